@@ -1,0 +1,98 @@
+"""splinework: networks of splines that one can fit, read and deploy.
+
+The public names are loaded when first used, so `import splinework` costs little more than torch itself.
+
+>>> import splinework as sw
+>>> sw.KAN([2, 5, 1]).parameter_count()
+156
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from splinework.errors import SplineworkError
+from splinework.layer import KANLayer
+from splinework.network import KAN, KANConfig
+
+if TYPE_CHECKING:
+    from splinework.checkpoint import load, save
+    from splinework.discover import discover
+    from splinework.edit import adapt, prune, refine
+    from splinework.plot import plot
+    from splinework.report import report
+    from splinework.scores import attribution
+    from splinework.symbolic import FormulaTable, symbolify
+    from splinework.trace import trace
+    from splinework.train import FitResult, fit
+
+_HOMES = {
+    "FitResult": "train",
+    "FormulaTable": "symbolic",
+    "adapt": "edit",
+    "attribution": "scores",
+    "discover": "discover",
+    "fit": "train",
+    "load": "checkpoint",
+    "plot": "plot",
+    "prune": "edit",
+    "refine": "edit",
+    "report": "report",
+    "save": "checkpoint",
+    "symbolify": "symbolic",
+    "trace": "trace",
+}
+
+__all__ = [
+    "KAN",
+    "FitResult",
+    "FormulaTable",
+    "KANConfig",
+    "KANLayer",
+    "SplineworkError",
+    "adapt",
+    "attribution",
+    "discover",
+    "fit",
+    "load",
+    "plot",
+    "prune",
+    "refine",
+    "report",
+    "save",
+    "symbolify",
+    "trace",
+]
+
+
+class _Package(ModuleType):
+    """This package: a verb that has the name of its module (`sw.trace`, in trace.py) stays the verb.
+
+    Python binds a submodule to its package when it is first imported; without this, `sw.trace` would turn from the function
+    into the module as soon as somebody imports `splinework.trace`.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("splinework")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'splinework' has no attribute {name!r}")
+    value = getattr(import_module(f"splinework.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,134 @@
+"""Base functions b(x) of an edge, with derivatives of any order in closed form.
+
+`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Activation(ABC):
+    """A fixed function of one variable."""
+
+    name: ClassVar[str]
+
+    @abstractmethod
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        """The derivative of the given order (0: the function itself) at every element of x."""
+
+
+@final
+@dataclass(frozen=True)
+class Identity(Activation):
+    """`x`."""
+
+    name: ClassVar[str] = "identity"
+
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        return x if order == 0 else torch.ones_like(x) if order == 1 else torch.zeros_like(x)
+
+
+@final
+@dataclass(frozen=True)
+class Sine(Activation):
+    """`sin(x)`."""
+
+    name: ClassVar[str] = "sin"
+
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        wave = torch.sin(x) if order % 2 == 0 else torch.cos(x)
+        return wave if order % 4 < 2 else -wave
+
+
+@final
+@dataclass(frozen=True)
+class Tanh(Activation):
+    """`tanh(x)`."""
+
+    name: ClassVar[str] = "tanh"
+
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        return _horner(_in_terms_of_itself((1.0, 0.0, -1.0), order), torch.tanh(x))
+
+
+@final
+@dataclass(frozen=True)
+class SiLU(Activation):
+    """`x σ(x)`, σ the logistic function."""
+
+    name: ClassVar[str] = "silu"
+
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        return _times_x(x, order, lambda r: _horner(_in_terms_of_itself((0.0, 1.0, -1.0), r), torch.sigmoid(x)))
+
+
+@final
+@dataclass(frozen=True)
+class GELU(Activation):
+    """`x Φ(x)`, Φ the normal distribution function."""
+
+    name: ClassVar[str] = "gelu"
+
+    def derivative(self, x: Tensor, order: int) -> Tensor:
+        return _times_x(x, order, lambda r: _normal(x, r))
+
+
+def _normal(x: Tensor, order: int) -> Tensor:
+    """Derivatives of Φ: `Φ^{(r)} = g_{r-1}(x) exp(-x²/2) / √(2π)` with `g_{r+1} = g_r' - x g_r`, that is ±Hermite's."""
+    if order == 0:
+        distribution: Tensor = torch.special.ndtr(x)
+        return distribution
+    before, now = torch.zeros_like(x), torch.ones_like(x)
+    for r in range(order - 1):
+        before, now = now, -x * now - r * before
+    return now * torch.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+
+
+def _times_x(x: Tensor, order: int, f: Callable[[int], Tensor]) -> Tensor:
+    """Leibniz' rule: `(x f(x))^{(r)} = x f^{(r)} + r f^{(r-1)}`."""
+    return x * f(order) + order * f(order - 1) if order else x * f(0)
+
+
+def _in_terms_of_itself(slope: tuple[float, ...], order: int) -> tuple[float, ...]:
+    """Coefficients of the polynomial p with `s^{(r)} = p(s)`, for a function that satisfies `s' = slope(s)`."""
+    polynomial = [0.0, 1.0]
+    for _ in range(order):
+        inner = [n * c for n, c in enumerate(polynomial)][1:]
+        product = [0.0] * (len(inner) + len(slope) - 1)
+        for i, a in enumerate(inner):
+            for j, b in enumerate(slope):
+                product[i + j] += a * b
+        polynomial = product
+    return tuple(polynomial)
+
+
+def _horner(coefficients: tuple[float, ...], s: Tensor) -> Tensor:
+    value = torch.zeros_like(s)
+    for c in reversed(coefficients):
+        value = value * s + c
+    return value
+
+
+ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (SiLU(), Identity(), Tanh(), Sine(), GELU())}
+
+
+def activation(name: str) -> Activation | None:
+    """The base function of that name; None for `"none"`.
+
+    Raises:
+        ConfigError: For any other name.
+    """
+    if name == "none":
+        return None
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"base is one of {', '.join([*ACTIVATIONS, 'none'])}, got {name!r}.")
+    return ACTIVATIONS[name]

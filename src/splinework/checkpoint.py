@@ -1,0 +1,117 @@
+"""A model on disk: one safetensors file, tensors plus a JSON header with the config and a format version. Never pickle."""
+
+import contextlib
+import json
+import os
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from splinework.errors import ConfigError, FileError
+from splinework.network import KAN, config_from_dict
+
+FORMAT_VERSION = 1
+_KEY = "splinework"
+
+
+def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
+    """Writes the model to one file, whole or not at all.
+
+    The file is written beside its place, synced and renamed, so an interruption leaves the old file as it was.
+
+    Args:
+        model: The network; it may lie on any device.
+        path: The file, by custom `….safetensors`.
+        notes: JSON values to keep with the model, such as how it was fitted; `read_header` gives them back.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    header = {"format": FORMAT_VERSION, "version": _version(), "config": model.config.to_dict(), "notes": notes or {}}
+    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    write_whole(Path(path), to_bytes(tensors, metadata={_KEY: json.dumps(header)}))
+
+
+def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> KAN:
+    """The model that `save` wrote, in the dtype it had.
+
+    Raises:
+        FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
+    """
+    header, tensors = _read(Path(path))
+    try:
+        config = config_from_dict(header["config"])
+        dtype = next(iter(tensors.values())).dtype
+        model = KAN(config, dtype=dtype, generator=torch.Generator())
+        for index, layer in enumerate(model.kan_layers):
+            layer.grid = layer.grid.new_zeros(tensors[f"layers.{index}.grid"].shape)
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ConfigError, RuntimeError, StopIteration) as error:
+        raise FileError(f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save.") from error
+    return model.to(device)
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON header alone: `format`, `version` (of splinework), `config`, `notes`.
+
+    Raises:
+        FileError: As `load`.
+    """
+    return _read(Path(path))[0]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise FileError(f"cannot write {path}: {error.strerror or error}; choose another place.") from error
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    if not path.exists():
+        raise FileError(f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote.")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; give the model file in it, such as {path / 'model.safetensors'}.")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            header = json.loads(metadata[_KEY]) if _KEY in metadata else None
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError, ValueError) as error:
+        raise FileError(f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind.") from error
+    if not isinstance(header, dict):
+        raise FileError(f"{path} is a safetensors file, but not one of splinework's: it has no {_KEY!r} header.")
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT_VERSION:
+        raise FileError(
+            f"{path} has format {header.get('format')}, written by splinework {header.get('version')}; this one reads up to "
+            f"{FORMAT_VERSION}. Upgrade splinework to read it."
+        )
+    return header, tensors
+
+
+def _version() -> str:
+    try:
+        return version("splinework")
+    except PackageNotFoundError:
+        return "unknown"

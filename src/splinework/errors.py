@@ -1,0 +1,32 @@
+"""The errors that splinework raises: each is a `SplineworkError` and, where one fits, also the builtin of its kind.
+
+Nothing else is here. A message says what was expected, what came, and what to do.
+"""
+
+
+class SplineworkError(Exception):
+    """Base of every error that splinework raises on purpose."""
+
+
+class ShapeError(SplineworkError, ValueError):
+    """An array has the wrong number of rows, columns or dimensions."""
+
+
+class DtypeError(SplineworkError, TypeError):
+    """An array has a dtype, or lies on a device, that the operation cannot use."""
+
+
+class ConfigError(SplineworkError, ValueError):
+    """A setting is unknown, out of range or contradicts another one."""
+
+
+class DataError(SplineworkError, ValueError):
+    """A table or a column cannot be used as it is."""
+
+
+class FileError(SplineworkError, OSError):
+    """A file cannot be read or written, or is not what it should be."""
+
+
+class FormulaError(SplineworkError, ValueError):
+    """A formula cannot be parsed, evaluated or printed."""

@@ -1,0 +1,20 @@
+"""Spline mathematics: tensors in, tensors out. Knows nothing of networks, modules or training."""
+
+from splinework.functional.bspline import bspline_rows, bspline_values, cell_polynomials
+from splinework.functional.insertion import insert_knots, refine_coefficients, refined_knots
+from splinework.functional.knots import adapted_knots, domain, grid_points, uniform_knots
+from splinework.functional.least_squares import solve_least_squares
+
+__all__ = [
+    "adapted_knots",
+    "bspline_rows",
+    "bspline_values",
+    "cell_polynomials",
+    "domain",
+    "grid_points",
+    "insert_knots",
+    "refine_coefficients",
+    "refined_knots",
+    "solve_least_squares",
+    "uniform_knots",
+]

@@ -1,0 +1,86 @@
+"""Knot vectors: uniform, by quantiles of the activations, or a blend of the two.
+
+A knot vector has `M + k + 1` knots for `M` basis functions of degree `k`; its *domain* is `[t_k, t_M]`, on which the
+B-splines sum to one, and which `G = M - k` grid intervals divide. The k knots outside each end continue the last interval.
+"""
+
+import torch
+from torch import Tensor
+
+
+def uniform_knots(low: Tensor, high: Tensor, grid: int, degree: int) -> Tensor:
+    """Evenly spaced knots with `degree` more of the same step beyond each end.
+
+    Args:
+        low: Lower ends of the domains, shape `(I,)`.
+        high: Upper ends, shape `(I,)`, each above its `low`.
+        grid: Number of intervals G.
+        degree: Degree k of the splines.
+
+    Returns:
+        Knots of shape `(I, G + 2k + 1)`.
+
+    >>> uniform_knots(torch.tensor([0.0]), torch.tensor([1.0]), grid=2, degree=1)
+    tensor([[-0.5000,  0.0000,  0.5000,  1.0000,  1.5000]])
+    """
+    share = torch.arange(grid + 1, dtype=low.dtype, device=low.device) / grid
+    # Blending the ends (instead of adding steps) makes the first and last grid point exactly `low` and `high`.
+    return extended(low[:, None] * (1 - share) + high[:, None] * share, degree)
+
+
+def extended(points: Tensor, degree: int) -> Tensor:
+    """Grid points `(I, G + 1)` continued by `degree` knots beyond each end, in steps of the outermost intervals."""
+    steps = torch.arange(1, degree + 1, dtype=points.dtype, device=points.device)
+    below = points[:, :1] - steps.flip(0) * (points[:, 1:2] - points[:, :1])
+    above = points[:, -1:] + steps * (points[:, -1:] - points[:, -2:-1])
+    return torch.cat([below, points, above], dim=1)
+
+
+def adapted_knots(x: Tensor, grid: int, degree: int, *, grid_eps: float, low: Tensor, high: Tensor) -> Tensor:
+    """Knots that follow the activations: `grid_eps` times uniform plus the rest by quantiles (Liu et al. 2024, §2.4).
+
+    The quantile part puts the same number of samples into every interval. Where samples repeat so often that two knots
+    would coincide, that input falls back on more uniform spacing: every interval keeps at least a hundredth of the mean
+    width, so the basis never degenerates (a constant column gives plain uniform knots).
+
+    Args:
+        x: Activations, shape `(B, I)`, B >= 1, finite.
+        grid: Number of intervals G.
+        degree: Degree k.
+        grid_eps: 1 gives uniform knots, 0 gives quantiles.
+        low: Lower ends of the domains to cover, shape `(I,)`.
+        high: Upper ends, shape `(I,)`.
+
+    Returns:
+        Knots of shape `(I, G + 2k + 1)`.
+    """
+    share = torch.arange(grid + 1, dtype=x.dtype, device=x.device) / grid
+    uniform = low[:, None] * (1 - share) + high[:, None] * share
+    quantiles = _quantiles(x, share).clamp(min=low[:, None], max=high[:, None])
+    points = grid_eps * uniform + (1 - grid_eps) * quantiles
+    widths = torch.diff(points, dim=1).clamp_min(0)
+    mean = ((high - low) / grid)[:, None]
+    widths = widths + 0.01 * mean
+    widths = widths * ((high - low)[:, None] / widths.sum(dim=1, keepdim=True))
+    inner = low[:, None] + torch.cumsum(widths, dim=1)[:, :-1]
+    return extended(torch.cat([low[:, None], inner, high[:, None]], dim=1), degree)
+
+
+def _quantiles(x: Tensor, share: Tensor) -> Tensor:
+    """Linear-interpolation quantiles of each column, shape `(I, len(share))`; any number of rows."""
+    ordered, _ = torch.sort(x, dim=0)
+    position = share * (x.shape[0] - 1)
+    left = position.floor().long().clamp(max=max(x.shape[0] - 2, 0))
+    right = (left + 1).clamp(max=x.shape[0] - 1)
+    weight = (position - left)[:, None]
+    return (ordered[left] * (1 - weight) + ordered[right] * weight).T
+
+
+def domain(knots: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """Lower and upper ends of the domains, each `(I,)`."""
+    return knots[:, degree], knots[:, knots.shape[1] - 1 - degree]
+
+
+def grid_points(knots: Tensor, degree: int) -> Tensor:
+    """The `G + 1` grid points inside the domain, both ends included, shape `(I, G + 1)`."""
+    return knots[:, degree : knots.shape[1] - degree]

@@ -1,0 +1,28 @@
+"""Linear least squares that stays finite whatever the data: few, repeated or collinear rows give the shortest solution."""
+
+import torch
+from torch import Tensor
+
+
+def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None = None) -> Tensor:
+    """Minimum-norm solution of `min ‖A c - b‖` for a batch of problems.
+
+    The columns are scaled to unit length first, so the rank decision does not depend on their units. Worked out in
+    float64 by a complete SVD (LAPACK gelsd), on the CPU, where that driver exists.
+
+    Args:
+        design: A, shape `(…, N, M)`.
+        targets: b, shape `(…, N, J)`.
+        rcond: Singular values below `rcond` times the largest count as zero; None means `eps · max(N, M)`.
+
+    Returns:
+        Coefficients c of shape `(…, M, J)`, in the dtype and on the device of `targets`.
+    """
+    a = design.detach().double().cpu()
+    b = targets.detach().double().cpu()
+    length = a.norm(dim=-2, keepdim=True)
+    length = torch.where(length > 0, length, torch.ones_like(length))
+    if rcond is None:
+        rcond = torch.finfo(torch.float64).eps * max(a.shape[-2:])
+    solution: Tensor = torch.linalg.lstsq(a / length, b, rcond=rcond, driver="gelsd").solution
+    return (solution / length.mT).to(targets)

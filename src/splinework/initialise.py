@@ -1,0 +1,49 @@
+"""Starts for the numbers of a layer: one scheme, one function, one row in `SCHEMES`.
+
+A scheme takes sizes and a generator and returns the coefficients c `(I, M, J)`, the base weights w_b `(I, J)` and the
+spline weights w_s `(I, J)`. Randomness comes from the generator alone.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+
+Start = tuple[Tensor, Tensor, Tensor]
+
+
+def paper(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+    """The paper's (Liu et al. 2024, §2.2): `c ~ N(0, 0.1²)`, `w_s = 1`, Xavier-uniform `w_b`."""
+    bound = math.sqrt(6 / (inputs + outputs))
+    coefficients = 0.1 * torch.randn(inputs, size, outputs, generator=generator, **like)
+    base = bound * (2 * torch.rand(inputs, outputs, generator=generator, **like) - 1)
+    return coefficients, base, torch.ones(inputs, outputs, **like)
+
+
+def power(inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+    """The power law of Rigas et al. 2025 (arXiv 2509.03417): good for wide and deep networks.
+
+    `c ~ N(0, σ_c²)` with `σ_c = (n_in (M + 1))^(-1.75)` and `w_b ~ N(0, σ_b²)` with `σ_b = (n_in (M + 1))^(-0.25)`.
+    """
+    terms = inputs * (size + 1)
+    coefficients = terms**-1.75 * torch.randn(inputs, size, outputs, generator=generator, **like)
+    base = terms**-0.25 * torch.randn(inputs, outputs, generator=generator, **like)
+    return coefficients, base, torch.ones(inputs, outputs, **like)
+
+
+SCHEMES: dict[str, Callable[..., Start]] = {"paper": paper, "power": power}
+
+
+def start(scheme: str, inputs: int, size: int, outputs: int, generator: torch.Generator | None, **like: Any) -> Start:
+    """The numbers that the named scheme draws; `like` holds dtype and device.
+
+    Raises:
+        ConfigError: For an unknown scheme.
+    """
+    if scheme not in SCHEMES:
+        raise ConfigError(f"init is one of {', '.join(SCHEMES)}, got {scheme!r}.")
+    return SCHEMES[scheme](inputs, size, outputs, generator, **like)

@@ -1,0 +1,70 @@
+"""The table of function values that a layer's edges draw from: a basis on its grid, the base function, and the tails.
+
+Row m of the table is a basis function; the last row is the base function, where there is one. Outside the domain each row
+goes on as `extrapolation` says, so that every combination of rows, that is every edge, does the same.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from splinework.bases import Activation, Basis
+from splinework.errors import ConfigError
+
+EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A basis bound to a grid.
+
+    `extrapolation` is `"linear"` (value and slope match at the ends, nothing is flat), `"constant"` (clamped), `"zero"`
+    (the paper's: B-splines die out, the base function goes on) or `"natural"` (each function as it is: a Fourier series
+    stays periodic).
+    """
+
+    basis: Basis
+    base: Activation | None
+    extrapolation: str
+    grid: Tensor
+    prepared: Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of rows: M, and one more where there is a base function."""
+        return self.basis.size + (self.base is not None)
+
+    def rows(self, x: Tensor, derivative: int = 0) -> Tensor:
+        """The r-th derivative of every row at every point: x `(B, I)` gives `(B, I, size)`."""
+        if self.extrapolation in ("zero", "natural"):
+            return self._plain(x, derivative)
+        low, high = self.basis.domain(self.grid)
+        nearest = torch.clamp(x, low, high)
+        beyond = x - nearest
+        if self.extrapolation == "linear" and derivative == 1:
+            return self._plain(nearest, 1)
+        if derivative == 0:
+            rows = self._plain(nearest, 0)
+            return rows if self.extrapolation == "constant" else rows + self._plain(nearest, 1) * beyond[..., None]
+        return self._plain(nearest, derivative) * (beyond == 0)[..., None]
+
+    def _plain(self, x: Tensor, derivative: int) -> Tensor:
+        rows = self.basis.rows(x, self.grid, self.prepared, derivative)
+        if self.extrapolation == "zero" and not self.basis.dies_out:
+            low, high = self.basis.domain(self.grid)
+            rows = rows * ((x >= low) & (x <= high))[..., None]
+        if self.base is None:
+            return rows
+        return torch.cat([rows, self.base.derivative(x, derivative)[..., None]], dim=-1)
+
+
+def check_extrapolation(name: str) -> str:
+    """The name itself.
+
+    Raises:
+        ConfigError: Unless it is one of `EXTRAPOLATIONS`.
+    """
+    if name not in EXTRAPOLATIONS:
+        raise ConfigError(f"extrapolation is one of {', '.join(EXTRAPOLATIONS)}, got {name!r}.")
+    return name

@@ -1,0 +1,235 @@
+"""One layer of edges: a function of one variable from every input to every output, and sums.
+
+`φ_ij(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` (Liu et al. 2024, eqs. 2.10–2.12), output `y_j = Σ_i φ_ij(x_i) + bias_j`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splinework import initialise
+from splinework.bases import Basis, BSpline, activation, make_basis
+from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.functional.knots import extended, grid_points
+from splinework.kernels import Table, check_extrapolation, contract
+
+GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
+SMALLEST_SHARE = 1e-2
+"""A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it."""
+
+
+class KANLayer(nn.Module):
+    """Edges from `inputs` to `outputs`; use it like `nn.Linear`.
+
+    Args:
+        inputs: Number of inputs I.
+        outputs: Number of outputs J.
+        grid: Intervals G of each spline.
+        degree: Degree k of each spline.
+        basis: A name (`bspline`, `fourier`, `chebyshev`, `gaussian_rbf`) or a recipe such as `BSpline(grid=5)`.
+        base: Base function b: `silu`, `identity`, `tanh`, `sin`, `gelu` or `none`.
+        domain: Ends of every input's grid at the start.
+        extrapolation: Outside the grid: `linear`, `constant`, `zero` (the paper's) or `natural`.
+        grid_kind: `adaptive` (`fit` lets the grid follow the activations), `fixed`, `learnable` (knots move with the
+            gradient, always in order) or `normalised` (inputs are squashed smoothly onto the fixed domain).
+        init: `paper` or `power`.
+        bias: Whether each sum has a constant of its own.
+        generator: Source of the random start; None means torch's own.
+
+    Shapes: x `(…, I)` to `(…, J)`.
+
+    Raises:
+        ConfigError: For an unknown name or a number out of range.
+
+    >>> layer = KANLayer(2, 3, grid=4)
+    >>> layer(torch.zeros(7, 2)).shape
+    torch.Size([7, 3])
+    """
+
+    coefficients: nn.Parameter
+    spline_weight: nn.Parameter
+    base_weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    mask: Tensor
+    grid: Tensor
+    prepared: Tensor
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        grid: int = 5,
+        degree: int = 3,
+        basis: str | Basis = "bspline",
+        base: str = "silu",
+        domain: tuple[float, float] = (-1.0, 1.0),
+        extrapolation: str = "linear",
+        grid_kind: str = "adaptive",
+        init: str = "paper",
+        bias: bool = True,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        self.basis = make_basis(basis, grid=grid, degree=degree)
+        self.base = base
+        self.extrapolation = check_extrapolation(extrapolation)
+        self.grid_kind = _checked_kind(grid_kind, self.basis)
+        self._check_sizes(domain)
+        like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        c, w_b, w_s = initialise.start(init, inputs, self.basis.size, outputs, generator, **like)
+        self.coefficients = nn.Parameter(c)
+        self.spline_weight = nn.Parameter(w_s)
+        self.base_weight = None if activation(base) is None else nn.Parameter(w_b)
+        self.bias = nn.Parameter(torch.zeros(outputs, **like)) if bias else None
+        self.register_buffer("mask", torch.ones(inputs, outputs, **like))
+        low, high = (torch.full((inputs,), end, **like) for end in domain)
+        self.register_buffer("grid", self.basis.make_grid(low, high))
+        self.register_buffer("prepared", self.basis.prepare(self.grid), persistent=False)
+        if self.grid_kind == "learnable":
+            self.spacing = nn.Parameter(torch.zeros(inputs, self.basis.resolution, **like))
+        self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sums: `(…, I)` to `(…, J)`; any number of batch dimensions, an empty batch too.
+
+        Raises:
+            ShapeError: If x has another number of columns.
+            DtypeError: If x has another dtype or device than the layer.
+        """
+        check_columns(self, x, self.inputs)
+        flat = x.reshape(math.prod(x.shape[:-1]), self.inputs)
+        sums = contract(self.table(), self.squash(flat), None, self.edge_coefficients())
+        if self.bias is not None:
+            sums = sums + self.bias
+        return sums.reshape(*x.shape[:-1], self.outputs)
+
+    def table(self) -> Table:
+        """The functions that the edges combine, on the present grid."""
+        base = activation(self.base)
+        if self.grid_kind == "learnable":
+            grid = self.knots()
+            return Table(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
+        return Table(self.basis, base, self.extrapolation, self.grid, self.prepared)
+
+    def edge_coefficients(self) -> Tensor:
+        """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
+        alive = self.mask != 0
+        scaled = self.coefficients * (self.spline_weight * self.mask)[:, None, :]
+        scaled = torch.where(alive[:, None, :], scaled, torch.zeros_like(scaled))  # a dead edge stays dead, NaN or not
+        if self.base_weight is None:
+            return scaled
+        base = torch.where(alive, self.base_weight * self.mask, torch.zeros_like(self.mask))
+        return torch.cat([scaled, base[:, None, :]], dim=1)
+
+    @torch.no_grad()
+    def set_edge_coefficients(self, values: Tensor) -> None:
+        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the living edges."""
+        size = self.basis.size
+        weight = self.spline_weight * self.mask
+        usable = weight != 0
+        self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
+        weight = torch.where(self.mask != 0, self.spline_weight * self.mask, torch.ones_like(weight))
+        self.coefficients.copy_(values[:, :size] / weight[:, None, :])
+        if self.base_weight is not None:
+            self.base_weight.copy_(values[:, size] / torch.where(self.mask != 0, self.mask, torch.ones_like(self.mask)))
+
+    def edges(self, x: Tensor, derivative: int = 0) -> Tensor:
+        """Every edge's value (or derivative with respect to its own, squashed, input): `(B, I)` to `(B, I, J)`."""
+        return torch.einsum("bim,imj->bij", self.table().rows(self.squash(x), derivative), self.edge_coefficients())
+
+    def squash(self, x: Tensor) -> Tensor:
+        """What the edges see: x itself, or for a `normalised` grid x bent smoothly into the domain (slope 1 at its middle)."""
+        if self.grid_kind != "normalised":
+            return x
+        low, high = self.basis.domain(self.grid)
+        middle, half = (low + high) / 2, (high - low) / 2
+        return middle + half * torch.tanh((x - middle) / half)
+
+    def squash_slope(self, x: Tensor) -> Tensor:
+        """Derivative of `squash`, `(B, I)`."""
+        if self.grid_kind != "normalised":
+            return torch.ones_like(x)
+        low, high = self.basis.domain(self.grid)
+        return 1 - torch.tanh((x - (low + high) / 2) / ((high - low) / 2)) ** 2
+
+    def knots(self) -> Tensor:
+        """The grid in use, `(I, K)`: the stored one, or for a learnable grid the one that `spacing` gives."""
+        if self.grid_kind != "learnable" or not isinstance(self.basis, BSpline):
+            return self.grid
+        points = grid_points(self.grid, self.basis.degree)
+        low, high = points[:, :1], points[:, -1:]
+        share = torch.softmax(self.spacing, dim=1)
+        share = (1 - SMALLEST_SHARE) * share + SMALLEST_SHARE / self.basis.resolution
+        inner = low + (high - low) * torch.cumsum(share, dim=1)[:, :-1]
+        return extended(torch.cat([low, inner, high], dim=1), self.basis.degree)
+
+    @torch.no_grad()
+    def replace_grid(self, basis: Basis, grid: Tensor, values: Tensor) -> None:
+        """Puts another grid of the same family in place, with `values` `(I, size, J)` as the new edge coefficients."""
+        self.basis = basis
+        self.grid = grid.detach().to(self.grid).clone()
+        shape = (self.inputs, basis.size, self.outputs)
+        self.coefficients = nn.Parameter(self.coefficients.new_zeros(shape), self.coefficients.requires_grad)
+        if self.grid_kind == "learnable":
+            points = grid_points(self.grid, grid.shape[1] - 1 - basis.size)
+            share = torch.diff(points, dim=1) / (points[:, -1:] - points[:, :1])
+            free = (share - SMALLEST_SHARE / basis.resolution).clamp_min(1e-6) / (1 - SMALLEST_SHARE)
+            self.spacing = nn.Parameter(torch.log(free), self.spacing.requires_grad)
+        self.refresh()
+        self.set_edge_coefficients(values.to(self.coefficients))
+
+    def refresh(self) -> None:
+        """Works out again what follows from the grid; needed after the grid has been written to."""
+        self.prepared = self.basis.prepare(self.grid)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KANLayer":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self.refresh()  # worked out from the knots as they now are, not rounded from another dtype's
+        return self
+
+    def _check_sizes(self, domain: tuple[float, float]) -> None:
+        if self.inputs < 1 or self.outputs < 1:
+            raise ConfigError(f"a layer needs at least one input and one output, got {self.inputs} and {self.outputs}.")
+        if not domain[0] < domain[1]:
+            raise ConfigError(f"domain is (low, high) with low < high, got {domain}.")
+
+    def extra_repr(self) -> str:
+        return f"{self.inputs}, {self.outputs}, {self.basis}, base={self.base}, {self.grid_kind} grid"
+
+
+def _refresh(layer: KANLayer, _incompatible: object) -> None:
+    layer.refresh()
+
+
+def check_columns(module: nn.Module, x: Tensor, columns: int) -> None:
+    """Raises unless x is `(…, columns)` in the dtype and on the device of the module.
+
+    Raises:
+        ShapeError: If the last dimension is not `columns`.
+        DtypeError: If dtype or device differ.
+    """
+    kind = type(module).__name__
+    if x.dim() < 1 or x.shape[-1] != columns:
+        raise ShapeError(f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs.")
+    own = next(module.parameters())
+    if not x.dtype.is_floating_point:
+        raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
+    if x.device != own.device:
+        raise DtypeError(f"{kind} lies on {own.device}, x on {x.device}; move one of them with .to(device).")
+    if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DtypeError(f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype}).")
+
+
+def _checked_kind(kind: str, basis: Basis) -> str:
+    if kind not in GRID_KINDS:
+        raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {kind!r}.")
+    if kind == "learnable" and not isinstance(basis, BSpline):
+        raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {basis.name}.")
+    return kind
