@@ -29,6 +29,7 @@ class KANConfig:
         domain: Ends of every grid at the start.
         extrapolation: What edges do outside their grid.
         grid_kind: See `KANLayer`.
+        grid_eps: How even an adapted grid is: 1 uniform, 0 by quantiles of the activations.
         init: Scheme of the random start.
         bias: Whether every sum has a constant.
         input_names: One per input.
@@ -43,6 +44,7 @@ class KANConfig:
     domain: tuple[float, float] = (-1.0, 1.0)
     extrapolation: str = "linear"
     grid_kind: str = "adaptive"
+    grid_eps: float = 0.5
     init: str = "paper"
     bias: bool = True
     input_names: tuple[str, ...] = ()
@@ -65,6 +67,9 @@ class KANConfig:
             if len(given) != len(default):
                 raise ConfigError(f"{key} needs {len(default)} entries for this shape, got {len(given)}: {list(given)}.")
             object.__setattr__(self, key, given)
+        object.__setattr__(self, "domain", tuple(self.domain))
+        if not 0 <= self.grid_eps <= 1:
+            raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {self.grid_eps}.")
         for key in ("input_names", "output_names"):
             names = getattr(self, key)
             if len(set(names)) != len(names):
@@ -114,7 +119,7 @@ class KAN(nn.Module):
         names: Names of the inputs.
         output_names: Names of the outputs.
         generator: Source of the random start; None means torch's own.
-        **options: Further fields of `KANConfig`: base, domain, extrapolation, grid_kind, init, bias, input_scales,
+        **options: Further fields of `KANConfig`: base, domain, extrapolation, grid_kind, grid_eps, init, bias, input_scales,
             output_scales.
 
     Shapes: x `(…, inputs)` in raw units to `(…, outputs)` in raw units.
@@ -143,6 +148,11 @@ class KAN(nn.Module):
     ) -> None:
         super().__init__()
         if isinstance(shape, KANConfig):
+            usual = {"grid": (grid, 5), "degree": (degree, 3), "basis": (basis, "bspline")}
+            beside = [*options, *(key for key, (value, default) in usual.items() if value != default)]
+            beside += [key for key, value in (("names", names), ("output_names", output_names)) if value is not None]
+            if beside:
+                raise ConfigError(f"a KANConfig says it all, got {beside[0]} besides; use dataclasses.replace(config, …).")
             config = shape
         else:
             nodes = shape_of(shape)

@@ -45,15 +45,24 @@ class Table:
         if self.extrapolation == "linear" and derivative == 1:
             return self._plain(nearest, 1)
         if derivative == 0:
-            rows = self._plain(nearest, 0)
-            return rows if self.extrapolation == "constant" else rows + self._plain(nearest, 1) * beyond[..., None]
+            return self._plain(nearest, 0) if self.extrapolation == "constant" else self.rows_and_slopes(x)[0]
         return self._plain(nearest, derivative) * (beyond == 0)[..., None]
 
+    def rows_and_slopes(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`rows(x, 0)` and `rows(x, 1)` for the price of two evaluations."""
+        if self.extrapolation != "linear":
+            return self.rows(x, 0), self.rows(x, 1)
+        low, high = self.basis.domain(self.grid)
+        nearest = torch.clamp(x, low, high)
+        slopes = self._plain(nearest, 1)
+        return self._plain(nearest, 0) + slopes * (x - nearest)[..., None], slopes
+
     def _plain(self, x: Tensor, derivative: int) -> Tensor:
-        rows = self.basis.rows(x, self.grid, self.prepared, derivative)
         if self.extrapolation == "zero" and not self.basis.dies_out:
-            low, high = self.basis.domain(self.grid)
-            rows = rows * ((x >= low) & (x <= high))[..., None]
+            nearest = torch.clamp(x, *self.basis.domain(self.grid))  # far away a polynomial overflows, and 0 · ∞ is not zero
+            rows = self.basis.rows(nearest, self.grid, self.prepared, derivative) * (x == nearest)[..., None]
+        else:
+            rows = self.basis.rows(x, self.grid, self.prepared, derivative)
         if self.base is None:
             return rows
         return torch.cat([rows, self.base.derivative(x, derivative)[..., None]], dim=-1)

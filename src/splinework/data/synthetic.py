@@ -1,0 +1,203 @@
+"""Frozen recipes of synthetic problems: a formula, a box to draw inputs from, and nothing else.
+
+`problem(name)` gives the toys of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.1) and a few
+that test function recovery; `feynman(identifier)` gives the formulas of the Feynman data set (Udrescu &
+Tegmark 2020), in the 27 dimensionless forms of the paper's Table 2 or in the full dimensional ones. Each
+formula is text that `compile_formula` reads, so what is printed and what is computed cannot differ.
+
+Not here: measured data (`orbits.py`), and the partial differential equations of the paper.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Final, Literal, final, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.expressions import compile_formula
+from splinework.errors import ConfigError, DataError
+
+Floats = NDArray[np.float64]
+FeynmanTable = Literal["dimensionless", "dimensional"]
+
+_FEYNMAN_FILES: Final[dict[FeynmanTable, tuple[str, str, str]]] = {
+    "dimensionless": ("feynman_27.csv", "low_proposed", "high_proposed"),
+    "dimensional": ("feynman_equations.csv", "low", "high"),
+}
+
+
+@final
+@dataclass(frozen=True)
+class Problem:
+    """A function of several variables on a box.
+
+    Attributes:
+        name: Name in the registry, or identifier of the Feynman formula.
+        formula: The function as text, which `compile_formula` reads.
+        function: The same as a numpy function, x of shape (n, d) to y of shape (n,).
+        inputs: Names of the d inputs, in the order of the columns of x.
+        low: Lower corner of the box that x is drawn from.
+        high: Upper corner of the box.
+        scatter: Standard deviation of Gaussian noise that belongs to the problem itself, in the unit of y.
+    """
+
+    name: str
+    formula: str
+    function: Callable[[Floats], Floats] = field(repr=False, compare=False)
+    inputs: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    scatter: float = 0.0
+
+    def sample(self, n: int, *, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
+        """Draw n points uniformly from the box; a seed gives the same x whatever the noise.
+
+        Args:
+            n: Number of rows, at least 1.
+            seed: Seed of numpy's default generator; no global state is read or changed.
+            noise: Gaussian noise added to y, as a share of the standard deviation of y over these rows.
+
+        Returns:
+            x of shape (n, d) and y of shape (n,), float64.
+
+        Raises:
+            ConfigError: n is below 1, or noise is negative or not finite.
+
+        Example:
+            >>> x, y = problem("product").sample(4, seed=0)
+            >>> bool((y == x[:, 0] * x[:, 1]).all())
+            True
+        """
+        if n < 1:
+            raise ConfigError(f"sample draws at least 1 row, got n={n}.")
+        if not 0.0 <= noise < float("inf"):
+            raise ConfigError(f"noise is a share of the spread of y, 0 or more, got {noise}; 0.1 is 10 %.")
+        generator = np.random.default_rng(seed)
+        x = generator.uniform(self.low, self.high, size=(n, len(self.inputs)))
+        y = self.function(x)
+        spread = float(np.hypot(self.scatter, noise * y.std())) if noise else self.scatter
+        return x, y + spread * generator.standard_normal(n) if spread else y
+
+
+def problem(name: str) -> Problem:
+    """Look up a registered problem.
+
+    Args:
+        name: One of `problem_names()`.
+
+    Raises:
+        DataError: There is no such problem; the message names the nearest ones.
+
+    Example:
+        >>> problem("exp_sine").formula
+        'exp(sin(pi*x1) + x2**2)'
+    """
+    return _PROBLEMS[_found(name, _PROBLEMS, "problem")]
+
+
+def problem_names() -> tuple[str, ...]:
+    """The names that `problem` knows, the five toys of the paper first, in its order."""
+    return tuple(_PROBLEMS)
+
+
+def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> Problem:
+    """Look up a formula of the Feynman data set.
+
+    Args:
+        identifier: Such as "I.6.2"; see `feynman_ids`.
+        table: "dimensionless" for the 27 of the KAN paper's Table 2, on ranges proposed here because the
+            paper does not publish its own; "dimensional" for the 120 of the data set on its own ranges. An
+            identifier in both means two different functions.
+
+    Raises:
+        DataError: The table has no such formula; the message names the nearest ones.
+        ConfigError: There is no such table.
+
+    Example:
+        >>> feynman("I.16.6").formula
+        '(a+b)/(1+a*b)'
+    """
+    rows = _feynman_rows(table)
+    return rows[_found(identifier, rows, f"{table} Feynman formula")]
+
+
+def feynman_ids(*, table: FeynmanTable = "dimensionless") -> tuple[str, ...]:
+    """The identifiers that `feynman` knows, in the order of the table."""
+    return tuple(_feynman_rows(table))
+
+
+@cache
+def _feynman_rows(table: FeynmanTable) -> dict[str, Problem]:
+    if table not in get_args(FeynmanTable):
+        raise ConfigError(f"table is one of {list(get_args(FeynmanTable))}, got {table!r}.")
+    name, low, high = _FEYNMAN_FILES[table]
+    with files(__package__).joinpath(name).open("r", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    return {
+        row["id"]: _problem(
+            row["id"], row["formula"], row["variables"].split(";"), _numbers(row[low]), _numbers(row[high])
+        )
+        for row in rows
+    }
+
+
+def _numbers(cell: str) -> tuple[float, ...]:
+    return tuple(float(number) for number in cell.split(";"))
+
+
+def _found(name: str, known: Iterable[str], kind: str) -> str:
+    names = list(known)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
+    lead = "nearest" if near else "known"
+    raise DataError(f"there is no {kind} {name!r}; {lead}: {', '.join(near or names[:12])}.")
+
+
+def _problem(
+    name: str,
+    formula: str,
+    inputs: Iterable[str],
+    low: float | tuple[float, ...] = -1.0,
+    high: float | tuple[float, ...] = 1.0,
+    scatter: float = 0.0,
+) -> Problem:
+    """A problem whose function is its formula; a single bound holds for every input."""
+    names = tuple(inputs)
+    lower = low if isinstance(low, tuple) else (low,) * len(names)
+    upper = high if isinstance(high, tuple) else (high,) * len(names)
+    return Problem(name, formula, compile_formula(formula, names), names, lower, upper, scatter)
+
+
+def _names(count: int) -> tuple[str, ...]:
+    return tuple(f"x{index}" for index in range(1, count + 1))
+
+
+def _mean_squared_sine(count: int) -> str:
+    terms = " + ".join(f"sin(pi*{name}/2)**2" for name in _names(count))
+    return f"exp(({terms})/{count})"
+
+
+_PROBLEMS: Final[dict[str, Problem]] = {
+    recipe.name: recipe
+    for recipe in (
+        # KAN paper, section 3.1: the five toys, all on [-1, 1]
+        _problem("bessel", "j0(20*x1)", _names(1)),
+        _problem("exp_sine", "exp(sin(pi*x1) + x2**2)", _names(2)),
+        _problem("product", "x1*x2", _names(2)),
+        _problem("mean_sine_100", _mean_squared_sine(100), _names(100)),
+        _problem("exp_sine_4", "exp((sin(pi*(x1**2 + x2**2)) + sin(pi*(x3**2 + x4**2)))/2)", _names(4)),
+        # function recovery
+        _problem("monomial", "x1**(3/2)*x2**(-1/2)*x3**(2/3)", _names(3), 0.5, 4.0),
+        _problem("idle_sum", "sin(pi*x1) + x2**2", _names(3)),
+        _problem("ratio", "(x1 - x2)/(x1 + x2)", _names(2), 0.5, 2.0),
+        _problem("pure_noise", "0", _names(3), scatter=1.0),
+    )
+}

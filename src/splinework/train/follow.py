@@ -1,0 +1,67 @@
+"""Grids that follow the activations during training: adapted while little is learned, widened once much is."""
+
+import torch
+from torch import Tensor
+
+from splinework.bases import BSpline
+from splinework.edit.adapt import adapt_layer
+from splinework.functional import bspline_rows, solve_least_squares
+from splinework.functional.knots import extended, grid_points
+from splinework.layer import KANLayer
+from splinework.network import KAN
+
+MARGIN = 0.05
+"""How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
+
+
+@torch.no_grad()
+def follow(model: KAN, u: Tensor) -> None:
+    """Adapts the grids whose activations have left them, or fill less than half of them. For the early part of a fit.
+
+    Args:
+        model: Changed in place.
+        u: Training rows in network units, `(N, inputs)`.
+    """
+    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+        if layer.grid_kind == "adaptive":
+            low, high = layer.basis.domain(layer.grid)
+            span = high - low
+            least, most = u.amin(0), u.amax(0)
+            outside = (least < low) | (most > high)
+            narrow = (most - least) < 0.5 * span
+            if bool((outside | narrow).any()):
+                margin = MARGIN if index else 0.0
+                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=margin, tolerance=None)
+        u = nodes.combine(layer(u))
+
+
+@torch.no_grad()
+def widen(model: KAN, u: Tensor) -> None:
+    """Moves the ends of hidden grids outwards where activations have come near them; the function inside is kept exactly.
+
+    The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails.
+    """
+    for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+        if index and layer.grid_kind == "adaptive" and isinstance(layer.basis, BSpline):
+            low, high = layer.basis.domain(layer.grid)
+            least, most = u.amin(0), u.amax(0)
+            margin = MARGIN * (most - least)
+            near = (least < low + 0.2 * margin) | (most > high - 0.2 * margin)
+            if bool(near.any()):
+                _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
+        u = nodes.combine(layer(u))
+
+
+def _move_ends(layer: KANLayer, low: Tensor, high: Tensor) -> None:
+    """The same polynomials on cells of which the outermost reach to `low` and `high`."""
+    degree, size = layer.basis.size - layer.basis.resolution, layer.basis.size
+    points = grid_points(layer.grid, degree)
+    grid = extended(torch.cat([low[:, None], points[:, 1:-1], high[:, None]], dim=1), degree)
+    share = torch.linspace(0, 1, 2 * degree + 2, dtype=grid.dtype, device=grid.device)[1:-1]
+    inside = (points[:, :-1, None] * (1 - share) + points[:, 1:, None] * share).flatten(1).T
+    coefficients = layer.edge_coefficients()
+    old = bspline_rows(inside, layer.grid, layer.prepared, degree)
+    new = bspline_rows(inside, grid, layer.basis.prepare(grid), degree)
+    targets = torch.einsum("bim,imj->ibj", old, coefficients[:, :size])
+    fitted = solve_least_squares(new.transpose(0, 1), targets)
+    layer.replace_grid(layer.basis, grid, torch.cat([fitted, coefficients[:, size:]], dim=1))

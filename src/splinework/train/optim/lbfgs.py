@@ -1,0 +1,69 @@
+"""L-BFGS with a strong-Wolfe search, one iteration per step."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.train.objective import Objective
+from splinework.train.optim.base import Optimiser, Stepper
+
+
+@final
+@dataclass(frozen=True)
+class LBFGS(Optimiser):
+    """Limited-memory BFGS (Nocedal & Wright, ch. 7); torch's, guarded against trials that are not finite."""
+
+    memory: int = 20
+
+    name: ClassVar[str] = "lbfgs"
+    default_steps: ClassVar[int] = 300
+
+    def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
+        return _LBFGSStepper(self, objective)
+
+
+class _LBFGSStepper:
+    def __init__(self, recipe: LBFGS, objective: Objective) -> None:
+        self.recipe, self.objective = recipe, objective
+        self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
+        self.best, self.idle, self.exhausted = math.inf, 0, False
+        self._restart()
+
+    def _restart(self) -> None:
+        self.inner = torch.optim.LBFGS(
+            self.parameters,
+            max_iter=1,
+            max_eval=25,
+            history_size=self.recipe.memory,
+            tolerance_grad=0,
+            tolerance_change=0,
+            line_search_fn="strong_wolfe",
+        )
+
+    def step(self) -> float:
+        before = [p.detach().clone() for p in self.parameters]
+
+        def closure() -> Tensor:
+            self.inner.zero_grad()
+            value = self.objective.value()
+            value.backward()  # type: ignore[no-untyped-call]
+            return value
+
+        self.inner.step(closure)
+        with torch.no_grad():
+            value = float(self.objective.value())
+        if not math.isfinite(value) or value > self.best:
+            with torch.no_grad():
+                for parameter, old in zip(self.parameters, before, strict=True):
+                    parameter.copy_(old)
+            self._restart()  # curvature pairs from a failed search are worth nothing
+            self.idle += 1
+            self.exhausted = self.idle >= 3
+            return self.best
+        self.idle = self.idle + 1 if value >= self.best * (1 - 1e-12) else 0
+        self.exhausted = self.idle >= 3
+        self.best = value
+        return value

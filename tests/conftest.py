@@ -1,0 +1,13 @@
+"""Settings for every test; the cases and laws live beside the tests that use them."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("MPLBACKEND", "Agg")  # before matplotlib: no test opens a window
+
+from hypothesis import settings
+
+# The same examples on every run and no clock: a red test is red again for the next person.
+settings.register_profile("laws", deadline=None, derandomize=True, database=None, max_examples=50)
+settings.load_profile("laws")
