@@ -12,11 +12,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
+from splinework.bases import basis_from_dict
 from splinework.errors import ConfigError, FileError
 from splinework.network import KAN, config_from_dict
+from splinework.nodes import shape_of
 
 FORMAT_VERSION = 1
 _KEY = "splinework"
+# What a header that somebody else wrote may raise on its way to a model.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
 
 
 def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
@@ -31,10 +35,15 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
 
     Raises:
         FileError: If the file cannot be written.
+        ConfigError: If the notes are no JSON values.
     """
     header = {"format": FORMAT_VERSION, "version": _version(), "config": model.config.to_dict(), "notes": notes or {}}
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    write_whole(Path(path), to_bytes(tensors, metadata={_KEY: json.dumps(header)}))
+    try:
+        text = json.dumps(header)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"notes take JSON values only ({error}); turn others into numbers, texts or lists.") from error
+    write_whole(Path(path), to_bytes(tensors, metadata={_KEY: text}))
 
 
 def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> KAN:
@@ -45,13 +54,11 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
     """
     header, tensors = _read(Path(path))
     try:
-        config = config_from_dict(header["config"])
+        _check_sizes(header["config"], tensors)
         dtype = next(iter(tensors.values())).dtype
-        model = KAN(config, dtype=dtype, generator=torch.Generator())
-        for index, layer in enumerate(model.kan_layers):
-            layer.grid = layer.grid.new_zeros(tensors[f"layers.{index}.grid"].shape)
+        model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ConfigError, RuntimeError, StopIteration) as error:
+    except _MISFITS as error:
         raise FileError(f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save.") from error
     return model.to(device)
 
@@ -73,7 +80,7 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".saving-")  # short: a name may be as long as it can
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -82,10 +89,24 @@ def write_whole(path: Path, content: bytes) -> None:
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise FileError(f"cannot write {path}: {error.strerror or error}; choose another place.") from error
+        temporary = ""
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot write {path}: {reason}; choose another place.") from error
+    finally:  # also when somebody interrupts it
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Raises unless the header's layers are as large as those in the file: it must not make us reserve more than that."""
+    nodes = shape_of([(sums, list(products)) for sums, products in config["nodes"]])
+    for index, (before, after, basis) in enumerate(zip(nodes, nodes[1:], config["bases"], strict=False)):
+        expected = (before.width, basis_from_dict(basis).size, after.fan_in)
+        got = tuple(tensors[f"layers.{index}.coefficients"].shape)
+        if got != expected:
+            raise ConfigError(f"layer {index} should have coefficients of shape {expected}, has {got}")
 
 
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
@@ -98,7 +119,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             metadata = file.metadata() or {}
             header = json.loads(metadata[_KEY]) if _KEY in metadata else None
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise FileError(f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind.") from error
     if not isinstance(header, dict):
         raise FileError(f"{path} is a safetensors file, but not one of splinework's: it has no {_KEY!r} header.")

@@ -13,12 +13,13 @@ from torch import Tensor, nn
 from splinework import initialise
 from splinework.bases import Basis, BSpline, activation, make_basis
 from splinework.errors import ConfigError, DtypeError, ShapeError
-from splinework.functional.knots import extended, grid_points
+from splinework.functional import grid_points
 from splinework.kernels import Table, check_extrapolation, contract
 
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
-SMALLEST_SHARE = 1e-2
-"""A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it."""
+SMALLEST_SHARE = 5e-3
+"""A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
+what `adapted_knots` leaves, so that a learnable grid can take any adapted one."""
 
 
 class KANLayer(nn.Module):
@@ -43,6 +44,7 @@ class KANLayer(nn.Module):
 
     Raises:
         ConfigError: For an unknown name or a number out of range.
+        DtypeError: If dtype is not a floating-point one.
 
     >>> layer = KANLayer(2, 3, grid=4)
     >>> layer(torch.zeros(7, 2)).shape
@@ -83,6 +85,8 @@ class KANLayer(nn.Module):
         self.grid_kind = _checked_kind(grid_kind, self.basis)
         self._check_sizes(domain)
         like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        if not like["dtype"].is_floating_point:
+            raise DtypeError(f"a layer's numbers are floating-point, got dtype={dtype}; use torch.float32 or float64.")
         c, w_b, w_s = initialise.start(init, inputs, self.basis.size, outputs, generator, **like)
         self.coefficients = nn.Parameter(c)
         self.spline_weight = nn.Parameter(w_s)
@@ -121,8 +125,9 @@ class KANLayer(nn.Module):
     def edge_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
         alive = self.mask != 0
-        scaled = self.coefficients * (self.spline_weight * self.mask)[:, None, :]
-        scaled = torch.where(alive[:, None, :], scaled, torch.zeros_like(scaled))  # a dead edge stays dead, NaN or not
+        # Chosen before they are multiplied: a dead edge stays dead, NaN or not, and so does its gradient.
+        weight = torch.where(alive, self.spline_weight * self.mask, torch.zeros_like(self.mask))
+        scaled = torch.where(alive[:, None, :], self.coefficients, torch.zeros_like(self.coefficients)) * weight[:, None, :]
         if self.base_weight is None:
             return scaled
         base = torch.where(alive, self.base_weight * self.mask, torch.zeros_like(self.mask))
@@ -168,7 +173,9 @@ class KANLayer(nn.Module):
         share = torch.softmax(self.spacing, dim=1)
         share = (1 - SMALLEST_SHARE) * share + SMALLEST_SHARE / self.basis.resolution
         inner = low + (high - low) * torch.cumsum(share, dim=1)[:, :-1]
-        return extended(torch.cat([low, inner, high], dim=1), self.basis.degree)
+        # The knots outside stay as they are stored: they need not follow, and a refined grid is kept to the last knot.
+        k = self.basis.degree
+        return torch.cat([self.grid[:, :k], low, inner, high, self.grid[:, self.grid.shape[1] - k :]], dim=1)
 
     @torch.no_grad()
     def replace_grid(self, basis: Basis, grid: Tensor, values: Tensor) -> None:
@@ -180,7 +187,8 @@ class KANLayer(nn.Module):
         if self.grid_kind == "learnable":
             points = grid_points(self.grid, grid.shape[1] - 1 - basis.size)
             share = torch.diff(points, dim=1) / (points[:, -1:] - points[:, :1])
-            free = (share - SMALLEST_SHARE / basis.resolution).clamp_min(1e-6) / (1 - SMALLEST_SHARE)
+            free = (share - SMALLEST_SHARE / basis.resolution) / (1 - SMALLEST_SHARE)
+            free = free.clamp_min(torch.finfo(free.dtype).eps)
             self.spacing = nn.Parameter(torch.log(free), self.spacing.requires_grad)
         self.refresh()
         self.set_edge_coefficients(values.to(self.coefficients))
@@ -197,8 +205,8 @@ class KANLayer(nn.Module):
     def _check_sizes(self, domain: tuple[float, float]) -> None:
         if self.inputs < 1 or self.outputs < 1:
             raise ConfigError(f"a layer needs at least one input and one output, got {self.inputs} and {self.outputs}.")
-        if not domain[0] < domain[1]:
-            raise ConfigError(f"domain is (low, high) with low < high, got {domain}.")
+        if len(domain) != 2 or not -math.inf < domain[0] < domain[1] < math.inf:
+            raise ConfigError(f"domain is (low, high) with low < high, both finite, got {domain}.")
 
     def extra_repr(self) -> str:
         return f"{self.inputs}, {self.outputs}, {self.basis}, base={self.base}, {self.grid_kind} grid"
@@ -213,9 +221,11 @@ def check_columns(module: nn.Module, x: Tensor, columns: int) -> None:
 
     Raises:
         ShapeError: If the last dimension is not `columns`.
-        DtypeError: If dtype or device differ.
+        DtypeError: If x is not a tensor, or dtype or device differ.
     """
     kind = type(module).__name__
+    if not isinstance(x, Tensor):
+        raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
     if x.dim() < 1 or x.shape[-1] != columns:
         raise ShapeError(f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs.")
     own = next(module.parameters())

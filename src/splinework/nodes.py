@@ -100,7 +100,7 @@ def nodes_of(entry: int | Nodes | Sequence[Any]) -> Nodes:
         return Nodes(entry)
     if isinstance(entry, Sequence) and not isinstance(entry, str) and len(entry) == 2 and isinstance(entry[0], int):
         sums, products = entry
-        if isinstance(products, int):
+        if isinstance(products, int) and products >= 0:
             return Nodes(sums, (2,) * products)
         if isinstance(products, Sequence) and all(isinstance(arity, int) for arity in products):
             return Nodes(sums, tuple(products))

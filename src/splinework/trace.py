@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from splinework.errors import ShapeError
+from splinework.layer import check_columns
 from splinework.network import KAN
 
 
@@ -34,10 +36,17 @@ class Trace:
 def trace(model: KAN, x: Tensor) -> Trace:
     """Every pre- and post-activation of the model at x `(B, inputs)`; differentiable.
 
+    Raises:
+        ShapeError: If x is not `(B, inputs)`.
+        DtypeError: If x has another dtype or device than the model.
+
     >>> import torch
     >>> trace(KAN([2, 3, 1]), torch.zeros(4, 2)).layers[0].edges.shape
     torch.Size([4, 2, 3])
     """
+    check_columns(model, x, model.inputs)
+    if x.dim() != 2:
+        raise ShapeError(f"trace takes x of shape (batch, {model.inputs}), got {tuple(x.shape)}; flatten the batch.")
     records = []
     u = model.input_scaling(x)
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):

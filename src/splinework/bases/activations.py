@@ -87,6 +87,7 @@ def _normal(x: Tensor, order: int) -> Tensor:
     if order == 0:
         distribution: Tensor = torch.special.ndtr(x)
         return distribution
+    x = x.clamp(-40, 40)  # beyond, exp(-x²/2) is zero in every precision, but the powers of x overflow
     before, now = torch.zeros_like(x), torch.ones_like(x)
     for r in range(order - 1):
         before, now = now, -x * now - r * before

@@ -4,6 +4,7 @@ A recipe holds no tensors. The grid it works on (one row per input) is handed in
 function goes on outside its domain is not decided here, see `splinework.kernels.table`.
 """
 
+import operator
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
@@ -86,6 +87,21 @@ def require(condition: bool, message: str) -> None:
     """Raises `ConfigError(message)` unless the condition holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def require_whole(recipe: Basis, field: str, least: int, meaning: str) -> None:
+    """Makes a field a plain int (numpy's are taken too) of at least `least`.
+
+    Raises:
+        ConfigError: If it is no whole number, or smaller.
+    """
+    value = getattr(recipe, field)
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        raise ConfigError(f"{meaning} must be a whole number, got {value!r}.") from None
+    require(whole >= least, f"{meaning} must be at least {least}, got {whole}.")
+    object.__setattr__(recipe, field, whole)
 
 
 def padded(coefficients: Tensor, more: int) -> Tensor:

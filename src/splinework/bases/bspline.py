@@ -5,7 +5,7 @@ from typing import ClassVar, final
 
 from torch import Tensor
 
-from splinework.bases.base import Basis, require
+from splinework.bases.base import Basis, require, require_whole
 from splinework.functional import adapted_knots, bspline_rows, cell_polynomials, domain, refine_coefficients, uniform_knots
 
 
@@ -22,8 +22,9 @@ class BSpline(Basis):
     dies_out: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.grid >= 1, f"grid is the number of intervals and must be at least 1, got {self.grid}.")
-        require(0 <= self.degree <= 9, f"degree must be between 0 and 9, got {self.degree}.")
+        require_whole(self, "grid", 1, "grid, the number of intervals,")
+        require_whole(self, "degree", 0, "degree")
+        require(self.degree <= 9, f"degree must be between 0 and 9, got {self.degree}.")
 
     @property
     def size(self) -> int:

@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.bases.base import Basis, padded, require
+from splinework.bases.base import Basis, padded, require_whole
 
 
 @final
@@ -20,7 +20,7 @@ class Chebyshev(Basis):
     resolution_field: ClassVar[str] = "order"
 
     def __post_init__(self) -> None:
-        require(self.order >= 0, f"order must be at least 0, got {self.order}.")
+        require_whole(self, "order", 0, "order")
 
     @property
     def size(self) -> int:

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.bases.base import Basis, padded, require
+from splinework.bases.base import Basis, padded, require_whole
 
 
 @final
@@ -21,7 +21,7 @@ class Fourier(Basis):
     resolution_field: ClassVar[str] = "harmonics"
 
     def __post_init__(self) -> None:
-        require(self.harmonics >= 1, f"harmonics must be at least 1, got {self.harmonics}.")
+        require_whole(self, "harmonics", 1, "harmonics")
 
     @property
     def size(self) -> int:

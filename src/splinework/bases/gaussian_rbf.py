@@ -6,7 +6,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.bases.base import Basis, require
+from splinework.bases.base import Basis, require, require_whole
 
 
 @final
@@ -22,7 +22,7 @@ class GaussianRBF(Basis):
     dies_out: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        require(self.centres >= 2, f"centres must be at least 2, got {self.centres}.")
+        require_whole(self, "centres", 2, "centres")
         require(self.width > 0, f"width must be positive, got {self.width}.")
 
     @property
@@ -34,7 +34,8 @@ class GaussianRBF(Basis):
         share = torch.arange(self.centres, dtype=x.dtype, device=x.device) / (self.centres - 1)
         centre = low[:, None] * (1 - share) + high[:, None] * share
         scale = (self.width * (high - low) / (self.centres - 1))[:, None]
-        u = (x[..., None] - centre) / scale
+        # Beyond 40 widths the bump is zero in every precision, but Hermite's polynomials overflow.
+        u = ((x[..., None] - centre) / scale).clamp(-40, 40)
         # d^r/du^r exp(-u²) = (-1)^r H_r(u) exp(-u²), with Hermite's H_{r+1} = 2u H_r - 2r H_{r-1}.
         before, hermite = torch.zeros_like(u), torch.ones_like(u)
         for r in range(derivative):

@@ -76,9 +76,10 @@ def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivat
     right = knots.gather(1, cell.T + 1).T
     width = right - left
     safe = torch.where(width > 0, width, torch.ones_like(width))
-    v = ((x - left) - (right - x)) / (2 * safe)  # symmetric: exact at both ends of the cell
-    pieces = cells[torch.arange(x.shape[1], device=x.device), cell]
     inside = ((x >= knots[:, 0]) & (x <= knots[:, last + 1])) | torch.isnan(x)
+    v = ((x - left) - (right - x)) / (2 * safe)  # symmetric: exact at both ends of the cell
+    v = torch.where(inside, v, torch.zeros_like(v))  # far away its powers overflow, and 0 · ∞ is no zero
+    pieces = cells[torch.arange(x.shape[1], device=x.device), cell]
     if derivative > degree:
         values = torch.zeros_like(pieces[..., 0]) * v[..., None]
     else:

@@ -45,7 +45,7 @@ def refined_knots(knots: Tensor, degree: int, factor: int) -> Tensor:
     """The knots to insert so that every interval of the domain is cut into `factor` equal parts, shape `(I, (factor-1)·G)`."""
     points = grid_points(knots, degree)
     share = torch.arange(1, factor, dtype=knots.dtype, device=knots.device) / factor
-    inner = points[:, :-1, None] * (1 - share) + points[:, 1:, None] * share
+    inner = torch.lerp(points[:, :-1, None], points[:, 1:, None], share)  # an interval of no width stays one, exactly
     return inner.reshape(knots.shape[0], -1)
 
 

@@ -56,8 +56,8 @@ def adapted_knots(x: Tensor, grid: int, degree: int, *, grid_eps: float, low: Te
     """
     share = torch.arange(grid + 1, dtype=x.dtype, device=x.device) / grid
     uniform = low[:, None] * (1 - share) + high[:, None] * share
-    quantiles = _quantiles(x, share).clamp(min=low[:, None], max=high[:, None])
-    points = grid_eps * uniform + (1 - grid_eps) * quantiles
+    quantiles = _quantiles(x, share)[:, 1:-1].clamp(min=low[:, None], max=high[:, None])
+    points = grid_eps * uniform + (1 - grid_eps) * torch.cat([low[:, None], quantiles, high[:, None]], dim=1)
     widths = torch.diff(points, dim=1).clamp_min(0)
     mean = ((high - low) / grid)[:, None]
     widths = widths + 0.01 * mean

@@ -59,7 +59,7 @@ class Table:
 
     def _plain(self, x: Tensor, derivative: int) -> Tensor:
         if self.extrapolation == "zero" and not self.basis.dies_out:
-            nearest = torch.clamp(x, *self.basis.domain(self.grid))  # far away a polynomial overflows, and 0 · ∞ is not zero
+            nearest = torch.clamp(x, *self.basis.domain(self.grid))  # far away a polynomial overflows, 0 · ∞ is no zero
             rows = self.basis.rows(nearest, self.grid, self.prepared, derivative) * (x == nearest)[..., None]
         else:
             rows = self.basis.rows(x, self.grid, self.prepared, derivative)

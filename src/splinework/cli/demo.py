@@ -1,0 +1,165 @@
+"""`splinework demo`: the main job on real measurements, from the orbits of the solar system to a set of patients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+import numpy as np
+
+from splinework.cli.artefacts import FILES, write_artefacts
+from splinework.cli.folder import check_folder, write_folder
+from splinework.cli.sample import Floats, take_sample
+from splinework.cli.terminal import Stages, show_next_steps, show_outcome
+from splinework.errors import ConfigError, FileError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from splinework.cli.job import Outcome, Prepared
+
+_OWN: Final = {"orbits", "orbits.csv", "diabetes", "diabetes.csv"}
+_SECONDS: Final = 32.0
+_SHARE: Final = 3 / 8  # of the time, for the orbits
+_ORBITS: Final = ("central_mass_kg", "semi_major_axis_km")
+
+
+@click.command(short_help="See the main job done on real measurements, in a minute.")
+@click.option("--out", default="splinework-demo", show_default=True, metavar="DIR", help="Folder for the results.")
+@click.option(
+    "--budget", type=float, default=_SECONDS, show_default=True, metavar="SECONDS", help="Time for both fits."
+)
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def demo(out: str, budget: float, quiet: bool) -> None:
+    """Find the law of the planets in 71 measured orbits, then compare models on 442 patients with diabetes."""
+    if not (budget > 0 and math.isfinite(budget)):
+        raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {budget:g}.")
+    folder = Path(out)
+    _check(folder)
+
+    from splinework.data import load_orbits
+
+    say = (lambda text: None) if quiet else click.echo
+    say("1. Orbits: 71 planets, dwarf planets and moons. What sets the time that they take?\n")
+    orbits, files = _job(load_orbits(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
+    if not quiet:
+        show_outcome(orbits)
+    for line in _law(orbits):
+        say(line)
+    say("\n2. Diabetes: 442 patients, ten measures. How far will the disease be in a year?\n")
+    diabetes, others = _job(_diabetes(), "diabetes", "progression", None, folder, (1 - _SHARE) * budget, quiet)
+    if not quiet:
+        show_outcome(diabetes)
+        _show_comparison(diabetes)
+        predict = ["splinework", "predict", files["model"], str(folder / "orbits.csv"), "--out", "predictions.csv"]
+        fit = ["splinework", "fit", "YOUR.csv", "--target", "COLUMN"]
+        show_next_steps([files["report"], others["report"]], [predict, fit])
+
+
+def _check(folder: Path) -> None:
+    """Refuses a folder that holds anything but an earlier demo."""
+    if folder.is_dir():
+        foreign = sorted(path.name for path in folder.iterdir() if path.name not in _OWN)
+        if foreign:
+            raise FileError(f"{folder} is not empty (it holds {foreign[0]}); name another folder with --out.")
+    for name in ("orbits", "diabetes"):
+        check_folder(folder / name, FILES, overwrite=True)
+
+
+def _job(
+    frame: pd.DataFrame,
+    name: str,
+    target: str,
+    features: tuple[str, ...] | None,
+    folder: Path,
+    seconds: float,
+    quiet: bool,
+) -> tuple[Outcome, dict[str, str]]:
+    """What `splinework fit` does, on a table that is written beside the results."""
+    from splinework.cli.job import Listener, Settings, carry_out, prepare
+    from splinework.tables import read_table
+
+    path = folder / f"{name}.csv"
+    write_folder(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
+    settings = Settings(seconds=seconds)
+    prepared = prepare(take_sample(read_table(path), target, features), settings)
+    with Stages(quiet=quiet) as stages:
+        outcome = carry_out(prepared, settings, Listener(stages.stage, stages.step))
+        stages.stage("writing the report")
+        files = write_artefacts(outcome, folder / name, title=f"{target} from {path.name}")
+    return outcome, files
+
+
+def _diabetes() -> pd.DataFrame:
+    """The patients, in the units of the clinic."""
+    from sklearn.datasets import load_diabetes
+
+    frame: pd.DataFrame = load_diabetes(as_frame=True, scaled=False).frame
+    return frame.rename(columns={"target": "progression"})
+
+
+def _law(outcome: Outcome) -> list[str]:
+    """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
+    (x, y), row = outcome.prepared.train, outcome.discovery.table.best
+    with np.errstate(all="ignore"):
+        values = row.numpy()(x)
+    if not (np.isfinite(values).all() and (values > 0).all()):
+        return []
+    design = np.column_stack([np.log(x), np.ones(len(x))])
+    powers, *_ = np.linalg.lstsq(design, np.log(values), rcond=None)
+    if np.abs(design @ powers - np.log(values)).max() > 0.05:
+        return []
+    typical = float(np.median(np.abs(values / y - 1)))
+    return [
+        f"\nThe law found: P = {math.exp(powers[2]):.4g} · a^{powers[1]:.3f} · M^{powers[0]:.3f} "
+        f"(typically {100 * typical:.2g} % off)",
+        "Kepler and Newton: P ∝ a^1.5 · M^-0.5",
+    ]
+
+
+def _show_comparison(outcome: Outcome) -> None:
+    """R² of other models beside ours, on the same rows."""
+    from rich.table import Table
+
+    from splinework.cli.figures import r2
+    from splinework.cli.terminal import console
+
+    prepared = outcome.prepared
+    table = Table(title="R² on the rows held back", title_justify="left")
+    table.add_column("model")
+    table.add_column("R² test", justify="right")
+    rows = {
+        "splinework, the network": outcome.metrics["r2_test"],
+        "splinework, the first formula": outcome.equations[0]["r2_test"],
+    }
+    x_test, y_test = prepared.test
+    rows |= {name: r2(predict(x_test), y_test) for name, predict in _others(prepared).items()}
+    for name, value in rows.items():
+        table.add_row(name, "–" if value is None else f"{value:.3f}")
+    console().print(table)
+
+
+def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
+    """A linear model, a multilayer perceptron and gradient boosting, fitted to the same rows."""
+    import torch
+    from sklearn.ensemble import GradientBoostingRegressor
+    from sklearn.linear_model import LinearRegression
+
+    from splinework.baselines import fit_mlp
+
+    x, y = prepared.train
+    mlp = fit_mlp([x.shape[1], 16, 1], x, y)
+
+    def perceptron(rows: Floats) -> Floats:
+        with torch.no_grad():
+            values: Any = mlp(torch.from_numpy(rows))[:, 0].numpy()
+        return np.asarray(values)
+
+    return {
+        "linear model": LinearRegression().fit(x, y).predict,
+        "multilayer perceptron [10, 16, 1]": perceptron,
+        "gradient boosting (scikit-learn)": GradientBoostingRegressor(random_state=0).fit(x, y).predict,
+    }

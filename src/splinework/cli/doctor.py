@@ -1,0 +1,94 @@
+"""`splinework doctor`: what is installed, what the machine offers, and how to get what is missing."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Any, Final
+
+import click
+
+from splinework.cli.artefacts import json_text
+from splinework.cli.versions import installed, own_version
+
+_REQUIRED: Final = (
+    "torch numpy scipy scikit-learn sympy safetensors matplotlib rich click pandas pyarrow".split()  # noqa: SIM905
+)
+
+
+@dataclass(frozen=True)
+class _Extra:
+    """A package that adds something: what for, and how to get it."""
+
+    package: str
+    gives: str
+    command: str
+
+
+_EXTRAS: Final = (
+    _Extra("triton", "kernels on NVIDIA GPUs", "it comes with torch for CUDA: https://pytorch.org/get-started/locally"),
+    _Extra("onnx", "export to ONNX", "pip install onnx"),
+    _Extra("optuna", "search of settings", "pip install optuna"),
+)
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def doctor(as_json: bool) -> int:
+    """Show versions, cores, kernels and GPUs, and how to get what is missing."""
+    facts = _facts()
+    if as_json:
+        click.echo(json_text(facts), nl=False)
+    else:
+        _show(facts)
+    return 0 if not facts["missing"] else 2
+
+
+def _facts() -> dict[str, Any]:
+    """All that there is to say, as JSON values."""
+    required = {package: installed(package) for package in _REQUIRED}
+    return {
+        "splinework": own_version(),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "packages": required,
+        "optional": {extra.package: installed(extra.package) for extra in _EXTRAS},
+        "missing": [package for package, version in required.items() if version is None],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        **_torch_facts(),
+    }
+
+
+def _torch_facts() -> dict[str, Any]:
+    if installed("torch") is None:
+        return {"threads": None, "kernels": [], "gpus": []}
+    import torch
+
+    from splinework.kernels import BACKENDS
+
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        gpus.append("Apple GPU (mps)")
+    return {"threads": torch.get_num_threads(), "kernels": sorted(BACKENDS), "gpus": gpus}
+
+
+def _show(facts: dict[str, Any]) -> None:
+    rows = {
+        "splinework": facts["splinework"],
+        "python": f"{facts['python']}  {facts['executable']}",
+        "platform": facts["platform"],
+        "cores": f"{facts['cores']}; torch uses {facts['threads']} threads",
+        "kernels": ", ".join(facts["kernels"]) or "none",
+        "GPU": ", ".join(facts["gpus"]) or "none; everything runs on the processor",
+        **{package: version or "missing" for package, version in facts["packages"].items()},
+    }
+    for extra in _EXTRAS:
+        version = facts["optional"][extra.package]
+        rows[extra.package] = version or f"not installed (optional: {extra.gives}); {extra.command}"
+    for name, value in rows.items():
+        click.echo(f"{name:<14}{value}")
+    missing = " ".join(facts["missing"])
+    click.echo(f"\nmissing; get it with: pip install {missing}" if missing else "\nall is there; try: splinework demo")

@@ -1,0 +1,219 @@
+"""The main job: numbers in, formulas, model and figures out. It computes everything and writes nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from splinework.cli.figures import model_values, r2, rmse
+from splinework.cli.sample import Floats, Sample
+from splinework.cli.shape import check_shape
+from splinework.cli.versions import own_version
+from splinework.cli.words import plural
+from splinework.errors import DataError
+from splinework.tables import identifiers
+
+if TYPE_CHECKING:
+    from splinework.discover import Discovery
+
+FEWEST: Final = 8
+"""Rows without which nothing is fitted."""
+TEST_FRACTION: Final = 0.2
+SECONDS: Final = 45.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user may choose about a job; None leaves it to the data."""
+
+    seed: int = 0
+    test_fraction: float | None = None
+    shape: tuple[Any, ...] | None = None
+    seconds: float | None = None
+    missing: str | None = None
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Who is told how the job goes on: of every stage, and of every step of a fit."""
+
+    stage: Callable[[str], None]
+    step: Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sample that is split and ready to be fitted; x and y in raw units, no cell missing.
+
+    Attributes:
+        train: `x (n, features)` and `y (n,)` to fit.
+        test: The same, held back.
+        columns: Identifier → name in the file, for the features and, last, the target.
+        means: Name in the file → the mean that stands in for missing cells.
+        notes: Decisions so far.
+    """
+
+    train: tuple[Floats, Floats]
+    test: tuple[Floats, Floats]
+    columns: dict[str, str]
+    means: dict[str, float]
+    notes: tuple[str, ...]
+
+    @property
+    def features(self) -> list[str]:
+        """The features as the file names them."""
+        return list(self.columns.values())[:-1]
+
+    @property
+    def target(self) -> str:
+        """The target as the file names it."""
+        return list(self.columns.values())[-1]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a job found.
+
+    Attributes:
+        discovery: Model, table of formulas and history.
+        prepared: The rows that it comes from.
+        equations: One record per formula, best first, with the fields of `equations.csv`.
+        metrics: The fields of `metrics.json`.
+        notes: All decisions, in sentences.
+        header: What is kept with the model, so that `predict` knows the columns.
+    """
+
+    discovery: Discovery
+    prepared: Prepared
+    equations: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
+    header: dict[str, Any] = field(repr=False)
+
+
+def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Outcome:
+    """Discovers and measures."""
+    began = time.monotonic()
+    discovery = _discover(prepared, settings, listener)
+    listener.stage("measuring")
+    names = ("rmse_train", "rmse_test", "r2_test")
+    equations = []
+    for rank, row in enumerate(discovery.table.rows, start=1):
+        figures = _figures(row.numpy(), prepared)
+        record = {"rank": rank, "target": prepared.target, "formula": row.text, "complexity": row.complexity}
+        equations.append(record | dict(zip(names, figures, strict=True)))
+    model = discovery.model
+    figures = _figures(lambda x: model_values(model, x)[:, 0], prepared)
+    metrics = dict(zip(names, figures, strict=True)) | {
+        "n_train": len(prepared.train[1]),
+        "n_test": len(prepared.test[1]),
+        "seconds": round(time.monotonic() - began, 3),
+        "parameters": model.parameter_count(active=True),
+        "active_edges": model.active_edges(),
+        "active_inputs": [prepared.columns.get(name, name) for name in model.active_inputs()],
+        "seed": settings.seed,
+        "version": own_version(),
+    }
+    notes = tuple(dict.fromkeys((*prepared.notes, *discovery.notes, *discovery.table.notes)))
+    return Outcome(discovery, prepared, equations, metrics, notes, _header(prepared, settings, notes))
+
+
+def prepare(sample: Sample, settings: Settings) -> Prepared:
+    """Splits the rows, fills missing cells, leaves out what does not vary, and names the columns for formulas.
+
+    Raises:
+        DataError: If there are too few rows, or nothing varies.
+        ConfigError: If the shape does not fit the columns.
+    """
+    train, test, notes = _split(len(sample.y), settings)
+    x, y = sample.x, sample.y
+    holes = np.isnan(x)
+    with np.errstate(invalid="ignore"):
+        filled = np.where(holes, 0.0, x)[train].sum(axis=0) / np.maximum((~holes[train]).sum(axis=0), 1)
+    x = np.where(holes, filled, x)
+    if np.ptp(y[train]) == 0:
+        raise DataError(
+            f"the target {sample.target!r} is {y[train][0]:g} in all {len(train)} rows to fit, so there is nothing to "
+            "explain; choose another --target."
+        )
+    varies = np.ptp(x[train], axis=0) > 0
+    if not varies.any():
+        raise DataError("no feature varies over the rows to fit; add columns, or name others in --features.")
+    for name, constant in zip(sample.features, x[train][0], strict=True):
+        if not varies[sample.features.index(name)]:
+            notes.append(f"{name!r} is {constant:g} in every row to fit: left out")
+    x = x[:, varies]
+    features = [name for name, kept in zip(sample.features, varies, strict=True) if kept]
+    check_shape(settings.shape, features, [name for name in sample.features if name not in features])
+    columns = identifiers([*features, sample.target], reserved=_reserved())
+    renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
+    means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
+    return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
+
+
+def _split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
+    asked = settings.test_fraction
+    fraction = asked if asked is not None else (TEST_FRACTION if rows >= 50 else TEST_FRACTION / 2)
+    held = max(1, round(fraction * rows)) if fraction > 0 else 0
+    if asked is None and 0 <= rows - FEWEST < held:
+        held = rows - FEWEST
+    if rows - held < FEWEST:
+        usable = f"{'is' if rows == 1 else 'are'} {plural(rows, 'row')}"
+        needed = f"{FEWEST} to fit" + (f" and {held} to test, by the fraction {fraction:g}" if held else "")
+        way_out = "add rows" + (", or lower --test-fraction" if held and rows > FEWEST else "")
+        raise DataError(f"there {usable} to use, but at least {FEWEST + held} are needed: {needed}; {way_out}.")
+    order = np.random.default_rng(settings.seed).permutation(rows)
+    notes = []
+    if asked == 0:
+        notes.append("no rows held back (--test-fraction 0): the figures are those of the rows fitted")
+    elif asked is None and fraction != TEST_FRACTION:
+        notes.append(f"only {plural(rows, 'row')}: {held or 'none'} held back to test")
+    return np.sort(order[held:]), np.sort(order[:held]), notes
+
+
+def _discover(prepared: Prepared, settings: Settings, listener: Listener) -> Discovery:
+    from splinework.discover import discover
+
+    *names, target = prepared.columns
+    return discover(
+        *prepared.train,
+        names=names,
+        target=target,
+        shape=None if settings.shape is None else list(settings.shape),
+        seconds=SECONDS if settings.seconds is None else settings.seconds,
+        seed=settings.seed,
+        on_stage=listener.stage,
+        callbacks=(listener.step,),
+    )
+
+
+def _figures(function: Callable[[Floats], Floats], prepared: Prepared) -> tuple[float | None, ...]:
+    """Errors of a function on the rows fitted and on those held back."""
+    (x, y), (x_test, y_test) = prepared.train, prepared.test
+    at_test = function(x_test) if len(y_test) else y_test
+    return rmse(function(x), y), rmse(at_test, y_test), r2(at_test, y_test)
+
+
+def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dict[str, Any]:
+    x = prepared.train[0]
+    return {
+        "target": prepared.target,
+        "features": prepared.features,
+        "columns": prepared.columns,
+        "means": prepared.means,
+        "ranges": {name: [float(c.min()), float(c.max())] for name, c in zip(prepared.features, x.T, strict=True)},
+        "seed": settings.seed,
+        "notes": list(notes),
+    }
+
+
+def _reserved() -> set[str]:
+    """The words that formulas use themselves."""
+    from splinework.data.expressions import CONSTANTS, FUNCTIONS
+
+    return {*FUNCTIONS, *CONSTANTS}

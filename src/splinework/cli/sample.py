@@ -1,0 +1,201 @@
+"""From a table to the numbers of a fit: target, features, missing cells. Every refusal names the way out."""
+
+import csv
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.cli.words import plural
+from splinework.errors import DataError
+from splinework.tables import Numbers, Table, nearest, numbers, quote
+
+Floats = NDArray[np.float64]
+
+LARGEST: Final = 1e150
+"""Beyond this a square overflows float64."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows to fit and to test on, in the units of the file.
+
+    Attributes:
+        x: `(n, features)`; NaN where a cell is missing and is to be filled with a mean.
+        y: `(n,)`.
+        features: Names of the columns of x, as the file has them.
+        target: Name of y, as the file has it.
+        notes: What was left out, and why.
+    """
+
+    x: Floats
+    y: Floats
+    features: tuple[str, ...]
+    target: str
+    notes: tuple[str, ...] = ()
+
+
+def split_names(text: str) -> list[str]:
+    """The names in a list such as `a,b` or `"a, in kg",b`.
+
+    >>> split_names('"a, in kg", b')
+    ['a, in kg', 'b']
+    """
+    return [name.strip() for row in csv.reader([text], skipinitialspace=True) for name in row if name.strip()]
+
+
+def take_sample(
+    table: Table, target: str, features: Sequence[str] | None = None, *, missing: str | None = None
+) -> Sample:
+    """Chooses the columns, reads their numbers and deals with missing cells.
+
+    Args:
+        table: What the file holds.
+        target: The column to explain.
+        features: The columns to explain it by; None takes all others.
+        missing: None refuses missing and infinite cells, `drop` leaves out their rows, `mean` leaves them NaN in x.
+
+    Raises:
+        DataError: If a column is not there, or is no column of numbers, or cells are missing.
+    """
+    if target not in table.columns:
+        raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")
+    y = numbers(table, target)
+    if y.strangers:
+        raise DataError(
+            f"the target {target!r} must be numbers, but {len(y.strangers)} of {len(y.values)} cells are not: "
+            f"{quote(y.strangers, table.place)}{_comma_hint(y)}. Correct them, or choose another --target."
+        )
+    if len(y.values) == 0:
+        raise DataError(f"{table.name} has column names but no rows; add rows of data.")
+    notes: list[str] = list(table.notes)
+    columns = _listed(table, target, features) if features is not None else _all_but(table, target, notes)
+    _refuse_text(table, columns, listed=features is not None)
+    for column in (y, *columns.values()):
+        notes.extend(column.notes)
+    x = np.column_stack([column.values for column in columns.values()])
+    return _without_missing(Sample(x, y.values, tuple(columns), target, tuple(notes)), table.name, missing)
+
+
+def _listed(table: Table, target: str, features: Sequence[str]) -> dict[str, Numbers]:
+    """The columns asked for."""
+    if not features:
+        raise DataError("--features names no column; list them as a,b,c, or leave the option out to take all.")
+    for name in features:
+        if name not in table.columns:
+            raise DataError(f"{table.name} has no column {name!r}, named in --features; {nearest(name, table.columns)}")
+        if name == target:
+            raise DataError(f"{name!r} is the target and cannot be a feature too; take it out of --features.")
+        if list(features).count(name) > 1:
+            raise DataError(f"--features names {name!r} more than once; name it once.")
+    return {name: numbers(table, name) for name in features}
+
+
+def _all_but(table: Table, target: str, notes: list[str]) -> dict[str, Numbers]:
+    """All columns but the target, the row numbers that pandas writes, and empty ones; adds to the notes."""
+    chosen: dict[str, Numbers] = {}
+    for name in table.columns:
+        if name == target:
+            continue
+        column = numbers(table, name)
+        if not column.strangers and bool(np.isnan(column.values).all()):
+            notes.append(f"{name!r} is empty: left out")
+        elif re.fullmatch(r"Unnamed: \d+(\.1)*", name) and bool((np.diff(column.values) == 1).all()):
+            notes.append(f"{name!r} only numbers the rows: left out")
+        else:
+            chosen[name] = column
+    if not chosen:
+        raise DataError(f"{table.name} has no column beside the target {target!r}; at least one feature is needed.")
+    return chosen
+
+
+def _refuse_text(table: Table, columns: dict[str, Numbers], *, listed: bool) -> None:
+    """Raises if a feature has cells that are no numbers; names them, and the columns that would do."""
+    texts = {name: column for name, column in columns.items() if column.strangers}
+    if not texts:
+        return
+    found = "; ".join(
+        f"{name!r} has {len(c.strangers)} of {len(c.values)}: {quote(c.strangers, table.place)}{_comma_hint(c)}"
+        for name, c in list(texts.items())[:5]
+    )
+    more = f" and {len(texts) - 5} more columns" if len(texts) > 5 else ""
+    numeric = [name for name in columns if name not in texts]
+    if not numeric:
+        way_out = "replace them by numbers, or choose other features."
+    else:
+        way_out = f"replace them by numbers, or leave {'them' if listed else 'these columns'} out: {_option(numeric)}"
+    raise DataError(
+        f"features must be numbers, but {table.name} has cells that are not: {found}{more}. Way out: {way_out}"
+    )
+
+
+def _option(names: Sequence[str]) -> str:
+    """The option that lists these columns, ready for a shell."""
+    cells = [f'"{name}"' if "," in name else name for name in names]
+    return f"--features {shlex.quote(','.join(cells))}"
+
+
+def _without_missing(sample: Sample, name: str, missing: str | None) -> Sample:
+    """Refuses missing cells, or deals with them as asked."""
+    gaps = _gaps(sample)
+    x, y = (np.where(np.isfinite(values), values, np.nan) for values in (sample.x, sample.y))
+    gone = np.isnan(y) if missing == "mean" else np.isnan(y) | np.isnan(x).any(axis=1)
+    if missing is None and gone.any():
+        raise DataError(
+            f"{name} has cells that are empty or not finite ({gaps}); --missing drop leaves out their "
+            f"{plural(int(gone.sum()), 'row')} and keeps {int((~gone).sum())}, --missing mean fills those of features "
+            "with the mean of the column."
+        )
+    if gone.all():
+        raise DataError(
+            f"every row of {name} has a cell that is empty or not finite ({gaps}); choose other --features."
+        )
+    notes = list(sample.notes)
+    if gone.any():
+        notes.append(f"{plural(int(gone.sum()), 'row')} left out for cells that are empty or not finite ({gaps})")
+    kept = replace(sample, x=x[~gone], y=y[~gone])
+    holes = int(np.isnan(kept.x).sum())
+    if holes:
+        notes.append(
+            f"{plural(holes, 'cell')} of features filled with the mean of the column over the rows to fit ({gaps})"
+        )
+    _refuse_largest(kept)
+    return replace(kept, notes=tuple(notes))
+
+
+def _gaps(sample: Sample) -> str:
+    """How many cells each column lacks, such as `a: 3 empty, 1 infinite`."""
+    found = []
+    for name, values in zip((sample.target, *sample.features), (sample.y, *sample.x.T), strict=True):
+        counts = {"empty": int(np.isnan(values).sum()), "infinite": int(np.isinf(values).sum())}
+        if any(counts.values()):
+            found.append(f"{name}: " + ", ".join(f"{count} {kind}" for kind, count in counts.items() if count))
+    return "; ".join(found)
+
+
+def _refuse_largest(sample: Sample) -> None:
+    for name, values in zip((sample.target, *sample.features), (sample.y, *sample.x.T), strict=True):
+        largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+        if largest > LARGEST:
+            raise DataError(
+                f"{name!r} reaches {largest:.3g}, and squares of that overflow; rescale it below {LARGEST:g}."
+            )
+
+
+def _comma_hint(column: Numbers) -> str:
+    """A word on commas in numbers, where they are what stands in the way."""
+    commas = all(re.fullmatch(r"[+-]?[\d.]*,[\d,.]*", text) for _, text in column.strangers)
+    return " (write numbers with a decimal point and without thousands separators)" if commas else ""
+
+
+def _headless(table: Table) -> str:
+    """A word on the first line, where it looks like data."""
+    try:
+        [float(name) for name in table.columns]
+    except ValueError:
+        return ""
+    return " Its first line holds only numbers: add a line with the names of the columns."

@@ -1,0 +1,59 @@
+"""What to try: scales of the columns and shapes of the network, from simple to rich."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_INPUTS = 12
+"""Shapes with several hidden nodes are tried up to this many inputs."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One model to try.
+
+    Attributes:
+        shape: Nodes per layer.
+        input_scales: Per input.
+        output_scale: Of the target.
+        complexity: Orders the plans from simple to rich.
+    """
+
+    shape: tuple[Any, ...]
+    input_scales: tuple[str, ...]
+    output_scale: str
+    complexity: int
+
+    def __str__(self) -> str:
+        shape = ",".join(str(entry).replace(" ", "") for entry in self.shape)
+        logs = self.input_scales.count("log")
+        scales = [f"log of {logs} inputs" if logs else "", "log of the target" if self.output_scale == "log" else ""]
+        return f"[{shape}]" + "".join(f", {text}" for text in scales if text)
+
+
+def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...], output_scale: str) -> list[Plan]:
+    """Plans for rows x `(N, d)`, y `(N,)`, on the scales that the data suggest and on logarithms where all is positive."""
+    d = x.shape[1]
+    found = [Plan((d, 1), scales, output_scale, 1)]
+    positive = tuple("log" if column.min() > 0 else scale for column, scale in zip(x.T, scales, strict=True))
+    if y.min() > 0:
+        if "log" in positive:
+            found.append(Plan((d, 1), positive, "log", 2))
+        found.append(Plan((d, 1), scales, "log", 2))
+    found.append(Plan((d, 1, 1), scales, output_scale, 3))
+    if d > 1:
+        found.append(Plan((d, (0, 1), 1), scales, output_scale, 4))
+        if d <= MOST_INPUTS:
+            found.append(Plan((d, 2, 1), scales, output_scale, 5))
+            found.append(Plan((d, (1, 1), 1), scales, output_scale, 6))
+        if d <= 5:
+            found.append(Plan((d, 2, 1, 1), scales, output_scale, 7))
+    return list(dict.fromkeys(found))
+
+
+def only(shape: Sequence[Any], scales: tuple[str, ...], output_scale: str) -> list[Plan]:
+    """The one plan of a shape that the user asked for."""
+    return [Plan(tuple(shape), scales, output_scale, 1)]

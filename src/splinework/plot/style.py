@@ -1,0 +1,91 @@
+"""How every picture looks: colours, sizes and fonts, in one place, without touching matplotlib's settings.
+
+The series colours are those of Okabe and Ito (2008), which differ for colour-blind readers and in grey print.
+"""
+
+import re
+import textwrap
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+INK = "#1b2430"
+MUTED = "#5b6675"
+RULE = "#d5dae1"
+PAPER = "#ffffff"
+BLUE = "#0072b2"
+VERMILION = "#d55e00"
+GREEN = "#009e73"
+PURPLE = "#cc79a7"
+AMBER = "#e69f00"
+SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
+
+TEXT_POINTS = 9.0
+SMALL_POINTS = 7.5
+LINE = 1.4
+MOST_POINTS = 1500
+"""More points than this make a scatter slower, and no clearer."""
+
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of so many inches that belongs to nobody: pyplot does not know of it."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
+    """The axes given, or those of a new figure."""
+    if ax is not None:
+        return ax
+    figure = new_figure(width, height)
+    figure.set_layout_engine("constrained")
+    return figure.add_subplot()
+
+
+def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
+    """Gives axes the common look: two thin spines, faint lines behind the data, small type."""
+    ax.set_axisbelow(True)
+    ax.grid(True, color=RULE, linewidth=0.6)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        ax.spines[side].set_color(MUTED)
+        ax.spines[side].set_linewidth(0.8)
+    ax.tick_params(which="both", colors=MUTED, labelcolor=INK, labelsize=SMALL_POINTS, width=0.8, length=3)
+    ax.tick_params(which="minor", length=1.5)
+    for write, text, points in (
+        (ax.set_xlabel, x, TEXT_POINTS),
+        (ax.set_ylabel, y, TEXT_POINTS),
+        (ax.set_title, title, TEXT_POINTS),
+    ):
+        if text:
+            write(text, fontsize=points, color=INK, parse_math=False)
+
+
+def legend(ax: Axes, **options: Any) -> None:
+    """A legend without a frame."""
+    ax.legend(frameon=False, fontsize=SMALL_POINTS, labelcolor=INK, handlelength=1.6, **options)
+
+
+def shown_name(name: str, longest: int = 32) -> str:
+    """A name as a picture writes it: `x1` becomes x₁; what is too long is cut, what cannot be seen becomes a space."""
+    name = "".join(c if c.isprintable() else " " for c in name).strip() or "·"
+    match = re.fullmatch(r"([A-Za-z])_?([0-9]{1,3})(, factor [0-9]+)?", name)
+    if match:
+        return match[1] + match[2].translate(_SUBSCRIPTS) + (match[3] or "")
+    return name if len(name) <= longest else name[: longest - 1] + "…"
+
+
+def wrapped(text: str, columns: int, lines: int) -> str:
+    """A long text on at most so many lines."""
+    return "\n".join(textwrap.wrap(text, max(columns, 12), max_lines=lines, placeholder=" …", break_long_words=True))
+
+
+def thinned(count: int, most: int = MOST_POINTS) -> slice:
+    """Every so manieth of `count` rows, so that about `most` are left."""
+    return slice(None, None, max(1, -(-count // most)))

@@ -1,0 +1,5 @@
+"""The report: one self-contained HTML page about a model, its data, its fit and its formulas."""
+
+from splinework.report.report import report
+
+__all__ = ["report"]

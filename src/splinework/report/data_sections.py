@@ -1,0 +1,241 @@
+"""The sections about data: key figures, columns, learning curve, fit, residuals. Each gives its content, or nothing."""
+
+import math
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from splinework.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
+from splinework.plot.fits import ROWS_FOR_MEDIANS
+from splinework.plot.style import new_figure
+from splinework.report.facts import Facts, Floats, Rows
+from splinework.report.html import (
+    NOTHING,
+    Html,
+    bullets,
+    element,
+    histogram,
+    join,
+    number,
+    paragraph,
+    picture,
+    r_squared,
+    table,
+    text,
+)
+from splinework.scores import attribution
+
+MOST_POINTS = 800
+MOST_COLUMNS = 200
+MOST_OUTPUTS = 6
+MOST_INPUTS = 12
+
+
+def figures(facts: Facts) -> Html:
+    """The key figures, as cards."""
+    model = facts.model
+    cards: list[tuple[str, Html]] = []
+    for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
+        error, r2 = _overall(facts, rows)
+        logs = "log" in model.config.output_scales
+        given = facts.metric(f"rmse_{name}")
+        cards.append((f"R² on {kind} rows", r_squared(_first(facts.metric(f"r2_{name}"), r2))))
+        what = "RMSE of the logarithm" if logs and given is None else "RMSE"
+        cards.append((f"{what} on {kind} rows", number(_first(given, error))))
+        count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
+        cards.append((f"{kind} rows", NOTHING if count is None else text(int(count))))
+    edges, inputs = sum(layer.mask.numel() for layer in model.kan_layers), model.inputs
+    cards += [
+        ("parameters in use", text(model.parameter_count(active=True))),
+        ("active edges", Html(f"{model.active_edges()} <small>of {edges}</small>")),
+        ("inputs in use", Html(f"{len(model.active_inputs())} <small>of {inputs}</small>")),
+    ]
+    seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
+    cards.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
+    seed = facts.metric("seed")
+    cards.append(("seed", NOTHING if seed is None else text(int(seed))))
+    shown = [
+        element("div", element("dd", value), element("dt", text(label)))
+        for label, value in cards
+        if value not in ("", "–")
+    ]
+    return element("dl", *shown, class_="cards")
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None and not math.isnan(value)), None)
+
+
+def _overall(facts: Facts, rows: Rows | None) -> tuple[float, float]:
+    """Error and R² over all outputs: the root of the mean square, and the mean."""
+    if rows is None:
+        return math.nan, math.nan
+    pairs = [rows.errors(j, scale) for j, scale in enumerate(facts.model.config.output_scales)]
+    return math.sqrt(sum(e**2 for e, _ in pairs) / len(pairs)), sum(r for _, r in pairs) / len(pairs)
+
+
+def data(facts: Facts) -> Html:
+    """The columns: range, scale, mean, and a histogram each."""
+    if facts.train is None or not len(facts.train):
+        return NOTHING
+    config = facts.model.config
+    used = set(facts.model.active_inputs())
+    columns = [
+        (name, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
+        for i, (name, scale) in enumerate(zip(config.input_names, config.input_scales, strict=True))
+    ]
+    if facts.train.y is not None:
+        columns += [
+            (name, "output", scale, facts.train.y[:, j])
+            for j, (name, scale) in enumerate(zip(config.output_names, config.output_scales, strict=True))
+        ]
+    rows = [_column(*column) for column in columns[:MOST_COLUMNS]]
+    head = ("column", "role", "scale", "smallest", "mean", "largest", "std. deviation", "distribution")
+    caption = f"The {len(facts.train)} rows that the network was fitted to."
+    if facts.test is not None:
+        caption += f" {len(facts.test)} more were kept for the test."
+    if len(columns) > MOST_COLUMNS:
+        caption += f" The first {MOST_COLUMNS} of {len(columns)} columns."
+    logs = "log" in (*config.input_scales, *config.output_scales)
+    why = "A column on a logarithmic scale enters the network as its logarithm." if logs else ""
+    return join(table(caption, head, rows, words=(0, 1, 2, 7)), paragraph(why, "aside") if why else NOTHING)
+
+
+def _column(name: str, role: str, scale: str, values: Floats) -> list[Html]:
+    drawn = np.log10(values) if scale == "log" and (values > 0).all() else values
+    description = f"Histogram of {name}" + (" on a logarithmic scale" if drawn is not values else "")
+    shown = text(name) if "not used" not in role else element("span", text(name), class_="unused")
+    numbers = [number(float(v)) for v in (values.min(), values.mean(), values.max(), values.std())]
+    return [
+        shown,
+        text(role),
+        text("logarithmic" if scale == "log" else scale),
+        *numbers,
+        histogram(drawn, description),
+    ]
+
+
+def learning_curve(facts: Facts) -> Html:
+    """The errors over the steps, and what the fit noted."""
+    if facts.history is None:
+        return NOTHING
+    steps = facts.history.steps
+    figure = _figure(9.4, 3.2)
+    plot_history(facts.history, ax=figure.add_subplot())
+    last = steps[-1]
+    description = f"Learning curve over {len(steps)} steps; the error on the fitted rows ends at {last.rmse_train:.3g}."
+    caption = (
+        f"Root mean squared error at each of {len(steps)} steps ({last.seconds:.3g} s); thin lines part the stages."
+    )
+    return join(picture(figure, "learning-curve", description, caption), bullets(list(facts.history.notes)))
+
+
+def fit(facts: Facts) -> Html:
+    """Measured against predicted values of each output, on the test rows if there are any; and the errors in numbers."""
+    if facts.shown is None:
+        return NOTHING
+    rows, kind = facts.shown
+    assert rows.y is not None
+    config = facts.model.config
+    drawings = []
+    for j, name in enumerate(config.output_names[:MOST_OUTPUTS]):
+        scale = _plain(rows, j, config.output_scales[j])
+        figure, few = _figure(3.5, 3.4), _few(rows)
+        plot_fit(rows.y[few, j], rows.predicted[few, j], ax=figure.add_subplot(), name=name, scale=scale)
+        description = f"Measured against predicted {name} on the {kind} rows, R² {rows.errors(j, scale)[1]:.4g}."
+        drawings.append(picture(figure, f"fit-{j + 1}", description))
+    caption = f"{len(rows)} {kind} rows; on the dashed line, prediction and measurement are equal." + _sampled(rows)
+    pictures = element("div", *drawings, class_="pictures")
+    if len(drawings) > 1:
+        return join(pictures, paragraph(caption, "aside"), _errors(facts))
+    return join(element("div", pictures, _errors(facts), class_="beside"), paragraph(caption, "aside"))
+
+
+def _errors(facts: Facts) -> Html:
+    """Errors and R² of each output, on the training and on the test rows."""
+    config = facts.model.config
+    lines = []
+    for j, (name, scale) in enumerate(zip(config.output_names, config.output_scales, strict=True)):
+        for kind, rows in (("training", facts.train), ("test", facts.test)):
+            if rows is not None and rows.y is not None and len(rows):
+                error, r2 = rows.errors(j, scale)
+                shown = f"ln {name}" if scale == "log" else name
+                lines.append([text(shown), text(kind), text(len(rows)), number(error), r_squared(r2)])
+    return table("Errors of the network.", ("output", "rows", "number", "RMSE", "R²"), lines, words=(0, 1))
+
+
+def residuals(facts: Facts) -> Html:
+    """What the network leaves over: how often, and whether it depends on the prediction or on an input."""
+    if facts.shown is None:
+        return NOTHING
+    rows, kind = facts.shown
+    assert rows.y is not None
+    parts = []
+    config = facts.model.config
+    for j, name in enumerate(config.output_names[:MOST_OUTPUTS]):
+        scale = _plain(rows, j, config.output_scales[j])
+        measured, predicted = rows.y[:, j], rows.predicted[:, j]
+        few, of = _few(rows), f"of {name} on the {kind} rows"
+        drawings = []
+        figure = _figure(3.0, 2.3)
+        plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
+        drawings.append(picture(figure, f"residuals-{j + 1}", f"Histogram of the residuals {of}."))
+        figure = _figure(3.0, 2.3)
+        shown = f"{name} predicted"
+        plot_residuals(measured[few], predicted[few], ax=figure.add_subplot(), name=shown, scale=scale)
+        drawings.append(picture(figure, f"residuals-{j + 1}-predicted", f"Residuals {of} against the prediction."))
+        for i in _inputs(facts, rows):
+            figure = _figure(3.0, 2.3)
+            along = rows.x[:, i]
+            with_log = "log" if config.input_scales[i] == "log" else "linear"
+            plot_residuals(
+                measured[few],
+                predicted[few],
+                ax=figure.add_subplot(),
+                against=along[few],
+                name=facts.names[i],
+                scale=scale,
+                against_scale=with_log,
+            )
+            description = f"Residuals {of} against {facts.names[i]}."
+            drawings.append(picture(figure, f"residuals-{j + 1}-{i + 1}", description))
+        heading = element("h3", text(name)) if facts.model.outputs > 1 else NOTHING
+        parts.append(join(heading, element("div", *drawings, class_="pictures")))
+    medians = "; the line in colour joins medians" if len(range(len(rows))[_few(rows)]) >= ROWS_FOR_MEDIANS else ""
+    caption = f"Measured less predicted, {len(rows)} {kind} rows{medians}." + _sampled(rows)
+    return join(*parts, paragraph(caption, "aside"))
+
+
+def _inputs(facts: Facts, rows: Rows) -> list[int]:
+    """The inputs in use that matter most."""
+    alive = [i for i, name in enumerate(facts.names) if name in set(facts.model.active_inputs())]
+    if len(alive) <= MOST_INPUTS or len(rows) < 2:
+        return alive[:MOST_INPUTS]
+    from splinework.plot.curves import private_copy
+
+    work, columns = private_copy(facts.model, rows.x[:2000])
+    scores = attribution(work, columns).inputs.tolist()
+    return sorted(sorted(alive, key=lambda i: -scores[i])[:MOST_INPUTS])
+
+
+def _plain(rows: Rows, output: int, scale: str) -> str:
+    """The scale, or `linear` where a logarithm is not defined."""
+    assert rows.y is not None
+    positive = (rows.y[:, output] > 0).all() and (rows.predicted[:, output] > 0).all()
+    return scale if positive else "linear"
+
+
+def _few(rows: Rows) -> slice:
+    return slice(None, None, max(1, -(-len(rows) // MOST_POINTS)))
+
+
+def _sampled(rows: Rows) -> str:
+    step = _few(rows).step
+    which = {2: "second", 3: "third"}.get(step, f"{step}th")
+    return "" if step == 1 else f" Scatter plots show every {which} row."
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = new_figure(width, height)
+    figure.set_layout_engine("constrained")
+    return figure

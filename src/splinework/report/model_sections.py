@@ -1,0 +1,211 @@
+"""The sections about the model: formulas, diagram, edges, notes and use. Each gives its content, or nothing."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from matplotlib.figure import Figure
+
+from splinework.plot import plot, plot_edges, plot_pareto
+from splinework.plot.curves import edge_curves, edge_names
+from splinework.plot.style import new_figure
+from splinework.report.facts import Facts
+from splinework.report.html import (
+    NOTHING,
+    Html,
+    bullets,
+    code,
+    element,
+    join,
+    number,
+    paragraph,
+    picture,
+    r_squared,
+    table,
+    text,
+)
+from splinework.report.mathml import DIGITS, typeset
+from splinework.report.protocols import ReportedFormula, best_of
+
+MOST_FORMULAS = 40
+MOST_EDGES = 24
+MOST_EDGE_ROWS = 200
+LONG_FORMULA = 70
+"""Letters, from which on a formula is set smaller."""
+PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
+
+
+def lead(facts: Facts) -> Html:
+    """What the page is about, in one sentence."""
+    shape = ", ".join(str(entry) for entry in facts.model.config.shape)
+    return paragraph(f"A Kolmogorov–Arnold network of shape [{shape}], fitted with {_named('splinework')}.", "lead")
+
+
+def headline(facts: Facts) -> Html:
+    """The best formula of each target: typeset, and as text to copy."""
+    if facts.table is None:
+        return NOTHING
+    parts = []
+    for row in best_of(facts.table):
+        set_ = typeset(row)
+        if set_ is not None:
+            kind = "formula" if len(row.text) < LONG_FORMULA else "formula long"
+            parts.append(
+                element("div", set_, class_=kind, tabindex="0", role="region", aria_label=f"Formula for {row.target}")
+            )
+        parts.append(code(f"{row.target} = {row.text}", f"Formula for {row.target} in Python"))
+        parts += [paragraph(note, "aside") for note in row.notes]
+    how = f"Constants are rounded to {DIGITS} digits above, and in full in the text to copy."
+    return join(*parts, paragraph(how, "aside"))
+
+
+def network(facts: Facts) -> Html:
+    """The diagram."""
+    if facts.train is None:
+        return NOTHING
+    model = facts.model
+    ax = plot(model, facts.train.x)
+    boxes = any(artist.get_gid() == "boxes" for artist in ax.collections)
+    description = (
+        f"Network diagram: {model.inputs} inputs below, {model.outputs} outputs above, "
+        f"{model.active_edges()} active edges between them."
+    )
+    caption = "Inputs are below, outputs above. " + (
+        "Each box holds the function on its edge, over the range of the data. " if boxes else ""
+    )
+    caption += "The stronger an edge is drawn, the more of the output's spread passes through it. Nodes with + add"
+    products = any(nodes.products for nodes in model.config.nodes)
+    caption += ", nodes with × multiply." if products else "."
+    figure = ax.figure
+    assert isinstance(figure, Figure)
+    return picture(figure, "diagram", description, caption)
+
+
+def formulas(facts: Facts) -> Html:
+    """All formulas, and how much error each bit of complexity saves."""
+    if facts.table is None:
+        return NOTHING
+    rows = list(facts.table.rows)
+    several = len({row.target for row in rows}) > 1
+    with_test = any(_number(row, "rmse_test") is not None for row in rows)
+    head = [
+        "rank",
+        *(["target"] if several else []),
+        "formula",
+        "complexity",
+        "RMSE",
+        *(["RMSE, test"] if with_test else []),
+    ]
+    head += ["R²", "notes"]
+    lines = []
+    for rank, row in enumerate(rows[:MOST_FORMULAS], start=1):
+        line = [text(rank), *([text(row.target)] if several else []), element("code", text(row.text))]
+        line += [text(row.complexity), number(row.rmse)]
+        line += [number(_number(row, "rmse_test"))] if with_test else []
+        lines.append([*line, r_squared(_r2(facts, row)), text("; ".join(row.notes))])
+    caption = "Formulas, best first."
+    if len(rows) > MOST_FORMULAS:
+        caption += f" The first {MOST_FORMULAS} of {len(rows)}."
+    words = (1, 2, len(head) - 1) if several else (1, len(head) - 1)
+    parts = [table(caption, head, lines, words=words)]
+    if len(rows) > 1:
+        figure = new_figure(5.6, 3.0)
+        figure.set_layout_engine("constrained")
+        plot_pareto(facts.table, ax=figure.add_subplot())
+        caption = "Error against complexity; a ring marks the formula that was chosen."
+        parts.append(picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption))
+    return join(*parts)
+
+
+def _number(row: ReportedFormula, name: str) -> float | None:
+    value = getattr(row, name, None)
+    return None if value is None else float(value)
+
+
+def _r2(facts: Facts, row: ReportedFormula) -> float | None:
+    """R² of a formula: its own, or what its error leaves of the training rows' variance."""
+    own = _number(row, "r2")
+    rows, config = facts.train, facts.model.config
+    if own is not None or rows is None or rows.y is None or row.target not in facts.outputs:
+        return own
+    output = facts.outputs.index(row.target)
+    variance = float(rows.y[:, output].var())
+    return 1 - row.rmse**2 / variance if variance > 0 and config.output_scales[output] == "linear" else None
+
+
+def edges(facts: Facts) -> Html:
+    """Each active edge's curve, large, and a table of them."""
+    if facts.train is None or not facts.model.active_edges():
+        return NOTHING
+    model, x = facts.model, facts.train.x
+    axes = plot_edges(model, x, most=MOST_EDGES)
+    curves = edge_curves(model, x, points=64)
+    keys = curves.keys
+    names = edge_names(model, keys)
+    caption = "Each edge's function over the range of the data, which the ticks below show; "
+    caption += "inputs in their own units, everything else in units of the network."
+    if len(keys) > len(axes):
+        caption += f" The {len(axes)} edges that matter most, of {len(keys)}."
+    drawing = picture(axes[0].figure, "edges", f"The functions on {len(axes)} edges.", caption)
+    order = sorted(range(len(keys)), key=lambda e: -curves.score[e])[:MOST_EDGE_ROWS]
+    lines = [
+        [
+            text(f"{names[e][0]} → {names[e][1]}"),
+            text(keys[e][0] + 1),
+            number(curves.score[e], 3),
+            *(
+                number(float(value))
+                for value in (curves.x[e, 0], curves.x[e, -1], curves.y[e].min(), curves.y[e].max())
+            ),
+        ]
+        for e in order
+    ]
+    head = ("edge", "layer", "score", "from", "to", "smallest value", "largest value")
+    listing = table("Active edges, those that matter most first; numbers in units of the network.", head, lines)
+    return join(drawing, element("details", element("summary", text(f"{len(lines)} edges in numbers")), listing))
+
+
+def notes(facts: Facts) -> Html:
+    """The decisions that were taken."""
+    return bullets(facts.notes)
+
+
+def usage(facts: Facts) -> Html:
+    """How to use the saved model from Python and from the command line."""
+    model = facts.model
+    python = [
+        "import torch, splinework as sw",
+        'model = sw.load("model.safetensors")  # written by sw.save or splinework fit',
+    ]
+    dtype = next(model.parameters()).dtype
+    if facts.train is not None and len(facts.train) and model.inputs <= 8:
+        row = [float(f"{value:.4g}") for value in facts.train.x[0]]
+        with torch.no_grad():
+            own = next(model.parameters())
+            result = model(torch.tensor([row], dtype=own.dtype, device=own.device))[0].tolist()
+        shown = ", ".join(f"{value:.4g}" for value in result)
+        python.append(f"y = model(torch.tensor([{row}], dtype={dtype}))  # about {shown}")
+    else:
+        python.append(f"y = model(torch.zeros(1, {model.inputs}, dtype={dtype}))  # rows in raw units")
+    columns = "Columns of x, in this order: " + ", ".join(facts.names) + "."
+    command = "splinework predict model.safetensors data.csv --out predictions.csv"
+    return join(
+        paragraph(columns),
+        code("\n".join(python), "How to use the model from Python"),
+        paragraph("For a table that has these columns, in any order:"),
+        code(command, "How to use the model from the command line"),
+    )
+
+
+def versions(facts: Facts) -> Html:
+    """What the page was made with."""
+    held = [_named(name) for name in PACKAGES]
+    return paragraph(f"{', '.join(held)}, Python {platform.python_version()}.", "aside")
+
+
+def _named(package: str) -> str:
+    """A package with its version, if that is known: it is not, where the package runs without being installed."""
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return package

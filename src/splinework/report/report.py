@@ -1,0 +1,103 @@
+"""`report`: the page as a whole. What is in its parts is in `data_sections.py` and `model_sections.py`."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from splinework.checkpoint import write_whole
+from splinework.network import KAN
+from splinework.plot.protocols import HistoryLike
+from splinework.report import data_sections, model_sections
+from splinework.report.facts import Facts, gather
+from splinework.report.html import Html, element, join, section, text
+from splinework.report.protocols import ReportedTable
+
+
+def report(
+    model: KAN,
+    path: str | os.PathLike[str],
+    *,
+    x: Any = None,
+    y: Any = None,
+    test: tuple[Any, Any] | None = None,
+    table: ReportedTable | None = None,
+    history: HistoryLike | None = None,
+    notes: Sequence[str] = (),
+    title: str | None = None,
+    metrics: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes one HTML page about a model: its formula, figures, data, diagram, fit, residuals, and how to use it.
+
+    The page needs nothing else, no other file and no network, and no script. What is not given is left out. The same
+    arguments give the same bytes.
+
+    Args:
+        model: The network; it is left as it is.
+        path: The file, by custom `….html`. It is written whole or not at all.
+        x: Rows that the model was fitted to, `(N, inputs)` in raw units: tensor, array or frame.
+        y: Their outputs, `(N, outputs)` or `(N,)`.
+        test: `(x, y)` of rows that the model has not seen; the fit is shown on these.
+        table: Formulas, best first, such as `symbolify` returns.
+        history: Such as `FitResult.history`.
+        notes: Sentences to show, such as decisions that were taken.
+        title: Heading of the page.
+        metrics: Figures to show instead of those worked out here: `rmse_train`, `rmse_test`, `r2_test`, `n_train`,
+            `n_test`, `seconds`, `seed`.
+
+    Returns:
+        The path.
+
+    Raises:
+        FileError: If the file cannot be written; an old one is then as it was.
+        ShapeError: If rows or columns do not fit the model, or x has only one row.
+        DataError: If some values are not finite numbers.
+        ConfigError: If y is given without x, or test is not a pair.
+
+    >>> import tempfile
+    >>> from splinework.report import report
+    >>> report(KAN([2, 1]), tempfile.mkdtemp() + "/report.html").name
+    'report.html'
+    """
+    facts = gather(model, x=x, y=y, test=test, table=table, history=history, notes=notes, title=title, metrics=metrics)
+    write_whole(Path(path), _page(facts).encode())
+    return Path(path)
+
+
+SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
+    ("formula", "Formula", model_sections.headline),
+    ("figures", "Key figures", data_sections.figures),
+    ("data", "Data", data_sections.data),
+    ("network", "Network", model_sections.network),
+    ("learning", "Learning curve", data_sections.learning_curve),
+    ("fit", "Fit", data_sections.fit),
+    ("residuals", "Residuals", data_sections.residuals),
+    ("formulas", "Formulas", model_sections.formulas),
+    ("edges", "Edges", model_sections.edges),
+    ("notes", "Notes", model_sections.notes),
+    ("use", "How to use this model", model_sections.usage),
+    ("versions", "Versions", model_sections.versions),
+)
+"""Identifier, heading and content of every section, in order; one without content is left out."""
+
+
+def _page(facts: Facts) -> str:
+    made = [(identifier, heading, content(facts)) for identifier, heading, content in SECTIONS]
+    held = [part for part in made if part[2]]
+    here = files("splinework.report")
+    style, script, page = (
+        here.joinpath(name).read_text("utf-8").strip() for name in ("page.css", "page.js", "page.html")
+    )
+    return Template(page).substitute(
+        title=text(facts.title),
+        lead=model_sections.lead(facts),
+        contents=element("ul", *(element("li", element("a", text(h), href=f"#{i}")) for i, h, _ in held)),
+        sections=join(*(section(i, h, content) for i, h, content in held)),
+        style=style,
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )

@@ -1,0 +1,215 @@
+"""The numbers in a formula: fitted together, then replaced by simple ones where the data agree.
+
+A number is snapped (to 0, an integer, a small fraction, a multiple of π, …) if the code for the simple number plus what the
+fit loses is shorter than the digits it replaces: a description length, not a tolerance.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.symbolic.expression import symbol
+from splinework.symbolic.library import Array
+from splinework.symbolic.marquardt import Solution, minimise
+
+MARGIN = 2.3
+"""Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale."""
+
+    x: Array
+    y: Array
+    names: tuple[str, ...]
+    scale: str = "linear"
+
+    @property
+    def flat(self) -> Array:
+        """y on the scale on which it is compared."""
+        return np.log(self.y) if self.scale == "log" else self.y
+
+    @property
+    def unit(self) -> float:
+        """Spread of y on its scale."""
+        return float(self.flat.std()) or 1.0
+
+    @property
+    def floor(self) -> float:
+        """Sum of squares below which two fits are equally good: what rounding leaves."""
+        size = max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
+        return len(self.y) * (1e-10 * size) ** 2
+
+    def rss(self, prediction: Array) -> float:
+        """Sum of squares on y's scale; infinite where the prediction is undefined."""
+        with np.errstate(all="ignore"):
+            flat = np.log(prediction) if self.scale == "log" else prediction
+            value = float(((flat - self.flat) ** 2).sum())
+        return value if np.isfinite(value) else math.inf
+
+
+class Template:
+    """An expression whose floats have become free constants.
+
+    Args:
+        expression: With floats.
+        target: The data.
+    """
+
+    def __init__(self, expression: Any, target: Target) -> None:
+        self.target = target
+        floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
+        self.symbols = [sympy.Symbol(f"c_{n}", real=True) for n in range(len(floats))]
+        self.start = np.array([float(f) for f in floats])
+        self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
+        columns = [symbol(name) for name in target.names]
+        modules: list[Any] = [{"besselj": _bessel, "erf": _erf, "sign": np.sign}, "numpy"]
+        slopes = [sympy.diff(self.expression, s) for s in self.symbols]
+        arguments = [self.symbols, columns]
+        self._function = sympy.lambdify(arguments, [self.expression, *slopes], modules=modules, cse=True)
+
+    def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> Solution | None:
+        """The free constants by least squares, the fixed ones held; the solution has all of them."""
+        free = [n for n in range(len(start)) if n not in fixed]
+        full = np.array(start, dtype=float)
+        for n, value in fixed.items():
+            full[n] = value
+        columns = list(self.target.x.T)
+        flat, unit = self.target.flat, self.target.unit
+
+        def model(constants: Array) -> tuple[Array, Array]:
+            vector = full.copy()
+            vector[free] = constants
+            with np.errstate(all="ignore"):
+                outcome = self._function(vector.tolist(), columns)
+                stacked = np.stack([np.broadcast_to(np.asarray(v, dtype=float), flat.shape) for v in outcome], -1)
+                value, slopes = stacked[:, 0], stacked[:, 1:][:, free]
+                if self.target.scale == "log":
+                    value, slopes = np.log(value), slopes / value[:, None]
+                return (value - flat) / unit, slopes / unit
+
+        try:
+            solution = minimise(model, full[free], steps=steps)
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError, np.linalg.LinAlgError):
+            return None  # complex values or overflow: outside the formula's domain
+        if solution is None:
+            return None
+        full[free] = solution.constants
+        return Solution(full, solution.rss * unit**2, solution.jacobian)
+
+    def put(self, constants: Array, snapped: dict[int, Any]) -> Any:
+        """The expression with its numbers: exact where snapped, else rounded to what their errors leave meaningful."""
+        values = {s: snapped.get(n, sympy.Float(constants[n])) for n, s in enumerate(self.symbols)}
+        return self.expression.xreplace(values)
+
+
+def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float, int] | None:
+    """Fits, snaps greedily and fits again.
+
+    Returns:
+        The expression, its sum of squares on y's scale, and how many constants stayed free; None where it cannot be fitted.
+    """
+    solution = template.fit(template.start, {})
+    if solution is None:
+        return None
+    target = template.target
+    n = len(target.y)
+    snapped: dict[int, Any] = {}
+    refused: set[tuple[int, Any]] = set()
+    for _ in range(rounds):
+        free = [i for i in range(len(solution.constants)) if i not in snapped]
+        errors = _errors(solution, free, n, target)
+        best = _most_worthwhile(solution.constants, free, errors, n, refused)
+        if best is None:
+            break
+        index, value, saving = best
+        trial = template.fit(solution.constants, {**{i: float(v) for i, v in snapped.items()}, index: float(value)})
+        loss = math.inf
+        if trial is not None:
+            loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
+        if trial is None or loss > saving:
+            refused.add((index, value))
+            continue
+        snapped[index], solution = value, trial
+    return template.put(solution.constants, snapped), solution.rss, len(solution.constants) - len(snapped)
+
+
+def _errors(solution: Solution, free: list[int], n: int, target: Target) -> dict[int, float]:
+    """Standard errors of the free constants, on the subspace that the data determine."""
+    if not free:
+        return {}
+    variance = max(solution.rss, target.floor) / max(n - len(free), 1) / target.unit**2
+    length = np.linalg.norm(solution.jacobian, axis=0)
+    length = np.where(length > 0, length, 1e-300)
+    inverse = np.linalg.pinv((solution.jacobian / length).T @ (solution.jacobian / length), rcond=1e-12, hermitian=True)
+    spread = np.sqrt(np.maximum(np.diag(inverse), 0) * variance) / length
+    return {i: float(max(s, 1e-9 * abs(solution.constants[i]))) for i, s in zip(free, spread, strict=True)}
+
+
+def _most_worthwhile(
+    constants: Array, free: list[int], errors: dict[int, float], n: int, refused: set[tuple[int, Any]]
+) -> tuple[int, Any, float] | None:
+    """The snap that saves most: constant, simple value, and the nats that the fit may lose for it."""
+    best: tuple[int, Any, float] | None = None
+    for i in free:
+        value, error = float(constants[i]), errors[i]
+        digits = max(math.log(max(abs(value), error) / error) - 0.5 * math.log(3) + 0.5, 0.5 * math.log(n))
+        for simple, code in _simple_numbers(value, error):
+            if (i, simple) in refused:
+                continue
+            saving = digits - code - MARGIN if simple != 0 else digits
+            if saving > 0 and (best is None or saving > best[2]):
+                best = (i, simple, saving)
+    return best
+
+
+_UNITS: tuple[tuple[Any, float], ...] = (
+    (sympy.Integer(1), 0.0),
+    (sympy.pi, 1.4),
+    (1 / sympy.pi, 1.4),
+    (sympy.sqrt(2), 1.7),
+    (sympy.sqrt(3), 1.7),
+    (sympy.sqrt(sympy.pi), 2.1),
+    (1 / sympy.sqrt(2 * sympy.pi), 2.1),
+    (sympy.E, 2.1),
+    (sympy.pi**2, 2.1),
+)
+
+
+def _simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
+    """Simple numbers within five standard errors (or a millionth), with the nats of their code."""
+    found: list[tuple[Any, float]] = []
+    if abs(value) < max(5 * error, 1e-7):
+        found.append((sympy.Integer(0), 0.7))
+    if not math.isfinite(value) or value == 0:
+        return found
+    for unit, extra in _UNITS:
+        ratio = value / float(unit)
+        if abs(ratio) > 1000:
+            continue
+        seen = set()
+        for bottom in (1, 2, 3, 4, 5, 6, 8, 10, 12):
+            simple = Fraction(round(ratio * bottom), bottom)
+            close = abs(float(simple) * float(unit) - value) < max(5 * error, 1e-7 * abs(value))
+            if simple != 0 and close and simple not in seen:
+                seen.add(simple)
+                code = math.log((1 + abs(simple.numerator)) * simple.denominator) + math.log(2) + extra
+                found.append((sympy.Rational(simple.numerator, simple.denominator) * unit, code))
+    return found
+
+
+def _bessel(order: Any, z: Array) -> Array:
+    from scipy import special
+
+    return np.asarray(special.jv(order, z))
+
+
+def _erf(z: Array) -> Array:
+    from scipy import special
+
+    return np.asarray(special.erf(z))

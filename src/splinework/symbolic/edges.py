@@ -1,0 +1,141 @@
+"""Which functions an edge may be: every function of the library fitted to its curve, the linear part in closed form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from splinework.symbolic.library import BOTH, RATE, SHIFT, Array, Function
+from splinework.symbolic.marquardt import minimise
+
+REFINED = 9
+"""How many functions, the best after the coarse search, are fitted to the end."""
+STARTS_REFINED = 2
+"""From how many starts each of them is."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """`c F(a x + b) + d` and the weighted mean square that it leaves, as a share of the curve's variance."""
+
+    function: Function
+    a: float
+    b: float
+    c: float
+    d: float
+    left: float
+
+    def __call__(self, x: Array) -> Array:
+        """Its values."""
+        return self.c * self.function.value(self.a * x + self.b) + self.d
+
+    @property
+    def constants(self) -> int:
+        """Number of free constants."""
+        return 2 + {SHIFT: 1, RATE: 1, BOTH: 2}.get(self.function.free, 0)
+
+
+def candidates(x: Array, y: Array, weights: Array, library: Sequence[Function], *, floor: float = 1e-12) -> list[Candidate]:
+    """The library fitted to a curve, best first by `n ln(left) + constants ln n + 2 cost`.
+
+    Args:
+        x: Inputs of the edge, `(N,)`; thinned to at most 256 quantiles by the caller.
+        y: Its values, `(N,)`.
+        weights: Weight of each point, `(N,)`, for instance the squared sensitivity of the output to the edge.
+        library: Functions to try.
+        floor: Shares of variance below this count as equally good.
+    """
+    w = weights / weights.sum()
+    mean = float(w @ y)
+    variance = float(w @ (y - mean) ** 2)
+    if variance <= 0 or x.max() <= x.min():
+        return []
+    root = np.sqrt(w)
+    target = root * (y - mean) / np.sqrt(variance)
+    coarse = []
+    for function in library:
+        starts = function.starts(float(x.min()), float(x.max()))
+        shares = _shares(function, starts, x, root, target)
+        best = np.argsort(shares)[:STARTS_REFINED]
+        if np.isfinite(shares[best[0]]):
+            coarse.append((shares[best[0]], function, starts[best]))
+    n = len(x)
+    coarse.sort(key=lambda entry: n * np.log(max(entry[0], floor)) + 2 * entry[1].cost)
+    found = []
+    for _, function, starts in coarse[:REFINED]:
+        fits = [_refine(function, start, x, root, y, mean, variance) for start in starts]
+        usable = [fit for fit in fits if fit is not None]
+        if usable:
+            found.append(min(usable, key=lambda fit: fit.left))
+    return sorted(found, key=lambda fit: score(fit, n, floor))
+
+
+def score(candidate: Candidate, n: int, floor: float) -> float:
+    """Description length of the curve by this candidate, twice, in nats and up to a constant."""
+    return n * float(np.log(max(candidate.left, floor))) + candidate.constants * np.log(n) + 2 * candidate.function.cost
+
+
+def _shares(function: Function, starts: Array, x: Array, root: Array, target: Array) -> Array:
+    """Share of variance that the best c and d leave, for each start (a, b): `(K,)`."""
+    z = starts[:, :1] * x + starts[:, 1:]
+    features = [function.value(z)]
+    if function.name == "sin":
+        features.append(function.slope(z))
+    stack = np.stack(features, -1) * root[:, None]  # (K, N, f)
+    with np.errstate(all="ignore"):
+        stack = stack - (stack * root[:, None]).sum(1, keepdims=True) * root[:, None]
+        gram = np.einsum("knf,kng->kfg", stack, stack)
+        drawn = np.einsum("knf,n->kf", stack, target)
+        if gram.shape[1] == 1:
+            gain = drawn[:, 0] ** 2 / gram[:, 0, 0]
+        else:
+            ridge = 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(2)
+            usable = np.isfinite(gram).all((1, 2))
+            gain = np.full(len(starts), np.nan)
+            gain[usable] = (np.linalg.solve((gram + ridge)[usable], drawn[usable, :, None])[..., 0] * drawn[usable]).sum(1)
+    left = 1 - gain
+    return np.where(np.isfinite(left), np.maximum(left, 0), np.inf)
+
+
+def _refine(
+    function: Function, start: Array, x: Array, root: Array, y: Array, mean: float, variance: float
+) -> Candidate | None:
+    """All constants together by Levenberg–Marquardt, from the best c and d at the start."""
+    a, b = start
+    if function.name == "sin":
+        b = _best_phase(a, b, x, root, y)
+    f = function.value(a * x + b)
+    if not np.isfinite(f).all():
+        return None
+    c, d = np.linalg.lstsq(np.stack([f, np.ones_like(f)], 1) * root[:, None], y * root, rcond=None)[0]
+    free = function.free
+
+    def model(constants: Array) -> tuple[Array, Array]:
+        c, d = constants[:2]
+        rate = constants[2] if free in (RATE, BOTH) else a
+        shift = constants[-1] if free in (SHIFT, BOTH) else (-rate * middle if free == RATE else b)
+        z = rate * x + shift
+        value, slope = function.value(z), function.slope(z)
+        columns = [value, np.ones_like(x)]
+        if free in (RATE, BOTH):
+            columns.append(c * slope * (x if free == BOTH else x - middle))
+        if free in (SHIFT, BOTH):
+            columns.append(c * slope)
+        return (c * value + d - y) * root, np.stack(columns, 1) * root[:, None]
+
+    middle = (x.min() + x.max()) / 2
+    first = [c, d, *([a] if free in (RATE, BOTH) else []), *([b] if free in (SHIFT, BOTH) else [])]
+    solution = minimise(model, np.array(first), steps=25, gain=1e-9)
+    if solution is None:
+        return None
+    k = solution.constants
+    rate = float(k[2]) if free in (RATE, BOTH) else float(a)
+    shift = float(k[-1]) if free in (SHIFT, BOTH) else (-rate * middle if free == RATE else float(b))
+    return Candidate(function, rate, shift, float(k[0]), float(k[1]), solution.rss / variance)
+
+
+def _best_phase(a: float, b: float, x: Array, root: Array, y: Array) -> float:
+    """Phase of the best `A sin(ax + b) + B cos(ax + b)`."""
+    design = np.stack([np.sin(a * x + b), np.cos(a * x + b), np.ones_like(x)], 1)
+    sine, cosine, _ = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
+    return float(b + np.arctan2(cosine, sine))

@@ -1,0 +1,215 @@
+"""From a symbolic net to a sympy expression over the raw columns, in a form in which every number means something.
+
+Numbers that only move between an edge and the sum it feeds are pulled out: `exp(a u + b)` gives its b to the amplitude,
+a power or logarithm the scale of its argument, and sums of logarithms under an exponential become products of powers.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy.printing.str import StrPrinter
+
+from splinework.symbolic.library import Array, Function
+from splinework.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
+
+_PYTHON = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atanh": "arctanh", "asinh": "arcsinh", "Abs": "abs"}
+
+
+@dataclass(frozen=True)
+class Units:
+    """How columns become network units: `(s(value) - shift) / scale` with s the identity or the logarithm."""
+
+    names: tuple[str, ...]
+    scales: tuple[str, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """`Σ coefficient · expression + constant`."""
+
+    terms: tuple[tuple[float, Any], ...]
+    constant: float
+
+    def times(self, factor: float) -> "_Sum":
+        return _Sum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
+
+    def plus(self, constant: float) -> "_Sum":
+        return _Sum(self.terms, self.constant + constant)
+
+    def merged(self, other: "_Sum") -> "_Sum":
+        together: dict[Any, float] = {}
+        for k, e in (*self.terms, *other.terms):
+            together[e] = together.get(e, 0.0) + k
+        return _Sum(tuple((k, e) for e, k in together.items()), self.constant + other.constant)
+
+    def expression(self) -> Any:
+        parts = [e if k == 1 else sympy.Float(k) * e for k, e in self.terms]
+        if self.constant != 0 or not parts:
+            parts.append(sympy.Float(self.constant))
+        return sympy.Add(*parts)
+
+
+Splines = dict[str, Callable[[Array], Array]]
+
+
+def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], Splines]:
+    """The expression of every output in raw units, numbers as floats, and the splines that it still contains by name."""
+    splines: Splines = {}
+    layer_values = [_input(inputs, i) for i in range(len(inputs.names))]
+    for layer, constants in enumerate(net.constants):
+        sums = [_Sum((), float(c)) for c in constants]
+        for place, edge in net.edges.items():
+            if place[0] == layer:
+                if isinstance(edge, SymbolicEdge):
+                    part = _compose(edge, layer_values[place[1]])
+                else:
+                    part = _spline(edge, place, layer_values[place[1]], inputs, splines)
+                sums[place[2]] = sums[place[2]].merged(part)
+        layer_values = [_node([sums[j] for j in group]) for group in net.nodes[layer + 1].groups]
+    results = []
+    for index, value in enumerate(layer_values):
+        raw = value.times(outputs.scale[index]).plus(outputs.shift[index])
+        results.append(_exponential(raw, 1.0).expression() if outputs.scales[index] == "log" else raw.expression())
+    return results, splines
+
+
+def symbol(name: str) -> Any:
+    """The symbol of a column; real."""
+    return sympy.Symbol(name, real=True)
+
+
+def _input(units: Units, i: int) -> _Sum:
+    x = symbol(units.names[i])
+    return _Sum(((1 / units.scale[i], sympy.log(x) if units.scales[i] == "log" else x),), -units.shift[i] / units.scale[i])
+
+
+def _node(factors: Sequence[_Sum]) -> _Sum:
+    """A sum as it is; a product with the leading coefficient of every factor pulled out."""
+    if len(factors) == 1:
+        return factors[0]
+    amplitude, product = 1.0, sympy.Integer(1)
+    for factor in factors:
+        if not factor.terms:
+            amplitude *= factor.constant
+            continue
+        lead = factor.terms[0][0]
+        amplitude *= lead
+        product *= factor.times(1 / lead).expression()
+    return _Sum(((amplitude, product),), 0.0)
+
+
+def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
+    """`c F(a node + b)`."""
+    name = edge.function.name
+    inner = node.times(edge.a).plus(edge.b)
+    if name == "x":
+        return inner.times(edge.c)
+    if not inner.terms:
+        value = edge.function.value(np.array([inner.constant]))[0]
+        return _Sum((), edge.c * float(value))
+    if name == "exp":
+        return _exponential(inner, edge.c)
+    lead = inner.terms[0][0]
+    size = abs(lead)
+    if name == "log" and size > 0:
+        return _Sum(((edge.c, sympy.log(inner.times(1 / size).expression())),), edge.c * float(np.log(size)))
+    exponent = _exponent(edge.function)
+    if exponent is not None and size > 0:
+        pulled = lead if exponent.is_Integer else size
+        amplitude = edge.c * float(pulled ** int(exponent) if exponent.is_Integer else size ** float(exponent))
+        return _Sum(((amplitude, inner.times(1 / pulled).expression() ** exponent),), 0.0)
+    if name == "abs" and size > 0:
+        return _Sum(((edge.c * size, sympy.Abs(inner.times(1 / lead).expression())),), 0.0)
+    return _Sum(((edge.c, edge.function.build(inner.expression())),), 0.0)
+
+
+def _exponent(function: Function) -> Any:
+    """The exponent of a power, else None."""
+    z = sympy.Dummy(positive=True)
+    power = function.build(z)
+    return power.exp if power.is_Pow and power.base == z else None
+
+
+def _exponential(inner: _Sum, amplitude: float) -> _Sum:
+    """`amplitude · exp(inner)`, with logarithms turned into powers."""
+    product = sympy.Integer(1)
+    rest = []
+    for k, e in inner.terms:
+        if isinstance(e, sympy.log):
+            product *= e.args[0] ** (sympy.Integer(1) if k == 1 else sympy.Float(k))
+        else:
+            rest.append(e if k == 1 else sympy.Float(k) * e)
+    if rest:
+        product *= sympy.exp(sympy.Add(*rest))
+    return _Sum(((amplitude * float(np.exp(inner.constant)), product),), 0.0)
+
+
+def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: Splines) -> _Sum:
+    """A named spline: of the raw column where it reads one, else of the node's value in network units."""
+    name = f"s{len(splines) + 1}"
+
+    def of_input(raw: Array) -> Array:
+        scaled = np.log(raw) if inputs.scales[place[1]] == "log" else raw
+        return edge.value((scaled - inputs.shift[place[1]]) / inputs.scale[place[1]])[0]
+
+    def of_node(value: Array) -> Array:
+        return edge.value(value)[0]
+
+    first = place[0] == 0
+    splines[name] = of_input if first else of_node
+    argument = symbol(inputs.names[place[1]]) if first else node.expression()
+    return _Sum(((1.0, sympy.Function(name)(argument)),), 0.0)
+
+
+class _Python(StrPrinter):  # type: ignore[misc]  # sympy is untyped
+    """Python syntax over the column names and numpy's functions."""
+
+    def _print_Function(self, expr: Any) -> str:
+        name = expr.func.__name__
+        return f"{_PYTHON.get(name, name)}({', '.join(self._print(a) for a in expr.args)})"
+
+    def _print_Abs(self, expr: Any) -> str:
+        return f"abs({self._print(expr.args[0])})"
+
+    def _print_besselj(self, expr: Any) -> str:
+        return f"j{expr.args[0]}({self._print(expr.args[1])})"
+
+    def _print_Float(self, expr: Any) -> str:
+        value = float(expr)
+        return str(int(value)) + ".0" if value.is_integer() and abs(value) < 1e6 else repr(value)
+
+    def _print_Exp1(self, expr: Any) -> str:
+        return "e"
+
+
+def python(expression: Any) -> str:
+    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`."""
+    return str(_Python().doprint(expression))
+
+
+def count(expression: Any) -> int:
+    """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as SRBench takes it)."""
+    return sum(1 for _ in sympy.preorder_traversal(expression))
+
+
+def compile_expression(expression: Any, names: Sequence[str], splines: Splines | None = None) -> Callable[[Array], Array]:
+    """A function of an array `(n, columns)` that returns `(n,)`; NaN where the expression is undefined."""
+    symbols = [symbol(name) for name in names]
+    from scipy import special
+
+    own: dict[str, Any] = {"besselj": special.jv, "erf": special.erf, **(splines or {})}
+    function = sympy.lambdify(symbols, expression, modules=[own, "numpy"], cse=True)
+
+    def evaluate(x: Array) -> Array:
+        x = np.asarray(x, dtype=float)
+        with np.errstate(all="ignore"):
+            value = function(*x.T)
+        value = np.broadcast_to(np.asarray(value), (len(x),))
+        return np.where(np.isreal(value), value.real, np.nan).astype(float)
+
+    return evaluate

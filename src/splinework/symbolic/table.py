@@ -1,0 +1,125 @@
+"""The answer: formulas from simple to accurate, the best first."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from splinework.errors import FormulaError
+from splinework.symbolic.expression import Splines, compile_expression, count, python
+from splinework.symbolic.library import Array
+
+
+@dataclass(frozen=True)
+class FormulaRow:
+    """One formula.
+
+    Attributes:
+        target: The output that it gives.
+        expression: A sympy expression over the names of the inputs.
+        names: Names of all inputs, in the order of the columns.
+        rmse: Root mean squared error on the rows it was fitted to, in the units of y.
+        r2: Share of variance explained there.
+        description: Description length in nats, up to a constant that all rows of a table share; lower is better.
+        notes: What one should know, such as splines that it still contains.
+    """
+
+    target: str
+    expression: Any
+    names: tuple[str, ...]
+    rmse: float
+    r2: float
+    description: float
+    notes: tuple[str, ...] = ()
+    splines: Splines = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """Python syntax over the column names and numpy's functions, such as `2.0*exp(sin(pi*x1))`."""
+        return python(self.expression)
+
+    @property
+    def complexity(self) -> int:
+        """Number of nodes of the expression's tree."""
+        return count(self.expression)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that occur."""
+        present = {s.name for s in self.expression.free_symbols}
+        return tuple(name for name in self.names if name in present)
+
+    def sympy(self) -> Any:
+        """The expression itself."""
+        return self.expression
+
+    def latex(self) -> str:
+        """LaTeX, numbers to six digits."""
+        import sympy
+
+        return str(sympy.latex(_rounded(self.expression)))
+
+    def numpy(self) -> Callable[[Array], Array]:
+        """A function of an array `(n, columns)` that returns `(n,)`."""
+        return compile_expression(self.expression, self.names, self.splines)
+
+    def __str__(self) -> str:
+        return f"{self.target} = {python(_rounded(self.expression))}"
+
+
+@dataclass(frozen=True)
+class FormulaTable:
+    """Formulas of one model, best first: the shortest description of formula and errors together.
+
+    Attributes:
+        rows: Best first; where there are several outputs, those of each output together, in order.
+        notes: Sentences on the whole.
+    """
+
+    rows: tuple[FormulaRow, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def best(self) -> FormulaRow:
+        """The first row."""
+        return self.rows[0]
+
+    def of(self, target: str) -> tuple[FormulaRow, ...]:
+        """The rows of one output, best first.
+
+        Raises:
+            FormulaError: If there is no such output.
+        """
+        rows = tuple(row for row in self.rows if row.target == target)
+        if not rows:
+            names = list(dict.fromkeys(row.target for row in self.rows))
+            raise FormulaError(f"the table has formulas for {', '.join(names)}, none for {target!r}.")
+        return rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[FormulaRow]:
+        return iter(self.rows)
+
+    def latex(self) -> str:
+        """LaTeX of the best row."""
+        return self.best.latex()
+
+    def sympy(self) -> Any:
+        """Expression of the best row."""
+        return self.best.sympy()
+
+    def numpy(self) -> Callable[[Array], Array]:
+        """Function of the best row."""
+        return self.best.numpy()
+
+    def __str__(self) -> str:
+        lines = [f"{'complexity':>10}  {'rmse':>9}  formula"]
+        lines += [f"{row.complexity:>10}  {row.rmse:>9.3g}  {row}" for row in self.rows]
+        return "\n".join([*lines, *self.notes])
+
+
+def _rounded(expression: Any, digits: int = 6) -> Any:
+    import sympy
+
+    return expression.xreplace({f: sympy.Float(f"{float(f):.{digits}g}") for f in expression.atoms(sympy.Float)})
