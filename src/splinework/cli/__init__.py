@@ -5,6 +5,7 @@ Exit codes: 0 done, 2 something the user can mend, 130 interrupted. Anything els
 
 from __future__ import annotations
 
+import io
 import signal
 import sys
 import threading
@@ -36,6 +37,9 @@ class Commands(click.Group):
         run: Callable[..., Any] = super().main
         if not standalone_mode:
             return run(*arguments, standalone_mode=False, **extra)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²
         try:
             with _interruptible():
                 status = run(*arguments, standalone_mode=False, **extra)

@@ -114,7 +114,7 @@ def _law(outcome: Outcome) -> list[str]:
         return []
     typical = float(np.median(np.abs(values / y - 1)))
     return [
-        f"\nThe law found: P = {math.exp(powers[2]):.4g} · a^{powers[1]:.3f} · M^{powers[0]:.3f} "
+        f"\nThe law found: P = {math.exp(powers[2]):.4g} · a^{powers[1]:.2f} · M^{powers[0]:.2f} "
         f"(typically {100 * typical:.2g} % off)",
         "Kepler and Newton: P ∝ a^1.5 · M^-0.5",
     ]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 8  # formulas in the table
 _LONGEST: Final = 300  # characters of one formula
 _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
+_WIDTHS: Final = {"rank": 4, "formula": 20, "size": 4, "rmse train": 9, "rmse test": 9, "R² test": 9}
 _WIDE: Final = 160  # columns where there is no terminal to ask
 
 
@@ -82,18 +83,19 @@ def console() -> Console:
 
 def show_outcome(outcome: Outcome) -> None:
     """Prints the table of formulas, the figures of the model and the decisions taken."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     out, target = console(), outcome.prepared.target
     title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
-    table = Table(title=Text(title, style="bold"), title_justify="left")
-    for name in ("rank", "formula", "complexity", "rmse train", "rmse test", "R² test"):
+    table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("rank", "formula", "size", "rmse train", "rmse test", "R² test"):
         table.add_column(
-            name, justify="left" if name == "formula" else "right", no_wrap=name != "formula", overflow="fold"
+            name, justify="left" if name == "formula" else "right", overflow="fold", min_width=_WIDTHS[name]
         )
     for row in outcome.equations[:_SHOWN]:
-        figures = [_figure(row["rmse_train"]), _figure(row["rmse_test"]), _figure(row["r2_test"], 6)]
+        figures = [_figure(row["rmse_train"]), _figure(row["rmse_test"]), _share(row["r2_test"])]
         table.add_row(str(row["rank"]), Text(_rounded(row["formula"])), str(row["complexity"]), *figures)
     out.print(table)
     if len(outcome.equations) > _SHOWN:
@@ -103,8 +105,12 @@ def show_outcome(outcome: Outcome) -> None:
     out.print(
         f"model: {plural(m['active_edges'], 'active edge')} on {used}; rmse {_figure(m['rmse_train'])} on "
         f"{plural(m['n_train'], 'row')} fitted, {_figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back "
-        f"(R² {_figure(m['r2_test'], 6)}); {m['seconds']:.1f} s"
+        f"(R² {_share(m['r2_test'])}); {m['seconds']:.1f} s"
     )
+    config = outcome.discovery.model.config
+    scales = zip(outcome.prepared.columns.values(), (*config.input_scales, *config.output_scales), strict=True)
+    if logs := [name for name, scale in scales if scale == "log"]:
+        out.print(f"on a logarithmic scale: {', '.join(logs)}")
     for note in outcome.notes:
         out.print(f"  · {note}")
 
@@ -123,8 +129,15 @@ def default_folder(data: str) -> Path:
     return Path("splinework-" + (Path(data).stem if data != "-" else "stdin"))
 
 
-def _figure(value: float | None, digits: int = 4) -> str:
-    return "–" if value is None else f"{value:.{digits}g}"
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _share(value: float | None) -> str:
+    """R², by its distance from 1 where it is close."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if 1 - value > 1e-4 else f"1-{max(1 - value, 0.0):.1e}"
 
 
 def _rounded(formula: str) -> str:

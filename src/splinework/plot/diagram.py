@@ -175,7 +175,7 @@ def _draw_lines(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes
         colours, width = np.concatenate([colours, colours]), 1.2
     else:
         strongest = np.argsort(colours[:, 3], kind="stable")[-MOST_LINES:]  # the strongest on top
-        segments, colours, width = np.stack([start, end], 1)[strongest], colours[strongest], 16 / np.sqrt(len(curves))
+        segments, colours, width = np.stack([start, end], 1)[strongest], colours[strongest], 16 / np.sqrt(max(len(curves), 1))
     widths = width * pen.size
     lines = LineCollection(list(segments), colors=colours, linewidths=widths, zorder=1, gid="lines", capstyle="round")
     pen.ax.add_collection(lines, autolim=False)

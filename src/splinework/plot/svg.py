@@ -52,7 +52,7 @@ def svg(figure: Figure, name: str) -> str:
 
 
 def _tag(tag: str, name: str) -> str:
-    """One tag: groups without identifiers, others with the name in front, no namespaces, colours by name, fewer digits."""
+    """One tag: identifiers begin with the name, groups have none; no namespaces; colours by name; fewer digits."""
     if tag.startswith("<g "):
         tag = re.sub(r' id="[^"]*"', "", tag)
     tag = re.sub(r'\bid="', f'id="{name}-', tag)

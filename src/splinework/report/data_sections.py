@@ -131,7 +131,7 @@ def learning_curve(facts: Facts) -> Html:
 
 
 def fit(facts: Facts) -> Html:
-    """Measured against predicted values of each output, on the test rows if there are any; and the errors in numbers."""
+    """Measured against predicted values of each output, on the test rows if there are any, and the errors."""
     if facts.shown is None:
         return NOTHING
     rows, kind = facts.shown

@@ -1,0 +1,55 @@
+"""What the tests of the command line share: a stand-in for the pipeline, an empty folder, a table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from splinework.cli import main
+from tests.cli.stand_in import Pipeline
+
+
+@pytest.fixture
+def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    stand_in = Pipeline()
+    for name in ("discover", "report"):
+        module = ModuleType(f"splinework.{name}")
+        setattr(module, name, getattr(stand_in, name))
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    return stand_in
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def run(folder: Path) -> Callable[..., Result]:
+    """Runs a command line in the empty folder."""
+
+    def invoke(*arguments: str, input: bytes | str | None = None) -> Result:
+        return CliRunner().invoke(main, list(arguments), input=input, prog_name="splinework")
+
+    return invoke
+
+
+@pytest.fixture
+def data(folder: Path) -> Path:
+    """Forty rows of y = 2a - b, and an idle c."""
+    generator = np.random.default_rng(0)
+    a, b, c = generator.uniform(1, 2, (3, 40))
+    rows = [f"{p!r},{q!r},{r!r},{2 * p - q!r}" for p, q, r in zip(a.tolist(), b.tolist(), c.tolist(), strict=True)]
+    path = folder / "data.csv"
+    path.write_text("\n".join(["a,b,c,y", *rows]) + "\n")
+    return path

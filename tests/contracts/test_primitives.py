@@ -1,0 +1,234 @@
+"""The three primitives, over every backend, basis, base function and extrapolation; closed under differentiation."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from splinework.kernels import BACKENDS, Backend, Table
+from tests.contracts.cases import (
+    RECIPES,
+    every_base,
+    every_extrapolation,
+    every_recipe,
+    name_of,
+    normal,
+    points,
+    relative_distance,
+    table_of,
+    table_oracle,
+)
+
+B, I, J = 6, 3, 2
+ORDERS = (0, 1, 2)
+every_backend = pytest.mark.parametrize("backend", BACKENDS.values(), ids=BACKENDS)
+every_order = pytest.mark.parametrize("r", ORDERS)
+
+
+def operands(table: Table, batch: int = B) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """x inside and outside the domains, s, C and g, in the units of each input."""
+    low, high = table.basis.domain(table.grid)
+    # Derivatives of an input whose domain is narrow are large; coefficients in proportion keep every sum in view.
+    c = normal(I, table.size, J, seed=3)
+    return points(batch, beyond=0.3), normal(batch, I, seed=2) / (1 + (high - low)), c, normal(batch, J, seed=4)
+
+
+def assert_same(value: Tensor, truth: Tensor | np.ndarray, tolerance: float = 1e-11) -> None:
+    scale = torch.as_tensor(truth).detach().abs().max().clamp_min(1e-300) if np.size(truth) else 1.0
+    assert relative_distance(value / scale, torch.as_tensor(truth) / scale) <= tolerance
+
+
+def gradients(output: Tensor, cotangent: Tensor, *leaves: Tensor) -> list[Tensor]:
+    """Vector-Jacobian products; zeros for what the output does not depend on."""
+    if not output.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    found = torch.autograd.grad(output, leaves, cotangent, allow_unused=True)
+    return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves, strict=True)]
+
+
+# ----------------------------------------------------------------------------------------------------- values
+
+
+@every_order
+@every_extrapolation
+@every_base
+@every_recipe
+@every_backend
+def test_primitives_equal_the_sums_that_define_them(backend: Backend, basis, base, extrapolation, r):
+    table = table_of(basis, base, extrapolation)
+    x, s, c, g = operands(table)
+    beta = table_oracle(table, x, r)
+    contracted, probed, scattered = np.zeros((B, J)), np.zeros((B, I)), np.zeros((I, table.size, J))
+    factor, coefficient, pull = s.numpy(), c.numpy(), g.numpy()
+    for b, i, m, j in np.ndindex(B, I, table.size, J):
+        contracted[b, j] += factor[b, i] * beta[b, i, m] * coefficient[i, m, j]
+        probed[b, i] += pull[b, j] * beta[b, i, m] * coefficient[i, m, j]
+        scattered[i, m, j] += factor[b, i] * pull[b, j] * beta[b, i, m]
+    assert_same(backend.contract(table, x, s, c, r), contracted)
+    assert_same(backend.probe(table, x, c, g, r), probed)
+    assert_same(backend.scatter(table, x, s, g, r), scattered)
+
+
+@every_order
+@every_backend
+def test_no_factors_are_factors_of_one(backend: Backend, r):
+    table = table_of(RECIPES[0], "silu", "linear")
+    x, s, c, g = operands(table)
+    assert_same(backend.contract(table, x, None, c, r), backend.contract(table, x, torch.ones_like(s), c, r))
+    assert_same(backend.scatter(table, x, None, g, r), backend.scatter(table, x, torch.ones_like(s), g, r))
+
+
+@every_recipe
+@every_backend
+def test_an_empty_batch_gives_empty_sums_and_a_scatter_of_zeros(backend: Backend, basis):
+    table = table_of(basis, "silu", "linear")
+    x, s, c, g = operands(table, batch=0)
+    assert backend.contract(table, x, s, c).shape == (0, J)
+    assert backend.probe(table, x, c, g, 1).shape == (0, I)
+    assert torch.equal(backend.scatter(table, x, s, g), torch.zeros_like(c))
+
+
+@every_recipe
+@every_backend
+def test_single_precision_agrees_with_double(backend: Backend, basis):
+    table = table_of(basis, "silu", "linear")
+    grid = table.grid.float()
+    single = Table(basis, table.base, table.extrapolation, grid, basis.prepare(grid))
+    x, s, c, g = operands(table)
+    for name, double in (("contract", (x, s, c)), ("probe", (x, c, g)), ("scatter", (x, s, g))):
+        value = getattr(backend, name)(single, *(t.float() for t in double))
+        assert value.dtype == torch.float32
+        assert_same(value.double(), getattr(backend, name)(table, *double), 1e-4)
+
+
+# -------------------------------------------------------------------------------------------- first derivatives
+
+
+@every_order
+@every_extrapolation
+@every_recipe
+@every_backend
+def test_gradients_of_contract_are_probe_and_scatter(backend: Backend, basis, extrapolation, r):
+    table = table_of(basis, "silu", extrapolation)
+    x, s, c, g = operands(table)
+    x, s, c = (t.requires_grad_() for t in (x, s, c))
+    by_x, by_s, by_c = gradients(backend.contract(table, x, s, c, r), g, x, s, c)
+    assert_same(by_x, s * backend.probe(table, x, c, g, r + 1))
+    assert_same(by_s, backend.probe(table, x, c, g, r))
+    assert_same(by_c, backend.scatter(table, x, s, g, r))
+
+
+@every_order
+@every_extrapolation
+@every_recipe
+@every_backend
+def test_gradients_of_probe_are_probe_scatter_and_contract(backend: Backend, basis, extrapolation, r):
+    table = table_of(basis, "silu", extrapolation)
+    x, h, c, g = operands(table)
+    x, c, g = (t.requires_grad_() for t in (x, c, g))
+    by_x, by_c, by_g = gradients(backend.probe(table, x, c, g, r), h, x, c, g)
+    assert_same(by_x, h * backend.probe(table, x, c, g, r + 1))
+    assert_same(by_c, backend.scatter(table, x, h, g, r))
+    assert_same(by_g, backend.contract(table, x, h, c, r))
+
+
+@every_order
+@every_extrapolation
+@every_recipe
+@every_backend
+def test_gradients_of_scatter_are_probe_and_contract(backend: Backend, basis, extrapolation, r):
+    table = table_of(basis, "silu", extrapolation)
+    x, s, d, g = operands(table)
+    x, s, g = (t.requires_grad_() for t in (x, s, g))
+    by_x, by_s, by_g = gradients(backend.scatter(table, x, s, g, r), d, x, s, g)
+    assert_same(by_x, s * backend.probe(table, x, d, g, r + 1))
+    assert_same(by_s, backend.probe(table, x, d, g, r))
+    assert_same(by_g, backend.contract(table, x, s, d, r))
+
+
+# ------------------------------------------------------------------------------------------- higher derivatives
+
+# A base function with every derivative, and bases whose second derivatives do not jump between these few points.
+SMOOTH = [b for b in RECIPES if getattr(b, "degree", 3) >= 3]
+
+
+def small(basis) -> tuple[Table, Tensor, Tensor, Tensor, Tensor]:
+    """Few enough numbers for finite differences, on the usual domain: a point inside, one on either side outside."""
+    table = table_of(basis, "silu", "linear", inputs=1)
+    x = torch.tensor([[-1.3], [0.23], [1.4]], dtype=torch.float64, requires_grad=True)
+    s = normal(3, 1, seed=2).requires_grad_()
+    c = (normal(1, table.size, 2, seed=3) / 4).requires_grad_()
+    return table, x, s, c, normal(3, 2, seed=4).requires_grad_()
+
+
+def with_extrapolation(table: Table, extrapolation: str) -> Table:
+    return Table(table.basis, table.base, extrapolation, table.grid, table.prepared)
+
+
+@pytest.mark.parametrize("basis", SMOOTH, ids=name_of)
+@every_backend
+def test_first_and_second_gradients_of_contract_match_finite_differences(backend: Backend, basis):
+    table, x, s, c, _ = small(basis)
+    for extrapolation in ("linear", "natural"):
+        bound = with_extrapolation(table, extrapolation)
+        assert torch.autograd.gradcheck(lambda x, s, c, t=bound: backend.contract(t, x, s, c), (x, s, c))
+        assert torch.autograd.gradgradcheck(lambda x, s, c, t=bound: backend.contract(t, x, s, c), (x, s, c))
+
+
+@pytest.mark.parametrize("basis", [RECIPES[0], RECIPES[5]], ids=name_of)
+@every_backend
+def test_second_gradients_of_probe_and_scatter_match_finite_differences(backend: Backend, basis):
+    table, x, s, c, g = small(basis)
+    assert torch.autograd.gradgradcheck(lambda x, c, g: backend.probe(table, x, c, g, 1), (x, c, g))
+    assert torch.autograd.gradgradcheck(lambda x, s, g: backend.scatter(table, x, s, g, 1), (x, s, g))
+
+
+@every_extrapolation
+@every_recipe
+@every_backend
+def test_the_third_derivative_by_autograd_is_the_oracle_s(backend: Backend, basis, extrapolation):
+    table = table_of(basis, "tanh", extrapolation)
+    x, s, c, g = operands(table)
+    x = x.requires_grad_()
+    value = (backend.contract(table, x, s, c) * g).sum()
+    for _ in range(3):
+        if not value.requires_grad:
+            value = torch.zeros_like(x)
+            break
+        (value,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    truth = np.einsum("bi,bim,imj,bj->bi", s.numpy(), table_oracle(table, x, 3), c.numpy(), g.numpy())
+    assert_same(value, truth, 1e-10)
+
+
+@every_recipe
+@every_backend
+def test_mixed_third_derivatives_are_the_primitives_of_order_two(backend: Backend, basis):
+    table = table_of(basis, "sin", "linear")
+    x, s, c, g = operands(table)
+    x, c = x.requires_grad_(), c.requires_grad_()
+    value = (backend.contract(table, x, s, c) * g).sum()
+    for _ in range(2):
+        (value,) = torch.autograd.grad(value.sum(), x, create_graph=True)
+    (by_c,) = torch.autograd.grad(value.sum(), c)
+    assert_same(by_c, backend.scatter(table, x, s, g, 2))
+
+
+@every_extrapolation
+@pytest.mark.parametrize("basis", SMOOTH, ids=name_of)
+@every_backend
+def test_forward_mode_agrees_with_reverse_mode(backend: Backend, basis, extrapolation):
+    table = with_extrapolation(small(basis)[0], extrapolation)
+    x, c, direction = torch.tensor([[-1.3], [0.23], [1.4]]).double(), normal(1, table.size, 2), normal(3, 1, seed=9)
+    _, forward = torch.func.jvp(lambda x: backend.contract(table, x, None, c), (x,), (direction,))
+    assert_same(forward, backend.contract(table, x, direction, c, 1))
+
+
+@every_recipe
+@every_backend
+def test_vmap_over_samples_is_the_batch(backend: Backend, basis):
+    table = table_of(basis, "silu", "linear")
+    x, s, c, g = operands(table)
+    rows = torch.func.vmap(lambda x, s: backend.contract(table, x[None], s[None], c)[0])(x, s)
+    assert_same(rows, backend.contract(table, x, s, c), 1e-13)
+    probed = torch.func.vmap(lambda x, g: backend.probe(table, x[None], c, g[None], 1)[0])(x, g)
+    assert_same(probed, backend.probe(table, x, c, g, 1), 1e-13)
