@@ -79,5 +79,12 @@ def fit(
         click.echo(json_text(results), nl=False)
     elif not quiet:
         show_outcome(outcome)
-        predict = ["splinework", "predict", files["model"], data, "--out", "predictions.csv"]
+        predict = [
+            "splinework",
+            "predict",
+            files["model"],
+            data if data != "-" else "NEW.csv",
+            "--out",
+            "predictions.csv",
+        ]
         show_next_steps([files["report"]], [predict])

@@ -102,10 +102,10 @@ def show_outcome(outcome: Outcome) -> None:
         out.print(f"and {len(outcome.equations) - _SHOWN} more in equations.csv")
     m = outcome.metrics
     used = ", ".join(m["active_inputs"]) or "no input"
+    held = f", {_figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {_share(m['r2_test'])})"
     out.print(
         f"model: {plural(m['active_edges'], 'active edge')} on {used}; rmse {_figure(m['rmse_train'])} on "
-        f"{plural(m['n_train'], 'row')} fitted, {_figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back "
-        f"(R² {_share(m['r2_test'])}); {m['seconds']:.1f} s"
+        f"{plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}; {m['seconds']:.1f} s"
     )
     config = outcome.discovery.model.config
     scales = zip(outcome.prepared.columns.values(), (*config.input_scales, *config.output_scales), strict=True)
@@ -137,7 +137,9 @@ def _share(value: float | None) -> str:
     """R², by its distance from 1 where it is close."""
     if value is None:
         return "–"
-    return f"{value:.4f}" if 1 - value > 1e-4 else f"1-{max(1 - value, 0.0):.1e}"
+    if value >= 1:
+        return "1"
+    return f"{value:.4f}" if 1 - value > 1e-4 else f"1-{1 - value:.1e}"
 
 
 def _rounded(formula: str) -> str:

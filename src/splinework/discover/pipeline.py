@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,15 @@ from splinework.discover.structure import simplified
 from splinework.errors import DataError, ShapeError
 from splinework.network import KAN
 from splinework.symbolic import FormulaTable, symbolify
-from splinework.train import FitResult, History, Roughness, fit
+from splinework.train import History, Roughness, fit
 from splinework.train.callbacks import Callback
 
 Array = NDArray[np.float64]
 FEWEST_ROWS = 8
+GOOD = 0.05
+"""A plan with a smaller held-out error, relative to the spread of y, is taken to formulas at once."""
+TIE = 3.0
+"""Nats within which two plans count as equally good, and the simpler one is taken."""
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""
 
@@ -65,8 +69,11 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Trial:
+    """A short fit of a plan, and its error on the held-out rows relative to the spread."""
+
     plan: Plan
-    result: FitResult
+    model: KAN
+    history: History
     error: float
 
 
@@ -104,44 +111,139 @@ def discover(
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
     _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
-    say = on_stage or (lambda text: None)
-    deadline = time.monotonic() + seconds
+    say = on_stage or _silent
     scales = tuple(choose_scale(column) for column in xs.T)
     output_scale = choose_scale(ys)
     notes = describe((*labels, target), np.column_stack([xs, ys]), (*scales, output_scale))
     rows = _split(xs, ys, output_scale, seed)
     todo = only(shape, scales, output_scale) if shape is not None else plans(xs, ys, scales, output_scale)
-    settings = _Settings(labels, target, seed, tuple(callbacks))
-    say("screening")
-    trials = _screen(rows, todo, settings, say, deadline=time.monotonic() + 0.4 * seconds)
-    constant = rows.error(lambda held: np.full(len(held), _level(rows)))
-    best = min(trials, key=lambda t: t.error)
-    promising = _promising(trials, constant)
-    found: list[tuple[KAN, FormulaTable, History, Plan]] = []
-    for trial in promising:
-        if found and time.monotonic() > deadline - 0.15 * seconds:
-            notes.append("the time was used up before every promising shape was tried")
-            break
-        say(f"refining {trial.plan}")
-        left = max(deadline - time.monotonic(), 2.0)
-        model, history = simplified(trial.result.model, rows.x, rows.y, rows.held_x, rows.held_y, seed=seed, seconds=left / 2)
-        say(f"formulas for {trial.plan}")
-        table = symbolify(model, xs, ys)
-        found.append((model, table, history, trial.plan))
-        if table.best.r2 > 1 - EXACT**2 or _relative(table, rows, xs, ys) < EXACT:
-            break
-    model, table, history, plan = min(found, key=lambda entry: entry[1].best.description)
-    notes.append(f"chosen: {plan}")
-    notes += _verdict(table, model, rows, constant, best.error)
-    return Discovery(model, FormulaTable(_merged([t for _, t, _, _ in found]), tuple(notes)), history, tuple(notes))
+    search = _Search(rows, xs, ys, labels, target, seed, say, tuple(callbacks), time.monotonic() + seconds)
+    search.run(todo, 0.5 * seconds)
+    shortest = min(answer.table.best.description for answer in search.found)
+    found = next(answer for answer in search.found if answer.table.best.description < shortest + TIE)
+    notes += [*search.notes, f"chosen: {found.plan}", *_verdict(found, rows)]
+    table = FormulaTable(_merged([answer.table for answer in search.found]), tuple(notes))
+    return Discovery(found.model, table, found.history, tuple(notes))
 
 
 @dataclass(frozen=True)
-class _Settings:
+class _Answer:
+    """A plan taken to formulas."""
+
+    plan: Plan
+    model: KAN
+    history: History
+    table: FormulaTable
+
+
+@dataclass
+class _Search:
+    """Goes through the plans: a short fit of each; the good ones are taken to formulas, until one is exact."""
+
+    rows: _Rows
+    x: Array
+    y: Array
     names: tuple[str, ...]
     target: str
     seed: int
+    say: Callable[[str], None]
     callbacks: tuple[Callback, ...]
+    deadline: float
+    found: list[_Answer] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def run(self, todo: list[Plan], screening: float) -> None:
+        """Tries the plans in order, for `screening` seconds at most; what is nearly exact goes on at once."""
+        until = time.monotonic() + screening
+        trials: list[_Trial] = []
+        level = np.log(self.rows.y).mean() if self.rows.scale == "log" else self.rows.y.mean()
+        constant = self.rows.error(
+            lambda held: np.full(len(held), np.exp(level) if self.rows.scale == "log" else level)
+        )
+        good = GOOD
+        for number, plan in enumerate(todo):
+            left = until - time.monotonic()
+            if trials and left <= 0:
+                self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
+                break
+            self.say(f"trying {plan}")
+            trial = self._try(plan, seconds=max(left, 1.0))
+            trials.append(trial)
+            if trial.error < good:
+                good = 0.3 * trial.error
+                if self._take(trial):
+                    return
+        taken = {answer.plan for answer in self.found}
+        for trial in _promising(trials, constant):
+            if self.found and time.monotonic() > self.deadline:
+                self.notes.append("time ran out before every promising shape was taken to a formula")
+                return
+            if trial.plan not in taken and self._take(trial):
+                return
+
+    def _take(self, trial: _Trial) -> bool:
+        """To the smallest network and to formulas; True if one is exact."""
+        self.say(f"refining {trial.plan}")
+        left = max(self.deadline - time.monotonic(), 2.0)
+        rows = self.rows
+        model, history = simplified(
+            trial.model,
+            rows.x,
+            rows.y,
+            rows.held_x,
+            rows.held_y,
+            seed=self.seed,
+            seconds=left / 2,
+            fallback=trial.history,
+        )
+        self.say(f"formulas for {trial.plan}")
+        table = symbolify(model, self.x, self.y)
+        self.found.append(_Answer(trial.plan, model, history, table))
+        with np.errstate(all="ignore"):
+            gap = rows.flat(table.numpy()(self.x)) - rows.flat(self.y)
+        return float(np.sqrt((gap**2).mean())) < EXACT * float(rows.flat(self.y).std())
+
+    def _try(self, plan: Plan, *, seconds: float) -> _Trial:
+        """The plan's network at a grid that the rows can bear; where there is noise, smoothed as the held-out rows ask."""
+        rows = self.rows
+        model = KAN(
+            list(plan.shape),
+            grid=_affordable_grid(plan, len(rows.y)),
+            names=self.names,
+            output_names=[self.target],
+            input_scales=plan.input_scales,
+            output_scales=(plan.output_scale,),
+            generator=torch.Generator().manual_seed(self.seed),
+            dtype=torch.float64,
+        )
+        best: _Trial | None = None
+        for weight in (0.0, 1e-4, 1e-2):
+            result = fit(
+                model if best is None else best.model,
+                rows.x,
+                rows.y,
+                validation=(rows.held_x, rows.held_y),
+                seed=self.seed,
+                progress=False,
+                grids=None,
+                starts=4 if best is None and len(plan.shape) > 2 else 1,
+                standardise=best is None,
+                penalties=(Roughness(weight),) if weight else (),
+                seconds=seconds,
+                callbacks=self.callbacks,
+            )
+            trial = _Trial(plan, result.model, result.history, rows.error(_predictor(result.model)))
+            if best is not None and trial.error >= best.error:
+                break
+            best = trial
+            if trial.error < GOOD:
+                break  # hardly any noise: nothing to smooth
+        assert best is not None
+        return best
+
+
+def _silent(text: str) -> None:
+    """Tells nobody."""
 
 
 def _check(x: Array, y: Array) -> None:
@@ -160,65 +262,6 @@ def _split(x: Array, y: Array, scale: str, seed: int) -> _Rows:
     count = min(max(round(0.2 * len(y)), 4), 2000)
     held, used = order[:count], order[count:]
     return _Rows(x[used], y[used], x[held], y[held], scale)
-
-
-def _level(rows: _Rows) -> float:
-    level = float(rows.flat(rows.y).mean())
-    return math.exp(level) if rows.scale == "log" else level
-
-
-def _screen(
-    rows: _Rows, todo: list[Plan], settings: _Settings, say: Callable[[str], None], deadline: float
-) -> list[_Trial]:
-    """A short fit of every plan; the first always, the others while there is time."""
-    trials: list[_Trial] = []
-    for number, plan in enumerate(todo):
-        left = deadline - time.monotonic()
-        if trials and left <= 0:
-            break
-        say(f"trying {plan}")
-        share = max(left, 1.0) / (len(todo) - number) * 1.5
-        trial = _try(rows, plan, settings, seconds=max(share, 1.0))
-        trials.append(trial)
-        if trial.error < 1e-6:
-            break
-    return trials
-
-
-def _try(rows: _Rows, plan: Plan, settings: _Settings, *, seconds: float) -> _Trial:
-    """The plan's network at a grid that the rows can bear; the strength of smoothing by the held-out error."""
-    grid = _affordable_grid(plan, len(rows.y))
-    results = []
-    generator = torch.Generator().manual_seed(settings.seed)
-    model = KAN(
-        list(plan.shape),
-        grid=grid,
-        names=settings.names,
-        output_names=[settings.target],
-        input_scales=plan.input_scales,
-        output_scales=(plan.output_scale,),
-        generator=generator,
-        dtype=torch.float64,
-    )
-    for weight in (0.0, 1e-4, 1e-2):
-        result = fit(
-            model,
-            rows.x,
-            rows.y,
-            validation=(rows.held_x, rows.held_y),
-            seed=settings.seed,
-            progress=False,
-            grids=None,
-            starts=4 if len(plan.shape) > 2 else 1,
-            standardise=True,
-            penalties=(Roughness(weight),) if weight else (),
-            seconds=seconds,
-            callbacks=settings.callbacks,
-        )
-        results.append(_Trial(plan, result, rows.error(_predictor(result.model))))
-        if results[0].error < 0.02:
-            break  # hardly any noise: nothing to smooth
-    return min(results, key=lambda trial: trial.error)
 
 
 def _affordable_grid(plan: Plan, rows: int) -> int:
@@ -246,13 +289,6 @@ def _promising(trials: list[_Trial], constant: float) -> list[_Trial]:
     return sorted((t for t in trials if t.error <= limit), key=lambda t: (t.plan.complexity, t.error))[:4]
 
 
-def _relative(table: FormulaTable, rows: _Rows, x: Array, y: Array) -> float:
-    """Error of the best formula on all rows, relative to the spread of y, on y's scale."""
-    with np.errstate(all="ignore"):
-        gap = rows.flat(table.numpy()(x)) - rows.flat(y)
-    return float(np.sqrt((gap**2).mean())) / (float(rows.flat(y).std()) or 1.0)
-
-
 def _merged(tables: list[FormulaTable]) -> tuple[Any, ...]:
     """All rows that no other beats in both complexity and error, shortest description first."""
     unique = {row.text: row for table in tables for row in table.rows}
@@ -265,11 +301,12 @@ def _merged(tables: list[FormulaTable]) -> tuple[Any, ...]:
     return tuple(kept[:10])
 
 
-def _verdict(table: FormulaTable, model: KAN, rows: _Rows, constant: float, best: float) -> list[str]:
+def _verdict(found: _Answer, rows: _Rows) -> list[str]:
     """Whether there is a formula, and whether it is as good as the network."""
-    if not table.best.inputs:
-        return [f"no formula explains {table.best.target}: nothing predicts it better than its mean"]
-    formula, network = rows.error(table.numpy()), rows.error(_predictor(model))
+    best = found.table.best
+    if not best.inputs:
+        return [f"no formula explains {best.target}: nothing predicts it better than a constant"]
+    formula, network = rows.error(found.table.numpy()), rows.error(_predictor(found.model))
     if formula > 1.2 * network + 1e-6:
         return [
             f"no formula of the library explains these data as well as the network does (held-out error {formula:.3g} "

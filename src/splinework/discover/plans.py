@@ -45,7 +45,7 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
         found.append(Plan((d, 1), scales, "log", 2))
     found.append(Plan((d, 1, 1), scales, output_scale, 3))
     if d > 1:
-        found.append(Plan((d, (0, 1), 1), scales, output_scale, 4))
+        found.append(Plan((d, (0, 1), 1), scales, output_scale, 3))
         if d <= MOST_INPUTS:
             found.append(Plan((d, 2, 1), scales, output_scale, 5))
             found.append(Plan((d, (1, 1), 1), scales, output_scale, 6))

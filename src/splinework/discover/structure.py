@@ -15,9 +15,11 @@ WORSE = 1.5
 
 
 def simplified(
-    model: KAN, x: Any, y: Any, held_x: Any, held_y: Any, *, seed: int, seconds: float
+    model: KAN, x: Any, y: Any, held_x: Any, held_y: Any, *, seed: int, seconds: float, fallback: History
 ) -> tuple[KAN, History]:
     """Fits with growing grids, prunes by attribution and fits again, as long as the held-out error allows.
+
+    `fallback` is the history of the model handed in, for the case that it stays the best.
 
     Returns:
         The network, and the history of the fit that led to it.
@@ -25,7 +27,7 @@ def simplified(
     common: dict[str, Any] = {"seed": seed, "progress": False, "validation": (held_x, held_y), "standardise": False}
     grown = fit(model, x, y, starts=1, seconds=seconds / 2, **common)
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
-        grown = FitResult(model, grown.history)
+        grown = FitResult(model, fallback)
     best = grown
     columns = torch.as_tensor(x, dtype=torch.float64)
     for factor in (10.0, 3.0):

@@ -110,7 +110,9 @@ def _copy_part(old: KANLayer, new: KANLayer, basis: Basis, rows: list[int], colu
     new.mask.copy_(old.mask[rows][:, columns])
     new.spline_weight.copy_(old.spline_weight[rows][:, columns])
     grid = old.grid[rows]
-    new.replace_grid(basis, grid, new.coefficients.new_zeros(len(rows), basis.size + (old.base_weight is not None), len(columns)))
+    new.replace_grid(
+        basis, grid, new.coefficients.new_zeros(len(rows), basis.size + (old.base_weight is not None), len(columns))
+    )
     new.spline_weight.copy_(old.spline_weight[rows][:, columns])
     new.coefficients.copy_(old.coefficients[rows][:, :, columns])
     if old.base_weight is not None and new.base_weight is not None:

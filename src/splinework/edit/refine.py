@@ -86,5 +86,9 @@ def _finer_grid(layer: KANLayer, basis: Basis) -> Tensor:
 def _as_learnable(layer: KANLayer, basis: Basis, grid: Tensor) -> Tensor:
     """The nearest grid that a learnable spacing can express: knots beyond the ends continue the outermost intervals."""
     probe = copy.deepcopy(layer)
-    probe.replace_grid(basis, grid, layer.coefficients.new_zeros(layer.inputs, basis.size + (layer.base_weight is not None), layer.outputs))
+    probe.replace_grid(
+        basis,
+        grid,
+        layer.coefficients.new_zeros(layer.inputs, basis.size + (layer.base_weight is not None), layer.outputs),
+    )
     return probe.knots()

@@ -25,6 +25,7 @@ MOST_LINES = 5000
 LETTER = 0.6  # width of a letter, in its height, on the generous side
 INCH = 72.0
 MARGIN = 0.18
+FAINTEST_NODE = 0.2
 
 
 def plot(
@@ -89,7 +90,7 @@ def plot(
     if len(layout.boxes):
         _draw_boxes(pen, layout, curves, known, colours)
         _draw_edge_labels(pen, layout, [texts.get(key, "") for key in curves.keys])
-    _draw_nodes(pen, layout, curves, nodes)
+    _draw_nodes(pen, layout, curves, nodes, opacity)
     _draw_names(pen, layout, inputs, curves, top=False)
     _draw_names(pen, layout, outputs, curves, top=True)
     return pen.ax
@@ -175,7 +176,11 @@ def _draw_lines(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes
         colours, width = np.concatenate([colours, colours]), 1.2
     else:
         strongest = np.argsort(colours[:, 3], kind="stable")[-MOST_LINES:]  # the strongest on top
-        segments, colours, width = np.stack([start, end], 1)[strongest], colours[strongest], 16 / np.sqrt(max(len(curves), 1))
+        segments, colours, width = (
+            np.stack([start, end], 1)[strongest],
+            colours[strongest],
+            16 / np.sqrt(max(len(curves), 1)),
+        )
     widths = width * pen.size
     lines = LineCollection(list(segments), colors=colours, linewidths=widths, zorder=1, gid="lines", capstyle="round")
     pen.ax.add_collection(lines, autolim=False)
@@ -234,32 +239,29 @@ def _draw_edge_labels(pen: _Pen, layout: Layout, texts: Sequence[str]) -> None:
             )
 
 
-def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes]) -> None:
+def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
     """Dots for inputs and, with their signs, for sums and products; a node without edges is an empty dot."""
-    dots: dict[str, list[Floats]] = {"inputs": [], "sums": [], "products": [], "idle": [], "factor-sums": []}
+    dots: dict[str, list[tuple[Floats, float]]] = {"inputs": [], "sums": [], "products": [], "factor-sums": [], "idle": []}
     for l, centres in enumerate(layout.nodes):
         for node, (centre, group) in enumerate(zip(centres, nodes[l].groups, strict=True)):
-            if not _has_edges(curves, l, node, group):
-                dots["idle"].append(centre)
+            strength = _strength(curves, opacity, l, node, group)
+            if strength is None:
+                dots["idle"].append((centre, 1.0))
                 continue
-            dots["inputs" if l == 0 else "sums" if len(group) == 1 else "products"].append(centre)
+            dots["inputs" if l == 0 else "sums" if len(group) == 1 else "products"].append((centre, strength))
             if len(group) > 1:
-                dots["factor-sums"] += [layout.sums[l - 1][j] for j in group]
-    room = min(layout.slots)
+                dots["factor-sums"] += [(layout.sums[l - 1][j], strength) for j in group]
     for name, places in dots.items():
-        x, y = np.array(places).reshape(-1, 2).T
-        inches = min(0.17 if name in ("sums", "products") else 0.12, 0.6 * room)
+        if not places:
+            continue
+        x, y = np.array([place for place, _ in places]).T
+        inches = min(0.17 if name in ("sums", "products") else 0.12, 0.6 * min(layout.slots))
         points = INCH * inches * pen.size
-        empty = name == "idle"
+        rim = style.MUTED if name == "idle" else pen.ink
+        edges = [(*to_rgb(rim), strength) for _, strength in places]
+        faces = pen.paper if name == "idle" else edges
         pen.ax.scatter(
-            x,
-            y,
-            s=points**2,
-            facecolors=pen.paper if empty else pen.ink,
-            edgecolors=style.MUTED if empty else pen.ink,
-            linewidths=0.8 * pen.size,
-            zorder=4,
-            gid=name,
+            x, y, s=points**2, facecolors=faces, edgecolors=edges, linewidths=0.8 * pen.size, zorder=4, gid=name
         )
         sign = {"sums": "+", "products": "x", "factor-sums": "+"}.get(name)
         if sign and inches > 0.08:
@@ -267,11 +269,12 @@ def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes
             pen.ax.scatter(x, y, s=size**2, marker=sign, color=pen.paper, linewidths=1.1 * pen.size, zorder=5)
 
 
-def _has_edges(curves: Curves, l: int, node: int, group: Sequence[int]) -> bool:
-    """Whether some active edge leaves the node, or reaches it."""
+def _strength(curves: Curves, opacity: Floats, l: int, node: int, group: Sequence[int]) -> float | None:
+    """How opaque a node is: as its strongest edge, but never quite invisible; None if it has no edge."""
     out = (curves.layer == l) & (curves.source == node)
     into = (curves.layer == l - 1) & np.isin(curves.target, group)
-    return bool(out.any() or (into.any() if l else False))
+    own = opacity[out | into] if l else opacity[out]
+    return max(FAINTEST_NODE, float(own.max())) if len(own) else None
 
 
 def _draw_names(pen: _Pen, layout: Layout, labels: Sequence[str], curves: Curves, *, top: bool) -> None:

@@ -46,9 +46,9 @@ def _print(expression: Any) -> Html:
     names: dict[str, str] = {}
 
     def stand_in(name: str) -> str:
-        # Letters only: the printer takes digits and underscores for indices. In the order of the names, so that sums
-        # and products are written in it.
-        word = "QQ" + "".join(chr(ord("a") + int(digit)) for digit in f"{len(names):04d}") + "QQ"
+        # Small letters only: the printer takes digits and underscores for indices and makes functions small. In the
+        # order of the names, so that sums and products are written in it.
+        word = "qq" + "".join(chr(ord("a") + int(digit)) for digit in f"{len(names):04d}") + "qq"
         names[word] = name
         return word
 
@@ -57,7 +57,7 @@ def _print(expression: Any) -> Html:
     for function in sorted({call.func for call in expression.atoms(AppliedUndef)}, key=lambda f: str(f.__name__)):
         expression = expression.replace(function, sympy.Function(stand_in(function.__name__)))
     printed = mathml(expression, printer="presentation").replace("&ExponentialE;", "e")
-    return Html(re.sub(r"<mi>(QQ[a-j]{4}QQ)</mi>", lambda match: identifier(names[match[1]]), printed))
+    return Html(re.sub(r"<mi>(qq[a-j]{4}qq)</mi>", lambda match: identifier(names[match[1]]), printed))
 
 
 def _rounded(constant: Any) -> Any:

@@ -108,11 +108,12 @@ class Template:
         return self.expression.xreplace(values)
 
 
-def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float, int] | None:
+def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     """Fits, snaps greedily and fits again.
 
     Returns:
-        The expression, its sum of squares on y's scale, and how many constants stayed free; None where it cannot be fitted.
+        The expression, and the nats that its numbers cost: half a ln N for a free one, its code for a simple one. None where
+        it cannot be fitted.
     """
     solution = template.fit(template.start, {})
     if solution is None:
@@ -120,6 +121,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float, int] | No
     target = template.target
     n = len(target.y)
     snapped: dict[int, Any] = {}
+    code = 0.0
     refused: set[tuple[int, Any]] = set()
     for _ in range(rounds):
         free = [i for i in range(len(solution.constants)) if i not in snapped]
@@ -127,7 +129,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float, int] | No
         best = _most_worthwhile(solution.constants, free, errors, n, refused)
         if best is None:
             break
-        index, value, saving = best
+        index, value, saving, length = best
         trial = template.fit(solution.constants, {**{i: float(v) for i, v in snapped.items()}, index: float(value)})
         loss = math.inf
         if trial is not None:
@@ -136,7 +138,9 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float, int] | No
             refused.add((index, value))
             continue
         snapped[index], solution = value, trial
-    return template.put(solution.constants, snapped), solution.rss, len(solution.constants) - len(snapped)
+        code += length
+    free_cost = (len(solution.constants) - len(snapped)) / 2 * math.log(n)
+    return template.put(solution.constants, snapped), free_cost + code
 
 
 def _errors(solution: Solution, free: list[int], n: int, target: Target) -> dict[int, float]:
@@ -153,9 +157,9 @@ def _errors(solution: Solution, free: list[int], n: int, target: Target) -> dict
 
 def _most_worthwhile(
     constants: Array, free: list[int], errors: dict[int, float], n: int, refused: set[tuple[int, Any]]
-) -> tuple[int, Any, float] | None:
-    """The snap that saves most: constant, simple value, and the nats that the fit may lose for it."""
-    best: tuple[int, Any, float] | None = None
+) -> tuple[int, Any, float, float] | None:
+    """The snap that saves most: constant, simple value, the nats that the fit may lose for it, and its code."""
+    best: tuple[int, Any, float, float] | None = None
     for i in free:
         value, error = float(constants[i]), errors[i]
         digits = max(math.log(max(abs(value), error) / error) - 0.5 * math.log(3) + 0.5, 0.5 * math.log(n))
@@ -164,7 +168,7 @@ def _most_worthwhile(
                 continue
             saving = digits - code - MARGIN if simple != 0 else digits
             if saving > 0 and (best is None or saving > best[2]):
-                best = (i, simple, saving)
+                best = (i, simple, saving, code)
     return best
 
 

@@ -35,7 +35,9 @@ class Candidate:
         return 2 + {SHIFT: 1, RATE: 1, BOTH: 2}.get(self.function.free, 0)
 
 
-def candidates(x: Array, y: Array, weights: Array, library: Sequence[Function], *, floor: float = 1e-12) -> list[Candidate]:
+def candidates(
+    x: Array, y: Array, weights: Array, library: Sequence[Function], *, floor: float = 1e-12
+) -> list[Candidate]:
     """The library fitted to a curve, best first by `n ln(left) + constants ln n + 2 cost`.
 
     Args:
@@ -92,7 +94,9 @@ def _shares(function: Function, starts: Array, x: Array, root: Array, target: Ar
             ridge = 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(2)
             usable = np.isfinite(gram).all((1, 2))
             gain = np.full(len(starts), np.nan)
-            gain[usable] = (np.linalg.solve((gram + ridge)[usable], drawn[usable, :, None])[..., 0] * drawn[usable]).sum(1)
+            gain[usable] = (
+                np.linalg.solve((gram + ridge)[usable], drawn[usable, :, None])[..., 0] * drawn[usable]
+            ).sum(1)
     left = 1 - gain
     return np.where(np.isfinite(left), np.maximum(left, 0), np.inf)
 

@@ -85,7 +85,9 @@ def symbol(name: str) -> Any:
 
 def _input(units: Units, i: int) -> _Sum:
     x = symbol(units.names[i])
-    return _Sum(((1 / units.scale[i], sympy.log(x) if units.scales[i] == "log" else x),), -units.shift[i] / units.scale[i])
+    return _Sum(
+        ((1 / units.scale[i], sympy.log(x) if units.scales[i] == "log" else x),), -units.shift[i] / units.scale[i]
+    )
 
 
 def _node(factors: Sequence[_Sum]) -> _Sum:
@@ -109,6 +111,10 @@ def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
     inner = node.times(edge.a).plus(edge.b)
     if name == "x":
         return inner.times(edge.c)
+    if name == "sin":  # a phase between -π/2 and π/2, whole half turns into the sign
+        turns = round(inner.constant / np.pi)
+        inner = inner.plus(-turns * np.pi)
+        return _Sum((((-1) ** turns * edge.c, sympy.sin(inner.expression())),), 0.0)
     if not inner.terms:
         value = edge.function.value(np.array([inner.constant]))[0]
         return _Sum((), edge.c * float(value))
@@ -197,7 +203,9 @@ def count(expression: Any) -> int:
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
 
-def compile_expression(expression: Any, names: Sequence[str], splines: Splines | None = None) -> Callable[[Array], Array]:
+def compile_expression(
+    expression: Any, names: Sequence[str], splines: Splines | None = None
+) -> Callable[[Array], Array]:
     """A function of an array `(n, columns)` that returns `(n,)`; NaN where the expression is undefined."""
     symbols = [symbol(name) for name in names]
     from scipy import special

@@ -119,7 +119,9 @@ def _quiet(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
     return wrapped
 
 
-def _named(name: str, value: Callable[[Array], Any], slope: Callable[[Array], Any], sympy: str = "", **rest: Any) -> Function:
+def _named(
+    name: str, value: Callable[[Array], Any], slope: Callable[[Array], Any], sympy: str = "", **rest: Any
+) -> Function:
     return Function(name, _quiet(value), _quiet(slope), rest.pop("build", partial(_sympy, sympy or name)), **rest)
 
 
@@ -152,13 +154,49 @@ LIBRARY: tuple[Function, ...] = (
     _named("arctanh", np.arctanh, lambda z: 1 / (1 - z**2), sympy="atanh", domain="unit", cost=4.2),
     _named("sinh", np.sinh, np.cosh, cost=4.2),
     _named("cosh", np.cosh, np.sinh, cost=4.2),
-    _named("sech", lambda z: 1 / np.cosh(z), lambda z: -np.tanh(z) / np.cosh(z), build=lambda z: 1 / _sympy("cosh", z), cost=4.9),
-    _named("gaussian", lambda z: np.exp(-(z**2)), lambda z: -2 * z * np.exp(-(z**2)), build=lambda z: _sympy("exp", -(z**2))),
-    _named("lorentzian", lambda z: 1 / (1 + z**2), lambda z: -2 * z / (1 + z**2) ** 2, build=lambda z: 1 / (1 + z**2), cost=3.5),
-    _named("sqrt(1+x^2)", lambda z: np.sqrt(1 + z**2), lambda z: z / np.sqrt(1 + z**2), build=lambda z: _sympy("sqrt", 1 + z**2), cost=3.5),
+    _named(
+        "sech",
+        lambda z: 1 / np.cosh(z),
+        lambda z: -np.tanh(z) / np.cosh(z),
+        build=lambda z: 1 / _sympy("cosh", z),
+        cost=4.9,
+    ),
+    _named(
+        "gaussian",
+        lambda z: np.exp(-(z**2)),
+        lambda z: -2 * z * np.exp(-(z**2)),
+        build=lambda z: _sympy("exp", -(z**2)),
+    ),
+    _named(
+        "lorentzian",
+        lambda z: 1 / (1 + z**2),
+        lambda z: -2 * z / (1 + z**2) ** 2,
+        build=lambda z: 1 / (1 + z**2),
+        cost=3.5,
+    ),
+    _named(
+        "sqrt(1+x^2)",
+        lambda z: np.sqrt(1 + z**2),
+        lambda z: z / np.sqrt(1 + z**2),
+        build=lambda z: _sympy("sqrt", 1 + z**2),
+        cost=3.5,
+    ),
     _named("abs", np.abs, np.sign, sympy="Abs", free=SHIFT),
-    _named("softplus", lambda z: np.logaddexp(0, z), special.expit, build=lambda z: _sympy("log", 1 + _sympy("exp", z)), cost=4.9),
-    _named("sinc", lambda z: np.sinc(z / np.pi), lambda z: np.where(np.abs(z) < 1e-4, -z / 3, (np.cos(z) - np.sinc(z / np.pi)) / np.where(z == 0, 1, z)), build=lambda z: _sympy("sin", z) / z, wave=True, cost=4.9),
+    _named(
+        "softplus",
+        lambda z: np.logaddexp(0, z),
+        special.expit,
+        build=lambda z: _sympy("log", 1 + _sympy("exp", z)),
+        cost=4.9,
+    ),
+    _named(
+        "sinc",
+        lambda z: np.sinc(z / np.pi),
+        lambda z: np.where(np.abs(z) < 1e-4, -z / 3, (np.cos(z) - np.sinc(z / np.pi)) / np.where(z == 0, 1, z)),
+        build=lambda z: _sympy("sin", z) / z,
+        wave=True,
+        cost=4.9,
+    ),
     _named("erf", special.erf, lambda z: 2 / np.sqrt(np.pi) * np.exp(-(z**2)), cost=4.9, numpy=False),
     _named("j0", special.j0, lambda z: -special.j1(z), build=lambda z: _bessel(z), wave=True, cost=4.9, numpy=False),
 )

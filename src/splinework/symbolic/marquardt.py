@@ -40,6 +40,11 @@ def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12
         steps: Most accepted steps.
         gain: Stops when a step lowers the sum of squares by less than this share.
     """
+    with np.errstate(all="ignore"):  # a trial may overflow; it is refused
+        return _minimise(model, start, steps, gain)
+
+
+def _minimise(model: Model, start: Array, steps: int, gain: float) -> Solution | None:
     constants = np.array(start, dtype=float)
     residuals, jacobian = model(constants)
     rss = float(residuals @ residuals)

@@ -153,8 +153,7 @@ class SymbolicNet:
 
     def refitted(self, u: Array, t: Array, *, steps: int = 40) -> "tuple[SymbolicNet, Solution] | None":
         """All constants together, by least squares on t `(N, O)`; None where a function leaves its domain on u."""
-        with np.errstate(all="ignore"):
-            solution = minimise(self._residuals(u, t), self.pack(), steps=steps)
+        solution = minimise(self._residuals(u, t), self.pack(), steps=steps)
         return None if solution is None else (self.unpack(solution.constants), solution)
 
     def _residuals(self, u: Array, t: Array) -> Model:

@@ -164,9 +164,7 @@ def _simpler(rest: list[SymbolicNet], best: Sequence[tuple[float, SymbolicNet]])
     return kept[:3]
 
 
-def _options(
-    model: KAN, xs: torch.Tensor, library: Sequence[Function], kept: int = 5
-) -> dict[Place, list[Option]]:
+def _options(model: KAN, xs: torch.Tensor, library: Sequence[Function], kept: int = 5) -> dict[Place, list[Option]]:
     """For every living edge its best functions, a line, and the spline that it is where no function is close."""
     record = trace(model, xs)
     weights = _sensitivities(model, xs)
@@ -240,15 +238,19 @@ def _rows(expression: Any, splines: Any, net: SymbolicNet, target: Target, name:
     if splines:
         size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
         note = f"{', '.join(splines)} stayed splines: no function of the library describes them"
-        row = _row(expression, target, name, size + len(expression.atoms(sympy.Float)), (note,), splines)
+        numbers = (size + len(expression.atoms(sympy.Float))) / 2 * math.log(len(target.y))
+        row = _row(expression, target, name, numbers, (note,), splines)
         return [] if row is None else [row]
+    if not net.edges:
+        return []  # a constant; there is a row for it already
     found = []
     for variant in dict.fromkeys([expression, _multiplied_out(expression)]):
         if count(variant) > 150:
             continue
         outcome = snap(Template(variant, target))
         if outcome is not None:
-            row = _row(_tidied(outcome[0]), target, name, outcome[2], (), {})
+            tidied = _tidied(outcome[0])
+            row = None if not tidied.free_symbols else _row(tidied, target, name, outcome[1], (), {})
             if row is not None:
                 found.append(row)
     return found
@@ -268,16 +270,14 @@ def _tidied(expression: Any) -> Any:
 
 
 def _row(
-    expression: Any, target: Target, name: str, constants: int, notes: tuple[str, ...], splines: Any
+    expression: Any, target: Target, name: str, numbers: float, notes: tuple[str, ...], splines: Any
 ) -> FormulaRow | None:
     prediction = compile_expression(expression, target.names, splines)(target.x)
     rss = target.rss(prediction)
     if not math.isfinite(rss):
         return None
     n = len(target.y)
-    description = (
-        n / 2 * math.log(max(rss, target.floor) / n) + constants / 2 * math.log(n) + NODE_COST * count(expression)
-    )
+    description = n / 2 * math.log(max(rss, target.floor) / n) + numbers + NODE_COST * count(expression)
     error = float(((prediction - target.y) ** 2).mean())
     variance = float(target.y.var())
     r2 = 1 - error / variance if variance > 0 else 0.0
@@ -286,7 +286,14 @@ def _row(
 
 def _constant_row(target: Target, name: str) -> FormulaRow:
     level = float(target.flat.mean())
-    row = _row(sympy.Float(math.exp(level) if target.scale == "log" else level), target, name, 1, (), {})
+    row = _row(
+        sympy.Float(math.exp(level) if target.scale == "log" else level),
+        target,
+        name,
+        math.log(len(target.y)) / 2,
+        (),
+        {},
+    )
     assert row is not None
     return row
 
@@ -301,5 +308,3 @@ def _ranked(found: list[FormulaRow], most: int) -> list[FormulaRow]:
     if all(winner.text != row.text for row in best):
         best.append(winner)
     return sorted(best, key=lambda r: r.description)[:most]
-
-

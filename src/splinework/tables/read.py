@@ -127,7 +127,7 @@ def _read_csv(text: str, name: str, notes: list[str]) -> Table:
     decimal = "," if separator != "," and _has_decimal_commas(rows[1:]) else "."
     if decimal == ",":
         notes.append(f"{name}: numbers have decimal commas")
-    cells = {key: [row[index].strip() for row in rows[1:]] for index, key in enumerate(header)}
+    cells = dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if len(rows) > 1 else {}
     frame = pd.DataFrame(cells, index=pd.Index(lines[1:], dtype="int64"), columns=header, dtype=object)
     return Table(frame, name, tuple(notes), separator=separator, decimal=decimal)
 

@@ -146,7 +146,13 @@ def _stages(
     run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}", settle=0.05)
     if grids is not None:
         objective = grow(run, objective, method, planned, budget if not second_order else 60)
-    if rows.held_out_automatically and rows.held_out is not None and second_order and run.best is not None and not run.over:
+    if (
+        rows.held_out_automatically
+        and rows.held_out is not None
+        and second_order
+        and run.best is not None
+        and not run.over
+    ):
         _polish(run, rows, method, objective.penalties)
 
 

@@ -48,7 +48,9 @@ class Run:
             self.stopped = "the steps given were used up"
         return bool(self.stopped)
 
-    def advance(self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settle: float = 0.0) -> float:
+    def advance(
+        self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settle: float = 0.0
+    ) -> float:
         """Takes up to `steps` steps; returns the objective.
 
         Ends early when the optimiser is exhausted or when ten steps together gained less than the share `settle`.

@@ -20,5 +20,7 @@ def make_optimiser(optimiser: str | Optimiser) -> Optimiser:
     if isinstance(optimiser, Optimiser):
         return optimiser
     if optimiser not in OPTIMISERS:
-        raise ConfigError(f"optimiser is one of auto, {', '.join(OPTIMISERS)} or a recipe such as Adam(), got {optimiser!r}.")
+        raise ConfigError(
+            f"optimiser is one of auto, {', '.join(OPTIMISERS)} or a recipe such as Adam(), got {optimiser!r}."
+        )
     return OPTIMISERS[optimiser]()

@@ -225,7 +225,9 @@ class _Triangular:
     def solve(self, damping: float) -> Tensor | None:
         root = self.scale.rsqrt()
         size = root.numel()
-        damped = torch.cat([self.triangle * root, math.sqrt(damping) * torch.eye(size, dtype=root.dtype, device=root.device)])
+        damped = torch.cat(
+            [self.triangle * root, math.sqrt(damping) * torch.eye(size, dtype=root.dtype, device=root.device)]
+        )
         target = torch.cat([-self.rest, self.rest.new_zeros(size)])
         q, r = torch.linalg.qr(damped)
         if not bool((r.diagonal() != 0).all()):
