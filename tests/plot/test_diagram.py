@@ -158,13 +158,13 @@ def test_drawing_changes_neither_model_nor_randomness_nor_files_nor_pyplot(tmp_p
     monkeypatch.chdir(tmp_path)
     model, x = network([2, (2, 1), 1], masked=True)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002  # the global one
     training = model.training
     plot(model, x)
     assert model.training is training
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), states[0])
-    assert (np.random.get_state()[1] == states[1]).all()
+    assert (np.random.get_state()[1] == states[1]).all()  # noqa: NPY002
     assert plt.get_fignums() == []
     assert list(tmp_path.iterdir()) == []
 
@@ -180,7 +180,9 @@ high = ("matplotlib.pyplot", "splinework.train", "splinework.symbolic", "splinew
 assert not [name for name in high if name in sys.modules]
 """
     source = Path(__file__).parents[2] / "src"
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(source)})
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(source)}
+    )
 
 
 def test_a_wide_network_is_drawn_fast_and_as_lines():

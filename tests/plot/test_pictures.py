@@ -179,7 +179,9 @@ def test_a_learning_curve_without_held_out_rows_or_with_one_step_works():
 
 
 def test_the_front_falls_and_nothing_lies_below_it():
-    rows = [Formula("f", "a", c, e) for c, e in ((9, 1e-5), (4, 0.2), (14, 1e-6), (7, 0.05), (8, 0.5), (1, 0.9), (9, 1.0))]
+    rows = [
+        Formula("f", "a", c, e) for c, e in ((9, 1e-5), (4, 0.2), (14, 1e-6), (7, 0.05), (8, 0.5), (1, 0.9), (9, 1.0))
+    ]
     ax = plot_pareto(Table(rows))
     (front,) = lines(ax, "front")
     complexity, error = (np.asarray(data) for data in front.get_data())

@@ -122,13 +122,16 @@ def _law(outcome: Outcome) -> list[str]:
 
 def _show_comparison(outcome: Outcome) -> None:
     """R² of other models beside ours, on the same rows."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     from splinework.cli.figures import r2
     from splinework.cli.terminal import console
 
     prepared = outcome.prepared
-    table = Table(title="R² on the rows held back", title_justify="left")
+    title = Text("the same rows, other models", style="bold")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("model")
     table.add_column("R² test", justify="right")
     rows = {

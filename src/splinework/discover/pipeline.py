@@ -197,7 +197,8 @@ class _Search:
             fallback=trial.history,
         )
         self.say(f"formulas for {trial.plan}")
-        table = symbolify(model, self.x, self.y)
+        left = max(self.deadline - time.monotonic(), 2.0)
+        table = symbolify(model, self.x, self.y, seconds=left / 2)
         self.found.append(_Answer(trial.plan, model, history, table))
         with np.errstate(all="ignore"):
             gap = rows.flat(table.numpy()(self.x)) - rows.flat(self.y)

@@ -3,14 +3,17 @@
 import numpy as np
 from numpy.typing import NDArray
 
-ORDERS = 2.0
-"""A positive column that spans this many orders of magnitude may get a logarithm."""
+MAYBE, SURELY = 2.0, 3.5
+"""A positive column gets a logarithm from `SURELY` orders of magnitude on; from `MAYBE` on, if that makes it less skewed."""
 
 
 def choose_scale(column: NDArray[np.float64]) -> str:
-    """`log` for a positive column over two orders of magnitude or more that is less skewed on a logarithmic scale."""
-    if column.min() <= 0 or np.log10(column.max() / column.min()) < ORDERS:
+    """`log` or `linear`, by the orders of magnitude that a positive column spans and by its skewness."""
+    if column.min() <= 0:
         return "linear"
+    orders = float(np.log10(column.max()) - np.log10(column.min()))
+    if orders < MAYBE or orders >= SURELY:
+        return "log" if orders >= SURELY else "linear"
     return "log" if abs(_skewness(np.log(column))) < abs(_skewness(column)) else "linear"
 
 

@@ -241,7 +241,13 @@ def _draw_edge_labels(pen: _Pen, layout: Layout, texts: Sequence[str]) -> None:
 
 def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes], opacity: Floats) -> None:
     """Dots for inputs and, with their signs, for sums and products; a node without edges is an empty dot."""
-    dots: dict[str, list[tuple[Floats, float]]] = {"inputs": [], "sums": [], "products": [], "factor-sums": [], "idle": []}
+    dots: dict[str, list[tuple[Floats, float]]] = {
+        "inputs": [],
+        "sums": [],
+        "products": [],
+        "factor-sums": [],
+        "idle": [],
+    }
     for l, centres in enumerate(layout.nodes):
         for node, (centre, group) in enumerate(zip(centres, nodes[l].groups, strict=True)):
             strength = _strength(curves, opacity, l, node, group)
@@ -260,6 +266,7 @@ def _draw_nodes(pen: _Pen, layout: Layout, curves: Curves, nodes: Sequence[Nodes
         rim = style.MUTED if name == "idle" else pen.ink
         edges = [(*to_rgb(rim), strength) for _, strength in places]
         faces = pen.paper if name == "idle" else edges
+        pen.ax.scatter(x, y, s=points**2, color=pen.paper, linewidths=0, zorder=3.5)  # so that no line shines through
         pen.ax.scatter(
             x, y, s=points**2, facecolors=faces, edgecolors=edges, linewidths=0.8 * pen.size, zorder=4, gid=name
         )

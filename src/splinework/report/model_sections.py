@@ -97,13 +97,15 @@ def formulas(facts: Facts) -> Html:
         *(["RMSE, test"] if with_test else []),
     ]
     head += ["R²", "notes"]
-    lines = []
-    for rank, row in enumerate(rows[:MOST_FORMULAS], start=1):
-        line = [text(rank), *([text(row.target)] if several else []), element("code", text(row.text))]
+    lines: list[list[Html]] = []
+    ranks: dict[str, int] = {}
+    for row in rows[:MOST_FORMULAS]:
+        ranks[row.target] = ranks.get(row.target, 0) + 1
+        line = [text(ranks[row.target]), *([text(row.target)] if several else []), element("code", text(row.text))]
         line += [text(row.complexity), number(row.rmse)]
         line += [number(_number(row, "rmse_test"))] if with_test else []
         lines.append([*line, r_squared(_r2(facts, row)), text("; ".join(row.notes))])
-    caption = "Formulas, best first."
+    caption = "Formulas, best first" + (" for each target." if several else ".")
     if len(rows) > MOST_FORMULAS:
         caption += f" The first {MOST_FORMULAS} of {len(rows)}."
     words = (1, 2, len(head) - 1) if several else (1, len(head) - 1)

@@ -8,10 +8,10 @@ import numpy as np
 from splinework.symbolic.library import BOTH, RATE, SHIFT, Array, Function
 from splinework.symbolic.marquardt import minimise
 
-REFINED = 9
-"""How many functions, the best after the coarse search, are fitted to the end."""
-STARTS_REFINED = 2
-"""From how many starts each of them is."""
+ROUGH_STEPS = 4
+"""Steps that every function gets from its best start, before they are compared."""
+REFINED = 7
+"""How many functions, the best after that, are fitted to the end."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +54,21 @@ def candidates(
         return []
     root = np.sqrt(w)
     target = root * (y - mean) / np.sqrt(variance)
-    coarse = []
+    n = len(x)
+    rough = []
     for function in library:
         starts = function.starts(float(x.min()), float(x.max()))
         shares = _shares(function, starts, x, root, target)
-        best = np.argsort(shares)[:STARTS_REFINED]
-        if np.isfinite(shares[best[0]]):
-            coarse.append((shares[best[0]], function, starts[best]))
-    n = len(x)
-    coarse.sort(key=lambda entry: n * np.log(max(entry[0], floor)) + 2 * entry[1].cost)
+        first, *second = starts[np.argsort(shares)[:2]]
+        fit = _refine(function, first, x, root, y, steps=ROUGH_STEPS)
+        if fit is not None:
+            rough.append((fit, second))
+    rough.sort(key=lambda entry: score(entry[0], n, floor))
     found = []
-    for _, function, starts in coarse[:REFINED]:
-        fits = [_refine(function, start, x, root, y, mean, variance) for start in starts]
-        usable = [fit for fit in fits if fit is not None]
-        if usable:
-            found.append(min(usable, key=lambda fit: fit.left))
+    for fit, second in rough[:REFINED]:
+        starts = [np.array([fit.a, fit.b]), *second]
+        fits = [_refine(fit.function, start, x, root, y, steps=25) for start in starts]
+        found.append(min((f for f in fits if f is not None), key=lambda f: f.left, default=fit))
     return sorted(found, key=lambda fit: score(fit, n, floor))
 
 
@@ -101,11 +101,10 @@ def _shares(function: Function, starts: Array, x: Array, root: Array, target: Ar
     return np.where(np.isfinite(left), np.maximum(left, 0), np.inf)
 
 
-def _refine(
-    function: Function, start: Array, x: Array, root: Array, y: Array, mean: float, variance: float
-) -> Candidate | None:
+def _refine(function: Function, start: Array, x: Array, root: Array, y: Array, *, steps: int) -> Candidate | None:
     """All constants together by Levenberg–Marquardt, from the best c and d at the start."""
     a, b = start
+    variance = root**2 @ (y - root**2 @ y) ** 2
     if function.name == "sin":
         b = _best_phase(a, b, x, root, y)
     f = function.value(a * x + b)
@@ -129,13 +128,13 @@ def _refine(
 
     middle = (x.min() + x.max()) / 2
     first = [c, d, *([a] if free in (RATE, BOTH) else []), *([b] if free in (SHIFT, BOTH) else [])]
-    solution = minimise(model, np.array(first), steps=25, gain=1e-9)
+    solution = minimise(model, np.array(first), steps=steps, gain=1e-9)
     if solution is None:
         return None
     k = solution.constants
     rate = float(k[2]) if free in (RATE, BOTH) else float(a)
     shift = float(k[-1]) if free in (SHIFT, BOTH) else (-rate * middle if free == RATE else float(b))
-    return Candidate(function, rate, shift, float(k[0]), float(k[1]), solution.rss / variance)
+    return Candidate(function, rate, shift, float(k[0]), float(k[1]), float(solution.rss / variance))
 
 
 def _best_phase(a: float, b: float, x: Array, root: Array, y: Array) -> float:

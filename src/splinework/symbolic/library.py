@@ -67,12 +67,17 @@ class Function:
             return np.stack([rates, pairs[:, 0] - rates * low], 1)
         if self.wave:
             rates = 2 * np.pi * np.arange(0.05, 12, 0.1) / reach
-            centres = np.array([low, middle, high]) if self.name != "sin" else np.array([middle])
-        else:
-            rates = np.logspace(-0.5, 1.6, 10) / reach
-            centres = np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17)
-        grid = np.stack(np.meshgrid(rates, centres, indexing="ij"), -1).reshape(-1, 2)
-        return np.stack([grid[:, 0], -grid[:, 0] * grid[:, 1]], 1)
+            if self.name == "sin":
+                return np.stack([rates, -rates * middle], 1)  # any phase is fitted in closed form
+            few, many = np.array([low, middle, high]), np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17)
+            return np.concatenate([_around(rates, few), _around(rates[:30], many)])
+        return _around(np.logspace(-0.5, 1.6, 10) / reach, np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17))
+
+
+def _around(rates: Array, centres: Array) -> Array:
+    """Pairs (a, b) of `a (x - centre)` for every rate and centre."""
+    a, centre = (grid.ravel() for grid in np.meshgrid(rates, centres, indexing="ij"))
+    return np.stack([a, -a * centre], 1)
 
 
 def _power(z: Array, exponent: float) -> Array:

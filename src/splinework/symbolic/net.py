@@ -151,9 +151,11 @@ class SymbolicNet:
         columns += [to_sums[layer][:, :, j] for layer, j in self._sums()]
         return u, np.stack(columns, -1)
 
-    def refitted(self, u: Array, t: Array, *, steps: int = 40) -> "tuple[SymbolicNet, Solution] | None":
+    def refitted(
+        self, u: Array, t: Array, *, steps: int = 40, gain: float = 1e-12
+    ) -> "tuple[SymbolicNet, Solution] | None":
         """All constants together, by least squares on t `(N, O)`; None where a function leaves its domain on u."""
-        solution = minimise(self._residuals(u, t), self.pack(), steps=steps)
+        solution = minimise(self._residuals(u, t), self.pack(), steps=steps, gain=gain)
         return None if solution is None else (self.unpack(solution.constants), solution)
 
     def _residuals(self, u: Array, t: Array) -> Model:

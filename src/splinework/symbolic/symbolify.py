@@ -1,36 +1,27 @@
 """`symbolify`: a fitted model in, formulas out."""
 
-import heapq
-import itertools
 import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import sympy
-import torch
 
 from splinework.arrays import as_columns, check_finite
 from splinework.network import KAN
 from splinework.symbolic.constants import Target, Template, snap
-from splinework.symbolic.edges import Candidate, candidates, score
 from splinework.symbolic.expression import Units, build, compile_expression, count
-from splinework.symbolic.library import IDENTITY, LIBRARY, Array, Function
-from splinework.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, places
+from splinework.symbolic.library import LIBRARY, Function
+from splinework.symbolic.net import SplineEdge, SymbolicNet
+from splinework.symbolic.search import Search, edge_options
 from splinework.symbolic.table import FormulaRow, FormulaTable
-from splinework.trace import trace
 
-POINTS = 256
-"""Quantiles of an edge's input at which functions are compared with it."""
-TRIED = 24
-"""Joint choices of functions that are fitted as a whole."""
 NODE_COST = 1.5
 """Nats per node of a formula's tree: what it costs to write it down."""
 
 
 def symbolify(
-    model: KAN, x: Any, y: Any, *, library: Sequence[Function] = LIBRARY, tried: int = TRIED, rows: int = 8
+    model: KAN, x: Any, y: Any, *, library: Sequence[Function] = LIBRARY, rows: int = 8, seconds: float | None = None
 ) -> FormulaTable:
     """Turns the edges of a fitted model into known functions, and the model into formulas.
 
@@ -43,8 +34,8 @@ def symbolify(
         x: Data in raw units, `(N, inputs)`.
         y: `(N, outputs)` or `(N,)`.
         library: Functions to choose from.
-        tried: Number of joint choices to fit as a whole.
         rows: Most rows of the table for each output.
+        seconds: After about this time no further choices are tried.
 
     Returns:
         Formulas, best first; always at least one, a constant if nothing else.
@@ -60,7 +51,8 @@ def symbolify(
     check_finite(xs, "x", model.config.input_names)
     check_finite(ys, "y", model.config.output_names)
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
-    nets = _search(model, xs, u, t, library, tried)
+    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    nets = Search(model, u, t, edge_options(model, xs, library), deadline).run()
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
     table: list[FormulaRow] = []
@@ -82,155 +74,6 @@ def _double(model: KAN) -> KAN:
 
 def _units(scaling: Any, names: tuple[str, ...]) -> Units:
     return Units(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))
-
-
-@dataclass(frozen=True)
-class _Dropped:
-    """The choice to do without an edge: what it gave on average goes to its sum."""
-
-    mean: float
-
-
-Option = Candidate | SplineEdge | _Dropped
-
-
-def _named(edge: Edge) -> str:
-    return edge.function.name if isinstance(edge, SymbolicEdge) else "spline"
-
-
-def _search(
-    model: KAN, xs: torch.Tensor, u: Array, t: Array, library: Sequence[Function], tried: int
-) -> list[SymbolicNet]:
-    """Joint choices of functions, fitted as a whole: the best by BIC first."""
-    options = _options(model, xs, library)
-    if not options:
-        return []
-    n = t.size
-    floor = n * 1e-20
-    scored: dict[tuple[str, ...], tuple[float, SymbolicNet]] = {}
-
-    def consider(choice: tuple[int, ...]) -> float:
-        edges: dict[Place, Edge] = {}
-        offsets: dict[Place, float] = {}
-        for place, index in zip(options, choice, strict=True):
-            option = options[place][index]
-            if isinstance(option, _Dropped):
-                offsets[place] = option.mean
-            elif isinstance(option, Candidate):
-                edges[place], offsets[place] = SymbolicEdge.of(option), option.d
-            else:
-                edges[place] = option
-        key = tuple(f"{place}{_named(edge)}" for place, edge in edges.items())
-        if key in scored:
-            return scored[key][0]
-        outcome = SymbolicNet.of(model, edges, offsets).refitted(u, t)
-        if outcome is None:
-            scored[key] = (math.inf, SymbolicNet.of(model, edges, offsets))
-            return math.inf
-        net, solution = outcome
-        size = sum(e.layer.basis.size for e in edges.values() if isinstance(e, SplineEdge))
-        bic = n * math.log(max(solution.rss, floor) / n) + (solution.rank + size) * math.log(n) + 2 * net.cost
-        scored[key] = (bic, net)
-        return bic
-
-    best_choice, best = None, math.inf
-    for choice in itertools.islice(_best_first(options), tried):
-        value = consider(choice)
-        if value < best:
-            best_choice, best = choice, value
-    for _ in range(3):  # exchange one function at a time, from the best choice on
-        if best_choice is None:
-            break
-        start = best_choice
-        for position, place in enumerate(options):
-            for index in range(len(options[place])):
-                choice = (*best_choice[:position], index, *best_choice[position + 1 :])
-                value = consider(choice)
-                if value < best - 1e-9:
-                    best_choice, best = choice, value
-        if best_choice == start:
-            break
-    ordered = sorted((entry for entry in scored.values() if math.isfinite(entry[0])), key=lambda entry: entry[0])
-    return [net for _, net in ordered[:4]] + _simpler([net for _, net in ordered[4:]], ordered[:4])
-
-
-def _simpler(rest: list[SymbolicNet], best: Sequence[tuple[float, SymbolicNet]]) -> list[SymbolicNet]:
-    """For the simple end of the table: the best choice with each lower cost."""
-    kept, least = [], min((net.cost for _, net in best), default=0.0)
-    for net in rest:
-        if net.cost < least - 0.5 and not net.splines:
-            kept.append(net)
-            least = net.cost
-    return kept[:3]
-
-
-def _options(model: KAN, xs: torch.Tensor, library: Sequence[Function], kept: int = 5) -> dict[Place, list[Option]]:
-    """For every living edge its best functions, a line, and the spline that it is where no function is close."""
-    record = trace(model, xs)
-    weights = _sensitivities(model, xs)
-    options: dict[Place, list[Option]] = {}
-    for layer, i, j in places(model):
-        inputs, values = (v.numpy() for v in record.edge(layer, i, j))
-        at = np.unique(np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, POINTS).round().astype(int)])
-        weight = weights[layer][:, j].numpy()[at]
-        weight = weight + 1e-3 * weight.mean() + 1e-300
-        found = candidates(inputs[at], values[at], weight, library)
-        if not found:
-            found = [_line(inputs[at], values[at])]
-        chosen: list[Option] = list(found[:kept])
-        if all(isinstance(c, Candidate) and c.function.name != IDENTITY.name for c in chosen):
-            chosen.append(_line(inputs[at], values[at]))
-        if found[0].left > 1e-4:
-            chosen.append(SplineEdge(model.kan_layers[layer], i, j))
-        chosen.append(_Dropped(float(values.mean())))
-        options[layer, i, j] = chosen
-    return options
-
-
-def _line(x: Array, y: Array) -> Candidate:
-    slope, level = np.polyfit(x, y, 1) if np.ptp(x) > 0 else (0.0, float(y.mean()))
-    variance = float(y.var())
-    left = float(((y - slope * x - level) ** 2).mean()) / variance if variance > 0 else 0.0
-    return Candidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
-
-
-def _sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
-    """Per layer `(N, J)`: the squared derivative of the outputs, summed over them, with respect to every sum."""
-    u = model.input_scaling(xs)
-    sums = []
-    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
-        total = layer(u)
-        sums.append(total.detach().requires_grad_() if not sums else total)
-        sums[-1].retain_grad()
-        u = nodes.combine(sums[-1])
-    squares = [torch.zeros_like(s) for s in sums]
-    for column in u.unbind(1):
-        for square, g in zip(squares, torch.autograd.grad(column.sum(), sums, retain_graph=True), strict=True):
-            square += g**2
-    return [s.detach() for s in squares]
-
-
-def _best_first(options: dict[Place, list[Option]]) -> Any:
-    """Joint choices as index tuples, in order of the summed description lengths of their edges."""
-    costs = []
-    for entries in options.values():
-        values = [score(e, POINTS, 1e-12) if isinstance(e, Candidate) else math.nan for e in entries]
-        best = min((v for v in values if not math.isnan(v)), default=0.0)
-        costs.append([v - best if not math.isnan(v) else 20.0 for v in values])
-    start = tuple(int(np.argmin(c)) for c in costs)
-    ranked = [sorted(range(len(c)), key=c.__getitem__) for c in costs]
-    heap = [(0.0, (0,) * len(start))]
-    seen = {heap[0][1]}
-    while heap:
-        total, position = heapq.heappop(heap)
-        yield tuple(order[p] for order, p in zip(ranked, position, strict=True))
-        for at in range(len(position)):
-            if position[at] + 1 < len(ranked[at]):
-                step = (*position[:at], position[at] + 1, *position[at + 1 :])
-                if step not in seen:
-                    seen.add(step)
-                    cost = costs[at][ranked[at][step[at]]] - costs[at][ranked[at][position[at]]]
-                    heapq.heappush(heap, (total + cost, step))
 
 
 def _rows(expression: Any, splines: Any, net: SymbolicNet, target: Target, name: str) -> list[FormulaRow]:

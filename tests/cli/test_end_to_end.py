@@ -1,0 +1,115 @@
+"""The program as a user starts it: processes, the real pipeline, exit codes, signals."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import splinework
+from tests.cli.stand_in import tree
+
+COMMAND = [sys.executable, "-m", "splinework.cli"]
+HERE = {**os.environ, "PYTHONPATH": str(Path(splinework.__file__).parents[1])}
+
+
+def program(folder: Path, *arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    given: dict[str, object] = {"capture_output": True, "text": True, "timeout": 120, "env": HERE} | options
+    return subprocess.run([*COMMAND, *arguments], cwd=folder, **given)  # type: ignore[call-overload,no-any-return]
+
+
+def sample(rows: int, seed: int) -> pd.DataFrame:
+    x = np.random.default_rng(seed).uniform(1, 3, (rows, 3))
+    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "idle": x[:, 2], "y": 2 * x[:, 0] / x[:, 1] ** 2})
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with d.csv and what the real pipeline makes of it."""
+    folder = tmp_path_factory.mktemp("real")
+    sample(150, 0).to_csv(folder / "d.csv", index=False)
+    done = program(folder, "fit", "d.csv", "--target", "y", "--budget", "6", "--out", "o")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "o/report.html" in done.stdout
+    return folder
+
+
+def test_the_law_is_found_and_holds_on_fresh_rows(fitted):
+    with (fitted / "o" / "equations.csv").open(newline="") as file:
+        first = next(csv.DictReader(file))
+    fresh = sample(1000, 1)
+    found = eval(first["formula"], {**vars(np)}, {name: fresh[name].to_numpy() for name in fresh})
+    assert np.sqrt(np.mean((found - fresh["y"]) ** 2)) / fresh["y"].std() < 1e-4
+    assert "idle" not in first["formula"]
+    metrics = json.loads((fitted / "o" / "metrics.json").read_text())
+    assert (metrics["n_train"], metrics["n_test"]) == (120, 30)
+    assert metrics["r2_test"] > 0.999
+
+
+def test_the_report_is_one_page(fitted):
+    text = (fitted / "o" / "report.html").read_text()
+    assert text.lstrip().lower().startswith("<!doctype html")
+    assert "y from d.csv" in text
+
+
+def test_predictions_come_through_a_pipe(fitted):
+    fresh = sample(50, 2)
+    done = program(fitted, "predict", "o/model.safetensors", "-", "--out", "-", input=fresh.to_csv(index=False))
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "a,b,idle,y,y_predicted"
+    predicted = np.array([float(line.split(",")[-1]) for line in lines[1:]])
+    assert np.sqrt(np.mean((predicted - fresh["y"]) ** 2)) / fresh["y"].std() < 0.05
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "none.csv", "--target", "y"],
+        ["fit", "d.csv", "--target", "z"],
+        ["fit", "d.csv", "--target", "y", "--out", "o"],
+        ["fit", "d.csv", "--target", "y", "--seed", "x"],
+        ["predict", "d.csv", "d.csv", "--out", "p.csv"],
+        ["predict", "o/model.safetensors", "d.csv", "--out", "/dev/full"],
+        ["nonsense"],
+    ],
+)
+def test_a_refusal_is_one_line_and_exit_code_2(fitted, arguments):
+    before = tree(fitted)
+    done = program(fitted, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert tree(fitted) == before
+
+
+def test_ctrl_c_ends_the_real_pipeline_with_130(fitted):
+    before = tree(fitted)
+    arguments = ["fit", "d.csv", "--target", "y", "--features", "idle,b", "--out", "other"]
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=fitted, stderr=subprocess.PIPE, text=True, env=HERE)
+    assert process.stderr is not None
+    with process.stderr as stream:
+        while "trying" not in stream.readline():
+            pass
+        process.send_signal(signal.SIGINT)
+        rest = stream.read()
+    assert process.wait(30) == 130
+    assert "interrupted" in rest
+    assert "Traceback" not in rest
+    assert tree(fitted) == before
+
+
+def test_a_terminal_that_knows_no_such_letters_is_no_reason_to_fail(fitted):
+    done = program(fitted, "doctor", env={**HERE, "PYTHONIOENCODING": "ascii"})
+    assert done.returncode == 0
