@@ -2,10 +2,11 @@
 
 import copy
 
+import pandas as pd
 import pytest
 import torch
 
-from splinework.errors import DtypeError, ShapeError
+from splinework.errors import DataError, ShapeError
 from splinework.layer import GRID_KINDS
 from splinework.trace import trace
 from tests.contracts.cases import normal, relative_distance
@@ -83,15 +84,26 @@ def test_an_empty_batch_leaves_an_empty_record():
     assert record.layers[0].edges.shape == (0, 2, 3)
 
 
+def test_arrays_frames_and_other_dtypes_are_taken_as_they_are():
+    model, x = network([2, 3, 1]), normal(5, 2)
+    frame = pd.DataFrame(x.numpy(), columns=["x1", "x2"])
+    for given in (x.numpy(), x.tolist(), frame, frame[["x2", "x1"]]):
+        assert torch.equal(trace(model, given).outputs, trace(model, x).outputs)
+    single = x.float().requires_grad_()
+    trace(model, single).outputs.sum().backward()
+    assert torch.equal(trace(model, single).outputs, trace(model, single.double()).outputs)
+    assert single.grad.abs().max() > 0
+
+
 @pytest.mark.parametrize(
     ("x", "error", "told"),
     [
-        (normal(5, 1), ShapeError, ["(…, 2)", "(5, 1)"]),  # would broadcast to two columns
-        (normal(5, 3), ShapeError, ["(…, 2)", "(5, 3)"]),
-        (normal(2), ShapeError, ["(batch, 2)", "(2,)"]),
-        (normal(3, 4, 2), ShapeError, ["(batch, 2)", "(3, 4, 2)", "flatten"]),
-        (normal(5, 2).float(), DtypeError, ["float64", "float32"]),
-        (normal(5, 2).numpy(), DtypeError, ["ndarray", "as_tensor"]),
+        (normal(5, 1), ShapeError, ["(rows, 2)", "(5, 1)"]),  # would broadcast to two columns
+        (normal(5, 3), ShapeError, ["(rows, 2)", "(5, 3)"]),
+        (normal(2), ShapeError, ["(rows, 2)", "(2,)"]),
+        (normal(3, 4, 2), ShapeError, ["(rows, 2)", "(3, 4, 2)"]),
+        (normal(5, 2) * 1j, DataError, ["numbers", "complex"]),
+        ([["a", "b"]], DataError, ["numbers", "(rows, 2)"]),
     ],
 )
 def test_a_wrong_input_is_refused_with_what_came_and_the_way_out(x, error, told):

@@ -1,6 +1,7 @@
 """splinework: networks of splines that one can fit, read and deploy.
 
-The public names are loaded when first used, so `import splinework` costs little more than torch itself.
+The public names are loaded when first used, so `import splinework` costs nothing by itself, and torch is loaded with the
+first of them that needs it.
 
 >>> import splinework as sw
 >>> sw.KAN([2, 5, 1]).parameter_count()
@@ -13,21 +14,27 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
-from splinework.layer import KANLayer
-from splinework.network import KAN, KANConfig
 
 if TYPE_CHECKING:
     from splinework.checkpoint import load, save
     from splinework.discover import discover
-    from splinework.edit import adapt, prune, refine
+    from splinework.edit.adapt import adapt
+    from splinework.edit.prune import prune
+    from splinework.edit.refine import refine
+    from splinework.layer import KANLayer
+    from splinework.network import KAN, KANConfig
     from splinework.plot import plot
     from splinework.report import report
     from splinework.scores import attribution
-    from splinework.symbolic import FormulaTable, symbolify
+    from splinework.symbolic.symbolify import symbolify
+    from splinework.symbolic.table import FormulaTable
     from splinework.trace import trace
-    from splinework.train import FitResult, fit
+    from splinework.train.fit import FitResult, fit
 
 _HOMES = {
+    "KAN": "network",
+    "KANConfig": "network",
+    "KANLayer": "layer",
     "FitResult": "train",
     "FormulaTable": "symbolic",
     "adapt": "edit",

@@ -1,18 +1,72 @@
-"""From what people have (tensors, NumPy arrays, pandas and polars frames, lists) to `(N, columns)` tensors, checked once."""
+"""From what people have (tensors, NumPy arrays, frames, lists) to tensors of shape `(N, columns)`, checked once.
 
-from collections.abc import Sequence
-from typing import Any
+The verbs' door: all that take data take any of these, and convert the dtype to the model's without a word.
+"""
 
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
 import torch
 from torch import Tensor
 
 from splinework.errors import DataError, ShapeError
 
 
+class Config(Protocol):
+    """What is needed of `KANConfig`."""
+
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+    @property
+    def input_scales(self) -> tuple[str, ...]: ...
+
+
+class TakesInputs(Protocol):
+    """What is needed of a model to read its inputs; `KAN` is one."""
+
+    @property
+    def inputs(self) -> int: ...
+    @property
+    def config(self) -> Config: ...
+    @property
+    def input_scaling(self) -> Any: ...
+    def parameters(self) -> Iterator[Tensor]: ...
+
+
+def inputs_of(model: TakesInputs, x: Any) -> Tensor:
+    """The inputs x as `(B, inputs)` in the model's dtype and on its device; the gradient of a tensor passes through.
+
+    Args:
+        model: The network that x is for.
+        x: Tensor, array, frame or nested list of shape `(B, inputs)`, in raw units.
+
+    Raises:
+        ShapeError: If the number of columns or dimensions is wrong.
+        DataError: If the values are not numbers.
+    """
+    return _columns(x, model.inputs, "x", model.config.input_names, next(model.parameters()))
+
+
+def data_of(model: TakesInputs, x: Any) -> Tensor:
+    """`inputs_of` without a gradient, checked to be finite in the model's units.
+
+    Raises:
+        ShapeError: If the number of columns or dimensions is wrong.
+        DataError: If the values are not numbers, not finite, or not positive on a logarithmic scale.
+    """
+    columns = inputs_of(model, x).detach()
+    names, scales = model.config.input_names, model.config.input_scales
+    check_finite(columns, "x", names)
+    check_finite(model.input_scaling(columns), "x", names, scales=scales)
+    return columns
+
+
 def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
     """The values as `(N, columns)` in the dtype and on the device of `like`; a 1-D array is one column.
 
-    A frame whose column names are those of the model may have them in any order.
+    A frame with the model's column names may have them in any order, and others besides; one that has none of them is
+    taken column by column.
 
     Args:
         values: Tensor, array, frame, series or nested list.
@@ -23,27 +77,65 @@ def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like:
 
     Raises:
         ShapeError: If the number of columns or dimensions is wrong.
-        DataError: If the values are not numbers.
+        DataError: If the values are not numbers, or a frame has only some of the names.
     """
-    if hasattr(values, "columns") and not isinstance(values, Tensor):
-        held = [str(c) for c in values.columns]
-        if set(names) <= set(held):
-            values = values[list(names)]
-    if hasattr(values, "to_numpy") and not isinstance(values, Tensor):
-        values = values.to_numpy()
+    return _columns(values, columns, what, names, like).detach()
+
+
+def _columns(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
     try:
-        tensor = torch.as_tensor(values)
-        if not tensor.dtype.is_floating_point and tensor.dtype.is_complex:
-            raise TypeError("complex numbers")
-        tensor = tensor.to(like).detach()
+        tensor = _numbers(_named(values, what, names)).to(like)
     except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"{what} must be numbers, such as an array of shape (rows, {columns}); {error}.") from error
     if tensor.dim() == 1 and (columns == 1 or tensor.numel() == 0):
         tensor = tensor.reshape(-1, columns)
     if tensor.dim() != 2 or tensor.shape[1] != columns:
         wanted = f"(rows, {columns})" + (" or (rows,)" if columns == 1 else "")
-        raise ShapeError(f"{what} must have shape {wanted}, one column per {_kind(what)} of the model; got {tuple(tensor.shape)}.")
+        raise ShapeError(
+            f"{what} must have shape {wanted}, one column per {_kind(what)} of the model; got {tuple(tensor.shape)}."
+        )
     return tensor
+
+
+def _named(values: Any, what: str, names: Sequence[str]) -> Any:
+    """The columns of a frame that have the names, in the order of the names; anything else as it is."""
+    if isinstance(values, Tensor) or not hasattr(values, "columns") or not hasattr(values, "to_numpy"):
+        return values
+    held = [str(column) for column in values.columns]
+    missing = [name for name in names if name not in held]
+    if len(missing) == len(names):
+        return values
+    if missing:
+        raise DataError(
+            f"{what} has the columns {held}, the model takes {list(names)}; missing: {', '.join(missing)}. Rename the "
+            f"columns, or pass {what}.to_numpy() to take them in the order they have."
+        )
+    return values[[values.columns[held.index(name)] for name in names]]
+
+
+def _numbers(values: Any) -> Tensor:
+    """A floating-point tensor.
+
+    Raises:
+        TypeError: For complex numbers, texts, dates and other things that are no numbers.
+        ValueError: For rows of different lengths.
+    """
+    if isinstance(values, Tensor):
+        if values.dtype.is_complex:
+            raise TypeError("got complex numbers")
+        return values
+    if hasattr(values, "to_numpy"):
+        values = values.to_numpy()
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(np.float64), np.nan)
+    array = np.asarray(values)
+    texts = array.dtype.kind == "O" and any(isinstance(value, (str, bytes)) for value in array.flat)
+    if array.dtype.kind not in "biufO" or texts:
+        raise TypeError(f"got {'texts' if texts else f'values of dtype {array.dtype}'}")
+    # A copy: in native byte order, writable, of positive strides and the user's own no more.
+    return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
 
 
 def _kind(what: str) -> str:

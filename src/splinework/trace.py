@@ -1,18 +1,24 @@
 """A record of everything that happens inside a network for given inputs; the model itself keeps nothing."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from splinework.errors import ShapeError
-from splinework.layer import check_columns
+from splinework.arrays import inputs_of
 from splinework.network import KAN
 
 
 @dataclass(frozen=True)
 class LayerTrace:
-    """One layer: `inputs` (B, I) are the pre-activations, `edges` (B, I, J) the post-activations, `sums` (B, J) with bias,
-    `nodes` (B, N) what goes on to the next layer."""
+    """One layer.
+
+    Attributes:
+        inputs: Pre-activations `(B, I)`.
+        edges: Post-activations `(B, I, J)`.
+        sums: Of the edges, with bias: `(B, J)`.
+        nodes: What goes on to the next layer: `(B, N)`.
+    """
 
     inputs: Tensor
     edges: Tensor
@@ -33,22 +39,23 @@ class Trace:
         return record.inputs[:, i], record.edges[:, i, j]
 
 
-def trace(model: KAN, x: Tensor) -> Trace:
-    """Every pre- and post-activation of the model at x `(B, inputs)`; differentiable.
+def trace(model: KAN, x: Any) -> Trace:
+    """Every pre- and post-activation of the model at x; differentiable in x, if it is a tensor, and in the parameters.
+
+    Args:
+        model: The network.
+        x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
 
     Raises:
         ShapeError: If x is not `(B, inputs)`.
-        DtypeError: If x has another dtype or device than the model.
+        DataError: If x does not hold numbers.
 
     >>> import torch
     >>> trace(KAN([2, 3, 1]), torch.zeros(4, 2)).layers[0].edges.shape
     torch.Size([4, 2, 3])
     """
-    check_columns(model, x, model.inputs)
-    if x.dim() != 2:
-        raise ShapeError(f"trace takes x of shape (batch, {model.inputs}), got {tuple(x.shape)}; flatten the batch.")
     records = []
-    u = model.input_scaling(x)
+    u = model.input_scaling(inputs_of(model, x))
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
         edges = layer.edges(u)
         sums = edges.sum(dim=1)

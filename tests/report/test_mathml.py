@@ -51,7 +51,7 @@ def _parse(expression: sympy.Expr) -> ET.Element:
         (sympy.exp(sympy.sin(3.14159265 * x) + 0.9999999 * y**2), "f=ey2+sin(3.142x1)"),
         (2.0 * x, "f=2x1"),
         (x**1.5 / sympy.sqrt(y), "f=x11.5y"),
-        (sympy.Float("-1.23456e-7") * y, "f=-1.235·10-7y"),
+        (sympy.Float("-1.23456e-7") * y, "f=−1.235·10−7y"),
         (sympy.Float("12345678.9") + y, "f=y+1.235·107"),
         (sympy.Integer(0), "f=0"),
         (sympy.Float(0.1) * 0, "f=0"),
@@ -77,7 +77,7 @@ def test_names_are_never_markup():
 
 def test_names_that_look_like_our_own_stay():
     stand_ins = sympy.symbols("qqaaaaqq qqaaabqq")
-    assert words(stand_ins[0] - 2 * stand_ins[1]) == "f=qqaaaaqq-2qqaaabqq"
+    assert words(stand_ins[0] - 2 * stand_ins[1]) == "f=qqaaaaqq−2qqaaabqq"
 
 
 def test_many_names_stay_apart():

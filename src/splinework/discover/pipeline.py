@@ -1,4 +1,4 @@
-"""`discover`: tries plans from simple to rich, takes the promising ones to formulas, and keeps the shortest description."""
+"""`discover`: tries plans from simple to rich, takes the promising ones to formulas, keeps the shortest description."""
 
 import math
 import time
@@ -22,7 +22,11 @@ from splinework.train.callbacks import Callback
 Array = NDArray[np.float64]
 FEWEST_ROWS = 8
 GOOD = 0.05
-"""A plan with a smaller held-out error, relative to the spread of y, is taken to formulas at once."""
+"""A plan with a smaller held-out error, relative to the spread of y, is refined at once: there is hardly any noise."""
+NEARLY_EXACT = 1e-4
+"""A refined plan with a smaller held-out error is taken to formulas at once, before other plans are tried."""
+OVERFITTED = 1.1
+"""A held-out error beyond this many times the fitted one is a reason to smooth."""
 TIE = 3.0
 """Nats within which two plans count as equally good, and the simpler one is taken."""
 EXACT = 1e-8
@@ -60,9 +64,16 @@ class _Rows:
         return np.log(y) if self.scale == "log" else y
 
     def error(self, predict: Callable[[Array], Array]) -> float:
-        """Root mean squared error on the held-out rows over the spread of y there; infinite where undefined."""
+        """Root mean squared error on the held-out rows, relative to the spread of y; infinite where undefined."""
+        return self._error(predict, self.held_x, self.held_y)
+
+    def fitted_error(self, predict: Callable[[Array], Array]) -> float:
+        """The same on the rows that were fitted."""
+        return self._error(predict, self.x, self.y)
+
+    def _error(self, predict: Callable[[Array], Array], x: Array, y: Array) -> float:
         with np.errstate(all="ignore"):
-            gap = self.flat(predict(self.held_x)) - self.flat(self.held_y)
+            gap = self.flat(predict(x)) - self.flat(y)
         value = float(np.sqrt((gap**2).mean())) / (float(self.flat(self.y).std()) or 1.0)
         return value if math.isfinite(value) else math.inf
 
@@ -75,6 +86,7 @@ class _Trial:
     model: KAN
     history: History
     error: float
+    refined: bool = False
 
 
 def discover(
@@ -170,19 +182,20 @@ class _Search:
             trial = self._try(plan, seconds=max(left, 1.0))
             trials.append(trial)
             if trial.error < good:
-                good = 0.3 * trial.error
-                if self._take(trial):
+                trials[-1] = refined = self._refined(trial)
+                good = 0.3 * refined.error
+                if refined.error < NEARLY_EXACT and self._take(refined):
                     return
-        taken = {answer.plan for answer in self.found}
         for trial in _promising(trials, constant):
             if self.found and time.monotonic() > self.deadline:
                 self.notes.append("time ran out before every promising shape was taken to a formula")
                 return
-            if trial.plan not in taken and self._take(trial):
+            taken = any(answer.plan == trial.plan for answer in self.found)
+            if not taken and self._take(trial if trial.refined else self._refined(trial)):
                 return
 
-    def _take(self, trial: _Trial) -> bool:
-        """To the smallest network and to formulas; True if one is exact."""
+    def _refined(self, trial: _Trial) -> _Trial:
+        """The trial with grids as fine as pay and without the edges that do not matter."""
         self.say(f"refining {trial.plan}")
         left = max(self.deadline - time.monotonic(), 2.0)
         rows = self.rows
@@ -196,20 +209,26 @@ class _Search:
             seconds=left / 2,
             fallback=trial.history,
         )
+        return _Trial(trial.plan, model, history, rows.error(_predictor(model)), refined=True)
+
+    def _take(self, trial: _Trial) -> bool:
+        """To formulas; True if one is exact."""
         self.say(f"formulas for {trial.plan}")
+        rows = self.rows
         left = max(self.deadline - time.monotonic(), 2.0)
-        table = symbolify(model, self.x, self.y, seconds=left / 2)
-        self.found.append(_Answer(trial.plan, model, history, table))
+        table = symbolify(trial.model, self.x, self.y, seconds=left / 2)
+        self.found.append(_Answer(trial.plan, trial.model, trial.history, table))
         with np.errstate(all="ignore"):
             gap = rows.flat(table.numpy()(self.x)) - rows.flat(self.y)
         return float(np.sqrt((gap**2).mean())) < EXACT * float(rows.flat(self.y).std())
 
     def _try(self, plan: Plan, *, seconds: float) -> _Trial:
-        """The plan's network at a grid that the rows can bear; where there is noise, smoothed as the held-out rows ask."""
+        """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
         rows = self.rows
         model = KAN(
             list(plan.shape),
-            grid=_affordable_grid(plan, len(rows.y)),
+            basis=plan.bases(_affordable_grid(plan, len(rows.y))),
+            base=plan.base,
             names=self.names,
             output_names=[self.target],
             input_scales=plan.input_scales,
@@ -237,8 +256,8 @@ class _Search:
             if best is not None and trial.error >= best.error:
                 break
             best = trial
-            if trial.error < GOOD:
-                break  # hardly any noise: nothing to smooth
+            if trial.error < max(GOOD, OVERFITTED * rows.fitted_error(_predictor(result.model))):
+                break  # hardly any noise, or no sign of having followed it: nothing to smooth
         assert best is not None
         return best
 
@@ -268,7 +287,7 @@ def _split(x: Array, y: Array, scale: str, seed: int) -> _Rows:
 def _affordable_grid(plan: Plan, rows: int) -> int:
     """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter."""
     for grid in (5, 3, 2):
-        if KAN(list(plan.shape), grid=grid).parameter_count() * 3 <= rows:
+        if KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base).parameter_count() * 3 <= rows:
             return grid
     return 1
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.bases import BSpline
+
 MOST_INPUTS = 12
 """Shapes with several hidden nodes are tried up to this many inputs."""
 
@@ -20,17 +22,31 @@ class Plan:
         input_scales: Per input.
         output_scale: Of the target.
         complexity: Orders the plans from simple to rich.
+        outer: `spline`, or `linear` for edges of the last layer that only scale: then the nodes before it are determined.
     """
 
     shape: tuple[Any, ...]
     input_scales: tuple[str, ...]
     output_scale: str
     complexity: int
+    outer: str = "spline"
+
+    def bases(self, grid: int) -> list[BSpline]:
+        """A basis per layer of edges; the last one is a straight line where that is the plan."""
+        count = len(self.shape) - 1
+        last = BSpline(1, 1) if self.outer == "linear" else BSpline(grid, 3)
+        return [*[BSpline(grid, 3)] * (count - 1), last]
+
+    @property
+    def base(self) -> str:
+        """The base function; none where the last layer must stay linear."""
+        return "none" if self.outer == "linear" else "silu"
 
     def __str__(self) -> str:
         shape = ",".join(str(entry).replace(" ", "") for entry in self.shape)
         logs = self.input_scales.count("log")
         scales = [f"log of {logs} inputs" if logs else "", "log of the target" if self.output_scale == "log" else ""]
+        scales.append("linear last layer" if self.outer == "linear" else "")
         return f"[{shape}]" + "".join(f", {text}" for text in scales if text)
 
 
@@ -43,12 +59,15 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
         if "log" in positive:
             found.append(Plan((d, 1), positive, "log", 2))
         found.append(Plan((d, 1), scales, "log", 2))
-    found.append(Plan((d, 1, 1), scales, output_scale, 3))
     if d > 1:
-        found.append(Plan((d, (0, 1), 1), scales, output_scale, 3))
+        found.append(Plan((d, (0, 1), 1), scales, output_scale, 3, outer="linear"))
         if d <= MOST_INPUTS:
-            found.append(Plan((d, 2, 1), scales, output_scale, 5))
-            found.append(Plan((d, (1, 1), 1), scales, output_scale, 6))
+            found.append(Plan((d, (1, 1), 1), scales, output_scale, 4, outer="linear"))
+    found.append(Plan((d, 1, 1), scales, output_scale, 4))
+    if d > 1:
+        found.append(Plan((d, (0, 1), 1), scales, output_scale, 5))
+        if d <= MOST_INPUTS:
+            found.append(Plan((d, 2, 1), scales, output_scale, 6))
         if d <= 5:
             found.append(Plan((d, 2, 1, 1), scales, output_scale, 7))
     return list(dict.fromkeys(found))

@@ -3,15 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-MAYBE, SURELY = 2.0, 3.5
-"""A positive column gets a logarithm from `SURELY` orders of magnitude on; from `MAYBE` on, if that makes it less skewed."""
+MAYBE, SURELY = 2.0, 3.0
+"""A positive column gets a logarithm from `SURELY` orders of magnitude on; from `MAYBE` on, if it is less skewed then."""
 
 
 def choose_scale(column: NDArray[np.float64]) -> str:
     """`log` or `linear`, by the orders of magnitude that a positive column spans and by its skewness."""
     if column.min() <= 0:
         return "linear"
-    orders = float(np.log10(column.max()) - np.log10(column.min()))
+    # Between the outer twentieths: a uniform column that happens to come near zero spans little.
+    orders = float(np.diff(np.log10(np.quantile(column, [0.05, 0.95])))[0])
     if orders < MAYBE or orders >= SURELY:
         return "log" if orders >= SURELY else "linear"
     return "log" if abs(_skewness(np.log(column))) < abs(_skewness(column)) else "linear"

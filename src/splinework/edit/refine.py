@@ -1,50 +1,56 @@
 """More intervals, same function."""
 
 import copy
+import operator
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from splinework.bases import Basis
+from splinework.arrays import data_of
+from splinework.bases import Basis, BSpline
 from splinework.edit.refit import refitted
 from splinework.errors import ConfigError
+from splinework.functional import grid_points
 from splinework.layer import KANLayer
 from splinework.network import KAN
 
 
 @torch.no_grad()
-def refine(model: KAN, grid: int | Sequence[int], *, x: Tensor | None = None) -> KAN:
+def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
     """A model with finer grids and the same output.
 
-    Exact (knot insertion) where each new number of intervals is a multiple of the old one, and for every nested family
-    (Fourier, Chebyshev); else a least-squares refit of the function in use, tails included.
+    Exact (1e-12 of the output's size in float64, everywhere) where each new number of intervals is a multiple of the
+    old one, by knot insertion, and for every nested family (Fourier, Chebyshev). Else a least-squares refit of the
+    function in use, tails included: no other coefficients on the new knots change it less on x.
 
     Args:
         model: The network; unchanged.
         grid: Intervals of every layer, or one number per layer of edges.
-        x: Data in raw units `(B, inputs)` that a refit should be closest on; not needed for an exact refinement.
+        x: Data in raw units `(B, inputs)` that a refit should be closest on: a tensor, an array or a frame; not needed
+            for an exact refinement.
 
     Raises:
-        ConfigError: If a layer would get coarser.
+        ConfigError: If grid is no whole number, or not one per layer, or a layer would get coarser.
+        ShapeError: If x has another number of columns.
+        DataError: If x does not hold numbers, or some are not finite.
 
     >>> model = KAN([2, 3, 1], grid=5, dtype=torch.float64)
     >>> x = torch.rand(20, 2, dtype=torch.float64)
     >>> bool((refine(model, grid=10)(x) - model(x)).abs().max() < 1e-12)
     True
     """
+    wanted = _resolutions(grid, len(model.kan_layers))
     finer = copy.deepcopy(model)
-    layers = finer.kan_layers
-    wanted = [grid] * len(layers) if isinstance(grid, int) else list(grid)
-    if len(wanted) != len(layers):
-        raise ConfigError(f"grid takes one number or {len(layers)}, one per layer of edges; got {len(wanted)}.")
-    u = None if x is None else finer.input_scaling(x)
-    for layer, resolution, nodes in zip(layers, wanted, finer.config.nodes[1:], strict=True):
+    u = None if x is None else finer.input_scaling(data_of(model, x))
+    for layer, resolution, nodes in zip(finer.kan_layers, wanted, finer.config.nodes[1:], strict=True):
         refine_layer(layer, resolution, u)
         u = None if u is None else nodes.combine(layer(u))
     return finer
 
 
+@torch.no_grad()
 def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
     """Refines one layer in place; x are its activations `(B, I)`, for a refit.
 
@@ -53,42 +59,37 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
     """
     if resolution < layer.basis.resolution:
         raise ConfigError(
-            f"refine makes grids finer: this layer has {layer.basis.resolution}, got {resolution}. For a coarser model, fit a "
-            "new one with a smaller grid."
+            f"refine makes grids finer: this layer has {layer.basis.resolution}, got {resolution}; for a coarser model "
+            "fit a new one with a smaller grid."
         )
     if resolution == layer.basis.resolution:
         return
-    basis = layer.basis.with_resolution(resolution)
+    basis, size = layer.basis.with_resolution(resolution), layer.basis.size
     coefficients = layer.edge_coefficients()
-    size = layer.basis.size
     exact = layer.basis.refine(layer.knots(), coefficients[:, :size], resolution)
-    if exact is not None and layer.grid_kind != "learnable":
+    if exact is not None:
         grid, values = exact
         layer.replace_grid(basis, grid, torch.cat([values, coefficients[:, size:]], dim=1))
         return
-    grid = _finer_grid(layer, basis) if exact is None else exact[0]
-    if layer.grid_kind == "learnable":
-        grid = _as_learnable(layer, basis, grid)
+    grid = _finer_grid(layer, basis)
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x))
+
+
+def _resolutions(grid: Any, layers: int) -> list[int]:
+    """One whole number per layer of edges."""
+    several = isinstance(grid, Sequence) or (hasattr(grid, "__len__") and hasattr(grid, "__iter__"))
+    try:
+        wanted = [operator.index(g) for g in grid] if several else [operator.index(grid)] * layers
+    except TypeError:
+        raise ConfigError(f"grid is a whole number, or one per layer of edges, got {grid!r}.") from None
+    if len(wanted) != layers:
+        raise ConfigError(f"grid takes one number or {layers}, one per layer of edges; got {len(wanted)}.")
+    return wanted
 
 
 def _finer_grid(layer: KANLayer, basis: Basis) -> Tensor:
     """The present spacing at another number of intervals: grid points interpolated, as the old ones lie."""
     low, high = layer.basis.domain(layer.knots())
-    if not hasattr(layer.basis, "degree"):
+    if not isinstance(layer.basis, BSpline):
         return basis.make_grid(low, high)
-    from splinework.functional import grid_points
-
-    points = grid_points(layer.knots(), layer.basis.degree)
-    return basis.adapt_grid(points.T, low, high, 0.0)
-
-
-def _as_learnable(layer: KANLayer, basis: Basis, grid: Tensor) -> Tensor:
-    """The nearest grid that a learnable spacing can express: knots beyond the ends continue the outermost intervals."""
-    probe = copy.deepcopy(layer)
-    probe.replace_grid(
-        basis,
-        grid,
-        layer.coefficients.new_zeros(layer.inputs, basis.size + (layer.base_weight is not None), layer.outputs),
-    )
-    return probe.knots()
+    return basis.adapt_grid(grid_points(layer.knots(), layer.basis.degree).T, low, high, 0.0)

@@ -58,6 +58,8 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
         ax.spines[side].set_linewidth(0.8)
     ax.tick_params(which="both", colors=MUTED, labelcolor=INK, labelsize=SMALL_POINTS, width=0.8, length=3)
     ax.tick_params(which="minor", length=1.5)
+    for axis in (ax.xaxis, ax.yaxis):  # the power of ten that all ticks share
+        axis.get_offset_text().set(fontsize=SMALL_POINTS, color=INK)
     for write, text, points in (
         (ax.set_xlabel, x, TEXT_POINTS),
         (ax.set_ylabel, y, TEXT_POINTS),

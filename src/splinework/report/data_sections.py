@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from splinework.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.plot.fits import ROWS_FOR_MEDIANS
-from splinework.plot.style import new_figure
+from splinework.plot.style import new_figure, shown_name
 from splinework.report.facts import Facts, Floats, Rows
 from splinework.report.html import (
     NOTHING,
@@ -181,7 +181,7 @@ def residuals(facts: Facts) -> Html:
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
         drawings.append(picture(figure, f"residuals-{j + 1}", f"Histogram of the residuals {of}."))
         figure = _figure(3.0, 2.3)
-        shown = f"{name} predicted"
+        shown = f"{shown_name(name)} predicted"
         plot_residuals(measured[few], predicted[few], ax=figure.add_subplot(), name=shown, scale=scale)
         drawings.append(picture(figure, f"residuals-{j + 1}-predicted", f"Residuals {of} against the prediction."))
         for i in _inputs(facts, rows):

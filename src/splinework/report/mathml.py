@@ -15,6 +15,12 @@ from splinework.report.protocols import ReportedFormula
 DIGITS = 4
 LONGEST = 4000
 """A formula whose text is longer is not typeset."""
+_BETTER = (
+    ("<mi>&ExponentialE;</mi>", "<mi>e</mi>"),
+    ("<mo>-</mo>", "<mo>−</mo>"),
+    ("<mn>-", "<mn>−"),
+    ("<mo>&InvisibleTimes;</mo>", '<mo lspace="0.08em" rspace="0.08em">&InvisibleTimes;</mo>'),
+)
 
 
 def typeset(row: ReportedFormula) -> Html | None:
@@ -56,7 +62,9 @@ def _print(expression: Any) -> Html:
     expression = expression.xreplace({s: sympy.Symbol(stand_in(s.name), **s.assumptions0) for s in symbols})
     for function in sorted({call.func for call in expression.atoms(AppliedUndef)}, key=lambda f: str(f.__name__)):
         expression = expression.replace(function, sympy.Function(stand_in(function.__name__)))
-    printed = mathml(expression, printer="presentation").replace("&ExponentialE;", "e")
+    printed = mathml(expression, printer="presentation")
+    for ours, better in _BETTER:
+        printed = printed.replace(ours, better)
     return Html(re.sub(r"<mi>(qq[a-j]{4}qq)</mi>", lambda match: identifier(names[match[1]]), printed))
 
 

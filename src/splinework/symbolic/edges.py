@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from splinework.symbolic.library import BOTH, RATE, SHIFT, Array, Function
+from splinework.symbolic.library import BOTH, NONE, RATE, SHIFT, Array, Function
 from splinework.symbolic.marquardt import minimise
 
 ROUGH_STEPS = 4
@@ -54,11 +54,12 @@ def candidates(
         return []
     root = np.sqrt(w)
     target = root * (y - mean) / np.sqrt(variance)
+    thin = np.sqrt(w[::2] / w[::2].sum())
     n = len(x)
     rough = []
     for function in library:
         starts = function.starts(float(x.min()), float(x.max()))
-        shares = _shares(function, starts, x, root, target)
+        shares = _shares(function, starts, x[::2], thin, target[::2])
         first, *second = starts[np.argsort(shares)[:2]]
         fit = _refine(function, first, x, root, y, steps=ROUGH_STEPS)
         if fit is not None:
@@ -102,39 +103,49 @@ def _shares(function: Function, starts: Array, x: Array, root: Array, target: Ar
 
 
 def _refine(function: Function, start: Array, x: Array, root: Array, y: Array, *, steps: int) -> Candidate | None:
-    """All constants together by Levenberg–Marquardt, from the best c and d at the start."""
-    a, b = start
-    variance = root**2 @ (y - root**2 @ y) ** 2
+    """The best a and b from a start, with c and d the best for them at every step (variable projection, Kaufman 1975).
+
+    None where the start is outside the function's domain, or the function constant there.
+    """
+    free = function.free
+    middle = (x.min() + x.max()) / 2
+    a, b = (float(v) for v in start)
     if function.name == "sin":
         b = _best_phase(a, b, x, root, y)
+
+    def places(theta: Array) -> tuple[float, float]:
+        rate = float(theta[0]) if free in (RATE, BOTH) else a
+        return rate, float(theta[-1]) if free in (SHIFT, BOTH) else -rate * middle if free == RATE else b
+
+    def centred(columns: Array) -> Array:
+        weighted = root * columns
+        return np.asarray(weighted - (weighted @ root)[..., None] * root)
+
+    target = centred(y)
+
+    def model(theta: Array) -> tuple[Array, Array]:
+        rate, shift = places(theta)
+        z = rate * x + shift
+        value, slope = centred(function.value(z)), function.slope(z)
+        size = value @ value
+        c = (value @ target) / size
+        by = {RATE: [slope * (x - middle)], SHIFT: [slope], BOTH: [slope * x, slope]}[free]
+        columns = c * centred(np.stack(by))
+        columns -= (columns @ value / size)[:, None] * value
+        return c * value - target, columns.T
+
+    if free != NONE:
+        first = [*([a] if free in (RATE, BOTH) else []), *([b] if free in (SHIFT, BOTH) else [])]
+        solution = minimise(model, np.array(first), steps=steps, gain=1e-9)
+        if solution is None:
+            return None
+        a, b = places(solution.constants)
     f = function.value(a * x + b)
     if not np.isfinite(f).all():
         return None
     c, d = np.linalg.lstsq(np.stack([f, np.ones_like(f)], 1) * root[:, None], y * root, rcond=None)[0]
-    free = function.free
-
-    def model(constants: Array) -> tuple[Array, Array]:
-        c, d = constants[:2]
-        rate = constants[2] if free in (RATE, BOTH) else a
-        shift = constants[-1] if free in (SHIFT, BOTH) else (-rate * middle if free == RATE else b)
-        z = rate * x + shift
-        value, slope = function.value(z), function.slope(z)
-        columns = [value, np.ones_like(x)]
-        if free in (RATE, BOTH):
-            columns.append(c * slope * (x if free == BOTH else x - middle))
-        if free in (SHIFT, BOTH):
-            columns.append(c * slope)
-        return (c * value + d - y) * root, np.stack(columns, 1) * root[:, None]
-
-    middle = (x.min() + x.max()) / 2
-    first = [c, d, *([a] if free in (RATE, BOTH) else []), *([b] if free in (SHIFT, BOTH) else [])]
-    solution = minimise(model, np.array(first), steps=steps, gain=1e-9)
-    if solution is None:
-        return None
-    k = solution.constants
-    rate = float(k[2]) if free in (RATE, BOTH) else float(a)
-    shift = float(k[-1]) if free in (SHIFT, BOTH) else (-rate * middle if free == RATE else float(b))
-    return Candidate(function, rate, shift, float(k[0]), float(k[1]), float(solution.rss / variance))
+    left = float(np.square(root * (c * f + d - y)).sum() / (target @ target))
+    return Candidate(function, a, b, float(c), float(d), left)
 
 
 def _best_phase(a: float, b: float, x: Array, root: Array, y: Array) -> float:

@@ -69,7 +69,7 @@ class Function:
             rates = 2 * np.pi * np.arange(0.05, 12, 0.1) / reach
             if self.name == "sin":
                 return np.stack([rates, -rates * middle], 1)  # any phase is fitted in closed form
-            few, many = np.array([low, middle, high]), np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17)
+            few, many = np.array([low, middle, high]), np.linspace(low - 0.5 * reach, high + 0.5 * reach, 33)
             return np.concatenate([_around(rates, few), _around(rates[:30], many)])
         return _around(np.logspace(-0.5, 1.6, 10) / reach, np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17))
 

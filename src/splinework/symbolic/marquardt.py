@@ -55,11 +55,11 @@ def _minimise(model: Model, start: Array, steps: int, gain: float) -> Solution |
         length = np.linalg.norm(jacobian, axis=0)
         scale = np.maximum(length, 1e-8 * max(length.max(initial=0.0), 1e-300))
         q, r = np.linalg.qr(jacobian / scale)
-        target = q.T @ residuals
+        left, values, right = np.linalg.svd(r, full_matrices=False)
+        target = left.T @ (q.T @ residuals)
         accepted = False
         for _ in range(14):
-            padded = np.concatenate([r, np.sqrt(damping) * np.eye(len(scale))])
-            move = np.linalg.lstsq(padded, np.concatenate([-target, np.zeros(len(scale))]), rcond=None)[0]
+            move = right.T @ (-values / (values**2 + damping) * target)
             trial = constants + move / scale
             new_residuals, new_jacobian = model(trial)
             new = float(new_residuals @ new_residuals)

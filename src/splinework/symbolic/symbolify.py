@@ -16,6 +16,8 @@ from splinework.symbolic.net import SplineEdge, SymbolicNet
 from splinework.symbolic.search import Search, edge_options
 from splinework.symbolic.table import FormulaRow, FormulaTable
 
+LONGEST = 90
+"""Longer expressions than this many nodes are nobody's formula."""
 NODE_COST = 1.5
 """Nats per node of a formula's tree: what it costs to write it down."""
 
@@ -61,6 +63,8 @@ def symbolify(
         target = Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, model.config.output_scales[index])
         found = [_constant_row(target, name)]
         for net, (expressions, splines) in zip(nets, built, strict=True):
+            if len(found) > 1 and time.monotonic() > deadline:
+                break
             found += _rows(expressions[index], splines, net, target, name)
         table += _ranked(found, rows)
     return FormulaTable(tuple(table))
@@ -88,7 +92,7 @@ def _rows(expression: Any, splines: Any, net: SymbolicNet, target: Target, name:
         return []  # a constant; there is a row for it already
     found = []
     for variant in dict.fromkeys([expression, _multiplied_out(expression)]):
-        if count(variant) > 150:
+        if count(variant) > LONGEST:
             continue
         outcome = snap(Template(variant, target))
         if outcome is not None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 
+from splinework.bases import BSpline
 from splinework.edit.refine import refine_layer
 from splinework.network import KAN
 from splinework.train.follow import widen
@@ -60,6 +61,9 @@ def _refined(objective: Objective, resolution: int) -> KAN:
     present = max(layer.basis.resolution for layer in finer.kan_layers)
     u = objective.u
     for layer, nodes in zip(finer.kan_layers, finer.config.nodes[1:], strict=True):
+        if layer.basis == BSpline(1, 1):
+            u = nodes.combine(layer(u))
+            continue  # a straight line by intention
         refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
         u = nodes.combine(layer(u))
     widen(finer, objective.u)

@@ -99,7 +99,7 @@ class Run:
             stage=stage,
             grid=max(layer.basis.resolution for layer in model.kan_layers),
             objective=value,
-            rmse_train=self.error(model, objective.u, objective.t),
+            rmse_train=self._training_error(objective, value),
             rmse_validation=held_out,
             seconds=time.monotonic() - self.began,
         )
@@ -114,6 +114,12 @@ class Run:
                 callback(step)
             except StopTraining as signal:
                 self.stopped = str(signal) or "a callback ended the fit"
+
+    def _training_error(self, objective: Objective, value: float) -> float:
+        """In the units of y; where the objective is the error of one output and no more, it is known already."""
+        if objective.penalties or objective.t.shape[1] > 1:
+            return self.error(objective.model, objective.u, objective.t)
+        return math.sqrt(value) * float(self.unit[0])
 
 
 def _finite(model: KAN) -> bool:

@@ -57,7 +57,7 @@ class _Marquardt:
             None if jumps is None else math.sqrt(recipe.tie_break) * jumps
             for jumps in (_jumps(layer) for layer in objective.model.kan_layers)
         ]
-        self.value = self._merit()
+        self.value, self.error = self._merit()
         self.spread = float(objective.t.var(unbiased=False)) or 1.0
 
     @torch.no_grad()
@@ -68,14 +68,14 @@ class _Marquardt:
             move = system.solve(self.damping)
             if move is not None:
                 self.parameters.write(self.objective.model, start + move)
-                value = self._merit()
+                value, error = self._merit()
                 promised = system.promised(move)
                 if math.isfinite(value) and value < self.value:
                     ratio = (self.value - value) / max(promised, 1e-300)
                     self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
                     self.growth = 2.0
-                    self.value = value
-                    return float(self.objective.value())
+                    self.value, self.error = value, error
+                    return error
             self.damping = min(self.damping * self.growth, 1e12)
             self.growth *= 2
         self.parameters.write(self.objective.model, start)
@@ -83,16 +83,16 @@ class _Marquardt:
             self.precise, self.damping, self.growth = True, 1e-6, 2.0
         else:
             self.exhausted = True
-        return float(self.objective.value())
+        return self.error
 
     @torch.no_grad()
-    def _merit(self) -> float:
-        """The objective with the tie-break: what the steps lower."""
-        total = self.objective.value()
+    def _merit(self) -> tuple[float, float]:
+        """The objective with the tie-break, which the steps lower, and the objective alone."""
+        error = total = self.objective.value()
         for layer, rows in zip(self.objective.model.kan_layers, self.smoothness, strict=True):
             if rows is not None:
                 total = total + torch.einsum("rim,imj->rij", rows, layer.edge_coefficients()).square().sum()
-        return float(total)
+        return float(total), float(error)
 
     def _can_be_precise(self) -> bool:
         count = self.objective.u.shape[0] * self.objective.t.shape[1]
