@@ -1,17 +1,28 @@
-"""From a fitted network to the smallest one that is as good: grow its grids, drop what does not matter, fit again."""
+"""From a fitted network to the smallest one that is as good: finer grids, pruning, edges taken out one by one."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from splinework.edit import prune
+from splinework.edit.prune import without_edges
 from splinework.network import KAN
+from splinework.scores import attribution
 from splinework.train import FitResult, History, fit
 
 LOWEST, HIGHEST = 1e-4, 3e-2
 """Edges with an attribution below three times the relative error go, within these bounds."""
-WORSE = 1.5
+CLEAN = 0.05
+"""Up to this relative error the data count as free of noise."""
+WORSE, WORSE_UNDER_NOISE = 1.5, 1.03
 """A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
+MOST_EDGES = 30
+"""Edges are taken out one by one in networks of up to this many."""
+ELIMINATION_STEPS = 25
+"""Steps that the rest of a network gets to make up for an edge."""
 
 
 def simplified(
@@ -28,18 +39,55 @@ def simplified(
     grown = fit(model, x, y, starts=1, seconds=seconds / 2, **common)
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
-    best = grown
     columns = torch.as_tensor(x, dtype=torch.float64)
-    for factor in (10.0, 3.0):
+    until = time.monotonic() + seconds / 2
+    best = grown
+
+    def as_good(smaller: KAN, steps: int | None) -> FitResult | None:
+        """The smaller network fitted again, if it is as good as the best."""
+        again = fit(smaller, x, y, starts=1, grids=None, steps=steps, seconds=seconds / 6, **common)
         error = _error(best.model, held_x, held_y)
-        threshold = min(max(factor * error, LOWEST), HIGHEST)
+        allowed = WORSE * error + 1e-5 if error < CLEAN else WORSE_UNDER_NOISE * error
+        return again if _error(again.model, held_x, held_y) <= allowed else None
+
+    for factor in (10.0, 3.0):
+        threshold = min(max(factor * _error(best.model, held_x, held_y), LOWEST), HIGHEST)
         smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
-        if smaller.active_edges() == best.model.active_edges():
-            continue
-        again = fit(smaller, x, y, starts=1, grids=None, seconds=seconds / 4, **common)
-        if _error(again.model, held_x, held_y) <= WORSE * error + 1e-5:
-            best = again
+        if smaller.active_edges() < best.model.active_edges():
+            best = as_good(smaller, None) or best
+    if len(model.kan_layers) > 1 and best.model.active_edges() <= MOST_EDGES:
+        best = _one_by_one(best, columns, as_good, until)
     return best.model, best.history
+
+
+def _one_by_one(
+    best: FitResult, x: Tensor, as_good: Callable[[KAN, int | None], FitResult | None], until: float
+) -> FitResult:
+    """Takes out single edges, weak ones first, while the rest can make up for it.
+
+    Many networks have the same output (what a product leaves over, a sum can take); this finds one with few edges.
+    """
+    refused: set[tuple[int, int, int, int]] = set()
+    while time.monotonic() < until:
+        scores = attribution(best.model, x).edges
+        alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in _living(best.model, l)]
+        count = best.model.active_edges()
+        todo = [entry for entry in sorted(alive) if (count, *entry[1:]) not in refused]
+        if not todo:
+            break
+        _, layer, i, j = todo[0]
+        keep = [m.mask != 0 for m in best.model.kan_layers]
+        keep[layer][i, j] = False
+        again = as_good(without_edges(best.model, x, keep), ELIMINATION_STEPS)
+        if again is None:
+            refused.add((count, layer, i, j))
+        else:
+            best = again
+    return best
+
+
+def _living(model: KAN, layer: int) -> list[tuple[int, int]]:
+    return [(int(i), int(j)) for i, j in torch.nonzero(model.kan_layers[layer].mask).tolist()]
 
 
 @torch.no_grad()

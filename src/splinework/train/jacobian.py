@@ -1,7 +1,8 @@
 """The exact Jacobian of a network's outputs with respect to every coefficient, from the table's rows and slopes.
 
-An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is a row
-of the table times the sensitivity of the output to that sum; the sensitivities come from one backward pass over the layers.
+An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is
+a row of the table times the sensitivity of the output to that sum; the sensitivities come from one backward pass over
+the layers.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from splinework.network import KAN
 
 @dataclass(frozen=True)
 class Parameters:
-    """The numbers that are linear inside their layer, as one vector: per layer the living edges' coefficients, then biases.
+    """The numbers that are linear inside their layer, as one vector: per layer the living edges' coefficients, then
+    biases.
 
     `w_s` is left out: it only rescales c.
     """
@@ -44,7 +46,7 @@ class Parameters:
         for layer, (i, j) in zip(model.kan_layers, self.edges, strict=True):
             values = layer.edge_coefficients()
             count = len(i) * values.shape[1]
-            values[i, :, j] = vector[start : start + count].reshape(len(i), -1)
+            values[i, :, j] = vector[start : start + count].reshape(len(i), values.shape[1])
             layer.set_edge_coefficients(values)
             start += count
             if layer.bias is not None:
