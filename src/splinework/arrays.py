@@ -139,7 +139,7 @@ def _numbers(values: Any) -> Tensor:
 
 
 def _kind(what: str) -> str:
-    return "output" if what == "y" else "input"
+    return "output" if what.startswith("y") else "input"
 
 
 def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Sequence[str] = ()) -> None:

@@ -15,11 +15,11 @@ ORBIT_COLUMNS = ("body", "central_body", "central_mass_kg", "semi_major_axis_km"
 
 
 def load_orbits() -> pd.DataFrame:
-    """Load 71 measured orbits of the solar system.
+    """Load 68 measured orbits of the solar system.
 
     Kepler's third law in Newton's form holds in the table, `P = 2π √(a³ / (G (M + m)))`, with a root mean
-    square residual of 0.16 % once the mass m of the moving body is counted. The table has M only; the rows
-    where m matters (Charon -5.7 %, Squannit -2.8 %, Beta -1.3 %, Moon -0.5 %) are kept as they are.
+    square residual of 0.16 % once the mass m of the moving body is counted. The table has M only, and bodies
+    with more than 2 % of the mass that they circle (Charon, Squannit, Beta) are left out; the Moon is 0.5 % off.
 
     Sources: NASA/JPL Solar System Dynamics, NASA NSSDCA fact sheets, The Astronomical Almanac, and for the
     moons of small bodies the papers named in `orbits.md` beside the table, which also says what the table

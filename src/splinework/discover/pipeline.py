@@ -16,7 +16,7 @@ from splinework.discover.structure import simplified
 from splinework.errors import DataError, ShapeError
 from splinework.network import KAN
 from splinework.symbolic import FormulaTable, symbolify
-from splinework.train import History, Roughness, fit
+from splinework.train import History, Penalty, Roughness, fit
 from splinework.train.callbacks import Callback
 
 Array = NDArray[np.float64]
@@ -86,6 +86,7 @@ class _Trial:
     model: KAN
     history: History
     error: float
+    penalties: tuple[Penalty, ...] = ()
     refined: bool = False
 
 
@@ -208,8 +209,9 @@ class _Search:
             seed=self.seed,
             seconds=left / 2,
             fallback=trial.history,
+            penalties=trial.penalties,
         )
-        return _Trial(trial.plan, model, history, rows.error(_predictor(model)), refined=True)
+        return _Trial(trial.plan, model, history, rows.error(_predictor(model)), trial.penalties, refined=True)
 
     def _take(self, trial: _Trial) -> bool:
         """To formulas; True if one is exact."""
@@ -237,7 +239,7 @@ class _Search:
             dtype=torch.float64,
         )
         best: _Trial | None = None
-        for weight in (0.0, 1e-4, 1e-2):
+        for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
             result = fit(
                 model if best is None else best.model,
                 rows.x,
@@ -248,11 +250,11 @@ class _Search:
                 grids=None,
                 starts=4 if best is None and len(plan.shape) > 2 else 1,
                 standardise=best is None,
-                penalties=(Roughness(weight),) if weight else (),
+                penalties=penalties,
                 seconds=seconds,
                 callbacks=self.callbacks,
             )
-            trial = _Trial(plan, result.model, result.history, rows.error(_predictor(result.model)))
+            trial = _Trial(plan, result.model, result.history, rows.error(_predictor(result.model)), penalties)
             if best is not None and trial.error >= best.error:
                 break
             best = trial
@@ -311,7 +313,7 @@ def _promising(trials: list[_Trial], constant: float) -> list[_Trial]:
 
 def _merged(tables: list[FormulaTable]) -> tuple[Any, ...]:
     """All rows that no other beats in both complexity and error, shortest description first."""
-    unique = {row.text: row for table in tables for row in table.rows}
+    unique = {str(row): row for table in tables for row in table.rows}
     ordered = sorted(unique.values(), key=lambda row: row.description)
     kept = [
         row

@@ -70,7 +70,8 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
             found.append(Plan((d, 2, 1), scales, output_scale, 6))
         if d <= 5:
             found.append(Plan((d, 2, 1, 1), scales, output_scale, 7))
-    return list(dict.fromkeys(found))
+    distinct = {(p.shape, p.input_scales, p.output_scale, p.outer): p for p in reversed(found)}
+    return sorted(distinct.values(), key=lambda plan: plan.complexity)
 
 
 def only(shape: Sequence[Any], scales: tuple[str, ...], output_scale: str) -> list[Plan]:

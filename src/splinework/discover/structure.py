@@ -11,13 +11,13 @@ from splinework.edit import prune
 from splinework.edit.prune import without_edges
 from splinework.network import KAN
 from splinework.scores import attribution
-from splinework.train import FitResult, History, fit
+from splinework.train import FitResult, History, Penalty, fit
 
 LOWEST, HIGHEST = 1e-4, 3e-2
 """Edges with an attribution below three times the relative error go, within these bounds."""
 CLEAN = 0.05
 """Up to this relative error the data count as free of noise."""
-WORSE, WORSE_UNDER_NOISE = 1.5, 1.03
+WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
 """A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
 MOST_EDGES = 30
 """Edges are taken out one by one in networks of up to this many."""
@@ -26,36 +26,55 @@ ELIMINATION_STEPS = 25
 
 
 def simplified(
-    model: KAN, x: Any, y: Any, held_x: Any, held_y: Any, *, seed: int, seconds: float, fallback: History
+    model: KAN,
+    x: Any,
+    y: Any,
+    held_x: Any,
+    held_y: Any,
+    *,
+    seed: int,
+    seconds: float,
+    fallback: History,
+    penalties: tuple[Penalty, ...],
 ) -> tuple[KAN, History]:
     """Fits with growing grids, prunes by attribution and fits again, as long as the held-out error allows.
 
-    `fallback` is the history of the model handed in, for the case that it stays the best.
+    `fallback` is the history of the model handed in, for the case that it stays the best; `penalties` are those it was
+    fitted with.
 
     Returns:
         The network, and the history of the fit that led to it.
     """
-    common: dict[str, Any] = {"seed": seed, "progress": False, "validation": (held_x, held_y), "standardise": False}
+    common: dict[str, Any] = {
+        "seed": seed,
+        "progress": False,
+        "validation": (held_x, held_y),
+        "standardise": False,
+        "penalties": penalties,
+    }
     grown = fit(model, x, y, starts=1, seconds=seconds / 2, **common)
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
     columns = torch.as_tensor(x, dtype=torch.float64)
     until = time.monotonic() + seconds / 2
     best = grown
+    reference = _error(best.model, held_x, held_y)
 
     def as_good(smaller: KAN, steps: int | None) -> FitResult | None:
-        """The smaller network fitted again, if it is as good as the best."""
+        """The smaller network fitted again, if it is as good as the best so far."""
         again = fit(smaller, x, y, starts=1, grids=None, steps=steps, seconds=seconds / 6, **common)
-        error = _error(best.model, held_x, held_y)
-        allowed = WORSE * error + 1e-5 if error < CLEAN else WORSE_UNDER_NOISE * error
-        return again if _error(again.model, held_x, held_y) <= allowed else None
+        nonlocal reference
+        error = _error(again.model, held_x, held_y)
+        allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference
+        reference = min(reference, error)
+        return again if error <= allowed else None
 
     for factor in (10.0, 3.0):
         threshold = min(max(factor * _error(best.model, held_x, held_y), LOWEST), HIGHEST)
         smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
-    if len(model.kan_layers) > 1 and best.model.active_edges() <= MOST_EDGES:
+    if best.model.active_edges() <= MOST_EDGES:
         best = _one_by_one(best, columns, as_good, until)
     return best.model, best.history
 

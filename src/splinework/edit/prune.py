@@ -42,9 +42,9 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
         if not value >= 0:
             raise ConfigError(f"{name} is the score below which to prune, zero or more, got {value}.")
     data = data_of(model, x)
+    scores = attribution(model, data)
     if not model.config.bias:
         return without_edges(model, data, _strong_without_bias(model, data, edges))
-    scores = attribution(model, data)
     keep = []
     for layer, edge_scores, before, after, shape in zip(
         model.kan_layers, scores.edges, scores.nodes, scores.nodes[1:], model.config.nodes[1:], strict=False
@@ -57,15 +57,11 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
 
 def _strong_without_bias(model: KAN, x: Tensor, edges: float) -> list[Tensor]:
     """Edges that carry something, be it a constant: the root mean square counts, where attribution takes the spread."""
-    record = trace(model, x)
-    scores = attribution(model, x, record=record)
     keep = []
-    for seen, after, shape in zip(record.layers, scores.nodes[1:], model.config.nodes[1:], strict=True):
+    for seen in trace(model, x).layers:
         size = seen.edges.square().mean(0).sqrt()
         whole = torch.maximum(seen.sums.std(0), seen.edges.std(0).amax(0))
-        # A node that is constant on x scores nothing itself, but what it adds would be missed.
-        factor = torch.maximum(_to_sums(after, shape), (size > edges * whole).any(0).to(size))
-        keep.append((size > 0) & (factor * size >= edges * whole))
+        keep.append((size > 0) & (size >= edges * whole))
     return keep
 
 

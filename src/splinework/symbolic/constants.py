@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.symbolic.expression import symbol
+from splinework.symbolic.expression import compiled, symbol
 from splinework.symbolic.library import Array
 from splinework.symbolic.marquardt import Solution, minimise
 
 MARGIN = 2.3
 """Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""
+ROUNDING = 0.5 - 0.5 * math.log(3)
+"""Nats of a number rounded as its standard error allows, beyond the logarithm of its relative precision."""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,12 @@ class Template:
     def __init__(self, expression: Any, target: Target) -> None:
         self.target = target
         floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
-        self.symbols = [sympy.Symbol(f"c_{n}", real=True) for n in range(len(floats))]
+        self.symbols = [sympy.Dummy(f"c_{n}", real=True) for n in range(len(floats))]
         self.start = np.array([float(f) for f in floats])
         self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
         columns = [symbol(name) for name in target.names]
-        modules: list[Any] = [{"besselj": _bessel, "erf": _erf, "sign": np.sign}, "numpy"]
         slopes = [sympy.diff(self.expression, s) for s in self.symbols]
-        arguments = [self.symbols, columns]
-        self._function = sympy.lambdify(arguments, [self.expression, *slopes], modules=modules, cse=True)
+        self._function = compiled([*self.symbols, *columns], [self.expression, *slopes])
 
     def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> Solution | None:
         """The free constants by least squares, the fixed ones held; the solution has all of them."""
@@ -86,7 +86,7 @@ class Template:
             vector = full.copy()
             vector[free] = constants
             with np.errstate(all="ignore"):
-                outcome = self._function(vector.tolist(), columns)
+                outcome = self._function(*vector.tolist(), *columns)
                 stacked = np.stack([np.broadcast_to(np.asarray(v, dtype=float), flat.shape) for v in outcome], -1)
                 value, slopes = stacked[:, 0], stacked[:, 1:][:, free]
                 if self.target.scale == "log":
@@ -109,11 +109,11 @@ class Template:
 
 
 def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
-    """Fits, snaps greedily and fits again.
+    """Fits, snaps greedily and fits again; no snap makes the description longer.
 
     Returns:
-        The expression, and the nats that its numbers cost: half a ln N for a free one, its code for a simple one. None where
-        it cannot be fitted.
+        The expression, and the nats that its numbers cost: the digits of the free ones, the codes of the simple ones. None
+        where it cannot be fitted.
     """
     solution = template.fit(template.start, {})
     if solution is None:
@@ -123,66 +123,89 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     snapped: dict[int, Any] = {}
     code = 0.0
     refused: set[tuple[int, Any]] = set()
+    free = list(range(len(solution.constants)))
+    price = _price(solution, free, target)
     for _ in range(rounds):
-        free = [i for i in range(len(solution.constants)) if i not in snapped]
-        errors = _errors(solution, free, n, target)
-        best = _most_worthwhile(solution.constants, free, errors, n, refused)
+        best = _most_worthwhile(solution.constants, free, _errors(solution, free, target), n, refused)
         if best is None:
             break
-        index, value, saving, length = best
+        index, value, length = best
         trial = template.fit(solution.constants, {**{i: float(v) for i, v in snapped.items()}, index: float(value)})
-        loss = math.inf
         if trial is not None:
+            rest = [i for i in free if i != index]
+            new = _price(trial, rest, target)
             loss = n / 2 * math.log(max(trial.rss, target.floor) / max(solution.rss, target.floor))
-        if trial is None or loss > saving:
+        if trial is None or loss + new + length + (MARGIN if value != 0 else 0.0) > price:
             refused.add((index, value))
             continue
-        snapped[index], solution = value, trial
+        snapped[index], solution, free, price = value, trial, rest, new
         code += length
-    free_cost = (len(solution.constants) - len(snapped)) / 2 * math.log(n)
-    return template.put(solution.constants, snapped), free_cost + code
+    return template.put(solution.constants, snapped), price + code
 
 
-def _errors(solution: Solution, free: list[int], n: int, target: Target) -> dict[int, float]:
+def _variance(solution: Solution, free: list[int], target: Target) -> float:
+    """Of the errors, in the units of the solution's residuals."""
+    return max(solution.rss, target.floor) / max(len(target.y) - len(free), 1) / target.unit**2
+
+
+def _errors(solution: Solution, free: list[int], target: Target) -> dict[int, float]:
     """Standard errors of the free constants, on the subspace that the data determine."""
     if not free:
         return {}
-    variance = max(solution.rss, target.floor) / max(n - len(free), 1) / target.unit**2
     length = np.linalg.norm(solution.jacobian, axis=0)
     length = np.where(length > 0, length, 1e-300)
     inverse = np.linalg.pinv((solution.jacobian / length).T @ (solution.jacobian / length), rcond=1e-12, hermitian=True)
-    spread = np.sqrt(np.maximum(np.diag(inverse), 0) * variance) / length
+    spread = np.sqrt(np.maximum(np.diag(inverse), 0) * _variance(solution, free, target)) / length
     return {i: float(max(s, 1e-9 * abs(solution.constants[i]))) for i, s in zip(free, spread, strict=True)}
+
+
+def _price(solution: Solution, free: list[int], target: Target) -> float:
+    """Nats of the digits of the free constants, together: the logarithm of their joint precision relative to their size.
+
+    What one of them costs beside the others is its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461),
+    and half a ln N at least.
+    """
+    if not free:
+        return 0.0
+    sizes = np.abs(solution.constants[free])
+    precision = np.linalg.svd(solution.jacobian * sizes, compute_uv=False) / math.sqrt(_variance(solution, free, target))
+    digits = np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING
+    return float(np.maximum(digits, 0.5 * math.log(len(target.y))).sum())
 
 
 def _most_worthwhile(
     constants: Array, free: list[int], errors: dict[int, float], n: int, refused: set[tuple[int, Any]]
-) -> tuple[int, Any, float, float] | None:
-    """The snap that saves most: constant, simple value, the nats that the fit may lose for it, and its code."""
-    best: tuple[int, Any, float, float] | None = None
+) -> tuple[int, Any, float] | None:
+    """The snap that promises to save most: constant, simple value, its code."""
+    best: tuple[int, Any, float] | None = None
+    most = 0.0
     for i in free:
         value, error = float(constants[i]), errors[i]
-        digits = max(math.log(max(abs(value), error) / error) - 0.5 * math.log(3) + 0.5, 0.5 * math.log(n))
+        digits = max(math.log(max(abs(value), error) / error) + ROUNDING, 0.5 * math.log(n))
         for simple, code in _simple_numbers(value, error):
             if (i, simple) in refused:
                 continue
             saving = digits - code - MARGIN if simple != 0 else digits
-            if saving > 0 and (best is None or saving > best[2]):
-                best = (i, simple, saving, code)
+            if saving > most:
+                best, most = (i, simple, code), saving
     return best
 
 
-_UNITS: tuple[tuple[Any, float], ...] = (
-    (sympy.Integer(1), 0.0),
-    (sympy.pi, 1.4),
-    (1 / sympy.pi, 1.4),
-    (sympy.sqrt(2), 1.7),
-    (sympy.sqrt(3), 1.7),
-    (sympy.sqrt(sympy.pi), 2.1),
-    (1 / sympy.sqrt(2 * sympy.pi), 2.1),
-    (sympy.E, 2.1),
-    (sympy.pi**2, 2.1),
+_UNITS: tuple[tuple[Any, float, float], ...] = tuple(
+    (unit, float(unit), code)
+    for unit, code in (
+        (sympy.Integer(1), 0.0),
+        (sympy.pi, 1.4),
+        (1 / sympy.pi, 1.4),
+        (sympy.sqrt(2), 1.7),
+        (sympy.sqrt(3), 1.7),
+        (sympy.sqrt(sympy.pi), 2.1),
+        (1 / sympy.sqrt(2 * sympy.pi), 2.1),
+        (sympy.E, 2.1),
+        (sympy.pi**2, 2.1),
+    )
 )
+"""Numbers whose small multiples count as simple: exact, as a float, and the nats that naming it costs."""
 
 
 def _simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
@@ -192,28 +215,17 @@ def _simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
         found.append((sympy.Integer(0), 0.7))
     if not math.isfinite(value) or value == 0:
         return found
-    for unit, extra in _UNITS:
-        ratio = value / float(unit)
+    for unit, size, extra in _UNITS:
+        ratio = value / size
         if abs(ratio) > 1000:
             continue
         seen = set()
         for bottom in (1, 2, 3, 4, 5, 6, 8, 10, 12):
-            simple = Fraction(round(ratio * bottom), bottom)
-            close = abs(float(simple) * float(unit) - value) < max(5 * error, 1e-7 * abs(value))
-            if simple != 0 and close and simple not in seen:
+            top = round(ratio * bottom)
+            close = abs(top / bottom * size - value) < max(5 * error, 1e-7 * abs(value))
+            simple = Fraction(top, bottom)
+            if top != 0 and close and simple not in seen:
                 seen.add(simple)
                 code = math.log((1 + abs(simple.numerator)) * simple.denominator) + math.log(2) + extra
                 found.append((sympy.Rational(simple.numerator, simple.denominator) * unit, code))
     return found
-
-
-def _bessel(order: Any, z: Array) -> Array:
-    from scipy import special
-
-    return np.asarray(special.jv(order, z))
-
-
-def _erf(z: Array) -> Array:
-    from scipy import special
-
-    return np.asarray(special.erf(z))

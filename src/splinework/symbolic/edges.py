@@ -1,5 +1,6 @@
 """Which functions an edge may be: every function of the library fitted to its curve, the linear part in closed form."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +9,12 @@ import numpy as np
 from splinework.symbolic.library import BOTH, NONE, RATE, SHIFT, Array, Function
 from splinework.symbolic.marquardt import minimise
 
-ROUGH_STEPS = 4
+COARSE_POINTS = 128
+"""About how many points the coarse search looks at."""
+ROUGH_STEPS = 6
 """Steps that every function gets from its best start, before they are compared."""
 REFINED = 7
-"""How many functions, the best after that, are fitted to the end."""
+"""How many functions, the best after that, are fitted to the end and from a second start; the others stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -48,41 +51,40 @@ def candidates(
         floor: Shares of variance below this count as equally good.
     """
     w = weights / weights.sum()
-    mean = float(w @ y)
-    variance = float(w @ (y - mean) ** 2)
-    if variance <= 0 or x.max() <= x.min():
+    if float(w @ (y - w @ y) ** 2) <= 0 or x.max() <= x.min():
         return []
     root = np.sqrt(w)
-    target = root * (y - mean) / np.sqrt(variance)
-    thin = np.sqrt(w[::2] / w[::2].sum())
     n = len(x)
+    thin = max(n // COARSE_POINTS, 1)
     rough = []
     for function in library:
         starts = function.starts(float(x.min()), float(x.max()))
-        shares = _shares(function, starts, x[::2], thin, target[::2])
+        shares = _shares(function, starts, x[::thin], root[::thin], y[::thin])
         first, *second = starts[np.argsort(shares)[:2]]
         fit = _refine(function, first, x, root, y, steps=ROUGH_STEPS)
         if fit is not None:
             rough.append((fit, second))
     rough.sort(key=lambda entry: score(entry[0], n, floor))
-    found = []
+    found = [fit for fit, _ in rough[REFINED:]]
     for fit, second in rough[:REFINED]:
-        starts = [np.array([fit.a, fit.b]), *second]
-        fits = [_refine(fit.function, start, x, root, y, steps=25) for start in starts]
+        fits = [_refine(fit.function, start, x, root, y, steps=25) for start in (np.array([fit.a, fit.b]), *second)]
         found.append(min((f for f in fits if f is not None), key=lambda f: f.left, default=fit))
     return sorted(found, key=lambda fit: score(fit, n, floor))
 
 
 def score(candidate: Candidate, n: int, floor: float) -> float:
     """Description length of the curve by this candidate, twice, in nats and up to a constant."""
-    return n * float(np.log(max(candidate.left, floor))) + candidate.constants * np.log(n) + 2 * candidate.function.cost
+    return n * math.log(max(candidate.left, floor)) + candidate.constants * math.log(n) + 2 * candidate.function.cost
 
 
-def _shares(function: Function, starts: Array, x: Array, root: Array, target: Array) -> Array:
+def _shares(function: Function, starts: Array, x: Array, root: Array, y: Array) -> Array:
     """Share of variance that the best c and d leave, for each start (a, b): `(K,)`."""
+    root = root / np.linalg.norm(root)
+    target = root * (y - root**2 @ y)
+    target = target / (np.linalg.norm(target) or 1.0)
     z = starts[:, :1] * x + starts[:, 1:]
     features = [function.value(z)]
-    if function.name == "sin":
+    if function.paired:
         features.append(function.slope(z))
     stack = np.stack(features, -1) * root[:, None]  # (K, N, f)
     with np.errstate(all="ignore"):
@@ -110,8 +112,8 @@ def _refine(function: Function, start: Array, x: Array, root: Array, y: Array, *
     free = function.free
     middle = (x.min() + x.max()) / 2
     a, b = (float(v) for v in start)
-    if function.name == "sin":
-        b = _best_phase(a, b, x, root, y)
+    if function.paired:
+        b += _best_shift(function, a * x + b, root, y)
 
     def places(theta: Array) -> tuple[float, float]:
         rate = float(theta[0]) if free in (RATE, BOTH) else a
@@ -141,15 +143,21 @@ def _refine(function: Function, start: Array, x: Array, root: Array, y: Array, *
             return None
         a, b = places(solution.constants)
     f = function.value(a * x + b)
-    if not np.isfinite(f).all():
+    shape = centred(f)
+    size = float(shape @ shape)
+    if not 0 < size < np.inf or function.degenerate(a, float(np.ptp(x))):
         return None
-    c, d = np.linalg.lstsq(np.stack([f, np.ones_like(f)], 1) * root[:, None], y * root, rcond=None)[0]
-    left = float(np.square(root * (c * f + d - y)).sum() / (target @ target))
-    return Candidate(function, a, b, float(c), float(d), left)
+    c = float(shape @ target) / size
+    left = float(np.square(c * shape - target).sum() / (target @ target))
+    return Candidate(function, a, b, c, float(root**2 @ (y - c * f)), left)
 
 
-def _best_phase(a: float, b: float, x: Array, root: Array, y: Array) -> float:
-    """Phase of the best `A sin(ax + b) + B cos(ax + b)`."""
-    design = np.stack([np.sin(a * x + b), np.cos(a * x + b), np.ones_like(x)], 1)
-    sine, cosine, _ = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
-    return float(b + np.arctan2(cosine, sine))
+def _best_shift(function: Function, z: Array, root: Array, y: Array) -> float:
+    """The shift s at which `c F(z + s) + d` is closest, from the best `A F(z) + B F'(z) + d`; 0 where there is none."""
+    design = np.stack([function.value(z), function.slope(z), np.ones_like(z)], 1)
+    if not np.isfinite(design).all():
+        return 0.0
+    own, slope, _ = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
+    if function.wave:
+        return float(np.arctan2(slope, own))
+    return float(np.arctanh(slope / own)) if abs(slope) < abs(own) else 0.0

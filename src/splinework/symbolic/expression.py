@@ -54,7 +54,27 @@ class _Sum:
         return sympy.Add(*parts)
 
 
-Splines = dict[str, Callable[[Array], Array]]
+@dataclass(frozen=True)
+class NamedSpline:
+    """A spline that a formula still contains: a function of a raw column, or of a node's value in network units."""
+
+    edge: SplineEdge
+    scale: str = "linear"
+    shift: float = 0.0
+    unit: float = 1.0
+
+    def __call__(self, raw: Array) -> Array:
+        """Its values at `raw`, `(N,)`."""
+        flat = np.log(raw) if self.scale == "log" else raw
+        return self.edge.value((flat - self.shift) / self.unit)[0]
+
+    @property
+    def size(self) -> int:
+        """Number of its coefficients."""
+        return self.edge.layer.basis.size
+
+
+Splines = dict[str, NamedSpline]
 
 
 def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], Splines]:
@@ -158,18 +178,12 @@ def _exponential(inner: _Sum, amplitude: float) -> _Sum:
 def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: Splines) -> _Sum:
     """A named spline: of the raw column where it reads one, else of the node's value in network units."""
     name = f"s{len(splines) + 1}"
-
-    def of_input(raw: Array) -> Array:
-        scaled = np.log(raw) if inputs.scales[place[1]] == "log" else raw
-        return edge.value((scaled - inputs.shift[place[1]]) / inputs.scale[place[1]])[0]
-
-    def of_node(value: Array) -> Array:
-        return edge.value(value)[0]
-
-    first = place[0] == 0
-    splines[name] = of_input if first else of_node
-    argument = symbol(inputs.names[place[1]]) if first else node.expression()
-    return _Sum(((1.0, sympy.Function(name)(argument)),), 0.0)
+    if place[0] > 0:
+        splines[name] = NamedSpline(edge)
+        return _Sum(((1.0, sympy.Function(name)(node.expression())),), 0.0)
+    i = place[1]
+    splines[name] = NamedSpline(edge, inputs.scales[i], inputs.shift[i], inputs.scale[i])
+    return _Sum(((1.0, sympy.Function(name)(symbol(inputs.names[i]))),), 0.0)
 
 
 class _Python(StrPrinter):  # type: ignore[misc]  # sympy is untyped
@@ -190,12 +204,20 @@ class _Python(StrPrinter):  # type: ignore[misc]  # sympy is untyped
         return str(int(value)) + ".0" if value.is_integer() and abs(value) < 1e6 else repr(value)
 
     def _print_Exp1(self, expr: Any) -> str:
-        return "e"
+        return "exp(1)"
 
 
-def python(expression: Any) -> str:
-    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`."""
-    return str(_Python().doprint(expression))
+class _PythonWithoutPi(_Python):
+    """The same where a column is called `pi`."""
+
+    def _print_Pi(self, expr: Any) -> str:
+        return repr(float(np.pi))
+
+
+def python(expression: Any, names: Sequence[str] = ()) -> str:
+    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
+    taken = {*names, *(s.name for s in expression.free_symbols)}
+    return str((_PythonWithoutPi if "pi" in taken else _Python)().doprint(expression))
 
 
 def count(expression: Any) -> int:
@@ -203,15 +225,22 @@ def count(expression: Any) -> int:
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
 
+def compiled(symbols: Sequence[Any], expressions: Any, splines: Splines | None = None) -> Callable[..., Any]:
+    """A function of arrays, one for each symbol; whatever the symbols are called, they mean nothing else."""
+    from scipy import special
+
+    own: dict[str, Any] = {"besselj": special.jv, "erf": special.erf, "sign": np.sign, **(splines or {})}
+    hidden = {s: sympy.Dummy(real=True) for s in symbols}
+    many = [e.xreplace(hidden) for e in expressions] if isinstance(expressions, list) else expressions.xreplace(hidden)
+    function: Callable[..., Any] = sympy.lambdify(list(hidden.values()), many, modules=[own, "numpy"], cse=True)
+    return function
+
+
 def compile_expression(
     expression: Any, names: Sequence[str], splines: Splines | None = None
 ) -> Callable[[Array], Array]:
     """A function of an array `(n, columns)` that returns `(n,)`; NaN where the expression is undefined."""
-    symbols = [symbol(name) for name in names]
-    from scipy import special
-
-    own: dict[str, Any] = {"besselj": special.jv, "erf": special.erf, **(splines or {})}
-    function = sympy.lambdify(symbols, expression, modules=[own, "numpy"], cse=True)
+    function = compiled([symbol(name) for name in names], expression, splines)
 
     def evaluate(x: Array) -> Array:
         x = np.asarray(x, dtype=float)

@@ -31,6 +31,7 @@ class Function:
         limit: Half width of the domain, for `unit`.
         cost: Nats that its choice costs in a description length.
         wave: Whether it repeats, so that its rate must be searched finely.
+        paired: Whether every shift of it is a combination of itself and its slope, so that b follows from a.
         numpy: Whether its printed form needs only numpy.
     """
 
@@ -43,7 +44,12 @@ class Function:
     limit: float = 1.0
     cost: float = 2.8
     wave: bool = False
+    paired: bool = False
     numpy: bool = True
+
+    def degenerate(self, rate: float, reach: float) -> bool:
+        """Whether, at this rate over inputs that span `reach`, it is a polynomial to the eye: another function's work."""
+        return self.free in (RATE, BOTH) and abs(rate) * reach < (1.0 if self.wave else 0.3)
 
     def starts(self, low: float, high: float) -> Array:
         """Pairs (a, b) from which to search on inputs between `low` and `high`: shape `(K, 2)`."""
@@ -55,7 +61,9 @@ class Function:
             gaps = reach * np.concatenate([[1e-9], np.logspace(-3, 1.5, 24)])
             return np.concatenate([np.stack([s + 0 * gaps, gaps - min(s * low, s * high)], 1) for s in (1.0, -1.0)])
         if self.free == SHIFT:
-            return np.stack([np.ones(61), -np.linspace(low - 1.5 * reach, high + 1.5 * reach, 61)], 1)
+            far = reach * np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])  # nearly straight, but not quite
+            vertices = np.concatenate([np.linspace(low - 1.5 * reach, high + 1.5 * reach, 61), low - far, high + far])
+            return np.stack([np.ones_like(vertices), -vertices], 1)
         if self.free == RATE:
             rates = np.logspace(-1, 1.5, 20) / reach
             rates = np.concatenate([rates, -rates])
@@ -67,11 +75,13 @@ class Function:
             return np.stack([rates, pairs[:, 0] - rates * low], 1)
         if self.wave:
             rates = 2 * np.pi * np.arange(0.05, 12, 0.1) / reach
-            if self.name == "sin":
-                return np.stack([rates, -rates * middle], 1)  # any phase is fitted in closed form
+            if self.paired:
+                return _around(rates, np.array([middle]))
             few, many = np.array([low, middle, high]), np.linspace(low - 0.5 * reach, high + 0.5 * reach, 33)
             return np.concatenate([_around(rates, few), _around(rates[:30], many)])
-        return _around(np.logspace(-0.5, 1.6, 10) / reach, np.linspace(low - 0.5 * reach, high + 0.5 * reach, 17))
+        if self.paired:
+            return _around(np.logspace(-0.5, 1.6, 40) / reach, np.array([middle]))
+        return _around(np.logspace(-0.5, 1.6, 16) / reach, np.linspace(low - 0.5 * reach, high + 0.5 * reach, 25))
 
 
 def _around(rates: Array, centres: Array) -> Array:
@@ -80,9 +90,14 @@ def _around(rates: Array, centres: Array) -> Array:
     return np.stack([a, -a * centre], 1)
 
 
+def _within(z: Array, bound: float) -> Array:
+    """NaN where |z| reaches the bound: the far side of a pole is another branch, which no search should slip into."""
+    return np.where(np.abs(z) < bound, z, np.nan)
+
+
 def _power(z: Array, exponent: float) -> Array:
     with np.errstate(all="ignore"):
-        return np.asarray(z**exponent)
+        return np.asarray((np.where(z > 0, z, np.nan) if exponent < 0 else z) ** exponent)
 
 
 def _power_slope(z: Array, exponent: float) -> Array:
@@ -151,14 +166,22 @@ LIBRARY: tuple[Function, ...] = (
     _monomial("x^(2/3)", 2, 3, cost=3.5),
     _named("exp", np.exp, np.exp, free=RATE, cost=2.1),
     _named("log", np.log, lambda z: 1 / z, free=SHIFT, domain="positive", cost=2.1),
-    _named("sin", np.sin, np.cos, wave=True),
-    _named("tan", np.tan, lambda z: 1 + np.tan(z) ** 2, domain="unit", limit=np.pi / 2, cost=4.2),
+    _named("sin", np.sin, np.cos, wave=True, paired=True),
+    _named(
+        "tan",
+        lambda z: np.tan(_within(z, np.pi / 2)),
+        lambda z: 1 + np.tan(_within(z, np.pi / 2)) ** 2,
+        build=lambda z: _sympy("tan", z),
+        domain="unit",
+        limit=np.pi / 2,
+        cost=4.2,
+    ),
     _named("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     _named("arctan", np.arctan, lambda z: 1 / (1 + z**2), sympy="atan", cost=3.5),
     _named("arcsin", np.arcsin, lambda z: (1 - z**2) ** -0.5, sympy="asin", domain="unit", cost=3.5),
     _named("arctanh", np.arctanh, lambda z: 1 / (1 - z**2), sympy="atanh", domain="unit", cost=4.2),
-    _named("sinh", np.sinh, np.cosh, cost=4.2),
-    _named("cosh", np.cosh, np.sinh, cost=4.2),
+    _named("sinh", np.sinh, np.cosh, paired=True, cost=4.2),
+    _named("cosh", np.cosh, np.sinh, paired=True, cost=4.2),
     _named(
         "sech",
         lambda z: 1 / np.cosh(z),

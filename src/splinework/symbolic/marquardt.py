@@ -25,7 +25,8 @@ class Solution:
     @property
     def rank(self) -> int:
         """Number of constants that the data can tell apart: the numerical rank of the Jacobian."""
-        length = np.linalg.norm(self.jacobian, axis=0)
+        with np.errstate(over="ignore"):
+            length = np.linalg.norm(self.jacobian, axis=0)
         scaled = self.jacobian / np.where(length > 0, length, 1.0)
         values = np.linalg.svd(scaled, compute_uv=False)
         return int((values > 1e-7 * values[:1].max(initial=0.0)).sum()) if values.size else 0
@@ -51,9 +52,11 @@ def _minimise(model: Model, start: Array, steps: int, gain: float) -> Solution |
     if not np.isfinite(rss) or not np.isfinite(jacobian).all():
         return None
     damping, growth, idle = 1e-3, 2.0, 0
+    longest = np.zeros(len(constants))
     for _ in range(steps):
         length = np.linalg.norm(jacobian, axis=0)
-        scale = np.maximum(length, 1e-8 * max(length.max(initial=0.0), 1e-300))
+        longest = np.maximum(longest, length)
+        scale = np.where(longest > 0, np.maximum(length, 1e-8 * longest), 1.0)  # no unit of a constant matters
         q, r = np.linalg.qr(jacobian / scale)
         left, values, right = np.linalg.svd(r, full_matrices=False)
         target = left.T @ (q.T @ residuals)

@@ -105,7 +105,7 @@ class SymbolicNet:
         values = iter(vector.tolist())
         edges: dict[Place, Edge] = {}
         for place, edge in self.edges.items():
-            edges[place] = replace(edge, **{name: next(values) for name in edge.free}) if edge.free else edge  # type: ignore[type-var]
+            edges[place] = replace(edge, **{name: next(values) for name in edge.free}) if edge.free else edge
         constants = [c.copy() for c in self.constants]
         for layer, j in self._sums():
             constants[layer][j] = next(values)
@@ -164,6 +164,18 @@ class SymbolicNet:
             return (outputs - t).ravel(), jacobian.reshape(-1, jacobian.shape[-1])
 
         return model
+
+    def degenerate(self, u: Array) -> bool:
+        """Whether some function has become a polynomial in disguise on the inputs that reach it from u."""
+        for layer, constants in enumerate(self.constants):
+            total = np.tile(constants, (len(u), 1))
+            for (at, i, j), edge in self.edges.items():
+                if at == layer:
+                    if isinstance(edge, SymbolicEdge) and edge.function.degenerate(edge.a, float(np.ptp(u[:, i]))):
+                        return True
+                    total[:, j] += edge.value(u[:, i])[0]
+            u = self.nodes[layer + 1].combine(torch.from_numpy(total)).numpy()
+        return False
 
     @property
     def splines(self) -> int:

@@ -20,6 +20,10 @@ POINTS = 256
 """Quantiles of an edge's input at which functions are compared with it."""
 KEPT = 5
 """How many functions of each edge are considered in joint choices."""
+ALWAYS = (IDENTITY.name, "x^2")
+"""Functions that are considered whatever the edge looks like."""
+PLAIN = (0.2, 0.05, 1e-2, 1e-3)
+"""Shares of an edge's variance that the cheapest choices may leave."""
 JOINT = 24
 """Joint choices that are fitted before single exchanges; a third of them where there are more than six edges."""
 
@@ -67,7 +71,7 @@ class Search:
         if not self.options:
             return []
         joint = JOINT if len(self.options) <= 6 else JOINT // 3
-        for choice in itertools.islice(self._best_first(), joint):
+        for choice in (*self._plain(), *itertools.islice(self._best_first(), joint)):
             self._consider(choice)
             if self._late():
                 break
@@ -146,10 +150,24 @@ class Search:
         if outcome is None:
             return State(choice, net, math.inf)
         net, solution = outcome
+        if net.degenerate(self.u):
+            return State(choice, net, math.inf)
         n = self.t.size
         size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
         fit = n * math.log(max(solution.rss, n * 1e-20) / n)
         return State(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost)
+
+    def _plain(self) -> list[Choice]:
+        """The choices of the cheapest function that is near enough on every edge, for several measures of near.
+
+        A trained network has bent its edges a little where that did no harm; a joint fit bends them back.
+        """
+        entries = list(self.options.values())
+        found = []
+        for near in PLAIN:
+            costs = [[_cost(option, near) for option in options] for options in entries]
+            found.append(tuple(c.index(min(c)) for c in costs))
+        return list(dict.fromkeys(found))
 
     def _best_first(self) -> Iterator[Choice]:
         """Joint choices in order of the summed description lengths of their edges."""
@@ -171,6 +189,13 @@ class Search:
                         seen.add(step)
                         more = costs[at][ranked[at][step[at]]] - costs[at][ranked[at][position[at]]]
                         heapq.heappush(heap, (total + more, step))
+
+
+def _cost(option: Option, near: float) -> float:
+    """Of a function that leaves less than `near`; more than any of those, if it leaves more."""
+    if not isinstance(option, Candidate):
+        return math.inf
+    return option.function.cost if option.left < near else 100 + option.left
 
 
 def _simpler(ordered: list[State]) -> list[SymbolicNet]:
@@ -200,8 +225,8 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> d
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
         found = candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
-        chosen: list[Option] = list(found[:KEPT])
-        if all(candidate.function.name != IDENTITY.name for candidate in found[:KEPT]):
+        chosen: list[Option] = [c for n, c in enumerate(found) if n < KEPT or c.function.name in ALWAYS]
+        if all(candidate.function.name != IDENTITY.name for candidate in found):
             chosen.append(_line(inputs[at], values[at]))
         if found[0].left > 1e-4:
             chosen.append(SplineEdge(model.kan_layers[layer], i, j))

@@ -5,20 +5,25 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import sympy
+import torch
+from sympy.core.function import AppliedUndef
 
 from splinework.arrays import as_columns, check_finite
+from splinework.errors import DataError, ShapeError
 from splinework.network import KAN
 from splinework.symbolic.constants import Target, Template, snap
-from splinework.symbolic.expression import Units, build, compile_expression, count
+from splinework.symbolic.expression import Splines, Units, build, compile_expression, count, symbol
 from splinework.symbolic.library import LIBRARY, Function
-from splinework.symbolic.net import SplineEdge, SymbolicNet
 from splinework.symbolic.search import Search, edge_options
 from splinework.symbolic.table import FormulaRow, FormulaTable
 
+LUCK = 1.5
+"""Nats beyond the logarithm of what was tried by which a formula must beat a constant."""
 LONGEST = 90
 """Longer expressions than this many nodes are nobody's formula."""
-NODE_COST = 1.5
+NODE_COST = 0.3
 """Nats per node of a formula's tree: what it costs to write it down."""
 
 
@@ -43,17 +48,38 @@ def symbolify(
         Formulas, best first; always at least one, a constant if nothing else.
 
     Raises:
-        ShapeError: If x or y do not fit the model.
-        DataError: If there are no finite rows.
+        ShapeError: If x or y do not fit the model or each other.
+        DataError: If there are no rows, or values that are not finite.
     """
     model = _double(model)
-    like = next(model.parameters())
-    xs = as_columns(x, model.inputs, "x", model.config.input_names, like)
-    ys = as_columns(y, model.outputs, "y", model.config.output_names, like)
-    check_finite(xs, "x", model.config.input_names)
-    check_finite(ys, "y", model.config.output_names)
-    u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
+    xs, ys = _checked(model, x, y)
     deadline = math.inf if seconds is None else time.monotonic() + seconds
+    with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
+        return _table(model, xs, ys, library, rows, deadline)
+
+
+def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The data as columns in raw units, finite in the model's units too."""
+    like, config = next(model.parameters()), model.config
+    xs = as_columns(x, model.inputs, "x", config.input_names, like)
+    ys = as_columns(y, model.outputs, "y", config.output_names, like)
+    if len(xs) != len(ys):
+        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+    if len(xs) == 0:
+        raise DataError("there are no rows in x; a formula needs some.")
+    for values, what, names, scaling in (
+        (xs, "x", config.input_names, model.input_scaling),
+        (ys, "y", config.output_names, model.output_scaling),
+    ):
+        check_finite(values, what, names)
+        check_finite(scaling(values), what, names, scales=scaling.scales)
+    return xs, ys
+
+
+def _table(
+    model: KAN, xs: torch.Tensor, ys: torch.Tensor, library: Sequence[Function], rows: int, deadline: float
+) -> FormulaTable:
+    u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
     nets = Search(model, u, t, edge_options(model, xs, library), deadline).run()
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
@@ -65,7 +91,7 @@ def symbolify(
         for net, (expressions, splines) in zip(nets, built, strict=True):
             if len(found) > 1 and time.monotonic() > deadline:
                 break
-            found += _rows(expressions[index], splines, net, target, name)
+            found += _rows(expressions[index], splines, target, name)
         table += _ranked(found, rows)
     return FormulaTable(tuple(table))
 
@@ -80,27 +106,42 @@ def _units(scaling: Any, names: tuple[str, ...]) -> Units:
     return Units(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))
 
 
-def _rows(expression: Any, splines: Any, net: SymbolicNet, target: Target, name: str) -> list[FormulaRow]:
+def _rows(expression: Any, splines: Splines, target: Target, name: str) -> list[FormulaRow]:
     """The rows that one expression gives: as it is, and multiplied out where that makes another formula."""
-    if splines:
-        size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
-        note = f"{', '.join(splines)} stayed splines: no function of the library describes them"
-        numbers = (size + len(expression.atoms(sympy.Float))) / 2 * math.log(len(target.y))
-        row = _row(expression, target, name, numbers, (note,), splines)
-        return [] if row is None else [row]
-    if not net.edges:
-        return []  # a constant; there is a row for it already
+    if not expression.free_symbols or expression.has(sympy.nan, sympy.oo, -sympy.oo, sympy.zoo):
+        return []  # a constant, for which there is a row already; or numbers that have run away
+    applied = _outermost_splines(expression)
+    used = {n: splines[n] for n in splines if any(_is_spline(e, n) for e in sympy.preorder_traversal(expression))}
+    notes = (f"{', '.join(used)} stayed splines: no function of the library describes them",) if used else ()
+    coefficients = sum(spline.size for spline in used.values()) / 2 * math.log(len(target.y))
+    columns = [compile_expression(e, target.names, used)(target.x) for e in applied]
+    dummies = {e: symbol(f"s({n})") for n, e in enumerate(applied)}  # splines are columns, while numbers are fitted
+    names = (*target.names, *(s.name for s in dummies.values()))
+    wider = Target(np.column_stack([target.x, *columns]), target.y, names, target.scale)
+    bare = expression.xreplace(dummies)
     found = []
-    for variant in dict.fromkeys([expression, _multiplied_out(expression)]):
-        if count(variant) > LONGEST:
-            continue
-        outcome = snap(Template(variant, target))
+    for variant in dict.fromkeys([bare, _multiplied_out(bare)]):
+        outcome = snap(Template(variant, wider)) if count(variant) <= LONGEST else None
         if outcome is not None:
-            tidied = _tidied(outcome[0])
-            row = None if not tidied.free_symbols else _row(tidied, target, name, outcome[1], (), {})
+            tidied = _tidied(outcome[0]).xreplace({s: e for e, s in dummies.items()})
+            row = None if not tidied.free_symbols else _row(tidied, target, name, outcome[1] + coefficients, notes, used)
             if row is not None:
                 found.append(row)
     return found
+
+
+def _is_spline(expression: Any, name: str) -> bool:
+    return isinstance(expression, AppliedUndef) and expression.func.__name__ == name
+
+
+def _outermost_splines(expression: Any) -> list[Any]:
+    """The splines in an expression, with their arguments; not those in the arguments of others."""
+    found, walk = [], sympy.preorder_traversal(expression)
+    for part in walk:
+        if isinstance(part, AppliedUndef):
+            walk.skip()
+            found.append(part)
+    return list(dict.fromkeys(found))
 
 
 def _multiplied_out(expression: Any) -> Any:
@@ -125,6 +166,10 @@ def _row(
         return None
     n = len(target.y)
     description = n / 2 * math.log(max(rss, target.floor) / n) + numbers + NODE_COST * count(expression)
+    if target.scale == "log":  # errors of ln y, as errors of y: then both kinds of noise can be compared
+        description += float(np.log(target.y).sum())
+    if expression.free_symbols:  # so many things were tried that one of them may fit by luck
+        description += math.log(len(target.names) * len(LIBRARY)) + LUCK
     error = float(((prediction - target.y) ** 2).mean())
     variance = float(target.y.var())
     r2 = 1 - error / variance if variance > 0 else 0.0

@@ -35,7 +35,7 @@ class FormulaRow:
     @property
     def text(self) -> str:
         """Python syntax over the column names and numpy's functions, such as `2.0*exp(sin(pi*x1))`."""
-        return python(self.expression)
+        return python(self.expression, self.names)
 
     @property
     def complexity(self) -> int:
@@ -63,7 +63,7 @@ class FormulaRow:
         return compile_expression(self.expression, self.names, self.splines)
 
     def __str__(self) -> str:
-        return f"{self.target} = {python(_rounded(self.expression))}"
+        return f"{self.target} = {python(_rounded(self.expression), self.names)}"
 
 
 @dataclass(frozen=True)

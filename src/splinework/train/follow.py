@@ -12,6 +12,8 @@ from splinework.network import KAN
 
 MARGIN = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""
+FAR = 0.5
+"""Share of a grid's width beyond which a polynomial is not trusted to go on."""
 
 
 @torch.no_grad()
@@ -37,9 +39,10 @@ def follow(model: KAN, u: Tensor) -> None:
 
 @torch.no_grad()
 def widen(model: KAN, u: Tensor) -> None:
-    """Moves the ends of hidden grids outwards where activations have come near them; the function inside is kept exactly.
+    """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
-    The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails.
+    The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails. That is sound for
+    a short way only: where activations have gone further than `FAR`, the layer is adapted instead.
     """
     for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
         if index and layer.grid_kind == "adaptive" and isinstance(layer.basis, BSpline):
@@ -47,7 +50,10 @@ def widen(model: KAN, u: Tensor) -> None:
             least, most = u.amin(0), u.amax(0)
             margin = MARGIN * (most - least)
             near = (least < low + 0.2 * margin) | (most > high - 0.2 * margin)
-            if bool(near.any()):
+            far = torch.maximum(low - least, most - high) > FAR * (high - low)
+            if bool(far.any()):
+                adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=MARGIN, tolerance=None)
+            elif bool(near.any()):
                 _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
         u = nodes.combine(layer(u))
 

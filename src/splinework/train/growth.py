@@ -1,4 +1,4 @@
-"""Finer grids while they pay: nested refinement, so that a finer grid starts from the same function and never costs error."""
+"""Finer grids while they pay: nested refinement, so that each starts from the same function and never costs error."""
 
 import copy
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ from splinework.train.run import Run
 
 ROWS_PER_PARAMETER = 2.5
 """A grid is not refined beyond this many training numbers per parameter."""
+MISSES = 2
+"""Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
 WORTHWHILE = 0.95
 """A finer grid pays if the held-out error falls below this share of what it was."""
 
@@ -32,26 +34,29 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
     Returns:
         The objective with the last model that paid.
     """
-    score = run.score(objective.model, objective)
+    score, present, misses = run.score(objective), objective, 0
     planned = list(grids) if grids is not None else None
     while not run.over:
-        present = max(layer.basis.resolution for layer in objective.model.kan_layers)
+        grid = max(layer.basis.resolution for layer in present.model.kan_layers)
         if planned is not None:
-            planned = [g for g in planned if g > present]
+            planned = [g for g in planned if g > grid]
             if not planned:
                 break
             resolution = planned.pop(0)
         else:
-            resolution = 2 * present
-            if not _affordable(objective, resolution / present):
+            resolution = 2 * grid
+            if not _affordable(present, resolution / grid):
                 break
-        finer = Objective(_refined(objective, resolution), objective.u, objective.t, objective.penalties)
-        run.advance(finer, optimiser, steps, f"grid {resolution}", settle=0.05)
-        new = run.score(finer.model, finer)
+        present = Objective(_refined(present, resolution), objective.u, objective.t, objective.penalties)
+        run.advance(present, optimiser, steps, f"grid {resolution}")
+        new = run.score(present)
         if planned is None and not new < WORTHWHILE * score:
-            run.history.notes.append(f"grid {resolution} did not pay: held-out error {new:.3g} after {score:.3g}")
-            break
-        objective, score = finer, new
+            run.history.notes.append(f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
+            misses += 1
+            if misses == MISSES:
+                break
+        else:
+            objective, score, misses = present, new, 0
     return objective
 
 

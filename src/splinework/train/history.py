@@ -1,7 +1,7 @@
-"""What happened during a fit: one record per step."""
+"""What happened during a fit: its steps, and the decisions taken on the way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from splinework.train.callbacks import Step
@@ -34,4 +34,4 @@ class History:
         """A pandas DataFrame, one row per step."""
         import pandas as pd
 
-        return pd.DataFrame([asdict(step) for step in self.steps])
+        return pd.DataFrame([asdict(step) for step in self.steps], columns=[f.name for f in fields(Step)])

@@ -16,10 +16,10 @@ from splinework.network import KAN
 
 @dataclass(frozen=True)
 class Parameters:
-    """The numbers that are linear inside their layer, as one vector: per layer the living edges' coefficients, then
-    biases.
+    """The numbers that are linear inside their layer, as one vector.
 
-    `w_s` is left out: it only rescales c.
+    Per layer the living edges' coefficients, then biases. `w_s` is left out: it only rescales c. So are the spacings of
+    a learnable grid, in which the layer is not linear.
     """
 
     edges: tuple[tuple[Tensor, Tensor], ...]

@@ -1,7 +1,7 @@
 """Penalties on the edges: functions of their size or of their bending, added to the mean squared error.
 
-Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as the quadratic in each
-edge's coefficients that touches it from above (for Levenberg–Marquardt).
+Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as a quadratic in
+each edge's coefficients that touches it from above (for Levenberg–Marquardt).
 """
 
 from abc import ABC, abstractmethod
@@ -11,14 +11,27 @@ from typing import final
 import torch
 from torch import Tensor
 
+from splinework.errors import ConfigError
 from splinework.layer import KANLayer
+
+SMALLEST_SIZE = 1e-3
+"""Values below this share of the layer's largest edge are penalised by their square: there |φ| has no parabola."""
 
 
 @dataclass(frozen=True)
 class Penalty(ABC):
-    """A penalty that sums over layers."""
+    """A penalty that sums over layers.
+
+    Raises:
+        ConfigError: If a number of it is negative or not finite.
+    """
 
     weight: float
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if not 0 <= value < float("inf"):
+                raise ConfigError(f"{name} of {type(self).__name__} must not be negative, got {value}.")
 
     @abstractmethod
     def value(self, layer: KANLayer, x: Tensor) -> Tensor:
@@ -26,7 +39,10 @@ class Penalty(ABC):
 
     @abstractmethod
     def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Factors q `(I, J)` and matrices Q `(I, size, size)`: near here the penalty is `Σ_ij q_ij c_ij'Q_i c_ij` + const."""
+        """Gradients g `(I, J, size)` and curvatures Q `(I, J, size, size)` in the edge coefficients c, at given x.
+
+        Near c the penalty of c + δ is its value at c and `Σ_ij g_ij'δ_ij + δ_ij'Q_ij δ_ij`, or less.
+        """
 
 
 @final
@@ -47,14 +63,16 @@ class Sparsity(Penalty):
 
     def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
         rows = layer.table().rows(layer.squash(x))
-        sizes = layer.edges(x).square().mean(0).sqrt()
+        values = torch.einsum("bim,imj->bij", rows, layer.edge_coefficients())
+        sizes = values.abs()
         with torch.enable_grad():
-            leaf = sizes.detach().clone().requires_grad_()
+            leaf = sizes.mean(0).detach().requires_grad_()
             (slope,) = torch.autograd.grad(self._of_sizes(leaf), leaf)
-        # |φ| <= φ²/(2s) + s/2 with equality at s = |φ|; the entropy, which is concave, by its tangent.
-        floor = 1e-4 * sizes.max().clamp_min(1e-12)
-        factor = self.weight * slope.clamp_min(0) / (2 * sizes.clamp_min(floor))
-        return factor, torch.einsum("bim,bin->imn", rows, rows) / x.shape[0]
+        # |φ| <= φ²/(2s) + s/2, with equality at s = |φ|; where a larger |φ| costs less, it is -|φ| and its tangent.
+        floor = SMALLEST_SIZE * sizes.square().mean(0).sqrt().amax().clamp_min(1e-30)
+        slope, inverse = self.weight * slope / len(x), 1 / sizes.clamp_min(floor)
+        gradient = torch.einsum("ij,bij,bim->ijm", slope, values * inverse, rows)
+        return gradient, torch.einsum("ij,bij,bim,bin->ijmn", slope.clamp_min(0) / 2, inverse, rows, rows)
 
     def _of_sizes(self, sizes: Tensor) -> Tensor:
         total = sizes.sum().clamp_min(1e-30)
@@ -71,14 +89,20 @@ class Roughness(Penalty):
     weight: float = 1e-4
     points: int = 65
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.points < 2:
+            raise ConfigError(f"points of Roughness must be at least 2, got {self.points}.")
+
     def value(self, layer: KANLayer, x: Tensor) -> Tensor:
         bend = torch.einsum("bim,imj->bij", self._rows(layer), layer.edge_coefficients())
         return self.weight * bend.square().mean(0).sum()
 
     def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
         rows = self._rows(layer)
-        factor = torch.full((layer.inputs, layer.outputs), self.weight, dtype=rows.dtype, device=rows.device)
-        return factor, torch.einsum("bim,bin->imn", rows, rows) / rows.shape[0]
+        form = self.weight * torch.einsum("bim,bin->imn", rows, rows) / rows.shape[0]
+        gradient = 2 * torch.einsum("imn,inj->ijm", form, layer.edge_coefficients())
+        return gradient, form[:, None].expand(-1, layer.outputs, -1, -1)
 
     def _rows(self, layer: KANLayer) -> Tensor:
         table = layer.table()

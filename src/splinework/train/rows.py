@@ -35,44 +35,60 @@ def take_rows(model: KAN, x: Any, y: Any, *, validation: Any, seed: int, standar
     Raises:
         ShapeError: If sizes do not fit.
         DataError: If there are no rows, or values that are not finite.
-        ConfigError: If `validation` is no share.
+        ConfigError: If `validation` is neither a share nor a pair, or `standardise` unknown.
     """
-    own = next(model.parameters())
-    xs, ys = _pair(model, x, y, own)
     if standardise not in (True, False, "auto"):
         raise ConfigError(f"standardise is True, False or 'auto', got {standardise!r}.")
+    pair = isinstance(validation, (tuple, list))
+    if pair and len(validation) != 2:
+        raise ConfigError(f"validation is a share of the rows, or a pair (x, y); got {len(validation)} parts.")
+    xs, ys = _pair(model, x, y, "x", "y")
+    held_out = None
+    if pair:
+        held_out = _pair(model, validation[0], validation[1], "x of validation", "y of validation")
     if standardise:
         set_units(model, xs, ys, always=standardise is True)
-    u, t = model.input_scaling(xs), model.output_scaling(ys)
-    check_finite(u, "x", model.config.input_names, scales=model.config.input_scales)
-    check_finite(t, "y", model.config.output_names, scales=model.config.output_scales)
-    if isinstance(validation, tuple):
-        xv, yv = _pair(model, *validation, own)
-        return Rows(u, t, (model.input_scaling(xv), model.output_scaling(yv)), False)
-    automatic = validation is None
-    share = (HOLD_OUT_SHARE if len(u) >= HOLD_OUT_FROM else 0.0) if validation is None else float(validation)
-    if not 0 <= share < 1:
-        raise ConfigError(f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y); got {validation!r}.")
-    count = round(share * len(u))
+    u, t = _in_units(model, xs, ys, "x", "y")
+    if held_out is not None:
+        return Rows(u, t, _in_units(model, *held_out, "x of validation", "y of validation"), False)
+    count = round(_share(validation, len(u)) * len(u))
     if count == 0:
-        return Rows(u, t, None, automatic)
+        return Rows(u, t, None, validation is None)
     if count >= len(u):
         raise DataError(f"holding out {count} of {len(u)} rows leaves none to fit; use a smaller validation share.")
     order = torch.randperm(len(u), generator=torch.Generator().manual_seed(seed)).to(u.device)
     held, used = order[:count], order[count:]
-    return Rows(u[used], t[used], (u[held], t[held]), automatic)
+    return Rows(u[used], t[used], (u[held], t[held]), validation is None)
 
 
-def _pair(model: KAN, x: Any, y: Any, like: Tensor) -> tuple[Tensor, Tensor]:
-    xs = as_columns(x, model.inputs, "x", model.config.input_names, like)
-    ys = as_columns(y, model.outputs, "y", model.config.output_names, like)
+def _share(validation: Any, rows: int) -> float:
+    """Which part of the rows to hold out."""
+    if validation is None:
+        return HOLD_OUT_SHARE if rows >= HOLD_OUT_FROM else 0.0
+    if isinstance(validation, (int, float)) and 0 <= validation < 1:
+        return float(validation)
+    raise ConfigError(f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y); got {validation!r}.")
+
+
+def _pair(model: KAN, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
+    like, config = next(model.parameters()), model.config
+    xs = as_columns(x, model.inputs, x_name, config.input_names, like)
+    ys = as_columns(y, model.outputs, y_name, config.output_names, like)
     if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+        raise ShapeError(f"{x_name} and {y_name} need the same number of rows, got {len(xs)} and {len(ys)}.")
     if len(xs) == 0:
-        raise DataError("there are no rows to fit.")
-    check_finite(xs, "x", model.config.input_names)
-    check_finite(ys, "y", model.config.output_names)
+        raise DataError(f"there are no rows in {x_name}; at least one is needed.")
+    check_finite(xs, x_name, config.input_names)
+    check_finite(ys, y_name, config.output_names)
     return xs, ys
+
+
+def _in_units(model: KAN, x: Tensor, y: Tensor, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
+    """Rows in network units, in which a logarithmic column may not be finite."""
+    u, t = model.input_scaling(x), model.output_scaling(y)
+    check_finite(u, x_name, model.config.input_names, scales=model.config.input_scales)
+    check_finite(t, y_name, model.config.output_names, scales=model.config.output_scales)
+    return u, t
 
 
 def set_units(model: KAN, x: Tensor, y: Tensor, *, always: bool) -> None:
@@ -80,13 +96,14 @@ def set_units(model: KAN, x: Tensor, y: Tensor, *, always: bool) -> None:
 
     Unless `always`, inputs whose range fits the domain well enough already are left, and so is a model that has units.
     """
-    low, high = model.config.domain
+    first = model.kan_layers[0]
+    low, high = first.basis.domain(first.grid)
     flat = model.input_scaling.flatten_scales(x)
     least, most = flat.amin(0), flat.amax(0)
     span = most - least
     fits = (least >= low - 0.01 * (high - low)) & (most <= high + 0.01 * (high - low)) & (span >= 0.4 * (high - low))
     if always or (model.input_scaling.is_identity() and not bool(fits.all())):
-        scale = span / (high - low)
+        scale = torch.where(span > 0, span, torch.ones_like(span)) / (high - low)  # constants to the middle
         shift = (least + most) / 2 - scale * (low + high) / 2
         model.input_scaling.set(shift, scale)
     target = model.output_scaling.flatten_scales(y)

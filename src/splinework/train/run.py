@@ -38,6 +38,7 @@ class Run:
     best: KAN | None = None
     best_score: float = math.inf
     stopped: str = ""
+    taken: int = 0
 
     @property
     def over(self) -> bool:
@@ -49,77 +50,95 @@ class Run:
         return bool(self.stopped)
 
     def advance(
-        self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settle: float = 0.0
+        self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None
     ) -> float:
         """Takes up to `steps` steps; returns the objective.
 
-        Ends early when the optimiser is exhausted or when ten steps together gained less than the share `settle`.
+        Ends early when the optimiser is exhausted, or when ten steps together gained less than the share `settles`
+        (that of the optimiser, where None is given).
         """
         stepper = optimiser.attach(objective, steps, self.generator)
-        with torch.no_grad():
-            values = [float(objective.value())]
-        for _ in range(steps):
+        share = optimiser.settles if settles is None else settles
+        values = [_value(objective)]
+        unseen = 0
+        for number in range(1, steps + 1):
             if self.over:
                 break
             value = stepper.step()
+            self._count_step()
+            unseen += 1
+            if value is None and unseen < stepper.every and number < steps and not self.over:
+                continue
+            unseen = 0
+            value = _value(objective) if value is None else value
             if not math.isfinite(value) or not _finite(objective.model):
                 self.stopped = "the numbers of the model stopped being finite; the best state before that was kept"
                 break
             values.append(value)
             self._record(objective, value, stage)
-            if stepper.exhausted or (len(values) > 10 and values[-11] - value <= settle * values[-11]):
+            if stepper.exhausted or (len(values) > 10 and values[-11] - value <= share * values[-11]):
                 break
         return values[-1]
 
     @torch.no_grad()
-    def score(self, model: KAN, objective: Objective) -> float:
-        """What the best state is judged by: the held-out error, or the objective where nothing is held out."""
-        return self.error(model, *self.held_out) if self.held_out is not None else math.sqrt(float(objective.value()))
+    def score(self, objective: Objective) -> float:
+        """What the best state is judged by: the root of the objective, on the held-out rows where there are any."""
+        return self._score(objective, _value(objective), self._gap(objective.model))
+
+    def judge_anew(self, objective: Objective, held_out: tuple[Tensor, Tensor] | None) -> None:
+        """Makes the objective's model the best state, and from now on judges by other rows."""
+        self.held_out = held_out
+        score = self.score(objective)
+        self.best, self.best_score = copy.deepcopy(objective.model), score if math.isfinite(score) else math.inf
 
     @torch.no_grad()
-    def error(self, model: KAN, u: Tensor, t: Tensor) -> float:
-        """Root mean squared error in the units of y."""
-        return float(((model.unit_forward(u) - t) * self.unit).square().mean().sqrt())
-
-    def consider(self, model: KAN, objective: Objective) -> None:
-        """Keeps a copy of the model if it is the best so far."""
-        score = self.score(model, objective)
-        if score < self.best_score or self.best is None:
-            self.best_score, self.best = score, copy.deepcopy(model)
-
-    def forget_best(self) -> None:
-        """Starts judging anew, as when the objective has changed."""
-        self.best, self.best_score = None, math.inf
-
     def _record(self, objective: Objective, value: float, stage: str) -> None:
-        model = objective.model
-        held_out = self.error(model, *self.held_out) if self.held_out is not None else math.nan
+        gap = self._gap(objective.model)
         step = Step(
-            number=len(self.history) + 1,
+            number=self.taken,
             stage=stage,
-            grid=max(layer.basis.resolution for layer in model.kan_layers),
+            grid=max(layer.basis.resolution for layer in objective.model.kan_layers),
             objective=value,
             rmse_train=self._training_error(objective, value),
-            rmse_validation=held_out,
+            rmse_validation=math.nan if gap is None else float((gap * self.unit).square().mean().sqrt()),
             seconds=time.monotonic() - self.began,
         )
         self.history.steps.append(step)
-        if self.remaining is not None:
-            self.remaining -= 1
-        score = held_out if self.held_out is not None else math.sqrt(value)
+        score = self._score(objective, value, gap)
         if score < self.best_score:
-            self.best_score, self.best = score, copy.deepcopy(model)
+            self.best_score, self.best = score, copy.deepcopy(objective.model)
         for callback in self.callbacks:
             try:
                 callback(step)
             except StopTraining as signal:
                 self.stopped = str(signal) or "a callback ended the fit"
 
+    def _gap(self, model: KAN) -> Tensor | None:
+        """Errors on the held-out rows, in network units."""
+        return None if self.held_out is None else model.unit_forward(self.held_out[0]) - self.held_out[1]
+
+    def _score(self, objective: Objective, value: float, gap: Tensor | None) -> float:
+        if gap is None:
+            return math.sqrt(value)
+        penalty = value - float(objective.error()) if objective.penalties else 0.0
+        return math.sqrt(float(gap.square().mean()) + max(penalty, 0.0))
+
+    def _count_step(self) -> None:
+        self.taken += 1
+        if self.remaining is not None:
+            self.remaining -= 1
+
     def _training_error(self, objective: Objective, value: float) -> float:
         """In the units of y; where the objective is the error of one output and no more, it is known already."""
         if objective.penalties or objective.t.shape[1] > 1:
-            return self.error(objective.model, objective.u, objective.t)
+            gap = objective.model.unit_forward(objective.u) - objective.t
+            return float((gap * self.unit).square().mean().sqrt())
         return math.sqrt(value) * float(self.unit[0])
+
+
+@torch.no_grad()
+def _value(objective: Objective) -> float:
+    return float(objective.value())
 
 
 def _finite(model: KAN) -> bool:

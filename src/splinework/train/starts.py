@@ -33,16 +33,16 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
         rivals += [fresh(objective.model, run.generator) for _ in range(count - 1)]
     round_number = 1
     while True:
-        scored = []
+        scored: list[tuple[float, int, KAN]] = []
         for number, model in enumerate(rivals, start=1):
             if run.over and scored:
                 break
             trial = Objective(model, objective.u, objective.t, objective.penalties)
             stage = f"start {number} of {len(rivals)}" + (f", round {round_number}" if round_number > 1 else "")
             follow(model, trial.u)
-            value = run.advance(trial, optimiser, steps // 2, stage, settle=0.05)
+            value = run.advance(trial, optimiser, steps // 2, stage)
             follow(model, trial.u)
-            value = run.advance(trial, optimiser, steps - steps // 2, stage, settle=0.05)
+            value = run.advance(trial, optimiser, steps - steps // 2, stage)
             scored.append((value, number, model))
         scored.sort(key=lambda entry: entry[:2])
         rivals = [model for _, _, model in scored[: max(len(scored) // 3, 1)]]
@@ -53,17 +53,16 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
 
 @torch.no_grad()
 def fresh(model: KAN, generator: torch.Generator) -> KAN:
-    """The same network with new random numbers; masks, units and the first layer's grid stay."""
+    """The same network with new random numbers; masks, units, grids and what is frozen stay."""
     other = copy.deepcopy(model)
     for layer in other.kan_layers:
-        like = {"dtype": layer.coefficients.dtype, "device": layer.coefficients.device}
+        like = {"dtype": layer.coefficients.dtype, "device": generator.device}  # the same numbers on every device
         c, w_b, w_s = start(model.config.init, layer.inputs, layer.basis.size, layer.outputs, generator, **like)
-        layer.coefficients.copy_(c)
-        layer.spline_weight.copy_(w_s)
-        if layer.base_weight is not None:
-            layer.base_weight.copy_(w_b)
-        if layer.bias is not None:
-            layer.bias.zero_()
+        zero = None if layer.bias is None else torch.zeros_like(layer.bias)
+        drawn = ((layer.coefficients, c), (layer.spline_weight, w_s), (layer.base_weight, w_b), (layer.bias, zero))
+        for parameter, value in drawn:
+            if parameter is not None and value is not None and parameter.requires_grad:
+                parameter.copy_(value)
     return other
 
 

@@ -1,4 +1,4 @@
-"""Optimisers: one method, one file, one row in `OPTIMISERS`. Each is a recipe that attaches to an objective and then steps."""
+"""Optimisers: one method, one file, one row in `OPTIMISERS`: a recipe that attaches to an objective and steps."""
 
 from splinework.errors import ConfigError
 from splinework.train.optim.adam import Adam

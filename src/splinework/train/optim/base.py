@@ -12,11 +12,15 @@ from splinework.train.objective import Objective
 class Stepper(Protocol):
     """An optimiser at work on one objective."""
 
-    def step(self) -> float:
-        """Takes one step in place and returns the objective after it.
+    def step(self) -> float | None:
+        """Takes one step in place and returns the objective after it; None if the step has not seen all rows.
 
-        A stepper never leaves non-finite numbers in the model: a trial that is not finite is undone.
+        A trial that is not finite is undone, or told by a value that is not finite.
         """
+
+    @property
+    def every(self) -> int:
+        """Steps between two looks at all rows, where a look costs more than a step; else 1."""
 
     @property
     def exhausted(self) -> bool:
@@ -25,10 +29,18 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True)
 class Optimiser(ABC):
-    """A method of minimisation."""
+    """A method of minimisation.
+
+    Attributes:
+        default_steps: Most steps of a stage, where the user does not say.
+        trial_steps: Steps after which one start may be told from another.
+        settles: A stage ends when ten steps together gained less than this share of the objective; -∞ never.
+    """
 
     name: ClassVar[str]
     default_steps: ClassVar[int]
+    trial_steps: ClassVar[int]
+    settles: ClassVar[float]
 
     @abstractmethod
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:

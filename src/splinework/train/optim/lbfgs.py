@@ -7,6 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
+from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 
@@ -14,12 +15,25 @@ from splinework.train.optim.base import Optimiser, Stepper
 @final
 @dataclass(frozen=True)
 class LBFGS(Optimiser):
-    """Limited-memory BFGS (Nocedal & Wright, ch. 7); torch's, guarded against trials that are not finite."""
+    """Limited-memory BFGS (Nocedal & Wright, ch. 7); torch's, guarded against trials that are not finite.
+
+    Attributes:
+        memory: Curvature pairs kept.
+
+    Raises:
+        ConfigError: If the memory is not at least 1.
+    """
 
     memory: int = 20
 
     name: ClassVar[str] = "lbfgs"
     default_steps: ClassVar[int] = 300
+    trial_steps: ClassVar[int] = 30
+    settles: ClassVar[float] = 1e-3
+
+    def __post_init__(self) -> None:
+        if self.memory < 1:
+            raise ConfigError(f"memory is the number of pairs kept, at least 1, got {self.memory}; 20 is usual.")
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
         return _LBFGSStepper(self, objective)
@@ -29,7 +43,9 @@ class _LBFGSStepper:
     def __init__(self, recipe: LBFGS, objective: Objective) -> None:
         self.recipe, self.objective = recipe, objective
         self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
-        self.best, self.idle, self.exhausted = math.inf, 0, False
+        with torch.no_grad():
+            self.best = float(objective.value())
+        self.idle, self.exhausted, self.every = 0, False, 1
         self._restart()
 
     def _restart(self) -> None:
@@ -49,7 +65,7 @@ class _LBFGSStepper:
         def closure() -> Tensor:
             self.inner.zero_grad()
             value = self.objective.value()
-            value.backward()  # type: ignore[no-untyped-call]
+            value.backward()
             return value
 
         self.inner.step(closure)

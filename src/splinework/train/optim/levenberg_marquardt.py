@@ -1,7 +1,7 @@
 """Levenberg–Marquardt: Gauss–Newton steps on the exact Jacobian, damped in the units of each parameter.
 
-Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself once
-the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
+Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself
+once the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
 """
 
 import math
@@ -12,12 +12,15 @@ import torch
 from torch import Tensor
 
 from splinework.bases import BSpline
+from splinework.errors import ConfigError
 from splinework.functional import bspline_rows, grid_points
 from splinework.layer import KANLayer
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 
+WEAKEST_TIE_BREAK, STRONGEST_TIE_BREAK = 1e-12, 1e-3
+"""Bounds of the tie-break's weight."""
 SMALLEST_SCALE = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
 
@@ -29,17 +32,27 @@ class LevenbergMarquardt(Optimiser):
 
     Attributes:
         damping: At the start, relative to the columns' squared lengths.
-        tie_break: Weight of the jumps of the highest derivative at the knots: far too weak to bend a spline where there are data,
-            it makes each one go on as smoothly as it can where there are none.
         chunk: Numbers of the Jacobian held at once; more rows are summed in parts.
+        tie_break: What the jumps of the highest derivative at the knots cost, as a share of the error:
+            too little to bend a spline where there are data, but each goes on as smoothly as it can where there are
+            none, and the first steps from a random start keep away from wiggles. 0 switches it off.
     """
 
     damping: float = 1e-3
     chunk: int = 4_000_000
-    tie_break: float = 1e-8
+    tie_break: float = 1e-2
 
     name: ClassVar[str] = "lm"
     default_steps: ClassVar[int] = 300
+    trial_steps: ClassVar[int] = 12
+    settles: ClassVar[float] = 0.05
+
+    def __post_init__(self) -> None:
+        if not (self.damping > 0 and self.tie_break >= 0 and self.chunk >= 1):
+            raise ConfigError(
+                f"damping must be positive, tie_break not negative and chunk at least 1; got {self.damping}, "
+                f"{self.tie_break} and {self.chunk}."
+            )
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
         return _Marquardt(self, objective)
@@ -50,31 +63,34 @@ class _Marquardt:
         self.recipe, self.objective = recipe, objective
         self.parameters = Parameters.of(objective.model)
         self.damping, self.growth = recipe.damping, 2.0
-        self.exhausted = False
+        self.size = self.parameters.read(objective.model).numel()
+        self.exhausted, self.every = self.size == 0, 1
         self.precise = False
         self.scale: Tensor | None = None
-        self.smoothness = [
-            None if jumps is None else math.sqrt(recipe.tie_break) * jumps
-            for jumps in (_jumps(layer) for layer in objective.model.kan_layers)
-        ]
-        self.value, self.error = self._merit()
+        self.jumps = [_jumps(layer) for layer in objective.model.kan_layers]
+        self.weight = STRONGEST_TIE_BREAK
+        self.error, self.roughness = self._state()
+        self._weaken()
         self.spread = float(objective.t.var(unbiased=False)) or 1.0
 
     @torch.no_grad()
     def step(self) -> float:
+        if self.exhausted:
+            return self.error
         system = self._system()
         start = self.parameters.read(self.objective.model)
         for _ in range(12):
             move = system.solve(self.damping)
             if move is not None:
                 self.parameters.write(self.objective.model, start + move)
-                value, error = self._merit()
-                promised = system.promised(move)
-                if math.isfinite(value) and value < self.value:
-                    ratio = (self.value - value) / max(promised, 1e-300)
+                error, roughness = self._state()
+                gained = self.value - (error + self.weight * roughness)
+                if math.isfinite(gained) and gained > 0:
+                    ratio = gained / max(system.promised(move), 1e-300)
                     self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
                     self.growth = 2.0
-                    self.value, self.error = value, error
+                    self.error, self.roughness = error, roughness
+                    self._weaken()
                     return error
             self.damping = min(self.damping * self.growth, 1e12)
             self.growth *= 2
@@ -85,25 +101,33 @@ class _Marquardt:
             self.exhausted = True
         return self.error
 
+    @property
+    def value(self) -> float:
+        """What the steps lower: the objective and the tie-break."""
+        return self.error + self.weight * self.roughness
+
     @torch.no_grad()
-    def _merit(self) -> tuple[float, float]:
-        """The objective with the tie-break, which the steps lower, and the objective alone."""
-        error = total = self.objective.value()
-        for layer, rows in zip(self.objective.model.kan_layers, self.smoothness, strict=True):
+    def _state(self) -> tuple[float, float]:
+        """The objective, and the sum of the squared jumps."""
+        roughness = 0.0
+        for layer, rows in zip(self.objective.model.kan_layers, self.jumps, strict=True):
             if rows is not None:
-                total = total + torch.einsum("rim,imj->rij", rows, layer.edge_coefficients()).square().sum()
-        return float(total), float(error)
+                roughness += float(torch.einsum("rim,imj->rij", rows, layer.edge_coefficients()).square().sum())
+        return float(self.objective.value()), roughness
+
+    def _weaken(self) -> None:
+        """Keeps the tie-break at its share of the error, which falls; the weight never rises, so no step is undone by it."""
+        fair = self.recipe.tie_break * self.error / max(self.roughness, 1e-300)
+        self.weight = min(self.weight, max(fair, WEAKEST_TIE_BREAK)) if self.recipe.tie_break else 0.0
 
     def _can_be_precise(self) -> bool:
-        count = self.objective.u.shape[0] * self.objective.t.shape[1]
-        size = self.parameters.read(self.objective.model).numel()
-        return not self.objective.penalties and count * size <= self.recipe.chunk and count >= size
+        count = self.objective.t.numel()
+        return not self.objective.penalties and count * self.size <= self.recipe.chunk and count >= self.size
 
     def _system(self) -> "_System":
         model, u, t = self.objective.model, self.objective.u, self.objective.t
         total = t.numel()
-        start = self.parameters.read(model)
-        size = start.numel()
+        start, size = self.parameters.read(model), self.size
         if not self.precise and self.value < 1e-9 * self.spread and self._can_be_precise():
             self.precise = True
         rows = max(self.recipe.chunk // max(size * t.shape[1], 1), 1)
@@ -126,7 +150,7 @@ class _Marquardt:
         smooth = self._smooth_rows(size)
         matrix += smooth.T @ smooth
         vector += smooth.T @ (smooth @ start)
-        self._add_penalties(matrix, vector, start)
+        self._add_penalties(matrix, vector)
         self._rescale(matrix.diagonal())
         assert self.scale is not None
         return _Normal(matrix, vector, self.scale)
@@ -134,15 +158,15 @@ class _Marquardt:
     def _smooth_rows(self, size: int) -> Tensor:
         """The tie-break as rows `(R, P)` of the least-squares problem."""
         blocks, position = [], 0
-        for layer, rows, (i, j) in zip(
-            self.objective.model.kan_layers, self.smoothness, self.parameters.edges, strict=True
+        for layer, rows, (i, _) in zip(
+            self.objective.model.kan_layers, self.jumps, self.parameters.edges, strict=True
         ):
             width = layer.basis.size + (layer.base_weight is not None)
             if rows is not None:
                 block = rows.new_zeros(len(i), rows.shape[0], size)
                 for edge, a in enumerate(i.tolist()):
                     start = position + edge * width
-                    block[edge, :, start : start + width] = rows[:, a]
+                    block[edge, :, start : start + width] = math.sqrt(self.weight) * rows[:, a]
                 blocks.append(block.flatten(0, 1))
             position += len(i) * width + (layer.outputs if layer.bias is not None else 0)
         like = self.objective.u
@@ -151,11 +175,11 @@ class _Marquardt:
     def _rescale(self, squares: Tensor) -> None:
         floor = SMALLEST_SCALE * squares.max().clamp_min(1e-300)
         fresh = squares.clamp_min(floor)
-        # Half of the past is remembered (Moré keeps all of it): a column that was long once may have become short for good.
+        # Half of the past is remembered (Moré keeps all of it): a column that was long may have become short for good.
         self.scale = fresh if self.scale is None else torch.maximum(fresh, 0.5 * self.scale)
 
-    def _add_penalties(self, matrix: Tensor, vector: Tensor, start: Tensor) -> None:
-        """Adds `q Q` to every edge's block and `q Q c` to the gradient."""
+    def _add_penalties(self, matrix: Tensor, vector: Tensor) -> None:
+        """Adds every edge's curvature to its block, and half of its gradient."""
         if not self.objective.penalties:
             return
         u, position = self.objective.u, 0
@@ -163,13 +187,11 @@ class _Marquardt:
             self.objective.model.kan_layers, self.objective.model.config.nodes[1:], self.parameters.edges, strict=True
         ):
             size = layer.basis.size + (layer.base_weight is not None)
-            terms = [penalty.quadratic(layer, u) for penalty in self.objective.penalties]
-            for edge, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
-                part = slice(position + edge * size, position + (edge + 1) * size)
-                for factor, form in terms:
-                    block = factor[a, b] * form[a]
-                    matrix[part, part] += block
-                    vector[part] += block @ start[part]
+            for gradient, curvature in (penalty.quadratic(layer, u) for penalty in self.objective.penalties):
+                for edge, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
+                    part = slice(position + edge * size, position + (edge + 1) * size)
+                    matrix[part, part] += curvature[a, b]
+                    vector[part] += gradient[a, b] / 2
             position += len(i) * size + (layer.outputs if layer.bias is not None else 0)
             u = nodes.combine(layer(u))
 

@@ -1,0 +1,97 @@
+"""The exact Jacobian, against torch's."""
+
+import pytest
+import torch
+
+from splinework.layer import GRID_KINDS
+from splinework.train.jacobian import Parameters, linearise
+from tests.contracts.cases import normal, relative_distance
+from tests.edit.cases import BASES
+from tests.train.cases import SHAPES, thinned
+
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
+
+
+def check(model, x):
+    parameters = Parameters.of(model)
+    vector = parameters.read(model)
+
+    def outputs(values: torch.Tensor) -> torch.Tensor:
+        """The network as a function of one vector, by way of its own parameters."""
+        tensors, start = {}, 0
+        for l, (layer, (i, j)) in enumerate(zip(model.kan_layers, parameters.edges, strict=True)):
+            size = layer.basis.size
+            width = size + (layer.base_weight is not None)
+            edges = values[start : start + len(i) * width].reshape(len(i), width)
+            start += len(i) * width
+            weight = (layer.spline_weight * layer.mask)[i, j].detach()
+            tensors[f"layers.{l}.coefficients"] = layer.coefficients.detach().index_put(
+                (i[:, None], torch.arange(size), j[:, None]), edges[:, :size] / weight[:, None]
+            )
+            if layer.base_weight is not None:
+                scale = layer.mask[i, j]
+                tensors[f"layers.{l}.base_weight"] = layer.base_weight.detach().index_put(
+                    (i, j), edges[:, size] / scale
+                )
+            if layer.bias is not None:
+                tensors[f"layers.{l}.bias"] = values[start : start + layer.outputs]
+                start += layer.outputs
+        assert start == len(values)
+        return torch.func.functional_call(model, tensors, (x,))
+
+    value, jacobian = linearise(model, parameters, x)
+    assert relative_distance(value, model(x)) <= 1e-12
+    assert relative_distance(jacobian, torch.func.jacrev(outputs)(vector)) <= 1e-12
+    assert not jacobian.requires_grad
+
+
+@every_kind
+@every_shape
+def test_it_equals_torch_s_for_every_grid_kind_product_nodes_several_outputs_and_masks(shape, grid_kind):
+    check(thinned(shape, grid_kind=grid_kind), 1.5 * normal(7, 2, seed=3))
+
+
+@pytest.mark.parametrize("extrapolation", ["linear", "constant", "zero"])
+@pytest.mark.parametrize("basis", BASES)
+def test_and_for_every_basis_and_tail(basis, extrapolation):
+    check(thinned([2, 3, 1], basis=basis, extrapolation=extrapolation), 1.5 * normal(7, 2, seed=3))
+
+
+@pytest.mark.parametrize(
+    "options", [{"base": "none"}, {"bias": False}, {"base": "none", "bias": False}, {"degree": 1}], ids=str
+)
+def test_and_with_parts_missing(options):
+    check(thinned([2, (1, 1), 1], **options), normal(7, 2, seed=3))
+
+
+@every_kind
+@every_shape
+def test_what_is_written_is_read_and_nothing_else_changes(shape, grid_kind):
+    model = thinned(shape, grid_kind=grid_kind)
+    parameters, x = Parameters.of(model), normal(9, 2)
+    masks, before = [layer.mask.clone() for layer in model.kan_layers], model(x)
+    vector = parameters.read(model)
+    dead = model.kan_layers[0].coefficients[0, :, 0].clone()
+    parameters.write(model, vector)
+    assert relative_distance(model(x), before) <= 1e-13
+    other = normal(len(vector), seed=5)
+    parameters.write(model, other)
+    assert relative_distance(parameters.read(model), other) <= 1e-14
+    assert all(torch.equal(layer.mask, mask) for layer, mask in zip(model.kan_layers, masks, strict=True))
+    assert len(vector) == sum(
+        int((layer.mask != 0).sum()) * (layer.basis.size + 1) + layer.outputs for layer in model.kan_layers
+    )
+    if len(shape) > 2:
+        model.kan_layers[0].mask[0, 0] = 1.0  # a dead edge comes back as what it was, or as nothing
+        assert model.kan_layers[0].coefficients[0, :, 0].abs().max() <= dead.abs().max() + 1e-12
+
+
+def test_an_edge_whose_spline_weight_is_zero_can_still_be_written():
+    model = thinned([2, 1])
+    with torch.no_grad():
+        model.kan_layers[0].spline_weight.zero_()
+    parameters = Parameters.of(model)
+    target = normal(len(parameters.read(model)), seed=2)
+    parameters.write(model, target)
+    assert relative_distance(parameters.read(model), target) <= 1e-14

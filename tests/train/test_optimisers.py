@@ -1,0 +1,206 @@
+"""Optimisers: what every one of them promises, and what each is good for."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from splinework.errors import ConfigError
+from splinework.layer import GRID_KINDS
+from splinework.train import Roughness, Sparsity
+from splinework.train.jacobian import Parameters, linearise
+from splinework.train.optim import LBFGS, OPTIMISERS, Adam, LevenbergMarquardt, make_optimiser
+from tests.contracts.cases import normal, relative_distance, seeded
+from tests.edit.cases import BASES
+from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
+
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
+SECOND = (LevenbergMarquardt(tie_break=0.0), LBFGS())
+
+
+def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
+    return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
+
+
+@pytest.mark.parametrize("recipe", SECOND, ids=lambda r: r.name)
+@every_kind
+@every_shape
+def test_the_objective_never_increases(shape, grid_kind, recipe):
+    model, x = thinned(shape, grid_kind=grid_kind), uniform(80)
+    objective = objective_of(model, x, two(x, model.outputs))
+    values = descent(recipe.attach(objective, 20, seeded()), objective, 12)
+    assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
+    assert values[-1] < values[0]
+
+
+@pytest.mark.parametrize("penalty", [Sparsity(1e-2), Roughness(1e-3)], ids=lambda p: type(p).__name__)
+@pytest.mark.parametrize("recipe", SECOND, ids=lambda r: r.name)
+def test_nor_with_penalties(recipe, penalty):
+    model, x = thinned([2, 3, 1]), uniform(80)
+    objective = objective_of(model, x, smooth(x), penalty)
+    values = descent(recipe.attach(objective, 20, seeded()), objective, 15)
+    assert all(b <= a * (1 + 1e-12) for a, b in itertools.pairwise(values))
+    assert values[-1] < 0.9 * values[0]
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMISERS))
+@every_shape
+def test_masks_are_kept_and_dead_edges_do_not_move_the_output(shape, name):
+    model, x = thinned(shape), uniform(60)
+    masks = [layer.mask.clone() for layer in model.kan_layers]
+    objective = objective_of(model, x, two(x, model.outputs))
+    descent(make_optimiser(name).attach(objective, 5, seeded()), objective, 5)
+    assert all(torch.equal(layer.mask, mask) for layer, mask in zip(model.kan_layers, masks, strict=True))
+    for layer in model.kan_layers:
+        assert torch.equal(
+            layer.edge_coefficients()[:, :, 0][layer.mask[:, 0] == 0].abs().sum(), torch.tensor(0.0).double()
+        )
+
+
+# ---------------------------------------------------------------------------------------- Levenberg–Marquardt
+
+
+@pytest.mark.parametrize("basis", BASES)
+@pytest.mark.parametrize("inputs", [1, 3])
+def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
+    model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
+    y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
+    design = linearise(model, Parameters.of(model), x)[1][:, 0].numpy()
+    truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
+    objective = objective_of(model, x, y)
+    descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 50, seeded()), objective, 50)
+    assert relative_distance(model(x), truth) <= 1e-8
+    # The tie-break, which is on by default, costs next to nothing.
+    again = fresh([inputs, 1], basis=basis)
+    usual = objective_of(again, x, y)
+    descent(LevenbergMarquardt().attach(usual, 50, seeded()), usual, 50)
+    best = float(((torch.from_numpy(truth) - y) ** 2).mean())
+    assert best * (1 - 1e-9) <= usual.value().item() <= best * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("shape", [[1, 1], [2, 1], [2, 2, 1], [2, (0, 1), 1]], ids=str)
+def test_a_representable_target_is_reached_to_nine_digits(shape):
+    teacher = thinned(shape, seed=4)
+    x = uniform(600, shape[0])
+    with torch.no_grad():
+        y = teacher(x)
+        for parameter, k in zip(teacher.parameters(), range(100), strict=False):
+            parameter.add_(0.02 * normal(*parameter.shape, seed=k))
+    objective = objective_of(teacher, x, y)
+    values = descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 200, seeded()), objective, 200)
+    assert values[-1] ** 0.5 <= 1e-9 * float(y.std())
+
+
+def test_rows_in_parts_give_the_same_step():
+    steps = []
+    for chunk in (4_000_000, 500):
+        model, x = thinned([2, 2, 1]), uniform(100)
+        objective = objective_of(model, x, smooth(x))
+        descent(LevenbergMarquardt(chunk=chunk).attach(objective, 3, seeded()), objective, 3)
+        steps.append(Parameters.of(model).read(model))
+    assert relative_distance(steps[1], steps[0]) <= 1e-7
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_fewer_rows_than_numbers_are_fitted_and_all_stays_finite(rows):
+    model, x = fresh([2, 3, 1]), uniform(rows)
+    objective = objective_of(model, x, smooth(x))
+    values = descent(LevenbergMarquardt().attach(objective, 60, seeded()), objective, 60)
+    assert values[-1] < 1e-6 * values[0]
+    assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+def test_a_model_without_numbers_is_done_at_once():
+    model, x = fresh([2, 1], bias=False), uniform(20)
+    model.kan_layers[0].mask.zero_()
+    objective = objective_of(model, x, smooth(x))
+    stepper = LevenbergMarquardt().attach(objective, 5, seeded())
+    assert stepper.exhausted
+    assert stepper.step() == pytest.approx(float(smooth(x).square().mean()))
+
+
+def test_an_optimum_is_recognised():
+    model, x = fresh([1, 1]), uniform(50, 1)
+    objective = objective_of(model, x, torch.zeros(50, 1, dtype=torch.float64))
+    stepper = LevenbergMarquardt().attach(objective, 100, seeded())
+    values = descent(stepper, objective, 100)
+    assert stepper.exhausted
+    assert values[-1] <= 1e-15
+
+
+# ------------------------------------------------------------------------------------------------------- Adam
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(100, 10), (100, 30), (7, 3), (10, 10), (10, 50)])
+def test_mini_batches_see_every_row_once_in_each_epoch(rows, batch):
+    model, x = fresh([2, 1]), uniform(rows)
+    objective = objective_of(model, x, smooth(x))
+    seen: list[torch.Tensor] = []
+    stepper = Adam(batch=batch).attach(objective, 100, seeded())
+    inner = objective.value
+
+    def value(numbers: torch.Tensor | None = None) -> torch.Tensor:
+        if torch.is_grad_enabled():
+            seen.append(torch.arange(rows) if numbers is None else numbers)
+        return inner(numbers)
+
+    objective.value = value  # type: ignore[method-assign]
+    per_epoch = -(-rows // batch)
+    for _ in range(3 * per_epoch):
+        stepper.step()
+    epochs = [torch.cat(seen[k * per_epoch : (k + 1) * per_epoch]) for k in range(3)]
+    for epoch in epochs:
+        assert torch.equal(epoch.sort().values, torch.arange(rows))
+    if batch < rows:
+        assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_the_rate_falls_along_a_half_cosine():
+    objective = objective_of(fresh([1, 1]), uniform(20, 1), uniform(20, 1, seed=3))
+    stepper = Adam(learning_rate=0.1).attach(objective, 100, seeded())
+    rates = []
+    for _ in range(101):
+        rates.append(stepper.inner.param_groups[0]["lr"])  # type: ignore[attr-defined]
+        stepper.step()
+    share = np.arange(101) / 100
+    np.testing.assert_allclose(rates, 0.1 * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * share))), rtol=1e-12)
+
+
+def test_what_it_returns_is_the_objective_after_the_step():
+    for recipe in (Adam(), LBFGS(), LevenbergMarquardt()):
+        objective = objective_of(thinned([2, 2, 1]), uniform(30), smooth(uniform(30)), Sparsity(1e-3))
+        stepper = recipe.attach(objective, 10, seeded())
+        for _ in range(4):
+            assert stepper.step() == pytest.approx(objective.value().item(), rel=1e-12)
+    batches = Adam(batch=5).attach(objective, 10, seeded())
+    assert batches.step() is None
+    assert batches.every == 1
+    assert (
+        Adam(batch=5).attach(objective_of(fresh([2, 1]), uniform(1000), smooth(uniform(1000))), 9, seeded()).every == 50
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: make_optimiser("sgd"), ["auto, adam, lbfgs, lm", "'sgd'"]),
+        (lambda: make_optimiser(None), ["auto, adam, lbfgs, lm", "None"]),
+        (lambda: Adam(learning_rate=0), ["learning_rate", "0"]),
+        (lambda: Adam(learning_rate=float("nan")), ["learning_rate", "nan"]),
+        (lambda: Adam(batch=0), ["batch", "0", "None takes all"]),
+        (lambda: LBFGS(memory=0), ["memory", "0"]),
+        (lambda: LevenbergMarquardt(damping=0), ["damping", "0"]),
+        (lambda: LevenbergMarquardt(tie_break=-1), ["tie_break", "-1"]),
+        (lambda: LevenbergMarquardt(chunk=0), ["chunk", "0"]),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):
+    with pytest.raises(ConfigError) as caught:
+        make()
+    for word in told:
+        assert word in str(caught.value)
