@@ -199,7 +199,11 @@ def test_a_formula_that_is_undefined_on_the_data_gives_none(expression):
     assert snap(Template(expression, target(X))) is None
 
 
-@pytest.mark.parametrize("form", [F(0.4) * sympy.Abs(X - F(1.1)), F(0.4) * sympy.erf(F(0.8) * X), F(2.0) * sympy.besselj(0, F(3.0) * X)], ids=str)
+@pytest.mark.parametrize(
+    "form",
+    [F(0.4) * sympy.Abs(X - F(1.1)), F(0.4) * sympy.erf(F(0.8) * X), F(2.0) * sympy.besselj(0, F(3.0) * X)],
+    ids=str,
+)
 def test_functions_that_numpy_has_not_are_fitted_too(form):
     data = target(form)
     snapped, _ = snap(near(form, data, shift=1e-2))

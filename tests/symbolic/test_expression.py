@@ -16,7 +16,26 @@ from splinework.symbolic.net import SplineEdge, SymbolicEdge
 from tests.symbolic.cases import edge, generator, planted, relative, symbolic_net
 from tests.symbolic.test_net import deep, hidden, products, sums, two_outputs, with_spline
 
-HARD_NAMES = ["I", "E", "pi", "S", "N", "Q", "O", "e", "lambda_", "exp2", "c_0", "s1", "beta", "gamma", "zeta", "x_", "_", "log"]
+HARD_NAMES = [
+    "I",
+    "E",
+    "pi",
+    "S",
+    "N",
+    "Q",
+    "O",
+    "e",
+    "lambda_",
+    "exp2",
+    "c_0",
+    "s1",
+    "beta",
+    "gamma",
+    "zeta",
+    "x_",
+    "_",
+    "log",
+]
 
 
 def units(inputs=2, outputs=1, *, log_inputs=(), log_outputs=(), names=None):
@@ -35,7 +54,10 @@ def units(inputs=2, outputs=1, *, log_inputs=(), log_outputs=(), names=None):
         numbers(inputs, 0.5, 2),
     )
     outer = Units(
-        tuple(f"y{n + 1}" for n in range(outputs)), scales(outputs, log_outputs), numbers(outputs, -1, 1), numbers(outputs, 0.5, 2)
+        tuple(f"y{n + 1}" for n in range(outputs)),
+        scales(outputs, log_outputs),
+        numbers(outputs, -1, 1),
+        numbers(outputs, 0.5, 2),
     )
     return inner, outer
 
@@ -139,7 +161,11 @@ def test_a_spline_is_named_and_reads_the_raw_column():
     expressions, splines = build(net, *units(2))
     assert list(splines) == ["s1", "s2"]
     assert "s1(x2)" in python(expressions[0])
-    assert {f.func.__name__ for f in expressions[0].atoms(sympy.Function) if isinstance(f.func, sympy.core.function.UndefinedFunction)} == {
+    assert {
+        f.func.__name__
+        for f in expressions[0].atoms(sympy.Function)
+        if isinstance(f.func, sympy.core.function.UndefinedFunction)
+    } == {
         "s1",
         "s2",
     }
@@ -155,10 +181,18 @@ def expressions():
         for n, expression in enumerate(build(net, *units(2, len(net.nodes[-1].groups)))[0]):
             found[f"{make.__name__}{n}"] = expression
     x, y = symbol("x1"), symbol("x2")
-    found["numbers"] = sympy.Rational(1, 3) * x + sympy.pi * y + sympy.sqrt(2) * x * y + 1 / sympy.sqrt(2 * sympy.pi) - sympy.E * y
-    found["powers"] = x ** sympy.Rational(2, 3) * y ** sympy.Rational(-5, 2) + sympy.Float(1.25) * x ** sympy.Float(0.1) - 1 / x
+    found["numbers"] = (
+        sympy.Rational(1, 3) * x + sympy.pi * y + sympy.sqrt(2) * x * y + 1 / sympy.sqrt(2 * sympy.pi) - sympy.E * y
+    )
+    found["powers"] = (
+        x ** sympy.Rational(2, 3) * y ** sympy.Rational(-5, 2) + sympy.Float(1.25) * x ** sympy.Float(0.1) - 1 / x
+    )
     found["tiny"] = sympy.Float(1.2345678901234567e-200) * x + sympy.Float(-1e300) * y + sympy.Float(123456789.0)
-    found["nested"] = sympy.exp(-sympy.Float(0.5) * (x - y) ** 2) / (1 + sympy.Abs(x)) + sympy.atan(x) * sympy.asin(y / 9) + sympy.E ** (x * y)
+    found["nested"] = (
+        sympy.exp(-sympy.Float(0.5) * (x - y) ** 2) / (1 + sympy.Abs(x))
+        + sympy.atan(x) * sympy.asin(y / 9)
+        + sympy.E ** (x * y)
+    )
     found["negative"] = (-sympy.Float(2.5)) ** 2 * x - (-x - y) / (x - 3) ** 2
     return found
 
@@ -183,10 +217,15 @@ def test_text_of_every_function_means_the_same_to_numpy(function):
     raw = generator(4).uniform(low, high, (50, 1))
     text = python(expression)
     assert relative(compile_formula(text, ["x"])(raw), compile_expression(expression, ["x"])(raw)) <= 1e-12
-    assert relative(eval(text, {"__builtins__": {}, **vars(np)}, {"x": raw[:, 0]}), compile_formula(text, ["x"])(raw)) <= 1e-12
+    assert (
+        relative(eval(text, {"__builtins__": {}, **vars(np)}, {"x": raw[:, 0]}), compile_formula(text, ["x"])(raw))
+        <= 1e-12
+    )
 
 
-@pytest.mark.parametrize("value", [0.1, 1 / 3, -2.5e-17, 6.02214076e23, 1e-308, 123456.0, -1e6, 1e15, np.pi, 2.0, 1.0000000000000002])
+@pytest.mark.parametrize(
+    "value", [0.1, 1 / 3, -2.5e-17, 6.02214076e23, 1e-308, 123456.0, -1e6, 1e15, np.pi, 2.0, 1.0000000000000002]
+)
 def test_numbers_are_written_in_full(value):
     text = python(sympy.Float(value) * symbol("x"))
     assert compile_formula(text, ["x"])([[1.0]])[0] == value

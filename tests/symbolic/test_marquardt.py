@@ -66,7 +66,9 @@ every_problem = pytest.mark.parametrize("name", PROBLEMS)
 def test_the_minimum_is_scipys(name):
     problem, start = PROBLEMS[name]
     found = minimise(problem, np.array(start), steps=300, gain=1e-15)
-    truth = least_squares(lambda p: problem(p)[0], start, jac=lambda p: problem(p)[1], x_scale="jac", xtol=1e-15, ftol=1e-15)
+    truth = least_squares(
+        lambda p: problem(p)[0], start, jac=lambda p: problem(p)[1], x_scale="jac", xtol=1e-15, ftol=1e-15
+    )
     assert found.rss <= 2 * truth.cost * (1 + 1e-9) + 1e-20
     if name != "powell":
         assert found.constants == pytest.approx(truth.x, rel=1e-6, abs=1e-9)

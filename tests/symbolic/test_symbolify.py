@@ -121,7 +121,9 @@ def test_shifts_and_scales_come_out_right():
     x = uniform(400, 2)
     y = 3 / (x[:, 0] + 1.5) - 0.5 * np.sqrt(x[:, 1] + 2) + 0.25
     best = symbolify(model, x, y).best
-    assert same(sympy.nsimplify(best.sympy()), 3 / (X + sympy.Rational(3, 2)) - sympy.sqrt(Y + 2) / 2 + sympy.Rational(1, 4))
+    assert same(
+        sympy.nsimplify(best.sympy()), 3 / (X + sympy.Rational(3, 2)) - sympy.sqrt(Y + 2) / 2 + sympy.Rational(1, 4)
+    )
 
 
 NAMES = ["1/x", "sqrt", "log", "exp", "tanh", "gaussian", "abs", "arctan", "x^3", "sin"]

