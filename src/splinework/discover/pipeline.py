@@ -218,7 +218,7 @@ class _Search:
         self.say(f"formulas for {trial.plan}")
         rows = self.rows
         left = max(self.deadline - time.monotonic(), 2.0)
-        table = symbolify(trial.model, self.x, self.y, seconds=left / 2)
+        table = symbolify(trial.model, self.x, self.y, seconds=left / 2, scale=rows.scale)
         self.found.append(_Answer(trial.plan, trial.model, trial.history, table))
         with np.errstate(all="ignore"):
             gap = rows.flat(table.numpy()(self.x)) - rows.flat(self.y)

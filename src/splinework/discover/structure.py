@@ -19,6 +19,10 @@ CLEAN = 0.05
 """Up to this relative error the data count as free of noise."""
 WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
 """A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
+HARDLY_BETTER = 0.95
+"""From this relative error on a constant is nearly as good, and any edge may go."""
+WEAK = 0.1
+"""Under noise, edges with a higher attribution stay."""
 MOST_EDGES = 30
 """Edges are taken out one by one in networks of up to this many."""
 ELIMINATION_STEPS = 25
@@ -75,23 +79,25 @@ def simplified(
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
     if best.model.active_edges() <= MOST_EDGES:
-        best = _one_by_one(best, columns, as_good, until)
+        noisy = CLEAN < reference < HARDLY_BETTER
+        best = _one_by_one(best, columns, as_good, until, weakest=WEAK if noisy else float("inf"))
     return best.model, best.history
 
 
 def _one_by_one(
-    best: FitResult, x: Tensor, as_good: Callable[[KAN, int | None], FitResult | None], until: float
+    best: FitResult, x: Tensor, as_good: Callable[[KAN, int | None], FitResult | None], until: float, weakest: float
 ) -> FitResult:
     """Takes out single edges, weak ones first, while the rest can make up for it.
 
-    Many networks have the same output (what a product leaves over, a sum can take); this finds one with few edges.
+    Many networks have the same output (what a product leaves over, a sum can take); this finds one with few edges. Only
+    edges with an attribution up to `weakest` are tried: under noise, held-out rows cannot judge strong ones.
     """
     refused: set[tuple[int, int, int, int]] = set()
     while time.monotonic() < until:
         scores = attribution(best.model, x).edges
         alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in _living(best.model, l)]
         count = best.model.active_edges()
-        todo = [entry for entry in sorted(alive) if (count, *entry[1:]) not in refused]
+        todo = [entry for entry in sorted(alive) if entry[0] <= weakest and (count, *entry[1:]) not in refused]
         if not todo:
             break
         _, layer, i, j = todo[0]

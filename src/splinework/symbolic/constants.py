@@ -168,7 +168,9 @@ def _price(solution: Solution, free: list[int], target: Target) -> float:
     if not free:
         return 0.0
     sizes = np.abs(solution.constants[free])
-    precision = np.linalg.svd(solution.jacobian * sizes, compute_uv=False) / math.sqrt(_variance(solution, free, target))
+    precision = np.linalg.svd(solution.jacobian * sizes, compute_uv=False) / math.sqrt(
+        _variance(solution, free, target)
+    )
     digits = np.log(np.clip(precision, 1.0, 1e9)) + ROUNDING
     return float(np.maximum(digits, 0.5 * math.log(len(target.y))).sum())
 

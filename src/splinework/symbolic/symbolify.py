@@ -28,7 +28,14 @@ NODE_COST = 0.3
 
 
 def symbolify(
-    model: KAN, x: Any, y: Any, *, library: Sequence[Function] = LIBRARY, rows: int = 8, seconds: float | None = None
+    model: KAN,
+    x: Any,
+    y: Any,
+    *,
+    library: Sequence[Function] = LIBRARY,
+    rows: int = 8,
+    seconds: float | None = None,
+    scale: str | None = None,
 ) -> FormulaTable:
     """Turns the edges of a fitted model into known functions, and the model into formulas.
 
@@ -43,6 +50,8 @@ def symbolify(
         library: Functions to choose from.
         rows: Most rows of the table for each output.
         seconds: After about this time no further choices are tried.
+        scale: `linear` or `log`: the scale of y on which the errors of formulas count, and numbers are fitted at the end;
+            None takes that of the model's outputs.
 
     Returns:
         Formulas, best first; always at least one, a constant if nothing else.
@@ -55,7 +64,7 @@ def symbolify(
     xs, ys = _checked(model, x, y)
     deadline = math.inf if seconds is None else time.monotonic() + seconds
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
-        return _table(model, xs, ys, library, rows, deadline)
+        return _table(model, xs, ys, library, rows, deadline, scale)
 
 
 def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -77,7 +86,13 @@ def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _table(
-    model: KAN, xs: torch.Tensor, ys: torch.Tensor, library: Sequence[Function], rows: int, deadline: float
+    model: KAN,
+    xs: torch.Tensor,
+    ys: torch.Tensor,
+    library: Sequence[Function],
+    rows: int,
+    deadline: float,
+    scale: str | None,
 ) -> FormulaTable:
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
     nets = Search(model, u, t, edge_options(model, xs, library), deadline).run()
@@ -86,7 +101,8 @@ def _table(
     table: list[FormulaRow] = []
     built = [build(net, inputs, outputs) for net in nets]
     for index, name in enumerate(model.config.output_names):
-        target = Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, model.config.output_scales[index])
+        own = scale or model.config.output_scales[index]
+        target = Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own)
         found = [_constant_row(target, name)]
         for net, (expressions, splines) in zip(nets, built, strict=True):
             if len(found) > 1 and time.monotonic() > deadline:
@@ -124,7 +140,9 @@ def _rows(expression: Any, splines: Splines, target: Target, name: str) -> list[
         outcome = snap(Template(variant, wider)) if count(variant) <= LONGEST else None
         if outcome is not None:
             tidied = _tidied(outcome[0]).xreplace({s: e for e, s in dummies.items()})
-            row = None if not tidied.free_symbols else _row(tidied, target, name, outcome[1] + coefficients, notes, used)
+            row = (
+                None if not tidied.free_symbols else _row(tidied, target, name, outcome[1] + coefficients, notes, used)
+            )
             if row is not None:
                 found.append(row)
     return found

@@ -158,7 +158,13 @@ def _stages(
     run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}")
     if run.over or grids is None or (grids == "auto" and not second_order):
         return objective
-    return grow(run, objective, method, planned if grids != "auto" else None, GROWTH_STEPS if second_order else budget)
+    return grow(
+        run,
+        objective,
+        method,
+        planned if grids != "auto" else None,
+        min(budget, GROWTH_STEPS) if second_order else budget,
+    )
 
 
 def _polish(run: Run, objective: Objective, method: Optimiser) -> None:

@@ -158,9 +158,7 @@ class _Marquardt:
     def _smooth_rows(self, size: int) -> Tensor:
         """The tie-break as rows `(R, P)` of the least-squares problem."""
         blocks, position = [], 0
-        for layer, rows, (i, _) in zip(
-            self.objective.model.kan_layers, self.jumps, self.parameters.edges, strict=True
-        ):
+        for layer, rows, (i, _) in zip(self.objective.model.kan_layers, self.jumps, self.parameters.edges, strict=True):
             width = layer.basis.size + (layer.base_weight is not None)
             if rows is not None:
                 block = rows.new_zeros(len(i), rows.shape[0], size)

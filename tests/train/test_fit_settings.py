@@ -1,0 +1,241 @@
+"""What the settings of `fit` mean: held-out rows, seeds, starts, optimisers; and what wrong ones get."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.train import Roughness, fit
+from splinework.train.optim import Adam
+from tests.contracts.cases import normal
+from tests.edit.cases import state_of
+from tests.train.cases import fresh, noise, quick, smooth, thinned, uniform
+
+X = uniform(100)
+Y = smooth(X)
+
+
+def note(result) -> str:
+    return result.history.notes[0]
+
+
+# ------------------------------------------------------------------------------------------------- held-out rows
+
+
+@pytest.mark.parametrize(
+    ("validation", "rows", "told"),
+    [
+        (None, 100, "85 rows to fit, 15 held out"),
+        (None, 40, "34 rows to fit, 6 held out"),
+        (None, 39, "39 rows to fit, 0 held out"),
+        (0, 100, "100 rows to fit, 0 held out"),
+        (0.0, 100, "100 rows to fit, 0 held out"),
+        (0.25, 100, "75 rows to fit, 25 held out"),
+        (0.001, 100, "100 rows to fit, 0 held out"),
+        ((uniform(30, seed=3), smooth(uniform(30, seed=3))), 100, "100 rows to fit, 30 held out"),
+        ([pd.DataFrame(uniform(3)), [1, 2, 3]], 100, "100 rows to fit, 3 held out"),
+    ],
+    ids=str,
+)
+def test_rows_are_held_out_as_told(validation, rows, told):
+    result = quick(fresh([2, 1]), X[:rows], Y[:rows], validation=validation, steps=3)
+    assert note(result) == f"optimiser lm; {told}"
+    held = not told.endswith(" 0 held out")
+    assert all(math.isfinite(step.rmse_validation) is held for step in result.history if step.stage != "polish")
+
+
+def test_held_out_rows_are_never_fitted():
+    x, held = X, uniform(50, seed=3)
+    wild = 1e3 * noise(50)
+    tame = quick(fresh([2, 1]), x, Y, validation=(held, smooth(held)), steps=8)
+    other = quick(fresh([2, 1]), x, Y, validation=(held, wild), steps=8)
+    assert other.history.column("objective") == tame.history.column("objective")
+    assert other.history.column("rmse_validation") != tame.history.column("rmse_validation")
+
+
+def test_the_state_with_the_lowest_held_out_error_is_returned():
+    x, held = uniform(60), uniform(200, seed=3)
+    y = smooth(x) + noise(60)
+    result = quick(fresh([2, 1], grid=20), x, y, validation=(held, smooth(held)), optimiser="lbfgs", steps=60)
+    errors = result.history.column("rmse_validation")
+    assert min(errors) < errors[-1]  # it overfits in the end
+    assert (result.model(held) - smooth(held)).square().mean().sqrt().item() == pytest.approx(min(errors), rel=1e-9)
+
+
+def test_the_last_polish_sees_all_rows_and_only_where_rows_were_held_out_by_itself():
+    polished = fit(fresh([2, 1]), X, Y, progress=False, grids=None)
+    assert polished.history[-1].stage == "polish"
+    every = fit(fresh([2, 1]), X, Y, progress=False, grids=None, validation=0)
+    assert {step.stage for step in every.history} == {"grid 5"}
+    gap = (polished.model(X) - every.model(X)).square().mean().sqrt()
+    assert gap < 0.02 * Y.std()  # both are least squares on the same rows
+    told = fit(fresh([2, 1]), X, Y, progress=False, grids=None, validation=0.15)
+    assert {step.stage for step in told.history} == {"grid 5"}
+
+
+# --------------------------------------------------------------------------------------------------------- seeds
+
+RANDOM = [{}, {"optimiser": Adam(batch=9)}, {"optimiser": "lbfgs", "starts": 2}]
+
+
+@pytest.mark.parametrize("options", RANDOM, ids=str)
+def test_the_same_seed_gives_the_same_bits_and_another_one_others(options):
+    common = {"starts": 4, "steps": 40, "grids": "auto", **options}
+    first, again = (quick(fresh([2, 2, 1]), X, Y, seed=7, **common) for _ in range(2))
+    assert all(torch.equal(value, state_of(again.model)[name]) for name, value in state_of(first.model).items())
+    told = [[(s.number, s.stage, s.grid, s.objective, s.rmse_train) for s in r.history] for r in (first, again)]
+    assert told[0] == told[1]
+    assert first.history.notes == again.history.notes
+    other = quick(fresh([2, 2, 1]), X, Y, seed=8, **common)
+    assert other.history.column("objective") != first.history.column("objective")
+
+
+def test_the_global_seed_does_not_matter():
+    model = fresh([2, 2, 1])
+    with torch.random.fork_rng():
+        torch.seed()
+        first = quick(model, X, Y, starts=3)
+        torch.seed()
+        second = quick(model, X, Y, starts=3)
+    assert first.history.column("objective") == second.history.column("objective")
+
+
+# -------------------------------------------------------------------------------------------------------- starts
+
+
+@pytest.mark.parametrize("optimiser", ["lm", "lbfgs", Adam(0.02)], ids=str)
+def test_several_starts_are_made_and_the_best_goes_on(optimiser):
+    result = quick(fresh([2, 2, 1]), X, Y, optimiser=optimiser, starts=4, steps=400, validation=0)
+    stages = list(dict.fromkeys(step.stage for step in result.history))
+    assert stages[:4] == [f"start {k} of 4" for k in (1, 2, 3, 4)]
+    assert stages[-1] == "grid 5"
+    last = {stage: [s.objective for s in result.history if s.stage == stage] for stage in stages}
+    best = min(last[stage][-1] for stage in stages[:4])
+    assert last["grid 5"][0] <= 1.1 * best + 1e-3
+
+
+def test_the_first_start_is_the_model_itself_and_a_learned_model_is_not_started_anew():
+    learned = quick(fresh([2, 3, 1]), X, Y, steps=60).model
+    result = quick(learned, X, Y, steps=200, starts=6)
+    assert not any(step.stage.endswith("of 6") for step in result.history)
+    assert result.history[0].objective < 0.1
+    one = quick(fresh([2, 3, 1]), X, Y, steps=4, starts=6)
+    alone = quick(fresh([2, 3, 1]), X, Y, steps=4, starts=1)
+    assert one.history[0].objective == alone.history[0].objective
+
+
+def test_few_steps_leave_time_to_converge():
+    result = fit(fresh([2, 3, 1]), X, Y, steps=40, progress=False, grids=None)
+    stages = [step.stage for step in result.history]
+    assert stages.count("grid 5") >= 10
+
+
+# ---------------------------------------------------------------------------------------------------- optimisers
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "chosen"),
+    [
+        ({}, 100, "lm"),
+        ({"grid_kind": "learnable"}, 100, "lbfgs"),
+        ({"grid": 400}, 100, "lbfgs"),  # more than 1500 numbers
+    ],
+    ids=str,
+)
+def test_the_method_is_chosen_by_size(options, rows, chosen):
+    result = quick(fresh([2, 2, 1], **options), X[:rows], Y[:rows], steps=1)
+    assert note(result).startswith(f"optimiser {chosen};")
+
+
+def test_large_data_are_taken_in_batches():
+    x = torch.zeros(60_000, 2, dtype=torch.float64)
+    result = quick(fresh([2, 20, 20, 1]), x, x[:, :1], steps=0)
+    assert note(result).startswith("optimiser adam;")
+
+
+# -------------------------------------------------------------------------------------------------------- errors
+
+FROZEN = fresh([2, 1]).requires_grad_(False)
+HALF = fresh([2, 1])
+HALF.kan_layers[0].bias.requires_grad_(False)
+LOG = fresh([2, 1], input_scales=["log", "linear"], output_scales=["log"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "told"),
+    [
+        ((fresh([2, 1]), X[:, :1], Y), {}, ShapeError, ["x must have shape (rows, 2)", "(100, 1)"]),
+        ((fresh([2, 1]), X, X), {}, ShapeError, ["y must have shape (rows, 1) or (rows,)", "per output", "(100, 2)"]),
+        ((fresh([2, 1]), X, Y[:9]), {}, ShapeError, ["x and y", "same number of rows", "100 and 9"]),
+        ((fresh([2, 1]), X[:0], Y[:0]), {}, DataError, ["no rows in x", "at least one"]),
+        ((fresh([2, 1]), X / 0, Y), {}, DataError, ["x has values that are not finite", "x1: 100", "Drop or fill"]),
+        ((fresh([2, 1]), X, Y * math.nan), {}, DataError, ["y has values that are not finite", "y: 100"]),
+        ((fresh([2, 1]), [["a", "b"]], [1]), {}, DataError, ["x must be numbers"]),
+        ((LOG, -X.abs(), Y), {}, DataError, ["x1: 100", "logarithmic scale must be positive"]),
+        ((LOG, X.abs() + 1, -Y), {}, DataError, ["y: 100", "logarithmic scale must be positive"]),
+        ((X, Y, fresh([2, 1])), {}, ConfigError, ["model first", "Tensor", "fit(model, x, y)"]),
+        ((FROZEN, X, Y), {}, ConfigError, ["frozen", "requires_grad"]),
+        ((HALF, X, Y), {"optimiser": "lm"}, ConfigError, ["lm moves every number", "lbfgs"]),
+    ],
+)
+def test_wrong_data_or_models_are_refused_with_what_came_and_the_way_out(arguments, options, error, told):
+    with pytest.raises(error) as caught:
+        fit(*arguments, progress=False, **options)
+    for word in told:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "told"),
+    [
+        ({"steps": -1}, ConfigError, ["steps", "at least 0", "-1"]),
+        ({"steps": 2.5}, ConfigError, ["steps", "2.5"]),
+        ({"starts": 0}, ConfigError, ["starts", "at least 1", "0"]),
+        ({"seed": None}, ConfigError, ["seed", "None"]),
+        ({"seed": -3}, ConfigError, ["seed", "-3"]),
+        ({"seconds": -1}, ConfigError, ["seconds", "-1"]),
+        ({"seconds": math.nan}, ConfigError, ["seconds", "nan"]),
+        ({"seconds": "10"}, ConfigError, ["seconds", "'10'"]),
+        ({"optimiser": "sgd"}, ConfigError, ["auto, adam, lbfgs, lm", "'sgd'"]),
+        ({"optimiser": torch.optim.Adam}, ConfigError, ["recipe"]),
+        ({"validation": 1.0}, ConfigError, ["0 <= share < 1", "1.0"]),
+        ({"validation": -0.1}, ConfigError, ["0 <= share < 1", "-0.1"]),
+        ({"validation": math.nan}, ConfigError, ["0 <= share < 1", "nan"]),
+        ({"validation": "0.2"}, ConfigError, ["share", "'0.2'"]),
+        ({"validation": (X,)}, ConfigError, ["pair (x, y)", "1 parts"]),
+        ({"validation": (X, Y, Y)}, ConfigError, ["pair (x, y)", "3 parts"]),
+        ({"validation": 0.999}, DataError, ["holding out 100 of 100", "smaller"]),
+        ({"validation": (X[:, :1], Y)}, ShapeError, ["x of validation", "(rows, 2)", "(100, 1)"]),
+        ({"validation": (X, Y[:3])}, ShapeError, ["x of validation and y of validation", "100 and 3"]),
+        ({"validation": (X, Y / 0)}, DataError, ["y of validation", "y: 100"]),
+        ({"standardise": "yes"}, ConfigError, ["standardise", "'yes'"]),
+        ({"grids": "all"}, ConfigError, ["grids", "[5, 10, 20]", "'all'"]),
+        ({"grids": []}, ConfigError, ["grids", "[]"]),
+        ({"grids": [5, 7.5]}, ConfigError, ["grids", "7.5"]),
+        ({"grids": [0, 5]}, ConfigError, ["grids", "[0, 5]"]),
+        ({"grids": 10}, ConfigError, ["grids", "10"]),
+        ({"callbacks": print}, ConfigError, ["callbacks", "[callback]"]),
+        ({"callbacks": [3]}, ConfigError, ["callbacks", "[3]"]),
+        ({"penalties": Roughness(1.0)}, ConfigError, ["penalties", "Roughness"]),
+        ({"penalties": ["l1"]}, ConfigError, ["penalties", "l1"]),
+    ],
+    ids=str,
+)
+def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(options, error, told):
+    with pytest.raises(error) as caught:
+        fit(fresh([2, 1]), X, Y, progress=False, **options)
+    for word in told:
+        assert word in str(caught.value)
+
+
+def test_held_out_rows_of_a_logarithmic_column_must_be_positive_too():
+    with pytest.raises(DataError, match=r"x of validation.*x1: 1\); a column with a logarithmic scale"):
+        fit(LOG, X.abs() + 1, Y, validation=(torch.tensor([[-1.0, 1.0]]), [1.0]), progress=False)
+
+
+def test_every_number_of_data_may_be_used_once():
+    x, y = normal(45, 2), noise(45)
+    result = fit(thinned([2, 2, 1]), x, y, validation=0.5, steps=4, progress=False)
+    assert note(result).endswith("23 rows to fit, 22 held out")
