@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from splinework.layer import KANLayer
     from splinework.network import KAN, KANConfig
     from splinework.plot import plot
-    from splinework.report import report
+    from splinework.report.report import report
     from splinework.scores import attribution
     from splinework.symbolic.symbolify import symbolify
     from splinework.symbolic.table import FormulaTable

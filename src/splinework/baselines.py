@@ -84,8 +84,7 @@ class MLP(nn.Module):
         self.activation = activation
         # skip_init: nn.Linear would otherwise draw its weights from the global generator
         self.layers = nn.ModuleList(
-            nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=dtype)
-            for inputs, outputs in pairwise(widths)
+            nn.utils.skip_init(nn.Linear, inputs, outputs, dtype=dtype) for inputs, outputs in pairwise(widths)
         )
         for name, width in (("x", widths[0]), ("y", widths[-1])):
             self.register_buffer(f"{name}_mean", torch.zeros(width, dtype=dtype))
@@ -102,9 +101,7 @@ class MLP(nn.Module):
             assert isinstance(layer, nn.Linear)
             spread = (2.0 / (layer.in_features + layer.out_features)) ** 0.5
             scale = spread if layer is self.layers[-1] else gain * spread
-            drawn = torch.randn(
-                layer.weight.shape, generator=source, dtype=layer.weight.dtype, device=source.device
-            )
+            drawn = torch.randn(layer.weight.shape, generator=source, dtype=layer.weight.dtype, device=source.device)
             layer.weight.copy_(scale * drawn)
             layer.bias.zero_()
 
@@ -118,9 +115,7 @@ class MLP(nn.Module):
             mean: Tensor = getattr(self, f"{name}_mean")
             scale: Tensor = getattr(self, f"{name}_scale")
             if values.ndim != 2 or values.shape[1] != len(mean) or len(values) < 1:
-                raise ShapeError(
-                    f"standardise takes {name} of shape (n, {len(mean)}), got {tuple(values.shape)}."
-                )
+                raise ShapeError(f"standardise takes {name} of shape (n, {len(mean)}), got {tuple(values.shape)}.")
             spread = values.std(dim=0, correction=0)
             mean.copy_(values.mean(dim=0))
             scale.copy_(torch.where(spread > 0, spread, torch.ones_like(spread)))
@@ -306,8 +301,7 @@ def _check(x: Tensor, y: Tensor, shape: tuple[int, ...]) -> None:
     for name, values, width in (("x", x, shape[0]), ("y", y, shape[-1])):
         if values.ndim != 2 or values.shape[1] != width:
             raise ShapeError(
-                f"fit_mlp with shape {list(shape)} takes {name} of shape (n, {width}), "
-                f"got {tuple(values.shape)}."
+                f"fit_mlp with shape {list(shape)} takes {name} of shape (n, {width}), got {tuple(values.shape)}."
             )
         bad = int((~values.isfinite()).sum())
         if bad:
@@ -320,9 +314,7 @@ def _split(x: Tensor, y: Tensor, fraction: float, generator: torch.Generator) ->
     rows = len(x)
     held = round(rows * fraction)
     if rows - held < 2:
-        raise ShapeError(
-            f"fit_mlp needs 2 rows to train on, got {rows} of which {held} are held out; add rows."
-        )
+        raise ShapeError(f"fit_mlp needs 2 rows to train on, got {rows} of which {held} are held out; add rows.")
     order = torch.randperm(rows, generator=generator).to(x.device)
     train, test = order[held:], order[:held] if held else order
     return _Split(x[train], y[train], x[test], y[test])

@@ -42,7 +42,9 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
     try:
         text = json.dumps(header)
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"notes take JSON values only ({error}); turn others into numbers, texts or lists.") from error
+        raise ConfigError(
+            f"notes take JSON values only ({error}); turn others into numbers, texts or lists."
+        ) from error
     write_whole(Path(path), to_bytes(tensors, metadata={_KEY: text}))
 
 
@@ -59,7 +61,9 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
         model.load_state_dict(tensors)
     except _MISFITS as error:
-        raise FileError(f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save.") from error
+        raise FileError(
+            f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save."
+        ) from error
     return model.to(device)
 
 
@@ -80,7 +84,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".saving-")  # short: a name may be as long as it can
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=".saving-"
+        )  # short: a name may be as long as it can
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -120,7 +126,9 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             header = json.loads(metadata[_KEY]) if _KEY in metadata else None
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind.") from error
+        raise FileError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind."
+        ) from error
     if not isinstance(header, dict):
         raise FileError(f"{path} is a safetensors file, but not one of splinework's: it has no {_KEY!r} header.")
     if not isinstance(header.get("format"), int) or header["format"] > FORMAT_VERSION:

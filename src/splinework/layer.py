@@ -127,7 +127,9 @@ class KANLayer(nn.Module):
         alive = self.mask != 0
         # Chosen before they are multiplied: a dead edge stays dead, NaN or not, and so does its gradient.
         weight = torch.where(alive, self.spline_weight * self.mask, torch.zeros_like(self.mask))
-        scaled = torch.where(alive[:, None, :], self.coefficients, torch.zeros_like(self.coefficients)) * weight[:, None, :]
+        scaled = (
+            torch.where(alive[:, None, :], self.coefficients, torch.zeros_like(self.coefficients)) * weight[:, None, :]
+        )
         if self.base_weight is None:
             return scaled
         base = torch.where(alive, self.base_weight * self.mask, torch.zeros_like(self.mask))
@@ -227,14 +229,18 @@ def check_columns(module: nn.Module, x: Tensor, columns: int) -> None:
     if not isinstance(x, Tensor):
         raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
     if x.dim() < 1 or x.shape[-1] != columns:
-        raise ShapeError(f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs.")
+        raise ShapeError(
+            f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs."
+        )
     own = next(module.parameters())
     if not x.dtype.is_floating_point:
         raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
     if x.device != own.device:
         raise DtypeError(f"{kind} lies on {own.device}, x on {x.device}; move one of them with .to(device).")
     if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
-        raise DtypeError(f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype}).")
+        raise DtypeError(
+            f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
+        )
 
 
 def _checked_kind(kind: str, basis: Basis) -> str:

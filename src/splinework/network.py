@@ -65,7 +65,9 @@ class KANConfig:
         for key, default in defaults.items():
             given = tuple(getattr(self, key)) or default
             if len(given) != len(default):
-                raise ConfigError(f"{key} needs {len(default)} entries for this shape, got {len(given)}: {list(given)}.")
+                raise ConfigError(
+                    f"{key} needs {len(default)} entries for this shape, got {len(given)}: {list(given)}."
+                )
             object.__setattr__(self, key, given)
         object.__setattr__(self, "domain", tuple(self.domain))
         if not 0 <= self.grid_eps <= 1:
@@ -100,7 +102,9 @@ def config_from_dict(values: dict[str, Any]) -> KANConfig:
     """
     unknown = set(values) - set(KANConfig.__dataclass_fields__)
     if unknown or not {"nodes", "bases"} <= set(values):
-        raise ConfigError(f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}.")
+        raise ConfigError(
+            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
+        )
     fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
     fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
     fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
@@ -152,13 +156,19 @@ class KAN(nn.Module):
             beside = [*options, *(key for key, (value, default) in usual.items() if value != default)]
             beside += [key for key, value in (("names", names), ("output_names", output_names)) if value is not None]
             if beside:
-                raise ConfigError(f"a KANConfig says it all, got {beside[0]} besides; use dataclasses.replace(config, …).")
+                raise ConfigError(
+                    f"a KANConfig says it all, got {beside[0]} besides; use dataclasses.replace(config, …)."
+                )
             config = shape
         else:
             nodes = shape_of(shape)
             count = len(nodes) - 1
-            recipes = zip(_each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True)
-            unknown = set(options) - (set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names"})
+            recipes = zip(
+                _each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True
+            )
+            unknown = set(options) - (
+                set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names"}
+            )
             if unknown:
                 raise ConfigError(f"KAN has no option {sorted(unknown)[0]!r}; see help(KAN).")
             config = KANConfig(

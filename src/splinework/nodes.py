@@ -104,7 +104,9 @@ def nodes_of(entry: int | Nodes | Sequence[Any]) -> Nodes:
             return Nodes(sums, (2,) * products)
         if isinstance(products, Sequence) and all(isinstance(arity, int) for arity in products):
             return Nodes(sums, tuple(products))
-    raise ConfigError(f"an entry of a shape is 5, (3, 2) for three sums and two products, or (3, [2, 4]); got {entry!r}.")
+    raise ConfigError(
+        f"an entry of a shape is 5, (3, 2) for three sums and two products, or (3, [2, 4]); got {entry!r}."
+    )
 
 
 def shape_of(shape: Sequence[Any]) -> tuple[Nodes, ...]:

@@ -45,7 +45,8 @@ class Scaling(nn.Module):
         if "log" not in self.scales:
             return value
         return torch.stack(
-            [column.exp() if s == "log" else column for s, column in zip(self.scales, value.unbind(-1), strict=True)], -1
+            [column.exp() if s == "log" else column for s, column in zip(self.scales, value.unbind(-1), strict=True)],
+            -1,
         )
 
     def flatten_scales(self, raw: Tensor) -> Tensor:

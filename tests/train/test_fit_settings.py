@@ -107,7 +107,7 @@ def test_the_global_seed_does_not_matter():
 
 @pytest.mark.parametrize("optimiser", ["lm", "lbfgs", Adam(0.02)], ids=str)
 def test_several_starts_are_made_and_the_best_goes_on(optimiser):
-    result = quick(fresh([2, 2, 1]), X, Y, optimiser=optimiser, starts=4, steps=400, validation=0)
+    result = quick(fresh([2, 2, 1]), X, Y, optimiser=optimiser, starts=4, steps=120, validation=0)
     stages = list(dict.fromkeys(step.stage for step in result.history))
     assert stages[:4] == [f"start {k} of 4" for k in (1, 2, 3, 4)]
     assert stages[-1] == "grid 5"
@@ -117,8 +117,8 @@ def test_several_starts_are_made_and_the_best_goes_on(optimiser):
 
 
 def test_the_first_start_is_the_model_itself_and_a_learned_model_is_not_started_anew():
-    learned = quick(fresh([2, 3, 1]), X, Y, steps=60).model
-    result = quick(learned, X, Y, steps=200, starts=6)
+    learned = quick(fresh([2, 3, 1]), X, Y, steps=30).model
+    result = quick(learned, X, Y, steps=60, starts=6)
     assert not any(step.stage.endswith("of 6") for step in result.history)
     assert result.history[0].objective < 0.1
     one = quick(fresh([2, 3, 1]), X, Y, steps=4, starts=6)
@@ -149,6 +149,7 @@ def test_the_method_is_chosen_by_size(options, rows, chosen):
     assert note(result).startswith(f"optimiser {chosen};")
 
 
+@pytest.mark.slow
 def test_large_data_are_taken_in_batches():
     x = torch.zeros(60_000, 2, dtype=torch.float64)
     result = quick(fresh([2, 20, 20, 1]), x, x[:, :1], steps=0)

@@ -18,8 +18,8 @@ from tests.edit.cases import BASES
 from tests.train.cases import descent, fresh, objective_of, quick, smooth, thinned, uniform
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
-every_method = pytest.mark.parametrize("recipe", [LevenbergMarquardt(), LBFGS(), Adam(0.05)], ids=lambda r: r.name)
-STEPS = {"lm": 60, "lbfgs": 80, "adam": 200}
+every_method = pytest.mark.parametrize("recipe", [LevenbergMarquardt(), LBFGS(), Adam(0.1)], ids=lambda r: r.name)
+STEPS = {"lm": 40, "lbfgs": 60, "adam": 120}
 
 
 def sparsity_by_hand(layer: KANLayer, x: Tensor, l1: float, entropy: float) -> float:

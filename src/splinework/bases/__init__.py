@@ -64,4 +64,5 @@ def basis_from_dict(values: dict[str, Any]) -> Basis:
     try:
         return recipe(**fields)
     except TypeError as error:
-        raise ConfigError(f"basis {recipe.name!r} has the fields {list(recipe.__dataclass_fields__)}, got {list(fields)}.") from error
+        known = list(recipe.__dataclass_fields__)
+        raise ConfigError(f"basis {recipe.name!r} has the fields {known}, got {list(fields)}.") from error

@@ -6,7 +6,14 @@ from typing import ClassVar, final
 from torch import Tensor
 
 from splinework.bases.base import Basis, require, require_whole
-from splinework.functional import adapted_knots, bspline_rows, cell_polynomials, domain, refine_coefficients, uniform_knots
+from splinework.functional import (
+    adapted_knots,
+    bspline_rows,
+    cell_polynomials,
+    domain,
+    refine_coefficients,
+    uniform_knots,
+)
 
 
 @final

@@ -35,9 +35,7 @@ def bessel_j0(x: ArrayLike) -> NDArray[np.float64]:
     """
     z = np.abs(np.asarray(x, dtype=np.float64))
     near = np.minimum(z, _SWITCH)
-    angles = (
-        np.pi * (np.arange(_NODES // 2) + 0.5) / _NODES
-    )  # sin θ is symmetric about π/2: half of the nodes
+    angles = np.pi * (np.arange(_NODES // 2) + 0.5) / _NODES  # sin θ is symmetric about π/2: half of the nodes
     mean = sum((np.cos(near * np.sin(angle)) for angle in angles), np.zeros_like(z)) / (_NODES // 2)
     return np.where(z < _SWITCH, mean, _hankel(np.maximum(z, _SWITCH)))
 

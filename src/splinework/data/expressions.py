@@ -144,16 +144,12 @@ def compile_formula(text: str, variables: Sequence[str]) -> Formula:
 def _columns(variables: Sequence[str]) -> dict[str, int]:
     """Names -> positions, spelt as Python spells identifiers (NFKC)."""
     if isinstance(variables, str):
-        raise FormulaError(
-            f"variables is a sequence of names, got the str {variables!r}; write [{variables!r}]."
-        )
+        raise FormulaError(f"variables is a sequence of names, got the str {variables!r}; write [{variables!r}].")
     columns: dict[str, int] = {}
     for position, variable in enumerate(variables):
         name = unicodedata.normalize("NFKC", variable) if isinstance(variable, str) else ""
         if not name.isidentifier() or keyword.iskeyword(name):
-            raise FormulaError(
-                f"variable {position} is {variable!r}, not a usable name; use letters, digits and _."
-            )
+            raise FormulaError(f"variable {position} is {variable!r}, not a usable name; use letters, digits and _.")
         if name in columns:
             raise FormulaError(
                 f"variable {name!r} is listed twice, at {columns[name]} and {position}; names must differ."
@@ -165,9 +161,7 @@ def _columns(variables: Sequence[str]) -> dict[str, int]:
 def _parse(text: str) -> ast.expr:
     """Lex, then let Python's own parser find the structure."""
     if len(text) > MAX_LENGTH:
-        raise FormulaError(
-            f"the formula has {len(text)} characters, at most {MAX_LENGTH} are read; split it."
-        )
+        raise FormulaError(f"the formula has {len(text)} characters, at most {MAX_LENGTH} are read; split it.")
     spelt = " ".join(_tokens(text))
     if not spelt:
         raise FormulaError("the formula is empty; write for example '2*x + 1'.")
@@ -177,9 +171,7 @@ def _parse(text: str) -> ast.expr:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise FormulaError(f"cannot read the formula {_short(text)}: {reason}.") from None
     except (MemoryError, RecursionError):
-        raise FormulaError(
-            f"the formula {_short(text)} is nested too deeply; at most {MAX_DEPTH} levels."
-        ) from None
+        raise FormulaError(f"the formula {_short(text)} is nested too deeply; at most {MAX_DEPTH} levels.") from None
 
 
 def _tokens(text: str) -> list[str]:
@@ -190,13 +182,9 @@ def _tokens(text: str) -> list[str]:
         match = _TOKEN.match(text, position)
         if match is None:
             hint = (
-                "write ** for powers"
-                if text[position] == "^"
-                else "only numbers, names and + - * / ** ( ) , are read"
+                "write ** for powers" if text[position] == "^" else "only numbers, names and + - * / ** ( ) , are read"
             )
-            raise FormulaError(
-                f"unexpected {text[position]!r} at {position} in the formula {_short(text)}; {hint}."
-            )
+            raise FormulaError(f"unexpected {text[position]!r} at {position} in the formula {_short(text)}; {hint}.")
         kind = str(match.lastgroup)
         if kind == "name" and previous == "number":
             came = _short(match.group())
@@ -214,9 +202,7 @@ def _program(tree: ast.expr, columns: dict[str, int], text: str) -> list[_Step]:
     while pending:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise FormulaError(
-                f"the formula {_short(text)} is nested more than {MAX_DEPTH} levels deep; split it."
-            )
+            raise FormulaError(f"the formula {_short(text)} is nested more than {MAX_DEPTH} levels deep; split it.")
         step, operands = _step(node, columns, text)
         steps.append(step)
         pending.extend((operand, depth + 1) for operand in operands)
@@ -241,32 +227,20 @@ def _step(node: ast.expr, columns: dict[str, int], text: str) -> tuple[_Step, li
             return _Step(value=np.float64(CONSTANTS[node.id])), []
         raise FormulaError(_unknown("name", node.id, [*columns, *CONSTANTS], text))
     came = type(node).__name__
-    raise FormulaError(
-        f"the formula {_short(text)} uses {came}; only arithmetic and function calls are read."
-    )
+    raise FormulaError(f"the formula {_short(text)} uses {came}; only arithmetic and function calls are read.")
 
 
 def _call(node: ast.Call, columns: dict[str, int], text: str) -> tuple[_Step, list[ast.expr]]:
     if not isinstance(node.func, ast.Name):
-        raise FormulaError(
-            f"the formula {_short(text)} calls something that is not a name; write * to multiply."
-        )
+        raise FormulaError(f"the formula {_short(text)} calls something that is not a name; write * to multiply.")
     if node.func.id not in FUNCTIONS:
         if node.func.id in columns:
-            raise FormulaError(
-                f"{_short(node.func.id)} in {_short(text)} is a variable; write * to multiply."
-            )
+            raise FormulaError(f"{_short(node.func.id)} in {_short(text)} is a variable; write * to multiply.")
         raise FormulaError(_unknown("function", node.func.id, list(FUNCTIONS), text))
     function, arity = FUNCTIONS[node.func.id]
-    if (
-        node.keywords
-        or len(node.args) != arity
-        or any(isinstance(argument, ast.Starred) for argument in node.args)
-    ):
+    if node.keywords or len(node.args) != arity or any(isinstance(argument, ast.Starred) for argument in node.args):
         came = len(node.args) + len(node.keywords)
-        raise FormulaError(
-            f"{node.func.id} takes {arity} argument(s), got {came}, in the formula {_short(text)}."
-        )
+        raise FormulaError(f"{node.func.id} takes {arity} argument(s), got {came}, in the formula {_short(text)}.")
     return _Step(function, arity), node.args
 
 
@@ -276,9 +250,7 @@ def _number(value: Any, text: str) -> np.float64:
     except OverflowError:
         number = float("inf")
     if not np.isfinite(number):
-        raise FormulaError(
-            f"a number in the formula {_short(text)} is beyond float64 (about 1.8e308); rescale it."
-        )
+        raise FormulaError(f"a number in the formula {_short(text)} is beyond float64 (about 1.8e308); rescale it.")
     return np.float64(number)
 
 

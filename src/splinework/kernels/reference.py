@@ -42,5 +42,3 @@ def scatter(table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: in
         rows = rows * s[..., None]
     gathered: Tensor = rows.flatten(1).T @ g
     return gathered.reshape(*rows.shape[1:], g.shape[1])
-
-

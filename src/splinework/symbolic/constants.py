@@ -33,7 +33,7 @@ class Target:
 
     @property
     def flat(self) -> Array:
-        """y on the scale on which it is compared."""
+        """The values of y on the scale on which they are compared."""
         return np.log(self.y) if self.scale == "log" else self.y
 
     @property

@@ -104,7 +104,7 @@ def _table(
         own = scale or model.config.output_scales[index]
         target = Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own)
         found = [_constant_row(target, name)]
-        for net, (expressions, splines) in zip(nets, built, strict=True):
+        for expressions, splines in built:
             if len(found) > 1 and time.monotonic() > deadline:
                 break
             found += _rows(expressions[index], splines, target, name)
