@@ -12,6 +12,7 @@ from splinework.edit.prune import without_edges
 from splinework.network import KAN
 from splinework.scores import attribution
 from splinework.train import FitResult, History, Penalty, fit
+from splinework.train.history import joined
 
 LOWEST, HIGHEST = 1e-4, 3e-2
 """Edges with an attribution below three times the relative error go, within these bounds."""
@@ -59,6 +60,8 @@ def simplified(
     grown = fit(model, x, y, starts=1, seconds=seconds / 2, **common)
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
+    else:
+        grown = FitResult(grown.model, joined(fallback, grown.history))
     columns = torch.as_tensor(x, dtype=torch.float64)
     until = time.monotonic() + seconds / 2
     best = grown
@@ -71,7 +74,7 @@ def simplified(
         error = _error(again.model, held_x, held_y)
         allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference
         reference = min(reference, error)
-        return again if error <= allowed else None
+        return FitResult(again.model, joined(best.history, again.history)) if error <= allowed else None
 
     for factor in (10.0, 3.0):
         threshold = min(max(factor * _error(best.model, held_x, held_y), LOWEST), HIGHEST)

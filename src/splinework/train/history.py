@@ -1,7 +1,7 @@
 """What happened during a fit: its steps, and the decisions taken on the way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, replace, fields
 from typing import Any
 
 from splinework.train.callbacks import Step
@@ -35,3 +35,11 @@ class History:
         import pandas as pd
 
         return pd.DataFrame([asdict(step) for step in self.steps], columns=[f.name for f in fields(Step)])
+
+
+def joined(first: History, second: History) -> History:
+    """Two fits, one after the other, as one history: numbers and seconds go on."""
+    steps = list(first.steps)
+    number, seconds = (steps[-1].number, steps[-1].seconds) if steps else (0, 0.0)
+    steps += [replace(step, number=number + step.number, seconds=seconds + step.seconds) for step in second.steps]
+    return History(steps, [*first.notes, *second.notes])
