@@ -124,6 +124,21 @@ def test_a_number_that_the_data_do_not_need_becomes_zero_and_its_term_goes():
     assert snapped.free_symbols == {X}
 
 
+def test_a_number_that_another_one_can_stand_in_for_becomes_zero():
+    """√x √(x - s) is x - s/2, nearly: the data cannot tell s from the constant."""
+    form = sympy.sqrt(X) * sympy.sqrt(X - F(2e-6)) + F(1.000001)
+    snapped, _ = snap(Template(form, target(X + 1)))
+    assert snapped == X + 1
+
+
+def test_numbers_that_share_an_effect_are_snapped_one_after_the_other():
+    form = F(-0.4) * (F(2.0) * X + F(1e-16)) ** F(2.5) * Y ** F(-1.0)
+    truth = F(-0.8) * X ** F(2.5) / Y
+    snapped, _ = snap(Template(form, target(truth)))
+    assert not snapped.atoms(sympy.Float)
+    assert relative(compile_expression(snapped, ["x1", "x2"])(target(truth).x), target(truth).y) <= 1e-9
+
+
 def test_equal_numbers_stay_equal():
     form = F(0.7) * X + F(0.7) * Y
     template = Template(form, target(F(0.9) * X + F(0.9) * Y))

@@ -1,5 +1,6 @@
 """`fit` on whatever data and models there are: it ends well, and touches nothing but its own copy."""
 
+import copy
 import os
 
 import numpy as np
@@ -188,6 +189,19 @@ def test_what_is_frozen_stays(optimiser):
         assert parameter.requires_grad is not frozen
         assert torch.equal(parameter, model.get_parameter(name)) is frozen
     assert result.history[-1].objective < result.history[0].objective
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_fit_prune_fit_stays_finite_and_is_worth_it(seed):
+    x = uniform(60, 3, seed=seed)
+    y = smooth(x)  # the third column does nothing
+    first = quick(fresh([3, 3, 1], seed=seed), x, y, steps=12, validation=0).model
+    small = sw.prune(first, x, edges=0.1, nodes=0.1, inputs=0.1)
+    second = quick(small, x, y, steps=12, validation=0, standardise=False)
+    assert all(value.isfinite().all() for value in second.model.state_dict().values())
+    assert second.model.active_edges() == small.active_edges()
+    assert (second.model(x) - y).square().mean() <= (small(x) - y).square().mean() * (1 + 1e-9)
+    assert torch.equal(copy.deepcopy(second.model)(x), second.model(x))
 
 
 def test_fitting_on_never_makes_it_worse():

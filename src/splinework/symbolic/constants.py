@@ -140,7 +140,13 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
             continue
         snapped[index], solution, free, price = value, trial, rest, new
         code += length
-    return template.put(solution.constants, snapped), price + code
+        refused.clear()  # what shared its effect with another number may be worth its code now
+    expression = template.put(solution.constants, snapped)
+    if snapped and len(expression.atoms(sympy.Float)) < len(free):  # some have merged, now that others are exact
+        again = snap(Template(expression, target), rounds=rounds)
+        if again is not None:
+            return again[0], again[1] + code
+    return expression, price + code
 
 
 def _variance(solution: Solution, free: list[int], target: Target) -> float:
@@ -211,9 +217,12 @@ _UNITS: tuple[tuple[Any, float, float], ...] = tuple(
 
 
 def _simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
-    """Simple numbers within five standard errors (or a millionth), with the nats of their code."""
+    """Simple numbers within five standard errors (or where rounding leaves no more), with the nats of their code.
+
+    Zero is proposed for every small number: beside others that do the same, an error says little. The refit decides.
+    """
     found: list[tuple[Any, float]] = []
-    if abs(value) < max(5 * error, 1e-7):
+    if abs(value) < max(5 * error, 1e-4):
         found.append((sympy.Integer(0), 0.7))
     if not math.isfinite(value) or value == 0:
         return found

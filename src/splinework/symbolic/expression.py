@@ -38,6 +38,10 @@ class _Sum:
     def times(self, factor: float) -> "_Sum":
         return _Sum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
 
+    def over(self, divisor: float) -> "_Sum":
+        """Divided: the term whose coefficient the divisor is gets exactly 1."""
+        return _Sum(tuple((k / divisor, e) for k, e in self.terms), self.constant / divisor)
+
     def plus(self, constant: float) -> "_Sum":
         return _Sum(self.terms, self.constant + constant)
 
@@ -121,7 +125,7 @@ def _node(factors: Sequence[_Sum]) -> _Sum:
             continue
         lead = factor.terms[0][0]
         amplitude *= lead
-        product *= factor.times(1 / lead).expression()
+        product *= factor.over(lead).expression()
     return _Sum(((amplitude, product),), 0.0)
 
 
@@ -143,14 +147,14 @@ def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
     lead = inner.terms[0][0]
     size = abs(lead)
     if name == "log" and size > 0:
-        return _Sum(((edge.c, sympy.log(inner.times(1 / size).expression())),), edge.c * float(np.log(size)))
+        return _Sum(((edge.c, sympy.log(inner.over(size).expression())),), edge.c * float(np.log(size)))
     exponent = _exponent(edge.function)
     if exponent is not None and size > 0:
         pulled = lead if exponent.is_Integer else size
         amplitude = edge.c * float(pulled ** int(exponent) if exponent.is_Integer else size ** float(exponent))
-        return _Sum(((amplitude, inner.times(1 / pulled).expression() ** exponent),), 0.0)
+        return _Sum(((amplitude, inner.over(pulled).expression() ** exponent),), 0.0)
     if name == "abs" and size > 0:
-        return _Sum(((edge.c * size, sympy.Abs(inner.times(1 / lead).expression())),), 0.0)
+        return _Sum(((edge.c * size, sympy.Abs(inner.over(lead).expression())),), 0.0)
     return _Sum(((edge.c, edge.function.build(inner.expression())),), 0.0)
 
 

@@ -1,7 +1,7 @@
 """What happened during a fit: its steps, and the decisions taken on the way."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from splinework.train.callbacks import Step

@@ -1,0 +1,232 @@
+"""From rows to a formula, without a setting to choose: what must be found, and what must not be made up."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from splinework.data.expressions import compile_formula
+from splinework.discover import discover
+from splinework.errors import DataError, ShapeError
+
+SECONDS = 120.0
+"""Far more than is needed, so that a busy machine changes no result."""
+
+
+def rows(function, columns, *, count=1000, low=-1.0, high=1.0, noise=0.0, seed=0):
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(low, high, (count, columns))
+    y = function(x)
+    return x, y + noise * y.std() * draw.normal(size=count)
+
+
+def error(found, function, columns, low=-1.0, high=1.0):
+    """NRMSE of the first formula's text on fresh rows."""
+    x = np.random.default_rng(77).uniform(low, high, (2000, columns))
+    best, truth = found.table.best, function(x)
+    return float(np.sqrt(((compile_formula(best.text, best.names)(x) - truth) ** 2).mean()) / truth.std())
+
+
+MONOMIALS = {
+    "3/2 -1/2 2/3": (lambda x: x[:, 0] ** 1.5 * x[:, 1] ** -0.5 * x[:, 2] ** (2 / 3), 0.5, 4.0),
+    "2 -1/3 -2": (lambda x: 3.7 * x[:, 0] ** 2 * x[:, 1] ** (-1 / 3) * x[:, 2] ** -2, 0.2, 5.0),
+    "5/2 -1 1/2, negative": (lambda x: -0.8 * x[:, 0] ** 2.5 / x[:, 1] * np.sqrt(x[:, 2]), 0.5, 2.0),
+    "-3 1/4 1": (lambda x: 1e-7 * x[:, 0] ** -3 * x[:, 1] ** 0.25 * x[:, 2], 0.5, 3.0),
+}
+slow = pytest.mark.slow
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "3/2 -1/2 2/3" else slow) for n in MONOMIALS])
+def test_a_monomial_with_rational_exponents(name):
+    function, low, high = MONOMIALS[name]
+    found = discover(*rows(function, 3, low=low, high=high), seconds=SECONDS)
+    assert error(found, function, 3, low, high) < 1e-4
+    assert "exp" not in found.table.best.text
+    assert "log" not in found.table.best.text
+
+
+def paper(x):
+    return np.exp(np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2)
+
+
+def test_the_papers_example():
+    found = discover(*rows(paper, 2), seconds=SECONDS)
+    assert error(found, paper, 2) < 1e-4
+    assert found.table.best.text == "exp(x2**2 + sin(pi*x1))"
+
+
+def test_a_product():
+    found = discover(*rows(lambda x: x[:, 0] * x[:, 1], 2), seconds=SECONDS)
+    assert found.table.best.text == "x1*x2"
+
+
+SUMS = {
+    "sin + square": (lambda x: np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2, 3, {"x1", "x2"}),
+    "exp + line": (lambda x: np.exp(x[:, 1]) - 0.5 * x[:, 2], 3, {"x2", "x3"}),
+    "1/x + abs": (lambda x: 3 / (x[:, 0] + 2) + np.abs(x[:, 2]), 4, {"x1", "x3"}),
+    "tanh + cube": (lambda x: np.tanh(3 * x[:, 0]) + 0.2 * x[:, 3] ** 3, 4, {"x1", "x4"}),
+    "one of five": (lambda x: np.cos(4 * x[:, 2]), 5, {"x3"}),
+    "product": (lambda x: x[:, 0] * x[:, 1], 3, {"x1", "x2"}),
+    "square root": (lambda x: np.sqrt(1.5 + x[:, 0]) + np.log(2 + x[:, 1]) - x[:, 3], 4, {"x1", "x2", "x4"}),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "exp + line" else slow) for n in SUMS])
+def test_an_idle_input_goes(name):
+    function, columns, used = SUMS[name]
+    found = discover(*rows(function, columns), seconds=SECONDS)
+    assert error(found, function, columns) < 1e-4
+    assert set(found.table.best.inputs) == used
+    assert set(found.model.active_inputs()) <= {f"x{n + 1}" for n in range(columns)}
+
+
+@slow
+@pytest.mark.parametrize("noise", [0.01, 0.1])
+@pytest.mark.parametrize("name", ["sin + square", "exp + line", "product"])
+def test_noise_does_not_hide_a_law(name, noise):
+    function, columns, used = SUMS[name]
+    found = discover(*rows(function, columns, noise=noise), seconds=SECONDS)
+    assert error(found, function, columns) < 0.3 * noise
+    assert set(found.table.best.inputs) == used
+
+
+@pytest.mark.parametrize("count", [pytest.param(200), pytest.param(1000, marks=slow)])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=slow), *(pytest.param(s, marks=slow) for s in (2, 3, 4))])
+def test_noise_alone_gives_a_constant_and_a_note(count, seed):
+    draw = np.random.default_rng(100 + seed)
+    found = discover(draw.uniform(-1, 1, (count, 3)), draw.normal(size=count), seconds=SECONDS)
+    assert found.table.best.inputs == ()
+    assert any("no formula" in note for note in found.notes)
+    assert any("constant" in note for note in found.notes)
+    assert found.table.notes == found.notes
+
+
+@slow
+@pytest.mark.parametrize("kind", ["lognormal", "uniform", "heavy tails", "integers"])
+def test_noise_of_other_kinds_gives_a_constant_too(kind):
+    draw = np.random.default_rng(5)
+    y = {
+        "lognormal": draw.lognormal(0, 2, 500),
+        "uniform": draw.uniform(5, 6, 500),
+        "heavy tails": draw.standard_t(2, 500),
+        "integers": draw.integers(0, 5, 500).astype(float),
+    }[kind]
+    found = discover(draw.uniform(0.1, 1, (500, 3)), y, seconds=SECONDS)
+    assert found.table.best.inputs == ()
+    assert any("no formula" in note for note in found.notes)
+
+
+def small(seed=0):
+    """A problem that is done in a second."""
+    x, y = rows(lambda x: 2 * x[:, 0] - x[:, 1], 2, count=60, seed=seed)
+    return x, y
+
+
+def test_the_same_seed_gives_the_same_result():
+    one, two = (discover(*small(), seconds=SECONDS, seed=3) for _ in range(2))
+    assert [row.text for row in one.table] == [row.text for row in two.table]
+    assert one.notes == two.notes
+    assert all(
+        (a == b).all() for a, b in zip(one.model.state_dict().values(), two.model.state_dict().values(), strict=True)
+    )
+
+
+def test_no_global_state_is_touched():
+    torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    x, y = small()
+    before = x.copy(), y.copy()
+    discover(x, y, seconds=SECONDS)
+    assert (torch.random.get_rng_state() == torch_state).all()
+    assert (np.random.get_state()[1] == numpy_state).all()
+    assert (x == before[0]).all()
+    assert (y == before[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "kind", "words"),
+    [
+        (np.ones((7, 2)), np.ones(7), DataError, "at least 8 rows.*got 7"),
+        (np.ones((0, 2)), np.ones(0), DataError, "at least 8 rows.*got 0"),
+        (np.ones((9, 2)), np.ones(8), ShapeError, r"\(9, 2\) and \(8,\)"),
+        (np.ones(9), np.ones(9), ShapeError, r"\(9,\)"),
+        (np.ones((9, 2)), np.ones((9, 2)), ShapeError, r"\(9, 2\)"),
+        (np.where(np.eye(9, 2) > 0, np.nan, 1.0), np.ones(9), DataError, "2 values that are not finite"),
+        (np.ones((9, 2)), np.full(9, np.inf), DataError, "9 values that are not finite"),
+    ],
+    ids=["few rows", "no rows", "lengths", "1-D x", "2-D y", "nan", "inf"],
+)
+def test_wrong_data_are_named(x, y, kind, words):
+    with pytest.raises(kind, match=words):
+        discover(x, y)
+
+
+def test_names_come_from_a_frame_or_are_given():
+    x, y = small()
+    frame = pd.DataFrame(x, columns=["mass", "speed"])
+    assert discover(frame, pd.Series(y), target="force", seconds=SECONDS).table.best.text == "2*mass - speed"
+    named = discover(x, y, names=["p", "q"], target="r", seconds=SECONDS).table.best
+    assert (named.text, named.target) == ("2*p - q", "r")
+
+
+def test_columns_over_orders_of_magnitude_get_a_logarithm_and_a_note_says_so():
+    draw = np.random.default_rng(0)
+    a, m = 10 ** draw.uniform(-2, 2, 200), 10 ** draw.uniform(0, 5, 200)
+    found = discover(np.stack([a, m], 1), a**1.5 / np.sqrt(m), names=["a", "m"], target="p", seconds=SECONDS)
+    assert found.table.best.text == "a**(3/2)/sqrt(m)"
+    for name in ("a", "m", "p"):
+        assert any(note.startswith(f"{name} spans") and "logarithmic scale" in note for note in found.notes)
+
+
+def test_a_given_shape_is_the_only_one_tried():
+    stages = []
+    found = discover(*small(), shape=[2, 1], seconds=SECONDS, on_stage=stages.append)
+    assert found.model.config.shape == [2, 1]
+    assert {stage.split("[")[1] for stage in stages} == {"2,1]"}
+    assert found.table.best.text == "2*x1 - x2"
+
+
+def test_what_is_handed_back_fits_together():
+    x, y = small()
+    found = discover(x, y, seconds=SECONDS)
+    with torch.no_grad():
+        values = found.model(torch.from_numpy(x))[:, 0].numpy()
+    assert np.abs(values - y).max() < 1e-6
+    assert found.history[-1].rmse_train < 1e-6
+    assert any(note.startswith("chosen: [2,1]") for note in found.notes)
+    descriptions = [row.description for row in found.table]
+    assert descriptions == sorted(descriptions)
+
+
+@pytest.mark.parametrize("kind", ["constant y", "constant column", "twice the same column", "one column", "eight rows"])
+def test_odd_data_are_no_error(kind):
+    x, y = small()
+    if kind == "constant y":
+        y = np.full(60, 2.5)
+    if kind == "constant column":
+        x = np.column_stack([x, np.full(60, 3.0)])
+    if kind == "twice the same column":
+        x = np.column_stack([x, x[:, 0]])
+    if kind == "one column":
+        x, y = x[:, :1], x[:, 0] ** 2
+    if kind == "eight rows":
+        x, y = x[:8], y[:8]
+    found = discover(x, y, seconds=SECONDS)
+    best = found.table.best
+    assert np.isfinite(best.numpy()(x)).all()
+    assert np.abs(best.numpy()(x) - y).max() <= (1e-6 if kind != "eight rows" else np.inf)
+
+
+def test_a_short_budget_still_gives_an_answer():
+    found = discover(*rows(paper, 2, count=300), seconds=0.5)
+    assert len(found.table) >= 1
+    assert np.isfinite(found.table.best.numpy()(np.zeros((3, 2)))).all()
+
+
+def test_an_interrupt_is_passed_on():
+    def stop(stage):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        discover(*small(), on_stage=stop)
