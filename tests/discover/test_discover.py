@@ -134,12 +134,12 @@ def test_the_same_seed_gives_the_same_result():
 
 
 def test_no_global_state_is_touched():
-    torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()
+    torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     x, y = small()
     before = x.copy(), y.copy()
     discover(x, y, seconds=SECONDS)
     assert (torch.random.get_rng_state() == torch_state).all()
-    assert (np.random.get_state()[1] == numpy_state).all()
+    assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
     assert (x == before[0]).all()
     assert (y == before[1]).all()
 

@@ -286,10 +286,16 @@ def _split(x: Array, y: Array, scale: str, seed: int) -> _Rows:
     return _Rows(x[used], y[used], x[held], y[held], scale)
 
 
+def _sized(plan: Plan, grid: int) -> int:
+    """Number of parameters of the plan's network at a grid."""
+    own = torch.Generator()  # the global one is not to be touched
+    return KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base, generator=own).parameter_count()
+
+
 def _affordable_grid(plan: Plan, rows: int) -> int:
     """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter."""
     for grid in (5, 3, 2):
-        if KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base).parameter_count() * 3 <= rows:
+        if _sized(plan, grid) * 3 <= rows:
             return grid
     return 1
 
