@@ -12,6 +12,7 @@ import numpy as np
 from splinework.cli.figures import model_values, r2, rmse
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
+from splinework.cli.threads import suited_to
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
 from splinework.errors import DataError
@@ -98,13 +99,14 @@ class Outcome:
 def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Outcome:
     """Discovers and measures."""
     began = time.monotonic()
-    discovery = _discover(prepared, settings, listener)
+    with suited_to(len(prepared.train[1])):
+        discovery = _discover(prepared, settings, listener)
     listener.stage("measuring")
     names = ("rmse_train", "rmse_test", "r2_test")
     equations = []
     for rank, row in enumerate(discovery.table.rows, start=1):
         figures = _figures(row.numpy(), prepared)
-        record = {"rank": rank, "target": prepared.target, "formula": row.text, "complexity": row.complexity}
+        record = {"rank": rank, "target": prepared.target, "formula": row.code, "complexity": row.complexity}
         equations.append(record | dict(zip(names, figures, strict=True)))
     model = discovery.model
     figures = _figures(lambda x: model_values(model, x)[:, 0], prepared)

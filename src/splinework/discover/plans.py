@@ -63,6 +63,8 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
         found.append(Plan((d, (0, 1), 1), scales, output_scale, 3, outer="linear"))
         if d <= MOST_INPUTS:
             found.append(Plan((d, (1, 1), 1), scales, output_scale, 4, outer="linear"))
+        if 3 <= d <= 4:
+            found.append(Plan((d, (0, (d,)), 1), scales, output_scale, 5, outer="linear"))
     found.append(Plan((d, 1, 1), scales, output_scale, 4))
     if d > 1:
         found.append(Plan((d, (0, 1), 1), scales, output_scale, 5))

@@ -72,6 +72,17 @@ class NamedSpline:
         flat = np.log(raw) if self.scale == "log" else raw
         return self.edge.value((flat - self.shift) / self.unit)[0]
 
+    def table(self, points: int = 201) -> tuple[Array, Array]:
+        """Places and values between which straight lines stand for the spline, the outermost far out on the tails."""
+        layer = self.edge.layer
+        low, high = (float(end[self.edge.i]) for end in layer.basis.domain(layer.knots()))
+        inner = np.linspace(low, high, points)
+        flat = np.concatenate([[low - 10 * (high - low)], inner, [high + 10 * (high - low)]]) * self.unit + self.shift
+        with np.errstate(all="ignore"):
+            places = np.exp(flat) if self.scale == "log" else flat
+        usable = np.isfinite(places)
+        return places[usable], self(places[usable])
+
     @property
     def size(self) -> int:
         """Number of its coefficients."""
@@ -222,6 +233,24 @@ def python(expression: Any, names: Sequence[str] = ()) -> str:
     """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
     taken = {*names, *(s.name for s in expression.free_symbols)}
     return str((_PythonWithoutPi if "pi" in taken else _Python)().doprint(expression))
+
+
+def tabulated(expression: Any, names: Sequence[str], splines: Splines) -> str:
+    """As `python`, with every spline written out as numpy's `interp` over a table of its values."""
+    tables: dict[Any, Any] = {}
+    for name, spline in splines.items():
+        places, values = spline.table()
+        numbers = ", ".join(f"[{', '.join(f'{v:.10g}' for v in column)}]" for column in (places, values))
+        tables[name] = numbers
+
+    class Tabulated(_PythonWithoutPi if "pi" in names else _Python):  # type: ignore[misc]
+        def _print_Function(self, expr: Any) -> str:
+            name = expr.func.__name__
+            if name in tables:
+                return f"interp({self._print(expr.args[0])}, {tables[name]})"
+            return str(super()._print_Function(expr))
+
+    return str(Tabulated().doprint(expression))
 
 
 def count(expression: Any) -> int:

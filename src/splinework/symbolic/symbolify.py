@@ -129,6 +129,8 @@ def _rows(expression: Any, splines: Splines, target: Target, name: str) -> list[
     applied = _outermost_splines(expression)
     used = {n: splines[n] for n in splines if any(_is_spline(e, n) for e in sympy.preorder_traversal(expression))}
     notes = (f"{', '.join(used)} stayed splines: no function of the library describes them",) if used else ()
+    if expression.has(sympy.erf, sympy.besselj):
+        notes = (*notes, "erf and j0 are functions of scipy.special")
     coefficients = sum(spline.size for spline in used.values()) / 2 * math.log(len(target.y))
     columns = [compile_expression(e, target.names, used)(target.x) for e in applied]
     dummies = {e: symbol(f"s({n})") for n, e in enumerate(applied)}  # splines are columns, while numbers are fitted

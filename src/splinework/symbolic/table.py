@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splinework.errors import FormulaError
-from splinework.symbolic.expression import Splines, compile_expression, count, python
+from splinework.symbolic.expression import Splines, compile_expression, count, python, tabulated
 from splinework.symbolic.library import Array
 
 
@@ -36,6 +36,11 @@ class FormulaRow:
     def text(self) -> str:
         """Python syntax over the column names and numpy's functions, such as `2.0*exp(sin(pi*x1))`."""
         return python(self.expression, self.names)
+
+    @property
+    def code(self) -> str:
+        """The same, with the splines that are left written out as numpy's `interp`: it can be evaluated as it stands."""
+        return tabulated(self.expression, self.names, self.splines) if self.splines else self.text
 
     @property
     def complexity(self) -> int:
