@@ -9,9 +9,7 @@ import pytest
 from splinework.data.bessel import bessel_j0
 
 
-@pytest.mark.parametrize(
-    "box", [(0, 5), (5, 24.9), (24.99, 25.01), (25, 100), (1e2, 1e5), (1e5, 1e12)], ids=str
-)
+@pytest.mark.parametrize("box", [(0, 5), (5, 24.9), (24.99, 25.01), (25, 100), (1e2, 1e5), (1e5, 1e12)], ids=str)
 def test_it_equals_mpmath(box: tuple[float, float]) -> None:
     x = np.random.default_rng(0).uniform(*box, size=200)
     with mpmath.workdps(50):

@@ -110,8 +110,7 @@ def test_identifiers_are_spelt_as_python_spells_them() -> None:
 
 def test_undefined_values_are_nan_or_inf_without_a_warning() -> None:
     values = [
-        compile_formula(text, ["a"])([[0.0]])[0]
-        for text in ("1/a", "log(-1)", "a/a", "9**9**9**9", "(-8)**(1/3)")
+        compile_formula(text, ["a"])([[0.0]])[0] for text in ("1/a", "log(-1)", "a/a", "9**9**9**9", "(-8)**(1/3)")
     ]
     assert np.array_equal(values, [np.inf, np.nan, np.nan, np.inf, np.nan], equal_nan=True)
 
@@ -120,9 +119,7 @@ def test_x_is_left_unchanged_and_may_be_read_only_or_strided() -> None:
     x = np.linspace(0, 1, 40).reshape(10, 4)[::-2, ::-2]
     before = x.copy()
     x.flags.writeable = False
-    np.testing.assert_allclose(
-        compile_formula("j0(a) + b", ["a", "b"])(x), scipy.special.j0(x[:, 0]) + x[:, 1]
-    )
+    np.testing.assert_allclose(compile_formula("j0(a) + b", ["a", "b"])(x), scipy.special.j0(x[:, 0]) + x[:, 1])
     column = compile_formula("a", ["a", "b"])(x)
     column += 1.0
     assert np.array_equal(x, before)
@@ -191,9 +188,7 @@ def python_arithmetic(draw: st.DrawFn, depth: int = 4) -> str:
         return draw(st.sampled_from(["a", "b", "1.5", "2", "pi"]))
     left, right = draw(python_arithmetic(depth - 1)), draw(python_arithmetic(depth - 1))
     form = draw(
-        st.sampled_from(
-            ["{} + {}", "({} - {})", "{} * {}", "({}) / ({})", "-{} + sin({})", "exp(-({})**2) - {}"]
-        )
+        st.sampled_from(["{} + {}", "({} - {})", "{} * {}", "({}) / ({})", "-{} + sin({})", "exp(-({})**2) - {}"])
     )
     return form.format(left, right)
 

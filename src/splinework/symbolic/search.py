@@ -20,6 +20,8 @@ POINTS = 256
 """Quantiles of an edge's input at which functions are compared with it."""
 KEPT = 5
 """How many functions of each edge are considered in joint choices."""
+MUCH_MORE = 4.0
+"""Ratio of sums of squares, of the best choice and of the network, above which all functions are considered."""
 ALWAYS = (IDENTITY.name, "x^2")
 """Functions that are considered whatever the edge looks like."""
 PLAIN = (0.2, 0.05, 1e-2, 1e-3)
@@ -41,11 +43,12 @@ Choice = tuple[int, ...]
 
 @dataclass(frozen=True)
 class State:
-    """A joint choice: index of every edge's option, the fitted net, its BIC."""
+    """A joint choice: index of every edge's option, the fitted net, its BIC and its sum of squares."""
 
     choice: Choice
     net: SymbolicNet
     bic: float
+    rss: float = math.inf
 
 
 @dataclass
@@ -56,6 +59,7 @@ class Search:
         u: Inputs in network units, `(N, inputs)`.
         t: Outputs in network units, `(N, outputs)`.
         options: What each living edge may be.
+        further: What it may be besides, if those leave much more than the network does.
         deadline: Time on the monotonic clock after which nothing new is tried.
     """
 
@@ -63,6 +67,7 @@ class Search:
     u: Array
     t: Array
     options: dict[Place, list[Option]]
+    further: dict[Place, list[Option]] = field(default_factory=dict)
     deadline: float = math.inf
     states: dict[Choice, State] = field(default_factory=dict)
 
@@ -77,8 +82,16 @@ class Search:
                 break
         best = min(self.states.values(), key=lambda state: state.bic)
         best = self._exchanged(self._without(best))
+        if best.rss > MUCH_MORE * self._left_by_network():
+            self.options = {place: found + self.further.get(place, []) for place, found in self.options.items()}
+            self._exchanged(best)
         ordered = sorted((s for s in self.states.values() if math.isfinite(s.bic)), key=lambda state: state.bic)
         return [state.net for state in ordered[:4]] + _simpler(ordered)
+
+    @torch.no_grad()
+    def _left_by_network(self) -> float:
+        """Sum of squares of the network itself."""
+        return float((self.model.unit_forward(torch.from_numpy(self.u)) - torch.from_numpy(self.t)).square().sum())
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -155,7 +168,7 @@ class Search:
         n = self.t.size
         size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
         fit = n * math.log(max(solution.rss, n * 1e-20) / n)
-        return State(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost)
+        return State(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost, solution.rss)
 
     def _plain(self) -> list[Choice]:
         """The choices of the cheapest function that is near enough on every edge, for several measures of near.
@@ -214,11 +227,18 @@ def _amplitude(options: Sequence[Option]) -> float:
     return min(abs(option.c) for option in options if isinstance(option, Candidate))
 
 
-def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> dict[Place, list[Option]]:
-    """For every living edge: its best functions, a line, the spline that it is where no function is close, and nothing."""
+Choices = dict[Place, list[Option]]
+
+
+def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> tuple[Choices, Choices]:
+    """For every living edge: its best functions, a line, the spline that it is where no function is close, and nothing.
+
+    And, apart, the other functions: an edge may look like anything, where others make up for it.
+    """
     record = trace(model, xs)
     weights = _sensitivities(model, xs)
-    options: dict[Place, list[Option]] = {}
+    options: Choices = {}
+    further: Choices = {}
     for layer, i, j in places(model):
         inputs, values = (v.numpy() for v in record.edge(layer, i, j))
         at = np.unique(np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, POINTS).round().astype(int)])
@@ -232,7 +252,8 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> d
             chosen.append(SplineEdge(model.kan_layers[layer], i, j))
         chosen.append(Dropped(float(values.mean())))
         options[layer, i, j] = chosen
-    return options
+        further[layer, i, j] = [candidate for candidate in found if candidate not in chosen]
+    return options, further
 
 
 def _line(x: Array, y: Array) -> Candidate:

@@ -95,7 +95,7 @@ def _table(
     scale: str | None,
 ) -> FormulaTable:
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
-    nets = Search(model, u, t, edge_options(model, xs, library), deadline).run()
+    nets = Search(model, u, t, *edge_options(model, xs, library), deadline).run()
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
     table: list[FormulaRow] = []
