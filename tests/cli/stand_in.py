@@ -31,6 +31,10 @@ class Line:
     rmse: float = 0.0
 
     @property
+    def code(self) -> str:
+        return self.text
+
+    @property
     def text(self) -> str:
         terms = [f"{w!r}*{name}" for w, name in zip(self.weights[:-1].tolist(), self.names, strict=True)]
         return " + ".join([*terms, repr(float(self.weights[-1]))])

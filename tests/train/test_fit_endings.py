@@ -278,6 +278,8 @@ def test_progress_goes_to_a_terminal_s_error_stream_after_a_while_and_never_to_t
     wanted, patience, monkeypatch, capsys
 ):
     terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("splinework.train.progress.PATIENCE", patience)
     result = quick(fresh([2, 1]), X, Y, progress=wanted, validation=0.2)
@@ -291,6 +293,8 @@ def test_progress_goes_to_a_terminal_s_error_stream_after_a_while_and_never_to_t
 
 def test_progress_is_taken_away_when_a_callback_fails(monkeypatch):
     terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")  # whatever terminal runs this test
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("splinework.train.progress.PATIENCE", 0.0)
 
