@@ -56,7 +56,7 @@ class Commands(click.Group):
 @click.version_option(own_version(), message="splinework %(version)s")
 @click.pass_context
 def main(context: click.Context) -> None:
-    r"""Give it data, get a model you can read.
+    """Give it data, get a model you can read.
 
     splinework fits networks of splines (Kolmogorov-Arnold networks) to a table, makes them sparse and turns them into
     formulas.

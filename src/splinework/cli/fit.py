@@ -44,7 +44,7 @@ def fit(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    r"""Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
+    """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
 
