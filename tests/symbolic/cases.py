@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework import KAN
+from splinework import KAN, fit, symbolify
 from splinework.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT, Function
 from splinework.symbolic.net import Place, SymbolicEdge, SymbolicNet
 
@@ -114,3 +115,29 @@ def relative(found: Any, truth: Any) -> float:
     """Largest gap over the largest size."""
     found, truth = np.asarray(found), np.asarray(truth)
     return float(np.abs(found - truth).max() / max(np.abs(truth).max(), 1e-300))
+
+
+def trained(shape, function, *, low=-1.0, high=1.0, **options):
+    """A network fitted to rows of a function, and the rows."""
+    x = uniform(300, shape[0], low, high)
+    y = function(x)
+    model = KAN(list(shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64, **options)
+    return fit(model, x, y, progress=False, starts=3).model, x, y
+
+
+@cache
+def paper_example():
+    """exp(sin(πx₁) + x₂²) as a [2, 1, 1] network of exact splines, and rows of it."""
+    curves = {
+        (0, 0, 0): lambda v: np.sin(np.pi * v),
+        (0, 1, 0): lambda v: v**2,
+        (1, 0, 0): np.exp,
+    }
+    model = network([2, 1, 1], curves, domains={1: (-1.2, 2.2)})
+    x = uniform(250, 2)
+    return model, x, np.exp(np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2)
+
+
+@cache
+def paper_table():
+    return symbolify(*paper_example())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -12,39 +11,12 @@ import sympy
 import torch
 
 from splinework import KAN, fit, symbolify
-from splinework.data.expressions import compile_formula
 from splinework.errors import DataError, ShapeError
 from splinework.symbolic.expression import symbol
 from splinework.symbolic.library import BY_NAME
-from tests.symbolic.cases import generator, network, relative, uniform
+from tests.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
 
 X, Y, Z = symbol("x1"), symbol("x2"), symbol("x3")
-
-
-def trained(shape, function, *, low=-1.0, high=1.0, **options):
-    """A network fitted to rows of a function, and the rows."""
-    x = uniform(300, shape[0], low, high)
-    y = function(x)
-    model = KAN(list(shape), generator=torch.Generator().manual_seed(0), dtype=torch.float64, **options)
-    return fit(model, x, y, progress=False, starts=3).model, x, y
-
-
-@cache
-def planted():
-    """exp(sin(πx₁) + x₂²) as a [2, 1, 1] network of exact splines, and rows of it."""
-    curves = {
-        (0, 0, 0): lambda v: np.sin(np.pi * v),
-        (0, 1, 0): lambda v: v**2,
-        (1, 0, 0): np.exp,
-    }
-    model = network([2, 1, 1], curves, domains={1: (-1.2, 2.2)})
-    x = uniform(250, 2)
-    return model, x, np.exp(np.sin(np.pi * x[:, 0]) + x[:, 1] ** 2)
-
-
-@cache
-def planted_table():
-    return symbolify(*planted())
 
 
 def same(found, truth):
@@ -158,9 +130,9 @@ def test_one_edge_of_a_network_that_saw_noise(name):
 
 
 def test_the_same_model_gives_the_same_table_and_is_unchanged_to_the_last_bit():
-    model, x, y = planted()
+    model, x, y = paper_example()
     before = copy.deepcopy(model.state_dict())
-    assert [row.text for row in symbolify(model, x, y)] == [row.text for row in planted_table()]
+    assert [row.text for row in symbolify(model, x, y)] == [row.text for row in paper_table()]
     assert all((model.state_dict()[key] == value).all() for key, value in before.items())
     assert all(p.requires_grad for p in model.parameters())
 
@@ -168,7 +140,7 @@ def test_the_same_model_gives_the_same_table_and_is_unchanged_to_the_last_bit():
 @pytest.mark.parametrize(("scale", "shift"), [(3.0, -1.0), (-0.2, 5.0), (1e4, 0.0)])
 def test_units_of_a_hidden_node_change_no_formula(scale, shift):
     """The gauge law: u → scale·u + shift is invisible, its inverse being part of the function that reads it."""
-    model, x, y = planted()
+    model, x, y = paper_example()
     other = copy.deepcopy(model)
     first, second = other.kan_layers
     with torch.no_grad():
@@ -181,15 +153,15 @@ def test_units_of_a_hidden_node_change_no_formula(scale, shift):
         second.refresh()
         second.set_edge_coefficients(coefficients)
         assert relative(other(torch.from_numpy(x)), model(torch.from_numpy(x))) <= 1e-11
-    one, two = planted_table().best, symbolify(other, x, y).best
+    one, two = paper_table().best, symbolify(other, x, y).best
     assert two.text == one.text
     assert same(one.sympy(), sympy.exp(sympy.sin(sympy.pi * X) + Y**2))
 
 
 def test_the_order_of_the_rows_changes_no_formula():
-    model, x, y = planted()
+    model, x, y = paper_example()
     order = generator(0).permutation(len(x))
-    assert symbolify(model, x[order], y[order]).best.text == planted_table().best.text
+    assert symbolify(model, x[order], y[order]).best.text == paper_table().best.text
 
 
 def test_the_order_of_the_columns_changes_no_formula():
@@ -203,7 +175,7 @@ def test_the_order_of_the_columns_changes_no_formula():
 
 
 def test_single_precision_models_are_taken_too():
-    model, x, y = planted()
+    model, x, y = paper_example()
     best = symbolify(copy.deepcopy(model).float(), x, y).best
     assert same(best.sympy(), sympy.exp(sympy.sin(sympy.pi * X) + Y**2))
 
@@ -300,66 +272,7 @@ def test_rows_that_are_all_the_same():
 
 
 def test_a_smaller_library_is_respected():
-    model, x, y = planted()
+    model, x, y = paper_example()
     table = symbolify(model, x, y, library=[BY_NAME["x"], BY_NAME["x^2"], BY_NAME["x^3"]], rows=2)
     assert all(not row.sympy().has(sympy.exp, sympy.sin) for row in table)
     assert len(table) <= 2
-
-
-# ----------------------------------------------------------------------------------------- what comes out
-
-
-def test_best_first_and_no_row_dominated():
-    x = uniform(200, 2)
-    y = np.exp(x[:, 0]) + 0.1 * x[:, 1] + 0.05 * generator(0).normal(size=200)
-    model = fit(KAN([2, 1], grid=3, dtype=torch.float64), x, y, progress=False, grids=None).model
-    table = symbolify(model, x, y)
-    scores = [row.description for row in table]
-    assert scores == sorted(scores)
-    assert table.best is table.rows[0]
-    for row in table.rows[1:]:  # the best may lose a little of its fit for the sake of simple numbers
-        assert not [o for o in table if o.complexity <= row.complexity and o.rmse < row.rmse]
-    assert len({row.text for row in table}) == len(table)
-
-
-def test_a_rows_figures_are_those_of_its_formula():
-    model, x, y = trained([2, 1], lambda x: np.exp(x[:, 0]) + x[:, 1] ** 2 + 0.05 * generator(5).normal(size=len(x)))
-    for row in symbolify(model, x, y):
-        error = row.numpy()(x) - y
-        assert row.rmse == pytest.approx(np.sqrt((error**2).mean()))
-        assert row.r2 == pytest.approx(1 - (error**2).mean() / y.var())
-        assert relative(compile_formula(row.text, row.names)(x), row.numpy()(x)) <= 1e-12
-        assert row.complexity == sum(1 for _ in sympy.preorder_traversal(row.sympy()))
-        assert set(row.inputs) == {s.name for s in row.sympy().free_symbols}
-
-
-def test_the_table_speaks_for_its_best_row():
-    table, (_, x, _) = planted_table(), planted()
-    assert table.latex() == table.best.latex() == r"e^{x_{2}^{2} + \sin{\left(\pi x_{1} \right)}}"
-    assert table.sympy() == table.best.sympy()
-    assert (table.numpy()(x) == table.best.numpy()(x)).all()
-    assert len(list(table)) == len(table) == len(table.rows)
-    assert table.best.text == "exp(x2**2 + sin(pi*x1))"
-    assert str(table.best) == "y = exp(x2**2 + sin(pi*x1))"
-    assert "complexity" in str(table)
-    assert str(table.best) in str(table)
-
-
-def test_an_unknown_output_is_named():
-    from splinework.errors import FormulaError
-
-    with pytest.raises(FormulaError, match=r"formulas for y, none for 'z'"):
-        planted_table().of("z")
-
-
-@pytest.mark.parametrize("names", [["I", "pi"], ["E", "exp2"], ["lambda_", "x0"]], ids=str)
-def test_names_that_sympy_uses_itself(names):
-    curves = {(0, 0, 0): lambda v: np.sin(2 * v), (0, 1, 0): lambda v: v**2}
-    model = network([2, 1], curves, names=names)
-    x = uniform(100, 2)
-    y = np.sin(2 * x[:, 0]) + x[:, 1] ** 2
-    best = symbolify(model, x, y).best
-    assert best.inputs == tuple(names)
-    assert relative(best.numpy()(x), y) <= 1e-10
-    assert relative(compile_formula(best.text, names)(x), y) <= 1e-10
-    assert len(best.latex()) > 5
