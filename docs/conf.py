@@ -37,5 +37,7 @@ apidoc_modules = [
 ]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
+autodoc_default_options = {"ignore-module-all": True}  # a name is shown where it is defined, not where it is offered
 napoleon_google_docstring = True
+napoleon_use_ivar = True  # the fields of a dataclass are described once
 napoleon_numpy_docstring = False

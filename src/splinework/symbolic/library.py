@@ -27,7 +27,7 @@ class Function:
         slope: F'.
         build: F of a sympy expression.
         free: Which of rate a and shift b are free: `none`, `shift`, `rate` or `both`.
-        domain: `all`; `positive` (z > 0); `unit` (|z| < limit).
+        domain: `all`; `positive` (z > 0); `unit` (magnitude of z below `limit`).
         limit: Half width of the domain, for `unit`.
         cost: Nats that its choice costs in a description length.
         wave: Whether it repeats, so that its rate must be searched finely.

@@ -15,7 +15,7 @@ from splinework.errors import ConfigError
 from splinework.layer import KANLayer
 
 SMALLEST_SIZE = 1e-3
-"""Values below this share of the layer's largest edge are penalised by their square: there |φ| has no parabola."""
+"""Values below this share of the layer's largest edge are penalised by their square: there the magnitude has no parabola."""
 
 
 @dataclass(frozen=True)
