@@ -14,7 +14,7 @@ from splinework import initialise
 from splinework.bases import Basis, BSpline, activation, make_basis
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.functional import grid_points
-from splinework.kernels import Table, check_extrapolation, contract
+from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
 
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
 SMALLEST_SHARE = 5e-3
@@ -109,9 +109,9 @@ class KANLayer(nn.Module):
         """
         check_columns(self, x, self.inputs)
         flat = x.reshape(math.prod(x.shape[:-1]), self.inputs)
-        sums = contract(self.table(), self.squash(flat), None, self.edge_coefficients())
-        if self.bias is not None:
-            sums = sums + self.bias
+        if flat.dtype != self.coefficients.dtype:
+            flat = flat.to(self.coefficients.dtype)  # under autocast: the cell of a point is found in full precision
+        sums = layer_sums(self.table(), self.squash(flat), self.parts())
         return sums.reshape(*x.shape[:-1], self.outputs)
 
     def table(self) -> Table:
@@ -122,18 +122,13 @@ class KANLayer(nn.Module):
             return Table(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
         return Table(self.basis, base, self.extrapolation, self.grid, self.prepared)
 
+    def parts(self) -> Edges:
+        """What the edges are made of."""
+        return Edges(self.coefficients, self.spline_weight, self.base_weight, self.mask, self.bias)
+
     def edge_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
-        alive = self.mask != 0
-        # Chosen before they are multiplied: a dead edge stays dead, NaN or not, and so does its gradient.
-        weight = torch.where(alive, self.spline_weight * self.mask, torch.zeros_like(self.mask))
-        scaled = (
-            torch.where(alive[:, None, :], self.coefficients, torch.zeros_like(self.coefficients)) * weight[:, None, :]
-        )
-        if self.base_weight is None:
-            return scaled
-        base = torch.where(alive, self.base_weight * self.mask, torch.zeros_like(self.mask))
-        return torch.cat([scaled, base[:, None, :]], dim=1)
+        return self.parts().table_coefficients()
 
     @torch.no_grad()
     def set_edge_coefficients(self, values: Tensor) -> None:

@@ -4,6 +4,7 @@
 functions elsewhere.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from splinework.bases import Basis, basis_from_dict, make_basis
 from splinework.errors import ConfigError
+from splinework.kernels import network_sums
 from splinework.layer import KANLayer, check_columns
 from splinework.nodes import Nodes, shape_of
 from splinework.scaling import Scaling
@@ -236,6 +238,11 @@ class KAN(nn.Module):
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network alone, in its own units: `(…, inputs)` to `(…, outputs)`."""
+        if all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True)):
+            layers = self.kan_layers
+            flat = u.reshape(math.prod(u.shape[:-1]), self.inputs).to(layers[0].coefficients.dtype)
+            sums = network_sums([(layer.table(), layer.parts()) for layer in layers], flat)
+            return sums.reshape(*u.shape[:-1], self.outputs)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
@@ -268,6 +275,17 @@ class KAN(nn.Module):
 
     def extra_repr(self) -> str:
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
+
+
+def _plain(layer: nn.Module, nodes: Nodes) -> bool:
+    """Whether a layer does nothing but its sums: no hook listens, no grid is squashed or learned, no node multiplies."""
+    return (
+        type(layer) is KANLayer
+        and layer.grid_kind in ("adaptive", "fixed")
+        and not nodes.products
+        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+        and not nn.modules.module._has_any_global_hook()
+    )
 
 
 def _each(value: Any, count: int, what: str) -> list[Any]:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 import click
 
+from splinework.cli.bench import bench
 from splinework.cli.demo import demo
 from splinework.cli.doctor import doctor
 from splinework.cli.fit import fit
@@ -72,7 +73,7 @@ def main(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-for command in (demo, fit, predict, doctor):
+for command in (demo, fit, predict, doctor, bench):
     main.add_command(command)
 
 

@@ -21,7 +21,7 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
         degree: Degree k.
 
     Returns:
-        Shape `(I, M + k, k + 1, k + 1)`: input, cell c, active spline a (that is `B_{c-k+a}`), power p of v.
+        Shape `(I, M + k, k + 1, k + 1)`: input, cell c, power p of v, active spline a (that is `B_{c-k+a}`).
     """
     t = knots.double()
     inputs, count = t.shape
@@ -41,14 +41,14 @@ def cell_polynomials(knots: Tensor, degree: int) -> Tensor:
             stop = padded[:, degree + 1 + a : degree + 1 + a + cells]
             span = stop - start
             inverse = torch.where(span > 0, 1 / torch.where(span > 0, span, torch.ones_like(span)), 0.0)
-            piece = pieces[:, :, a]
+            piece = pieces[..., a]
             slope = (width * inverse)[:, :, None]
             rising = ((middle - start) * inverse)[:, :, None]
             falling = ((stop - middle) * inverse)[:, :, None]
-            raised[:, :, a + 1, :k] += rising * piece
-            raised[:, :, a + 1, 1:] += slope * piece
-            raised[:, :, a, :k] += falling * piece
-            raised[:, :, a, 1:] -= slope * piece
+            raised[:, :, :k, a + 1] += rising * piece
+            raised[:, :, 1:, a + 1] += slope * piece
+            raised[:, :, :k, a] += falling * piece
+            raised[:, :, 1:, a] -= slope * piece
         pieces = raised
     return pieces.to(knots.dtype)
 
@@ -81,7 +81,7 @@ def bspline_values(x: Tensor, knots: Tensor, cells: Tensor, degree: int, derivat
     v = torch.where(inside, v, torch.zeros_like(v))  # far away its powers overflow, and 0 · ∞ is no zero
     pieces = cells[torch.arange(x.shape[1], device=x.device), cell]
     if derivative > degree:
-        values = torch.zeros_like(pieces[..., 0]) * v[..., None]
+        values = torch.zeros_like(pieces[..., 0, :]) * v[..., None]
     else:
         values = _derivative_at(pieces, v[..., None], derivative) * (inside / safe**derivative)[..., None]
     return values, cell
@@ -102,14 +102,14 @@ def _locate(x: Tensor, knots: Tensor, degree: int) -> Tensor:
 
 
 def _derivative_at(pieces: Tensor, v: Tensor, derivative: int) -> Tensor:
-    """Horner's rule for the r-th derivative of `Σ_p pieces[…, p] v^p`."""
-    top = pieces.shape[-1] - 1
-    value = torch.zeros_like(pieces[..., 0]) * v
+    """Horner's rule for the r-th derivative of `Σ_p pieces[…, p, :] v^p`."""
+    top = pieces.shape[-2] - 1
+    value = torch.zeros_like(pieces[..., 0, :]) * v
     for power in range(top, derivative - 1, -1):
         factor = 1.0
         for q in range(power, power - derivative, -1):
             factor *= q
-        value = value * v + factor * pieces[..., power]
+        value = value * v + factor * pieces[..., power, :]
     return value
 
 

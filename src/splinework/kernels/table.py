@@ -68,6 +68,21 @@ class Table:
         return torch.cat([rows, self.base.derivative(x, derivative)[..., None]], dim=-1)
 
 
+def base_with_tails(
+    base: Activation, x: Tensor, low: Tensor, high: Tensor, extrapolation: str, derivative: int = 0
+) -> Tensor:
+    """The base function's row of a table, `(B, I)`, for a domain `[low_i, high_i]`."""
+    if extrapolation in ("zero", "natural"):
+        return base.derivative(x, derivative)
+    nearest = torch.clamp(x, low, high)
+    beyond = x - nearest
+    if extrapolation == "linear" and derivative <= 1:
+        slope = base.derivative(nearest, 1)
+        return slope if derivative else base.derivative(nearest, 0) + slope * beyond
+    value = base.derivative(nearest, derivative)
+    return value * (beyond == 0) if derivative else value
+
+
 def check_extrapolation(name: str) -> str:
     """The name itself.
 

@@ -1,0 +1,214 @@
+// The Python module `splinework._native`: addresses, sizes and strides in, nothing of Python or torch touched inside.
+//
+// A matrix is the tuple (address, row stride, column stride), absent where the address is 0. A layer is the tuple that
+// `splinework/kernels/native.py` builds; `read_layer` below is its one reader. Shapes are checked there, ranges here.
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "arena.hpp"
+#include "variants.hpp"
+#include "workers.hpp"
+
+namespace nb = nanobind;
+
+namespace splinework {
+namespace {
+
+// Whole numbers out of a tuple, in order.
+class Reader {
+  public:
+    explicit Reader(nb::handle tuple) : tuple_(tuple), size_(static_cast<int64_t>(nb::len(tuple))) {}
+    int64_t next() {
+        if (at_ >= size_) throw std::invalid_argument("too few numbers in a tuple for the native kernels");
+        return nb::cast<int64_t>(tuple_[at_++]);
+    }
+    template <class T>
+    T* address() { return reinterpret_cast<T*>(static_cast<uintptr_t>(next())); }
+    template <class T>
+    Matrix<T> matrix() {
+        Matrix<T> m;
+        m.data = address<T>();
+        m.row = next();
+        m.column = next();
+        return m;
+    }
+    template <class T>
+    Matrix<T> rows() {  // column stride 1
+        Matrix<T> m;
+        m.data = address<T>();
+        m.row = next();
+        m.column = 1;
+        return m;
+    }
+
+  private:
+    nb::handle tuple_;
+    int64_t size_, at_ = 0;
+};
+
+void require(bool condition, const char* what) {
+    if (!condition) throw std::invalid_argument(what);
+}
+
+template <class T>
+struct Edges {
+    Layer<T> layer;
+    const T* bias;
+};
+
+template <class T>
+Edges<T> read_layer(nb::handle tuple) {
+    Reader r(tuple);
+    Edges<T> e{};
+    Layer<T>& layer = e.layer;
+    layer.inputs = r.next(), layer.splines = r.next(), layer.outputs = r.next();
+    layer.degree = static_cast<int>(r.next());
+    layer.extrapolation = static_cast<Extrapolation>(r.next());
+    layer.base_kind = static_cast<Base>(r.next());
+    layer.knots = r.address<const T>(), layer.pieces = r.address<const T>();
+    layer.c = r.address<const T>(), layer.c_input = r.next(), layer.c_spline = r.next();
+    layer.scale = r.rows<const T>(), layer.base = r.rows<const T>(), layer.mask = r.rows<const T>();
+    e.bias = r.address<const T>();
+    require(layer.inputs > 0 && layer.outputs >= 0, "the native kernels need at least one input");
+    require(layer.degree >= 0 && layer.degree <= 9, "the native kernels take degrees 0 to 9");
+    require(layer.splines > layer.degree, "there are more splines than their degree");
+    require(layer.splines <= 60000, "the native kernels take at most 60000 splines on an edge");
+    require(layer.knots && layer.pieces, "knots and pieces are needed");
+    return e;
+}
+
+template <class T>
+std::vector<Edges<T>> read_layers(nb::list layers) {
+    std::vector<Edges<T>> found;
+    for (nb::handle layer : layers) found.push_back(read_layer<T>(layer));
+    require(!found.empty(), "a network has at least one layer");
+    for (size_t l = 1; l < found.size(); ++l)
+        require(found[l].layer.inputs == found[l - 1].layer.outputs, "a layer takes what the one before gives");
+    return found;
+}
+
+template <class T>
+Points<T> read_points(int64_t batch, nb::tuple tuple) {  // x, s, base values, base slopes
+    require(batch >= 0, "a batch has no negative size");
+    Reader r(tuple);
+    Points<T> p{};
+    p.batch = batch;
+    p.x = r.matrix<const T>(), p.s = r.matrix<const T>();
+    p.base_values = r.matrix<const T>(), p.base_slopes = r.matrix<const T>();
+    return p;
+}
+
+template <class T>
+void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list sums_tuples, int order, int threads,
+                 int algorithm) {
+    Points<T> points = read_points<T>(batch, points_tuple);
+    const auto layers = read_layers<T>(layer_tuples);
+    std::vector<Sums<T>> sums;
+    for (nb::handle tuple : sums_tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
+    require(sums.size() == layers.size(), "every layer needs a place for its sums");
+    nb::gil_scoped_release free;
+    for (size_t l = 0; l < layers.size(); ++l) {
+        require(layers[l].layer.c || layers[l].layer.outputs == 0, "coefficients are needed");
+        sums[l].bias = layers[l].bias;
+        kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, static_cast<Algorithm>(algorithm));
+        points = Points<T>{};
+        points.batch = batch;
+        points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
+    }
+}
+
+// What a layer's backward pass is to fill: c, scale, base and bias; 0 where it is not wanted.
+template <class T>
+struct Wanted {
+    Gradients<T> gradients;
+    T* bias;
+};
+
+template <class T>
+void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* to) {
+    for (int64_t j = 0; j < outputs; ++j) to[j] = 0;
+    for (int64_t b = 0; b < batch; ++b) {
+        const T* row = g.data + b * g.row;
+        for (int64_t j = 0; j < outputs; ++j) to[j] += row[j];
+    }
+}
+
+template <class T>
+void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list hidden_tuples, nb::tuple g_tuple,
+                  nb::tuple probe_tuple, nb::list wanted_tuples, int probe_order, int scatter_order, int threads,
+                  int algorithm) {
+    const Points<T> points = read_points<T>(batch, points_tuple);
+    const auto layers = read_layers<T>(layer_tuples);
+    std::vector<Matrix<const T>> hidden;  // what the second and later layers were given
+    for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
+    std::vector<Wanted<T>> wanted;
+    for (nb::handle tuple : wanted_tuples) {
+        Reader r(tuple);
+        Wanted<T> w{};
+        w.gradients.c = r.address<T>(), w.gradients.c_input = r.next(), w.gradients.c_spline = r.next();
+        w.gradients.scale = r.rows<T>(), w.gradients.base = r.rows<T>();
+        w.bias = r.address<T>();
+        wanted.push_back(w);
+    }
+    require(wanted.size() == layers.size() && hidden.size() + 1 == layers.size(), "one entry per layer is needed");
+    Matrix<const T> g = Reader(g_tuple).rows<const T>();
+    const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
+    int64_t widest = 0;
+    for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
+    nb::gil_scoped_release free;
+    Scratch scratch(2 * Scratch::room<T>(widest * batch));
+    T* pulled[2] = {scratch.take<T>(widest * batch), scratch.take<T>(widest * batch)};
+    for (size_t l = layers.size(); l-- > 0;) {
+        Gradients<T> out = wanted[l].gradients;
+        out.g = g;
+        out.probe_order = probe_order, out.scatter_order = scatter_order;
+        Points<T> at = points;
+        if (l > 0) {
+            at = Points<T>{};
+            at.batch = batch;
+            at.x = hidden[l - 1];
+            out.probe = Matrix<T>{pulled[l % 2], layers[l].layer.inputs, 1};
+        } else {
+            out.probe = probe;
+        }
+        if (wanted[l].bias) bias_gradient(g, batch, layers[l].layer.outputs, wanted[l].bias);
+        kernels<T>().backward(layers[l].layer, at, out, threads, static_cast<Algorithm>(algorithm));
+        g = Matrix<const T>{out.probe.data, out.probe.row, 1};
+    }
+}
+
+nb::list variant_names() {
+    nb::list names;
+    for (const Variant* v = available_variants(); v->name; ++v) names.append(v->name);
+    return names;
+}
+
+}  // namespace
+
+NB_MODULE(_native, m) {
+    m.doc() = "The native kernels; use them through splinework.kernels.";
+    m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, int order, int threads,
+                        int algorithm) {
+        (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, order, threads, algorithm);
+    });
+    m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
+                         nb::tuple probe, nb::list wanted, int probe_order, int scatter_order, int threads, int algorithm) {
+        (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, probe_order,
+                                                            scatter_order, threads, algorithm);
+    });
+    m.def("variants", &variant_names);
+    m.def("variant", [] { return variant().name; });
+    m.def("use_variant", [](const std::string& name) { return use_variant(name.c_str()); });
+    m.def("borrow_runtime", [](const std::string& hint) { borrow_runtime(hint.c_str()); });
+    m.def("worker_runtime", [] { return worker_runtime(); });
+    m.def("fma_peak", [](bool wide, int threads) {
+        nb::gil_scoped_release free;
+        return wide ? kernels<double>().fma_peak(threads) : kernels<float>().fma_peak(threads);
+    });
+}
+
+}  // namespace splinework

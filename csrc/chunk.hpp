@@ -1,0 +1,180 @@
+// The records of a chunk of rows: in the order of the batch, or sorted by cell within each block and input.
+//
+// Sorted, the samples of one cell form a run that shares its k + 1 rows of coefficients; they then sit in registers.
+#pragma once
+
+#include "records.hpp"
+
+namespace splinework {
+namespace {
+
+struct Run {
+    int32_t first;  // number of the first active spline, cell - k: negative ones do not exist
+    int32_t start;  // first sample of the run; the next run's start ends it
+};
+
+// What one block and one input hand to the kernels.
+struct Block {
+    const uint16_t* order;   // sample numbers by cell (sorted)
+    const int32_t* first;    // first active spline of each sample (not sorted)
+    const Run* runs;         // count of them, and a closing one (sorted)
+    int32_t count;
+    const real* records[2];  // for the orders asked for
+};
+
+class Chunk {
+  public:
+    Chunk(const Layer<real>& layer, const Points<real>& points, const Plan& plan, const int* orders, const bool* scaled)
+        : layer_(layer), points_(points), plan_(plan), orders_(orders), scaled_(scaled),
+          sorted_(plan.algorithm == Algorithm::sorted), most_runs_(smaller(plan.block, layer.cells()) + 1),
+          slots_(smaller(plan.chunk, plan.blocks()) * plan.inputs),
+          buckets_(plan.batch >= 2 * layer.cells() ? static_cast<int>(smaller(2 * layer.cells(), 32768)) : 0),
+          scratch_(room()) {
+        if (sorted_) {
+            order_ = scratch_.take<uint16_t>(slots_ * plan.block);
+            runs_ = scratch_.take<Run>(slots_ * most_runs_);
+            count_ = scratch_.take<int32_t>(slots_);
+        } else {
+            first_ = scratch_.take<int32_t>(slots_ * plan.block);
+        }
+        for (int n = 0; n < plan.orders; ++n) records_[n] = scratch_.take<real>(slots_ * plan.block * plan.stride + 16);
+        bucket_ = scratch_.take<uint16_t>(int64_t{buckets_} * plan.inputs);
+        axes_ = scratch_.take<Axis>(plan.inputs);
+        for_each_item(plan.groups, plan.threads, [&](int64_t group) {
+            const int64_t stop = smaller(plan_.inputs, (group + 1) * input_group);
+            for (int64_t i = group * input_group; i < stop; ++i)
+                axes_[i] = make_axis(layer_, i, bucket_ + i * buckets_, buckets_);
+        });
+    }
+
+    // Works out the records of blocks [first, last) for every input that `alive` (I) names, or all where it is null.
+    template <int K>
+    void prepare(int64_t first, int64_t last, const uint8_t* alive) {
+        first_block_ = first;
+        for_each_item((last - first) * plan_.groups, plan_.threads, [&](int64_t item) {
+            prepare_group<K>(first + item / plan_.groups, item % plan_.groups, alive);
+        });
+    }
+
+    Block block(int64_t q, int64_t i) const {
+        const int64_t at = slot(q, i);
+        Block b{};
+        if (sorted_) {
+            b.order = order_ + at * plan_.block;
+            b.runs = runs_ + at * most_runs_;
+            b.count = count_[at];
+        } else {
+            b.first = first_ + at * plan_.block;
+        }
+        for (int n = 0; n < plan_.orders; ++n) b.records[n] = records_[n] + at * plan_.block * plan_.stride;
+        return b;
+    }
+
+  private:
+    int64_t slot(int64_t q, int64_t i) const { return (q - first_block_) * plan_.inputs + i; }
+
+    size_t room() const {
+        const int64_t samples = slots_ * plan_.block;
+        size_t bytes = sorted_ ? Scratch::room<uint16_t>(samples) + Scratch::room<Run>(slots_ * most_runs_) +
+                                     Scratch::room<int32_t>(slots_)
+                               : Scratch::room<int32_t>(samples);
+        bytes += static_cast<size_t>(plan_.orders) * Scratch::room<real>(samples * plan_.stride + 16);
+        return bytes + Scratch::room<uint16_t>(int64_t{buckets_} * plan_.inputs) + Scratch::room<Axis>(plan_.inputs);
+    }
+
+    template <int K>
+    void prepare_group(int64_t q, int64_t group, const uint8_t* alive) {
+        const int64_t start = q * plan_.block, n = plan_.rows_in(q), padded = round_up(n, 16);
+        const int64_t low = group * input_group, high = smaller(plan_.inputs, low + input_group);
+        const int64_t cells = layer_.cells();
+        Scratch scratch(Scratch::room<real>(input_group * padded) + Columns::room(padded) +
+                        Scratch::room<int32_t>(cells + 2));
+        real* x = scratch.take<real>(input_group * padded);
+        Columns u(scratch, padded);
+        int32_t* tally = scratch.take<int32_t>(cells + 2);
+        for (int64_t b = 0; b < n; ++b)  // whole cache lines in, one row per input out
+            for (int64_t i = low; i < high; ++i) x[(i - low) * padded + b] = points_.x(start + b, i);
+        for (int64_t i = low; i < high; ++i) {
+            if (alive && !alive[i]) continue;
+            u.x = x + (i - low) * padded;
+            find_cells(axes_[i], u, n);
+            if (sorted_) sort<K>(u, n, slot(q, i), tally);
+            else
+                for (int64_t b = 0; b < n; ++b) u.order[b] = static_cast<int32_t>(b), first_[slot(q, i) * plan_.block + b] = u.cell[b] - K;
+            base_values(u, start, n, i);
+            write_records<K>(u, start, n, i, slot(q, i));
+        }
+    }
+
+    // Counting sort by cell, stable: order[b] is where sample b goes.
+    template <int K>
+    void sort(Columns& u, int64_t n, int64_t at, int32_t* tally) {
+        const int64_t cells = layer_.cells();
+        std::memset(tally, 0, static_cast<size_t>(cells) * sizeof(int32_t));
+        for (int64_t b = 0; b < n; ++b) ++tally[u.cell[b]];
+        Run* runs = runs_ + at * most_runs_;
+        int32_t count = 0, place = 0;
+        for (int64_t c = 0; c < cells; ++c) {
+            const int32_t here = tally[c];
+            runs[count] = Run{static_cast<int32_t>(c) - K, place};
+            count += here > 0;
+            tally[c] = place;
+            place += here;
+        }
+        runs[count] = Run{0, place};
+        count_[at] = count;
+        uint16_t* order = order_ + at * plan_.block;
+        for (int64_t b = 0; b < n; ++b) {
+            const int32_t p = tally[u.cell[b]]++;
+            u.order[b] = p;
+            order[p] = static_cast<uint16_t>(b);
+        }
+    }
+
+    void base_values(Columns& u, int64_t start, int64_t n, int64_t i) const {
+        real* out[2] = {u.value, u.slope};
+        for (int r = 0; r < plan_.orders; ++r) {
+            if (layer_.base_kind == Base::silu) base_column(layer_, u, n, orders_[r], out[r]);
+            else if (layer_.base_kind == Base::given) {
+                const auto& given = r == 0 ? points_.base_values : points_.base_slopes;
+                for (int64_t b = 0; b < n; ++b) out[r][b] = given(start + b, i);
+            }
+        }
+    }
+
+    template <int K>
+    void write_records(const Columns& u, int64_t start, int64_t n, int64_t i, int64_t at) {
+        const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
+        const bool has_base = layer_.base_kind != Base::none;
+        const real* base[2] = {u.value, u.slope};
+        for (int r = 0; r < plan_.orders; ++r) {
+            real* records = records_[r] + at * plan_.block * plan_.stride;
+            if (plan_.stride > plan_.rows) std::memset(records, 0, static_cast<size_t>(n * plan_.stride) * sizeof(real));
+            const bool scaled = scaled_[r] && points_.s;
+            for (int64_t b = 0; b < n; ++b)
+                write_record(splines, layer_.extrapolation, u, b, orders_[r], base[r][b], has_base,
+                             scaled ? points_.s(start + b, i) : real(1), records + u.order[b] * plan_.stride);
+        }
+    }
+
+    const Layer<real>& layer_;
+    const Points<real>& points_;
+    const Plan& plan_;
+    const int* orders_;
+    const bool* scaled_;
+    bool sorted_;
+    int64_t most_runs_, slots_;
+    int buckets_;
+    Scratch scratch_;
+    uint16_t* order_ = nullptr;
+    Run* runs_ = nullptr;
+    int32_t* count_ = nullptr;
+    int32_t* first_ = nullptr;
+    real* records_[2] = {nullptr, nullptr};
+    uint16_t* bucket_ = nullptr;
+    Axis* axes_ = nullptr;
+    int64_t first_block_ = 0;
+};
+
+}  // namespace
+}  // namespace splinework

@@ -1,0 +1,188 @@
+// The kernels for large batches. The samples of a cell form a run; its rows of coefficients stay in registers meanwhile.
+#pragma once
+
+#include "tile.hpp"
+
+namespace splinework {
+namespace {
+
+// y[order[p]] += record_p · rows, for the samples of one run.
+template <int R, int NV>
+void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real* y) {
+    const real* records = block.records[0];
+    for (int32_t r = 0; r < block.count; ++r) {
+        vec rows[R][NV];
+        tile.template rows<R>(block.runs[r].first, has_base, rows);
+        const int32_t stop = block.runs[r + 1].start;
+        for (int32_t p = block.runs[r].start; p < stop; ++p) {
+            real* sums = y + int64_t{block.order[p]} * (NV * lanes);
+            const real* w = records + int64_t{p} * R;
+            vec sum[NV];
+#pragma GCC unroll 4
+            for (int n = 0; n < NV; ++n) sum[n] = load(sums + n * lanes);
+#pragma GCC unroll 11
+            for (int a = 0; a < R; ++a) {
+                const vec weight = all(w[a]);
+#pragma GCC unroll 4
+                for (int n = 0; n < NV; ++n) sum[n] += weight * rows[a][n];
+            }
+#pragma GCC unroll 4
+            for (int n = 0; n < NV; ++n) store(sums + n * lanes, sum[n]);
+        }
+    }
+}
+
+// p[order[p]] += Σ over the tile of g · (record_p · rows).
+template <int R, int NV>
+void probe_runs(const Block& block, const Tile<NV>& tile, bool has_base, const real* g, real* out) {
+    const real* records = block.records[0];
+    for (int32_t r = 0; r < block.count; ++r) {
+        vec rows[R][NV];
+        tile.template rows<R>(block.runs[r].first, has_base, rows);
+        const int32_t stop = block.runs[r + 1].start;
+        for (int32_t p = block.runs[r].start; p < stop; ++p) {
+            const int64_t b = block.order[p];
+            const real* pull = g + b * (NV * lanes);
+            const real* w = records + int64_t{p} * R;
+            vec value[NV];
+#pragma GCC unroll 4
+            for (int n = 0; n < NV; ++n) value[n] = all(w[0]) * rows[0][n];
+#pragma GCC unroll 11
+            for (int a = 1; a < R; ++a) {
+                const vec weight = all(w[a]);
+#pragma GCC unroll 4
+                for (int n = 0; n < NV; ++n) value[n] += weight * rows[a][n];
+            }
+            vec drawn = value[0] * load(pull);
+#pragma GCC unroll 4
+            for (int n = 1; n < NV; ++n) drawn += value[n] * load(pull + n * lanes);
+            out[b] += sum(drawn);
+        }
+    }
+}
+
+// sums[first + a] += Σ over the run of record_p[a] g[order[p]].
+template <int R, int NV>
+void scatter_runs(const Block& block, int64_t splines, bool has_base, const real* g, real* sums, int which) {
+    const real* records = block.records[which];
+    for (int32_t r = 0; r < block.count; ++r) {
+        vec rows[R][NV] = {};
+        const int32_t stop = block.runs[r + 1].start;
+        for (int32_t p = block.runs[r].start; p < stop; ++p) {
+            const real* pull = g + int64_t{block.order[p]} * (NV * lanes);
+            const real* w = records + int64_t{p} * R;
+            vec here[NV];
+#pragma GCC unroll 4
+            for (int n = 0; n < NV; ++n) here[n] = load(pull + n * lanes);
+#pragma GCC unroll 11
+            for (int a = 0; a < R; ++a) {
+                const vec weight = all(w[a]);
+#pragma GCC unroll 4
+                for (int n = 0; n < NV; ++n) rows[a][n] += weight * here[n];
+            }
+        }
+        const int splines_here = R - has_base;
+#pragma GCC unroll 11
+        for (int a = 0; a < R; ++a) {
+            const int64_t m = a == splines_here ? splines : int64_t{block.runs[r].first} + a;
+            if (m < 0 || (m >= splines && a != splines_here)) continue;
+            real* to = sums + m * (NV * lanes);
+#pragma GCC unroll 4
+            for (int n = 0; n < NV; ++n) store(to + n * lanes, load(to + n * lanes) + rows[a][n]);
+        }
+    }
+}
+
+template <int R, int NV>
+struct Sorted {
+    static constexpr int K_of(bool has_base) { return R - 1 - has_base; }
+
+    static void forward(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
+                        int64_t last, const Sums<real>& out) {
+        const bool has_base = layer.base_kind != Base::none;
+        for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
+            const int64_t q = first + item / plan.tiles, o = item % plan.tiles, low = o * plan.width();
+            const int64_t n = plan.rows_in(q), width = plan.width(), there = smaller(width, plan.outputs - low);
+            Scratch scratch(Scratch::room<real>(n * width));
+            real* y = scratch.take<real>(n * width);
+            for (int64_t j = 0; j < width; ++j) y[j] = out.bias && j < there ? out.bias[low + j] : real(0);
+            for (int64_t b = 1; b < n; ++b) std::memcpy(y + b * width, y, static_cast<size_t>(width) * sizeof(real));
+            for (int64_t i = 0; i < plan.inputs; ++i) {
+                if (life.at(i, o) == 0) continue;
+                contract_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), has_base, y);
+            }
+            for (int64_t b = 0; b < n; ++b)
+                std::memcpy(&out.y(q * plan.block + b, low), y + b * width, static_cast<size_t>(there) * sizeof(real));
+        });
+    }
+
+    // g packed by tile and block: rows of whole vectors, zeros beyond the last output.
+    static void pack_cotangent(const Plan& plan, const Matrix<const real>& g, int64_t first, int64_t last, real* packed) {
+        const int64_t width = plan.width();
+        for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
+            const int64_t o = item / (last - first), q = first + item % (last - first), low = o * width;
+            const int64_t there = smaller(width, plan.outputs - low);
+            real* to = packed + item * plan.block * width;
+            for (int64_t b = 0; b < plan.rows_in(q); ++b, to += width) {
+                std::memcpy(to, &g(q * plan.block + b, low), static_cast<size_t>(there) * sizeof(real));
+                for (int64_t j = there; j < width; ++j) to[j] = 0;
+            }
+        });
+    }
+
+    static void probe(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
+                      int64_t last, const real* packed, const Gradients<real>& out) {
+        const bool has_base = layer.base_kind != Base::none;
+        for_each_item((last - first) * plan.groups, plan.threads, [&](int64_t item) {
+            const int64_t q = first + item / plan.groups, low = item % plan.groups * input_group;
+            const int64_t high = smaller(plan.inputs, low + input_group), n = plan.rows_in(q);
+            Scratch scratch(Scratch::room<real>(input_group * plan.block));
+            real* p = scratch.take<real>(input_group * plan.block);
+            std::memset(p, 0, static_cast<size_t>(input_group * plan.block) * sizeof(real));
+            for (int64_t o = 0; o < plan.tiles; ++o) {
+                const real* g = packed + (o * (last - first) + q - first) * plan.block * plan.width();
+                for (int64_t i = low; i < high; ++i) {
+                    if (life.at(i, o) == 0) continue;
+                    probe_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), has_base, g,
+                                      p + (i - low) * plan.block);
+                }
+            }
+            for (int64_t b = 0; b < n; ++b)
+                for (int64_t i = low; i < high; ++i) out.probe(q * plan.block + b, i) = p[(i - low) * plan.block + b];
+        });
+    }
+
+    // Inputs whose sums stay in the cache beside a tile of g.
+    static int64_t inputs_together(const Layer<real>& layer, const Plan& plan) {
+        const int64_t bytes = (layer.splines + 1) * plan.width() * static_cast<int64_t>(sizeof(real));
+        return larger(1, smaller(input_group, (int64_t{256} << 10) / bytes));
+    }
+
+    // `sums` (I, tiles, M + 1, width) carries over from chunk to chunk; null where one chunk is all.
+    static void scatter(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
+                        int64_t last, const real* packed, const Gradients<real>& out, real* sums, int which) {
+        const bool has_base = layer.base_kind != Base::none;
+        const int64_t together = inputs_together(layer, plan), groups = ceil_div(plan.inputs, together);
+        const int64_t size = (layer.splines + 1) * plan.width();
+        for_each_item(groups * plan.tiles, plan.threads, [&](int64_t item) {
+            const int64_t o = item / groups, low = item % groups * together, high = smaller(plan.inputs, low + together);
+            Scratch scratch(Scratch::room<real>(sums ? 0 : together * size));
+            real* own = sums ? nullptr : scratch.take<real>(together * size);
+            const auto at = [&](int64_t i) { return sums ? sums + (i * plan.tiles + o) * size : own + (i - low) * size; };
+            if (first == 0)
+                for (int64_t i = low; i < high; ++i) std::memset(at(i), 0, static_cast<size_t>(size) * sizeof(real));
+            for (int64_t q = first; q < last; ++q) {
+                const real* g = packed + (o * (last - first) + q - first) * plan.block * plan.width();
+                for (int64_t i = low; i < high; ++i)
+                    if (life.at(i, o) != 0)
+                        scatter_runs<R, NV>(chunk.block(q, i), layer.splines, has_base, g, at(i), which);
+            }
+            if (last < plan.blocks()) return;
+            for (int64_t i = low; i < high; ++i)
+                finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * plan.width(), at(i), has_base);
+        });
+    }
+};
+
+}  // namespace
+}  // namespace splinework

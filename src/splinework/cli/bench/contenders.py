@@ -1,0 +1,84 @@
+"""Who takes part: a name, the Python file that builds it, and the interpreter that runs it.
+
+That file offers three functions:
+
+- `alternatives(job, option, compiled)`: settings to try, a list of dictionaries; the fastest is timed;
+- `build(job, option, **settings)`: an `nn.Module` from `(B, inputs)` to `(B, outputs)` in the job's dtype;
+- `layers(model)`: what it claims to compute, as `truth.Layer`s made of its own numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from splinework.cli.versions import own_version
+
+FAMILIES: Final = ("ours", "reference", "spline", "rbf", "linear", "mlp-width", "mlp-parameters")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One that takes part.
+
+    Attributes:
+        name: What tables call it.
+        family: One of `FAMILIES`: what may be compared with what.
+        source: An importable module, or the path of a file, with the three functions.
+        option: Handed to them.
+        compiled: Whether it goes through `torch.compile`.
+        python: The interpreter.
+        paths: Folders that it imports from besides.
+        version: What was measured.
+        note: What a reader of the table must know.
+    """
+
+    name: str
+    family: str
+    source: str
+    option: str = ""
+    compiled: bool = False
+    python: str = sys.executable
+    paths: tuple[str, ...] = ()
+    version: str = ""
+    note: str = ""
+
+    def through_compiler(self) -> Contender:
+        """The same behind `torch.compile`."""
+        return replace(self, name=f"{self.name}, compiled", compiled=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a worker needs, as JSON values."""
+        return asdict(self)
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader needs; no paths."""
+        return {key: getattr(self, key) for key in ("name", "family", "compiled", "version", "note")}
+
+
+def own_contenders(*, compiled: bool = True) -> list[Contender]:
+    """The networks of this package, by each backend, and two multilayer perceptrons.
+
+    Args:
+        compiled: Whether each comes behind `torch.compile` too.
+    """
+    here = __name__.rpartition(".")[0]
+    ours = Contender("splinework", "ours", f"{here}.ours", "native", version=own_version())
+    eager = [
+        ours,
+        replace(ours, name="splinework, reference", family="reference", option="reference", note="plain torch"),
+        Contender(
+            "MLP, same width", "mlp-width", f"{here}.perceptron", "width", note="one Linear and one SiLU per layer"
+        ),
+        Contender(
+            "MLP, same parameters",
+            "mlp-parameters",
+            f"{here}.perceptron",
+            "parameters",
+            note="hidden layers as wide as G + k + 1 numbers per edge allow",
+        ),
+    ]
+    if not compiled:
+        return eager
+    return [each for c in eager for each in ([c] if c.family == "reference" else [c, c.through_compiler()])]

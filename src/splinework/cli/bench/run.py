@@ -1,0 +1,83 @@
+"""A whole bench: the machine's peak, every job in turns, the memory; what is done is told and kept as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from splinework.cli.bench import machine
+from splinework.cli.bench.cases import Job
+from splinework.cli.bench.contenders import Contender
+from splinework.cli.bench.driver import Failed, Settings, Workers, batches, measure, measure_memory
+from splinework.cli.bench.progress import Progress
+from splinework.cli.bench.results import Case, Memory, Results
+
+
+def run(
+    jobs: Sequence[Job],
+    contenders: Sequence[Contender],
+    settings: Settings,
+    *,
+    memory: bool = False,
+    keep: Callable[[Results], None] = lambda results: None,
+    show: Callable[[Case, Results], None] = lambda case, results: None,
+    quiet: bool = False,
+) -> Results:
+    """Measures all jobs, every contender in the same rounds.
+
+    Args:
+        jobs: What to time.
+        contenders: Who takes part.
+        settings: How carefully.
+        memory: Whether to measure the memory of forward + backward too, in the first dtype and with the first threads.
+        keep: Given the results so far after every job.
+        show: Given every case that is done, and the results so far.
+        quiet: Shows no progress.
+    """
+    weighed = _memory_jobs(jobs) if memory else []
+    results = Results(machine.facts(), contenders=tuple(c.facts() for c in contenders))
+    with Workers(settings) as workers, Progress(len(jobs) + len(weighed), quiet=quiet) as progress:
+        for threads, dtype in batches(jobs):
+            progress.begin(f"peak of the machine, {dtype}, threads: {threads}", counts=False)
+            results = replace(results, peaks=(*results.peaks, _peak(contenders[0], threads, dtype, workers)))
+        for job in jobs:
+            progress.begin(job.title)
+            case = measure(job, contenders, workers, progress.detail).judged()
+            results = _named(replace(results, cases=(*results.cases, case)))
+            keep(results)
+            show(case, results)
+        workers.end()
+        for job in weighed:
+            progress.begin(f"memory: {job.title}")
+            for contender in contenders:
+                progress.detail(contender.name)
+                taken, why = measure_memory(job, contender, workers)
+                entry = Memory(job, contender.name, contender.family, contender.compiled, taken, why)
+                results = replace(results, memory=(*results.memory, entry))
+            keep(results)
+    return results
+
+
+def _peak(contender: Contender, threads: int, dtype: str, workers: Workers) -> dict[str, object]:
+    seconds = 10 * workers.settings.seconds
+    try:
+        answer = workers.ask(contender, threads, do="peak", dtype=dtype, threads_used=threads, seconds=seconds)
+    except Failed:
+        answer = {"matmul": None, "loop": None}
+    return {"threads": threads, "dtype": dtype, "matmul": answer["matmul"], "loop": answer["loop"]}
+
+
+def _memory_jobs(jobs: Sequence[Job]) -> list[Job]:
+    """One job for each configuration and grid that is timed forward + backward."""
+    found: dict[tuple[str, int], Job] = {}
+    for job in jobs:
+        if job.mode == "backward" and not job.config.startswith("W"):
+            found.setdefault((job.config, job.grid), job)
+    return list(found.values())
+
+
+def _named(results: Results) -> Results:
+    """With the versions that the workers told."""
+    versions = {row.contender: row.version for case in results.cases for row in case.rows if row.version}
+    told = ({**c, "version": versions.get(c["name"], c["version"])} for c in results.contenders)
+    return replace(results, contenders=tuple(told))

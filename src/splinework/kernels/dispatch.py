@@ -1,0 +1,185 @@
+"""Which backend evaluates what."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.bases import BSpline
+from splinework.errors import ConfigError
+from splinework.kernels import chain, native, ops, reference
+from splinework.kernels.edges import Edges
+from splinework.kernels.native import Spline
+from splinework.kernels.table import Table
+
+_KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The three primitives; see `splinework.kernels.reference` for what each must return."""
+
+    name: str
+
+    def contract(self, table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+        """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`."""
+        return reference.contract(table, x, s, c, derivative)
+
+    def probe(self, table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+        """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`."""
+        return reference.probe(table, x, c, g, derivative)
+
+    def scatter(self, table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+        """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`."""
+        return reference.scatter(table, x, s, g, derivative)
+
+    def layer_sums(self, table: Table, x: Tensor, edges: Edges) -> Tensor:
+        """One layer: `(B, I)` to `(B, J)`."""
+        sums = reference.contract(table, x, None, edges.table_coefficients())
+        return sums if edges.bias is None else sums + edges.bias
+
+    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
+        """Layers that take what the one before gives: `(B, I)` to `(B, J)`."""
+        for table, edges in layers:
+            x = self.layer_sums(table, x, edges)
+        return x
+
+
+@dataclass(frozen=True)
+class NativeBackend(Backend):
+    """The kernels in C++ for B-splines on the processor; the reference for all else."""
+
+    def contract(self, table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+        spline = _spline(table, x)
+        if spline is None:
+            return super().contract(table, x, s, c, derivative)
+        return ops.contract(x, s, c, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+
+    def probe(self, table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+        spline = _spline(table, x)
+        if spline is None:
+            return super().probe(table, x, c, g, derivative)
+        return ops.probe(x, c, g, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+
+    def scatter(self, table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+        spline = _spline(table, x)
+        if spline is None:
+            return super().scatter(table, x, s, g, derivative)
+        return ops.scatter(x, s, g, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+
+    def layer_sums(self, table: Table, x: Tensor, edges: Edges) -> Tensor:
+        spline = _spline(table, x)
+        if spline is None:
+            return super().layer_sums(table, x, edges)
+        return chain.chain(x, [(edges, spline)]) if _plain(x) else chain.operator(x, edges, spline)
+
+    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
+        if not _plain(x):
+            return super().network_sums(layers, x)
+        splines = [_spline(table, x) for table, _ in layers]
+        if any(s is None or (n and not native.fusable(s)) for n, s in enumerate(splines)):
+            return super().network_sums(layers, x)
+        return chain.chain(x, [(edges, s) for (_, edges), s in zip(layers, splines, strict=True) if s is not None])
+
+
+def _spline(table: Table, x: Tensor) -> Spline | None:
+    """What the native kernels need to know of the table; None where they cannot do it."""
+    basis, grid = table.basis, table.grid
+    if not isinstance(basis, BSpline) or x.device.type != "cpu" or x.dtype not in _KINDS:
+        return None
+    if grid.requires_grad or (not torch.compiler.is_compiling() and _forward_mode(x)):
+        return None
+    base = "none" if table.base is None else table.base.name
+    return Spline(grid, table.prepared, basis.degree, native.TAILS[table.extrapolation], base)
+
+
+def _plain(x: Tensor) -> bool:
+    """Whether nobody looks on: no compiler, no transform, no mode, no subclass."""
+    return (
+        not torch.compiler.is_compiling()
+        and type(x) in (Tensor, torch.nn.Parameter)
+        and not torch._C._are_functorch_transforms_active()
+        and torch._C._len_torch_dispatch_stack() == 0
+        and not torch.jit.is_tracing()
+    )
+
+
+def _forward_mode(x: Tensor) -> bool:
+    """Whether derivatives are carried forward: torch's operators cannot say how, the reference's own do."""
+    if torch.autograd.forward_ad._current_level >= 0:
+        return True
+    if not torch._C._are_functorch_transforms_active():
+        return False
+    jvp = torch._C._functorch.TransformType.Jvp
+    return any(interpreter.key() == jvp for interpreter in torch._C._functorch.get_interpreter_stack() or [])
+
+
+BACKENDS: dict[str, Backend] = {"reference": Backend("reference")}
+if native.available():
+    BACKENDS["native"] = NativeBackend("native")
+
+
+def _checked(name: str) -> Backend:
+    if name in BACKENDS:
+        return BACKENDS[name]
+    if name == "native":
+        raise ConfigError(f"the native kernels are not there: {native.why_not()}")
+    raise ConfigError(f"the backend is one of native and reference, got {name!r}.")
+
+
+def _at_first() -> Backend:
+    wanted = os.environ.get("SPLINEWORK_BACKEND", "")
+    return _checked(wanted) if wanted else BACKENDS.get("native", BACKENDS["reference"])
+
+
+_active = _at_first()
+
+
+def use(name: str) -> str:
+    """Lets the named backend do the work from now on, in the whole process.
+
+    Args:
+        name: `native` or `reference`.
+
+    Returns:
+        The name of the one that did it before.
+
+    Raises:
+        ConfigError: For another name, or `native` where the kernels were not compiled.
+    """
+    global _active
+    before, _active = _active, _checked(name)
+    return before.name
+
+
+def active() -> str:
+    """Name of the backend in use."""
+    return _active.name
+
+
+def contract(table: Table, x: Tensor, s: Tensor | None, c: Tensor, derivative: int = 0) -> Tensor:
+    """`Σ_i s_bi Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, J)`: see `splinework.kernels.reference`."""
+    return _active.contract(table, x, s, c, derivative)
+
+
+def probe(table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
+    """`Σ_j g_bj Σ_m β_m^{(r)}(x_bi) C_imj`, shape `(B, I)`."""
+    return _active.probe(table, x, c, g, derivative)
+
+
+def scatter(table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
+    """`Σ_b s_bi g_bj β_m^{(r)}(x_bi)`, shape `(I, M, J)`."""
+    return _active.scatter(table, x, s, g, derivative)
+
+
+def layer_sums(table: Table, x: Tensor, edges: Edges) -> Tensor:
+    """One layer, bias included: `(B, I)` to `(B, J)`."""
+    return _active.layer_sums(table, x, edges)
+
+
+def network_sums(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
+    """Layers of which each takes what the one before gives: `(B, I)` to `(B, J)`."""
+    return _active.network_sums(layers, x)

@@ -1,0 +1,360 @@
+"""`bench`: what is chosen, what is true, what is said of it; and one small real run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from splinework.cli.bench import ours, perceptron, truth
+from splinework.cli.bench.cases import CONFIGS, Job, select
+from splinework.cli.bench.contenders import Contender, own_contenders
+from splinework.cli.bench.driver import Settings, reason
+from splinework.cli.bench.results import Case, Results, Row, load, row_of
+from splinework.cli.bench.run import run as run_bench
+from splinework.cli.bench.timing import Data, make_call, time_round
+from splinework.errors import ConfigError, FileError
+from tests.cli.stand_in import refused
+
+GENERATOR = np.random.default_rng(0)
+REFERENCE = Contender("splinework, reference", "reference", "splinework.cli.bench.ours", "reference")
+
+
+def job_of(config: str, grid: int = 5, mode: str = "backward", **changes) -> Job:
+    return replace(select([config], grids=[grid], modes=[mode])[0], **changes)
+
+
+# ------------------------------------------------------------------------------------------------ the choice
+
+
+def test_a_letter_means_all_that_begin_so_and_a_name_means_one():
+    assert {job.config for job in select(["E"])} == {"E", "E1"}
+    assert {job.config for job in select(["E1"])} == {"E1"}
+    assert [job.shape for job in select(["W"])] == [c.shape for c in CONFIGS if c.letter == "W"]
+
+
+def test_each_configuration_has_its_own_grids_unless_others_are_asked_for():
+    assert {job.grid for job in select(["A"])} == {5, 20, 100, 1000}
+    assert {job.grid for job in select(["C"])} == {5, 20, 100}
+    assert {job.grid for job in select(["A", "C"], grids=[7])} == {7}
+
+
+def test_jobs_with_the_same_threads_stand_together():
+    threads = [job.threads for job in select(["A", "D"], threads=[1, 2], dtypes=["float32", "float64"])]
+    assert threads == sorted(threads)
+    assert threads.count(1) == threads.count(2)
+
+
+@pytest.mark.parametrize(
+    ("options", "fragment"),
+    [
+        ({"configs": ["Z"]}, "'Z'"),
+        ({"configs": ["A"], "modes": ["sideways"]}, "'sideways'"),
+        ({"configs": ["A"], "dtypes": ["half"]}, "'half'"),
+        ({"configs": ["A"], "grids": [0]}, "got 0"),
+        ({"configs": ["E1"], "modes": ["adam"]}, "nothing to measure"),
+        ({"configs": []}, "nothing to measure"),
+    ],
+)
+def test_an_unknown_choice_is_refused(options, fragment):
+    with pytest.raises(ConfigError, match=fragment):
+        select(**options)
+
+
+def test_multiply_adds_are_those_of_local_splines():
+    edges = 1024 * 64 * 64
+    assert job_of("A", mode="forward").multiply_adds() == 5 * edges
+    assert job_of("A").multiply_adds() == 15 * edges
+    first, second = 256 * 784 * 64, 256 * 64 * 10
+    assert job_of("B").multiply_adds() == 10 * first + 15 * second  # inputs of the first layer need no gradient
+
+
+def test_a_job_comes_back_from_json():
+    job = job_of("B", 20)
+    assert Job.from_dict(json.loads(json.dumps(job.to_dict()))) == job
+
+
+@pytest.mark.parametrize("grid", [5, 100])
+@pytest.mark.parametrize("shape", [(64, 64), (784, 64, 10), (13, 32, 32, 1), (2, 5, 1)])
+def test_the_equal_perceptron_has_as_many_numbers_up_to_one_node(shape, grid):
+    found = perceptron.shape_of_equal_size(shape, grid)
+    count = [sum((a + 1) * b for a, b in pairwise(widths)) for widths in _neighbours(found)]
+    wanted = sum(a * b for a, b in pairwise(shape)) * (grid + 4)
+    assert abs(count[1] - wanted) == min(abs(c - wanted) for c in count)
+
+
+def _neighbours(shape):
+    return [(shape[0], *(w + step for w in shape[1:-1]), shape[-1]) for step in (-1, 0, 1)]
+
+
+# ------------------------------------------------------------------------------------------------- the truth
+
+
+def families():
+    knots = np.tile(np.linspace(-1.6, 1.6, 9), (2, 1))
+    splines = truth.splines(knots, GENERATOR.normal(size=(2, 5, 3)), 3)
+    yield "splines", splines
+    yield "silus", truth.silus(GENERATOR.normal(size=(2, 3)))
+    yield "gaussians", truth.gaussians(np.linspace(-1, 1, 5), 0.5, GENERATOR.normal(size=(2, 5, 3)))
+    yield "polylines", truth.polylines(np.linspace(-1, 1, 5), GENERATOR.normal(size=(2, 5, 3)))
+    yield "straight outside", truth.straight_outside(splines, np.full(2, -0.4), np.full(2, 0.4))
+
+
+@pytest.mark.parametrize(("name", "curves"), list(families()))
+def test_slopes_are_those_of_the_values(name, curves):
+    x, h = GENERATOR.uniform(-2, 2, 200), 1e-6
+    x = x[np.abs(x / 0.4 - np.round(x / 0.4)) > 1e-3]  # a polyline has two slopes at its points
+    slope = (curves(1, x + h, 0) - curves(1, x - h, 0)) / (2 * h)
+    np.testing.assert_allclose(curves(1, x, 1), slope, atol=1e-6)
+
+
+def test_splines_with_equal_coefficients_are_constant_inside_and_die_out():
+    curves = truth.splines(np.linspace(-1.6, 1.6, 9)[None], np.ones((1, 5, 1)), 3)
+    np.testing.assert_allclose(curves(0, np.linspace(-0.399, 0.399, 50), 0), 1, rtol=1e-12)
+    assert (curves(0, np.array([-5.0, -1.7, 1.7, 5.0]), 0) == 0).all()
+    assert 0 < curves(0, np.array([1.5]), 0)[0, 0] < 0.1  # the outer part of their support counts
+
+
+@pytest.mark.parametrize(("source", "option"), [(ours, "reference"), (perceptron, "width"), (perceptron, "parameters")])
+@pytest.mark.parametrize("config", ["A", "E"])
+def test_own_contenders_compute_what_they_claim(source, option, config, restore_backend):
+    job = job_of(config, 7, batch=40, dtype="float64", inner=True)
+    model, data = source.build(job, option), Data.of(job)
+    x = (2 * data.x.detach()).requires_grad_()  # beyond the grid too
+    data = replace(data, x=x)
+    y = make_call(model, model, data, "backward")[0]()
+    value, pulled = truth.chain(source.layers(model), x.detach().numpy(), data.g.numpy())
+    assert truth.relative_error(y.detach().numpy(), value) < 1e-12
+    assert truth.relative_error(x.grad.numpy(), pulled) < 1e-12
+
+
+@pytest.fixture
+def restore_backend():
+    """The backend in use is put back."""
+    from splinework import kernels
+
+    before = kernels.active()
+    yield
+    kernels.use(before)
+
+
+def test_what_is_not_finite_is_infinitely_wrong():
+    assert truth.relative_error(np.array([np.nan]), np.array([1.0])) == float("inf")
+
+
+def test_a_round_lasts_as_long_as_asked_and_makes_one_call_at_least():
+    calls = []
+    found = time_round(lambda: calls.append(1), 1e-6, 0.01)
+    assert found["calls"] == len(calls) > 1000
+    assert 0 < found["minimum"] <= found["median"]
+    assert time_round(lambda: None, 10.0, 1e-9)["calls"] == 1
+
+
+@pytest.mark.parametrize("mode", ["forward", "backward", "adam"])
+def test_a_call_leaves_gradients_where_they_belong(mode):
+    job = job_of("D", mode=mode, batch=8)
+    model = perceptron.build(job, "width")
+    data = Data.of(job)
+    before = [p.detach().clone() for p in model.parameters()]
+    make_call(model, model, data, mode)[0]()
+    assert all((p.grad is None) == (mode == "forward") for p in model.parameters())
+    assert data.x.grad is None  # a first layer
+    moved = any(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert moved == (mode == "adam")
+
+
+# ----------------------------------------------------------------------------------------------- the results
+
+
+def row(name: str, family: str, seconds: float, *, compiled: bool = False, **changes) -> Row:
+    made = row_of(Contender(name, family, "", compiled=compiled), status="ok", answer={"error": 1e-7, "seconds": 1.0})
+    return replace(made.with_rounds([{"minimum": seconds, "median": 1.1 * seconds, "calls": 7}] * 3), **changes)
+
+
+def results(*cases: Case) -> Results:
+    machine = {"processor": "P", "cores": 2, "flags": ["avx2"], "system": "S", "architecture": "x", "day": "2026-01-01"}
+    machine |= dict.fromkeys(("python", "splinework", "torch", "numpy", "scipy"), "1")
+    peaks = ({"threads": 1, "dtype": "float32", "matmul": 1e11, "loop": None},)
+    return Results(machine, peaks, tuple(c.facts() for c in own_contenders()), cases)
+
+
+def test_the_minimum_of_rounds_is_the_least_and_the_median_is_theirs():
+    found = row("a", "ours", 1.0).with_rounds([{"minimum": m, "median": m + 1, "calls": 2} for m in (3.0, 1.0, 2.0)])
+    assert (found.minimum, found.median, found.rounds, found.calls) == (1.0, 3.0, 3, 6)
+
+
+def test_a_fast_wrong_kernel_counts_for_nothing():
+    case = Case(job_of("A"), (row("right", "spline", 2.0), row("wrong", "spline", 1.0, error=0.5))).judged()
+    assert [r.status for r in case.rows] == ["ok", "wrong"]
+    assert case.fastest("spline").contender == "right"
+    assert Case(job_of("A"), (row("r", "rbf", 1.0, gradient_error=float("inf")),)).judged().seconds("rbf") is None
+
+
+def test_results_come_back_from_their_file(tmp_path):
+    kept = results(Case(job_of("A"), (row("a", "ours", 1.0, error=float("inf"), settings={"k": 3}),), [0.5], [0.6]))
+    path = tmp_path / "r.json"
+    path.write_text(json.dumps(kept.to_dict(), allow_nan=False))
+    assert load(path) == kept
+    path.write_text('{"format": 1}')
+    with pytest.raises(FileError, match="does not hold"):
+        load(path)
+    with pytest.raises(FileError, match="cannot read"):
+        load(tmp_path / "nothing.json")
+
+
+def test_of_joined_results_the_newer_counts():
+    old = results(Case(job_of("A"), (row("a", "ours", 1.0),)), Case(job_of("C"), (row("a", "ours", 5.0),)))
+    new = results(Case(job_of("A"), (row("a", "ours", 2.0),)))
+    joined = old.joined(new)
+    assert joined.case(config="A").seconds("ours") == 2.0
+    assert joined.case(config="C").seconds("ours") == 5.0
+    assert len(joined.contenders) == len(old.contenders)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('Traceback:\n  File "/a/b.py"\ntorch._dynamo.exc.Unsupported: no\n\nSet X=1\n', "Unsupported: no"),
+        ("ValueError: cannot open /home/u/x/y.so", "ValueError: cannot open y.so"),
+        ("Killed\n", "Killed"),
+        ("", ""),
+        ("RuntimeError: see https://pytorch.org/docs/a", "RuntimeError: see https://pytorch.org/docs/a"),
+    ],
+)
+def test_the_last_words_of_a_process_are_one_line_without_places(text, said):
+    assert reason(text) == said
+
+
+# ------------------------------------------------------------------------------------ the documentation's page
+
+
+def whole() -> Results:
+    cases = []
+    for config in ("A", "C", "W16", "W32"):
+        for grid in (5, 20, 100, 1000) if config == "A" else (5,) if config[0] == "W" else (5, 20, 100):
+            for mode in ("forward", "backward"):
+                rows = (
+                    row("splinework", "ours", 1e-3),
+                    row("fast-kan", "rbf", 9e-3),
+                    row("inkan, compiled", "spline", 3e-3, compiled=True),
+                    row("kanditioned", "linear", 1e-4),
+                    row("MLP, same width", "mlp-width", 1e-4),
+                    replace(row("pykan", "spline", 1e-3), status="skipped", why="too slow", median=None),
+                )
+                cases.append(Case(replace(job_of(config, grid), mode=mode), rows, [0.1], [0.1]))
+    return results(*cases)
+
+
+def test_targets_compare_with_the_fastest_rival_that_is_no_polyline():
+    from benchmarks.kernels.targets import targets
+
+    found = {target.what.split(":")[0] + target.wanted: target for target in targets(whole())}
+    first = found["A, G=5≥ 2.5×"]
+    assert (first.measured, first.verdict) == ("3× (inkan, compiled)", "met")
+    assert found["A, G=100≥ 25×"].verdict == "**missed**"
+    assert found["B, G=5≥ 2.4×"].verdict == "–"
+    assert found["A, G=5≤ 6×"].verdict == "**missed**"
+    assert found["A≤ 1.5×"].measured == "1×"
+    share = 100 * job_of("C", mode="forward").multiply_adds() / 1e-3 / 1e11
+    assert found["C, G=5≥ 40 %"].measured == f"{share:.3g} %"
+
+
+def test_the_page_tells_all_and_the_pictures_are_drawn(tmp_path):
+    from benchmarks.kernels import pictures, tables
+
+    folder = tmp_path / "performance"
+    folder.mkdir()
+    drawn = pictures.draw(whole(), folder)
+    assert [Path(path).name for path, _ in drawn] == [
+        "time_against_grid.svg",
+        "time_against_width.svg",
+        "share_of_peak.svg",
+    ]
+    assert all((tmp_path / path).stat().st_size > 1000 for path, _ in drawn)
+    page = tables.page(whole(), drawn)
+    for fragment in (
+        "| A: forward + backward at G=1000 against G=5 | ≤ 1.5× | 1× | met |",
+        "kanditioned (linear)",
+        "1.00 ms (1.10 ms)",
+        "- pykan, skipped: too slow (A G=5",
+        *(path for path, _ in drawn),
+    ):
+        assert fragment in page
+    assert tables.page(results(), []).startswith("# ")
+
+
+# ------------------------------------------------------------------------------------------------ the command
+
+OPTIONS = ("bench", "--quick", "--config", "D", "--grid", "5", "--threads", "1", "--no-memory")
+
+
+@pytest.mark.parametrize(
+    ("options", "fragments"),
+    [
+        (["--config", "Z"], ["--config", "'Z'"]),
+        (["--grid", "five"], ["--grid", "such as 5,20", "'five'"]),
+        (["--mode", "sideways"], ["--mode", "forward, backward, adam"]),
+        (["--dtype", "half"], ["--dtype", "float32"]),
+        (["--threads", "9999"], ["--threads", "cores"]),
+        (["--rounds", "0"], ["--rounds", "got 0"]),
+        (["--seconds", "0"], ["--seconds", "above 0"]),
+        (["--cap", "nan"], ["--cap", "above 0"]),
+        (["--out", "nowhere/r.json"], ["--out", "folder that exists"]),
+        (["--only", "nobody"], ["--only", "'nobody'"]),
+        (["--compile-mode", "best"], ["--compile-mode", "default"]),
+        (["--wrong"], ["--wrong"]),
+    ],
+)
+def test_a_wrong_option_is_refused(run, folder, options, fragments):
+    refused(run("bench", *options), *fragments)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_small_run_gives_times_and_errors(run, folder):
+    result = run(*OPTIONS, "--mode", "backward", "--only", "splinework, r;MLP, same w", "--json", "--out", "r.json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert Results.from_dict(found) == load(folder / "r.json")
+    (case,) = Results.from_dict(found).cases
+    assert [r.contender for r in case.rows] == ["splinework, reference", "MLP, same width"]
+    for each in case.rows:
+        assert (each.status, each.rounds) == ("ok", 3)
+        assert 0 < each.minimum <= each.median
+        assert each.error < 1e-5
+    assert found["peaks"][0]["matmul"] > 1e8
+    assert "1/1" in result.stderr
+    assert str(folder) not in result.stdout
+
+
+BROKEN = '''"""Raises."""
+def alternatives(job, option, compiled):
+    raise RuntimeError("it broke")
+'''
+CHATTY = '''"""Prints, writes a file, and is wrong."""
+from splinework.cli.bench import perceptron
+def alternatives(job, option, compiled):
+    print("hello"); open("left.txt", "w").write("x")
+    return [{}]
+build, layers = perceptron.build, lambda model: perceptron.layers(model)[:1] * 2
+'''
+
+
+def test_who_fails_or_is_wrong_is_named_and_the_others_go_on(folder):
+    for name, text in (("broken", BROKEN), ("chatty", CHATTY)):
+        (folder / f"{name}.py").write_text(text)
+    others = [
+        Contender("broken", "spline", str(folder / "broken.py")),
+        Contender("chatty", "mlp-width", str(folder / "chatty.py"), "width"),
+    ]
+    job = job_of("A", mode="forward", batch=16, shape=(4, 4, 4))
+    kept = run_bench([job], others, Settings(rounds=2, seconds=0.01), quiet=True)
+    broken, chatty = kept.cases[0].rows
+    assert (broken.status, broken.why) == ("failed", "RuntimeError: it broke")
+    assert chatty.status == "wrong"
+    assert chatty.minimum > 0
+    assert {path.name for path in folder.iterdir()} <= {"broken.py", "chatty.py", "__pycache__"}
