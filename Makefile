@@ -20,11 +20,17 @@ PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKE
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
-.PHONY: help demo test test-all bench lint docs clean
+# The kernels without Python, for `sanitize` and `test-aarch64`; each run of their tests takes SECONDS.
+CMAKE ?= cmake
+SECONDS ?= 30
+SEED ?= 0
+CROSS := aarch64-linux-gnu
+
+.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUNTIME) ## find a law in real measurements and write a report
 	@$(BIN)/splinework demo
@@ -36,6 +42,23 @@ test: $(TESTING) ## everything a push must pass: style, types, layers, tests, do
 test-all: $(TESTING) ## the same, with the tests marked slow
 	@$(lint)
 	@echo "== pytest"; $(PYTEST) -m "slow or not slow"
+
+test-kernels: ## the C++ kernels against their oracle, without Python
+	@$(call kernels,release,)
+	build/kernels-release/test_kernels --seed $(SEED) --seconds $(SECONDS)
+
+sanitize: ## the same under the address, undefined-behaviour and thread sanitizers
+	@$(call kernels,address,-DSPLINEWORK_SANITIZE=address$(comma)undefined)
+	build/kernels-address/test_kernels --seed $(SEED) --seconds $(SECONDS)
+	@$(call kernels,thread,-DSPLINEWORK_SANITIZE=thread)
+	build/kernels-thread/test_kernels --seed $(SEED) --seconds $(SECONDS)
+
+test-aarch64: ## the same compiled for aarch64, under qemu
+	@for tool in $(CROSS)-g++ qemu-aarch64; do \
+	  command -v $$tool >/dev/null || { echo "No $$tool. Debian and Ubuntu: apt-get install g++-$(CROSS) qemu-user" >&2; exit 1; }; \
+	done
+	@$(call kernels,aarch64,-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(CROSS)-g++)
+	qemu-aarch64 -L /usr/$(CROSS) build/kernels-aarch64/test_kernels --seed $(SEED) --seconds $(SECONDS)
 
 bench: $(RUNTIME) ## run every benchmarks/bench_*.py
 	@set -e; for script in benchmarks/bench_*.py; do \
@@ -53,7 +76,17 @@ docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 
 clean: ## remove .venv, caches and built pages
 	rm -rf $(VENV) build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f src/splinework/_native.*
+	find csrc/editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+comma := ,
+# $(call kernels,name,options): builds build/kernels-name/test_kernels
+define kernels
+set -e; mkdir -p build; command -v $(CMAKE) >/dev/null || { echo "No $(CMAKE). Install it (apt-get install cmake, or pip install cmake) and try again." >&2; exit 1; }; \
+$(CMAKE) -S . -B build/kernels-$(1) -DSPLINEWORK_TESTS=ON $(2) >build/kernels-$(1).log 2>&1 || { cat build/kernels-$(1).log >&2; exit 1; }; \
+$(CMAKE) --build build/kernels-$(1) --parallel $(WORKERS)
+endef
 
 define lint
 set -e; \
@@ -87,7 +120,7 @@ $(MADE):
 	rm -rf $(VENV); "$$found" -m venv $(VENV)
 	@touch $@
 
-$(RUNTIME): pyproject.toml $(MADE)
+$(RUNTIME): pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp) $(MADE)
 	@echo "installing splinework into $(VENV) (first time: a few minutes)"
 	@$(PIP) --editable . || { echo "The install failed; what pip said stands above. If it found no torch for your Python, try another: make clean, then make PYTHON=python3.12 demo" >&2; exit 1; }
 	@touch $@

@@ -102,15 +102,38 @@ Points<T> read_points(int64_t batch, nb::tuple tuple) {  // x, s, base values, b
     return p;
 }
 
+// Columns in raw units to those of the network and back: (value - shift) / scale before the first layer, value · scale +
+// shift behind the last one. Absent where the addresses are 0.
 template <class T>
-void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list sums_tuples, int order, int threads,
-                 int algorithm) {
+struct Units {
+    const T *shift_in, *scale_in, *shift_out, *scale_out;
+    explicit Units(nb::tuple tuple) {
+        Reader r(tuple);
+        shift_in = r.address<const T>(), scale_in = r.address<const T>();
+        shift_out = r.address<const T>(), scale_out = r.address<const T>();
+    }
+    size_t room(int64_t batch, int64_t inputs) const { return scale_in ? Scratch::room<T>(batch * inputs) : 0; }
+    void enter(Points<T>& points, int64_t inputs, Scratch& scratch) const {
+        if (!scale_in) return;
+        T* u = scratch.take<T>(points.batch * inputs);
+        for (int64_t b = 0; b < points.batch; ++b)
+            for (int64_t i = 0; i < inputs; ++i) u[b * inputs + i] = (points.x(b, i) - shift_in[i]) / scale_in[i];
+        points.x = Matrix<const T>{u, inputs, 1};
+    }
+};
+
+template <class T>
+void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list sums_tuples, nb::tuple units_tuple,
+                 int order, int threads, int algorithm) {
     Points<T> points = read_points<T>(batch, points_tuple);
     const auto layers = read_layers<T>(layer_tuples);
+    const Units<T> units(units_tuple);
     std::vector<Sums<T>> sums;
     for (nb::handle tuple : sums_tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
     require(sums.size() == layers.size(), "every layer needs a place for its sums");
     nb::gil_scoped_release free;
+    Scratch scratch(units.room(batch, layers[0].layer.inputs));
+    units.enter(points, layers[0].layer.inputs, scratch);
     for (size_t l = 0; l < layers.size(); ++l) {
         require(layers[l].layer.c || layers[l].layer.outputs == 0, "coefficients are needed");
         sums[l].bias = layers[l].bias;
@@ -119,6 +142,9 @@ void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, n
         points.batch = batch;
         points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
     }
+    const Matrix<T>& y = sums.back().y;
+    for (int64_t b = 0; b < batch && units.scale_out; ++b)
+        for (int64_t j = 0; j < layers.back().layer.outputs; ++j) y(b, j) = y(b, j) * units.scale_out[j] + units.shift_out[j];
 }
 
 // What a layer's backward pass is to fill: c, scale, base and bias; 0 where it is not wanted.
@@ -139,9 +165,10 @@ void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* 
 
 template <class T>
 void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list hidden_tuples, nb::tuple g_tuple,
-                  nb::tuple probe_tuple, nb::list wanted_tuples, int probe_order, int scatter_order, int threads,
-                  int algorithm) {
-    const Points<T> points = read_points<T>(batch, points_tuple);
+                  nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units_tuple, int probe_order, int scatter_order,
+                  int threads, int algorithm) {
+    Points<T> points = read_points<T>(batch, points_tuple);
+    const Units<T> units(units_tuple);
     const auto layers = read_layers<T>(layer_tuples);
     std::vector<Matrix<const T>> hidden;  // what the second and later layers were given
     for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
@@ -160,7 +187,16 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, 
     int64_t widest = 0;
     for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
     nb::gil_scoped_release free;
-    Scratch scratch(2 * Scratch::room<T>(widest * batch));
+    const int64_t inputs = layers[0].layer.inputs, outputs = layers.back().layer.outputs;
+    Scratch scratch(2 * Scratch::room<T>(widest * batch) + units.room(batch, inputs) +
+                    (units.scale_out ? Scratch::room<T>(batch * outputs) : 0));
+    units.enter(points, inputs, scratch);
+    if (units.scale_out) {
+        T* pull = scratch.take<T>(batch * outputs);
+        for (int64_t b = 0; b < batch; ++b)
+            for (int64_t j = 0; j < outputs; ++j) pull[b * outputs + j] = g(b, j) * units.scale_out[j];
+        g = Matrix<const T>{pull, outputs, 1};
+    }
     T* pulled[2] = {scratch.take<T>(widest * batch), scratch.take<T>(widest * batch)};
     for (size_t l = layers.size(); l-- > 0;) {
         Gradients<T> out = wanted[l].gradients;
@@ -179,6 +215,8 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, 
         kernels<T>().backward(layers[l].layer, at, out, threads, static_cast<Algorithm>(algorithm));
         g = Matrix<const T>{out.probe.data, out.probe.row, 1};
     }
+    for (int64_t b = 0; b < batch && units.scale_in && probe; ++b)
+        for (int64_t i = 0; i < inputs; ++i) probe(b, i) /= units.scale_in[i];
 }
 
 nb::list variant_names() {
@@ -191,14 +229,15 @@ nb::list variant_names() {
 
 NB_MODULE(_native, m) {
     m.doc() = "The native kernels; use them through splinework.kernels.";
-    m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, int order, int threads,
-                        int algorithm) {
-        (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, order, threads, algorithm);
+    m.def("forward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple units, int order,
+                        int threads, int algorithm) {
+        (wide ? run_forward<double> : run_forward<float>)(batch, points, layers, sums, units, order, threads, algorithm);
     });
     m.def("backward", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list hidden, nb::tuple g,
-                         nb::tuple probe, nb::list wanted, int probe_order, int scatter_order, int threads, int algorithm) {
-        (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, probe_order,
-                                                            scatter_order, threads, algorithm);
+                         nb::tuple probe, nb::list wanted, nb::tuple units, int probe_order, int scatter_order, int threads,
+                         int algorithm) {
+        (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
+                                                            probe_order, scatter_order, threads, algorithm);
     });
     m.def("variants", &variant_names);
     m.def("variant", [] { return variant().name; });

@@ -88,34 +88,43 @@ class Chunk {
         const int64_t low = group * input_group, high = smaller(plan_.inputs, low + input_group);
         const int64_t cells = layer_.cells();
         Scratch scratch(Scratch::room<real>(input_group * padded) + Columns::room(padded) +
-                        Scratch::room<int32_t>(cells + 2));
+                        Scratch::room<int32_t>(2 * cells));
         real* x = scratch.take<real>(input_group * padded);
         Columns u(scratch, padded);
-        int32_t* tally = scratch.take<int32_t>(cells + 2);
+        int32_t* tally = scratch.take<int32_t>(2 * cells);
         for (int64_t b = 0; b < n; ++b)  // whole cache lines in, one row per input out
             for (int64_t i = low; i < high; ++i) x[(i - low) * padded + b] = points_.x(start + b, i);
         for (int64_t i = low; i < high; ++i) {
             if (alive && !alive[i]) continue;
             u.x = x + (i - low) * padded;
+            const int64_t at = slot(q, i);
             find_cells(axes_[i], u, n);
-            if (sorted_) sort<K>(u, n, slot(q, i), tally);
-            else
-                for (int64_t b = 0; b < n; ++b) u.order[b] = static_cast<int32_t>(b), first_[slot(q, i) * plan_.block + b] = u.cell[b] - K;
             base_values(u, start, n, i);
-            write_records<K>(u, start, n, i, slot(q, i));
+            if (sorted_) count_runs<K>(u, n, at, tally);
+            else
+                for (int64_t b = 0; b < n; ++b) first_[at * plan_.block + b] = u.cell[b] - K;
+            const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
+            for (int r = 0; r < plan_.orders; ++r) {
+                if (orders_[r] == 0) write_records<K, 0>(splines, u, start, n, i, at, r, tally);
+                else if (orders_[r] == 1) write_records<K, 1>(splines, u, start, n, i, at, r, tally);
+                else write_records<K, -1>(splines, u, start, n, i, at, r, tally);
+            }
         }
     }
 
-    // Counting sort by cell, stable: order[b] is where sample b goes.
+    // Counting sort by cell, first half: how many samples each has, and so where its run begins.
     template <int K>
-    void sort(Columns& u, int64_t n, int64_t at, int32_t* tally) {
+    void count_runs(const Columns& u, int64_t n, int64_t at, int32_t* tally) {
         const int64_t cells = layer_.cells();
-        std::memset(tally, 0, static_cast<size_t>(cells) * sizeof(int32_t));
-        for (int64_t b = 0; b < n; ++b) ++tally[u.cell[b]];
+        int32_t* other = tally + cells;  // two tallies: a cell that comes twice in a row need not wait for itself
+        std::memset(tally, 0, static_cast<size_t>(2 * cells) * sizeof(int32_t));
+        int64_t b = 0;
+        for (; b + 1 < n; b += 2) ++tally[u.cell[b]], ++other[u.cell[b + 1]];
+        if (b < n) ++tally[u.cell[b]];
         Run* runs = runs_ + at * most_runs_;
         int32_t count = 0, place = 0;
-        for (int64_t c = 0; c < cells; ++c) {
-            const int32_t here = tally[c];
+        for (int64_t c = axes_[0].first; c < cells; ++c) {
+            const int32_t here = tally[c] + other[c];
             runs[count] = Run{static_cast<int32_t>(c) - K, place};
             count += here > 0;
             tally[c] = place;
@@ -123,12 +132,6 @@ class Chunk {
         }
         runs[count] = Run{0, place};
         count_[at] = count;
-        uint16_t* order = order_ + at * plan_.block;
-        for (int64_t b = 0; b < n; ++b) {
-            const int32_t p = tally[u.cell[b]]++;
-            u.order[b] = p;
-            order[p] = static_cast<uint16_t>(b);
-        }
     }
 
     void base_values(Columns& u, int64_t start, int64_t n, int64_t i) const {
@@ -142,18 +145,39 @@ class Chunk {
         }
     }
 
-    template <int K>
-    void write_records(const Columns& u, int64_t start, int64_t n, int64_t i, int64_t at) {
-        const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
-        const bool has_base = layer_.base_kind != Base::none;
-        const real* base[2] = {u.value, u.slope};
-        for (int r = 0; r < plan_.orders; ++r) {
-            real* records = records_[r] + at * plan_.block * plan_.stride;
-            if (plan_.stride > plan_.rows) std::memset(records, 0, static_cast<size_t>(n * plan_.stride) * sizeof(real));
-            const bool scaled = scaled_[r] && points_.s;
-            for (int64_t b = 0; b < n; ++b)
-                write_record(splines, layer_.extrapolation, u, b, orders_[r], base[r][b], has_base,
-                             scaled ? points_.s(start + b, i) : real(1), records + u.order[b] * plan_.stride);
+    // Sorted: second half of the counting sort, stable. Each record goes to its place, and the first order notes the place.
+    template <int K, int order>
+    void write_records(const Splines<K>& splines, const Columns& u, int64_t start, int64_t n, int64_t i, int64_t at, int which,
+                       int32_t* tally) {
+        const bool has_base = layer_.base_kind != Base::none, scaled = scaled_[which] && points_.s;
+        const bool simple = !u.outside && !scaled;
+        const int stride = plan_.stride, r = orders_[which];
+        const real* base = which == 0 ? u.value : u.slope;
+        real* records = records_[which] + at * plan_.block * stride;
+        uint16_t* sorted = sorted_ ? order_ + at * plan_.block : nullptr;
+        if (stride > plan_.rows) std::memset(records, 0, static_cast<size_t>(n * stride) * sizeof(real));
+        const auto write = [&](int64_t b, real* record) {
+            if (simple) {
+                const auto w = splines(u.cell[b], u.v[b], u.rate[b], order < 0 ? r : order);
+                std::memcpy(record, &w, (K + 1) * sizeof(real));
+                if (has_base) record[K + 1] = base[b];
+            } else {
+                const real s = scaled ? points_.s(start + b, i) : real(1);
+                const auto w = with_tail<K, order>(splines, layer_.extrapolation, u, b, r) * s;
+                std::memcpy(record, &w, (K + 1) * sizeof(real));
+                if (has_base) record[K + 1] = base[b] * s;
+            }
+        };
+        if (!sorted) {
+            for (int64_t b = 0; b < n; ++b) write(b, records + b * stride);
+        } else if (which == 0) {
+            for (int64_t b = 0; b < n; ++b) {
+                const int32_t p = tally[u.cell[b]]++;
+                sorted[p] = static_cast<uint16_t>(b);
+                write(b, records + int64_t{p} * stride);
+            }
+        } else {
+            for (int64_t p = 0; p < n; ++p) write(sorted[p], records + p * stride);
         }
     }
 

@@ -50,19 +50,32 @@ struct Narrow {
     static void forward(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
                         int64_t last, const Sums<real>& out, const real* table) {
         const int64_t stride = layer.cells() * layer.outputs * P, outputs = plan.outputs;
+        struct Input {
+            const real* records;
+            const int32_t* first;
+            const real* table;
+        };
         for_each_item(last - first, plan.threads, [&](int64_t item) {
-            const int64_t q = first + item;
-            for (int64_t b = 0; b < plan.rows_in(q); ++b)
+            const int64_t q = first + item, n = plan.rows_in(q);
+            Scratch scratch(Scratch::room<Input>(plan.inputs));
+            Input* inputs = scratch.take<Input>(plan.inputs);
+            int64_t count = 0;
+            for (int64_t i = 0; i < plan.inputs; ++i) {
+                if (life.inputs && !life.inputs[i]) continue;
+                const Block block = chunk.block(q, i);
+                inputs[count++] = {block.records[0], block.first, table + i * stride + layer.degree * outputs * P};
+            }
+            for (int64_t b = 0; b < n; ++b) {
+                real* y = &out.y(q * plan.block + b, 0);
                 for (int64_t j = 0; j < outputs; ++j) {
                     row sum{};
-                    for (int64_t i = 0; i < plan.inputs; ++i) {
-                        if (life.inputs && !life.inputs[i]) continue;
-                        const Block block = chunk.block(q, i);
-                        const int64_t cell = block.first[b] + layer.degree;
-                        sum += get(block.records[0] + b * P) * get(table + i * stride + (cell * outputs + j) * P);
+                    for (int64_t i = 0; i < count; ++i) {
+                        const Input& in = inputs[i];
+                        sum += get(in.records + b * P) * get(in.table + (in.first[b] * outputs + j) * P);
                     }
-                    out.y(q * plan.block + b, j) = sum_of<P>(sum) + (out.bias ? out.bias[j] : real(0));
+                    y[j] = sum_of<P>(sum) + (out.bias ? out.bias[j] : real(0));
                 }
+            }
         });
     }
 

@@ -23,8 +23,6 @@ inline double fma_peak(int threads) {
             for (int r = 0; r < rounds; ++r) {
 #pragma GCC unroll 12
                 for (int n = 0; n < chains; ++n) sum[n] = sum[n] * factor + more;
-#pragma GCC unroll 12
-                for (int n = 0; n < chains; ++n) asm volatile("" : "+x"(sum[n]));
             }
             real total = 0;
             for (int n = 0; n < chains; ++n) total += sum[n][0];

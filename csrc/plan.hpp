@@ -13,7 +13,7 @@ namespace splinework {
 namespace {
 
 constexpr int64_t input_group = 64 / static_cast<int64_t>(sizeof(real));  // inputs of one cache line are read together
-constexpr int64_t scratch_budget = int64_t{16} << 20;                      // bytes of records per chunk, if blocks allow
+constexpr int64_t scratch_budget = int64_t{24} << 20;                      // bytes of records per chunk, if blocks allow
 constexpr int64_t serial_below = 60000;                                    // edge evaluations not worth a second thread
 constexpr int most_rows = 11;                                              // k + 1 splines for k = 9, and the base function
 
@@ -57,7 +57,9 @@ inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int t
     Plan p{};
     p.batch = batch, p.inputs = layer.inputs, p.outputs = layer.outputs;
     p.rows = layer.rows(), p.orders = orders;
-    p.algorithm = algorithm != Algorithm::best ? algorithm : best_algorithm(batch, layer.outputs, layer.cells());
+    p.algorithm = algorithm == Algorithm::best ? best_algorithm(batch, layer.outputs, layer.cells())
+                  : algorithm == Algorithm::dense ? Algorithm::narrow
+                                                  : algorithm;
     const bool narrow = p.algorithm == Algorithm::narrow, sorted = p.algorithm == Algorithm::sorted;
     p.stride = narrow ? lanes_for(p.rows) : p.rows;
     const int64_t grid = layer.splines - layer.degree;

@@ -81,64 +81,85 @@ inline Axis make_axis(const Layer<real>& layer, int64_t i, uint16_t* buckets, in
 // Points of one input and one block, worked on column by column. Padded to whole vectors.
 struct Columns {
     real *x, *inside, *beyond, *v, *rate, *value, *slope;
-    int32_t *cell, *order;
-    static size_t room(int64_t n) { return 7 * Scratch::room<real>(n) + 2 * Scratch::room<int32_t>(n); }
+    int32_t* cell;
+    bool outside = false;  // whether any point lies beyond [low, high], or is not a number
+    static size_t room(int64_t n) { return 7 * Scratch::room<real>(n) + Scratch::room<int32_t>(n); }
     Columns(Scratch& scratch, int64_t n)
         : x(scratch.take<real>(n)), inside(scratch.take<real>(n)), beyond(scratch.take<real>(n)), v(scratch.take<real>(n)),
           rate(scratch.take<real>(n)), value(scratch.take<real>(n)), slope(scratch.take<real>(n)),
-          cell(scratch.take<int32_t>(n)), order(scratch.take<int32_t>(n)) {}
+          cell(scratch.take<int32_t>(n)) {}
 };
 
-// inside = x brought to [low, high] (NaN: low), beyond = x - inside, and the cell, exact.
+constexpr int few_cells = 24;  // up to here every knot is compared; beyond, a guess is mended
+
+// inside = x brought to [low, high] (NaN: low), beyond = x - inside, the exact cell, and where in it.
 inline void find_cells(const Axis& a, Columns& u, int64_t n) {
     const int64_t padded = round_up(n, lanes);
-    for (int64_t b = n; b < padded; ++b) u.x[b] = a.low;
     const int top = a.buckets ? a.buckets - 1 : a.last - a.first;
+    const bool whole = a.high > a.domain_high, counted = a.last - a.first < few_cells;
+    for (int64_t b = n; b < padded; ++b) u.x[b] = a.low;
+    ivec outside{};
     for (int64_t b = 0; b < padded; b += lanes) {
         const vec x = load(u.x + b);
         vec inside = choose(x > a.low, x, all(a.low));
         inside = choose(inside < a.high, inside, all(a.high));
+        const vec beyond = x - inside;
+        outside |= ~(beyond == real(0));
         store(u.inside + b, inside);
-        store(u.beyond + b, x - inside);
-        vec guess = (inside - a.low) * a.inverse_bucket;
-        guess = choose(guess < real(top), guess, all(real(top)));
-        store(u.v + b, guess);
-    }
-    for (int64_t b = 0; b < n; ++b) u.cell[b] = static_cast<int32_t>(u.v[b]);
-    const bool whole = a.high > a.domain_high;
-    for (int64_t b = 0; b < n; ++b) {
-        const int guess = a.buckets ? a.start[u.cell[b]] : u.cell[b] + a.first;
-        int c = locate(a, u.inside[b], guess);
-        if (whole && u.inside[b] == a.domain_high) c = a.last_of_domain;
-        u.cell[b] = c;
-        const real left = a.t[c], right = a.t[c + 1], x = u.inside[b];
-        u.v[b] = (x - left) - (right - x);  // exact at both ends
-        u.rate[b] = right - left;
-    }
-    for (int64_t b = n; b < padded; ++b) u.v[b] = 0, u.rate[b] = 1;
-    for (int64_t b = 0; b < padded; b += lanes) {
-        const vec width = load(u.rate + b);
+        store(u.beyond + b, beyond);
+        int32_t* cell = u.cell + b;
+        vec left, right;
+        if (counted) {
+            ivec count = ivec{} + integer(a.first);
+            left = all(a.t[a.first]), right = all(a.t[a.first + 1]);
+            for (int m = a.first + 1; m <= a.last; ++m) {
+                const ivec past = inside >= a.t[m];
+                count -= past;
+                left = choose(past, all(a.t[m]), left);
+                right = choose(past, all(a.t[m + 1]), right);
+            }
+            for (int l = 0; l < lanes; ++l) cell[l] = static_cast<int32_t>(count[l]);
+        } else {
+            vec guess = (inside - a.low) * a.inverse_bucket;
+            guess = choose(guess < real(top), guess, all(real(top)));
+            for (int l = 0; l < lanes; ++l) cell[l] = static_cast<int32_t>(guess[l]);
+            if (a.buckets)
+                for (int l = 0; l < lanes; ++l) cell[l] = a.start[cell[l]];
+            else
+                for (int l = 0; l < lanes; ++l) cell[l] += a.first;
+            left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
+            if (any((inside < left) | (inside >= right))) {
+                for (int l = 0; l < lanes; ++l) cell[l] = locate(a, u.inside[b + l], cell[l]);
+                left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
+            }
+        }
+        if (whole && any(inside == a.domain_high)) {
+            for (int l = 0; l < lanes; ++l)
+                if (u.inside[b + l] == a.domain_high) cell[l] = a.last_of_domain;
+            left = look_up(a.t, cell), right = look_up(a.t + 1, cell);
+        }
+        const vec width = right - left;
         const vec rate = real(1) / choose(width > real(0), width, all(real(1)));
         store(u.rate + b, rate);
-        store(u.v + b, load(u.v + b) * rate * real(0.5));
+        store(u.v + b, ((inside - left) - (right - inside)) * rate * real(0.5));  // the difference is exact at both ends
     }
+    u.outside = any(outside);
 }
 
 // One derivative of the base function with its tail; `order` as for the splines.
-inline void base_column(const Layer<real>& layer, const Columns& u, int64_t n, int order, real* out) {
+inline vec base_at(const Layer<real>& layer, vec x, vec inside, vec beyond, int order) {
     const bool tails = layer.extrapolation != Extrapolation::zero, linear = layer.extrapolation == Extrapolation::linear;
-    for (int64_t b = 0; b < round_up(n, lanes); b += lanes) {
-        const vec x = load(u.x + b), at = tails ? load(u.inside + b) : x;
-        const vec s = logistic(at);
-        vec value = silu_derivative(at, s, order);
-        if (tails) {
-            const vec beyond = load(u.beyond + b);
-            if (order == 0 && linear) value += silu_derivative(at, s, 1) * beyond;
-            if (order > (linear ? 1 : 0)) value = choose(beyond == real(0), value, vec{});
-            value = choose(x == x, value, x);
-        }
-        store(out + b, value);
-    }
+    const vec at = tails ? inside : x, s = logistic(at);
+    vec value = silu_derivative(at, s, order);
+    if (!tails) return value;
+    if (order == 0 && linear) value += silu_derivative(at, s, 1) * beyond;
+    if (order > (linear ? 1 : 0)) value = choose(beyond == real(0), value, vec{});
+    return choose(x == x, value, x);
+}
+
+inline void base_column(const Layer<real>& layer, const Columns& u, int64_t n, int order, real* out) {
+    for (int64_t b = 0; b < round_up(n, lanes); b += lanes)
+        store(out + b, base_at(layer, load(u.x + b), load(u.inside + b), load(u.beyond + b), order));
 }
 
 // p! / (p - r)!, what the r-th derivative makes of the power p.
@@ -170,7 +191,8 @@ struct Splines {
         std::memset(spare + (K + 1) * (K + 1), 0, 16 * sizeof(real));
     }
 
-    pack<P> operator()(int cell, real v, real rate, int r) const {
+    pack<P> operator()(int cell, real v, real rate, int order) const {
+        const unsigned r = static_cast<unsigned>(order);  // never negative, and the compiler may know
         const real* piece = pieces + int64_t{cell} * (K + 1) * (K + 1);
         if (piece == unsafe) piece = spare;
         pack<P> value{};
@@ -180,9 +202,9 @@ struct Splines {
             return value;
         }
         if (r > K) return value * v * rate;
-        for (int p = K; p >= r; --p) value = value * v + falling.of[r][p] * row(piece, p);
+        for (int p = K; p >= static_cast<int>(r); --p) value = value * v + falling.of[r][p] * row(piece, p);
         real power = rate;
-        for (int q = 1; q < r; ++q) power *= rate;
+        for (unsigned q = 1; q < r; ++q) power *= rate;
         return value * power;
     }
 
@@ -192,20 +214,16 @@ struct Splines {
     }
 };
 
-// A record at one point: the splines with their tail, then the base function; times s.
-template <int K>
-inline void write_record(const Splines<K>& splines, Extrapolation tail, const Columns& u, int64_t b, int r, real base,
-                         bool has_base, real s, real* record) {
-    auto w = splines(u.cell[b], u.v[b], u.rate[b], r);
+// The splines at one point, with their tail.
+template <int K, int order>
+inline pack<Splines<K>::P> with_tail(const Splines<K>& splines, Extrapolation tail, const Columns& u, int64_t b, int r) {
+    const int R = order < 0 ? r : order;
+    auto w = splines(u.cell[b], u.v[b], u.rate[b], R);
     const real beyond = u.beyond[b];
-    if (!(beyond == 0)) {
-        if (tail == Extrapolation::linear && r == 0) w += splines(u.cell[b], u.v[b], u.rate[b], 1) * beyond;
-        else if (u.x[b] != u.x[b]) w = w * u.x[b] + u.x[b];
-        else if (tail == Extrapolation::zero || r > (tail == Extrapolation::linear ? 1 : 0)) w = w * real(0);
-    }
-    w = w * s;
-    std::memcpy(record, &w, (K + 1) * sizeof(real));
-    if (has_base) record[K + 1] = base * s;
+    if (beyond == 0) return w;
+    if (tail == Extrapolation::linear && R == 0) return w + splines(u.cell[b], u.v[b], u.rate[b], 1) * beyond;
+    if (u.x[b] != u.x[b]) return w * u.x[b] + u.x[b];
+    return tail == Extrapolation::zero || R > (tail == Extrapolation::linear ? 1 : 0) ? w * real(0) : w;
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -59,6 +59,29 @@ inline void store_first(real* p, vec v, int n) {
     else _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), (__m512d)v);
 #else
     std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(real));
+#endif
+}
+
+// table[index[lane]] for every lane.
+inline vec look_up(const real* table, const int32_t* index) {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(real) == 4) return vec(_mm512_i32gather_ps(_mm512_loadu_si512(index), table, 4));
+    else return vec(_mm512_i32gather_pd(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(index)), table, 8));
+#else
+    vec v{};
+    for (int n = 0; n < lanes; ++n) v[n] = table[index[n]];
+    return v;
+#endif
+}
+
+// Whether the test holds in any lane.
+inline bool any(ivec where) {
+#if defined(__AVX512F__)
+    return _mm512_test_epi32_mask((__m512i)where, (__m512i)where) != 0;
+#else
+    integer found = 0;
+    for (int n = 0; n < lanes; ++n) found |= where[n];
+    return found != 0;
 #endif
 }
 

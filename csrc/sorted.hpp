@@ -6,11 +6,31 @@
 namespace splinework {
 namespace {
 
+// Asks for the rows that a run further on brings in. In a wide table the next row is a page away, where no hardware looks.
+template <int NV>
+struct Ahead {
+    const Block& block;
+    const Tile<NV>& tile;
+    int degree;
+    int32_t distance;  // runs: about as many as hold 16 samples
+    Ahead(const Block& block, const Tile<NV>& tile, int degree)
+        : block(block), tile(tile), degree(degree),
+          distance(1 + static_cast<int32_t>(16 * int64_t{block.count} / (block.runs[block.count].start + 1))) {}
+    void operator()(int32_t r) const {
+        if (r + distance >= block.count) return;
+        const int64_t before = block.runs[r + distance - 1].first + degree + 1, first = block.runs[r + distance].first;
+        for (int64_t m = larger(before, first); m <= first + degree; ++m)
+            for (int n = 0; n < NV && m >= 0 && m < tile.splines; ++n) __builtin_prefetch(tile.c + m * tile.row + n * lanes);
+    }
+};
+
 // y[order[p]] += record_p · rows, for the samples of one run.
 template <int R, int NV>
 void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real* y) {
     const real* records = block.records[0];
+    const Ahead<NV> ahead(block, tile, R - 1 - has_base);
     for (int32_t r = 0; r < block.count; ++r) {
+        ahead(r);
         vec rows[R][NV];
         tile.template rows<R>(block.runs[r].first, has_base, rows);
         const int32_t stop = block.runs[r + 1].start;
@@ -36,7 +56,9 @@ void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real
 template <int R, int NV>
 void probe_runs(const Block& block, const Tile<NV>& tile, bool has_base, const real* g, real* out) {
     const real* records = block.records[0];
+    const Ahead<NV> ahead(block, tile, R - 1 - has_base);
     for (int32_t r = 0; r < block.count; ++r) {
+        ahead(r);
         vec rows[R][NV];
         tile.template rows<R>(block.runs[r].first, has_base, rows);
         const int32_t stop = block.runs[r + 1].start;
@@ -158,28 +180,37 @@ struct Sorted {
         return larger(1, smaller(input_group, (int64_t{256} << 10) / bytes));
     }
 
-    // `sums` (I, tiles, M + 1, width) carries over from chunk to chunk; null where one chunk is all.
+    // The sums of one input and tile wait in the results from one chunk to the next; `spare` (I, tiles, M + 1, width) takes
+    // them where not all results are wanted.
     static void scatter(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
-                        int64_t last, const real* packed, const Gradients<real>& out, real* sums, int which) {
-        const bool has_base = layer.base_kind != Base::none;
+                        int64_t last, const real* packed, const Gradients<real>& out, real* spare, int which) {
+        const bool has_base = layer.base_kind != Base::none, done = last >= plan.blocks();
         const int64_t together = inputs_together(layer, plan), groups = ceil_div(plan.inputs, together);
-        const int64_t size = (layer.splines + 1) * plan.width();
+        const int64_t width = plan.width(), size = (layer.splines + 1) * width;
         for_each_item(groups * plan.tiles, plan.threads, [&](int64_t item) {
             const int64_t o = item / groups, low = item % groups * together, high = smaller(plan.inputs, low + together);
-            Scratch scratch(Scratch::room<real>(sums ? 0 : together * size));
-            real* own = sums ? nullptr : scratch.take<real>(together * size);
-            const auto at = [&](int64_t i) { return sums ? sums + (i * plan.tiles + o) * size : own + (i - low) * size; };
-            if (first == 0)
-                for (int64_t i = low; i < high; ++i) std::memset(at(i), 0, static_cast<size_t>(size) * sizeof(real));
+            const auto bytes = static_cast<size_t>(smaller(width, plan.outputs - o * width)) * sizeof(real);
+            Scratch scratch(Scratch::room<real>(spare ? 0 : together * size));
+            real* own = spare ? nullptr : scratch.take<real>(together * size);
+            const auto at = [&](int64_t i) { return spare ? spare + (i * plan.tiles + o) * size : own + (i - low) * size; };
+            const auto waiting = [&](int64_t i, int64_t m) {
+                return m < layer.splines ? out.c + i * out.c_input + m * out.c_spline + o * width : &out.base(i, o * width);
+            };
+            const int64_t rows = layer.splines + has_base;
+            for (int64_t i = low; i < high; ++i) {
+                if (first == 0 || !spare) std::memset(at(i), 0, static_cast<size_t>(size) * sizeof(real));
+                for (int64_t m = 0; m < rows && first > 0 && !spare; ++m) std::memcpy(at(i) + m * width, waiting(i, m), bytes);
+            }
             for (int64_t q = first; q < last; ++q) {
-                const real* g = packed + (o * (last - first) + q - first) * plan.block * plan.width();
+                const real* g = packed + (o * (last - first) + q - first) * plan.block * width;
                 for (int64_t i = low; i < high; ++i)
                     if (life.at(i, o) != 0)
                         scatter_runs<R, NV>(chunk.block(q, i), layer.splines, has_base, g, at(i), which);
             }
-            if (last < plan.blocks()) return;
-            for (int64_t i = low; i < high; ++i)
-                finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * plan.width(), at(i), has_base);
+            for (int64_t i = low; i < high; ++i) {
+                if (done) finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * width, at(i), has_base);
+                for (int64_t m = 0; m < rows && !done && !spare; ++m) std::memcpy(waiting(i, m), at(i) + m * width, bytes);
+            }
         });
     }
 };

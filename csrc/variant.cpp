@@ -1,4 +1,5 @@
 // The kernels of one instruction set and one number type: compiled once per pair, see CMakeLists.txt.
+#include "dense.hpp"
 #include "gather.hpp"
 #include "narrow.hpp"
 #include "peak.hpp"
@@ -47,9 +48,30 @@ void with_narrow(const Plan& plan, F&& f) {
     else f(Narrow<16>{});
 }
 
+#if defined(__AVX512F__)
+// Whether the dense kernels are to do it, and can.
+bool runs_dense(const Layer<real>& layer, const Points<real>& points, Algorithm algorithm, bool backward) {
+    if (!dense_can(layer, bool(points.s))) return false;
+    if (algorithm == Algorithm::best) return points.batch >= 2 * lanes && dense_pays(layer, backward);
+    return algorithm == Algorithm::dense;
+}
+
+int useful_threads(const Layer<real>& layer, int64_t batch, int threads) {
+    return batch * layer.inputs * layer.outputs < serial_below ? 1 : threads;
+}
+#endif
+
 void forward(const Layer<real>& layer, const Points<real>& points, int order, const Sums<real>& out, int threads,
              Algorithm algorithm) {
     if (points.batch == 0 || layer.outputs == 0) return;
+#if defined(__AVX512F__)
+    if (runs_dense(layer, points, algorithm, false)) {
+        with_degree(layer.degree, [&]<int K>() {
+            Dense<K>::forward(layer, points, order, out, useful_threads(layer, points.batch, threads));
+        });
+        return;
+    }
+#endif
     const Plan plan = make_plan(layer, points.batch, 1, threads, algorithm);
     Scratch scratch(living_room(plan));
     const Living life = living(layer, plan, scratch);
@@ -86,6 +108,14 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
     if (points.batch == 0 || layer.outputs == 0) return clear(layer, points.batch, out);
     const bool to_points = bool(out.probe), to_edges = out.c || out.scale || out.base;
     if (!to_points && !to_edges) return;
+#if defined(__AVX512F__)
+    if (runs_dense(layer, points, algorithm, true)) {
+        with_degree(layer.degree, [&]<int K>() {
+            Dense<K>::backward(layer, points, out, useful_threads(layer, points.batch, threads));
+        });
+        return;
+    }
+#endif
     const Plan plan = make_plan(layer, points.batch, to_points + to_edges, threads, algorithm);
     const int orders[2] = {to_points ? out.probe_order : out.scatter_order, out.scatter_order};
     const bool scaled[2] = {!to_points, true};  // the factors s belong to the batch's sums, not to the probe
@@ -96,14 +126,14 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
     const bool narrow = plan.algorithm == Algorithm::narrow, sorted = plan.algorithm == Algorithm::sorted;
     const int64_t table_size = layer.inputs * layer.cells() * layer.outputs * plan.stride;
     const int64_t rows = smaller(plan.chunk, plan.blocks()) * plan.block;
-    const bool one_chunk = plan.chunk >= plan.blocks();
-    const int64_t sums_size = narrow ? table_size : one_chunk ? 0 : layer.inputs * plan.tiles * (layer.splines + 1) * plan.width();
+    const bool can_wait = plan.chunk >= plan.blocks() || (out.c && (out.base || layer.base_kind == Base::none));
+    const int64_t sums_size = narrow ? table_size : can_wait ? 0 : layer.inputs * plan.tiles * (layer.splines + 1) * plan.width();
     Scratch more(Scratch::room<real>(narrow && to_points ? table_size : 0) +
                  Scratch::room<real>(sorted ? rows * plan.tiles * plan.width() : 0) +
                  Scratch::room<real>(to_edges && (narrow || sorted) ? sums_size : 0));
     real* laid = narrow && to_points ? more.take<real>(table_size) : nullptr;
     real* packed = sorted ? more.take<real>(rows * plan.tiles * plan.width()) : nullptr;
-    real* sums = to_edges && (narrow || (sorted && !one_chunk)) ? more.take<real>(sums_size) : nullptr;
+    real* sums = to_edges && (narrow || (sorted && !can_wait)) ? more.take<real>(sums_size) : nullptr;
     if (laid) with_narrow(plan, [&](auto kernel) { kernel.lay_out(layer, plan, laid); });
     for (int64_t first = 0; first < plan.blocks(); first += plan.chunk) {
         const int64_t last = smaller(plan.blocks(), first + plan.chunk);

@@ -6,7 +6,8 @@
 namespace splinework {
 
 // Which algorithm: `best` chooses by size (never by the number of threads); the others force one, for tests and benchmarks.
-enum class Algorithm : int { best = 0, sorted = 1, gather = 2, narrow = 3 };
+// `dense` falls back on `narrow` where it does not fit.
+enum class Algorithm : int { best = 0, sorted = 1, gather = 2, narrow = 3, dense = 4 };
 
 template <class T>
 struct Kernels {

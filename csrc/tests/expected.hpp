@@ -40,13 +40,14 @@ class Expected {
                                            : *name == 'c' ? c_
                                            : *name == 's' ? scale_
                                                           : base_;
+        const int64_t terms = *name == 'y' ? I_ : *name == 'p' ? J_ : B_;
         size_t n = 0;
         for (int64_t p = 0; p < got.planes(); ++p) {
             for (int64_t r = 0; r < got.rows(); ++r) {
                 for (int64_t c = 0; c < got.columns(); ++c) {
                     const Entry& want = wanted[n++];
                     const T value = got(p, r, c);
-                    if (fits(value, want)) continue;
+                    if (fits(value, want, terms)) continue;
                     char text[200];
                     std::snprintf(text, sizeof text, "at (%d, %d, %d) %.17g instead of %.17g, size %.3g, demand %d", int(p),
                                   int(r), int(c), double(value), double(want.value), double(want.size), int(want.demand));
@@ -64,7 +65,8 @@ class Expected {
         void ask(Demand more) { demand = demand == Demand::nan ? Demand::nan : more; }
     };
 
-    static bool fits(T value, const Entry& want) {
+    // A sum of n terms may lose half a unit in the last place of its size with each of them.
+    static bool fits(T value, const Entry& want, int64_t terms) {
         constexpr bool single = std::is_same_v<T, float>;
         const R tolerance = single ? R(2e-6) : R(1e-12), floor = single ? R(1e-26) : R(1e-250);
         const R most = single ? R(1e36) : R(1e290);
@@ -72,7 +74,7 @@ class Expected {
         if (want.demand == Demand::not_finite) return !std::isfinite(value);
         if (want.demand == Demand::anything || want.size > most) return true;
         if (want.nan_or_number && std::isnan(value)) return true;
-        return std::abs(R(value) - want.value) <= tolerance * want.size + floor;
+        return std::abs(R(value) - want.value) <= tolerance * (1 + R(terms) / 64) * want.size + floor;
     }
 
     // What a point that is no number, or without end, demands of results that it alone decides.
@@ -129,7 +131,7 @@ class Expected {
         Entry& p = probe_[b * I_ + i];
         const Demand special = demand(b, i, problem_.shape.probe_order);
         Row<R> functions;
-        if (special == Demand::number) functions = row(b, i, problem_.shape.probe_order, problem_.backward_points.base_slopes);
+        if (special == Demand::number) functions = row(b, i, problem_.shape.probe_order, problem_.backward_points.base_values);
         bool any = false;
         for (int64_t j = 0; j < J_; ++j) {
             if (!problem_.live(i, j)) continue;
@@ -142,7 +144,7 @@ class Expected {
     void scatter(int64_t b, int64_t i) {
         const Demand special = demand(b, i, problem_.shape.scatter_order);
         Row<R> functions;
-        if (special == Demand::number) functions = row(b, i, problem_.shape.scatter_order, problem_.backward_points.base_values);
+        if (special == Demand::number) functions = row(b, i, problem_.shape.scatter_order, scattered_base());
         const bool no_number = special == Demand::nan;
         for (int64_t j = 0; j < J_; ++j) {
             if (!problem_.live(i, j)) continue;
@@ -169,8 +171,13 @@ class Expected {
         }
     }
 
+    // The orders asked for are the probe's, if there is one, then the scatter's.
+    const Matrix<const T>& scattered_base() const {
+        return problem_.shape.wanted & 1 ? problem_.backward_points.base_slopes : problem_.backward_points.base_values;
+    }
+
     Term<R> given_base(int64_t b, int64_t i) const {
-        const R value = problem_.backward_points.base_values(b, i);
+        const R value = scattered_base()(b, i);
         return {value, std::abs(value)};
     }
 

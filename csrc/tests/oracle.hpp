@@ -4,8 +4,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "layer.hpp"
@@ -13,6 +15,9 @@
 namespace splinework::test {
 
 constexpr int most_degree = 9;
+
+// What double precision is judged by: more than double where the processor has it (x86), and not in software elsewhere.
+using Widest = std::conditional_t<LDBL_MANT_DIG == 64, long double, double>;
 
 template <class R>
 struct Term {
@@ -70,7 +75,8 @@ Term<R> silu(R x, int order) {
     const R e = std::exp(-std::abs(x)), big = 1 / (1 + e), small = e / (1 + e);
     const R p = x >= 0 ? big : small, q = x >= 0 ? small : big, d = p * q;
     const R derivatives[5] = {p, d, d * (q - p), d * (1 - 6 * d), d * (q - p) * (1 - 12 * d)};
-    const R sizes[5] = {p, d, d, d * (1 + 6 * d), d * (1 + 12 * d)};
+    const R t = x > 0 ? p : d;  // σ (1 - σ) is a difference of two large terms where σ is nearly one
+    const R sizes[5] = {p, t, t, t * (1 + 6 * t), t * (1 + 12 * t)};
     Term<R> found;
     found.value = x * derivatives[order] + (order ? order * derivatives[order - 1] : R(0));
     found.size = std::abs(x) * sizes[order] + (order ? order * sizes[order - 1] : R(0));

@@ -110,7 +110,7 @@ struct Results {
 
 template <class T>
 struct Problem {
-    using R = std::conditional_t<std::is_same_v<T, float>, double, long double>;
+    using R = std::conditional_t<std::is_same_v<T, float>, double, Widest>;
 
     Case shape;
     Layer<T> layer;
@@ -189,7 +189,7 @@ struct Problem {
                     if (repeat && random.below(3) == 0) knots.at(i, n + 1) = knots.at(i, n);
                 }
             }
-            const std::vector<T> found = cell_polynomials<long double>(&knots.at(i, 0), M, shape.degree);
+            const std::vector<T> found = cell_polynomials<Widest>(&knots.at(i, 0), M, shape.degree);
             for (size_t n = 0; n < found.size(); ++n) pieces.at(i, static_cast<int64_t>(n)) = found[n];
         }
         layer.knots = knots.data(), layer.pieces = pieces.data();

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <csignal>
 #include <map>
-#include <set>
 
 #include <unistd.h>
 
@@ -133,20 +132,25 @@ std::string failure_of(const Case& shape) {
     return shape.real ? failure_of<double>(shape, *variant.f64) : failure_of<float>(shape, *variant.f32);
 }
 
-void tell(Case failing) {
-    std::string wrong = failure_of(failing);
+std::string kind_of(const Case& shape, const std::string& wrong) {
+    const std::string what = wrong.substr(0, wrong.find(" at "));
+    return std::string(available_variants()[shape.variant].name) + ", algorithm " + std::to_string(shape.algorithm) + ", " +
+           what.substr(0, what.find_first_of("0123456789"));
+}
+
+void tell(Case failing, std::string wrong) {
+    const std::string kind = kind_of(failing, wrong);
     for (int attempts = 0, smaller = 1; smaller && attempts < 2000;) {
         smaller = 0;
         for (const Case& candidate : reductions(failing)) {
             ++attempts;
             const std::string still = failure_of(candidate);
-            if (still.empty()) continue;
+            if (still.empty() || still[0] != wrong[0]) continue;  // it is still the same result
             failing = candidate, wrong = still, smaller = 1;
             break;
         }
     }
-    std::printf("FAILED %s, %s: --case \"%s\"\n", available_variants()[failing.variant].name, wrong.c_str(),
-                to_text(failing).c_str());
+    std::printf("FAILED %s; %s\n  --case \"%s\"\n", kind.c_str(), wrong.c_str(), to_text(failing).c_str());
     std::fflush(stdout);
 }
 
@@ -155,9 +159,9 @@ std::vector<Case> combinations(int variants, int only, Random& random) {
     std::vector<Case> found;
     for (int variant = 0; variant < variants; ++variant) {
         if (only >= 0 && variant != only) continue;
-        for (int n = 0; n < 4 * 2 * (most_degree + 1) * 3; ++n) {
+        for (int n = 0; n < 5 * 2 * 10 * 3; ++n) {
             Case c;
-            c.variant = variant, c.algorithm = n % 4, c.real = n / 4 % 2, c.degree = n / 8 % 10, c.extrapolation = n / 80;
+            c.variant = variant, c.algorithm = n % 5, c.real = n / 5 % 2, c.degree = n / 10 % 10, c.extrapolation = n / 100;
             found.push_back(c);
         }
     }
@@ -184,10 +188,10 @@ int run(uint64_t seed, double seconds, int64_t most_cases, const char* only_name
             ++cases;
             const std::string failed = failure_of(c);
             if (failed.empty()) continue;
-            const std::string kind = std::to_string(c.variant) + " " + std::to_string(c.algorithm) + failed.substr(0, 20);
-            if (failures[kind]++ == 0) tell(c);
+            if (failures[kind_of(c, failed)]++ == 0) tell(c, failed);
         }
     }
+    for (const auto& [kind, times] : failures) std::printf("%6d times: %s\n", times, kind.c_str());
     std::printf("%lld cases, %zu kinds of failure (seed %llu)\n", static_cast<long long>(cases), failures.size(),
                 static_cast<unsigned long long>(seed));
     return failures.empty() ? 0 : 1;

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from splinework.edit.adapt import adapt
     from splinework.edit.prune import prune
     from splinework.edit.refine import refine
+    from splinework.jets import jet, partials
     from splinework.layer import KANLayer
     from splinework.network import KAN, KANConfig
     from splinework.plot import plot
@@ -41,7 +42,9 @@ _HOMES = {
     "attribution": "scores",
     "discover": "discover",
     "fit": "train",
+    "jet": "jets",
     "load": "checkpoint",
+    "partials": "jets",
     "plot": "plot",
     "prune": "edit",
     "refine": "edit",
@@ -62,7 +65,9 @@ __all__ = [
     "attribution",
     "discover",
     "fit",
+    "jet",
     "load",
+    "partials",
     "plot",
     "prune",
     "refine",

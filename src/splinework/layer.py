@@ -107,7 +107,7 @@ class KANLayer(nn.Module):
             ShapeError: If x has another number of columns.
             DtypeError: If x has another dtype or device than the layer.
         """
-        check_columns(self, x, self.inputs)
+        check_columns(self, x, self.inputs, self.coefficients)
         flat = x.reshape(math.prod(x.shape[:-1]), self.inputs)
         if flat.dtype != self.coefficients.dtype:
             flat = flat.to(self.coefficients.dtype)  # under autocast: the cell of a point is found in full precision
@@ -124,7 +124,10 @@ class KANLayer(nn.Module):
 
     def parts(self) -> Edges:
         """What the edges are made of."""
-        return Edges(self.coefficients, self.spline_weight, self.base_weight, self.mask, self.bias)
+        own = self._parameters
+        if "coefficients" not in own:  # parametrised: torch works the tensor out when it is asked for
+            return Edges(self.coefficients, self.spline_weight, self.base_weight, self.mask, self.bias)
+        return Edges(*map(own.get, ("coefficients", "spline_weight", "base_weight")), self.mask, own.get("bias"))  # type: ignore[arg-type]
 
     def edge_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
@@ -213,8 +216,8 @@ def _refresh(layer: KANLayer, _incompatible: object) -> None:
     layer.refresh()
 
 
-def check_columns(module: nn.Module, x: Tensor, columns: int) -> None:
-    """Raises unless x is `(…, columns)` in the dtype and on the device of the module.
+def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:
+    """Raises unless x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
 
     Raises:
         ShapeError: If the last dimension is not `columns`.
@@ -227,7 +230,6 @@ def check_columns(module: nn.Module, x: Tensor, columns: int) -> None:
         raise ShapeError(
             f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs."
         )
-    own = next(module.parameters())
     if not x.dtype.is_floating_point:
         raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
     if x.device != own.device:

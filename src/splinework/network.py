@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from splinework.bases import Basis, basis_from_dict, make_basis
 from splinework.errors import ConfigError
-from splinework.kernels import network_sums
+from splinework.kernels import Units, network_sums
 from splinework.layer import KANLayer, check_columns
 from splinework.nodes import Nodes, shape_of
 from splinework.scaling import Scaling
@@ -233,19 +233,31 @@ class KAN(nn.Module):
             ShapeError: If x has another number of columns.
             DtypeError: If x has another dtype or device than the model.
         """
-        check_columns(self, x, self.inputs)
-        return self.output_scaling.inverse(self.unit_forward(self.input_scaling(x)))
+        check_columns(self, x, self.inputs, self.kan_layers[0].coefficients)
+        before, after = self.input_scaling, self.output_scaling
+        if before.is_affine and after.is_affine and self._is_plain():
+            return self._sums(x, Units(before.shift, before.scale, after.shift, after.scale))
+        return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network alone, in its own units: `(…, inputs)` to `(…, outputs)`."""
-        if all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True)):
-            layers = self.kan_layers
-            flat = u.reshape(math.prod(u.shape[:-1]), self.inputs).to(layers[0].coefficients.dtype)
-            sums = network_sums([(layer.table(), layer.parts()) for layer in layers], flat)
-            return sums.reshape(*u.shape[:-1], self.outputs)
+        if self._is_plain():
+            return self._sums(u, None)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
+
+    def _is_plain(self) -> bool:
+        """Whether a forward pass is nothing but one layer's sums after the other's."""
+        return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
+
+    def _sums(self, x: Tensor, units: Units | None) -> Tensor:
+        layers = self.kan_layers
+        flat = x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.inputs)
+        if flat.dtype != layers[0].coefficients.dtype:
+            flat = flat.to(layers[0].coefficients.dtype)  # under autocast
+        sums = network_sums([(layer.table(), layer.parts()) for layer in layers], flat, units)
+        return sums if x.dim() == 2 else sums.reshape(*x.shape[:-1], self.outputs)
 
     def parameter_count(self, *, active: bool = False) -> int:
         """Number of trainable numbers.

@@ -57,6 +57,11 @@ class Scaling(nn.Module):
             [column.log() if s == "log" else column for s, column in zip(self.scales, raw.unbind(-1), strict=True)], -1
         )
 
+    @property
+    def is_affine(self) -> bool:
+        """Whether every column has a linear scale, and nobody listens to this module."""
+        return "log" not in self.scales and not (self._forward_hooks or self._forward_pre_hooks)
+
     def is_identity(self) -> bool:
         """Whether the affine part does nothing."""
         return bool((self.shift == 0).all() and (self.scale == 1).all())

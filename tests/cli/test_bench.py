@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,19 +13,16 @@ import torch
 from splinework.cli.bench import ours, perceptron, truth
 from splinework.cli.bench.cases import CONFIGS, Job, select
 from splinework.cli.bench.contenders import Contender, own_contenders
-from splinework.cli.bench.driver import Settings, reason
-from splinework.cli.bench.results import Case, Results, Row, load, row_of
+from splinework.cli.bench.driver import Settings
+from splinework.cli.bench.options import Choice
+from splinework.cli.bench.results import Results, load
 from splinework.cli.bench.run import run as run_bench
 from splinework.cli.bench.timing import Data, make_call, time_round
-from splinework.errors import ConfigError, FileError
+from splinework.errors import ConfigError
+from tests.cli.bench_values import job_of
 from tests.cli.stand_in import refused
 
 GENERATOR = np.random.default_rng(0)
-REFERENCE = Contender("splinework, reference", "reference", "splinework.cli.bench.ours", "reference")
-
-
-def job_of(config: str, grid: int = 5, mode: str = "backward", **changes) -> Job:
-    return replace(select([config], grids=[grid], modes=[mode])[0], **changes)
 
 
 # ------------------------------------------------------------------------------------------------ the choice
@@ -168,126 +164,6 @@ def test_a_call_leaves_gradients_where_they_belong(mode):
     assert moved == (mode == "adam")
 
 
-# ----------------------------------------------------------------------------------------------- the results
-
-
-def row(name: str, family: str, seconds: float, *, compiled: bool = False, **changes) -> Row:
-    made = row_of(Contender(name, family, "", compiled=compiled), status="ok", answer={"error": 1e-7, "seconds": 1.0})
-    return replace(made.with_rounds([{"minimum": seconds, "median": 1.1 * seconds, "calls": 7}] * 3), **changes)
-
-
-def results(*cases: Case) -> Results:
-    machine = {"processor": "P", "cores": 2, "flags": ["avx2"], "system": "S", "architecture": "x", "day": "2026-01-01"}
-    machine |= dict.fromkeys(("python", "splinework", "torch", "numpy", "scipy"), "1")
-    peaks = ({"threads": 1, "dtype": "float32", "matmul": 1e11, "loop": None},)
-    return Results(machine, peaks, tuple(c.facts() for c in own_contenders()), cases)
-
-
-def test_the_minimum_of_rounds_is_the_least_and_the_median_is_theirs():
-    found = row("a", "ours", 1.0).with_rounds([{"minimum": m, "median": m + 1, "calls": 2} for m in (3.0, 1.0, 2.0)])
-    assert (found.minimum, found.median, found.rounds, found.calls) == (1.0, 3.0, 3, 6)
-
-
-def test_a_fast_wrong_kernel_counts_for_nothing():
-    case = Case(job_of("A"), (row("right", "spline", 2.0), row("wrong", "spline", 1.0, error=0.5))).judged()
-    assert [r.status for r in case.rows] == ["ok", "wrong"]
-    assert case.fastest("spline").contender == "right"
-    assert Case(job_of("A"), (row("r", "rbf", 1.0, gradient_error=float("inf")),)).judged().seconds("rbf") is None
-
-
-def test_results_come_back_from_their_file(tmp_path):
-    kept = results(Case(job_of("A"), (row("a", "ours", 1.0, error=float("inf"), settings={"k": 3}),), [0.5], [0.6]))
-    path = tmp_path / "r.json"
-    path.write_text(json.dumps(kept.to_dict(), allow_nan=False))
-    assert load(path) == kept
-    path.write_text('{"format": 1}')
-    with pytest.raises(FileError, match="does not hold"):
-        load(path)
-    with pytest.raises(FileError, match="cannot read"):
-        load(tmp_path / "nothing.json")
-
-
-def test_of_joined_results_the_newer_counts():
-    old = results(Case(job_of("A"), (row("a", "ours", 1.0),)), Case(job_of("C"), (row("a", "ours", 5.0),)))
-    new = results(Case(job_of("A"), (row("a", "ours", 2.0),)))
-    joined = old.joined(new)
-    assert joined.case(config="A").seconds("ours") == 2.0
-    assert joined.case(config="C").seconds("ours") == 5.0
-    assert len(joined.contenders) == len(old.contenders)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ('Traceback:\n  File "/a/b.py"\ntorch._dynamo.exc.Unsupported: no\n\nSet X=1\n', "Unsupported: no"),
-        ("ValueError: cannot open /home/u/x/y.so", "ValueError: cannot open y.so"),
-        ("Killed\n", "Killed"),
-        ("", ""),
-        ("RuntimeError: see https://pytorch.org/docs/a", "RuntimeError: see https://pytorch.org/docs/a"),
-    ],
-)
-def test_the_last_words_of_a_process_are_one_line_without_places(text, said):
-    assert reason(text) == said
-
-
-# ------------------------------------------------------------------------------------ the documentation's page
-
-
-def whole() -> Results:
-    cases = []
-    for config in ("A", "C", "W16", "W32"):
-        for grid in (5, 20, 100, 1000) if config == "A" else (5,) if config[0] == "W" else (5, 20, 100):
-            for mode in ("forward", "backward"):
-                rows = (
-                    row("splinework", "ours", 1e-3),
-                    row("fast-kan", "rbf", 9e-3),
-                    row("inkan, compiled", "spline", 3e-3, compiled=True),
-                    row("kanditioned", "linear", 1e-4),
-                    row("MLP, same width", "mlp-width", 1e-4),
-                    replace(row("pykan", "spline", 1e-3), status="skipped", why="too slow", median=None),
-                )
-                cases.append(Case(replace(job_of(config, grid), mode=mode), rows, [0.1], [0.1]))
-    return results(*cases)
-
-
-def test_targets_compare_with_the_fastest_rival_that_is_no_polyline():
-    from benchmarks.kernels.targets import targets
-
-    found = {target.what.split(":")[0] + target.wanted: target for target in targets(whole())}
-    first = found["A, G=5≥ 2.5×"]
-    assert (first.measured, first.verdict) == ("3× (inkan, compiled)", "met")
-    assert found["A, G=100≥ 25×"].verdict == "**missed**"
-    assert found["B, G=5≥ 2.4×"].verdict == "–"
-    assert found["A, G=5≤ 6×"].verdict == "**missed**"
-    assert found["A≤ 1.5×"].measured == "1×"
-    share = 100 * job_of("C", mode="forward").multiply_adds() / 1e-3 / 1e11
-    assert found["C, G=5≥ 40 %"].measured == f"{share:.3g} %"
-
-
-def test_the_page_tells_all_and_the_pictures_are_drawn(tmp_path):
-    from benchmarks.kernels import pictures, tables
-
-    folder = tmp_path / "performance"
-    folder.mkdir()
-    drawn = pictures.draw(whole(), folder)
-    assert [Path(path).name for path, _ in drawn] == [
-        "time_against_grid.svg",
-        "time_against_width.svg",
-        "share_of_peak.svg",
-    ]
-    assert all((tmp_path / path).stat().st_size > 1000 for path, _ in drawn)
-    page = tables.page(whole(), drawn)
-    for fragment in (
-        "| A: forward + backward at G=1000 against G=5 | ≤ 1.5× | 1× | met |",
-        "kanditioned (linear)",
-        "1.00 ms (1.10 ms)",
-        "- pykan, skipped: too slow (A G=5",
-        *(path for path, _ in drawn),
-    ):
-        assert fragment in page
-    assert tables.page(results(), []).startswith("# ")
-
-
 # ------------------------------------------------------------------------------------------------ the command
 
 OPTIONS = ("bench", "--quick", "--config", "D", "--grid", "5", "--threads", "1", "--no-memory")
@@ -313,6 +189,13 @@ OPTIONS = ("bench", "--quick", "--config", "D", "--grid", "5", "--threads", "1",
 def test_a_wrong_option_is_refused(run, folder, options, fragments):
     refused(run("bench", *options), *fragments)
     assert list(folder.iterdir()) == []
+
+
+def test_only_takes_a_whole_name_or_a_beginning():
+    everyone = own_contenders()
+    choice = Choice([], Settings(), ("splinework", "MLP, same w"), memory=False, out=None, quiet=True)
+    assert [c.name for c in choice.among(everyone)] == ["splinework", "MLP, same width", "MLP, same width, compiled"]
+    assert replace(choice, only=()).among(everyone) == everyone
 
 
 def test_a_small_run_gives_times_and_errors(run, folder):

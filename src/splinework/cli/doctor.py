@@ -67,12 +67,36 @@ def _torch_facts() -> dict[str, Any]:
         return {"threads": None, "kernels": [], "gpus": []}
     import torch
 
-    from splinework.kernels import BACKENDS
+    from splinework.kernels import BACKENDS, active, native
 
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
         gpus.append("Apple GPU (mps)")
-    return {"threads": torch.get_num_threads(), "kernels": sorted(BACKENDS), "gpus": gpus}
+    facts = {"threads": torch.get_num_threads(), "kernels": sorted(BACKENDS), "backend": active(), "gpus": gpus}
+    if not native.available():
+        return {**facts, "native": {"missing": native.why_not()}}
+    module = native.module()
+    native_facts = {"instructions": module.variant(), "available": module.variants(), "threads_of": module.worker_runtime()}
+    return {**facts, "native": {**native_facts, "runtimes": _runtimes()}}
+
+
+def _runtimes() -> list[str]:
+    """The OpenMP runtimes in this process; two of them fight for the cores."""
+    from threadpoolctl import threadpool_info
+
+    return [pool["filepath"] for pool in threadpool_info() if pool.get("user_api") == "openmp"]
+
+
+def _kernels(facts: dict[str, Any]) -> str:
+    native = facts.get("native", {})
+    if "missing" in native:
+        return f"reference only: {native['missing']}"
+    if not native:
+        return "none"
+    text = f"native ({native['instructions']}; threads of {native['threads_of']}), reference; in use: {facts['backend']}"
+    if len(native["runtimes"]) > 1:
+        text += f"\n{'':<14}warning: {len(native['runtimes'])} OpenMP runtimes are loaded: {', '.join(native['runtimes'])}"
+    return text
 
 
 def _show(facts: dict[str, Any]) -> None:
@@ -81,7 +105,7 @@ def _show(facts: dict[str, Any]) -> None:
         "python": f"{facts['python']}  {facts['executable']}",
         "platform": facts["platform"],
         "cores": f"{facts['cores']}; torch uses {facts['threads']} threads",
-        "kernels": ", ".join(facts["kernels"]) or "none",
+        "kernels": _kernels(facts),
         "GPU": ", ".join(facts["gpus"]) or "none; everything runs on the processor",
         **{package: version or "missing" for package, version in facts["packages"].items()},
     }

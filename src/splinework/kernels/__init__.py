@@ -17,7 +17,7 @@ from splinework.kernels.dispatch import (
     scatter,
     use,
 )
-from splinework.kernels.edges import Edges
+from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import EXTRAPOLATIONS, Table, check_extrapolation
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Backend",
     "Edges",
     "Table",
+    "Units",
     "active",
     "check_extrapolation",
     "contract",

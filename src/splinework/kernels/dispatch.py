@@ -10,8 +10,9 @@ from torch import Tensor
 
 from splinework.bases import BSpline
 from splinework.errors import ConfigError
-from splinework.kernels import chain, native, ops, reference
-from splinework.kernels.edges import Edges
+from splinework.kernels import chain, functions, native, ops, reference
+from splinework.kernels.calculus import Calculus
+from splinework.kernels.edges import Edges, Units
 from splinework.kernels.native import Spline
 from splinework.kernels.table import Table
 
@@ -41,11 +42,12 @@ class Backend:
         sums = reference.contract(table, x, None, edges.table_coefficients())
         return sums if edges.bias is None else sums + edges.bias
 
-    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
-        """Layers that take what the one before gives: `(B, I)` to `(B, J)`."""
+    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
+        """Layers that take what the one before gives, in given units: `(B, I)` to `(B, J)`."""
+        u = x if units is None else units.enter(x)
         for table, edges in layers:
-            x = self.layer_sums(table, x, edges)
-        return x
+            u = self.layer_sums(table, u, edges)
+        return u if units is None else units.leave(u)
 
 
 @dataclass(frozen=True)
@@ -56,44 +58,58 @@ class NativeBackend(Backend):
         spline = _spline(table, x)
         if spline is None:
             return super().contract(table, x, s, c, derivative)
-        return ops.contract(x, s, c, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+        return _calls().contract(x, s, c, *vars(spline).values(), derivative)
 
     def probe(self, table: Table, x: Tensor, c: Tensor, g: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().probe(table, x, c, g, derivative)
-        return ops.probe(x, c, g, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+        return _calls().probe(x, c, g, *vars(spline).values(), derivative)
 
     def scatter(self, table: Table, x: Tensor, s: Tensor | None, g: Tensor, derivative: int = 0) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().scatter(table, x, s, g, derivative)
-        return ops.scatter(x, s, g, *vars(spline).values(), derivative)  # type: ignore[no-any-return]
+        return _calls().scatter(x, s, g, *vars(spline).values(), derivative)
 
     def layer_sums(self, table: Table, x: Tensor, edges: Edges) -> Tensor:
         spline = _spline(table, x)
         if spline is None:
             return super().layer_sums(table, x, edges)
-        return chain.chain(x, [(edges, spline)]) if _plain(x) else chain.operator(x, edges, spline)
+        if _plain(x):
+            return chain.chain(x, [(edges, spline)])
+        if _calls() is ops.calculus:
+            return chain.operator(x, edges, spline)
+        sums = self.contract(table, x, None, edges.table_coefficients())
+        return sums if edges.bias is None else sums + edges.bias
 
-    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
+    def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
         if not _plain(x):
-            return super().network_sums(layers, x)
+            return super().network_sums(layers, x, units)
         splines = [_spline(table, x) for table, _ in layers]
         if any(s is None or (n and not native.fusable(s)) for n, s in enumerate(splines)):
-            return super().network_sums(layers, x)
-        return chain.chain(x, [(edges, s) for (_, edges), s in zip(layers, splines, strict=True) if s is not None])
+            return super().network_sums(layers, x, units)
+        fused = [(edges, s) for (_, edges), s in zip(layers, splines, strict=True) if s is not None]
+        return chain.chain(x, fused, units)
 
 
 def _spline(table: Table, x: Tensor) -> Spline | None:
     """What the native kernels need to know of the table; None where they cannot do it."""
     basis, grid = table.basis, table.grid
-    if not isinstance(basis, BSpline) or x.device.type != "cpu" or x.dtype not in _KINDS:
-        return None
-    if grid.requires_grad or (not torch.compiler.is_compiling() and _forward_mode(x)):
+    if not isinstance(basis, BSpline) or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
         return None
     base = "none" if table.base is None else table.base.name
     return Spline(grid, table.prepared, basis.degree, native.TAILS[table.extrapolation], base)
+
+
+def _calls() -> Calculus:
+    """The three primitives as whoever looks on understands them: compilers operators, transforms functions."""
+    return functions.calculus if not torch.compiler.is_compiling() and _transformed() else ops.calculus
+
+
+def _transformed() -> bool:
+    """Whether torch.func is at work, or derivatives are carried forward."""
+    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
 
 
 def _plain(x: Tensor) -> bool:
@@ -101,20 +117,10 @@ def _plain(x: Tensor) -> bool:
     return (
         not torch.compiler.is_compiling()
         and type(x) in (Tensor, torch.nn.Parameter)
-        and not torch._C._are_functorch_transforms_active()
+        and not _transformed()
         and torch._C._len_torch_dispatch_stack() == 0
         and not torch.jit.is_tracing()
     )
-
-
-def _forward_mode(x: Tensor) -> bool:
-    """Whether derivatives are carried forward: torch's operators cannot say how, the reference's own do."""
-    if torch.autograd.forward_ad._current_level >= 0:
-        return True
-    if not torch._C._are_functorch_transforms_active():
-        return False
-    jvp = torch._C._functorch.TransformType.Jvp
-    return any(interpreter.key() == jvp for interpreter in torch._C._functorch.get_interpreter_stack() or [])
 
 
 BACKENDS: dict[str, Backend] = {"reference": Backend("reference")}
@@ -180,6 +186,6 @@ def layer_sums(table: Table, x: Tensor, edges: Edges) -> Tensor:
     return _active.layer_sums(table, x, edges)
 
 
-def network_sums(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> Tensor:
-    """Layers of which each takes what the one before gives: `(B, I)` to `(B, J)`."""
-    return _active.network_sums(layers, x)
+def network_sums(layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
+    """Layers of which each takes what the one before gives, in the units of the outside: `(B, I)` to `(B, J)`."""
+    return _active.network_sums(layers, x, units)

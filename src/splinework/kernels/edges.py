@@ -7,6 +7,31 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class Units:
+    """Columns in raw units to those of a network and back: `(x - shift) / scale` before it, `y · scale + shift` behind it.
+
+    Attributes:
+        shift_in: `(I,)`.
+        scale_in: `(I,)`.
+        shift_out: `(J,)`.
+        scale_out: `(J,)`.
+    """
+
+    shift_in: Tensor
+    scale_in: Tensor
+    shift_out: Tensor
+    scale_out: Tensor
+
+    def enter(self, x: Tensor) -> Tensor:
+        """Raw inputs to network units."""
+        return (x - self.shift_in) / self.scale_in
+
+    def leave(self, u: Tensor) -> Tensor:
+        """Network units to raw outputs."""
+        return u * self.scale_out + self.shift_out
+
+
+@dataclass(frozen=True)
 class Edges:
     """Parameters of the edges from I inputs to J outputs, and the constants of the sums.
 

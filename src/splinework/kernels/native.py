@@ -16,14 +16,15 @@ from torch import Tensor
 
 from splinework.bases import activation
 from splinework.errors import ConfigError, DtypeError, ShapeError
-from splinework.kernels.edges import Edges
+from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import base_with_tails
 
 TAILS = {"linear": 0, "constant": 1, "zero": 2, "natural": 2}
 """Number of each extrapolation in csrc/layer.hpp; B-splines as they are die out."""
 
-ALGORITHMS = ("best", "sorted", "gather", "narrow")
+ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
 _NOWHERE = (0, 0, 0)
+_AS_IT_IS = (0, 0, 0, 0)
 _HIGHEST_SILU = 4
 _HALF = (torch.bfloat16, torch.float16)
 _ABSENT, _SILU, _GIVEN = 0, 1, 2
@@ -128,6 +129,33 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
 # --------------------------------------------------------------------------------------------------- networks
 
 
+class Addresses:
+    """Layers as the tuples that csrc/binding.cpp reads, and the tensors behind the addresses, kept alive.
+
+    They hold as long as the tensors are what they were, so a backward pass can use those of its forward pass.
+
+    Attributes:
+        layers: One tuple per layer.
+        units: Four addresses.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[tuple[Edges | None, Spline]],
+        outputs: Sequence[int],
+        highest: int,
+        kind: torch.dtype,
+        units: Units | None,
+    ) -> None:
+        self.keep: list[Any] = []
+        self.units = _units(units, kind, self.keep)
+        # An inner layer's base function must be known to the kernels: its points are not known before.
+        self.layers = [
+            _layer(edges, spline, j, highest, kind, self.keep)
+            for (edges, spline), j in zip(layers, outputs, strict=True)
+        ]
+
+
 def forward(
     x: Tensor, layers: Sequence[tuple[Edges, Spline]], *, s: Tensor | None = None, order: int = 0
 ) -> list[Tensor]:
@@ -139,17 +167,29 @@ def forward(
         s: Factors `(B, I)`.
         order: Of the derivative.
     """
-    keep: list[Any] = []
+    return forward_and_addresses(x, layers, s=s, order=order)[0]
+
+
+def forward_and_addresses(
+    x: Tensor,
+    layers: Sequence[tuple[Edges, Spline]],
+    *,
+    s: Tensor | None = None,
+    order: int = 0,
+    units: Units | None = None,
+) -> tuple[list[Tensor], Addresses]:
+    """`forward`, and what `backward` may be given to spare it the same work."""
     kind = _working(x.dtype)
-    sums = [torch.empty((x.shape[0], edges.coefficients.shape[2]), dtype=kind) for edges, _ in layers]
-    points = _points(x, s, layers[0][1], (order,), keep)
-    # An inner layer's base function must be known to the kernels: its points are not known before.
-    tuples = [_layer(edges, spline, edges.coefficients.shape[2], order, kind, keep) for edges, spline in layers]
-    places = [(y.data_ptr(), y.stride(0)) for y in sums]
+    outputs = [edges.coefficients.shape[2] for edges, _ in layers]
+    sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
+    addresses = Addresses(layers, outputs, order, kind, units)
+    points = _points(x, s, layers[0][1], (order,), addresses.keep, units)
+    places = [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)]
+    threads = torch.get_num_threads()
     module().forward(
-        kind == torch.float64, x.shape[0], points, tuples, places, order, torch.get_num_threads(), algorithm()
+        kind == torch.float64, x.shape[0], points, addresses.layers, places, addresses.units, order, threads, algorithm()
     )
-    return [_as(y, x) for y in sums]
+    return (sums if x.dtype == kind else [_as(y, x) for y in sums]), addresses
 
 
 def fusable(spline: Spline) -> bool:
@@ -165,6 +205,8 @@ def backward(
     wanted: Sequence[Sequence[bool]],
     *,
     by_x: bool,
+    addresses: Addresses | None = None,
+    units: Units | None = None,
 ) -> tuple[Tensor | None, list[list[Tensor | None]]]:
     """Gradients of `forward`'s last sums, contracted with `g`.
 
@@ -175,16 +217,23 @@ def backward(
         g: `(B, J)`.
         wanted: For each layer whether coefficients, spline_weight, base_weight and bias want a gradient.
         by_x: Whether x wants one.
+        addresses: Those of the forward pass, if they are at hand.
+        units: Of x and of the outputs, as given to the forward pass.
 
     Returns:
         The gradient of x, and for each layer those four; None where not wanted.
     """
-    out = _empty(x, x.shape) if by_x else None
+    kind = _working(x.dtype)
+    out = torch.empty(x.shape, dtype=kind) if by_x else None
     results: list[list[Tensor | None]] = []
     for (edges, _), want in zip(layers, wanted, strict=True):
         own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
-        results.append([_empty(x, t.shape) if w and t is not None else None for t, w in zip(own, want, strict=True)])
-    _run_backward(x, layers, hidden, g, out, results)
+        results.append(
+            [torch.empty(t.shape, dtype=kind) if w and t is not None else None for t, w in zip(own, want, strict=True)]
+        )
+    _run_backward(x, layers, hidden, g, out, results, addresses=addresses, units=units)
+    if x.dtype == kind:
+        return out, results
     return (
         None if out is None else _as(out, x),
         [[None if t is None else _as(t, x) for t in result] for result in results],
@@ -202,25 +251,31 @@ def _run_backward(
     s: Tensor | None = None,
     probe_order: int = 1,
     scatter_order: int = 0,
+    addresses: Addresses | None = None,
+    units: Units | None = None,
 ) -> None:
     """Fills `by_x` and, for each layer, what `wanted` holds for coefficients, spline_weight, base_weight and bias."""
-    keep: list[Any] = []
     kind = _working(x.dtype)
     orders = (probe_order, scatter_order) if by_x is not None else (scatter_order,)
-    points = _points(x, s, layers[0][1], orders, keep)
-    outputs = [*(h.shape[1] for h in hidden), g.shape[1]]
-    tuples = [
-        _layer(edges, spline, j, max(orders), kind, keep)
-        for (edges, spline), j in zip(layers, outputs, strict=True)
-    ]
-    pull = _rows(g.to(kind), keep)
-    places = [_rows(h.to(kind), keep) for h in hidden]
-    targets = [_target(w) for w in wanted]
-    probe_place = _NOWHERE if by_x is None else (by_x.data_ptr(), *by_x.stride())
+    if addresses is None or _base_kind(layers[0][1], max(orders)) == _GIVEN:
+        outputs = [*(h.shape[1] for h in hidden), g.shape[1]]
+        addresses = Addresses(layers, outputs, max(orders), kind, units)
+    keep: list[Any] = []
     module().backward(
-        kind == torch.float64, x.shape[0], points, tuples, places, pull, probe_place, targets,
-        probe_order, scatter_order, torch.get_num_threads(), algorithm(),
-    )  # fmt: skip
+        kind == torch.float64,
+        x.shape[0],
+        _points(x, s, layers[0][1], orders, keep, units),
+        addresses.layers,
+        [_rows(_to(h, kind), keep) for h in hidden],
+        _rows(_to(g, kind), keep),
+        _NOWHERE if by_x is None else (by_x.data_ptr(), *by_x.stride()),
+        [_target(w) for w in wanted],
+        addresses.units,
+        probe_order,
+        scatter_order,
+        torch.get_num_threads(),
+        algorithm(),
+    )
 
 
 # ------------------------------------------------------------------------------------- tensors as addresses
@@ -233,6 +288,10 @@ def _working(dtype: torch.dtype) -> torch.dtype:
     if dtype in _HALF:
         return torch.float32
     raise DtypeError(f"the native kernels take float32, float64, bfloat16 and float16, got {dtype}.")
+
+
+def _to(t: Tensor, kind: torch.dtype) -> Tensor:
+    return t if t.dtype == kind else t.to(kind)
 
 
 def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
@@ -253,21 +312,32 @@ def _rows(t: Tensor | None, keep: list[Any]) -> tuple[int, int]:
     return t.data_ptr(), t.stride(0)
 
 
-def _points(x: Tensor, s: Tensor | None, spline: Spline, orders: Sequence[int], keep: list[Any]) -> tuple[int, ...]:
+def _points(
+    x: Tensor, s: Tensor | None, spline: Spline, orders: Sequence[int], keep: list[Any], units: Units | None = None
+) -> tuple[int, ...]:
     kind = _working(x.dtype)
     found: list[int] = []
-    matrices: list[Tensor | None] = [x.to(kind), None if s is None else s.to(kind), None, None]
+    matrices: list[Tensor | None] = [_to(x, kind), None if s is None else _to(s, kind), None, None]
     if _base_kind(spline, max(orders)) == _GIVEN:
         base = activation(spline.base)
         assert base is not None
         low, high = spline.grid[:, spline.degree], spline.grid[:, spline.size]
         name = next(key for key, number in TAILS.items() if number == spline.tail)
         for n, order in enumerate(orders):
-            matrices[2 + n] = base_with_tails(base, x.detach(), low, high, name, order).to(kind)
+            u = x.detach() if units is None else units.enter(x.detach())
+            matrices[2 + n] = base_with_tails(base, u, low, high, name, order).to(kind)
     for t in matrices:
         keep.append(t)
         found += _NOWHERE if t is None else (t.data_ptr(), *t.stride())
     return tuple(found)
+
+
+def _units(units: Units | None, kind: torch.dtype, keep: list[Any]) -> tuple[int, ...]:
+    if units is None:
+        return _AS_IT_IS
+    tensors = [_to(t, kind).contiguous() for t in (units.shift_in, units.scale_in, units.shift_out, units.scale_out)]
+    keep += tensors
+    return tuple([t.data_ptr() for t in tensors])
 
 
 def _base_kind(spline: Spline, highest: int) -> int:

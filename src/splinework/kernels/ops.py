@@ -1,7 +1,6 @@
 """The native kernels as torch operators: what autograd, vmap, fake tensors and torch.compile need to know about them.
 
-`contract`, `probe` and `scatter` are closed under differentiation: each one's vector-Jacobian products are again these
-three, with order r or r + 1, so they can be differentiated as often as one likes. `layer` is `contract` with the weights and
+`contract`, `probe` and `scatter` can be differentiated as often as one likes (`calculus`). `layer` is `contract` with the weights and
 the mask of a layer multiplied in on the way, and `layer_backward` its gradients in one pass; where the gradient is itself to
 be differentiated, `layer` falls back on the three.
 """
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from splinework.kernels import native
+from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
 from splinework.kernels.edges import Edges
 from splinework.kernels.native import Spline
 
@@ -63,44 +63,7 @@ scatter = _define(
     "scatter", f"(Tensor x, Tensor? s, Tensor g, {_SPLINE}, int order) -> Tensor", _scatter, _fake_scatter
 )
 
-_NONE = (None,) * 6  # grid, pieces, degree, tail, base, order: never differentiated
-
-
-def _contract_backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-    x, s, c, grid, pieces = ctx.saved_tensors
-    spline, r = (grid, pieces, *ctx.rest), ctx.order
-    by_x = by_s = by_c = None
-    if ctx.needs_input_grad[0]:
-        by_x = probe(x, c, g, *spline, r + 1)
-        by_x = by_x if s is None else s * by_x
-    if ctx.needs_input_grad[1]:
-        by_s = probe(x, c, g, *spline, r)
-    if ctx.needs_input_grad[2]:
-        by_c = scatter(x, s, g, *spline, r)
-    return by_x, by_s, by_c, *_NONE
-
-
-def _probe_backward(ctx: Any, p: Tensor) -> tuple[Any, ...]:
-    x, c, g, grid, pieces = ctx.saved_tensors
-    spline, r = (grid, pieces, *ctx.rest), ctx.order
-    by_x = p * probe(x, c, g, *spline, r + 1) if ctx.needs_input_grad[0] else None
-    by_c = scatter(x, p, g, *spline, r) if ctx.needs_input_grad[1] else None
-    by_g = contract(x, p, c, *spline, r) if ctx.needs_input_grad[2] else None
-    return by_x, by_c, by_g, *_NONE
-
-
-def _scatter_backward(ctx: Any, d: Tensor) -> tuple[Any, ...]:
-    x, s, g, grid, pieces = ctx.saved_tensors
-    spline, r = (grid, pieces, *ctx.rest), ctx.order
-    by_x = by_s = by_g = None
-    if ctx.needs_input_grad[0]:
-        by_x = probe(x, d, g, *spline, r + 1)
-        by_x = by_x if s is None else s * by_x
-    if ctx.needs_input_grad[1]:
-        by_s = probe(x, d, g, *spline, r)
-    if ctx.needs_input_grad[2]:
-        by_g = contract(x, s, d, *spline, r)
-    return by_x, by_s, by_g, *_NONE
+calculus = Calculus(contract, probe, scatter)
 
 
 def _save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -109,8 +72,18 @@ def _save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
     ctx.rest, ctx.order = (degree, tail, base), order
 
 
-for _name, _backward in (("contract", _contract_backward), ("probe", _probe_backward), ("scatter", _scatter_backward)):
-    torch.library.register_autograd(f"splinework::{_name}", _backward, setup_context=_save, lib=_library)
+def _differentiable(name: str, pull: Callable[..., list[Any]]) -> None:
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
+        *operands, grid, pieces = ctx.saved_tensors
+        found = pull(operands, (grid, pieces, *ctx.rest), ctx.order, ctx.needs_input_grad, cotangent)
+        return (*found, *NOT_DIFFERENTIATED)
+
+    torch.library.register_autograd(f"splinework::{name}", backward, setup_context=_save, lib=_library)
+
+
+_differentiable("contract", calculus.pull_contract)
+_differentiable("probe", calculus.pull_probe)
+_differentiable("scatter", calculus.pull_scatter)
 
 
 # --------------------------------------------------------------------------------------------------- a whole layer
@@ -160,14 +133,14 @@ def _layer_gradients(ctx: Any, g: Tensor) -> tuple[Any, ...]:
     by_bias = g.sum(0) if ctx.needs_input_grad[5] else None
     grads: list[Tensor | None]
     if torch.is_grad_enabled():  # the gradient will be differentiated: only the primitives know how
-        grads = _differentiable(x, Edges(c, scale, base_weight, mask, None), g, spline, wanted)
+        grads = _by_primitives(x, Edges(c, scale, base_weight, mask, None), g, spline, wanted)
     else:
         grads = list(layer_backward(g, x, c, scale, base_weight, mask, *spline, wanted))
     by_x, by_c, by_scale, by_base = (t if w else None for t, w in zip(grads, wanted, strict=True))
-    return by_x, by_c, by_scale, by_base, None, by_bias, *_NONE[:5]
+    return by_x, by_c, by_scale, by_base, None, by_bias, *NOT_DIFFERENTIATED[:5]
 
 
-def _differentiable(
+def _by_primitives(
     x: Tensor, edges: Edges, g: Tensor, spline: tuple[Any, ...], wanted: Sequence[bool]
 ) -> list[Tensor | None]:
     """The gradients of `layer` in terms of the three primitives."""
@@ -186,50 +159,11 @@ def _save_layer(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
 torch.library.register_autograd("splinework::layer", _layer_gradients, setup_context=_save_layer, lib=_library)
 
 
-# ------------------------------------------------------------------------------------------------------------ vmap
-
-
-def _fold(op: Any, per_row: Sequence[int]) -> Callable[..., Any]:
-    """The rule for an operator that treats every row alone: mapped rows are more rows, all else is looped over."""
-
-    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
-        mapped = [n for n, dim in enumerate(in_dims) if isinstance(dim, int)]
-        if not set(mapped) <= set(per_row):
-            return _loop(op)(info, in_dims, *args)
-        size = info.batch_size
-        flat = list(args)
-        for n in per_row:
-            if args[n] is not None:
-                t = args[n].movedim(in_dims[n], 0) if n in mapped else args[n].expand(size, *args[n].shape)
-                flat[n] = t.reshape(-1, t.shape[-1])
-        out = op(*flat)
-        return out.reshape(size, -1, out.shape[-1]), 0
-
-    return rule
-
-
-def _loop(op: Any) -> Callable[..., Any]:
-    """The rule for any operator: one call per member, stacked."""
-
-    def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
-        members = []
-        for v in range(info.batch_size):
-            members.append(
-                op(*(a.select(dim, v) if isinstance(dim, int) else a for a, dim in zip(args, in_dims, strict=True)))
-            )
-        if isinstance(members[0], Tensor):
-            return torch.stack(members), 0
-        stacked = [torch.stack(list(column)) for column in zip(*members, strict=True)]
-        return stacked, [0] * len(stacked)
-
-    return rule
-
-
 for _op, _rule in (
-    (contract, _fold(contract, (0, 1))),
-    (probe, _fold(probe, (0, 2))),
-    (scatter, _loop(scatter)),
-    (layer, _fold(layer, (0,))),
-    (layer_backward, _loop(layer_backward)),
+    (contract, fold(contract, (0, 1))),
+    (probe, fold(probe, (0, 2))),
+    (scatter, loop(scatter)),
+    (layer, fold(layer, (0,))),
+    (layer_backward, loop(layer_backward)),
 ):
     torch.library.register_vmap(_op, _rule, lib=_library)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from splinework.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
@@ -106,7 +107,7 @@ class Run:
         self.history.steps.append(step)
         score = self._score(objective, value, gap)
         if score < self.best_score:
-            self.best_score, self.best = score, copy.deepcopy(objective.model)
+            self.best_score, self.best = score, _snapshot(objective.model, self.best)
         for callback in self.callbacks:
             try:
                 callback(step)
@@ -142,4 +143,20 @@ def _value(objective: Objective) -> float:
 
 
 def _finite(model: KAN) -> bool:
-    return all(bool(torch.isfinite(p).all()) for p in model.parameters())
+    # The largest magnitude, over all parameters in one call: NaN and infinity reach it.
+    return math.isfinite(get_total_norm(model.parameters(), norm_type=math.inf))
+
+
+def _snapshot(model: KAN, older: KAN | None) -> KAN:
+    """A copy of the model; into an older copy of it where the shape is the same, which is far faster."""
+    if older is None or [layer.basis for layer in older.kan_layers] != [layer.basis for layer in model.kan_layers]:
+        return copy.deepcopy(model)
+    new, old = _tensors(model), _tensors(older)
+    if [t.shape for t in new] != [t.shape for t in old]:
+        return copy.deepcopy(model)
+    torch._foreach_copy_(old, new)
+    return older
+
+
+def _tensors(model: KAN) -> list[Tensor]:
+    return [*(p.detach() for p in model.parameters()), *model.buffers()]

@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, final
@@ -38,7 +38,7 @@ class Settings:
     rounds: int = 15
     seconds: float = 0.2
     budget: float = 30.0
-    cap: float = 5.0
+    cap: float = 10.0
     patience: float = 300.0
     compile_mode: str = "default"
 
@@ -212,7 +212,7 @@ class _Worker:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
-        self._reader.join()
+        self._reader.join(timeout=5)
         for stream in (self._process.stdin, self._process.stdout, self._errors):
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):  # a request that was never read
@@ -250,8 +250,3 @@ def _load() -> list[float]:
     with contextlib.suppress(OSError, AttributeError):
         return [round(value, 2) for value in os.getloadavg()]
     return []
-
-
-def batches(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
-    """Every pair of threads and dtype that occurs, in order: one measurement of the machine's peak for each."""
-    yield from dict.fromkeys((job.threads, job.dtype) for job in jobs)

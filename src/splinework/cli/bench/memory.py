@@ -23,6 +23,7 @@ def measure(source: Any, job: Job, option: str, *, compiled: bool, compile_mode:
     """Bytes above the model, its parameters' gradients, x and the gradient of the output (and of x, if x has one).
 
     Code is loaded and thread pools are started by a call on two rows before; what `torch.compile` needs, by a whole one.
+    The call begins as a step of training does, by letting go of the gradients; they count as held all the same.
     The peak is the kernel's (`ru_maxrss`), brought down to the present size before the call where the system can do that.
     """
     model = source.build(job, option, **source.alternatives(job, option, compiled)[0])

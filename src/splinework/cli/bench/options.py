@@ -33,17 +33,20 @@ class Choice:
     quiet: bool
 
     def among(self, contenders: list[Contender]) -> list[Contender]:
-        """Those that `--only` names: the whole name or its beginning.
+        """Those that `--only` names: one by its whole name, or all whose names begin so.
 
         Raises:
             ConfigError: If a name fits none.
         """
         if not self.only:
             return contenders
+        chosen: list[Contender] = []
         for text in self.only:
-            if not any(c.name.startswith(text) for c in contenders):
+            found = [c for c in contenders if c.name == text] or [c for c in contenders if c.name.startswith(text)]
+            if not found:
                 raise ConfigError(f"--only knows {'; '.join(c.name for c in contenders)}; got {text!r}.")
-        return [c for c in contenders if c.name.startswith(self.only)]
+            chosen += found
+        return [c for c in contenders if c in chosen]
 
 
 def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Callable[[F], F]:
@@ -53,11 +56,17 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
         click.option(
             "--config", default=configs, show_default=True, metavar="A,C", help="Configurations: A-E, W for widths."
         ),
-        click.option("--grid", default=grids, show_default=grids or "each one's own", metavar="5,100", help="Grids G."),
+        click.option(
+            "--grid", default=grids, show_default=True if grids else "each one's own", metavar="5,100", help="Grids G."
+        ),
         click.option("--mode", default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."),
         click.option("--dtype", default=DTYPES[0], show_default=True, metavar="D,…", help="float32, float64 or both."),
         click.option(
-            "--threads", default=threads, show_default=threads or "the cores", metavar="1,2", help="Numbers of threads."
+            "--threads",
+            default=threads,
+            show_default=True if threads else "the cores",
+            metavar="1,2",
+            help="Numbers of threads.",
         ),
         click.option("--rounds", type=int, default=usual.rounds, show_default=True, help="Turns of each contender."),
         click.option(
@@ -74,10 +83,10 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             help="Mode of torch.compile.",
         ),
         click.option(
-            "--only", default="", metavar="NAME;…", help="Contenders whose names begin so, parted by semicolons."
+            "--only", default="", metavar="NAME;…", help="Contenders, by name or its beginning, parted by semicolons."
         ),
         click.option("--memory/--no-memory", default=True, show_default=True, help="Measure the memory too."),
-        click.option("--quick", is_flag=True, help="A few short turns: to see that it runs, not to compare."),
+        click.option("--quick", is_flag=True, help="Three short turns, whatever --rounds says: to see that it runs."),
         click.option("--out", metavar="FILE", help="Write all results as JSON."),
         click.option("--quiet", is_flag=True, help="Print nothing but errors."),
     )

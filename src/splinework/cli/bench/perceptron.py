@@ -42,7 +42,7 @@ def shape_of_equal_size(shape: Sequence[int], grid: int) -> tuple[int, ...]:
     two, with one hidden width; more layers keep their number.
 
     >>> shape_of_equal_size([256, 256], 5)
-    (256, 1150, 256)
+    (256, 1149, 256)
     """
     wanted = sum(a * b for a, b in pairwise(shape)) * (grid + DEGREE + 1)
     hidden = max(len(shape) - 2, 1)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from splinework.cli.bench.cases import Job
 from splinework.cli.bench.contenders import Contender
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
 
 FORMAT: Final = 1
 TOLERANCE: Final = {"float32": 1e-3, "float64": 1e-9}
@@ -150,15 +150,35 @@ class Results:
                 return max(entry["matmul"] or 0.0, entry["loop"] or 0.0) or None
         return None
 
+    def with_peak(self, entry: dict[str, Any]) -> Results:
+        """With another measurement of the machine's peak; the best of all counts."""
+        key = (entry["threads"], entry["dtype"])
+        known = {(p["threads"], p["dtype"]): p for p in self.peaks}
+        before = known.get(key, entry)
+        best = {name: max(entry[name] or 0.0, before[name] or 0.0) or None for name in ("matmul", "loop")}
+        known[key] = {**entry, **best}
+        return replace(self, peaks=tuple(known.values()))
+
     def joined(self, newer: Results) -> Results:
-        """Both; of what both have, the newer."""
+        """Both; of what both have, the newer.
+
+        Raises:
+            ConfigError: If they are of different machines or versions of torch: their times cannot stand in one table.
+        """
+        for key in ("processor", "cores", "torch"):
+            if self.machine[key] != newer.machine[key]:
+                raise ConfigError(
+                    f"the earlier results have {key} {self.machine[key]}, these {newer.machine[key]}; name another --out."
+                )
         jobs = {case.job for case in newer.cases}
         weighed = {(memory.job, memory.contender) for memory in newer.memory}
-        peaks = {(p["threads"], p["dtype"]): p for p in (*self.peaks, *newer.peaks)}
         named = {c["name"]: c for c in (*self.contenders, *newer.contenders)}
+        best = newer
+        for entry in self.peaks:
+            best = best.with_peak(entry)
         return Results(
             newer.machine,
-            tuple(peaks.values()),
+            best.peaks,
             tuple(named.values()),
             (*(c for c in self.cases if c.job not in jobs), *newer.cases),
             (*(m for m in self.memory if (m.job, m.contender) not in weighed), *newer.memory),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from splinework.cli.bench import machine
 from splinework.cli.bench.cases import Job
 from splinework.cli.bench.contenders import Contender
-from splinework.cli.bench.driver import Failed, Settings, Workers, batches, measure, measure_memory
+from splinework.cli.bench.driver import Failed, Settings, Workers, measure, measure_memory
 from splinework.cli.bench.progress import Progress
 from splinework.cli.bench.results import Case, Memory, Results
 
@@ -37,11 +38,10 @@ def run(
     weighed = _memory_jobs(jobs) if memory else []
     results = Results(machine.facts(), contenders=tuple(c.facts() for c in contenders))
     with Workers(settings) as workers, Progress(len(jobs) + len(weighed), quiet=quiet) as progress:
-        for threads, dtype in batches(jobs):
-            progress.begin(f"peak of the machine, {dtype}, threads: {threads}", counts=False)
-            results = replace(results, peaks=(*results.peaks, _peak(contenders[0], threads, dtype, workers)))
         for job in jobs:
             progress.begin(job.title)
+            progress.detail("peak of the machine")
+            results = results.with_peak(_peak(contenders[0], job, workers))
             case = measure(job, contenders, workers, progress.detail).judged()
             results = _named(replace(results, cases=(*results.cases, case)))
             keep(results)
@@ -58,13 +58,14 @@ def run(
     return results
 
 
-def _peak(contender: Contender, threads: int, dtype: str, workers: Workers) -> dict[str, object]:
-    seconds = 10 * workers.settings.seconds
+def _peak(contender: Contender, job: Job, workers: Workers) -> dict[str, Any]:
+    """Taken anew before every case: the best of many is what the machine can do."""
+    kind: dict[str, Any] = {"threads": job.threads, "dtype": job.dtype}
     try:
-        answer = workers.ask(contender, threads, do="peak", dtype=dtype, threads_used=threads, seconds=seconds)
+        answer = workers.ask(contender, job.threads, do="peak", dtype=job.dtype, seconds=2 * workers.settings.seconds)
     except Failed:
         answer = {"matmul": None, "loop": None}
-    return {"threads": threads, "dtype": dtype, "matmul": answer["matmul"], "loop": answer["loop"]}
+    return {**kind, "matmul": answer["matmul"], "loop": answer["loop"]}
 
 
 def _memory_jobs(jobs: Sequence[Job]) -> list[Job]:

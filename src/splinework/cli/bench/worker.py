@@ -85,11 +85,13 @@ class Worker:
         options: dict[str, Any] = {"compiled": self.compiled, "compile_mode": compile_mode}
         return {"bytes": memory.measure(self.source, Job.from_dict(job), self.option, **options)}
 
-    def do_peak(self, dtype: str, threads_used: int, seconds: float) -> dict[str, Any]:
+    def do_peak(self, dtype: str, seconds: float) -> dict[str, Any]:
         """The machine's rate of multiply-adds."""
+        import torch
+
         from splinework.cli.bench import peak
 
-        return dict(peak.measure(dtype, threads_used, seconds=seconds))
+        return dict(peak.measure(dtype, torch.get_num_threads(), seconds=seconds))
 
 
 def _take_output() -> TextIO:

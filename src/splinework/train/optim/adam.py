@@ -6,6 +6,7 @@ from typing import ClassVar, final
 
 import torch
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
@@ -47,7 +48,7 @@ class _AdamStepper:
     def __init__(self, recipe: Adam, objective: Objective, steps: int, generator: torch.Generator) -> None:
         self.objective, self.generator = objective, generator
         self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
-        self.inner = torch.optim.Adam(self.parameters, lr=recipe.learning_rate)
+        self.inner = torch.optim.Adam(self.parameters, lr=recipe.learning_rate, fused=True)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
             self.inner, lambda n: 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(n / max(steps, 1), 1)))
         )
@@ -61,7 +62,7 @@ class _AdamStepper:
         rows = self._rows()
         self.inner.zero_grad()
         self.objective.value(rows).backward()
-        if not all(bool(torch.isfinite(p.grad).all()) for p in self.parameters if p.grad is not None):
+        if not math.isfinite(get_total_norm([p.grad for p in self.parameters if p.grad is not None], norm_type=math.inf)):
             return math.inf
         self.inner.step()
         self.schedule.step()

@@ -1,0 +1,1 @@
+"""What `bench_kernels.py` adds to `splinework bench`: other packages, targets, tables and pictures."""
