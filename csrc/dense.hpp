@@ -141,6 +141,7 @@ struct Dense {
             vec value = pick(low[K], high[K], place);
 #pragma GCC unroll 9
             for (int p = K - 1; p >= 0; --p) value = value * v + pick(low[p], high[p], place);
+            if constexpr (K == 0) value = choose(v == v, value, v);
             return value + base * base_value;
         }
     };
@@ -149,6 +150,12 @@ struct Dense {
         ivec place;
         std::memcpy(&place, u.place + b, sizeof(place));
         return place;
+    }
+
+    // Derivatives are constant beyond the ends, and an infinite v there must not meet their zeros.
+    static vec local(const Samples& u, int64_t b, int order) {
+        const vec v = load(u.v + b);
+        return order == 0 ? v : choose(v > real(1), all(1), choose(v < real(-1), all(-1), v));
     }
 
     static bool dead(const Layer<real>& layer, int64_t i, int64_t j) { return layer.mask && layer.mask(i, j) == real(0); }
@@ -179,7 +186,7 @@ struct Dense {
                     const Edge edge = edges[i * J + j];
                     real* sums = y + j * dense_rows;
                     for (int64_t b = 0; b < padded; b += lanes)
-                        store(sums + b, load(sums + b) + edge(place_at(u, b), load(u.v + b), load(u.value + b)));
+                        store(sums + b, load(sums + b) + edge(place_at(u, b), local(u, b, order), load(u.value + b)));
                 }
             }
             for (int64_t b = 0; b < n; ++b)
@@ -209,14 +216,14 @@ struct Dense {
                 for (int64_t j = 0; j < J; ++j)
                     if (!dead(layer, i, j)) slopes[j] = Edge(places, i, j);
             }
-            const int orders[2] = {out.scatter_order, out.probe_order};
+            const int orders[2] = {to_points ? out.probe_order : out.scatter_order, out.scatter_order};
             if (layer.base_kind == Base::none)
                 std::memset(u.value, 0, dense_rows * sizeof(real)), std::memset(u.slope, 0, dense_rows * sizeof(real));
             for (int64_t start = 0; start < B; start += dense_rows) {
                 const int64_t n = smaller(dense_rows, B - start);
-                const int64_t padded = read_samples(layer, points, values.axis, i, start, n, orders, 1 + to_points, u);
+                const int64_t padded = read_samples(layer, points, values.axis, i, start, n, orders, to_points + to_edges, u);
                 if (to_points) probe(layer, i, u, n, padded, g + start, rows, slopes, start, out);
-                if (to_edges) gather_moments(layer, i, u, padded, g + start, rows, values.count, moments);
+                if (to_edges) gather_moments(layer, i, u, to_points ? u.slope : u.value, padded, g + start, rows, values.count, moments);
             }
             if (to_edges) finish_input(layer, i, values, moments, out);
         });
@@ -224,23 +231,24 @@ struct Dense {
 
     static void probe(const Layer<real>& layer, int64_t i, const Samples& u, int64_t n, int64_t padded, const real* g,
                       int64_t rows, const Edge* slopes, int64_t start, const Gradients<real>& out) {
+        const int order = out.probe_order;
         for (int64_t b = 0; b < padded; b += lanes) {
             vec drawn{};
             for (int64_t j = 0; j < layer.outputs; ++j)
                 if (!dead(layer, i, j))
-                    drawn += load(g + j * rows + b) * slopes[j](place_at(u, b), load(u.v + b), load(u.slope + b));
+                    drawn += load(g + j * rows + b) * slopes[j](place_at(u, b), local(u, b, order), load(u.value + b));
             for (int64_t l = 0; l < lanes && b + l < n; ++l) out.probe(start + b + l, i) = drawn[l];
         }
     }
 
     // moments[e, j, p] += Σ_b [place_b = e] g_bj v_b^p; the last p is the base function's Σ_b g_bj base_b, at place 0.
-    static void gather_moments(const Layer<real>& layer, int64_t i, const Samples& u, int64_t padded, const real* g,
-                               int64_t rows, int count, vec* moments) {
+    static void gather_moments(const Layer<real>& layer, int64_t i, const Samples& u, const real* base_values, int64_t padded,
+                               const real* g, int64_t rows, int count, vec* moments) {
         for (int64_t j = 0; j < layer.outputs; ++j) {
             if (dead(layer, i, j)) continue;
             const real* pull = g + j * rows;
             vec base = moments[j * (K + 2) + K + 1];
-            for (int64_t b = 0; b < padded; b += lanes) base += load(pull + b) * load(u.value + b);
+            for (int64_t b = 0; b < padded; b += lanes) base += load(pull + b) * load(base_values + b);
             moments[j * (K + 2) + K + 1] = base;
             for (int e = 0; e < count; ++e) {
                 vec* to = moments + (e * layer.outputs + j) * (K + 2);

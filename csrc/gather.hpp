@@ -103,17 +103,17 @@ struct Gather {
                     for (int v = 0; v < NV; ++v) pull[v] = choose(tile.alive[v], load_first(g + v * lanes, tile.in(v)), vec{});
                     if (out.scale) {
                         spline_sum(tile, splines_here, block.first[b], w, value);
-                        for (int v = 0; v < NV; ++v) by_scale[v] += pull[v] * mask[v] * value[v];
+                        for (int v = 0; v < NV; ++v) by_scale[v] += choose(tile.alive[v], pull[v] * mask[v] * value[v], vec{});
                     }
                     if (has_base)
-                        for (int v = 0; v < NV; ++v) by_base[v] += w[splines_here] * (pull[v] * mask[v]);
+                        for (int v = 0; v < NV; ++v) by_base[v] += choose(tile.alive[v], w[splines_here] * (pull[v] * mask[v]), vec{});
                     if (!out.c) continue;
                     for (int a = 0; a < splines_here; ++a) {
                         const int64_t m = int64_t{block.first[b]} + a;
                         if (m < 0 || m >= layer.splines) continue;
                         real* to = out.c + i * out.c_input + m * out.c_spline + low;
                         for (int v = 0; v < NV; ++v) {
-                            const vec more = w[a] * (pull[v] * tile.scale[v]);
+                            const vec more = choose(tile.alive[v], w[a] * (pull[v] * tile.scale[v]), vec{});
                             store_first(to + v * lanes, load_first(to + v * lanes, tile.in(v)) + more, tile.in(v));
                         }
                     }

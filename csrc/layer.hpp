@@ -53,7 +53,8 @@ struct Points {
     int64_t batch = 0;  // B
     Matrix<const T> x;  // (B, I)
     Matrix<const T> s;  // (B, I) factors, or absent (one)
-    // (B, I): the base function and its derivative of the orders asked for, tails included; only for Base::given.
+    // (B, I), only for Base::given: the base function's derivatives, tails included, of the orders asked for: the probe's
+    // first, then the scatter's.
     Matrix<const T> base_values;
     Matrix<const T> base_slopes;
 };

@@ -37,7 +37,8 @@ struct Row {
     Term<R> base;
 };
 
-// The polynomials of all cells: (cells, k + 1 powers, k + 1 splines), the Cox–de Boor recursion on coefficients of v.
+// The polynomials of all cells: (cells, k + 1 powers, k + 1 splines), the Cox–de Boor recursion on coefficients of v. As in
+// functional/bspline.py there are some for splines that do not exist, too; nobody may add them to anything.
 template <class R, class T>
 std::vector<T> cell_polynomials(const T* t, int64_t splines, int degree) {
     const int64_t cells = splines + degree, side = degree + 1;
@@ -61,8 +62,6 @@ std::vector<T> cell_polynomials(const T* t, int64_t splines, int degree) {
             lower = raised;
         }
         for (int a = 0; a < side; ++a) {
-            const int64_t spline = c - degree + a;
-            if (spline < 0 || spline >= splines) continue;
             for (int p = 0; p < side; ++p) pieces[(c * side + p) * side + a] = T(lower[a][p]);
         }
     }

@@ -127,7 +127,8 @@ class KANLayer(nn.Module):
         own = self._parameters
         if "coefficients" not in own:  # parametrised: torch works the tensor out when it is asked for
             return Edges(self.coefficients, self.spline_weight, self.base_weight, self.mask, self.bias)
-        return Edges(*map(own.get, ("coefficients", "spline_weight", "base_weight")), self.mask, own.get("bias"))  # type: ignore[arg-type]
+        c, w_s, w_b, bias = (own.get(name) for name in ("coefficients", "spline_weight", "base_weight", "bias"))
+        return Edges(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
 
     def edge_coefficients(self) -> Tensor:
         """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""

@@ -76,7 +76,11 @@ def _torch_facts() -> dict[str, Any]:
     if not native.available():
         return {**facts, "native": {"missing": native.why_not()}}
     module = native.module()
-    native_facts = {"instructions": module.variant(), "available": module.variants(), "threads_of": module.worker_runtime()}
+    native_facts = {
+        "instructions": module.variant(),
+        "available": module.variants(),
+        "threads_of": module.worker_runtime(),
+    }
     return {**facts, "native": {**native_facts, "runtimes": _runtimes()}}
 
 
@@ -93,9 +97,13 @@ def _kernels(facts: dict[str, Any]) -> str:
         return f"reference only: {native['missing']}"
     if not native:
         return "none"
-    text = f"native ({native['instructions']}; threads of {native['threads_of']}), reference; in use: {facts['backend']}"
+    text = (
+        f"native ({native['instructions']}; threads of {native['threads_of']}), reference; in use: {facts['backend']}"
+    )
     if len(native["runtimes"]) > 1:
-        text += f"\n{'':<14}warning: {len(native['runtimes'])} OpenMP runtimes are loaded: {', '.join(native['runtimes'])}"
+        text += (
+            f"\n{'':<14}warning: {len(native['runtimes'])} OpenMP runtimes are loaded: {', '.join(native['runtimes'])}"
+        )
     return text
 
 

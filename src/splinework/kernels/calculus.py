@@ -28,15 +28,19 @@ def _times(s: Tensor | None, t: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Calculus:
-    """The rules for three given calls. Every rule takes the primitive's operands, the rest of its arguments without the
-    order, the order r, what is asked for, and the cotangent or the tangents.
+    """The rules for three given calls.
+
+    Every rule takes the primitive's operands, the rest of its arguments without the order, the order r, what is asked for,
+    and the cotangent or the tangents.
     """
 
     contract: Call
     probe: Call
     scatter: Call
 
-    def pull_contract(self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], g: Tensor) -> list[Any]:
+    def pull_contract(
+        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], g: Tensor
+    ) -> list[Any]:
         """Gradients by x, s and C."""
         x, s, c = operands
         return [
@@ -45,7 +49,9 @@ class Calculus:
             self.scatter(x, s, g, *spline, r) if wanted[2] else None,
         ]
 
-    def pull_probe(self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], p: Tensor) -> list[Any]:
+    def pull_probe(
+        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], p: Tensor
+    ) -> list[Any]:
         """Gradients by x, C and g."""
         x, c, g = operands
         return [
@@ -54,7 +60,9 @@ class Calculus:
             self.contract(x, p, c, *spline, r) if wanted[2] else None,
         ]
 
-    def pull_scatter(self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], d: Tensor) -> list[Any]:
+    def pull_scatter(
+        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], d: Tensor
+    ) -> list[Any]:
         """Gradients by x, s and g."""
         x, s, g = operands
         return [
@@ -103,25 +111,26 @@ def _total(*terms: Tensor | None) -> Tensor:
 
 
 def fold(op: Callable[..., Any], per_row: Sequence[int]) -> Callable[..., Any]:
-    """vmap's rule for a call that treats every row alone: mapped rows are more rows; all else is looped over."""
+    """Vmap's rule for a call that treats every row alone: mapped rows are more rows; all else is looped over."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
         mapped = [n for n, dim in enumerate(in_dims) if isinstance(dim, int)]
         if not set(mapped) <= set(per_row):
-            return loop(op)(info, in_dims, *args)
+            looped: tuple[Any, Any] = loop(op)(info, in_dims, *args)
+            return looped
         size, flat, rows = info.batch_size, list(args), 0
         for n in per_row:
             if args[n] is not None:
                 t = args[n].movedim(in_dims[n], 0) if n in mapped else args[n].expand(size, *args[n].shape)
                 flat[n], rows = t.reshape(-1, t.shape[-1]), t.shape[1]
-        out = op(*flat)
+        out: Tensor = op(*flat)
         return out.reshape(size, rows, out.shape[-1]), 0
 
     return rule
 
 
 def loop(op: Callable[..., Any]) -> Callable[..., Any]:
-    """vmap's rule for any call: one for each member, stacked."""
+    """Vmap's rule for any call: one for each member, stacked."""
 
     def rule(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
         members = [

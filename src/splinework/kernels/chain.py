@@ -51,12 +51,12 @@ class _Chain(torch.autograd.Function):
         return sums[-1]
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
         count = len(ctx.splines)
         x, *rest = ctx.saved_tensors
         hidden, flat = rest[: count - 1], rest[count - 1 :]
         layers = [
-            (Edges(*flat[at : at + 3], ctx.masks[n], flat[at + 3]), ctx.splines[n])
+            (Edges(flat[at], flat[at + 1], flat[at + 2], ctx.masks[n], flat[at + 3]), ctx.splines[n])
             for n, at in enumerate(range(0, len(flat), _PER_LAYER))
         ]
         if torch.is_grad_enabled():

@@ -85,17 +85,22 @@ def why_not() -> str | None:
     )
 
 
-@functools.cache
-def algorithm() -> int:
-    """The number of the algorithm that `SPLINEWORK_KERNEL` forces, 0 where the sizes decide.
+def force(name: str) -> None:
+    """Lets one algorithm do all the work from now on, `best` the one that the sizes call for; for tests and benchmarks.
+
+    The environment variable SPLINEWORK_KERNEL does so from the start.
 
     Raises:
-        ConfigError: If it names none.
+        ConfigError: If there is none of that name.
     """
-    name = os.environ.get("SPLINEWORK_KERNEL", "best")
+    global _forced
     if name not in ALGORITHMS:
-        raise ConfigError(f"SPLINEWORK_KERNEL is one of {', '.join(ALGORITHMS)}, got {name!r}.")
-    return ALGORITHMS.index(name)
+        raise ConfigError(f"the algorithm is one of {', '.join(ALGORITHMS)}, got {name!r}.")
+    _forced = ALGORITHMS.index(name)
+
+
+_forced = 0
+force(os.environ.get("SPLINEWORK_KERNEL", "best"))
 
 
 # ------------------------------------------------------------------------------------------------ primitives
@@ -187,7 +192,15 @@ def forward_and_addresses(
     places = [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)]
     threads = torch.get_num_threads()
     module().forward(
-        kind == torch.float64, x.shape[0], points, addresses.layers, places, addresses.units, order, threads, algorithm()
+        kind == torch.float64,
+        x.shape[0],
+        points,
+        addresses.layers,
+        places,
+        addresses.units,
+        order,
+        threads,
+        _forced,
     )
     return (sums if x.dtype == kind else [_as(y, x) for y in sums]), addresses
 
@@ -274,7 +287,7 @@ def _run_backward(
         probe_order,
         scatter_order,
         torch.get_num_threads(),
-        algorithm(),
+        _forced,
     )
 
 

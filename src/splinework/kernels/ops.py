@@ -1,8 +1,8 @@
 """The native kernels as torch operators: what autograd, vmap, fake tensors and torch.compile need to know about them.
 
-`contract`, `probe` and `scatter` can be differentiated as often as one likes (`calculus`). `layer` is `contract` with the weights and
-the mask of a layer multiplied in on the way, and `layer_backward` its gradients in one pass; where the gradient is itself to
-be differentiated, `layer` falls back on the three.
+`contract`, `probe` and `scatter` can be differentiated as often as one likes (`calculus`). `layer` is `contract` with the
+weights and the mask of a layer multiplied in on the way, and `layer_backward` its gradients in one pass; where the gradient
+is itself to be differentiated, `layer` falls back on the three.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,9 @@ def _scatter(x: Tensor, s: Tensor | None, g: Tensor, *rest: Any) -> Tensor:
     return native.scatter(x, s, g, Spline(*rest[:5]), rest[5])
 
 
-def _fake_scatter(x: Tensor, s: Tensor | None, g: Tensor, grid: Tensor, pieces: Tensor, degree: int, *rest: Any) -> Tensor:
+def _fake_scatter(
+    x: Tensor, s: Tensor | None, g: Tensor, grid: Tensor, pieces: Tensor, degree: int, *rest: Any
+) -> Tensor:
     return x.new_empty((x.shape[1], grid.shape[1] - degree - 1 + (rest[1] != "none"), g.shape[1]))
 
 
@@ -107,9 +109,7 @@ def _layer_backward(g: Tensor, x: Tensor, *rest: Any) -> list[Tensor]:
 def _fake_layer_backward(g: Tensor, x: Tensor, *rest: Any) -> list[Tensor]:
     wanted = rest[-1]
     given = (x, *rest[:3])
-    return [
-        x.new_empty(t.shape) if w and t is not None else x.new_empty(0) for t, w in zip(given, wanted, strict=True)
-    ]
+    return [x.new_empty(t.shape) if w and t is not None else x.new_empty(0) for t, w in zip(given, wanted, strict=True)]
 
 
 layer = _define(

@@ -62,7 +62,9 @@ class _AdamStepper:
         rows = self._rows()
         self.inner.zero_grad()
         self.objective.value(rows).backward()
-        if not math.isfinite(get_total_norm([p.grad for p in self.parameters if p.grad is not None], norm_type=math.inf)):
+        if not math.isfinite(
+            get_total_norm([p.grad for p in self.parameters if p.grad is not None], norm_type=math.inf)
+        ):
             return math.inf
         self.inner.step()
         self.schedule.step()
