@@ -122,32 +122,7 @@ struct Units {
     }
 };
 
-template <class T>
-void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list sums_tuples, nb::tuple units_tuple,
-                 int order, int threads, int algorithm) {
-    Points<T> points = read_points<T>(batch, points_tuple);
-    const auto layers = read_layers<T>(layer_tuples);
-    const Units<T> units(units_tuple);
-    std::vector<Sums<T>> sums;
-    for (nb::handle tuple : sums_tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
-    require(sums.size() == layers.size(), "every layer needs a place for its sums");
-    nb::gil_scoped_release free;
-    Scratch scratch(units.room(batch, layers[0].layer.inputs));
-    units.enter(points, layers[0].layer.inputs, scratch);
-    for (size_t l = 0; l < layers.size(); ++l) {
-        require(layers[l].layer.c || layers[l].layer.outputs == 0, "coefficients are needed");
-        sums[l].bias = layers[l].bias;
-        kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, static_cast<Algorithm>(algorithm));
-        points = Points<T>{};
-        points.batch = batch;
-        points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
-    }
-    const Matrix<T>& y = sums.back().y;
-    for (int64_t b = 0; b < batch && units.scale_out; ++b)
-        for (int64_t j = 0; j < layers.back().layer.outputs; ++j) y(b, j) = y(b, j) * units.scale_out[j] + units.shift_out[j];
-}
-
-// What a layer's backward pass is to fill: c, scale, base and bias; 0 where it is not wanted.
+// Where a backward pass of a layer is to put its gradients: c, scale, base and bias; 0 where it is not wanted.
 template <class T>
 struct Wanted {
     Gradients<T> gradients;
@@ -155,25 +130,9 @@ struct Wanted {
 };
 
 template <class T>
-void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* to) {
-    for (int64_t j = 0; j < outputs; ++j) to[j] = 0;
-    for (int64_t b = 0; b < batch; ++b) {
-        const T* row = g.data + b * g.row;
-        for (int64_t j = 0; j < outputs; ++j) to[j] += row[j];
-    }
-}
-
-template <class T>
-void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, nb::list hidden_tuples, nb::tuple g_tuple,
-                  nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units_tuple, int probe_order, int scatter_order,
-                  int threads, int algorithm) {
-    Points<T> points = read_points<T>(batch, points_tuple);
-    const Units<T> units(units_tuple);
-    const auto layers = read_layers<T>(layer_tuples);
-    std::vector<Matrix<const T>> hidden;  // what the second and later layers were given
-    for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
+std::vector<Wanted<T>> read_wanted(nb::list tuples) {
     std::vector<Wanted<T>> wanted;
-    for (nb::handle tuple : wanted_tuples) {
+    for (nb::handle tuple : tuples) {
         Reader r(tuple);
         Wanted<T> w{};
         w.gradients.c = r.address<T>(), w.gradients.c_input = r.next(), w.gradients.c_spline = r.next();
@@ -181,42 +140,149 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layer_tuples, 
         w.bias = r.address<T>();
         wanted.push_back(w);
     }
-    require(wanted.size() == layers.size() && hidden.size() + 1 == layers.size(), "one entry per layer is needed");
-    Matrix<const T> g = Reader(g_tuple).rows<const T>();
-    const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
-    int64_t widest = 0;
-    for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
-    nb::gil_scoped_release free;
-    const int64_t inputs = layers[0].layer.inputs, outputs = layers.back().layer.outputs;
-    Scratch scratch(2 * Scratch::room<T>(widest * batch) + units.room(batch, inputs) +
-                    (units.scale_out ? Scratch::room<T>(batch * outputs) : 0));
-    units.enter(points, inputs, scratch);
-    if (units.scale_out) {
-        T* pull = scratch.take<T>(batch * outputs);
-        for (int64_t b = 0; b < batch; ++b)
-            for (int64_t j = 0; j < outputs; ++j) pull[b * outputs + j] = g(b, j) * units.scale_out[j];
-        g = Matrix<const T>{pull, outputs, 1};
-    }
-    T* pulled[2] = {scratch.take<T>(widest * batch), scratch.take<T>(widest * batch)};
-    for (size_t l = layers.size(); l-- > 0;) {
-        Gradients<T> out = wanted[l].gradients;
-        out.g = g;
-        out.probe_order = probe_order, out.scatter_order = scatter_order;
-        Points<T> at = points;
-        if (l > 0) {
-            at = Points<T>{};
-            at.batch = batch;
-            at.x = hidden[l - 1];
-            out.probe = Matrix<T>{pulled[l % 2], layers[l].layer.inputs, 1};
-        } else {
-            out.probe = probe;
+    return wanted;
+}
+
+// Layers of which each takes what the one before gives.
+template <class T>
+struct Network {
+    std::vector<Edges<T>> layers;
+    Units<T> units;
+    int threads;
+    Algorithm algorithm;
+
+    Network(nb::list layer_tuples, nb::tuple units_tuple, int threads, int algorithm)
+        : layers(read_layers<T>(layer_tuples)), units(units_tuple), threads(threads),
+          algorithm(static_cast<Algorithm>(algorithm)) {}
+
+    int64_t inputs() const { return layers[0].layer.inputs; }
+    int64_t outputs() const { return layers.back().layer.outputs; }
+
+    std::vector<Sums<T>> read_sums(nb::list tuples) const {
+        std::vector<Sums<T>> sums;
+        for (nb::handle tuple : tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
+        require(sums.size() == layers.size(), "every layer needs a place for its sums");
+        for (size_t l = 0; l < layers.size(); ++l) {
+            require(layers[l].layer.c || layers[l].layer.outputs == 0, "coefficients are needed");
+            sums[l].bias = layers[l].bias;
         }
-        if (wanted[l].bias) bias_gradient(g, batch, layers[l].layer.outputs, wanted[l].bias);
-        kernels<T>().backward(layers[l].layer, at, out, threads, static_cast<Algorithm>(algorithm));
-        g = Matrix<const T>{out.probe.data, out.probe.row, 1};
+        return sums;
     }
-    for (int64_t b = 0; b < batch && units.scale_in && probe; ++b)
-        for (int64_t i = 0; i < inputs; ++i) probe(b, i) /= units.scale_in[i];
+
+    void forward(Points<T> points, int order, const std::vector<Sums<T>>& sums) const {
+        const int64_t batch = points.batch;
+        Scratch scratch(units.room(batch, inputs()));
+        units.enter(points, inputs(), scratch);
+        for (size_t l = 0; l < layers.size(); ++l) {
+            kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, algorithm);
+            points = Points<T>{};
+            points.batch = batch;
+            points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
+        }
+        const Matrix<T>& y = sums.back().y;
+        for (int64_t b = 0; b < batch && units.scale_out; ++b)
+            for (int64_t j = 0; j < outputs(); ++j) y(b, j) = y(b, j) * units.scale_out[j] + units.shift_out[j];
+    }
+
+    // `hidden`: what the second and later layers were given. The orders are those of the first layer, 1 and 0 if more follow.
+    void backward(Points<T> points, const std::vector<Matrix<const T>>& hidden, Matrix<const T> g, const Matrix<T>& probe,
+                  const std::vector<Wanted<T>>& wanted, int probe_order, int scatter_order) const {
+        const int64_t batch = points.batch;
+        int64_t widest = 0;
+        for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
+        Scratch scratch(2 * Scratch::room<T>(widest * batch) + units.room(batch, inputs()) +
+                        (units.scale_out ? Scratch::room<T>(batch * outputs()) : 0));
+        units.enter(points, inputs(), scratch);
+        if (units.scale_out) {
+            T* pull = scratch.take<T>(batch * outputs());
+            for (int64_t b = 0; b < batch; ++b)
+                for (int64_t j = 0; j < outputs(); ++j) pull[b * outputs() + j] = g(b, j) * units.scale_out[j];
+            g = Matrix<const T>{pull, outputs(), 1};
+        }
+        T* pulled[2] = {scratch.take<T>(widest * batch), scratch.take<T>(widest * batch)};
+        for (size_t l = layers.size(); l-- > 0;) {
+            Gradients<T> out = wanted[l].gradients;
+            out.g = g;
+            out.probe_order = probe_order, out.scatter_order = scatter_order;
+            Points<T> at = points;
+            if (l > 0) {
+                at = Points<T>{};
+                at.batch = batch;
+                at.x = hidden[l - 1];
+                out.probe = Matrix<T>{pulled[l % 2], layers[l].layer.inputs, 1};
+            } else {
+                out.probe = probe;
+            }
+            if (wanted[l].bias) bias_gradient(g, batch, layers[l].layer.outputs, wanted[l].bias);
+            kernels<T>().backward(layers[l].layer, at, out, threads, algorithm);
+            g = Matrix<const T>{out.probe.data, out.probe.row, 1};
+        }
+        for (int64_t b = 0; b < batch && units.scale_in && probe; ++b)
+            for (int64_t i = 0; i < inputs(); ++i) probe(b, i) /= units.scale_in[i];
+    }
+
+    static void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* to) {
+        for (int64_t j = 0; j < outputs; ++j) to[j] = 0;
+        for (int64_t b = 0; b < batch; ++b)
+            for (int64_t j = 0; j < outputs; ++j) to[j] += g(b, j);
+    }
+};
+
+template <class T>
+void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple units, int order,
+                 int threads, int algorithm) {
+    const Points<T> points = read_points<T>(batch, points_tuple);
+    const Network<T> network(layers, units, threads, algorithm);
+    const auto sums = network.read_sums(sums_tuples);
+    nb::gil_scoped_release free;
+    network.forward(points, order, sums);
+}
+
+template <class T>
+void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list hidden_tuples, nb::tuple g_tuple,
+                  nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units, int probe_order, int scatter_order,
+                  int threads, int algorithm) {
+    const Points<T> points = read_points<T>(batch, points_tuple);
+    const Network<T> network(layers, units, threads, algorithm);
+    std::vector<Matrix<const T>> hidden;
+    for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
+    const auto wanted = read_wanted<T>(wanted_tuples);
+    require(wanted.size() == network.layers.size() && hidden.size() + 1 == network.layers.size(), "one entry per layer is needed");
+    const Matrix<const T> g = Reader(g_tuple).rows<const T>();
+    const Matrix<T> probe = Reader(probe_tuple).matrix<T>();
+    nb::gil_scoped_release free;
+    network.backward(points, hidden, g, probe, wanted, probe_order, scatter_order);
+}
+
+// The mean squared error against `target` (B, J), and, where `wanted` is not empty, its gradients.
+template <class T>
+double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple target_tuple,
+                         nb::list wanted_tuples, nb::tuple units, int threads, int algorithm) {
+    const Points<T> points = read_points<T>(batch, points_tuple);
+    const Network<T> network(layers, units, threads, algorithm);
+    const auto sums = network.read_sums(sums_tuples);
+    const auto wanted = read_wanted<T>(wanted_tuples);
+    const auto target = Reader(target_tuple).rows<const T>();
+    require(wanted.empty() || wanted.size() == network.layers.size(), "one entry per layer is needed");
+    nb::gil_scoped_release free;
+    network.forward(points, 0, sums);
+    const int64_t outputs = network.outputs();
+    Scratch scratch(Scratch::room<T>(batch * outputs));
+    T* pull = scratch.take<T>(batch * outputs);
+    const T twice_share = T(2) / static_cast<T>(batch * outputs);
+    double total = 0;
+    for (int64_t b = 0; b < batch; ++b)
+        for (int64_t j = 0; j < outputs; ++j) {
+            const T gap = sums.back().y(b, j) - target(b, j);
+            total += double(gap) * double(gap);
+            pull[b * outputs + j] = gap * twice_share;
+        }
+    if (!wanted.empty()) {
+        std::vector<Matrix<const T>> hidden;
+        for (size_t l = 0; l + 1 < sums.size(); ++l) hidden.push_back({sums[l].y.data, sums[l].y.row, 1});
+        network.backward(points, hidden, {pull, outputs, 1}, Matrix<T>{}, wanted, 1, 0);
+    }
+    return total / static_cast<double>(batch * outputs);
 }
 
 nb::list variant_names() {
@@ -238,6 +304,11 @@ NB_MODULE(_native, m) {
                          int algorithm) {
         (wide ? run_backward<double> : run_backward<float>)(batch, points, layers, hidden, g, probe, wanted, units,
                                                             probe_order, scatter_order, threads, algorithm);
+    });
+    m.def("squared_error", [](bool wide, int64_t batch, nb::tuple points, nb::list layers, nb::list sums, nb::tuple target,
+                              nb::list wanted, nb::tuple units, int threads, int algorithm) {
+        return (wide ? run_squared_error<double> : run_squared_error<float>)(batch, points, layers, sums, target, wanted, units,
+                                                                             threads, algorithm);
     });
     m.def("variants", &variant_names);
     m.def("variant", [] { return variant().name; });

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from splinework.symbolic.table import FormulaTable
     from splinework.trace import trace
     from splinework.train.fit import FitResult, fit
+    from splinework.train.gradient import squared_error_gradient
 
 _HOMES = {
     "KAN": "network",
@@ -50,6 +51,7 @@ _HOMES = {
     "refine": "edit",
     "report": "report",
     "save": "checkpoint",
+    "squared_error_gradient": "train.gradient",
     "symbolify": "symbolic",
     "trace": "trace",
 }
@@ -73,6 +75,7 @@ __all__ = [
     "refine",
     "report",
     "save",
+    "squared_error_gradient",
     "symbolify",
     "trace",
 ]

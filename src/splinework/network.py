@@ -235,19 +235,19 @@ class KAN(nn.Module):
         """
         check_columns(self, x, self.inputs, self.kan_layers[0].coefficients)
         before, after = self.input_scaling, self.output_scaling
-        if before.is_affine and after.is_affine and self._is_plain():
+        if before.is_affine and after.is_affine and self.is_plain():
             return self._sums(x, Units(before.shift, before.scale, after.shift, after.scale))
         return after.inverse(self.unit_forward(before(x)))
 
     def unit_forward(self, u: Tensor) -> Tensor:
         """The network alone, in its own units: `(…, inputs)` to `(…, outputs)`."""
-        if self._is_plain():
+        if self.is_plain():
             return self._sums(u, None)
         for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
             u = nodes.combine(layer(u))
         return u
 
-    def _is_plain(self) -> bool:
+    def is_plain(self) -> bool:
         """Whether a forward pass is nothing but one layer's sums after the other's."""
         return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
 

@@ -15,6 +15,7 @@ from splinework.kernels.dispatch import (
     network_sums,
     probe,
     scatter,
+    squared_error,
     use,
 )
 from splinework.kernels.edges import Edges, Units
@@ -34,5 +35,6 @@ __all__ = [
     "network_sums",
     "probe",
     "scatter",
+    "squared_error",
     "use",
 ]

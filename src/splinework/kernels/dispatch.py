@@ -48,6 +48,12 @@ class Backend:
             u = self.layer_sums(table, u, edges)
         return u if units is None else units.leave(u)
 
+    def squared_error(
+        self, layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None, gradient: bool
+    ) -> float | None:
+        """The error, and its gradient in each parameter's `.grad`; None where it must be left to autograd."""
+        return None
+
 
 @dataclass(frozen=True)
 class NativeBackend(Backend):
@@ -83,13 +89,39 @@ class NativeBackend(Backend):
         return sums if edges.bias is None else sums + edges.bias
 
     def network_sums(self, layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
-        if not _plain(x):
-            return super().network_sums(layers, x, units)
-        splines = [_spline(table, x) for table, _ in layers]
-        if any(s is None or (n and not native.fusable(s)) for n, s in enumerate(splines)):
-            return super().network_sums(layers, x, units)
-        fused = [(edges, s) for (_, edges), s in zip(layers, splines, strict=True) if s is not None]
-        return chain.chain(x, fused, units)
+        fused = _fused(layers, x)
+        return super().network_sums(layers, x, units) if fused is None else chain.chain(x, fused, units)
+
+    def squared_error(
+        self, layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None, gradient: bool
+    ) -> float | None:
+        fused = _fused(layers, x)
+        # The first layer's base function must be known to the kernels for the value and the slope at once.
+        if fused is None or not native.fusable(fused[0][1]) or x.requires_grad or x.dtype not in _KINDS[:2]:
+            return None
+        parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in fused]
+        if any(p is not None and not p.is_leaf for own in parts for p in own):
+            return None
+        wanted = [[p is not None and p.requires_grad for p in own] for own in parts] if gradient else []
+        error, found = native.squared_error(x, t, fused, wanted, units)
+        for own, gradients in zip(parts, found, strict=gradient):
+            for p, g in zip(own, gradients, strict=True):
+                if p is not None and g is not None:
+                    p.grad = g
+        return error
+
+
+def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges, Spline]] | None:
+    """The layers as one native call takes them; None where one call cannot do it."""
+    if not _plain(x):
+        return None
+    found = []
+    for n, (table, edges) in enumerate(layers):
+        spline = _spline(table, x)
+        if spline is None or (n and not native.fusable(spline)):
+            return None
+        found.append((edges, spline))
+    return found
 
 
 def _spline(table: Table, x: Tensor) -> Spline | None:
@@ -188,3 +220,13 @@ def layer_sums(table: Table, x: Tensor, edges: Edges) -> Tensor:
 def network_sums(layers: Sequence[tuple[Table, Edges]], x: Tensor, units: Units | None = None) -> Tensor:
     """Layers of which each takes what the one before gives, in the units of the outside: `(B, I)` to `(B, J)`."""
     return _active.network_sums(layers, x, units)
+
+
+def squared_error(
+    layers: Sequence[tuple[Table, Edges]], x: Tensor, t: Tensor, units: Units | None = None, *, gradient: bool = True
+) -> float | None:
+    """Mean squared error of `network_sums` against `t`; with `gradient`, each parameter's `.grad` becomes its gradient.
+
+    One call instead of a graph. None, and nothing done, where the backend in use leaves it to autograd.
+    """
+    return _active.squared_error(layers, x, t, units, gradient)

@@ -205,6 +205,39 @@ def forward_and_addresses(
     return (sums if x.dtype == kind else [_as(y, x) for y in sums]), addresses
 
 
+def squared_error(
+    x: Tensor, t: Tensor, layers: Sequence[tuple[Edges, Spline]], wanted: Sequence[Sequence[bool]], units: Units | None
+) -> tuple[float, list[list[Tensor | None]]]:
+    """Mean squared error of the last sums against `t` `(B, J)`, and the gradients of each layer's parts as in `backward`.
+
+    `wanted` may be empty: then only the error is worked out.
+    """
+    kind = _working(x.dtype)
+    outputs = [edges.coefficients.shape[2] for edges, _ in layers]
+    sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
+    addresses = Addresses(layers, outputs, 1, kind, units)
+    results = [_places(edges, want, kind) for (edges, _), want in zip(layers, wanted, strict=bool(wanted))]
+    error: float = module().squared_error(
+        kind == torch.float64,
+        x.shape[0],
+        _points(x, None, layers[0][1], (0,), addresses.keep, units),
+        addresses.layers,
+        [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)],
+        _rows(_to(t, kind), addresses.keep),
+        [_target(r) for r in results],
+        addresses.units,
+        torch.get_num_threads(),
+        _forced,
+    )
+    return error, results
+
+
+def _places(edges: Edges, wanted: Sequence[bool], kind: torch.dtype) -> list[Tensor | None]:
+    """Tensors for the gradients that are wanted of coefficients, spline_weight, base_weight and bias."""
+    own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
+    return [torch.empty(t.shape, dtype=kind) if w and t is not None else None for t, w in zip(own, wanted, strict=True)]
+
+
 def fusable(spline: Spline) -> bool:
     """Whether a layer may stand behind another in one call: its base function is known to the kernels."""
     return spline.base in ("silu", "none")
@@ -238,12 +271,7 @@ def backward(
     """
     kind = _working(x.dtype)
     out = torch.empty(x.shape, dtype=kind) if by_x else None
-    results: list[list[Tensor | None]] = []
-    for (edges, _), want in zip(layers, wanted, strict=True):
-        own = (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
-        results.append(
-            [torch.empty(t.shape, dtype=kind) if w and t is not None else None for t, w in zip(own, want, strict=True)]
-        )
+    results = [_places(edges, want, kind) for (edges, _), want in zip(layers, wanted, strict=True)]
     _run_backward(x, layers, hidden, g, out, results, addresses=addresses, units=units)
     if x.dtype == kind:
         return out, results

@@ -1,0 +1,57 @@
+"""The gradient of the mean squared error, in one call where the native kernels can do it all."""
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ShapeError
+from splinework.kernels import Units, squared_error
+from splinework.network import KAN
+
+
+def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
+    """Sets every parameter's `.grad` to the gradient of the mean squared error, and returns that error.
+
+    The same as `model.zero_grad(); loss = mse_loss(model(x), y); loss.backward()`, for a loop of one's own; for a small
+    network several times faster, as no graph is built.
+
+    Args:
+        model: The network.
+        x: Inputs in raw units, `(B, inputs)`, in the model's dtype.
+        y: What the outputs should be, `(B, outputs)`.
+
+    Raises:
+        ShapeError: If y is not `(B, outputs)`.
+
+    >>> model = KAN([2, 3, 1], generator=torch.Generator().manual_seed(0))
+    >>> optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    >>> x, y = torch.rand(64, 2), torch.rand(64, 1)
+    >>> before = squared_error_gradient(model, x, y)
+    >>> optimiser.step()
+    >>> squared_error_gradient(model, x, y) < before
+    True
+    """
+    if y.shape != (x.shape[0], model.outputs):
+        raise ShapeError(f"y is ({x.shape[0]}, {model.outputs}) for this model and x, got {tuple(y.shape)}.")
+    before, after = model.input_scaling, model.output_scaling
+    if before.is_affine and after.is_affine:
+        units = Units(before.shift, before.scale, after.shift, after.scale)
+        error = _in_one_call(model, x, y, units, gradient=True)
+        if error is not None:
+            return error
+    model.zero_grad()
+    loss = torch.nn.functional.mse_loss(model(x), y)
+    loss.backward()
+    return float(loss.detach())
+
+
+def unit_squared_error(model: KAN, u: Tensor, t: Tensor, *, gradient: bool) -> float | None:
+    """The same in network units, or the error alone; None, and nothing done, where autograd must do it."""
+    return _in_one_call(model, u, t, None, gradient=gradient)
+
+
+def _in_one_call(model: KAN, x: Tensor, t: Tensor, units: Units | None, *, gradient: bool) -> float | None:
+    if not model.is_plain() or x.dim() != 2 or not len(x) or x.dtype != t.dtype:
+        return None
+    if x.dtype != model.kan_layers[0].coefficients.dtype:
+        return None
+    return squared_error([(layer.table(), layer.parts()) for layer in model.kan_layers], x, t, units, gradient=gradient)
