@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from splinework.network import KAN
+from splinework.train.gradient import unit_squared_error
 from splinework.train.penalties import Penalty
 
 
@@ -37,3 +38,21 @@ class Objective:
                 total = total + penalty.value(layer, u)
             u = nodes.combine(layer(u))
         return total + (u - t).square().mean()
+
+    def differentiate(self, rows: Tensor | None = None) -> float:
+        """The value, and its gradient in every parameter's `.grad`."""
+        if not self.penalties:
+            u, t = (self.u, self.t) if rows is None else (self.u[rows], self.t[rows])
+            error = unit_squared_error(self.model, u, t, gradient=True)
+            if error is not None:
+                return error
+        self.model.zero_grad()
+        value = self.value(rows)
+        value.backward()
+        return float(value.detach())
+
+    @torch.no_grad()
+    def number(self) -> float:
+        """The value on all rows, as a number."""
+        error = None if self.penalties else unit_squared_error(self.model, self.u, self.t, gradient=False)
+        return float(self.value()) if error is None else error

@@ -60,7 +60,7 @@ class Run:
         """
         stepper = optimiser.attach(objective, steps, self.generator)
         share = optimiser.settles if settles is None else settles
-        values = [_value(objective)]
+        values = [objective.number()]
         unseen = 0
         for number in range(1, steps + 1):
             if self.over:
@@ -71,7 +71,7 @@ class Run:
             if value is None and unseen < stepper.every and number < steps and not self.over:
                 continue
             unseen = 0
-            value = _value(objective) if value is None else value
+            value = objective.number() if value is None else value
             if not math.isfinite(value) or not _finite(objective.model):
                 self.stopped = "the numbers of the model stopped being finite; the best state before that was kept"
                 break
@@ -84,7 +84,7 @@ class Run:
     @torch.no_grad()
     def score(self, objective: Objective) -> float:
         """What the best state is judged by: the root of the objective, on the held-out rows where there are any."""
-        return self._score(objective, _value(objective), self._gap(objective.model))
+        return self._score(objective, objective.number(), self._gap(objective.model))
 
     def judge_anew(self, objective: Objective, held_out: tuple[Tensor, Tensor] | None) -> None:
         """Makes the objective's model the best state, and from now on judges by other rows."""
@@ -135,11 +135,6 @@ class Run:
             gap = objective.model.unit_forward(objective.u) - objective.t
             return float((gap * self.unit).square().mean().sqrt())
         return math.sqrt(value) * float(self.unit[0])
-
-
-@torch.no_grad()
-def _value(objective: Objective) -> float:
-    return float(objective.value())
 
 
 def _finite(model: KAN) -> bool:

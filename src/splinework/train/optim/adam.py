@@ -9,7 +9,6 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 
 from splinework.errors import ConfigError
-from splinework.train.gradient import unit_squared_error
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
 
@@ -61,7 +60,7 @@ class _AdamStepper:
 
     def step(self) -> float | None:
         rows = self._rows()
-        self._differentiate(rows)
+        self.objective.differentiate(rows)
         if not math.isfinite(
             get_total_norm([p.grad for p in self.parameters if p.grad is not None], norm_type=math.inf)
         ):
@@ -70,23 +69,7 @@ class _AdamStepper:
         self.schedule.step()
         if rows is not None:
             return None
-        return self._value()
-
-    def _differentiate(self, rows: Tensor | None) -> None:
-        """The gradient of the objective on these rows, in each parameter's `.grad`."""
-        objective = self.objective
-        u, t = (objective.u, objective.t) if rows is None else (objective.u[rows], objective.t[rows])
-        if objective.penalties or unit_squared_error(objective.model, u, t, gradient=True) is None:
-            self.inner.zero_grad()
-            objective.value(rows).backward()
-
-    @torch.no_grad()
-    def _value(self) -> float:
-        objective = self.objective
-        error = None
-        if not objective.penalties:
-            error = unit_squared_error(objective.model, objective.u, objective.t, gradient=False)
-        return float(objective.value()) if error is None else error
+        return self.objective.number()
 
     def _rows(self) -> Tensor | None:
         """Numbers of the rows of this step; the last step of an epoch takes what is left."""

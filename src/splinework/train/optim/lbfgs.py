@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
@@ -43,8 +42,7 @@ class _LBFGSStepper:
     def __init__(self, recipe: LBFGS, objective: Objective) -> None:
         self.recipe, self.objective = recipe, objective
         self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
-        with torch.no_grad():
-            self.best = float(objective.value())
+        self.best = objective.number()
         self.idle, self.exhausted, self.every = 0, False, 1
         self._restart()
 
@@ -62,15 +60,8 @@ class _LBFGSStepper:
     def step(self) -> float:
         before = [p.detach().clone() for p in self.parameters]
 
-        def closure() -> Tensor:
-            self.inner.zero_grad()
-            value = self.objective.value()
-            value.backward()
-            return value
-
-        self.inner.step(closure)
-        with torch.no_grad():
-            value = float(self.objective.value())
+        self.inner.step(self.objective.differentiate)
+        value = self.objective.number()
         if not math.isfinite(value) or value > self.best:
             with torch.no_grad():
                 for parameter, old in zip(self.parameters, before, strict=True):
