@@ -299,9 +299,10 @@ inline bool dense_can(const Layer<real>& layer, bool scaled) {
     return !scaled && layer.outputs <= 8 && dense_places_of(layer) <= dense_places;
 }
 
-// Backward every place costs a pass of its own: where the places are many, `narrow` is faster.
-inline bool dense_pays(const Layer<real>& layer, bool backward) {
-    return !backward || dense_places_of(layer) * layer.outputs <= 40;
+// A place costs something for every output before the first sample, and backward a pass of its own.
+inline bool dense_pays(const Layer<real>& layer, int64_t batch, bool backward) {
+    const int64_t size = dense_places_of(layer) * layer.outputs;
+    return batch >= 4 * size && (!backward || size <= 40);
 }
 
 #endif

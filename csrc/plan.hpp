@@ -47,10 +47,10 @@ struct Plan {
 
 inline int lanes_for(int rows) { return rows <= 4 ? 4 : rows <= 8 ? 8 : 16; }
 
+// Thresholds: benchmarks/bench_algorithms.py, docs/performance.md.
 inline Algorithm best_algorithm(int64_t batch, int64_t outputs, int64_t cells) {
-    if (outputs <= 6 && batch >= 16 && batch * 4 >= cells) return Algorithm::narrow;
     if (batch < 8 || batch * 6 < cells) return Algorithm::gather;
-    return Algorithm::sorted;
+    return outputs <= 2 ? Algorithm::narrow : Algorithm::sorted;
 }
 
 inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int threads, Algorithm algorithm) {
@@ -64,7 +64,7 @@ inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int t
     p.stride = narrow ? lanes_for(p.rows) : p.rows;
     const int64_t grid = layer.splines - layer.degree;
     int64_t block = 256;
-    if (sorted) block = smaller(smaller(larger(20 * grid, 256), 2048), larger(64, batch / 2));
+    if (sorted) block = smaller(smaller(larger(40 * grid, 512), 2048), larger(64, batch / 2));
     const int64_t per_row = layer.inputs * (int64_t{p.stride} * orders * static_cast<int64_t>(sizeof(real)) + 4);
     block = smaller(block, larger(64, scratch_budget / larger(per_row, 1)));
     p.block = round_up(larger(smaller(block, batch), 1), 16);

@@ -52,7 +52,7 @@ void with_narrow(const Plan& plan, F&& f) {
 // Whether the dense kernels are to do it, and can.
 bool runs_dense(const Layer<real>& layer, const Points<real>& points, Algorithm algorithm, bool backward) {
     if (!dense_can(layer, bool(points.s))) return false;
-    if (algorithm == Algorithm::best) return points.batch >= 2 * lanes && dense_pays(layer, backward);
+    if (algorithm == Algorithm::best) return dense_pays(layer, points.batch, backward);
     return algorithm == Algorithm::dense;
 }
 
