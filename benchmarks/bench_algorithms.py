@@ -13,7 +13,7 @@ import torch
 
 from splinework.bases import BSpline
 from splinework.kernels import Edges, native
-from splinework.kernels.native import Spline
+from splinework.kernels.addresses import TAILS, Spline
 
 BATCHES = (1, 8, 64, 1000)
 OUTPUTS = (1, 4, 8, 16, 64)
@@ -26,8 +26,10 @@ def layer(outputs: int, grid: int) -> tuple[Edges, Spline]:
     """Random edges on a uniform grid."""
     basis = BSpline(grid=grid)
     knots = basis.make_grid(-torch.ones(INPUTS), torch.ones(INPUTS))
-    edges = Edges(torch.randn(INPUTS, basis.size, outputs), *(torch.randn(INPUTS, outputs) for _ in range(2)), None, None)
-    return edges, Spline(knots, basis.prepare(knots), 3, native.TAILS["linear"], "silu")
+    edges = Edges(
+        torch.randn(INPUTS, basis.size, outputs), *(torch.randn(INPUTS, outputs) for _ in range(2)), None, None
+    )
+    return edges, Spline(knots, basis.prepare(knots), 3, TAILS["linear"], "silu")
 
 
 def in_turn(calls: dict[str, Callable[[], object]], seconds: float) -> dict[str, float]:
@@ -61,7 +63,9 @@ def main(seconds: float = 0.3) -> None:
         one, x, g = layer(outputs, grid), 2 * torch.rand(batch, INPUTS) - 1, torch.randn(batch, outputs)
         passes = {
             "forward": lambda one=one, x=x: native.forward(x, [one]),
-            "backward": lambda one=one, x=x, g=g: native.backward(x, [one], [], g, [(True, True, True, False)], by_x=True),
+            "backward": lambda one=one, x=x, g=g: native.backward(
+                x, [one], [], g, [(True, True, True, False)], by_x=True
+            ),
         }
         for name, call in passes.items():
             times = in_turn({how: forced(how, call) for how in (*FORCED, "best")}, seconds)

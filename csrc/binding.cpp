@@ -5,6 +5,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -103,21 +104,38 @@ Points<T> read_points(int64_t batch, nb::tuple tuple) {  // x, s, base values, b
 }
 
 // Columns in raw units to those of the network and back: (value - shift) / scale before the first layer, value · scale +
-// shift behind the last one. Absent where the addresses are 0.
+// shift behind the last one. Absent where the addresses are 0, and treated so where they change nothing.
 template <class T>
 struct Units {
     const T *shift_in, *scale_in, *shift_out, *scale_out;
-    explicit Units(nb::tuple tuple) {
+
+    Units(nb::tuple tuple, int64_t inputs, int64_t outputs) {
         Reader r(tuple);
         shift_in = r.address<const T>(), scale_in = r.address<const T>();
         shift_out = r.address<const T>(), scale_out = r.address<const T>();
+        if (idle(shift_in, scale_in, inputs)) scale_in = nullptr;
+        if (idle(shift_out, scale_out, outputs)) scale_out = nullptr;
     }
+
+    static bool idle(const T* shift, const T* scale, int64_t n) {
+        for (int64_t i = 0; i < n && scale; ++i)
+            if (shift[i] != T(0) || scale[i] != T(1)) return false;
+        return true;
+    }
+
     size_t room(int64_t batch, int64_t inputs) const { return scale_in ? Scratch::room<T>(batch * inputs) : 0; }
+
     void enter(Points<T>& points, int64_t inputs, Scratch& scratch) const {
         if (!scale_in) return;
         T* u = scratch.take<T>(points.batch * inputs);
-        for (int64_t b = 0; b < points.batch; ++b)
-            for (int64_t i = 0; i < inputs; ++i) u[b * inputs + i] = (points.x(b, i) - shift_in[i]) / scale_in[i];
+        for (int64_t b = 0; b < points.batch; ++b) {
+            const T* x = &points.x(b, 0);
+            T* to = u + b * inputs;
+            if (points.x.column == 1)
+                for (int64_t i = 0; i < inputs; ++i) to[i] = (x[i] - shift_in[i]) / scale_in[i];
+            else
+                for (int64_t i = 0; i < inputs; ++i) to[i] = (x[i * points.x.column] - shift_in[i]) / scale_in[i];
+        }
         points.x = Matrix<const T>{u, inputs, 1};
     }
 };
@@ -152,7 +170,7 @@ struct Network {
     Algorithm algorithm;
 
     Network(nb::list layer_tuples, nb::tuple units_tuple, int threads, int algorithm)
-        : layers(read_layers<T>(layer_tuples)), units(units_tuple), threads(threads),
+        : layers(read_layers<T>(layer_tuples)), units(units_tuple, inputs(), outputs()), threads(threads),
           algorithm(static_cast<Algorithm>(algorithm)) {}
 
     int64_t inputs() const { return layers[0].layer.inputs; }
@@ -222,9 +240,20 @@ struct Network {
     }
 
     static void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* to) {
-        for (int64_t j = 0; j < outputs; ++j) to[j] = 0;
-        for (int64_t b = 0; b < batch; ++b)
-            for (int64_t j = 0; j < outputs; ++j) to[j] += g(b, j);
+        constexpr int64_t together = 64;  // one running sum over a long batch would lose single precision
+        Scratch scratch(Scratch::room<double>(outputs) + Scratch::room<T>(outputs));
+        double* total = scratch.take<double>(outputs);
+        T* few = scratch.take<T>(outputs);
+        for (int64_t j = 0; j < outputs; ++j) total[j] = 0;
+        for (int64_t start = 0; start < batch; start += together) {
+            for (int64_t j = 0; j < outputs; ++j) few[j] = 0;
+            for (int64_t b = start; b < std::min(batch, start + together); ++b) {
+                const T* row = g.data + b * g.row;
+                for (int64_t j = 0; j < outputs; ++j) few[j] += row[j];
+            }
+            for (int64_t j = 0; j < outputs; ++j) total[j] += static_cast<double>(few[j]);
+        }
+        for (int64_t j = 0; j < outputs; ++j) to[j] = static_cast<T>(total[j]);
     }
 };
 

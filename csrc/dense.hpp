@@ -31,20 +31,21 @@ struct Places {
     const Layer<real>& layer;
     Axis axis;
     int count;
+    int begin;  // the cell that the left tail continues
     real weight[dense_places][K + 1][K + 1];  // (place, power, spline) of the derivative asked for
 
-    Places(const Layer<real>& layer, int64_t i, int order) : layer(layer), axis(make_axis(layer, i, nullptr, 0)) {
+    Places(const Layer<real>& layer, int64_t i, int order) : layer(layer), axis(make_axis(layer, i, nullptr, 0)), begin(axis.first) {
         count = axis.last - axis.first + 3;
         std::memset(weight, 0, sizeof(weight));
         for (int c = axis.first; c <= axis.last; ++c) plain(c, order, weight[c - axis.first + 1]);
+        while (begin < axis.last && !(axis.t[begin] < axis.t[begin + 1])) ++begin;  // past cells of no width
         if (layer.extrapolation == Extrapolation::zero) return;
-        tail(0, axis.first, real(-0.5), order);
+        tail(0, begin, real(-0.5), order);
         tail(count - 1, axis.last, real(0.5), order);
     }
 
     int first_spline(int place) const {
-        const int inner = place < 1 ? 1 : place > count - 2 ? count - 2 : place;
-        return axis.first + inner - 1 - K;
+        return (place < 1 ? begin : place > count - 2 ? axis.last : axis.first + place - 1) - K;
     }
 
     // Derivative r of the pieces of cell c as a polynomial in v.

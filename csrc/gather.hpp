@@ -92,10 +92,11 @@ struct Gather {
                 if (out.base) std::memset(&out.base(i, low), 0, bytes);
             }
             if (life.at(i, o) == 0) return;
-            vec by_scale[NV] = {}, by_base[NV] = {}, mask[NV];
+            vec mask[NV];
             for (int v = 0; v < NV; ++v) mask[v] = layer.mask ? load_first(&layer.mask(i, low) + v * lanes, tile.in(v)) : all(1);
             for (int64_t q = first; q < last; ++q) {
                 const Block block = chunk.block(q, i);
+                vec by_scale[NV] = {}, by_base[NV] = {};  // block by block, for precision
                 for (int64_t b = 0; b < plan.rows_in(q); ++b) {
                     const real* w = block.records[which] + b * plan.stride;
                     const real* g = &out.g(q * plan.block + b, low);
@@ -118,14 +119,14 @@ struct Gather {
                         }
                     }
                 }
-            }
-            for (int v = 0; v < NV; ++v) {
-                const auto add = [&](const Matrix<real>& to, vec more) {
-                    real* p = &to(i, low) + v * lanes;
-                    store_first(p, load_first(p, tile.in(v)) + more, tile.in(v));
-                };
-                if (out.scale) add(out.scale, by_scale[v]);
-                if (out.base && has_base) add(out.base, by_base[v]);
+                for (int v = 0; v < NV; ++v) {
+                    const auto add = [&](const Matrix<real>& to, vec more) {
+                        real* p = &to(i, low) + v * lanes;
+                        store_first(p, load_first(p, tile.in(v)) + more, tile.in(v));
+                    };
+                    if (out.scale) add(out.scale, by_scale[v]);
+                    if (out.base && has_base) add(out.base, by_base[v]);
+                }
             }
         });
     }

@@ -104,18 +104,24 @@ struct Narrow {
                         int64_t last, const Gradients<real>& out, real* sums, int which) {
         const int64_t size = layer.cells() * layer.outputs * P, outputs = plan.outputs;
         for_each_item(plan.inputs, plan.threads, [&](int64_t i) {
-            real* own = sums + i * size;
-            if (first == 0) std::memset(own, 0, static_cast<size_t>(size) * sizeof(real));
+            real* total = sums + i * size;
+            // Every block is summed by itself first: one running sum over a long batch would lose single precision.
+            const bool alone = plan.blocks() == 1;
+            Scratch scratch(Scratch::room<real>(alone ? 0 : size));
+            real* own = alone ? total : scratch.take<real>(size);
+            if (first == 0) std::memset(total, 0, static_cast<size_t>(size) * sizeof(real));
             for (int64_t q = first; q < last && (!life.inputs || life.inputs[i]); ++q) {
                 const Block block = chunk.block(q, i);
+                if (!alone) std::memset(own, 0, static_cast<size_t>(size) * sizeof(real));
                 for (int64_t b = 0; b < plan.rows_in(q); ++b) {
                     const row w = get(block.records[which] + b * P);
                     real* cell = own + (block.first[b] + layer.degree) * outputs * P;
                     for (int64_t j = 0; j < outputs; ++j)
                         put(cell + j * P, get(cell + j * P) + out.g(q * plan.block + b, j) * w);
                 }
+                for (int64_t n = 0; n < size && !alone; ++n) total[n] += own[n];
             }
-            if (last == plan.blocks()) finish_input(layer, out, i, own);
+            if (last == plan.blocks()) finish_input(layer, out, i, total);
         });
     }
 

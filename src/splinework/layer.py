@@ -16,6 +16,7 @@ from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.functional import grid_points
 from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
 
+_PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
 SMALLEST_SHARE = 5e-3
 """A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
@@ -124,10 +125,8 @@ class KANLayer(nn.Module):
 
     def parts(self) -> Edges:
         """What the edges are made of."""
-        own = self._parameters
-        if "coefficients" not in own:  # parametrised: torch works the tensor out when it is asked for
-            return Edges(self.coefficients, self.spline_weight, self.base_weight, self.mask, self.bias)
-        c, w_s, w_b, bias = (own.get(name) for name in ("coefficients", "spline_weight", "base_weight", "bias"))
+        own = self._parameters  # a parametrised one is not there: torch works it out when it is asked for
+        c, w_s, w_b, bias = (own[name] if name in own else getattr(self, name) for name in _PARTS)
         return Edges(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
 
     def edge_coefficients(self) -> Tensor:

@@ -10,7 +10,7 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import overload
+from typing import Any, overload
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor
 from splinework.bases import BSpline, activation
 from splinework.functional import bspline_values
 from splinework.kernels import BACKENDS, EXTRAPOLATIONS, Edges, Table, native
-from splinework.kernels.native import Spline
+from splinework.kernels.addresses import TAILS, Spline
 from tests.contracts.cases import normal, seeded
 
 needs_native = pytest.mark.skipif(not native.available(), reason="the native kernels were not compiled here")
@@ -44,7 +44,7 @@ SIZES = {
 """Rows, inputs and outputs."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Problem:
     """A layer, the points it is evaluated at, and a cotangent of its sums."""
 
@@ -52,6 +52,15 @@ class Problem:
     x: Tensor
     edges: Edges
     g: Tensor
+
+    def __repr__(self) -> str:
+        there = [key for key, t in vars(self.edges).items() if t is not None]
+        sizes = f"{tuple(self.x.shape)} to {tuple(self.g.shape)}, {self.x.dtype}, strides {self.x.stride()}"
+        table = f"{self.table.basis}, {self.table.base}, {self.table.extrapolation}, knots {self.table.grid.tolist()}"
+        return f"<{sizes}; {table}; {', '.join(there)}; x {self.x.tolist()}>"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # hypothesis asks for it
+        printer.text(repr(self))
 
     def double(self) -> Problem:
         """The same numbers in float64, with the polynomials of these very knots."""
@@ -178,7 +187,7 @@ PARTS = ("y", "x", "coefficients", "spline_weight", "base_weight", "bias")
 def spline_of(table: Table) -> Spline:
     """What the operators are told of the table."""
     base = "none" if table.base is None else table.base.name
-    return Spline(table.grid, table.prepared, table.basis.degree, native.TAILS[table.extrapolation], base)
+    return Spline(table.grid, table.prepared, table.basis.degree, TAILS[table.extrapolation], base)
 
 
 def sums_and_gradients(backend: str, p: Problem) -> dict[str, Tensor]:
@@ -196,7 +205,9 @@ def magnitudes(p: Problem) -> dict[str, Tensor]:
     value, slope, g = absolute_rows(p.table, p.x, 0), absolute_rows(p.table, p.x, 1), p.g.abs()
     c = p.edges.table_coefficients().abs()
     gathered = (value.flatten(1).T @ g).reshape(*value.shape[1:], g.shape[1])
-    plain = Edges(p.edges.coefficients.abs(), *(None if t is None else t.abs() for t in list(vars(p.edges).values())[1:]))
+    plain = Edges(
+        p.edges.coefficients.abs(), *(None if t is None else t.abs() for t in list(vars(p.edges).values())[1:])
+    )
     by_c, by_scale, by_base = plain.split_gradient(gathered)
     y = value.flatten(1) @ c.flatten(0, 1)
     found = {
@@ -262,9 +273,7 @@ def worst(got: Tensor, truth: Tensor, magnitude: Tensor) -> float:
 def pairwise(factors: Mapping[str, Sequence[object]], seed: int = 0) -> list[dict[str, object]]:
     """Cases in which any two values of any two factors meet at least once; the same ones on every run."""
     chance, names = random.Random(seed), list(factors)
-    open_pairs = {
-        ((a, u), (b, v)) for a, b in itertools.combinations(names, 2) for u in factors[a] for v in factors[b]
-    }
+    open_pairs = {((a, u), (b, v)) for a, b in itertools.combinations(names, 2) for u in factors[a] for v in factors[b]}
     cases = []
     while open_pairs:
         best, most = None, 0

@@ -19,19 +19,18 @@ def put_back() -> Iterator[None]:
     yield
     torch.set_num_threads(threads)
     kernels.use(backend)
-    native.algorithm.cache_clear()
+    native.force("best")
     if variant is not None:
         native.module().use_variant(variant)
 
 
 @pytest.fixture
-def force(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def force() -> Callable[..., None]:
     """Chooses an algorithm, an instruction set and a number of threads for the rest of the test."""
 
     def choose(*, algorithm: str | None = None, variant: str | None = None, threads: int | None = None) -> None:
         if algorithm is not None:
-            monkeypatch.setenv("SPLINEWORK_KERNEL", algorithm)
-            native.algorithm.cache_clear()
+            native.force(algorithm)
         if variant is not None:
             assert native.module().use_variant(variant)
         if threads is not None:

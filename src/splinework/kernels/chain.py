@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from splinework.kernels import native, ops
+from splinework.kernels.addresses import Spline
 from splinework.kernels.edges import Edges, Units
-from splinework.kernels.native import Spline
 
 _PER_LAYER = 4  # coefficients, spline_weight, base_weight, bias
 
@@ -45,22 +45,24 @@ class _Chain(torch.autograd.Function):
     ) -> Tensor:
         sums, ctx.addresses = native.forward_and_addresses(x, layers, units=units)
         ctx.units = units
-        ctx.save_for_backward(x, *sums[:-1], *flat)
-        ctx.splines = [spline for _, spline in layers]
-        ctx.masks = [edges.mask for edges, _ in layers]
+        # Masks and grids are saved too: torch then notices when they are written to before the backward pass.
+        rest = [t for edges, spline in layers for t in (edges.mask, spline.grid, spline.pieces)]
+        ctx.save_for_backward(x, *sums[:-1], *flat, *rest)
+        ctx.kinds = [(spline.degree, spline.tail, spline.base) for _, spline in layers]
         return sums[-1]
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Any, ...]:
-        count = len(ctx.splines)
-        x, *rest = ctx.saved_tensors
-        hidden, flat = rest[: count - 1], rest[count - 1 :]
-        layers = [
-            (Edges(flat[at], flat[at + 1], flat[at + 2], ctx.masks[n], flat[at + 3]), ctx.splines[n])
-            for n, at in enumerate(range(0, len(flat), _PER_LAYER))
-        ]
+        count = len(ctx.kinds)
+        x, *saved = ctx.saved_tensors
+        hidden, flat, rest = saved[: count - 1], saved[count - 1 : -3 * count], saved[-3 * count :]
+        layers = []
+        for n, kind in enumerate(ctx.kinds):
+            c, scale, base, bias = flat[_PER_LAYER * n : _PER_LAYER * (n + 1)]
+            mask, grid, pieces = rest[3 * n : 3 * (n + 1)]
+            layers.append((Edges(c, scale, base, mask, bias), Spline(grid, pieces, *kind)))
         if torch.is_grad_enabled():
-            return _differentiable(x, layers, ctx.units, flat, g, ctx.needs_input_grad)
+            return _differentiable(x, layers, ctx.units, g, ctx.needs_input_grad)
         wanted = [ctx.needs_input_grad[3 + at : 3 + at + _PER_LAYER] for at in range(0, len(flat), _PER_LAYER)]
         by_x, grads = native.backward(
             x, layers, hidden, g, wanted, by_x=ctx.needs_input_grad[0], addresses=ctx.addresses, units=ctx.units
@@ -69,23 +71,30 @@ class _Chain(torch.autograd.Function):
 
 
 def _differentiable(
-    x: Tensor,
-    layers: Sequence[tuple[Edges, Spline]],
-    units: Units | None,
-    flat: Sequence[Tensor | None],
-    g: Tensor,
-    needed: Sequence[bool],
+    x: Tensor, layers: Sequence[tuple[Edges, Spline]], units: Units | None, g: Tensor, needed: Sequence[bool]
 ) -> tuple[Any, ...]:
     """The same gradients, on a graph: the network is run again by operators that can be differentiated."""
-    inputs = (x, None, None, *flat)
     with torch.enable_grad():
-        u = x if units is None else units.enter(x)
+        # Under names of their own: x may depend on a parameter, and two layers may share one.
+        own = _alias(x) if needed[0] else x
+        slots: list[Tensor | None] = [own, None, None]
+        u = own if units is None else units.enter(own)
         for edges, spline in layers:
-            u = operator(u, edges, spline)
+            parts = [
+                None if t is None else _alias(t)
+                for t in (edges.coefficients, edges.spline_weight, edges.base_weight, edges.bias)
+            ]
+            slots += parts
+            c, scale, base, bias = parts
+            u = operator(u, Edges(c, scale, base, edges.mask, bias), spline)  # type: ignore[arg-type]
         y = u if units is None else units.leave(u)
-        leaves = [t for t, n in zip(inputs, needed, strict=True) if n and t is not None]
+        leaves = [t for t, n in zip(slots, needed, strict=True) if n and t is not None]
         found = iter(torch.autograd.grad(y, leaves, g, create_graph=True))
-    return tuple(next(found) if n and t is not None else None for t, n in zip(inputs, needed, strict=True))
+    return tuple(next(found) if n and t is not None else None for t, n in zip(slots, needed, strict=True))
+
+
+def _alias(t: Tensor) -> Tensor:
+    return t.view_as(t)
 
 
 def operator(x: Tensor, edges: Edges, spline: Spline) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor
 from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.kernels import chain, functions, native, ops, reference
+from splinework.kernels.addresses import MOST_SPLINES, TAILS, Spline
 from splinework.kernels.calculus import Calculus
 from splinework.kernels.edges import Edges, Units
-from splinework.kernels.native import Spline
 from splinework.kernels.table import Table
 
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -129,8 +129,10 @@ def _spline(table: Table, x: Tensor) -> Spline | None:
     basis, grid = table.basis, table.grid
     if not isinstance(basis, BSpline) or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
         return None
+    if basis.size > MOST_SPLINES:
+        return None
     base = "none" if table.base is None else table.base.name
-    return Spline(grid, table.prepared, basis.degree, native.TAILS[table.extrapolation], base)
+    return Spline(grid, table.prepared, basis.degree, TAILS[table.extrapolation], base)
 
 
 def _calls() -> Calculus:

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from splinework.kernels import native
+from splinework.kernels.addresses import Spline
 from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
-from splinework.kernels.native import Spline
 
 
 class _Primitive(torch.autograd.Function):

@@ -8,55 +8,29 @@ import functools
 import importlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from splinework.bases import activation
-from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.errors import ConfigError
+from splinework.kernels.addresses import (
+    GIVEN,
+    NOWHERE,
+    Addresses,
+    Spline,
+    as_dtype_of,
+    base_kind,
+    check_operands,
+    points,
+    rows_at,
+    target,
+    to_kind,
+    working,
+)
 from splinework.kernels.edges import Edges, Units
-from splinework.kernels.table import base_with_tails
-
-TAILS = {"linear": 0, "constant": 1, "zero": 2, "natural": 2}
-"""Number of each extrapolation in csrc/layer.hpp; B-splines as they are die out."""
 
 ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
-_NOWHERE = (0, 0, 0)
-_AS_IT_IS = (0, 0, 0, 0)
-_HIGHEST_SILU = 4
-_HALF = (torch.bfloat16, torch.float16)
-_ABSENT, _SILU, _GIVEN = 0, 1, 2
-
-
-@dataclass(frozen=True)
-class Spline:
-    """The B-splines of one layer, on their grid.
-
-    Attributes:
-        grid: Knots `(I, M + k + 1)`.
-        pieces: `splinework.functional.cell_polynomials(grid, degree)`.
-        degree: k.
-        tail: A value of `TAILS`.
-        base: Name of the base function, or `none`.
-    """
-
-    grid: Tensor
-    pieces: Tensor
-    degree: int
-    tail: int
-    base: str
-
-    @property
-    def size(self) -> int:
-        """Number of splines M."""
-        return self.grid.shape[1] - self.degree - 1
-
-    @property
-    def rows(self) -> int:
-        """Number of rows of the table: M, and one more where there is a base function."""
-        return self.size + (self.base != "none")
 
 
 @functools.cache
@@ -108,57 +82,30 @@ force(os.environ.get("SPLINEWORK_KERNEL", "best"))
 
 def contract(x: Tensor, s: Tensor | None, c: Tensor, spline: Spline, order: int) -> Tensor:
     """`reference.contract`: `(B, J)`."""
-    _check(x, s, c, spline)
+    check_operands(x, spline, c, s=s)
     edges = Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
     return forward(x, [(edges, spline)], s=s, order=order)[0]
 
 
 def probe(x: Tensor, c: Tensor, g: Tensor, spline: Spline, order: int) -> Tensor:
     """`reference.probe`: `(B, I)`."""
-    _check(x, None, c, spline, g)
+    check_operands(x, spline, c, g=g)
     edges = Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
-    out = _empty(x, x.shape)
+    out = torch.empty(x.shape, dtype=working(x.dtype))
     _run_backward(x, [(edges, spline)], [], g, out, [None], probe_order=order)
-    return _as(out, x)
+    return as_dtype_of(out, x)
 
 
 def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) -> Tensor:
     """`reference.scatter`: `(I, M, J)`."""
-    _check(x, s, None, spline, g)
-    out = _empty(x, (x.shape[1], spline.rows, g.shape[1]))
+    check_operands(x, spline, s=s, g=g)
+    out = torch.empty((x.shape[1], spline.rows, g.shape[1]), dtype=working(x.dtype))
     wanted = (out[:, : spline.size], None, out[:, spline.size] if spline.base != "none" else None, None)
     _run_backward(x, [(None, spline)], [], g, None, [wanted], s=s, scatter_order=order)
-    return _as(out, x)
+    return as_dtype_of(out, x)
 
 
 # --------------------------------------------------------------------------------------------------- networks
-
-
-class Addresses:
-    """Layers as the tuples that csrc/binding.cpp reads, and the tensors behind the addresses, kept alive.
-
-    They hold as long as the tensors are what they were, so a backward pass can use those of its forward pass.
-
-    Attributes:
-        layers: One tuple per layer.
-        units: Four addresses.
-    """
-
-    def __init__(
-        self,
-        layers: Sequence[tuple[Edges | None, Spline]],
-        outputs: Sequence[int],
-        highest: int,
-        kind: torch.dtype,
-        units: Units | None,
-    ) -> None:
-        self.keep: list[Any] = []
-        self.units = _units(units, kind, self.keep)
-        # An inner layer's base function must be known to the kernels: its points are not known before.
-        self.layers = [
-            _layer(edges, spline, j, highest, kind, self.keep)
-            for (edges, spline), j in zip(layers, outputs, strict=True)
-        ]
 
 
 def forward(
@@ -184,17 +131,17 @@ def forward_and_addresses(
     units: Units | None = None,
 ) -> tuple[list[Tensor], Addresses]:
     """`forward`, and what `backward` may be given to spare it the same work."""
-    kind = _working(x.dtype)
+    kind = working(x.dtype)
     outputs = [edges.coefficients.shape[2] for edges, _ in layers]
     sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
     addresses = Addresses(layers, outputs, order, kind, units)
-    points = _points(x, s, layers[0][1], (order,), addresses.keep, units)
+    where = points(x, s, layers[0][1], (order,), addresses.keep, units)
     places = [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)]
     threads = torch.get_num_threads()
     module().forward(
         kind == torch.float64,
         x.shape[0],
-        points,
+        where,
         addresses.layers,
         places,
         addresses.units,
@@ -202,7 +149,7 @@ def forward_and_addresses(
         threads,
         _forced,
     )
-    return (sums if x.dtype == kind else [_as(y, x) for y in sums]), addresses
+    return (sums if x.dtype == kind else [as_dtype_of(y, x) for y in sums]), addresses
 
 
 def squared_error(
@@ -212,7 +159,7 @@ def squared_error(
 
     `wanted` may be empty: then only the error is worked out.
     """
-    kind = _working(x.dtype)
+    kind = working(x.dtype)
     outputs = [edges.coefficients.shape[2] for edges, _ in layers]
     sums = [torch.empty((x.shape[0], j), dtype=kind) for j in outputs]
     addresses = Addresses(layers, outputs, 1, kind, units)
@@ -220,11 +167,11 @@ def squared_error(
     error: float = module().squared_error(
         kind == torch.float64,
         x.shape[0],
-        _points(x, None, layers[0][1], (0,), addresses.keep, units),
+        points(x, None, layers[0][1], (0,), addresses.keep, units),
         addresses.layers,
         [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)],
-        _rows(_to(t, kind), addresses.keep),
-        [_target(r) for r in results],
+        rows_at(to_kind(t, kind), addresses.keep),
+        [target(r) for r in results],
         addresses.units,
         torch.get_num_threads(),
         _forced,
@@ -269,15 +216,15 @@ def backward(
     Returns:
         The gradient of x, and for each layer those four; None where not wanted.
     """
-    kind = _working(x.dtype)
+    kind = working(x.dtype)
     out = torch.empty(x.shape, dtype=kind) if by_x else None
     results = [_places(edges, want, kind) for (edges, _), want in zip(layers, wanted, strict=True)]
     _run_backward(x, layers, hidden, g, out, results, addresses=addresses, units=units)
     if x.dtype == kind:
         return out, results
     return (
-        None if out is None else _as(out, x),
-        [[None if t is None else _as(t, x) for t in result] for result in results],
+        None if out is None else as_dtype_of(out, x),
+        [[None if t is None else as_dtype_of(t, x) for t in result] for result in results],
     )
 
 
@@ -296,161 +243,24 @@ def _run_backward(
     units: Units | None = None,
 ) -> None:
     """Fills `by_x` and, for each layer, what `wanted` holds for coefficients, spline_weight, base_weight and bias."""
-    kind = _working(x.dtype)
+    kind = working(x.dtype)
     orders = (probe_order, scatter_order) if by_x is not None else (scatter_order,)
-    if addresses is None or _base_kind(layers[0][1], max(orders)) == _GIVEN:
+    if addresses is None or base_kind(layers[0][1], max(orders)) == GIVEN:
         outputs = [*(h.shape[1] for h in hidden), g.shape[1]]
         addresses = Addresses(layers, outputs, max(orders), kind, units)
     keep: list[Any] = []
     module().backward(
         kind == torch.float64,
         x.shape[0],
-        _points(x, s, layers[0][1], orders, keep, units),
+        points(x, s, layers[0][1], orders, keep, units),
         addresses.layers,
-        [_rows(_to(h, kind), keep) for h in hidden],
-        _rows(_to(g, kind), keep),
-        _NOWHERE if by_x is None else (by_x.data_ptr(), *by_x.stride()),
-        [_target(w) for w in wanted],
+        [rows_at(to_kind(h, kind), keep) for h in hidden],
+        rows_at(to_kind(g, kind), keep),
+        NOWHERE if by_x is None else (by_x.data_ptr(), *by_x.stride()),
+        [target(w) for w in wanted],
         addresses.units,
         probe_order,
         scatter_order,
         torch.get_num_threads(),
         _forced,
     )
-
-
-# ------------------------------------------------------------------------------------- tensors as addresses
-
-
-def _working(dtype: torch.dtype) -> torch.dtype:
-    """Half precision is worked in single: a grid of 100 cells is finer than bfloat16 is at 1."""
-    if dtype in (torch.float32, torch.float64):
-        return dtype
-    if dtype in _HALF:
-        return torch.float32
-    raise DtypeError(f"the native kernels take float32, float64, bfloat16 and float16, got {dtype}.")
-
-
-def _to(t: Tensor, kind: torch.dtype) -> Tensor:
-    return t if t.dtype == kind else t.to(kind)
-
-
-def _empty(like: Tensor, shape: Sequence[int]) -> Tensor:
-    return torch.empty(shape, dtype=_working(like.dtype))
-
-
-def _as(value: Tensor, like: Tensor) -> Tensor:
-    return value if value.dtype == like.dtype else value.to(like.dtype)
-
-
-def _rows(t: Tensor | None, keep: list[Any]) -> tuple[int, int]:
-    """Address and row stride of a matrix whose columns lie side by side, copied where they do not."""
-    if t is None:
-        return (0, 0)
-    if t.stride(1) != 1 and t.shape[1] > 1:
-        t = t.contiguous()
-    keep.append(t)
-    return t.data_ptr(), t.stride(0)
-
-
-def _points(
-    x: Tensor, s: Tensor | None, spline: Spline, orders: Sequence[int], keep: list[Any], units: Units | None = None
-) -> tuple[int, ...]:
-    kind = _working(x.dtype)
-    found: list[int] = []
-    matrices: list[Tensor | None] = [_to(x, kind), None if s is None else _to(s, kind), None, None]
-    if _base_kind(spline, max(orders)) == _GIVEN:
-        base = activation(spline.base)
-        assert base is not None
-        low, high = spline.grid[:, spline.degree], spline.grid[:, spline.size]
-        name = next(key for key, number in TAILS.items() if number == spline.tail)
-        for n, order in enumerate(orders):
-            u = x.detach() if units is None else units.enter(x.detach())
-            matrices[2 + n] = base_with_tails(base, u, low, high, name, order).to(kind)
-    for t in matrices:
-        keep.append(t)
-        found += _NOWHERE if t is None else (t.data_ptr(), *t.stride())
-    return tuple(found)
-
-
-def _units(units: Units | None, kind: torch.dtype, keep: list[Any]) -> tuple[int, ...]:
-    if units is None:
-        return _AS_IT_IS
-    tensors = [_to(t, kind).contiguous() for t in (units.shift_in, units.scale_in, units.shift_out, units.scale_out)]
-    keep += tensors
-    return tuple([t.data_ptr() for t in tensors])
-
-
-def _base_kind(spline: Spline, highest: int) -> int:
-    if spline.base == "none":
-        return _ABSENT
-    return _SILU if spline.base == "silu" and highest <= _HIGHEST_SILU else _GIVEN
-
-
-def _layer(
-    edges: Edges | None, spline: Spline, outputs: int, highest: int, kind: torch.dtype, keep: list[Any]
-) -> tuple[int, ...]:
-    """The tuple that `read_layer` in csrc/binding.cpp reads."""
-    grid, pieces = spline.grid, spline.pieces
-    if grid.dtype != kind:
-        grid, pieces = grid.to(kind), pieces.to(kind)
-    if not grid.is_contiguous():
-        grid = grid.contiguous()
-    if not pieces.is_contiguous():
-        pieces = pieces.contiguous()
-    keep += (grid, pieces)
-    head = (grid.shape[0], spline.size, outputs, spline.degree, spline.tail, _base_kind(spline, highest))
-    places = (grid.data_ptr(), pieces.data_ptr())
-    if edges is None:
-        return (*head, *places, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
-    c = edges.coefficients
-    if c.dtype != kind:
-        edges = Edges(*(None if t is None else t.to(kind) for t in vars(edges).values()))  # type: ignore[arg-type]
-        c = edges.coefficients
-    if c.stride(2) != 1 and outputs > 1:
-        c = c.contiguous()
-    bias = edges.bias if edges.bias is None or edges.bias.is_contiguous() else edges.bias.contiguous()
-    keep += (c, bias)
-    return (
-        *head, *places, c.data_ptr(), c.stride(0), c.stride(1),
-        *_rows(edges.spline_weight, keep), *_rows(edges.base_weight, keep), *_rows(edges.mask, keep),
-        0 if bias is None else bias.data_ptr(),
-    )  # fmt: skip
-
-
-def _target(wanted: Sequence[Tensor | None] | None) -> tuple[int, ...]:
-    if wanted is None:
-        return (0, 0, 0, 0, 0, 0, 0, 0)
-    c, scale, base, bias = wanted
-    return (
-        *((0, 0, 0) if c is None else (c.data_ptr(), c.stride(0), c.stride(1))),
-        *((0, 0) if scale is None else (scale.data_ptr(), scale.stride(0))),
-        *((0, 0) if base is None else (base.data_ptr(), base.stride(0))),
-        0 if bias is None else bias.data_ptr(),
-    )
-
-
-def _check(x: Tensor, s: Tensor | None, c: Tensor | None, spline: Spline, g: Tensor | None = None) -> None:
-    """Raises before any memory is touched.
-
-    Raises:
-        ShapeError: If shapes do not fit each other.
-        DtypeError: If dtypes differ, or a tensor is not on the processor.
-    """
-    inputs, k = spline.grid.shape[0], spline.degree
-    if x.dim() != 2 or x.shape[1] != inputs:
-        raise ShapeError(f"x is (batch, {inputs}) for this grid, got {tuple(x.shape)}.")
-    if spline.pieces.shape != (inputs, spline.size + k, k + 1, k + 1):
-        raise ShapeError(f"pieces of degree {k} do not fit the grid {tuple(spline.grid.shape)}; prepare them anew.")
-    if s is not None and s.shape != x.shape:
-        raise ShapeError(f"s has the shape of x, {tuple(x.shape)}, got {tuple(s.shape)}.")
-    if c is not None and (c.dim() != 3 or c.shape[:2] != (inputs, spline.rows)):
-        raise ShapeError(f"coefficients are ({inputs}, {spline.rows}, outputs), got {tuple(c.shape)}.")
-    if g is not None and (g.dim() != 2 or g.shape[0] != x.shape[0] or (c is not None and g.shape[1] != c.shape[2])):
-        wanted = "outputs" if c is None else c.shape[2]
-        raise ShapeError(f"the cotangent is ({x.shape[0]}, {wanted}), got {tuple(g.shape)}.")
-    for t in (s, c, g):
-        if t is not None and (t.dtype != x.dtype or t.device != x.device):
-            raise DtypeError(f"x is {x.dtype} on {x.device}, got {t.dtype} on {t.device} beside it.")
-    if x.device.type != "cpu":
-        raise DtypeError(f"the native kernels run on the processor, got tensors on {x.device}.")

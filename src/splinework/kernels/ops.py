@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from splinework.kernels import native
+from splinework.kernels.addresses import Spline, check_layer
 from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
 from splinework.kernels.edges import Edges
-from splinework.kernels.native import Spline
 
 _library = torch.library.Library("splinework", "DEF")
 _SPLINE = "Tensor grid, Tensor pieces, int degree, int tail, str base"
@@ -93,15 +93,17 @@ _differentiable("scatter", calculus.pull_scatter)
 
 def _layer(x: Tensor, *rest: Any) -> Tensor:
     c, scale, base_weight, mask, bias, *spline = rest
-    edges = Edges(c, scale, base_weight, mask, bias)
-    return native.forward(x, [(edges, Spline(*spline))])[0]
+    edges, splines = Edges(c, scale, base_weight, mask, bias), Spline(*spline)
+    check_layer(x, edges, splines)
+    return native.forward(x, [(edges, splines)])[0]
 
 
 def _layer_backward(g: Tensor, x: Tensor, *rest: Any) -> list[Tensor]:
     c, scale, base_weight, mask, *spline, wanted = rest
-    edges = Edges(c, scale, base_weight, mask, None)
+    edges, splines = Edges(c, scale, base_weight, mask, None), Spline(*spline)
+    check_layer(x, edges, splines, g)
     by_x, grads = native.backward(
-        x, [(edges, Spline(*spline))], [], g, [(wanted[1], wanted[2], wanted[3], False)], by_x=wanted[0]
+        x, [(edges, splines)], [], g, [(wanted[1], wanted[2], wanted[3], False)], by_x=wanted[0]
     )
     return [x.new_empty(0) if t is None else t for t in (by_x, *grads[0][:3])]
 

@@ -1,0 +1,138 @@
+"""Which kernels do the work: by call, by environment, by processor."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from splinework import kernels
+from splinework.bases import BSpline
+from splinework.errors import ConfigError
+from splinework.kernels import native
+from splinework.network import KAN
+from tests.contracts.cases import normal, seeded
+from tests.kernels.cases import ALGORITHMS, VARIANTS, needs_native
+
+pytestmark = needs_native
+
+REPORT = """
+import json, torch
+from splinework import kernels
+from splinework.kernels import native
+from splinework.network import KAN
+
+model = KAN([2, 9, 3], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+x = torch.linspace(-2, 2, 60, dtype=torch.float64).reshape(30, 2)
+y = model(x)
+y.square().sum().backward()
+values = [*y.flatten().tolist(), *(n for p in model.parameters() for n in p.grad.flatten().tolist())]
+print(json.dumps({"backend": kernels.active(), "variant": native.module().variant(), "values": values}))
+"""
+
+
+def in_a_process(**environment: str) -> subprocess.CompletedProcess[str]:
+    """A fresh Python that says what it runs on, and what comes out."""
+    own = {key: value for key, value in os.environ.items() if not key.startswith("SPLINEWORK_")}
+    path = os.pathsep.join(p for p in sys.path if p)
+    return subprocess.run(
+        [sys.executable, "-c", REPORT],
+        env={**own, "PYTHONPATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def report(**environment: str) -> dict[str, object]:
+    done = in_a_process(**environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, object]:
+    return report()
+
+
+def test_the_native_kernels_are_the_default(usual):
+    assert usual["backend"] == "native"
+    assert usual["variant"] == VARIANTS[0]
+
+
+def test_the_environment_chooses_the_reference(usual):
+    found = report(SPLINEWORK_BACKEND="reference")
+    assert found["backend"] == "reference"
+    assert torch.allclose(torch.tensor(found["values"]), torch.tensor(usual["values"]), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", [pytest.param(v, marks=pytest.mark.slow) for v in VARIANTS[:-1]] + ["baseline"])
+def test_the_environment_chooses_the_instruction_set(name, usual):
+    found = report(SPLINEWORK_BACKEND="native", SPLINEWORK_ISA=name)
+    assert found["backend"] == "native"
+    assert found["variant"] == name
+    assert torch.allclose(torch.tensor(found["values"]), torch.tensor(usual["values"]), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("variable", ["SPLINEWORK_BACKEND", "SPLINEWORK_KERNEL"])
+def test_nonsense_in_the_environment_is_refused_with_the_choices(variable):
+    done = in_a_process(**{variable: "nonsense"})
+    assert done.returncode != 0
+    assert "ConfigError" in done.stderr
+    assert "'nonsense'" in done.stderr
+    assert "native" in done.stderr or "sorted" in done.stderr
+
+
+def test_an_instruction_set_that_is_not_there_is_passed_over(usual):
+    assert report(SPLINEWORK_ISA="nonsense") == usual
+    assert not native.module().use_variant("nonsense")
+    assert native.module().variant() in VARIANTS
+
+
+def test_use_gives_the_former_name_and_refuses_others():
+    before = kernels.use("reference")
+    assert before in ("native", "reference")
+    assert kernels.active() == "reference"
+    assert kernels.use("native") == "reference"
+    assert kernels.use("native") == "native"
+    with pytest.raises(ConfigError, match=r"native and reference, got 'nonsense'"):
+        kernels.use("nonsense")
+    assert kernels.active() == "native"
+
+
+def test_forcing_refuses_what_is_no_algorithm():
+    for name in ALGORITHMS:
+        native.force(name)
+    with pytest.raises(ConfigError, match=r"sorted, gather, narrow, dense, got 'nonsense'"):
+        native.force("nonsense")
+
+
+@pytest.mark.parametrize("basis", ["chebyshev", "fourier", "gaussian_rbf"])
+def test_what_the_native_kernels_do_not_know_the_reference_does(basis):
+    model = KAN([2, 3, 1], basis=[basis, BSpline(4)], generator=seeded(1), dtype=torch.float64)
+    x = normal(9, 2)
+    kernels.use("reference")
+    truth = model(x)
+    kernels.use("native")
+    assert torch.allclose(model(x), truth, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["learnable", "normalised", "fixed"])
+def test_every_kind_of_grid_by_both_backends(kind):
+    model = KAN([2, 3, 1], grid_kind=kind, generator=seeded(1), dtype=torch.float64)
+    x = normal(9, 2)
+
+    def step() -> list[torch.Tensor]:
+        y = model(x)
+        return [y, *torch.autograd.grad(y.square().sum(), list(model.parameters()))]
+
+    kernels.use("reference")
+    truth = step()
+    kernels.use("native")
+    for value, expected in zip(step(), truth, strict=True):
+        assert torch.allclose(value, expected, rtol=1e-11, atol=1e-11)
