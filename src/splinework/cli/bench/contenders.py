@@ -4,7 +4,9 @@ That file offers three functions:
 
 - `alternatives(job, option, compiled)`: settings to try, a list of dictionaries; the fastest is timed;
 - `build(job, option, **settings)`: an `nn.Module` from `(B, inputs)` to `(B, outputs)` in the job's dtype;
-- `layers(model)`: what it claims to compute, as `truth.Layer`s made of its own numbers.
+- `layers(model)`: what it claims to compute, as `truth.Layer`s made of its own numbers;
+- `gradient(model, option)`, which may be missing: a function of x and y that sets every `.grad` to the gradient of the mean
+  squared error; None or missing, and autograd does it.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ class Contender:
         paths: Folders that it imports from besides.
         version: What was measured.
         note: What a reader of the table must know.
+        modes: It takes part in these only; none given: in all.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Contender:
     paths: tuple[str, ...] = ()
     version: str = ""
     note: str = ""
+    modes: tuple[str, ...] = ()
 
     def through_compiler(self) -> Contender:
         """The same behind `torch.compile`."""
@@ -65,8 +69,10 @@ def own_contenders(*, compiled: bool = True) -> list[Contender]:
     """
     here = __name__.rpartition(".")[0]
     ours = Contender("splinework", "ours", f"{here}.ours", "native", version=own_version())
+    step = replace(ours, name="splinework, one call", option="native, one call", modes=("adam",))
     eager = [
         ours,
+        replace(step, note="`squared_error_gradient` instead of autograd"),
         replace(ours, name="splinework, reference", family="reference", option="reference", note="plain torch"),
         Contender(
             "MLP, same width", "mlp-width", f"{here}.perceptron", "width", note="one Linear and one SiLU per layer"
@@ -81,4 +87,4 @@ def own_contenders(*, compiled: bool = True) -> list[Contender]:
     ]
     if not compiled:
         return eager
-    return [each for c in eager for each in ([c] if c.family == "reference" else [c, c.through_compiler()])]
+    return [each for c in eager for each in ([c] if c.family == "reference" or c.modes else [c, c.through_compiler()])]

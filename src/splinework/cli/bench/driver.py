@@ -103,6 +103,7 @@ def measure(job: Job, contenders: Sequence[Contender], workers: Workers, tell: C
         tell: Told what is going on.
     """
     settings, load = workers.settings, _load()
+    contenders = [c for c in contenders if not c.modes or job.mode in c.modes]
     rows = {c.name: _prepare(job, c, workers, tell) for c in contenders}
     racing = [c for c in contenders if rows[c.name].status == "ok"]
     rounds: dict[str, list[dict[str, float]]] = {c.name: [] for c in racing}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from splinework import kernels
 from splinework.cli.bench import truth
 from splinework.cli.bench.cases import DEGREE, Job
 from splinework.layer import KANLayer
 from splinework.network import KAN
+from splinework.train.gradient import squared_error_gradient
 
 
 def alternatives(job: Job, option: str, compiled: bool) -> list[dict[str, Any]]:
@@ -26,7 +28,7 @@ def build(job: Job, option: str) -> nn.Module:
     Raises:
         ConfigError: If there is no such backend here.
     """
-    kernels.use(option)
+    kernels.use(option.partition(",")[0])
     settings: dict[str, Any] = {
         "grid": job.grid,
         "degree": DEGREE,
@@ -34,6 +36,13 @@ def build(job: Job, option: str) -> nn.Module:
         "generator": torch.Generator().manual_seed(0),
     }
     return KANLayer(*job.shape, **settings) if len(job.shape) == 2 else KAN(job.shape, **settings)
+
+
+def gradient(model: nn.Module, option: str) -> Callable[[Tensor, Tensor], Any] | None:
+    """`squared_error_gradient`, where the option asks for it."""
+    if "one call" not in option or not isinstance(model, KAN):
+        return None
+    return lambda x, y: squared_error_gradient(model, x, y)
 
 
 def layers(model: nn.Module) -> list[truth.Layer]:

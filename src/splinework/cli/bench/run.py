@@ -49,7 +49,7 @@ def run(
         workers.end()
         for job in weighed:
             progress.begin(f"memory: {job.title}")
-            for contender in contenders:
+            for contender in (c for c in contenders if not c.modes):
                 progress.detail(contender.name)
                 taken, why = measure_memory(job, contender, workers)
                 entry = Memory(job, contender.name, contender.family, contender.compiled, taken, why)

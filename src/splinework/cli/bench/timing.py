@@ -41,7 +41,11 @@ class Data:
 
 
 def make_call(
-    model: nn.Module, run: Callable[[Tensor], Tensor], data: Data, mode: str
+    model: nn.Module,
+    run: Callable[[Tensor], Tensor],
+    data: Data,
+    mode: str,
+    gradient: Callable[[Tensor, Tensor], Any] | None = None,
 ) -> tuple[Callable[[], Any], str]:
     """What is timed, and what the optimiser is.
 
@@ -50,6 +54,7 @@ def make_call(
         run: The model, or what `torch.compile` made of it.
         data: Inputs and the like.
         mode: `forward`, `backward` or `adam`.
+        gradient: What takes a step's gradient; None means autograd.
 
     Returns:
         A function that makes one call and returns the output (None for a step), and a word on Adam.
@@ -71,13 +76,18 @@ def make_call(
         return (forward if mode == "forward" else backward), ""
     optimiser, kind = _adam(leaves[:-1])
 
+    def short_step() -> None:
+        assert gradient is not None
+        gradient(data.x, data.target)
+        optimiser.step()
+
     def step() -> None:
         for leaf in leaves:
             leaf.grad = None
         torch.nn.functional.mse_loss(run(data.x), data.target).backward()
         optimiser.step()
 
-    return step, kind
+    return (step if gradient is None else short_step), kind
 
 
 @dataclass(frozen=True)
@@ -111,7 +121,8 @@ def make_ready(source: Any, job: Job, option: str, *, compiled: bool, compile_mo
     for settings in source.alternatives(job, option, compiled):
         model, data = source.build(job, option, **settings), Data.of(job)
         run = torch.compile(model, dynamic=False, mode=compile_mode) if compiled else model
-        call, adam = make_call(model, run, data, job.mode)
+        gradient = source.gradient(model, option) if hasattr(source, "gradient") and not compiled else None
+        call, adam = make_call(model, run, data, job.mode, gradient)
         began = time.perf_counter()
         call()
         first = time.perf_counter() - began
