@@ -104,6 +104,10 @@ class Chunk {
             else
                 for (int64_t b = 0; b < n; ++b) first_[at * plan_.block + b] = u.cell[b] - K;
             const Splines<K> splines(axes_[i], layer_, i == plan_.inputs - 1);
+            if (sorted_ && plan_.orders == 2 && orders_[0] == 1 && orders_[1] == 0 && !u.outside && !points_.s) {
+                write_slopes_and_values<K>(splines, u, n, at, tally);
+                continue;
+            }
             for (int r = 0; r < plan_.orders; ++r) {
                 if (orders_[r] == 0) write_records<K, 0>(splines, u, start, n, i, at, r, tally);
                 else if (orders_[r] == 1) write_records<K, 1>(splines, u, start, n, i, at, r, tally);
@@ -155,7 +159,7 @@ class Chunk {
         const real* base = which == 0 ? u.value : u.slope;
         real* records = records_[which] + at * plan_.block * stride;
         uint16_t* sorted = sorted_ ? order_ + at * plan_.block : nullptr;
-        if (stride > plan_.rows) std::memset(records, 0, static_cast<size_t>(n * stride) * sizeof(real));
+        if (stride > layer_.rows()) std::memset(records, 0, static_cast<size_t>(n * stride) * sizeof(real));
         const auto write = [&](int64_t b, real* record) {
             if (simple) {
                 const auto w = splines(u.cell[b], u.v[b], u.rate[b], order < 0 ? r : order);
@@ -178,6 +182,26 @@ class Chunk {
             }
         } else {
             for (int64_t p = 0; p < n; ++p) write(sorted[p], records + p * stride);
+        }
+    }
+
+    // The common case of a backward pass in one go: slopes for the probe, values for the scatter, nothing beyond the ends.
+    template <int K>
+    void write_slopes_and_values(const Splines<K>& splines, const Columns& u, int64_t n, int64_t at, int32_t* tally) {
+        const bool has_base = layer_.base_kind != Base::none;
+        const int stride = plan_.stride;
+        real* slopes = records_[0] + at * plan_.block * stride;
+        real* values = records_[1] + at * plan_.block * stride;
+        uint16_t* sorted = order_ + at * plan_.block;
+        for (int64_t b = 0; b < n; ++b) {
+            const int64_t p = tally[u.cell[b]]++;
+            sorted[p] = static_cast<uint16_t>(b);
+            pack<Splines<K>::P> value, slope;
+            splines.both(u.cell[b], u.v[b], u.rate[b], value, slope);
+            std::memcpy(slopes + p * stride, &slope, (K + 1) * sizeof(real));
+            std::memcpy(values + p * stride, &value, (K + 1) * sizeof(real));
+            slopes[p * stride + K + 1] = has_base ? u.value[b] : real(0);
+            values[p * stride + K + 1] = has_base ? u.slope[b] : real(0);
         }
     }
 

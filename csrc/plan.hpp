@@ -61,6 +61,7 @@ inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int t
                   : algorithm == Algorithm::dense ? Algorithm::narrow
                                                   : algorithm;
     const bool narrow = p.algorithm == Algorithm::narrow, sorted = p.algorithm == Algorithm::sorted;
+    if (sorted) p.rows = layer.degree + 2;  // a base function of zeros where there is none: one kernel for both
     p.stride = narrow ? lanes_for(p.rows) : p.rows;
     const int64_t grid = layer.splines - layer.degree;
     int64_t block = 256;

@@ -208,6 +208,19 @@ struct Splines {
         return value * power;
     }
 
+    // Value and slope at once.
+    void both(int cell, real v, real rate, pack<P>& value, pack<P>& slope) const {
+        const real* piece = pieces + int64_t{cell} * (K + 1) * (K + 1);
+        if (piece == unsafe) piece = spare;
+        value = row(piece, K);
+        slope = pack<P>{};
+        for (int p = K - 1; p >= 0; --p) {
+            slope = slope * v + value;
+            value = value * v + row(piece, p);
+        }
+        slope = slope * rate;
+    }
+
     static pack<P> row(const real* piece, int p) {
         if constexpr (P == 1) return pack<P>{piece[p]};
         else return *reinterpret_cast<const P_anywhere*>(piece + p * (K + 1));

@@ -24,15 +24,41 @@ struct Ahead {
     }
 };
 
-// y[order[p]] += record_p · rows, for the samples of one run.
+// The rows that the records of a run multiply: k + 1 splines and the base function. From one cell to the next they move on by
+// one, so only one row is new.
 template <int R, int NV>
-void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real* y) {
+struct Window {
+    const Tile<NV>& tile;
+    int32_t at;  // the first spline's number
+    vec rows[R][NV];
+
+    explicit Window(const Tile<NV>& tile) : tile(tile), at(INT32_MIN), rows{} {
+        for (int n = 0; n < NV; ++n) rows[R - 1][n] = tile.base[n];
+    }
+
+    void move_to(int32_t first) {
+        if (int64_t{first} - at == 1) {
+#pragma GCC unroll 11
+            for (int a = 0; a + 2 < R; ++a)
+#pragma GCC unroll 4
+                for (int n = 0; n < NV; ++n) rows[a][n] = rows[a + 1][n];
+            tile.scaled_row(int64_t{first} + R - 2, rows[R - 2]);
+        } else {
+            for (int a = 0; a + 1 < R; ++a) tile.scaled_row(int64_t{first} + a, rows[a]);
+        }
+        at = first;
+    }
+};
+
+// y[order[p]] += record_p · rows, for the samples of one run after the other.
+template <int R, int NV>
+void contract_runs(const Block& block, const Tile<NV>& tile, real* y) {
     const real* records = block.records[0];
-    const Ahead<NV> ahead(block, tile, R - 1 - has_base);
+    const Ahead<NV> ahead(block, tile, R - 2);
+    Window<R, NV> window(tile);
     for (int32_t r = 0; r < block.count; ++r) {
         ahead(r);
-        vec rows[R][NV];
-        tile.template rows<R>(block.runs[r].first, has_base, rows);
+        window.move_to(block.runs[r].first);
         const int32_t stop = block.runs[r + 1].start;
         for (int32_t p = block.runs[r].start; p < stop; ++p) {
             real* sums = y + int64_t{block.order[p]} * (NV * lanes);
@@ -44,7 +70,7 @@ void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real
             for (int a = 0; a < R; ++a) {
                 const vec weight = all(w[a]);
 #pragma GCC unroll 4
-                for (int n = 0; n < NV; ++n) sum[n] += weight * rows[a][n];
+                for (int n = 0; n < NV; ++n) sum[n] += weight * window.rows[a][n];
             }
 #pragma GCC unroll 4
             for (int n = 0; n < NV; ++n) store(sums + n * lanes, sum[n]);
@@ -54,13 +80,13 @@ void contract_runs(const Block& block, const Tile<NV>& tile, bool has_base, real
 
 // p[order[p]] += Σ over the tile of g · (record_p · rows).
 template <int R, int NV>
-void probe_runs(const Block& block, const Tile<NV>& tile, bool has_base, const real* g, real* out) {
+void probe_runs(const Block& block, const Tile<NV>& tile, const real* g, real* out) {
     const real* records = block.records[0];
-    const Ahead<NV> ahead(block, tile, R - 1 - has_base);
+    const Ahead<NV> ahead(block, tile, R - 2);
+    Window<R, NV> window(tile);
     for (int32_t r = 0; r < block.count; ++r) {
         ahead(r);
-        vec rows[R][NV];
-        tile.template rows<R>(block.runs[r].first, has_base, rows);
+        window.move_to(block.runs[r].first);
         const int32_t stop = block.runs[r + 1].start;
         for (int32_t p = block.runs[r].start; p < stop; ++p) {
             const int64_t b = block.order[p];
@@ -68,12 +94,12 @@ void probe_runs(const Block& block, const Tile<NV>& tile, bool has_base, const r
             const real* w = records + int64_t{p} * R;
             vec value[NV];
 #pragma GCC unroll 4
-            for (int n = 0; n < NV; ++n) value[n] = all(w[0]) * rows[0][n];
+            for (int n = 0; n < NV; ++n) value[n] = all(w[0]) * window.rows[0][n];
 #pragma GCC unroll 11
             for (int a = 1; a < R; ++a) {
                 const vec weight = all(w[a]);
 #pragma GCC unroll 4
-                for (int n = 0; n < NV; ++n) value[n] += weight * rows[a][n];
+                for (int n = 0; n < NV; ++n) value[n] += weight * window.rows[a][n];
             }
             vec drawn = value[0] * load(pull);
 #pragma GCC unroll 4
@@ -83,12 +109,18 @@ void probe_runs(const Block& block, const Tile<NV>& tile, bool has_base, const r
     }
 }
 
-// sums[first + a] += Σ over the run of record_p[a] g[order[p]].
+// sums[first + a] += Σ over the run of record_p[a] g[order[p]]. A row is added to its sum when the runs have gone past it.
 template <int R, int NV>
-void scatter_runs(const Block& block, int64_t splines, bool has_base, const real* g, real* sums, int which) {
+void scatter_runs(const Block& block, int64_t splines, const real* g, real* sums, int which) {
     const real* records = block.records[which];
+    vec rows[R][NV] = {};
+    const auto add = [&](int64_t m, const vec* row) {
+        if (static_cast<uint64_t>(m) > static_cast<uint64_t>(splines)) return;  // at M is the base function's sum
+        real* to = sums + m * (NV * lanes);
+#pragma GCC unroll 4
+        for (int n = 0; n < NV; ++n) store(to + n * lanes, load(to + n * lanes) + row[n]);
+    };
     for (int32_t r = 0; r < block.count; ++r) {
-        vec rows[R][NV] = {};
         const int32_t stop = block.runs[r + 1].start;
         for (int32_t p = block.runs[r].start; p < stop; ++p) {
             const real* pull = g + int64_t{block.order[p]} * (NV * lanes);
@@ -103,25 +135,29 @@ void scatter_runs(const Block& block, int64_t splines, bool has_base, const real
                 for (int n = 0; n < NV; ++n) rows[a][n] += weight * here[n];
             }
         }
-        const int splines_here = R - has_base;
+        const int64_t first = block.runs[r].first;
+        const bool next = r + 1 < block.count && block.runs[r + 1].first == first + 1;
+        if (next) {
+            if (first < splines) add(first, rows[0]);
 #pragma GCC unroll 11
-        for (int a = 0; a < R; ++a) {
-            const int64_t m = a == splines_here ? splines : int64_t{block.runs[r].first} + a;
-            if (m < 0 || (m >= splines && a != splines_here)) continue;
-            real* to = sums + m * (NV * lanes);
+            for (int a = 0; a + 2 < R; ++a)
 #pragma GCC unroll 4
-            for (int n = 0; n < NV; ++n) store(to + n * lanes, load(to + n * lanes) + rows[a][n]);
+                for (int n = 0; n < NV; ++n) rows[a][n] = rows[a + 1][n];
+        } else {
+            for (int a = 0; a + 1 < R; ++a)
+                if (first + a < splines) add(first + a, rows[a]);
+            for (int a = 0; a + 2 < R; ++a)
+                for (int n = 0; n < NV; ++n) rows[a][n] = vec{};
         }
+        for (int n = 0; n < NV; ++n) rows[R - 2][n] = vec{};
     }
+    add(splines, rows[R - 1]);
 }
 
 template <int R, int NV>
 struct Sorted {
-    static constexpr int K_of(bool has_base) { return R - 1 - has_base; }
-
     static void forward(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
                         int64_t last, const Sums<real>& out) {
-        const bool has_base = layer.base_kind != Base::none;
         for_each_item((last - first) * plan.tiles, plan.threads, [&](int64_t item) {
             const int64_t q = first + item / plan.tiles, o = item % plan.tiles, low = o * plan.width();
             const int64_t n = plan.rows_in(q), width = plan.width(), there = smaller(width, plan.outputs - low);
@@ -131,7 +167,7 @@ struct Sorted {
             for (int64_t b = 1; b < n; ++b) std::memcpy(y + b * width, y, static_cast<size_t>(width) * sizeof(real));
             for (int64_t i = 0; i < plan.inputs; ++i) {
                 if (life.at(i, o) == 0) continue;
-                contract_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), has_base, y);
+                contract_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), y);
             }
             for (int64_t b = 0; b < n; ++b)
                 std::memcpy(&out.y(q * plan.block + b, low), y + b * width, static_cast<size_t>(there) * sizeof(real));
@@ -154,7 +190,6 @@ struct Sorted {
 
     static void probe(const Layer<real>& layer, const Plan& plan, const Living& life, const Chunk& chunk, int64_t first,
                       int64_t last, const real* packed, const Gradients<real>& out) {
-        const bool has_base = layer.base_kind != Base::none;
         for_each_item((last - first) * plan.groups, plan.threads, [&](int64_t item) {
             const int64_t q = first + item / plan.groups, low = item % plan.groups * input_group;
             const int64_t high = smaller(plan.inputs, low + input_group), n = plan.rows_in(q);
@@ -165,8 +200,7 @@ struct Sorted {
                 const real* g = packed + (o * (last - first) + q - first) * plan.block * plan.width();
                 for (int64_t i = low; i < high; ++i) {
                     if (life.at(i, o) == 0) continue;
-                    probe_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), has_base, g,
-                                      p + (i - low) * plan.block);
+                    probe_runs<R, NV>(chunk.block(q, i), Tile<NV>(layer, plan, life, i, o), g, p + (i - low) * plan.block);
                 }
             }
             for (int64_t b = 0; b < n; ++b)
@@ -205,7 +239,7 @@ struct Sorted {
                 const real* g = packed + (o * (last - first) + q - first) * plan.block * width;
                 for (int64_t i = low; i < high; ++i)
                     if (life.at(i, o) != 0)
-                        scatter_runs<R, NV>(chunk.block(q, i), layer.splines, has_base, g, at(i), which);
+                        scatter_runs<R, NV>(chunk.block(q, i), layer.splines, g, at(i), which);
             }
             for (int64_t i = low; i < high; ++i) {
                 if (done) finish<NV>(layer, out, Tile<NV>(layer, plan, life, i, o), i, o * width, at(i), has_base);

@@ -49,7 +49,7 @@ struct Tile {
         const int64_t low = o * plan.width();
         width = static_cast<int>(smaller(plan.outputs - low, plan.width()));
         full = width == NV * lanes;
-        masked = life.at(i, o) == 1;
+        masked = life.at(i, o) != 2;
         scaled = bool(layer.scale);
         c = layer.c ? layer.c + i * layer.c_input + low : nullptr;
         row = layer.c_spline;
@@ -85,19 +85,11 @@ struct Tile {
             for (int n = 0; n < NV; ++n) out[n] = choose(alive[n], out[n], vec{});
     }
 
-    // The rows that a record multiplies: k + 1 splines from `first` on, and the base function.
-    template <int R>
-    void rows(int32_t first, bool has_base, vec (*out)[NV]) const {
-        const int splines_here = R - has_base;
-        for (int a = 0; a < R; ++a) {
-            if (a == splines_here) {
-                for (int n = 0; n < NV; ++n) out[a][n] = base[n];
-            } else {
-                raw(int64_t{first} + a, out[a]);
-                if (scaled)
-                    for (int n = 0; n < NV; ++n) out[a][n] *= scale[n];
-            }
-        }
+    // Coefficients of spline m, scaled.
+    void scaled_row(int64_t m, vec* out) const {
+        raw(m, out);
+        if (scaled)
+            for (int n = 0; n < NV; ++n) out[n] *= scale[n];
     }
 };
 

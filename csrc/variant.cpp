@@ -20,17 +20,11 @@ void with_degree(int k, F&& f) {
 }
 
 template <class F>
-void with_rows(int rows, F&& f) {
-    with_degree(rows - 2, [&]<int n>() { f.template operator()<n + 2>(); });
-    if (rows == 1) f.template operator()<1>();
-}
-
-template <class F>
-void with_tile(const Plan& plan, F&& f) {
-    with_rows(plan.rows, [&]<int R>() {
-        if (plan.vectors == 1) f(Sorted<R, 1>{});
-        else if (plan.vectors == 2) f(Sorted<R, widest_tile(R) < 2 ? 1 : 2>{});
-        else f(Sorted<R, widest_tile(R)>{});
+void with_tile(const Plan& plan, int degree, F&& f) {
+    with_degree(degree, [&]<int K>() {
+        if (plan.vectors == 1) f(Sorted<K + 2, 1>{});
+        else if (plan.vectors == 2) f(Sorted<K + 2, widest_tile(K + 2) < 2 ? 1 : 2>{});
+        else f(Sorted<K + 2, widest_tile(K + 2)>{});
     });
 }
 
@@ -87,7 +81,7 @@ void forward(const Layer<real>& layer, const Points<real>& points, int order, co
         if (narrow) with_narrow(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out, laid); });
         else if (plan.algorithm == Algorithm::gather)
             with_gather(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
-        else with_tile(plan, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
+        else with_tile(plan, layer.degree, [&](auto kernel) { kernel.forward(layer, plan, life, chunk, first, last, out); });
     }
 }
 
@@ -149,7 +143,7 @@ void backward(const Layer<real>& layer, const Points<real>& points, const Gradie
                 if (to_edges) kernel.scatter(layer, plan, life, chunk, first, last, out, which);
             });
         } else {
-            with_tile(plan, [&](auto kernel) {
+            with_tile(plan, layer.degree, [&](auto kernel) {
                 kernel.pack_cotangent(plan, out.g, first, last, packed);
                 if (to_points) kernel.probe(layer, plan, life, chunk, first, last, packed, out);
                 if (to_edges) kernel.scatter(layer, plan, life, chunk, first, last, packed, out, sums, which);
