@@ -92,8 +92,7 @@ class Chunk {
         real* x = scratch.take<real>(input_group * padded);
         Columns u(scratch, padded);
         int32_t* tally = scratch.take<int32_t>(2 * cells);
-        for (int64_t b = 0; b < n; ++b)  // whole cache lines in, one row per input out
-            for (int64_t i = low; i < high; ++i) x[(i - low) * padded + b] = points_.x(start + b, i);
+        read_points(start, n, low, high, x, padded);
         for (int64_t i = low; i < high; ++i) {
             if (alive && !alive[i]) continue;
             u.x = x + (i - low) * padded;
@@ -114,6 +113,17 @@ class Chunk {
                 else write_records<K, -1>(splines, u, start, n, i, at, r, tally);
             }
         }
+    }
+
+    // Whole cache lines in, one row per input out.
+    void read_points(int64_t start, int64_t n, int64_t low, int64_t high, real* x, int64_t stride) const {
+        int64_t done = 0;  // rows
+        if (points_.x.column == 1 && high - low == input_group)
+            for (; done + lanes <= n; done += lanes)
+                for (int64_t i = 0; i < input_group; i += lanes)
+                    transpose(&points_.x(start + done, low + i), points_.x.row, x + i * stride + done, stride);
+        for (int64_t b = done; b < n; ++b)
+            for (int64_t i = low; i < high; ++i) x[(i - low) * stride + b] = points_.x(start + b, i);
     }
 
     // Counting sort by cell, first half: how many samples each has, and so where its run begins.

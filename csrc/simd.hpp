@@ -85,6 +85,41 @@ inline bool any(ivec where) {
 #endif
 }
 
+template <int N, class V>
+inline V interleave_low(const V& a, const V& b) {
+    if constexpr (N == 16) return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    else if constexpr (N == 8) return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+    else if constexpr (N == 4) return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    else return __builtin_shufflevector(a, b, 0, 2);
+}
+
+template <int N, class V>
+inline V interleave_high(const V& a, const V& b) {
+    if constexpr (N == 16) return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    else if constexpr (N == 8) return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+    else if constexpr (N == 4) return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    else return __builtin_shufflevector(a, b, 1, 3);
+}
+
+// to[c] = column c of a square of `lanes` rows. Interleaving row i with row i + lanes / 2, log2(lanes) times, transposes.
+inline void transpose(const real* from, int64_t from_row, real* to, int64_t to_row) {
+    vec a[lanes], b[lanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) a[i] = load(from + i * from_row);
+#pragma GCC unroll 4
+    for (int stage = 1; stage < lanes; stage *= 2) {
+#pragma GCC unroll 8
+        for (int i = 0; i < lanes / 2; ++i) {
+            b[2 * i] = interleave_low<lanes>(a[i], a[i + lanes / 2]);
+            b[2 * i + 1] = interleave_high<lanes>(a[i], a[i + lanes / 2]);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < lanes; ++i) a[i] = b[i];
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) store(to + i * to_row, a[i]);
+}
+
 // A vector of P numbers, whatever the registers: the compiler splits or shortens it.
 template <int P>
 struct PackOf {
