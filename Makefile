@@ -4,6 +4,8 @@
 PYTHON ?=
 # Processes that run the tests, one thread each.
 WORKERS ?= 2
+# Options of benchmarks/bench_kernels.py, such as --efficient-kan PATH --fast-kan PATH --config A,C.
+BENCH ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +28,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench lint docs clean
+.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-toys lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,11 +62,11 @@ test-aarch64: ## the same compiled for aarch64, under qemu
 	@$(call kernels,aarch64,-DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=$(CROSS)-g++)
 	qemu-aarch64 -L /usr/$(CROSS) build/kernels-aarch64/test_kernels --seed $(SEED) --seconds $(SECONDS)
 
-bench: $(RUNTIME) ## run every benchmarks/bench_*.py
-	@set -e; for script in benchmarks/bench_*.py; do \
-	  [ -e "$$script" ] || { echo "no benchmarks/bench_*.py yet"; break; }; \
-	  echo "== $$script"; $(BIN)/python "$$script"; \
-	done
+bench: $(RUNTIME) ## time KAN packages side by side; options in BENCH (about two hours without)
+	@$(BIN)/python benchmarks/bench_kernels.py $(BENCH)
+
+bench-toys: $(RUNTIME) ## errors of the default fit on the toy problems of the KAN paper
+	@$(BIN)/python benchmarks/bench_toys.py
 
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)
@@ -75,7 +77,7 @@ docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 	@echo "open docs/_build/html/index.html"
 
 clean: ## remove .venv, caches and built pages
-	rm -rf $(VENV) build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/splinework/_native.*
 	find csrc/editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

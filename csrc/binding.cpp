@@ -5,13 +5,11 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/stl/string.h>
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
-#include "arena.hpp"
-#include "variants.hpp"
+#include "network.hpp"
 #include "workers.hpp"
 
 namespace nb = nanobind;
@@ -56,12 +54,6 @@ void require(bool condition, const char* what) {
 }
 
 template <class T>
-struct Edges {
-    Layer<T> layer;
-    const T* bias;
-};
-
-template <class T>
 Edges<T> read_layer(nb::handle tuple) {
     Reader r(tuple);
     Edges<T> e{};
@@ -103,50 +95,6 @@ Points<T> read_points(int64_t batch, nb::tuple tuple) {  // x, s, base values, b
     return p;
 }
 
-// Columns in raw units to those of the network and back: (value - shift) / scale before the first layer, value · scale +
-// shift behind the last one. Absent where the addresses are 0, and treated so where they change nothing.
-template <class T>
-struct Units {
-    const T *shift_in, *scale_in, *shift_out, *scale_out;
-
-    Units(nb::tuple tuple, int64_t inputs, int64_t outputs) {
-        Reader r(tuple);
-        shift_in = r.address<const T>(), scale_in = r.address<const T>();
-        shift_out = r.address<const T>(), scale_out = r.address<const T>();
-        if (idle(shift_in, scale_in, inputs)) scale_in = nullptr;
-        if (idle(shift_out, scale_out, outputs)) scale_out = nullptr;
-    }
-
-    static bool idle(const T* shift, const T* scale, int64_t n) {
-        for (int64_t i = 0; i < n && scale; ++i)
-            if (shift[i] != T(0) || scale[i] != T(1)) return false;
-        return true;
-    }
-
-    size_t room(int64_t batch, int64_t inputs) const { return scale_in ? Scratch::room<T>(batch * inputs) : 0; }
-
-    void enter(Points<T>& points, int64_t inputs, Scratch& scratch) const {
-        if (!scale_in) return;
-        T* u = scratch.take<T>(points.batch * inputs);
-        for (int64_t b = 0; b < points.batch; ++b) {
-            const T* x = &points.x(b, 0);
-            T* to = u + b * inputs;
-            if (points.x.column == 1)
-                for (int64_t i = 0; i < inputs; ++i) to[i] = (x[i] - shift_in[i]) / scale_in[i];
-            else
-                for (int64_t i = 0; i < inputs; ++i) to[i] = (x[i * points.x.column] - shift_in[i]) / scale_in[i];
-        }
-        points.x = Matrix<const T>{u, inputs, 1};
-    }
-};
-
-// Where a backward pass of a layer is to put its gradients: c, scale, base and bias; 0 where it is not wanted.
-template <class T>
-struct Wanted {
-    Gradients<T> gradients;
-    T* bias;
-};
-
 template <class T>
 std::vector<Wanted<T>> read_wanted(nb::list tuples) {
     std::vector<Wanted<T>> wanted;
@@ -161,108 +109,33 @@ std::vector<Wanted<T>> read_wanted(nb::list tuples) {
     return wanted;
 }
 
-// Layers of which each takes what the one before gives.
 template <class T>
-struct Network {
-    std::vector<Edges<T>> layers;
-    Units<T> units;
-    int threads;
-    Algorithm algorithm;
+Network<T> read_network(nb::list layers, nb::tuple units_tuple, int threads, int algorithm) {
+    Reader r(units_tuple);
+    Units<T> units{};
+    units.shift_in = r.address<const T>(), units.scale_in = r.address<const T>();
+    units.shift_out = r.address<const T>(), units.scale_out = r.address<const T>();
+    return Network<T>(read_layers<T>(layers), units, threads, static_cast<Algorithm>(algorithm));
+}
 
-    Network(nb::list layer_tuples, nb::tuple units_tuple, int threads, int algorithm)
-        : layers(read_layers<T>(layer_tuples)), units(units_tuple, inputs(), outputs()), threads(threads),
-          algorithm(static_cast<Algorithm>(algorithm)) {}
-
-    int64_t inputs() const { return layers[0].layer.inputs; }
-    int64_t outputs() const { return layers.back().layer.outputs; }
-
-    std::vector<Sums<T>> read_sums(nb::list tuples) const {
-        std::vector<Sums<T>> sums;
-        for (nb::handle tuple : tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
-        require(sums.size() == layers.size(), "every layer needs a place for its sums");
-        for (size_t l = 0; l < layers.size(); ++l) {
-            require(layers[l].layer.c || layers[l].layer.outputs == 0, "coefficients are needed");
-            sums[l].bias = layers[l].bias;
-        }
-        return sums;
+template <class T>
+std::vector<Sums<T>> read_sums(const Network<T>& network, nb::list tuples) {
+    std::vector<Sums<T>> sums;
+    for (nb::handle tuple : tuples) sums.push_back({Reader(tuple).rows<T>(), nullptr});
+    require(sums.size() == network.layers.size(), "every layer needs a place for its sums");
+    for (size_t l = 0; l < sums.size(); ++l) {
+        require(network.layers[l].layer.c || network.layers[l].layer.outputs == 0, "coefficients are needed");
+        sums[l].bias = network.layers[l].bias;
     }
-
-    void forward(Points<T> points, int order, const std::vector<Sums<T>>& sums) const {
-        const int64_t batch = points.batch;
-        Scratch scratch(units.room(batch, inputs()));
-        units.enter(points, inputs(), scratch);
-        for (size_t l = 0; l < layers.size(); ++l) {
-            kernels<T>().forward(layers[l].layer, points, order, sums[l], threads, algorithm);
-            points = Points<T>{};
-            points.batch = batch;
-            points.x = Matrix<const T>{sums[l].y.data, sums[l].y.row, 1};
-        }
-        const Matrix<T>& y = sums.back().y;
-        for (int64_t b = 0; b < batch && units.scale_out; ++b)
-            for (int64_t j = 0; j < outputs(); ++j) y(b, j) = y(b, j) * units.scale_out[j] + units.shift_out[j];
-    }
-
-    // `hidden`: what the second and later layers were given. The orders are those of the first layer, 1 and 0 if more follow.
-    void backward(Points<T> points, const std::vector<Matrix<const T>>& hidden, Matrix<const T> g, const Matrix<T>& probe,
-                  const std::vector<Wanted<T>>& wanted, int probe_order, int scatter_order) const {
-        const int64_t batch = points.batch;
-        int64_t widest = 0;
-        for (size_t l = 1; l < layers.size(); ++l) widest = std::max(widest, layers[l].layer.inputs);
-        Scratch scratch(2 * Scratch::room<T>(widest * batch) + units.room(batch, inputs()) +
-                        (units.scale_out ? Scratch::room<T>(batch * outputs()) : 0));
-        units.enter(points, inputs(), scratch);
-        if (units.scale_out) {
-            T* pull = scratch.take<T>(batch * outputs());
-            for (int64_t b = 0; b < batch; ++b)
-                for (int64_t j = 0; j < outputs(); ++j) pull[b * outputs() + j] = g(b, j) * units.scale_out[j];
-            g = Matrix<const T>{pull, outputs(), 1};
-        }
-        T* pulled[2] = {scratch.take<T>(widest * batch), scratch.take<T>(widest * batch)};
-        for (size_t l = layers.size(); l-- > 0;) {
-            Gradients<T> out = wanted[l].gradients;
-            out.g = g;
-            out.probe_order = probe_order, out.scatter_order = scatter_order;
-            Points<T> at = points;
-            if (l > 0) {
-                at = Points<T>{};
-                at.batch = batch;
-                at.x = hidden[l - 1];
-                out.probe = Matrix<T>{pulled[l % 2], layers[l].layer.inputs, 1};
-            } else {
-                out.probe = probe;
-            }
-            if (wanted[l].bias) bias_gradient(g, batch, layers[l].layer.outputs, wanted[l].bias);
-            kernels<T>().backward(layers[l].layer, at, out, threads, algorithm);
-            g = Matrix<const T>{out.probe.data, out.probe.row, 1};
-        }
-        for (int64_t b = 0; b < batch && units.scale_in && probe; ++b)
-            for (int64_t i = 0; i < inputs(); ++i) probe(b, i) /= units.scale_in[i];
-    }
-
-    static void bias_gradient(const Matrix<const T>& g, int64_t batch, int64_t outputs, T* to) {
-        constexpr int64_t together = 64;  // one running sum over a long batch would lose single precision
-        Scratch scratch(Scratch::room<double>(outputs) + Scratch::room<T>(outputs));
-        double* total = scratch.take<double>(outputs);
-        T* few = scratch.take<T>(outputs);
-        for (int64_t j = 0; j < outputs; ++j) total[j] = 0;
-        for (int64_t start = 0; start < batch; start += together) {
-            for (int64_t j = 0; j < outputs; ++j) few[j] = 0;
-            for (int64_t b = start; b < std::min(batch, start + together); ++b) {
-                const T* row = g.data + b * g.row;
-                for (int64_t j = 0; j < outputs; ++j) few[j] += row[j];
-            }
-            for (int64_t j = 0; j < outputs; ++j) total[j] += static_cast<double>(few[j]);
-        }
-        for (int64_t j = 0; j < outputs; ++j) to[j] = static_cast<T>(total[j]);
-    }
-};
+    return sums;
+}
 
 template <class T>
 void run_forward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple units, int order,
                  int threads, int algorithm) {
     const Points<T> points = read_points<T>(batch, points_tuple);
-    const Network<T> network(layers, units, threads, algorithm);
-    const auto sums = network.read_sums(sums_tuples);
+    const Network<T> network = read_network<T>(layers, units, threads, algorithm);
+    const auto sums = read_sums(network, sums_tuples);
     nb::gil_scoped_release free;
     network.forward(points, order, sums);
 }
@@ -272,7 +145,7 @@ void run_backward(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::li
                   nb::tuple probe_tuple, nb::list wanted_tuples, nb::tuple units, int probe_order, int scatter_order,
                   int threads, int algorithm) {
     const Points<T> points = read_points<T>(batch, points_tuple);
-    const Network<T> network(layers, units, threads, algorithm);
+    const Network<T> network = read_network<T>(layers, units, threads, algorithm);
     std::vector<Matrix<const T>> hidden;
     for (nb::handle tuple : hidden_tuples) hidden.push_back(Reader(tuple).rows<const T>());
     const auto wanted = read_wanted<T>(wanted_tuples);
@@ -288,8 +161,8 @@ template <class T>
 double run_squared_error(int64_t batch, nb::tuple points_tuple, nb::list layers, nb::list sums_tuples, nb::tuple target_tuple,
                          nb::list wanted_tuples, nb::tuple units, int threads, int algorithm) {
     const Points<T> points = read_points<T>(batch, points_tuple);
-    const Network<T> network(layers, units, threads, algorithm);
-    const auto sums = network.read_sums(sums_tuples);
+    const Network<T> network = read_network<T>(layers, units, threads, algorithm);
+    const auto sums = read_sums(network, sums_tuples);
     const auto wanted = read_wanted<T>(wanted_tuples);
     const auto target = Reader(target_tuple).rows<const T>();
     require(wanted.empty() || wanted.size() == network.layers.size(), "one entry per layer is needed");

@@ -91,7 +91,7 @@ def _lines(figure: Any, panels: dict[str, list[Case]], across: Any, label: str) 
                     linewidth=2.2 if bare == "splinework" else 1.1,
                     marker="o",
                     markersize=3,
-                    label=None if compiled else bare,
+                    label=contender if ax is axes[-1] else None,
                 )
         ax.set_xscale("log")
         ax.set_yscale("log")
