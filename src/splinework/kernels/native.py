@@ -35,11 +35,18 @@ ALGORITHMS = ("best", "sorted", "gather", "narrow", "dense")
 
 @functools.cache
 def module() -> Any:
-    """The compiled module, or an `ImportError` that says why there is none."""
+    """The compiled module, or an `ImportError` that says why there is none.
+
+    Raises:
+        ConfigError: If the environment variable SPLINEWORK_ISA names an instruction set that is not to be had.
+    """
     try:
         found = importlib.import_module("splinework._native")
     except ImportError as error:
         return error
+    wanted = os.environ.get("SPLINEWORK_ISA")
+    if wanted and wanted not in found.variants():
+        raise ConfigError(f"SPLINEWORK_ISA is one of {', '.join(found.variants())} on this processor, got {wanted!r}.")
     found.borrow_runtime(os.path.join("torch", "lib"))
     return found
 
