@@ -1,10 +1,10 @@
 """The three primitives are closed under differentiation: what each one's derivatives are, in terms of the three.
 
-| with        | by x                          | by s                 | by C, or by g          |
-|-------------|-------------------------------|----------------------|------------------------|
-| contract, g | `s · probe(x, C, g, r + 1)`   | `probe(x, C, g, r)`  | `scatter(x, s, g, r)`  |
-| probe, p    | `p · probe(x, C, g, r + 1)`   | -                    | `scatter(x, p, g, r)`, `contract(x, p, C, r)` |
-| scatter, D  | `s · probe(x, D, g, r + 1)`   | `probe(x, D, g, r)`  | `contract(x, s, D, r)` |
+Contracted with a cotangent g, p or D::
+
+    contract   by x: s · probe(x, C, g, r + 1)   by s: probe(x, C, g, r)   by C: scatter(x, s, g, r)
+    probe      by x: p · probe(x, C, g, r + 1)   by C: scatter(x, p, g, r)   by g: contract(x, p, C, r)
+    scatter    by x: s · probe(x, D, g, r + 1)   by s: probe(x, D, g, r)   by g: contract(x, s, D, r)
 
 Whoever calls them, torch's operators or its transforms, gets these rules from here. Each primitive is called as
 `f(first, second, third, grid, pieces, degree, tail, base, order)`.
