@@ -4,7 +4,7 @@ That file offers three functions:
 
 - `alternatives(job, option, compiled)`: settings to try, a list of dictionaries; the fastest is timed;
 - `build`, of a job, an option and settings: an `nn.Module` from `(B, inputs)` to `(B, outputs)` in the job's dtype;
-- `layers(model)`: what it claims to compute, as `truth.Layer`s made of its own numbers;
+- `layers(model)`: what it claims to compute, a list of `truth.Layer` made of its own numbers;
 - `gradient(model, option)`, which may be missing: a function of x and y that sets every `.grad` to the gradient of the mean
   squared error; None or missing, and autograd does it.
 """
