@@ -2,7 +2,7 @@
 
 `reference` is plain torch, the oracle; `native` is C++ and touches only the splines that are not zero. `use` chooses, as
 does the environment variable SPLINEWORK_BACKEND; by default the native kernels run where they were compiled, for what they
-know (B-splines on the processor), and the reference everywhere else. A new backend is one file and one row in `BACKENDS`;
+know (B-splines on the processor), and the reference everywhere else. A new backend is a class and a row of `BACKENDS`;
 the laws in `tests/contracts` then run over it unedited.
 """
 
