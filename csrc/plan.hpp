@@ -53,6 +53,10 @@ inline Algorithm best_algorithm(int64_t batch, int64_t outputs, int64_t cells) {
     return outputs <= 2 ? Algorithm::narrow : Algorithm::sorted;
 }
 
+inline int useful_threads(const Layer<real>& layer, int64_t batch, int threads) {
+    return batch * layer.inputs * layer.outputs < serial_below ? 1 : threads;
+}
+
 inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int threads, Algorithm algorithm) {
     Plan p{};
     p.batch = batch, p.inputs = layer.inputs, p.outputs = layer.outputs;
@@ -76,8 +80,7 @@ inline Plan make_plan(const Layer<real>& layer, int64_t batch, int orders, int t
     p.tiles = larger(1, ceil_div(vectors, most));
     p.vectors = static_cast<int>(larger(1, ceil_div(vectors, p.tiles)));
     if (p.vectors == 3 && most >= 4) p.vectors = 4;  // instantiated: 1, 2 and the widest
-    const int64_t work = batch * layer.inputs * layer.outputs;
-    p.threads = work < serial_below ? 1 : threads;
+    p.threads = useful_threads(layer, batch, threads);
     return p;
 }
 

@@ -49,10 +49,6 @@ bool runs_dense(const Layer<real>& layer, const Points<real>& points, Algorithm 
     if (algorithm == Algorithm::best) return dense_pays(layer, points.batch, backward);
     return algorithm == Algorithm::dense;
 }
-
-int useful_threads(const Layer<real>& layer, int64_t batch, int threads) {
-    return batch * layer.inputs * layer.outputs < serial_below ? 1 : threads;
-}
 #endif
 
 void forward(const Layer<real>& layer, const Points<real>& points, int order, const Sums<real>& out, int threads,

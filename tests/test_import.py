@@ -81,3 +81,9 @@ def test_the_version_is_the_installed_one():
     except PackageNotFoundError:
         pytest.skip("run from a tree that is not installed")
     assert splinework.__version__ == installed
+
+
+def test_the_backends_can_be_chosen_at_once():
+    script = "import splinework as sw; sw.kernels.use('reference'); print(sw.kernels.active())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["reference"]

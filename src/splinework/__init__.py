@@ -102,6 +102,8 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("splinework")
+    if name == "kernels":  # a package and not a name out of one: `sw.kernels.use("reference")`
+        return import_module("splinework.kernels")
     if name not in _HOMES:
         raise AttributeError(f"module 'splinework' has no attribute {name!r}")
     value = getattr(import_module(f"splinework.{_HOMES[name]}"), name)

@@ -65,6 +65,14 @@ def test_what_is_frozen_gets_no_gradient_and_what_is_masked_a_zero_one():
     assert first.bias.grad.abs().max() > 0
 
 
+@pytest.mark.parametrize("listen", ["register_hook", "register_post_accumulate_grad_hook"])
+def test_hooks_on_a_parameter_hear_of_its_gradient(listen):
+    model, heard = network([2, 3, 1]), []
+    getattr(model.layers[0].coefficients, listen)(lambda tensor: heard.append(tensor))
+    sw.squared_error_gradient(model, normal(50, 2), normal(50, 1))
+    assert len(heard) == 1
+
+
 def test_a_second_call_replaces_the_gradient():
     model, x, y = network([2, 3, 1]), normal(50, 2), normal(50, 1)
     sw.squared_error_gradient(model, x, y)

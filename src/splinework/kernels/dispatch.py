@@ -100,7 +100,7 @@ class NativeBackend(Backend):
         if fused is None or not native.fusable(fused[0][1]) or x.requires_grad or x.dtype not in _KINDS[:2]:
             return None
         parts = [(e.coefficients, e.spline_weight, e.base_weight, e.bias) for e, _ in fused]
-        if any(p is not None and not p.is_leaf for own in parts for p in own):
+        if any(p is not None and (not p.is_leaf or _listened_to(p)) for own in parts for p in own):
             return None
         wanted = [[p is not None and p.requires_grad for p in own] for own in parts] if gradient else []
         error, found = native.squared_error(x, t, fused, wanted, units)
@@ -109,6 +109,11 @@ class NativeBackend(Backend):
                 if p is not None and g is not None:
                     p.grad = g
         return error
+
+
+def _listened_to(p: Tensor) -> bool:
+    """Whether somebody waits for autograd to bring this tensor its gradient."""
+    return bool(p._backward_hooks or p._post_accumulate_grad_hooks)
 
 
 def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges, Spline]] | None:

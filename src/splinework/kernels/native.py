@@ -58,8 +58,11 @@ def available() -> bool:
 
 def why_not() -> str | None:
     """Why the kernels are not there, and how to get them; None where they are."""
-    if available():
+    error = module()
+    if not isinstance(error, ImportError):
         return None
+    if not isinstance(error, ModuleNotFoundError):
+        return f"they were compiled, but do not load here ({error}); compile them anew: pip install --force-reinstall ."
     return (
         "this installation is pure Python: there was no C++ compiler when it was made. Install one (Debian and Ubuntu: apt "
         "install g++; macOS: xcode-select --install), then: pip install --force-reinstall --no-deps splinework"
