@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from splinework.trace import trace
     from splinework.train.fit import FitResult, fit
     from splinework.train.gradient import squared_error_gradient
+    from splinework.train.sources import batches, memmap, parquet
+    from splinework.train.residual import Residual
+    from splinework.train.solve import solve
+    from splinework.train.sparsify import sparsify
 
 _HOMES = {
     "KAN": "network",
@@ -39,18 +43,24 @@ _HOMES = {
     "KANLayer": "layer",
     "FitResult": "train",
     "FormulaTable": "symbolic",
+    "Residual": "train.residual",
     "adapt": "edit",
     "attribution": "scores",
+    "batches": "train.sources",
     "discover": "discover",
     "fit": "train",
     "jet": "jets",
     "load": "checkpoint",
+    "memmap": "train.sources",
+    "parquet": "train.sources",
     "partials": "jets",
     "plot": "plot",
     "prune": "edit",
     "refine": "edit",
     "report": "report",
     "save": "checkpoint",
+    "solve": "train.solve",
+    "sparsify": "train.sparsify",
     "squared_error_gradient": "train.gradient",
     "symbolify": "symbolic",
     "trace": "trace",
@@ -62,19 +72,25 @@ __all__ = [
     "FormulaTable",
     "KANConfig",
     "KANLayer",
+    "Residual",
     "SplineworkError",
     "adapt",
     "attribution",
+    "batches",
     "discover",
     "fit",
     "jet",
     "load",
+    "memmap",
+    "parquet",
     "partials",
     "plot",
     "prune",
     "refine",
     "report",
     "save",
+    "solve",
+    "sparsify",
     "squared_error_gradient",
     "symbolify",
     "trace",

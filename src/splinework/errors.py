@@ -1,4 +1,4 @@
-"""The errors that splinework raises: each is a `SplineworkError` and, where one fits, also the builtin of its kind.
+"""The errors that splinework raises, and the one warning: each error is a `SplineworkError` and, where one fits, also the builtin of its kind.
 
 Nothing else is here. A message says what was expected, what came, and what to do.
 """
@@ -30,3 +30,7 @@ class FileError(SplineworkError, OSError):
 
 class FormulaError(SplineworkError, ValueError):
     """A formula cannot be parsed, evaluated or printed."""
+
+
+class FitWarning(UserWarning):
+    """Something about a fit that its user should know: too few data, an optimiser that stalled, a checkpoint not written."""

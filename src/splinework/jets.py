@@ -14,7 +14,10 @@ monomial that a series has not stands for zero.
 
 import math
 import operator
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -24,13 +27,36 @@ from torch import Tensor
 from splinework.arrays import inputs_of
 from splinework.bases.activations import Tanh
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.kernels import contract
+from splinework.kernels import Table, contract
 from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.nodes import Nodes
 
 Monomial = tuple[int, ...]
 Series = dict[Monomial, Tensor]
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A series on its way through one layer: what the edges saw (`squash` is done), and the sums, bias included."""
+
+    layer: KANLayer
+    u: Series
+    sums: Series
+
+
+_TAPE: ContextVar[list[Passage] | None] = ContextVar("tape", default=None)
+
+
+@contextmanager
+def recorded() -> Iterator[list[Passage]]:
+    """Writes down every passage through a layer that `jet` and `partials` make meanwhile in this thread."""
+    tape: list[Passage] = []
+    token = _TAPE.set(tape)
+    try:
+        yield tape
+    finally:
+        _TAPE.reset(token)
 
 
 def jet(model: KAN, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, ...]:
@@ -125,11 +151,28 @@ def _through(model: KAN, x: Tensor, seeds: dict[int, Tensor], wanted: Collection
 
 
 def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Series:
-    """The sums of a layer's edges: one contraction per order, with all monomials below one another in the batch."""
-    table, c, x = layer.table(), layer.edge_coefficients(), u[()]
-    value = contract(table, x, None, c, 0)
-    sums: Series = {(): value if layer.bias is None else value + layer.bias}
-    for r, power in enumerate(_powers(u, wanted), start=1):
+    """The sums that a layer's nodes take."""
+    sums = edge_sums(layer.table(), u, layer.edge_coefficients(), wanted)
+    if layer.bias is not None:
+        sums[()] = sums[()] + layer.bias
+    tape = None if torch.compiler.is_compiling() else _TAPE.get()
+    if tape is not None:
+        tape.append(Passage(layer, u, sums))
+    return sums
+
+
+def edge_sums(table: Table, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
+    """The sums of a layer's edges: one contraction per order, with all monomials below one another in the batch.
+
+    Args:
+        table: The functions that the edges combine.
+        u: What the edges see, `(B, I)` per monomial.
+        c: Coefficients of the edges, `(I, M, J)`, in which this is linear.
+        wanted: Monomials to carry.
+    """
+    x = u[()]
+    sums: Series = {(): contract(table, x, None, c, 0)}
+    for r, power in enumerate(powers(u, wanted), start=1):
         s = torch.cat(list(power.values())) / math.factorial(r)
         parts = contract(table, x.repeat(len(power), 1), s, c, r)
         _add(sums, dict(zip(power, parts.unflatten(0, (len(power), x.shape[0])).unbind(0), strict=True)))
@@ -195,7 +238,7 @@ def _product(a: Series, b: Series, wanted: Collection[Monomial]) -> Series:
     return result
 
 
-def _powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
+def powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
     """`(u - u_0)^r` for r = 1, 2, …, as long as there is anything left of it."""
     rest = {m: part for m, part in u.items() if m}
     powers = []
@@ -209,7 +252,7 @@ def _powers(u: Series, wanted: Collection[Monomial]) -> list[Series]:
 def _compose(function: Callable[[Tensor, int], Tensor], u: Series, wanted: Collection[Monomial]) -> Series:
     """`f(u)`, element by element, where `function(u_0, r)` is f's r-th derivative."""
     result: Series = {(): function(u[()], 0)}
-    for r, power in enumerate(_powers(u, wanted), start=1):
+    for r, power in enumerate(powers(u, wanted), start=1):
         rate = function(u[()], r) / math.factorial(r)
         _add(result, {m: rate * part for m, part in power.items()})
     return result

@@ -74,6 +74,22 @@ class Nodes:
                 columns.append((gradient[..., node] * others)[..., None])
         return torch.cat(columns, dim=-1)
 
+    def push_forward(self, sums: Tensor, tangent: Tensor) -> Tensor:
+        """The change of the nodes `(…, width)`, to first order, that a change of the sums `(…, fan_in)` makes."""
+        if not self.products:
+            return tangent
+        columns = [tangent[..., : self.sums]]
+        for group in self.groups[self.sums :]:
+            total = torch.zeros_like(tangent[..., 0])
+            for j in group:
+                change = tangent[..., j]
+                for other in group:
+                    if other != j:
+                        change = change * sums[..., other]
+                total = total + change
+            columns.append(total[..., None])
+        return torch.cat(columns, dim=-1)
+
     def to_list(self) -> list[Any]:
         """Plain values that `nodes_of` takes back."""
         return [self.sums, list(self.products)]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from splinework.network import KAN
 from splinework.train import FitResult, Penalty, fit
+from splinework.train.data_objective import DataObjective
 from splinework.train.objective import Objective
 from splinework.train.optim import Stepper
 from tests.contracts.cases import normal, seeded
@@ -46,7 +47,7 @@ def thinned(shape: Any, **options: Any) -> KAN:
 
 def objective_of(model: KAN, x: Tensor, y: Tensor, *penalties: Penalty) -> Objective:
     """The model's own units are the data's."""
-    return Objective(model, x, y, penalties)
+    return DataObjective(model, penalties, u=x, t=y)
 
 
 def descent(stepper: Stepper, objective: Objective, steps: int) -> list[float]:

@@ -125,8 +125,9 @@ def test_following_brings_every_hidden_grid_to_its_activations(basis):
 
 def growing(model, x, y, held_out=None, grids=None, steps=30):
     objective = objective_of(model, x, y)
-    run = Run(unit=torch.ones(1, dtype=torch.float64), held_out=held_out, generator=seeded())
-    run.judge_anew(objective, held_out)
+    judge = None if held_out is None else objective_of(model, *held_out)
+    run = Run(held_out=judge, generator=seeded())
+    run.judge_anew(objective, judge)
     run.advance(objective, LevenbergMarquardt(), 60, "first")
     return run, grow(run, objective, LevenbergMarquardt(), grids, steps)
 
@@ -145,7 +146,7 @@ def test_growth_never_costs_training_error(shape):
             # Where hidden activations leave their grid, widening goes on with polynomials in place of lines.
             assert values[0] <= last * (1.001 if len(shape) == 2 else 1.5)
         last = values[-1]
-    assert grown.error().item() <= run.history[0].objective
+    assert grown.number() <= run.history[0].objective
 
 
 def test_growth_stops_where_it_does_not_pay():

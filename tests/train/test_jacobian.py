@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splinework.layer import GRID_KINDS
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import SMALL, SPARSE, Linearised, Parameters, linearise
 from tests.contracts.cases import normal, relative_distance
 from tests.edit.cases import BASES
 from tests.train.cases import SHAPES, thinned
@@ -95,3 +95,76 @@ def test_an_edge_whose_spline_weight_is_zero_can_still_be_written():
     target = normal(len(parameters.read(model)), seed=2)
     parameters.write(model, target)
     assert relative_distance(parameters.read(model), target) <= 1e-14
+
+
+# ------------------------------------------------------------------------------------------- without the matrix
+
+
+def roots(rows, outputs):
+    """Weights that mix nothing, and some that mix the outputs of a row."""
+    yield normal(rows, outputs, seed=7).abs()
+    yield normal(rows, outputs, outputs, seed=8)
+
+
+def check_products(model, x):
+    parameters = Parameters.of(model)
+    here = Linearised(model, parameters, x)
+    dense = here.dense()
+    size = dense.shape[2]
+    v, g = normal(size, seed=4), normal(*here.outputs.shape, seed=5)
+    assert relative_distance(here.times(v), dense @ v) <= 1e-12
+    assert relative_distance(here.transposed(g), torch.einsum("nop,no->p", dense, g)) <= 1e-12
+    for root in (None, *roots(*here.outputs.shape)):
+        weighed = here if root is None else here.weighed(root)
+        rows = dense
+        if root is not None:
+            rows = dense * root[..., None] if root.dim() == 2 else root @ dense
+        square = torch.einsum("nop,noq->pq", rows, rows)
+        gram = square.new_zeros(size, size)
+        weighed.gram(gram, weighed.dense())
+        assert relative_distance(weighed.dense(), rows) <= 1e-12
+        assert relative_distance(gram, square) <= 1e-12
+        assert relative_distance(weighed.squared_lengths(), square.diagonal()) <= 1e-12
+        for own, blocks in weighed.squares():
+            whole = square[own, own].unflatten(1, (len(blocks), -1)).unflatten(0, (len(blocks), -1))
+            assert relative_distance(blocks, torch.diagonal(whole, dim1=0, dim2=2).permute(2, 0, 1)) <= 1e-12
+        part = Linearised(model, parameters, x[::3]) if root is None else None
+        for some, every in zip(part.squares(), here.squares(3), strict=True) if part else ():
+            assert relative_distance(every[1], 3 * some[1]) <= 1e-12
+
+
+@every_kind
+@every_shape
+def test_products_with_the_jacobian_are_those_of_the_matrix(shape, grid_kind):
+    check_products(thinned(shape, grid_kind=grid_kind), 1.5 * normal(11, 2, seed=3))
+
+
+@pytest.mark.parametrize("extrapolation", ["linear", "constant", "zero"])
+@pytest.mark.parametrize("basis", BASES)
+def test_and_so_are_they_for_every_basis_and_tail(basis, extrapolation):
+    check_products(thinned([2, 3, 1], basis=basis, extrapolation=extrapolation), 1.5 * normal(11, 2, seed=3))
+
+
+@pytest.mark.parametrize(
+    "options", [{"base": "none"}, {"bias": False}, {"base": "none", "bias": False}, {"degree": 1}], ids=str
+)
+def test_and_with_parts_missing_so_are_they(options):
+    check_products(thinned([2, (1, 1), 1], **options), normal(11, 2, seed=3))
+
+
+@pytest.mark.parametrize("base", ["silu", "none"])
+@every_shape
+def test_and_so_are_they_where_few_splines_of_many_are_active(shape, base):
+    model = thinned(shape, grid=70, base=base)
+    assert len(Parameters.of(model).read(model)) >= SMALL
+    assert model.kan_layers[0].table().size > SPARSE * 6
+    check_products(model, 1.2 * normal(60, 2, seed=3))
+
+
+def test_an_even_grid_is_not_asked_of_them():
+    model = thinned([2, 3, 1], grid=8)
+    for k, layer in enumerate(model.kan_layers):
+        sample = normal(60, layer.inputs, seed=k).exp()
+        grid = layer.basis.adapt_grid(sample, sample.amin(0), sample.amax(0), 0.0)
+        layer.replace_grid(layer.basis, grid, layer.edge_coefficients().detach())
+    check_products(model, 1.5 * normal(60, 2, seed=3))

@@ -1,6 +1,8 @@
 """Optimisers: what every one of them promises, and what each is good for."""
 
+import copy
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,21 +12,32 @@ from splinework.errors import ConfigError
 from splinework.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
 from splinework.train.jacobian import Parameters, linearise
-from splinework.train.optim import LBFGS, OPTIMISERS, Adam, LevenbergMarquardt, make_optimiser
+from splinework.train.optim import (
+    BFGS,
+    LBFGS,
+    OPTIMISERS,
+    SSBFGS,
+    Adam,
+    LevenbergMarquardt,
+    OneCycle,
+    SSBroyden,
+    TorchOptimiser,
+    make_optimiser,
+)
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
-SECOND = (LevenbergMarquardt(tie_break=0.0), LBFGS())
+SECOND = (LevenbergMarquardt(tie_break=0.0), LBFGS(), BFGS(), SSBFGS(), SSBroyden())
 
 
 def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
     return torch.cat([smooth(x), x[:, :1] * x[:, 1:2]], dim=1)[:, :outputs]
 
 
-@pytest.mark.parametrize("recipe", SECOND, ids=lambda r: r.name)
+@pytest.mark.parametrize("recipe", [SECOND[0], LBFGS(), SSBroyden()], ids=lambda r: r.name)
 @every_kind
 @every_shape
 def test_the_objective_never_increases(shape, grid_kind, recipe):
@@ -57,6 +70,60 @@ def test_masks_are_kept_and_dead_edges_do_not_move_the_output(shape, name):
         assert torch.equal(
             layer.edge_coefficients()[:, :, 0][layer.mask[:, 0] == 0].abs().sum(), torch.tensor(0.0).double()
         )
+
+
+# -------------------------------------------------------------------------------------------------- going on
+
+GOING_ON = (
+    *(make_optimiser(name) for name in OPTIMISERS),
+    LBFGS(memory=2),
+    Adam(batch=9, schedule=OneCycle()),
+    TorchOptimiser("SGD", 0.05, batch=17, options={"momentum": 0.9}),
+    TorchOptimiser("RMSprop"),
+    TorchOptimiser("NAdam", batch=9),
+    TorchOptimiser("LBFGS", 0.5),
+)
+
+
+def leaves(state: Any) -> list[Any]:
+    """What a state holds, flat; anything else than a tree of plain things is an error."""
+    if isinstance(state, dict):
+        assert all(isinstance(key, str) for key in state)
+        return [leaf for value in state.values() for leaf in leaves(value)]
+    if isinstance(state, list):
+        return [leaf for value in state for leaf in leaves(value)]
+    assert state is None or type(state) in (bool, int, float, str, torch.Tensor)
+    return [state]
+
+
+def same(a: Any, b: Any) -> bool:
+    return torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b
+
+
+@pytest.mark.parametrize("recipe", GOING_ON, ids=str)
+def test_going_on_from_a_state_gives_the_same_bits_as_never_having_stopped(recipe):
+    x, model = uniform(40), thinned([2, 3, 1])
+    models = [copy.deepcopy(model), model]
+    straight = recipe.attach(objective_of(models[0], x, smooth(x)), 7, seeded())
+    generator = seeded()
+    first = recipe.attach(objective_of(model, x, smooth(x)), 7, generator)
+    for _ in range(7):
+        straight.step()
+    for _ in range(3):
+        first.step()
+    models.append(copy.deepcopy(model))
+    state, again = first.state(), seeded().set_state(generator.get_state())
+    kept = copy.deepcopy(leaves(state))
+    for _ in range(4):
+        first.step()
+    resumed = recipe.attach(objective_of(models[2], x, smooth(x)), 7, again)
+    resumed.restore(state)
+    for _ in range(4):
+        resumed.step()
+    assert all(same(a, b) for a, b in zip(leaves(state), kept, strict=True))  # later steps leave it alone
+    for parameters in zip(*(each.parameters() for each in models), strict=True):
+        assert torch.equal(parameters[0], parameters[1])
+        assert torch.equal(parameters[0], parameters[2])
 
 
 # ---------------------------------------------------------------------------------------- Levenberg–Marquardt
@@ -133,23 +200,29 @@ def test_an_optimum_is_recognised():
 # ------------------------------------------------------------------------------------------------------- Adam
 
 
+class Watched:
+    """An objective that notes which rows it is asked for."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.seen = inner, []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def differentiate(self, part: torch.Tensor | None = None) -> float:
+        self.seen.append(torch.arange(self.inner.count) if part is None else part)
+        return self.inner.differentiate(part)
+
+
 @pytest.mark.parametrize(("rows", "batch"), [(100, 10), (100, 30), (7, 3), (10, 10), (10, 50)])
 def test_mini_batches_see_every_row_once_in_each_epoch(rows, batch):
     model, x = fresh([2, 1]), uniform(rows)
-    objective = objective_of(model, x, smooth(x))
-    seen: list[torch.Tensor] = []
+    objective = Watched(objective_of(model, x, smooth(x)))
     stepper = Adam(batch=batch).attach(objective, 100, seeded())
-    inner = objective.differentiate
-
-    def differentiate(numbers: torch.Tensor | None = None) -> float:
-        seen.append(torch.arange(rows) if numbers is None else numbers)
-        return inner(numbers)
-
-    objective.differentiate = differentiate  # type: ignore[method-assign]
     per_epoch = -(-rows // batch)
     for _ in range(3 * per_epoch):
         stepper.step()
-    epochs = [torch.cat(seen[k * per_epoch : (k + 1) * per_epoch]) for k in range(3)]
+    epochs = [torch.cat(objective.seen[k * per_epoch : (k + 1) * per_epoch]) for k in range(3)]
     for epoch in epochs:
         assert torch.equal(epoch.sort().values, torch.arange(rows))
     if batch < rows:
@@ -168,7 +241,7 @@ def test_the_rate_falls_along_a_half_cosine():
 
 
 def test_what_it_returns_is_the_objective_after_the_step():
-    for recipe in (Adam(), LBFGS(), LevenbergMarquardt()):
+    for recipe in [make_optimiser(name) for name in (*OPTIMISERS, "sgd")]:
         objective = objective_of(thinned([2, 2, 1]), uniform(30), smooth(uniform(30)), Sparsity(1e-3))
         stepper = recipe.attach(objective, 10, seeded())
         for _ in range(4):
@@ -187,8 +260,8 @@ def test_what_it_returns_is_the_objective_after_the_step():
 @pytest.mark.parametrize(
     ("make", "told"),
     [
-        (lambda: make_optimiser("sgd"), ["auto, adam, lbfgs, lm", "'sgd'"]),
-        (lambda: make_optimiser(None), ["auto, adam, lbfgs, lm", "None"]),
+        (lambda: make_optimiser("sdg"), ["auto, adam, adamw, lbfgs, bfgs, ssbfgs, ssbroyden, lm", "rmsprop", "'sdg'"]),
+        (lambda: make_optimiser(None), ["auto, adam, adamw, lbfgs", "None"]),
         (lambda: Adam(learning_rate=0), ["learning_rate", "0"]),
         (lambda: Adam(learning_rate=float("nan")), ["learning_rate", "nan"]),
         (lambda: Adam(batch=0), ["batch", "0", "None takes all"]),

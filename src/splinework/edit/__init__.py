@@ -1,7 +1,9 @@
 """Verbs that turn one model into another: a new one each time, with the same meaning. The old one is left as it was."""
 
 from splinework.edit.adapt import adapt
+from splinework.edit.degree import elevate, raise_degree
+from splinework.edit.insert import insert
 from splinework.edit.prune import prune, without_edges
 from splinework.edit.refine import refine
 
-__all__ = ["adapt", "prune", "refine", "without_edges"]
+__all__ = ["adapt", "elevate", "insert", "prune", "raise_degree", "refine", "without_edges"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from splinework.bases import Basis, BSpline
-from splinework.functional import grid_points, solve_least_squares
+from splinework.functional import derivative_jumps, grid_points, solve_least_squares
 from splinework.kernels import Table
 from splinework.layer import KANLayer
 
@@ -16,7 +16,7 @@ the data: there the change is least squares' own, up to this share of the functi
 
 
 @torch.no_grad()
-def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None) -> Tensor:
+def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, smoothness: float = 0.0) -> Tensor:
     """Edge coefficients `(I, size, J)` on the new grid that come closest to the edges in use.
 
     Closest at the activations x; where there are none, at anchors in every new cell and on both tails. The base
@@ -28,6 +28,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None) -> T
         basis: The new basis, of the same family.
         grid: The new grid, `(I, K)`.
         x: Activations `(B, I)` as the layer receives them; None fits the anchors alone.
+        smoothness: What a squared jump of the highest derivative costs, as a share of a squared change at every point.
     """
     layer = copy.deepcopy(layer).double()
     old, coefficients = layer.table(), layer.edge_coefficients()
@@ -48,6 +49,10 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None) -> T
         targets = targets - torch.einsum("bim,imj->bij", rows[..., basis.size :], base)
     design = (rows[..., : basis.size] * weights[..., None]).transpose(0, 1)
     targets = (targets * weights[..., None]).transpose(0, 1)
+    if smoothness and isinstance(basis, BSpline) and basis.grid > 1:
+        jumps = derivative_jumps(grid, basis.degree).transpose(0, 1) * (smoothness * design.shape[1]) ** 0.5
+        design = torch.cat([design, jumps], dim=1)
+        targets = torch.cat([targets, targets.new_zeros(*jumps.shape[:2], targets.shape[2])], dim=1)
     fitted = solve_least_squares(design, targets)
     fitted = fitted + solve_least_squares(design, targets - design @ fitted)  # what rounding left over the first time
     return torch.cat([fitted, base], dim=1)

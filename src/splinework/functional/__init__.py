@@ -2,6 +2,7 @@
 
 from splinework.functional.bspline import bspline_rows, bspline_values, cell_polynomials
 from splinework.functional.insertion import insert_knots, refine_coefficients, refined_knots
+from splinework.functional.jumps import derivative_jumps
 from splinework.functional.knots import adapted_knots, domain, grid_points, uniform_knots
 from splinework.functional.least_squares import solve_least_squares
 
@@ -10,6 +11,7 @@ __all__ = [
     "bspline_rows",
     "bspline_values",
     "cell_polynomials",
+    "derivative_jumps",
     "domain",
     "grid_points",
     "insert_knots",

@@ -1,86 +1,125 @@
 """`fit`: data in, fitted model out."""
 
+import contextlib
 import copy
-import math
-import operator
+import os
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, FitWarning
 from splinework.network import KAN
 from splinework.train.callbacks import Callback
-from splinework.train.follow import follow, widen
-from splinework.train.growth import grow
+from splinework.train.data_objective import DataObjective
+from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
-from splinework.train.objective import Objective
-from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, Optimiser, make_optimiser
+from splinework.train.intake import objective_of, take
+from splinework.train.journal import fingerprint_of, open_journal
+from splinework.train.losses import Loss, Squared, make_loss
+from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty
+from splinework.train.plan import Plan, check_settings, make_plan
+from splinework.train.posterior import Evidence
 from splinework.train.progress import Progress
-from splinework.train.rows import Rows, take_rows
+from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
-from splinework.train.starts import best_start
-
-SMALL = 1500
-"""Up to this many parameters, and 6e9 multiplications per step, Levenberg–Marquardt is the default."""
-STARTS = 8
-GROWTH_STEPS, POLISH_STEPS = 60, 100
-"""Most Levenberg–Marquardt steps per finer grid, and at the end on all rows."""
+from splinework.train.stages import polish, run_stages
+from splinework.train.stream_objective import StreamObjective
+from splinework.train.uncertainty import Interval, intervals
 
 
 @dataclass(frozen=True)
 class FitResult:
-    """The fitted model, and how it came about."""
+    """The fitted model, how it came about, and how sure it is.
+
+    Attributes:
+        model: The network.
+        history: Steps and decisions.
+        evidence: The rows that the model was fitted to, for `interval`. Of a source, a sample of 20,000 at most: then the
+            mean is known better than `interval(x, kind="mean")` says, and predictions as well as it says.
+    """
 
     model: KAN
     history: History
+    evidence: Evidence | None = field(default=None, repr=False)
+
+    def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> Interval:
+        """Where y lies at x (`kind="prediction"`), or its mean (`"mean"`), with the probability `level`.
+
+        From the Gauss–Newton approximation of the posterior; see `splinework.train.uncertainty.intervals`.
+
+        Raises:
+            ConfigError: If the loss was not squared, or a setting makes no sense.
+            DataError: If x is not finite, or the rows are too few to tell noise from function.
+            ShapeError: If x does not fit the model.
+        """
+        if self.evidence is None:
+            raise ConfigError("this fit kept no rows, so there is no interval; fit again, or take sw.ensemble.")
+        return intervals(self.model, self.evidence, x, level=level, kind=kind)
 
 
-def fit(
+def fit(  # noqa: PLR0913  # the one door: every setting of training has its name here
     model: KAN,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     steps: int | None = None,
     optimiser: str | Optimiser = "auto",
-    validation: float | tuple[Any, Any] | None = None,
+    validation: float | tuple[Any, ...] | None = None,
     seed: int = 0,
     progress: bool = True,
     callbacks: Sequence[Callback] = (),
     penalties: Sequence[Penalty] = (),
     grids: Sequence[int] | str | None = "auto",
+    degree: str = "auto",
     starts: int | None = None,
     standardise: bool | str = "auto",
     seconds: float | None = None,
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared",
+    weights: Any = None,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> FitResult:
-    """Fits a copy of the model to rows of data by least squares; the model handed in is left unchanged.
+    """Fits a copy of the model to rows of data; the model handed in is left unchanged.
 
     By default the numbers come from Levenberg–Marquardt where the model is small enough, from several starts of which
-    the best goes on, and the grids are refined while that lowers the error on held-out rows. The state with the lowest
-    held-out error is returned (with the lowest objective, where no rows are held out), after a last polish on all rows.
+    the best goes on; grids are refined and degrees raised while that lowers the error on held-out rows. The state with
+    the lowest held-out error is returned (with the lowest objective, where no rows are held out), after a last polish on
+    all rows. What was decided, and why, is in the history; what a user should worry about is warned of (`FitWarning`).
 
     Args:
         model: The network. A number that is frozen (`requires_grad=False`) stays, but then `lm` cannot be used.
-        x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
-        y: `(N, outputs)`, or `(N,)` for one output, in raw units.
+        x: `(N, inputs)`: a tensor, an array or a frame, in raw units. Or a source of both x and y that need not fit into
+            memory: `sw.parquet`, `sw.memmap` or `sw.batches`.
+        y: `(N, outputs)`, or `(N,)` for one output, in raw units; labels or counts where the loss is one of those.
+            None with a source.
         steps: Most steps of the optimiser in all; None lets each stage converge.
-        optimiser: `auto`, `lm`, `lbfgs`, `adam`, or a recipe such as `Adam(learning_rate=1e-3, batch=64)`.
-        validation: Share of rows to hold out, or `(x, y)` of their own; None holds out 15 % where there are 40 rows or
-            more. 0 holds out none.
+        optimiser: `auto`, `lm`, `ssbroyden`, `lbfgs`, `adam` and others, any of `torch.optim` by name, or a recipe such
+            as `Adam(learning_rate=1e-3, batch=64)`.
+        validation: Share of rows to hold out, or `(x, y)` of their own, or `(x, y, weights)`; None holds out 15 % where
+            there are 40 rows or more. 0 holds out none: then generalised cross-validation decides on grids.
         seed: Seed of everything random here; same seed, same bits on one machine. The global seed is not touched.
         progress: Whether to show progress on a terminal.
-        callbacks: Functions of a `Step`; one may raise `StopTraining`.
+        callbacks: Functions of a `Step`; one may raise `StopTraining`. One that is a context manager is entered too.
         penalties: Such as `Sparsity(1e-3)`.
         grids: `auto`, a list of resolutions to go through such as `[5, 10, 20]` (those not finer than the model's are
             passed over), or None to keep the model's.
-        starts: Number of starts; None takes 8 for a network with hidden nodes and Levenberg–Marquardt (fewer where
+        degree: `auto` lets second-order methods raise the degree of the splines where that pays; `keep` forbids it.
+        starts: Number of starts; None takes 12 for a network with hidden nodes and a second-order method (fewer where
             `steps` are few), else 1.
         standardise: Whether to set the units of the model from the data; `auto` does where x does not fit the grids'
             domain or y is far from unit size, and the model has no units yet.
         seconds: Most time to take.
+        loss: `squared`, `huber`, `absolute`, `quantile`, `poisson`, `logistic`, `softmax`, a recipe such as `Huber(0.5)`,
+            or a function of outputs and targets that gives one value per row.
+        weights: `(N,)`, what each row counts; only their ratios matter.
+        checkpoint: A file to record the fit in. If it is there already, and of the same fit, that one goes on: to the
+            same bits as if it had never been interrupted.
 
     Returns:
         `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
@@ -88,94 +127,86 @@ def fit(
     Raises:
         ShapeError: If x and y do not fit the model or each other.
         DataError: If there are no rows, or some are not finite.
-        ConfigError: For a setting that makes no sense.
+        ConfigError: For a setting that makes no sense, or a checkpoint of another fit.
+        FileError: If the checkpoint is a file of another kind.
 
     >>> x = torch.rand(200, 1)
     >>> result = fit(KAN([1, 1]), x, x**2, progress=False)
     >>> result.history[-1].rmse_train < 1e-3
     True
     """
-    wanted = _grids(grids)
-    _check(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = _private(model)
-        rows = take_rows(work, x, y, validation=validation, seed=seed, standardise=standardise)
-        method = _choose(work, rows, optimiser)
+        criterion = make_loss(loss)
+        rows, objective = take(
+            work,
+            x,
+            y,
+            criterion=criterion,
+            weights=weights,
+            penalties=tuple(penalties),
+            validation=validation,
+            seed=seed,
+            standardise=standardise,
+            progress=progress,
+        )
+        plan = make_plan(objective, optimiser=optimiser, starts=starts, steps=steps, grids=grids, degree=degree)
         run = Run(
-            unit=work.output_scaling.scale,
-            held_out=rows.held_out,
+            held_out=None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ()),
             generator=torch.Generator().manual_seed(seed),
             callbacks=tuple(callbacks),
             deadline=None if seconds is None else time.monotonic() + seconds,
             remaining=steps,
         )
-        run.history.notes.append(f"optimiser {method.name}; {len(rows.u)} rows to fit, {rows.held_out_count} held out")
-        objective = Objective(work, rows.u, rows.t, tuple(penalties))
-        run.judge_anew(objective, rows.held_out)
-        with Progress(progress) as bar:
+        if checkpoint is not None:
+            run.journal = open_journal(Path(checkpoint), _fingerprint(objective, rows, plan, seed, seconds))
+        run.history.decide(
+            "optimiser",
+            f"optimiser {plan.method.name}, {plan.why}; {objective.count} rows to fit, {rows.held_out_count} held out",
+        )
+        run.judge_anew(objective, run.held_out)
+        with contextlib.ExitStack() as stack:
+            for callback in callbacks:
+                if isinstance(callback, contextlib.AbstractContextManager):
+                    stack.enter_context(callback)
+            bar = stack.enter_context(Progress(progress, steps=steps, seconds=seconds))
             run.callbacks = (*run.callbacks, bar)
-            try:
-                objective = _stages(run, objective, method, wanted, starts, steps)
-                if rows.held_out_automatically and isinstance(method, LevenbergMarquardt) and not run.over:
-                    _polish(run, objective, method)
-            except KeyboardInterrupt:
-                run.stopped = "interrupted; the best state so far was kept"
-        run.history.notes.append(f"ended: {run.stopped or 'converged'}")
+            polished, judge = _take_all_steps(run, objective, rows, plan)
         assert run.best is not None
-        return FitResult(run.best.to(next(model.parameters()).dtype), run.history)
+        everything = joined(rows.used, rows.held_out) if polished and rows.held_out is not None else rows.used
+        for finding in _findings(run, rows, judge if polished else None, objective):
+            run.history.decide("warning", finding.text)
+            warnings.warn(FitWarning(finding.text), stacklevel=2)
+        run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
+        evidence = Evidence(
+            everything.u,
+            everything.t,
+            everything.weights,
+            tuple(penalties),
+            None if polished or rows.held_out is None else (rows.held_out.u, rows.held_out.t),
+            rows.criterion.name,
+        )
+        return FitResult(run.best.to(next(model.parameters()).dtype), run.history, evidence)
 
 
-def _stages(
-    run: Run,
-    objective: Objective,
-    method: Optimiser,
-    grids: list[int] | str | None,
-    starts: int | None,
-    steps: int | None,
-) -> Objective:
-    """Starts, convergence on the first grid, and growth; returns the rows with the last model."""
-    second_order = isinstance(method, LevenbergMarquardt)
-    planned = grids if isinstance(grids, list) else []
-    planned = [g for g in planned if g > max(layer.basis.resolution for layer in objective.model.kan_layers)]
-    budget = method.default_steps if steps is None else max(math.ceil(steps / (1 + len(planned))), 1)
-    if run.over:
-        return objective
-    count = _starts(starts, method, objective.model, steps)
-    if count > 1 or (second_order and len(objective.model.kan_layers) > 1):
-        # All trials together take about twice the first round; half of the steps are for the winner.
-        trial = method.trial_steps if steps is None else min(method.trial_steps, max(steps // (4 * count), 2))
-        objective = replace(objective, model=best_start(run, objective, method, count, trial))
-    else:
-        follow(objective.model, objective.u)
-        if not second_order and steps is None:
-            run.advance(objective, method, budget // 4, "start")
-            if not run.over:
-                follow(objective.model, objective.u)
-    if run.over:
-        return objective
-    widen(objective.model, objective.u)
-    run.advance(objective, method, budget, f"grid {objective.model.kan_layers[0].basis.resolution}")
-    if run.over or grids is None or (grids == "auto" and not second_order):
-        return objective
-    return grow(
-        run,
-        objective,
-        method,
-        planned if grids != "auto" else None,
-        min(budget, GROWTH_STEPS) if second_order else budget,
-    )
-
-
-def _polish(run: Run, objective: Objective, method: Optimiser) -> None:
-    """From the best state on, fits all rows; nothing is held out any more."""
-    if run.best is None or run.held_out is None:
-        return
-    u, t = torch.cat([objective.u, run.held_out[0]]), torch.cat([objective.t, run.held_out[1]])
-    everything = Objective(copy.deepcopy(run.best), u, t, objective.penalties)
-    widen(everything.model, u)
-    run.judge_anew(everything, None)
-    run.advance(everything, method, POLISH_STEPS, "polish", settles=1e-2)
+def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: Rows, plan: Plan) -> tuple[bool, KAN]:
+    """All stages and the polish; returns whether there was one, and the model that the held-out rows judged last."""
+    judge: KAN | None = None
+    try:
+        run_stages(run, objective, plan)
+        # A stream keeps its held-out rows for itself: they are few of many, and each step would be one more pass.
+        polishes = isinstance(objective, DataObjective) and plan.method.second_order and rows.held_out_automatically
+        if rows.held_out is not None and polishes and not run.over:
+            judge = copy.deepcopy(run.best)
+            everything = joined(rows.used, rows.held_out)
+            polish(run, objective_of(objective.model, everything, rows.criterion, objective.penalties), plan)
+    except KeyboardInterrupt:
+        run.stopped = "interrupted; the best state so far was kept"
+    best = run.best if judge is None else judge
+    assert best is not None
+    return judge is not None, best
 
 
 def _private(model: KAN) -> KAN:
@@ -187,51 +218,34 @@ def _private(model: KAN) -> KAN:
     return copy.deepcopy(model).double()
 
 
-def _choose(model: KAN, rows: Rows, optimiser: str | Optimiser) -> Optimiser:
-    """The method by name; `auto` by size: Levenberg–Marquardt, else L-BFGS, else Adam on mini-batches."""
-    frozen = any(not p.requires_grad for p in model.parameters())
-    if optimiser != "auto":
-        method = make_optimiser(optimiser)
-        if frozen and isinstance(method, LevenbergMarquardt):
-            raise ConfigError("lm moves every number of the model, and some are frozen; take optimiser='lbfgs'.")
-        return method
-    size, count = model.parameter_count(active=True), rows.t.numel()
-    if not frozen and model.config.grid_kind != "learnable" and size <= SMALL and count * size**2 <= 6e9:
-        return LevenbergMarquardt()
-    return LBFGS() if count * size <= 2e8 else Adam(batch=256)
+def _fingerprint(
+    objective: DataObjective | StreamObjective, rows: Rows, plan: Plan, seed: int, seconds: float | None
+) -> str:
+    """What must be the same for a fit to go on from a checkpoint."""
+    parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
+    parts["config"] = objective.model.config
+    parts["stream"] = objective.stream.identity if isinstance(objective, StreamObjective) else None
+    for name, part in (("used", rows.used), ("held out", rows.held_out)):
+        if part is not None:
+            parts.update({f"{name}.{key}": value for key, value in vars(part).items()})
+    parts.update(plan=plan, penalties=objective.penalties, criterion=rows.criterion, seed=seed, seconds=seconds)
+    return fingerprint_of(parts)
 
 
-def _starts(starts: int | None, method: Optimiser, model: KAN, steps: int | None) -> int:
-    """How many starts: as told; else several where they pay, on at most about half of the steps."""
-    if starts is not None:
-        return starts
-    if not isinstance(method, LevenbergMarquardt) or len(model.kan_layers) == 1:
-        return 1
-    return STARTS if steps is None else max(min(STARTS, steps // (3 * method.trial_steps)), 1)
-
-
-def _grids(grids: Any) -> list[int] | str | None:
-    """`auto`, None or a list of resolutions, in order."""
-    if grids is None or (isinstance(grids, str) and grids == "auto"):
-        return grids
-    try:
-        wanted = sorted(operator.index(g) for g in grids)
-    except TypeError:
-        wanted = []
-    if not wanted or wanted[0] < 1:
-        raise ConfigError(f"grids is 'auto', None or a list of resolutions such as [5, 10, 20], got {grids!r}.")
-    return wanted
-
-
-def _check(*, steps: Any, starts: Any, seconds: Any, seed: Any, callbacks: Any, penalties: Any) -> None:
-    """Raises ConfigError for a setting that makes no sense."""
-    for name, value, least in (("steps", steps, 0), ("starts", starts, 1), ("seed", seed, 0)):
-        whole = hasattr(value, "__index__") and operator.index(value) >= least
-        if not (whole or (value is None and name != "seed")):
-            raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}.")
-    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
-        raise ConfigError(f"seconds is a time, zero or more, got {seconds!r}.")
-    if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
-        raise ConfigError(f"callbacks is a list of functions of a Step, got {callbacks!r}; write [callback].")
-    if not isinstance(penalties, Sequence) or not all(isinstance(penalty, Penalty) for penalty in penalties):
-        raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {penalties!r}.")
+def _findings(run: Run, rows: Rows, judge: KAN | None, objective: DataObjective | StreamObjective) -> list[Finding]:
+    """What a user should worry about."""
+    assert run.best is not None
+    found = diagnose(
+        run.best,
+        rows.used.u,
+        rows.used.t,
+        steps=run.history.steps,
+        cut_short="used up" in run.stopped,
+        held_out=None if rows.held_out is None else (rows.held_out.u, rows.held_out.t),
+        judged=judge,
+        penalties=objective.penalties,
+        squared=isinstance(rows.criterion, Squared),
+    )
+    # A sample of a stream has fewer rows, so it says nothing about there being too few.
+    sampled = objective.count > len(rows.used.u)
+    return [finding for finding in found if not (sampled and finding.kind in ("parameters", "cells"))]

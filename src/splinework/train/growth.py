@@ -1,24 +1,33 @@
-"""Finer grids while they pay: nested refinement, so that each starts from the same function and never costs error."""
+"""Richer splines while they pay: finer grids by knot insertion, which never costs error, and higher degrees."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
 from splinework.bases import BSpline
+from splinework.edit.degree import raise_layer
+from splinework.edit.insert import insert
 from splinework.edit.refine import refine_layer
+from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.train.follow import widen
+from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
+from splinework.train.placement import placed
 from splinework.train.run import Run
 
 ROWS_PER_PARAMETER = 2.5
-"""A grid is not refined beyond this many training numbers per parameter."""
+"""A spline is not made richer beyond this many training numbers per parameter."""
 MISSES = 2
 """Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
 WORTHWHILE = 0.95
-"""A finer grid pays if the held-out error falls below this share of what it was."""
+"""A richer spline pays if the error falls below this share of what it was."""
+SMOOTH = 1e-2
+"""Degrees are raised once all but this share of the variance is explained: below that, noise or a coarse grid rule."""
+HIGH, HIGHEST = 7, 9
+"""The degree that is tried first, and the last one."""
 
 
 def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[int] | None, steps: int) -> Objective:
@@ -28,16 +37,28 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
         run: The fit in progress.
         objective: The rows and the model, converged on its present grid.
         optimiser: How each grid is fitted.
-        grids: Resolutions to go through; None doubles while the held-out error falls.
+        grids: Resolutions to go through; None refines while the held-out error falls: in the cells that the residual asks
+            for, where these are few, else everywhere to the double.
         steps: Steps per grid.
 
     Returns:
         The objective with the last model that paid.
     """
-    score, present, misses = run.score(objective), objective, 0
+    score, present, misses, places = judgement(run, objective), objective, 0, grids is None
     planned = list(grids) if grids is not None else None
     while not run.over:
-        grid = max(layer.basis.resolution for layer in present.model.kan_layers)
+        trial = _placed(present) if places else None
+        if trial is not None:
+            run.advance(trial, optimiser, steps, f"grid {finest(trial.model)}")
+            new = judgement(run, trial)
+            places = new < WORTHWHILE * score
+            told = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
+            if places:
+                run.history.decide("grid", f"{told}: relative error {new:.3g} after {score:.3g}")
+                objective, present, score = trial, trial, new
+                continue
+            run.history.decide("grid", f"{told}, did not pay: relative error {new:.3g} after {score:.3g}")
+        grid = finest(present.model)
         if planned is not None:
             planned = [g for g in planned if g > grid]
             if not planned:
@@ -46,35 +67,127 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
         else:
             resolution = 2 * grid
             if not _affordable(present, resolution / grid):
+                run.history.decide("grid", f"grid {resolution} would have too few rows for its numbers")
                 break
-        present = Objective(_refined(present, resolution), objective.u, objective.t, objective.penalties)
+        present = present.on(_refined(present, resolution))
         run.advance(present, optimiser, steps, f"grid {resolution}")
-        new = run.score(present)
+        new = judgement(run, present)
         if planned is None and not new < WORTHWHILE * score:
-            run.history.notes.append(f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
-            misses += 1
+            run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
+            misses, places = misses + 1, False
             if misses == MISSES:
                 break
         else:
-            objective, score, misses = present, new, 0
+            objective, score, misses, places = present, new, 0, planned is None
+    return objective
+
+
+def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: int) -> Objective:
+    """Tries splines of a higher degree on the same intervals, and goes on while they pay.
+
+    Where the function is smooth, an error that falls as `G^-(k+1)` is worth more with every degree; where it is not,
+    the held-out rows say so at the first try.
+    """
+    while not run.over:
+        degrees = [layer.basis.degree for layer in _splines(objective.model)]
+        if not degrees or min(degrees) >= HIGHEST or objective.learned() > SMOOTH:
+            break
+        degree = HIGH if min(degrees) < HIGH else HIGHEST
+        grid = finest(objective.model)
+        if not _affordable(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
+            break
+        score = judgement(run, objective)
+        higher = objective.on(_changed(objective, lambda layer, u, k=degree: _raise(layer, k, u)))
+        run.advance(higher, optimiser, steps, f"degree {degree}")
+        new = judgement(run, higher)
+        if not new < WORTHWHILE * score:
+            run.history.decide("degree", f"degree {degree} did not pay: relative error {new:.3g} after {score:.3g}")
+            break
+        run.history.decide("degree", f"degree {degree} from here on: relative error {new:.3g} after {score:.3g}")
+        objective = higher
     return objective
 
 
 @torch.no_grad()
+def judgement(run: Run, objective: Objective) -> float:
+    """What decides between two models: the held-out error, or, where no rows are held out, generalised cross-validation.
+
+    `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the number of directions that the data determine for edf.
+    """
+    score = run.score(objective)
+    if run.held_out is not None:
+        return score
+    parameters = Parameters.of(objective.model)
+    matrix, _ = objective.quadratic(parameters, 4_000_000)
+    size = torch.linalg.eigvalsh(matrix)
+    freedom = int((size > 1e-12 * size[-1].clamp_min(1e-300)).sum()) if len(size) else 0
+    left = 1 - freedom / objective.numbers
+    return score / left if left > 0.05 else float("inf")
+
+
+def finest(model: KAN) -> int:
+    """The largest number of intervals of all layers."""
+    return max(layer.basis.resolution for layer in model.kan_layers)
+
+
+@torch.no_grad()
+def _placed(objective: Objective) -> Objective | None:
+    """The same with knots only where the residual asks for them; None where that is everywhere, or rows are too few."""
+    points = placed(objective)
+    if points is None:
+        return None
+    finer = insert(objective.model, points)
+    if not _affordable(objective, finer.parameter_count(active=True) / objective.model.parameter_count(active=True)):
+        return None
+    widen(finer, objective.activations())
+    return objective.on(finer)
+
+
+def _sizes(model: KAN) -> str:
+    return " and ".join(str(layer.basis.resolution) for layer in model.kan_layers)
+
+
+@torch.no_grad()
 def _refined(objective: Objective, resolution: int) -> KAN:
-    finer = copy.deepcopy(objective.model)
-    present = max(layer.basis.resolution for layer in finer.kan_layers)
-    u = objective.u
-    for layer, nodes in zip(finer.kan_layers, finer.config.nodes[1:], strict=True):
-        if layer.basis == BSpline(1, 1):
-            u = nodes.combine(layer(u))
-            continue  # a straight line by intention
-        refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
-        u = nodes.combine(layer(u))
-    widen(finer, objective.u)
+    present = finest(objective.model)
+
+    def refine(layer: KANLayer, u: torch.Tensor) -> None:
+        if layer.basis != BSpline(1, 1):  # a straight line by intention
+            refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
+
+    finer = _changed(objective, refine)
+    widen(finer, objective.activations())
     return finer
+
+
+@torch.no_grad()
+def _changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
+    """A copy of the model, every layer of which was changed in place at its activations."""
+    other, u = copy.deepcopy(objective.model), objective.activations()
+    for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
+        change(layer, u)
+        u = nodes.combine(layer(u))
+    return other
+
+
+def _raise(layer: KANLayer, degree: int, u: torch.Tensor) -> None:
+    if layer in _splines_of([layer]) and isinstance(layer.basis, BSpline) and layer.basis.degree < degree:
+        raise_layer(layer, degree, u)
+
+
+def _splines(model: KAN) -> list[KANLayer]:
+    return _splines_of(model.kan_layers)
+
+
+def _splines_of(layers: Sequence[KANLayer]) -> list[KANLayer]:
+    """Layers of splines whose degree may change."""
+    return [
+        layer
+        for layer in layers
+        if isinstance(layer.basis, BSpline) and layer.basis != BSpline(1, 1) and layer.grid_kind != "learnable"
+    ]
 
 
 def _affordable(objective: Objective, factor: float) -> bool:
     parameters = factor * objective.model.parameter_count(active=True)
-    return parameters * ROWS_PER_PARAMETER <= objective.t.numel()
+    return parameters * ROWS_PER_PARAMETER <= objective.numbers

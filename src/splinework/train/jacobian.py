@@ -1,17 +1,26 @@
-"""The exact Jacobian of a network's outputs with respect to every coefficient, from the table's rows and slopes.
+"""The exact Jacobian of a network's outputs with respect to every coefficient, as a matrix, as its square, and as an operator.
 
 An output depends on an edge's coefficients only through the sum that the edge goes into, so a column of the Jacobian is
 a row of the table times the sensitivity of the output to that sum; the sensitivities come from one backward pass over
-the layers.
+the layers, which is a `probe` per layer and output.
 """
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from splinework.kernels import Table, contract, probe, scatter
 from splinework.layer import KANLayer
 from splinework.network import KAN
+from splinework.nodes import Nodes
+
+SMALL, SPARSE = 128, 2.5
+"""From so many parameters on, where a layer has so many times more splines than are active at a point, its part of JᵀJ is a
+`scatter`, not a matrix product."""
+IN_CACHE = 400_000
+"""So many numbers are worked on at once where nothing else limits them."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,16 @@ class Parameters:
         pairs = [torch.nonzero(layer.mask, as_tuple=True) for layer in model.kan_layers]
         return cls(tuple((i, j) for i, j in pairs))
 
+    def spans(self, model: KAN) -> list[tuple[slice, slice]]:
+        """Per layer, which part of the vector holds its edges' coefficients, and which its biases."""
+        found, start = [], 0
+        for layer, (i, _) in zip(model.kan_layers, self.edges, strict=True):
+            middle = start + len(i) * layer.table().size
+            end = middle + (layer.outputs if layer.bias is not None else 0)
+            found.append((slice(start, middle), slice(middle, end)))
+            start = end
+        return found
+
     def read(self, model: KAN) -> Tensor:
         """The vector, `(P,)`."""
         parts = []
@@ -42,39 +61,237 @@ class Parameters:
     @torch.no_grad()
     def write(self, model: KAN, vector: Tensor) -> None:
         """Puts the vector into the model."""
-        start = 0
-        for layer, (i, j) in zip(model.kan_layers, self.edges, strict=True):
-            values = layer.edge_coefficients()
-            count = len(i) * values.shape[1]
-            values[i, :, j] = vector[start : start + count].reshape(len(i), values.shape[1])
-            layer.set_edge_coefficients(values)
-            start += count
-            if layer.bias is not None:
-                layer.bias.copy_(vector[start : start + layer.outputs])
-                start += layer.outputs
+        for layer, (values, bias) in zip(model.kan_layers, self.unpack(model, vector), strict=True):
+            coefficients = layer.edge_coefficients()
+            alive = (layer.mask != 0)[:, None]
+            layer.set_edge_coefficients(torch.where(alive, values, coefficients))
+            if layer.bias is not None and bias is not None:
+                layer.bias.copy_(bias)
+
+    def unpack(self, model: KAN, vector: Tensor) -> list[tuple[Tensor, Tensor | None]]:
+        """Per layer the coefficients `(I, size, J)`, zero at dead edges, and the biases `(J,)`."""
+        found: list[tuple[Tensor, Tensor | None]] = []
+        for layer, (i, j), (own, rest) in zip(model.kan_layers, self.edges, self.spans(model), strict=True):
+            size = layer.table().size
+            values = vector.new_zeros(layer.inputs, size, layer.outputs)
+            values[i, :, j] = vector[own].reshape(len(i), size)
+            found.append((values, vector[rest] if layer.bias is not None else None))
+        return found
+
+    def pack(self, parts: list[tuple[Tensor, Tensor | None]]) -> Tensor:
+        """The inverse of `unpack`, for the living edges."""
+        flat = []
+        for (values, bias), (i, j) in zip(parts, self.edges, strict=True):
+            flat.append(values[i, :, j].flatten())
+            if bias is not None:
+                flat.append(bias)
+        return torch.cat(flat)
 
 
-@torch.no_grad()
+@dataclass(frozen=True)
+class Passed:
+    """One layer on the way: its inputs `(N, I)`, its coefficients, and its sums `(N, fan_in)`, which its nodes combine."""
+
+    layer: KANLayer
+    nodes: Nodes
+    x: Tensor
+    coefficients: Tensor
+    sums: Tensor
+
+
+class Linearised:
+    """A network near its present numbers, at some rows: `f(θ + δ) ≈ outputs + J δ`.
+
+    Args:
+        model: The network; changing it afterwards does not change this.
+        parameters: Which numbers.
+        u: Rows in network units, `(N, inputs)`.
+    """
+
+    @torch.no_grad()
+    def __init__(self, model: KAN, parameters: Parameters, u: Tensor) -> None:
+        self.parameters, self.model = parameters, model
+        self.layers: list[Passed] = []
+        for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+            coefficients = layer.edge_coefficients()
+            sums = contract(layer.table(), layer.squash(u), None, coefficients)
+            sums = sums if layer.bias is None else sums + layer.bias
+            self.layers.append(Passed(layer, nodes, u, coefficients, sums))
+            u = nodes.combine(sums)
+        self.outputs = u
+        self._to_sums: list[Tensor] | None = None
+
+    @property
+    def to_sums(self) -> list[Tensor]:
+        """Sensitivity of every output to every layer's sums, `(N, outputs, fan_in)` each."""
+        if self._to_sums is None:
+            count, width = self.outputs.shape
+            eye = torch.eye(width, dtype=self.outputs.dtype, device=self.outputs.device)
+            self._to_sums = self._pull(eye.expand(count, -1, -1))
+        return self._to_sums
+
+    @torch.no_grad()
+    def dense(self) -> Tensor:
+        """J, `(N, outputs, P)`."""
+        spans = self.parameters.spans(self.model)
+        jacobian = self.outputs.new_empty(*self.outputs.shape, spans[-1][1].stop)
+        for passed, to_sums, pairs, (own, rest) in zip(
+            self.layers, self.to_sums, self.parameters.edges, spans, strict=True
+        ):
+            blocks = jacobian[..., own].unflatten(2, (len(pairs[0]), passed.layer.table().size))
+            rows: dict[int, Tensor] = {}
+            for edge, (i, j) in enumerate(zip(*(index.tolist() for index in pairs), strict=True)):
+                if i not in rows:
+                    rows = {i: _rows(*_alone(passed, i))}  # edges come sorted by input
+                torch.mul(rows[i][:, None], to_sums[:, :, j, None], out=blocks[:, :, edge])
+            jacobian[..., rest] = to_sums[..., : rest.stop - rest.start]
+        return jacobian
+
+    @torch.no_grad()
+    def times(self, vector: Tensor) -> Tensor:
+        """`J v`, `(N, outputs)`: the tangent, layer by layer, without the matrix."""
+        tangent: Tensor | None = None
+        for passed, (values, bias) in zip(self.layers, self.parameters.unpack(self.model, vector), strict=True):
+            layer, table = passed.layer, passed.layer.table()
+            seen = layer.squash(passed.x)
+            sums = contract(table, seen, None, values)
+            if bias is not None:
+                sums = sums + bias
+            if tangent is not None:
+                sums = sums + contract(table, seen, tangent * layer.squash_slope(passed.x), passed.coefficients, 1)
+            tangent = passed.nodes.push_forward(passed.sums, sums)
+        assert tangent is not None
+        return tangent
+
+    @torch.no_grad()
+    def transposed(self, gradient: Tensor) -> Tensor:
+        """`Jᵀ g`, `(P,)`, for g `(N, outputs)`: one backward pass, without the matrix."""
+        parts: list[tuple[Tensor, Tensor | None]] = []
+        for passed, to_sums in zip(self.layers, self._pull(gradient[:, None]), strict=True):
+            g, layer = to_sums[:, 0].contiguous(), passed.layer
+            values = scatter(layer.table(), layer.squash(passed.x), None, g)
+            parts.append((values, g.sum(0) if layer.bias is not None else None))
+        return self.parameters.pack(parts)
+
+    @torch.no_grad()
+    def weighed(self, root: Tensor) -> "Linearised":
+        """The same with `R J` for J, where R is given by its diagonals `(N, outputs)` or as `(N, outputs, outputs)`."""
+        other = copy.copy(self)
+        if root.dim() == 2:
+            other._to_sums = [root[..., None] * each for each in self.to_sums]
+        else:
+            other._to_sums = [root @ each for each in self.to_sums]
+        return other
+
+    @torch.no_grad()
+    def squared_lengths(self) -> Tensor:
+        """The diagonal of `JᵀJ`, `(P,)`, without J."""
+        found = []
+        for passed, to_sums, (i, j) in zip(self.layers, self.to_sums, self.parameters.edges, strict=True):
+            weight = to_sums.square().sum(1)
+            sums = [_rows(*_alone(passed, one)).square().T @ weight[:, j[i == one]] for one in torch.unique(i).tolist()]
+            found += [each.T.flatten() for each in sums]
+            if passed.layer.bias is not None:
+                found.append(weight.sum(0))
+        return torch.cat(found)
+
+    @torch.no_grad()
+    def squares(self, every: int = 1) -> list[tuple[slice, Tensor]]:
+        """The block of `JᵀJ` that belongs to each edge, without J; from one row in `every`, in place of all.
+
+        Returns:
+            Per layer where its edges' parameters are, and their blocks, `(edges, size, size)`.
+        """
+        found = []
+        for passed, to_sums, (i, j), (own, _) in zip(
+            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
+        ):
+            size, weight = passed.layer.table().size, every * to_sums[::every].square().sum(1)
+            blocks = weight.new_zeros(len(i), size, size)
+            step = max(IN_CACHE // (passed.layer.outputs * size), 1)
+            for one in torch.unique(i).tolist():
+                edges = i == one
+                table, seen = _alone(passed, one)
+                seen = seen[::every]
+                for start in range(0, len(seen), step):
+                    part = slice(start, start + step)
+                    rows = _rows(table, seen[part])
+                    weighed = (weight[part, j[edges], None] * rows[:, None]).flatten(1)
+                    blocks[edges] += (
+                        scatter(table, seen[part], None, weighed)[0].unflatten(1, (-1, size)).transpose(0, 1)
+                    )
+            found.append((own, blocks))
+        return found
+
+    @torch.no_grad()
+    def gram(self, matrix: Tensor, jacobian: Tensor) -> None:
+        """Adds `JᵀJ` to `matrix (P, P)`, where `jacobian` is `dense()`.
+
+        Wide layers, in which few of the splines are active at a point, have their rows of the matrix by `scatter`.
+        """
+        for passed, to_sums, (i, j), (own, rest) in zip(
+            self.layers, self.to_sums, self.parameters.edges, self.parameters.spans(self.model), strict=True
+        ):
+            table = passed.layer.table()
+            active = table.size - passed.layer.basis.resolution + 1
+            if table.size < SPARSE * active or matrix.shape[0] < SMALL:
+                _add_product(matrix, jacobian, slice(own.start, rest.stop))
+                continue
+            seen = passed.layer.squash(passed.x)
+            wide = matrix[own, own.start :].unflatten(0, (len(i), table.size))
+            for output in range(to_sums.shape[1]):
+                columns = jacobian[:, output, own.start :].contiguous()
+                for one in torch.unique(j).tolist():
+                    which = (j == one).nonzero()[:, 0]
+                    factor = to_sums[:, output, one, None].expand(-1, passed.layer.inputs).contiguous()
+                    wide[which] += scatter(table, seen, factor, columns)[i[which]]
+            _mirror(matrix, own)
+            _add_product(matrix, jacobian, rest)
+
+    def _pull(self, gradient: Tensor) -> list[Tensor]:
+        """`(N, O, outputs)` taken back to the sums of every layer, `(N, O, fan_in)` each."""
+        found: list[Tensor] = []
+        for index in reversed(range(len(self.layers))):
+            passed = self.layers[index]
+            layer = passed.layer
+            to_sums = passed.nodes.pull_back(passed.sums[:, None, :], gradient)
+            found.append(to_sums)
+            if index:
+                seen, slope = layer.squash(passed.x), layer.squash_slope(passed.x)
+                back = [
+                    probe(layer.table(), seen, passed.coefficients, to_sums[:, o].contiguous(), 1) * slope
+                    for o in range(to_sums.shape[1])
+                ]
+                gradient = torch.stack(back, dim=1)
+        return found[::-1]
+
+
 def linearise(model: KAN, parameters: Parameters, u: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs `(N, outputs)` and Jacobian `(N, outputs, P)` at u `(N, inputs)`, all in network units."""
-    passed: list[tuple[KANLayer, Tensor, Tensor, Tensor]] = []
-    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
-        coefficients = layer.edge_coefficients()
-        rows, slopes = layer.table().rows_and_slopes(layer.squash(u))
-        sums = rows.flatten(1) @ coefficients.flatten(0, 1)
-        if layer.bias is not None:
-            sums = sums + layer.bias
-        slope = torch.einsum("bim,imj->bij", slopes, coefficients) * layer.squash_slope(u)[..., None]
-        passed.append((layer, rows, sums, slope))
-        u = nodes.combine(sums)
-    sensitivity = torch.eye(model.outputs, dtype=u.dtype, device=u.device).expand(u.shape[0], -1, -1)
-    blocks: list[Tensor] = []
-    for index in reversed(range(len(passed))):
-        layer, rows, sums, slope = passed[index]
-        to_sums = model.config.nodes[index + 1].pull_back(sums[:, None, :], sensitivity)
-        i, j = parameters.edges[index]
-        block = (rows[:, None, i] * to_sums[:, :, j, None]).flatten(2)
-        blocks.append(torch.cat([block, to_sums], dim=2) if layer.bias is not None else block)
-        if index:
-            sensitivity = torch.einsum("boj,bij->boi", to_sums, slope)
-    return u, torch.cat(blocks[::-1], dim=2)
+    here = Linearised(model, parameters, u)
+    return here.outputs, here.dense()
+
+
+def _alone(passed: Passed, i: int) -> tuple[Table, Tensor]:
+    """The table of one input, and what its edges see, `(N, 1)`."""
+    table = passed.layer.table()
+    one = replace(table, grid=table.grid[i : i + 1], prepared=table.prepared[i : i + 1])
+    return one, passed.layer.squash(passed.x)[:, i : i + 1].contiguous()
+
+
+def _rows(table: Table, x: Tensor) -> Tensor:
+    """Every row of one input's table, `(N, size)`: the layer with the identity for its coefficients."""
+    return contract(table, x, None, torch.eye(table.size, dtype=x.dtype, device=x.device)[None])
+
+
+def _add_product(matrix: Tensor, jacobian: Tensor, own: slice) -> None:
+    """Adds the rows `own` of JᵀJ from the diagonal on, and their mirror image."""
+    if own.start == own.stop:
+        return
+    flat = jacobian.flatten(0, 1)
+    matrix[own, own.start :].addmm_(flat[:, own].T, flat[:, own.start :])
+    _mirror(matrix, own)
+
+
+def _mirror(matrix: Tensor, own: slice) -> None:
+    matrix[own.stop :, own] = matrix[own, own.stop :].T

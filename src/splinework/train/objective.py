@@ -1,58 +1,193 @@
-"""What a fit minimises: the mean squared error of a network on given rows, in network units, and penalties."""
+"""What a fit minimises: a mean loss and penalties, as a number, with its gradient, and as a quadratic in the coefficients."""
 
-from dataclasses import dataclass
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import Self
 
 from splinework.network import KAN
-from splinework.train.gradient import unit_squared_error
+from splinework.train.batches import Batches
+from splinework.train.jacobian import Parameters
 from splinework.train.penalties import Penalty
 
+Curvatures = list[tuple[slice, Tensor, Tensor]]
 
-@dataclass
-class Objective:
-    """Rows in network units `u (N, inputs)`, `t (N, outputs)`, and what is added to their mean squared error.
 
-    The mean is over rows and outputs.
+@dataclass(frozen=True)
+class Objective(ABC):
+    """A mean loss of a model on something, and what is added to it.
+
+    An optimiser moves the numbers of `model` in place; `on` gives the same objective for another model.
     """
 
     model: KAN
-    u: Tensor
-    t: Tensor
     penalties: tuple[Penalty, ...] = ()
 
-    def error(self, rows: Tensor | None = None) -> Tensor:
-        """Mean squared error, of all rows or of the numbered ones."""
-        u, t = (self.u, self.t) if rows is None else (self.u[rows], self.t[rows])
-        return (self.model.unit_forward(u) - t).square().mean()
+    looks: ClassVar[int] = 4
+    """Looks at all rows per epoch of mini-batches."""
+    patience: ClassVar[int] = 10
+    """Steps of a second-order method that together must gain something, or a stage ends; fewer where steps are dear."""
 
-    def value(self, rows: Tensor | None = None) -> Tensor:
-        """Error and penalties."""
-        if not self.penalties:
-            return self.error(rows)
-        u, t = (self.u, self.t) if rows is None else (self.u[rows], self.t[rows])
+    def on(self, model: KAN) -> Self:
+        """The same for another model."""
+        return replace(self, model=model)
+
+    def scout(self) -> "Objective":
+        """What coarse work is done on: itself, or rows that stand for all where all are dear."""
+        return self
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Number of rows."""
+
+    @property
+    @abstractmethod
+    def numbers(self) -> int:
+        """Number of rows times outputs: how many equations the parameters should fulfil."""
+
+    @property
+    @abstractmethod
+    def spread(self) -> float:
+        """The loss of the best constant: what a model that has learned nothing has."""
+
+    @property
+    def order(self) -> int:
+        """The highest derivative in the inputs that the loss takes of the model."""
+        return 0
+
+    @abstractmethod
+    def loss(self, part: Any = None) -> Tensor:
+        """The mean loss, differentiable, of all rows or of a mini-batch."""
+
+    @abstractmethod
+    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        """A and b, `(P, P)` and `(P,)`, with `loss(θ + δ) ≈ loss + 2 b·δ + δᵀAδ`, A positive semi-definite.
+
+        At most `budget` numbers of the Jacobian are held at once. Without the penalties.
+        """
+
+    @abstractmethod
+    def products(self, parameters: Parameters) -> "Products":
+        """A as an operator, and b; A is never formed. With the penalties."""
+
+    @property
+    def is_sum_of_squares(self) -> bool:
+        """Whether `stacked` can be used."""
+        return False
+
+    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """J `(R, P)` and r `(R,)` in blocks of at most `budget` numbers, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
+        raise NotImplementedError
+
+    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+        """`JᵀH f''`, `(P,)`, with the second derivative of the outputs along a move, felt for at a share of it.
+
+        The model is at `start`, and is left elsewhere. None where it is not known.
+        """
+        return None
+
+    @abstractmethod
+    def batches(self, size: int | None, generator: torch.Generator) -> Batches:
+        """Mini-batches of `size` rows for `loss` and `differentiate`; None takes all rows every time."""
+
+    @abstractmethod
+    def activations(self, part: Any = None) -> Tensor:
+        """Rows in network units, `(N, inputs)`, that stand for all, or for a mini-batch.
+
+        Grids follow what these cause, and penalties are taken there.
+        """
+
+    @abstractmethod
+    def rmse(self, loss: float | None = None) -> float:
+        """Root mean squared error in the units of y; NaN where that means nothing. `loss` saves work where it is known."""
+
+    def value(self, part: Any = None) -> Tensor:
+        """Loss and penalties, differentiable."""
+        loss = self.loss(part)
+        return loss + self.penalty(part) if self.penalties else loss
+
+    def penalty(self, part: Any = None) -> Tensor:
+        """The penalties, differentiable."""
+        u = self.activations(part)
         total = torch.zeros((), dtype=u.dtype, device=u.device)
         for layer, nodes in zip(self.model.kan_layers, self.model.config.nodes[1:], strict=True):
             for penalty in self.penalties:
                 total = total + penalty.value(layer, u)
             u = nodes.combine(layer(u))
-        return total + (u - t).square().mean()
+        return total
 
-    def differentiate(self, rows: Tensor | None = None) -> float:
+    def differentiate(self, part: Any = None) -> float:
         """The value, and its gradient in every parameter's `.grad`."""
-        if not self.penalties:
-            u, t = (self.u, self.t) if rows is None else (self.u[rows], self.t[rows])
-            error = unit_squared_error(self.model, u, t, gradient=True)
-            if error is not None:
-                return error
         self.model.zero_grad()
-        value = self.value(rows)
+        value = self.value(part)
         value.backward()
         return float(value.detach())
 
     @torch.no_grad()
     def number(self) -> float:
         """The value on all rows, as a number."""
-        error = None if self.penalties else unit_squared_error(self.model, self.u, self.t, gradient=False)
-        return float(self.value()) if error is None else error
+        return float(self.value())
+
+    @torch.no_grad()
+    def loss_number(self) -> float:
+        """The loss on all rows, without penalties."""
+        return float(self.loss()) if self.penalties else self.number()
+
+    @torch.no_grad()
+    def quadratic(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        """`normal`, and the penalties: every edge's curvature in its block, and half of its gradient."""
+        matrix, vector = self.normal(parameters, budget)
+        if not self.penalties:
+            return matrix, vector
+        for own, gradient, curvature in self.curvatures(parameters):
+            size = curvature.shape[-1]
+            vector[own] += gradient / 2
+            for edge, block in enumerate(curvature):
+                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
+                matrix[part, part] += block
+        return matrix, vector
+
+    @torch.no_grad()
+    def curvatures(self, parameters: Parameters) -> Curvatures:
+        """The penalties from above: per layer and penalty which parameters, its gradient there, a curvature per edge."""
+        found: Curvatures = []
+        if not self.penalties:
+            return found
+        u = self.activations()
+        for layer, nodes, (i, j), (own, _) in zip(
+            self.model.kan_layers,
+            self.model.config.nodes[1:],
+            parameters.edges,
+            parameters.spans(self.model),
+            strict=True,
+        ):
+            for gradient, curvature in (penalty.quadratic(layer, u) for penalty in self.penalties):
+                found.append((own, gradient[i, j].flatten(), curvature[i, j]))
+            u = nodes.combine(layer(u))
+        return found
+
+    def learned(self) -> float:
+        """Share of the spread that is left: 0 for a perfect model, 1 for a constant."""
+        spread = self.spread
+        return self.loss_number() / spread if spread > 0 else (math.inf if self.loss_number() > 0 else 0.0)
+
+
+class Products(ABC):
+    """A symmetric positive semi-definite operator and a right-hand side, of size P."""
+
+    vector: Tensor
+    diagonal: Tensor
+
+    @abstractmethod
+    def times(self, v: Tensor) -> Tensor:
+        """`A v`."""
+
+    def squares(self) -> list[tuple[slice, Tensor]]:
+        """About the block of A that belongs to each edge: where a layer's are, and `(edges, size, size)`; none if not known."""
+        return []

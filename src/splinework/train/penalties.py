@@ -1,10 +1,11 @@
-"""Penalties on the edges: functions of their size or of their bending, added to the mean squared error.
+"""Penalties on the edges: functions of their size or of their bending, added to the mean loss.
 
 Each is given twice over, from one definition: as a differentiable value (for Adam and L-BFGS), and as a quadratic in
 each edge's coefficients that touches it from above (for Levenberg–Marquardt).
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -16,6 +17,8 @@ from splinework.layer import KANLayer
 
 SMALLEST_SIZE = 1e-3
 """Values below this share of the layer's largest edge are penalised by their square: there the magnitude has no parabola."""
+SMALLEST_ROOT = 1e-6
+"""Where a root has a kink at 0, a parabola about this wide (in network units) takes its place; edges below it are none."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,149 @@ class Sparsity(Penalty):
         share = sizes / total
         entropy = -(share * torch.log(share.clamp_min(1e-30))).sum()
         return self.l1 * sizes.sum() + self.entropy * entropy
+
+
+@final
+@dataclass(frozen=True)
+class GroupLasso(Penalty):
+    """`λ Σ_ij |φ_ij|` with the root mean square of an edge over the data: an edge is one group (Yuan & Lin 2006).
+
+    A whole edge becomes zero, or none of its coefficients. With `adaptive` γ above 0 it is `λ Σ |φ|^(1-γ)/(1-γ)`, whose
+    slope `λ |φ|^-γ` is the weight of the adaptive lasso (Zou 2006; Wang & Leng 2008) but follows the edge: an edge of
+    size 1 in network units pays what it paid, a smaller one more and a larger one less, so what stays is shrunk less.
+
+    Attributes:
+        adaptive: γ, from 0 to below 1.
+    """
+
+    weight: float = 1e-3
+    adaptive: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.adaptive >= 1:
+            raise ConfigError(f"adaptive of GroupLasso is from 0 to below 1, got {self.adaptive}.")
+
+    def value(self, layer: KANLayer, x: Tensor) -> Tensor:
+        return self.weight * self._of_squares(layer.edges(x).square().mean(0))
+
+    def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
+        rows = layer.table().rows(layer.squash(x))
+        form = torch.einsum("bim,bin->imn", rows, rows) / len(rows)
+        return _concave(self._of_squares, form, layer.edge_coefficients(), self.weight)
+
+    def _of_squares(self, squares: Tensor) -> Tensor:
+        sizes = _root(squares)
+        if not self.adaptive:
+            return sizes.sum()
+        power = 1 - self.adaptive
+        return torch.sum((sizes + SMALLEST_ROOT) ** power - SMALLEST_ROOT**power) / power
+
+
+@final
+@dataclass(frozen=True)
+class PykanSparsity(Penalty):
+    """What pykan 0.2 adds to its loss, so that a λ of one of its notebooks keeps its meaning; not the paper's `Sparsity`.
+
+    With `s_ij = std φ_ij / (std x_i + 0.1)`, standard deviations over the data, it is for every layer
+    `λ (l1 Σ s + entropy (H_rows + H_columns) + coefficients Σ_im mean_j |c_imj| + differences Σ_im mean_j |c_i,m+1,j - c_imj|)`.
+    `H_rows` is the mean over outputs of `-Σ_i p log2(p + 1e-4)` with `p = s / (Σ_i s + 1)`, and `H_columns` the same with
+    the two indices exchanged (pykan `MultKAN.reg`, `edge_forward_spline_n`). An added constant costs nothing, shares do not
+    sum to 1, so the entropy shrinks the edges too, and c is without `w_s`. A masked edge's c counts as 0. Kinks at 0 are
+    rounded by `SMALLEST_ROOT`.
+
+    For its quadratic the entropies are made linear in the sizes; of the rest it lies above.
+    """
+
+    weight: float = 1e-3
+    l1: float = 1.0
+    entropy: float = 2.0
+    coefficients: float = 0.0
+    differences: float = 0.0
+
+    def value(self, layer: KANLayer, x: Tensor) -> Tensor:
+        seen = layer.edges(x)
+        squares = (seen - seen.mean(0)).square().sum(0) / _freedom(x)
+        c = layer.coefficients * (layer.mask != 0)[:, None, :]
+        total = self._of_squares(squares, self._spread(x))
+        total = total + self.coefficients * _root(c.square()).mean(2).sum()
+        return self.weight * (total + self.differences * _root(c.diff(dim=1).square()).mean(2).sum())
+
+    def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
+        rows = layer.table().rows(layer.squash(x))
+        rows = rows - rows.mean(0)
+        form = torch.einsum("bim,bin->imn", rows, rows) / _freedom(x)
+        spread = self._spread(x)
+
+        def of_squares(squares: Tensor) -> Tensor:
+            return self._of_squares(squares, spread)
+
+        gradient, curvature = _concave(of_squares, form, layer.edge_coefficients(), self.weight)
+        if self.coefficients or self.differences:
+            own, bend = self._of_coefficients(layer)
+            size = layer.basis.size
+            gradient[..., :size] += own
+            curvature[..., :size, :size] += bend
+        return gradient, curvature
+
+    def _of_squares(self, squares: Tensor, spread: Tensor) -> Tensor:
+        sizes = _root(squares) / spread[:, None]
+        total = self.l1 * sizes.sum()
+        for nodes in (0, 1):  # the axis that shares are taken along
+            share = sizes / (sizes.sum(nodes, keepdim=True) + 1)
+            total = total - self.entropy * (share * torch.log2(share + 1e-4)).sum(nodes).mean()
+        return total
+
+    def _of_coefficients(self, layer: KANLayer) -> tuple[Tensor, Tensor]:
+        """Gradient `(I, J, M)` and curvature `(I, J, M, M)` of the parts in c, as functions of `w_s c`."""
+        weight = layer.spline_weight * layer.mask
+        weight = torch.where(weight != 0, weight, torch.ones_like(weight))  # as `set_edge_coefficients` takes it
+        values = layer.edge_coefficients()[:, : layer.basis.size].transpose(1, 2)
+        c = values / weight[..., None]
+        unit = torch.eye(layer.basis.size, dtype=c.dtype, device=c.device)
+        curvature = c.new_zeros(*c.shape, c.shape[2])
+        for strength, rows in ((self.coefficients, unit), (self.differences, unit.diff(dim=0))):
+            inverse = strength / torch.hypot(c @ rows.T, c.new_tensor(SMALLEST_ROOT))
+            curvature = curvature + torch.einsum("ijr,rm,rn->ijmn", inverse, rows, rows)
+        alive = (layer.mask != 0).to(c)
+        curvature = curvature * (self.weight * alive / (layer.outputs * weight.square()))[..., None, None]
+        return torch.einsum("ijmn,ijn->ijm", curvature, values), curvature / 2
+
+    @staticmethod
+    def _spread(x: Tensor) -> Tensor:
+        return _root((x - x.mean(0)).square().sum(0) / _freedom(x)) + 0.1
+
+
+def _freedom(x: Tensor) -> int:
+    """What a sum of squared deviations over the rows is divided by."""
+    return max(len(x) - 1, 1)
+
+
+def _root(squares: Tensor) -> Tensor:
+    """`√(q + ε²) - ε`, smooth at q = 0 and 0 there."""
+    return squares / ((squares + SMALLEST_ROOT**2).sqrt() + SMALLEST_ROOT)
+
+
+def _concave(
+    function: Callable[[Tensor], Tensor], form: Tensor, coefficients: Tensor, weight: float
+) -> tuple[Tensor, Tensor]:
+    """The quadratic of `weight · function(q)` with `q_ij = c_ij'A_i c_ij`: its tangent in q, which a concave one lies below.
+
+    Where a larger q costs less, only the tangent in c is left of it.
+
+    Args:
+        function: Of q `(I, J)`, a scalar.
+        form: A, `(I, size, size)`.
+        coefficients: c, `(I, size, J)`.
+        weight: A factor.
+    """
+    half = torch.einsum("imn,inj->ijm", form, coefficients.detach())
+    squares = torch.einsum("ijm,imj->ij", half, coefficients.detach())
+    with torch.enable_grad():
+        leaf = squares.clamp_min(0).requires_grad_()
+        (slope,) = torch.autograd.grad(function(leaf), leaf)
+    slope = weight * slope
+    return 2 * slope[..., None] * half, slope.clamp_min(0)[..., None, None] * form[:, None]
 
 
 @final

@@ -1,5 +1,6 @@
 """From what the user hands in to rows in network units: conversion, checks, units of the model, held-out rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,56 +10,96 @@ from torch import Tensor
 from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.network import KAN
+from splinework.train.losses import Loss
 
 HOLD_OUT_SHARE = 0.15
 HOLD_OUT_FROM = 40
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Rows to fit, `u (N, inputs)` and `t (N, outputs)` in network units, and the held-out ones."""
+class Part:
+    """Rows in network units `u (N, inputs)`, targets `t` as the loss takes them, and weights `(N,)` of mean 1, or None."""
 
     u: Tensor
     t: Tensor
-    held_out: tuple[Tensor, Tensor] | None
+    weights: Tensor | None
+
+    def rows(self, which: Tensor) -> "Part":
+        """Some of them, with weights of mean 1 again."""
+        weights = None if self.weights is None else _normalised(self.weights[which])
+        return Part(self.u[which], self.t[which], weights)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to fit and held-out ones; `criterion` is the loss, which now knows what only the data could tell."""
+
+    used: Part
+    held_out: Part | None
     held_out_automatically: bool
+    criterion: Loss
 
     @property
     def held_out_count(self) -> int:
         """Number of held-out rows."""
-        return 0 if self.held_out is None else len(self.held_out[0])
+        return 0 if self.held_out is None else len(self.held_out.u)
 
 
-def take_rows(model: KAN, x: Any, y: Any, *, validation: Any, seed: int, standardise: bool | str) -> Rows:
+def joined(used: Part, held_out: Part) -> Part:
+    """All rows together."""
+    both = None
+    if used.weights is not None and held_out.weights is not None:
+        both = _normalised(torch.cat([used.weights, held_out.weights]))
+    return Part(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
+
+
+def take_rows(
+    model: KAN, x: Any, y: Any, *, criterion: Loss, weights: Any, validation: Any, seed: int, standardise: bool | str
+) -> Rows:
     """Checks the data, sets the units of the model where asked, and splits.
 
     Raises:
         ShapeError: If sizes do not fit.
-        DataError: If there are no rows, or values that are not finite.
-        ConfigError: If `validation` is neither a share nor a pair, or `standardise` unknown.
+        DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
+        ConfigError: If `validation` is neither a share nor a pair, or `standardise` unknown, or the loss does not fit
+            the model.
     """
     if standardise not in (True, False, "auto"):
         raise ConfigError(f"standardise is True, False or 'auto', got {standardise!r}.")
-    pair = isinstance(validation, (tuple, list))
-    if pair and len(validation) != 2:
-        raise ConfigError(f"validation is a share of the rows, or a pair (x, y); got {len(validation)} parts.")
-    xs, ys = _pair(model, x, y, "x", "y")
-    held_out = None
-    if pair:
-        held_out = _pair(model, validation[0], validation[1], "x of validation", "y of validation")
+    xs, ys = _pair(model, criterion, x, y, "x", "y")
+    ws = None if weights is None else _weights_of(weights, xs, "weights")
+    criterion = criterion.settle(ys)
+    targets = criterion.targets(ys, model.outputs, _names(model, ys))
     if standardise:
-        set_units(model, xs, ys, always=standardise is True)
-    u, t = _in_units(model, xs, ys, "x", "y")
-    if held_out is not None:
-        return Rows(u, t, _in_units(model, *held_out, "x of validation", "y of validation"), False)
-    count = round(_share(validation, len(u)) * len(u))
+        set_units(model, xs, targets if criterion.regression else None, always=standardise is True)
+    if not criterion.regression and "log" in model.config.output_scales:
+        raise ConfigError(f"the loss {criterion.name} needs linear output_scales; it has a scale of its own.")
+    used = _part(model, criterion, xs, targets, ws, "x", "y")
+    if isinstance(validation, (tuple, list)):
+        return Rows(used, validation_rows(model, criterion, validation), False, criterion)
+    count = round(_share(validation, len(xs)) * len(xs))
     if count == 0:
-        return Rows(u, t, None, validation is None)
-    if count >= len(u):
-        raise DataError(f"holding out {count} of {len(u)} rows leaves none to fit; use a smaller validation share.")
-    order = torch.randperm(len(u), generator=torch.Generator().manual_seed(seed)).to(u.device)
-    held, used = order[:count], order[count:]
-    return Rows(u[used], t[used], (u[held], t[held]), validation is None)
+        return Rows(used, None, validation is None, criterion)
+    if count >= len(xs):
+        raise DataError(f"holding out {count} of {len(xs)} rows leaves none to fit; use a smaller validation share.")
+    order = torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed)).to(xs.device)
+    return Rows(used.rows(order[count:]), used.rows(order[:count]), validation is None, criterion)
+
+
+def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> Part:
+    """Rows to hold out that came as `(x, y)` or `(x, y, weights)`, for a model that has its units.
+
+    Raises:
+        ShapeError: If sizes do not fit.
+        DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
+        ConfigError: If there are more or fewer parts.
+    """
+    if len(validation) not in (2, 3):
+        raise ConfigError(f"validation is a share of the rows, or a pair (x, y); got {len(validation)} parts.")
+    x, y = _pair(model, criterion, validation[0], validation[1], "x of validation", "y of validation")
+    w = _weights_of(validation[2], x, "weights of validation") if len(validation) == 3 else None
+    t = criterion.targets(y, model.outputs, _names(model, y))
+    return _part(model, criterion, x, t, w, "x of validation", "y of validation")
 
 
 def _share(validation: Any, rows: int) -> float:
@@ -70,45 +111,93 @@ def _share(validation: Any, rows: int) -> float:
     raise ConfigError(f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y); got {validation!r}.")
 
 
-def _pair(model: KAN, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
+def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
     like, config = next(model.parameters()), model.config
     xs = as_columns(x, model.inputs, x_name, config.input_names, like)
-    ys = as_columns(y, model.outputs, y_name, config.output_names, like)
+    columns = criterion.columns(model.outputs) or (_width(y),)
+    # A loss may take several widths; the first is the usual one, and what an error names.
+    wanted = next((c for c in columns if c == _width(y)), columns[0])
+    names = config.output_names if wanted == model.outputs else tuple(f"y{n + 1}" for n in range(wanted))
+    ys = as_columns(y, wanted, y_name, names, like)
     if len(xs) != len(ys):
         raise ShapeError(f"{x_name} and {y_name} need the same number of rows, got {len(xs)} and {len(ys)}.")
     if len(xs) == 0:
         raise DataError(f"there are no rows in {x_name}; at least one is needed.")
     check_finite(xs, x_name, config.input_names)
-    check_finite(ys, y_name, config.output_names)
+    check_finite(ys, y_name, names)
     return xs, ys
 
 
-def _in_units(model: KAN, x: Tensor, y: Tensor, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
-    """Rows in network units, in which a logarithmic column may not be finite."""
-    u, t = model.input_scaling(x), model.output_scaling(y)
+def _width(y: Any) -> int:
+    """Number of columns of y as it came."""
+    shape = y.shape if hasattr(y, "shape") else torch.as_tensor(y).shape
+    return int(shape[1]) if len(shape) > 1 else 1
+
+
+def _names(model: KAN, y: Tensor) -> tuple[str, ...]:
+    return model.config.output_names if y.shape[1] == model.outputs else tuple(f"y{n + 1}" for n in range(y.shape[1]))
+
+
+def _weights_of(weights: Any, x: Tensor, name: str) -> Tensor:
+    """One weight per row, with mean 1.
+
+    Raises:
+        ShapeError: If there is not one per row.
+        DataError: If one is negative or not finite, or all are zero.
+    """
+    ws = as_columns(weights, 1, name, (name,), x)[:, 0]
+    if len(ws) != len(x):
+        raise ShapeError(f"{name} has one number per row: {len(x)}, got {len(ws)}.")
+    check_finite(ws[:, None], name, (name,))
+    if bool((ws < 0).any()) or not bool((ws > 0).any()):
+        raise DataError(f"{name} must not be negative, and not all zero; the smallest is {float(ws.min()):g}.")
+    return _normalised(ws)
+
+
+def _normalised(weights: Tensor) -> Tensor:
+    mean = weights.mean()
+    return weights / mean if bool(mean > 0) else torch.ones_like(weights)
+
+
+def _part(model: KAN, criterion: Loss, x: Tensor, t: Tensor, w: Tensor | None, x_name: str, y_name: str) -> Part:
+    """In network units, in which a logarithmic column may not be finite."""
+    u = model.input_scaling(x)
     check_finite(u, x_name, model.config.input_names, scales=model.config.input_scales)
-    check_finite(t, y_name, model.config.output_names, scales=model.config.output_scales)
-    return u, t
+    if criterion.regression:
+        t = model.output_scaling(t)
+        check_finite(t, y_name, model.config.output_names, scales=model.config.output_scales)
+    return Part(u, t, w)
 
 
-def set_units(model: KAN, x: Tensor, y: Tensor, *, always: bool) -> None:
+def set_units(model: KAN, x: Tensor, y: Tensor | None, *, always: bool) -> None:
     """Maps the range of every input onto the grids' domain, and every output to mean 0 and standard deviation 1.
+
+    Without y, the outputs have no units: they are log odds or log rates, say.
 
     Unless `always`, inputs whose range fits the domain well enough already are left, and so is a model that has units.
     """
+    flat, moments = model.input_scaling.flatten_scales(x), None
+    if y is not None:
+        target = model.output_scaling.flatten_scales(y)
+        moments = target.mean(0), target.std(0, unbiased=False)
+    set_units_from(model, flat.amin(0), flat.amax(0), moments, always=always)
+
+
+def set_units_from(
+    model: KAN, least: Tensor, most: Tensor, moments: tuple[Tensor, Tensor] | None, *, always: bool
+) -> None:
+    """The same from the range of the inputs and the mean and standard deviation of the outputs, logarithms taken."""
     first = model.kan_layers[0]
     low, high = first.basis.domain(first.grid)
-    flat = model.input_scaling.flatten_scales(x)
-    least, most = flat.amin(0), flat.amax(0)
     span = most - least
     fits = (least >= low - 0.01 * (high - low)) & (most <= high + 0.01 * (high - low)) & (span >= 0.4 * (high - low))
     if always or (model.input_scaling.is_identity() and not bool(fits.all())):
         scale = torch.where(span > 0, span, torch.ones_like(span)) / (high - low)  # constants to the middle
         shift = (least + most) / 2 - scale * (low + high) / 2
         model.input_scaling.set(shift, scale)
-    target = model.output_scaling.flatten_scales(y)
-    mean = target.mean(0)
-    spread = target.std(0, unbiased=False)
+    if moments is None:
+        return
+    mean, spread = moments
     unit = (spread >= 0.1) & (spread <= 10) & (mean.abs() <= 3 * spread)
     if always or (model.output_scaling.is_identity() and not bool(unit.all())):
         model.output_scaling.set(mean, spread)

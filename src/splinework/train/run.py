@@ -1,10 +1,11 @@
-"""One fit in progress: the clock, the history, who is told, and the best state so far."""
+"""One fit in progress: the clock, the history, who is told, the best state so far, and the record to go on from."""
 
 import copy
 import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,9 +13,11 @@ from torch.nn.utils import get_total_norm
 
 from splinework.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
-from splinework.train.history import History
+from splinework.train.history import History, history_from_dict
+from splinework.train.journal import EVERY, Journal
 from splinework.train.objective import Objective
-from splinework.train.optim import Optimiser
+from splinework.train.optim import Optimiser, Stepper
+from splinework.train.snapshot import Snapshot
 
 
 @dataclass
@@ -22,24 +25,27 @@ class Run:
     """Keeps what must outlive a stage of the fit.
 
     Attributes:
-        held_out: Rows in network units that no step sees, or None.
-        unit: Standard deviation of y per output, which turns errors in network units into those of y.
+        held_out: The loss on rows that no step sees, or None.
         deadline: Time on the clock after which no step begins, or None.
         remaining: Steps that may still be taken, or None.
+        judging: Whether states may become the best one.
+        journal: The record of the stages, from which a fit that was killed goes on.
     """
 
-    unit: Tensor
-    held_out: tuple[Tensor, Tensor] | None
+    held_out: Objective | None
     generator: torch.Generator
     callbacks: Sequence[Callback] = ()
     deadline: float | None = None
     remaining: int | None = None
+    journal: Journal = field(default_factory=Journal)
     began: float = field(default_factory=time.monotonic)
     history: History = field(default_factory=History)
     best: KAN | None = None
     best_score: float = math.inf
     stopped: str = ""
+    judging: bool = True
     taken: int = 0
+    stages: int = 0
 
     @property
     def over(self) -> bool:
@@ -58,88 +64,180 @@ class Run:
         Ends early when the optimiser is exhausted, or when ten steps together gained less than the share `settles`
         (that of the optimiser, where None is given).
         """
+        number = self.stages
+        self.stages += 1
+        if number < len(self.journal.done):
+            return self._replay(objective, self.journal.done[number])
+        first, state = len(self.history), self.journal.current
+        if state is not None:
+            self._reopen(objective, state)
         stepper = optimiser.attach(objective, steps, self.generator)
-        share = optimiser.settles if settles is None else settles
-        values = [objective.number()]
-        unseen = 0
-        for number in range(1, steps + 1):
+        values, unseen, done = [objective.number()], 0, 0
+        if state is not None:
+            stepper.restore(state["stepper"])
+            self.generator.set_state(state["generator"])
+            values, unseen, done = list(state["values"]), state["unseen"], state["count"]
+        window = objective.patience
+        share = (optimiser.settles if settles is None else settles) * (window / 10)
+        saved = time.monotonic()
+        for count in range(done + 1, steps + 1):
             if self.over:
                 break
+            began = time.monotonic()
             value = stepper.step()
             self._count_step()
             unseen += 1
-            if value is None and unseen < stepper.every and number < steps and not self.over:
+            if value is None and unseen < stepper.every and count < steps and not self.over:
                 continue
             unseen = 0
             value = objective.number() if value is None else value
-            if not math.isfinite(value) or not _finite(objective.model):
-                self.stopped = "the numbers of the model stopped being finite; the best state before that was kept"
+            length = _length(objective.model)
+            if not (math.isfinite(value) and math.isfinite(length)):
+                self.stopped = (
+                    "the fit diverged, or its numbers stopped being finite; the best state before that was kept"
+                )
                 break
             values.append(value)
-            self._record(objective, value, stage)
-            if stepper.exhausted or (len(values) > 10 and values[-11] - value <= share * values[-11]):
+            self._record(objective, stepper, value, stage, length, time.monotonic() - began)
+            if stepper.exhausted or (
+                len(values) > window and values[-window - 1] - value <= share * values[-window - 1]
+            ):
                 break
+            if self.journal.path is not None and time.monotonic() - saved > EVERY:
+                kept = {"stepper": stepper.state(), "values": values[-11:], "unseen": unseen, "count": count}
+                self._save({**kept, **self._kept(objective, first)})
+                saved = time.monotonic()
+        if self.journal.path is not None:
+            self.journal.done.append({"value": values[-1], "stopped": self.stopped, **self._kept(objective, first)})
+            self._save(None)
         return values[-1]
 
     @torch.no_grad()
     def score(self, objective: Objective) -> float:
         """What the best state is judged by: the root of the objective, on the held-out rows where there are any."""
-        return self._score(objective, objective.number(), self._gap(objective.model))
+        return self._score(objective, objective.number(), self._held_out_loss(objective.model))
 
-    def judge_anew(self, objective: Objective, held_out: tuple[Tensor, Tensor] | None) -> None:
+    def consider(self, objective: Objective) -> None:
+        """Makes the objective's model the best state if it is better."""
+        score = self.score(objective)
+        if score < self.best_score:
+            self.best_score, self.best = score, copy.deepcopy(objective.model)
+
+    def judge_anew(self, objective: Objective, held_out: Objective | None) -> None:
         """Makes the objective's model the best state, and from now on judges by other rows."""
         self.held_out = held_out
         score = self.score(objective)
         self.best, self.best_score = copy.deepcopy(objective.model), score if math.isfinite(score) else math.inf
 
     @torch.no_grad()
-    def _record(self, objective: Objective, value: float, stage: str) -> None:
-        gap = self._gap(objective.model)
+    def _record(
+        self, objective: Objective, stepper: Stepper, value: float, stage: str, length: float, seconds: float
+    ) -> None:
+        model = objective.model
+        loss = value - float(objective.penalty()) if objective.penalties else value
+        held = self._held_out_loss(model)
         step = Step(
             number=self.taken,
             stage=stage,
-            grid=max(layer.basis.resolution for layer in objective.model.kan_layers),
+            grid=max(layer.basis.resolution for layer in model.kan_layers),
             objective=value,
-            rmse_train=self._training_error(objective, value),
-            rmse_validation=math.nan if gap is None else float((gap * self.unit).square().mean().sqrt()),
+            rmse_train=objective.rmse(None if objective.penalties else value),
+            rmse_validation=math.nan if self.held_out is None else self.held_out.on(model).rmse(held),
             seconds=time.monotonic() - self.began,
+            loss=loss,
+            gradient_norm=getattr(stepper, "gradient_norm", math.nan),
+            step_norm=getattr(stepper, "step_norm", math.nan),
+            parameter_norm=length,
+            step_seconds=seconds,
+            grids=tuple(layer.basis.resolution for layer in model.kan_layers),
+            degrees=tuple(layer.basis.size - layer.basis.resolution for layer in model.kan_layers),
+            parameters=model.parameter_count(active=True),
+            damping=getattr(stepper, "damping", math.nan),
         )
         self.history.steps.append(step)
-        score = self._score(objective, value, gap)
-        if score < self.best_score:
-            self.best_score, self.best = score, _snapshot(objective.model, self.best)
+        score = self._score(objective, value, held)
+        if self.judging and score < self.best_score:
+            self.best_score, self.best = score, _snapshot(model, self.best)
+        self._tell(step)
+
+    def _tell(self, step: Step) -> None:
         for callback in self.callbacks:
             try:
                 callback(step)
             except StopTraining as signal:
                 self.stopped = str(signal) or "a callback ended the fit"
 
-    def _gap(self, model: KAN) -> Tensor | None:
-        """Errors on the held-out rows, in network units."""
-        return None if self.held_out is None else model.unit_forward(self.held_out[0]) - self.held_out[1]
+    def _held_out_loss(self, model: KAN) -> float:
+        return math.nan if self.held_out is None else self.held_out.on(model).loss_number()
 
-    def _score(self, objective: Objective, value: float, gap: Tensor | None) -> float:
-        if gap is None:
-            return math.sqrt(value)
-        penalty = value - float(objective.error()) if objective.penalties else 0.0
-        return math.sqrt(float(gap.square().mean()) + max(penalty, 0.0))
+    def _score(self, objective: Objective, value: float, held: float) -> float:
+        if self.held_out is None:
+            return math.sqrt(max(value, 0.0))
+        penalty = float(objective.penalty()) if objective.penalties else 0.0
+        return math.sqrt(max(held + max(penalty, 0.0), 0.0))
 
     def _count_step(self) -> None:
         self.taken += 1
         if self.remaining is not None:
             self.remaining -= 1
 
-    def _training_error(self, objective: Objective, value: float) -> float:
-        """In the units of y; where the objective is the error of one output and no more, it is known already."""
-        if objective.penalties or objective.t.shape[1] > 1:
-            gap = objective.model.unit_forward(objective.u) - objective.t
-            return float((gap * self.unit).square().mean().sqrt())
-        return math.sqrt(value) * float(self.unit[0])
+    # ------------------------------------------------------------------------------------------------- the record
+
+    def _kept(self, objective: Objective, first: int) -> dict[str, Any]:
+        """The model, the counts, and the steps from number `first` on."""
+        return {
+            "model": vars(Snapshot.of(objective.model)),
+            "taken": self.taken,
+            "remaining": self.remaining,
+            "generator": self.generator.get_state(),
+            "history": History(self.history.steps[first:]).to_dict(),
+        }
+
+    def _save(self, current: dict[str, Any] | None) -> None:
+        """Writes the record, with the state of the stage in progress or None between stages."""
+        best = None if self.best is None else vars(Snapshot.of(self.best))
+        spent = time.monotonic() - self.began
+        self.journal.book = {"best": best, "best_score": self.best_score, "seconds": spent}
+        self.journal.current = current
+        self.journal.write()
+        self.journal.current = None
+
+    def _replay(self, objective: Objective, outcome: dict[str, Any]) -> float:
+        """A stage that was done before the fit was killed."""
+        self._reopen(objective, outcome)
+        self.generator.set_state(outcome["generator"])
+        self.stopped = outcome["stopped"]
+        return float(outcome["value"])
+
+    def _reopen(self, objective: Objective, kept: dict[str, Any]) -> None:
+        """The model, the counts and the steps as they were, told again to those who listen."""
+        Snapshot(**kept["model"]).put_into(objective.model)
+        self.taken, self.remaining = kept["taken"], kept["remaining"]
+        for step in history_from_dict(kept["history"]):
+            self.history.steps.append(step)
+            stopped = self.stopped
+            self._tell(step)
+            self.stopped = stopped
+        if self.stages > len(self.journal.done) or (
+            self.stages == len(self.journal.done) and self.journal.current is None
+        ):
+            self._restore_book(objective.model)
+
+    def _restore_book(self, model: KAN) -> None:
+        """The best model so far, and the time that was spent."""
+        book = self.journal.book
+        self.best_score = book["best_score"]
+        if book["best"] is not None:
+            self.best = copy.deepcopy(model)
+            Snapshot(**book["best"]).put_into(self.best)
+        self.began -= book["seconds"]
+        if self.deadline is not None:
+            self.deadline -= book["seconds"]
 
 
-def _finite(model: KAN) -> bool:
-    # The largest magnitude, over all parameters in one call: NaN and infinity reach it.
-    return math.isfinite(get_total_norm(model.parameters(), norm_type=math.inf))
+def _length(model: KAN) -> float:
+    """Euclidean norm of all numbers; not finite where one of them is not."""
+    return float(get_total_norm(model.parameters()))
 
 
 def _snapshot(model: KAN, older: KAN | None) -> KAN:

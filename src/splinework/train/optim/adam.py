@@ -1,82 +1,67 @@
-"""Adam on all rows or on mini-batches, with a cosine schedule."""
+"""Adam and AdamW, on all rows or on mini-batches."""
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar, final
 
 import torch
-from torch import Tensor
-from torch.nn.utils import get_total_norm
+from torch import nn
 
 from splinework.errors import ConfigError
-from splinework.train.objective import Objective
-from splinework.train.optim.base import Optimiser, Stepper
+from splinework.train.optim.schedules import Schedule
+from splinework.train.optim.torch_optim import FirstOrder
 
 
 @final
 @dataclass(frozen=True)
-class Adam(Optimiser):
-    """Kingma & Ba 2015. The rate falls along a half cosine to a hundredth of `learning_rate` over the planned steps.
+class Adam(FirstOrder):
+    """Kingma & Ba 2015.
 
     Attributes:
-        learning_rate: At the start.
+        learning_rate: At its highest.
         batch: Rows per step: each row is seen once, in random order, before any is seen again; None takes all rows.
+        schedule: How the rate changes over the planned steps: `cosine` (half of one, to a hundredth), `constant`,
+            `one_cycle`, `exponential` or a recipe.
 
     Raises:
-        ConfigError: If the rate is not positive, or the batch not at least 1.
+        ConfigError: If the rate is not positive, the batch not at least 1, or the schedule unknown.
     """
 
     learning_rate: float = 1e-2
     batch: int | None = None
+    schedule: str | Schedule = "cosine"
 
     name: ClassVar[str] = "adam"
-    default_steps: ClassVar[int] = 2000
-    trial_steps: ClassVar[int] = 200
-    settles: ClassVar[float] = -math.inf  # the falling rate ends it; before that its steps go up and down
+
+    def inner(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=self.learning_rate, fused=True)
+
+
+@final
+@dataclass(frozen=True)
+class AdamW(FirstOrder):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101).
+
+    Attributes:
+        learning_rate: At its highest.
+        batch: Rows per step, as for `Adam`.
+        schedule: How the rate changes, as for `Adam`.
+        weight_decay: Share of the rate by which every parameter shrinks in a step.
+
+    Raises:
+        ConfigError: As for `Adam`, or if the decay is negative.
+    """
+
+    learning_rate: float = 1e-2
+    batch: int | None = None
+    schedule: str | Schedule = "cosine"
+    weight_decay: float = 1e-2
+
+    name: ClassVar[str] = "adamw"
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise ConfigError(f"learning_rate must be positive, got {self.learning_rate}; 1e-2 is usual.")
-        if self.batch is not None and self.batch < 1:
-            raise ConfigError(f"batch is the number of rows per step, at least 1, got {self.batch}; None takes all.")
+        super().__post_init__()
+        if not 0 <= self.weight_decay < float("inf"):
+            raise ConfigError(f"weight_decay must not be negative, got {self.weight_decay}; 1e-2 is usual.")
 
-    def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
-        return _AdamStepper(self, objective, steps, generator)
-
-
-class _AdamStepper:
-    def __init__(self, recipe: Adam, objective: Objective, steps: int, generator: torch.Generator) -> None:
-        self.objective, self.generator = objective, generator
-        self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
-        self.inner = torch.optim.Adam(self.parameters, lr=recipe.learning_rate, fused=True)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.inner, lambda n: 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(n / max(steps, 1), 1)))
-        )
-        count = objective.u.shape[0]
-        self.batch = count if recipe.batch is None else min(recipe.batch, count)
-        self.every = max(count // (4 * self.batch), 1)
-        self.queue = torch.empty(0, dtype=torch.long)
-        self.exhausted = False
-
-    def step(self) -> float | None:
-        rows = self._rows()
-        self.objective.differentiate(rows)
-        if not math.isfinite(
-            get_total_norm([p.grad for p in self.parameters if p.grad is not None], norm_type=math.inf)
-        ):
-            return math.inf
-        self.inner.step()
-        self.schedule.step()
-        if rows is not None:
-            return None
-        return self.objective.number()
-
-    def _rows(self) -> Tensor | None:
-        """Numbers of the rows of this step; the last step of an epoch takes what is left."""
-        count = self.objective.u.shape[0]
-        if self.batch == count:
-            return None
-        if not len(self.queue):
-            self.queue = torch.randperm(count, generator=self.generator)
-        rows, self.queue = self.queue[: self.batch], self.queue[self.batch :]
-        return rows.to(self.objective.u.device)
+    def inner(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.AdamW(parameters, lr=self.learning_rate, weight_decay=self.weight_decay, fused=True)

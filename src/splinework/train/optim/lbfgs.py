@@ -1,23 +1,25 @@
-"""L-BFGS with a strong-Wolfe search, one iteration per step."""
+"""L-BFGS: the last few steps stand for the inverse Hessian."""
 
-import math
+from collections import deque
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
+from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
+from splinework.train.optim.descent import Descent
 
 
 @final
 @dataclass(frozen=True)
 class LBFGS(Optimiser):
-    """Limited-memory BFGS (Nocedal & Wright, ch. 7); torch's, guarded against trials that are not finite.
+    """Limited-memory BFGS with a strong-Wolfe search (Nocedal & Wright 2006, algorithm 7.5).
 
     Attributes:
-        memory: Curvature pairs kept.
+        memory: Pairs of step and change of the gradient that are kept.
 
     Raises:
         ConfigError: If the memory is not at least 1.
@@ -38,39 +40,41 @@ class LBFGS(Optimiser):
         return _LBFGSStepper(self, objective)
 
 
-class _LBFGSStepper:
+class _LBFGSStepper(Descent):
     def __init__(self, recipe: LBFGS, objective: Objective) -> None:
-        self.recipe, self.objective = recipe, objective
-        self.parameters = [p for p in objective.model.parameters() if p.requires_grad]
-        self.best = objective.number()
-        self.idle, self.exhausted, self.every = 0, False, 1
-        self._restart()
+        super().__init__(objective)
+        self.pairs: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=recipe.memory)
+        """s, y and 1/(sᵀy), oldest first."""
 
-    def _restart(self) -> None:
-        self.inner = torch.optim.LBFGS(
-            self.parameters,
-            max_iter=1,
-            max_eval=25,
-            history_size=self.recipe.memory,
-            tolerance_grad=0,
-            tolerance_change=0,
-            line_search_fn="strong_wolfe",
-        )
+    @property
+    def learned(self) -> bool:
+        return bool(self.pairs)
 
-    def step(self) -> float:
-        before = [p.detach().clone() for p in self.parameters]
+    def direction(self, gradient: Tensor) -> Tensor:
+        """The two loops of algorithm 7.4, from `H = (sᵀy/yᵀy) I` of the last pair (eq. 7.20)."""
+        q = -gradient
+        if not self.pairs:
+            return q
+        shares = []
+        for s, y, inverse in reversed(self.pairs):
+            shares.append(s.dot(q) * inverse)
+            q.addcmul_(y, shares[-1], value=-1)
+        _, y, inverse = self.pairs[-1]
+        q /= y.dot(y) * inverse
+        for (s, y, inverse), share in zip(self.pairs, reversed(shares), strict=True):
+            q.addcmul_(s, share - y.dot(q) * inverse)
+        return q
 
-        self.inner.step(self.objective.differentiate)
-        value = self.objective.number()
-        if not math.isfinite(value) or value > self.best:
-            with torch.no_grad():
-                for parameter, old in zip(self.parameters, before, strict=True):
-                    parameter.copy_(old)
-            self._restart()  # curvature pairs from a failed search are worth nothing
-            self.idle += 1
-            self.exhausted = self.idle >= 3
-            return self.best
-        self.idle = self.idle + 1 if value >= self.best * (1 - 1e-12) else 0
-        self.exhausted = self.idle >= 3
-        self.best = value
-        return value
+    def learn(self, s: Tensor, y: Tensor, bend: float) -> None:
+        if self.has_curvature(s, y):
+            self.pairs.append((s, y, 1 / s.dot(y)))
+
+    def forget(self) -> None:
+        self.pairs.clear()
+
+    def memory(self) -> dict[str, Any]:
+        return {"pairs": [list(pair) for pair in self.pairs]}  # no step changes a pair
+
+    def remember(self, memory: dict[str, Any]) -> None:
+        self.pairs.clear()
+        self.pairs.extend(tuple(t.to(self.gradient) for t in pair) for pair in memory["pairs"])

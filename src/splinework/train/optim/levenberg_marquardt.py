@@ -1,34 +1,52 @@
-"""Levenberg–Marquardt: Gauss–Newton steps on the exact Jacobian, damped in the units of each parameter.
+"""Levenberg–Marquardt: (generalised) Gauss–Newton steps on the exact Jacobian, damped in the units of each parameter.
 
 Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself
 once the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
 from splinework.errors import ConfigError
-from splinework.functional import bspline_rows, grid_points
-from splinework.layer import KANLayer
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
+from splinework.train.optim.systems import Factor, Normal, System, Triangular, precision_needed, triangle_of
+from splinework.train.optim.tie_break import TieBreak
 
-WEAKEST_TIE_BREAK, STRONGEST_TIE_BREAK = 1e-12, 1e-3
-"""Bounds of the tie-break's weight."""
+WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
+"""Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
 SMALLEST_SCALE = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
+SLOW = 0.02
+"""A step that gains less than this share is slow: the tie-break may stand in its way, and is weakened."""
+LEAST, LEAST_PRECISE = 1e-4, 1e-8
+"""Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
+CLEAN = 1e-4
+"""That is done below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
+CURVED, PROBE, TRUST = 1e-2, 0.1, 0.4
+"""Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
+long the turn may be, as a share of the step."""
+TRIALS = 12
+"""Dampings tried in one step."""
+LIGHT = 1e-2
+"""Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow without bound."""
+MOST_BY_QR = 2e11
+"""Rows times parameters squared beyond which a QR factorisation takes too long."""
 
 
 @final
 @dataclass(frozen=True)
 class LevenbergMarquardt(Optimiser):
-    """Marquardt 1963 with Nielsen's (1999) rule for the damping.
+    """Marquardt 1963 with Nielsen's (1999) rule for the damping and geodesic acceleration (Transtrum & Sethna 2012).
+
+    A network of splines has long curved valleys: a node may be stretched if the next edges are, nearly for free. There a
+    straight step leaves the valley soon, and one that bends with it does not.
 
     Attributes:
         damping: At the start, relative to the columns' squared lengths.
@@ -46,6 +64,7 @@ class LevenbergMarquardt(Optimiser):
     default_steps: ClassVar[int] = 300
     trial_steps: ClassVar[int] = 12
     settles: ClassVar[float] = 0.05
+    second_order: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not (self.damping > 0 and self.tie_break >= 0 and self.chunk >= 1):
@@ -55,209 +74,137 @@ class LevenbergMarquardt(Optimiser):
             )
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
-        return _Marquardt(self, objective)
+        return Marquardt(objective, damping=self.damping, chunk=self.chunk, tie_break=self.tie_break)
 
 
-class _Marquardt:
-    def __init__(self, recipe: LevenbergMarquardt, objective: Objective) -> None:
-        self.recipe, self.objective = recipe, objective
-        self.parameters = Parameters.of(objective.model)
-        self.damping, self.growth = recipe.damping, 2.0
-        self.size = self.parameters.read(objective.model).numel()
+class Marquardt:
+    """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
+
+    def __init__(
+        self, objective: Objective, *, damping: float, chunk: int, tie_break: float, lightly: slice = slice(0)
+    ) -> None:
+        self.objective, self.chunk = objective, chunk
+        self.model = objective.model
+        self.parameters = Parameters.of(self.model)
+        values = self.parameters.read(self.model)
+        self.size = values.numel()
+        self.damped = torch.ones_like(values)
+        self.damped[lightly] = LIGHT
+        self.damping, self.growth = damping, 2.0
         self.exhausted, self.every = self.size == 0, 1
         self.precise = False
         self.scale: Tensor | None = None
-        self.jumps = [_jumps(layer) for layer in objective.model.kan_layers]
-        self.weight = STRONGEST_TIE_BREAK
-        self.error, self.roughness = self._state()
+        self.tie_break = TieBreak(self.model, self.parameters)
+        self.share, self.weight = tie_break, STRONGEST if tie_break else 0.0
+        self.spread = objective.spread or 1.0
+        self.error, self.roughness = self._look()
         self._weaken()
-        self.spread = float(objective.t.var(unbiased=False)) or 1.0
 
     @torch.no_grad()
     def step(self) -> float:
         if self.exhausted:
             return self.error
         system = self._system()
-        start = self.parameters.read(self.objective.model)
-        for _ in range(12):
-            move = system.solve(self.damping)
-            if move is not None:
-                self.parameters.write(self.objective.model, start + move)
-                error, roughness = self._state()
+        start, before = self.parameters.read(self.model), self.value
+        for _ in range(TRIALS):
+            factor = system.factor(self.damping)
+            for move, straight in () if factor is None else self._moves(factor, start):
+                self.parameters.write(self.model, start + move)
+                error, roughness = self._look()
                 gained = self.value - (error + self.weight * roughness)
                 if math.isfinite(gained) and gained > 0:
-                    ratio = gained / max(system.promised(move), 1e-300)
-                    self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
-                    self.growth = 2.0
-                    self.error, self.roughness = error, roughness
-                    self._weaken()
+                    self.step_norm = float(move.norm())
+                    self._accept(gained / max(system.promised(straight), 1e-300), error, roughness)
+                    if gained < SLOW * before and error < CLEAN * self.spread:
+                        self._lessen()
                     return error
             self.damping = min(self.damping * self.growth, 1e12)
             self.growth *= 2
-        self.parameters.write(self.objective.model, start)
+        self.parameters.write(self.model, start)
         if self._can_be_precise() and not self.precise:
             self.precise, self.damping, self.growth = True, 1e-6, 2.0
+        elif self._lessen():
+            self.damping, self.growth = 1e-3, 2.0
         else:
             self.exhausted = True
         return self.error
+
+    def state(self) -> dict[str, Any]:
+        names = ("damping", "growth", "exhausted", "precise", "scale", "share", "weight", "error", "roughness")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _moves(self, factor: Factor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
+        move = factor.move
+        if self.error < CURVED * self.spread:
+            bend = self.objective.bend(self.parameters, start, move, PROBE)
+            turn = None if bend is None else factor.respond(bend)
+            if turn is not None and float((turn / factor.root).norm()) <= TRUST * float((move / factor.root).norm()):
+                yield move + turn / 2, move
+        yield move, move
 
     @property
     def value(self) -> float:
         """What the steps lower: the objective and the tie-break."""
         return self.error + self.weight * self.roughness
 
-    @torch.no_grad()
-    def _state(self) -> tuple[float, float]:
+    @property
+    def _weakest(self) -> float:
+        return WEAKEST_PRECISE if self.precise else WEAKEST
+
+    def _accept(self, ratio: float, error: float, roughness: float) -> None:
+        self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
+        self.growth = 2.0
+        self.error, self.roughness = error, roughness
+        self._weaken()
+
+    def _look(self) -> tuple[float, float]:
         """The objective, and the sum of the squared jumps."""
-        roughness = 0.0
-        for layer, rows in zip(self.objective.model.kan_layers, self.jumps, strict=True):
-            if rows is not None:
-                roughness += float(torch.einsum("rim,imj->rij", rows, layer.edge_coefficients()).square().sum())
-        return float(self.objective.value()), roughness
+        return self.objective.number(), self.tie_break.value() if self.share else 0.0
 
     def _weaken(self) -> None:
         """Keeps the tie-break at its share of the error, which falls; the weight never rises, so no step is undone by it."""
-        fair = self.recipe.tie_break * self.error / max(self.roughness, 1e-300)
-        self.weight = min(self.weight, max(fair, WEAKEST_TIE_BREAK)) if self.recipe.tie_break else 0.0
+        fair = self.share * self.error / max(self.roughness, 1e-300)
+        self.weight = min(self.weight, max(fair, self._weakest)) if self.share else 0.0
+
+    def _lessen(self) -> bool:
+        """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
+        least = LEAST_PRECISE if self.precise else LEAST
+        if self.share <= least or self.error >= CLEAN * self.spread:
+            return False
+        self.share = max(self.share * 0.01, least)
+        self._weaken()
+        return True
 
     def _can_be_precise(self) -> bool:
-        count = self.objective.t.numel()
-        return not self.objective.penalties and count * self.size <= self.recipe.chunk and count >= self.size
+        numbers = self.objective.numbers
+        return numbers >= self.size and numbers * self.size**2 <= MOST_BY_QR and self.objective.is_sum_of_squares
 
-    def _system(self) -> "_System":
-        model, u, t = self.objective.model, self.objective.u, self.objective.t
-        total = t.numel()
-        start, size = self.parameters.read(model), self.size
-        if not self.precise and self.value < 1e-9 * self.spread and self._can_be_precise():
+    def _system(self) -> System:
+        values = self.parameters.read(self.model)
+        if not self.precise and precision_needed(self.value, self.spread) and self._can_be_precise():
             self.precise = True
-        rows = max(self.recipe.chunk // max(size * t.shape[1], 1), 1)
         if self.precise:
-            outputs, jacobian = linearise(model, self.parameters, u)
-            stacked = torch.cat([jacobian.flatten(0, 1), (outputs - t).reshape(-1, 1)], dim=1) / math.sqrt(total)
-            smooth = self._smooth_rows(size)
-            smooth = torch.cat([smooth, smooth @ start[:, None]], dim=1)
-            r = torch.linalg.qr(torch.cat([stacked, smooth]), mode="r").R
-            triangle, rest = r[:, :size], r[:, size]
-            self._rescale(triangle.square().sum(0))
-            assert self.scale is not None
-            return _Triangular(triangle, rest, self.scale)
-        matrix, vector = start.new_zeros(size, size), start.new_zeros(size)
-        for part in range(0, u.shape[0], rows):
-            outputs, jacobian = linearise(model, self.parameters, u[part : part + rows])
-            flat = jacobian.flatten(0, 1)
-            matrix.addmm_(flat.T, flat, alpha=1 / total)
-            vector.addmv_(flat.T, (outputs - t[part : part + rows]).flatten(), alpha=1 / total)
-        smooth = self._smooth_rows(size)
-        matrix += smooth.T @ smooth
-        vector += smooth.T @ (smooth @ start)
-        self._add_penalties(matrix, vector)
-        self._rescale(matrix.diagonal())
-        assert self.scale is not None
-        return _Normal(matrix, vector, self.scale)
+            smooth = math.sqrt(self.weight) * self.tie_break.rows
+            blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
+            triangle, rest = triangle_of(self._blocks(blocks))
+            return Triangular(self._rescaled(triangle.square().sum(0)), self.damped, triangle, rest)
+        matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
+        if self.weight:
+            self.tie_break.add_to(matrix, vector, values, self.weight)
+        return Normal(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
 
-    def _smooth_rows(self, size: int) -> Tensor:
-        """The tie-break as rows `(R, P)` of the least-squares problem."""
-        blocks, position = [], 0
-        for layer, rows, (i, _) in zip(self.objective.model.kan_layers, self.jumps, self.parameters.edges, strict=True):
-            width = layer.basis.size + (layer.base_weight is not None)
-            if rows is not None:
-                block = rows.new_zeros(len(i), rows.shape[0], size)
-                for edge, a in enumerate(i.tolist()):
-                    start = position + edge * width
-                    block[edge, :, start : start + width] = math.sqrt(self.weight) * rows[:, a]
-                blocks.append(block.flatten(0, 1))
-            position += len(i) * width + (layer.outputs if layer.bias is not None else 0)
-        like = self.objective.u
-        return torch.cat(blocks) if blocks else torch.zeros(0, size, dtype=like.dtype, device=like.device)
+    def _blocks(self, first: list[tuple[Tensor, Tensor]]) -> Any:
+        yield from self.objective.stacked(self.parameters, self.chunk)
+        yield from first
 
-    def _rescale(self, squares: Tensor) -> None:
+    def _rescaled(self, squares: Tensor) -> Tensor:
         floor = SMALLEST_SCALE * squares.max().clamp_min(1e-300)
         fresh = squares.clamp_min(floor)
         # Half of the past is remembered (Moré keeps all of it): a column that was long may have become short for good.
         self.scale = fresh if self.scale is None else torch.maximum(fresh, 0.5 * self.scale)
-
-    def _add_penalties(self, matrix: Tensor, vector: Tensor) -> None:
-        """Adds every edge's curvature to its block, and half of its gradient."""
-        if not self.objective.penalties:
-            return
-        u, position = self.objective.u, 0
-        for layer, nodes, (i, j) in zip(
-            self.objective.model.kan_layers, self.objective.model.config.nodes[1:], self.parameters.edges, strict=True
-        ):
-            size = layer.basis.size + (layer.base_weight is not None)
-            for gradient, curvature in (penalty.quadratic(layer, u) for penalty in self.objective.penalties):
-                for edge, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True)):
-                    part = slice(position + edge * size, position + (edge + 1) * size)
-                    matrix[part, part] += curvature[a, b]
-                    vector[part] += gradient[a, b] / 2
-            position += len(i) * size + (layer.outputs if layer.bias is not None else 0)
-            u = nodes.combine(layer(u))
-
-
-def _jumps(layer: KANLayer) -> Tensor | None:
-    """Jumps of the highest derivative at the inner knots, in units of the mean interval: rows `(G - 1, I, size)`.
-
-    On even knots they are the (k+1)-th differences of the coefficients. None where the basis has no knots.
-    """
-    if not isinstance(layer.basis, BSpline) or layer.basis.grid < 2:
-        return None
-    degree, grid = layer.basis.degree, layer.knots().detach()
-    points = grid_points(grid, degree)
-    middles = ((points[:, 1:] + points[:, :-1]) / 2).T
-    pieces = bspline_rows(middles, grid, layer.basis.prepare(grid), degree, degree)
-    mean = (points[:, -1] - points[:, 0]) / layer.basis.grid
-    jumps = torch.diff(pieces, dim=0) * (mean**degree)[:, None]
-    if layer.base_weight is None:
-        return jumps
-    return torch.cat([jumps, jumps.new_zeros(*jumps.shape[:2], 1)], dim=2)
-
-
-@dataclass(frozen=True)
-class _Normal:
-    """`(A + λD) δ = -b` with `A = JᵀJ`, `b = Jᵀr`, by Cholesky."""
-
-    matrix: Tensor
-    vector: Tensor
-    scale: Tensor
-
-    def solve(self, damping: float) -> Tensor | None:
-        root = self.scale.rsqrt()
-        scaled = self.matrix * root[:, None] * root
-        scaled.diagonal().add_(damping)
-        factor, failed = torch.linalg.cholesky_ex(scaled)
-        if int(failed):
-            return None
-        move: Tensor = torch.cholesky_solve((-self.vector * root)[:, None], factor)[:, 0] * root
-        return move
-
-    def promised(self, move: Tensor) -> float:
-        return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
-
-
-@dataclass(frozen=True)
-class _Triangular:
-    """`min ‖[R; √(λD)] δ + [q; 0]‖` with `J = QR`, by a second QR."""
-
-    triangle: Tensor
-    rest: Tensor
-    scale: Tensor
-
-    def solve(self, damping: float) -> Tensor | None:
-        root = self.scale.rsqrt()
-        size = root.numel()
-        damped = torch.cat(
-            [self.triangle * root, math.sqrt(damping) * torch.eye(size, dtype=root.dtype, device=root.device)]
-        )
-        target = torch.cat([-self.rest, self.rest.new_zeros(size)])
-        q, r = torch.linalg.qr(damped)
-        if not bool((r.diagonal() != 0).all()):
-            return None
-        move: Tensor = torch.linalg.solve_triangular(r, (q.T @ target)[:, None], upper=True)[:, 0] * root
-        return move
-
-    def promised(self, move: Tensor) -> float:
-        after = self.triangle @ move + self.rest
-        return float(self.rest @ self.rest - after @ after)
-
-
-_System = _Normal | _Triangular
+        return self.scale

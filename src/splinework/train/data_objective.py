@@ -1,0 +1,197 @@
+"""The objective of a fit to rows in memory: the mean loss of a network's outputs, in network units."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from splinework.train.batches import Batches, RowBatches
+from splinework.train.gradient import unit_squared_error
+from splinework.train.jacobian import Linearised, Parameters
+from splinework.train.losses import Loss, Squared, best_constant
+from splinework.train.objective import Curvatures, Objective, Products
+
+ENOUGH = 4000
+"""Rows from which an edge's block of the curvature is known well enough to precondition with."""
+
+
+@dataclass(frozen=True)
+class DataObjective(Objective):
+    """Rows in network units `u (N, inputs)`, targets `t (N, …)` as the loss takes them, and weights `(N,)` of mean 1."""
+
+    u: Tensor = field(default_factory=lambda: torch.empty(0))
+    t: Tensor = field(default_factory=lambda: torch.empty(0))
+    criterion: Loss = Squared()
+    weights: Tensor | None = None
+
+    @property
+    def count(self) -> int:
+        return self.u.shape[0]
+
+    @property
+    def numbers(self) -> int:
+        return self.count * self.model.outputs
+
+    @property
+    def _unit(self) -> Tensor:
+        """What one unit of what the criterion takes is in units of y, `(outputs,)`."""
+        scale = self.model.output_scaling.scale
+        return scale if self.criterion.regression else torch.ones_like(scale)
+
+    def _seen(self, f: Tensor) -> Tensor:
+        """What the criterion takes: outputs in network units for a regression, else raw ones (logits, log rates)."""
+        if self.criterion.regression:
+            return f
+        return f * self.model.output_scaling.scale + self.model.output_scaling.shift
+
+    def _mean(self, seen: Tensor, t: Tensor, w: Tensor | None) -> Tensor:
+        rows = self.criterion.rows(seen, t, self._unit)
+        return rows.mean() if w is None else (rows * w).mean()
+
+    @property
+    def spread(self) -> float:
+        if self._plain():
+            return float(self.t.var(0, unbiased=False).mean())
+        best = best_constant(self.criterion, self.t, self._unit, self.weights)
+        return float(self._mean(best.expand(self.count, -1), self.t, self.weights))
+
+    def _plain(self) -> bool:
+        return isinstance(self.criterion, Squared) and self.weights is None
+
+    def _rows(self, part: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        if part is None:
+            return self.u, self.t, self.weights
+        return self.u[part], self.t[part], None if self.weights is None else self.weights[part]
+
+    def loss(self, part: Tensor | None = None) -> Tensor:
+        u, t, w = self._rows(part)
+        f = self.model.unit_forward(u)
+        if isinstance(self.criterion, Squared) and w is None:
+            return (f - t).square().mean()
+        return self._mean(self._seen(f), t, w)
+
+    def differentiate(self, part: Tensor | None = None) -> float:
+        if self._plain() and not self.penalties:
+            u, t, _ = self._rows(part)
+            error = unit_squared_error(self.model, u, t, gradient=True)
+            if error is not None:
+                return error
+        return super().differentiate(part)
+
+    @torch.no_grad()
+    def loss_number(self) -> float:
+        error = unit_squared_error(self.model, self.u, self.t, gradient=False) if self._plain() else None
+        return float(self.loss()) if error is None else error
+
+    @torch.no_grad()
+    def number(self) -> float:
+        loss = self.loss_number()
+        return loss + float(self.penalty()) if self.penalties else loss
+
+    @torch.no_grad()
+    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        size = parameters.read(self.model).numel()
+        matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
+        step = max(budget // max(size * self.model.outputs, 1), 1)
+        for start in range(0, self.count, step):
+            rows = slice(start, start + step)
+            here, half_gradient, root = self._expanded(parameters, rows)
+            vector += here.transposed(half_gradient)
+            here = here.weighed(root)
+            here.gram(matrix, here.dense())
+        return matrix, vector
+
+    @torch.no_grad()
+    def products(self, parameters: Parameters) -> Products:
+        return _DataProducts(*self._expanded(parameters, slice(None)), self.curvatures(parameters))
+
+    @property
+    def is_sum_of_squares(self) -> bool:
+        return isinstance(self.criterion, Squared) and not self.penalties
+
+    @torch.no_grad()
+    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+        size = parameters.read(self.model).numel()
+        step = max(budget // max(size * self.model.outputs, 1), size)
+        for start in range(0, self.count, step):
+            rows = slice(start, start + step)
+            here = Linearised(self.model, parameters, self.u[rows])
+            scale = torch.full_like(here.outputs, 1 / math.sqrt(self.numbers))
+            if self.weights is not None:
+                scale = scale * self.weights[rows, None].sqrt()
+            yield here.weighed(scale).dense().flatten(0, 1), ((here.outputs - self.t[rows]) * scale).flatten()
+
+    @torch.no_grad()
+    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+        here, _, root = self._expanded(parameters, slice(None))
+        tangent = here.times(move)
+        parameters.write(self.model, start + share * move)
+        there = self.model.unit_forward(self.u)
+        second = 2 / share * ((there - here.outputs) / share - tangent)
+        return here.transposed(_squared(root, second))
+
+    def batches(self, size: int | None, generator: torch.Generator) -> Batches:
+        return RowBatches(self.count, size, generator, self.u.device)
+
+    def activations(self, part: Tensor | None = None) -> Tensor:
+        return self.u if part is None else self.u[part]
+
+    @torch.no_grad()
+    def rmse(self, loss: float | None = None) -> float:
+        if loss is not None and self._plain() and self.t.shape[1] == 1:
+            return math.sqrt(loss) * float(self._unit[0])
+        response = self.criterion.response(self._seen(self.model.unit_forward(self.u)))
+        if response.shape != self.t.shape:
+            return math.nan
+        return float(((response - self.t) * self._unit).square().mean().sqrt())
+
+    def _expanded(self, parameters: Parameters, rows: slice) -> tuple[Linearised, Tensor, Tensor]:
+        """Some rows linearised, half the gradient in their outputs, and the root of half the curvature; means of all rows."""
+        here = Linearised(self.model, parameters, self.u[rows])
+        gradient, curvature = self.criterion.expand(self._seen(here.outputs), self.t[rows], self._unit)
+        if not self.criterion.regression:
+            scale = self.model.output_scaling.scale
+            gradient = gradient * scale
+            curvature = curvature * (scale.square() if curvature.dim() == 2 else scale[:, None] * scale)
+        weight = here.outputs.new_full((len(here.outputs), 1), 0.5 / self.count)
+        if self.weights is not None:
+            weight = weight * self.weights[rows, None]
+        if curvature.dim() == 2:
+            return here, gradient * weight, (curvature * weight).sqrt()
+        values, vectors = torch.linalg.eigh(curvature * weight[..., None])
+        return here, gradient * weight, values.clamp_min(0).sqrt()[..., None] * vectors.mT
+
+
+class _DataProducts(Products):
+    """`JᵀHJ` by a tangent and a backward pass, and the penalties' blocks."""
+
+    def __init__(self, here: Linearised, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
+        self.here, self.root, self.penalties = here, root, penalties
+        self.vector = here.transposed(half_gradient)
+        self.weighed = here.weighed(root)
+        self.diagonal = self.weighed.squared_lengths()
+        for own, gradient, curvature in penalties:
+            self.vector[own] += gradient / 2
+            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+
+    def times(self, v: Tensor) -> Tensor:
+        result = self.here.transposed(_squared(self.root, self.here.times(v)))
+        for own, _, curvature in self.penalties:
+            part = v[own].unflatten(0, curvature.shape[:2])
+            result[own] += (curvature @ part[..., None])[..., 0].flatten()
+        return result
+
+    def squares(self) -> list[tuple[slice, Tensor]]:
+        found = self.weighed.squares(max(len(self.root) // ENOUGH, 1))
+        for own, blocks in found:
+            for place, _, curvature in self.penalties:
+                if place == own:
+                    blocks += curvature
+        return found
+
+
+def _squared(root: Tensor, v: Tensor) -> Tensor:
+    """`RᵀR v` for every row, R given by its diagonals or whole."""
+    return root.square() * v if root.dim() == 2 else (root.mT @ (root @ v[..., None]))[..., 0]

@@ -1,0 +1,267 @@
+"""What is wrong with a fit, if anything: pure functions of its facts, each of which finds one thing or nothing."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from scipy.stats import f as fisher
+from torch import Tensor
+
+from splinework.bases import BSpline
+from splinework.network import KAN
+from splinework.train.callbacks import Step
+from splinework.train.penalties import Penalty, Roughness
+
+NUMBERS_PER_PARAMETER = 2.0
+"""With fewer numbers to fit per parameter, a spline follows the noise more than the function."""
+CODES = 10
+"""A column with at most so many different values, each repeated, is a code: nothing ever lies between them."""
+IMPROVING, WINDOW = 0.1, 10
+"""A fit that still gains this share of the objective in so many steps has not converged."""
+NEARLY_EXACT = 1e-6
+"""Share of y's variance below which an error is too small for a warning to help."""
+UNEXPLAINED = 0.9
+"""Share of y's variance that a fit leaves if it has learned next to nothing."""
+OUTSIDE, OUTSIDE_HIDDEN = 0.02, 0.25
+"""Share of the rows of one input, and of the activations of a hidden layer, that may lie outside their grids."""
+PART, CHANCE = 2.0, 1e-3
+"""The held-out error may be so many times the training error, or more where that happens by chance once in a thousand."""
+SMALL_ERROR = 1e-2
+"""A held-out error below this share of y's standard deviation does no harm, however small the training error."""
+
+
+@final
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the user should know.
+
+    Attributes:
+        kind: `parameters`, `cells`, `convergence`, `grid` or `validation`.
+        text: A sentence that names what came, and the way out.
+    """
+
+    kind: str
+    text: str
+
+
+@torch.no_grad()
+def diagnose(
+    model: KAN,
+    u: Tensor,
+    t: Tensor,
+    *,
+    steps: Sequence[Step] = (),
+    cut_short: bool = False,
+    held_out: tuple[Tensor, Tensor] | None = None,
+    judged: KAN | None = None,
+    penalties: Sequence[Penalty] = (),
+    squared: bool = True,
+) -> list[Finding]:
+    """Everything found about a fit, at most one finding per kind; an ordinary good fit has none.
+
+    Args:
+        model: As it is handed back.
+        u: Rows that the fit learned from, without the held-out ones, `(N, inputs)` in network units.
+        t: Their outputs in network units, `(N, outputs)`.
+        steps: Those of the history.
+        cut_short: Whether the fit ended because its steps or its time were used up.
+        held_out: Rows `(u, t)` by which states were chosen, or None.
+        judged: The state that had not seen the held-out rows, where a last polish has put them in; None is the model.
+        penalties: Those of the fit.
+        squared: Whether the loss is the squared error; else errors are not compared.
+    """
+    judge = model if judged is None else judged
+    everything = u if held_out is None else torch.cat([u, held_out[0]])
+    numbers = len(everything if judged is not None else u) * model.outputs
+    found = [
+        few_numbers(model, numbers, penalties),
+        empty_cells(model, everything, penalties),
+        convergence(steps, judge, held_out or (u, t), cut_short=cut_short, squared=squared),
+        outside(model, everything),
+        parting(judge, (u, t), held_out) if squared and held_out is not None else None,
+    ]
+    return [finding for finding in found if finding is not None]
+
+
+def few_numbers(model: KAN, numbers: int, penalties: Sequence[Penalty] = ()) -> Finding | None:
+    """Whether there are too few numbers to fit for the independent parameters, with no smoothing to make up for it."""
+    parameters = independent_parameters(model)
+    if numbers >= NUMBERS_PER_PARAMETER * parameters or _smoothed(penalties):
+        return None
+    return Finding(
+        "parameters",
+        f"{numbers} numbers to fit are few for {parameters} independent parameters (at least "
+        f"{math.ceil(NUMBERS_PER_PARAMETER * parameters)} are needed to average noise out); take more rows, a smaller grid "
+        "or fewer nodes, or penalties=[Roughness()].",
+    )
+
+
+def independent_parameters(model: KAN) -> int:
+    """Parameters that change the outputs: a constant in an edge does what the constant of its sum does already."""
+    total = 0
+    for layer in model.kan_layers:
+        edges, size = int((layer.mask != 0).sum()), layer.basis.size + (layer.base_weight is not None)
+        total += edges * (size - 1 if layer.bias is not None else size)
+        total += int((layer.mask != 0).any(0).sum()) if layer.bias is not None else 0
+    return total
+
+
+def empty_cells(model: KAN, u: Tensor, penalties: Sequence[Penalty] = ()) -> Finding | None:
+    """Inputs whose rows leave coefficients of the first layer undetermined, by the condition of Schoenberg and Whitney.
+
+    The coefficients of a spline are determined if and only if each basis function can be given a row of its own inside
+    its support, `t_m < x_(m) < t_{m+k+1}` (de Boor 2001, ch. XIII).
+    """
+    layer = model.kan_layers[0]
+    if not isinstance(layer.basis, BSpline) or _smoothed(penalties):
+        return None
+    knots, columns = layer.knots().detach(), layer.squash(u)
+    low, high = layer.basis.domain(knots)
+    texts = []
+    for i in range(layer.inputs):
+        if not bool((layer.mask[i] != 0).any()):
+            continue
+        values = columns[:, i].clamp(low[i], high[i]).unique()  # sorted
+        if len(values) <= CODES and 2 * len(values) <= len(u):
+            continue
+        free = layer.basis.size - matched(values, knots[i], layer.basis.degree)
+        if free:
+            texts.append(
+                f"{model.config.input_names[i]} ({free} of {layer.basis.size} undetermined"
+                f"{_gap(model, values, knots, layer.basis.degree, i)})"
+            )
+    if not texts:
+        return None
+    return Finding(
+        "cells",
+        f"the rows leave coefficients of the grid undetermined in the column{'s' * (len(texts) > 1)} {', '.join(texts)}; "
+        "take rows there, a smaller grid, adapt(model, x), input_scales=['log', …] for a skewed column, or "
+        "penalties=[Roughness()].",
+    )
+
+
+def matched(values: Tensor, knots: Tensor, degree: int) -> int:
+    """How many basis functions get a value of their own, of the sorted different values; each takes the first it can."""
+    size, taken, position = len(knots) - degree - 1, 0, 0
+    points, ends = values.tolist(), knots.tolist()
+    for m in range(size):
+        while position < len(points) and points[position] <= ends[m]:
+            position += 1
+        if position < len(points) and points[position] < ends[m + degree + 1]:
+            taken, position = taken + 1, position + 1
+    return taken
+
+
+def _gap(model: KAN, values: Tensor, knots: Tensor, degree: int, i: int) -> str:
+    """Where the longest run of cells without rows is, in raw units."""
+    points = knots[i, degree : knots.shape[1] - degree]
+    counts = torch.histogram(values.double().cpu(), points.double().cpu()).hist.tolist()
+    best, start = (0, 0), 0
+    for cell, count in enumerate([*counts, 1.0]):
+        if count:
+            best, start = max(best, (cell - start, -start)), cell + 1
+    length, first = best[0], -best[1]
+    if not length:
+        return ""
+    ends = points.new_zeros(2, model.inputs)
+    ends[0, i], ends[1, i] = points[first], points[first + length]
+    low, high = model.input_scaling.inverse(ends)[:, i].tolist()
+    return f", no rows between {low:.4g} and {high:.4g}"
+
+
+@torch.no_grad()
+def convergence(
+    steps: Sequence[Step], judge: KAN, rows: tuple[Tensor, Tensor], *, cut_short: bool, squared: bool = True
+) -> Finding | None:
+    """Whether the fit was cut short while it was improving, or ended with next to nothing learned.
+
+    Improvement is that of what states are chosen by: the lowest held-out error so far, or the objective.
+    """
+    share = _unexplained(judge, *rows) if squared else math.nan
+    stage = _last_stage(steps)
+    if cut_short and len(stage) > 2 and not share < NEARLY_EXACT:
+        scores = [step.rmse_validation**2 for step in stage]
+        if not all(math.isfinite(score) for score in scores):
+            scores = [step.objective for step in stage]
+        window = min(WINDOW, len(scores) - 1)
+        before, after = min(scores[: len(scores) - window]), min(scores)
+        gained = 1 - after / before if before > 0 else 0.0
+        if gained > IMPROVING * window / WINDOW:
+            return Finding(
+                "convergence",
+                f"the fit had not converged when it was cut short: its last {window} steps lowered the error by "
+                f"{gained:.0%}; give it more steps or seconds, or leave both out.",
+            )
+    if share > UNEXPLAINED and steps:
+        return Finding(
+            "convergence",
+            f"the fit ended with {max(1 - share, 0):.0%} of the variance of y explained; either the inputs do not tell y, or "
+            "the optimiser stalled: try another seed, more starts, a finer grid or more nodes.",
+        )
+    return None
+
+
+@torch.no_grad()
+def outside(model: KAN, u: Tensor) -> Finding | None:
+    """Whether activations lie outside their grid, where an edge is only its tail."""
+    texts = []
+    for number, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True), start=1):
+        low, high = layer.basis.domain(layer.knots())
+        room, alive = 1e-6 * (high - low), (layer.mask != 0).any(1)
+        shares = ((u < low - room) | (u > high + room)).double().mean(0) * alive
+        if layer.grid_kind == "normalised":  # squashed into it
+            shares = torch.zeros_like(shares)
+        mean = float(shares.sum() / alive.sum().clamp_min(1))
+        if number == 1:
+            names = zip(model.config.input_names, shares.tolist(), strict=True)
+            texts += [f"{share:.0%} of the rows of {name}" for name, share in names if share > OUTSIDE]
+        elif mean > OUTSIDE_HIDDEN:
+            texts.append(f"{mean:.0%} of the activations that enter layer {number}")
+        u = nodes.combine(layer(u))
+    if not texts:
+        return None
+    return Finding(
+        "grid",
+        f"outside the grid, where an edge is only its {model.kan_layers[0].extrapolation} tail, lie {' and '.join(texts)}; "
+        "fit with standardise=True and grid_kind='adaptive', or adapt(model, x) and fit again.",
+    )
+
+
+@torch.no_grad()
+def parting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Tensor] | None) -> Finding | None:
+    """Whether the error on held-out rows is much larger than on those of the fit, beyond what chance explains (F-test)."""
+    if held_out is None or len(held_out[0]) < 2:
+        return None
+    training, error = (float((judge.unit_forward(u) - t).square().mean()) for u, t in (used, held_out))
+    chance = float(fisher.ppf(1 - CHANCE, held_out[1].numel(), used[1].numel()))
+    if not error > max(PART**2, chance) * training or _unexplained(judge, *held_out) < SMALL_ERROR**2:
+        return None
+    times = math.sqrt(error / max(training, 1e-300))
+    return Finding(
+        "validation",
+        f"the error on held-out rows is {times:.3g} times that on the rows of the fit: the model follows these more than "
+        "what lies behind them; take more rows, a smaller grid or fewer nodes, or penalties=[Roughness()].",
+    )
+
+
+def _smoothed(penalties: Sequence[Penalty]) -> bool:
+    return any(isinstance(penalty, Roughness) and penalty.weight for penalty in penalties)
+
+
+def _last_stage(steps: Sequence[Step]) -> list[Step]:
+    found: list[Step] = []
+    for step in reversed(steps):
+        if step.stage != steps[-1].stage:
+            break
+        found.append(step)
+    return found[::-1]
+
+
+def _unexplained(model: KAN, u: Tensor, t: Tensor) -> float:
+    """Share of the variance of t that the model leaves; 0 for a constant t that it hits, NaN for too few rows."""
+    if len(t) < 2:
+        return math.nan
+    left, variance = float((model.unit_forward(u) - t).square().mean()), float(t.var(0, unbiased=False).mean())
+    return left / variance if variance > 0 else 0.0

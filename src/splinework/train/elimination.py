@@ -1,0 +1,272 @@
+"""Which structure is as good: a candidate is fitted, on splines as rich as it takes, and judged; what it can spare goes."""
+
+import copy
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from splinework.bases import BSpline
+from splinework.edit.degree import raise_layer
+from splinework.edit.prune import without_edges
+from splinework.edit.refine import refine_layer
+from splinework.layer import KANLayer
+from splinework.network import KAN
+from splinework.scores import Attribution, attribution
+from splinework.train.data_objective import DataObjective
+from splinework.train.follow import widen
+from splinework.train.journal import fingerprint_of
+from splinework.train.losses import Squared
+from splinework.train.optim import Optimiser
+from splinework.train.run import Run
+from splinework.train.starts import LEARNED, best_start, fresh
+
+CLEAN = 1e-2
+"""Up to this relative error the data count as free of noise: held-out rows judge. Above, an information criterion does."""
+WORSE, NOTHING = 1.5, 1e-6
+"""A smaller structure may have this many times the held-out error, and so much of y's spread more."""
+PAYS = 0.7
+"""A structure gets richer splines as long as its error falls below this share each time."""
+HIGH, FINEST = 7, 24
+"""The degree that splines are raised to first, and the most intervals that they get then."""
+ROWS_PER_PARAMETER = 2.5
+STARTS, STEPS = 5, 25
+"""Fresh starts of a smaller network, and second-order steps on each kind of spline."""
+MOST_REFUSED = 30
+"""The elimination ends when so many candidates in a row, in order of attribution, cannot be spared."""
+QUICK, HOPEFUL, FAR, FAR_UNDER_NOISE = 8, 0.5, 10.0, 2.0
+"""Where so many steps leave more than that share of the error that an edge's end made, and more than so many times what is
+allowed (or, under noise, what it was), the rest cannot make up for the edge."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A fitted structure.
+
+    Attributes:
+        error: On the held-out rows, as a share of y's spread.
+        description: Bayesian information criterion (Schwarz 1978) on the fitted rows, in nats times two.
+    """
+
+    model: KAN
+    error: float
+    description: float
+
+    @property
+    def edges(self) -> int:
+        """Number of living edges."""
+        return self.model.active_edges()
+
+
+@dataclass
+class Search:
+    """The search for a structure: how candidates are fitted, and what they have to reach.
+
+    Attributes:
+        run: The fit in progress.
+        objective: Rows in network units, without penalties; its model has the units.
+        held_out: Rows that no step sees, or None: then the information criterion judges.
+        x: All rows, in raw units.
+        method: The optimiser.
+        path: What was accepted, from the dense network on.
+        reached: The lowest held-out error of these.
+    """
+
+    run: Run
+    objective: DataObjective
+    held_out: DataObjective | None
+    x: Tensor
+    method: Optimiser
+    path: list[Candidate] = field(default_factory=list)
+    reached: float = math.inf
+
+    @property
+    def best(self) -> Candidate:
+        """The one accepted last."""
+        return self.path[-1]
+
+    @property
+    def clean(self) -> bool:
+        """Whether the held-out error judges."""
+        return self.held_out is not None and isinstance(self.objective.criterion, Squared) and self.reached < CLEAN
+
+    def steps(self, second_order: int) -> int:
+        """As many steps as these are worth with the method at hand."""
+        return second_order if self.method.second_order else self.method.default_steps // 4
+
+    # ---------------------------------------------------------------------------------------------------- judging
+
+    @torch.no_grad()
+    def look(self, model: KAN) -> Candidate:
+        """Judges a model as it is."""
+        seen = self.objective.on(model)
+        spread = self.objective.spread or 1.0
+        judged = seen if self.held_out is None else self.held_out.on(model)
+        loss, count = seen.loss_number(), seen.numbers
+        if self.objective.criterion.regression:
+            misfit = count * math.log(max(loss / spread, 1e-30))
+        else:
+            misfit = 2 * count * loss
+        description = misfit + model.parameter_count(active=True) * math.log(max(count, 2))
+        return Candidate(model, math.sqrt(max(judged.loss_number(), 0.0) / spread), description)
+
+    def good(self, candidate: Candidate) -> bool:
+        """Whether it may take the place of the best."""
+        if self.clean:
+            return candidate.error <= self._allowed
+        return candidate.description <= self.best.description
+
+    @property
+    def _allowed(self) -> float:
+        return WORSE * self.reached + NOTHING
+
+    def accept(self, candidate: Candidate, why: str) -> None:
+        """Makes it the best."""
+        self.path.append(candidate)
+        self.reached = min(self.reached, candidate.error)
+        self.run.history.decide(
+            "structure",
+            f"{why}: {candidate.model.config.shape} with {candidate.edges} edges, relative error {candidate.error:.3g}",
+        )
+
+    # ---------------------------------------------------------------------------------------------------- fitting
+
+    def fitted(self, model: KAN, stage: str) -> Candidate:
+        """Fits a model on its own splines, then on richer ones as long as they pay and it is not good enough."""
+        candidate = self.advanced(model, stage)
+        while not self.run.over and self.path and not self.good(candidate):
+            richer = self.richer(candidate)
+            if richer is None:
+                break
+            new = self.advanced(richer, stage)
+            if not self._pays(new, candidate):
+                break
+            candidate = new
+        return candidate
+
+    def advanced(self, model: KAN, stage: str, steps: int = STEPS) -> Candidate:
+        """Fits a model in place on its own splines."""
+        objective = self.objective.on(model)
+        with torch.no_grad():
+            widen(model, objective.activations())
+        self.run.advance(objective, self.method, self.steps(steps), stage)
+        return self.look(model)
+
+    def started(self, model: KAN, stage: str) -> Candidate:
+        """The same from fresh starts."""
+        model = best_start(
+            self.run, self.objective.on(fresh(model, self.run.generator)), self.method, STARTS, self.steps(12)
+        )
+        return self.fitted(model, stage)
+
+    def _pays(self, new: Candidate, old: Candidate) -> bool:
+        if self.clean:
+            return new.error < PAYS * old.error
+        return new.description < old.description
+
+    @torch.no_grad()
+    def richer(self, candidate: Candidate) -> KAN | None:
+        """The same function on splines of a higher degree or on finer grids; None where the rows are too few for that."""
+        layers = [layer for layer in candidate.model.kan_layers if _may_change(layer)]
+        low = [layer for layer in layers if isinstance(layer.basis, BSpline) and layer.basis.degree < HIGH]
+        raising = bool(low) and self.method.second_order and candidate.error < LEARNED
+        if not raising and any(2 * layer.basis.resolution > FINEST for layer in layers):
+            return None
+
+        def change(layer: KANLayer, u: Tensor) -> None:
+            if not _may_change(layer):
+                return
+            if not raising:
+                refine_layer(layer, 2 * layer.basis.resolution, u)
+            elif isinstance(layer.basis, BSpline) and layer.basis.degree < HIGH:
+                raise_layer(layer, HIGH, u)
+
+        other, u = copy.deepcopy(candidate.model), self.objective.activations()
+        for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
+            change(layer, u)
+            u = nodes.combine(layer(u))
+        enough = other.parameter_count(active=True) * ROWS_PER_PARAMETER <= self.objective.numbers
+        return other if layers and enough else None
+
+    # ------------------------------------------------------------------------------------------------ elimination
+
+    def eliminate(self) -> None:
+        """Takes out inputs, nodes and edges, those that matter least first, while the rest can make up for it.
+
+        Many networks have the same output (what one node leaves over, another can take); this finds one with few edges.
+        The weakest are tried together first, then fewer of them, then each one alone.
+        """
+        going = True
+        while going:
+            going, refused = False, set[str]()
+            for name, smaller in self._proposals():
+                key = fingerprint_of(dict(smaller.state_dict()))  # an input's last edge is the input
+                if self.run.over or len(refused) == MOST_REFUSED:
+                    return
+                if key in refused or smaller.active_edges() >= self.best.edges:
+                    continue
+                candidate = self._made_up(smaller, f"without {name}")
+                if self.good(candidate):
+                    self.accept(candidate, f"without {name} the fit is as good")
+                    going = True
+                    break
+                refused.add(key)
+
+    def _made_up(self, smaller: KAN, stage: str) -> Candidate:
+        """The smaller network fitted, as far as there is hope."""
+        before = self.look(smaller).error
+        candidate = self.advanced(smaller, stage, QUICK)
+        far = FAR * self._allowed if self.clean else FAR_UNDER_NOISE * self.best.error
+        if candidate.error > max(HOPEFUL * before, far):
+            return candidate
+        return self.fitted(smaller, stage)
+
+    def _proposals(self) -> Iterator[tuple[str, KAN]]:
+        """Smaller structures of the best one, each as what is taken out and what is left."""
+        model = self.best.model
+        scores = attribution(model, self.x)
+        alive = [layer.mask.ne(0) for layer in model.kan_layers]
+        ranked = sorted(float(s) for score, mask in zip(scores.edges, alive, strict=True) for s in score[mask])
+        size = len(ranked) // 2
+        while size > 1:
+            bound = ranked[size - 1]
+            keep = [mask & (score > bound) for score, mask in zip(scores.edges, alive, strict=True)]
+            yield f"the {size} weakest edges", without_edges(model, self.x, keep)
+            size //= 2
+        for _, name, keep in sorted(_single(model, scores, alive), key=lambda entry: entry[0]):
+            yield name, without_edges(model, self.x, keep)
+
+
+def _single(model: KAN, scores: Attribution, alive: list[Tensor]) -> Iterator[tuple[float, str, list[Tensor]]]:
+    """Every input, hidden node and edge: its score, its name, and which edges stay without it."""
+    depth = len(alive)
+    for level in range(depth):
+        for node in torch.nonzero(alive[level].any(1)).flatten().tolist():
+            keep = [mask.clone() for mask in alive]
+            keep[level][node] = False
+            name = f"input {model.config.input_names[node]}" if level == 0 else f"node {node + 1} of layer {level}"
+            yield float(scores.nodes[level][node]), name, keep
+        for i, j in torch.nonzero(alive[level]).tolist():
+            keep = [mask.clone() for mask in alive]
+            keep[level][i, j] = False
+            yield float(scores.edges[level][i, j]), f"the edge {i + 1} → {j + 1} of layer {level + 1}", keep
+
+
+def narrowed(model: KAN, x: Tensor, scores: Attribution, width: int, inputs: Tensor) -> KAN:
+    """The model on some inputs, with at most so many sums and products in every hidden layer: those that matter most."""
+    keep = [layer.mask.ne(0) for layer in model.kan_layers]
+    keep[0] &= inputs[:, None]
+    for level, shape in enumerate(model.config.nodes[1:-1], start=1):
+        order = torch.argsort(scores.nodes[level], descending=True, stable=True).tolist()
+        chosen = [n for n in order if n < shape.sums][:width] + [n for n in order if n >= shape.sums][:width]
+        for node in set(order) - set(chosen):
+            keep[level][node] = False
+            keep[level - 1][:, list(shape.groups[node])] = False
+    return without_edges(model, x, keep)
+
+
+def _may_change(layer: KANLayer) -> bool:
+    """Whether a layer's splines may become richer; a straight line is one by intention."""
+    return layer.grid_kind == "adaptive" and layer.basis != BSpline(1, 1)

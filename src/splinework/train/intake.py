@@ -1,0 +1,69 @@
+"""From what the user hands in, x and y or a source, to rows in memory and the objective of the fit."""
+
+from typing import Any
+
+from splinework.errors import ConfigError
+from splinework.network import KAN
+from splinework.train.data_objective import DataObjective
+from splinework.train.losses import Loss
+from splinework.train.penalties import Penalty
+from splinework.train.rows import Part, Rows, take_rows
+from splinework.train.sources import Source
+from splinework.train.stream_objective import StreamObjective
+from splinework.train.survey import take_stream
+
+
+def take(
+    model: KAN,
+    x: Any,
+    y: Any,
+    *,
+    criterion: Loss,
+    weights: Any,
+    penalties: tuple[Penalty, ...],
+    validation: Any,
+    seed: int,
+    standardise: bool | str,
+    progress: bool,
+) -> tuple[Rows, DataObjective | StreamObjective]:
+    """Checks the data, sets the units of the model where asked, splits, and makes the objective.
+
+    Of a source, the rows to fit that are handed back are a sample.
+
+    Raises:
+        ShapeError: If sizes do not fit.
+        DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
+        ConfigError: If y is missing, or comes twice, or a setting makes no sense.
+        FileError: If a file of a source cannot be read.
+    """
+    if isinstance(x, Source):
+        if y is not None or weights is not None:
+            raise ConfigError(
+                f"a source has y and weights in it, got {'y' if y is not None else 'weights'} besides; write fit(model, source), "
+                "and name the weights where the source is made."
+            )
+        rows, stream, extremes = take_stream(
+            model, x, criterion=criterion, validation=validation, seed=seed, standardise=standardise, progress=progress
+        )
+        return rows, StreamObjective(model, penalties, stream=stream, sample=rows.used, extremes=extremes)
+    if y is None:
+        raise ConfigError(
+            "y is missing: write fit(model, x, y), or fit(model, source) with a source of both such as "
+            'sw.parquet("rows.parquet", target="y").'
+        )
+    rows = take_rows(
+        model,
+        x,
+        y,
+        criterion=criterion,
+        weights=weights,
+        validation=validation,
+        seed=seed,
+        standardise=standardise,
+    )
+    return rows, objective_of(model, rows.used, rows.criterion, penalties)
+
+
+def objective_of(model: KAN, part: Part, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
+    """The objective of rows in memory."""
+    return DataObjective(model, penalties, u=part.u, t=part.t, criterion=criterion, weights=part.weights)

@@ -1,0 +1,82 @@
+"""What a loss is: a frozen recipe that values rows, expands itself to second order, and reads the targets."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from splinework.errors import ShapeError
+
+SMOOTHING = 1e-4
+"""Where a loss has a kink, the parabola that replaces it is about this wide, in network units: a share of y's spread."""
+
+
+@dataclass(frozen=True)
+class Loss(ABC):
+    """What a fit minimises the mean of, over rows.
+
+    Attributes:
+        name: What `make_loss` knows it by.
+        regression: Whether targets live in the units of the output, so that y may be standardised with the model's output
+            scaling. Where not, the model's raw output is what `rows` takes, and y is not scaled.
+    """
+
+    name: ClassVar[str]
+    regression: ClassVar[bool]
+
+    @abstractmethod
+    def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
+        """The loss of every row `(N,)`, differentiable in f; the mean over outputs where these are independent.
+
+        Args:
+            f: Outputs `(N, J)`, in network units for a regression.
+            t: Targets, as `targets` gives them, in the units of f.
+            unit: `(J,)`, what one network unit is in units of y; 1 where `regression` is False.
+        """
+
+    @abstractmethod
+    def expand(self, f: Tensor, t: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+        """Gradient g `(N, J)` of `rows` in f, and a curvature H that is nowhere negative.
+
+        `g·δ + ½ δ'Hδ` is what a step δ of the outputs is expected to change. H is `(N, J)`, a diagonal, or `(N, J, J)`.
+        """
+
+    def columns(self, outputs: int) -> tuple[int, ...]:
+        """How many columns y may have for a model of so many outputs, the usual number first; empty for any number.
+
+        Raises:
+            ConfigError: If no y fits a model of so many outputs.
+        """
+        return (outputs,)
+
+    def settle(self, y: Tensor) -> "Loss":
+        """The recipe with what only the data to fit can tell, such as which labels there are; else itself."""
+        return self
+
+    def targets(self, y: Tensor, outputs: int, names: Sequence[str]) -> Tensor:
+        """The targets `(N, J)`, from y `(N, columns)` in raw units.
+
+        Args:
+            y: What the data say, finite.
+            outputs: Outputs J of the model.
+            names: Names of the columns of y, for messages.
+
+        Raises:
+            ShapeError: If y has another number of columns than the loss needs.
+            DataError: If some values mean nothing to this loss.
+            ConfigError: If the loss does not fit a model of so many outputs.
+        """
+        wanted = self.columns(outputs)
+        if y.dim() != 2 or (wanted and y.shape[1] not in wanted):
+            counts = " or ".join(f"(rows, {count})" for count in wanted) or "(rows, columns)"
+            raise ShapeError(
+                f"y must have shape {counts} for the loss {self.name} and a model of {outputs} outputs, "
+                f"got {tuple(y.shape)}."
+            )
+        return y
+
+    def response(self, f: Tensor) -> Tensor:
+        """From raw output `(…, J)` to what is asked for: a probability, a rate, or the value itself."""
+        return f

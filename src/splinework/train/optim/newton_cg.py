@@ -1,0 +1,257 @@
+"""Gauss–Newton without its matrix: steps by conjugate gradients inside a trust region, for networks of many parameters."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.train.jacobian import Parameters
+from splinework.train.objective import Objective, Products
+from splinework.train.optim.base import Optimiser, Stepper
+from splinework.train.optim.tie_break import TieBreak
+
+STRONGEST, WEAKEST = 1e-3, 1e-14
+"""Bounds of the tie-break's weight, at the start and at the end."""
+SLOW, LEAST, CLEAN = 0.02, 1e-4, 1e-4
+"""The tie-break's share of the error is lessened, as far as to the second number, after a step that gains less than the first
+share of the objective, once the error is below the third share of the spread."""
+FIRST_RADIUS = 1.0
+"""Of the trust region, as a share of the square root of the objective: the length of a step is what it may change the outputs by."""
+KEPT = 1.3
+"""How much farther away the next point of the path is that is kept."""
+TRIALS = 12
+"""Radii tried in one step."""
+LOOSE, TIGHT = 0.3, 0.02
+"""What is left of a linear system's right-hand side, at most and at least: more exact steps cost more than they gain, as the next
+one starts from a better system."""
+SMALLEST = 1e-12
+"""Parameters that the data do not see at all have this share of the largest element on the diagonal."""
+
+
+@final
+@dataclass(frozen=True)
+class NewtonCG(Optimiser):
+    """Truncated Gauss–Newton in a trust region (Steihaug 1983; Nocedal & Wright 2006, algorithm 7.2).
+
+    Of the curvature it needs products with vectors only: a tangent and a backward pass over all rows each, so that memory
+    is `O(rows · width + parameters)`. They are preconditioned by every edge's own block.
+
+    Attributes:
+        products: Most products in one step.
+        tie_break: As for `LevenbergMarquardt`.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    products: int = 200
+    tie_break: float = 1e-2
+
+    name: ClassVar[str] = "newton-cg"
+    default_steps: ClassVar[int] = 200
+    trial_steps: ClassVar[int] = 12
+    settles: ClassVar[float] = 0.05
+    second_order: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (self.products >= 1 and self.tie_break >= 0):
+            raise ConfigError(
+                f"products must be at least 1 and tie_break not negative; got {self.products} and {self.tie_break}."
+            )
+
+    def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
+        return _NewtonCGStepper(self, objective)
+
+
+class _NewtonCGStepper:
+    every = 1
+
+    def __init__(self, recipe: NewtonCG, objective: Objective) -> None:
+        self.recipe, self.objective, self.model = recipe, objective, objective.model
+        self.parameters = Parameters.of(self.model)
+        self.tie_break = TieBreak(self.model, self.parameters)
+        self.share, self.weight = recipe.tie_break, STRONGEST if recipe.tie_break else 0.0
+        self.spread = objective.spread or 1.0
+        self.error, self.roughness = self._look()
+        self._weaken()
+        self.radius, self.slope = FIRST_RADIUS * math.sqrt(max(self.error, 0.0)), math.inf
+        self.exhausted = self.parameters.read(self.model).numel() == 0
+
+    @property
+    def value(self) -> float:
+        """What the steps lower: the objective and the tie-break."""
+        return self.error + self.weight * self.roughness
+
+    @torch.no_grad()
+    def step(self) -> float:
+        if self.exhausted:
+            return self.error
+        start, before = self.parameters.read(self.model), self.value
+        system = _System(self.objective.products(self.parameters), self.tie_break, start, self.weight)
+        # Eisenstat & Walker 1996, choice 2: as exact as the descent has been fast.
+        forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else LOOSE
+        path = _Path(system, min(max(forcing, TIGHT), LOOSE), self.recipe.products, self.radius)
+        for _ in range(TRIALS):
+            move, length, promised = path.until(self.radius)
+            self.parameters.write(self.model, start + move)
+            error, roughness = self._look()
+            gained = before - (error + self.weight * roughness)
+            ratio = gained / max(promised, 1e-300)
+            if math.isfinite(gained) and gained > 0:
+                self.step_norm, self.gradient_norm, self.slope = float(move.norm()), 2 * system.slope, system.slope
+                if ratio > 0.75 and length > 0.99 * self.radius:
+                    self.radius *= 3.0
+                elif ratio < 0.25:
+                    self.radius = 0.3 * length
+                self.error, self.roughness = error, roughness
+                self._weaken()
+                if gained < SLOW * before:
+                    self._lessen()
+                return error
+            self.radius = 0.25 * min(length, self.radius)
+            if not self.radius > 0:
+                break
+        self.parameters.write(self.model, start)
+        self.exhausted = not self._lessen()
+        self.radius = math.sqrt(max(self.error, 0.0))
+        return self.error
+
+    def state(self) -> dict[str, Any]:
+        names = ("error", "roughness", "share", "weight", "radius", "slope", "exhausted")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _look(self) -> tuple[float, float]:
+        return self.objective.number(), self.tie_break.value() if self.share else 0.0
+
+    def _weaken(self) -> None:
+        """Keeps the tie-break at its share of the error; the weight never rises, so no step is undone by it."""
+        fair = self.share * self.error / max(self.roughness, 1e-300)
+        self.weight = min(self.weight, max(fair, WEAKEST)) if self.share else 0.0
+
+    def _lessen(self) -> bool:
+        if self.share <= LEAST or self.error >= CLEAN * self.spread:
+            return False
+        self.share = max(self.share * 0.01, LEAST)
+        self._weaken()
+        return True
+
+
+class _System:
+    """`A δ = -b` with the tie-break in A and b, and a preconditioner M: every edge's block of A, and the diagonal elsewhere."""
+
+    def __init__(self, products: Products, tie_break: TieBreak, values: Tensor, weight: float) -> None:
+        self.products, self.tie_break, self.weight = products, tie_break, weight
+        self.vector, diagonal, squares = products.vector, products.diagonal.clone(), products.squares()
+        if weight:
+            self.vector = self.vector + weight * tie_break.times(values)
+            for own, forms in tie_break.forms:
+                diagonal[own] += weight * torch.diagonal(forms, dim1=1, dim2=2).flatten()
+        self.root = diagonal.clamp_min(SMALLEST * diagonal.max().clamp_min(1e-300)).rsqrt()
+        self.factors = []
+        for own, blocks in squares:
+            smooth = [forms for place, forms in tie_break.forms if place == own and weight]
+            self.factors.append((own, _factor(sum((weight * forms for forms in smooth), blocks), self.root[own])))
+        self.slope = math.sqrt(max(float(self.vector @ self.precondition(self.vector)), 0.0))
+
+    def times(self, v: Tensor) -> Tensor:
+        """`A v`."""
+        product = self.products.times(v)
+        return product + self.weight * self.tie_break.times(v) if self.weight else product
+
+    def precondition(self, v: Tensor) -> Tensor:
+        """`M⁻¹ v`."""
+        scaled = v * self.root
+        for own, triangle in self.factors:
+            each = scaled[own].unflatten(0, (len(triangle), -1, 1))
+            scaled[own] = torch.cholesky_solve(each, triangle).flatten()
+        return scaled * self.root
+
+    def inner(self, v: Tensor, w: Tensor) -> float:
+        """`vᵀM w`."""
+        scaled = w / self.root
+        for own, triangle in self.factors:
+            each = scaled[own].unflatten(0, (len(triangle), -1, 1))
+            scaled[own] = (triangle @ (triangle.mT @ each)).flatten()
+        return float(v @ (scaled / self.root))
+
+
+def _factor(blocks: Tensor, root: Tensor) -> Tensor:
+    """Cholesky factors of blocks `(edges, size, size)`, scaled to unit diagonals by `root (edges · size,)`."""
+    root = root.unflatten(0, blocks.shape[:2])
+    scaled, added = blocks * root[:, :, None] * root[:, None, :], 1e-10
+    scaled.diagonal(dim1=1, dim2=2).clamp_min_(1.0)  # the blocks may come from some rows only, the scale from all
+    while True:
+        scaled.diagonal(dim1=1, dim2=2).add_(added)
+        triangle, failed = torch.linalg.cholesky_ex(scaled)
+        if not bool(failed.any()):
+            return triangle
+        added *= 100  # rounding has taken more than was there
+
+
+class _Path:
+    """The way of conjugate gradients from 0, which leads farther away with every step, up to a trust region's edge.
+
+    Some of its points are kept, each farther than the one before by a share, so that a shorter step needs no products.
+    """
+
+    def __init__(self, system: _System, forcing: float, most: int, radius: float) -> None:
+        self.system = system
+        zero = torch.zeros_like(system.vector)
+        self.points: list[tuple[Tensor, Tensor, float]] = [(zero, -system.vector, 0.0)]
+        """δ, `-b - A δ` and `‖δ‖_M`."""
+        self.count = 0
+        self._walk(forcing * system.slope, most, radius)
+
+    def until(self, radius: float) -> tuple[Tensor, float, float]:
+        """The point at this distance, or the last one: δ, its length, and by how much the quadratic falls."""
+        move, rest, length = self.points[-1]
+        if length > radius:
+            k = next(k for k, point in enumerate(self.points) if point[2] > radius)
+            (before, rest_before, shorter), (move, rest, length) = self.points[k - 1 : k + 1]
+            along, both = move - before, self.system.inner(before, move)
+            square = length**2 - 2 * both + shorter**2
+            share = _crossing(square, both - shorter**2, shorter**2, radius)
+            move, rest, length = before + share * along, torch.lerp(rest_before, rest, share), radius
+        return move, length, float((rest - self.system.vector) @ move)
+
+    def _walk(self, enough: float, most: int, radius: float) -> None:
+        """Nocedal & Wright, algorithm 7.2, with lengths by the recurrences of Conn, Gould & Toint 2000, eq. 7.5.5."""
+        move, rest, _ = self.points[0]
+        ahead = self.system.precondition(rest)
+        left, direction = float(rest @ ahead), ahead
+        square, across, along = 0.0, 0.0, left
+        while self.count < most and left > enough**2:
+            self.count += 1
+            product = self.system.times(direction)
+            curvature = float(direction @ product)
+            if not curvature > 0:  # nothing but rounding is left, as A is semi-definite
+                break
+            share = left / curvature
+            over = square + 2 * share * across + share**2 * along >= radius**2
+            if over:
+                share = _crossing(along, across, square, radius)
+            move, rest = move + share * direction, rest - share * product
+            square += 2 * share * across + share**2 * along
+            if over or square > KEPT**2 * self.points[-1][2] ** 2:
+                self.points.append((move, rest, math.sqrt(square)))
+            if over:
+                return
+            ahead = self.system.precondition(rest)
+            left, before = float(rest @ ahead), left
+            across, along = left / before * (across + share * along), left + (left / before) ** 2 * along
+            direction = ahead + left / before * direction
+        if self.count and self.points[-1][0] is not move:
+            self.points.append((move, rest, math.sqrt(square)))
+
+
+def _crossing(a: float, b: float, c: float, radius: float) -> float:
+    """The positive root of `a s² + 2 b s + c = radius²`, where c is less."""
+    missing = radius**2 - c
+    return missing / (b + math.sqrt(b * b + a * missing))

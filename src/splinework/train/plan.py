@@ -1,0 +1,141 @@
+"""What a fit is going to do: which optimiser, how many starts and steps, which grids and degrees; and why."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from splinework.errors import ConfigError
+from splinework.train.objective import Objective
+from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, Optimiser, SSBroyden, make_optimiser
+from splinework.train.penalties import Penalty
+
+MOST_BY_LM, LM_WORK = 4000, 1e11
+"""Levenberg–Marquardt up to so many parameters, and so many multiplications per step (rows · outputs · parameters²)."""
+MOST_BY_BROYDEN, FULL_WORK = 5000, 1e9
+"""Self-scaled Broyden up to so many parameters; all rows at every step up to so much work (rows · outputs · parameters)."""
+BATCH = 256
+STREAM_WORK = 1e12
+"""The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
+STREAM_BATCHES, MOST_IN_BATCH, STREAM_EPOCHS = 5000, 4096, 2
+"""Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
+STARTS = 12
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Settings of a fit, checked.
+
+    Attributes:
+        method: The optimiser.
+        why: Why this one, for the history.
+        starts: Number of random starts, of which the best goes on.
+        steps: Most steps in all, or None.
+        stage_steps: Most steps of a stage where `steps` is None.
+        grids: `auto`, resolutions to go through, or None to keep the grid.
+        raises: Whether degrees may be raised.
+    """
+
+    method: Optimiser
+    why: str
+    starts: int
+    steps: int | None
+    stage_steps: int
+    grids: list[int] | str | None
+    raises: bool
+
+
+def make_plan(
+    objective: Objective, *, optimiser: str | Optimiser, starts: Any, steps: Any, grids: Any, degree: Any
+) -> Plan:
+    """The plan for an objective.
+
+    Raises:
+        ConfigError: For a setting that makes no sense, or that contradicts another.
+    """
+    method, why = _choose(objective, optimiser)
+    if degree not in ("auto", "keep"):
+        raise ConfigError(f"degree is 'auto' (raised where that pays) or 'keep', got {degree!r}.")
+    return Plan(
+        method,
+        why,
+        _starts(starts, method, objective, steps),
+        steps,
+        _stage_steps(method, objective),
+        _grids(grids),
+        degree == "auto" and method.second_order,
+    )
+
+
+def check_settings(*, steps: Any, starts: Any, seconds: Any, seed: Any, callbacks: Any, penalties: Any) -> None:
+    """Raises ConfigError for a setting that makes no sense."""
+    for name, value, least in (("steps", steps, 0), ("starts", starts, 1), ("seed", seed, 0)):
+        whole = hasattr(value, "__index__") and operator.index(value) >= least
+        if not (whole or (value is None and name != "seed")):
+            raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}.")
+    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
+        raise ConfigError(f"seconds is a time, zero or more, got {seconds!r}.")
+    if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
+        raise ConfigError(f"callbacks is a list of functions of a Step, got {callbacks!r}; write [callback].")
+    if not isinstance(penalties, Sequence) or not all(isinstance(penalty, Penalty) for penalty in penalties):
+        raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {penalties!r}.")
+
+
+def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser, str]:
+    """The method by name; `auto` by size: Levenberg–Marquardt, else self-scaled Broyden, L-BFGS, Adam on mini-batches."""
+    model = objective.model
+    frozen = any(not p.requires_grad for p in model.parameters())
+    if optimiser != "auto":
+        method = make_optimiser(optimiser)
+        if frozen and method.second_order:
+            raise ConfigError(
+                f"{method.name} moves every number of the model, and some are frozen; take optimiser='lbfgs'."
+            )
+        return method, "as asked for"
+    size, numbers = model.parameter_count(active=True), objective.numbers
+    why, streamed = f"for {size} parameters and {objective.count} rows", objective.scout() is not objective
+    if frozen or model.config.grid_kind == "learnable":
+        why += ", some frozen or not linear in their layer"
+    elif size <= MOST_BY_LM and numbers * size**2 <= (STREAM_WORK if streamed else LM_WORK):
+        return LevenbergMarquardt(), f"second order, as it pays {why}"
+    if streamed:
+        batch = min(max(objective.count // STREAM_BATCHES, BATCH), MOST_IN_BATCH)
+        return Adam(batch=batch), f"mini-batches of {batch} {why} that are not in memory"
+    if numbers * size <= FULL_WORK:
+        if size <= MOST_BY_BROYDEN:
+            return SSBroyden(), f"a dense inverse Hessian {why}"
+        return LBFGS(), f"all rows at every step {why}"
+    return Adam(batch=BATCH), f"mini-batches of {BATCH} {why}"
+
+
+def _stage_steps(method: Optimiser, objective: Objective) -> int:
+    """Most steps of a stage: what the method says, but whole epochs over rows that are too many for memory."""
+    batch = getattr(method, "batch", None)
+    if batch is None or objective.scout() is objective:
+        return method.default_steps
+    per_epoch = objective.batches(batch, torch.Generator()).per_epoch
+    return max(method.default_steps, STREAM_EPOCHS * per_epoch)
+
+
+def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: int | None) -> int:
+    """How many starts: as told; else several where they pay, on at most about half of the steps."""
+    if starts is not None:
+        return starts
+    if not method.second_order or len(objective.model.kan_layers) == 1:
+        return 1
+    return STARTS if steps is None else max(min(STARTS, steps // (3 * method.trial_steps)), 1)
+
+
+def _grids(grids: Any) -> list[int] | str | None:
+    """`auto`, None or a list of resolutions, in order."""
+    if grids is None or (isinstance(grids, str) and grids == "auto"):
+        return grids
+    try:
+        wanted = sorted(operator.index(g) for g in grids)
+    except TypeError:
+        wanted = []
+    if not wanted or wanted[0] < 1:
+        raise ConfigError(f"grids is 'auto', None or a list of resolutions such as [5, 10, 20], got {grids!r}.")
+    return wanted

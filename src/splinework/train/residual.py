@@ -1,0 +1,221 @@
+"""What should vanish at some points, such as a differential equation, and the objective that sums its squares."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from splinework.network import KAN
+from splinework.train.batches import Batches, RowBatches
+from splinework.train.jacobian import Parameters
+from splinework.train.objective import Curvatures, Objective, Products
+from splinework.train.residual_jacobian import Expansion, expand
+
+Function = Callable[..., Tensor]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Residual:
+    """A function of the model that should be zero at some points: an equation, a boundary or initial value, a measurement.
+
+    Attributes:
+        function: `function(model, x)`, or `function(model, x, data)`: what should vanish, `(B, columns)` or `(B,)`, for the
+            rows x `(B, inputs)` of the points, in raw units. It is called with some of the points at a time, in float64,
+            and must use the model that it is handed. Derivatives of the model come from `sw.partials` or `sw.jet`.
+        points: Where, `(N, inputs)`: a tensor, an array or a frame.
+        weight: What the mean of its squares counts beside the other residuals.
+        data: What is known at the points, `(N, …)`: numbers, handed to the function row by row with them.
+        name: For messages; the function's own name, where there is none.
+
+    >>> decay = Residual(lambda model, x: model(x) - 1, [[0.0]], weight=10.0, name="start")
+    """
+
+    function: Function
+    points: Any
+    weight: float = 1.0
+    data: Any = None
+    name: str = ""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A residual that was checked: points `(N, inputs)` in raw units, data with as many rows, and what its values are.
+
+    Attributes:
+        columns: Values per point; where rows are coupled, values in all.
+        coupled: Whether a row may depend on several points: then all points are always taken together.
+    """
+
+    function: Function
+    x: Tensor
+    data: Tensor | None
+    weight: float
+    name: str
+    columns: int = 1
+    coupled: bool = False
+
+    @property
+    def numbers(self) -> int:
+        """How many values it has."""
+        return self.columns if self.coupled else self.columns * len(self.x)
+
+    def values(self, model: KAN, rows: Any = None) -> Tensor:
+        """The residual at all points or at some, `(B, columns)`."""
+        x, data = self.x, self.data
+        if rows is not None and not self.coupled:
+            x, data = x[rows], None if data is None else data[rows]
+        found = self.function(model, x) if data is None else self.function(model, x, data)
+        return found.unsqueeze(-1) if found.dim() == 1 else found
+
+    def take(self, rows: Tensor) -> "Term":
+        """The term at some of its points."""
+        data = None if self.data is None else self.data[rows]
+        return Term(self.function, self.x[rows], data, self.weight, self.name, self.columns, self.coupled)
+
+
+@final
+@dataclass(frozen=True)
+class ResidualObjective(Objective):
+    """`Σ weight · mean(residual²)` over several residuals.
+
+    Attributes:
+        terms: The residuals.
+        size: What this is for a model that knows nothing, the measure of what is small.
+        order: The highest derivative in the inputs that a residual takes.
+    """
+
+    terms: tuple[Term, ...] = ()
+    size: float = 1.0
+    order: int = 0
+
+    @property
+    def count(self) -> int:
+        return sum(len(term.x) for term in self.terms)
+
+    @property
+    def numbers(self) -> int:
+        return sum(term.numbers for term in self.terms)
+
+    @property
+    def spread(self) -> float:
+        return self.size
+
+    def loss(self, part: Sequence[Tensor | None] | None = None) -> Tensor:
+        parts = [None] * len(self.terms) if part is None else part
+        means = [
+            t.weight * t.values(self.model, rows).square().mean() for t, rows in zip(self.terms, parts, strict=True)
+        ]
+        return torch.stack(means).sum()
+
+    @torch.no_grad()
+    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        values = parameters.read(self.model)
+        matrix, vector = values.new_zeros(values.numel(), values.numel()), torch.zeros_like(values)
+        for jacobian, residual in self.stacked(parameters, budget):
+            matrix.addmm_(jacobian.T, jacobian)
+            vector.addmv_(jacobian.T, residual)
+        return matrix, vector
+
+    @torch.no_grad()
+    def products(self, parameters: Parameters) -> Products:
+        return _ResidualProducts(self._expanded(parameters), self.curvatures(parameters))
+
+    @property
+    def is_sum_of_squares(self) -> bool:
+        return not self.penalties
+
+    @torch.no_grad()
+    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+        size = parameters.read(self.model).numel()
+        for term in self.terms:
+            root = math.sqrt(term.weight / term.numbers)
+            step = len(term.x) if term.coupled else max(budget // max(size * term.columns, 1), 1)
+            for start in range(0, len(term.x), step):
+                here = self._expansion(term, parameters, slice(start, start + step))
+                yield root * here.dense().flatten(0, 1), root * here.values.flatten()
+
+    @torch.no_grad()
+    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+        expanded = self._expanded(parameters)
+        parameters.write(self.model, start + share * move)
+        total = torch.zeros_like(start)
+        for (factor, here), term in zip(expanded, self.terms, strict=True):
+            second = 2 / share * ((term.values(self.model) - here.values) / share - here.times(move))
+            total += here.transposed(factor * second)
+        return total
+
+    def batches(self, size: int | None, generator: torch.Generator) -> Batches:
+        return TermBatches(self.terms, size, generator)
+
+    @torch.no_grad()
+    def activations(self) -> Tensor:
+        return self.model.input_scaling(torch.cat([term.x for term in self.terms]))
+
+    @torch.no_grad()
+    def rmse(self, loss: float | None = None) -> float:
+        """Root of the weighted mean square of the residuals: y has no targets here."""
+        return math.sqrt(self.loss_number() if loss is None else loss)
+
+    def _expansion(self, term: Term, parameters: Parameters, rows: slice | None = None) -> Expansion:
+        return expand(self.model, parameters, lambda: term.values(self.model, rows), coupled=term.coupled)
+
+    def _expanded(self, parameters: Parameters) -> list[tuple[float, Expansion]]:
+        """All terms, each with what the square of one of its values counts."""
+        return [(term.weight / term.numbers, self._expansion(term, parameters)) for term in self.terms]
+
+
+class _ResidualProducts(Products):
+    """`JᵀJ` by one pass forward and one backward through every layer's series."""
+
+    def __init__(self, terms: list[tuple[float, Expansion]], penalties: Curvatures) -> None:
+        self.terms, self.penalties = terms, penalties
+        self.vector = torch.stack([here.transposed(factor * here.values) for factor, here in terms]).sum(0)
+        squares = [factor * here.dense().flatten(0, 1).square().sum(0) for factor, here in terms]
+        self.diagonal = torch.stack(squares).sum(0)
+        for own, gradient, curvature in penalties:
+            self.vector[own] += gradient / 2
+            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+
+    def times(self, v: Tensor) -> Tensor:
+        result = torch.zeros_like(v)
+        for factor, here in self.terms:
+            result += here.transposed(factor * here.times(v))
+        for own, _, curvature in self.penalties:
+            part = v[own].unflatten(0, curvature.shape[:2])
+            result[own] += (curvature @ part[..., None])[..., 0].flatten()
+        return result
+
+
+@final
+class TermBatches:
+    """Rows of every residual at once, each in its share of `size`; coupled rows are never parted."""
+
+    def __init__(self, terms: Sequence[Term], size: int | None, generator: torch.Generator) -> None:
+        count = sum(len(term.x) for term in terms)
+        self.whole = size is None or size >= count
+        self.each = [
+            RowBatches(
+                n, None if size is None or term.coupled else max(round(size * n / count), 1), generator, term.x.device
+            )
+            for term in terms
+            for n in [len(term.x)]
+        ]
+
+    @property
+    def per_epoch(self) -> int:
+        return max(batches.per_epoch for batches in self.each)
+
+    def next(self) -> list[Tensor | None] | None:
+        return None if self.whole else [batches.next() for batches in self.each]
+
+    def state(self) -> dict[str, Any]:
+        return {str(index): batches.state() for index, batches in enumerate(self.each)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for index, batches in enumerate(self.each):
+            batches.restore(state[str(index)])

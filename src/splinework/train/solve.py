@@ -1,0 +1,302 @@
+"""`solve`: equations in, a model that fulfils them out; no data are needed."""
+
+import contextlib
+import copy
+import math
+import os
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.bases import BSpline
+from splinework.edit.degree import raise_layer
+from splinework.errors import ConfigError, FitWarning
+from splinework.network import KAN
+from splinework.train.callbacks import Callback
+from splinework.train.fit import FitResult
+from splinework.train.follow import widen
+from splinework.train.growth import HIGHEST
+from splinework.train.jacobian import Parameters
+from splinework.train.journal import fingerprint_of, open_journal
+from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
+from splinework.train.penalties import Penalty
+from splinework.train.plan import Plan, check_settings, make_plan
+from splinework.train.progress import Progress
+from splinework.train.residual import Residual, ResidualObjective, Term
+from splinework.train.residual_jacobian import agrees, expand, highest_order
+from splinework.train.rows import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
+from splinework.train.run import Run
+from splinework.train.stages import polish, run_stages
+from splinework.train.terms import checked, listed, term_of
+
+ABOVE = 5
+"""Splines get so many degrees more than the residual takes derivatives."""
+FEW = 200
+"""Up to so many values that depend on several points have a backward pass each; more would take too long."""
+UNSOLVED = 1e-2
+"""A residual of which this share is left, in the mean of its squares, has not been solved: that is warned of."""
+
+
+def solve(  # the one door: every setting has its name here
+    model: KAN,
+    residuals: Residual | Sequence[Residual],
+    *,
+    steps: int | None = None,
+    optimiser: str | Optimiser = "auto",
+    validation: float | Sequence[Residual] | None = None,
+    seed: int = 0,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    penalties: Sequence[Penalty] = (),
+    grids: Sequence[int] | str | None = "auto",
+    degree: str = "auto",
+    starts: int | None = None,
+    seconds: float | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+) -> FitResult:
+    """Changes a copy of the model until the residuals vanish: `Σ weight · mean(residual²)` is minimised.
+
+    As in `fit`, the numbers come from Levenberg–Marquardt on the exact Jacobian where the model is small enough, from
+    several starts of which the best goes on; grids are refined and degrees raised while that lowers the residual at
+    points held out. Where the residual takes derivatives of order n, splines of a degree below n + 5 are replaced by
+    such at once (unless `degree="keep"`): derivatives of a spline are n orders less accurate than the spline.
+
+    Args:
+        model: The network; left unchanged.
+        residuals: What should vanish, and where.
+        steps: Most steps of the optimiser in all; None lets each stage converge.
+        optimiser: As for `fit`.
+        validation: Share of the points to hold out of every residual, or residuals of their own; None holds out 15 % of
+            each that has 40 points or more. 0 holds out none.
+        seed: Seed of everything random here; the global seed is not touched.
+        progress: Whether to show progress on a terminal.
+        callbacks: Functions of a `Step`, whose `rmse` is the root of the weighted mean square of the residuals.
+        penalties: Such as `Sparsity(1e-3)`.
+        grids: As for `fit`.
+        degree: `auto` or `keep`.
+        starts: As for `fit`.
+        seconds: Most time to take.
+        checkpoint: As for `fit`.
+
+    Returns:
+        `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
+
+    Raises:
+        ConfigError: If a residual does not depend on the model, or a setting makes no sense.
+        ShapeError: If points do not fit the model, or a residual has not one row per point.
+        DataError: If there are no points, or points or residuals are not finite.
+
+    >>> import splinework as sw
+    >>> def decay(model, t):  # u' = -u
+    ...     u, slope = sw.partials(model, t, (), 0)
+    ...     return slope + u
+    >>> t = torch.linspace(0, 1, 60)[:, None]
+    >>> result = solve(KAN([1, 1], domain=(0, 1), dtype=torch.float64),
+    ...                [Residual(decay, t), Residual(lambda model, t: model(t) - 1, [[0.0]])], progress=False)
+    >>> abs(float(result.model(torch.ones(1, 1, dtype=torch.float64))) - math.exp(-1)) < 1e-10
+    True
+    """
+    check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    with torch.inference_mode(False), torch.enable_grad():
+        work = _private(model)
+        used = [term_of(work, each, n) for n, each in enumerate(listed(residuals), start=1)]
+        set_units(work, torch.cat([term.x for term in used]), None, always=False)
+        terms = [checked(work, term) for term in used]
+        given = [] if validation is None or isinstance(validation, (int, float)) else listed(validation)
+        held = [checked(work, term_of(work, each, n, "validation ")) for n, each in enumerate(given, start=1)]
+        generator = torch.Generator().manual_seed(seed)
+        whole = _objective(work, terms, tuple(penalties))
+        tails = work.config.extrapolation
+        if degree == "auto":
+            _raise_degrees(whole)
+        if whole.order and _may_go_on(work):
+            work = _with_tails(work, "natural")
+            whole = whole.on(work)
+        if not given:
+            terms, held = _split(terms, validation, generator)
+        objective = replace(whole, terms=tuple(terms))
+        method, doubt = _method(objective, optimiser)
+        plan = make_plan(objective, optimiser=method, starts=starts, steps=steps, grids=grids, degree=degree)
+        run = Run(
+            held_out=_objective(work, held, ()) if held else None,
+            generator=generator,
+            callbacks=tuple(callbacks),
+            deadline=None if seconds is None else time.monotonic() + seconds,
+            remaining=steps,
+        )
+        if checkpoint is not None:
+            kept = _fingerprint(objective, held, plan, seed, seconds)
+            run.journal = open_journal(Path(checkpoint), kept)
+        sizes = f"{objective.count} points to fit, {sum(len(t.x) for t in held)} held out"
+        run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {sizes}")
+        if doubt:
+            run.history.decide("warning", doubt)
+            warnings.warn(FitWarning(doubt), stacklevel=2)
+        run.judge_anew(objective, run.held_out)
+        with contextlib.ExitStack() as stack:
+            for callback in callbacks:
+                if isinstance(callback, contextlib.AbstractContextManager):
+                    stack.enter_context(callback)
+            bar = stack.enter_context(Progress(progress, steps=steps, seconds=seconds))
+            run.callbacks = (*run.callbacks, bar)
+            _take_all_steps(run, objective, plan, whole if held and not given else objective, tails)
+        run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
+        assert run.best is not None
+        left = whole.on(run.best).learned()
+        if not left <= UNSOLVED:
+            text = (
+                f"the residuals are not solved: {left:.2g} of their mean square is left; give the model more nodes, more "
+                "starts or more steps, or weigh the residuals otherwise."
+            )
+            run.history.decide("warning", text)
+            warnings.warn(FitWarning(text), stacklevel=2)
+        return FitResult(run.best.to(next(model.parameters()).dtype), run.history)
+
+
+def _take_all_steps(
+    run: Run, objective: ResidualObjective, plan: Plan, everything: ResidualObjective, tails: str
+) -> None:
+    """All stages; then, where points were held out or tails were others meanwhile, a polish on all points."""
+    try:
+        run_stages(run, objective, plan)
+    except KeyboardInterrupt:
+        run.stopped = "interrupted; the best state so far was kept"
+    assert run.best is not None
+    changed = run.best.config.extrapolation != tails
+    if changed:
+        widen(run.best, everything.activations())
+        run.best = _with_tails(run.best, tails)
+    if (changed or everything is not objective) and plan.method.second_order and not run.over:
+        try:
+            polish(run, everything, plan)
+        except KeyboardInterrupt:
+            run.stopped = "interrupted; the best state so far was kept"
+
+
+# --------------------------------------------------------------------------------------------- the model at work
+
+
+def _private(model: KAN) -> KAN:
+    if not isinstance(model, KAN):
+        raise ConfigError(f"solve takes the model first, a KAN, got {type(model).__name__}: solve(model, residuals).")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
+    return copy.deepcopy(model).double()
+
+
+@torch.no_grad()
+def _raise_degrees(objective: ResidualObjective) -> None:
+    """Gives splines at least the degree that derivatives of this order want; the function stays about what it was."""
+    degree = min(objective.order + ABOVE, HIGHEST)
+    u = objective.activations()
+    for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
+        following = nodes.combine(layer(u))
+        basis = layer.basis
+        if (
+            isinstance(basis, BSpline)
+            and BSpline(1, 1) != basis
+            and layer.grid_kind == "adaptive"
+            and basis.degree < degree
+        ):
+            raise_layer(layer, degree, u)
+        u = following
+
+
+def _may_go_on(model: KAN) -> bool:
+    """Whether edges may go on beyond their grids while they are trained, because grids will cover what is there in the end."""
+    return all(isinstance(layer.basis, BSpline) and layer.grid_kind == "adaptive" for layer in model.kan_layers)
+
+
+def _with_tails(model: KAN, extrapolation: str) -> KAN:
+    """The same numbers and grids with other tails.
+
+    On linear tails no second derivative is left: the residual would jump whenever a hidden value leaves its grid, and
+    descent would end there. The splines themselves go on smoothly for some cells.
+    """
+    first = next(model.parameters())
+    other = KAN(
+        replace(model.config, extrapolation=extrapolation),
+        dtype=first.dtype,
+        device=first.device,
+        generator=torch.Generator(),
+    )
+    other.load_state_dict(model.state_dict())
+    for new, old in zip(other.parameters(), model.parameters(), strict=True):
+        new.requires_grad_(old.requires_grad)
+    return other
+
+
+def _objective(model: KAN, terms: Sequence[Term], penalties: tuple[Penalty, ...]) -> ResidualObjective:
+    """The objective, measured by what a model that is zero everywhere leaves, or else by what this one does."""
+    order = max(highest_order(model, lambda term=term: term.values(model)) for term in terms)  # type: ignore[misc]
+    plain = ResidualObjective(model, penalties, terms=tuple(terms), order=order)
+    nothing = copy.deepcopy(model)
+    parameters = Parameters.of(nothing)
+    parameters.write(nothing, torch.zeros_like(parameters.read(nothing)))
+    for candidate in (nothing, model):
+        size = plain.on(candidate).loss_number()
+        if math.isfinite(size) and size > 0:
+            return replace(plain, size=size)
+    return plain
+
+
+def _split(terms: list[Term], validation: Any, generator: torch.Generator) -> tuple[list[Term], list[Term]]:
+    """Points to fit and points to hold out."""
+    if validation is not None and not 0 <= validation < 1:
+        raise ConfigError(
+            f"validation is a share of the points, 0 <= share < 1, or a list of residuals; got {validation!r}."
+        )
+    used, held = [], []
+    for term in terms:
+        count = len(term.x)
+        share = validation if validation is not None else HOLD_OUT_SHARE if count >= HOLD_OUT_FROM else 0.0
+        out = 0 if term.coupled else min(round(share * count), count - 1)
+        order = torch.randperm(count, generator=generator).to(term.x.device)
+        used.append(term.take(order[out:].sort().values) if out else term)
+        if out:
+            held.append(term.take(order[:out].sort().values))
+    return used, held
+
+
+def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[str | Optimiser, str]:
+    """The optimiser, unless it needs a Jacobian that there is not; and what is to be said about that."""
+    if optimiser != "auto" and not make_optimiser(optimiser).second_order:
+        return optimiser, ""
+    parameters = Parameters.of(objective.model)
+    for term in objective.terms:
+        few = replace(term) if term.coupled else term.take(torch.arange(min(len(term.x), 50), device=term.x.device))
+        if term.coupled and term.numbers > FEW:
+            why = f"{term.name} has {term.numbers} values that depend on several points each"
+        else:
+            model = objective.model
+
+            def values(few: Term = few) -> Tensor:
+                return few.values(model)
+
+            if agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled)):
+                continue
+            why = f"{term.name} takes derivatives otherwise than by sw.partials or sw.jet"
+        return SSBroyden(), (
+            f"{why}, so that there is no Jacobian for second-order steps; ssbroyden is used, which is less accurate in the end."
+        )
+    return optimiser, ""
+
+
+def _fingerprint(
+    objective: ResidualObjective, held: Sequence[Term], plan: Plan, seed: int, seconds: float | None
+) -> str:
+    """What must be the same for a fit to go on from a checkpoint; a function is told by its values."""
+    parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
+    parts["config"] = objective.model.config
+    for kind, terms in (("used", objective.terms), ("held out", held)):
+        for n, term in enumerate(terms):
+            parts.update({f"{kind}.{n}.x": term.x, f"{kind}.{n}.data": term.data, f"{kind}.{n}.weight": term.weight})
+            parts[f"{kind}.{n}.values"] = term.values(objective.model).detach()
+    parts.update(plan=plan, penalties=objective.penalties, seed=seed, seconds=seconds)
+    return fingerprint_of(parts)

@@ -1,0 +1,267 @@
+"""`sparsify`: data in, the smallest network that is as good out. Structure first, then accuracy."""
+
+import contextlib
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.arrays import data_of
+from splinework.edit.prune import prune
+from splinework.errors import ConfigError
+from splinework.network import KAN
+from splinework.scores import Attribution, attribution
+from splinework.train.callbacks import Callback, Step, StopTraining
+from splinework.train.data_objective import DataObjective
+from splinework.train.elimination import WORSE, Candidate, Search, narrowed
+from splinework.train.fit import FitResult, fit
+from splinework.train.history import joined
+from splinework.train.losses import Loss, Squared, make_loss
+from splinework.train.optim import Optimiser
+from splinework.train.penalties import GroupLasso, Penalty
+from splinework.train.plan import check_settings, make_plan
+from splinework.train.progress import Progress
+from splinework.train.rows import Part, Rows, take_rows
+from splinework.train.run import Run
+from splinework.train.starts import LEARNED, best_start
+
+DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 3, 30, 8
+"""Of the network as it came: starts, steps without the penalty, and with it."""
+LOWEST, HIGHEST = 1e-3, 3e-2
+"""What has an attribution below three times the relative error is pruned first, within these bounds."""
+SEARCH_SHARE = 0.6
+"""Of the time given, what the search for a structure may take."""
+MISSES = 2
+"""Under noise, ever wider networks are tried until so many in a row did not pay."""
+
+
+def sparsify(
+    model: KAN,
+    x: Any,
+    y: Any,
+    *,
+    penalty: float | Penalty = 1e-3,
+    seed: int = 0,
+    progress: bool = True,
+    callbacks: Sequence[Callback] = (),
+    validation: float | tuple[Any, ...] | None = None,
+    seconds: float | None = None,
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared",
+    weights: Any = None,
+    optimiser: str | Optimiser = "auto",
+    standardise: bool | str = "auto",
+    accuracy: float = 1e-9,
+) -> FitResult:
+    """Fits the smallest part of a network that explains the data as well as all of it.
+
+    First the structure: the network is fitted from several starts, then with a penalty that lets few edges do the work
+    and says in which order nodes and edges matter. What does not matter is pruned, narrower networks are tried from fresh
+    starts, and inputs, nodes and edges are taken out while the rest can make up for it. Each candidate gets splines as
+    rich as it takes before it is refused, so that a few fine edges may stand for many coarse ones. It is as good if its
+    held-out error is at most 1.5 times that of the best so far; where the data are noisy, if the Bayesian information
+    criterion is no higher. So the penalty proposes and the data decide: the answer hardly depends on its weight.
+
+    Then accuracy: `fit` without a penalty on what is left, with finer grids and higher degrees. Many networks have the
+    same output, so a penalty alone, as in Liu et al. 2024 (§2.5.1), finds another structure for every seed and weight.
+
+    Args:
+        model: The network; unchanged. What is masked in it stays so.
+        x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
+        y: `(N, outputs)`, or `(N,)` for one output, in raw units.
+        penalty: A weight of `GroupLasso`, or a recipe such as `Sparsity(1e-2)`; 0 goes without.
+        seed: Seed of everything random here.
+        progress: Whether to show progress on a terminal.
+        callbacks: Functions of a `Step`; the last phase is a fit of its own to them.
+        validation: Held-out rows, as in `fit`. Where there are none, the information criterion judges.
+        seconds: Most time to take.
+        loss: As in `fit`.
+        weights: `(N,)`, what each row counts.
+        optimiser: As in `fit`.
+        standardise: As in `fit`.
+        accuracy: The last phase ends at this held-out error, as a share of y's spread; 0 goes on to the limit.
+
+    Returns:
+        `FitResult`: a model without the edges, nodes and inputs that did not matter (inputs keep their columns), and the
+        history of all phases, with its decisions of the kind `structure`.
+
+    Raises:
+        ShapeError: If x and y do not fit the model or each other.
+        DataError: If there are no rows, or some are not finite.
+        ConfigError: For a setting that makes no sense.
+
+    >>> x = 2 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) - 1
+    >>> sparsify(KAN([2, 1]), x, x[:, 1] ** 2, progress=False).model.active_inputs()
+    ['x2']
+    """
+    penalties = _penalties(penalty)
+    check_settings(steps=None, starts=None, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    if not 0 <= accuracy < 1:
+        raise ConfigError(f"accuracy is a share of the spread of y, from 0 to below 1, got {accuracy}.")
+    began = time.monotonic()
+    data: dict[str, Any] = {"validation": validation, "seed": seed, "weights": weights}
+    with torch.inference_mode(False), torch.enable_grad():
+        work = _private(model)
+        rows = take_rows(work, x, y, criterion=make_loss(loss), standardise=standardise, **data)
+        search = _opened(work, rows, x, optimiser, seed)
+        search.run.callbacks = tuple(callbacks)
+        search.run.deadline = None if seconds is None else began + SEARCH_SHARE * seconds
+        with contextlib.ExitStack() as stack:
+            for callback in callbacks:
+                if isinstance(callback, contextlib.AbstractContextManager):
+                    stack.enter_context(callback)
+            search.run.callbacks = (
+                *callbacks,
+                stack.enter_context(Progress(progress, seconds=None if seconds is None else SEARCH_SHARE * seconds)),
+            )
+            _search(search, penalties)
+    run, dtype = search.run, next(model.parameters()).dtype
+    if run.stopped:
+        run.history.decide("stop", f"the search for a structure ended: {run.stopped}")
+        if run.deadline is None or time.monotonic() < run.deadline:  # not for want of time: somebody wants an end
+            return FitResult(search.best.model.to(dtype), run.history)
+    settings: dict[str, Any] = {"progress": progress, "loss": loss, "optimiser": optimiser, **data}
+    while True:
+        candidate = search.best
+        result = fit(
+            copy.deepcopy(candidate.model).to(dtype),
+            x,
+            y,
+            starts=1,
+            standardise=False,
+            callbacks=[*callbacks, _Enough(search, accuracy)],
+            seconds=None if seconds is None else max(began + seconds - time.monotonic(), 0.0),
+            **settings,
+        )
+        if len(search.path) == 1 or not _lost(search, result.model, accuracy):
+            return FitResult(result.model, joined(run.history, result.history), result.evidence)
+        search.path.pop()
+        run.history.decide("structure", f"{candidate.edges} edges stayed behind the dense network; one more step back")
+
+
+def _private(model: KAN) -> KAN:
+    """A copy to work on, in float64."""
+    if not isinstance(model, KAN):
+        raise ConfigError(f"sparsify takes the model first, a KAN, got {type(model).__name__}: sparsify(model, x, y).")
+    return copy.deepcopy(model).double()
+
+
+def _penalties(penalty: Any) -> tuple[Penalty, ...]:
+    if isinstance(penalty, Penalty):
+        return (penalty,)
+    if isinstance(penalty, bool) or not isinstance(penalty, (int, float)):
+        raise ConfigError(f"penalty is a weight or a recipe such as Sparsity(1e-3), got {penalty!r}.")
+    return (GroupLasso(float(penalty)),) if penalty else ()
+
+
+def _opened(work: KAN, rows: Rows, x: Any, optimiser: str | Optimiser, seed: int) -> Search:
+    """A search that has not begun."""
+
+    def objective(part: Part) -> DataObjective:
+        return DataObjective(work, u=part.u, t=part.t, criterion=rows.criterion, weights=part.weights)
+
+    used = objective(rows.used)
+    held_out = None if rows.held_out is None else objective(rows.held_out)
+    plan = make_plan(used, optimiser=optimiser, starts=1, steps=None, grids=None, degree="keep")
+    run = Run(held_out=held_out, generator=torch.Generator().manual_seed(seed))
+    run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {rows.held_out_count} rows held out")
+    return Search(run, used, held_out, data_of(work, x), plan.method)
+
+
+def _search(search: Search, penalties: tuple[Penalty, ...]) -> None:
+    """From the dense network to the smallest one; an interruption leaves the best so far."""
+    try:
+        search.accept(_dense(search), "the dense network")
+        scores, pruned = _concentrated(search, penalties)
+        _narrower(search, scores, pruned)
+        search.eliminate()
+        # What is left may be one node's work done by two, each with half of the inputs.
+        while _narrower(search, scores, None):
+            search.eliminate()
+    except KeyboardInterrupt:
+        search.run.stopped = "interrupted; the best structure so far was kept"
+        if not search.path:
+            search.accept(search.look(search.objective.model), "the network as it was then")
+
+
+def _dense(search: Search) -> Candidate:
+    """The network as it came, fitted without a penalty: what the others are measured by."""
+    starts = DENSE_STARTS if search.method.second_order and len(search.objective.model.kan_layers) > 1 else 1
+    model = best_start(search.run, search.objective, search.method, starts, search.steps(search.method.trial_steps))
+    search.run.advance(search.objective.on(model), search.method, search.steps(DENSE_STEPS), "dense")
+    return search.look(model)
+
+
+def _concentrated(search: Search, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
+    """What matters where few edges do the work, and the network without what then does not."""
+    dense = search.best
+    model = copy.deepcopy(dense.model)
+    if penalties:
+        objective = replace(search.objective.on(model), penalties=penalties)
+        search.run.advance(objective, search.method, search.steps(PENALISED_STEPS), "penalised")
+        if search.objective.on(model).learned() > max(LEARNED, 2 * dense.error**2):
+            search.run.history.decide("structure", "the penalty left too little of the function to go by; passed over")
+            model = dense.model
+    threshold = min(max(3 * dense.error, LOWEST), HIGHEST)
+    pruned = prune(model, search.x, edges=threshold, nodes=threshold, inputs=threshold)
+    return attribution(model, search.x), pruned
+
+
+def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
+    """Tries narrower networks on the living inputs from fresh starts, and the pruned one, small ones first.
+
+    Returns:
+        Whether one was accepted.
+    """
+    dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
+    inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
+    widest = max((max(n.sums, len(n.products)) for n in search.best.model.config.nodes[1:-1]), default=1)
+    trials = [(narrowed(dense, search.x, scores, width, inputs), search.started) for width in _widths(widest)]
+    if pruned is not None:
+        trials.append((pruned, search.fitted))
+    for model, fitted in sorted(trials, key=lambda trial: trial[0].active_edges()):
+        if search.run.over or misses == MISSES or model.active_edges() >= most:
+            break
+        candidate = fitted(model, f"{model.active_edges()} edges")
+        if search.good(candidate):
+            search.accept(candidate, "as good with fewer edges" if len(search.path) == before else "better")
+            misses = 0
+            if search.clean:
+                break
+        elif len(search.path) > before:
+            misses += 1
+    return len(search.path) > before
+
+
+def _widths(widest: int) -> list[int]:
+    """1, 2, 3, 4, 6, 9 and so on, below the widest."""
+    widths = [1]
+    while widths[-1] < widest:
+        widths.append(max(widths[-1] + 1, 3 * widths[-1] // 2))
+    return widths[:-1]
+
+
+@torch.no_grad()
+def _lost(search: Search, model: KAN, accuracy: float) -> bool:
+    """Whether the polished model is behind the dense network, on data free of noise."""
+    return search.clean and search.look(copy.deepcopy(model).double()).error > max(
+        WORSE * search.path[0].error, accuracy
+    )
+
+
+class _Enough:
+    """Ends a fit when the held-out error is a share of the spread of y."""
+
+    def __init__(self, search: Search, share: float) -> None:
+        objective = search.objective
+        scale = objective.model.output_scaling.scale
+        known = isinstance(objective.criterion, Squared)
+        self.level = share * float((objective.t * scale).var(0, unbiased=False).mean().sqrt()) if known else -math.inf
+
+    def __call__(self, step: Step) -> None:
+        if step.rmse_validation <= self.level:
+            raise StopTraining(f"a held-out error of {self.level:.3g} was enough")

@@ -1,0 +1,316 @@
+"""The objective of a fit to rows that are not in memory: sums over chunks, each of which is a `DataObjective`."""
+
+import copy
+import math
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.network import KAN
+from splinework.train.batches import Batches
+from splinework.train.data_objective import DataObjective
+from splinework.train.jacobian import Parameters
+from splinework.train.losses import Loss, Squared
+from splinework.train.objective import Objective, Products
+from splinework.train.rows import Part
+from splinework.train.survey import Stream, together
+
+BUFFER_NUMBERS, BUFFER_ROWS = 2**22, 2**18
+"""Mini-batches are drawn from a buffer of so many numbers, and at most so many rows."""
+
+
+@dataclass
+class _Memo:
+    """What the last pass found, and the state of the model that it found it for."""
+
+    state: list[Any] = field(default_factory=list)
+    loss: float = math.nan
+    rmse: float = math.nan
+
+
+@dataclass(frozen=True)
+class StreamObjective(Objective):
+    """A mean loss over all rows of a stream, one pass for each value, gradient or quadratic.
+
+    Args:
+        stream: The rows.
+        sample: Some of them in memory, drawn at random: penalties are taken there, coarse work is done on them, and `spread`
+            is theirs.
+        extremes: Rows, in network units, with the least and greatest inputs, which the grids must reach too; none where
+            the sample is all rows.
+    """
+
+    stream: Stream = field(kw_only=True)
+    sample: Part = field(kw_only=True)
+    extremes: Tensor = field(kw_only=True)
+    looks: ClassVar[int] = 1
+    patience: ClassVar[int] = 3
+    memo: _Memo = field(default_factory=_Memo, compare=False, repr=False)
+
+    def on(self, model: KAN) -> "StreamObjective":
+        return replace(self, model=model, memo=_Memo())
+
+    @property
+    def criterion(self) -> Loss:
+        """The loss."""
+        return self.stream.criterion
+
+    @property
+    def count(self) -> int:
+        return self.stream.count
+
+    @property
+    def numbers(self) -> int:
+        return self.count * self.model.outputs
+
+    @property
+    def spread(self) -> float:
+        return self.scout().spread
+
+    def scout(self) -> DataObjective:
+        return self._of(self.sample, self.model, *self.penalties)
+
+    def activations(self, part: Part | None = None) -> Tensor:
+        if part is not None:
+            return part.u
+        return torch.cat([self.sample.u, self.extremes]) if len(self.extremes) else self.sample.u
+
+    def loss(self, part: Part | None = None) -> Tensor:
+        """The mean loss; that of all rows is a number with a slope, and can be differentiated once."""
+        if part is not None:
+            return self._of(part, self.model).loss()
+        value, gradients = self._descend()
+        total = torch.tensor(value, dtype=self.sample.u.dtype, device=self.sample.u.device)
+        for parameter, gradient in gradients:
+            total = total + (gradient * (parameter - parameter.detach())).sum()
+        return total
+
+    def differentiate(self, part: Part | None = None) -> float:
+        if part is not None:
+            return self._of(part, self.model, *self.penalties).differentiate()
+        value, gradients = self._descend()
+        self.model.zero_grad()
+        if self.penalties:
+            penalty = self.penalty()
+            penalty.backward()
+            value += float(penalty.detach())
+        for parameter, gradient in gradients:
+            parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
+        return value
+
+    @torch.no_grad()
+    def number(self) -> float:
+        loss = self.loss_number()
+        return loss + float(self.penalty()) if self.penalties else loss
+
+    @torch.no_grad()
+    def loss_number(self) -> float:
+        return self._looked().loss
+
+    @torch.no_grad()
+    def rmse(self, loss: float | None = None) -> float:
+        return self._looked().rmse
+
+    @torch.no_grad()
+    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        size = parameters.read(self.model).numel()
+        matrix, vector = self.sample.u.new_zeros(size, size), self.sample.u.new_zeros(size)
+        for share, here in self._chunks(self.model):
+            a, b = here.normal(parameters, budget)
+            matrix.add_(a, alpha=share)
+            vector.add_(b, alpha=share)
+        return matrix, vector
+
+    @torch.no_grad()
+    def products(self, parameters: Parameters) -> Products:
+        return _StreamProducts(self, parameters)
+
+    @property
+    def is_sum_of_squares(self) -> bool:
+        return isinstance(self.criterion, Squared) and not self.penalties
+
+    @torch.no_grad()
+    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for share, here in self._chunks(self.model):
+            for jacobian, residual in here.stacked(parameters, budget):
+                yield jacobian * math.sqrt(share), residual * math.sqrt(share)
+
+    @torch.no_grad()
+    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+        total = torch.zeros_like(start)
+        for part, here in self._chunks(self.model):
+            parameters.write(self.model, start)
+            bent = here.bend(parameters, start, move, share)
+            if bent is None:
+                return None
+            total.add_(bent, alpha=part)
+        return total
+
+    def batches(self, size: int | None, generator: torch.Generator) -> Batches:
+        if size is None or size >= self.count:
+            return _Whole()
+        return StreamBatches(self.stream, self.model, size, generator)
+
+    def _of(self, part: Part, model: KAN, *penalties: Any) -> DataObjective:
+        return DataObjective(model, penalties, u=part.u, t=part.t, criterion=self.criterion, weights=part.weights)
+
+    def _chunks(self, model: KAN) -> Iterator[tuple[float, DataObjective]]:
+        """Objectives of the chunks, without penalties, each with its share of all rows."""
+        for part in self.stream.parts(model):
+            yield len(part.u) / self.count, self._of(part, model)
+
+    def _descend(self) -> tuple[float, list[tuple[torch.nn.Parameter, Tensor]]]:
+        """The mean loss, and its gradient in the parameters that have one."""
+        value, parameters = 0.0, list(self.model.parameters())
+        total: list[Tensor | None] = [None] * len(parameters)
+        for share, here in self._chunks(self.model):
+            value += share * here.differentiate()
+            for k, parameter in enumerate(parameters):
+                if parameter.grad is not None:
+                    before = total[k]
+                    total[k] = share * parameter.grad if before is None else before.add_(parameter.grad, alpha=share)
+        self.model.zero_grad()
+        return value, [(p, g) for p, g in zip(parameters, total, strict=True) if g is not None]
+
+    def _looked(self) -> _Memo:
+        """Loss and error on all rows: from a pass, unless the model is as it was in the last one."""
+        state = [layer.basis for layer in self.model.kan_layers], [*self.model.parameters(), *self.model.buffers()]
+        known, memo = self.memo.state, self.memo
+        if known and known[0] == state[0] and all(map(torch.equal, known[1], state[1])):
+            return memo
+        loss = squares = 0.0
+        # The error of one output follows from the mean of its squares.
+        plain = isinstance(self.criterion, Squared) and self.sample.weights is None and self.model.outputs == 1
+        for share, here in self._chunks(self.model):
+            part = here.loss_number()
+            loss += share * part
+            squares += share * here.rmse(part if plain else None) ** 2
+        memo.state = [state[0], [tensor.detach().clone() for tensor in state[1]]]
+        memo.loss, memo.rmse = loss, math.sqrt(squares)
+        return memo
+
+
+@final
+class _StreamProducts(Products):
+    """`JᵀHJ` and the penalties' blocks, by one pass for each product."""
+
+    def __init__(self, objective: StreamObjective, parameters: Parameters) -> None:
+        # What is changed afterwards does not change this.
+        self.objective, self.parameters = objective.on(copy.deepcopy(objective.model)), parameters
+        self.curvatures = objective.curvatures(parameters)
+        size = parameters.read(objective.model).numel()
+        like = objective.sample.u
+        self.vector, self.diagonal = like.new_zeros(size), like.new_zeros(size)
+        for share, here in self._each():
+            self.vector.add_(here.vector, alpha=share)
+            self.diagonal.add_(here.diagonal, alpha=share)
+        for own, gradient, curvature in self.curvatures:
+            self.vector[own] += gradient / 2
+            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+
+    def times(self, v: Tensor) -> Tensor:
+        result = torch.zeros_like(self.vector)
+        for share, here in self._each():
+            result.add_(here.times(v), alpha=share)
+        for own, _, curvature in self.curvatures:
+            part = v[own].unflatten(0, curvature.shape[:2])
+            result[own] += (curvature @ part[..., None])[..., 0].flatten()
+        return result
+
+    def _each(self) -> Iterator[tuple[float, Products]]:
+        for share, here in self.objective._chunks(self.objective.model):
+            yield share, here.products(self.parameters)
+
+
+@final
+class _Whole:
+    """All rows every time."""
+
+    per_epoch = 1
+
+    def next(self) -> None:
+        return None
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        pass
+
+
+@final
+class StreamBatches:
+    """Parts of `size` rows: pieces in random order, several read in turns into a buffer, which is shuffled.
+
+    A source with batches of its own has these taken as they come. The last part of an epoch takes what is left.
+
+    Args:
+        stream: The rows.
+        model: Has the units.
+        size: Rows per part.
+        generator: Draws one number per epoch, which decides on its whole order.
+    """
+
+    def __init__(self, stream: Stream, model: KAN, size: int, generator: torch.Generator) -> None:
+        self.stream, self.model, self.generator = stream, model, generator
+        self.own = stream.source.rows is None
+        self.size, self.epoch, self.taken = size, 0, 0
+        self.queue: Iterator[Part] = iter(())
+
+    @property
+    def per_epoch(self) -> int:
+        return self.stream.steps if self.own else -(-self.stream.count // self.size)
+
+    def next(self) -> Part:
+        part = next(self.queue, None)
+        if part is None:
+            self.epoch = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
+            self.queue, self.taken = self._parts(), 0
+            part = next(self.queue)
+        self.taken += 1
+        return part
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "taken": self.taken}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.taken = state["epoch"], state["taken"]
+        self.queue = self._parts() if self.taken else iter(())
+        for _ in range(self.taken):
+            next(self.queue)
+
+    def _parts(self) -> Iterator[Part]:
+        """One epoch."""
+        generator = torch.Generator().manual_seed(self.epoch)
+        rows = self.stream.shuffled(self.model, generator)
+        if self.own:
+            yield from rows
+            return
+        width = self.model.inputs + self.model.outputs
+        least = max(min(BUFFER_NUMBERS // width, BUFFER_ROWS), 4 * self.size)
+        waiting, waiting_rows = list[Part](), 0
+        for part in rows:
+            waiting.append(part)
+            waiting_rows += len(part.u)
+            if waiting_rows >= least:
+                rest = yield from self._cut(together(waiting), generator, last=False)
+                waiting, waiting_rows = [rest], len(rest.u)
+        if waiting_rows:
+            yield from self._cut(together(waiting), generator, last=True)
+
+    def _cut(self, buffer: Part, generator: torch.Generator, *, last: bool) -> Generator[Part, None, Part]:
+        """Shuffled parts of a buffer; returns half of it, to be mixed with what comes, unless it is the last."""
+        count = len(buffer.u)
+        order = torch.randperm(count, generator=generator).to(buffer.u.device)
+        taken = count if last else count // 2 // self.size * self.size
+        for start in range(0, taken, self.size):
+            yield _pick(buffer, order[start : min(start + self.size, taken)])
+        return _pick(buffer, order[taken:])
+
+
+def _pick(part: Part, rows: Tensor) -> Part:
+    """Some rows, with the weights that they have among all."""
+    return Part(part.u[rows], part.t[rows], None if part.weights is None else part.weights[rows])

@@ -1,0 +1,115 @@
+"""From the residuals that a user hands in to checked terms of an objective."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.arrays import as_columns, check_finite
+from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.network import KAN
+from splinework.train.residual import Residual, Term
+from splinework.train.residual_jacobian import is_separate
+
+
+def listed(residuals: Any) -> list[Residual]:
+    listed = [residuals] if isinstance(residuals, Residual) else residuals
+    sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
+    if not sound:
+        raise ConfigError(f"residuals are a list such as [sw.Residual(function, points)], got {residuals!r}.")
+    return list(listed)
+
+
+def term_of(model: KAN, residual: Residual, number: int, kind: str = "") -> Term:
+    """The recipe with its points and data as tensors, checked."""
+    name = residual.name or getattr(residual.function, "__name__", "").replace("<lambda>", "")
+    name = f"{kind}residual {number}" + (f" ({name})" if name else "")
+    if not callable(residual.function):
+        raise ConfigError(f"{name} is a function of the model and of points, got {residual.function!r}.")
+    if not (isinstance(residual.weight, (int, float)) and 0 < residual.weight < math.inf):
+        raise ConfigError(f"the weight of {name} is a positive number, got {residual.weight!r}.")
+    like, names = next(model.parameters()), model.config.input_names
+    what = f"points of {name}"
+    x = as_columns(residual.points, model.inputs, what, names, like)
+    if len(x) == 0:
+        raise DataError(f"there are no {what}; at least one is needed.")
+    check_finite(x, what, names)
+    check_finite(model.input_scaling(x), what, names, scales=model.config.input_scales)
+    data = residual.data
+    if data is not None:
+        try:
+            data = torch.as_tensor(data.to_numpy() if hasattr(data, "to_numpy") else data).detach().to(like)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise DataError(f"data of {name} must be numbers, one row per point; {error}.") from error
+        if data.dim() == 0 or len(data) != len(x):
+            raise ShapeError(f"data of {name} has one row per point: {len(x)}, got shape {tuple(data.shape)}.")
+        data = data[:, None] if data.dim() == 1 else data
+        if not bool(torch.isfinite(data).all()):
+            raise DataError(f"data of {name} has values that are not finite numbers; drop those points first.")
+    return Term(residual.function, x, data, float(residual.weight), name)
+
+
+def checked(model: KAN, term: Term) -> Term:
+    """The term with what a first evaluation tells: its columns, and whether its rows depend on several points.
+
+    Raises:
+        ConfigError: If it does not depend on the model.
+        ShapeError: If it has no shape that makes sense.
+        DataError: If it is not finite.
+    """
+    found = term.function(model, term.x) if term.data is None else term.function(model, term.x, term.data)
+    if not isinstance(found, Tensor) or found.dim() > 2 or found.numel() == 0:
+        what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise ShapeError(
+            f"{term.name} gives a tensor with one row per point, ({len(term.x)}, columns) or ({len(term.x)},), got {what}."
+        )
+    if found.dim() == 2 and len(found) not in (1, len(term.x)):
+        raise ShapeError(
+            f"{term.name} gives one row per point, {len(term.x)}, or a single one for all together; got shape {tuple(found.shape)}."
+        )
+    if not bool(torch.isfinite(found).all()):
+        bad = int((~torch.isfinite(found)).sum())
+        raise DataError(
+            f"{term.name} is not finite in {bad} of {found.numel()} values with the model as it is; keep the points away from "
+            "singularities."
+        )
+    numbers = [p for p in model.parameters() if p.requires_grad]
+    slopes = (
+        torch.autograd.grad(found.square().sum() + found.sum(), numbers, allow_unused=True)
+        if found.requires_grad
+        else ()
+    )
+    if not any(slope is not None and bool((slope != 0).any()) for slope in slopes):
+        raise ConfigError(
+            f"{term.name} does not depend on the model: its derivative in every coefficient is zero. Work it out from the "
+            "model that the function is handed, by model(x) or sw.partials(model, x, …), with splines of a degree above "
+            "the order of the derivatives."
+        )
+    whole = found.dim() == 0 or len(found) != len(term.x)
+    if not whole and _parts(model, term, found):
+        return replace(term, columns=1 if found.dim() == 1 else found.shape[1])
+    return replace(term, columns=found.numel(), coupled=True)
+
+
+def _parts(model: KAN, term: Term, found: Tensor) -> bool:
+    """Whether rows depend on their own points alone.
+
+    Raises:
+        ConfigError: If the function cannot be called with some of the points.
+    """
+    if len(term.x) > 1:
+        rows = torch.arange(0, len(term.x), 2, device=term.x.device)
+        try:
+            some = term.values(model, rows)
+        except (RuntimeError, IndexError) as error:
+            raise ConfigError(
+                f"{term.name} cannot be called with some of its points: {error}. Work out from x what depends on the point, "
+                "or hand it over with data=."
+            ) from error
+        expected = (found[:, None] if found.dim() == 1 else found)[rows]
+        if some.shape != expected.shape or not torch.allclose(some, expected, rtol=1e-6, atol=1e-9):
+            return False
+    return is_separate(model, lambda: term.values(model))
