@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from splinework.trace import trace
     from splinework.train.fit import FitResult, fit
     from splinework.train.gradient import squared_error_gradient
-    from splinework.train.sources import batches, memmap, parquet
     from splinework.train.residual import Residual
     from splinework.train.solve import solve
+    from splinework.train.sources import batches, memmap, parquet
     from splinework.train.sparsify import sparsify
 
 _HOMES = {

@@ -72,7 +72,7 @@ def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
     basis, knots, where = layer.basis, layer.knots(), f"points of layer {number + 1}"
     if not isinstance(basis, BSpline):
         raise ConfigError(f"knots can be inserted into splines, layer {number + 1} has {basis}; give None for it.")
-    new = torch.as_tensor(points).to(knots)
+    new = torch.as_tensor(points, dtype=knots.dtype, device=knots.device)
     if new.dim() != 2 or new.shape[1] != layer.inputs:
         raise ShapeError(f"{where} are (R, {layer.inputs}), a column for every input, got {tuple(new.shape)}.")
     low, high = domain(knots, basis.degree)

@@ -132,6 +132,10 @@ class DataObjective(Objective):
         second = 2 / share * ((there - here.outputs) / share - tangent)
         return here.transposed(_squared(root, second))
 
+    def noise(self, freedom: float) -> float:
+        # Minus the logarithm of a probability needs no scale: its curvature is the information itself.
+        return super().noise(freedom) if self.criterion.dispersed else 0.5
+
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         return RowBatches(self.count, size, generator, self.u.device)
 

@@ -128,7 +128,7 @@ class Search:
         self.reached = min(self.reached, candidate.error)
         self.run.history.decide(
             "structure",
-            f"{why}: {candidate.model.config.shape} with {candidate.edges} edges, relative error {candidate.error:.3g}",
+            f"{why}: {candidate.model.config.shape} with {candidate.edges} active edges, relative error {candidate.error:.3g}",
         )
 
     # ---------------------------------------------------------------------------------------------------- fitting

@@ -23,7 +23,7 @@ from splinework.train.intake import objective_of, take
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
-from splinework.train.penalties import Penalty
+from splinework.train.penalties import Penalty, Roughness
 from splinework.train.plan import Plan, check_settings, make_plan
 from splinework.train.posterior import Evidence
 from splinework.train.progress import Progress
@@ -106,7 +106,8 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
         seed: Seed of everything random here; same seed, same bits on one machine. The global seed is not touched.
         progress: Whether to show progress on a terminal.
         callbacks: Functions of a `Step`; one may raise `StopTraining`. One that is a context manager is entered too.
-        penalties: Such as `Sparsity(1e-3)`.
+        penalties: Such as `Sparsity(1e-3)`; `Roughness("auto")` smooths every edge as its likelihood asks for, which is what
+            noisy data get anyway where `grids` is `auto`.
         grids: `auto`, a list of resolutions to go through such as `[5, 10, 20]` (those not finer than the model's are
             passed over), or None to keep the model's.
         degree: `auto` lets second-order methods raise the degree of the splines where that pays; `keep` forbids it.
@@ -136,6 +137,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
     True
     """
     check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    fixed = tuple(penalty for penalty in penalties if penalty != Roughness("auto"))
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = _private(model)
@@ -146,13 +148,21 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
             y,
             criterion=criterion,
             weights=weights,
-            penalties=tuple(penalties),
+            penalties=fixed,
             validation=validation,
             seed=seed,
             standardise=standardise,
             progress=progress,
         )
-        plan = make_plan(objective, optimiser=optimiser, starts=starts, steps=steps, grids=grids, degree=degree)
+        plan = make_plan(
+            objective,
+            optimiser=optimiser,
+            starts=starts,
+            steps=steps,
+            grids=grids,
+            degree=degree,
+            smooth=len(fixed) < len(penalties),
+        )
         run = Run(
             held_out=None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ()),
             generator=torch.Generator().manual_seed(seed),
@@ -184,7 +194,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
             everything.u,
             everything.t,
             everything.weights,
-            tuple(penalties),
+            run.best_penalties,
             None if polished or rows.held_out is None else (rows.held_out.u, rows.held_out.t),
             rows.criterion.name,
         )
@@ -201,7 +211,8 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
         if rows.held_out is not None and polishes and not run.over:
             judge = copy.deepcopy(run.best)
             everything = joined(rows.used, rows.held_out)
-            polish(run, objective_of(objective.model, everything, rows.criterion, objective.penalties), plan)
+            if not polish(run, objective_of(objective.model, everything, rows.criterion, objective.penalties), plan):
+                judge = None
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     best = run.best if judge is None else judge
@@ -243,7 +254,7 @@ def _findings(run: Run, rows: Rows, judge: KAN | None, objective: DataObjective 
         cut_short="used up" in run.stopped,
         held_out=None if rows.held_out is None else (rows.held_out.u, rows.held_out.t),
         judged=judge,
-        penalties=objective.penalties,
+        penalties=run.best_penalties,
         squared=isinstance(rows.criterion, Squared),
     )
     # A sample of a stream has fewer rows, so it says nothing about there being too few.

@@ -12,7 +12,7 @@ from splinework.edit.refine import refine_layer
 from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.train.follow import widen
-from splinework.train.jacobian import Parameters
+from splinework.train.freedom import effective_parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
 from splinework.train.placement import placed
@@ -112,16 +112,12 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
 def judgement(run: Run, objective: Objective) -> float:
     """What decides between two models: the held-out error, or, where no rows are held out, generalised cross-validation.
 
-    `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the number of directions that the data determine for edf.
+    `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the effective number of parameters for edf.
     """
     score = run.score(objective)
     if run.held_out is not None:
         return score
-    parameters = Parameters.of(objective.model)
-    matrix, _ = objective.quadratic(parameters, 4_000_000)
-    size = torch.linalg.eigvalsh(matrix)
-    freedom = int((size > 1e-12 * size[-1].clamp_min(1e-300)).sum()) if len(size) else 0
-    left = 1 - freedom / objective.numbers
+    left = 1 - effective_parameters(objective) / objective.numbers
     return score / left if left > 0.05 else float("inf")
 
 

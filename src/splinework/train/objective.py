@@ -116,9 +116,9 @@ class Objective(ABC):
         """The penalties, differentiable."""
         u = self.activations(part)
         total = torch.zeros((), dtype=u.dtype, device=u.device)
-        for layer, nodes in zip(self.model.kan_layers, self.model.config.nodes[1:], strict=True):
+        for index, (layer, nodes) in enumerate(zip(self.model.kan_layers, self.model.config.nodes[1:], strict=True)):
             for penalty in self.penalties:
-                total = total + penalty.value(layer, u)
+                total = total + penalty.of_layer(index).value(layer, u)
             u = nodes.combine(layer(u))
         return total
 
@@ -160,17 +160,17 @@ class Objective(ABC):
         if not self.penalties:
             return found
         u = self.activations()
-        for layer, nodes, (i, j), (own, _) in zip(
-            self.model.kan_layers,
-            self.model.config.nodes[1:],
-            parameters.edges,
-            parameters.spans(self.model),
-            strict=True,
-        ):
-            for gradient, curvature in (penalty.quadratic(layer, u) for penalty in self.penalties):
+        places = zip(parameters.edges, parameters.spans(self.model), strict=True)
+        for index, ((i, j), (own, _)) in enumerate(places):
+            layer, nodes = self.model.kan_layers[index], self.model.config.nodes[index + 1]
+            for gradient, curvature in (p.of_layer(index).quadratic(layer, u) for p in self.penalties):
                 found.append((own, gradient[i, j].flatten(), curvature[i, j]))
             u = nodes.combine(layer(u))
         return found
+
+    def noise(self, freedom: float) -> float:
+        """The variance of the noise in the loss's own units, from the loss and the number of effective parameters."""
+        return self.loss_number() * self.numbers / max(self.numbers - freedom, 0.05 * self.numbers)
 
     def learned(self) -> float:
         """Share of the spread that is left: 0 for a perfect model, 1 for a constant."""

@@ -7,7 +7,7 @@ each edge's coefficients that touches it from above (for Levenberg–Marquardt).
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import ClassVar, final
 
 import torch
 from torch import Tensor
@@ -31,10 +31,17 @@ class Penalty(ABC):
 
     weight: float
 
+    judged: ClassVar[bool] = True
+    """Whether it counts where states are compared, or only serves to find good ones."""
+
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"{name} of {type(self).__name__} must not be negative, got {value}.")
+
+    def of_layer(self, index: int) -> "Penalty":
+        """The penalty as it is for one layer; most are the same for all."""
+        return self
 
     @abstractmethod
     def value(self, layer: KANLayer, x: Tensor) -> Tensor:
@@ -230,13 +237,22 @@ def _concave(
 @final
 @dataclass(frozen=True)
 class Roughness(Penalty):
-    """`λ mean φ''²` over each edge's domain, in units of the domain's half width: a smoothing spline's penalty."""
+    """`λ mean φ''²` over each edge's domain, in units of the domain's half width: a smoothing spline's penalty.
 
-    weight: float = 1e-4
+    Attributes:
+        weight: λ; or `auto`, and then `fit` finds one for every edge by restricted maximum likelihood (see `smoothing.py`).
+        points: At which φ'' is taken.
+    """
+
+    weight: float | str = 1e-4  # type: ignore[assignment]
     points: int = 65
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        if isinstance(self.weight, str):
+            if self.weight != "auto":
+                raise ConfigError(f"weight of Roughness is a number or 'auto', got {self.weight!r}.")
+        else:
+            super().__post_init__()
         if self.points < 2:
             raise ConfigError(f"points of Roughness must be at least 2, got {self.points}.")
 

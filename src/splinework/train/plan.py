@@ -8,20 +8,25 @@ from typing import Any
 import torch
 
 from splinework.errors import ConfigError
+from splinework.network import KAN
 from splinework.train.objective import Objective
-from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, Optimiser, SSBroyden, make_optimiser
+from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser
 from splinework.train.penalties import Penalty
 
 MOST_BY_LM, LM_WORK = 4000, 1e11
 """Levenberg–Marquardt up to so many parameters, and so many multiplications per step (rows · outputs · parameters²)."""
 MOST_BY_BROYDEN, FULL_WORK = 5000, 1e9
 """Self-scaled Broyden up to so many parameters; all rows at every step up to so much work (rows · outputs · parameters)."""
+CG_WORK = 1e10
+"""Gauss–Newton by conjugate gradients up to so much work in some fifty products (rows · active splines of all edges)."""
 BATCH = 256
 STREAM_WORK = 1e12
 """The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
 STREAM_BATCHES, MOST_IN_BATCH, STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
 STARTS = 12
+MOST_SMOOTHED = 2500
+"""The strengths of smoothing are found for up to so many parameters: each update inverts a matrix of that size."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,7 @@ class Plan:
         stage_steps: Most steps of a stage where `steps` is None.
         grids: `auto`, resolutions to go through, or None to keep the grid.
         raises: Whether degrees may be raised.
+        smooths: `always`, where the user asks for it, `noisy` data only, or `never`.
     """
 
     method: Optimiser
@@ -45,12 +51,20 @@ class Plan:
     stage_steps: int
     grids: list[int] | str | None
     raises: bool
+    smooths: str
 
 
 def make_plan(
-    objective: Objective, *, optimiser: str | Optimiser, starts: Any, steps: Any, grids: Any, degree: Any
+    objective: Objective,
+    *,
+    optimiser: str | Optimiser,
+    starts: Any,
+    steps: Any,
+    grids: Any,
+    degree: Any,
+    smooth: bool | None = None,
 ) -> Plan:
-    """The plan for an objective.
+    """The plan for an objective; `smooth` is whether a user asks for it, or None where there is no noise to smooth.
 
     Raises:
         ConfigError: For a setting that makes no sense, or that contradicts another.
@@ -66,7 +80,20 @@ def make_plan(
         _stage_steps(method, objective),
         _grids(grids),
         degree == "auto" and method.second_order,
+        _smooths(smooth, method, objective, grids),
     )
+
+
+def _smooths(wanted: bool | None, method: Optimiser, objective: Objective, grids: Any) -> str:
+    fits = method.second_order and objective.model.parameter_count(active=True) <= MOST_SMOOTHED
+    if wanted:
+        if not fits:
+            raise ConfigError(
+                f"Roughness('auto') needs a second-order method and at most {MOST_SMOOTHED} parameters, got "
+                f"{method.name} and {objective.model.parameter_count(active=True)}; give it a weight."
+            )
+        return "always"
+    return "noisy" if wanted is not None and fits and grids == "auto" else "never"
 
 
 def check_settings(*, steps: Any, starts: Any, seconds: Any, seed: Any, callbacks: Any, penalties: Any) -> None:
@@ -84,7 +111,7 @@ def check_settings(*, steps: Any, starts: Any, seconds: Any, seed: Any, callback
 
 
 def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser, str]:
-    """The method by name; `auto` by size: Levenberg–Marquardt, else self-scaled Broyden, L-BFGS, Adam on mini-batches."""
+    """The method by name; `auto` by size: Gauss–Newton by a matrix or by products, else quasi-Newton, Adam on mini-batches."""
     model = objective.model
     frozen = any(not p.requires_grad for p in model.parameters())
     if optimiser != "auto":
@@ -96,18 +123,28 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
         return method, "as asked for"
     size, numbers = model.parameter_count(active=True), objective.numbers
     why, streamed = f"for {size} parameters and {objective.count} rows", objective.scout() is not objective
-    if frozen or model.config.grid_kind == "learnable":
+    irregular = frozen or model.config.grid_kind == "learnable"
+    if irregular:
         why += ", some frozen or not linear in their layer"
     elif size <= MOST_BY_LM and numbers * size**2 <= (STREAM_WORK if streamed else LM_WORK):
         return LevenbergMarquardt(), f"second order, as it pays {why}"
     if streamed:
         batch = min(max(objective.count // STREAM_BATCHES, BATCH), MOST_IN_BATCH)
         return Adam(batch=batch), f"mini-batches of {batch} {why} that are not in memory"
+    if not irregular and 50 * objective.count * _active(model) <= CG_WORK:
+        return NewtonCG(), f"second order by products alone, as a matrix is too large {why}"
     if numbers * size <= FULL_WORK:
         if size <= MOST_BY_BROYDEN:
             return SSBroyden(), f"a dense inverse Hessian {why}"
         return LBFGS(), f"all rows at every step {why}"
     return Adam(batch=BATCH), f"mini-batches of {BATCH} {why}"
+
+
+def _active(model: KAN) -> int:
+    """Table entries that are not zero at a row, over all living edges."""
+    return sum(
+        int((layer.mask != 0).sum()) * (layer.table().size - layer.basis.resolution + 1) for layer in model.kan_layers
+    )
 
 
 def _stage_steps(method: Optimiser, objective: Objective) -> int:
@@ -123,8 +160,8 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
     """How many starts: as told; else several where they pay, on at most about half of the steps."""
     if starts is not None:
         return starts
-    if not method.second_order or len(objective.model.kan_layers) == 1:
-        return 1
+    if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
+        return 1  # a network that is large enough for conjugate gradients rarely stalls, and costs too much to start often
     return STARTS if steps is None else max(min(STARTS, steps // (3 * method.trial_steps)), 1)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -49,6 +49,7 @@ class Term:
     Attributes:
         columns: Values per point; where rows are coupled, values in all.
         coupled: Whether a row may depend on several points: then all points are always taken together.
+        differentiates: Whether the function takes gradients itself, and so needs a graph even for numbers.
     """
 
     function: Function
@@ -58,6 +59,7 @@ class Term:
     name: str
     columns: int = 1
     coupled: bool = False
+    differentiates: bool = False
 
     @property
     def numbers(self) -> int:
@@ -69,13 +71,15 @@ class Term:
         x, data = self.x, self.data
         if rows is not None and not self.coupled:
             x, data = x[rows], None if data is None else data[rows]
-        found = self.function(model, x) if data is None else self.function(model, x, data)
-        return found.unsqueeze(-1) if found.dim() == 1 else found
+        with torch.set_grad_enabled(self.differentiates or torch.is_grad_enabled()):
+            found = self.function(model, x) if data is None else self.function(model, x, data)
+        found = found if torch.is_grad_enabled() else found.detach()
+        return found.reshape(-1, 1) if found.dim() < 2 else found
 
     def take(self, rows: Tensor) -> "Term":
         """The term at some of its points."""
         data = None if self.data is None else self.data[rows]
-        return Term(self.function, self.x[rows], data, self.weight, self.name, self.columns, self.coupled)
+        return replace(self, x=self.x[rows], data=data)
 
 
 @final
@@ -153,8 +157,11 @@ class ResidualObjective(Objective):
         return TermBatches(self.terms, size, generator)
 
     @torch.no_grad()
-    def activations(self) -> Tensor:
-        return self.model.input_scaling(torch.cat([term.x for term in self.terms]))
+    def activations(self, part: Sequence[Tensor | None] | None = None) -> Tensor:
+        parts = [None] * len(self.terms) if part is None else part
+        x = [term.x if rows is None else term.x[rows] for term, rows in zip(self.terms, parts, strict=True)]
+        u: Tensor = self.model.input_scaling(torch.cat(x))
+        return u
 
     @torch.no_grad()
     def rmse(self, loss: float | None = None) -> float:

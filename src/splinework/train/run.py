@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from splinework.train.history import History, history_from_dict
 from splinework.train.journal import EVERY, Journal
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
+from splinework.train.penalties import Penalty
 from splinework.train.snapshot import Snapshot
 
 
@@ -42,6 +43,7 @@ class Run:
     history: History = field(default_factory=History)
     best: KAN | None = None
     best_score: float = math.inf
+    best_penalties: tuple[Penalty, ...] = ()
     stopped: str = ""
     judging: bool = True
     taken: int = 0
@@ -121,13 +123,14 @@ class Run:
         """Makes the objective's model the best state if it is better."""
         score = self.score(objective)
         if score < self.best_score:
-            self.best_score, self.best = score, copy.deepcopy(objective.model)
+            self.best_score, self.best, self.best_penalties = score, copy.deepcopy(objective.model), objective.penalties
 
     def judge_anew(self, objective: Objective, held_out: Objective | None) -> None:
         """Makes the objective's model the best state, and from now on judges by other rows."""
         self.held_out = held_out
         score = self.score(objective)
         self.best, self.best_score = copy.deepcopy(objective.model), score if math.isfinite(score) else math.inf
+        self.best_penalties = objective.penalties
 
     @torch.no_grad()
     def _record(
@@ -157,7 +160,7 @@ class Run:
         self.history.steps.append(step)
         score = self._score(objective, value, held)
         if self.judging and score < self.best_score:
-            self.best_score, self.best = score, _snapshot(model, self.best)
+            self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
         self._tell(step)
 
     def _tell(self, step: Step) -> None:
@@ -173,7 +176,8 @@ class Run:
     def _score(self, objective: Objective, value: float, held: float) -> float:
         if self.held_out is None:
             return math.sqrt(max(value, 0.0))
-        penalty = float(objective.penalty()) if objective.penalties else 0.0
+        counted = tuple(penalty for penalty in objective.penalties if penalty.judged)
+        penalty = float(replace(objective, penalties=counted).penalty()) if counted else 0.0
         return math.sqrt(max(held + max(penalty, 0.0), 0.0))
 
     def _count_step(self) -> None:

@@ -37,6 +37,8 @@ from splinework.train.terms import checked, listed, term_of
 
 ABOVE = 5
 """Splines get so many degrees more than the residual takes derivatives."""
+ATTEMPTS, PROMISING = 4, 1e-7
+"""Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
 FEW = 200
 """Up to so many values that depend on several points have a backward pass each; more would take too long."""
 UNSOLVED = 1e-2
@@ -80,7 +82,7 @@ def solve(  # the one door: every setting has its name here
         penalties: Such as `Sparsity(1e-3)`.
         grids: As for `fit`.
         degree: `auto` or `keep`.
-        starts: As for `fit`.
+        starts: As for `fit`; where None is given, up to four rounds of them, until one converges to a small residual.
         seconds: Most time to take.
         checkpoint: As for `fit`.
 
@@ -145,7 +147,8 @@ def solve(  # the one door: every setting has its name here
                     stack.enter_context(callback)
             bar = stack.enter_context(Progress(progress, steps=steps, seconds=seconds))
             run.callbacks = (*run.callbacks, bar)
-            _take_all_steps(run, objective, plan, whole if held and not given else objective, tails)
+            everything = whole if held and not given else objective
+            _take_all_steps(run, objective, plan, everything, tails, starts is None)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         assert run.best is not None
         left = whole.on(run.best).learned()
@@ -160,11 +163,12 @@ def solve(  # the one door: every setting has its name here
 
 
 def _take_all_steps(
-    run: Run, objective: ResidualObjective, plan: Plan, everything: ResidualObjective, tails: str
+    run: Run, objective: ResidualObjective, plan: Plan, everything: ResidualObjective, tails: str, again: bool
 ) -> None:
     """All stages; then, where points were held out or tails were others meanwhile, a polish on all points."""
     try:
-        run_stages(run, objective, plan)
+        started = _started(run, objective, plan) if again and plan.starts > 1 else None
+        run_stages(run, objective if started is None else started, plan if started is None else replace(plan, starts=1))
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     assert run.best is not None
@@ -177,6 +181,23 @@ def _take_all_steps(
             polish(run, everything, plan)
         except KeyboardInterrupt:
             run.stopped = "interrupted; the best state so far was kept"
+
+
+def _started(run: Run, objective: ResidualObjective, plan: Plan) -> ResidualObjective:
+    """The best of several rounds of starts, each converged: a residual tells less early than data do which start is stuck."""
+    first = replace(plan, grids=None, raises=False)
+    best, least = objective, math.inf
+    for attempt in range(1, ATTEMPTS + 1):
+        found = run_stages(run, objective.on(copy.deepcopy(objective.model)), first)
+        left = found.learned()
+        if left < least:
+            best, least = replace(objective, model=found.model), left
+        if least < PROMISING or run.over:
+            break
+        run.history.decide(
+            "start", f"round {attempt} of starts left {left:.2g} of the mean square, the best so far {least:.2g}"
+        )
+    return best
 
 
 # --------------------------------------------------------------------------------------------- the model at work
@@ -268,24 +289,29 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
     """The optimiser, unless it needs a Jacobian that there is not; and what is to be said about that."""
     if optimiser != "auto" and not make_optimiser(optimiser).second_order:
         return optimiser, ""
-    parameters = Parameters.of(objective.model)
     for term in objective.terms:
-        few = replace(term) if term.coupled else term.take(torch.arange(min(len(term.x), 50), device=term.x.device))
         if term.coupled and term.numbers > FEW:
             why = f"{term.name} has {term.numbers} values that depend on several points each"
+        elif _is_known(objective.model, term):
+            continue
         else:
-            model = objective.model
-
-            def values(few: Term = few) -> Tensor:
-                return few.values(model)
-
-            if agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled)):
-                continue
             why = f"{term.name} takes derivatives otherwise than by sw.partials or sw.jet"
         return SSBroyden(), (
-            f"{why}, so that there is no Jacobian for second-order steps; ssbroyden is used, which is less accurate in the end."
+            f"{why}, so that there is no Jacobian for second-order steps; ssbroyden is used, which is less accurate in the "
+            "end."
         )
     return optimiser, ""
+
+
+def _is_known(model: KAN, term: Term) -> bool:
+    """Whether the Jacobian that is worked out is the true one, at some of the points."""
+    parameters = Parameters.of(model)
+    few = term if term.coupled else term.take(torch.arange(min(len(term.x), 50), device=term.x.device))
+
+    def values() -> Tensor:
+        return few.values(model)
+
+    return agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled))
 
 
 def _fingerprint(

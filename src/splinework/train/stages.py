@@ -2,16 +2,23 @@
 
 import copy
 import math
+from dataclasses import replace
 
 from splinework.train.follow import follow, widen
-from splinework.train.growth import finest, grow, raise_degrees
+from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degrees
 from splinework.train.objective import Objective
+from splinework.train.optim import LevenbergMarquardt
 from splinework.train.plan import Plan
 from splinework.train.run import Run
+from splinework.train.smoothing import Smoothing, smooth
 from splinework.train.starts import best_start
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
+AMPLE, NEARLY_EXACT = 5, 1e-4
+"""Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
+EXACT = 1e-7
+"""Below this share of the variance the data have no noise to speak of."""
 
 
 def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
@@ -46,20 +53,51 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, GROWTH_STEPS) if method.second_order else budget
+    if plan.smooths == "always" or (plan.smooths == "noisy" and objective.learned() > SMOOTH):
+        smoothed = _smoothed(run, objective, plan)
+        if smoothed is not objective:
+            return smoothed
     if plan.raises:
         objective = raise_degrees(run, objective, method, finer)
     if plan.grids is not None:
         objective = grow(run, objective, method, planned if plan.grids != "auto" else None, finer)
         if plan.raises:
             objective = raise_degrees(run, objective, method, finer)
+    if plan.smooths == "noisy" and EXACT < objective.learned() <= SMOOTH and not run.over:
+        objective = _smoothed(run, objective, plan)
     return objective
 
 
-def polish(run: Run, everything: Objective, plan: Plan) -> None:
-    """From the best state on, fits all rows; nothing is held out any more."""
-    if run.best is None:
-        return
-    everything = everything.on(copy.deepcopy(run.best))
+def _smoothed(run: Run, objective: Objective, plan: Plan) -> Objective:
+    """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay."""
+    before = judgement(run, objective)
+    smoothed = smooth(run, objective, plan.method)
+    after = judgement(run, smoothed)
+    # Few held-out rows favour the luckiest of many states; smoothing is chosen unless they speak against it.
+    chance = 0.0 if run.held_out is None else run.held_out.numbers**-0.5
+    if plan.smooths == "always" or after < before * (1 + chance):
+        run.judge_anew(smoothed, run.held_out)
+        return smoothed
+    run.history.decide("smoothing", f"smoothing did not pay: relative error {after:.3g} after {before:.3g}")
+    return objective
+
+
+def polish(run: Run, everything: Objective, plan: Plan) -> bool:
+    """From the best state on, fits all rows; nothing is held out any more. Returns whether it was done.
+
+    Where rows are noisy and few, and nothing smooths, the held-out rows are all that keeps the model from following the noise:
+    then it stays as they judged it.
+    """
+    assert run.best is not None
+    everything = replace(everything.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
+    ample = everything.numbers >= AMPLE * everything.model.parameter_count(active=True)
+    if not (ample or run.best_penalties or everything.learned() < NEARLY_EXACT):
+        run.history.decide("stop", "no polish on all rows: they are noisy, and few for the numbers of the model")
+        return False
     widen(everything.model, everything.activations())
     run.judge_anew(everything, None)
-    run.advance(everything, plan.method, POLISH_STEPS, "polish", settles=1e-2)
+    method = plan.method
+    if isinstance(method, LevenbergMarquardt) and any(isinstance(p, Smoothing) for p in everything.penalties):
+        method = replace(method, tie_break=0.0)
+    run.advance(everything, method, POLISH_STEPS, "polish", settles=1e-2)
+    return True

@@ -20,6 +20,9 @@ from splinework.train.optim import Optimiser
 from splinework.train.run import Run
 
 COARSE = BSpline(grid=2, degree=2)
+"""Where derivatives of order n are trained on, starts are single polynomials of degree n + 5 instead: of COARSE, little is
+left after two derivatives. On Poisson's equation in [2, 2, 1] these go on to an error a thousand times smaller than starts of
+degree n + 2 on two intervals."""
 LEARNED = 0.1
 """A model that already explains all but this share of the variance is not started anew."""
 
@@ -38,7 +41,7 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
         The winner, not yet converged.
     """
     model = objective.model
-    recipe = replace(COARSE, degree=COARSE.degree + objective.order + int(__import__("os").environ.get("XD","0")), grid=int(__import__("os").environ.get("XG","2")))
+    recipe = COARSE if objective.order == 0 else BSpline(grid=1, degree=min(objective.order + 5, 9))
     coarse = _coarse(model, recipe) if count > 1 and objective.learned() > LEARNED else None
     if coarse is None:
         rivals = [model]

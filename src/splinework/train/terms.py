@@ -16,6 +16,7 @@ from splinework.train.residual_jacobian import is_separate
 
 
 def listed(residuals: Any) -> list[Residual]:
+    """One residual or several, as a list."""
     listed = [residuals] if isinstance(residuals, Residual) else residuals
     sound = isinstance(listed, Sequence) and len(listed) > 0 and all(isinstance(each, Residual) for each in listed)
     if not sound:
@@ -68,7 +69,8 @@ def checked(model: KAN, term: Term) -> Term:
         )
     if found.dim() == 2 and len(found) not in (1, len(term.x)):
         raise ShapeError(
-            f"{term.name} gives one row per point, {len(term.x)}, or a single one for all together; got shape {tuple(found.shape)}."
+            f"{term.name} gives one row per point, {len(term.x)}, or a single one for all together; got shape "
+            f"{tuple(found.shape)}."
         )
     if not bool(torch.isfinite(found).all()):
         bad = int((~torch.isfinite(found)).sum())
@@ -88,10 +90,21 @@ def checked(model: KAN, term: Term) -> Term:
             "model that the function is handed, by model(x) or sw.partials(model, x, …), with splines of a degree above "
             "the order of the derivatives."
         )
+    term = replace(term, differentiates=_differentiates(model, term))
     whole = found.dim() == 0 or len(found) != len(term.x)
     if not whole and _parts(model, term, found):
         return replace(term, columns=1 if found.dim() == 1 else found.shape[1])
     return replace(term, columns=found.numel(), coupled=True)
+
+
+@torch.no_grad()
+def _differentiates(model: KAN, term: Term) -> bool:
+    """Whether the function takes gradients itself: it worked before, and does not without a graph."""
+    try:
+        term.values(model)
+    except RuntimeError:
+        return True
+    return False
 
 
 def _parts(model: KAN, term: Term, found: Tensor) -> bool:

@@ -21,10 +21,12 @@ class Loss(ABC):
         name: What `make_loss` knows it by.
         regression: Whether targets live in the units of the output, so that y may be standardised with the model's output
             scaling. Where not, the model's raw output is what `rows` takes, and y is not scaled.
+        dispersed: Whether the size of the loss tells that of the noise; not so for minus the logarithm of a probability.
     """
 
     name: ClassVar[str]
     regression: ClassVar[bool]
+    dispersed: ClassVar[bool] = True
 
     @abstractmethod
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:

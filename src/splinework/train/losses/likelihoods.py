@@ -29,6 +29,7 @@ class Poisson(Loss):
 
     name: ClassVar[str] = "poisson"
     regression: ClassVar[bool] = False
+    dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
         short = _log_or_zero(t) - f
@@ -74,6 +75,7 @@ class Logistic(Loss):
 
     name: ClassVar[str] = "logistic"
     regression: ClassVar[bool] = False
+    dispersed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.labels is not None and (len(self.labels) != 2 or self.labels[0] == self.labels[1]):
@@ -120,6 +122,7 @@ class Softmax(Loss):
 
     name: ClassVar[str] = "softmax"
     regression: ClassVar[bool] = False
+    dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
         # Σ t = 1. The differences are taken first: logits may be large.

@@ -18,8 +18,8 @@ STRONGEST, WEAKEST = 1e-3, 1e-14
 SLOW, LEAST, CLEAN = 0.02, 1e-4, 1e-4
 """The tie-break's share of the error is lessened, as far as to the second number, after a step that gains less than the first
 share of the objective, once the error is below the third share of the spread."""
-FIRST_RADIUS = 1.0
-"""Of the trust region, as a share of the square root of the objective: the length of a step is what it may change the outputs by."""
+ROUNDING = 1e-13
+"""Changes of the objective below this share of it mean nothing."""
 KEPT = 1.3
 """How much farther away the next point of the path is that is kept."""
 TRIALS = 12
@@ -27,8 +27,9 @@ TRIALS = 12
 LOOSE, TIGHT = 0.3, 0.02
 """What is left of a linear system's right-hand side, at most and at least: more exact steps cost more than they gain, as the next
 one starts from a better system."""
-SMALLEST = 1e-12
-"""Parameters that the data do not see at all have this share of the largest element on the diagonal."""
+SMALLEST, SOLID = 1e-6, 1e-3
+"""The least share of the largest element on the diagonal that counts, and what is added to each block's own: what the data hardly
+see has some length too, as a straight step in it does not lead far."""
 
 
 @final
@@ -77,7 +78,8 @@ class _NewtonCGStepper:
         self.spread = objective.spread or 1.0
         self.error, self.roughness = self._look()
         self._weaken()
-        self.radius, self.slope = FIRST_RADIUS * math.sqrt(max(self.error, 0.0)), math.inf
+        # A step's length is about what it changes the outputs by.
+        self.radius, self.slope = math.sqrt(max(self.error, 0.0)), math.inf
         self.exhausted = self.parameters.read(self.model).numel() == 0
 
     @property
@@ -100,7 +102,9 @@ class _NewtonCGStepper:
             error, roughness = self._look()
             gained = before - (error + self.weight * roughness)
             ratio = gained / max(promised, 1e-300)
-            if math.isfinite(gained) and gained > 0:
+            # The last step promises less than the objective's rounding shows, and still brings digits of the numbers.
+            self.exhausted = promised <= ROUNDING * before and abs(gained) <= ROUNDING * before
+            if math.isfinite(gained) and (gained > 0 or self.exhausted):
                 self.step_norm, self.gradient_norm, self.slope = float(move.norm()), 2 * system.slope, system.slope
                 if ratio > 0.75 and length > 0.99 * self.radius:
                     self.radius *= 3.0
@@ -108,8 +112,8 @@ class _NewtonCGStepper:
                     self.radius = 0.3 * length
                 self.error, self.roughness = error, roughness
                 self._weaken()
-                if gained < SLOW * before:
-                    self._lessen()
+                if gained < SLOW * before and self._lessen():
+                    self.exhausted = False
                 return error
             self.radius = 0.25 * min(length, self.radius)
             if not self.radius > 0:
@@ -185,14 +189,15 @@ class _System:
 def _factor(blocks: Tensor, root: Tensor) -> Tensor:
     """Cholesky factors of blocks `(edges, size, size)`, scaled to unit diagonals by `root (edges · size,)`."""
     root = root.unflatten(0, blocks.shape[:2])
-    scaled, added = blocks * root[:, :, None] * root[:, None, :], 1e-10
+    scaled, added = blocks * root[:, :, None] * root[:, None, :], SOLID
     scaled.diagonal(dim1=1, dim2=2).clamp_min_(1.0)  # the blocks may come from some rows only, the scale from all
     while True:
         scaled.diagonal(dim1=1, dim2=2).add_(added)
         triangle, failed = torch.linalg.cholesky_ex(scaled)
         if not bool(failed.any()):
-            return triangle
-        added *= 100  # rounding has taken more than was there
+            factor: Tensor = triangle
+            return factor
+        added *= 10  # rounding has taken more than was there
 
 
 class _Path:

@@ -1,0 +1,34 @@
+"""How many parameters a fit has used up, penalties considered: the trace of the matrix that takes y to the fitted values."""
+
+import torch
+from torch import Tensor
+
+from splinework.train.jacobian import Parameters
+from splinework.train.objective import Objective
+
+BUDGET = 4_000_000
+"""Numbers of a Jacobian held at once."""
+
+
+@torch.no_grad()
+def effective_parameters(objective: Objective) -> float:
+    """`tr((A + Λ)⁻¹A)`, with A the curvature of the loss and Λ that of the penalties (Hastie & Tibshirani 1990, §3.5)."""
+    parameters = Parameters.of(objective.model)
+    if not parameters.read(objective.model).numel():
+        return 0.0
+    loss, _ = objective.normal(parameters, BUDGET)
+    if not objective.penalties:
+        size = torch.linalg.eigvalsh(loss)
+        return float((size > 1e-12 * size[-1].clamp_min(1e-300)).sum())
+    both, _ = objective.quadratic(parameters, BUDGET)
+    return float((inverse(both) * loss).sum())
+
+
+def inverse(matrix: Tensor) -> Tensor:
+    """Of a positive semi-definite matrix, whose null space (constants that pass from edge to edge) is left out."""
+    root = matrix.diagonal().clamp_min(1e-300).rsqrt()
+    scaled = matrix * root[:, None] * root
+    scaled.diagonal().add_(1e-9)
+    factor, failed = torch.linalg.cholesky_ex(scaled)
+    found = torch.linalg.pinv(scaled, hermitian=True) if int(failed) else torch.cholesky_inverse(factor)
+    return found * root[:, None] * root

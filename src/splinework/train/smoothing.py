@@ -1,0 +1,169 @@
+"""How smooth each edge should be, said by the data: a penalty per edge whose strength maximises the marginal likelihood.
+
+An edge bends, and has a slope, as much as the rows ask for against their noise. Both are quadratic in its coefficients, so
+near the present numbers the network is a linear mixed model, and the strengths are its variance ratios: restricted maximum
+likelihood (REML), by the fixed point of Fellner and Schall as Wood and Fasiolo (2017) have it, in turn with steps of the fit.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.edit.refine import refine_layer
+from splinework.layer import KANLayer
+from splinework.network import KAN
+from splinework.train.follow import widen
+from splinework.train.freedom import BUDGET, inverse
+from splinework.train.jacobian import Parameters
+from splinework.train.objective import Objective
+from splinework.train.optim import LevenbergMarquardt, Optimiser
+from splinework.train.penalties import Penalty
+from splinework.train.run import Run
+
+ENOUGH = 10
+"""A smoothed edge may have so many intervals without harm: the penalty says how much of them is used."""
+ROUNDS, STEPS = 12, 5
+"""Most updates of the strengths, and steps of the fit after each."""
+SETTLED = 0.02
+"""The strengths are found when the number of effective parameters changes by less than this share."""
+WEAKEST, STRONGEST = 1e-12, 1e8
+LONGEST = 30.0
+"""Largest factor of one update."""
+POINTS = 65
+
+
+@final
+@dataclass(frozen=True)
+class Smoothing(Penalty):
+    """`Σ λ_ij mean φ_ij''² + μ_ij (mean φ_ij')²`, in units of the domain's half width, with strengths of every edge's own.
+
+    Attributes:
+        strengths: Per layer λ and μ, `(2, I, J)`.
+        index: Which layer this is for.
+    """
+
+    weight: float = 1.0
+    strengths: tuple[Tensor, ...] = ()
+    index: int = 0
+
+    judged: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:  # the numbers are found, not given
+        pass
+
+    def of_layer(self, index: int) -> "Smoothing":
+        return replace(self, index=index)
+
+    def value(self, layer: KANLayer, x: Tensor) -> Tensor:
+        c = layer.edge_coefficients()
+        sizes = torch.einsum("nij,kimn,mij->kij", c.transpose(0, 1), forms(layer), c.transpose(0, 1))
+        return self.weight * (self.strengths[self.index] * sizes).sum()
+
+    def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
+        form = self.weight * torch.einsum("kij,kimn->ijmn", self.strengths[self.index], forms(layer))
+        return 2 * torch.einsum("ijmn,inj->ijm", form, layer.edge_coefficients()), form
+
+    def __repr__(self) -> str:
+        """Short: the strengths are found again where a fit goes on."""
+        return f"Smoothing(weight={self.weight})"
+
+
+@torch.no_grad()
+def forms(layer: KANLayer) -> Tensor:
+    """The quadratic forms of an edge's bend and slope in its coefficients, `(2, I, size, size)`."""
+    table = layer.table()
+    low, high = table.basis.domain(table.grid)
+    half = (high - low) / 2
+    share = torch.linspace(0, 1, POINTS, dtype=low.dtype, device=low.device)[:, None]
+    points = low * (1 - share) + high * share
+    bend = table.rows(points, 2) * (half**2)[:, None]
+    slope = (table.rows(points, 1) * half[:, None]).mean(0)
+    return torch.stack([torch.einsum("bim,bin->imn", bend, bend) / POINTS, torch.einsum("im,in->imn", slope, slope)])
+
+
+def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
+    """Finds the strengths and fits with them; returns the objective with the penalty, which others of its kind replace.
+
+    Args:
+        run: The fit in progress.
+        objective: The rows and the model, converged without smoothing.
+        optimiser: Of second order.
+    """
+    model = _roomy(objective)
+    plain = replace(objective, penalties=tuple(p for p in objective.penalties if not isinstance(p, Smoothing)))
+    if isinstance(optimiser, LevenbergMarquardt):
+        optimiser = replace(optimiser, tie_break=0.0)  # the penalty is the better tie-break
+    like = model.kan_layers[0].coefficients
+    strengths = tuple(
+        torch.stack([like.new_full((layer.inputs, layer.outputs), s) for s in (1e-4, 1e-6)]).detach()
+        for layer in model.kan_layers
+    )
+    freedom = float("inf")
+    for number in range(ROUNDS):
+        strengths, now = _updated(plain.on(model), strengths)
+        smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
+        run.advance(smoothed, optimiser, STEPS, "smoothing")
+        if run.over or (number >= 3 and abs(now - freedom) <= SETTLED * now):
+            break
+        freedom = now
+    widen(model, plain.activations())
+    smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
+    run.advance(smoothed, optimiser, 6 * STEPS, "smoothing", settles=1e-3)
+    run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
+    return smoothed
+
+
+def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
+    """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones.
+
+    `λ_j ← λ_j σ² (tr(S⁻S_j) - tr((JᵀJ + S)⁻¹S_j)) / θᵀS_jθ` with `S = Σ λ_j S_j` and `S⁻` its pseudo-inverse.
+    """
+    model, parameters = objective.model, Parameters.of(objective.model)
+    with torch.no_grad():
+        loss, _ = objective.normal(parameters, BUDGET)
+        matrix, values = loss.clone(), parameters.read(model)
+        blocks = []
+        for index, (layer, (i, j), (own, _)) in enumerate(
+            zip(model.kan_layers, parameters.edges, parameters.spans(model), strict=True)
+        ):
+            both = forms(layer)[:, i]
+            lambdas = strengths[index][:, i, j]
+            total = torch.einsum("ke,kemn->emn", lambdas, both)
+            size = total.shape[-1]
+            for edge in range(len(i)):
+                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
+                matrix[part, part] += total[edge]
+            blocks.append((index, i, j, own, both, lambdas, total))
+        covariance = inverse(matrix)
+        freedom = float((covariance * loss).sum())
+        noise = objective.noise(freedom) / objective.numbers
+        fresh = [strength.clone() for strength in strengths]
+        for index, i, j, own, both, lambdas, total in blocks:
+            size = total.shape[-1]
+            theta = values[own].reshape(-1, size)
+            mine = torch.stack([covariance[a : a + size, a : a + size] for a in range(own.start, own.stop, size)])
+            prior = (torch.linalg.pinv(total, rtol=1e-10, hermitian=True)[None] * both).sum((-1, -2))
+            posterior = (mine[None] * both).sum((-1, -2))
+            bend = torch.einsum("em,kemn,en->ke", theta, both, theta)
+            factor = noise * (prior - posterior).clamp_min(0) / bend.clamp_min(1e-300)
+            factor = factor.clamp(1 / LONGEST, LONGEST)
+            fresh[index][:, i, j] = (lambdas * factor).clamp(WEAKEST, STRONGEST)
+        return tuple(fresh), freedom
+
+
+@torch.no_grad()
+def _roomy(objective: Objective) -> KAN:
+    """A copy with intervals enough that the penalty and not the grid says how an edge bends, where rows are enough."""
+    model, u = copy.deepcopy(objective.model), objective.activations()
+    wanted: Any = ENOUGH
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        resolution = layer.basis.resolution
+        factor = -(-wanted // resolution)
+        richer = model.parameter_count(active=True) * factor <= objective.numbers
+        if layer.basis.name == "bspline" and layer.basis.size > 2 and factor > 1 and richer:
+            refine_layer(layer, factor * resolution, u)
+        u = nodes.combine(layer(u))
+    return model
