@@ -6,6 +6,8 @@ PYTHON ?=
 WORKERS ?= 2
 # Options of benchmarks/bench_kernels.py, such as --efficient-kan PATH --fast-kan PATH --config A,C.
 BENCH ?=
+# Options of benchmarks/training.py, such as toys --seeds 1.
+TRAINING ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +30,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-toys lint docs clean
+.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -65,8 +67,8 @@ test-aarch64: ## the same compiled for aarch64, under qemu
 bench: $(RUNTIME) ## time KAN packages side by side; options in BENCH (about two hours without)
 	@$(BIN)/python benchmarks/bench_kernels.py $(BENCH)
 
-bench-toys: $(RUNTIME) ## errors of the default fit on the toy problems of the KAN paper
-	@$(BIN)/python benchmarks/bench_toys.py
+bench-training: $(RUNTIME) ## what the default fit reaches on the toy problems of the KAN paper
+	@$(BIN)/python benchmarks/training.py $(TRAINING)
 
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)

@@ -1,7 +1,7 @@
 """Poisson's equation from its residual alone, by the default `solve`: the KAN paper's problem and the one of pykan's notebook.
 
 u_xx + u_yy = f on [-1, 1]², u = 0 at its edge; [2, 2, 1], no data of u. The loss is the paper's, 0.01 · mean (Δu - f)² inside +
-mean u² at the edge (Liu et al. 2024, §3.4), on 28 x 28 Chebyshev points inside and 40 on each side. Errors are means on a
+mean u² at the edge (Liu et al. 2024, §3.4), on 28 x 28 Chebyshev–Lobatto points and 40 on each side. Errors are means on a
 grid of 201 x 201 points: L2² of u, and H1² of u and its gradient together. N is the paper's count, edges · G.
 Run: python benchmarks/bench_poisson.py --seeds 5
 """
@@ -45,8 +45,8 @@ PROBLEMS = {"sin πx sin πy": (product, product_source), "sin πx sin πy²": (
 
 
 def points() -> tuple[Tensor, Tensor]:
-    """Inside, `(784, 2)`, and on the edge, `(160, 2)`."""
-    t = torch.cos(PI * (torch.arange(28, dtype=torch.float64) + 0.5) / 28)
+    """Where the equation holds, `(784, 2)`, and on the edge, `(160, 2)`."""
+    t = torch.cos(PI * torch.arange(28, dtype=torch.float64) / 27)
     s = torch.linspace(-1, 1, 40, dtype=torch.float64)
     one = torch.ones_like(s)
     sides = ((s, one), (s, -one), (one, s), (-one, s))

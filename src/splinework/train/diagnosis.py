@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import final
 
 import torch
-from scipy.stats import f as fisher
+from scipy.special import fdtri
 from torch import Tensor
 
 from splinework.bases import BSpline
@@ -235,7 +235,7 @@ def parting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
     if held_out is None or len(held_out[0]) < 2:
         return None
     training, error = (float((judge.unit_forward(u) - t).square().mean()) for u, t in (used, held_out))
-    chance = float(fisher.ppf(1 - CHANCE, held_out[1].numel(), used[1].numel()))
+    chance = float(fdtri(held_out[1].numel(), used[1].numel(), 1 - CHANCE))
     if not error > max(PART**2, chance) * training or _unexplained(judge, *held_out) < SMALL_ERROR**2:
         return None
     times = math.sqrt(error / max(training, 1e-300))

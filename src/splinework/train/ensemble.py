@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from splinework.arrays import as_columns, check_finite, inputs_of
@@ -79,7 +79,7 @@ class Ensemble:
         check_level(level, kind)
         values = _values(self.models, x)
         center, variance = values.mean(0), values.var(0)
-        factor = torch.full_like(self.noise, float(student.ppf((1 + level) / 2, len(self.models) - 1)))
+        factor = torch.full_like(self.noise, float(stdtrit(len(self.models) - 1, (1 + level) / 2)))
         if kind == "prediction":
             if not bool(self.noise.isfinite().all()):
                 raise ConfigError(
@@ -255,4 +255,4 @@ def _quantile(scores: Tensor, level: float) -> Tensor:
     rank = math.ceil((count + 1) * level)
     if count - rank >= BEYOND:
         return scores[rank - 1]
-    return scores.square().mean(0).sqrt() * float(student.ppf((1 + level) / 2, max(count - 1, 1)))
+    return scores.square().mean(0).sqrt() * float(stdtrit(max(count - 1, 1), (1 + level) / 2))

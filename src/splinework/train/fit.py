@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,13 @@ from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.plan import Plan, check_settings, make_plan
-from splinework.train.posterior import Evidence
+from splinework.train.posterior import Evidence, Posterior, posterior
 from splinework.train.progress import Progress
 from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
 from splinework.train.stages import polish, run_stages
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.uncertainty import Interval, intervals
+from splinework.train.uncertainty import Interval, check_level, intervals
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,15 @@ class FitResult:
             DataError: If x is not finite, or the rows are too few to tell noise from function.
             ShapeError: If x does not fit the model.
         """
+        check_level(level, kind)
+        return intervals(self.model, self._posterior, x, level=level, kind=kind)
+
+    @cached_property
+    def _posterior(self) -> Posterior:
+        """What the rows say, worked out when first asked for."""
         if self.evidence is None:
             raise ConfigError("this fit kept no rows, so there is no interval; fit again, or take sw.ensemble.")
-        return intervals(self.model, self.evidence, x, level=level, kind=kind)
+        return posterior(self.model, self.evidence)
 
 
 def fit(  # noqa: PLR0913  # the one door: every setting of training has its name here

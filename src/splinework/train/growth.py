@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
@@ -89,7 +90,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
     the held-out rows say so at the first try.
     """
     while not run.over:
-        degrees = [layer.basis.degree for layer in _splines(objective.model)]
+        degrees = [basis.degree for layer in objective.model.kan_layers if (basis := _spline(layer))]
         if not degrees or min(degrees) >= HIGHEST or objective.learned() > SMOOTH:
             break
         degree = HIGH if min(degrees) < HIGH else HIGHEST
@@ -97,7 +98,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
         if not _affordable(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
         score = judgement(run, objective)
-        higher = objective.on(_changed(objective, lambda layer, u, k=degree: _raise(layer, k, u)))
+        higher = objective.on(_changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
         if not new < WORTHWHILE * score:
@@ -166,22 +167,17 @@ def _changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], No
     return other
 
 
-def _raise(layer: KANLayer, degree: int, u: torch.Tensor) -> None:
-    if layer in _splines_of([layer]) and isinstance(layer.basis, BSpline) and layer.basis.degree < degree:
+def _raise(degree: int, layer: KANLayer, u: torch.Tensor) -> None:
+    basis = _spline(layer)
+    if basis is not None and basis.degree < degree:
         raise_layer(layer, degree, u)
 
 
-def _splines(model: KAN) -> list[KANLayer]:
-    return _splines_of(model.kan_layers)
-
-
-def _splines_of(layers: Sequence[KANLayer]) -> list[KANLayer]:
-    """Layers of splines whose degree may change."""
-    return [
-        layer
-        for layer in layers
-        if isinstance(layer.basis, BSpline) and layer.basis != BSpline(1, 1) and layer.grid_kind != "learnable"
-    ]
+def _spline(layer: KANLayer) -> BSpline | None:
+    """The basis of a layer whose degree may change; None for another, and for a straight line by intention."""
+    basis = layer.basis
+    changeable = isinstance(basis, BSpline) and basis != BSpline(1, 1) and layer.grid_kind != "learnable"
+    return basis if changeable and isinstance(basis, BSpline) else None
 
 
 def _affordable(objective: Objective, factor: float) -> bool:

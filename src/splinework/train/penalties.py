@@ -258,13 +258,18 @@ class Roughness(Penalty):
 
     def value(self, layer: KANLayer, x: Tensor) -> Tensor:
         bend = torch.einsum("bim,imj->bij", self._rows(layer), layer.edge_coefficients())
-        return self.weight * bend.square().mean(0).sum()
+        return self._strength() * bend.square().mean(0).sum()
 
     def quadratic(self, layer: KANLayer, x: Tensor) -> tuple[Tensor, Tensor]:
         rows = self._rows(layer)
-        form = self.weight * torch.einsum("bim,bin->imn", rows, rows) / rows.shape[0]
+        form = self._strength() * torch.einsum("bim,bin->imn", rows, rows) / rows.shape[0]
         gradient = 2 * torch.einsum("imn,inj->ijm", form, layer.edge_coefficients())
         return gradient, form[:, None].expand(-1, layer.outputs, -1, -1)
+
+    def _strength(self) -> float:
+        if isinstance(self.weight, str):
+            raise ConfigError("Roughness('auto') is for `fit`, which finds the weights; give a number here.")
+        return self.weight
 
     def _rows(self, layer: KANLayer) -> Tensor:
         table = layer.table()

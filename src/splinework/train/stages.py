@@ -15,7 +15,7 @@ from splinework.train.starts import best_start
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
-AMPLE, NEARLY_EXACT = 5, 1e-4
+AMPLE, NEARLY_EXACT = 4, 1e-4
 """Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
 EXACT = 1e-7
 """Below this share of the variance the data have no noise to speak of."""

@@ -90,8 +90,9 @@ def _coarse(model: KAN, recipe: BSpline) -> KAN | None:
     """The same network with splines of this recipe where it has finer ones that may change; None where it has none."""
     bases = []
     for layer in model.kan_layers:
-        finer = isinstance(layer.basis, BSpline) and layer.basis.size > recipe.size and layer.grid_kind == "adaptive"
-        bases.append(recipe if finer and layer.basis.degree >= recipe.degree else layer.basis)  # type: ignore[union-attr]
+        basis = layer.basis
+        finer = isinstance(basis, BSpline) and basis.size > recipe.size and basis.degree >= recipe.degree
+        bases.append(recipe if finer and layer.grid_kind == "adaptive" else basis)
     if bases == [layer.basis for layer in model.kan_layers]:
         return None
     coarse = KAN(replace(model.config, bases=tuple(bases)), dtype=next(model.parameters()).dtype, generator=torch.Generator())

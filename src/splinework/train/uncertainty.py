@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import torch
-from scipy.stats import t as student
+from scipy.special import stdtrit
 from torch import Tensor
 
 from splinework.arrays import check_finite, inputs_of
@@ -96,7 +96,7 @@ def raw_interval(model: KAN, center: Tensor, deviation: Tensor, factor: Tensor) 
 
 
 def _student(known: Posterior, level: float) -> Tensor:
-    quantiles = student.ppf((1 + level) / 2, known.degrees.cpu().numpy())
+    quantiles = stdtrit(known.degrees.cpu().numpy(), (1 + level) / 2)
     return torch.as_tensor(quantiles, dtype=known.noise.dtype, device=known.noise.device)
 
 

@@ -92,6 +92,7 @@ class Marquardt:
         self.damped[lightly] = LIGHT
         self.damping, self.growth = damping, 2.0
         self.exhausted, self.every = self.size == 0, 1
+        self.gradient_norm = self.step_norm = math.nan
         self.precise = False
         self.scale: Tensor | None = None
         self.tie_break = TieBreak(self.model, self.parameters)
@@ -192,8 +193,10 @@ class Marquardt:
             smooth = math.sqrt(self.weight) * self.tie_break.rows
             blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
             triangle, rest = triangle_of(self._blocks(blocks))
+            self.gradient_norm = 2 * float((triangle.T @ rest).norm())
             return Triangular(self._rescaled(triangle.square().sum(0)), self.damped, triangle, rest)
         matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
+        self.gradient_norm = 2 * float(vector.norm())
         if self.weight:
             self.tie_break.add_to(matrix, vector, values, self.weight)
         return Normal(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
