@@ -1,6 +1,6 @@
 """What the default `fit` reaches: the toy problems of the KAN paper, their floors, and how the error falls with the grid.
 
-Test RMSE on 5000 fresh rows, float64, of networks with N = edges · G as given, median and worst of the seeds, beside the
+Test RMSE on 5000 fresh rows, float64, within the time allowed, of networks with N = edges · G as given, median and worst of the seeds, beside the
 paper's best figure (Liu et al. 2024, §3.1, read off Fig. 3.1) and the floor: the error of the exact formula with each edge
 replaced by its best least-squares spline of the degree and the knots that the fit ended with (a network may come below it: it is
 free to stretch its hidden nodes). With --pykan, pykan's L-BFGS on the same network and rows, and the time in which `fit` came
@@ -164,7 +164,9 @@ def run(toy: Toy, seed: int, **options: Any) -> dict[str, Any]:
     began = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = sw.fit(model, x, y, seed=seed, progress=False, grids=list(grids[1:]) or None, **options)
+        result = sw.fit(
+            model, x, y, seed=seed, progress=False, grids=list(grids[1:]) or None, seconds=toy.seconds, **options
+        )
     seconds = time.perf_counter() - began
     with torch.no_grad():
         gap = result.model(torch.from_numpy(fresh_x)).numpy() - fresh_y

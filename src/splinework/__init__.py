@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from splinework.checkpoint import load, save
     from splinework.discover import discover
     from splinework.edit.adapt import adapt
+    from splinework.edit.degree import elevate, raise_degree
+    from splinework.edit.insert import insert
     from splinework.edit.prune import prune
     from splinework.edit.refine import refine
+    from splinework.errors import FitWarning
     from splinework.jets import jet, partials
     from splinework.layer import KANLayer
     from splinework.network import KAN, KANConfig
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from splinework.symbolic.symbolify import symbolify
     from splinework.symbolic.table import FormulaTable
     from splinework.trace import trace
+    from splinework.train.ensemble import ensemble
     from splinework.train.fit import FitResult, fit
     from splinework.train.gradient import squared_error_gradient
     from splinework.train.residual import Residual
@@ -38,17 +42,21 @@ if TYPE_CHECKING:
     from splinework.train.sparsify import sparsify
 
 _HOMES = {
+    "FitResult": "train",
+    "FitWarning": "errors",
+    "FormulaTable": "symbolic",
     "KAN": "network",
     "KANConfig": "network",
     "KANLayer": "layer",
-    "FitResult": "train",
-    "FormulaTable": "symbolic",
     "Residual": "train.residual",
     "adapt": "edit",
     "attribution": "scores",
     "batches": "train.sources",
     "discover": "discover",
+    "elevate": "edit",
+    "ensemble": "train",
     "fit": "train",
+    "insert": "edit",
     "jet": "jets",
     "load": "checkpoint",
     "memmap": "train.sources",
@@ -56,6 +64,7 @@ _HOMES = {
     "partials": "jets",
     "plot": "plot",
     "prune": "edit",
+    "raise_degree": "edit",
     "refine": "edit",
     "report": "report",
     "save": "checkpoint",
@@ -69,6 +78,7 @@ _HOMES = {
 __all__ = [
     "KAN",
     "FitResult",
+    "FitWarning",
     "FormulaTable",
     "KANConfig",
     "KANLayer",
@@ -78,7 +88,10 @@ __all__ = [
     "attribution",
     "batches",
     "discover",
+    "elevate",
+    "ensemble",
     "fit",
+    "insert",
     "jet",
     "load",
     "memmap",
@@ -86,6 +99,7 @@ __all__ = [
     "partials",
     "plot",
     "prune",
+    "raise_degree",
     "refine",
     "report",
     "save",

@@ -1,6 +1,7 @@
-"""The errors that splinework raises, and the one warning: each error is a `SplineworkError` and, where one fits, also the builtin of its kind.
+"""The errors that splinework raises, and its one warning.
 
-Nothing else is here. A message says what was expected, what came, and what to do.
+Each error is a `SplineworkError` and, where one fits, also the builtin of its kind. Nothing else is here. A message says what
+was expected, what came, and what to do.
 """
 
 

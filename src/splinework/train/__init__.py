@@ -1,8 +1,47 @@
-"""Fitting: changes the numbers of a model, and its grids, never its structure."""
+"""Fitting: changes the numbers of a model, and its grids, never its structure; `sparsify` alone takes edges out."""
 
-from splinework.train.callbacks import EarlyStopping, Step, StopTraining
+from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
+from splinework.train.ensemble import Ensemble, ensemble
 from splinework.train.fit import FitResult, fit
-from splinework.train.history import History
-from splinework.train.penalties import Penalty, Roughness, Sparsity
+from splinework.train.history import Decision, History
+from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
+from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
+from splinework.train.residual import Residual
+from splinework.train.solve import solve
+from splinework.train.sparsify import sparsify
+from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
+from splinework.train.uncertainty import Interval
 
-__all__ = ["EarlyStopping", "FitResult", "History", "Penalty", "Roughness", "Sparsity", "Step", "StopTraining", "fit"]
+__all__ = [
+    "Absolute",
+    "Custom",
+    "Decision",
+    "EarlyStopping",
+    "Ensemble",
+    "FitResult",
+    "GroupLasso",
+    "History",
+    "Huber",
+    "Interval",
+    "Logistic",
+    "Loss",
+    "MLflow",
+    "OptunaPruning",
+    "Penalty",
+    "PlotLive",
+    "Poisson",
+    "PykanSparsity",
+    "Quantile",
+    "Residual",
+    "Roughness",
+    "Softmax",
+    "Sparsity",
+    "Squared",
+    "Step",
+    "StopTraining",
+    "TensorBoard",
+    "ensemble",
+    "fit",
+    "solve",
+    "sparsify",
+]

@@ -23,7 +23,7 @@ class DataObjective(Objective):
 
     u: Tensor = field(default_factory=lambda: torch.empty(0))
     t: Tensor = field(default_factory=lambda: torch.empty(0))
-    criterion: Loss = Squared()
+    criterion: Loss = field(default_factory=Squared)
     weights: Tensor | None = None
 
     @property

@@ -38,22 +38,27 @@ def follow(model: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
-def widen(model: KAN, u: Tensor) -> None:
+def widen(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
     """Moves the ends of hidden grids outwards where activations have come near; the function inside is kept exactly.
 
     The outermost cells grow, and their polynomials go on to the new ends instead of the linear tails. That is sound for
     a short way only: where activations have gone further than `FAR`, the layer is adapted instead.
+
+    Args:
+        model: Changed in place.
+        u: Training rows in network units, `(N, inputs)`.
+        near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand.
     """
     for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
         if index and layer.grid_kind == "adaptive" and isinstance(layer.basis, BSpline):
             low, high = layer.basis.domain(layer.grid)
             least, most = u.amin(0), u.amax(0)
             margin = MARGIN * (most - least)
-            near = (least < low + 0.2 * margin) | (most > high - 0.2 * margin)
+            close = (least < low + near * margin) | (most > high - near * margin)
             far = torch.maximum(low - least, most - high) > FAR * (high - low)
             if bool(far.any()):
                 adapt_layer(layer, u, grid_eps=model.config.grid_eps, margin=MARGIN, tolerance=None)
-            elif bool(near.any()):
+            elif bool(close.any()):
                 _move_ends(layer, torch.minimum(low, least - margin), torch.maximum(high, most + margin))
         u = nodes.combine(layer(u))
 

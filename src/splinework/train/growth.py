@@ -25,6 +25,7 @@ MISSES = 2
 """Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
 WORTHWHILE = 0.95
 """A richer spline pays if the error falls below this share of what it was."""
+WORTHWHILE_FOR_DERIVATIVES = 0.2
 SMOOTH = 1e-2
 """Degrees are raised once all but this share of the variance is explained: below that, noise or a coarse grid rule."""
 HIGH, HIGHEST = 7, 9
@@ -50,14 +51,16 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
     while not run.over:
         trial = _placed(present) if places else None
         if trial is not None:
+            run.mark()
             run.advance(trial, optimiser, steps, f"grid {finest(trial.model)}")
             new = judgement(run, trial)
-            places = new < WORTHWHILE * score
+            places = new < worthwhile(trial) * score
             told = f"knots where the residual asks for them, {_sizes(trial.model)} intervals"
             if places:
                 run.history.decide("grid", f"{told}: relative error {new:.3g} after {score:.3g}")
                 objective, present, score = trial, trial, new
                 continue
+            run.rewind(objective)
             run.history.decide("grid", f"{told}, did not pay: relative error {new:.3g} after {score:.3g}")
         grid = finest(present.model)
         if planned is not None:
@@ -70,16 +73,20 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
             if not _affordable(present, resolution / grid):
                 run.history.decide("grid", f"grid {resolution} would have too few rows for its numbers")
                 break
+        if not misses:
+            run.mark()
         present = present.on(_refined(present, resolution))
         run.advance(present, optimiser, steps, f"grid {resolution}")
         new = judgement(run, present)
-        if planned is None and not new < WORTHWHILE * score:
+        if planned is None and not new < worthwhile(present) * score:
             run.history.decide("grid", f"grid {resolution} did not pay: relative error {new:.3g} after {score:.3g}")
             misses, places = misses + 1, False
-            if misses == MISSES:
+            if misses == MISSES or present.order:
                 break
         else:
             objective, score, misses, places = present, new, 0, planned is None
+    if misses:
+        run.rewind(objective)
     return objective
 
 
@@ -98,10 +105,12 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
         if not _affordable(objective, (grid + degree + 1) / (grid + min(degrees) + 1)):
             break
         score = judgement(run, objective)
+        run.mark()
         higher = objective.on(_changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
-        if not new < WORTHWHILE * score:
+        if not new < worthwhile(higher) * score:
+            run.rewind(objective)
             run.history.decide("degree", f"degree {degree} did not pay: relative error {new:.3g} after {score:.3g}")
             break
         run.history.decide("degree", f"degree {degree} from here on: relative error {new:.3g} after {score:.3g}")
@@ -120,6 +129,15 @@ def judgement(run: Run, objective: Objective) -> float:
         return score
     left = 1 - effective_parameters(objective) / objective.numbers
     return score / left if left > 0.05 else float("inf")
+
+
+def worthwhile(objective: Objective) -> float:
+    """Below which share of the error a richer spline pays.
+
+    Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
+    of the function itself.
+    """
+    return WORTHWHILE if objective.order == 0 else WORTHWHILE_FOR_DERIVATIVES
 
 
 def finest(model: KAN) -> int:

@@ -25,6 +25,9 @@ STREAM_WORK = 1e12
 STREAM_BATCHES, MOST_IN_BATCH, STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
 STARTS = 12
+DEAR, FEW_STARTS = 2e9, 3
+"""Beyond so many multiplications per step (rows · outputs · parameters²) there are only so many starts: many rows leave fewer
+ways to be stuck, and each start would take long."""
 MOST_SMOOTHED = 2500
 """The strengths of smoothing are found for up to so many parameters: each update inverts a matrix of that size."""
 
@@ -161,8 +164,12 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
     if starts is not None:
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
-        return 1  # a network that is large enough for conjugate gradients rarely stalls, and costs too much to start often
-    return STARTS if steps is None else max(min(STARTS, steps // (3 * method.trial_steps)), 1)
+        return (
+            1  # a network that is large enough for conjugate gradients rarely stalls, and costs too much to start often
+        )
+    dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
+    most = FEW_STARTS if dear else STARTS
+    return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)
 
 
 def _grids(grids: Any) -> list[int] | str | None:

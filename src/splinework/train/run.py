@@ -44,6 +44,8 @@ class Run:
     best: KAN | None = None
     best_score: float = math.inf
     best_penalties: tuple[Penalty, ...] = ()
+    best_stage: int = -1
+    marked: tuple[KAN | None, float] = (None, math.inf)
     stopped: str = ""
     judging: bool = True
     taken: int = 0
@@ -68,6 +70,8 @@ class Run:
         """
         number = self.stages
         self.stages += 1
+        if number == self.journal.book.get("best_stage"):
+            self.best_penalties = objective.penalties
         if number < len(self.journal.done):
             return self._replay(objective, self.journal.done[number])
         first, state = len(self.history), self.journal.current
@@ -125,6 +129,15 @@ class Run:
         if score < self.best_score:
             self.best_score, self.best, self.best_penalties = score, copy.deepcopy(objective.model), objective.penalties
 
+    def mark(self) -> None:
+        """Remembers the best state so far, for `rewind`."""
+        self.marked = (copy.deepcopy(self.best), self.best_score)
+
+    def rewind(self, objective: Objective) -> None:
+        """Back to the best state at the mark: what was tried since then did not pay for what it costs."""
+        self.best, self.best_score = self.marked
+        self.best_penalties = objective.penalties
+
     def judge_anew(self, objective: Objective, held_out: Objective | None) -> None:
         """Makes the objective's model the best state, and from now on judges by other rows."""
         self.held_out = held_out
@@ -161,6 +174,7 @@ class Run:
         score = self._score(objective, value, held)
         if self.judging and score < self.best_score:
             self.best_score, self.best, self.best_penalties = score, _snapshot(model, self.best), objective.penalties
+            self.best_stage = self.stages - 1
         self._tell(step)
 
     def _tell(self, step: Step) -> None:
@@ -199,9 +213,15 @@ class Run:
 
     def _save(self, current: dict[str, Any] | None) -> None:
         """Writes the record, with the state of the stage in progress or None between stages."""
-        best = None if self.best is None else vars(Snapshot.of(self.best))
-        spent = time.monotonic() - self.began
-        self.journal.book = {"best": best, "best_score": self.best_score, "seconds": spent}
+        best, marked = (None if m is None else vars(Snapshot.of(m)) for m in (self.best, self.marked[0]))
+        self.journal.book = {
+            "best": best,
+            "best_score": self.best_score,
+            "best_stage": self.best_stage,
+            "marked": marked,
+            "marked_score": self.marked[1],
+            "seconds": time.monotonic() - self.began,
+        }
         self.journal.current = current
         self.journal.write()
         self.journal.current = None
@@ -230,10 +250,14 @@ class Run:
     def _restore_book(self, model: KAN) -> None:
         """The best model so far, and the time that was spent."""
         book = self.journal.book
-        self.best_score = book["best_score"]
-        if book["best"] is not None:
-            self.best = copy.deepcopy(model)
-            Snapshot(**book["best"]).put_into(self.best)
+        self.best_score, self.best_stage = book["best_score"], book["best_stage"]
+        kept = []
+        for values in (book["best"], book["marked"]):
+            other = None if values is None else copy.deepcopy(model)
+            if other is not None:
+                Snapshot(**values).put_into(other)
+            kept.append(other)
+        self.best, self.marked = kept[0], (kept[1], book["marked_score"])
         self.began -= book["seconds"]
         if self.deadline is not None:
             self.deadline -= book["seconds"]

@@ -26,7 +26,8 @@ from splinework.train.run import Run
 ENOUGH = 10
 """A smoothed edge may have so many intervals without harm: the penalty says how much of them is used."""
 ROUNDS, STEPS = 12, 5
-"""Most updates of the strengths, and steps of the fit after each."""
+"""Most updates of the strengths, and steps of the fit after each; fewer suffice for a single layer, which is linear."""
+STEPS_LINEAR = 2
 SETTLED = 0.02
 """The strengths are found when the number of effective parameters changes by less than this share."""
 WEAKEST, STRONGEST = 1e-12, 1e8
@@ -105,7 +106,7 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     for number in range(ROUNDS):
         strengths, now = _updated(plain.on(model), strengths)
         smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(smoothed, optimiser, STEPS, "smoothing")
+        run.advance(smoothed, optimiser, STEPS if len(model.kan_layers) > 1 else STEPS_LINEAR, "smoothing")
         if run.over or (number >= 3 and abs(now - freedom) <= SETTLED * now):
             break
         freedom = now

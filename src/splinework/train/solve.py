@@ -39,8 +39,6 @@ ABOVE = 5
 """Splines get so many degrees more than the residual takes derivatives."""
 ATTEMPTS, PROMISING = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
-POLISHES, GAIN = 5, 0.7
-"""Most polishes in a row, each of which must leave less than this share of the error: there is no noise to fit."""
 FEW = 200
 """Up to so many values that depend on several points have a backward pass each; more would take too long."""
 UNSOLVED = 1e-2
@@ -180,12 +178,7 @@ def _take_all_steps(
         run.best = _with_tails(run.best, tails)
     if (changed or everything is not objective) and plan.method.second_order and not run.over:
         try:
-            score = math.inf
-            for _ in range(POLISHES):
-                polish(run, everything, plan)
-                if run.over or not run.best_score < GAIN * score:
-                    break
-                score = run.best_score
+            polish(run, everything, plan)
         except KeyboardInterrupt:
             run.stopped = "interrupted; the best state so far was kept"
 

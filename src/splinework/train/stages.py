@@ -4,6 +4,7 @@ import copy
 import math
 from dataclasses import replace
 
+from splinework.network import KAN
 from splinework.train.follow import follow, widen
 from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degrees
 from splinework.train.objective import Objective
@@ -11,12 +12,15 @@ from splinework.train.optim import LevenbergMarquardt
 from splinework.train.plan import Plan
 from splinework.train.run import Run
 from splinework.train.smoothing import Smoothing, smooth
-from splinework.train.starts import best_start
+from splinework.train.starts import best_start, fresh
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
 AMPLE, NEARLY_EXACT = 4, 1e-4
 """Numbers per parameter, or a share of the variance left, from which a fit of all rows without a judge does no harm."""
+RIVALS, FEW = 4, 10
+"""Starts that are smoothed where data are noisy and rows fewer than so many per parameter: there the error of a start that has
+followed the noise does not tell which is the best, and the held-out rows do."""
 EXACT = 1e-7
 """Below this share of the variance the data have no noise to speak of."""
 
@@ -43,6 +47,7 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
                 follow(model, objective.activations())
     if run.over:
         return objective
+    begun = copy.deepcopy(objective.model) if plan.smooths != "never" and len(model.kan_layers) > 1 else None
     scout = objective.scout()
     if method.second_order and scout.count < objective.count:
         # All rows are many: a sample of them shows the way, and what is left to do are a few steps.
@@ -54,7 +59,7 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
         return objective
     finer = min(budget, GROWTH_STEPS) if method.second_order else budget
     if plan.smooths == "always" or (plan.smooths == "noisy" and objective.learned() > SMOOTH):
-        smoothed = _smoothed(run, objective, plan)
+        smoothed = _smoothed(run, objective, plan, begun)
         if smoothed is not objective:
             return smoothed
     if plan.raises:
@@ -68,11 +73,22 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
     return objective
 
 
-def _smoothed(run: Run, objective: Objective, plan: Plan) -> Objective:
-    """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay."""
+def _smoothed(run: Run, objective: Objective, plan: Plan, begun: KAN | None = None) -> Objective:
+    """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay.
+
+    A network that has followed the noise is a bad place to begin from, so one with hidden nodes begins `begun`, as coarse as its
+    start was; and so do others, of which the best goes on.
+    """
     before = judgement(run, objective)
-    smoothed = smooth(run, objective, plan.method)
+    smoothed = smooth(run, objective if begun is None else objective.on(begun), plan.method)
     after = judgement(run, smoothed)
+    for _ in range(_rivals(objective, plan, begun) - 1):
+        if run.over:
+            break
+        rival = _smoothed_anew(run, objective, plan)
+        score = judgement(run, rival)
+        if score < after:
+            smoothed, after = rival, score
     # Few held-out rows favour the luckiest of many states; smoothing is chosen unless they speak against it.
     chance = 0.0 if run.held_out is None else run.held_out.numbers**-0.5
     if plan.smooths == "always" or after < before * (1 + chance):
@@ -80,6 +96,20 @@ def _smoothed(run: Run, objective: Objective, plan: Plan) -> Objective:
         return smoothed
     run.history.decide("smoothing", f"smoothing did not pay: relative error {after:.3g} after {before:.3g}")
     return objective
+
+
+def _rivals(objective: Objective, plan: Plan, begun: KAN | None) -> int:
+    """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted."""
+    few = objective.numbers < FEW * objective.model.parameter_count(active=True)
+    return RIVALS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
+
+
+def _smoothed_anew(run: Run, objective: Objective, plan: Plan) -> Objective:
+    """From another start, the best of a few."""
+    scout = objective.scout().on(fresh(objective.model, run.generator))
+    rival = objective.on(best_start(run, scout, plan.method, RIVALS, plan.method.trial_steps))
+    widen(rival.model, rival.activations())
+    return smooth(run, rival, plan.method)
 
 
 def polish(run: Run, everything: Objective, plan: Plan) -> bool:
@@ -94,7 +124,7 @@ def polish(run: Run, everything: Objective, plan: Plan) -> bool:
     if not (ample or run.best_penalties or everything.learned() < NEARLY_EXACT):
         run.history.decide("stop", "no polish on all rows: they are noisy, and few for the numbers of the model")
         return False
-    widen(everything.model, everything.activations())
+    widen(everything.model, everything.activations(), near=1.0)
     run.judge_anew(everything, None)
     method = plan.method
     if isinstance(method, LevenbergMarquardt) and any(isinstance(p, Smoothing) for p in everything.penalties):

@@ -60,7 +60,9 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
     finally:
         run.judging = True
         run.consider(objective)
-    run.history.decide("start", f"{count} starts of {recipe}, of which the best goes on with {model.kan_layers[0].basis}")
+    run.history.decide(
+        "start", f"{count} starts of {recipe}, of which the best goes on with {model.kan_layers[0].basis}"
+    )
     return model
 
 
@@ -95,7 +97,9 @@ def _coarse(model: KAN, recipe: BSpline) -> KAN | None:
         bases.append(recipe if finer and layer.grid_kind == "adaptive" else basis)
     if bases == [layer.basis for layer in model.kan_layers]:
         return None
-    coarse = KAN(replace(model.config, bases=tuple(bases)), dtype=next(model.parameters()).dtype, generator=torch.Generator())
+    coarse = KAN(
+        replace(model.config, bases=tuple(bases)), dtype=next(model.parameters()).dtype, generator=torch.Generator()
+    )
     coarse.input_scaling.load_state_dict(model.input_scaling.state_dict())
     coarse.output_scaling.load_state_dict(model.output_scaling.state_dict())
     for layer, own in zip(coarse.kan_layers, model.kan_layers, strict=True):

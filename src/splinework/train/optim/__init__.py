@@ -36,7 +36,8 @@ __all__ = [
 ]
 
 OPTIMISERS: dict[str, type[Optimiser]] = {
-    recipe.name: recipe for recipe in (Adam, AdamW, LBFGS, BFGS, SSBFGS, SSBroyden, LevenbergMarquardt, NewtonCG, VariableProjection)
+    recipe.name: recipe
+    for recipe in (Adam, AdamW, LBFGS, BFGS, SSBFGS, SSBroyden, LevenbergMarquardt, NewtonCG, VariableProjection)
 }
 
 

@@ -35,7 +35,7 @@ long the turn may be, as a share of the step."""
 TRIALS = 12
 """Dampings tried in one step."""
 LIGHT = 1e-2
-"""Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow without bound."""
+"""Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow freely."""
 MOST_BY_QR = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
 
