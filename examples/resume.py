@@ -37,7 +37,9 @@ with tempfile.TemporaryDirectory() as folder:
         sw.fit(model(), x, y, checkpoint=checkpoint, callbacks=[cut], progress=False)
     except PowerCut:
         print(f"cut off; the checkpoint has {checkpoint.stat().st_size} bytes")
-    resumed = sw.fit(model(), x, y, checkpoint=checkpoint, callbacks=[PlotLive(Path(folder) / "fit.png")], progress=False)
+    resumed = sw.fit(
+        model(), x, y, checkpoint=checkpoint, callbacks=[PlotLive(Path(folder) / "fit.png")], progress=False
+    )
     print(f"the picture has {(Path(folder) / 'fit.png').stat().st_size} bytes")
 
 whole = sw.fit(model(), x, y, progress=False)

@@ -109,7 +109,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
         higher = objective.on(_changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
-        if not new < worthwhile(higher) * score:
+        if not new < WORTHWHILE * score:
             run.rewind(objective)
             run.history.decide("degree", f"degree {degree} did not pay: relative error {new:.3g} after {score:.3g}")
             break
@@ -132,7 +132,7 @@ def judgement(run: Run, objective: Objective) -> float:
 
 
 def worthwhile(objective: Objective) -> float:
-    """Below which share of the error a richer spline pays.
+    """Below which share of the error a finer grid pays.
 
     Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
     of the function itself.

@@ -65,8 +65,9 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
     if plan.raises:
         objective = raise_degrees(run, objective, method, finer)
     if plan.grids is not None:
-        objective = grow(run, objective, method, planned if plan.grids != "auto" else None, finer)
-        if plan.raises:
+        grown = grow(run, objective, method, planned if plan.grids != "auto" else None, finer)
+        changed, objective = grown is not objective, grown
+        if plan.raises and changed:
             objective = raise_degrees(run, objective, method, finer)
     if plan.smooths == "noisy" and EXACT < objective.learned() <= SMOOTH and not run.over:
         objective = _smoothed(run, objective, plan)
