@@ -1,10 +1,10 @@
 """What the default `fit` reaches: the toy problems of the KAN paper, their floors, and how the error falls with the grid.
 
-Test RMSE on 5000 fresh rows, float64, within the time allowed, of networks with N = edges · G as given, median and worst of the seeds, beside the
-paper's best figure (Liu et al. 2024, §3.1, read off Fig. 3.1) and the floor: the error of the exact formula with each edge
-replaced by its best least-squares spline of the degree and the knots that the fit ended with (a network may come below it: it is
-free to stretch its hidden nodes). With --pykan, pykan's L-BFGS on the same network and rows, and the time in which `fit` came
-to pykan's final error.
+Test RMSE on 5000 fresh rows, float64, within the time allowed, of networks with N = edges · G as given, median and worst of the
+seeds, beside the paper's best figure (Liu et al. 2024, §3.1, read off Fig. 3.1) and the floor: the error of the exact formula
+with each edge replaced by its best least-squares spline of the degree and the knots that the fit ended with (a network may come
+below it: it is free to stretch its hidden nodes). With --pykan, pykan's L-BFGS on the same network and rows, and the time in
+which `fit` came to the paper's error.
 
 Run: python benchmarks/training.py [toys] [cubic] [scaling] [--seeds 5] [--pykan]
 The figures are in benchmarks/results/training.json, the plot in docs/training/scaling.svg.
