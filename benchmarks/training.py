@@ -253,6 +253,8 @@ def draw(found: dict[str, Any]) -> None:
     line = [first["errors"][0] * (g / first["grids"][0]) ** -4.0 for g in first["grids"]]
     axes.loglog(first["grids"], line, "k--", linewidth=1, label="the paper's $G^{-4}$")
     axes.set(xlabel="grid intervals G", ylabel="test RMSE", title="exp(sin πx + y²), [2, 1, 1], 6000 rows")
+    axes.set_xticks(first["grids"], [str(grid) for grid in first["grids"]])
+    axes.minorticks_off()
     axes.legend()
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, metadata={"Date": None})
