@@ -8,6 +8,7 @@ import torch
 from splinework.bases import BSpline
 from splinework.layer import GRID_KINDS
 from splinework.trace import trace
+from splinework.train import fit
 from splinework.train.follow import MARGIN, follow, widen
 from splinework.train.growth import grow
 from splinework.train.optim import LevenbergMarquardt
@@ -195,3 +196,16 @@ def test_every_basis_and_kind_grows(basis, grid_kind):
     assert result.model.config.bases[0].resolution == 20 or basis == "gaussian_rbf"  # bumps have no nested grids
     assert result.history[-1].objective < result.history[0].objective
     assert result.model(normal(20, 2)).isfinite().all()
+
+
+@pytest.mark.parametrize("held_out", [None, "own"])
+def test_hidden_grids_have_their_margin_at_the_end(held_out):
+    x, new = uniform(200), uniform(60, seed=3)
+    validation = (new, smooth(new)) if held_out == "own" else held_out
+    model = fit(fresh([2, 2, 1]), x, smooth(x), progress=False, validation=validation).model
+    with torch.no_grad():
+        u = model.kan_layers[0](model.input_scaling(x))
+        low, high = model.kan_layers[1].basis.domain(model.kan_layers[1].grid)
+        margin = 0.04 * (u.amax(0) - u.amin(0))
+    assert (low <= u.amin(0) - margin).all()
+    assert (high >= u.amax(0) + margin).all()

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from splinework.discover.plans import Plan, only, plans
 from splinework.discover.scales import choose_scale, describe
 from splinework.discover.structure import simplified
+from splinework.discover.trial import trial_fit
 from splinework.errors import DataError, ShapeError
 from splinework.network import KAN
 from splinework.symbolic import FormulaTable, symbolify
-from splinework.train import History, Penalty, Roughness, fit
+from splinework.train import History, Penalty, Roughness
 from splinework.train.callbacks import Callback
 
 Array = NDArray[np.float64]
@@ -240,7 +241,7 @@ class _Search:
         )
         best: _Trial | None = None
         for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
-            result = fit(
+            result = trial_fit(
                 model if best is None else best.model,
                 rows.x,
                 rows.y,

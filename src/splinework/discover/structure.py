@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from splinework.discover.trial import trial_fit
 from splinework.edit import prune
 from splinework.edit.prune import without_edges
 from splinework.network import KAN
 from splinework.scores import attribution
-from splinework.train import FitResult, History, Penalty, fit
+from splinework.train import FitResult, History, Penalty
 from splinework.train.history import joined
 
 LOWEST, HIGHEST = 1e-4, 3e-2
@@ -57,7 +58,7 @@ def simplified(
         "standardise": False,
         "penalties": penalties,
     }
-    grown = fit(model, x, y, starts=1, seconds=seconds / 2, **common)
+    grown = trial_fit(model, x, y, starts=1, seconds=seconds / 2, **common)
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
     else:
@@ -69,7 +70,7 @@ def simplified(
 
     def as_good(smaller: KAN, steps: int | None) -> FitResult | None:
         """The smaller network fitted again, if it is as good as the best so far."""
-        again = fit(smaller, x, y, starts=1, grids=None, steps=steps, seconds=seconds / 6, **common)
+        again = trial_fit(smaller, x, y, starts=1, grids=None, steps=steps, seconds=seconds / 6, **common)
         nonlocal reference
         error = _error(again.model, held_x, held_y)
         allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference

@@ -30,7 +30,7 @@ from splinework.train.posterior import Evidence, Posterior, posterior
 from splinework.train.progress import Progress
 from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
-from splinework.train.stages import polish, run_stages
+from splinework.train.stages import give_margins, polish, run_stages
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.uncertainty import Interval, check_level, intervals
 
@@ -220,6 +220,8 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
             everything = joined(rows.used, rows.held_out)
             if not polish(run, objective_of(objective.model, everything, rows.criterion, objective.penalties), plan):
                 judge = None
+        if judge is None and plan.method.second_order and isinstance(objective, DataObjective):
+            give_margins(run, objective)
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     best = run.best if judge is None else judge

@@ -67,10 +67,14 @@ def open_journal(path: Path | None, fingerprint: str) -> Journal:
     """The journal of this fit: the one on disk where there is one, else a new one.
 
     Raises:
-        FileError: If there is a file that is no checkpoint of a fit.
+        FileError: If there is a file that is no checkpoint of a fit, or no folder for one.
         ConfigError: If it is one of another fit.
     """
-    if path is None or not path.exists():
+    if path is None:
+        return Journal(path, fingerprint)
+    if not path.parent.is_dir():
+        raise FileError(f"there is no folder {path.parent} for the checkpoint; make it, or give another path.")
+    if not path.exists():
         return Journal(path, fingerprint)
     try:
         with safe_open(str(path), framework="pt") as file:

@@ -21,6 +21,8 @@ AMPLE, NEARLY_EXACT = 4, 1e-4
 RIVALS, FEW = 4, 10
 """Starts that are smoothed where data are noisy and rows fewer than so many per parameter: there the error of a start that has
 followed the noise does not tell which is the best, and the held-out rows do."""
+SLIGHT, ROUNDING = 0.01, 1e-9
+"""Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 EXACT = 1e-7
 """Below this share of the variance the data have no noise to speak of."""
 
@@ -111,6 +113,17 @@ def _smoothed_anew(run: Run, objective: Objective, plan: Plan) -> Objective:
     rival = objective.on(best_start(run, scout, plan.method, RIVALS, plan.method.trial_steps))
     widen(rival.model, rival.activations())
     return smooth(run, rival, plan.method)
+
+
+def give_margins(run: Run, objective: Objective) -> None:
+    """Widens the hidden grids of the best state to their whole margin, where that costs next to nothing: new data go further."""
+    if run.best is None or not run.taken or not run.best_score < math.inf:
+        return
+    wider = replace(objective.on(copy.deepcopy(run.best)), penalties=run.best_penalties)
+    widen(wider.model, wider.activations(), near=1.0)
+    score = run.score(wider)
+    if score <= run.best_score * (1 + SLIGHT) + ROUNDING * wider.spread**0.5:
+        run.best, run.best_score = wider.model, score
 
 
 def polish(run: Run, everything: Objective, plan: Plan) -> bool:

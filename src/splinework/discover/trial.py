@@ -1,0 +1,15 @@
+"""Fits on the way to a formula: many, short, most of them thrown away, so what they would warn of is not told."""
+
+import warnings
+from typing import Any
+
+from splinework.errors import FitWarning
+from splinework.network import KAN
+from splinework.train import FitResult, fit
+
+
+def trial_fit(model: KAN, x: Any, y: Any, **options: Any) -> FitResult:
+    """`fit` without its warnings; the history has them all the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        return fit(model, x, y, **options)
