@@ -238,8 +238,9 @@ def _penalty_rows(
     forms, slopes, size = [], [], len(parameters.read(model))
     if not penalties:
         return u.new_zeros(0, size), u.new_zeros(size)
-    for layer, nodes, (i, j) in zip(model.kan_layers, model.config.nodes[1:], parameters.edges, strict=True):
-        pairs = [penalty.quadratic(layer, u) for penalty in penalties]
+    places = zip(model.kan_layers, model.config.nodes[1:], parameters.edges, strict=True)
+    for index, (layer, nodes, (i, j)) in enumerate(places):
+        pairs = [penalty.of_layer(index).quadratic(layer, u) for penalty in penalties]
         slopes.append(torch.stack([gradient[i, j] for gradient, _ in pairs]).sum(0).flatten() * (count / 2))
         values, vectors = torch.linalg.eigh(torch.stack([form[i, j] for _, form in pairs]).sum(0) * count)
         forms += list((vectors * values.clamp_min(0).sqrt()[:, None]).mT)
