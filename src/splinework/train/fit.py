@@ -20,7 +20,7 @@ from splinework.train.callbacks import Callback
 from splinework.train.data_objective import DataObjective
 from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
-from splinework.train.intake import objective_of, take
+from splinework.train.intake import objective_of, take, working_copy
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
@@ -147,7 +147,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
     fixed = tuple(penalty for penalty in penalties if penalty != Roughness("auto"))
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
-        work = _private(model)
+        work = working_copy(model, "fit", "x, y")
         criterion = make_loss(loss)
         rows, objective = take(
             work,
@@ -227,15 +227,6 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
     best = run.best if judge is None else judge
     assert best is not None
     return judge is not None, best
-
-
-def _private(model: KAN) -> KAN:
-    """A copy to work on, in float64."""
-    if not isinstance(model, KAN):
-        raise ConfigError(f"fit takes the model first, a KAN, got {type(model).__name__}: fit(model, x, y).")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
-    return copy.deepcopy(model).double()
 
 
 def _fingerprint(

@@ -1,5 +1,6 @@
 """From what the user hands in, x and y or a source, to rows in memory and the objective of the fit."""
 
+import copy
 from typing import Any
 
 from splinework.errors import ConfigError
@@ -67,3 +68,22 @@ def take(
 def objective_of(model: KAN, part: Part, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
     """The objective of rows in memory."""
     return DataObjective(model, penalties, u=part.u, t=part.t, criterion=criterion, weights=part.weights)
+
+
+def working_copy(model: KAN, verb: str, data: str) -> KAN:
+    """A copy to work on, in float64.
+
+    Args:
+        model: What was handed in.
+        verb: Who asks, for messages.
+        data: What comes after the model in its call.
+
+    Raises:
+        ConfigError: If it is no KAN, or has nothing to change.
+    """
+    if not isinstance(model, KAN):
+        kind = type(model).__name__
+        raise ConfigError(f"{verb} takes the model first, a KAN, got {kind}: {verb}(model, {data}).")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
+    return copy.deepcopy(model).double()

@@ -22,6 +22,7 @@ from splinework.train.callbacks import Callback
 from splinework.train.fit import FitResult
 from splinework.train.follow import widen
 from splinework.train.growth import HIGHEST
+from splinework.train.intake import working_copy
 from splinework.train.jacobian import Parameters
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
@@ -106,7 +107,7 @@ def solve(  # the one door: every setting has its name here
     """
     check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
     with torch.inference_mode(False), torch.enable_grad():
-        work = _private(model)
+        work = working_copy(model, "solve", "residuals")
         used = [term_of(work, each, n) for n, each in enumerate(listed(residuals), start=1)]
         set_units(work, torch.cat([term.x for term in used]), None, always=False)
         terms = [checked(work, term) for term in used]
@@ -201,14 +202,6 @@ def _started(run: Run, objective: ResidualObjective, plan: Plan) -> ResidualObje
 
 
 # --------------------------------------------------------------------------------------------- the model at work
-
-
-def _private(model: KAN) -> KAN:
-    if not isinstance(model, KAN):
-        raise ConfigError(f"solve takes the model first, a KAN, got {type(model).__name__}: solve(model, residuals).")
-    if not any(p.requires_grad for p in model.parameters()):
-        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
-    return copy.deepcopy(model).double()
 
 
 @torch.no_grad()

@@ -21,6 +21,7 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import joined
+from splinework.train.intake import working_copy
 from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import GroupLasso, Penalty
@@ -105,7 +106,7 @@ def sparsify(
     began = time.monotonic()
     data: dict[str, Any] = {"validation": validation, "seed": seed, "weights": weights}
     with torch.inference_mode(False), torch.enable_grad():
-        work = _private(model)
+        work = working_copy(model, "sparsify", "x, y")
         rows = take_rows(work, x, y, criterion=make_loss(loss), standardise=standardise, **data)
         search = _opened(work, rows, x, optimiser, seed)
         search.run.callbacks = tuple(callbacks)
@@ -141,13 +142,6 @@ def sparsify(
             return FitResult(result.model, joined(run.history, result.history), result.evidence)
         search.path.pop()
         run.history.decide("structure", f"{candidate.edges} edges stayed behind the dense network; one more step back")
-
-
-def _private(model: KAN) -> KAN:
-    """A copy to work on, in float64."""
-    if not isinstance(model, KAN):
-        raise ConfigError(f"sparsify takes the model first, a KAN, got {type(model).__name__}: sparsify(model, x, y).")
-    return copy.deepcopy(model).double()
 
 
 def _penalties(penalty: Any) -> tuple[Penalty, ...]:
