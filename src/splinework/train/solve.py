@@ -102,7 +102,7 @@ def solve(  # the one door: every setting has its name here
     >>> t = torch.linspace(0, 1, 60)[:, None]
     >>> result = solve(KAN([1, 1], domain=(0, 1), dtype=torch.float64),
     ...                [Residual(decay, t), Residual(lambda model, t: model(t) - 1, [[0.0]])], progress=False)
-    >>> abs(float(result.model(torch.ones(1, 1, dtype=torch.float64))) - math.exp(-1)) < 1e-10
+    >>> abs(result.model(torch.ones(1, 1, dtype=torch.float64)).item() - math.exp(-1)) < 1e-10
     True
     """
     check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
