@@ -73,7 +73,7 @@ class History:
     def frame(self) -> Any:
         """A pandas DataFrame, one row per step: its fields, and `decision`.
 
-        That column holds the texts of what was decided between this step and the next, joined by `; `, in the first row
+        That column holds the texts of what was decided between this step and the next, joined by semicolons, in the first row
         also of what was decided before it; mostly it is empty.
         """
         import pandas as pd

@@ -2,7 +2,7 @@
 
 A step α along a descent direction is accepted when it lowers the value enough and the slope has become flat enough:
 
-    φ(α) ≤ φ(0) + c1 α φ'(0)   and   |φ'(α)| ≤ c2 |φ'(0)|
+    `φ(α) ≤ φ(0) + c1 α φ'(0)` and `abs(φ'(α)) ≤ c2 abs(φ'(0))`.
 
 Close to a minimum the first condition compares numbers that differ by rounding only. There a change of the value is
 taken from the slopes, by the trapezoid rule, which turns the first condition into the approximate one of Hager & Zhang
