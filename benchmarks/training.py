@@ -28,6 +28,7 @@ from scipy.special import j0
 
 import splinework as sw
 
+PARTS = ("toys", "cubic", "scaling")
 RESULTS = Path(__file__).parent / "results" / "training.json"
 PICTURE = Path(__file__).parent.parent / "docs" / "training" / "scaling.svg"
 Function = Callable[[np.ndarray], np.ndarray]
@@ -297,11 +298,13 @@ def beside_pykan(toy: Toy) -> list[dict[str, Any]]:
 def main() -> None:
     """Runs what was asked for and writes the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", choices=["toys", "cubic", "scaling"], default=[])
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--pykan", action="store_true", help="time pykan beside it")
     chosen = parser.parse_args()
-    parts = chosen.parts or ["toys", "cubic", "scaling"]
+    parts = chosen.parts
+    if not set(parts) <= set(PARTS):
+        parser.error(f"parts are of {', '.join(PARTS)}, got {' '.join(parts)}")
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if "toys" in parts:
         results["toys"] = toys(chosen.seeds, chosen.pykan)

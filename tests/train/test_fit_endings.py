@@ -309,3 +309,17 @@ def test_progress_is_taken_away_when_a_callback_fails(monkeypatch):
     shown = copy.copy(terminal.text)
     time.sleep(0.3)
     assert terminal.text == shown  # nobody is writing any more
+
+
+@pytest.mark.parametrize("optimiser", ["lm", "lbfgs", "ssbroyden", "newton-cg", "adam", Adam(batch=16)], ids=str)
+def test_every_step_tells_its_norms_its_time_and_its_splines(optimiser):
+    history = quick(fresh([2, 2, 1]), X, Y, optimiser=optimiser, steps=8, validation=0).history
+    assert len(history)
+    for step in history:
+        assert step.gradient_norm > 0
+        assert step.parameter_norm > 0
+        assert step.step_seconds > 0
+        assert step.loss == pytest.approx(step.objective)
+        assert step.grids == (5, 5)
+        assert step.degrees == (3, 3)
+        assert step.parameters > 0

@@ -1,5 +1,6 @@
 """Checkpoints of a fit: killed at any instant and resumed, it ends in the same bits as one that was not."""
 
+import math
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from splinework.errors import ConfigError, FileError, FitWarning
 from splinework.train import Roughness, fit
 from splinework.train import run as running
 from splinework.train.callbacks import EarlyStopping
+from splinework.train.journal import Journal, open_journal
 from splinework.train.optim import OPTIMISERS, Adam, TorchOptimiser
 from tests.edit.cases import same_state, state_of
 from tests.train.cases import fresh, smooth, uniform
@@ -165,10 +167,28 @@ def test_killed_for_real(tmp_path, wait):
     assert subprocess.run([*command, path], capture_output=True, text=True, check=True).stdout == whole
 
 
-def test_tensors_come_back_to_the_bit():
-    from splinework.train.journal import Journal, open_journal
+def test_what_a_journal_holds_comes_back_to_the_bit(tmp_path):
+    numbers = torch.tensor([1e-300, float("nan"), -0.0, float("-inf")], dtype=torch.float64)
+    state = {"a": numbers, "b": [1, None, 0.1, {"tensor": torch.arange(3)}], "c": {"1": float("inf")}}
+    written = Journal(tmp_path / "fit.checkpoint", "f", done=[{"value": -0.0, "model": numbers}], current=state)
+    written.write()
+    read = open_journal(tmp_path / "fit.checkpoint", "f")
+    assert read.current is not None
+    for tensor in (read.current["a"], read.done[0]["model"]):
+        assert torch.equal(tensor.view(torch.int64), numbers.view(torch.int64))
+    assert math.copysign(1, read.done[0]["value"]) == -1
+    assert read.current["b"][:3] == [1, None, 0.1]
+    assert torch.equal(read.current["b"][3]["tensor"], torch.arange(3))
+    assert read.current["c"] == {"1": math.inf}
 
-    values = {"a": torch.tensor([1e-300, float("nan"), -0.0], dtype=torch.float64), "b": [1, None, {"tensor": "x"}]}
-    assert Journal().write() is None  # nowhere to write
+
+def test_without_a_path_nothing_is_written_or_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Journal().write()
     assert open_journal(None, "f").done == []
-    assert torch.equal(values["a"].view(torch.int64), values["a"].clone().view(torch.int64))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_first_step(tmp_path):
+    with pytest.raises(FileError, match="there is no folder"):
+        train(tmp_path / "nowhere" / "fit.checkpoint")

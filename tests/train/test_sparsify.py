@@ -82,7 +82,7 @@ def test_outputs_share_what_they_need():
 
 
 def test_the_held_out_error_stays_within_one_and_a_half_times_the_dense_one():
-    x, held = uniform(150), uniform(100, seed=1)
+    x, held = uniform(50), uniform(50, seed=1)
 
     def truth(x):
         return torch.cos(3 * x[:, :1] * x[:, 1:2]) + torch.tanh(3 * (x[:, :1] - x[:, 1:2]))

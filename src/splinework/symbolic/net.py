@@ -17,6 +17,9 @@ from splinework.symbolic.edges import Candidate
 from splinework.symbolic.library import BOTH, RATE, SHIFT, Array, Function
 from splinework.symbolic.marquardt import Model, Solution, minimise
 
+CANCELLED = 1e6
+"""An edge whose values are so many times larger than their range says what it says by the difference of large numbers."""
+
 
 @dataclass(frozen=True)
 class SymbolicEdge:
@@ -166,14 +169,22 @@ class SymbolicNet:
         return model
 
     def degenerate(self, u: Array) -> bool:
-        """Whether some function has become a polynomial in disguise on the inputs that reach it from u."""
+        """Whether some function has become another one in disguise on the inputs that reach it from u.
+
+        A polynomial, where its argument hardly moves; or what is left of the difference of large numbers, as an exponential is of
+        `1e8 tanh(x - 10) + 1e8`.
+        """
         for layer, constants in enumerate(self.constants):
             total = np.tile(constants, (len(u), 1))
             for (at, i, j), edge in self.edges.items():
                 if at == layer:
-                    if isinstance(edge, SymbolicEdge) and edge.function.degenerate(edge.a, float(np.ptp(u[:, i]))):
+                    values = edge.value(u[:, i])[0]
+                    if isinstance(edge, SymbolicEdge) and (
+                        edge.function.degenerate(edge.a, float(np.ptp(u[:, i])))
+                        or np.abs(values).max() > CANCELLED * np.ptp(values)
+                    ):
                         return True
-                    total[:, j] += edge.value(u[:, i])[0]
+                    total[:, j] += values
             u = self.nodes[layer + 1].combine(torch.from_numpy(total)).numpy()
         return False
 

@@ -169,31 +169,17 @@ class DataObjective(Objective):
 
 
 class _DataProducts(Products):
-    """`JᵀHJ` by a tangent and a backward pass, and the penalties' blocks."""
+    """`JᵀHJ` by a tangent and a backward pass."""
 
     def __init__(self, here: Linearised, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
-        self.here, self.root, self.penalties = here, root, penalties
-        self.vector = here.transposed(half_gradient)
-        self.weighed = here.weighed(root)
-        self.diagonal = self.weighed.squared_lengths()
-        for own, gradient, curvature in penalties:
-            self.vector[own] += gradient / 2
-            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+        self.here, self.root, self.weighed = here, root, here.weighed(root)
+        super().__init__(here.transposed(half_gradient), self.weighed.squared_lengths(), penalties)
 
-    def times(self, v: Tensor) -> Tensor:
-        result = self.here.transposed(_squared(self.root, self.here.times(v)))
-        for own, _, curvature in self.penalties:
-            part = v[own].unflatten(0, curvature.shape[:2])
-            result[own] += (curvature @ part[..., None])[..., 0].flatten()
-        return result
+    def _loss_times(self, v: Tensor) -> Tensor:
+        return self.here.transposed(_squared(self.root, self.here.times(v)))
 
-    def squares(self) -> list[tuple[slice, Tensor]]:
-        found = self.weighed.squares(max(len(self.root) // ENOUGH, 1))
-        for own, blocks in found:
-            for place, _, curvature in self.penalties:
-                if place == own:
-                    blocks += curvature
-        return found
+    def _loss_squares(self) -> list[tuple[slice, Tensor]]:
+        return self.weighed.squares(max(len(self.root) // ENOUGH, 1))
 
 
 def _squared(root: Tensor, v: Tensor) -> Tensor:

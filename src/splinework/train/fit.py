@@ -1,6 +1,5 @@
 """`fit`: data in, fitted model out."""
 
-import contextlib
 import copy
 import os
 import time
@@ -27,7 +26,6 @@ from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.plan import Plan, check_settings, make_plan
 from splinework.train.posterior import Evidence, Posterior, posterior
-from splinework.train.progress import Progress
 from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
 from splinework.train.stages import give_margins, polish, run_stages
@@ -173,7 +171,6 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
         run = Run(
             held_out=None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ()),
             generator=torch.Generator().manual_seed(seed),
-            callbacks=tuple(callbacks),
             deadline=None if seconds is None else time.monotonic() + seconds,
             remaining=steps,
         )
@@ -184,12 +181,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
             f"optimiser {plan.method.name}, {plan.why}; {objective.count} rows to fit, {rows.held_out_count} held out",
         )
         run.judge_anew(objective, run.held_out)
-        with contextlib.ExitStack() as stack:
-            for callback in callbacks:
-                if isinstance(callback, contextlib.AbstractContextManager):
-                    stack.enter_context(callback)
-            bar = stack.enter_context(Progress(progress, steps=steps, seconds=seconds))
-            run.callbacks = (*run.callbacks, bar)
+        with run.listening(callbacks, progress=progress, seconds=seconds):
             polished, judge = _take_all_steps(run, objective, rows, plan)
         assert run.best is not None
         everything = joined(rows.used, rows.held_out) if polished and rows.held_out is not None else rows.used

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError
 from splinework.network import KAN
+from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.penalties import Penalty
 
@@ -153,6 +154,7 @@ class LinearModel:
 
     def left_out(self, variance: float) -> tuple[Tensor, Tensor]:
         """Errors on rows of folds that the model was refitted without, and the numbers of these rows."""
+        # Fixed seeds: the same evidence gives the same interval, whenever it is asked for.
         order = torch.randperm(len(self.u), generator=torch.Generator().manual_seed(0)).to(self.u.device)
         folds = order.tensor_split(min(FOLDS, len(self.u)))
         work = 2.0 * FOLD_STEPS * self.t.numel() * len(self.reach) ** 2
@@ -235,20 +237,15 @@ def _penalty_rows(
     model: KAN, parameters: Parameters, u: Tensor, penalties: Sequence[Penalty], count: int
 ) -> tuple[Tensor, Tensor]:
     """Rows `(R, P)` whose sum of squares is the penalties' quadratic form, and half of their gradient `(P,)`."""
-    forms, slopes, size = [], [], len(parameters.read(model))
-    if not penalties:
-        return u.new_zeros(0, size), u.new_zeros(size)
-    places = zip(model.kan_layers, model.config.nodes[1:], parameters.edges, strict=True)
-    for index, (layer, nodes, (i, j)) in enumerate(places):
-        pairs = [penalty.of_layer(index).quadratic(layer, u) for penalty in penalties]
-        slopes.append(torch.stack([gradient[i, j] for gradient, _ in pairs]).sum(0).flatten() * (count / 2))
-        values, vectors = torch.linalg.eigh(torch.stack([form[i, j] for _, form in pairs]).sum(0) * count)
-        forms += list((vectors * values.clamp_min(0).sqrt()[:, None]).mT)
-        if layer.bias is not None:
-            forms.append(u.new_zeros(0, layer.outputs))
-            slopes.append(u.new_zeros(layer.outputs))
-        u = nodes.combine(layer(u))
-    return torch.block_diag(*forms), torch.cat(slopes)
+    size = len(parameters.read(model))
+    rows, half_gradient = [u.new_zeros(0, size)], u.new_zeros(size)
+    for own, gradient, curvature in DataObjective(model, tuple(penalties), u=u).curvatures(parameters):
+        half_gradient[own] += gradient * (count / 2)
+        values, vectors = torch.linalg.eigh(curvature * count)
+        block = u.new_zeros(own.stop - own.start, size)
+        block[:, own] = torch.block_diag(*(vectors * values.clamp_min(0).sqrt()[:, None]).mT)
+        rows.append(block)
+    return torch.cat(rows), half_gradient
 
 
 def blocks(rows: int, numbers: int, *, at_least: int = 1) -> Iterator[slice]:

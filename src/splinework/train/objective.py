@@ -77,13 +77,13 @@ class Objective(ABC):
         """A as an operator, and b; A is never formed. With the penalties."""
 
     @property
+    @abstractmethod
     def is_sum_of_squares(self) -> bool:
         """Whether `stacked` can be used."""
-        return False
 
+    @abstractmethod
     def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         """J `(R, P)` and r `(R,)` in blocks of at most `budget` numbers, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
-        raise NotImplementedError
 
     def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         """`JᵀH f''`, `(P,)`, with the second derivative of the outputs along a move, felt for at a share of it.
@@ -179,15 +179,41 @@ class Objective(ABC):
 
 
 class Products(ABC):
-    """A symmetric positive semi-definite operator and a right-hand side, of size P."""
+    """A symmetric positive semi-definite operator A and a right-hand side b, of size P: the loss's, and the penalties'.
 
-    vector: Tensor
-    diagonal: Tensor
+    Args:
+        vector: b of the loss.
+        diagonal: The diagonal of A of the loss.
+        penalties: What comes on top.
+    """
 
-    @abstractmethod
+    def __init__(self, vector: Tensor, diagonal: Tensor, penalties: Curvatures) -> None:
+        self.vector, self.diagonal, self.penalties = vector, diagonal, penalties
+        for own, gradient, curvature in penalties:
+            vector[own] += gradient / 2
+            diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+
     def times(self, v: Tensor) -> Tensor:
         """`A v`."""
+        result = self._loss_times(v)
+        for own, _, curvature in self.penalties:
+            part = v[own].unflatten(0, curvature.shape[:2])
+            result[own] += (curvature @ part[..., None])[..., 0].flatten()
+        return result
 
     def squares(self) -> list[tuple[slice, Tensor]]:
         """About the block of A that belongs to each edge: where a layer's are, and `(edges, size, size)`; none if not known."""
+        found = self._loss_squares()
+        for own, blocks in found:
+            for place, _, curvature in self.penalties:
+                if place == own:
+                    blocks += curvature
+        return found
+
+    @abstractmethod
+    def _loss_times(self, v: Tensor) -> Tensor:
+        """`A v` of the loss alone, in a tensor of its own."""
+
+    def _loss_squares(self) -> list[tuple[slice, Tensor]]:
+        """Those of the loss alone."""
         return []

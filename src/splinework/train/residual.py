@@ -180,22 +180,13 @@ class _ResidualProducts(Products):
     """`JᵀJ` by one pass forward and one backward through every layer's series."""
 
     def __init__(self, terms: list[tuple[float, Expansion]], penalties: Curvatures) -> None:
-        self.terms, self.penalties = terms, penalties
-        self.vector = torch.stack([here.transposed(factor * here.values) for factor, here in terms]).sum(0)
+        self.terms = terms
+        vectors = [here.transposed(factor * here.values) for factor, here in terms]
         squares = [factor * here.dense().flatten(0, 1).square().sum(0) for factor, here in terms]
-        self.diagonal = torch.stack(squares).sum(0)
-        for own, gradient, curvature in penalties:
-            self.vector[own] += gradient / 2
-            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+        super().__init__(torch.stack(vectors).sum(0), torch.stack(squares).sum(0), penalties)
 
-    def times(self, v: Tensor) -> Tensor:
-        result = torch.zeros_like(v)
-        for factor, here in self.terms:
-            result += here.transposed(factor * here.times(v))
-        for own, _, curvature in self.penalties:
-            part = v[own].unflatten(0, curvature.shape[:2])
-            result[own] += (curvature @ part[..., None])[..., 0].flatten()
-        return result
+    def _loss_times(self, v: Tensor) -> Tensor:
+        return torch.stack([here.transposed(factor * here.times(v)) for factor, here in self.terms]).sum(0)
 
 
 @final

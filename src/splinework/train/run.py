@@ -1,9 +1,10 @@
 """One fit in progress: the clock, the history, who is told, the best state so far, and the record to go on from."""
 
+import contextlib
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from splinework.train.journal import EVERY, Journal
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
 from splinework.train.penalties import Penalty
+from splinework.train.progress import Progress
 from splinework.train.snapshot import Snapshot
 
 
@@ -59,6 +61,17 @@ class Run:
         if not self.stopped and self.remaining is not None and self.remaining <= 0:
             self.stopped = "the steps given were used up"
         return bool(self.stopped)
+
+    @contextlib.contextmanager
+    def listening(self, callbacks: Sequence[Callback], *, progress: bool, seconds: float | None) -> Iterator[None]:
+        """Tells every step to the callbacks and to a line on the terminal; those that are context managers are entered too."""
+        with contextlib.ExitStack() as stack:
+            for callback in callbacks:
+                if isinstance(callback, contextlib.AbstractContextManager):
+                    stack.enter_context(callback)
+            bar = stack.enter_context(Progress(progress, steps=self.remaining, seconds=seconds))
+            self.callbacks = (*callbacks, bar)
+            yield
 
     def advance(
         self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None

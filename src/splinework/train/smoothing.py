@@ -19,7 +19,7 @@ from splinework.train.follow import widen
 from splinework.train.freedom import BUDGET, inverse
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
-from splinework.train.optim import LevenbergMarquardt, Optimiser
+from splinework.train.optim import Damped, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.run import Run
 
@@ -95,8 +95,7 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     """
     model = _roomy(objective)
     plain = replace(objective, penalties=tuple(p for p in objective.penalties if not isinstance(p, Smoothing)))
-    if isinstance(optimiser, LevenbergMarquardt):
-        optimiser = replace(optimiser, tie_break=0.0)  # the penalty is the better tie-break
+    optimiser = beside_smoothing(optimiser)
     like = model.kan_layers[0].coefficients
     strengths = tuple(
         torch.stack([like.new_full((layer.inputs, layer.outputs), s) for s in (1e-4, 1e-6)]).detach()
@@ -115,6 +114,11 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     run.advance(smoothed, optimiser, 6 * STEPS, "smoothing", settles=1e-3)
     run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
     return smoothed
+
+
+def beside_smoothing(optimiser: Optimiser) -> Optimiser:
+    """The same without a tie-break: the penalty is the better one."""
+    return replace(optimiser, tie_break=0.0) if isinstance(optimiser, (Damped, NewtonCG)) else optimiser
 
 
 def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:

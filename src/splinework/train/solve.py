@@ -1,6 +1,5 @@
 """`solve`: equations in, a model that fulfils them out; no data are needed."""
 
-import contextlib
 import copy
 import math
 import os
@@ -28,7 +27,6 @@ from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.plan import Plan, check_settings, make_plan
-from splinework.train.progress import Progress
 from splinework.train.residual import Residual, ResidualObjective, Term
 from splinework.train.residual_jacobian import agrees, expand, highest_order
 from splinework.train.rows import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
@@ -129,7 +127,6 @@ def solve(  # the one door: every setting has its name here
         run = Run(
             held_out=_objective(work, held, ()) if held else None,
             generator=generator,
-            callbacks=tuple(callbacks),
             deadline=None if seconds is None else time.monotonic() + seconds,
             remaining=steps,
         )
@@ -142,12 +139,7 @@ def solve(  # the one door: every setting has its name here
             run.history.decide("warning", doubt)
             warnings.warn(FitWarning(doubt), stacklevel=2)
         run.judge_anew(objective, run.held_out)
-        with contextlib.ExitStack() as stack:
-            for callback in callbacks:
-                if isinstance(callback, contextlib.AbstractContextManager):
-                    stack.enter_context(callback)
-            bar = stack.enter_context(Progress(progress, steps=steps, seconds=seconds))
-            run.callbacks = (*run.callbacks, bar)
+        with run.listening(callbacks, progress=progress, seconds=seconds):
             everything = whole if held and not given else objective
             _take_all_steps(run, objective, plan, everything, tails, starts is None)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")

@@ -1,6 +1,5 @@
 """`sparsify`: data in, the smallest network that is as good out. Structure first, then accuracy."""
 
-import contextlib
 import copy
 import math
 import time
@@ -26,12 +25,11 @@ from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import GroupLasso, Penalty
 from splinework.train.plan import check_settings, make_plan
-from splinework.train.progress import Progress
 from splinework.train.rows import Part, Rows, take_rows
 from splinework.train.run import Run
 from splinework.train.starts import LEARNED, best_start
 
-DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 3, 30, 8
+DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 8, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
 LOWEST, HIGHEST = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
@@ -109,16 +107,9 @@ def sparsify(
         work = working_copy(model, "sparsify", "x, y")
         rows = take_rows(work, x, y, criterion=make_loss(loss), standardise=standardise, **data)
         search = _opened(work, rows, x, optimiser, seed)
-        search.run.callbacks = tuple(callbacks)
         search.run.deadline = None if seconds is None else began + SEARCH_SHARE * seconds
-        with contextlib.ExitStack() as stack:
-            for callback in callbacks:
-                if isinstance(callback, contextlib.AbstractContextManager):
-                    stack.enter_context(callback)
-            search.run.callbacks = (
-                *callbacks,
-                stack.enter_context(Progress(progress, seconds=None if seconds is None else SEARCH_SHARE * seconds)),
-            )
+        share = None if seconds is None else SEARCH_SHARE * seconds
+        with search.run.listening(callbacks, progress=progress, seconds=share):
             _search(search, penalties)
     run, dtype = search.run, next(model.parameters()).dtype
     if run.stopped:

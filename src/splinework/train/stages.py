@@ -8,10 +8,9 @@ from splinework.network import KAN
 from splinework.train.follow import follow, widen
 from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degrees
 from splinework.train.objective import Objective
-from splinework.train.optim import LevenbergMarquardt
 from splinework.train.plan import Plan
 from splinework.train.run import Run
-from splinework.train.smoothing import Smoothing, smooth
+from splinework.train.smoothing import Smoothing, beside_smoothing, smooth
 from splinework.train.starts import best_start, fresh
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
@@ -140,8 +139,7 @@ def polish(run: Run, everything: Objective, plan: Plan) -> bool:
         return False
     widen(everything.model, everything.activations(), near=1.0)
     run.judge_anew(everything, None)
-    method = plan.method
-    if isinstance(method, LevenbergMarquardt) and any(isinstance(p, Smoothing) for p in everything.penalties):
-        method = replace(method, tie_break=0.0)
+    smoothed = any(isinstance(penalty, Smoothing) for penalty in everything.penalties)
+    method = beside_smoothing(plan.method) if smoothed else plan.method
     run.advance(everything, method, POLISH_STEPS, "polish", settles=1e-2)
     return True

@@ -195,29 +195,22 @@ class StreamObjective(Objective):
 
 @final
 class _StreamProducts(Products):
-    """`JᵀHJ` and the penalties' blocks, by one pass for each product."""
+    """`JᵀHJ` by one pass for each product."""
 
     def __init__(self, objective: StreamObjective, parameters: Parameters) -> None:
         # What is changed afterwards does not change this.
         self.objective, self.parameters = objective.on(copy.deepcopy(objective.model)), parameters
-        self.curvatures = objective.curvatures(parameters)
         size = parameters.read(objective.model).numel()
-        like = objective.sample.u
-        self.vector, self.diagonal = like.new_zeros(size), like.new_zeros(size)
+        vector, diagonal = objective.sample.u.new_zeros(size), objective.sample.u.new_zeros(size)
         for share, here in self._each():
-            self.vector.add_(here.vector, alpha=share)
-            self.diagonal.add_(here.diagonal, alpha=share)
-        for own, gradient, curvature in self.curvatures:
-            self.vector[own] += gradient / 2
-            self.diagonal[own] += torch.diagonal(curvature, dim1=-2, dim2=-1).flatten()
+            vector.add_(here.vector, alpha=share)
+            diagonal.add_(here.diagonal, alpha=share)
+        super().__init__(vector, diagonal, objective.curvatures(parameters))
 
-    def times(self, v: Tensor) -> Tensor:
-        result = torch.zeros_like(self.vector)
+    def _loss_times(self, v: Tensor) -> Tensor:
+        result = torch.zeros_like(v)
         for share, here in self._each():
             result.add_(here.times(v), alpha=share)
-        for own, _, curvature in self.curvatures:
-            part = v[own].unflatten(0, curvature.shape[:2])
-            result[own] += (curvature @ part[..., None])[..., 0].flatten()
         return result
 
     def _each(self) -> Iterator[tuple[float, Products]]:

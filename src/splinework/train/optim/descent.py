@@ -32,6 +32,7 @@ class Descent(ABC):
         self.sizes = [p.numel() for p in self.parameters]
         self.rounding = max(torch.finfo(p.dtype).eps for p in self.parameters)
         self.idle, self.exhausted = 0, False
+        self.gradient_norm = self.step_norm = math.nan
         self.value = objective.differentiate()
         self.gradient = self._gradient()
 
@@ -111,6 +112,8 @@ class Descent(ABC):
         self.idle = self.idle + 1 if found.value >= self.value * (1 - NOTHING) else 0
         self.exhausted = self.idle >= IDLE
         self.value, self.gradient = found.value, gradient
+        self.step_norm = found.step * float(direction.norm())
+        self.gradient_norm = float(gradient.norm())
 
     def _first(self, slope: float) -> float:
         """The first trial where nothing is known: of length one, or less where a parabola would go down to 0 before."""

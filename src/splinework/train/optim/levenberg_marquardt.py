@@ -40,13 +40,9 @@ MOST_BY_QR = 2e11
 """Rows times parameters squared beyond which a QR factorisation takes too long."""
 
 
-@final
 @dataclass(frozen=True)
-class LevenbergMarquardt(Optimiser):
-    """Marquardt 1963 with Nielsen's (1999) rule for the damping and geodesic acceleration (Transtrum & Sethna 2012).
-
-    A network of splines has long curved valleys: a node may be stretched if the next edges are, nearly for free. There a
-    straight step leaves the valley soon, and one that bends with it does not.
+class Damped(Optimiser):
+    """What the recipes of this family share.
 
     Attributes:
         damping: At the start, relative to the columns' squared lengths.
@@ -54,13 +50,15 @@ class LevenbergMarquardt(Optimiser):
         tie_break: What the jumps of the highest derivative at the knots cost, as a share of the error:
             too little to bend a spline where there are data, but each goes on as smoothly as it can where there are
             none, and the first steps from a random start keep away from wiggles. 0 switches it off.
+
+    Raises:
+        ConfigError: If a number is out of range.
     """
 
     damping: float = 1e-3
     chunk: int = 4_000_000
     tie_break: float = 1e-2
 
-    name: ClassVar[str] = "lm"
     default_steps: ClassVar[int] = 300
     trial_steps: ClassVar[int] = 12
     settles: ClassVar[float] = 0.05
@@ -73,30 +71,40 @@ class LevenbergMarquardt(Optimiser):
                 f"{self.tie_break} and {self.chunk}."
             )
 
+
+@final
+@dataclass(frozen=True)
+class LevenbergMarquardt(Damped):
+    """Marquardt 1963 with Nielsen's (1999) rule for the damping and geodesic acceleration (Transtrum & Sethna 2012).
+
+    A network of splines has long curved valleys: a node may be stretched if the next edges are, nearly for free. There a
+    straight step leaves the valley soon, and one that bends with it does not.
+    """
+
+    name: ClassVar[str] = "lm"
+
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
-        return Marquardt(objective, damping=self.damping, chunk=self.chunk, tie_break=self.tie_break)
+        return Marquardt(self, objective)
 
 
 class Marquardt:
     """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
 
-    def __init__(
-        self, objective: Objective, *, damping: float, chunk: int, tie_break: float, lightly: slice = slice(0)
-    ) -> None:
-        self.objective, self.chunk = objective, chunk
+    def __init__(self, recipe: Damped, objective: Objective, *, lightly: slice = slice(0)) -> None:
+        self.objective, self.chunk = objective, recipe.chunk
         self.model = objective.model
         self.parameters = Parameters.of(self.model)
         values = self.parameters.read(self.model)
         self.size = values.numel()
         self.damped = torch.ones_like(values)
         self.damped[lightly] = LIGHT
-        self.damping, self.growth = damping, 2.0
+        self.damping, self.growth = recipe.damping, 2.0
         self.exhausted, self.every = self.size == 0, 1
         self.gradient_norm = self.step_norm = math.nan
         self.precise = False
         self.scale: Tensor | None = None
         self.tie_break = TieBreak(self.model, self.parameters)
-        self.share, self.weight = tie_break, STRONGEST if tie_break else 0.0
+        self.share, self.weight = recipe.tie_break, STRONGEST if recipe.tie_break else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.roughness = self._look()
         self._weaken()

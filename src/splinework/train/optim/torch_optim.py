@@ -9,6 +9,7 @@ from typing import Any, ClassVar, final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
 
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
@@ -132,6 +133,11 @@ class _FirstOrderStepper:
             return None if self.mean <= self.limit else math.inf
         value = self.objective.number()
         return value if value <= self.limit else math.inf  # NaN is neither
+
+    @property
+    def gradient_norm(self) -> float:
+        """Length of the gradient of the last step, of a mini-batch where there are any."""
+        return float(get_total_norm([p.grad for p in self.parameters if p.grad is not None]))
 
     def state(self) -> dict[str, Any]:
         slots = self.inner.state_dict()["state"]

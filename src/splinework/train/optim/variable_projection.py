@@ -11,13 +11,11 @@ from splinework.errors import ConfigError
 from splinework.functional import solve_least_squares
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
-from splinework.train.optim.base import Optimiser, Stepper
-from splinework.train.optim.levenberg_marquardt import Marquardt
+from splinework.train.optim.base import Stepper
+from splinework.train.optim.levenberg_marquardt import Damped, Marquardt
 from splinework.train.optim.systems import triangle_of
 from splinework.train.optim.tie_break import TieBreak
 
-CHUNK = 4_000_000
-"""Numbers of the Jacobian held at once."""
 ROUNDS, HALVINGS, ENOUGH = 4, 8, 1e-12
 """Newton steps for the last layer where the objective is not its square, and halvings of one; a round that gains less than the
 last share ends them."""
@@ -25,37 +23,17 @@ last share ends them."""
 
 @final
 @dataclass(frozen=True)
-class VariableProjection(Optimiser):
+class VariableProjection(Damped):
     """Levenberg–Marquardt on what is left once the last layer is eliminated (Golub & Pereyra 1973).
 
     A trial moves all layers, the last one next to undamped (which is the approximation of Kaufman 1975), and is judged after the
     last layer has been solved anew: exactly, by least squares, for a sum of squares, by a few Newton steps else.
 
-    Attributes:
-        damping: As for `LevenbergMarquardt`.
-        chunk: As for `LevenbergMarquardt`.
-        tie_break: As for `LevenbergMarquardt`.
-
     Raises:
         ConfigError: If a number is out of range, or later if the outputs are products, which are not linear.
     """
 
-    damping: float = 1e-3
-    chunk: int = CHUNK
-    tie_break: float = 1e-2
-
     name: ClassVar[str] = "varpro"
-    default_steps: ClassVar[int] = 300
-    trial_steps: ClassVar[int] = 12
-    settles: ClassVar[float] = 0.05
-    second_order: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if not (self.damping > 0 and self.tie_break >= 0 and self.chunk >= 1):
-            raise ConfigError(
-                f"damping must be positive, tie_break not negative and chunk at least 1; got {self.damping}, "
-                f"{self.tie_break} and {self.chunk}."
-            )
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
         return _Projected(self, objective)
@@ -82,7 +60,7 @@ def solve_last_layer(objective: Objective, *, smoothness: float = 0.0) -> None:
     >>> objective.number() < 1e-20
     True
     """
-    _LastLayer(objective, CHUNK).solve(smoothness)
+    _LastLayer(objective, VariableProjection.chunk).solve(smoothness)
 
 
 class _LastLayer:
@@ -170,13 +148,7 @@ class _Projected(Marquardt):
     def __init__(self, recipe: VariableProjection, objective: Objective) -> None:
         self.last, self.projects = _LastLayer(objective, recipe.chunk), False
         own, rest = Parameters.of(objective.model).spans(objective.model)[-1]
-        super().__init__(
-            objective,
-            damping=recipe.damping,
-            chunk=recipe.chunk,
-            tie_break=recipe.tie_break,
-            lightly=slice(own.start, rest.stop),
-        )
+        super().__init__(recipe, objective, lightly=slice(own.start, rest.stop))
 
     def step(self) -> float:
         if not self.projects and not self.exhausted:
