@@ -29,8 +29,10 @@ from splinework.train.rows import Part, Rows, take_rows
 from splinework.train.run import Run
 from splinework.train.starts import LEARNED, best_start
 
-DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 8, 30, 8
+DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 3, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
+AMPLE, MORE_STARTS = 4, 8
+"""With fewer numbers to fit per parameter starts end far apart, and there are so many."""
 LOWEST, HIGHEST = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
 SEARCH_SHARE = 0.6
@@ -175,7 +177,11 @@ def _search(search: Search, penalties: tuple[Penalty, ...]) -> None:
 
 def _dense(search: Search) -> Candidate:
     """The network as it came, fitted without a penalty: what the others are measured by."""
-    starts = DENSE_STARTS if search.method.second_order and len(search.objective.model.kan_layers) > 1 else 1
+    objective = search.objective
+    ample = objective.numbers >= AMPLE * objective.model.parameter_count(active=True)
+    starts = DENSE_STARTS if ample else MORE_STARTS
+    if not search.method.second_order or len(objective.model.kan_layers) == 1:
+        starts = 1
     model = best_start(search.run, search.objective, search.method, starts, search.steps(search.method.trial_steps))
     search.run.advance(search.objective.on(model), search.method, search.steps(DENSE_STEPS), "dense")
     return search.look(model)
