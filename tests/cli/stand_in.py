@@ -63,9 +63,8 @@ class Pipeline:
         rows = [Line(names, target, weights), Line(names, target, np.r_[np.zeros(x.shape[1]), y.mean()], complexity=1)]
         options["on_stage"]("fitting [1]")
         options["callbacks"][0](SimpleNamespace(rmse_train=0.5))
-        table = SimpleNamespace(rows=rows, best=rows[0], notes=("a note of the table",))
         history = SimpleNamespace(steps=[], notes=[])
-        return SimpleNamespace(model=model, table=table, history=history, notes=("a note of the pipeline",))
+        return SimpleNamespace(rows=rows, best=rows[0], model=model, history=history, notes=("a note of the pipeline",))
 
     def report(self, model: Any, path: Path, **options: Any) -> None:
         self.reports.append({"model": model, "path": path, **options})

@@ -41,7 +41,7 @@ def json_text(values: Any) -> str:
 def _write_model(outcome: Outcome, path: Path) -> None:
     from splinework.checkpoint import save
 
-    save(outcome.discovery.model, path, notes=outcome.header)
+    save(outcome.table.model, path, notes=outcome.header)
 
 
 def _write_equations(equations: list[dict[str, Any]], path: Path) -> None:
@@ -58,14 +58,14 @@ def _write_text(text: str, path: Path) -> None:
 def _write_report(outcome: Outcome, path: Path, title: str) -> None:
     from splinework.report import report
 
-    found = outcome.discovery
+    found = outcome.table
     x, y = outcome.prepared.train
     report(
         found.model,
         path,
         x=x,
         y=y,
-        table=found.table,
+        table=found,
         history=found.history,
         test=outcome.prepared.test,
         notes=outcome.notes,

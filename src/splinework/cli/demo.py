@@ -103,7 +103,7 @@ def _diabetes() -> pd.DataFrame:
 
 def _law(outcome: Outcome) -> list[str]:
     """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
-    (x, y), row = outcome.prepared.train, outcome.discovery.table.best
+    (x, y), row = outcome.prepared.train, outcome.table.table.best
     with np.errstate(all="ignore"):
         values = row.numpy()(x)
     if not (np.isfinite(values).all() and (values > 0).all()):

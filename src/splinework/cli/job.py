@@ -19,7 +19,7 @@ from splinework.errors import DataError
 from splinework.tables import identifiers
 
 if TYPE_CHECKING:
-    from splinework.discover import Discovery
+    from splinework.symbolic import FormulaTable
 
 FEWEST: Final = 8
 """Rows without which nothing is fitted."""
@@ -80,7 +80,7 @@ class Outcome:
     """Everything that a job found.
 
     Attributes:
-        discovery: Model, table of formulas and history.
+        table: Formulas, and the network that they come from.
         prepared: The rows that it comes from.
         equations: One record per formula, best first, with the fields of `equations.csv`.
         metrics: The fields of `metrics.json`.
@@ -88,7 +88,7 @@ class Outcome:
         header: What is kept with the model, so that `predict` knows the columns.
     """
 
-    discovery: Discovery
+    table: FormulaTable
     prepared: Prepared
     equations: list[dict[str, Any]]
     metrics: dict[str, Any]
@@ -100,15 +100,15 @@ def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Out
     """Discovers and measures."""
     began = time.monotonic()
     with suited_to(len(prepared.train[1])):
-        discovery = _discover(prepared, settings, listener)
+        table = _discover(prepared, settings, listener)
     listener.stage("measuring")
     names = ("rmse_train", "rmse_test", "r2_test")
     equations = []
-    for rank, row in enumerate(discovery.table.rows, start=1):
+    for rank, row in enumerate(table.rows, start=1):
         figures = _figures(row.numpy(), prepared)
         record = {"rank": rank, "target": prepared.target, "formula": row.code, "complexity": row.complexity}
         equations.append(record | dict(zip(names, figures, strict=True)))
-    model = discovery.model
+    model = table.model
     figures = _figures(lambda x: model_values(model, x)[:, 0], prepared)
     metrics = dict(zip(names, figures, strict=True)) | {
         "n_train": len(prepared.train[1]),
@@ -120,8 +120,8 @@ def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Out
         "seed": settings.seed,
         "version": own_version(),
     }
-    notes = tuple(dict.fromkeys((*prepared.notes, *discovery.notes, *discovery.table.notes)))
-    return Outcome(discovery, prepared, equations, metrics, notes, _header(prepared, settings, notes))
+    notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
+    return Outcome(table, prepared, equations, metrics, notes, _header(prepared, settings, notes))
 
 
 def prepare(sample: Sample, settings: Settings) -> Prepared:
@@ -178,7 +178,7 @@ def _split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[
     return np.sort(order[held:]), np.sort(order[:held]), notes
 
 
-def _discover(prepared: Prepared, settings: Settings, listener: Listener) -> Discovery:
+def _discover(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
     from splinework.discover import discover
 
     *names, target = prepared.columns
@@ -187,8 +187,9 @@ def _discover(prepared: Prepared, settings: Settings, listener: Listener) -> Dis
         names=names,
         target=target,
         shape=None if settings.shape is None else list(settings.shape),
-        seconds=SECONDS if settings.seconds is None else settings.seconds,
+        budget=SECONDS if settings.seconds is None else settings.seconds,
         seed=settings.seed,
+        progress=False,
         on_stage=listener.stage,
         callbacks=(listener.step,),
     )

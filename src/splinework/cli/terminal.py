@@ -107,7 +107,7 @@ def show_outcome(outcome: Outcome) -> None:
         f"model: {plural(m['active_edges'], 'active edge')} on {used}; rmse {_figure(m['rmse_train'])} on "
         f"{plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}; {m['seconds']:.1f} s"
     )
-    config = outcome.discovery.model.config
+    config = outcome.table.model.config
     scales = zip(outcome.prepared.columns.values(), (*config.input_scales, *config.output_scales), strict=True)
     if logs := [name for name, scale in scales if scale == "log"]:
         out.print(f"on a logarithmic scale: {', '.join(logs)}")

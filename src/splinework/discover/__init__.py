@@ -1,5 +1,5 @@
 """Data in, formula out: the pipeline that joins training, editing and the search for formulas."""
 
-from splinework.discover.pipeline import Discovery, discover
+from splinework.discover.pipeline import discover
 
-__all__ = ["Discovery", "discover"]
+__all__ = ["discover"]

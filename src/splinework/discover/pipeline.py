@@ -35,23 +35,6 @@ EXACT = 1e-8
 
 
 @dataclass(frozen=True)
-class Discovery:
-    """What was found.
-
-    Attributes:
-        model: The fitted and pruned network; takes raw units.
-        table: Formulas, best first.
-        history: Of the fit that led to `model`.
-        notes: What was decided on the way, in sentences.
-    """
-
-    model: KAN
-    table: FormulaTable
-    history: History
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _Rows:
     """Rows to fit and rows held out, and how errors are compared: on y's scale, relative to its spread."""
 
@@ -98,12 +81,13 @@ def discover(
     names: Sequence[str] | None = None,
     target: str = "y",
     shape: Sequence[Any] | None = None,
-    seconds: float = 45.0,
+    budget: float = 60.0,
     seed: int = 0,
+    progress: bool = True,
     on_stage: Callable[[str], None] | None = None,
     callbacks: Sequence[Callback] = (),
-) -> Discovery:
-    """From rows of data to a fitted model and its formulas, without a setting to choose.
+) -> FormulaTable:
+    """From rows of data to formulas and the network they come from, without a setting to choose.
 
     Args:
         x: `(N, d)` array or frame.
@@ -111,10 +95,14 @@ def discover(
         names: Names of the columns of x; a frame brings its own.
         target: Name of y.
         shape: Try only this shape.
-        seconds: About how much time to take.
+        budget: About how many seconds to take.
         seed: Seed of everything random; the same seed gives the same result where time does not run out.
-        on_stage: Told in words what is being done.
+        progress: Shows on a terminal what is being done.
+        on_stage: Told in words what is being done; then `progress` shows nothing.
         callbacks: Functions of a `Step` of the fits.
+
+    Returns:
+        The table; its `model` is the fitted and pruned network, in raw units, its `history` that of the fit that led to it.
 
     Raises:
         ShapeError: If x and y do not fit each other.
@@ -131,13 +119,12 @@ def discover(
     notes = describe((*labels, target), np.column_stack([xs, ys]), (*scales, output_scale))
     rows = _split(xs, ys, output_scale, seed)
     todo = only(shape, scales, output_scale) if shape is not None else plans(xs, ys, scales, output_scale)
-    search = _Search(rows, xs, ys, labels, target, seed, say, tuple(callbacks), time.monotonic() + seconds)
-    search.run(todo, 0.5 * seconds)
+    search = _Search(rows, xs, ys, labels, target, seed, say, tuple(callbacks), time.monotonic() + budget)
+    search.run(todo, 0.5 * budget)
     shortest = min(answer.table.best.description for answer in search.found)
     found = next(answer for answer in search.found if answer.table.best.description < shortest + TIE)
     notes += [*search.notes, f"chosen: {found.plan}", *_verdict(found, rows)]
-    table = FormulaTable(_merged([answer.table for answer in search.found]), tuple(notes))
-    return Discovery(found.model, table, found.history, tuple(notes))
+    return FormulaTable(_merged([answer.table for answer in search.found]), tuple(notes), found.model, found.history)
 
 
 @dataclass(frozen=True)

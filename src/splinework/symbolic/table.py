@@ -78,10 +78,14 @@ class FormulaTable:
     Attributes:
         rows: Best first; where there are several outputs, those of each output together, in order.
         notes: Sentences on the whole.
+        model: The network that they come from, where one was fitted on the way.
+        history: Of the fit that led to it.
     """
 
     rows: tuple[FormulaRow, ...]
     notes: tuple[str, ...] = ()
+    model: Any = field(default=None, repr=False)
+    history: Any = field(default=None, repr=False)
 
     @property
     def best(self) -> FormulaRow:
