@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import sympy
-from sympy.printing.str import StrPrinter
 
+from splinework.symbolic.languages.python import python as python
+from splinework.symbolic.languages.python import tabulated as tabulated
+from splinework.symbolic.edges import Candidate
 from splinework.symbolic.library import Array, Function
 from splinework.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
-
-_PYTHON = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atanh": "arctanh", "asinh": "arcsinh", "Abs": "abs"}
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,11 @@ def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
     return _Sum(((edge.c, edge.function.build(inner.expression())),), 0.0)
 
 
+def written(candidate: Candidate, inner: Any) -> Any:
+    """`c F(a inner + b) + d` with every number where it means something."""
+    return _compose(SymbolicEdge.of(candidate), _Sum(((1.0, inner),), 0.0)).plus(candidate.d).expression()
+
+
 def _exponent(function: Function) -> Any:
     """The exponent of a power, else None."""
     z = sympy.Dummy(positive=True)
@@ -201,58 +206,6 @@ def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: 
     return _Sum(((1.0, sympy.Function(name)(symbol(inputs.names[i]))),), 0.0)
 
 
-class _Python(StrPrinter):  # type: ignore[misc]  # sympy is untyped
-    """Python syntax over the column names and numpy's functions."""
-
-    def _print_Function(self, expr: Any) -> str:
-        name = expr.func.__name__
-        return f"{_PYTHON.get(name, name)}({', '.join(self._print(a) for a in expr.args)})"
-
-    def _print_Abs(self, expr: Any) -> str:
-        return f"abs({self._print(expr.args[0])})"
-
-    def _print_besselj(self, expr: Any) -> str:
-        return f"j{expr.args[0]}({self._print(expr.args[1])})"
-
-    def _print_Float(self, expr: Any) -> str:
-        value = float(expr)
-        return str(int(value)) + ".0" if value.is_integer() and abs(value) < 1e6 else repr(value)
-
-    def _print_Exp1(self, expr: Any) -> str:
-        return "exp(1)"
-
-
-class _PythonWithoutPi(_Python):
-    """The same where a column is called `pi`."""
-
-    def _print_Pi(self, expr: Any) -> str:
-        return repr(float(np.pi))
-
-
-def python(expression: Any, names: Sequence[str] = ()) -> str:
-    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
-    taken = {*names, *(s.name for s in expression.free_symbols)}
-    return str((_PythonWithoutPi if "pi" in taken else _Python)().doprint(expression))
-
-
-def tabulated(expression: Any, names: Sequence[str], splines: Splines) -> str:
-    """As `python`, with every spline written out as numpy's `interp` over a table of its values."""
-    tables: dict[Any, Any] = {}
-    for name, spline in splines.items():
-        places, values = spline.table()
-        numbers = ", ".join(f"[{', '.join(f'{v:.10g}' for v in column)}]" for column in (places, values))
-        tables[name] = numbers
-
-    class Tabulated(_PythonWithoutPi if "pi" in names else _Python):  # type: ignore[misc]
-        def _print_Function(self, expr: Any) -> str:
-            name = expr.func.__name__
-            if name in tables:
-                return f"interp({self._print(expr.args[0])}, {tables[name]})"
-            return str(super()._print_Function(expr))
-
-    return str(Tabulated().doprint(expression))
-
-
 def count(expression: Any) -> int:
     """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as SRBench takes it)."""
     return sum(1 for _ in sympy.preorder_traversal(expression))
@@ -260,13 +213,20 @@ def count(expression: Any) -> int:
 
 def compiled(symbols: Sequence[Any], expressions: Any, splines: Splines | None = None) -> Callable[..., Any]:
     """A function of arrays, one for each symbol; whatever the symbols are called, they mean nothing else."""
-    from scipy import special
-
-    own: dict[str, Any] = {"besselj": special.jv, "erf": special.erf, "sign": np.sign, **(splines or {})}
+    own = {**_special(), **(splines or {})}
     hidden = {s: sympy.Dummy(real=True) for s in symbols}
     many = [e.xreplace(hidden) for e in expressions] if isinstance(expressions, list) else expressions.xreplace(hidden)
     function: Callable[..., Any] = sympy.lambdify(list(hidden.values()), many, modules=[own, "numpy"], cse=True)
     return function
+
+
+def _special() -> dict[str, Any]:
+    """What sympy's numpy printer calls and numpy lacks."""
+    from scipy import special
+
+    bessel = {"besselj": special.jv, "bessely": special.yv, "besseli": special.iv, "besselk": special.kv}
+    gamma = {"gamma": special.gamma, "loggamma": special.gammaln, "polygamma": special.polygamma}
+    return {**bessel, **gamma, "erf": special.erf, "erfc": special.erfc, "sign": np.sign}
 
 
 def compile_expression(

@@ -42,7 +42,10 @@ def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12
         gain: Stops when a step lowers the sum of squares by less than this share.
     """
     with np.errstate(all="ignore"):  # a trial may overflow; it is refused
-        return _minimise(model, start, steps, gain)
+        try:
+            return _minimise(model, start, steps, gain)
+        except np.linalg.LinAlgError:  # slopes so large that no step can be computed
+            return None
 
 
 def _minimise(model: Model, start: Array, steps: int, gain: float) -> Solution | None:

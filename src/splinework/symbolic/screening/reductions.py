@@ -1,0 +1,201 @@
+"""Which reductions the gradient of the data suggests: factors, sums, and pairs of columns that act as one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.symbolic.library import Array
+from splinework.symbolic.screening.problem import Problem
+from splinework.symbolic.screening.surrogate import Surrogate
+
+LOOSE = 0.2
+"""A law of the gradient may be broken by this share; what it suggests is verified by a fit."""
+POWERS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
+"""Exponents of a factor."""
+SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
+"""Ratios and coefficients that are tried as they are."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A smaller problem, and by how much the law behind it is broken."""
+
+    problem: Problem
+    broken: float
+
+
+def proposals(problem: Problem, stand_in: Surrogate) -> list[Proposal]:
+    """Smaller problems that the gradient suggests, the likeliest first."""
+    found = [
+        *_idle(problem, stand_in),
+        *_factors(problem, stand_in),
+        *_pairs_scaled(problem, stand_in),
+        *_pairs_added(problem, stand_in),
+    ]
+    return sorted((p for p in found if p.broken < LOOSE), key=lambda p: p.broken)
+
+
+def _norm(values: Array, weights: Array) -> float:
+    return float(np.sqrt(np.mean(weights * values**2)))
+
+
+def _idle(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    spread = _norm(problem.y - np.average(problem.y, weights=problem.weights), problem.weights)
+    for i in range(problem.size):
+        moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
+        yield Proposal(problem.dropped(i), moved / (spread or 1.0))
+
+
+def _nearest(value: float, choices: tuple[Fraction, ...], count: int) -> list[Fraction]:
+    return sorted(choices, key=lambda c: abs(float(c) - value))[:count]
+
+
+def _power(column: Array, exponent: Fraction) -> Array | None:
+    """The column to a power; None where that is not finite and real everywhere."""
+    if exponent.denominator != 1 and column.min() <= 0:
+        return None
+    with np.errstate(all="ignore"):
+        value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
+    return value if np.isfinite(value).all() and np.abs(value).min() > 0 else None
+
+
+def _rational(value: Fraction) -> Any:
+    return sympy.Rational(value.numerator, value.denominator)
+
+
+def _factors(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    """`y = x_i^p · rest`, where `x_i ∂_i y = p y`."""
+    w, y = problem.weights, s.values
+    size = float(np.mean(w * y**2))
+    for i in range(problem.size):
+        scaled = problem.columns[:, i] * s.gradient[:, i]
+        p = float(np.mean(w * scaled * y)) / size
+        broken = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
+        for exponent in _nearest(p, POWERS, 2):
+            factor = _power(problem.columns[:, i], exponent)
+            if factor is not None and abs(float(exponent) - p) < 0.3:
+                expression = problem.expressions[i] ** _rational(exponent)
+                yield Proposal(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
+
+
+def _pairs_scaled(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    """`y = x_i^λ g(x_j x_i^-r, rest)`, where `x_i ∂_i y + r x_j ∂_j y = λ y`."""
+    w = np.sqrt(problem.weights)
+    scaled = problem.columns * s.gradient
+    sizes = [_norm(c, problem.weights) for c in scaled.T]
+    for i in range(problem.size):
+        for j in range(i + 1, problem.size):
+            for with_factor in (False, True):
+                parts = [scaled[:, i], scaled[:, j], *([s.values] if with_factor else [])]
+                lengths = np.array([np.linalg.norm(w * p) for p in parts])
+                if lengths.min() <= 0:
+                    continue
+                matrix = np.stack([w * p for p in parts], 1) / lengths
+                _, values, vectors = np.linalg.svd(matrix, full_matrices=False)
+                vector = vectors[-1] / lengths
+                broken = float(values[-1])
+                yield from _scaled(problem, i, j, vector, broken, sizes)
+
+
+def _scaled(
+    problem: Problem, i: int, j: int, vector: Array, broken: float, sizes: list[float]
+) -> Iterator[Proposal]:
+    """The merged column of one null vector `(a, b[, -λ])`, its exponents rounded."""
+    a, b = float(vector[0]), float(vector[1])
+    if abs(a) * sizes[i] < 1e-3 * abs(b) * sizes[j] or abs(b) * sizes[j] < 1e-3 * abs(a) * sizes[i]:
+        return  # a factor alone
+    ratio = b / a  # invariant: x_i^(b/a)... y(t^a x_i, t^b x_j) = t^λ y, u = x_j x_i^(-b/a)
+    sign = 1 if ratio > 0 else -1
+    for size in _nearest(abs(ratio), SIMPLE, 2):
+        if abs(float(size) - abs(ratio)) > 0.15 * float(size):
+            continue
+        r = sign * size
+        one, two = (-r, Fraction(1)) if abs(r) >= 1 else (Fraction(1), -1 / r)
+        if one < 0 and two < 0:
+            one, two = -one, -two
+        left, right = _power(problem.columns[:, i], one), _power(problem.columns[:, j], two)
+        if left is None or right is None:
+            continue
+        expression = problem.expressions[i] ** _rational(one) * problem.expressions[j] ** _rational(two)
+        off = abs(float(size) / abs(ratio) - 1)
+        if len(vector) == 2:
+            yield Proposal(problem.merged(i, j, left * right, expression), broken + off)
+            continue
+        exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
+        for p in _nearest(exponent, POWERS, 2):
+            factor = _power(problem.columns[:, i], p)
+            if factor is not None and abs(float(p) - exponent) < 0.3:
+                divided = problem.divided(factor, problem.expressions[i] ** _rational(p))
+                yield Proposal(
+                    divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent)
+                )
+
+
+def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    """`y = g(A(x_i) + B(x_j), rest)` with powers A and B, where `ln |∂_i y / ∂_j y|` is linear in their logarithms."""
+    for i in range(problem.size):
+        for j in range(i + 1, problem.size):
+            gi, gj = s.gradient[:, i], s.gradient[:, j]
+            xi, xj = problem.columns[:, i], problem.columns[:, j]
+            weights = problem.weights * np.minimum(np.abs(gi), np.abs(gj)) ** 2
+            usable = (weights > 1e-4 * weights.max()) & (xi != 0) & (xj != 0)
+            if usable.sum() < 20:
+                continue
+            rho = np.log(np.abs(gi[usable] / gj[usable]))
+            design = np.stack([np.log(np.abs(xi[usable])), -np.log(np.abs(xj[usable])), np.ones(usable.sum())], 1)
+            root = np.sqrt(weights[usable])
+            root /= np.linalg.norm(root)
+            (alpha, beta, _), *_ = np.linalg.lstsq(design * root[:, None], rho * root, rcond=None)
+            for one in _nearest(alpha + 1, _SHAPES, 2):
+                for two in _nearest(beta + 1, _SHAPES, 2):
+                    left = rho - design[:, 0] * (float(one) - 1) - design[:, 1] * (float(two) - 1)
+                    level = float(np.average(left, weights=root**2))
+                    broken = float(np.sqrt(np.average((left - level) ** 2, weights=root**2)))
+                    ratio = gi[usable] / gj[usable] / xi[usable] ** _whole(one, -1) * xj[usable] ** _whole(two, -1)
+                    sign = 1 if np.average(np.sign(ratio), weights=root**2) > 0 else -1
+                    yield from _added(problem, i, j, one, two, sign * np.exp(-level), broken)
+
+
+_SHAPES = (Fraction(-2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(3))
+"""Powers in a sum of two; 0 stands for the logarithm."""
+
+
+def _whole(power: Fraction, add: int) -> float:
+    value = power + add
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def _added(
+    problem: Problem, i: int, j: int, one: Fraction, two: Fraction, slope: float, broken: float
+) -> Iterator[Proposal]:
+    """`x_i^one + c x_j^two`, the coefficient rounded if that is near."""
+    if one == two == 0:
+        return  # a product of powers
+    parts = []
+    for k, power in ((i, one), (j, two)):
+        column = problem.columns[:, k]
+        if power == 0:
+            if column.min() <= 0:
+                return
+            parts.append((np.log(column), sympy.log(problem.expressions[k])))
+        else:
+            value = _power(column, power) if power != 1 else column
+            if value is None and power.denominator == 1 and power > 0:
+                value = column ** int(power)
+            if value is None:
+                return
+            parts.append((value, problem.expressions[k] ** _rational(power)))
+    c = slope * float(one or 1) / float(two or 1)
+    near = min(SIMPLE, key=lambda r: abs(float(r) / abs(c) - 1))
+    options: list[tuple[float, Any]] = [(c, sympy.Float(c))]
+    if abs(float(near) / abs(c) - 1) < 0.05:
+        exact = near if c > 0 else -near
+        options.insert(0, (float(exact), _rational(exact)))
+    for value, number in options:
+        column = parts[0][0] + value * parts[1][0]
+        if np.ptp(column) > 0:
+            yield Proposal(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)
