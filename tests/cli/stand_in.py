@@ -13,34 +13,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import sympy
 import torch
 from click.testing import Result
 
 from splinework.network import KAN
+from splinework.symbolic import FormulaRow, FormulaTable
+from splinework.symbolic.expression import symbol
 
 
-@dataclass
-class Line:
+def line(names: list[str], target: str, weights: np.ndarray, y: np.ndarray, x: np.ndarray) -> FormulaRow:
     """A formula that is a straight line."""
-
-    names: list[str]
-    target: str
-    weights: np.ndarray
-    notes: tuple[str, ...] = ()
-    complexity: int = 3
-    rmse: float = 0.0
-
-    @property
-    def code(self) -> str:
-        return self.text
-
-    @property
-    def text(self) -> str:
-        terms = [f"{w!r}*{name}" for w, name in zip(self.weights[:-1].tolist(), self.names, strict=True)]
-        return " + ".join([*terms, repr(float(self.weights[-1]))])
-
-    def numpy(self) -> Callable[[np.ndarray], np.ndarray]:
-        return lambda x: x @ self.weights[:-1] + self.weights[-1]
+    terms = [float(w) * symbol(name) for w, name in zip(weights, names, strict=False) if w]
+    left = x @ weights[:-1] + weights[-1] - y
+    rmse = float(np.sqrt(np.square(left).mean()))
+    return FormulaRow(target, sympy.Add(*terms, float(weights[-1])), tuple(names), rmse, 0.5, 10.0 * len(terms))
 
 
 @dataclass
@@ -50,21 +37,27 @@ class Pipeline:
     calls: list[dict[str, Any]] = field(default_factory=list)
     reports: list[dict[str, Any]] = field(default_factory=list)
     hook: Callable[[], None] = lambda: None
+    alter: Callable[[FormulaTable], Any] = lambda table: table
     report_hook: Callable[[Path], None] = lambda path: path.write_text("<html>")
 
     def discover(self, x: Any, y: Any, **options: Any) -> Any:
         self.calls.append({"x": x, "y": y, **options})
+        notes = ["a note of the pipeline"]
         options["on_stage"]("screening")
-        self.hook()
+        try:
+            self.hook()
+        except KeyboardInterrupt:  # as the real one answers it
+            notes.append("interrupted: the best so far")
         names, target = list(options["names"]), options["target"]
         generator = torch.Generator().manual_seed(options["seed"])
         model = KAN([x.shape[1], 1], names=names, output_names=[target], dtype=torch.float64, generator=generator)
         weights = np.linalg.lstsq(np.c_[x, np.ones(len(x))], y, rcond=None)[0]
-        rows = [Line(names, target, weights), Line(names, target, np.r_[np.zeros(x.shape[1]), y.mean()], complexity=1)]
+        level = np.r_[np.zeros(x.shape[1]), y.mean()]
+        rows = (line(names, target, weights, y, x), line(names, target, level, y, x))
         options["on_stage"]("fitting [1]")
         options["callbacks"][0](SimpleNamespace(rmse_train=0.5))
         history = SimpleNamespace(steps=[], notes=[])
-        return SimpleNamespace(rows=rows, best=rows[0], model=model, history=history, notes=("a note of the pipeline",))
+        return self.alter(FormulaTable(rows, tuple(notes), model, history))
 
     def report(self, model: Any, path: Path, **options: Any) -> None:
         self.reports.append({"model": model, "path": path, **options})

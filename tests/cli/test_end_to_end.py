@@ -110,6 +110,56 @@ def test_ctrl_c_ends_the_real_pipeline_with_130(fitted):
     assert tree(fitted) == before
 
 
+def test_discover_finds_the_law_and_its_files_say_the_same(fitted):
+    done = program(fitted, "discover", "d.csv", "--target", "y", "--budget", "6", "--out", "found", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    found = json.loads(done.stdout)
+    fresh = sample(1000, 1)
+    columns = {name: fresh[name].to_numpy() for name in fresh}
+    value = eval(found["formulas"][0]["formula"], {**vars(np)}, columns)
+    assert np.sqrt(np.mean((value - fresh["y"]) ** 2)) / fresh["y"].std() < 1e-4
+    pareto = pd.read_csv(fitted / "found" / "pareto.csv").sort_values("rank")
+    equations = pd.read_csv(fitted / "found" / "equations.csv")
+    assert list(pareto.formula) == list(equations.formula) == [row["formula"] for row in found["formulas"]]
+    assert "<math" in (fitted / "found" / "report.html").read_text()
+
+
+def interrupted(folder: Path, times: int) -> tuple[int, str]:
+    """Exit code and words of a search that is interrupted so many times."""
+    arguments = ["discover", "d.csv", "--target", "y", "--features", "idle,b", "--out", "half", "--budget", "20"]
+    process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, env=HERE)
+    assert process.stderr is not None
+    with process.stderr as stream:
+        said = [stream.readline()]  # a stage has begun
+        for _ in range(times):
+            process.send_signal(signal.SIGINT)
+            while "stopping" not in said[-1] and said[-1]:
+                said.append(stream.readline())
+        said.append(stream.read())
+    return process.wait(60), "".join(said)
+
+
+def test_ctrl_c_twice_ends_discover_at_once(fitted):
+    before = tree(fitted)
+    status, said = interrupted(fitted, 2)
+    assert status == 130
+    assert "Traceback" not in said
+    assert said.endswith(("interrupted\n", "interrupted before there was a formula; nothing was written\n"))
+    assert tree(fitted) == before
+
+
+def test_ctrl_c_ends_discover_with_what_it_has_found(fitted):
+    status, said = interrupted(fitted, 1)
+    assert status == 130
+    assert "Traceback" not in said
+    if said.endswith("interrupted before there was a formula; nothing was written\n"):
+        assert not (fitted / "half").exists()
+    else:
+        assert said.endswith("interrupted: what was found so far is in half\n")
+        assert (fitted / "half" / "equations.csv").exists()
+
+
 def test_a_terminal_that_knows_no_such_letters_is_no_reason_to_fail(fitted):
     done = program(fitted, "doctor", env={**HERE, "PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0

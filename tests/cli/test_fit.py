@@ -95,7 +95,6 @@ def test_what_is_said_without_a_terminal(run, data, pipeline):
     for fragment in (
         "formulas for y",
         "a note of the pipeline",
-        "a note of the table",
         "splinework-data/report.html",
         "splinework predict splinework-data/model.safetensors data.csv --out predictions.csv",
     ):
@@ -110,7 +109,7 @@ def test_options_reach_the_pipeline(run, data, pipeline):
     assert call["x"].shape == (30, 2)
     assert call["x"].dtype == call["y"].dtype == np.float64
     assert (call["names"], call["target"]) == (["b", "a"], "y")
-    assert (call["seed"], call["seconds"], call["shape"]) == (3, 9.0, [2, (3, 2), 1])
+    assert (call["seed"], call["budget"], call["shape"]) == (3, 9.0, [2, (3, 2), 1])
     report = pipeline.reports[0]
     assert report["x"] is call["x"]
     assert len(report["test"][1]) == 10

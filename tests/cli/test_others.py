@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from splinework.cli import main
 from splinework.cli.sample import split_names
-from splinework.cli.terminal import Stages, _rounded, _share
+from splinework.cli.terminal import Stages, rounded, share
 from tests.cli.stand_in import refused, tree
 
 FILES = {"model.safetensors", "equations.csv", "metrics.json", "report.html"}
@@ -26,7 +26,7 @@ def test_demo_writes_data_and_results_and_says_what_next(run, folder, pipeline):
         assert {path.name for path in (out / name).iterdir()} == FILES
     orbits, diabetes = pipeline.calls
     assert (orbits["target"], orbits["names"]) == ("period_days", ["central_mass_kg", "semi_major_axis_km"])
-    assert (orbits["seconds"], diabetes["seconds"]) == (3.0, 5.0)
+    assert (orbits["budget"], diabetes["budget"]) == (3.0, 5.0)
     assert len(orbits["y"]) == 54
     assert diabetes["x"].shape == (354, 10)
     for fragment in ("linear model", "multilayer perceptron", "gradient boosting", "splinework, the network"):
@@ -65,12 +65,12 @@ def test_doctor_ends_with_2_where_something_needed_is_missing(run, monkeypatch):
     assert "pip install sympy" in result.stdout
 
 
-@pytest.mark.parametrize("command", [[], ["fit"], ["predict"], ["demo"], ["doctor"]])
+@pytest.mark.parametrize("command", [[], ["fit"], ["discover"], ["predict"], ["demo"], ["doctor"]])
 def test_help_is_there_with_examples(run, command):
     result = run(*command, "--help")
     assert result.exit_code == 0
     assert "Usage: splinework" in result.stdout
-    if command in ([], ["fit"], ["predict"]):
+    if command in ([], ["fit"], ["discover"], ["predict"]):
         assert "Example" in result.stdout
 
 
@@ -78,6 +78,7 @@ def test_nothing_to_do_shows_the_help(run):
     assert "Commands:" in run().stdout
     assert run().exit_code == 0
     assert run("fit").exit_code == 2
+    assert "Usage: splinework discover" in run("discover").stderr
 
 
 def test_version(run):
@@ -106,14 +107,14 @@ def test_stages_on_a_terminal_show_and_clear_themselves(monkeypatch, capsys):
 
 
 def test_formulas_are_rounded_for_the_eye_only():
-    assert _rounded("2.123456789*x1**0.5 + x_1.5") == "2.1235*x1**0.5 + x_1.5"
-    assert _rounded("1.23456789e-20*a2**(3/2)") == "1.2346e-20*a2**(3/2)"
-    assert _rounded("sin(3.141592653589793*x)") == "sin(3.1416*x)"
-    assert len(_rounded("x + " * 1000)) == 300
+    assert rounded("2.123456789*x1**0.5 + x_1.5") == "2.1235*x1**0.5 + x_1.5"
+    assert rounded("1.23456789e-20*a2**(3/2)") == "1.2346e-20*a2**(3/2)"
+    assert rounded("sin(3.141592653589793*x)") == "sin(3.1416*x)"
+    assert len(rounded("x + " * 1000)) == 300
 
 
 def test_r2_near_one_is_shown_by_its_distance():
-    assert [_share(v) for v in (None, 0.5, -1.0, 1 - 1e-9, 1.0)] == ["–", "0.5000", "-1.0000", "1-1.0e-09", "1"]
+    assert [share(v) for v in (None, 0.5, -1.0, 1 - 1e-9, 1.0)] == ["–", "0.5000", "-1.0000", "1-1.0e-09", "1"]
 
 
 def test_lists_of_names_may_be_quoted():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import matplotlib.pyplot as plt
@@ -12,6 +13,7 @@ import torch
 from splinework import KAN
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.plot import plot_edges, plot_fit, plot_history, plot_pareto, plot_residual_histogram, plot_residuals
+from splinework.plot.splines import plot_spline
 from splinework.plot.style import new_figure, shown_name
 
 
@@ -197,6 +199,58 @@ def test_tables_with_several_targets_zeros_and_what_is_not_finite_are_drawn():
     plot_pareto(Table(rows[:1])).figure.canvas.draw()
     with pytest.raises(DataError, match="empty"):
         plot_pareto(Table([]))
+
+
+def test_held_out_errors_noise_and_ranks_are_drawn():
+    rows = [Formula("f", "a", c, e) for c, e in ((9, 1e-3), (4, 0.2), (1, 0.9), (9, 1.1e-3))]
+    ax = plot_pareto(Table(rows), held_out=[2e-3, None, float("nan"), 3e-3], noise=5e-4)
+    np.testing.assert_allclose(points(ax, "held out"), [[9, 2e-3], [9, 3e-3]])
+    (noise,) = lines(ax, "noise")
+    np.testing.assert_allclose(noise.get_ydata(), 5e-4)
+    assert [t.get_text() for t in ax.texts if t.get_gid() == "rank"] == ["1", "2", "3"]  # 4 lies on 1
+    assert not lines(plot_pareto(Table(rows)), "noise")
+    with pytest.raises(ShapeError, match="4 formulas"):
+        plot_pareto(Table(rows), held_out=[1.0])
+
+
+# ----------------------------------------------------------------------------------------------------- splines
+
+
+class Parabola:
+    def __call__(self, raw):
+        return np.asarray(raw) ** 2
+
+    def table(self):
+        places = np.array([-100.0, 0.0, 1.0, 2.0, 100.0])
+        return places, places**2
+
+
+def test_a_spline_is_drawn_over_the_data_or_else_over_its_table_without_the_ends():
+    at = np.array([0.5, 1.25, np.nan, 0.75])
+    for given, ends in ((at, (0.5, 1.25)), (None, (0.0, 2.0))):
+        ax = plot_spline(Parabola(), at=given, name="spline_1", argument="x1")
+        ax.figure.canvas.draw()
+        (curve,) = lines(ax, "spline")
+        places, values = curve.get_data()
+        np.testing.assert_allclose((places[0], places[-1]), ends)
+        np.testing.assert_allclose(values, places**2)
+    ax = plot_spline(Parabola(), at=at)
+    (ticks,) = lines(ax, "rows")
+    np.testing.assert_array_equal(ticks.get_xdata(), [0.5, 0.75, 1.25])
+    with pytest.raises(DataError, match="nowhere finite"):
+        plot_spline(Parabola(), at=np.array([np.nan]))
+
+
+@pytest.mark.parametrize("ratio", [1.3, 2.0, 8.0, 80.0, 900.0, 1e6])
+def test_numbers_on_logarithmic_axes_do_not_run_into_each_other(ratio):
+    y = np.geomspace(0.3, 0.3 * ratio, 30)
+    ax = plot_fit(y, y, scale="log")
+    ax.figure.canvas.draw()
+    low, high = ax.get_xlim()
+    shown = [t for t in ax.get_xticklabels(which="both") if t.get_text() and low <= t.get_position()[0] <= high]
+    boxes = sorted((t.get_window_extent().x0, t.get_window_extent().x1) for t in shown)
+    assert len(boxes) >= 2
+    assert all(left[1] < right[0] for left, right in itertools.pairwise(boxes))
 
 
 # ------------------------------------------------------------------------------------------------------ names

@@ -6,8 +6,6 @@ import base64
 import hashlib
 import os
 import re
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -15,126 +13,9 @@ import pytest
 import sympy
 import torch
 
-from splinework import KAN
 from splinework.errors import ConfigError, DataError, FileError, ShapeError
 from splinework.report import report
-
-HOSTILE = "\"'><script>alert('x')</script><img src=x onerror=alert(1)> ${title} \x00\ud800"
-VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
-SECTIONS = ["formula", "figures", "data", "network", "learning", "fit"]
-SECTIONS += ["residuals", "formulas", "edges", "notes", "use", "versions"]  # in this order
-
-
-@dataclass(frozen=True)
-class Step:
-    number: int
-    stage: str
-    rmse_train: float
-    rmse_validation: float = float("nan")
-    seconds: float = 1.5
-
-
-@dataclass(frozen=True)
-class History:
-    steps: tuple[Step, ...]
-    notes: tuple[str, ...] = ("ended: converged",)
-
-
-@dataclass(frozen=True)
-class Formula:
-    target: str
-    expression: sympy.Expr
-    complexity: int
-    rmse: float
-    notes: tuple[str, ...] = ()
-
-    @property
-    def text(self) -> str:
-        return str(self.expression)
-
-    def sympy(self) -> sympy.Expr:
-        return self.expression
-
-
-@dataclass(frozen=True)
-class Table:
-    rows: tuple[Formula, ...]
-    notes: tuple[str, ...] = ("sin was taken for one edge",)
-
-
-@dataclass
-class Page(HTMLParser):
-    """Reads a page and keeps what the laws ask for; refuses tags that do not match."""
-
-    text: str
-    open: list[str] = field(default_factory=list)
-    tags: list[str] = field(default_factory=list)
-    attributes: list[tuple[str, str]] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    sections: list[str] = field(default_factory=list)
-
-    def __post_init__(self):
-        super().__init__()
-        self.feed(self.text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.handle_startendtag(tag, attrs)
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        names = [name for name, _ in attrs]
-        assert len(names) == len(set(names)), (tag, names)
-        self.tags.append(tag)
-        self.attributes += [(name, value or "") for name, value in attrs]
-        if tag == "section":
-            self.sections.append(dict(attrs)["id"])
-
-    def handle_endtag(self, tag):
-        assert self.open[-1:] == [tag]
-        self.open.pop()
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-    def values(self, name: str) -> list[str]:
-        return [value for key, value in self.attributes if key == name]
-
-
-def network(shape=(2, (2, 1), 1), **options):
-    generator = torch.Generator().manual_seed(0)
-    model = KAN(list(shape), generator=generator, dtype=torch.float64, **options)
-    x = torch.rand(80, model.inputs, generator=generator, dtype=torch.float64) + 0.1
-    with torch.no_grad():
-        y = model(x) * (1 + 0.01 * torch.rand(80, model.outputs, generator=generator, dtype=torch.float64))
-    return model, x, y
-
-
-def everything(name: str = "b", target: str = "y") -> tuple[KAN, dict]:
-    model, x, y = network(names=["a", name], output_names=[target])
-    a, b = sympy.Symbol("a"), sympy.Symbol(name)
-    spline = sympy.Function(name.split("\x00")[0])  # sympy allows no more
-    rows = (
-        Formula(target, sympy.exp(1.23456789 * a) + sympy.sqrt(b) * spline(a), 7, 1e-3, (name,)),
-        Formula(target, sympy.Float(0.5) * a, 2, 0.2),
-    )
-    given = {
-        "x": x[:60],
-        "y": y[:60],
-        "test": (x[60:], y[60:]),
-        "table": Table(rows, (name,)),
-        "history": History(tuple(Step(n, name, 1 / n, 2 / n) for n in range(1, 9)), (name,)),
-        "notes": [name],
-        "title": name,
-        "metrics": {"seed": 3, "rmse_test": 0.125},
-    }
-    return model, given
-
-
-def page(path) -> Page:
-    return Page(path.read_text("utf-8"))
+from tests.report.pages import HOSTILE, SECTIONS, Formula, History, Table, everything, network, page
 
 
 def test_a_full_report_has_every_section_in_order_and_is_valid(tmp_path):
@@ -144,7 +25,9 @@ def test_a_full_report_has_every_section_in_order_and_is_valid(tmp_path):
     assert read.values("href")[: len(SECTIONS)] == [f"#{name}" for name in SECTIONS]
     identifiers = read.values("id")
     assert len(identifiers) == len(set(identifiers))
-    inner = [value[1:] for value in read.values("href")] + re.findall(r"url\(#([^)]+)\)", read.text)
+    inner = [value[1:] for value in read.values("href") if value.startswith("#")] + re.findall(
+        r"url\(#([^)]+)\)", read.text
+    )
     assert set(inner) | set(read.values("aria-labelledby")) <= set(identifiers)
     assert (read.tags.count("h1"), read.tags.count("main"), read.tags.count("math")) == (1, 1, 1)
 
@@ -187,7 +70,7 @@ def test_pictures_and_tables_are_described(tmp_path):
     drawings = re.findall(r"<svg [^>]*>", text)
     assert len(drawings) > 8
     assert all('role="img"' in tag and re.search(r'aria-label="[^"]+"', tag) for tag in drawings)
-    assert text.count("<table>") == text.count("<caption>") >= 4
+    assert len(re.findall("<table[ >]", text)) == text.count("<caption>") >= 4
     assert all("scope=" in tag for tag in re.findall(r"<th [^>]*>|<th>", text))
 
 
@@ -206,10 +89,8 @@ def test_what_is_not_given_is_left_out(tmp_path):
     assert set(page(report(model, path)).sections) == bare
     assert set(page(report(model, path, x=given["x"])).sections) == bare | {"data", "network", "edges"}
     assert set(page(report(model, path, history=given["history"])).sections) == bare | {"learning"}
-    assert set(page(report(model, path, table=Table(given["table"].rows, ()))).sections) == bare | {
-        "formula",
-        "formulas",
-    }
+    plain = Table((Formula("y", sympy.Symbol("a"), 1, 0.1),), ())
+    assert set(page(report(model, path, table=plain)).sections) == bare | {"formula", "formulas", "languages"}
     assert set(page(report(model, path, test=given["test"])).sections) == bare | {"fit", "residuals"}
     assert set(page(report(model, path, notes=["split 80 : 20"])).sections) == bare | {"notes"}
     empty = report(model, path, table=Table((), ()), history=History((), ()))

@@ -29,11 +29,16 @@ def planted(function: Function, draw: np.random.Generator) -> tuple[float, float
     high = low + reach
     middle = (low + high) / 2
     if function.free == NONE:
+        if function.domain == "positive":  # a power without a shift
+            low = 10 ** draw.uniform(-1, 1)
+            return low, low + reach, 1.0, 0.0
         return low, high, 1.0, 0.0
     if function.domain == "positive":
         sign = draw.choice([-1.0, 1.0])
-        return low, high, sign, reach * 10 ** draw.uniform(-1.5, 0.3) - min(sign * low, sign * high)
-    if function.name == "abs":  # its kink in view
+        gap = reach * 10 ** draw.uniform(-1.5, 0.3)
+        rate = 1.0 if function.free == SHIFT else 10 ** draw.uniform(0, 1) / reach
+        return low, high, sign * rate, rate * (gap - min(sign * low, sign * high))
+    if function.name in ("abs", "relu", "sign"):  # the kink in view
         return low, high, 1.0, -draw.uniform(low + 0.1 * reach, high - 0.1 * reach)
     if function.free == SHIFT:
         return low, high, 1.0, -draw.uniform(low - 0.5 * reach, high + 0.5 * reach)

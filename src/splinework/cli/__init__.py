@@ -1,34 +1,31 @@
 """The command line: `main` joins the commands, one file each, and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 2 something the user can mend, 130 interrupted. Anything else is a defect and keeps its traceback.
+Exit codes: 0 done, 2 something the user can mend, 130 interrupted (`discover` has then written what it found, unless it
+says that there is nothing, or was interrupted twice). Anything else is a defect and keeps its traceback.
 """
 
 from __future__ import annotations
 
+import atexit
 import io
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 
 from splinework.cli.bench import bench
 from splinework.cli.demo import demo
+from splinework.cli.discover import discover
 from splinework.cli.doctor import doctor
 from splinework.cli.fit import fit
+from splinework.cli.interrupts import INTERRUPTED, Interrupted, answering, at_once
 from splinework.cli.predict import predict
 from splinework.cli.versions import own_version
 from splinework.errors import SplineworkError
 
 __all__ = ["main"]
-
-
-class Interrupted(BaseException):
-    """Ctrl-C. Not a KeyboardInterrupt: a fit answers that one by going on with the best state so far."""
 
 
 class Commands(click.Group):
@@ -42,14 +39,17 @@ class Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²
         try:
-            with _interruptible():
+            with answering(at_once):
                 status = run(*arguments, standalone_mode=False, **extra)
         except SplineworkError as error:
             _end(f"error: {error}", 2)
         except click.ClickException as error:
             _end_usage(error)
         except (Interrupted, KeyboardInterrupt, click.Abort):
-            _end("\ninterrupted", 130)
+            status = INTERRUPTED
+            click.echo("\ninterrupted", err=True)
+        if status == INTERRUPTED:  # one more Ctrl-C while the libraries clean up would only print a traceback
+            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
         sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -67,31 +67,15 @@ def main(context: click.Context) -> None:
       splinework demo
       splinework fit data.csv --target y
       splinework fit data.csv --target y --features a,b --out results --budget 20
+      splinework discover data.csv --target y --units "x=m,t=s"
       splinework predict results/model.safetensors new.csv --out predictions.csv
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
 
-for command in (demo, fit, predict, doctor, bench):
+for command in (demo, fit, discover, predict, doctor, bench):
     main.add_command(command)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C raises `Interrupted` while a command runs."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _end(message: str, status: int) -> NoReturn:

@@ -1,41 +1,71 @@
-"""The four files that a job leaves: model, formulas, figures and report."""
+"""The files that a job leaves: model, formulas, figures and report; of `discover` also the Pareto table and the splines."""
 
 from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.folder import write_folder
+from splinework.cli.splines import splines_of, write_splines
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
 
 FILES: Final = ("model.safetensors", "equations.csv", "metrics.json", "report.html")
+DISCOVERED: Final = (*FILES, "pareto.csv", "splines.csv")
 EQUATION_FIELDS: Final = ("rank", "target", "formula", "complexity", "rmse_train", "rmse_test", "r2_test")
+PARETO_FIELDS: Final = (
+    "complexity", "constants", "rmse_train", "rmse_held_out", "bits", "probability", "rank", "target", "formula"
+)  # fmt: skip
 
 
-def write_artefacts(outcome: Outcome, folder: Path, *, title: str) -> dict[str, str]:
-    """Writes the four files, all or none; returns the path of each by its kind.
+def write_artefacts(outcome: Outcome, folder: Path, *, title: str, files: Sequence[str] = FILES) -> dict[str, str]:
+    """Writes the files, all or none; returns the path of each by its kind, such as `report`.
+
+    Args:
+        outcome: What was found.
+        folder: Where to.
+        title: Of the report.
+        files: Those that there may be. A model is written if there is one, splines if a formula still contains some; of an
+            earlier job they are removed.
 
     Raises:
         FileError: If the folder cannot be written.
     """
-    names = dict(zip(("model", "equations", "metrics", "report"), FILES, strict=True))
-    writers = {
-        names["model"]: lambda path: _write_model(outcome, path),
-        names["equations"]: lambda path: _write_equations(outcome.equations, path),
-        names["metrics"]: lambda path: _write_text(json_text(outcome.metrics), path),
-        names["report"]: lambda path: _write_report(outcome, path, title),
+    splines = splines_of(outcome.table.rows)
+    writers: dict[str, Callable[[Path], None]] = {
+        "equations.csv": partial(_write_rows, outcome.equations, EQUATION_FIELDS),
+        "metrics.json": partial(_write_text, json_text(outcome.metrics)),
+        "report.html": partial(_write_report, outcome, title),
+        "pareto.csv": partial(_write_rows, _simplest_first(outcome.equations), PARETO_FIELDS),
     }
-    write_folder(folder, writers)
-    return {kind: str(folder / name) for kind, name in names.items()}
+    if outcome.table.model is not None:
+        writers["model.safetensors"] = partial(_write_model, outcome)
+    if splines:
+        writers["splines.csv"] = partial(write_splines, splines)
+    written = {name: writers[name] for name in files if name in writers}
+    write_folder(folder, written, without=[name for name in files if name not in written])
+    return {Path(name).stem: str(folder / name) for name in written}
 
 
 def json_text(values: Any) -> str:
     """JSON as the standard has it, without NaN, ending in a line end."""
     return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def only(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """The fields of these names."""
+    return {name: record[name] for name in names}
+
+
+def _simplest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, of each target by complexity."""
+    targets = list(dict.fromkeys(record["target"] for record in records))
+    return sorted(records, key=lambda r: (targets.index(r["target"]), r["complexity"], r["rank"]))
 
 
 def _write_model(outcome: Outcome, path: Path) -> None:
@@ -44,30 +74,30 @@ def _write_model(outcome: Outcome, path: Path) -> None:
     save(outcome.table.model, path, notes=outcome.header)
 
 
-def _write_equations(equations: list[dict[str, Any]], path: Path) -> None:
+def _write_rows(records: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, EQUATION_FIELDS, lineterminator="\n")
+        writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(equations)
+        writer.writerows(only(record, names) for record in records)
 
 
 def _write_text(text: str, path: Path) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _write_report(outcome: Outcome, path: Path, title: str) -> None:
+def _write_report(outcome: Outcome, title: str, path: Path) -> None:
     from splinework.report import report
 
     found = outcome.table
     x, y = outcome.prepared.train
+    # What gives a derivative or a relation cannot be held against the column.
+    rows: dict[str, Any] = {"x": x, "y": y, "test": outcome.prepared.test} if outcome.of_the_target else {}
     report(
         found.model,
         path,
-        x=x,
-        y=y,
+        **rows,
         table=found,
         history=found.history,
-        test=outcome.prepared.test,
         notes=outcome.notes,
         title=title,
         metrics=outcome.metrics,

@@ -84,7 +84,7 @@ def _job(
 
     path = folder / f"{name}.csv"
     write_folder(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
-    settings = Settings(seconds=seconds)
+    settings = Settings(seconds)
     prepared = prepare(take_sample(read_table(path), target, features), settings)
     with Stages(quiet=quiet) as stages:
         outcome = carry_out(prepared, settings, Listener(stages.stage, stages.step))
@@ -103,7 +103,7 @@ def _diabetes() -> pd.DataFrame:
 
 def _law(outcome: Outcome) -> list[str]:
     """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
-    (x, y), row = outcome.prepared.train, outcome.table.table.best
+    (x, y), row = outcome.prepared.train, outcome.table.best
     with np.errstate(all="ignore"):
         values = row.numpy()(x)
     if not (np.isfinite(values).all() and (values > 0).all()):

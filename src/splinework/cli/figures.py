@@ -34,7 +34,7 @@ def rmse(values: Floats, y: Floats) -> float | None:
     1.4142135623730951
     """
     with np.errstate(all="ignore"):
-        return _finite(np.sqrt(np.mean(np.square(values - y)))) if len(y) else None
+        return finite(np.sqrt(np.mean(np.square(values - y)))) if len(y) else None
 
 
 def r2(values: Floats, y: Floats) -> float | None:
@@ -46,8 +46,9 @@ def r2(values: Floats, y: Floats) -> float | None:
     if len(y) < 2 or np.ptp(y) == 0:
         return None
     with np.errstate(all="ignore"):
-        return _finite(1 - np.sum(np.square(values - y)) / np.sum(np.square(y - y.mean())))
+        return finite(1 - np.sum(np.square(values - y)) / np.sum(np.square(y - y.mean())))
 
 
-def _finite(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def finite(value: Any) -> float | None:
+    """The number; None for none, and for one that JSON has no word for."""
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -48,12 +48,13 @@ def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
         raise FileError(f"cannot write into {ground}: no permission; name another folder with --out.")
 
 
-def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
+def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, without: Iterable[str] = ()) -> None:
     """Writes files into a folder. If one of them fails, the folder stays as it was.
 
     Args:
         folder: Made where it does not exist.
         writers: Name of each file → what writes it to the path that it is given.
+        without: Files of an earlier job that would now mislead; they are removed.
 
     Raises:
         FileError: If something cannot be written.
@@ -68,6 +69,8 @@ def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]]) ->
         if folder.is_dir():
             for name in writers:
                 os.replace(aside / name, folder / name)
+            for name in without:
+                (folder / name).unlink(missing_ok=True)
         else:
             aside.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
             os.rename(aside, folder)

@@ -9,33 +9,39 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.figures import model_values, r2, rmse
+from splinework.cli.figures import finite, model_values, r2, rmse
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
+from splinework.cli.splines import NAME, named_apart
 from splinework.cli.threads import suited_to
 from splinework.cli.versions import own_version
+from splinework.cli.wishes import Wishes
 from splinework.cli.words import plural
-from splinework.errors import DataError
+from splinework.errors import ConfigError, DataError
 from splinework.tables import identifiers
 
 if TYPE_CHECKING:
-    from splinework.symbolic import FormulaTable
+    from splinework.symbolic import FormulaRow, FormulaTable
 
 FEWEST: Final = 8
 """Rows without which nothing is fitted."""
 TEST_FRACTION: Final = 0.2
-SECONDS: Final = 45.0
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user may choose about a job; None leaves it to the data."""
+    """What the user may choose about a job; None leaves it to the data.
 
+    `tables_apart` says that the values of splines in formulas are written beside the formulas, and not into them.
+    """
+
+    seconds: float
     seed: int = 0
     test_fraction: float | None = None
     shape: tuple[Any, ...] | None = None
-    seconds: float | None = None
     missing: str | None = None
+    wishes: Wishes = field(default_factory=Wishes)
+    tables_apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,10 @@ class Outcome:
     Attributes:
         table: Formulas, and the network that they come from.
         prepared: The rows that it comes from.
-        equations: One record per formula, best first, with the fields of `equations.csv`.
+        equations: One record per formula, best first, with the fields of `equations.csv` and of `pareto.csv`.
         metrics: The fields of `metrics.json`.
         notes: All decisions, in sentences.
+        of_the_target: Whether the formulas give the target itself.
         header: What is kept with the model, so that `predict` knows the columns.
     """
 
@@ -93,35 +100,91 @@ class Outcome:
     equations: list[dict[str, Any]]
     metrics: dict[str, Any]
     notes: tuple[str, ...]
+    of_the_target: bool
     header: dict[str, Any] = field(repr=False)
 
 
 def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Outcome:
     """Discovers and measures."""
     began = time.monotonic()
-    with suited_to(len(prepared.train[1])):
-        table = _discover(prepared, settings, listener)
+    table = search(prepared, settings, listener)
     listener.stage("measuring")
-    names = ("rmse_train", "rmse_test", "r2_test")
+    return measure(table, prepared, settings, began=began)
+
+
+def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
+    """Discovers, on the rows to fit."""
+    from splinework.discover import discover
+
+    *names, target = prepared.columns
+    with suited_to(len(prepared.train[1])):
+        return discover(
+            *prepared.train,
+            names=names,
+            target=target,
+            shape=None if settings.shape is None else list(settings.shape),
+            budget=settings.seconds,
+            seed=settings.seed,
+            progress=False,
+            on_stage=listener.stage,
+            callbacks=(listener.step,),
+            **settings.wishes.for_columns(prepared.columns),
+        )
+
+
+def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, began: float) -> Outcome:
+    """The figures of everything that was found, in a job that began at that time of the monotonic clock."""
+    table = named_apart(table)
     equations = []
-    for rank, row in enumerate(table.rows, start=1):
-        figures = _figures(row.numpy(), prepared)
-        record = {"rank": rank, "target": prepared.target, "formula": row.code, "complexity": row.complexity}
-        equations.append(record | dict(zip(names, figures, strict=True)))
+    ranks: dict[str, int] = {}  # of several targets, such as the states of a differential equation, each has its own
+    for row in table.rows:
+        ranks[row.target] = ranks.get(row.target, 0) + 1
+        equations.append(_record(ranks[row.target], row, prepared, settings))
     model = table.model
-    figures = _figures(lambda x: model_values(model, x)[:, 0], prepared)
-    metrics = dict(zip(names, figures, strict=True)) | {
+    names = ("rmse_train", "rmse_test", "r2_test")
+    if model is None or not settings.wishes.of_the_target:
+        figures = {name: equations[0][name] for name in names}
+    else:
+        found = _figures(lambda x: model_values(model, x)[:, 0], prepared)
+        figures = dict(zip(names, found, strict=True))
+    inputs = table.best.inputs if model is None else model.active_inputs()
+    metrics = figures | {
         "n_train": len(prepared.train[1]),
         "n_test": len(prepared.test[1]),
         "seconds": round(time.monotonic() - began, 3),
-        "parameters": model.parameter_count(active=True),
-        "active_edges": model.active_edges(),
-        "active_inputs": [prepared.columns.get(name, name) for name in model.active_inputs()],
+        "parameters": None if model is None else model.parameter_count(active=True),
+        "active_edges": None if model is None else model.active_edges(),
+        "active_inputs": [prepared.columns.get(name, name) for name in inputs],
         "seed": settings.seed,
         "version": own_version(),
     }
     notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
-    return Outcome(table, prepared, equations, metrics, notes, _header(prepared, settings, notes))
+    header = _header(prepared, settings, notes)
+    return Outcome(table, prepared, equations, metrics, notes, settings.wishes.of_the_target, header)
+
+
+def _record(rank: int, row: FormulaRow, prepared: Prepared, settings: Settings) -> dict[str, Any]:
+    """What there is to say of one formula in numbers."""
+    import sympy
+
+    if settings.wishes.of_the_target:
+        train, test, r2_test = _figures(row.numpy(), prepared)
+    else:  # the file has no column that the formula gives: the search has measured it
+        train, test, r2_test = finite(row.rmse), None, None
+    held_out = finite(row.held_out) if test is None else test
+    return {
+        "rank": rank,
+        "target": prepared.columns.get(row.target, row.target),
+        "formula": row.text if settings.tables_apart else row.code,
+        "complexity": row.complexity,
+        "rmse_train": train,
+        "rmse_test": test,
+        "r2_test": r2_test,
+        "constants": len(row.expression.atoms(sympy.Float)),
+        "rmse_held_out": held_out,
+        "bits": finite(row.bits),
+        "probability": finite(row.probability),
+    }
 
 
 def prepare(sample: Sample, settings: Settings) -> Prepared:
@@ -151,7 +214,7 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
     x = x[:, varies]
     features = [name for name, kept in zip(sample.features, varies, strict=True) if kept]
     check_shape(settings.shape, features, [name for name in sample.features if name not in features])
-    columns = identifiers([*features, sample.target], reserved=_reserved())
+    columns = identifiers([*features, sample.target], reserved=_reserved(sample))
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
     return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
@@ -160,6 +223,8 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
 def _split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
     asked = settings.test_fraction
+    if not settings.wishes.of_the_target:
+        return _all_rows(rows, asked)
     fraction = asked if asked is not None else (TEST_FRACTION if rows >= 50 else TEST_FRACTION / 2)
     held = max(1, round(fraction * rows)) if fraction > 0 else 0
     if asked is None and 0 <= rows - FEWEST < held:
@@ -178,21 +243,16 @@ def _split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[
     return np.sort(order[held:]), np.sort(order[:held]), notes
 
 
-def _discover(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
-    from splinework.discover import discover
-
-    *names, target = prepared.columns
-    return discover(
-        *prepared.train,
-        names=names,
-        target=target,
-        shape=None if settings.shape is None else list(settings.shape),
-        budget=SECONDS if settings.seconds is None else settings.seconds,
-        seed=settings.seed,
-        progress=False,
-        on_stage=listener.stage,
-        callbacks=(listener.step,),
-    )
+def _all_rows(rows: int, asked: float | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """All rows to fit, and none to test."""
+    if asked:
+        raise ConfigError(
+            "--test-fraction holds back rows of the target, but with --ode, --implicit or --classes a formula does not "
+            "give the target itself; leave it out: the search holds out rows of its own."
+        )
+    if rows < FEWEST:
+        raise DataError(f"there are {plural(rows, 'row')} to use, but at least {FEWEST} are needed; add rows.")
+    return np.arange(rows), np.arange(0), ["no rows held back: the figures are those of the search"]
 
 
 def _figures(function: Callable[[Floats], Floats], prepared: Prepared) -> tuple[float | None, ...]:
@@ -215,8 +275,8 @@ def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dic
     }
 
 
-def _reserved() -> set[str]:
+def _reserved(sample: Sample) -> set[str]:
     """The words that formulas use themselves."""
     from splinework.data.expressions import CONSTANTS, FUNCTIONS
 
-    return {*FUNCTIONS, *CONSTANTS}
+    return {*FUNCTIONS, *CONSTANTS, *filter(NAME.fullmatch, (*sample.features, sample.target))}

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, metavar="PRED.csv", help="File for the predictions; - for the standard output.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def predict(model: str, data: str, out: str, quiet: bool) -> None:
-    """Predict with MODEL, a file that `splinework fit` wrote, for the rows of DATA (- for the standard input).
+    """Predict with MODEL, a file that `fit` or `discover` wrote, for the rows of DATA (- for the standard input).
 
     The columns of DATA are kept as they are and may come in any order; the prediction is one more column at the end.
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from splinework.cli.words import plural
 from splinework.errors import DataError
 from splinework.tables import Numbers, Table, nearest, numbers, quote
+from splinework.tables.numbers import MISSING
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +50,12 @@ def split_names(text: str) -> list[str]:
 
 
 def take_sample(
-    table: Table, target: str, features: Sequence[str] | None = None, *, missing: str | None = None
+    table: Table,
+    target: str,
+    features: Sequence[str] | None = None,
+    *,
+    missing: str | None = None,
+    classes: bool = False,
 ) -> Sample:
     """Chooses the columns, reads their numbers and deals with missing cells.
 
@@ -58,6 +64,7 @@ def take_sample(
         target: The column to explain.
         features: The columns to explain it by; None takes all others.
         missing: None refuses missing and infinite cells, `drop` leaves out their rows, `mean` leaves them NaN in x.
+        classes: Whether the target may be words, which are then numbered in the order of the alphabet.
 
     Raises:
         DataError: If a column is not there, or is no column of numbers, or cells are missing.
@@ -65,6 +72,8 @@ def take_sample(
     if target not in table.columns:
         raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")
     y = numbers(table, target)
+    if y.strangers and classes:
+        y = _numbered(table, target)
     if y.strangers:
         raise DataError(
             f"the target {target!r} must be numbers, but {len(y.strangers)} of {len(y.values)} cells are not: "
@@ -79,6 +88,36 @@ def take_sample(
         notes.extend(column.notes)
     x = np.column_stack([column.values for column in columns.values()])
     return _without_missing(Sample(x, y.values, tuple(columns), target, tuple(notes)), table.name, missing)
+
+
+def _numbered(table: Table, target: str) -> Numbers:
+    """A column of words as the numbers of its classes."""
+    cells = [str(cell).strip() for cell in table.frame[target]]
+    names = sorted({cell for cell in cells if cell.lower() not in MISSING})
+    codes = {name: float(code) for code, name in enumerate(names)}
+    shown = ", ".join(f"{name!r} is {code}" for code, name in enumerate(names[:12]))
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    values = np.array([codes.get(cell, np.nan) for cell in cells])
+    return Numbers(values, (), (f"the {len(names)} classes of {target!r} are numbered: {shown}{more}",))
+
+
+def refuse_copy(sample: Sample) -> None:
+    """Raises if a feature is the target over again: nothing else would ever be found.
+
+    Raises:
+        DataError: If the two are equal in every row that has both.
+    """
+    with np.errstate(invalid="ignore"):
+        same = ((sample.x == sample.y[:, None]) | np.isnan(sample.x)).all(axis=0) & ~np.isnan(sample.x).all(axis=0)
+    if not same.any():
+        return
+    copies = [name for name, copy in zip(sample.features, same, strict=True) if copy]
+    others = [name for name in sample.features if name not in copies]
+    way_out = f"leave it out: {_option(others)}" if others else "give columns that explain it"
+    raise DataError(
+        f"the target {sample.target!r} equals {' and '.join(map(repr, copies))} in every row, so there is no law to find; "
+        f"{way_out}."
+    )
 
 
 def _listed(table: Table, target: str, features: Sequence[str]) -> dict[str, Numbers]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SHOWN: Final = 8  # formulas in the table
 _LONGEST: Final = 300  # characters of one formula
 _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
-_WIDTHS: Final = {"rank": 4, "formula": 20, "size": 4, "rmse train": 9, "rmse test": 9, "R² test": 9}
+_FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyway
 _WIDE: Final = 160  # columns where there is no terminal to ask
 
 
@@ -67,6 +67,13 @@ class Stages:
         elif not self.quiet:
             click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
 
+    def say(self, text: str) -> None:
+        """A sentence that stays, between the stages."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        elif not self.quiet:
+            click.echo(text, err=True)
+
     def step(self, step: Any) -> None:
         """A step of a fit is done."""
         if self._bar is not None:
@@ -83,6 +90,25 @@ def console() -> Console:
 
 def show_outcome(outcome: Outcome) -> None:
     """Prints the table of formulas, the figures of the model and the decisions taken."""
+    names = ("rank", "formula", "size", "rmse train", "rmse test", "R² test")
+    rows = [
+        (
+            str(row["rank"]),
+            rounded(row["formula"]),
+            str(row["complexity"]),
+            figure(row["rmse_train"]),
+            figure(row["rmse_test"]),
+            share(row["r2_test"]),
+        )
+        for row in outcome.equations
+    ]
+    show_formulas(outcome, names, rows)
+    show_model(outcome)
+    show_notes(outcome.notes)
+
+
+def show_formulas(outcome: Outcome, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints the first formulas in a table with these columns, one of which is `formula`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -90,28 +116,40 @@ def show_outcome(outcome: Outcome) -> None:
     out, target = console(), outcome.prepared.target
     title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("rank", "formula", "size", "rmse train", "rmse test", "R² test"):
-        table.add_column(
-            name, justify="left" if name == "formula" else "right", overflow="fold", min_width=_WIDTHS[name]
-        )
-    for row in outcome.equations[:_SHOWN]:
-        figures = [_figure(row["rmse_train"]), _figure(row["rmse_test"]), _share(row["r2_test"])]
-        table.add_row(str(row["rank"]), Text(_rounded(row["formula"])), str(row["complexity"]), *figures)
+    for name in names:
+        least = _FORMULA_WIDTH if name == "formula" else len(name)
+        table.add_column(name, justify="left" if name == "formula" else "right", overflow="fold", min_width=least)
+    for row in rows[:_SHOWN]:
+        table.add_row(*map(Text, row))
     out.print(table)
-    if len(outcome.equations) > _SHOWN:
-        out.print(f"and {len(outcome.equations) - _SHOWN} more in equations.csv")
-    m = outcome.metrics
+    if len(rows) > _SHOWN:
+        out.print(f"and {len(rows) - _SHOWN} more in equations.csv")
+
+
+def show_model(outcome: Outcome) -> None:
+    """Prints what the network is like, if there is one."""
+    model, m, out = outcome.table.model, outcome.metrics, console()
+    if model is None:
+        out.print(f"no network was needed; {m['seconds']:.1f} s")
+        return
     used = ", ".join(m["active_inputs"]) or "no input"
-    held = f", {_figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {_share(m['r2_test'])})"
-    out.print(
-        f"model: {plural(m['active_edges'], 'active edge')} on {used}; rmse {_figure(m['rmse_train'])} on "
-        f"{plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}; {m['seconds']:.1f} s"
+    held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
+    errors = f"; rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
+    edges = plural(m["active_edges"], "active edge")
+    out.print(f"model: {edges} on {used}{errors if outcome.of_the_target else ''}; {m['seconds']:.1f} s")
+    named = outcome.prepared.columns
+    config = model.config
+    scales = zip(
+        (*config.input_names, *config.output_names), (*config.input_scales, *config.output_scales), strict=True
     )
-    config = outcome.table.model.config
-    scales = zip(outcome.prepared.columns.values(), (*config.input_scales, *config.output_scales), strict=True)
-    if logs := [name for name, scale in scales if scale == "log"]:
+    if logs := [named.get(name, name) for name, scale in scales if scale == "log"]:
         out.print(f"on a logarithmic scale: {', '.join(logs)}")
-    for note in outcome.notes:
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Prints the decisions taken."""
+    out = console()
+    for note in notes:
         out.print(f"  · {note}")
 
 
@@ -129,11 +167,12 @@ def default_folder(data: str) -> Path:
     return Path("splinework-" + (Path(data).stem if data != "-" else "stdin"))
 
 
-def _figure(value: float | None) -> str:
+def figure(value: float | None) -> str:
+    """A number for the eye."""
     return "–" if value is None else f"{value:.4g}"
 
 
-def _share(value: float | None) -> str:
+def share(value: float | None) -> str:
     """R², by its distance from 1 where it is close."""
     if value is None:
         return "–"
@@ -142,7 +181,7 @@ def _share(value: float | None) -> str:
     return f"{value:.4f}" if 1 - value > 1e-4 else f"1-{1 - value:.1e}"
 
 
-def _rounded(formula: str) -> str:
+def rounded(formula: str) -> str:
     """A formula for the eye: numbers of five digits, and an end to it."""
     text = _DECIMAL.sub(lambda match: f"{float(match.group()):.5g}", formula)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -134,14 +134,12 @@ def compile_formula(text: str, variables: Sequence[str]) -> Formula:
         >>> float(area([[2.0]])[0]) == 4 * np.pi
         True
     """
-    if not isinstance(text, str):
-        raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")
-    columns = _columns(variables)
-    tree = _parse(text)
+    columns = positions(variables)
+    tree = syntax_tree(read_tokens(text), text)
     return Formula(text, tuple(columns), tuple(_program(tree, columns, text)))
 
 
-def _columns(variables: Sequence[str]) -> dict[str, int]:
+def positions(variables: Sequence[str]) -> dict[str, int]:
     """Names -> positions, spelt as Python spells identifiers (NFKC)."""
     if isinstance(variables, str):
         raise FormulaError(f"variables is a sequence of names, got the str {variables!r}; write [{variables!r}].")
@@ -158,37 +156,47 @@ def _columns(variables: Sequence[str]) -> dict[str, int]:
     return columns
 
 
-def _parse(text: str) -> ast.expr:
-    """Lex, then let Python's own parser find the structure."""
-    if len(text) > MAX_LENGTH:
-        raise FormulaError(f"the formula has {len(text)} characters, at most {MAX_LENGTH} are read; split it.")
-    spelt = " ".join(_tokens(text))
-    if not spelt:
+def syntax_tree(tokens: Sequence[str], text: str) -> ast.expr:
+    """Let Python's own parser find the structure of tokens that `read_tokens` admitted; `text` is for the errors."""
+    if not tokens:
         raise FormulaError("the formula is empty; write for example '2*x + 1'.")
     try:
-        return ast.parse(spelt, mode="eval").body
+        return ast.parse(" ".join(tokens), mode="eval").body
     except (SyntaxError, ValueError, OverflowError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise FormulaError(f"cannot read the formula {_short(text)}: {reason}.") from None
+        raise FormulaError(f"cannot read the formula {shortened(text)}: {reason}.") from None
     except (MemoryError, RecursionError):
-        raise FormulaError(f"the formula {_short(text)} is nested too deeply; at most {MAX_DEPTH} levels.") from None
+        raise FormulaError(f"the formula {shortened(text)} is nested too deeply; at most {MAX_DEPTH} levels.") from None
 
 
-def _tokens(text: str) -> list[str]:
-    """Split the text into numbers, names and signs; anything else is an error here, before Python sees it."""
+def read_tokens(text: str, more: str = "(?!)") -> list[str]:
+    """Split the text into numbers, names and signs; anything else is an error here, before Python sees it.
+
+    Args:
+        text: A formula, at most `MAX_LENGTH` characters.
+        more: Pattern of further signs.
+
+    Raises:
+        FormulaError: If it is no str, too long, or has other characters.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters, at most {MAX_LENGTH} are read; split it.")
+    pattern = re.compile(f"(?P<more>{more})|{_TOKEN.pattern}")
     tokens: list[str] = []
     position, previous = 0, "space"
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = pattern.match(text, position)
         if match is None:
             hint = (
                 "write ** for powers" if text[position] == "^" else "only numbers, names and + - * / ** ( ) , are read"
             )
-            raise FormulaError(f"unexpected {text[position]!r} at {position} in the formula {_short(text)}; {hint}.")
+            raise FormulaError(f"unexpected {text[position]!r} at {position} in the formula {shortened(text)}; {hint}.")
         kind = str(match.lastgroup)
         if kind == "name" and previous == "number":
-            came = _short(match.group())
-            raise FormulaError(f"{came} follows a number at {position} in {_short(text)}; write * between.")
+            came = shortened(match.group())
+            raise FormulaError(f"{came} follows a number at {position} in {shortened(text)}; write * between.")
         if kind != "space":
             tokens.append(match.group())
         position, previous = match.end(), kind
@@ -202,7 +210,7 @@ def _program(tree: ast.expr, columns: dict[str, int], text: str) -> list[_Step]:
     while pending:
         node, depth = pending.pop()
         if depth > MAX_DEPTH:
-            raise FormulaError(f"the formula {_short(text)} is nested more than {MAX_DEPTH} levels deep; split it.")
+            raise FormulaError(f"the formula {shortened(text)} is nested more than {MAX_DEPTH} levels deep; split it.")
         step, operands = _step(node, columns, text)
         steps.append(step)
         pending.extend((operand, depth + 1) for operand in operands)
@@ -219,47 +227,50 @@ def _step(node: ast.expr, columns: dict[str, int], text: str) -> tuple[_Step, li
     if isinstance(node, ast.Call):
         return _call(node, columns, text)
     if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return _Step(value=_number(node.value, text)), []
+        return _Step(value=finite(node.value, text)), []
     if isinstance(node, ast.Name):
         if node.id in columns:
             return _Step(column=columns[node.id]), []
         if node.id in CONSTANTS:
             return _Step(value=np.float64(CONSTANTS[node.id])), []
-        raise FormulaError(_unknown("name", node.id, [*columns, *CONSTANTS], text))
+        raise FormulaError(unknown("name", node.id, [*columns, *CONSTANTS], text))
     came = type(node).__name__
-    raise FormulaError(f"the formula {_short(text)} uses {came}; only arithmetic and function calls are read.")
+    raise FormulaError(f"the formula {shortened(text)} uses {came}; only arithmetic and function calls are read.")
 
 
 def _call(node: ast.Call, columns: dict[str, int], text: str) -> tuple[_Step, list[ast.expr]]:
     if not isinstance(node.func, ast.Name):
-        raise FormulaError(f"the formula {_short(text)} calls something that is not a name; write * to multiply.")
+        raise FormulaError(f"the formula {shortened(text)} calls something that is not a name; write * to multiply.")
     if node.func.id not in FUNCTIONS:
         if node.func.id in columns:
-            raise FormulaError(f"{_short(node.func.id)} in {_short(text)} is a variable; write * to multiply.")
-        raise FormulaError(_unknown("function", node.func.id, list(FUNCTIONS), text))
+            raise FormulaError(f"{shortened(node.func.id)} in {shortened(text)} is a variable; write * to multiply.")
+        raise FormulaError(unknown("function", node.func.id, list(FUNCTIONS), text))
     function, arity = FUNCTIONS[node.func.id]
     if node.keywords or len(node.args) != arity or any(isinstance(argument, ast.Starred) for argument in node.args):
         came = len(node.args) + len(node.keywords)
-        raise FormulaError(f"{node.func.id} takes {arity} argument(s), got {came}, in the formula {_short(text)}.")
+        raise FormulaError(f"{node.func.id} takes {arity} argument(s), got {came}, in the formula {shortened(text)}.")
     return _Step(function, arity), node.args
 
 
-def _number(value: Any, text: str) -> np.float64:
+def finite(value: Any, text: str) -> np.float64:
+    """A number of a formula in float64; `FormulaError` where it is beyond."""
     try:
         number = float(value)
     except OverflowError:
         number = float("inf")
     if not np.isfinite(number):
-        raise FormulaError(f"a number in the formula {_short(text)} is beyond float64 (about 1.8e308); rescale it.")
+        raise FormulaError(f"a number in the formula {shortened(text)} is beyond float64 (about 1.8e308); rescale it.")
     return np.float64(number)
 
 
-def _unknown(kind: str, name: str, known: list[str], text: str) -> str:
+def unknown(kind: str, name: str, known: list[str], text: str) -> str:
+    """The sentence on a name that a formula may not use, with those near it."""
     near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
     known_names = ", ".join(near or sorted(known)[:12]) or "none"
     lead = "did you mean" if near else "known"
-    return f"unknown {kind} {_short(name)} in the formula {_short(text)}; {lead}: {known_names}."
+    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {lead}: {known_names}."
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """A text in quotes for a message, its start where it is long."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

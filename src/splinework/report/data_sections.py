@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from splinework.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.plot.fits import ROWS_FOR_MEDIANS
 from splinework.plot.style import new_figure, shown_name
-from splinework.report.facts import Facts, Floats, Rows
+from splinework.report.facts import Facts, Floats, Rows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -23,6 +23,7 @@ from splinework.report.html import (
     table,
     text,
 )
+from splinework.report.protocols import best_of
 from splinework.scores import attribution
 
 MOST_POINTS = 800
@@ -37,19 +38,20 @@ def figures(facts: Facts) -> Html:
     cards: list[tuple[str, Html]] = []
     for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
         error, r2 = _overall(facts, rows)
-        logs = "log" in model.config.output_scales
+        logs = "log" in facts.output_scales
         given = facts.metric(f"rmse_{name}")
         cards.append((f"R² on {kind} rows", r_squared(_first(facts.metric(f"r2_{name}"), r2))))
         what = "RMSE of the logarithm" if logs and given is None else "RMSE"
         cards.append((f"{what} on {kind} rows", number(_first(given, error))))
         count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
         cards.append((f"{kind} rows", NOTHING if count is None else text(int(count))))
-    edges, inputs = sum(layer.mask.numel() for layer in model.kan_layers), model.inputs
-    cards += [
-        ("parameters in use", text(model.parameter_count(active=True))),
-        ("active edges", Html(f"{model.active_edges()} <small>of {edges}</small>")),
-        ("inputs in use", Html(f"{len(model.active_inputs())} <small>of {inputs}</small>")),
-    ]
+    if model is not None:
+        edges = sum(layer.mask.numel() for layer in model.kan_layers)
+        cards += [
+            ("parameters in use", text(model.parameter_count(active=True))),
+            ("active edges", Html(f"{model.active_edges()} <small>of {edges}</small>")),
+        ]
+    cards.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
     seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
     cards.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
     seed = facts.metric("seed")
@@ -70,7 +72,7 @@ def _overall(facts: Facts, rows: Rows | None) -> tuple[float, float]:
     """Error and R² over all outputs: the root of the mean square, and the mean."""
     if rows is None:
         return math.nan, math.nan
-    pairs = [rows.errors(j, scale) for j, scale in enumerate(facts.model.config.output_scales)]
+    pairs = [rows.errors(j, scale) for j, scale in enumerate(facts.output_scales)]
     return math.sqrt(sum(e**2 for e, _ in pairs) / len(pairs)), sum(r for _, r in pairs) / len(pairs)
 
 
@@ -78,25 +80,25 @@ def data(facts: Facts) -> Html:
     """The columns: range, scale, mean, and a histogram each."""
     if facts.train is None or not len(facts.train):
         return NOTHING
-    config = facts.model.config
-    used = set(facts.model.active_inputs())
+    used = facts.used
     columns = [
         (name, "input" if name in used else "input, not used", scale, facts.train.x[:, i])
-        for i, (name, scale) in enumerate(zip(config.input_names, config.input_scales, strict=True))
+        for i, (name, scale) in enumerate(zip(facts.names, facts.input_scales, strict=True))
     ]
     if facts.train.y is not None:
         columns += [
             (name, "output", scale, facts.train.y[:, j])
-            for j, (name, scale) in enumerate(zip(config.output_names, config.output_scales, strict=True))
+            for j, (name, scale) in enumerate(zip(facts.outputs, facts.output_scales, strict=True))
         ]
     rows = [_column(*column) for column in columns[:MOST_COLUMNS]]
     head = ("column", "role", "scale", "smallest", "mean", "largest", "std. deviation", "distribution")
-    caption = f"The {len(facts.train)} rows that the network was fitted to."
+    fitted = "the network was" if facts.model is not None else "the formulas were"
+    caption = f"The {len(facts.train)} rows that {fitted} fitted to."
     if facts.test is not None:
         caption += f" {len(facts.test)} more were kept for the test."
     if len(columns) > MOST_COLUMNS:
         caption += f" The first {MOST_COLUMNS} of {len(columns)} columns."
-    logs = "log" in (*config.input_scales, *config.output_scales)
+    logs = "log" in (*facts.input_scales, *facts.output_scales)
     why = "A column on a logarithmic scale enters the network as its logarithm." if logs else ""
     return join(table(caption, head, rows, words=(0, 1, 2, 7)), paragraph(why, "aside") if why else NOTHING)
 
@@ -136,14 +138,16 @@ def fit(facts: Facts) -> Html:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
-    config = facts.model.config
-    drawings = []
-    for j, name in enumerate(config.output_names[:MOST_OUTPUTS]):
-        scale = _plain(rows, j, config.output_scales[j])
-        figure, few = _figure(3.5, 3.4), _few(rows)
-        plot_fit(rows.y[few, j], rows.predicted[few, j], ax=figure.add_subplot(), name=name, scale=scale)
-        description = f"Measured against predicted {name} on the {kind} rows, R² {rows.errors(j, scale)[1]:.4g}."
-        drawings.append(picture(figure, f"fit-{j + 1}", description))
+    few = _few(rows)
+    drawings: list[Html] = []
+    for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
+        for what, predicted in _predictions(facts, rows, j):
+            scale = _plain(rows.y[:, j], predicted, facts.output_scales[j])
+            figure = _figure(3.5, 3.4)
+            plot_fit(rows.y[few, j], predicted[few], ax=figure.add_subplot(), name=name, scale=scale)
+            r2 = errors_of(predicted, rows.y[:, j], scale)[1]
+            description = f"Measured against predicted {name} on the {kind} rows, by the {what}, R² {r2:.4g}."
+            drawings.append(picture(figure, f"fit-{len(drawings) + 1}", description, f"By the {what}."))
     caption = f"{len(rows)} {kind} rows; on the dashed line, prediction and measurement are equal." + _sampled(rows)
     pictures = element("div", *drawings, class_="pictures")
     if len(drawings) > 1:
@@ -151,30 +155,42 @@ def fit(facts: Facts) -> Html:
     return join(element("div", pictures, _errors(facts), class_="beside"), paragraph(caption, "aside"))
 
 
+def _predictions(facts: Facts, rows: Rows, output: int) -> list[tuple[str, Floats]]:
+    """What predicts an output, and its values: the network, and the best formula where it is defined everywhere."""
+    found = [] if facts.model is None else [("network", rows.predicted[:, output])]
+    best = [] if facts.table is None else [row for row in best_of(facts.table) if row.target == facts.outputs[output]]
+    for row in best:
+        values = values_of(row, rows.x)
+        if np.isfinite(values).all():
+            found.append(("best formula", values))
+    return found
+
+
 def _errors(facts: Facts) -> Html:
     """Errors and R² of each output, on the training and on the test rows."""
-    config = facts.model.config
     lines = []
-    for j, (name, scale) in enumerate(zip(config.output_names, config.output_scales, strict=True)):
+    for j, (name, scale) in enumerate(zip(facts.outputs, facts.output_scales, strict=True)):
         for kind, rows in (("training", facts.train), ("test", facts.test)):
             if rows is not None and rows.y is not None and len(rows):
-                error, r2 = rows.errors(j, scale)
-                shown = f"ln {name}" if scale == "log" else name
-                lines.append([text(shown), text(kind), text(len(rows)), number(error), r_squared(r2)])
-    return table("Errors of the network.", ("output", "rows", "number", "RMSE", "R²"), lines, words=(0, 1))
+                for what, predicted in _predictions(facts, rows, j):
+                    error, r2 = errors_of(predicted, rows.y[:, j], scale)
+                    shown = f"ln {name}" if scale == "log" else name
+                    lines.append([text(shown), text(what), text(kind), text(len(rows)), number(error), r_squared(r2)])
+    return table("Errors.", ("output", "by", "rows", "number", "RMSE", "R²"), lines, words=(0, 1, 2))
 
 
 def residuals(facts: Facts) -> Html:
-    """What the network leaves over: how often, and whether it depends on the prediction or on an input."""
+    """What the network, or else the best formula, leaves over: how often, and whether it depends on something."""
     if facts.shown is None:
         return NOTHING
     rows, kind = facts.shown
     assert rows.y is not None
     parts = []
-    config = facts.model.config
-    for j, name in enumerate(config.output_names[:MOST_OUTPUTS]):
-        scale = _plain(rows, j, config.output_scales[j])
+    for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
         measured, predicted = rows.y[:, j], rows.predicted[:, j]
+        if not np.isfinite(predicted).all():
+            continue
+        scale = _plain(measured, predicted, facts.output_scales[j])
         few, of = _few(rows), f"of {name} on the {kind} rows"
         drawings = []
         figure = _figure(3.0, 2.3)
@@ -187,7 +203,7 @@ def residuals(facts: Facts) -> Html:
         for i in _inputs(facts, rows):
             figure = _figure(3.0, 2.3)
             along = rows.x[:, i]
-            with_log = "log" if config.input_scales[i] == "log" else "linear"
+            with_log = "log" if facts.input_scales[i] == "log" else "linear"
             plot_residuals(
                 measured[few],
                 predicted[few],
@@ -199,7 +215,7 @@ def residuals(facts: Facts) -> Html:
             )
             description = f"Residuals {of} against {facts.names[i]}."
             drawings.append(picture(figure, f"residuals-{j + 1}-{i + 1}", description))
-        heading = element("h3", text(name)) if facts.model.outputs > 1 else NOTHING
+        heading = element("h3", text(name)) if len(facts.outputs) > 1 else NOTHING
         parts.append(join(heading, element("div", *drawings, class_="pictures")))
     medians = "; the line in colour joins medians" if len(range(len(rows))[_few(rows)]) >= ROWS_FOR_MEDIANS else ""
     caption = f"Measured less predicted, {len(rows)} {kind} rows{medians}." + _sampled(rows)
@@ -208,8 +224,9 @@ def residuals(facts: Facts) -> Html:
 
 def _inputs(facts: Facts, rows: Rows) -> list[int]:
     """The inputs in use that matter most."""
-    alive = [i for i, name in enumerate(facts.names) if name in set(facts.model.active_inputs())]
-    if len(alive) <= MOST_INPUTS or len(rows) < 2:
+    used = facts.used
+    alive = [i for i, name in enumerate(facts.names) if name in used]
+    if len(alive) <= MOST_INPUTS or len(rows) < 2 or facts.model is None:
         return alive[:MOST_INPUTS]
     from splinework.plot.curves import private_copy
 
@@ -218,11 +235,9 @@ def _inputs(facts: Facts, rows: Rows) -> list[int]:
     return sorted(sorted(alive, key=lambda i: -scores[i])[:MOST_INPUTS])
 
 
-def _plain(rows: Rows, output: int, scale: str) -> str:
+def _plain(measured: Floats, predicted: Floats, scale: str) -> str:
     """The scale, or `linear` where a logarithm is not defined."""
-    assert rows.y is not None
-    positive = (rows.y[:, output] > 0).all() and (rows.predicted[:, output] > 0).all()
-    return scale if positive else "linear"
+    return scale if (measured > 0).all() and (predicted > 0).all() else "linear"
 
 
 def _few(rows: Rows) -> slice:

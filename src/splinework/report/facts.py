@@ -1,8 +1,9 @@
 """Everything that a report shows, checked and worked out once: rows, predictions and the figures that come of them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from splinework.errors import ConfigError, ShapeError
 from splinework.network import KAN
 from splinework.plot.curves import CHUNK, private_copy
 from splinework.plot.protocols import HistoryLike
-from splinework.report.protocols import ReportedTable
+from splinework.report.protocols import ReportedFormula, ReportedTable, best_of
 
 Floats = NDArray[np.float64]
 
@@ -35,14 +36,18 @@ class Rows:
         """Root mean squared error and R² of one output; of its logarithm if the scale is `log`; NaN where unknown."""
         if self.y is None or not len(self):
             return math.nan, math.nan
-        measured, predicted = self.y[:, output], self.predicted[:, output]
-        if scale == "log":
-            if (measured <= 0).any() or (predicted <= 0).any():
-                return math.nan, math.nan
-            measured, predicted = np.log(measured), np.log(predicted)
-        squares = float(((measured - predicted) ** 2).mean())
-        spread = float(measured.var())
-        return math.sqrt(squares), 1 - squares / spread if spread > 0 else math.nan
+        return errors_of(self.predicted[:, output], self.y[:, output], scale)
+
+
+def errors_of(predicted: Floats, measured: Floats, scale: str) -> tuple[float, float]:
+    """Root mean squared error and R²; of the logarithms if the scale is `log`; NaN where they are not defined."""
+    if scale == "log":
+        if (measured <= 0).any() or (predicted <= 0).any():
+            return math.nan, math.nan
+        measured, predicted = np.log(measured), np.log(predicted)
+    squares = float(((measured - predicted) ** 2).mean())
+    spread = float(measured.var())
+    return math.sqrt(squares), 1 - squares / spread if spread > 0 else math.nan
 
 
 @dataclass(frozen=True)
@@ -50,17 +55,17 @@ class Facts:
     """What is reported on.
 
     Attributes:
-        model: The network.
+        model: The network; None where formulas were found without one, and predictions are those of the best of them.
         title: Heading of the page.
         train: Rows that the model was fitted to, if they are given.
         test: Rows that it has not seen, if there are any.
         table: Formulas.
         history: The fit.
-        notes: Decisions, as sentences.
+        notes: Decisions, as sentences, that are not among those of the table.
         metrics: Figures worked out elsewhere, which are shown instead of our own.
     """
 
-    model: KAN
+    model: KAN | None
     title: str
     train: Rows | None
     test: Rows | None
@@ -72,12 +77,34 @@ class Facts:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
-        return self.model.config.input_names
+        if self.model is not None:
+            return self.model.config.input_names
+        return () if self.table is None else tuple(getattr(self.table.rows[0], "names", ()))
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs."""
-        return self.model.config.output_names
+        if self.model is not None:
+            return self.model.config.output_names
+        return () if self.table is None else tuple(row.target for row in best_of(self.table))
+
+    @property
+    def input_scales(self) -> tuple[str, ...]:
+        """Scale of every input, `linear` or `log`."""
+        return ("linear",) * len(self.names) if self.model is None else self.model.config.input_scales
+
+    @property
+    def output_scales(self) -> tuple[str, ...]:
+        """Scale of every output, `linear` or `log`."""
+        return ("linear",) * len(self.outputs) if self.model is None else self.model.config.output_scales
+
+    @property
+    def used(self) -> set[str]:
+        """Names of the inputs that the network, or else one of the best formulas, depends on."""
+        if self.model is not None:
+            return set(self.model.active_inputs())
+        best = [] if self.table is None else best_of(self.table)
+        return {name for row in best for name in getattr(row, "inputs", ())}
 
     @property
     def shown(self) -> tuple[Rows, str] | None:
@@ -96,7 +123,7 @@ class Facts:
 
 
 def gather(
-    model: KAN,
+    model: KAN | None,
     *,
     x: Any,
     y: Any,
@@ -110,7 +137,7 @@ def gather(
     """Checks what `report` was given, and works out the predictions.
 
     Raises:
-        ConfigError: If y is given without x, test is not a pair, or notes are one string.
+        ConfigError: If there is neither model nor formula, y is given without x, test is not a pair, or notes are one string.
         ShapeError: If rows or columns do not fit.
         DataError: If some values are not finite numbers.
     """
@@ -118,38 +145,79 @@ def gather(
         raise ConfigError("report needs x together with y, got y alone; pass the rows that y belongs to.")
     if test is not None and (not isinstance(test, (tuple, list)) or len(test) != 2):
         raise ConfigError(f"test is a pair (x, y), got {type(test).__name__}; pass test=(x_test, y_test).")
+    if model is None and (table is None or not len(table.rows)):
+        raise ConfigError("report needs a model or a table with formulas, got neither; pass one.")
     if isinstance(notes, str):
         raise ConfigError("notes is a list of sentences, got one string; pass notes=[…].")
+    predict = _predictor(model, [] if table is None else best_of(table))
+    found = () if table is None else tuple(map(str, table.notes))
     return Facts(
         model=model,
-        title=title or _title(model),
-        train=None if x is None else _rows(model, x, y),
-        test=None if test is None else _rows(model, *test),
+        title=title or _title(model, table),
+        train=None if x is None else _rows(predict, x, y),
+        test=None if test is None else _rows(predict, *test),
         table=table if table is not None and len(table.rows) else None,
         history=history if history is not None and len(history.steps) else None,
-        notes=tuple(str(note) for note in (*notes, *(table.notes if table is not None else ()))),
+        notes=tuple(note for note in dict.fromkeys(map(str, notes)) if note not in found),
         metrics=metrics or {},
     )
 
 
+@dataclass(frozen=True)
+class _Predictor:
+    """Predicts all outputs of the rows of x, and knows how its columns are called."""
+
+    names: tuple[str, ...]
+    outputs: tuple[str, ...]
+    predict: Callable[[Any], tuple[Tensor, Tensor]]
+
+
+def _predictor(model: KAN | None, best: Sequence[ReportedFormula]) -> _Predictor:
+    if model is not None:
+        return _Predictor(model.config.input_names, model.config.output_names, partial(_of_model, model))
+    names = tuple(getattr(best[0], "names", ()))
+    return _Predictor(names, tuple(row.target for row in best), partial(_of_formulas, best, names))
+
+
 @torch.no_grad()
-def _rows(model: KAN, x: Any, y: Any) -> Rows:
+def _of_model(model: KAN, x: Any) -> tuple[Tensor, Tensor]:
     work, inputs = private_copy(model, x)
-    predicted = (
-        torch.cat([work(rows) for rows in inputs.split(CHUNK)]) if len(inputs) else inputs.new_zeros(0, model.outputs)
-    )
+    parts = [work(rows) for rows in inputs.split(CHUNK)]
+    return inputs, torch.cat(parts) if len(inputs) else inputs.new_zeros(0, model.outputs)
+
+
+def _of_formulas(best: Sequence[ReportedFormula], names: tuple[str, ...], x: Any) -> tuple[Tensor, Tensor]:
+    inputs = as_columns(x, len(names), "x", names, torch.zeros(0, dtype=torch.float64))
+    check_finite(inputs, "x", names)
+    columns = [torch.from_numpy(values_of(row, inputs.numpy())) for row in best]
+    return inputs, torch.stack(columns, dim=1)
+
+
+def values_of(row: ReportedFormula, x: Floats) -> Floats:
+    """What a formula gives for the rows of x, `(N,)`; NaN where it is undefined, or cannot be evaluated."""
+    function = getattr(row, "numpy", None)
+    return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
+
+
+def _rows(predictor: _Predictor, x: Any, y: Any) -> Rows:
+    inputs, predicted = predictor.predict(x)
     if y is None:
         return Rows(inputs.numpy(), None, predicted.numpy())
-    measured: Tensor = as_columns(y, model.outputs, "y", model.config.output_names, inputs)
+    measured: Tensor = as_columns(y, len(predictor.outputs), "y", predictor.outputs, inputs)
     if len(measured) != len(inputs):
         raise ShapeError(f"x and y must have as many rows, got {len(inputs)} and {len(measured)}.")
-    check_finite(measured, "y", model.config.output_names)
+    check_finite(measured, "y", predictor.outputs)
     return Rows(inputs.numpy(), measured.numpy(), predicted.numpy())
 
 
-def _title(model: KAN) -> str:
-    active = model.active_inputs()
-    outputs = " and ".join(model.config.output_names) if model.outputs <= 3 else f"{model.outputs} outputs"
+def _title(model: KAN | None, table: ReportedTable | None) -> str:
+    if model is not None:
+        targets, active = model.config.output_names, list(model.active_inputs())
+    else:
+        best = [] if table is None else best_of(table)
+        targets = tuple(row.target for row in best)
+        active = list(dict.fromkeys(name for row in best for name in getattr(row, "inputs", ())))
+    outputs = " and ".join(targets) if len(targets) <= 3 else f"{len(targets)} outputs"
     if not active:
         return f"{outputs}: a constant"
     if len(active) > 4:

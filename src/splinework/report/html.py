@@ -14,6 +14,8 @@ from splinework.plot.svg import svg
 
 Html = NewType("Html", str)
 NOTHING = Html("")
+NARROW = 3
+"""Most columns of a table that is not stretched over the page."""
 
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -75,9 +77,8 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[Html]], *, 
         body.append(
             element("tr", first, *(element("td", cell, class_=k) for cell, k in zip(row[1:], kinds[1:], strict=True)))
         )
-    inside = element(
-        "table", element("caption", text(caption)), element("thead", element("tr", *heads)), element("tbody", *body)
-    )
+    parts = (element("caption", text(caption)), element("thead", element("tr", *heads)), element("tbody", *body))
+    inside = element("table", *parts, class_="narrow") if len(head) <= NARROW else element("table", *parts)
     return element("div", inside, class_="wide", tabindex="0", role="region", aria_label=caption)
 
 
@@ -116,7 +117,7 @@ def r_squared(value: float | None) -> Html:
         return Html("1")
     if 1 - value < 5e-7:
         return Html(f"1 − {number(1 - value, 2)}")
-    return Html((f"{value:.6f}" if value > 0.999 else f"{value:.4f}").replace("-", "−"))
+    return Html((f"{value:.6f}" if value > 0.999 else f"{round(value, 4) + 0.0:.4f}").replace("-", "−"))
 
 
 def number(value: float | None, digits: int = 4) -> Html:

@@ -1,4 +1,4 @@
-"""The sections about the model: formulas, diagram, edges, notes and use. Each gives its content, or nothing."""
+"""The sections about the model: diagram, edges, notes and use. Each gives its content, or nothing."""
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -6,9 +6,8 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from matplotlib.figure import Figure
 
-from splinework.plot import plot, plot_edges, plot_pareto
+from splinework.plot import plot, plot_edges
 from splinework.plot.curves import edge_curves, edge_names
-from splinework.plot.style import new_figure
 from splinework.report.facts import Facts
 from splinework.report.html import (
     NOTHING,
@@ -20,48 +19,26 @@ from splinework.report.html import (
     number,
     paragraph,
     picture,
-    r_squared,
     table,
     text,
 )
-from splinework.report.mathml import DIGITS, typeset
-from splinework.report.protocols import ReportedFormula, best_of
 
-MOST_FORMULAS = 40
 MOST_EDGES = 24
 MOST_EDGE_ROWS = 200
-LONG_FORMULA = 70
-"""Letters, from which on a formula is set smaller."""
 PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
 
 
 def lead(facts: Facts) -> Html:
     """What the page is about, in one sentence."""
+    if facts.model is None:
+        return paragraph(f"Formulas that were found with {_named('splinework')}.", "lead")
     shape = ", ".join(str(entry) for entry in facts.model.config.shape)
     return paragraph(f"A Kolmogorov–Arnold network of shape [{shape}], fitted with {_named('splinework')}.", "lead")
 
 
-def headline(facts: Facts) -> Html:
-    """The best formula of each target: typeset, and as text to copy."""
-    if facts.table is None:
-        return NOTHING
-    parts = []
-    for row in best_of(facts.table):
-        set_ = typeset(row)
-        if set_ is not None:
-            kind = "formula" if len(row.text) < LONG_FORMULA else "formula long"
-            parts.append(
-                element("div", set_, class_=kind, tabindex="0", role="region", aria_label=f"Formula for {row.target}")
-            )
-        parts.append(code(f"{row.target} = {row.text}", f"Formula for {row.target} in Python"))
-        parts += [paragraph(note, "aside") for note in row.notes]
-    how = f"Constants are rounded to {DIGITS} digits above, and in full in the text to copy."
-    return join(*parts, paragraph(how, "aside"))
-
-
 def network(facts: Facts) -> Html:
     """The diagram."""
-    if facts.train is None:
+    if facts.train is None or facts.model is None:
         return NOTHING
     model = facts.model
     ax = plot(model, facts.train.x)
@@ -81,63 +58,9 @@ def network(facts: Facts) -> Html:
     return picture(figure, "diagram", description, caption)
 
 
-def formulas(facts: Facts) -> Html:
-    """All formulas, and how much error each bit of complexity saves."""
-    if facts.table is None:
-        return NOTHING
-    rows = list(facts.table.rows)
-    several = len({row.target for row in rows}) > 1
-    with_test = any(_number(row, "rmse_test") is not None for row in rows)
-    head = [
-        "rank",
-        *(["target"] if several else []),
-        "formula",
-        "complexity",
-        "RMSE",
-        *(["RMSE, test"] if with_test else []),
-    ]
-    head += ["R²", "notes"]
-    lines: list[list[Html]] = []
-    ranks: dict[str, int] = {}
-    for row in rows[:MOST_FORMULAS]:
-        ranks[row.target] = ranks.get(row.target, 0) + 1
-        line = [text(ranks[row.target]), *([text(row.target)] if several else []), element("code", text(row.text))]
-        line += [text(row.complexity), number(row.rmse)]
-        line += [number(_number(row, "rmse_test"))] if with_test else []
-        lines.append([*line, r_squared(_r2(facts, row)), text("; ".join(row.notes))])
-    caption = "Formulas, best first" + (" for each target." if several else ".")
-    if len(rows) > MOST_FORMULAS:
-        caption += f" The first {MOST_FORMULAS} of {len(rows)}."
-    words = (1, 2, len(head) - 1) if several else (1, len(head) - 1)
-    parts = [table(caption, head, lines, words=words)]
-    if len(rows) > 1:
-        figure = new_figure(5.6, 3.0)
-        figure.set_layout_engine("constrained")
-        plot_pareto(facts.table, ax=figure.add_subplot())
-        caption = "Error against complexity; a ring marks the formula that was chosen."
-        parts.append(picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption))
-    return join(*parts)
-
-
-def _number(row: ReportedFormula, name: str) -> float | None:
-    value = getattr(row, name, None)
-    return None if value is None else float(value)
-
-
-def _r2(facts: Facts, row: ReportedFormula) -> float | None:
-    """R² of a formula: its own, or what its error leaves of the training rows' variance."""
-    own = _number(row, "r2")
-    rows, config = facts.train, facts.model.config
-    if own is not None or rows is None or rows.y is None or row.target not in facts.outputs:
-        return own
-    output = facts.outputs.index(row.target)
-    variance = float(rows.y[:, output].var())
-    return 1 - row.rmse**2 / variance if variance > 0 and config.output_scales[output] == "linear" else None
-
-
 def edges(facts: Facts) -> Html:
     """Each active edge's curve, large, and a table of them."""
-    if facts.train is None or not facts.model.active_edges():
+    if facts.train is None or facts.model is None or not facts.model.active_edges():
         return NOTHING
     model, x = facts.model, facts.train.x
     axes = plot_edges(model, x, most=MOST_EDGES)
@@ -175,9 +98,11 @@ def notes(facts: Facts) -> Html:
 def usage(facts: Facts) -> Html:
     """How to use the saved model from Python and from the command line."""
     model = facts.model
+    if model is None:
+        return NOTHING
     python = [
         "import torch, splinework as sw",
-        'model = sw.load("model.safetensors")  # written by sw.save or splinework fit',
+        'model = sw.load("model.safetensors")  # written by sw.save, splinework fit or discover',
     ]
     dtype = next(model.parameters()).dtype
     if facts.train is not None and len(facts.train) and model.inputs <= 8:

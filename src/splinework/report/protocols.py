@@ -7,7 +7,12 @@ from splinework.plot.protocols import FormulaLike
 
 
 class ReportedFormula(FormulaLike, Protocol):
-    """One row of a table of formulas. `rmse_test` and `r2`, if it has them, are shown too."""
+    """One row of a table of formulas.
+
+    Shown too where a row has them: `rmse_test`, `held_out` (error on rows held out), `r2`, `probability`, `bits`, `constants`
+    (each with `value`, `low`, `high`), `valid` (column → range), `splines` (name → `SplineLike`), `names`
+    (of all columns), `inputs`, `numpy()`.
+    """
 
     @property
     def notes(self) -> Sequence[str]: ...
@@ -16,7 +21,7 @@ class ReportedFormula(FormulaLike, Protocol):
 
 
 class ReportedTable(Protocol):
-    """A table of formulas, best first, such as `symbolify` returns."""
+    """A table of formulas, best first, such as `symbolify` returns. `refusal` and `noise` are shown too where it has them."""
 
     @property
     def rows(self) -> Sequence[ReportedFormula]: ...

@@ -1,4 +1,4 @@
-"""`report`: the page as a whole. What is in its parts is in `data_sections.py` and `model_sections.py`."""
+"""`report`: the page as a whole. What is in its parts is in `*_sections.py`."""
 
 import base64
 import hashlib
@@ -12,14 +12,14 @@ from typing import Any
 from splinework.checkpoint import write_whole
 from splinework.network import KAN
 from splinework.plot.protocols import HistoryLike
-from splinework.report import data_sections, model_sections
+from splinework.report import answer_sections, data_sections, formula_sections, model_sections
 from splinework.report.facts import Facts, gather
 from splinework.report.html import Html, element, join, section, text
 from splinework.report.protocols import ReportedTable
 
 
 def report(
-    model: KAN,
+    model: KAN | None,
     path: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -31,18 +31,18 @@ def report(
     title: str | None = None,
     metrics: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes one HTML page about a model: its formula, figures, data, diagram, fit, residuals, and how to use it.
+    """Writes one HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and how to use them.
 
     The page needs nothing else, no other file and no network, and no script. What is not given is left out. The same
     arguments give the same bytes.
 
     Args:
-        model: The network; it is left as it is.
+        model: The network; it is left as it is. None for formulas that were found without one.
         path: The file, by custom `….html`. It is written whole or not at all.
         x: Rows that the model was fitted to, `(N, inputs)` in raw units: tensor, array or frame.
         y: Their outputs, `(N, outputs)` or `(N,)`.
         test: `(x, y)` of rows that the model has not seen; the fit is shown on these.
-        table: Formulas, best first, such as `symbolify` returns.
+        table: Formulas, best first, such as `symbolify` or `discover` returns.
         history: Such as `FitResult.history`.
         notes: Sentences to show, such as decisions that were taken.
         title: Heading of the page.
@@ -56,7 +56,7 @@ def report(
         FileError: If the file cannot be written; an old one is then as it was.
         ShapeError: If rows or columns do not fit the model, or x has only one row.
         DataError: If some values are not finite numbers.
-        ConfigError: If y is given without x, or test is not a pair.
+        ConfigError: If there is neither model nor formula, y is given without x, or test is not a pair.
 
     >>> import tempfile
     >>> from splinework.report import report
@@ -69,14 +69,18 @@ def report(
 
 
 SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
-    ("formula", "Formula", model_sections.headline),
+    ("formula", "Formula", answer_sections.headline),
+    ("findings", "Findings", answer_sections.findings),
+    ("formulas", "Formulas", formula_sections.formulas),
+    ("constants", "Constants and range", answer_sections.constants),
+    ("splines", "Splines that are left", formula_sections.splines),
+    ("languages", "Other languages", formula_sections.languages),
     ("figures", "Key figures", data_sections.figures),
     ("data", "Data", data_sections.data),
     ("network", "Network", model_sections.network),
     ("learning", "Learning curve", data_sections.learning_curve),
     ("fit", "Fit", data_sections.fit),
     ("residuals", "Residuals", data_sections.residuals),
-    ("formulas", "Formulas", model_sections.formulas),
     ("edges", "Edges", model_sections.edges),
     ("notes", "Notes", model_sections.notes),
     ("use", "How to use this model", model_sections.usage),

@@ -5,6 +5,7 @@ fit loses is shorter than the digits it replaces: a description length, not a to
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ import sympy
 from splinework.symbolic.expression import compiled, symbol
 from splinework.symbolic.library import Array
 from splinework.symbolic.marquardt import Solution, minimise
+from splinework.symbolic.program import Program
 
 MARGIN = 2.3
 """Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""
@@ -24,12 +26,21 @@ ROUNDING = 0.5 - 0.5 * math.log(3)
 
 @dataclass(frozen=True)
 class Target:
-    """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale."""
+    """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale.
+
+    `weights` `(N,)` are what each squared error counts; None for all the same.
+    """
 
     x: Array
     y: Array
     names: tuple[str, ...]
     scale: str = "linear"
+    weights: Array | None = None
+
+    @property
+    def root(self) -> Array | float:
+        """Factors of the errors, their mean square 1."""
+        return 1.0 if self.weights is None else np.sqrt(self.weights / self.weights.mean())
 
     @property
     def flat(self) -> Array:
@@ -42,6 +53,11 @@ class Target:
         return float(self.flat.std()) or 1.0
 
     @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.names)
+
+    @property
     def floor(self) -> float:
         """Sum of squares below which two fits are equally good: what rounding leaves."""
         size = max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
@@ -51,8 +67,22 @@ class Target:
         """Sum of squares on y's scale; infinite where the prediction is undefined."""
         with np.errstate(all="ignore"):
             flat = np.log(prediction) if self.scale == "log" else prediction
-            value = float(((flat - self.flat) ** 2).sum())
+            value = float((((flat - self.flat) * self.root) ** 2).sum())
         return value if np.isfinite(value) else math.inf
+
+
+def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[Any]) -> Callable[..., Sequence[Any]]:
+    """A function of constants and columns that gives the value and its derivatives by the constants."""
+    if not Program.knows(expression):
+        slopes = [sympy.diff(expression, s) for s in constants]
+        return compiled([*constants, *columns], [expression, *slopes])
+    program, wanted = Program(expression, [*constants, *columns]), range(len(constants))
+
+    def function(*values: Any) -> Sequence[Any]:
+        value, slopes = program.with_slopes(values, wanted)
+        return [value, *slopes]
+
+    return function
 
 
 class Template:
@@ -70,8 +100,7 @@ class Template:
         self.start = np.array([float(f) for f in floats])
         self.expression = expression.xreplace(dict(zip(floats, self.symbols, strict=True)))
         columns = [symbol(name) for name in target.names]
-        slopes = [sympy.diff(self.expression, s) for s in self.symbols]
-        self._function = compiled([*self.symbols, *columns], [self.expression, *slopes])
+        self._function = _with_slopes(self.expression, self.symbols, columns)
 
     def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> Solution | None:
         """The free constants by least squares, the fixed ones held; the solution has all of them."""
@@ -80,7 +109,8 @@ class Template:
         for n, value in fixed.items():
             full[n] = value
         columns = list(self.target.x.T)
-        flat, unit = self.target.flat, self.target.unit
+        flat = self.target.flat
+        unit = self.target.unit / np.broadcast_to(self.target.root, flat.shape)
 
         def model(constants: Array) -> tuple[Array, Array]:
             vector = full.copy()
@@ -91,7 +121,7 @@ class Template:
                 value, slopes = stacked[:, 0], stacked[:, 1:][:, free]
                 if self.target.scale == "log":
                     value, slopes = np.log(value), slopes / value[:, None]
-                return (value - flat) / unit, slopes / unit
+                return (value - flat) / unit, slopes / unit[:, None]
 
         try:
             solution = minimise(model, full[free], steps=steps)
@@ -100,7 +130,7 @@ class Template:
         if solution is None:
             return None
         full[free] = solution.constants
-        return Solution(full, solution.rss * unit**2, solution.jacobian)
+        return Solution(full, solution.rss * self.target.unit**2, solution.jacobian)
 
     def put(self, constants: Array, snapped: dict[int, Any]) -> Any:
         """The expression with its numbers: exact where snapped, else rounded to what their errors leave meaningful."""
@@ -126,7 +156,7 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     free = list(range(len(solution.constants)))
     price = _price(solution, free, target)
     for _ in range(rounds):
-        best = _most_worthwhile(solution.constants, free, _errors(solution, free, target), n, refused)
+        best = _most_worthwhile(solution.constants, free, standard_errors(solution, free, target), n, refused)
         if best is None:
             break
         index, value, length = best
@@ -154,7 +184,7 @@ def _variance(solution: Solution, free: list[int], target: Target) -> float:
     return max(solution.rss, target.floor) / max(len(target.y) - len(free), 1) / target.unit**2
 
 
-def _errors(solution: Solution, free: list[int], target: Target) -> dict[int, float]:
+def standard_errors(solution: Solution, free: list[int], target: Target) -> dict[int, float]:
     """Standard errors of the free constants, on the subspace that the data determine."""
     if not free:
         return {}

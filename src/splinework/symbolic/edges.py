@@ -1,20 +1,43 @@
-"""Which functions an edge may be: every function of the library fitted to its curve, the linear part in closed form."""
+"""Which functions an edge may be: every function of the library fitted to its curve, and how probable each one is."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from splinework.symbolic.library import BOTH, NONE, RATE, SHIFT, Array, Function
-from splinework.symbolic.marquardt import minimise
+from splinework.symbolic.coarse import jump, starts
+from splinework.symbolic.function import NONE, RATE, SHIFT, Array, Function
+from splinework.symbolic.projection import Curve, Projection, Start
 
-COARSE_POINTS = 128
-"""About how many points the coarse search looks at."""
-ROUGH_STEPS = 6
-"""Steps that every function gets from its best start, before they are compared."""
-REFINED = 7
-"""How many functions, the best after that, are fitted to the end and from a second start; the others stay as they are."""
+
+@dataclass(frozen=True)
+class Effort:
+    """How far to search.
+
+    Attributes:
+        several: How many functions, the best at their starts, begin at more than one.
+        depth: At how many they begin.
+        stages: How many functions are kept after how many steps on the curve's averages; the last are fitted to the curve.
+    """
+
+    several: int
+    depth: int
+    stages: tuple[tuple[int, int], ...]
+
+
+EFFORTS = (Effort(12, 2, ((18, 1), (8, 3), (5, 5))), Effort(1000, 4, ((40, 4), (20, 6), (10, 10))))
+"""The second where what the first leaves is not noise."""
+GAIN = 1e-3
+"""A function is done on the averages when a step lowers what it leaves by less than this share."""
+REFINED_STEPS, REFINED_GAIN = 40, 1e-6
+"""The same on the curve itself."""
+FASTEST = 2 * math.pi * 8
+"""Rate of a sine over the whole span above which the averages blur it: it is fitted to the curve from the start."""
+NEAR = 0.1
+"""A free exponent that close to one of the library makes the latter worth fitting, too."""
+EXACT = 1e-20
+"""Shares of variance below this are rounding."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class Candidate:
     @property
     def constants(self) -> int:
         """Number of free constants."""
-        return 2 + {SHIFT: 1, RATE: 1, BOTH: 2}.get(self.function.free, 0)
+        return self.function.constants
 
 
 def candidates(
@@ -43,121 +66,153 @@ def candidates(
 ) -> list[Candidate]:
     """The library fitted to a curve, best first by `n ln(left) + constants ln n + 2 cost`.
 
+    All functions are compared at their starts, those that come closest fitted to averages of the curve, and the best of these
+    to the curve itself; the others keep the constants of the stage at which they were left.
+
     Args:
-        x: Inputs of the edge, `(N,)`; thinned to at most 256 quantiles by the caller.
+        x: Inputs of the edge, `(N,)`, in any order.
         y: Its values, `(N,)`.
         weights: Weight of each point, `(N,)`, for instance the squared sensitivity of the output to the edge.
         library: Functions to try.
         floor: Shares of variance below this count as equally good.
+
+    Returns:
+        One candidate for each function that is defined on the inputs and not a polynomial in disguise there.
     """
-    w = weights / weights.sum()
-    if float(w @ (y - w @ y) ** 2) <= 0 or x.max() <= x.min():
+    total = float(weights.sum())
+    if not len(x) or total <= 0 or x.max() <= x.min():
         return []
-    root = np.sqrt(w)
-    n = len(x)
-    thin = max(n // COARSE_POINTS, 1)
-    rough = []
-    for function in library:
-        starts = function.starts(float(x.min()), float(x.max()))
-        shares = _shares(function, starts, x[::thin], root[::thin], y[::thin])
-        first, *second = starts[np.argsort(shares)[:2]]
-        fit = _refine(function, first, x, root, y, steps=ROUGH_STEPS)
-        if fit is not None:
-            rough.append((fit, second))
-    rough.sort(key=lambda entry: score(entry[0], n, floor))
-    found = [fit for fit, _ in rough[REFINED:]]
-    for fit, second in rough[:REFINED]:
-        fits = [_refine(fit.function, start, x, root, y, steps=25) for start in (np.array([fit.a, fit.b]), *second)]
-        found.append(min((f for f in fits if f is not None), key=lambda f: f.left, default=fit))
-    return sorted(found, key=lambda fit: score(fit, n, floor))
+    order = np.argsort(x, kind="stable")
+    x, y, w = x[order], y[order], weights[order] / total
+    if float(w @ (y - w @ y) ** 2) <= 0:
+        return []
+    low, reach = float(x.min()), float(np.ptp(x))
+    t = (x - low) / reach
+    with np.errstate(all="ignore"):  # a trial may overflow; it is refused
+        for effort in EFFORTS:
+            found = _searched(library, t, y, w, low / reach, floor, effort)
+            if not found or not _structured(min(found, key=lambda start: start.left), t, y, w):
+                break
+        fits = [_unscaled(start, low, reach) for start in found]
+    fits = [fit for fit in fits if np.isfinite(fit.left + fit.c) and not fit.function.degenerate(fit.a, reach)]
+    return sorted(fits, key=lambda fit: score(fit, len(x), floor))
 
 
 def score(candidate: Candidate, n: int, floor: float) -> float:
     """Description length of the curve by this candidate, twice, in nats and up to a constant."""
-    return n * math.log(max(candidate.left, floor)) + candidate.constants * math.log(n) + 2 * candidate.function.cost
+    return _score(candidate.function, candidate.left, n, floor)
 
 
-def _shares(function: Function, starts: Array, x: Array, root: Array, y: Array) -> Array:
-    """Share of variance that the best c and d leave, for each start (a, b): `(K,)`."""
-    root = root / np.linalg.norm(root)
-    target = root * (y - root**2 @ y)
-    target = target / (np.linalg.norm(target) or 1.0)
-    z = starts[:, :1] * x + starts[:, 1:]
-    features = [function.value(z)]
-    if function.paired:
-        features.append(function.slope(z))
-    stack = np.stack(features, -1) * root[:, None]  # (K, N, f)
-    with np.errstate(all="ignore"):
-        stack = stack - (stack * root[:, None]).sum(1, keepdims=True) * root[:, None]
-        gram = np.einsum("knf,kng->kfg", stack, stack)
-        drawn = np.einsum("knf,n->kf", stack, target)
-        if gram.shape[1] == 1:
-            gain = drawn[:, 0] ** 2 / gram[:, 0, 0]
-        else:
-            ridge = 1e-12 * np.trace(gram, axis1=1, axis2=2)[:, None, None] * np.eye(2)
-            usable = np.isfinite(gram).all((1, 2))
-            gain = np.full(len(starts), np.nan)
-            gain[usable] = (
-                np.linalg.solve((gram + ridge)[usable], drawn[usable, :, None])[..., 0] * drawn[usable]
-            ).sum(1)
-    left = 1 - gain
-    return np.where(np.isfinite(left), np.maximum(left, 0), np.inf)
+def posterior(found: Sequence[Candidate], n: int, *, floor: float = 1e-12) -> Array:
+    """How probable each candidate is among those found: `exp(-score/2)`, normalised (the BIC's weights), `(K,)`.
 
-
-def _refine(function: Function, start: Array, x: Array, root: Array, y: Array, *, steps: int) -> Candidate | None:
-    """The best a and b from a start, with c and d the best for them at every step (variable projection, Kaufman 1975).
-
-    None where the start is outside the function's domain, or the function constant there.
+    Args:
+        found: Candidates for one curve.
+        n: Number of points, or how many independent ones they are worth.
+        floor: Shares of variance below this count as equally good.
     """
-    free = function.free
-    middle = (x.min() + x.max()) / 2
-    a, b = (float(v) for v in start)
-    if function.paired:
-        b += _best_shift(function, a * x + b, root, y)
-
-    def places(theta: Array) -> tuple[float, float]:
-        rate = float(theta[0]) if free in (RATE, BOTH) else a
-        return rate, float(theta[-1]) if free in (SHIFT, BOTH) else -rate * middle if free == RATE else b
-
-    def centred(columns: Array) -> Array:
-        weighted = root * columns
-        return np.asarray(weighted - (weighted @ root)[..., None] * root)
-
-    target = centred(y)
-
-    def model(theta: Array) -> tuple[Array, Array]:
-        rate, shift = places(theta)
-        z = rate * x + shift
-        value, slope = centred(function.value(z)), function.slope(z)
-        size = value @ value
-        c = (value @ target) / size
-        by = {RATE: [slope * (x - middle)], SHIFT: [slope], BOTH: [slope * x, slope]}[free]
-        columns = c * centred(np.stack(by))
-        columns -= (columns @ value / size)[:, None] * value
-        return c * value - target, columns.T
-
-    if free != NONE:
-        first = [*([a] if free in (RATE, BOTH) else []), *([b] if free in (SHIFT, BOTH) else [])]
-        solution = minimise(model, np.array(first), steps=steps, gain=1e-9)
-        if solution is None:
-            return None
-        a, b = places(solution.constants)
-    f = function.value(a * x + b)
-    shape = centred(f)
-    size = float(shape @ shape)
-    if not 0 < size < np.inf or function.degenerate(a, float(np.ptp(x))):
-        return None
-    c = float(shape @ target) / size
-    left = float(np.square(c * shape - target).sum() / (target @ target))
-    return Candidate(function, a, b, c, float(root**2 @ (y - c * f)), left)
+    if not found:
+        return np.empty(0)
+    half = np.array([score(candidate, n, floor) for candidate in found]) / 2
+    raw = np.exp(half.min() - half)
+    return np.asarray(raw / raw.sum())
 
 
-def _best_shift(function: Function, z: Array, root: Array, y: Array) -> float:
-    """The shift s at which `c F(z + s) + d` is closest, from the best `A F(z) + B F'(z) + d`; 0 where there is none."""
-    design = np.stack([function.value(z), function.slope(z), np.ones_like(z)], 1)
-    if not np.isfinite(design).all():
+def _score(function: Function, left: float, n: int, floor: float) -> float:
+    if math.isinf(left):
+        return math.inf
+    return n * math.log(max(left, floor)) + function.constants * math.log(n) + 2 * function.cost
+
+
+def _searched(
+    library: Sequence[Function], t: Array, y: Array, w: Array, low: float, floor: float, effort: Effort
+) -> list[Start]:
+    """All functions: the best fitted to the curve, the others to its averages as far as they deserved."""
+    found, points = starts(library, t, y, w, low, several=effort.several, depth=effort.depth)
+    jumps = [jump(function, t, y, w) for function in library if function.jumps]
+    fast = [start for start in found if start.function.spectral and start.place[0] > FASTEST]
+    found = [start for start in found if not (start.function.spectral and start.place[0] > FASTEST)]
+    noise = _roughness(t, y, w)
+
+    def worth(start: Start) -> float:
+        return _score(start.function, noise + start.left, len(t), floor)
+
+    rest: list[Start] = []
+    if found:
+        projection = Projection(found, Curve(points.t, points.y, points.weights))
+    for kept, steps in effort.stages if found else ():
+        found = projection.run(steps, GAIN)
+        order = _once(found, worth)
+        rest += [found[k] for k in order[kept:]]
+        projection.narrow(order[:kept])
+        found = [found[k] for k in order[:kept]]
+    found += [*_siblings(found, library), *fast]
+    if found:
+        found = Projection(found, Curve(t, y, w)).run(REFINED_STEPS, REFINED_GAIN)
+    found = [found[k] for k in _once(found, worth)]
+    done = {start.function.name for start in found}
+    rest = [replace(start, left=noise + start.left) for start in rest if start.function.name not in done]
+    return [*found, *rest, *jumps]
+
+
+def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start]:
+    """Functions with a fixed exponent close to one that was found free, from the same place."""
+    names = {start.function.name for start in found}
+    return [
+        Start(function, start.place, start.left)
+        for start in found
+        if start.function.shape is not None and start.function.free == SHIFT
+        for function in library
+        if function.free == SHIFT
+        and function.domain == start.function.domain
+        and function.shape is None
+        and abs(function.degree - start.place[2]) < NEAR
+        and function.degree
+        and function.name not in names
+    ]
+
+
+def _structured(best: Start, t: Array, y: Array, w: Array) -> bool:
+    """Whether what the best function leaves has a shape of its own: neighbours differ less than noise would (von Neumann)."""
+    if best.left < EXACT:
+        return False
+    value = best.function.at(float(best.place[2])).value(best.place[0] * t + best.place[1])
+    left = np.sqrt(w) * (y - best.c * value - best.d)
+    return bool(np.square(np.diff(left)).sum() < (2 - 8 / math.sqrt(len(t))) * (left @ left))
+
+
+def _roughness(t: Array, y: Array, w: Array) -> float:
+    """The share of variance that is noise, from how far each point is from the line between its neighbours."""
+    if len(t) < 3:
         return 0.0
-    own, slope, _ = np.linalg.lstsq(design * root[:, None], y * root, rcond=None)[0]
-    if function.wave:
-        return float(np.arctan2(slope, own))
-    return float(np.arctanh(slope / own)) if abs(slope) < abs(own) else 0.0
+    span = t[2:] - t[:-2]
+    before = np.where(span > 0, (t[2:] - t[1:-1]) / np.where(span > 0, span, 1.0), 0.5)
+    gap = y[1:-1] - before * y[:-2] - (1 - before) * y[2:]
+    variance = np.square(gap) / (1 + before**2 + (1 - before) ** 2)
+    mass = w[1:-1] / w[1:-1].sum()
+    return float(min(mass @ variance / (w @ (y - w @ y) ** 2), 1.0))
+
+
+def _once(found: Sequence[Start], worth: Callable[[Start], float]) -> list[int]:
+    """Where the best start of each function is, best first."""
+    values = [worth(start) for start in found]
+    best: dict[str, int] = {}
+    for n in sorted(range(len(found)), key=values.__getitem__):
+        best.setdefault(found[n].function.name, n)
+    return list(best.values())
+
+
+def _unscaled(start: Start, low: float, reach: float) -> Candidate:
+    """The same in units of x; what only scales F goes to c."""
+    function = start.function.at(float(start.place[2]))
+    a, b, c = float(start.place[0]), float(start.place[1]), start.c
+    d = start.d
+    if function.free in (NONE, SHIFT):
+        c = float(c / np.float64(reach) ** function.degree)
+        if function.degree == 0:  # as of a logarithm
+            d -= c * float(function.value(np.array([reach]))[0] - function.value(np.ones(1))[0])
+        if function.shape is None and function.free == NONE:
+            return Candidate(function, 1.0, 0.0, c, d - c * low, start.left)
+        return Candidate(function, a, 0.0 if function.free == NONE else b * reach - a * low, c, d, start.left)
+    a = a / reach
+    return Candidate(function, a, -a * (low + reach / 2) if function.free == RATE else b - a * low, c, d, start.left)

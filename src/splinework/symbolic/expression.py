@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.symbolic.edges import Candidate
 from splinework.symbolic.languages.python import python as python
 from splinework.symbolic.languages.python import tabulated as tabulated
-from splinework.symbolic.edges import Candidate
 from splinework.symbolic.library import Array, Function
 from splinework.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
+from splinework.symbolic.program import Program
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _exponential(inner: _Sum, amplitude: float) -> _Sum:
 
 def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: Splines) -> _Sum:
     """A named spline: of the raw column where it reads one, else of the node's value in network units."""
-    name = f"s{len(splines) + 1}"
+    name = f"spline_{len(splines) + 1}"
     if place[0] > 0:
         splines[name] = NamedSpline(edge)
         return _Sum(((1.0, sympy.Function(name)(node.expression())),), 0.0)
@@ -229,11 +230,19 @@ def _special() -> dict[str, Any]:
     return {**bessel, **gamma, "erf": special.erf, "erfc": special.erfc, "sign": np.sign}
 
 
+def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:
+    if not Program.knows(expression) or not expression.free_symbols <= set(symbols):
+        return compiled(symbols, expression, splines)
+    program = Program(expression, symbols)
+    return lambda *columns: program(columns)
+
+
 def compile_expression(
     expression: Any, names: Sequence[str], splines: Splines | None = None
 ) -> Callable[[Array], Array]:
     """A function of an array `(n, columns)` that returns `(n,)`; NaN where the expression is undefined."""
-    function = compiled([symbol(name) for name in names], expression, splines)
+    symbols = [symbol(name) for name in names]
+    function = _evaluator(symbols, expression, splines)
 
     def evaluate(x: Array) -> Array:
         x = np.asarray(x, dtype=float)

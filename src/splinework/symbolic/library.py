@@ -1,108 +1,34 @@
-"""The functions that an edge may be: one entry each, with value, slope, domain and starts. A new function is one row.
+"""The functions that an edge may be: one entry each. A new function is one row.
 
-An edge is `c F(a x + b) + d`. Which of a and b are free depends on the function: a power absorbs the rate into c, an
-exponential the shift, so those would be two numbers for one.
+Two names for one curve would split the vote, so each family of equivalents has one entry: the cosine is a sine, the
+logistic function and `1/(exp(x) + 1)` a tanh, the arc cosine an arc sine, `coth` is `1/(exp(x) - 1)`, a Möbius function a
+reciprocal, `x²/(1 + x²)` a Lorentzian, a squared sine a sine.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import special
 
-Array = NDArray[np.float64]
-NONE, SHIFT, RATE, BOTH = "none", "shift", "rate", "both"
+from splinework.symbolic.curves import (
+    above,
+    bernoulli,
+    bernoulli_slope,
+    j1_slope,
+    langevin,
+    langevin_slope,
+    powers,
+    sinc,
+    sinc_slope,
+    within,
+)
+from splinework.symbolic.function import BOTH, NONE, RATE, SHIFT, Array, Function, quiet
 
+__all__ = ["BOTH", "BY_NAME", "IDENTITY", "LIBRARY", "NONE", "RATE", "SHIFT", "Array", "Function", "power"]
 
-@dataclass(frozen=True)
-class Function:
-    """A function of the library.
-
-    Attributes:
-        name: Unique name.
-        value: F, elementwise; NaN outside its domain.
-        slope: F'.
-        build: F of a sympy expression.
-        free: Which of rate a and shift b are free: `none`, `shift`, `rate` or `both`.
-        domain: `all`; `positive` (z > 0); `unit` (magnitude of z below `limit`).
-        limit: Half width of the domain, for `unit`.
-        cost: Nats that its choice costs in a description length.
-        wave: Whether it repeats, so that its rate must be searched finely.
-        paired: Whether every shift of it is a combination of itself and its slope, so that b follows from a.
-        numpy: Whether its printed form needs only numpy.
-    """
-
-    name: str
-    value: Callable[[Array], Array]
-    slope: Callable[[Array], Array]
-    build: Callable[[Any], Any]
-    free: str = BOTH
-    domain: str = "all"
-    limit: float = 1.0
-    cost: float = 2.8
-    wave: bool = False
-    paired: bool = False
-    numpy: bool = True
-
-    def degenerate(self, rate: float, reach: float) -> bool:
-        """Whether, at this rate over inputs that span `reach`, it is a polynomial to the eye: another function's work."""
-        return self.free in (RATE, BOTH) and abs(rate) * reach < (1.0 if self.wave else 0.3)
-
-    def starts(self, low: float, high: float) -> Array:
-        """Pairs (a, b) from which to search on inputs between `low` and `high`: shape `(K, 2)`."""
-        reach = high - low
-        middle = (low + high) / 2
-        if self.free == NONE:
-            return np.array([[1.0, 0.0]])
-        if self.domain == "positive" and self.free == SHIFT:
-            gaps = reach * np.concatenate([[1e-9], np.logspace(-3, 1.5, 24)])
-            return np.concatenate([np.stack([s + 0 * gaps, gaps - min(s * low, s * high)], 1) for s in (1.0, -1.0)])
-        if self.free == SHIFT:
-            far = reach * np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])  # nearly straight, but not quite
-            vertices = np.concatenate([np.linspace(low - 1.5 * reach, high + 1.5 * reach, 61), low - far, high + far])
-            return np.stack([np.ones_like(vertices), -vertices], 1)
-        if self.free == RATE:
-            rates = np.logspace(-1, 1.5, 20) / reach
-            rates = np.concatenate([rates, -rates])
-            return np.stack([rates, -rates * middle], 1)
-        if self.domain == "unit":
-            ends = self.limit * np.array([-0.9995, -0.97, -0.85, -0.6, -0.3, 0.0, 0.3, 0.6, 0.85, 0.97, 0.9995])
-            pairs = np.array([(p, q) for p in ends for q in ends if q - p > 0.05 * self.limit])
-            rates = (pairs[:, 1] - pairs[:, 0]) / reach
-            return np.stack([rates, pairs[:, 0] - rates * low], 1)
-        if self.wave:
-            rates = 2 * np.pi * np.arange(0.05, 12, 0.1) / reach
-            if self.paired:
-                return _around(rates, np.array([middle]))
-            few, many = np.array([low, middle, high]), np.linspace(low - 0.5 * reach, high + 0.5 * reach, 33)
-            return np.concatenate([_around(rates, few), _around(rates[:30], many)])
-        if self.paired:
-            return _around(np.logspace(-0.5, 1.6, 40) / reach, np.array([middle]))
-        return _around(np.logspace(-0.5, 1.6, 16) / reach, np.linspace(low - 0.5 * reach, high + 0.5 * reach, 25))
-
-
-def _around(rates: Array, centres: Array) -> Array:
-    """Pairs (a, b) of `a (x - centre)` for every rate and centre."""
-    a, centre = (grid.ravel() for grid in np.meshgrid(rates, centres, indexing="ij"))
-    return np.stack([a, -a * centre], 1)
-
-
-def _within(z: Array, bound: float) -> Array:
-    """NaN where |z| reaches the bound: the far side of a pole is another branch, which no search should slip into."""
-    return np.where(np.abs(z) < bound, z, np.nan)
-
-
-def _power(z: Array, exponent: float) -> Array:
-    with np.errstate(all="ignore"):
-        return np.asarray((np.where(z > 0, z, np.nan) if exponent < 0 else z) ** exponent)
-
-
-def _power_slope(z: Array, exponent: float) -> Array:
-    with np.errstate(all="ignore"):
-        return np.asarray(exponent * z ** (exponent - 1))
+_TWO_OVER_ROOT_PI = 2 / np.sqrt(np.pi)
 
 
 def _sympy(name: str, z: Any) -> Any:
@@ -117,42 +43,67 @@ def _sympy_power(top: int, bottom: int, z: Any) -> Any:
     return z ** sympy.Rational(top, bottom)
 
 
+def _sympy_float_power(exponent: float, z: Any) -> Any:
+    import sympy
+
+    return z ** sympy.Float(exponent)
+
+
+def _sympy_bessel(order: int, z: Any) -> Any:
+    import sympy
+
+    return sympy.besselj(order, z)
+
+
 def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> Function:
-    domain = "all" if bottom == 1 and top > 0 else "positive"
-    exponent = top / bottom
     return Function(
         name,
-        partial(_power, exponent=exponent),
-        partial(_power_slope, exponent=exponent),
+        *powers(top if bottom == 1 else top / bottom),
         partial(_sympy_power, top, bottom),
         SHIFT,
-        domain,
+        "all" if bottom == 1 and top > 0 else "positive",
         cost=cost,
+        degree=top / bottom,
     )
 
 
-def _quiet(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
-    def wrapped(z: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return np.asarray(f(z))
+def power(exponent: float, *, shift: bool = True) -> Function:
+    """A power whose exponent is free: `c (x + b)^p + d`, or without the b, `c x^p + d`.
 
-    return wrapped
+    Args:
+        exponent: p.
+        shift: Whether there is a b.
+    """
+    return Function(
+        "power" if shift else "x^p",
+        *powers(exponent),
+        partial(_sympy_float_power, exponent),
+        SHIFT if shift else NONE,
+        "positive",
+        cost=4.2 if shift else 2.8,
+        degree=exponent,
+        shape=exponent,
+        shaped=partial(power, shift=shift),
+        by_shape=quiet(lambda z: np.log(z) * z**exponent),
+    )
 
 
 def _named(
     name: str, value: Callable[[Array], Any], slope: Callable[[Array], Any], sympy: str = "", **rest: Any
 ) -> Function:
-    return Function(name, _quiet(value), _quiet(slope), rest.pop("build", partial(_sympy, sympy or name)), **rest)
+    return Function(name, quiet(value), quiet(slope), rest.pop("build", partial(_sympy, sympy or name)), **rest)
 
 
 IDENTITY = Function("x", lambda z: z, np.ones_like, lambda z: z, NONE, cost=1.4)
 
-LIBRARY: tuple[Function, ...] = (
+_POLYNOMIALS_AND_POWERS = (
     IDENTITY,
     _monomial("x^2", 2),
     _monomial("x^3", 3, cost=2.8),
     _monomial("x^4", 4, cost=3.5),
     _monomial("x^5", 5, cost=4.2),
+    _named("x^3+x", lambda z: z**3 + z, lambda z: 3 * z**2 + 1, build=lambda z: z**3 + z, cost=3.5),
+    _named("x^3-x", lambda z: z**3 - z, lambda z: 3 * z**2 - 1, build=lambda z: z**3 - z, cost=3.5),
     _monomial("1/x", -1),
     _monomial("1/x^2", -2, cost=2.8),
     _monomial("1/x^3", -3, cost=3.5),
@@ -164,24 +115,56 @@ LIBRARY: tuple[Function, ...] = (
     _monomial("1/x^1.5", -3, 2, cost=3.5),
     _monomial("cbrt", 1, 3, cost=3.5),
     _monomial("x^(2/3)", 2, 3, cost=3.5),
+    power(0.7, shift=False),
+    power(0.7),
+)
+
+_EXPONENTIALS = (
     _named("exp", np.exp, np.exp, free=RATE, cost=2.1),
-    _named("log", np.log, lambda z: 1 / z, free=SHIFT, domain="positive", cost=2.1),
-    _named("sin", np.sin, np.cos, wave=True, paired=True),
+    _named("log", np.log, lambda z: 1 / z, free=SHIFT, domain="positive", degree=0.0, cost=2.1),
     _named(
-        "tan",
-        lambda z: np.tan(_within(z, np.pi / 2)),
-        lambda z: 1 + np.tan(_within(z, np.pi / 2)) ** 2,
-        build=lambda z: _sympy("tan", z),
-        domain="unit",
-        limit=np.pi / 2,
+        "x*log",
+        lambda z: z * np.log(above(z)),
+        lambda z: np.log(above(z)) + 1,
+        build=lambda z: z * _sympy("log", z),
+        domain="positive",
         cost=4.2,
     ),
+    _named(
+        "x*exp",
+        lambda z: z * np.exp(z),
+        lambda z: (1 + z) * np.exp(z),
+        build=lambda z: z * _sympy("exp", z),
+        mirrored=False,
+        cost=4.2,
+    ),
+    _named(
+        "1/(exp-1)",
+        lambda z: 1 / np.expm1(above(z)),
+        lambda z: -0.25 / np.sinh(above(z) / 2) ** 2,
+        build=lambda z: 1 / (_sympy("exp", z) - 1),
+        domain="positive",
+        cost=4.2,
+    ),
+    _named(
+        "x/(exp-1)",
+        bernoulli,
+        bernoulli_slope,
+        build=lambda z: z / (_sympy("exp", z) - 1),
+        mirrored=False,
+        cost=4.9,
+    ),
+    _named(
+        "softplus",
+        lambda z: np.logaddexp(0, z),
+        special.expit,
+        build=lambda z: _sympy("log", 1 + _sympy("exp", z)),
+        mirrored=False,
+        cost=4.9,
+    ),
+    _named("sinh", np.sinh, np.cosh, cost=4.2),
+    _named("cosh", np.cosh, np.sinh, cost=4.2),
     _named("tanh", np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-    _named("arctan", np.arctan, lambda z: 1 / (1 + z**2), sympy="atan", cost=3.5),
-    _named("arcsin", np.arcsin, lambda z: (1 - z**2) ** -0.5, sympy="asin", domain="unit", cost=3.5),
-    _named("arctanh", np.arctanh, lambda z: 1 / (1 - z**2), sympy="atanh", domain="unit", cost=4.2),
-    _named("sinh", np.sinh, np.cosh, paired=True, cost=4.2),
-    _named("cosh", np.cosh, np.sinh, paired=True, cost=4.2),
     _named(
         "sech",
         lambda z: 1 / np.cosh(z),
@@ -189,6 +172,7 @@ LIBRARY: tuple[Function, ...] = (
         build=lambda z: 1 / _sympy("cosh", z),
         cost=4.9,
     ),
+    _named("langevin", langevin, langevin_slope, build=lambda z: 1 / _sympy("tanh", z) - 1 / z, cost=4.9),
     _named(
         "gaussian",
         lambda z: np.exp(-(z**2)),
@@ -196,10 +180,60 @@ LIBRARY: tuple[Function, ...] = (
         build=lambda z: _sympy("exp", -(z**2)),
     ),
     _named(
+        "x*gaussian",
+        lambda z: z * np.exp(-(z**2)),
+        lambda z: (1 - 2 * z**2) * np.exp(-(z**2)),
+        build=lambda z: z * _sympy("exp", -(z**2)),
+        cost=4.2,
+    ),
+)
+
+_TRIGONOMETRIC = (
+    _named("sin", np.sin, np.cos, wave=True, spectral=True),
+    _named(
+        "tan",
+        lambda z: np.tan(within(z, np.pi / 2)),
+        lambda z: 1 + np.tan(within(z, np.pi / 2)) ** 2,
+        domain="unit",
+        limit=np.pi / 2,
+        cost=4.2,
+    ),
+    _named("arctan", np.arctan, lambda z: 1 / (1 + z**2), sympy="atan", cost=3.5),
+    _named("arcsin", np.arcsin, lambda z: (1 - z**2) ** -0.5, sympy="asin", domain="unit", cost=3.5),
+    _named("arctanh", np.arctanh, lambda z: 1 / (1 - z**2), sympy="atanh", domain="unit", cost=4.2),
+    _named("arcsinh", np.arcsinh, lambda z: (1 + z**2) ** -0.5, sympy="asinh", cost=4.2),
+    _named("sinc", sinc, sinc_slope, build=lambda z: _sympy("sin", z) / z, wave=True, cost=4.9),
+    _named(
+        "sinc^2",
+        lambda z: sinc(z) ** 2,
+        lambda z: 2 * sinc(z) * sinc_slope(z),
+        build=lambda z: (_sympy("sin", z) / z) ** 2,
+        wave=True,
+        cost=4.9,
+    ),
+)
+
+_ALGEBRAIC = (
+    _named(
         "lorentzian",
         lambda z: 1 / (1 + z**2),
         lambda z: -2 * z / (1 + z**2) ** 2,
         build=lambda z: 1 / (1 + z**2),
+        cost=3.5,
+    ),
+    _named(
+        "x/(1+x^2)",
+        lambda z: z / (1 + z**2),
+        lambda z: (1 - z**2) / (1 + z**2) ** 2,
+        build=lambda z: z / (1 + z**2),
+        cost=3.5,
+    ),
+    _named(
+        "1/(1-x^2)",
+        lambda z: 1 / (1 - within(z, 1) ** 2),
+        lambda z: 2 * z / (1 - within(z, 1) ** 2) ** 2,
+        build=lambda z: 1 / (1 - z**2),
+        domain="unit",
         cost=3.5,
     ),
     _named(
@@ -209,31 +243,90 @@ LIBRARY: tuple[Function, ...] = (
         build=lambda z: _sympy("sqrt", 1 + z**2),
         cost=3.5,
     ),
-    _named("abs", np.abs, np.sign, sympy="Abs", free=SHIFT),
     _named(
-        "softplus",
-        lambda z: np.logaddexp(0, z),
-        special.expit,
-        build=lambda z: _sympy("log", 1 + _sympy("exp", z)),
-        cost=4.9,
+        "1/sqrt(1+x^2)",
+        lambda z: (1 + z**2) ** -0.5,
+        lambda z: -z * (1 + z**2) ** -1.5,
+        build=lambda z: 1 / _sympy("sqrt", 1 + z**2),
+        cost=4.2,
     ),
     _named(
-        "sinc",
-        lambda z: np.sinc(z / np.pi),
-        lambda z: np.where(np.abs(z) < 1e-4, -z / 3, (np.cos(z) - np.sinc(z / np.pi)) / np.where(z == 0, 1, z)),
-        build=lambda z: _sympy("sin", z) / z,
-        wave=True,
-        cost=4.9,
+        "x/sqrt(1+x^2)",
+        lambda z: z * (1 + z**2) ** -0.5,
+        lambda z: (1 + z**2) ** -1.5,
+        build=lambda z: z / _sympy("sqrt", 1 + z**2),
+        cost=4.2,
     ),
-    _named("erf", special.erf, lambda z: 2 / np.sqrt(np.pi) * np.exp(-(z**2)), cost=4.9, numpy=False),
-    _named("j0", special.j0, lambda z: -special.j1(z), build=lambda z: _bessel(z), wave=True, cost=4.9, numpy=False),
+    _named(
+        "sqrt(1-x^2)",
+        lambda z: np.sqrt(1 - z**2),
+        lambda z: -z / np.sqrt(1 - within(z, 1) ** 2),
+        build=lambda z: _sympy("sqrt", 1 - z**2),
+        domain="unit",
+        cost=3.5,
+    ),
+    _named(
+        "1/sqrt(1-x^2)",
+        lambda z: (1 - within(z, 1) ** 2) ** -0.5,
+        lambda z: z * (1 - within(z, 1) ** 2) ** -1.5,
+        build=lambda z: 1 / _sympy("sqrt", 1 - z**2),
+        domain="unit",
+        cost=3.5,
+    ),
+    _named(
+        "log(1+x^2)",
+        lambda z: np.log1p(z**2),
+        lambda z: 2 * z / (1 + z**2),
+        build=lambda z: _sympy("log", 1 + z**2),
+        cost=4.2,
+    ),
 )
 
+_PIECEWISE = (
+    _named("abs", np.abs, np.sign, sympy="Abs", free=SHIFT),
+    _named(
+        "relu",
+        lambda z: np.maximum(z, 0),
+        lambda z: np.where(np.isnan(z), z, 1.0 * (z > 0)),
+        build=lambda z: (z + _sympy("Abs", z)) / 2,
+        free=SHIFT,
+        mirrored=False,
+        cost=3.5,
+    ),
+    _named("sign", np.sign, lambda z: 0 * np.sign(z), free=SHIFT, degree=0.0, jumps=True, cost=3.5),
+)
 
-def _bessel(z: Any) -> Any:
-    import sympy
+_SPECIAL = (
+    _named("erf", special.erf, lambda z: _TWO_OVER_ROOT_PI * np.exp(-(z**2)), cost=4.9, numpy=False),
+    _named(
+        "j0", special.j0, lambda z: -special.j1(z), build=partial(_sympy_bessel, 0), wave=True, cost=4.9, numpy=False
+    ),
+    _named("j1", special.j1, j1_slope, build=partial(_sympy_bessel, 1), wave=True, cost=4.9, numpy=False),
+    _named(
+        "gamma",
+        lambda z: special.gamma(above(z)),
+        lambda z: special.gamma(above(z)) * special.digamma(above(z)),
+        domain="positive",
+        cost=4.9,
+        numpy=False,
+    ),
+    _named(
+        "loggamma",
+        lambda z: special.gammaln(above(z)),
+        lambda z: special.digamma(above(z)),
+        domain="positive",
+        cost=4.9,
+        numpy=False,
+    ),
+)
 
-    return sympy.besselj(0, z)
-
+LIBRARY: tuple[Function, ...] = (
+    *_POLYNOMIALS_AND_POWERS,
+    *_EXPONENTIALS,
+    *_TRIGONOMETRIC,
+    *_ALGEBRAIC,
+    *_PIECEWISE,
+    *_SPECIAL,
+)
 
 BY_NAME: dict[str, Function] = {function.name: function for function in LIBRARY}

@@ -1,11 +1,15 @@
 """The answer: formulas from simple to accurate, the best first."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from splinework.errors import FormulaError
-from splinework.symbolic.expression import Splines, compile_expression, count, python, tabulated
+from splinework.symbolic.expression import Splines, compile_expression, count
+from splinework.symbolic.intervals import Constant
+from splinework.symbolic.languages import FormulaModule, write
+from splinework.symbolic.languages.python import python, tabulated
 from splinework.symbolic.library import Array
 
 
@@ -21,6 +25,11 @@ class FormulaRow:
         r2: Share of variance explained there.
         description: Description length in nats, up to a constant that all rows of a table share; lower is better.
         notes: What one should know, such as splines that it still contains.
+        splines: Those that it still contains, by name.
+        held_out: Root mean squared error on rows that were held out of the search; None where none were.
+        probability: Of the row among those of its target in the table, by their description lengths.
+        constants: Its free numbers with their 95 % intervals.
+        valid: Range of every input that occurs in the data it comes from.
     """
 
     target: str
@@ -31,6 +40,15 @@ class FormulaRow:
     description: float
     notes: tuple[str, ...] = ()
     splines: Splines = field(default_factory=dict)
+    held_out: float | None = None
+    probability: float = 1.0
+    constants: tuple[Constant, ...] = ()
+    valid: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> float:
+        """The description length in bits."""
+        return self.description / math.log(2)
 
     @property
     def text(self) -> str:
@@ -67,6 +85,18 @@ class FormulaRow:
         """A function of an array `(n, columns)` that returns `(n,)`."""
         return compile_expression(self.expression, self.names, self.splines)
 
+    def torch(self) -> FormulaModule:
+        """A torch module of tensors `(..., columns)` -> `(...)`, with gradients."""
+        return FormulaModule(self.expression, self.names, self.splines)
+
+    def export(self, language: str) -> str:
+        """Text of a language, such as `c` or `excel`: see `splinework.symbolic.languages.write`.
+
+        Raises:
+            FormulaError: If the language is unknown or cannot say the formula.
+        """
+        return write(self.expression, self.names, language, self.splines)
+
     def __str__(self) -> str:
         return f"{self.target} = {python(_rounded(self.expression), self.names)}"
 
@@ -80,12 +110,17 @@ class FormulaTable:
         notes: Sentences on the whole.
         model: The network that they come from, where one was fitted on the way.
         history: Of the fit that led to it.
+        noise: Root mean square, in units of the target (of its logarithm, where that is the scale), of what no smooth function
+            of the inputs explains; None where it was not estimated.
+        refusal: A sentence, where no formula explains the data as well as the network does.
     """
 
     rows: tuple[FormulaRow, ...]
     notes: tuple[str, ...] = ()
     model: Any = field(default=None, repr=False)
     history: Any = field(default=None, repr=False)
+    noise: float | None = None
+    refusal: str | None = None
 
     @property
     def best(self) -> FormulaRow:

@@ -32,7 +32,7 @@ class Problem:
     @property
     def size(self) -> int:
         """Number of columns."""
-        return self.columns.shape[1]
+        return int(self.columns.shape[1])
 
     def without(self, *gone: int) -> "Problem":
         """The same without some columns."""

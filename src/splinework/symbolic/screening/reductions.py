@@ -12,8 +12,8 @@ from splinework.symbolic.library import Array
 from splinework.symbolic.screening.problem import Problem
 from splinework.symbolic.screening.surrogate import Surrogate
 
-LOOSE = 0.2
-"""A law of the gradient may be broken by this share; what it suggests is verified by a fit."""
+LOOSE, ROUGH = 0.2, 4.0
+"""A law of the gradient may be broken by this share, more by so many times the relative error of the stand-in."""
 POWERS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
 """Exponents of a factor."""
 SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
@@ -28,15 +28,41 @@ class Proposal:
     broken: float
 
 
-def proposals(problem: Problem, stand_in: Surrogate) -> list[Proposal]:
-    """Smaller problems that the gradient suggests, the likeliest first."""
+def proposals(problem: Problem, stand_in: Surrogate, rough: float) -> list[Proposal]:
+    """Smaller problems that the gradient suggests, the likeliest first; each is to be verified by a fit.
+
+    Args:
+        problem: To be made smaller.
+        stand_in: For its target.
+        rough: Error of the stand-in, relative to the spread: the gradient is less sure than that.
+    """
+    slack = min(ROUGH * rough, 0.8)
     found = [
         *_idle(problem, stand_in),
-        *_factors(problem, stand_in),
-        *_pairs_scaled(problem, stand_in),
+        *_factors(problem, stand_in, slack),
+        *_pairs_scaled(problem, stand_in, slack),
         *_pairs_added(problem, stand_in),
     ]
-    return sorted((p for p in found if p.broken < LOOSE), key=lambda p: p.broken)
+    return sorted((p for p in found if p.broken < LOOSE + slack), key=lambda p: p.broken)
+
+
+def blind(problem: Problem) -> list[Proposal]:
+    """What is common enough to be tried whatever the gradient says: for noise in which it drowns."""
+    found = []
+    for i in range(problem.size):
+        for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
+            if (factor := _power(problem.columns[:, i], exponent)) is not None:
+                expression = problem.expressions[i] ** _rational(exponent)
+                found.append(Proposal(problem.divided(factor, expression).without(i), 1.0))
+        for j in range(i):
+            one, two = problem.columns[:, j], problem.columns[:, i]
+            left, right = problem.expressions[j], problem.expressions[i]
+            options = [(one * two, left * right), (one - two, left - right), (one + two, left + right)]
+            options.append((one**2 + two**2, left**2 + right**2))
+            if np.abs(two).min() > 0:
+                options.append((one / two, left / right))
+            found += [Proposal(problem.merged(j, i, column, made), 1.0) for column, made in options]
+    return found
 
 
 def _norm(values: Array, weights: Array) -> float:
@@ -67,7 +93,7 @@ def _rational(value: Fraction) -> Any:
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def _factors(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
     """`y = x_i^p · rest`, where `x_i ∂_i y = p y`."""
     w, y = problem.weights, s.values
     size = float(np.mean(w * y**2))
@@ -77,12 +103,12 @@ def _factors(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
         broken = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
         for exponent in _nearest(p, POWERS, 2):
             factor = _power(problem.columns[:, i], exponent)
-            if factor is not None and abs(float(exponent) - p) < 0.3:
+            if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
                 expression = problem.expressions[i] ** _rational(exponent)
                 yield Proposal(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
 
 
-def _pairs_scaled(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+def _pairs_scaled(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
     """`y = x_i^λ g(x_j x_i^-r, rest)`, where `x_i ∂_i y + r x_j ∂_j y = λ y`."""
     w = np.sqrt(problem.weights)
     scaled = problem.columns * s.gradient
@@ -95,14 +121,16 @@ def _pairs_scaled(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
                 if lengths.min() <= 0:
                     continue
                 matrix = np.stack([w * p for p in parts], 1) / lengths
+                if not np.isfinite(matrix).all():
+                    continue
                 _, values, vectors = np.linalg.svd(matrix, full_matrices=False)
                 vector = vectors[-1] / lengths
                 broken = float(values[-1])
-                yield from _scaled(problem, i, j, vector, broken, sizes)
+                yield from _scaled(problem, i, j, vector, broken, sizes, slack)
 
 
 def _scaled(
-    problem: Problem, i: int, j: int, vector: Array, broken: float, sizes: list[float]
+    problem: Problem, i: int, j: int, vector: Array, broken: float, sizes: list[float], slack: float
 ) -> Iterator[Proposal]:
     """The merged column of one null vector `(a, b[, -λ])`, its exponents rounded."""
     a, b = float(vector[0]), float(vector[1])
@@ -111,7 +139,7 @@ def _scaled(
     ratio = b / a  # invariant: x_i^(b/a)... y(t^a x_i, t^b x_j) = t^λ y, u = x_j x_i^(-b/a)
     sign = 1 if ratio > 0 else -1
     for size in _nearest(abs(ratio), SIMPLE, 2):
-        if abs(float(size) - abs(ratio)) > 0.15 * float(size):
+        if abs(float(size) - abs(ratio)) > (0.15 + slack) * float(size):
             continue
         r = sign * size
         one, two = (-r, Fraction(1)) if abs(r) >= 1 else (Fraction(1), -1 / r)
@@ -128,11 +156,9 @@ def _scaled(
         exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
         for p in _nearest(exponent, POWERS, 2):
             factor = _power(problem.columns[:, i], p)
-            if factor is not None and abs(float(p) - exponent) < 0.3:
+            if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
                 divided = problem.divided(factor, problem.expressions[i] ** _rational(p))
-                yield Proposal(
-                    divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent)
-                )
+                yield Proposal(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
 
 
 def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
@@ -146,6 +172,8 @@ def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
             if usable.sum() < 20:
                 continue
             rho = np.log(np.abs(gi[usable] / gj[usable]))
+            if not np.isfinite(rho).all():
+                continue
             design = np.stack([np.log(np.abs(xi[usable])), -np.log(np.abs(xj[usable])), np.ones(usable.sum())], 1)
             root = np.sqrt(weights[usable])
             root /= np.linalg.norm(root)
@@ -155,8 +183,9 @@ def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
                     left = rho - design[:, 0] * (float(one) - 1) - design[:, 1] * (float(two) - 1)
                     level = float(np.average(left, weights=root**2))
                     broken = float(np.sqrt(np.average((left - level) ** 2, weights=root**2)))
-                    ratio = gi[usable] / gj[usable] / xi[usable] ** _whole(one, -1) * xj[usable] ** _whole(two, -1)
-                    sign = 1 if np.average(np.sign(ratio), weights=root**2) > 0 else -1
+                    with np.errstate(all="ignore"):
+                        ratio = gi / gj / xi ** _whole(one, -1) * xj ** _whole(two, -1)
+                    sign = 1 if np.average(np.nan_to_num(np.sign(ratio[usable])), weights=root**2) > 0 else -1
                     yield from _added(problem, i, j, one, two, sign * np.exp(-level), broken)
 
 
@@ -183,19 +212,17 @@ def _added(
                 return
             parts.append((np.log(column), sympy.log(problem.expressions[k])))
         else:
-            value = _power(column, power) if power != 1 else column
-            if value is None and power.denominator == 1 and power > 0:
-                value = column ** int(power)
+            value = column ** int(power) if power.denominator == 1 and power > 0 else _power(column, power)
             if value is None:
                 return
             parts.append((value, problem.expressions[k] ** _rational(power)))
     c = slope * float(one or 1) / float(two or 1)
     near = min(SIMPLE, key=lambda r: abs(float(r) / abs(c) - 1))
-    options: list[tuple[float, Any]] = [(c, sympy.Float(c))]
+    options = [(c, sympy.Float(c))]
     if abs(float(near) / abs(c) - 1) < 0.05:
         exact = near if c > 0 else -near
         options.insert(0, (float(exact), _rational(exact)))
-    for value, number in options:
-        column = parts[0][0] + value * parts[1][0]
+    for factor, number in options:
+        column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:
             yield Proposal(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)

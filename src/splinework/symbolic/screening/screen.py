@@ -2,32 +2,37 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import sympy
 
+from splinework.symbolic.constants import Target
 from splinework.symbolic.expression import symbol
-from splinework.symbolic.library import Array
+from splinework.symbolic.pool import Pool
 from splinework.symbolic.screening import single, terms
+from splinework.symbolic.screening.guess import Guess
 from splinework.symbolic.screening.maps import mapped
 from splinework.symbolic.screening.problem import Problem
-from splinework.symbolic.screening.reductions import proposals
+from splinework.symbolic.screening.reductions import blind, proposals
 from splinework.symbolic.screening.surrogate import Surrogate, surrogate
 from splinework.symbolic.screening.waves import waves
 
-BEAM, CHECKED = 2, 8
+BEAM, CHECKED = 3, 8
 """Problems of each size that are reduced further, and proposals of each that are verified by a fit."""
-AS_GOOD = 1.1
+AS_GOOD, UNDER_NOISE = 1.1, 1.02
 """A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
+NOISY = 1e-3
+"""From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
+DROWNED, FEW = 0.03, 6
+"""From this relative error on the gradient may say nothing, and in so few columns common reductions are tried blindly."""
 POOR = 0.3
 """A stand-in that leaves more of the spread than this cannot follow the data; waves are looked for."""
+AT_NOISE = 1.02
+"""A formula that leaves no more than this times what the best stand-in leaves is as good as any."""
 DIFFERENT = 1e-3
 """Relative difference of errors below which two problems are taken for the same."""
-WIDEST = 5
-"""Sums of products are looked for in up to this many columns."""
 
 
 @dataclass(frozen=True)
@@ -43,37 +48,46 @@ class Screen:
     """Screening of one target.
 
     Attributes:
-        x: `(N, d)`.
-        y: `(N,)`.
-        names: Of the columns.
-        offer: Takes an expression over the symbols of the columns; returns True when the search may stop.
+        pool: Of the target; takes the formulas that are proposed.
+        starts: The problem as the data pose it, and others that say the same, such as one in dimensionless groups first.
         deadline: On the monotonic clock.
-        floor: Sum of squares that counts as none.
         ends: What was left after the reductions, the smallest first.
+        noise: Least error of left-out rows that any stand-in had, on the scale of the target: what no formula can explain.
     """
 
-    x: Array
-    y: Array
-    names: tuple[str, ...]
-    offer: Callable[[Any], bool]
-    deadline: float
-    floor: float
+    pool: Pool
+    starts: tuple[Problem, ...]
+    deadline: float = math.inf
     ends: list[Reduced] = field(default_factory=list)
+    noise: float = math.inf
 
-    def run(self) -> bool:
-        """Screens; True when a formula was good enough to stop."""
-        columns = tuple(symbol(name) for name in self.names)
-        problem = Problem(self.x, columns, self.y, np.ones(len(self.y)), lambda e: e)
-        self.ends = self._reduced(problem)
-        if any(self._answered(end.problem) for end in self.ends):
-            return True
-        for end in self.ends[:BEAM]:
+    def run(self) -> None:
+        """Screens, until a formula leaves no more than the noise or time is up."""
+        for start in self.starts:
+            self._run(start)
+            if self.settled or self._late():
+                return
+
+    def _run(self, problem: Problem) -> None:
+        ends = self._reduced(problem)
+        self.ends = sorted([*self.ends, *ends], key=lambda end: (end.problem.size, end.error))
+        for end in ends:
+            self._answer(end.problem)
+            if self.pool.exact:
+                return
+        for end in ends[:BEAM]:
+            if self.settled:
+                return
             for other in mapped(end.problem):
-                if self._late():
-                    return False
-                if any(self._answered(further.problem) for further in self._reduced(other)[:BEAM]):
-                    return True
-        return False
+                for further in self._reduced(other)[:BEAM]:
+                    self._answer(further.problem)
+                    if self.pool.exact or self._late():
+                        return
+
+    @property
+    def settled(self) -> bool:
+        """Whether the best formula leaves hardly more than the best stand-in does."""
+        return self.pool.exact or (bool(self.pool.entries) and self.pool.error <= AT_NOISE * self.noise)
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -85,6 +99,7 @@ class Screen:
         if level[0][0].error > POOR * scale:
             level += [(_stand_in(w.problem), w.problem) for w in waves(problem)]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM]
+        self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level))
         ends: list[Reduced] = []
         while level and not self._late():
             following: list[tuple[Surrogate, Problem]] = []
@@ -94,31 +109,51 @@ class Screen:
                     ends.append(Reduced(at, stand_in.error))
                 following += smaller
             level = _distinct(following)[:BEAM]
+        ends += [Reduced(at, stand_in.error) for stand_in, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
 
     def _verified(self, problem: Problem, stand_in: Surrogate, scale: float) -> Iterator[tuple[Surrogate, Problem]]:
-        for proposal in proposals(problem, stand_in)[:CHECKED]:
+        rough = stand_in.error / scale if scale > 0 else 0.0
+        allowed = (AS_GOOD if rough < NOISY else UNDER_NOISE) * stand_in.error + 1e-10 * scale
+        tried = proposals(problem, stand_in, rough)[:CHECKED]
+        if rough > DROWNED and problem.size <= FEW:
+            tried += blind(problem)
+        for proposal in tried:
+            if self._late():
+                return
             smaller = _stand_in(proposal.problem)
-            if smaller.error <= AS_GOOD * stand_in.error + 1e-10 * scale:
+            if smaller.error <= allowed:
+                self.noise = min(self.noise, smaller.error)
                 yield smaller, proposal.problem
 
-    def _answered(self, problem: Problem) -> bool:
-        """Offers what a small problem may be; True when that was good enough."""
+    def _answer(self, problem: Problem) -> None:
+        """Offers what a small problem may be, until one of them is exact."""
         if problem.size == 0:
             level = float(np.average(problem.y, weights=problem.weights))
-            return self.offer(problem.wrap(sympy.Float(level)))
-        if problem.size == 1 and not self._late():
-            for guess in single.guesses(problem, floor=self.floor)[:6]:
-                if self.offer(guess.expression):
-                    return True
-        if problem.size <= WIDEST:
-            for rational in (False, True):
-                if self._late():
-                    return False
-                for guess in terms.guesses(problem, floor=self.floor, rational=rational)[:2]:
-                    if self.offer(guess.expression):
-                        return True
-        return False
+            self.pool.offer(problem.wrap(sympy.Float(level)))
+            return
+        for guesses in self._guesses(problem):
+            for guess in guesses:
+                self.pool.offer(guess.expression)
+                if self.pool.exact:
+                    return
+            if self._late():
+                return
+
+    def _guesses(self, problem: Problem) -> Iterator[list[Guess]]:
+        floor = self.pool.target.floor
+        if problem.size == 1:
+            yield single.guesses(problem, floor=floor)[:6]
+        yield terms.guesses(problem, floor=floor)[:2]
+        yield terms.guesses(problem, floor=floor, rational=True)[:2]
+
+
+def whole(target: Target) -> Problem:
+    """The problem as the data pose it."""
+    weights = np.ones(len(target.y)) if target.weights is None else target.weights / target.weights.mean()
+    if target.scale == "log":
+        weights = weights / target.y**2
+    return Problem(target.x, tuple(symbol(name) for name in target.names), target.y, weights, lambda e: e)
 
 
 def _stand_in(problem: Problem) -> Surrogate:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +11,7 @@ import sympy
 from splinework.symbolic.edges import candidates
 from splinework.symbolic.expression import written
 from splinework.symbolic.library import LIBRARY, Array
+from splinework.symbolic.screening.guess import Guess
 from splinework.symbolic.screening.maps import mapped
 from splinework.symbolic.screening.problem import Problem
 
@@ -19,16 +19,10 @@ FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
 """Powers of the column that may stand before the function."""
 INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Powers of the column that the function may be of."""
+TINY = 1e-30
+"""A column that spans less is not used, nor one that spans more than its reciprocal."""
 KEPT = 3
 """Functions of each combination that are handed on."""
-
-
-@dataclass(frozen=True)
-class Guess:
-    """An expression for the data's target, and its description length up to a constant, twice, in nats."""
-
-    expression: Any
-    score: float
 
 
 def guesses(problem: Problem, *, floor: float) -> list[Guess]:
@@ -94,7 +88,7 @@ def _power(column: Array, exponent: Fraction) -> Array | None:
         return None
     with np.errstate(all="ignore"):
         value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
-    return value if np.isfinite(value).all() else None
+    return value if np.isfinite(value).all() and TINY < np.ptp(value) < 1 / TINY else None
 
 
 def _rational(value: Fraction) -> Any:

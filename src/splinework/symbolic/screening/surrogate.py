@@ -145,7 +145,9 @@ def _degree(d: int, n: int) -> int:
 @lru_cache(maxsize=64)
 def _powers(d: int, degree: int) -> Array:
     """Exponents of all products up to a total degree, ordered by it: `(terms, d)`."""
-    found = [p for p in itertools.product(range(degree + 1), repeat=d) if sum(p) <= degree] if d <= 4 else _grown(d, degree)
+    found = (
+        [p for p in itertools.product(range(degree + 1), repeat=d) if sum(p) <= degree] if d <= 4 else _grown(d, degree)
+    )
     return np.array(sorted(found, key=lambda p: (sum(p), p)), dtype=int).reshape(-1, d)
 
 

@@ -1,8 +1,8 @@
 """Columns that act together through a wave, where it turns too often for a polynomial to follow."""
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 import sympy
@@ -10,8 +10,10 @@ import sympy
 from splinework.symbolic.library import Array
 from splinework.symbolic.screening.problem import Problem
 
-MOST_COLUMNS = 4
-"""Products of more columns are not searched."""
+MOST_COLUMNS = 7
+"""Among more columns no waves are searched."""
+FEW = 3
+"""In more columns, only simple products of a few are tried."""
 FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
 """Of the waves that are tried, over the range of their argument."""
 WORTH = 0.25
@@ -33,29 +35,33 @@ def waves(problem: Problem) -> list[Wave]:
     d = problem.size
     if not 1 <= d <= MOST_COLUMNS or (problem.columns == 0).any():
         return []
-    factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= 3 or sum(map(abs, p)) <= 2]
+    factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= FEW or sum(map(abs, p)) <= 2]
     scales = np.stack([np.prod(problem.columns ** np.array(p, dtype=float), axis=1) for p in factors])  # (M, N)
     found = []
-    for q in itertools.product((0, 1, -1, 2, -2) if d <= 3 else (0, 1, -1), repeat=d):
-        used = [v for v in q if v]
-        if not used or used[0] < 0 or (all(v % 2 == 0 for v in used) and len(used) > 1):
-            continue
-        u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)
+    for merged in _arguments(problem):
+        u = merged.columns[:, -1]
         reach = float(np.ptp(u))
-        if not 0 < reach < np.inf:
-            continue
-        share, frequency, number = _best(u, reach, problem.y, problem.weights, scales)
-        found.append((share, frequency, q, factors[number]))
-    found.sort(key=lambda entry: -entry[0])
-    return [
-        Wave(_merged(problem, q), share, frequency)
-        for share, frequency, q, _ in found[:KEPT]
-        if share > WORTH and sum(map(bool, q)) > 0
-    ]
+        if 0 < reach < np.inf:
+            found.append(Wave(merged, *_best(u, reach, problem.y, problem.weights, scales)))
+    found.sort(key=lambda wave: -wave.share)
+    return [wave for wave in found[:KEPT] if wave.share > WORTH]
 
 
-def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> tuple[float, float, int]:
-    """Share of the variance, frequency and number of the factor of the best wave in u."""
+def _arguments(problem: Problem) -> Iterator[Problem]:
+    """What a wave may run over, each as the last column: products of powers, sums and differences of two."""
+    d = problem.size
+    for q in itertools.product((0, 1, -1, 2, -2) if d <= FEW else (0, 1, -1), repeat=d):
+        used = [v for v in q if v]
+        if used and used[0] > 0 and len(used) <= FEW and (len(used) == 1 or any(v % 2 for v in used)):
+            yield _merged(problem, q)
+    for i, j in itertools.combinations(range(d), 2):
+        for sign in (1, -1):
+            u = problem.columns[:, i] + sign * problem.columns[:, j]
+            yield problem.merged(i, j, u, problem.expressions[i] + sign * problem.expressions[j])
+
+
+def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> tuple[float, float]:
+    """Share of the variance and frequency of the best wave in u."""
     angle = np.outer(FREQUENCIES / reach, u)
     c, s = np.cos(angle), np.sin(angle)
     a = (weights * scales**2).T  # (N, M)
@@ -74,17 +80,15 @@ def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> tu
     explained = (np.linalg.solve(gram, drawn[..., None])[..., 0] * drawn).sum(-1)
     left = float(weights @ y**2) - explained
     best = int(np.argmin(left))
-    at, number = divmod(best, len(scales))
-    return 1 - float(left.ravel()[best]) / total, float(FREQUENCIES[at] / reach), number
+    at = best // len(scales)
+    return 1 - float(left.ravel()[best]) / total, float(FREQUENCIES[at] / reach)
 
 
 def _merged(problem: Problem, q: tuple[int, ...]) -> Problem:
     """The columns of the product replaced by it."""
     used = [i for i, v in enumerate(q) if v]
-    if len(used) == 1 and q[used[0]] == 1:
-        return problem
     u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)
-    expression = sympy.Mul(*(problem.expressions[i] ** sympy.Rational(Fraction(q[i]).numerator) for i in used))
+    expression = sympy.Mul(*(problem.expressions[i] ** q[i] for i in used))
     rest = problem.without(*used)
     return Problem(
         np.column_stack([rest.columns, u]),

@@ -1,0 +1,244 @@
+"""Runs what is not there yet: a process an answer, some at once, each stopped a little after its time."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.formulas.contenders import ROOT, Contender
+from benchmarks.formulas.judge import Answer, Verdict, judge
+from benchmarks.formulas.results import Key, Record, Results
+from benchmarks.formulas.tasks import Task
+from splinework.errors import FormulaError
+from splinework.symbolic.expression import python, symbol
+from splinework.symbolic.parse import parse_formula
+
+GRACE = 20.0
+"""Seconds after the budget, start of the process and import included, at which a process is stopped."""
+NOTES = 6
+"""Most notes that are kept."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One answer to get."""
+
+    task: Task
+    level: float
+    seed: int
+    contender: Contender
+
+    @property
+    def key(self) -> Key:
+        """Of its result."""
+        return Key(self.task.suite, self.task.name, self.level, self.seed, self.contender.name)
+
+
+class Runner:
+    """Some slots of some cores each."""
+
+    def __init__(self, results: Results, *, budget: float, slots: int, threads: int) -> None:
+        self.results, self.budget, self.threads, self.slots = results, budget, threads, slots
+        self.commit = _commit()
+        self._judging = threading.Lock()  # sympy keeps caches
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+        self._free: queue.Queue[list[int]] = queue.Queue()
+        for cores in _cores(slots, threads):
+            self._free.put(cores)
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """All of them, in order; says on stderr what came and how long the rest may take."""
+        began, spent = time.monotonic(), 0.0
+        with ThreadPoolExecutor(self.slots) as pool:
+            waiting = [pool.submit(self._one, job) for job in jobs]
+            try:
+                for number, future in enumerate(waiting, start=1):
+                    record = future.result()
+                    spent = time.monotonic() - began
+                    left = spent / number * (len(jobs) - number)
+                    _say(f"[{number}/{len(jobs)}] {_line(record)}; about {_duration(left)} left")
+            except KeyboardInterrupt:
+                self._stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in tuple(self._processes):
+                    _stop(process)
+                raise
+
+    def _one(self, job: Job) -> Record:
+        cores = self._free.get()
+        try:
+            with tempfile.TemporaryDirectory() as name:
+                answer = self._ask(job, Path(name), cores)
+        finally:
+            self._free.put(cores)
+        task = job.task
+        record: Record = {
+            "suite": task.suite,
+            "problem": task.name,
+            "level": job.level,
+            "seed": job.seed,
+            "contender": job.contender.name,
+            **self._verdict(job, answer),
+            "seconds": None if math.isnan(answer.seconds) else round(answer.seconds, 3),
+            "budget": self.budget,
+            "threads": self.threads,
+            "formula": answer.formula,
+            "splines": answer.splines,
+            "notes": answer.notes[:NOTES],
+            "error": answer.error,
+            "version": _version(),
+            "commit": self.commit,
+        }
+        if not self._stopped:
+            self.results.add(record)
+        return record
+
+    def _verdict(self, job: Job, answer: Answer) -> dict[str, Any]:
+        task = job.task
+        with self._judging:
+            nodes = self.results.truth_nodes(task.truth, task.inputs) if task.truth is not None else None
+            try:
+                return judge(task, job.level, job.seed, answer, nodes).facts()
+            except Exception as reason:  # noqa: BLE001 - a formula at which sympy or numpy give up is not solved
+                _say(f"{job.key} cannot be judged, {type(reason).__name__}: {reason}; {answer.formula[:300]}")
+                return Verdict(truth_nodes=nodes).facts()
+
+    def _ask(self, job: Job, folder: Path, cores: list[int]) -> Answer:
+        """Runs the process."""
+        task, contender = job.task, job.contender
+        x, y = task.training(job.level, job.seed)
+        np.savez(folder / "rows.npz", x=x, y=y, fresh=task.fresh(job.seed)[0], wide=task.wide(job.seed)[0])
+        wishes = {
+            "names": task.inputs,
+            "budget": self.budget,
+            "seed": job.seed,
+            "threads": self.threads,
+            "processors": cores,
+        }
+        (folder / "wishes.json").write_text(json.dumps(wishes), encoding="utf-8")
+        command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
+        with (folder / "said.txt").open("wb") as said:
+            process = subprocess.Popen(
+                command,
+                stdout=said,
+                stderr=said,
+                env=contender.environment(self.threads),
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            ended = "it was stopped after its time"
+            try:
+                code = process.wait(self.budget + GRACE)
+                ended = f"its process ended with {code}" if code else ""
+            except subprocess.TimeoutExpired:
+                pass
+            finally:
+                _stop(process)
+                self._processes.discard(process)
+        return _read(folder, task, ended)
+
+
+def _read(folder: Path, task: Task, ended: str) -> Answer:
+    """The last answer that the process wrote."""
+    path = folder / "answer.json"
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    formula, error = facts.get("formula", ""), facts.get("error", "") or ended
+    if formula and facts.get("columns"):
+        try:
+            formula = _renamed(formula, facts["columns"], task.inputs)
+        except (FormulaError, RecursionError) as reason:
+            formula, error = "", f"unreadable: {reason}"
+    if not facts:
+        said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        error = ": ".join([error or "no answer", *said[-1:]])[:300]
+    values = folder / "values.npz"
+    arrays = dict(np.load(values)) if values.exists() else {}
+    splines = facts.get("splines")
+    return Answer(
+        formula,
+        facts.get("seconds", math.nan),
+        facts.get("nodes", 0),
+        arrays.get("fresh"),
+        arrays.get("wide"),
+        None if splines is None else tuple(splines),
+        error,
+        tuple(facts.get("notes", ())),
+    )
+
+
+def _renamed(formula: str, columns: Sequence[str], names: tuple[str, ...]) -> str:
+    """A formula over a contender's own names of the columns as one over ours."""
+    given = parse_formula(formula, columns)
+    return python(given.xreplace({symbol(c): symbol(n) for c, n in zip(columns, names, strict=True)}), names)
+
+
+def _cores(slots: int, threads: int) -> list[list[int]]:
+    """Processors of each slot; none are named where the machine has too few, or does not say."""
+    present = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(present) < slots * threads:
+        return [[] for _ in range(slots)]
+    return [present[slot * threads : (slot + 1) * threads] for slot in range(slots)]
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _line(record: Record) -> str:
+    """A result in one line."""
+    size = "no value" if record["nrmse"] is None else f"NRMSE {record['nrmse']:.1e}, {record['nodes']} nodes"
+    seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f}"
+    verdict = "solved" if record["solved"] else record["error"] or "not solved"
+    what = f"{record['suite']} {record['problem']}, noise {record['level']:g}, seed {record['seed']}"
+    return f"{what}: {record['contender']} {verdict} ({size}, {seconds} s)"
+
+
+def _duration(seconds: float) -> str:
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _version() -> str:
+    """Of the package, empty where it runs from its sources without being installed."""
+    try:
+        return version("splinework")
+    except PackageNotFoundError:
+        return ""
+
+
+def _commit() -> str:
+    """Of this tree, with a plus where it differs."""
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+        ended = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return ended.stdout.strip()

@@ -1,0 +1,90 @@
+"""The suites by name: the paper's 27, Feynman's 120, noise, targets outside the library, random formulas, spoiled data."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.resources import files
+
+from benchmarks.formulas import changes, grammar, measured, outside
+from benchmarks.formulas.tasks import Task
+from benchmarks.formulas.truth import is_power_product
+from splinework.data import feynman, feynman_ids
+from splinework.data.synthetic import FeynmanTable
+from splinework.errors import ConfigError
+from splinework.symbolic.parse import parse_formula
+
+POWERS = "powers"
+"""The power products among main and bonus, whose results lie with theirs."""
+ROBUST = "robust"
+"""Stands for all of `changes.NAMES`."""
+ROBUST_STEP = 10
+"""Every tenth main equation is also asked for on spoiled data."""
+
+
+def expanded(names: Iterable[str]) -> tuple[str, ...]:
+    """With each suite that a name stands for in its place."""
+    return tuple(dict.fromkeys(each for name in names for each in (changes.NAMES if name == ROBUST else (name,))))
+
+
+def tasks(name: str) -> tuple[Task, ...]:
+    """The tasks of a suite; `random-7` is `random` drawn from seed 7.
+
+    Raises:
+        ConfigError: If there is no such suite.
+    """
+    if name == POWERS:
+        return tuple(task for task in (*tasks("main"), *tasks("bonus")) if is_power(task))
+    if name in changes.NAMES:
+        return tuple(changed for task in tasks("main")[::ROBUST_STEP] if (changed := changes.change(task, name)))
+    stem, _, seed = name.partition("-")
+    if stem == "random" and (seed.isdigit() or name == stem):
+        return grammar.suite(int(seed) if seed else grammar.SEED)
+    if name not in _SUITES:
+        raise ConfigError(f"--suite knows {', '.join((*_SUITES, POWERS, ROBUST, *changes.NAMES))}; got {name!r}.")
+    return _SUITES[name]()
+
+
+def is_power(task: Task) -> bool:
+    """Whether the truth is a product of powers."""
+    return task.truth is not None and is_power_product(parse_formula(task.truth, task.inputs))
+
+
+@cache
+def _kinds() -> dict[str, str]:
+    """Identifier -> "main" or "bonus", of Feynman's 120."""
+    with files("splinework.data").joinpath("feynman_equations.csv").open("r", encoding="utf-8") as stream:
+        return {row["id"]: row["set"] for row in csv.DictReader(stream)}
+
+
+@cache
+def _dimensionless() -> tuple[Task, ...]:
+    return tuple(_feynman("27", feynman_ids(), "dimensionless"))
+
+
+@cache
+def _main() -> tuple[Task, ...]:
+    return tuple(_feynman("main", (name for name, kind in _kinds().items() if kind == "main"), "dimensional"))
+
+
+@cache
+def _bonus() -> tuple[Task, ...]:
+    return tuple(_feynman("bonus", (name for name, kind in _kinds().items() if kind == "bonus"), "dimensional"))
+
+
+def _feynman(suite: str, names: Iterable[str], table: FeynmanTable) -> Iterable[Task]:
+    for name in names:
+        found = feynman(name, table=table)
+        yield Task(suite, name, found.inputs, found.function, found.low, found.high, found.formula)
+
+
+_SUITES: dict[str, Callable[[], tuple[Task, ...]]] = {
+    "27": _dimensionless,
+    "main": _main,
+    "bonus": _bonus,
+    "noise": outside.noise,
+    "outside": outside.beyond,
+    "random": lambda: grammar.suite(grammar.SEED),
+    "real": measured.suite,
+}

@@ -1,0 +1,95 @@
+"""What `discover` says at the end: for people the formulas with their odds, constants and limits; for programs one object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from splinework.cli.figures import finite
+from splinework.cli.splines import splines_of
+from splinework.cli.terminal import console, figure, rounded, show_formulas, show_model, show_notes
+from splinework.cli.words import plural
+
+if TYPE_CHECKING:
+    from splinework.cli.job import Outcome
+    from splinework.symbolic import FormulaRow
+
+_SHOWN: Final = 12  # constants below the table
+
+
+def show_answer(outcome: Outcome) -> None:
+    """Prints the refusal if there is one, the table, what holds for the first formula of each target, and the findings."""
+    out = console()
+    best = list({row.target: row for row in reversed(outcome.table.rows)}.values())[::-1]
+    if outcome.table.refusal:
+        out.print(f"\n{outcome.table.refusal}", style="bold")
+    columns = {
+        "target": [record["target"] if len(best) > 1 else "–" for record in outcome.equations],
+        "complexity": [str(record["complexity"]) for record in outcome.equations],
+        "error": [figure(record["rmse_train"]) for record in outcome.equations],
+        "held-out": [figure(record["rmse_held_out"]) for record in outcome.equations],
+        "probability": [_percent(record["probability"]) for record in outcome.equations],
+        "formula": [rounded(record["formula"]) for record in outcome.equations],
+    }
+    known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
+    show_formulas(outcome, list(known), list(zip(*known.values(), strict=True)))
+    for row in best:
+        for line in (*_constants(row, f" for {row.target}" if len(best) > 1 else ""), *_validity(row)):
+            out.print(line)
+    if left := splines_of(best):
+        names = ", ".join(left)
+        verb = "is no function" if len(left) == 1 else "are no functions"
+        out.print(f"{names} {verb} of the library: drawn in report.html, values in splines.csv")
+    show_model(outcome)
+    show_notes(outcome.notes)
+
+
+def results(outcome: Outcome, files: Mapping[str, str], *, interrupted: bool) -> dict[str, Any]:
+    """Everything as JSON values."""
+    formulas = [
+        record | {"intervals": _intervals(row), "valid": _valid(row)}
+        for record, row in zip(outcome.equations, outcome.table.rows, strict=True)
+    ]
+    return {
+        "metrics": outcome.metrics,
+        "formulas": formulas,
+        "refusal": outcome.table.refusal,
+        "noise": finite(outcome.table.noise),
+        "notes": outcome.notes,
+        "interrupted": interrupted,
+        "files": dict(files),
+    }
+
+
+def _constants(row: FormulaRow, of: str) -> list[str]:
+    """The fitted numbers of a formula with their intervals, in lines."""
+    if not row.constants:
+        return []
+    lines = [f"{plural(len(row.constants), 'fitted number')} of the first formula{of}, with 95 % intervals:"]
+    lines += [f"  {c.value:.6g}  ({c.low:.6g} to {c.high:.6g})" for c in row.constants[:_SHOWN]]
+    more = len(row.constants) - _SHOWN
+    return [*lines, f"  and {more} more in report.html"] if more > 0 else lines
+
+
+def _validity(row: FormulaRow) -> list[str]:
+    """Where the rows lie that a formula was fitted to, in a line."""
+    ranges = [f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in row.valid.items()]
+    return [f"seen for {', '.join(ranges)}; beyond, it is a guess"] if ranges else []
+
+
+def _intervals(row: FormulaRow) -> list[dict[str, float | None]]:
+    return [{"value": finite(c.value), "low": finite(c.low), "high": finite(c.high)} for c in row.constants]
+
+
+def _valid(row: FormulaRow) -> dict[str, list[float | None]]:
+    return {name: [finite(low), finite(high)] for name, (low, high) in row.valid.items()}
+
+
+def _percent(value: float | None) -> str:
+    """A probability, such as `97 %`; those that round to the ends say so."""
+    if value is None:
+        return "–"
+    percent = 100 * value
+    if percent < 0.1:
+        return "< 0.1 %"
+    return f"{percent:.3g} %" if percent < 99.95 else "> 99.9 %"

@@ -1,0 +1,98 @@
+"""`splinework discover`: a table to the law behind it, or the word that there is none."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from splinework.cli.answer import results, show_answer
+from splinework.cli.artefacts import DISCOVERED, json_text, write_artefacts
+from splinework.cli.interrupts import INTERRUPTED, Stop, answering
+from splinework.cli.request import Request, on_table
+from splinework.cli.sample import refuse_copy
+from splinework.cli.terminal import Stages, show_next_steps
+from splinework.cli.wishes import Wishes
+
+
+@click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
+@on_table(seconds=60.0)
+@click.option("--units", metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
+@click.option("--noise", metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default.")
+@click.option("--form", metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
+@click.option("--require", metavar="TERM", multiple=True, help="A term that must occur; may be given several times.")
+@click.option("--forbid", metavar="A,B", multiple=True, help="Functions and columns to do without.")
+@click.option("--ode", metavar="TIME", help="The column of time; finds the target's derivative by it.")
+@click.option("--implicit", is_flag=True, help="Find a relation f(columns) = 0 instead.")
+@click.option(
+    "--classes/--no-classes", default=None, help="The target is a class, or a number; by default as it looks."
+)
+def discover(
+    request: Request,
+    units: str | None,
+    noise: str | None,
+    form: str | None,
+    require: tuple[str, ...],
+    forbid: tuple[str, ...],
+    ode: str | None,
+    implicit: bool,
+    classes: bool | None,
+) -> int:
+    """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
+
+    Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
+    library explains the data. Nothing in DATA or in an option is ever run as code.
+
+    Writes equations.csv (formulas in NumPy's names over the columns), pareto.csv (from simple to accurate), report.html,
+    metrics.json and model.safetensors into one folder, and splines.csv where a formula still contains spline_1(...).
+
+    Ctrl-C ends the search and writes what was found so far; once more, it ends at once.
+
+    \b
+    Examples:
+      splinework discover orbits.csv --target period_days
+      splinework discover fall.csv --target y --units "y=m,g=m/s^2,t=s"
+      splinework discover data.csv --target y --features x1,x2 --noise 0.1 --budget 120
+      splinework discover data.csv --target y --form "y = A*exp(?)*x2" --forbid tan,sinh
+      splinework discover run.csv --target x --ode time
+    """
+    wishes = Wishes(units, noise, form, require, forbid, ode, implicit, classes)
+    wishes.check()
+    folder = request.check(DISCOVERED)
+
+    from splinework.cli.job import Listener, Settings, measure, prepare, search
+
+    settings = Settings(
+        request.budget,
+        request.seed,
+        request.test_fraction,
+        missing=request.missing,
+        wishes=wishes,
+        tables_apart=True,
+    )
+    sample, name = request.sample(beside=ode, classes=bool(classes))
+    refuse_copy(sample)
+    prepared = prepare(sample, settings)
+    wishes.for_columns(prepared.columns)  # refuses now, and not in the middle of the work
+    with Stages(quiet=request.quiet) as stages:
+        stop = Stop(stages.say)
+        with answering(stop.interrupt):
+            began = time.monotonic()
+            try:
+                with stop.searching():
+                    table = search(prepared, settings, Listener(stages.stage, stages.step))
+            except KeyboardInterrupt:
+                stages.say("interrupted before there was a formula; nothing was written")
+                return INTERRUPTED
+            stages.stage("measuring")
+            outcome = measure(table, prepared, settings, began=began)
+            stages.stage("writing the report")
+            files = write_artefacts(outcome, folder, title=f"{request.target} from {name}", files=DISCOVERED)
+    if request.as_json:
+        click.echo(json_text(results(outcome, files, interrupted=stop.asked)), nl=False)
+    elif not request.quiet:
+        show_answer(outcome)
+        show_next_steps([files["report"]], request.predict(files) if outcome.of_the_target else [])
+    if stop.asked:
+        stages.say(f"interrupted: what was found so far is in {folder}")
+    return INTERRUPTED if stop.asked else 0

@@ -1,0 +1,133 @@
+"""What the user knows of the formula beforehand, from the texts of the options to what `discover` takes.
+
+Only what was given is passed on. Columns may be named as the file or as formulas name them. Texts are checked for what can be
+told from them alone; what they mean is the business of `discover`, and none of them is ever evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from splinework.cli.sample import split_names
+from splinework.errors import ConfigError
+from splinework.tables import nearest
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """The options as they were given; None, empty or False where they were not.
+
+    Attributes:
+        units: Such as `x=m,t=s`.
+        noise: `auto`, or a standard deviation in the units of the target.
+        form: A formula with gaps, such as `y = A*exp(?)*x2`.
+        require: Terms that must occur.
+        forbid: Functions and columns that must not.
+        ode: The column of time: the derivative of the target by it is explained.
+        implicit: A relation that is zero is looked for.
+        classes: Whether the target counts as classes; None leaves it to the data.
+    """
+
+    units: str | None = None
+    noise: str | None = None
+    form: str | None = None
+    require: tuple[str, ...] = ()
+    forbid: tuple[str, ...] = ()
+    ode: str | None = None
+    implicit: bool = False
+    classes: bool | None = None
+
+    @property
+    def of_the_target(self) -> bool:
+        """Whether the formula gives the target itself, and not its derivative, a relation or the odds of a class."""
+        return self.ode is None and not self.implicit and not self.classes
+
+    def check(self) -> None:
+        """Refuses what contradicts itself, before any file is read.
+
+        Raises:
+            ConfigError: With the options that are at odds.
+        """
+        _sigma(self.noise)
+        chosen = {"--ode": self.ode is not None, "--implicit": self.implicit, "--classes": bool(self.classes)}
+        several = [option for option, given in chosen.items() if given]
+        if len(several) > 1:
+            raise ConfigError(f"{' and '.join(several)} ask for formulas of different kinds; give one of them.")
+        for option, texts in (("--form", (self.form,)), ("--require", self.require), ("--forbid", self.forbid)):
+            if any(text is not None and not text.strip(" ,") for text in texts):
+                raise ConfigError(f"{option} is empty; give it a text, or leave it out.")
+
+    def for_columns(self, columns: Mapping[str, str]) -> dict[str, Any]:
+        """The options of `discover`.
+
+        Args:
+            columns: Name in formulas → name in the file, for the features and, last, the target.
+
+        Raises:
+            ConfigError: If a text cannot be read, or names a column that is not there.
+        """
+        wished: dict[str, Any] = {}
+        if self.units is not None:
+            wished["units"] = _units(self.units, columns)
+        if (sigma := _sigma(self.noise)) is not None:
+            wished["noise"] = sigma
+        if self.form is not None:
+            wished["form"] = self.form
+        if self.require:
+            wished["require"] = tuple(_in_formulas(term, columns) for term in self.require)
+        if self.forbid:
+            names = [name for text in self.forbid for name in split_names(text)]
+            wished["forbid"] = tuple(_in_formulas(name, columns) for name in names)
+        if self.ode is not None:
+            wished["ode"] = _time(self.ode, columns)
+        if self.implicit:
+            wished["implicit"] = True
+        if self.classes is not None:
+            wished["classes"] = self.classes
+        return wished
+
+
+def _sigma(text: str | None) -> float | None:
+    """The standard deviation of the noise; None where it is to be estimated."""
+    if text is None or text.strip().lower() == "auto":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not (math.isfinite(value) and value >= 0):
+        raise ConfigError(
+            f"--noise is auto, or the standard deviation of the target's noise in its own units, such as 0.1; got {text!r}."
+        )
+    return value
+
+
+def _units(text: str, columns: Mapping[str, str]) -> dict[str, str]:
+    """Name in formulas → unit."""
+    from splinework.symbolic.units import parse_units
+
+    try:
+        found = parse_units(text, names=list(dict.fromkeys((*columns.values(), *columns))))
+    except ConfigError as error:
+        raise ConfigError(f"--units {text!r}: {error}") from error
+    return {_in_formulas(name, columns): str(dimension) for name, dimension in found.items()}
+
+
+def _time(name: str, columns: Mapping[str, str]) -> str:
+    """The column of time, as formulas call it."""
+    *features, target = columns
+    key = _in_formulas(name, columns)
+    if key == target:
+        raise ConfigError(f"--ode {name} is the target; name the column of time, and as --target what changes with it.")
+    if key not in features:
+        known: Sequence[str] = [columns[feature] for feature in features]
+        raise ConfigError(f"--ode {name} is no column to explain the target by; {nearest(name, known)}")
+    return key
+
+
+def _in_formulas(name: str, columns: Mapping[str, str]) -> str:
+    """What formulas call a column of the file; anything else as it is."""
+    return next((key for key, named in columns.items() if named == name.strip()), name.strip())

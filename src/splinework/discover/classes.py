@@ -1,0 +1,354 @@
+"""`classes`: formulas for the log odds of classes.
+
+A network fitted with the logistic loss gives smooth logits; formulas for these, and sparse sums of terms found by the
+iteration of generalised linear models, are candidates; each is fitted by maximum likelihood, and the shortest description
+of labels and formula wins.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+from sympy.core.function import AppliedUndef
+
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.logits import (
+    RIDGE,
+    Logits,
+    area,
+    base_rate,
+    calibration_slope,
+    nats,
+    probabilities,
+)
+from splinework.discover.right_sides import skeleton
+from splinework.discover.snapping import Constants, minimise, price, snap
+from splinework.discover.terms import exponents, functions, monomials, supports
+from splinework.discover.trial import trial_fit
+from splinework.errors import DataError, ShapeError
+from splinework.network import KAN
+from splinework.symbolic.expression import compile_expression
+from splinework.symbolic.library import Array
+from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.symbolic.tidy import tidied
+
+HELD_OUT = 0.2
+"""Share of rows on which the answer is judged."""
+SURE = 1e-3
+"""Nats per row below which the classes count as separated."""
+LARGEST = 12.0
+"""Logits of the network beyond this are cut off: the data do not determine them."""
+MOST_CLASSES = 20
+FEWEST = 5
+"""Rows of a class, at least."""
+MOST_TERMS = 6
+"""Longest sum of terms."""
+REWEIGHTED = 6
+"""Rounds of working responses for a sum of terms."""
+LUCK = 1.5
+"""Nats by which logits must beat the base rate, beyond the description of the formulas."""
+
+
+def classes(
+    x: Any,
+    labels: Any,
+    *,
+    names: Sequence[str] | None = None,
+    target: str = "y",
+    reference: Any = None,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """Formulas for the probability of classes.
+
+    Of two classes, rows give the probability of the second one, `1/(1+exp(-(logit)))`. Of K, there are rows for all but the
+    reference, `exp(logit_k)/(1+Σ exp(logit_j))`, each with the other logits of the best answer.
+
+    Args:
+        x: `(N, d)`; a frame brings its own names.
+        labels: `(N,)`, of anything that can be sorted.
+        names: Of the columns.
+        target: Name of what the labels are.
+        reference: The label against which log odds count; the first in order by default.
+        search: The search for formulas, as `regress`, which it is by default.
+        budget: About how many seconds to take.
+        seed: Of everything random.
+        on_stage: Told in words what is being done.
+
+    Returns:
+        Rows of targets such as `P(y=1)`, best first; log-loss, area under the curve and calibration on held-out rows, and a
+        refusal where nothing beats the base rate, are in the notes.
+
+    Raises:
+        ShapeError: If rows and labels do not fit each other.
+        DataError: For fewer than two classes, more than 20, or fewer than 5 rows of one.
+    """
+    xs, columns = table_of(x, names, "classes")
+    seen = np.asarray(labels).reshape(-1)
+    if len(seen) != len(xs):
+        raise ShapeError(f"classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
+    kinds, numbers = _ordered(seen, reference, target)
+    found = _Classes(
+        xs,
+        numbers,
+        columns,
+        [f"P({target}={kind})" for kind in kinds[1:]],
+        Inner.within(search, budget, seed, on_stage),
+    )
+    try:
+        found.run()
+    except KeyboardInterrupt:
+        found.notes.append(INTERRUPTED)
+    return found.table()
+
+
+def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any], NDArray[np.intp]]:
+    """Labels with the reference first, and each row's place among them."""
+    kinds, numbers = np.unique(seen, return_inverse=True)
+    numbers = numbers.reshape(-1)
+    if not 2 <= len(kinds) <= MOST_CLASSES:
+        raise DataError(
+            f"{target} has {len(kinds)} distinct labels, and classes takes 2 to {MOST_CLASSES}; numbers to be predicted as "
+            "such are a matter for discover."
+        )
+    counts = np.bincount(numbers)
+    if counts.min() < FEWEST:
+        rare = kinds[int(counts.argmin())]
+        raise DataError(
+            f"the label {rare} of {target} has {counts.min()} rows, and a formula needs {FEWEST}; merge or drop it."
+        )
+    names = [kind.item() if hasattr(kind, "item") else kind for kind in kinds]
+    first = 0
+    if reference is not None:
+        if reference not in names:
+            raise DataError(f"the reference {reference!r} is not among the labels {', '.join(map(str, names))}.")
+        first = names.index(reference)
+    order = [first, *[i for i in range(len(names)) if i != first]]
+    place = np.empty(len(names), dtype=int)
+    place[order] = np.arange(len(names))
+    return [names[i] for i in order], place[numbers]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Logits of all classes but the reference, and their description length."""
+
+    expressions: tuple[Any, ...]
+    description: float
+
+
+@dataclass
+class _Classes:
+    """The search, and what has been found so far."""
+
+    x: Array
+    labels: NDArray[np.intp]
+    names: tuple[str, ...]
+    targets: list[str]
+    inner: Inner
+    notes: list[str] = field(default_factory=list)
+    answers: dict[str, _Answer] = field(default_factory=dict)
+    model: Any = None
+    history: Any = None
+    ridge: float = 0.0
+
+    def __post_init__(self) -> None:
+        order = np.random.default_rng(self.inner.seed).permutation(len(self.x))
+        held = order[: round(HELD_OUT * len(order))]
+        self.held = np.isin(np.arange(len(order)), held)
+        self.base = tuple(sympy.Float(v) for v in base_rate(self.labels))
+        self._offer(self.base)
+
+    @property
+    def best(self) -> _Answer:
+        """The shortest description so far."""
+        return min(self.answers.values(), key=lambda a: a.description)
+
+    def run(self) -> None:
+        """Sums of terms for each logit, then formulas for the network's logits; the likelihood chooses."""
+        for k in range(len(self.targets)):
+            self.inner.say(f"{self.targets[k]}: sums of terms")
+            self._try(k, self._sums(k))
+        self.inner.say("fitting a network to the labels")
+        logits = self._network()
+        for k in range(len(self.targets)):
+            rows = (self.labels == 0) | (self.labels == k + 1)
+            p = 1 / (1 + np.exp(-np.clip(logits[:, k], -30, 30)))
+            weights = np.maximum(p * (1 - p), 1e-6)
+            share = 0.8 / (len(self.targets) - k)
+            table = self.inner(self.x[rows], logits[rows, k], self.names, self.targets[k], share, weights=weights[rows])
+            self._try(k, [row.expression for row in table.rows])
+        self._snap()
+
+    def _network(self) -> Array:
+        """Smooth logits against the reference, `(N, K - 1)`, of the better of two shapes on held-out rows."""
+        d, classes = self.x.shape[1], len(self.targets) + 1
+        loss, outputs = ("logistic", 1) if classes == 2 else ("softmax", classes)
+        used, held = ~self.held, self.held
+        best: tuple[float, Array] | None = None
+        for shape in ([d, outputs], [d, 2, outputs]):
+            fitted = trial_fit(
+                KAN(shape, grid=3),
+                self.x[used],
+                self.labels[used].astype(float),
+                loss=loss,
+                validation=(self.x[held], self.labels[held].astype(float)),
+                seed=self.inner.seed,
+                progress=False,
+                starts=2,
+                seconds=max(0.1 * self.inner.left, 1.0),
+            )
+            raw = _outputs(fitted.model, self.x)
+            logits = raw if classes == 2 else raw[:, 1:] - raw[:, :1]
+            score = nats(logits[held], np.eye(classes)[self.labels[held]][:, 1:])
+            if best is None or score < best[0] - 1.0:  # the simpler one where they are as good
+                best, self.model, self.history = (score, logits), fitted.model, fitted.history
+        assert best is not None
+        return np.clip(best[1], -LARGEST, LARGEST)
+
+    def _sums(self, k: int) -> list[Any]:
+        """Sparse sums for the working response `z = η + (y - p)/w` with weights `w = p(1 - p)` (iteratively reweighted)."""
+        rows = (self.labels == 0) | (self.labels == k + 1)
+        x, y = self.x[rows], (self.labels[rows] == k + 1).astype(float)
+        terms = monomials(self.names, exponents(len(self.names), 2)).joined(functions(self.names, x))
+        values = terms.values(x)
+        usable = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
+        terms, values = terms.only(usable), values[:, usable]
+        chosen_ones: dict[tuple[int, ...], Any] = {}
+        eta = np.full(len(y), math.log(y.mean() / (1 - y.mean())))
+        for _ in range(REWEIGHTED):
+            p = 1 / (1 + np.exp(-eta))
+            root = np.sqrt(np.maximum(p * (1 - p), 1e-4))
+            working = eta + (y - p) / root**2
+            design = values * root[:, None]
+            shortest = math.inf
+            for chosen in supports(design, working * root, MOST_TERMS):
+                part = design[:, list(chosen)]
+                coefficients = np.linalg.lstsq(part, working * root, rcond=None)[0]
+                chosen_ones[chosen] = terms.combination(chosen, coefficients)
+                length = 0.5 * float(((working * root - part @ coefficients) ** 2).sum())
+                length += structure_cost(chosen_ones[chosen], len(self.names)) + len(chosen) * 0.5 * math.log(len(y))
+                if length < shortest:
+                    shortest, following = length, values[:, list(chosen)] @ coefficients
+            eta = np.clip(following, -8.0, 8.0)
+        return list(chosen_ones.values())
+
+    def _try(self, k: int, candidates: Sequence[Any]) -> None:
+        """Each candidate in the place of the k-th logit of the best answer."""
+        for candidate in dict.fromkeys(candidates):
+            together = list(self.best.expressions)
+            together[k] = candidate
+            self._offer(together)
+
+    def _offer(self, expressions: Sequence[Any]) -> None:
+        """Fits logits by maximum likelihood, each structure once."""
+        unfit = any(e.atoms(AppliedUndef) or e.has(sympy.nan, sympy.oo, sympy.zoo) for e in expressions)
+        key = "" if unfit else skeleton(expressions)
+        if unfit or key in self.answers or (self.answers and self.inner.left <= 0):
+            return
+        constants = Constants.of(expressions)
+        objective = Logits(constants, self.x, self.labels, self.names, self.ridge)
+        optimum = minimise(objective, constants.start, gain=1e-4)
+        if optimum is not None and not self.ridge and self._is_separated(optimum.loss):
+            self.ridge = RIDGE
+            self.notes.append(
+                "the classes are separated: any steeper boundary fits as well, so the constants are held back by a ridge of "
+                f"{RIDGE:g} and the probabilities near the boundary are not determined"
+            )
+            before, self.answers = list(self.answers.values()), {}
+            for again in [*[answer.expressions for answer in before], expressions]:
+                self._offer(again)
+            return
+        if optimum is None:
+            return
+        numbers = price(optimum, range(len(constants.symbols)), len(self.x))
+        self.answers[key] = _Answer(
+            constants.put(optimum.constants, {}), optimum.loss + numbers + self._structure(expressions)
+        )
+
+    def _is_separated(self, loss: float) -> bool:
+        return loss < SURE * len(self.x)
+
+    def _structure(self, expressions: Sequence[Any]) -> float:
+        return sum(structure_cost(e, len(self.names)) + (LUCK if e.free_symbols else 0.0) for e in expressions)
+
+    def _snap(self) -> None:
+        """Simple numbers for the best answer."""
+        best = self.best
+        constants = Constants.of(best.expressions)
+        outcome = snap(constants, Logits(constants, self.x, self.labels, self.names, self.ridge), len(self.x))
+        if outcome is None:
+            return
+        expressions = tuple(tidied(e, self.names, self.x) for e in outcome.expressions)
+        description = outcome.loss + outcome.numbers + self._structure(expressions)
+        if description < best.description:
+            self.answers[skeleton(best.expressions)] = _Answer(expressions, description)
+
+    def table(self) -> FormulaTable:
+        """Rows of each class: of the best answer, then simpler ones."""
+        best = self.best
+        rows: list[FormulaRow] = []
+        for k in range(len(self.targets)):
+            kept: list[FormulaRow] = []
+            for answer in sorted(self.answers.values(), key=lambda a: a.description):
+                together = list(best.expressions)
+                together[k] = answer.expressions[k]
+                row = self._row(k, together, answer.description)
+                if all(row.complexity < other.complexity for other in kept):
+                    kept.append(row)
+            rows += kept
+        return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)), self.model, self.history)
+
+    def _row(self, k: int, logits: Sequence[Any], description: float) -> FormulaRow:
+        """The probability of a class; error and R² are those of probabilities against what was seen (Brier's score)."""
+        if len(logits) == 1:
+            probability = 1 / (1 + sympy.exp(-logits[0]))
+        else:
+            probability = sympy.exp(logits[k]) / (1 + sympy.Add(*[sympy.exp(e) for e in logits]))
+        truth = (self.labels == k + 1).astype(float)
+        gap = compile_expression(probability, self.names)(self.x) - truth
+        brier = float((gap**2).mean())
+        return FormulaRow(
+            self.targets[k], probability, self.names, math.sqrt(brier), 1 - brier / float(truth.var()), description
+        )
+
+    def _verdict(self, best: _Answer) -> list[str]:
+        """Refusals, and how the logits do on held-out rows, fitted again without them."""
+        idle = [t for t, e in zip(self.targets, best.expressions, strict=True) if not e.free_symbols]
+        notes = [f"no formula explains {t}: nothing predicts it better than the base rate" for t in idle]
+        if len(idle) == len(self.targets):
+            return notes
+        constants = Constants.of(best.expressions)
+        used, held = ~self.held, self.held
+        fitted = minimise(Logits(constants, self.x[used], self.labels[used], self.names, self.ridge), constants.start)
+        if fitted is None:
+            return notes
+        expressions = constants.put(fitted.constants, {})
+        logits = np.column_stack([compile_expression(e, self.names)(self.x[held]) for e in expressions])
+        truth = np.eye(len(self.targets) + 1)[self.labels[held]][:, 1:]
+        base = np.broadcast_to(base_rate(self.labels[used]), logits.shape)
+        loss, rate = nats(logits, truth) / len(logits), nats(base, truth) / len(logits)
+        notes.append(f"held-out rows: log-loss {loss:.3f}, that of the base rate {rate:.3f}")
+        p = probabilities(logits)
+        for k, name in enumerate(self.targets):
+            positive = truth[:, k] == 1
+            logit = np.log(np.clip(p[:, k], 1e-12, 1 - 1e-12) / np.clip(1 - p[:, k], 1e-12, 1))
+            notes.append(
+                f"{name} on held-out rows: area under the curve {area(logit, positive):.3f}, calibration slope "
+                f"{calibration_slope(logit, positive):.2f}"
+            )
+        return notes
+
+
+def _outputs(model: KAN, x: Array) -> Array:
+    """What the network puts out, `(N, outputs)`."""
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(model(torch.from_numpy(np.ascontiguousarray(x)).to(next(model.parameters()).dtype)).double())

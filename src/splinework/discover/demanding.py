@@ -1,0 +1,142 @@
+"""`demanding`: a search for formulas in which given terms stand, and forbidden functions and columns do not."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import sympy
+
+from splinework.discover.demands import Barred, barred, contains, required
+from splinework.discover.filling import EXACT
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, table_of
+from splinework.discover.partial import ROWS, completion, target_of
+from splinework.errors import DataError
+from splinework.symbolic.answer import ranked
+from splinework.symbolic.constants import Target
+from splinework.symbolic.expression import symbol
+from splinework.symbolic.partial import Hole, PartialFormula
+from splinework.symbolic.table import FormulaRow, FormulaTable
+
+_PLAIN_SHARE = 0.4
+"""Of the time, for a search that knows nothing of the terms."""
+
+
+def demanding(
+    x: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    target: str = "y",
+    require: Sequence[str] = (),
+    forbid: Sequence[str] = (),
+    weights: Any = None,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """Formulas that keep to what is required and forbidden.
+
+    A plain search may find the terms by itself. Otherwise they are put in, as `A*term + ?` and as `A*term*?`, and the shortest
+    description wins; each row has been checked for the terms.
+
+    Args:
+        x: `(N, d)` array or frame.
+        y: `(N,)`.
+        names: Names of the columns of x; a frame brings its own.
+        target: Name of y.
+        require: Terms that must stand in every formula, such as `exp(x1)` or `x2/x3`; a factor before them is free.
+        forbid: Functions and columns that must not.
+        weights: `(N,)`, what each squared error counts; all the same by default.
+        search: Finds formulas; None takes `discover`.
+        budget: About how many seconds to take.
+        seed: Seed of everything random.
+        on_stage: Told in words what is being done.
+
+    Raises:
+        FormulaError: If a term cannot be read or uses what is forbidden, or a forbidden name is unknown.
+        DataError: If no formula that keeps to all this can be given; the message says why.
+        ShapeError: If x and y do not fit each other.
+    """
+    columns, labels = table_of(x, names, "demanding")
+    data = target_of(columns, y, labels, "demanding", weights)
+    without = barred(forbid, labels)
+    terms = required(require, labels, without)
+    inner = Inner.within(search, budget, seed, on_stage)
+    begun = time.monotonic()
+    plain = _plain(data, target, without, inner, _PLAIN_SHARE if terms else 1.0)
+    rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
+    notes = list(plain.notes)
+    try:
+        if terms and not _exact(rows, data):
+            more, told = _forced(data, target, terms, without, inner, begun + budget)
+            rows += more
+            notes += told
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+        notes.append(INTERRUPTED)
+    if not rows:
+        raise DataError(_hopeless(terms, without))
+    return replace(plain, rows=tuple(ranked(rows, ROWS)), notes=tuple(dict.fromkeys(notes)))
+
+
+def _plain(data: Target, target: str, without: Barred, inner: Inner, share: float) -> FormulaTable:
+    """A search over the columns that are left; its rows take all columns."""
+    kept = [n for n, name in enumerate(data.names) if name not in without.columns]
+    inner = replace(inner, search=without.restricted(inner.search))
+    table = inner(
+        data.x[:, kept], data.y, [data.names[n] for n in kept], target, share, weights=data.weights, network=True
+    )
+    return replace(table, rows=tuple(replace(row, names=data.names) for row in table.rows))
+
+
+def _forced(
+    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: Inner, deadline: float
+) -> tuple[list[FormulaRow], list[str]]:
+    """Rows of the forms that have the terms in them, and what was said on the way."""
+    rows: list[FormulaRow] = []
+    notes: list[str] = []
+    forms = _forms(target, terms, data.names)
+    for number, form in enumerate(forms):
+        left = max(deadline - time.monotonic(), 0.0)
+        slot = replace(inner, deadline=time.monotonic() + left / (len(forms) - number))
+        work = completion(form, data, target, without, slot)
+        good = [a.row for a in work.found if without.allows(a.row.expression) and _all_in(a.row, terms)]
+        rows += good
+        notes += work.notes if good else []
+        if _exact(good, data):
+            break
+    return rows, notes
+
+
+def _forms(target: str, terms: Sequence[Any], names: Sequence[str]) -> list[PartialFormula]:
+    """Terms and a constant, terms and something, terms times something."""
+    label = "C_"
+    while any(name.startswith(label) for name in names):
+        label += "_"
+    constants = tuple(f"{label}{n}" for n in range(len(terms) + 1))
+    term = sympy.Function("hole_", real=True)(*map(symbol, names))
+    hole = Hole(term, tuple(names))
+    weighted = sympy.Add(*(symbol(c) * t for c, t in zip(constants, terms, strict=False)))
+    return [
+        PartialFormula(target, weighted + symbol(constants[-1]), constants, ()),
+        PartialFormula(target, weighted + term, constants[:-1], (hole,)),
+        PartialFormula(target, sympy.Mul(symbol(constants[0]), *terms, term), constants[:1], (hole,)),
+    ]
+
+
+def _all_in(row: FormulaRow, terms: Sequence[Any]) -> bool:
+    return all(contains(row.expression, term) for term in terms)
+
+
+def _exact(rows: Sequence[FormulaRow], data: Target) -> bool:
+    return any(row.rmse < EXACT * float(data.y.std()) for row in rows)
+
+
+def _hopeless(terms: Sequence[Any], without: Barred) -> str:
+    if not terms:
+        return f"every formula that was found uses {', '.join((*without.columns, *without.functions))}; forbid less."
+    told = ", ".join(map(str, terms))
+    return f"no formula of these data can hold {told}: the factor before it comes out as 0, or it is undefined; require less."

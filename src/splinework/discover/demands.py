@@ -1,0 +1,123 @@
+"""What a user allows in a formula, and what must stand in it."""
+
+import difflib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sympy
+
+from splinework.errors import FormulaError
+from splinework.symbolic.library import LIBRARY, Function
+from splinework.symbolic.parse import parse_formula
+from splinework.symbolic.vocabulary import UNARY
+
+_ROOTS = {"sqrt": 2, "cbrt": 3}
+"""Functions that sympy writes as powers, by the denominator of the exponent."""
+
+
+@dataclass(frozen=True)
+class Barred:
+    """Functions and columns that may not stand in a formula.
+
+    Attributes:
+        columns: Names of columns.
+        functions: Names of functions, as formulas write them or as the library calls them.
+    """
+
+    columns: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+
+    def allows(self, expression: Any) -> bool:
+        """Whether nothing of it stands in an expression."""
+        present = {s.name for s in expression.free_symbols}
+        return present.isdisjoint(self.columns) and not any(_stands(name, expression) for name in self.functions)
+
+    @property
+    def library(self) -> tuple[Function, ...]:
+        """The functions that are left."""
+        place = sympy.Symbol("z", real=True)
+        return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))
+
+    def restricted(self, search: Callable[..., Any]) -> Callable[..., Any]:
+        """A search with the library that is left, where it takes one; its rows are looked through in any case."""
+        if self.functions and "library" in inspect.signature(search).parameters:
+            return partial(search, library=self.library)
+        return search
+
+
+def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
+    """What is forbidden, by name; a column hides a function of the same name.
+
+    Raises:
+        FormulaError: If a name is neither a column nor a function, or no column is left.
+    """
+    if isinstance(forbid, str):
+        raise FormulaError(f"forbid takes a list of names, got the text {forbid!r}; write [{forbid!r}].")
+    known = [*names, *UNARY, *(f.name for f in LIBRARY)]
+    for name in forbid:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            lead = f"did you mean {', '.join(near)}?" if near else f"columns are {', '.join(names)}."
+            raise FormulaError(f"{name!r} cannot be forbidden: it is neither a column nor a function; {lead}")
+    columns = tuple(name for name in forbid if name in names)
+    if names and set(columns) == set(names):
+        raise FormulaError("every column is forbidden, so that nothing is left to make a formula of; allow one.")
+    return Barred(columns, tuple(name for name in forbid if name not in names))
+
+
+def _stands(name: str, expression: Any) -> bool:
+    """Whether a function stands in an expression, by the name that formulas have for it."""
+    if name in _ROOTS:
+        powers = expression.atoms(sympy.Pow)
+        return any(p.exp.is_Rational and p.exp.q == _ROOTS[name] for p in powers)
+    if name not in UNARY:
+        return False
+    sample = UNARY[name](sympy.Symbol("z", real=True))
+    return bool(sample.is_Function) and expression.has(sample.func)
+
+
+def required(require: Sequence[str], names: Sequence[str], without: Barred) -> tuple[Any, ...]:
+    """The terms that must stand in a formula, without factors that are numbers; their own numbers are exact.
+
+    Raises:
+        FormulaError: If a text is no formula over the columns, a mere number, or uses what is forbidden.
+    """
+    if isinstance(require, str):
+        raise FormulaError(f"require takes a list of terms, got the text {require!r}; write [{require!r}].")
+    terms = []
+    for text in require:
+        term = parse_formula(text, names)
+        term = term.xreplace({f: sympy.Rational(repr(float(f))) for f in term.atoms(sympy.Float)})
+        if not term.free_symbols:
+            raise FormulaError(
+                f"the required term {text!r} is a number; name a term of columns, such as exp({names[0]})."
+            )
+        if not without.allows(term):
+            raise FormulaError(f"the required term {text!r} uses what is forbidden; drop it from one of the two lists.")
+        terms.append(term.as_independent(*term.free_symbols, as_Add=False)[1])
+    return tuple(dict.fromkeys(terms))
+
+
+def contains(expression: Any, term: Any) -> bool:
+    """Whether a term stands in an expression: as a part of it, or as some factors of a product or summands of a sum.
+
+    A sum may be there times a number, and an exponential times others: `exp(x)` stands in `exp(x + y)`.
+    """
+    return any(_holds(part, term) for part in sympy.preorder_traversal(expression))
+
+
+def _holds(part: Any, term: Any) -> bool:
+    if part == term:
+        return True
+    if term.is_Mul and part.is_Mul:
+        return set(term.args) <= set(part.args)
+    if term.is_Add and part.is_Add:
+        own, others = term.as_coefficients_dict(), part.as_coefficients_dict()
+        ratios = [float(others.get(key, 0)) / float(number) for key, number in own.items()]
+        return ratios[0] != 0 and all(abs(r - ratios[0]) <= 1e-9 * abs(ratios[0]) for r in ratios)
+    if isinstance(term, sympy.exp) and isinstance(part, sympy.exp):
+        return set(sympy.Add.make_args(term.args[0])) <= set(sympy.Add.make_args(part.args[0]))
+    return False

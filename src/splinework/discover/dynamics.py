@@ -1,0 +1,257 @@
+"""`dynamics`: ordinary differential equations from trajectories.
+
+Rates of change come from smoothing splines; candidates for each right-hand side from sparse sums of monomials in the weak
+form and from the search for formulas; the constants, and the choice among the candidates, from the trajectories themselves.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.discover.derivatives import split
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.right_sides import RightSides, skeleton
+from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
+from splinework.discover.snapping import Constants, minimise, price, snap
+from splinework.errors import ConfigError, ShapeError
+from splinework.symbolic.library import Array
+from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.symbolic.tidy import tidied
+
+RIVALS = 4
+"""Candidates of each right-hand side that are tried on the trajectories, for each way to rank them."""
+SEGMENT = 6.0
+"""Length of a segment of the multiple shooting, in times that a state needs to change by its spread."""
+OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
+GRACE = 5.0
+"""Seconds for simple numbers where time has run out."""
+FEW, MANY = 2, 6
+"""A right-hand side with as many constants that explains noisy (exact) data is taken without looking further."""
+UNEXPLAINED = 1.25
+"""Errors of the fitted segments beyond this many times the noise are more than noise."""
+
+
+@dataclass(frozen=True)
+class _System:
+    """One right-hand side for each state, fitted to the trajectories."""
+
+    expressions: tuple[Any, ...]
+    description: float
+    rmse: Array
+
+
+def dynamics(
+    t: Any,
+    x: Any,
+    *,
+    names: Sequence[str] | None = None,
+    clock: str = "t",
+    trajectory: Any = None,
+    forced: bool = False,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """The differential equations `dx/dt = f(x)` that trajectories follow.
+
+    Args:
+        t: Times, `(N,)`. Where time goes back, a new trajectory begins.
+        x: States, `(N, n)`; all of them, for a state that is not in the table cannot be in a law.
+        names: Of the states; a frame brings its own.
+        clock: Name of time.
+        trajectory: Which trajectory each row belongs to, `(N,)`, where restarts of time do not tell.
+        forced: Whether time itself may occur in the laws.
+        search: The search for formulas, as `regress`, which it is by default.
+        budget: About how many seconds to take.
+        seed: Of everything random.
+        on_stage: Told in words what is being done.
+
+    Returns:
+        Rows for each state, best first, of targets such as `dx/dt`. Their errors are those against the smoothed rates of
+        change; how far the solved equations are from the data is in the notes, and so is a refusal.
+
+    Raises:
+        ShapeError: If times and states do not fit each other.
+        DataError: For values that are not finite, times that occur twice, or fewer than 10 rows in every trajectory.
+        ConfigError: If a state is called like time.
+    """
+    xs, states = table_of(x, names, "dynamics")
+    ts = table_of(t, [clock], "dynamics")[0][:, 0]
+    if len(ts) != len(xs) or (trajectory is not None and len(trajectory) != len(xs)):
+        raise ShapeError(f"dynamics takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
+    if clock in states or len(set(states)) < len(states):
+        raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
+    inner = Inner.within(search, budget, seed, on_stage)
+    found = _Dynamics(RightSides(split(ts, xs, trajectory), states, clock, forced), inner)
+    try:
+        found.run()
+    except KeyboardInterrupt:
+        found.notes.append(INTERRUPTED)
+    return found.table()
+
+
+@dataclass
+class _Dynamics:
+    """Which right-hand sides go together, as the trajectories say, and what has been found so far."""
+
+    sides: RightSides
+    inner: Inner
+    notes: list[str] = field(default_factory=list)
+    systems: dict[str, _System] = field(default_factory=dict)
+    best: _System | None = None
+    until: float = math.inf
+
+    def __post_init__(self) -> None:
+        self.spread = np.concatenate([one.x for one in self.sides.trajectories]).std(axis=0)
+        self.segments = cut(self.sides.trajectories, SEGMENT * self.sides.width)
+
+    @property
+    def _all(self) -> range:
+        return range(len(self.sides.states))
+
+    def run(self) -> None:
+        """Candidates for each right-hand side; then the trajectories choose and fit the constants."""
+        for k in self._all:
+            self.inner.say(f"{self.sides.target(k)}: sums of monomials")
+            self.sides.add_sums(k)
+        self._offer([sympy.Float(0.0)] * len(self.sides.states))
+        self._choose(0.4)
+        unknown = [k for k in self._all if not self._settled(k)]
+        for number, k in enumerate(unknown):
+            self.sides.add_searched(k, self.inner, 0.5 / (len(unknown) - number))
+        if unknown:
+            self._choose(0.75)
+        self._snap()
+
+    def _settled(self, k: int) -> bool:
+        """Whether a short right-hand side leaves nothing but noise, so that no formula need be looked for."""
+        if self.best is None:
+            return False
+        short = len(Constants.of([self.best.expressions[k]]).symbols) <= (MANY if self._exact else FEW)
+        return short and self._explained(self.best, k)
+
+    def _explained(self, system: _System, k: int) -> bool:
+        return bool(system.rmse[k] <= UNEXPLAINED * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
+
+    def _choose(self, share: float) -> None:
+        """The first candidates together; then each equation's rivals in its place, for a share of the seconds left."""
+        self.until = time.monotonic() + share * self.inner.left
+        self.inner.say("constants from the trajectories")
+        self._offer([self.sides.found[k][0].expression for k in self._all])
+        for k in self._all:
+            for rival in self.sides.rivals(k, RIVALS):
+                if self._exact:
+                    return
+                if time.monotonic() > self.until:
+                    self.notes = list(dict.fromkeys([*self.notes, OUT_OF_TIME]))
+                    return
+                together = (
+                    list(self.best.expressions) if self.best else [self.sides.found[j][0].expression for j in self._all]
+                )
+                together[k] = rival
+                self._offer(together)
+
+    @property
+    def _exact(self) -> bool:
+        """Whether the best system leaves nothing to explain."""
+        return self.best is not None and bool((self.best.rmse <= 1.01 * FLOOR * self.spread).all())
+
+    def _offer(self, expressions: Sequence[Any]) -> None:
+        """Fits a system to the trajectories, each structure once; solutions that run away are no system."""
+        key = skeleton(expressions)
+        if key in self.systems:
+            return
+        constants = Constants.of(expressions)
+        shooting = self._shooting(constants, self.segments, self.until)
+        optimum = minimise(shooting, constants.start, gain=1e-2, steps=20)
+        if optimum is None or shooting.best is None:
+            return
+        numbers = price(optimum, range(len(constants.symbols)), self.segments.rows)
+        description = optimum.loss + numbers + self._structure(expressions)
+        system = _System(constants.put(optimum.constants, {}), description, shooting.best.rmse)
+        self.systems[key] = system
+        if self.best is None or description < self.best.description:
+            self.best = system
+
+    def _structure(self, expressions: Sequence[Any]) -> float:
+        return sum(structure_cost(e, len(self.sides.names)) for e in expressions)
+
+    def _shooting(self, constants: Constants, segments: Segments, until: float = math.inf) -> Shooting:
+        pairs = zip(segments.times[0], segments.states[0].T, strict=True)
+        starts = np.stack([self.sides.start(t, x) for t, x in pairs], 1)
+        return Shooting(constants, self.sides.states, self.sides.clock, segments, starts, self.sides.noise, until)
+
+    def _snap(self) -> None:
+        """Simple numbers for the best system."""
+        if self.best is None:
+            return
+        self.inner.say("simple numbers")
+        constants = Constants.of(self.best.expressions)
+        until = max(self.inner.deadline, time.monotonic() + GRACE)
+        shooting = self._shooting(constants, self.segments, until)
+        outcome = snap(constants, shooting, self.segments.rows)
+        if outcome is None or shooting.best is None:
+            return
+        expressions = tuple(tidied(e, self.sides.names, self.sides.inputs) for e in outcome.expressions)
+        description = outcome.loss + outcome.numbers + self._structure(expressions)
+        if description < self.best.description:
+            self.best = _System(expressions, description, shooting.best.rmse)
+            self.systems[skeleton(expressions)] = self.best
+
+    def table(self) -> FormulaTable:
+        """Rows for each state: of the best system, then simpler ones from other systems."""
+        rows: list[FormulaRow] = []
+        best = self.best
+        if best is None:
+            sums = [self.sides.found[k][0].expression if k in self.sides.found else sympy.Float(0.0) for k in self._all]
+            best = _System(tuple(sums), math.inf, np.full(len(self.sides.states), math.nan))
+            self.notes.append("no system of equations could be solved along the trajectories; these fit the rates only")
+        for k in self._all:
+            kept: list[FormulaRow] = []
+            for system in [best, *sorted(self.systems.values(), key=lambda s: s.description)]:
+                row = self._row(k, system.expressions[k], system.description)
+                if all(row.complexity < other.complexity for other in kept):
+                    kept.append(row)
+            rows += kept
+        return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)))
+
+    def _row(self, k: int, expression: Any, description: float) -> FormulaRow:
+        rmse, r2 = self.sides.errors(k, expression)
+        return FormulaRow(self.sides.target(k), expression, self.sides.names, rmse, r2, description)
+
+    def _verdict(self, best: _System) -> list[str]:
+        """What is not explained, and how well the solved equations follow the data."""
+        notes = []
+        for k, name in enumerate(self.sides.states):
+            if not best.expressions[k].free_symbols:
+                notes.append(f"no formula explains {self.sides.target(k)}: nothing predicts it better than a constant")
+            elif not self._explained(best, k):
+                notes.append(
+                    f"no formula of the library explains {name} to within its noise: the equations leave "
+                    f"{best.rmse[k]:.3g}, the noise is about {self.sides.noise[k]:.3g}; the best attempt is given"
+                )
+        if any(e.free_symbols for e in best.expressions):
+            notes.append(self._followed(best.expressions))
+        return notes
+
+    def _followed(self, expressions: Sequence[Any]) -> str:
+        """Error of the solution over whole trajectories, each from one start."""
+        whole = cut(self.sides.trajectories, math.inf)
+        shooting = self._shooting(Constants((*expressions,), (), np.zeros(0)), whole)
+        fitted = shooting(np.zeros(0))
+        starts = shooting.best.starts if fitted is not None and shooting.best is not None else shooting.starts
+        gaps, lost = [], 0
+        for one, start in zip(self.sides.trajectories, starts.T, strict=False):
+            path = solved(expressions, self.sides.states, self.sides.clock, one, start)
+            lost += int(not np.isfinite(path).all())
+            gaps.append((path - one.x)[np.isfinite(path).all(axis=1)])
+        error = np.sqrt((np.concatenate(gaps) ** 2).mean(axis=0)) / np.where(self.spread > 0, self.spread, 1.0)
+        shown = ", ".join(f"{name} {e:.2g}" for name, e in zip(self.sides.states, error, strict=True))
+        tail = f"; {lost} of {len(gaps)} trajectories could not be followed to their end" if lost else ""
+        return f"solved from one start each, the equations miss the data by (share of the spread): {shown}{tail}"

@@ -1,0 +1,104 @@
+"""A partial formula, read for solving: its constants and unknown parts as symbols, its own numbers exact."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.errors import FormulaError
+from splinework.symbolic.expression import Splines, compiled, symbol
+from splinework.symbolic.library import Array
+from splinework.symbolic.partial import PartialFormula
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A part of a formula that is to be found.
+
+    Attributes:
+        name: As it is called in messages: `?`, or `?1`, `?2`, … where there are several.
+        symbol: What stands for it in the outline.
+        columns: Names of the columns on which it may depend.
+    """
+
+    name: str
+    symbol: Any
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A partial formula, read.
+
+    Attributes:
+        expression: Over the columns, the constants and the symbols of the unknown parts.
+        constants: Symbols of numbers to be found.
+        holes: The unknown parts; each occurs once.
+        names: Of the columns.
+    """
+
+    expression: Any
+    constants: tuple[Any, ...]
+    holes: tuple[Unknown, ...]
+    names: tuple[str, ...]
+
+    @property
+    def symbols(self) -> list[Any]:
+        """All that a value must be given for: constants, unknown parts, columns."""
+        return [*self.constants, *(hole.symbol for hole in self.holes), *map(symbol, self.names)]
+
+
+def outline(form: PartialFormula, names: Sequence[str], *, forbidden: Collection[str] = ()) -> Outline:
+    """Reads a form against the columns that there are.
+
+    Args:
+        form: The partial formula.
+        names: Of the columns.
+        forbidden: Columns that no unknown part may use.
+
+    Raises:
+        FormulaError: If the form names what is no column, or an unknown part has no column left.
+    """
+    expression, holes = form.expression, []
+    for number, hole in enumerate(form.holes):
+        name = "?" if len(form.holes) == 1 else f"?{number + 1}"
+        columns = tuple(column for column in hole.columns if column not in forbidden)
+        if not columns:
+            raise FormulaError(
+                f"{name} in {form.expression} may read no column, all of its own are forbidden; allow one."
+            )
+        holes.append(Unknown(name, sympy.Dummy(f"hole{number + 1}", real=True), columns))
+        expression = expression.xreplace({hole.term: holes[-1].symbol})
+    expression = expression.xreplace({f: sympy.Rational(repr(float(f))) for f in expression.atoms(sympy.Float)})
+    present = expression.free_symbols
+    constants = tuple(symbol(name) for name in form.constants if symbol(name) in present)
+    read = Outline(expression, constants, tuple(holes), tuple(names))
+    strange = sorted(str(s) for s in present - set(read.symbols))
+    if strange:
+        raise FormulaError(
+            f"{strange[0]} in {form.expression} is neither a column nor a constant; the columns are {', '.join(names)}."
+        )
+    lost = [hole.name for hole in holes if hole.symbol not in present]
+    if lost:
+        raise FormulaError(f"{lost[0]} falls out of the formula {form.expression}; whatever it is, nothing changes.")
+    return read
+
+
+def evaluator(
+    symbols: Sequence[Any], expressions: Sequence[Any], rows: int, splines: Splines | None = None
+) -> Callable[[Sequence[Any]], Array]:
+    """A function of one value or column per symbol that returns `(rows, expressions)`; NaN where undefined or complex."""
+    function = compiled(symbols, list(expressions), splines)
+
+    def evaluate(values: Sequence[Any]) -> Array:
+        with np.errstate(all="ignore"):
+            try:
+                outcome = function(*values)
+            except (TypeError, ZeroDivisionError, OverflowError, ValueError):
+                return np.full((rows, len(expressions)), np.nan)  # numbers alone, outside the domain
+            stacked = np.stack([np.broadcast_to(np.asarray(v), (rows,)) for v in outcome], -1)
+        return np.where(np.isreal(stacked), stacked.real, np.nan).astype(float)
+
+    return evaluate

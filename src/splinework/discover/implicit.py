@@ -1,0 +1,301 @@
+"""`implicit`: relations `f(x) = 0` among columns.
+
+Sums of monomials, of functions of single columns, and of logarithms (that is, products of powers) are tried by small degrees
+first. A relation must hold on rows it was not fitted to, and must not hold among columns that were shuffled independently:
+else it says something of one column, not of several.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.joint import Joint
+from splinework.discover.snapping import Constants, snap
+from splinework.discover.surfaces import FLOOR, Sheet, Surface
+from splinework.discover.terms import Terms, exponents, functions, monomials
+from splinework.errors import DataError
+from splinework.symbolic.expression import compile_expression, symbol
+from splinework.symbolic.library import Array
+from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.symbolic.tidy import tidied
+
+DEGREE = 3
+MOST_MONOMIALS = 60
+"""Degrees go up while there are no more monomials than this."""
+HELD_OUT = 0.2
+SHUFFLES = 5
+"""Shuffled copies of the columns; a relation must be much closer to the rows than the best surface is to these."""
+CLOSER = 0.25
+"""The share of the shuffled copies' distance that a relation may have."""
+FARTHEST = 0.25
+"""Distance, in units of the spreads, beyond which a surface is no relation."""
+REPEATED = 1.5
+"""Held-out rows may be this much farther away than fitted ones."""
+SHADOW = 2.0
+"""A relation kept this much less closely than others of its columns is an approximation of them."""
+FEWEST = 20
+MOST_RELATIONS = 4
+
+
+@dataclass(frozen=True)
+class _Relation:
+    """An expression that vanishes on the rows, where it comes from, and how closely it is kept."""
+
+    expression: Any
+    distance: float
+    shuffled: float
+    description: float
+    columns: frozenset[str]
+
+
+def implicit(
+    x: Any,
+    *,
+    names: Sequence[str] | None = None,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """Relations that hold among columns, none of which is the target.
+
+    Args:
+        x: `(N, d)`, two columns or more; a frame brings its own names.
+        names: Of the columns.
+        search: The search for formulas, as `regress`, which it is by default: tried for each column in turn where sums of
+            terms find nothing.
+        budget: About how many seconds to take.
+        seed: Of everything random.
+        on_stage: Told in words what is being done.
+
+    Returns:
+        Rows of target `0`, the shortest relation first. `rmse` is the distance of the rows from the surface in units of the
+        columns' spreads, `r2` how much closer they are to it than shuffled rows are to theirs. Where there is no relation,
+        the one row is the constant 1, which is never 0, and a note says so.
+
+    Raises:
+        DataError: For fewer than two columns that vary, or fewer than 20 rows.
+    """
+    xs, columns = table_of(x, names, "implicit")
+    if len(xs) < FEWEST:
+        raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
+    found = _Implicit(xs, columns, Inner.within(search, budget, seed, on_stage))
+    try:
+        found.run()
+    except KeyboardInterrupt:
+        found.notes.append(INTERRUPTED)
+    return found.table()
+
+
+@dataclass
+class _Implicit:
+    """The search, and what it has found so far."""
+
+    x: Array
+    names: tuple[str, ...]
+    inner: Inner
+    notes: list[str] = field(default_factory=list)
+    found: list[_Relation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        spread = self.x.std(axis=0)
+        still = [n for n, s, c in zip(self.names, spread, self.x.T, strict=True) if s <= 1e-12 * np.abs(c).max()]
+        self.notes += [f"{name} is constant and takes no part in a relation" for name in still]
+        self.varying = [n for n in self.names if n not in still]
+        if len(self.varying) < 2:
+            raise DataError(f"a relation needs two columns that vary, got {len(self.varying)}.")
+        place = [self.names.index(n) for n in self.varying]
+        self.rows, self.spread = self.x[:, place], spread[place]
+        draw = np.random.default_rng(self.inner.seed)
+        order = draw.permutation(len(self.rows))
+        held = round(HELD_OUT * len(order))
+        self.held, self.used = self.rows[order[:held]], self.rows[order[held:]]
+        self.shuffled = [np.column_stack([draw.permutation(c) for c in self.used.T]) for _ in range(SHUFFLES)]
+
+    def run(self) -> None:
+        """Polynomials, then products of powers and functions of columns, then each column as a formula of the others."""
+        leading: list[tuple[int, ...]] = []
+        while len(self.found) < MOST_RELATIONS:
+            self.inner.say("polynomials")
+            relations = [r for r in (self._polynomial(leading, d) for d in range(1, DEGREE + 1)) if r is not None]
+            if not relations:
+                break
+            best = min(relations, key=lambda r: r.description)
+            self.found.append(best)
+            leading.append(_leading(best.expression, self.varying))
+        for terms in self._others():
+            relation = self._surface(terms) if self.inner.left > 0 else None
+            if relation is not None:
+                self._consider(relation)
+        self._solve()
+
+    def _polynomial(self, leading: Sequence[tuple[int, ...]], degree: int) -> _Relation | None:
+        """One that is no multiple of those found: without monomials that a leading one divides."""
+        powers = [p for p in exponents(len(self.varying), degree) if not _divisible(p, leading)]
+        if not 2 < len(powers) <= MOST_MONOMIALS:
+            return None
+        relation = self._surface(monomials(self.varying, powers))
+        return None if relation is None or self._is_shadow(relation) else relation
+
+    def _is_shadow(self, relation: _Relation) -> bool:
+        """Whether it is but a rough view of relations that are kept much more closely and have columns in common with it."""
+        kept = [r.distance for r in self.found if len(r.columns & relation.columns) > 1]
+        return bool(kept) and relation.distance > SHADOW * max(*kept, FLOOR)
+
+    def _others(self) -> list[Terms]:
+        self.inner.say("products of powers and functions of columns")
+        positive = [i for i in range(len(self.varying)) if self.used[:, i].min() > 0]
+        logs = Terms((sympy.Integer(1), *[sympy.log(symbol(self.varying[i])) for i in positive]), tuple(self.varying))
+        return [*([logs] if len(positive) > 1 else []), functions(self.varying, self.used)]
+
+    def _surface(self, terms: Terms) -> _Relation | None:
+        """The shortest sum of these terms that passes all tests."""
+        sheet = Sheet(terms, self.used, self.spread)
+        finite = np.isfinite(sheet.values).all(axis=0) & np.isfinite(sheet.slopes).all(axis=(0, 2))
+        if not finite.all():
+            return self._surface(terms.only(np.flatnonzero(finite).tolist()))
+        surfaces = [s for s in sheet.sparse() if len(self._columns(terms, s)) > 1 and s.distance < FARTHEST]
+        rows = len(self.used)
+
+        def length(surface: Surface) -> float:
+            expression = terms.combination(surface.places, surface.coefficients)
+            return surface.description(rows) + structure_cost(expression, len(self.varying))
+
+        for surface in sorted(surfaces, key=length)[:3]:
+            far = self._far(terms, surface)
+            held = Sheet(terms, self.held, self.spread).distance(surface)
+            if surface.distance < CLOSER * far and held < REPEATED * surface.distance + 10 * FLOOR:
+                return self._written(terms, surface, far)
+        return None
+
+    def _columns(self, terms: Terms, surface: Surface) -> frozenset[str]:
+        return frozenset(s.name for i in surface.places for s in terms.expressions[i].free_symbols)
+
+    def _far(self, terms: Terms, surface: Surface) -> float:
+        """Distance of shuffled rows from the best surface of the same terms through them, the least of several."""
+        only = terms.only(surface.places)
+        return min(Sheet(only, x, self.spread).fit(range(len(only))).distance for x in self.shuffled)
+
+    def _written(self, terms: Terms, surface: Surface, far: float) -> _Relation:
+        """With simple numbers, one coefficient 1; sums of logarithms become products of powers."""
+        logs = all(e.is_Integer or isinstance(e, sympy.log) for e in terms.expressions)
+        expression = (_powers if logs else _scaled)(terms, surface, self.used)
+        expression = self._snapped(expression)
+        description = surface.description(len(self.used)) + structure_cost(expression, len(self.varying))
+        return _Relation(expression, surface.distance, far, description, self._columns(terms, surface))
+
+    def _snapped(self, expression: Any) -> Any:
+        """Simple numbers where the distances from the surface agree: the term with coefficient 1 is what the others add up to."""
+        lead = next(e for e in _terms(expression).values() if e.free_symbols)
+        rest = lead - expression
+        steep = np.sqrt(
+            sum(
+                (compile_expression(sympy.diff(expression, symbol(n)), self.varying)(self.used) * s) ** 2
+                for n, s in zip(self.varying, self.spread, strict=True)
+            )
+        )
+        weight = 1 / np.maximum(steep, 0.1 * float(np.median(steep)))
+        scale = symbol("weight of a row")
+        target = compile_expression(lead, self.varying)(self.used) * weight
+        constants = Constants.of([rest])
+        weighted = Constants((constants.expressions[0] * scale,), constants.symbols, constants.start)
+        rows = np.column_stack([self.used, weight])
+        joint = Joint(weighted, rows, target[:, None], [*self.varying, scale.name], ["linear"])
+        outcome = snap(weighted, joint, len(rows))
+        if outcome is None:
+            return expression
+        relation = tidied(lead - outcome.expressions[0] / scale, self.varying, self.used)
+        return relation if relation.free_symbols == expression.free_symbols else expression
+
+    def _consider(self, relation: _Relation) -> None:
+        """Takes it if it relates other columns than those found, or takes the place of approximations of itself."""
+        same = [r for r in self.found if r.columns <= relation.columns]
+        if same and all(relation.distance < r.distance / SHADOW - FLOOR for r in same):
+            self.found = [r for r in self.found if r not in same]
+            same = []
+        if not same and not self._is_shadow(relation):
+            self.found.append(relation)
+
+    def _solve(self) -> None:
+        """Columns that no relation has are looked for as formulas of the others."""
+        related = {name for r in self.found for name in r.columns}
+        todo = [n for n in self.varying if n not in related]
+        for number, name in enumerate(todo):
+            if self.inner.left <= 0 or name in {n for r in self.found for n in r.columns}:
+                continue
+            place = self.varying.index(name)
+            others = [n for n in self.varying if n != name]
+            x = np.delete(self.used, place, axis=1)
+            table = self.inner(x, self.used[:, place], others, name, 0.9 / (len(todo) - number))
+            best = table.best
+            if not best.expression.free_symbols or best.splines:
+                continue
+            function = best.numpy()
+            gap = function(np.delete(self.held, place, axis=1)) - self.held[:, place]
+            error = float(np.sqrt((gap**2).mean())) / self.spread[place]
+            if error < FARTHEST:
+                description = len(self.used) * math.log(max(error, FLOOR))
+                description += structure_cost(best.expression, len(self.varying))
+                self.found.append(
+                    _Relation(symbol(name) - best.expression, error, 1.0, description, frozenset({name, *best.inputs}))
+                )
+
+    def table(self) -> FormulaTable:
+        """The relations, or the refusal."""
+        rows = []
+        for r in sorted(self.found, key=lambda r: r.description):
+            gain = 1 - (r.distance / r.shuffled) ** 2 if math.isfinite(r.shuffled) and r.shuffled > 0 else 1.0
+            rows.append(FormulaRow("0", r.expression, self.names, r.distance, gain, r.description))
+        if not rows:
+            note = f"no relation among {', '.join(self.names)} was found: they may well be independent"
+            row = FormulaRow("0", sympy.Integer(1), self.names, math.inf, 0.0, 0.0, (note,))
+            return FormulaTable((row,), (*self.notes, note))
+        return FormulaTable(tuple(rows), tuple(self.notes))
+
+
+def _divisible(power: tuple[int, ...], leading: Sequence[tuple[int, ...]]) -> bool:
+    return any(all(a >= b for a, b in zip(power, top, strict=True)) for top in leading)
+
+
+def _leading(expression: Any, names: Sequence[str]) -> tuple[int, ...]:
+    """Exponents of the monomial that comes first by total degree."""
+    poly = sympy.Poly(sympy.expand(expression), *[symbol(n) for n in names])
+    return max((tuple(int(e) for e in power) for power in poly.monoms()), key=lambda p: (sum(p), p))
+
+
+def _terms(expression: Any) -> dict[Any, Any]:
+    """The terms of a sum without their coefficients, with themselves as values."""
+    return {e: e for e in (part.as_coeff_Mul()[1] for part in sympy.Add.make_args(sympy.expand(expression)))}
+
+
+def _scaled(terms: Terms, surface: Surface, x: Array) -> Any:
+    """The sum, divided by the coefficient of the term that matters most among those with a column."""
+    inside = [n for n, i in enumerate(surface.places) if terms.expressions[i].free_symbols]
+    values = terms.only(surface.places).values(x)
+    lead = max(inside, key=lambda n: abs(surface.coefficients[n]) * float(values[:, n].std()))
+    ratios = surface.coefficients / surface.coefficients[lead]
+    parts = [terms.expressions[i] * (1 if n == lead else sympy.Float(ratios[n])) for n, i in enumerate(surface.places)]
+    return sympy.Add(*parts)
+
+
+def _powers(terms: Terms, surface: Surface, x: Array) -> Any:
+    """`Σ c ln x + c₀ = 0` as a product of powers minus a number; the exponents relative to the simplest one."""
+    pairs = list(zip([terms.expressions[i] for i in surface.places], surface.coefficients.tolist(), strict=True))
+    logs = [(e, c) for e, c in pairs if not e.is_Integer]
+    constant = sum(c for e, c in pairs if e.is_Integer)
+    unit = min((c for _, c in logs), key=lambda u: sum(abs(c / u - round(c / u)) + 0.01 * abs(c / u) for _, c in logs))
+    product = sympy.Integer(1)
+    for e, c in logs:
+        exponent = c / unit
+        near = sympy.Rational(round(exponent * 6), 6)
+        exact = abs(float(near) - exponent) < max(3 * surface.distance / math.sqrt(len(x)), 1e-6) * max(
+            1, abs(exponent)
+        )
+        product *= e.args[0] ** (near if exact else sympy.Float(exponent))
+    above, below = product.as_numer_denom()
+    return above - sympy.Float(math.exp(-constant / unit)) * below

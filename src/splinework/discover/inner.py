@@ -1,0 +1,127 @@
+"""What the searches beyond one column share: the search they call inside, their clock, the price of a structure."""
+
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.errors import DataError, ShapeError
+from splinework.symbolic.description import LUCK, structure
+from splinework.symbolic.library import Array
+from splinework.symbolic.table import FormulaTable
+
+RegressionSearch = Callable[..., FormulaTable]
+"""As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
+INTERRUPTED = "interrupted: the formulas found so far"
+
+
+@dataclass(frozen=True)
+class Inner:
+    """The inner search with what stays the same in all its calls, and the clock.
+
+    Attributes:
+        search: As `regress`.
+        seed: Of everything random.
+        deadline: On the monotonic clock.
+        say: Told what is being done.
+        halted: Targets whose search was interrupted.
+    """
+
+    search: RegressionSearch
+    seed: int
+    deadline: float
+    say: Callable[[str], None]
+    halted: list[str] = field(default_factory=list)
+
+    @classmethod
+    def within(
+        cls, search: RegressionSearch | None, budget: float, seed: int, on_stage: Callable[[str], None] | None
+    ) -> "Inner":
+        """With `regress` where no search is given, and `budget` seconds from now."""
+        if search is None:
+            from splinework.discover.regression import regress
+
+            search = regress
+        return cls(search, seed, time.monotonic() + budget, on_stage or (lambda text: None))
+
+    @property
+    def left(self) -> float:
+        """Seconds left, not below 0."""
+        return max(self.deadline - time.monotonic(), 0.0)
+
+    def __call__(
+        self,
+        x: Array,
+        y: Array,
+        names: Sequence[str],
+        target: str,
+        share: float,
+        *,
+        weights: Array | None = None,
+        network: bool = False,
+    ) -> FormulaTable:
+        """Searches y(x) for this share of the seconds left, one second at least.
+
+        Weights go to a search that takes them; for another one, rows are drawn in proportion to them. A search that can do
+        without a network does, unless one is asked for.
+
+        Raises:
+            KeyboardInterrupt: If an earlier search was interrupted and said so in its notes.
+        """
+        if self.halted:
+            raise KeyboardInterrupt
+        known = inspect.signature(self.search).parameters
+        if weights is not None and "weights" not in known:
+            kept = _drawn(weights, self.seed)
+            x, y = x[kept], y[kept]
+        options = {"weights": weights, "network": network, "progress": False}
+        table = self.search(
+            x,
+            y,
+            names=list(names),
+            target=target,
+            budget=max(share * self.left, 1.0),
+            seed=self.seed,
+            on_stage=lambda text: self.say(f"{target}: {text}"),
+            **{name: value for name, value in options.items() if name in known},
+        )
+        if INTERRUPTED in table.notes:
+            self.halted.append(target)
+        return table
+
+
+def _drawn(weights: Array, seed: int) -> NDArray[np.intp]:
+    """Rows without repetition, each kept with a chance in proportion to its weight; half of them or more."""
+    level = weights / max(float(np.quantile(weights, 0.5)), 1e-300)
+    kept = np.random.default_rng(seed).uniform(size=len(weights)) < level
+    return np.flatnonzero(kept)
+
+
+def structure_cost(expression: Any, columns: int) -> float:
+    """Nats of writing a formula down, its numbers aside, and of having found it among many."""
+    return structure(expression, columns) + (LUCK if expression.free_symbols else 0.0)
+
+
+def table_of(values: Any, names: Sequence[str] | None, what: str, prefix: str = "x") -> tuple[Array, tuple[str, ...]]:
+    """`(N, d)` numbers and the names of their columns; a frame brings its own.
+
+    Raises:
+        ShapeError: If it is no table, or there are not as many names as columns.
+        DataError: For values that are not finite.
+    """
+    if names is None and hasattr(values, "columns"):
+        names = [str(c) for c in values.columns]
+    array = np.asarray(values, dtype=float)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or 0 in array.shape:
+        raise ShapeError(f"{what} takes a table of shape (rows, columns) with some of each, got {array.shape}.")
+    if names is not None and len(names) != array.shape[1]:
+        raise ShapeError(f"{what} got {len(names)} names for {array.shape[1]} columns; give one name a column.")
+    bad = int((~np.isfinite(array)).sum())
+    if bad:
+        raise DataError(f"{what} got {bad} values that are not finite numbers; drop or fill those rows first.")
+    return array, tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(array.shape[1]))

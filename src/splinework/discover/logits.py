@@ -1,0 +1,105 @@
+"""The likelihood of classes under formulas for their logits, and what it says of rows that were not fitted."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from splinework.discover.snapping import Constants
+from splinework.symbolic.expression import compiled, symbol
+from splinework.symbolic.library import Array
+
+RIDGE = 1e-3
+"""Half of it times the squared constants is added where classes are separated: without it they would grow for ever."""
+
+
+class Logits:
+    """Nats of class labels under logits against the class 0: an objective of `snapping`.
+
+    Args:
+        constants: One expression for each class but the first, first; more may follow and do not count.
+        x: `(N, d)`.
+        labels: `(N,)`, classes 0, 1, ….
+        names: Of the columns.
+        ridge: Factor of half the squared constants.
+    """
+
+    def __init__(
+        self, constants: Constants, x: Array, labels: NDArray[np.intp], names: Sequence[str], ridge: float = 0.0
+    ) -> None:
+        self.columns, self.rows, self.ridge = list(x.T), len(x), ridge
+        self.others = int(labels.max())
+        self.truth = np.eye(self.others + 1)[labels][:, 1:]
+        self.size = len(constants.symbols)
+        expressions = constants.expressions[: self.others]
+        slopes = [sympy.diff(e, s) for e in expressions for s in constants.symbols]
+        self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
+
+    def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
+        """Nats, gradient and Fisher's information."""
+        try:
+            with np.errstate(all="ignore"):
+                outcome = self._function(*constants.tolist(), *self.columns)
+                values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (self.rows,)) for v in outcome], -1)
+        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+            return None  # complex values or overflow: outside the formula's domain
+        if not np.isfinite(values).all():
+            return None
+        logits = values[:, : self.others]
+        slopes = values[:, self.others :].reshape(self.rows, self.others, self.size)
+        p = probabilities(logits)
+        loss = nats(logits, self.truth) + 0.5 * self.ridge * float(constants @ constants)
+        gradient = np.einsum("nk,nkp->p", p - self.truth, slopes) + self.ridge * constants
+        mean = np.einsum("nk,nkp->np", p, slopes)
+        information = np.einsum("nk,nkp,nkq->pq", p, slopes, slopes) - mean.T @ mean
+        return loss, gradient, information + self.ridge * np.eye(self.size)
+
+
+def probabilities(logits: Array) -> Array:
+    """Of all classes but the first, `(N, K - 1)`."""
+    top = np.maximum(logits.max(axis=1, keepdims=True), 0.0)
+    weights = np.exp(logits - top)
+    shares: Array = weights / (np.exp(-top) + weights.sum(axis=1, keepdims=True))
+    return shares
+
+
+def nats(logits: Array, truth: Array) -> float:
+    """Minus the logarithm of the probability of what was seen, summed over rows."""
+    top = np.maximum(logits.max(axis=1), 0.0)
+    total = top + np.log(np.exp(-top) + np.exp(logits - top[:, None]).sum(axis=1))
+    return float((total - (logits * truth).sum(axis=1)).sum())
+
+
+def base_rate(labels: NDArray[np.intp]) -> Array:
+    """Logits of the classes' shares, `(K - 1,)`."""
+    shares = np.bincount(labels).astype(float)
+    found: Array = np.log(shares[1:] / shares[0])
+    return found
+
+
+def area(score: Array, positive: NDArray[np.bool_]) -> float:
+    """Area under the receiver operating characteristic: the chance that a positive row scores higher than a negative one."""
+    from scipy.stats import rankdata
+
+    ranks, up = rankdata(score), int(positive.sum())
+    down = len(positive) - up
+    if not up or not down:
+        return math.nan
+    return float((ranks[positive].sum() - up * (up + 1) / 2) / (up * down))
+
+
+def calibration_slope(logit: Array, positive: NDArray[np.bool_]) -> float:
+    """Slope of a logistic regression of what was seen on the logit: 1 is right, below it the formula is too sure."""
+    a, b = 0.0, 1.0
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(a + b * logit, -40, 40)))
+        w = np.maximum(p * (1 - p), 1e-12)
+        design = np.column_stack([np.ones_like(logit), logit])
+        step = np.linalg.lstsq(design * np.sqrt(w)[:, None], (positive - p) / np.sqrt(w), rcond=None)[0]
+        step = np.clip(step, -2.0, 2.0)
+        a, b = a + step[0], b + step[1]
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    return float(b)

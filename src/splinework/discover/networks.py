@@ -1,0 +1,259 @@
+"""What networks find: plans from simple to rich, a short fit of each, the good ones refined, pruned and read as formulas."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splinework.discover.plans import Plan
+from splinework.discover.structure import simplified
+from splinework.discover.trial import trial_fit
+from splinework.network import KAN
+from splinework.symbolic.expression import Splines
+from splinework.symbolic.library import LIBRARY, Function
+from splinework.symbolic.symbolify import propose
+from splinework.train import History, Penalty, Roughness
+from splinework.train.callbacks import Callback
+
+Array = NDArray[np.float64]
+GOOD = 0.05
+"""A plan with a smaller held-out error, relative to the spread of y, is refined at once: there is hardly any noise."""
+NEARLY_EXACT = 1e-4
+"""A refined plan with a smaller held-out error is taken to formulas at once, before other plans are tried."""
+OVERFITTED = 1.1
+"""A held-out error beyond this many times the fitted one is a reason to smooth."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to fit and rows held out, and how errors are compared: on y's scale, relative to its spread."""
+
+    x: Array
+    y: Array
+    held_x: Array
+    held_y: Array
+    scale: str = "linear"
+    weights: Array | None = None
+
+    def flat(self, y: Array) -> Array:
+        """On the scale on which errors are compared."""
+        return np.log(y) if self.scale == "log" else y
+
+    def error(self, predict: Callable[[Array], Array]) -> float:
+        """Root mean squared error on the held-out rows, relative to the spread of y; infinite where undefined."""
+        return self._error(predict, self.held_x, self.held_y)
+
+    def fitted_error(self, predict: Callable[[Array], Array]) -> float:
+        """The same on the rows that were fitted."""
+        return self._error(predict, self.x, self.y)
+
+    @property
+    def constant(self) -> float:
+        """The held-out error of the best constant."""
+        level = float(self.flat(self.y).mean())
+        value = math.exp(level) if self.scale == "log" else level
+        return self.error(lambda x: np.full(len(x), value))
+
+    def _error(self, predict: Callable[[Array], Array], x: Array, y: Array) -> float:
+        with np.errstate(all="ignore"):
+            gap = self.flat(predict(x)) - self.flat(y)
+        value = float(np.sqrt((gap**2).mean())) / (float(self.flat(self.y).std()) or 1.0)
+        return value if math.isfinite(value) else math.inf
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fit of a plan, and its error on the held-out rows relative to the spread."""
+
+    plan: Plan
+    model: KAN
+    history: History
+    error: float
+    penalties: tuple[Penalty, ...] = ()
+    refined: bool = False
+
+
+@dataclass
+class Networks:
+    """Goes through the plans.
+
+    Attributes:
+        rows: The data.
+        names: Of the columns.
+        target: Name of y.
+        seed: Of everything random.
+        say: Told in words what is being done.
+        callbacks: Functions of a `Step` of the fits.
+        deadline: On the monotonic clock.
+        offer: Takes what a network may be: an expression over the columns, with the splines that are left in it.
+        done: Whether what was offered is good enough to stop.
+        library: Functions that edges may be.
+        trials: What was fitted.
+        notes: What was decided, in sentences.
+    """
+
+    rows: Rows
+    names: tuple[str, ...]
+    target: str
+    seed: int
+    say: Callable[[str], None]
+    callbacks: tuple[Callback, ...]
+    deadline: float
+    offer: Callable[[Any, Splines], object]
+    done: Callable[[], bool]
+    library: Sequence[Function] = LIBRARY
+    trials: list[Trial] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the least held-out error; of those that are about as good, the simplest."""
+        if not self.trials:
+            return None
+        least = min(trial.error for trial in self.trials)
+        return min((t for t in self.trials if t.error <= 1.02 * least + 1e-9), key=lambda t: t.plan.complexity)
+
+    def run(self, todo: Sequence[Plan], screening: float) -> None:
+        """Tries the plans in order, for `screening` seconds at most; what is nearly exact goes on at once."""
+        until = time.monotonic() + screening
+        good = GOOD
+        taken: list[Plan] = []
+        for number, plan in enumerate(todo):
+            left = until - time.monotonic()
+            if self.trials and left <= 0:
+                self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
+                break
+            self.say(f"trying {plan}")
+            self.trials.append(self._try(plan, seconds=max(left, 1.0)))
+            if self.trials[-1].error < good:
+                self.trials[-1] = refined = self._refined(self.trials[-1])
+                good = 0.3 * refined.error
+                if refined.error < NEARLY_EXACT:
+                    taken.append(plan)
+                    if self._take(refined):
+                        return
+        for index in _promising(self.trials, self.rows.constant):
+            trial = self.trials[index]
+            if time.monotonic() > self.deadline:
+                self.notes.append("time ran out before every promising shape was taken to a formula")
+                return
+            if trial.plan in taken:
+                continue
+            if not trial.refined:
+                self.trials[index] = trial = self._refined(trial)
+            if self._take(trial):
+                return
+
+    def only(self, plan: Plan, *, seconds: float) -> Trial:
+        """One short fit, for a network where a formula was found without any."""
+        self.say(f"fitting {plan}")
+        self.trials.append(self._try(plan, seconds=seconds))
+        return self.trials[-1]
+
+    def _refined(self, trial: Trial) -> Trial:
+        """The trial with grids as fine as pay and without the edges that do not matter."""
+        self.say(f"refining {trial.plan}")
+        left = max(self.deadline - time.monotonic(), 2.0)
+        rows = self.rows
+        model, history = simplified(
+            trial.model,
+            rows.x,
+            rows.y,
+            rows.held_x,
+            rows.held_y,
+            seed=self.seed,
+            seconds=left / 2,
+            fallback=trial.history,
+            penalties=trial.penalties,
+        )
+        return Trial(trial.plan, model, history, rows.error(predictor(model)), trial.penalties, refined=True)
+
+    def _take(self, trial: Trial) -> bool:
+        """To formulas; True if one is good enough."""
+        self.say(f"formulas for {trial.plan}")
+        until = time.monotonic() + max(self.deadline - time.monotonic(), 2.0) / 2
+        model = trial.model.double().requires_grad_(False)
+        x, y = (torch.from_numpy(np.ascontiguousarray(v)) for v in (self.rows.x, self.rows.y[:, None]))
+        with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
+            for expressions, splines in propose(model, x, y, library=self.library, deadline=until):
+                self.offer(expressions[0], splines)
+        return self.done()
+
+    def _try(self, plan: Plan, *, seconds: float) -> Trial:
+        """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
+        rows = self.rows
+        model = KAN(
+            list(plan.shape),
+            basis=plan.bases(_affordable_grid(plan, len(rows.y))),
+            base=plan.base,
+            names=self.names,
+            output_names=[self.target],
+            input_scales=plan.input_scales,
+            output_scales=(plan.output_scale,),
+            generator=torch.Generator().manual_seed(self.seed),
+            dtype=torch.float64,
+        )
+        best: Trial | None = None
+        for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
+            result = trial_fit(
+                model if best is None else best.model,
+                rows.x,
+                rows.y,
+                validation=(rows.held_x, rows.held_y),
+                seed=self.seed,
+                progress=False,
+                grids=None,
+                starts=4 if best is None and len(plan.shape) > 2 else 1,
+                standardise=best is None,
+                penalties=penalties,
+                seconds=seconds,
+                callbacks=self.callbacks,
+                weights=rows.weights,
+            )
+            trial = Trial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
+            if best is not None and trial.error >= best.error:
+                break
+            best = trial
+            if trial.error < max(GOOD, OVERFITTED * rows.fitted_error(predictor(result.model))):
+                break  # hardly any noise, or no sign of having followed it: nothing to smooth
+        assert best is not None
+        return best
+
+
+def _affordable_grid(plan: Plan, rows: int) -> int:
+    """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter."""
+    return next((grid for grid in (5, 3, 2) if _sized(plan, grid) * 3 <= rows), 1)
+
+
+def _sized(plan: Plan, grid: int) -> int:
+    """Number of parameters of the plan's network at a grid."""
+    own = torch.Generator()  # the global one is not to be touched
+    return KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base, generator=own).parameter_count()
+
+
+def predictor(model: KAN) -> Callable[[Array], Array]:
+    """The model's only output as a function of arrays."""
+
+    @torch.no_grad()
+    def predict(x: Array) -> Array:
+        return np.asarray(model(torch.from_numpy(np.ascontiguousarray(x)))[:, 0].numpy())
+
+    return predict
+
+
+def _promising(trials: Sequence[Trial], constant: float) -> list[int]:
+    """Plans about as good as the best, simple ones first; where nothing beats a constant, the simplest alone."""
+    if not trials:
+        return []
+    best = min(trial.error for trial in trials)
+    if best > 0.98 * constant:
+        return [0]
+    limit = 10 * best + 1e-3 if best < 0.02 else 1.05 * best
+    simple = 3 * limit if best < 0.02 else 1.1 * best  # the simplest plan gets a chance to be short
+    close = [n for n, t in enumerate(trials) if t.error <= (simple if n == 0 else limit)]
+    return sorted(close, key=lambda n: (trials[n].plan.complexity, trials[n].error))[:4]

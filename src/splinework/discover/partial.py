@@ -1,0 +1,119 @@
+"""`complete`: a formula of which parts are unknown, filled in from data.
+
+An unknown part is solved for row by row, which makes its values a target like any other; the search for formulas does the
+rest. What it finds is put in, all numbers are fitted again on the data, and the shortest description wins.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from splinework.discover.completion import Completion
+from splinework.discover.demands import Barred, barred
+from splinework.discover.holes import outline
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, table_of
+from splinework.discover.scales import choose_scale
+from splinework.errors import DataError, ShapeError
+from splinework.symbolic.answer import ranked
+from splinework.symbolic.constants import Target
+from splinework.symbolic.library import Array
+from splinework.symbolic.partial import PartialFormula, parse_partial
+from splinework.symbolic.table import FormulaTable
+
+ROWS = 8
+"""Most rows of an answer."""
+_FEWEST = 8
+"""Rows that a formula needs to be more than a guess."""
+
+
+def complete(
+    form: str | PartialFormula,
+    x: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    target: str = "y",
+    forbid: Sequence[str] = (),
+    weights: Any = None,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """Fills the unknown parts of a formula and finds its free constants.
+
+    Args:
+        form: Such as `y = A*exp(?)*x2`: names in capitals are constants, `?` is unknown, `?(x1)` unknown but of x1 alone.
+        x: `(N, d)` array or frame.
+        y: `(N,)`.
+        names: Names of the columns of x; a frame brings its own.
+        target: Name of y where the form has none.
+        forbid: Functions and columns that may not stand in the unknown parts.
+        weights: `(N,)`, what each squared error counts; all the same by default.
+        search: Finds formulas of the unknown parts; None takes `discover`.
+        budget: About how many seconds to take.
+        seed: Seed of everything random.
+        on_stage: Told in words what is being done.
+
+    Returns:
+        Formulas of the given form, best first. The notes of a row say what its constants and unknown parts have become.
+
+    Raises:
+        FormulaError: If the form cannot be read, an unknown part cannot be solved for, or two cannot be told apart.
+        DataError: If the form is undefined on nearly all rows, or the data are not finite or too few.
+        ShapeError: If x and y do not fit each other.
+    """
+    columns, labels = table_of(x, names, "complete")
+    data = target_of(columns, y, labels, "complete", weights)
+    read = parse_partial(form, labels) if isinstance(form, str) else form
+    without = barred(forbid, labels)
+    work = completion(read, data, read.target or target, without, Inner.within(search, budget, seed, on_stage))
+    if not work.found:
+        raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")
+    return FormulaTable(tuple(ranked([answer.row for answer in work.found], ROWS)), tuple(dict.fromkeys(work.notes)))
+
+
+def completion(form: PartialFormula, data: Target, target: str, without: Barred, inner: Inner) -> Completion:
+    """The work on one form, done as far as time allows; Ctrl-C ends it with what it has found."""
+    inner = replace(inner, search=without.restricted(inner.search))
+    work = Completion(outline(form, data.names, forbidden=without.columns), data, target, without, inner)
+    interrupted = False
+    try:
+        work.run()
+    except KeyboardInterrupt:
+        interrupted = True
+        if not work.found:
+            raise
+    if inner.halted or interrupted:
+        work.notes.append(INTERRUPTED)
+    return work
+
+
+def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> Target:
+    """Checks y against the columns, and takes it on the scale that suits it; rows that count nothing are left out.
+
+    Raises:
+        ShapeError: If there are not as many values as rows.
+        DataError: For values that are not finite, all the same, or too few.
+    """
+    values = np.asarray(y, dtype=float).reshape(-1)
+    if len(values) != len(columns):
+        raise ShapeError(f"{what} takes as many y as rows of x, got {len(values)} and {len(columns)}.")
+    if len(values) < _FEWEST:
+        raise DataError(f"a formula needs at least {_FEWEST} rows to be more than a guess, got {len(values)}.")
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise DataError(f"{what} got {bad} values of y that are not finite numbers; drop or fill those rows first.")
+    if np.ptp(values) == 0:
+        raise DataError(f"y is {values[0]:g} in every row; there is nothing to explain.")
+    if weights is None:
+        return Target(columns, values, names, choose_scale(values))
+    counts = np.asarray(weights, dtype=float).reshape(-1)
+    if len(counts) != len(values) or not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
+        raise DataError(
+            f"{what} takes a weight of 0 or more for each of {len(values)} rows, not all 0; check the weights."
+        )
+    kept = counts > 0
+    return Target(columns[kept], values[kept], names, choose_scale(values[kept]), counts[kept])

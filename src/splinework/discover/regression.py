@@ -1,0 +1,272 @@
+"""One column explained by others: screening first, networks for what it leaves, one pool of formulas, one table."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
+from splinework.discover.plans import only, plans
+from splinework.discover.scales import choose_scale, describe
+from splinework.errors import DataError, ShapeError
+from splinework.symbolic.answer import answer
+from splinework.symbolic.buckingham import Balance
+from splinework.symbolic.constants import Target
+from splinework.symbolic.expression import compile_expression, symbol
+from splinework.symbolic.library import LIBRARY, Function
+from splinework.symbolic.pool import Pool
+from splinework.symbolic.screening import Problem, Screen, whole
+from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.callbacks import Callback
+
+FEWEST_ROWS = 8
+SCREENING, NETWORKS = 0.45, 0.85
+"""Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
+WIDEST = 4
+"""What is left of a problem is given to networks where it has this many columns at most."""
+QUICK = 2.0
+"""Seconds, at most, for a network where a formula was found without."""
+WORSE = 1.2
+"""A formula whose held-out error is this many times the network's does not explain the data."""
+
+
+def regress(
+    x: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    target: str = "y",
+    shape: Sequence[Any] | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+    callbacks: Sequence[Callback] = (),
+    weights: Any = None,
+    noise: float | None = None,
+    balance: Balance | None = None,
+    library: Sequence[Function] = LIBRARY,
+    network: bool = True,
+) -> FormulaTable:
+    """Formulas for one column, and a network beside them.
+
+    Args:
+        x: `(N, d)` array or frame.
+        y: `(N,)`.
+        names: Names of the columns of x; a frame brings its own.
+        target: Name of y.
+        shape: Try only a network of this shape.
+        budget: About how many seconds to take.
+        seed: Seed of everything random.
+        on_stage: Told in words what is being done.
+        callbacks: Functions of a `Step` of the fits.
+        weights: `(N,)`, what each squared error counts; all the same by default.
+        noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
+        balance: Dimensionless groups to try first.
+        library: Functions that a formula may have, beside powers, sums and products.
+        network: Whether the table must have a network; without one it is faster.
+
+    Raises:
+        ShapeError: If x and y do not fit each other.
+        DataError: For fewer than 8 rows, or values that are not finite.
+    """
+    if names is None and hasattr(x, "columns"):
+        names = [str(c) for c in x.columns]
+    xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
+    check(xs, ys)
+    labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
+    counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
+    scales = tuple(choose_scale(column) for column in xs.T)
+    data = Target(xs, ys, labels, choose_scale(ys), counts)
+    search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, tuple(library))
+    search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
+    try:
+        search.run(shape, balance)
+        if network or not search.networks.trials:
+            search.fit_quickly()
+    except KeyboardInterrupt:
+        search.notes.append("interrupted: the formulas found so far")
+    return search.table()
+
+
+@dataclass
+class _Search:
+    data: Target
+    name: str
+    scales: tuple[str, ...]
+    seed: int
+    say: Callable[[str], None]
+    callbacks: tuple[Callback, ...]
+    budget: float
+    noise: float | None
+    library: tuple[Function, ...]
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.began = time.monotonic()
+        self.rows = _split(self.data, self.seed)
+        rows = self.rows
+        self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights))
+        self.screen = Screen(self.pool, (whole(self.pool.target),), self._at(SCREENING))
+        self.networks = self._networks(rows, self.data.names, self.pool.offer)
+
+    def _at(self, share: float) -> float:
+        return self.began + share * self.budget
+
+    def _networks(self, rows: Rows, names: tuple[str, ...], offer: Callable[..., object]) -> Networks:
+        return Networks(
+            rows,
+            names,
+            self.name,
+            self.seed,
+            self.say,
+            self.callbacks,
+            self._at(NETWORKS),
+            offer,
+            lambda: self.pool.exact,
+            self.library,
+        )
+
+    def run(self, shape: Sequence[Any] | None, balance: Balance | None) -> None:
+        """Screening, then networks where that leaves something to explain."""
+        if shape is not None:
+            self.networks.run(only(shape, self.scales, self.data.scale), 0.5 * self.budget)
+            return
+        if balance is not None:
+            self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
+        self.say("screening: symmetries, factors, sums of products")
+        self.screen.run()
+        self.notes += _told(self.screen, self.pool)
+        if self.settled:
+            return
+        self._reduced()
+        left = self._at(NETWORKS) - time.monotonic()
+        if not self.settled and left > 0:
+            todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
+            self.networks.run(todo, 0.6 * left)
+        self.notes += self.networks.notes
+
+    @property
+    def settled(self) -> bool:
+        """Whether the best formula leaves no more than noise, as it is known or estimated."""
+        if self.noise is not None and self.pool.entries and self.pool.error <= 1.02 * self.noise:
+            return True
+        return self.screen.settled
+
+    def _reduced(self) -> None:
+        """Networks on what the reductions have left, where that is smaller than the data."""
+        for end in self.screen.ends[:1]:
+            problem = end.problem
+            if not 1 < problem.size <= min(WIDEST, len(self.data.names)) or not problem.steps:
+                continue
+            names = tuple(f"u{i + 1}" for i in range(problem.size))
+            back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
+
+            def offer(expression: Any, splines: Any, p: Problem = problem, back: dict[Any, Any] = back) -> object:
+                return self.pool.offer(p.wrap(expression.xreplace(back)), splines)
+
+            held = np.random.default_rng(self.seed).permutation(len(problem.y))
+            cut = len(held) // 5
+            out, used = held[:cut], held[cut:]
+            rows = Rows(problem.columns[used], problem.y[used], problem.columns[out], problem.y[out])
+            networks = self._networks(rows, names, offer)
+            left = self._at(NETWORKS) - time.monotonic()
+            if left > 1:
+                networks.deadline = time.monotonic() + 0.5 * left
+                scales = ("linear",) * problem.size
+                networks.run(plans(problem.columns, problem.y, scales, "linear"), 0.3 * left)
+
+    def fit_quickly(self) -> None:
+        """A network of the data where none was fitted yet."""
+        if self.networks.trials:
+            return
+        for plan in plans(self.data.x, self.data.y, self.scales, self.data.scale)[:3]:
+            if self.networks.only(plan, seconds=min(QUICK, 0.1 * self.budget)).error < 0.02:
+                return
+
+    def table(self) -> FormulaTable:
+        """The answer."""
+        self.say("choosing among the formulas")
+        held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
+        found = answer(self.pool, self.name, rows=10, everything=self.data, held=held)
+        best = self.networks.best
+        refusal = _refusal(found[0], best, self.rows)
+        if best is not None:
+            self.notes.append(f"network: {best.plan}, held-out error {best.error:.3g} of the spread")
+        noise = self.noise if self.noise is not None else self.screen.noise
+        if time.monotonic() - self.began > self.budget:
+            self.notes.append(f"the budget of {self.budget:g} s was used up: the best so far")
+        return FormulaTable(
+            tuple(found),
+            (*([refusal] if refusal else []), *dict.fromkeys(self.notes)),
+            None if best is None else best.model,
+            None if best is None else best.history,
+            noise if math.isfinite(noise) else None,
+            refusal,
+        )
+
+
+def _silent(text: str) -> None:
+    """Tells nobody."""
+
+
+def check(x: Array, y: Array) -> None:
+    """Raises where the rows cannot be explained.
+
+    Raises:
+        ShapeError: If x and y do not fit each other.
+        DataError: For too few rows, values that are not finite, or a target that is one of the inputs.
+    """
+    if x.ndim != 2 or len(x) != len(y):
+        raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
+    if len(y) < FEWEST_ROWS:
+        raise DataError(f"a formula needs at least {FEWEST_ROWS} rows to be more than a guess, got {len(y)}.")
+    bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
+    if bad:
+        raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
+
+
+def _split(data: Target, seed: int) -> Rows:
+    """Holds out a fifth, at least four rows and at most 2000."""
+    order = np.random.default_rng(seed).permutation(len(data.y))
+    count = min(max(round(0.2 * len(order)), 4), 2000)
+    held, used = order[:count], order[count:]
+    weights = None if data.weights is None else data.weights[used]
+    return Rows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
+
+
+def _balanced(problem: Problem, balance: Balance) -> Problem:
+    """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
+    power, groups = balance.expressions()
+    names = [e.name for e in problem.expressions]
+
+    def values(expression: Any) -> Array:
+        return compile_expression(expression, names)(problem.columns)
+
+    divided = problem.divided(values(power), power) if power.free_symbols else problem
+    columns = np.column_stack([values(g) for g in groups]) if groups else np.empty((len(problem.y), 0))
+    return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
+
+
+def _told(screen: Screen, pool: Pool) -> list[str]:
+    """What the reductions found, in words."""
+    if not screen.ends or not screen.ends[0].problem.steps:
+        return []
+    return ["screening: " + "; ".join(screen.ends[0].problem.steps)]
+
+
+def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
+    """Where there is no formula, or none that is as good as the network."""
+    if not best.inputs:
+        return f"no formula explains {best.target}: nothing predicts it better than a constant"
+    if network is None:
+        return None
+    formula = rows.error(best.numpy())
+    if formula > WORSE * rows.error(predictor(network.model)) + 1e-6:
+        return (
+            f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
+            f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"
+        )
+    return None

@@ -1,0 +1,264 @@
+"""`several`: formulas for several targets over the same inputs, which may share their structure and parts of it."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import sympy
+from sympy.core.function import AppliedUndef
+
+from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.joint import Joint, common_parts
+from splinework.discover.scales import choose_scale
+from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
+from splinework.discover.terms import Terms, exponents, functions, monomials, supports
+from splinework.errors import ConfigError, ShapeError
+from splinework.symbolic.expression import compile_expression
+from splinework.symbolic.library import Array
+from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.symbolic.tidy import tidied
+
+EXACT = 1e-8
+"""A formula with a smaller error, relative to the spread of its target, is taken as exact."""
+LONGEST_SUM = 5
+"""Terms of a sum that reuses parts of other formulas."""
+RESERVE = 0.15
+"""Share of the seconds that searches leave for what the targets have in common."""
+
+
+def several(
+    x: Any,
+    y: Any,
+    *,
+    names: Sequence[str] | None = None,
+    targets: Sequence[str] | None = None,
+    search: RegressionSearch | None = None,
+    budget: float = 60.0,
+    seed: int = 0,
+    on_stage: Callable[[str], None] | None = None,
+) -> FormulaTable:
+    """Formulas for several targets, with what they have in common.
+
+    A formula found for one target is tried on the others, its constants fitted anew, before anything else is searched; a part
+    that occurs in several formulas is named in a note, and its constants are fitted to all its targets together where that
+    makes the description shorter.
+
+    Args:
+        x: `(N, d)`; a frame brings its own names.
+        y: `(N, K)`; a frame brings its own names.
+        names: Of the columns of x.
+        targets: Of the columns of y; `y1`, `y2`, … by default.
+        search: The search for one target, as `regress`, which it is by default.
+        budget: About how many seconds to take.
+        seed: Of everything random.
+        on_stage: Told in words what is being done.
+
+    Returns:
+        The rows of each target together, best first, targets in order. `model` and `history` are dicts by target, of the
+        targets that were searched.
+
+    Raises:
+        ShapeError: If x and y do not fit each other.
+        DataError: For values that are not finite, or too few rows.
+        ConfigError: If a target is called like another one or like an input.
+    """
+    xs, inputs = table_of(x, names, "several")
+    ys, outputs = table_of(y, targets, "several", prefix="y")
+    if len(xs) != len(ys):
+        raise ShapeError(f"several takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
+    if len({*inputs, *outputs}) < len(inputs) + len(outputs):
+        raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
+    found = _Several(xs, ys, inputs, outputs, Inner.within(search, budget, seed, on_stage))
+    try:
+        found.run()
+    except KeyboardInterrupt:
+        found.notes.append(INTERRUPTED)
+    return found.table()
+
+
+def _parts_of(expression: Any, names: Sequence[str]) -> list[Any]:
+    """Products and functions in a formula, without factors that are numbers."""
+    if expression.atoms(AppliedUndef):
+        return []
+    nodes = [node.as_coeff_Mul()[1] for node in sympy.preorder_traversal(expression) if node.free_symbols]
+    return [node for node in dict.fromkeys(nodes) if not node.is_Symbol and not node.is_Add]
+
+
+@dataclass
+class _Several:
+    """The targets in turn, then together; and what has been found so far."""
+
+    x: Array
+    y: Array
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    inner: Inner
+    notes: list[str] = field(default_factory=list)
+    rows: dict[int, list[FormulaRow]] = field(default_factory=dict)
+    models: dict[str, Any] = field(default_factory=dict)
+    histories: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.scales = [choose_scale(column) for column in self.y.T]
+
+    def run(self) -> None:
+        """Searches, templates, common parts."""
+        for k in range(len(self.targets)):
+            self.inner.say(f"{self.targets[k]}: formulas of other targets")
+            self._offer(k, list(self.rows))
+            if k in self.rows and self._error(k, self.rows[k][0].expression) < EXACT:
+                continue
+            self._search(k)
+        for k in range(len(self.targets)):
+            if self._error(k, self.rows[k][0].expression) >= EXACT:
+                self._offer(k, [j for j in self.rows if j > k])
+        self.inner.say("common parts")
+        self._share()
+        self._tell_idle()
+
+    def _search(self, k: int) -> None:
+        share = (1 - RESERVE) / (len(self.targets) - k)
+        table = self.inner(self.x, self.y[:, k], self.names, self.targets[k], share, network=True)
+        known = self.rows.get(k, [])
+        self.rows[k] = list(table.rows)
+        for row in known:  # templates, described anew beside what the search has found
+            self._insert(k, row.expression, row.notes)
+        self.models[self.targets[k]], self.histories[self.targets[k]] = table.model, table.history
+        self.notes += [f"{self.targets[k]}: {note}" for note in table.notes]
+
+    def _error(self, k: int, expression: Any) -> float:
+        """Root mean squared error relative to the spread; infinite for splines, which are not compiled here."""
+        if expression.atoms(AppliedUndef):
+            return math.inf
+        gap = compile_expression(expression, self.names)(self.x) - self.y[:, k]
+        value = float(np.sqrt((gap**2).mean())) / (float(self.y[:, k].std()) or 1.0)
+        return value if math.isfinite(value) else math.inf
+
+    def _offer(self, k: int, others: Sequence[int]) -> None:
+        """Structures of other targets' best formulas, with constants of this target; also with a number added."""
+        for j in others:
+            template = self.rows[j][0].expression
+            if not template.free_symbols or template.atoms(AppliedUndef):
+                continue
+            for form in (template, template + sympy.Float(self.y[:, k].mean())):
+                fitted = self._fitted(k, form)
+                if fitted is not None:
+                    self._insert(k, fitted, (f"has the structure of {self.targets[j]}",), reused=True)
+        for expression in self._sums(k, others):
+            fitted = self._fitted(k, expression)
+            if fitted is not None and fitted.free_symbols:
+                self._insert(k, fitted, ("contains a part of another target's formula",), reused=False)
+
+    def _sums(self, k: int, others: Sequence[int]) -> list[Any]:
+        """Sums of parts of other targets' formulas and of functions of single inputs, the most promising."""
+        parts = [p for j in others for p in _parts_of(self.rows[j][0].expression, self.names)]
+        if not parts:
+            return []
+        low = monomials(self.names, exponents(len(self.names), 2))
+        terms = Terms(tuple(parts), self.names).joined(low).joined(functions(self.names, self.x))
+        design = terms.values(self.x)
+        usable = np.flatnonzero(np.isfinite(design).all(axis=0)).tolist()
+        terms, design = terms.only(usable), design[:, usable]
+        found: list[tuple[float, Any]] = []
+        for chosen in supports(design, self.y[:, k], LONGEST_SUM):
+            coefficients, rss = np.linalg.lstsq(design[:, list(chosen)], self.y[:, k], rcond=None)[:2]
+            coefficients = coefficients.astype(float)
+            if any(terms.expressions[i] in parts for i in chosen) and len(rss):
+                floor = len(self.x) * (EXACT * self.y[:, k].std()) ** 2
+                expression = terms.combination(chosen, coefficients)
+                loss = 0.5 * len(self.x) * math.log(max(float(rss[0]), floor, 1e-300))
+                found.append((loss + structure_cost(expression, len(self.names)), expression))
+        return [e for _, e in sorted(found, key=lambda pair: pair[0])[:2]]
+
+    def _fitted(self, k: int, expression: Any) -> Any | None:
+        constants = Constants.of([expression])
+        outcome = snap(constants, self._joint(constants, [k]), len(self.x))
+        return None if outcome is None else tidied(outcome.expressions[0], self.names, self.x)
+
+    def _joint(self, constants: Constants, places: Sequence[int]) -> Joint:
+        return Joint(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
+
+    def _described(self, k: int, expression: Any, reused: bool = False) -> float:
+        """Description length of a formula as it stands; one whose structure is known already costs a choice."""
+        constants = Constants.of([expression])
+        outcome = snap(constants, self._joint(constants, [k]), len(self.x))
+        if outcome is None:
+            return math.inf
+        structure = math.log(len(self.targets)) if reused else structure_cost(expression, len(self.names))
+        return outcome.loss + outcome.numbers + structure
+
+    def _insert(self, k: int, expression: Any, notes: tuple[str, ...], reused: bool = True) -> None:
+        """A row more, described on the scale of the rows that are there."""
+        rows = self.rows.setdefault(k, [])
+        description = self._described(k, expression, reused)
+        if rows and not rows[0].expression.atoms(AppliedUndef):
+            description += rows[0].description - self._described(k, rows[0].expression)
+        row = self._row(k, expression, description, notes)
+        if math.isfinite(row.rmse) and all(str(row) != str(other) for other in rows):
+            rows.append(row)
+            rows.sort(key=lambda r: r.description)
+
+    def _row(self, k: int, expression: Any, description: float, notes: tuple[str, ...]) -> FormulaRow:
+        error = self._error(k, expression)
+        spread = float(self.y[:, k].std()) or 1.0
+        return FormulaRow(self.targets[k], expression, self.names, error * spread, 1 - error**2, description, notes)
+
+    def _share(self) -> None:
+        """Names the common parts of the best formulas; their constants become one where that is shorter."""
+        places = [k for k in self.rows if self.rows[k][0].expression.free_symbols]
+        places = [k for k in places if not self.rows[k][0].expression.atoms(AppliedUndef)]
+        if len(places) < 2:
+            return
+        constants = Constants.of([self.rows[k][0].expression for k in places])
+        apart = minimise(self._joint(constants, places), constants.start)
+        if apart is None:
+            return
+        tied: list[tuple[int, ...]] = []
+        parts = []
+        length = self._length(apart)
+        for part in common_parts(constants):
+            groups = [group for group in part.groups if len(group) > 1]
+            if groups:
+                together = constants.tied([*tied, *groups])
+                optimum = minimise(self._joint(together, places), together.start)
+                if optimum is None or self._length(optimum) >= length:
+                    continue
+                tied, length = [*tied, *groups], self._length(optimum)
+            parts.append(part)
+        if not parts:
+            return
+        together = replace(constants, expressions=(*constants.expressions, *[p.expression for p in parts])).tied(tied)
+        outcome = snap(together, self._joint(together, places), len(self.x))
+        if outcome is None:
+            return
+        for number, part in enumerate(parts):
+            where = ", ".join(self.targets[places[i]] for i in part.places)
+            shown = self._row(
+                places[0], tidied(outcome.expressions[len(places) + number], self.names, self.x), 0.0, ()
+            ).text
+            self.notes.append(f"h{number + 1} = {shown} occurs in {where}")
+        if tied:
+            for i, k in enumerate(places):
+                best = self.rows[k][0]
+                self.rows[k][0] = self._row(
+                    k, tidied(outcome.expressions[i], self.names, self.x), best.description, best.notes
+                )
+
+    def _length(self, optimum: Optimum) -> float:
+        return optimum.loss + price(optimum, range(len(optimum.constants)), len(self.x))
+
+    def _tell_idle(self) -> None:
+        used = {name for rows in self.rows.values() for name in rows[0].inputs}
+        idle = [name for name in self.names if name not in used]
+        if idle and used:
+            self.notes.append(f"no formula needs {', '.join(idle)}")
+
+    def table(self) -> FormulaTable:
+        """The rows, a constant for targets that were not reached."""
+        rows: list[FormulaRow] = []
+        for k in range(len(self.targets)):
+            constant = self._row(k, sympy.Float(self.y[:, k].mean()), math.inf, ())
+            rows += self.rows.get(k) or [constant]
+        return FormulaTable(tuple(rows), tuple(self.notes), self.models or None, self.histories or None)

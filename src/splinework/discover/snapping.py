@@ -1,0 +1,326 @@
+"""Constants of any model with a likelihood: found by damped Fisher scoring, then replaced by simple numbers.
+
+What is fitted may be anything that gives its negative log-likelihood in nats, the gradient and Fisher's information in the
+constants: rows of several targets, classes, trajectories of a differential equation, distances from a surface. Which simple
+numbers there are is `symbolic.constants`' business.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.symbolic.constants import MARGIN, ROUNDING, _simple_numbers
+from splinework.symbolic.library import Array
+
+Objective = Callable[[Array], tuple[float, Array, Array] | None]
+"""From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
+
+MOST_PRECISE = 1e9
+"""Digits of a constant beyond this relative precision are not paid for: rounding made them."""
+ROUGHLY = 1e-3
+"""Nats to which a constant is fitted again, while others are snapped."""
+FALLS_AWAY = 5.0
+"""Standard errors within which a number counts as perhaps 0."""
+TERM = 2.0
+"""Nats of structure that a term which falls away saves: its sign and its factor at least."""
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best constants `(P,)`, nats there, and Fisher's information `(P, P)`."""
+
+    constants: Array
+    loss: float
+    information: Array
+
+
+def minimise(
+    objective: Objective, start: Array, fixed: Sequence[int] = (), *, steps: int = 40, gain: float = 1e-9
+) -> Optimum | None:
+    """Fisher scoring damped as in Levenberg–Marquardt; None where the start is outside the domain.
+
+    Args:
+        objective: What is minimised.
+        start: First constants; those at the places `fixed` stay.
+        fixed: Places that are held.
+        steps: Most accepted steps.
+        gain: Stops when a step saves fewer nats than this.
+    """
+    constants = np.array(start, dtype=float)
+    free = [n for n in range(len(constants)) if n not in set(fixed)]
+    with np.errstate(all="ignore"):
+        now = objective(constants)
+        if now is None or not _finite(now):
+            return None
+        damping = 1e-4
+        for _ in range(steps):
+            if not free:
+                break
+            trial, damping = _step(objective, constants, now, free, damping)
+            if trial is None:
+                break
+            saved = now[0] - trial[1][0]
+            constants, now = trial
+            if saved < gain:
+                break
+    return Optimum(constants, now[0], now[2])
+
+
+def _step(
+    objective: Objective, constants: Array, now: tuple[float, Array, Array], free: list[int], damping: float
+) -> tuple[tuple[Array, tuple[float, Array, Array]] | None, float]:
+    """A step that lowers the nats, and the damping to go on with; None where none is found."""
+    gradient, information = now[1][free], now[2][np.ix_(free, free)]
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    along = vectors.T @ (gradient / scale)
+    growth = 4.0
+    for _ in range(12):
+        move = -(vectors @ (along / (np.maximum(values, 0) + damping))) / scale
+        place = constants.copy()
+        place[free] += move
+        trial = objective(place)
+        if trial is not None and _finite(trial) and trial[0] < now[0]:
+            return (place, trial), max(damping / 10, 1e-12)
+        damping, growth = max(damping, 1e-10) * growth, growth * 2
+    return None, damping
+
+
+def _finite(outcome: tuple[float, Array, Array]) -> bool:
+    return math.isfinite(outcome[0]) and bool(np.isfinite(outcome[1]).all() and np.isfinite(outcome[2]).all())
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Expressions whose numbers are symbols.
+
+    Attributes:
+        expressions: With the symbols.
+        symbols: One for each constant.
+        start: Their first values, `(P,)`.
+    """
+
+    expressions: tuple[Any, ...]
+    symbols: tuple[Any, ...]
+    start: Array
+
+    @classmethod
+    def of(cls, expressions: Sequence[Any]) -> "Constants":
+        """Frees all factors and summands that are numbers, those too that were simple (or 1); exponents only if floats.
+
+        What is simple is to be found anew, by the likelihood at hand. Equal floats of one expression stay equal.
+        """
+        freed: list[tuple[Any, float]] = []
+        results = []
+        for expression in expressions:
+            loosened = _loosened(sympy.expand_mul(expression, deep=False), True, freed)
+            same: dict[Any, Any] = {}
+            for number in sorted(loosened.atoms(sympy.Float), key=float):
+                same[number] = sympy.Dummy("c", real=True)
+                freed.append((same[number], float(number)))
+            results.append(loosened.xreplace(same))
+        return cls(tuple(results), tuple(s for s, _ in freed), np.array([value for _, value in freed]))
+
+    def put(self, constants: Array, snapped: dict[int, Any]) -> tuple[Any, ...]:
+        """The expressions with numbers: exact ones where snapped."""
+        values = {s: snapped.get(n, sympy.Float(constants[n])) for n, s in enumerate(self.symbols)}
+        return tuple(expression.xreplace(values) for expression in self.expressions)
+
+    def tied(self, groups: Sequence[Sequence[int]]) -> "Constants":
+        """Those of each group become one constant, which starts at their mean."""
+        leader = {n: group[0] for group in groups for n in group}
+        kept = [n for n in range(len(self.symbols)) if leader.get(n, n) == n]
+        means = {group[0]: float(np.mean(self.start[list(group)])) for group in groups}
+        swap = {self.symbols[n]: self.symbols[first] for n, first in leader.items() if n != first}
+        return replace(
+            self,
+            expressions=tuple(e.xreplace(swap) for e in self.expressions),
+            symbols=tuple(self.symbols[n] for n in kept),
+            start=np.array([means.get(n, float(self.start[n])) for n in kept]),
+        )
+
+
+def _loosened(expression: Any, outermost: bool, freed: list[tuple[Any, float]]) -> Any:
+    """Numbers as symbols: every term of a sum gets a factor, but for one term of an inner sum, whose scale is outside."""
+    if expression.is_Number or expression.is_NumberSymbol or not expression.free_symbols:
+        return expression if expression.is_Float else _free(float(expression), freed)
+    if expression.is_Add:
+        terms = sorted(expression.args, key=lambda e: (not e.free_symbols, sympy.default_sort_key(e)))
+        plain = next((e for e in terms if e.free_symbols and e.as_coeff_Mul()[0] == 1), None)
+        return sympy.Add(*[_term(e, outermost or e is not plain, freed) for e in terms])
+    return _term(expression, outermost, freed)
+
+
+def _term(expression: Any, scaled: bool, freed: list[tuple[Any, float]]) -> Any:
+    """`number · rest`: the number as a symbol, also a 1 where `scaled`."""
+    if not expression.free_symbols:
+        return _loosened(expression, False, freed)
+    numbers = [e for e in sympy.Mul.make_args(expression) if not e.free_symbols]
+    rest = [_inside(e, freed) for e in sympy.Mul.make_args(expression) if e.free_symbols]
+    number = sympy.Mul(*numbers)
+    if number == 1 and not scaled:
+        return sympy.Mul(*rest)
+    return sympy.Mul(number if number.is_Float else _free(float(number), freed), *rest)
+
+
+def _inside(expression: Any, freed: list[tuple[Any, float]]) -> Any:
+    if expression.is_Symbol or not expression.args:
+        return expression
+    if expression.is_Pow:
+        base, exponent = expression.args
+        exponent = exponent if not exponent.free_symbols else _loosened(exponent, False, freed)
+        return _loosened(base, False, freed) ** exponent if base.free_symbols else base**exponent
+    if not isinstance(expression, sympy.Function) or isinstance(expression, sympy.core.function.AppliedUndef):
+        return expression if not expression.is_Add else _loosened(expression, False, freed)
+    return expression.func(*[_loosened(e, _rated(expression), freed) if e.free_symbols else e for e in expression.args])
+
+
+def _rated(expression: Any) -> bool:
+    """Whether a factor on the function's argument is a constant of its own: not so where it can be pulled out."""
+    return not isinstance(expression, sympy.log | sympy.Abs | sympy.sign)
+
+
+def _free(value: float, freed: list[tuple[Any, float]]) -> Any:
+    symbol = sympy.Dummy("c", real=True)
+    freed.append((symbol, value))
+    return symbol
+
+
+@dataclass(frozen=True)
+class Snapped:
+    """Expressions with their numbers, nats of the errors, nats of the numbers, and how many of them are free."""
+
+    expressions: tuple[Any, ...]
+    loss: float
+    numbers: float
+    free: int
+    optimum: Optimum
+
+
+def snap(constants: Constants, objective: Objective, count: int, *, rounds: int = 40) -> Snapped | None:
+    """Fits the constants and replaces them by simple ones, greedily, while that shortens the description.
+
+    Args:
+        constants: Of the expressions.
+        objective: Of the constants.
+        count: Number of rows; a free constant costs half its logarithm at least.
+        rounds: Most snaps tried.
+
+    Returns:
+        None where the constants cannot be fitted.
+    """
+    best = minimise(objective, constants.start)
+    if best is None:
+        return None
+    state = _State(best, {}, 0.0, price(best, list(range(len(best.constants))), count))
+    refused: set[tuple[int, Any]] = set()
+    at_once = True
+    for _ in range(rounds):
+        candidates = _worthwhile(state, count, refused)
+        if not candidates:
+            break
+        chosen = candidates if at_once else candidates[:1]
+        trial = _snapped(state, chosen, objective, count)
+        if trial is not None:
+            state = trial
+            refused.clear()  # what shared its effect with another number may be worth its code now
+        elif len(chosen) == 1:
+            refused.add(chosen[0][:2])
+        at_once = trial is not None  # all together where that works, else one by one
+    expressions = constants.put(state.best.constants, state.snapped)
+    free = len(constants.symbols) - len(state.snapped)
+    return Snapped(expressions, state.best.loss, state.price + state.code, free, state.best)
+
+
+@dataclass(frozen=True)
+class _State:
+    """An optimum, what is snapped in it, and the nats of the snapped and of the free constants."""
+
+    best: Optimum
+    snapped: dict[int, Any]
+    code: float
+    price: float
+
+    @property
+    def free(self) -> list[int]:
+        return [n for n in range(len(self.best.constants)) if n not in self.snapped]
+
+
+def _snapped(
+    state: _State, chosen: Sequence[tuple[int, Any, float]], objective: Objective, count: int
+) -> _State | None:
+    """With some more constants snapped and the others fitted again, if that is shorter."""
+    values = {index: value for index, value, _ in chosen}
+    rest = [i for i in state.free if i not in values]
+    start = _compensated(state.best, {i: float(v) for i, v in values.items()}, rest)
+    best = minimise(objective, start, [*state.snapped, *values], gain=ROUGHLY)
+    if best is None:
+        return None
+    code = sum(length for _, _, length in chosen)
+    margin = sum(MARGIN if value != 0 else -TERM for value in values.values())
+    numbers = price(best, rest, count)
+    if best.loss - state.best.loss + numbers + code + margin > state.price:
+        return None
+    return _State(best, {**state.snapped, **values}, state.code + code, numbers)
+
+
+def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Array:
+    """Where the others go, to first order, when some constants are moved to values."""
+    place = best.constants.copy()
+    moved = list(values)
+    change = np.array([values[i] for i in moved]) - place[moved]
+    place[moved] = list(values.values())
+    if rest:
+        block = best.information[np.ix_(rest, rest)]
+        scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
+        pull = best.information[np.ix_(rest, moved)] @ change / scale
+        place[rest] -= np.linalg.pinv(block / np.outer(scale, scale), rcond=1e-11, hermitian=True) @ pull / scale
+    return place
+
+
+def standard_errors(best: Optimum, free: Sequence[int]) -> Array:
+    """Of the free constants, on the subspace that the data determine."""
+    if not free:
+        return np.zeros(0)
+    block = best.information[np.ix_(free, free)]
+    scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
+    inverse = np.linalg.pinv(block / np.outer(scale, scale), rcond=1e-12, hermitian=True)
+    errors = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale
+    floor = np.abs(best.constants[list(free)]) / MOST_PRECISE
+    return np.asarray(np.maximum(errors, floor))
+
+
+def price(best: Optimum, free: Sequence[int], count: int) -> float:
+    """Nats of the digits of the free constants, together, as their joint precision relative to their size asks for."""
+    if not len(free):
+        return 0.0
+    free = list(free)
+    sizes = np.abs(best.constants[free])
+    precision = np.linalg.eigvalsh(best.information[np.ix_(free, free)] * np.outer(sizes, sizes))
+    digits = 0.5 * np.log(np.clip(precision, 1.0, MOST_PRECISE**2)) + ROUNDING
+    return float(np.maximum(digits, 0.5 * math.log(count)).sum())
+
+
+def _worthwhile(state: _State, count: int, refused: set[tuple[int, Any]]) -> list[tuple[int, Any, float]]:
+    """The best snap of each constant that promises to save something: place, simple value, nats of its code."""
+    best, free = state.best, state.free
+    found: list[tuple[float, tuple[int, Any, float]]] = []
+    for i, error in zip(free, standard_errors(best, free).tolist(), strict=True):
+        value = float(best.constants[i])
+        digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING, 0.5 * math.log(count))
+        candidates = _simple_numbers(value, error)
+        if abs(value) > FALLS_AWAY * error:
+            candidates = [pair for pair in candidates if pair[0] != 0]
+        savings = [
+            (digits - code - (MARGIN if simple != 0 else 0.0), (i, simple, code))
+            for simple, code in candidates
+            if (i, simple) not in refused
+        ]
+        top = max(savings, key=lambda pair: pair[0], default=None)
+        if top is not None and top[0] > 0:
+            found.append(top)
+    return [snap for _, snap in sorted(found, key=lambda pair: -pair[0])]

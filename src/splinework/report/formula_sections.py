@@ -1,0 +1,221 @@
+"""The sections about all formulas: the table with its picture, the splines that are left, the best in other languages."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+from splinework.errors import SplineworkError
+from splinework.plot import plot_pareto
+from splinework.plot.splines import plot_spline, shown_places
+from splinework.plot.style import new_figure
+from splinework.report.facts import Facts, Floats, errors_of, values_of
+from splinework.report.html import (
+    NOTHING,
+    Html,
+    code,
+    element,
+    join,
+    number,
+    paragraph,
+    picture,
+    r_squared,
+    table,
+    text,
+)
+from splinework.report.protocols import ReportedFormula, best_of
+
+MOST_FORMULAS = 40
+MOST_SPLINES = 24
+PLACES = 21
+"""Lines of the table of one spline."""
+_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
+
+
+def formulas(facts: Facts) -> Html:
+    """All formulas, and how much error each bit of complexity saves."""
+    if facts.table is None:
+        return NOTHING
+    rows = list(facts.table.rows)
+    parts = [_picture(facts, rows), _listing(facts, rows[:MOST_FORMULAS], len(rows))]
+    return join(*parts)
+
+
+def _picture(facts: Facts, rows: list[ReportedFormula]) -> Html:
+    assert facts.table is not None
+    if len(rows) < 2:
+        return NOTHING
+    figure = new_figure(9.4, 3.6)
+    figure.set_layout_engine("constrained")
+    noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
+    held_out = [_held_out(facts, row) for row in rows]
+    plot_pareto(facts.table, ax=figure.add_subplot(), held_out=held_out, noise=noise)
+    caption = (
+        "Error against complexity, which counts the nodes of a formula's tree; numbers are ranks in the table, a ring "
+    )
+    caption += "marks the formula that was chosen."
+    if noise:
+        caption += f" The noise is estimated at {noise:.3g}: a smaller error would follow it."
+    return picture(figure, "pareto", f"Error against complexity of {len(rows)} formulas.", caption)
+
+
+def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
+    """The table; columns that nothing is known of are left out."""
+    several = len({row.target for row in rows}) > 1
+    best = {row.target: _number(row, "bits") for row in reversed(rows)}
+    ranks = _ranks(rows)
+    columns: dict[str, list[Html | None]] = {
+        "rank": [text(rank) for rank in ranks],
+        "target": [text(row.target) if several else None for row in rows],
+        "formula": [element("code", text(rounded(row.text)), title=row.text) for row in rows],
+        "complexity": [text(row.complexity) for row in rows],
+        "RMSE": [number(row.rmse) for row in rows],
+        "held-out": [_known(_held_out(facts, row)) for row in rows],
+        "R²": [r_squared(_r2(facts, row)) for row in rows],
+        "bits": [_difference(_number(row, "bits"), best[row.target]) for row in rows],
+        "probability": [_percent(_number(row, "probability")) for row in rows],
+        "notes": [text("; ".join(row.notes)) if row.notes else None for row in rows],
+    }
+    held = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
+    words = [place for place, name in enumerate(held) if name in ("target", "formula", "notes")]
+    lines = [[cell or NOTHING for cell in line] for line in zip(*held.values(), strict=True)]
+    caption = "Formulas, best first" + (" for each target" if several else "") + ", their numbers rounded."
+    if "bits" in held:
+        caption += " Bits are those that formula and errors take to write down, beyond the best."
+    if of > len(rows):
+        caption += f" The first {len(rows)} of {of}."
+    return table(caption, list(held), lines, words=words)
+
+
+def _ranks(rows: list[ReportedFormula]) -> list[int]:
+    """The rank of each row among those of its target."""
+    counts: dict[str, int] = {}
+    ranks = []
+    for row in rows:
+        counts[row.target] = counts.get(row.target, 0) + 1
+        ranks.append(counts[row.target])
+    return ranks
+
+
+def splines(facts: Facts) -> Html:
+    """The splines that the best formulas still contain: drawn over the rows, and in numbers."""
+    if facts.table is None:
+        return NOTHING
+    found = [(row, name) for row in best_of(facts.table) for name in getattr(row, "splines", None) or {}]
+    drawings, tables = [], []
+    for place, (row, name) in enumerate(found[:MOST_SPLINES], start=1):
+        spline = row.splines[name]  # type: ignore[attr-defined]
+        argument, at = _argument(facts, row, name)
+        try:
+            figure = new_figure(4.2, 2.7)
+            figure.set_layout_engine("constrained")
+            plot_spline(spline, at=at, ax=figure.add_subplot(), name=name, argument=argument)
+        except SplineworkError:  # nowhere finite
+            continue
+        drawings.append(picture(figure, f"spline-{place}", f"{name} over {argument}.", f"{name}({argument})"))
+        places = shown_places(spline, at, PLACES)
+        values = np.asarray(spline(places), dtype=np.float64)
+        lines = [[number(float(p), 6), number(float(v), 6)] for p, v in zip(places, values, strict=True)]
+        listing = table(f"{name}({argument})", ("place", "value"), lines, words=())
+        tables.append(element("details", element("summary", text(f"{name} in numbers")), listing))
+    if not drawings:
+        return NOTHING
+    many = len(found) > 1
+    how = f"No function of the library describes {'these parts' if many else 'this part'} of the formula, so "
+    how += (
+        f"{'they stay splines' if many else 'it stays a spline'}: learned from the rows, whose places the ticks show."
+    )
+    return join(paragraph(how), element("div", *drawings, class_="pictures"), *tables)
+
+
+def _argument(facts: Facts, row: ReportedFormula, name: str) -> tuple[str, Floats | None]:
+    """What a spline of a formula is a function of: as text, and its values for the rows, if there are any."""
+    from sympy.core.function import AppliedUndef
+
+    from splinework.symbolic.expression import compile_expression
+    from splinework.symbolic.languages.python import python
+
+    calls = [call for call in row.sympy().atoms(AppliedUndef) if call.func.__name__ == name]
+    if not calls:
+        return "its argument", None
+    argument, names = calls[0].args[0], tuple(getattr(row, "names", ()))
+    if facts.train is None or len(names) != facts.train.x.shape[1]:
+        return rounded(python(argument, names)), None
+    values = compile_expression(argument, names, row.splines)(facts.train.x)  # type: ignore[attr-defined]
+    return rounded(python(argument, names)), values
+
+
+def languages(facts: Facts) -> Html:
+    """The best formulas as text of other languages, to copy and to save."""
+    if facts.table is None:
+        return NOTHING
+    from splinework.symbolic.languages import LANGUAGES, write
+
+    parts = []
+    best = best_of(facts.table)
+    for row in best:
+        names = getattr(row, "names", None) or sorted(s.name for s in row.sympy().free_symbols)
+        for language, kind in LANGUAGES.items():
+            try:
+                written = write(row.sympy(), names, language, getattr(row, "splines", None) or {})
+            except SplineworkError:  # a language that has no word for a function
+                continue
+            title = f"{language}: {kind.about}" + (f", {row.target}" if len(best) > 1 else "")
+            link = element(
+                "a",
+                text("save"),
+                download=f"formula{kind.suffix}",
+                href=f"data:text/plain;charset=utf-8,{quote(written, safe='')}",
+            )
+            shown = code(written, f"The formula for {row.target} in {language}")
+            parts.append(element("details", element("summary", text(title)), shown, element("p", link)))
+    return join(*parts)
+
+
+def rounded(formula: str) -> str:
+    """The text of a formula with its numbers to six digits."""
+    return _DECIMAL.sub(lambda match: f"{float(match.group()):.6g}", formula)
+
+
+def _number(of: Any, name: str) -> float | None:
+    value = getattr(of, name, None)
+    return None if value is None else float(value)
+
+
+def _known(value: float | None) -> Html | None:
+    return None if value is None else number(value)
+
+
+def _held_out(facts: Facts, row: ReportedFormula) -> float | None:
+    """Error on rows that had no part in the search: those of the test, or else those that the search held out."""
+    own = _number(row, "rmse_test")
+    rows = facts.test
+    if own is None and rows is not None and rows.y is not None and len(rows) and row.target in facts.outputs:
+        error, _ = errors_of(values_of(row, rows.x), rows.y[:, facts.outputs.index(row.target)], "linear")
+        own = error if np.isfinite(error) else None
+    return _number(row, "held_out") if own is None else own
+
+
+def _r2(facts: Facts, row: ReportedFormula) -> float | None:
+    """R² of a formula: its own, or what its error leaves of the training rows' variance."""
+    own, rows = _number(row, "r2"), facts.train
+    if own is not None or rows is None or rows.y is None or row.target not in facts.outputs:
+        return own
+    output = facts.outputs.index(row.target)
+    variance = float(rows.y[:, output].var())
+    return 1 - row.rmse**2 / variance if variance > 0 and facts.output_scales[output] == "linear" else None
+
+
+def _difference(value: float | None, best: float | None) -> Html | None:
+    if value is None or best is None:
+        return None
+    return Html("0" if value == best else f"{value - best:+.1f}".replace("-", "−"))
+
+
+def _percent(value: float | None) -> Html | None:
+    if value is None:
+        return None
+    if value < 1e-3:
+        return text("< 0.1 %")
+    return text(f"{100 * value:.3g} %" if value < 0.9995 else "> 99.9 %")

@@ -1,0 +1,158 @@
+"""What a function of the library is: value, slope, domain, which constants are free, and from where to search for them.
+
+An edge is `c F(a x + b) + d`. Which of a and b are free depends on the function: a power absorbs the rate into c, an
+exponential the shift, so those would be two numbers for one. The functions themselves are in `library.py`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+NONE, SHIFT, RATE, BOTH = "none", "shift", "rate", "both"
+
+STEEPEST = 12.0
+"""The largest exponent that a power may have."""
+_GAPS = np.concatenate([[1e-6], np.geomspace(1e-4, 40, 19)])
+"""Distances of a pole or branch point from the nearest input, in units of their span."""
+_ENDS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 0.98, 0.9995])
+"""Where the inputs may end in a bounded domain, as shares of its half width."""
+_FAR = np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])
+"""Distances of a vertex from inputs that see it nearly straight, but not quite."""
+
+
+def quiet(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
+    """The same without warnings: NaN and infinity are answers."""
+
+    def wrapped(z: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return np.asarray(f(z))
+
+    wrapped.__wrapped__ = f  # type: ignore[attr-defined]
+    return wrapped
+
+
+def bare(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """What `quiet` has wrapped, for a search that is quiet already and calls it ten thousand times; else f itself."""
+    return getattr(f, "__wrapped__", f)
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the library.
+
+    Attributes:
+        name: Unique name.
+        value: F, elementwise; NaN outside its domain.
+        slope: F'.
+        build: F of a sympy expression.
+        free: Which of rate a and shift b are free: `none`, `shift`, `rate` or `both`.
+        domain: `all`; `positive` (z > 0); `unit` (magnitude of z below `limit`).
+        limit: Half width of the domain, for `unit`.
+        cost: Nats that its choice costs in a description length.
+        wave: Whether it repeats, so that its rate must be searched finely.
+        spectral: Whether it is a sine, so that its rate and phase are read off a spectrum.
+        mirrored: Whether `F(-z)` is F itself up to sign and a constant, so that positive rates are enough.
+        degree: Where only the shift is free or nothing: `F(k z) = k^degree F(z) + constant`, by which c absorbs the rate.
+        jumps: Whether it is constant between jumps, so that no slope says where they are.
+        numpy: Whether its printed form needs only numpy.
+        shape: A third free constant inside F, such as the exponent of a power; None where there is none.
+        shaped: The same function with another shape.
+        by_shape: Derivative of F by the shape.
+    """
+
+    name: str
+    value: Callable[[Array], Array]
+    slope: Callable[[Array], Array]
+    build: Callable[[Any], Any]
+    free: str = BOTH
+    domain: str = "all"
+    limit: float = 1.0
+    cost: float = 2.8
+    wave: bool = False
+    spectral: bool = False
+    mirrored: bool = True
+    degree: float = 1.0
+    jumps: bool = False
+    numpy: bool = True
+    shape: float | None = None
+    shaped: "Callable[[float], Function] | None" = None
+    by_shape: Callable[[Array], Array] | None = None
+
+    @property
+    def constants(self) -> int:
+        """Number of constants of an edge: c, d and the free ones inside."""
+        return 2 + {SHIFT: 1, RATE: 1, BOTH: 2}.get(self.free, 0) + (self.shape is not None)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which arguments it is defined."""
+        return {"positive": (0.0, np.inf), "unit": (-self.limit, self.limit)}.get(self.domain, (-np.inf, np.inf))
+
+    def at(self, shape: float) -> "Function":
+        """This function with another shape; itself, where it has none."""
+        return self if self.shaped is None else self.shaped(shape)
+
+    def degenerate(self, rate: float, reach: float) -> bool:
+        """Whether it is another function in disguise.
+
+        A polynomial to the eye, at this rate over inputs that span `reach`; or an exponential, as powers far from their zero.
+        """
+        if self.shape is not None and abs(self.shape) > STEEPEST:
+            return True
+        return self.free in (RATE, BOTH) and abs(rate) * reach < (1.0 if self.wave else 0.3)
+
+    def starts(self) -> Array:
+        """Triples (a, b, shape) from which to search on inputs scaled to between 0 and 1: shape `(K, 3)`."""
+        pairs = self._pairs()
+        if self.shaped is None:
+            return np.column_stack([pairs, np.zeros(len(pairs))])
+        shapes = np.array([-3.0, -1.5, -0.7, -0.3, 0.3, 0.6, 1.5, 2.5, 3.5])
+        return np.column_stack([np.tile(pairs, (len(shapes), 1)), np.repeat(shapes, len(pairs))])
+
+    def _pairs(self) -> Array:
+        """The pairs (a, b) of `starts`."""
+        if self.free == NONE:
+            return np.array([[1.0, 0.0]])
+        if self.free == SHIFT:
+            return self._shifts()
+        if self.free == RATE:
+            rates = np.geomspace(0.1, 32, 20)
+            return _around(np.concatenate([rates, -rates]), np.array([0.5]))
+        if self.domain == "unit":
+            ends = self.limit * np.concatenate([-_ENDS[:0:-1], _ENDS])
+            return np.array([(q - p, p) for p in ends for q in ends if q - p > 0.1 * self.limit])
+        if self.domain == "positive":
+            rates, gaps = np.geomspace(0.3, 25, 14), np.geomspace(1e-3, 4, 12)
+            a, gap = (grid.ravel() for grid in np.meshgrid(rates, gaps, indexing="ij"))
+            return np.concatenate([np.stack([a, a * gap], 1), np.stack([-a, a * (1 + gap)], 1)])
+        if self.wave:
+            few, many = np.array([0.0, 0.5, 1.0]), np.linspace(-0.5, 1.5, 25)
+            return np.concatenate(
+                [
+                    _around(2 * np.pi * np.arange(0.2, 3, 0.2), many),
+                    _around(2 * np.pi * np.arange(3, 12, 0.2), few),
+                ]
+            )
+        starts = _around(np.geomspace(0.3, 40, 14), np.linspace(-0.6, 1.6, 15))
+        return starts if self.mirrored else np.concatenate([starts, -starts])
+
+    def _shifts(self) -> Array:
+        """The pairs (±1, b) where only the shift is free."""
+        if self.domain == "positive":
+            gaps = _GAPS[::2] if self.shape is not None else _GAPS
+            return np.concatenate([np.stack([s + 0 * gaps, gaps - min(s, 0.0)], 1) for s in (1.0, -1.0)])
+        vertices = np.concatenate([-_FAR, np.linspace(-1.5, 2.5, 61), 1 + _FAR])
+        if self.jumps:
+            vertices = np.linspace(0, 1, 65)[1:-1]
+        starts = np.stack([np.ones_like(vertices), -vertices], 1)
+        return starts if self.mirrored else np.concatenate([starts, -starts])
+
+
+def _around(rates: Array, centres: Array) -> Array:
+    """Pairs (a, b) of `a (t - centre)` for every rate and centre."""
+    a, centre = (grid.ravel() for grid in np.meshgrid(rates, centres, indexing="ij"))
+    return np.stack([a, -a * centre], 1)

@@ -1,0 +1,91 @@
+"""Names of columns in a language: as they are where that is allowed, otherwise the nearest that is."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from splinework.errors import FormulaError
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What may be a name.
+
+    Attributes:
+        reserved: Words that mean something else.
+        looks_like: Pattern of names that mean something else as a whole, such as addresses of cells.
+        ascii: Whether only ASCII letters count.
+        fold: Whether `a` and `A` are one name.
+        given: Pattern of what a caller may say a column is called.
+    """
+
+    reserved: Collection[str] = frozenset()
+    looks_like: str = r"(?!)"
+    ascii: bool = True
+    fold: bool = False
+    given: str = r"[^\W\d]\w*"
+
+    def allows(self, name: str) -> bool:
+        """Whether a column may keep its name."""
+        good = re.fullmatch(r"[^\W\d]\w*", name, re.ASCII if self.ascii else 0) is not None
+        return good and not self.taken(name) and re.fullmatch(self.looks_like, name) is None
+
+    def taken(self, name: str) -> bool:
+        return self._key(name) in {self._key(word) for word in self.reserved}
+
+    def _key(self, name: str) -> str:
+        return name.upper() if self.fold else name
+
+    def choose(self, names: Iterable[str]) -> dict[str, str]:
+        """Column -> its name here: distinct names, those that are good unchanged."""
+        columns = list(dict.fromkeys(names))
+        chosen: dict[str, str] = {}
+        used: set[str] = set()
+        for keep in (True, False):  # the good ones first, so that no other takes their names
+            for column in columns:
+                good = self.allows(column) and self._key(column) not in used
+                if column not in chosen and (good or not keep):
+                    chosen[column] = column if good else self._new(column, used)
+                    used.add(self._key(chosen[column]))
+        return {column: chosen[column] for column in columns}
+
+    def _new(self, column: str, used: Collection[str]) -> str:
+        plain = unicodedata.normalize("NFKD", column).encode("ascii", "ignore").decode()
+        stem = re.sub(r"\W+", "_", plain, flags=re.ASCII).strip("_") or "x"
+        stem = f"x_{stem}" if stem[0].isdigit() else stem
+        candidate, turn = stem, 1
+        while not self.allows(candidate) or self._key(candidate) in used:
+            candidate = f"{stem}_" if turn == 1 else f"{stem}_{turn}_"
+            turn += 1
+        return candidate
+
+    def check(self, names: Mapping[str, str], language: str) -> dict[str, str]:
+        """A caller's own mapping, as it is.
+
+        Raises:
+            FormulaError: If a name cannot stand in the language, or two columns share one.
+        """
+        for column, name in names.items():
+            if not isinstance(name, str) or re.fullmatch(self.given, name) is None or self.taken(name):
+                raise FormulaError(f"column {column!r} cannot be called {name!r} in {language}; give another name.")
+        if len({self._key(name) for name in names.values()}) < len(names):
+            raise FormulaError(f"two columns have the same name in {language}: {dict(names)}; names must differ.")
+        return dict(names)
+
+
+def named(names: Sequence[str] | Mapping[str, str], naming: Naming, language: str) -> dict[str, str]:
+    """Column -> its name in the language, from column names or from a caller's mapping."""
+    if isinstance(names, str):
+        raise FormulaError(f"names is a sequence of column names, got the str {names!r}; write [{names!r}].")
+    return naming.check(names, language) if isinstance(names, Mapping) else naming.choose(names)
+
+
+def said(names: Mapping[str, str]) -> list[str]:
+    """A sentence for every column that is called otherwise; ASCII, without what could end a comment."""
+    changed = [(column, name) for column, name in names.items() if column != name]
+    return [f'{name} is column "{_plain(column)}"' for column, name in changed]
+
+
+def _plain(text: str) -> str:
+    return "".join(c if (c.isalnum() and c.isascii()) or c in " _-.()[]%" else f"<U+{ord(c):04X}>" for c in text)

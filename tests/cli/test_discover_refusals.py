@@ -1,0 +1,161 @@
+"""`splinework discover` on wrong input, and when it is interrupted: nothing is lost, nothing half is left."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+from tests.cli.stand_in import refused, tree
+
+HEAD = "a,b,y\n"
+GOOD = HEAD + "".join(f"{i},{i * i % 7},{2 * i}\n" for i in range(1, 21))
+
+
+@pytest.fixture
+def refuse(run, folder, pipeline):
+    """Runs `discover` on the content of d.csv, and checks that it is refused and has written nothing."""
+
+    def check(content: str, options: list[str], *fragments: str) -> None:
+        (folder / "d.csv").write_text(content)
+        before = tree(folder)
+        refused(run("discover", "d.csv", "--target", "y", *options), *fragments)
+        assert tree(folder) == before
+        assert pipeline.calls == []
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("content", "fragments"),
+    [
+        pytest.param(GOOD + "1,nan,2\n", ["not finite", "b: 1 empty", "--missing drop"], id="not a number"),
+        pytest.param(GOOD + "1,inf,2\n", ["not finite", "b: 1 infinite"], id="infinite"),
+        pytest.param(HEAD + "1,2,5\n2,3,5\n" * 10, ["'y' is 5 in all", "nothing to explain"], id="constant target"),
+        pytest.param("a,y\n" + "".join(f"5,{i}\n" for i in range(20)), ["no feature varies"], id="constant features"),
+        pytest.param(GOOD[:30], ["rows", "at least 9", "add rows"], id="few rows"),
+        pytest.param(
+            HEAD + "".join(f"{i * i},{i},{i}\n" for i in range(20)),
+            ["the target 'y' equals 'b' in every row", "--features a"],
+            id="a copy of the target",
+        ),
+        pytest.param(
+            "b,y\n" + "".join(f"{i},{i}\n" for i in range(20)), ["equals 'b'", "give columns"], id="only a copy"
+        ),
+    ],
+)
+def test_a_wrong_table_is_refused(refuse, content, fragments):
+    refuse(content, [], *fragments)
+
+
+@pytest.mark.parametrize(
+    ("options", "fragments"),
+    [
+        (["--units", "z=m"], ["--units", "'z'", "no column"]),
+        (["--units", "a"], ["--units", "such as 'x=m,t=s'"]),
+        (["--units", "a=m,a=s"], ["two units"]),
+        (["--units", "a=mm^"], ["the unit of 'a'"]),
+        (["--units", "a=__import__('os').system('touch evil')"], ["--units"]),
+        (["--noise", "much"], ["--noise is auto", "'much'"]),
+        (["--noise", "-1"], ["--noise is auto"]),
+        (["--noise", "nan"], ["--noise is auto"]),
+        (["--noise", "inf"], ["--noise is auto"]),
+        (["--ode", "z"], ["--ode z", "'a'"]),
+        (["--ode", "y"], ["--ode y is the target"]),
+        (["--ode", "a", "--implicit"], ["--ode and --implicit", "one of them"]),
+        (["--ode", "a", "--classes"], ["--ode and --classes"]),
+        (["--ode", "a", "--test-fraction", "0.5"], ["--test-fraction", "leave it out"]),
+        (["--form", " "], ["--form is empty"]),
+        (["--require", ""], ["--require is empty"]),
+        (["--forbid", ","], ["--forbid is empty"]),
+        (["--budget", "0"], ["above 0"]),
+        (["--budget", "soon"], ["--budget", "splinework discover --help"]),
+        (["--features", "a,z"], ["no column 'z'"]),
+        (["--shape", "2,1"], ["--shape"]),
+    ],
+)
+def test_a_wrong_option_is_refused(refuse, options, fragments):
+    refuse(GOOD, options, *fragments)
+
+
+def test_data_among_the_results_is_not_replaced(run, folder, pipeline):
+    (folder / "pareto.csv").write_text(GOOD)
+    refused(run("discover", "pareto.csv", "--target", "y", "--out", ".", "--overwrite"), "would replace pareto.csv")
+    assert (folder / "pareto.csv").read_text() == GOOD
+
+
+def test_a_column_that_copies_the_target_where_it_has_cells_is_one(run, folder, pipeline):
+    (folder / "d.csv").write_text(HEAD + "".join(f"{i * i},{'' if i == 3 else i},{i}\n" for i in range(20)))
+    refused(run("discover", "d.csv", "--target", "y", "--missing", "mean"), "equals 'b'")
+
+
+def interrupt() -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_writes_what_was_found_so_far(run, folder, pipeline):
+    (folder / "d.csv").write_text(GOOD)
+    pipeline.hook = interrupt
+    result = run("discover", "d.csv", "--target", "y", "--out", "o")
+    assert result.exit_code == 130
+    assert "stopping: what was found so far will be written; Ctrl-C once more ends at once" in result.stderr
+    assert "interrupted: what was found so far is in o" in result.stderr
+    assert "formulas for y" in result.stdout
+    assert "interrupted: the best so far" in result.stdout
+    assert (folder / "o" / "equations.csv").exists()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_is_told_in_json(run, folder, pipeline):
+    (folder / "d.csv").write_text(GOOD)
+    pipeline.hook = interrupt
+    result = run("discover", "d.csv", "--target", "y", "--json", "--quiet")
+    assert result.exit_code == 130
+    assert json.loads(result.stdout)["interrupted"] is True
+    assert result.stderr == ""
+
+
+def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):
+    def twice() -> None:
+        try:
+            interrupt()
+        except KeyboardInterrupt:
+            interrupt()
+
+    (folder / "d.csv").write_text(GOOD)
+    before = tree(folder)
+    pipeline.hook = twice
+    result = run("discover", "d.csv", "--target", "y")
+    assert result.exit_code == 130
+    assert result.stderr.endswith("interrupted\n")
+    assert result.stdout == ""
+    assert tree(folder) == before
+
+
+def test_ctrl_c_before_there_is_a_formula_says_so(run, folder, pipeline):
+    def nothing_yet(table: object) -> None:
+        raise KeyboardInterrupt
+
+    (folder / "d.csv").write_text(GOOD)
+    before = tree(folder)
+    pipeline.alter = nothing_yet
+    result = run("discover", "d.csv", "--target", "y")
+    assert result.exit_code == 130
+    assert "interrupted before there was a formula; nothing was written" in result.stderr
+    assert tree(folder) == before
+
+
+def test_ctrl_c_while_files_are_written_lets_them_be_written(run, folder, pipeline):
+    def late(path) -> None:
+        path.write_text("half")
+        interrupt()
+        path.write_text("<html>")
+
+    (folder / "d.csv").write_text(GOOD)
+    pipeline.report_hook = late
+    result = run("discover", "d.csv", "--target", "y", "--out", "o")
+    assert result.exit_code == 130
+    assert (folder / "o" / "report.html").read_text() == "<html>"
+    assert len(np.loadtxt(folder / "o" / "pareto.csv", dtype=str, delimiter=",")) > 1
