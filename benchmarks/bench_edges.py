@@ -151,7 +151,7 @@ def main() -> None:
         "| noise | rows | draws | told apart | right | by pykan's rule | pykan's functions: right / its rule | right of all |",
         end="",
     )
-    print(" among the first five of all | median / p95 |\n" + "|---" * 10 + "|")
+    print(" among the first five of all | CPU time: median / p95 |\n" + "|---" * 10 + "|")
     for (noise, rows), tally in tallies.items():
         print(tally.row(noise, rows))
     if arguments.missed:

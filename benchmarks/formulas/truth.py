@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import sympy
 
+from splinework.errors import FormulaError
 from splinework.symbolic.expression import count, python
 from splinework.symbolic.parse import parse_formula
 
@@ -16,6 +18,9 @@ FULL = 15
 """Digits of a number in float64."""
 SECONDS = 10
 """Longest time of a simplification, as SRBench allows."""
+START = 5
+"""Seconds more, for the process to start."""
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
@@ -36,10 +41,10 @@ def simplified(text: str, names: tuple[str, ...]) -> Any | None:
     """What `sympy.simplify` makes of the text in a process of its own; None where that takes too long or fails."""
     command = [sys.executable, "-m", "benchmarks.formulas.truth", *names]
     try:
-        ended = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS + 5)
-    except subprocess.TimeoutExpired:
+        ended = subprocess.run(command, input=text, capture_output=True, text=True, timeout=SECONDS + START, cwd=ROOT)
+        return parse_formula(ended.stdout, names) if ended.returncode == 0 else None
+    except (subprocess.TimeoutExpired, FormulaError):
         return None
-    return parse_formula(ended.stdout, names) if ended.returncode == 0 else None
 
 
 def rounded(given: Any, digits: int) -> Any:
@@ -58,7 +63,7 @@ def rounded(given: Any, digits: int) -> Any:
 
 
 def is_power_product(given: Any) -> bool:
-    """Whether it is a constant times fixed powers of the inputs, two factors at least or one power other than 1."""
+    """Whether it is a constant times fixed powers of the inputs."""
     given = sympy.powdenest(sympy.powsimp(given.xreplace({s: sympy.Dummy(positive=True) for s in given.free_symbols})))
     _, moving = sympy.expand_power_base(given, force=True).as_independent(*given.free_symbols, as_Add=False)
     factors = sympy.Mul.make_args(moving)

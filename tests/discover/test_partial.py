@@ -279,3 +279,17 @@ def test_weights_leave_out_what_counts_nothing() -> None:
     assert np.abs(table.numpy()(x) - y).max() < 1e-9
     with pytest.raises(DataError, match="weight"):
         complete("y = A*x1", x, y, names=NAMES, weights=-np.ones(len(y)), search=pairs_of_terms)
+
+
+def test_the_noise_of_a_part_is_that_of_y_over_the_slope() -> None:
+    levels: list[Any] = []
+
+    def search(x: Any, y: Any, *, noise: Any = -1.0, **rest: Any) -> FormulaTable:
+        levels.append(noise)
+        return pairs_of_terms(x, y, **rest)
+
+    x = rows()
+    y = 4 * (x[:, 0] + x[:, 1])
+    complete("y = 4*?", x, y, names=NAMES, noise=0.2, search=search)
+    complete("y = 4*?", x, y, names=NAMES, search=search)
+    assert levels == [pytest.approx(0.05), None]

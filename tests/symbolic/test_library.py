@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import sympy
 
+from splinework.symbolic.constants import Target, Template
+from splinework.symbolic.expression import symbol
 from splinework.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT
-from tests.symbolic.cases import generator, relative
+from tests.symbolic.cases import generator, planted, relative
 
 every_function = pytest.mark.parametrize("function", LIBRARY, ids=lambda f: f.name)
 
@@ -152,3 +154,16 @@ def test_no_function_is_another_one_in_disguise():
         shapes[function.name] = value
         others = [np.abs(value - sign * o).max() for n, o in shapes.items() for sign in (1, -1) if n != function.name]
         assert min(others, default=1) > 1e-4 or function.name == "power", function.name  # and x^p: one has a shift
+
+
+@every_function
+def test_numbers_of_every_function_can_be_fitted_in_a_formula(function):
+    """Slopes by the numbers of a printed form are functions that can be evaluated."""
+    low, high, a, b = planted(function, generator(8))
+    x = np.sort(generator(9).uniform(low, high, 40))
+    columns, y = x[:, None], 1.3 * function.value(a * x + b) + 0.4
+    expression = 1.3 * function.build(sympy.Float(a) * symbol("x") + sympy.Float(b)) + sympy.Float(0.4)
+    template = Template(expression, Target(columns, y, ("x",)))
+    solution = template.fit(template.start, {})
+    assert solution is not None
+    assert solution.rss <= 1e-16 * (y**2).sum()

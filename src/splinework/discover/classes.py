@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.logit_network import logit_network
 from splinework.discover.logits import (
     RIDGE,
     Logits,
@@ -27,10 +28,8 @@ from splinework.discover.logits import (
 )
 from splinework.discover.right_sides import skeleton
 from splinework.discover.snapping import Constants, minimise, price, snap
-from splinework.discover.terms import exponents, functions, monomials, supports
-from splinework.discover.trial import trial_fit
+from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import DataError, ShapeError
-from splinework.network import KAN
 from splinework.symbolic.expression import compile_expression
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
@@ -40,8 +39,6 @@ HELD_OUT = 0.2
 """Share of rows on which the answer is judged."""
 SURE = 1e-3
 """Nats per row below which the classes count as separated."""
-LARGEST = 12.0
-"""Logits of the network beyond this are cut off: the data do not determine them."""
 MOST_CLASSES = 20
 FEWEST = 5
 """Rows of a class, at least."""
@@ -176,7 +173,10 @@ class _Classes:
             self.inner.say(f"{self.targets[k]}: sums of terms")
             self._try(k, self._sums(k))
         self.inner.say("fitting a network to the labels")
-        logits = self._network()
+        seconds = max(0.2 * self.inner.left, 2.0)
+        logits, self.model, self.history = logit_network(
+            self.x, self.labels, self.held, seed=self.inner.seed, seconds=seconds
+        )
         for k in range(len(self.targets)):
             rows = (self.labels == 0) | (self.labels == k + 1)
             p = 1 / (1 + np.exp(-np.clip(logits[:, k], -30, 30)))
@@ -186,37 +186,15 @@ class _Classes:
             self._try(k, [row.expression for row in table.rows])
         self._snap()
 
-    def _network(self) -> Array:
-        """Smooth logits against the reference, `(N, K - 1)`, of the better of two shapes on held-out rows."""
-        d, classes = self.x.shape[1], len(self.targets) + 1
-        loss, outputs = ("logistic", 1) if classes == 2 else ("softmax", classes)
-        used, held = ~self.held, self.held
-        best: tuple[float, Array] | None = None
-        for shape in ([d, outputs], [d, 2, outputs]):
-            fitted = trial_fit(
-                KAN(shape, grid=3),
-                self.x[used],
-                self.labels[used].astype(float),
-                loss=loss,
-                validation=(self.x[held], self.labels[held].astype(float)),
-                seed=self.inner.seed,
-                progress=False,
-                starts=2,
-                seconds=max(0.1 * self.inner.left, 1.0),
-            )
-            raw = _outputs(fitted.model, self.x)
-            logits = raw if classes == 2 else raw[:, 1:] - raw[:, :1]
-            score = nats(logits[held], np.eye(classes)[self.labels[held]][:, 1:])
-            if best is None or score < best[0] - 1.0:  # the simpler one where they are as good
-                best, self.model, self.history = (score, logits), fitted.model, fitted.history
-        assert best is not None
-        return np.clip(best[1], -LARGEST, LARGEST)
-
     def _sums(self, k: int) -> list[Any]:
         """Sparse sums for the working response `z = η + (y - p)/w` with weights `w = p(1 - p)` (iteratively reweighted)."""
         rows = (self.labels == 0) | (self.labels == k + 1)
         x, y = self.x[rows], (self.labels[rows] == k + 1).astype(float)
-        terms = monomials(self.names, exponents(len(self.names), 2)).joined(functions(self.names, x))
+        low = monomials(self.names, exponents(len(self.names), 2))
+        return [e for terms in (low, low.joined(functions(self.names, x))) for e in self._reweighted(terms, x, y)]
+
+    def _reweighted(self, terms: Terms, x: Array, y: Array) -> list[Any]:
+        """The sums that the rounds of reweighting come by."""
         values = terms.values(x)
         usable = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
         terms, values = terms.only(usable), values[:, usable]
@@ -344,11 +322,3 @@ class _Classes:
                 f"{calibration_slope(logit, positive):.2f}"
             )
         return notes
-
-
-def _outputs(model: KAN, x: Array) -> Array:
-    """What the network puts out, `(N, outputs)`."""
-    import torch
-
-    with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(np.ascontiguousarray(x)).to(next(model.parameters()).dtype)).double())

@@ -1,7 +1,9 @@
 """The work of completing one formula: constants, then one unknown part after the other, then all numbers together."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import sympy
@@ -39,6 +41,7 @@ class Completion:
     """Completes an outline; `found` grows while it runs.
 
     Attributes:
+        noise: Standard deviation of the errors of y, where it is known.
         found: All formulas so far.
         notes: Sentences on the whole.
         reason: Why nothing was found.
@@ -49,6 +52,7 @@ class Completion:
     target: str
     without: Barred
     inner: Inner
+    noise: float | None = None
     found: list[Fitted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     reason: str = "it is undefined on these rows"
@@ -193,9 +197,8 @@ class Completion:
             self.reason = f"{hole.name} can be solved for on {int(usable.sum())} of {len(usable)} rows"
             return False
         missed = len(usable) - int(usable.sum())
-        notes = (f"{hole.name} is undefined on {missed} of {len(usable)} rows: they did not help to find it",) * bool(
-            missed
-        )
+        told = f"{hole.name} is undefined on {missed} of {len(usable)} rows: they did not help to find it"
+        notes = (told,) if missed else ()
         allowed = self._rows_for(hole, values, slope, share)
         if not allowed:
             self.reason = f"every formula found for {hole.name} uses what is forbidden"
@@ -215,8 +218,17 @@ class Completion:
         weights = self.solving.weight(slope)[usable] ** 2
         uneven = None if np.ptp(weights) <= 1e-9 * weights.max() else weights / weights.mean()
         x = self.solving.columns(hole)[usable]
-        rows = self.inner(x, values[usable], hole.columns, hole.name, share, weights=uneven).rows
+        inner = self._inner(slope[usable])
+        rows = inner(x, values[usable], hole.columns, hole.name, share, weights=uneven).rows
         return [row for row in rows if self.without.allows(row.expression)][:_MOST_ROWS]
+
+    def _inner(self, slope: Array) -> Inner:
+        """The search with the errors that a part's values have: those of y over the slope."""
+        if "noise" not in inspect.signature(self.inner.search).parameters:
+            return self.inner
+        known = self.noise is not None and self.data.scale == "linear"
+        level = self.noise / float(np.sqrt((slope**2).mean())) if known and self.noise is not None else None
+        return replace(self.inner, search=partial(self.inner.search, noise=level))
 
     def _keep(self, filling: Filling, notes: Sequence[str] = ()) -> bool:
         """Fits all numbers; True if the formula is exact."""

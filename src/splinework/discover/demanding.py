@@ -1,8 +1,10 @@
 """`demanding`: a search for formulas in which given terms stand, and forbidden functions and columns do not."""
 
+import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import sympy
@@ -31,6 +33,7 @@ def demanding(
     require: Sequence[str] = (),
     forbid: Sequence[str] = (),
     weights: Any = None,
+    noise: float | None = None,
     search: RegressionSearch | None = None,
     budget: float = 60.0,
     seed: int = 0,
@@ -49,6 +52,7 @@ def demanding(
         require: Terms that must stand in every formula, such as `exp(x1)` or `x2/x3`; a factor before them is free.
         forbid: Functions and columns that must not.
         weights: `(N,)`, what each squared error counts; all the same by default.
+        noise: Standard deviation of the errors of y, where it is known.
         search: Finds formulas; None takes `discover`.
         budget: About how many seconds to take.
         seed: Seed of everything random.
@@ -64,13 +68,14 @@ def demanding(
     without = barred(forbid, labels)
     terms = required(require, labels, without)
     inner = Inner.within(search, budget, seed, on_stage)
-    begun = time.monotonic()
+    if noise is not None and "noise" in inspect.signature(inner.search).parameters:
+        inner = replace(inner, search=partial(inner.search, noise=noise))
     plain = _plain(data, target, without, inner, _PLAIN_SHARE if terms else 1.0)
     rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
     notes = list(plain.notes)
     try:
         if terms and not _exact(rows, data):
-            more, told = _forced(data, target, terms, without, inner, begun + budget)
+            more, told = _forced(data, target, terms, without, inner, noise)
             rows += more
             notes += told
     except KeyboardInterrupt:
@@ -93,16 +98,15 @@ def _plain(data: Target, target: str, without: Barred, inner: Inner, share: floa
 
 
 def _forced(
-    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: Inner, deadline: float
+    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: Inner, noise: float | None
 ) -> tuple[list[FormulaRow], list[str]]:
     """Rows of the forms that have the terms in them, and what was said on the way."""
     rows: list[FormulaRow] = []
     notes: list[str] = []
     forms = _forms(target, terms, data.names)
     for number, form in enumerate(forms):
-        left = max(deadline - time.monotonic(), 0.0)
-        slot = replace(inner, deadline=time.monotonic() + left / (len(forms) - number))
-        work = completion(form, data, target, without, slot)
+        slot = replace(inner, deadline=time.monotonic() + inner.left / (len(forms) - number))
+        work = completion(form, data, target, without, slot, noise)
         good = [a.row for a in work.found if without.allows(a.row.expression) and _all_in(a.row, terms)]
         rows += good
         notes += work.notes if good else []

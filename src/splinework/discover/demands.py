@@ -42,10 +42,15 @@ class Barred:
         return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))
 
     def restricted(self, search: Callable[..., Any]) -> Callable[..., Any]:
-        """A search with the library that is left, where it takes one; its rows are looked through in any case."""
-        if self.functions and "library" in inspect.signature(search).parameters:
-            return partial(search, library=self.library)
-        return search
+        """A search that keeps to it, as far as it can: `library=` takes functions, `allows=` a check of expressions.
+
+        Its rows are to be looked through in any case.
+        """
+        if not self.functions:
+            return search
+        known = inspect.signature(search).parameters
+        options: dict[str, Any] = {"library": self.library} if "library" in known else {}
+        return partial(search, **options, **({"allows": self.allows} if "allows" in known else {}))
 
 
 def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:

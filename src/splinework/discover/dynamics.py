@@ -23,7 +23,7 @@ from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
 from splinework.symbolic.tidy import tidied
 
-RIVALS = 4
+RIVALS = 3
 """Candidates of each right-hand side that are tried on the trajectories, for each way to rank them."""
 SEGMENT = 6.0
 """Length of a segment of the multiple shooting, in times that a state needs to change by its spread."""

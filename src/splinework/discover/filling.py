@@ -127,7 +127,7 @@ def _described(made: FormulaRow, filling: Filling, values: Mapping[Any, float]) 
 def _rounded(expression: Any) -> Any:
     """For people: six digits, and nothing that rounding left."""
     floats = {f: float(f) for f in expression.atoms(sympy.Float)}
-    negligible = 1e-12 * max(map(abs, floats.values()), default=0.0)
+    negligible = 1e-12 * max((abs(float(n)) for n in expression.atoms(sympy.Number)), default=0.0)
     short = {f: float(f"{value:.6g}") if abs(value) > negligible else 0.0 for f, value in floats.items()}
     return expression.xreplace(
         {f: sympy.Integer(int(v)) if v.is_integer() else sympy.Float(v) for f, v in short.items()}

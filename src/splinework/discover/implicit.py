@@ -15,7 +15,7 @@ import sympy
 
 from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
 from splinework.discover.joint import Joint
-from splinework.discover.snapping import Constants, snap
+from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
 from splinework.discover.terms import Terms, exponents, functions, monomials
 from splinework.errors import DataError
@@ -38,6 +38,8 @@ REPEATED = 1.5
 """Held-out rows may be this much farther away than fitted ones."""
 SHADOW = 2.0
 """A relation kept this much less closely than others of its columns is an approximation of them."""
+IMPLIED = 0.1
+"""Share of a relation's gradient that must be its own, else it follows from the others."""
 FEWEST = 20
 MOST_RELATIONS = 4
 
@@ -140,7 +142,7 @@ class _Implicit:
         if not 2 < len(powers) <= MOST_MONOMIALS:
             return None
         relation = self._surface(monomials(self.varying, powers))
-        return None if relation is None or self._is_shadow(relation) else relation
+        return None if relation is None or self._is_shadow(relation) or self._is_implied(relation) else relation
 
     def _is_shadow(self, relation: _Relation) -> bool:
         """Whether it is but a rough view of relations that are kept much more closely and have columns in common with it."""
@@ -193,12 +195,9 @@ class _Implicit:
         """Simple numbers where the distances from the surface agree: the term with coefficient 1 is what the others add up to."""
         lead = next(e for e in _terms(expression).values() if e.free_symbols)
         rest = lead - expression
-        steep = np.sqrt(
-            sum(
-                (compile_expression(sympy.diff(expression, symbol(n)), self.varying)(self.used) * s) ** 2
-                for n, s in zip(self.varying, self.spread, strict=True)
-            )
-        )
+        slopes = [derivative(expression, symbol(n)) for n in self.varying]
+        columns = [compile_expression(e, self.varying)(self.used) * s for e, s in zip(slopes, self.spread, strict=True)]
+        steep = np.linalg.norm(np.stack(columns, -1), axis=1)
         weight = 1 / np.maximum(steep, 0.1 * float(np.median(steep)))
         scale = symbol("weight of a row")
         target = compile_expression(lead, self.varying)(self.used) * weight
@@ -213,13 +212,29 @@ class _Implicit:
         return relation if relation.free_symbols == expression.free_symbols else expression
 
     def _consider(self, relation: _Relation) -> None:
-        """Takes it if it relates other columns than those found, or takes the place of approximations of itself."""
-        same = [r for r in self.found if r.columns <= relation.columns]
-        if same and all(relation.distance < r.distance / SHADOW - FLOOR for r in same):
-            self.found = [r for r in self.found if r not in same]
-            same = []
-        if not same and not self._is_shadow(relation):
+        """Takes it if it says something new, or in the place of rough approximations of itself."""
+        same = [r for r in self.found if r.columns == relation.columns]
+        self.found = [r for r in self.found if r not in same or relation.distance > r.distance / SHADOW - FLOOR]
+        if not self._is_shadow(relation) and not self._is_implied(relation):
             self.found.append(relation)
+
+    def _is_implied(self, relation: _Relation) -> bool:
+        """Whether it follows from those found: on their common surface its gradient is a combination of theirs."""
+        if not self.found:
+            return False
+        others = np.stack([self._gradient(r.expression) for r in self.found], -1)
+        own = self._gradient(relation.expression)
+        part = (np.linalg.pinv(others, rcond=1e-6) @ own[:, :, None])[:, :, 0]
+        rest = own - np.einsum("ndr,nr->nd", others, part)
+        return bool(np.linalg.norm(rest) < IMPLIED * np.linalg.norm(own))
+
+    def _gradient(self, expression: Any) -> Array:
+        """At the rows, columns in units of their spread, of unit length: `(N, d)`."""
+        slopes = [derivative(expression, symbol(n)) for n in self.varying]
+        columns = [compile_expression(e, self.varying)(self.used) * s for e, s in zip(slopes, self.spread, strict=True)]
+        gradient = np.nan_to_num(np.stack(columns, -1))
+        length = np.linalg.norm(gradient, axis=1, keepdims=True)
+        return np.asarray(gradient / np.where(length > 0, length, 1.0))
 
     def _solve(self) -> None:
         """Columns that no relation has are looked for as formulas of the others."""

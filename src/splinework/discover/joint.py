@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.snapping import Constants
+from splinework.discover.snapping import Constants, derivative
 from splinework.symbolic.expression import compiled, count, symbol
 from splinework.symbolic.library import Array
 
@@ -37,7 +37,7 @@ class Joint:
         self.columns = list(x.T)
         expressions = constants.expressions[: y.shape[1]]
         self.size = len(constants.symbols)
-        slopes = [sympy.diff(e, s) for e in expressions for s in constants.symbols]
+        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
         self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
@@ -47,8 +47,8 @@ class Joint:
             with np.errstate(all="ignore"):
                 outcome = self._function(*constants.tolist(), *self.columns)
                 values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (rows,)) for v in outcome], -1)
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None  # complex values or overflow: outside the formula's domain
+        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+            return None  # outside the formula's domain, or a derivative that numpy has no function for
         loss, gradient, information = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
         for k in range(targets):
             value = values[:, k]

@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
-from splinework.discover.snapping import Constants
+from splinework.discover.snapping import Constants, derivative
 from splinework.symbolic.expression import compiled, symbol
 from splinework.symbolic.library import Array
 
@@ -34,7 +33,7 @@ class Logits:
         self.truth = np.eye(self.others + 1)[labels][:, 1:]
         self.size = len(constants.symbols)
         expressions = constants.expressions[: self.others]
-        slopes = [sympy.diff(e, s) for e in expressions for s in constants.symbols]
+        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
         self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
@@ -43,8 +42,8 @@ class Logits:
             with np.errstate(all="ignore"):
                 outcome = self._function(*constants.tolist(), *self.columns)
                 values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (self.rows,)) for v in outcome], -1)
-        except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None  # complex values or overflow: outside the formula's domain
+        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+            return None  # outside the formula's domain, or a derivative that numpy has no function for
         if not np.isfinite(values).all():
             return None
         logits = values[:, : self.others]

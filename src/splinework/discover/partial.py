@@ -37,6 +37,7 @@ def complete(
     target: str = "y",
     forbid: Sequence[str] = (),
     weights: Any = None,
+    noise: float | None = None,
     search: RegressionSearch | None = None,
     budget: float = 60.0,
     seed: int = 0,
@@ -52,6 +53,7 @@ def complete(
         target: Name of y where the form has none.
         forbid: Functions and columns that may not stand in the unknown parts.
         weights: `(N,)`, what each squared error counts; all the same by default.
+        noise: Standard deviation of the errors of y, where it is known.
         search: Finds formulas of the unknown parts; None takes `discover`.
         budget: About how many seconds to take.
         seed: Seed of everything random.
@@ -69,16 +71,18 @@ def complete(
     data = target_of(columns, y, labels, "complete", weights)
     read = parse_partial(form, labels) if isinstance(form, str) else form
     without = barred(forbid, labels)
-    work = completion(read, data, read.target or target, without, Inner.within(search, budget, seed, on_stage))
+    work = completion(read, data, read.target or target, without, Inner.within(search, budget, seed, on_stage), noise)
     if not work.found:
         raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")
     return FormulaTable(tuple(ranked([answer.row for answer in work.found], ROWS)), tuple(dict.fromkeys(work.notes)))
 
 
-def completion(form: PartialFormula, data: Target, target: str, without: Barred, inner: Inner) -> Completion:
+def completion(
+    form: PartialFormula, data: Target, target: str, without: Barred, inner: Inner, noise: float | None = None
+) -> Completion:
     """The work on one form, done as far as time allows; Ctrl-C ends it with what it has found."""
     inner = replace(inner, search=without.restricted(inner.search))
-    work = Completion(outline(form, data.names, forbidden=without.columns), data, target, without, inner)
+    work = Completion(outline(form, data.names, forbidden=without.columns), data, target, without, inner, noise)
     interrupted = False
     try:
         work.run()

@@ -18,7 +18,7 @@ from splinework.symbolic.constants import Target
 from splinework.symbolic.expression import compile_expression, symbol
 from splinework.symbolic.library import LIBRARY, Function
 from splinework.symbolic.pool import Pool
-from splinework.symbolic.screening import Problem, Screen, whole
+from splinework.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.callbacks import Callback
 
@@ -29,6 +29,8 @@ WIDEST = 4
 """What is left of a problem is given to networks where it has this many columns at most."""
 QUICK = 2.0
 """Seconds, at most, for a network where a formula was found without."""
+ASIDE = 1e-20
+"""Weight of a row that is a gross error."""
 WORSE = 1.2
 """A formula whose held-out error is this many times the network's does not explain the data."""
 
@@ -138,8 +140,8 @@ class _Search:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
         self.say("screening: symmetries, factors, sums of products")
         self.screen.run()
-        self.notes += _told(self.screen, self.pool)
-        if self.settled:
+        if self.settled or self._robust():
+            self.notes += _told(self.screen)
             return
         self._reduced()
         left = self._at(NETWORKS) - time.monotonic()
@@ -154,6 +156,26 @@ class _Search:
         if self.noise is not None and self.pool.entries and self.pool.error <= 1.02 * self.noise:
             return True
         return self.screen.settled
+
+    def _robust(self) -> bool:
+        """Screening again without the rows that are gross errors; True where that settles it."""
+        target = self.pool.target
+        kept = trusted(target.x, target.y, whole(target).weights)
+        if kept is None:
+            return False
+        self.say("screening without gross errors")
+        counts = np.where(kept, 1.0 if target.weights is None else target.weights, ASIDE)
+        pool = Pool(replace(target, weights=counts))
+        screen = Screen(pool, (whole(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
+        screen.run()
+        if not screen.settled:
+            return False
+        self.pool, self.screen = pool, screen
+        self.notes.append(f"{(~kept).sum()} of {len(kept)} rows are gross errors, far from any smooth function: set aside")
+        everything = trusted(self.data.x, self.data.y, whole(self.data).weights)
+        if everything is not None:
+            self.data = replace(self.data, weights=np.where(everything, 1.0, ASIDE))
+        return True
 
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
@@ -250,7 +272,7 @@ def _balanced(problem: Problem, balance: Balance) -> Problem:
     return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
 
 
-def _told(screen: Screen, pool: Pool) -> list[str]:
+def _told(screen: Screen) -> list[str]:
     """What the reductions found, in words."""
     if not screen.ends or not screen.ends[0].problem.steps:
         return []

@@ -15,6 +15,7 @@ from splinework.discover.scales import choose_scale
 from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError
+from splinework.symbolic.answer import ranked
 from splinework.symbolic.expression import compile_expression
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
@@ -24,6 +25,7 @@ EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of its target, is taken as exact."""
 LONGEST_SUM = 5
 """Terms of a sum that reuses parts of other formulas."""
+MOST_ROWS = 8
 RESERVE = 0.15
 """Share of the seconds that searches leave for what the targets have in common."""
 
@@ -164,10 +166,9 @@ class _Several:
         found: list[tuple[float, Any]] = []
         for chosen in supports(design, self.y[:, k], LONGEST_SUM):
             coefficients, rss = np.linalg.lstsq(design[:, list(chosen)], self.y[:, k], rcond=None)[:2]
-            coefficients = coefficients.astype(float)
             if any(terms.expressions[i] in parts for i in chosen) and len(rss):
                 floor = len(self.x) * (EXACT * self.y[:, k].std()) ** 2
-                expression = terms.combination(chosen, coefficients)
+                expression = terms.combination(chosen, coefficients.astype(np.float64))
                 loss = 0.5 * len(self.x) * math.log(max(float(rss[0]), floor, 1e-300))
                 found.append((loss + structure_cost(expression, len(self.names)), expression))
         return [e for _, e in sorted(found, key=lambda pair: pair[0])[:2]]
@@ -235,9 +236,8 @@ class _Several:
             return
         for number, part in enumerate(parts):
             where = ", ".join(self.targets[places[i]] for i in part.places)
-            shown = self._row(
-                places[0], tidied(outcome.expressions[len(places) + number], self.names, self.x), 0.0, ()
-            ).text
+            part_found = tidied(outcome.expressions[len(places) + number], self.names, self.x)
+            shown = str(self._row(places[0], part_found, 0.0, ())).partition(" = ")[2]
             self.notes.append(f"h{number + 1} = {shown} occurs in {where}")
         if tied:
             for i, k in enumerate(places):
@@ -260,5 +260,5 @@ class _Several:
         rows: list[FormulaRow] = []
         for k in range(len(self.targets)):
             constant = self._row(k, sympy.Float(self.y[:, k].mean()), math.inf, ())
-            rows += self.rows.get(k) or [constant]
+            rows += ranked(self.rows.get(k) or [constant], MOST_ROWS)
         return FormulaTable(tuple(rows), tuple(self.notes), self.models or None, self.histories or None)

@@ -13,11 +13,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import sympy
 from numpy.typing import NDArray
 
 from splinework.discover.derivatives import Trajectory
-from splinework.discover.snapping import Constants
+from splinework.discover.snapping import Constants, derivative
 from splinework.symbolic.expression import compiled, symbol
 from splinework.symbolic.library import Array
 
@@ -138,8 +137,8 @@ class Shooting:
         self.states, self.size = len(names), len(constants.symbols)
         self.best: _Fit | None = None
         columns = [symbol(name) for name in names]
-        slopes = [sympy.diff(e, s) for e in constants.expressions for s in columns]
-        effects = [sympy.diff(e, s) for e in constants.expressions for s in constants.symbols]
+        slopes = [derivative(e, s) for e in constants.expressions for s in columns]
+        effects = [derivative(e, s) for e in constants.expressions for s in constants.symbols]
         arguments = [*constants.symbols, *columns, symbol(clock)]
         self._field = compiled(arguments, list(constants.expressions))
         self._linear = compiled(arguments, [*constants.expressions, *slopes, *effects])

@@ -2,7 +2,7 @@
 
 The terms are monomials up to a total degree, or functions of single columns. Which are needed is found by taking them out
 one by one (thresholded least squares, as in SINDy, but by what the fit loses rather than by the size of a coefficient) and,
-since collinear terms can lead that astray, by putting them in one by one as well.
+since collinear terms can lead that astray, by putting them in one by one as well, from the best pair too.
 """
 
 from collections.abc import Sequence
@@ -110,9 +110,13 @@ def supports(design: Array, target: Array, most: int = 10) -> list[tuple[int, ..
     length = np.linalg.norm(design, axis=0)
     usable = np.flatnonzero(length > 0)
     unit = design[:, usable] / length[usable]
-    backward, forward = _taken_out(unit, target, most), _put_in(unit, target, most)
+    paths = [
+        *_taken_out(unit, target, most),
+        *_put_in(unit, target, most),
+        *_put_in(unit, target, most, _pair(unit, target)),
+    ]
     best: dict[int, tuple[float, tuple[int, ...]]] = {}
-    for chosen in [*backward, *forward]:
+    for chosen in paths:
         rss = _rss(unit, target, chosen)
         if len(chosen) not in best or rss < best[len(chosen)][0]:
             best[len(chosen)] = (rss, chosen)
@@ -139,16 +143,27 @@ def _taken_out(unit: Array, target: Array, most: int) -> list[tuple[int, ...]]:
     return found
 
 
-def _put_in(unit: Array, target: Array, most: int) -> list[tuple[int, ...]]:
-    """From none up: the column comes in that, made orthogonal to those chosen, explains most of the rest."""
+def _pair(unit: Array, target: Array) -> tuple[int, ...]:
+    """The two columns that together explain most."""
+    gram, moment = unit.T @ unit, unit.T @ target
+    apart = 1 - gram**2
+    alike = apart < 1e-9
+    gain = moment[:, None] ** 2 + moment**2 - 2 * gram * np.outer(moment, moment)
+    gain = np.where(alike, -1.0, gain / np.where(alike, 1.0, apart))
+    i, j = divmod(int(np.argmax(gain)), unit.shape[1])
+    return (i, j) if i != j else (i,)
+
+
+def _put_in(unit: Array, target: Array, most: int, first: Sequence[int] = ()) -> list[tuple[int, ...]]:
+    """From none, or some first ones, up: the column comes in that, made orthogonal to those, explains most of the rest."""
     chosen: list[int] = []
     found = []
     others, rest = unit.copy(), target.astype(float).copy()
-    for _ in range(min(most, unit.shape[1])):
+    for step in range(min(most, unit.shape[1])):
         size = np.linalg.norm(others, axis=0)
         gain = np.where(size > 1e-7, np.abs(others.T @ rest) / np.maximum(size, 1e-300), -1.0)
         gain[chosen] = -1.0
-        best = int(np.argmax(gain))
+        best = first[step] if step < len(first) else int(np.argmax(gain))
         if gain[best] <= 0:
             break
         direction = others[:, best] / size[best]

@@ -16,10 +16,12 @@ from typing import Any, Final, final
 from splinework.errors import DataError
 from splinework.symbolic.dimensions import Dimension, base_units, product
 
-_MOST_COLUMNS: Final = 12
-"""Inputs of different dimensions up to which every choice of few of them is tried; beyond, the first that carry units."""
+_MOST_CHOICES: Final = 5000
+"""Sets of so many inputs of different dimensions that are all tried; beyond, elimination takes the first that carry units."""
 _MOST_GROUPS: Final = 7
 """Groups up to which all small combinations of them are tried for simpler ones; beyond, those of pairs."""
+_MOST_PAIRED: Final = 30
+"""Groups up to which those of pairs are."""
 
 Powers = dict[str, Fraction]
 
@@ -89,11 +91,11 @@ def _choices(dimensions: Mapping[str, Dimension]) -> Iterator[tuple[str, ...]]:
         if not dimension.pure:
             first.setdefault(dimension, name)
     names = tuple(first.values())
-    if len(names) > _MOST_COLUMNS:
-        yield names
-        return
     most = len(base_units(first))
     for size in range(1, min(most, len(names)) + 1):
+        if math.comb(len(names), size) > _MOST_CHOICES:
+            yield names
+            return
         yield from itertools.combinations(names, size)
 
 
@@ -114,9 +116,22 @@ def _cost(powers: Mapping[str, Any]) -> int:
 
 
 def _groups(dimensions: Mapping[str, Dimension]) -> tuple[dict[str, int], ...]:
-    """A basis of the lattice of integer exponents that cancel all units, of simple vectors."""
-    names = list(dimensions)
-    basis = _kernel(dimensions)
+    """A basis of the lattice of integer exponents that cancel all units, of simple vectors.
+
+    Pure numbers and ratios of inputs of one dimension are groups by themselves; what is left is a matter of one input of each
+    dimension.
+    """
+    first: dict[Dimension, str] = {}
+    simple: list[dict[str, int]] = []
+    for name, dimension in dimensions.items():
+        if dimension.pure:
+            simple.append({name: 1})
+        elif dimension in first:
+            simple.append({first[dimension]: 1, name: -1})
+        else:
+            first[dimension] = name
+    names = list(first.values())
+    basis = _kernel({name: dimension for dimension, name in first.items()})
     chosen: list[list[int]] = []
     weights: list[tuple[int, ...]] = []
     for weight, vector in sorted(_combinations(basis), key=lambda pair: _order(names, pair[1])):
@@ -125,7 +140,8 @@ def _groups(dimensions: Mapping[str, Dimension]) -> tuple[dict[str, int], ...]:
         if _primitive([*weights, weight]):
             weights.append(weight)
             chosen.append(vector)
-    return tuple({name: power for name, power in zip(names, vector, strict=True) if power} for vector in chosen)
+    rest = [{name: power for name, power in zip(names, vector, strict=True) if power} for vector in chosen]
+    return tuple(sorted([*simple, *rest], key=_cost))
 
 
 def _kernel(dimensions: Mapping[str, Dimension]) -> list[list[int]]:
@@ -157,8 +173,10 @@ def _combinations(basis: list[list[int]]) -> Iterator[tuple[tuple[int, ...], lis
     if count <= _MOST_GROUPS:
         reach = 2 if count <= 4 else 1
         weights: Iterator[tuple[int, ...]] = itertools.product(range(-reach, reach + 1), repeat=count)
-    else:
+    elif count <= _MOST_PAIRED:
         weights = _pairs(count)
+    else:
+        weights = (tuple(int(n == i) for n in range(count)) for i in range(count))
     for weight in weights:
         if next((w for w in weight if w), -1) > 0:
             yield weight, [sum(w * row[j] for w, row in zip(weight, basis, strict=True)) for j in range(len(basis[0]))]

@@ -227,7 +227,8 @@ def _special() -> dict[str, Any]:
 
     bessel = {"besselj": special.jv, "bessely": special.yv, "besseli": special.iv, "besselk": special.kv}
     gamma = {"gamma": special.gamma, "loggamma": special.gammaln, "polygamma": special.polygamma}
-    return {**bessel, **gamma, "erf": special.erf, "erfc": special.erfc, "sign": np.sign}
+    jump = {"sign": np.sign, "DiracDelta": np.zeros_like}  # the slope of a jump is 0 but where it jumps
+    return {**bessel, **gamma, **jump, "erf": special.erf, "erfc": special.erfc}
 
 
 def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:

@@ -25,7 +25,9 @@ AS_GOOD, UNDER_NOISE = 1.1, 1.02
 """A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
 NOISY = 1e-3
 """From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
-DROWNED, FEW = 0.03, 6
+EASIER, CLEAR = 0.5, 2
+"""A reduction that lowers the error to less than this share is clear, and after so many of them no more are verified."""
+DROWNED, FEW = 0.03, 4
 """From this relative error on the gradient may say nothing, and in so few columns common reductions are tried blindly."""
 POOR = 0.3
 """A stand-in that leaves more of the spread than this cannot follow the data; waves are looked for."""
@@ -100,6 +102,7 @@ class Screen:
             level += [(_stand_in(w.problem), w.problem) for w in waves(problem)]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM]
         self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level))
+        noisy = level[0][0].error > NOISY * scale
         ends: list[Reduced] = []
         while level and not self._late():
             following: list[tuple[Surrogate, Problem]] = []
@@ -108,23 +111,25 @@ class Screen:
                 if not smaller:
                     ends.append(Reduced(at, stand_in.error))
                 following += smaller
-            level = _distinct(following)[:BEAM]
+            level = [(_stand_in(at), at) for _, at in _distinct(following)[: BEAM if noisy else CLEAR]]
+            self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level)) if level else self.noise
         ends += [Reduced(at, stand_in.error) for stand_in, at in level]
         return sorted(ends, key=lambda end: (end.problem.size, end.error))
 
     def _verified(self, problem: Problem, stand_in: Surrogate, scale: float) -> Iterator[tuple[Surrogate, Problem]]:
+        """Smaller problems that are as easy; where some are easier by far, those that come first."""
         rough = stand_in.error / scale if scale > 0 else 0.0
         allowed = (AS_GOOD if rough < NOISY else UNDER_NOISE) * stand_in.error + 1e-10 * scale
-        tried = proposals(problem, stand_in, rough)[:CHECKED]
-        if rough > DROWNED and problem.size <= FEW:
-            tried += blind(problem)
-        for proposal in tried:
-            if self._late():
+        clear = 0
+        few = rough > DROWNED and problem.size <= FEW
+        for proposal in (*proposals(problem, stand_in, rough)[:CHECKED], *(blind(problem) if few else ())):
+            if self._late() or clear >= CLEAR:
                 return
-            smaller = _stand_in(proposal.problem)
+            small = proposal.problem
+            smaller = surrogate(small.columns, small.y, small.weights, kind=stand_in.kind if small.size > 1 else None)
             if smaller.error <= allowed:
-                self.noise = min(self.noise, smaller.error)
-                yield smaller, proposal.problem
+                clear += smaller.error <= max(EASIER * stand_in.error, 1e-9 * scale)
+                yield smaller, small
 
     def _answer(self, problem: Problem) -> None:
         """Offers what a small problem may be, until one of them is exact."""

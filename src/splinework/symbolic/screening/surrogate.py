@@ -14,7 +14,7 @@ from splinework.symbolic.library import Array
 
 SHARE = 0.3
 """Most terms, as a share of the rows."""
-MOST_TERMS = 300
+MOST_TERMS = 230
 """Most terms altogether: what a fraction of a second solves."""
 HIGHEST = 16
 """Highest degree."""
@@ -29,21 +29,27 @@ class Surrogate:
         values: `(N,)`.
         gradient: `(N, d)`, by the columns themselves.
         terms: Number of terms.
+        kind: Whether it is one of logarithms of the columns, and for that of the target.
     """
 
     error: float
     values: Array
     gradient: Array
     terms: int
+    kind: tuple[bool, bool] = (False, False)
 
 
-def surrogate(columns: Array, y: Array, weights: Array) -> Surrogate:
+def surrogate(
+    columns: Array, y: Array, weights: Array, *, terms: int = MOST_TERMS, kind: tuple[bool, bool] | None = None
+) -> Surrogate:
     """The polynomial that predicts left-out rows best: of columns or their logarithms, for y or its logarithm.
 
     Args:
         columns: `(N, d)`.
         y: `(N,)`.
         weights: Inverse variances of y up to a factor, `(N,)`.
+        terms: Most terms.
+        kind: The one kind to fit, where it can be; all by default.
     """
     if columns.shape[1] == 0:
         level = float(weights @ y / weights.sum())
@@ -51,19 +57,26 @@ def surrogate(columns: Array, y: Array, weights: Array) -> Surrogate:
         return Surrogate(error, np.full(len(y), level), np.empty((len(y), 0)), 1)
     one_sign = y.min() > 0 or y.max() < 0
     best: _Fit | None = None
-    for logs in {False, bool((columns.min(0) > 0).any())}:
-        basis = _basis(columns, logs)
-        for log_target in (False, True) if one_sign else (False,):
+    some_logs = bool((columns.min(0) > 0).any())
+    for logs in (False, True) if kind is None else (kind[0],):
+        if logs and not some_logs and kind is None:
+            continue
+        basis = _basis(columns, logs, terms)
+        for log_target in (False, True) if kind is None else (kind[1],):
+            if log_target and not one_sign:
+                if kind is None:
+                    continue
+                log_target = False
             fit = basis.fit(np.log(np.abs(y)) if log_target else y, weights * y**2 if log_target else weights)
-            fit = replace(fit, log_target=log_target)
+            fit = replace(fit, kind=(logs, log_target))
             if best is None or fit.error < best.error:
                 best = fit
     assert best is not None
     values, gradient = best.values, best.gradient()
-    if best.log_target:
+    if best.kind[1]:
         values = np.sign(y[0]) * np.exp(values)
         gradient = gradient * values[:, None]
-    return Surrogate(best.error, values, gradient, len(best.coefficients))
+    return Surrogate(best.error, values, gradient, len(best.coefficients), best.kind)
 
 
 @dataclass(frozen=True)
@@ -102,7 +115,7 @@ class _Fit:
     basis: _Basis
     values: Array
     coefficients: Array
-    log_target: bool = False
+    kind: tuple[bool, bool] = (False, False)
 
     def gradient(self) -> Array:
         """By the columns: `(N, d)`."""
@@ -118,14 +131,14 @@ class _Fit:
         return out * basis.chain
 
 
-def _basis(columns: Array, logarithmic: bool) -> _Basis:
+def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
     n, d = columns.shape
     logs = (columns.min(0) > 0) if logarithmic else np.zeros(d, bool)
     flat = np.where(logs, np.log(np.where(logs, columns, 1.0)), columns)
     low, high = flat.min(0), flat.max(0)
     span = np.where(high > low, high - low, 1.0)
     z = 2 * (flat - low) / span - 1
-    degree = _degree(d, n)
+    degree = _degree(d, min(SHARE * n, terms))
     powers = _powers(d, degree)
     value, _ = _chebyshev(z, degree)
     design = np.ones((n, len(powers)))
@@ -134,8 +147,7 @@ def _basis(columns: Array, logarithmic: bool) -> _Basis:
     return _Basis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
 
 
-def _degree(d: int, n: int) -> int:
-    most = min(SHARE * n, MOST_TERMS)
+def _degree(d: int, most: float) -> int:
     degree = 1
     while degree < HIGHEST and math.comb(d + degree + 1, d) <= most:
         degree += 1

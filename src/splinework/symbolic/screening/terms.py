@@ -1,7 +1,9 @@
 """Sums of products of simple functions, and quotients of two such sums: a beam of orthogonal least squares."""
 
+import itertools
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import sympy
@@ -18,6 +20,8 @@ PAIRED = 1200
 """Products, the simplest, of which all pairs are compared; longer sums grow from the best of them."""
 NUMERATORS, DENOMINATORS = 240, 120
 """The same above the bar of a fraction, and the products that are tried below it."""
+SIMPLEST = {3: 70, 4: 36, 5: 24, 6: 19}
+"""For sums of so many terms: among how many of the simplest products all of them are compared."""
 ALIKE = 1e-9
 """A product that differs less from the terms of a sum, in squares, brings nothing."""
 KEPT = 4
@@ -48,6 +52,10 @@ class _State:
         )
 
 
+_Step = tuple[float, Key, _State | None, int]
+"""A continuation: its value, its products, the state that it continues, and the product that it adds."""
+
+
 @dataclass(frozen=True)
 class _Beam:
     """The search in one dictionary for one target, `(N,)` and weighted."""
@@ -69,6 +77,8 @@ class _Beam:
             grown = self._continued(states)
             if depth == 2 + rational:
                 grown += [(value, key, None, -1) for key, value in self._seeds()]
+            if depth in SIMPLEST and not rational:
+                grown += [(value, key, None, -1) for key, value in self._all_of(depth)]
             states = []
             for _, key, state, index in sorted(grown, key=lambda entry: entry[0]):
                 if key not in done:
@@ -83,10 +93,10 @@ class _Beam:
                 break
         return sorted(done.items(), key=lambda entry: entry[1])[:KEPT]
 
-    def _continued(self, states: list[_State]) -> list[tuple[float, Key, "_State | None", int]]:
+    def _continued(self, states: list[_State]) -> list[_Step]:
         """The best continuations of every state: value, key, state and product."""
         drawn = self.book.columns @ np.stack([s.left for s in states], 1)
-        found: list[tuple[float, Key, _State | None, int]] = []
+        found: list[_Step] = []
         for number, state in enumerate(states):
             remaining = 1 - state.spanned
             gain = drawn[:, number] ** 2 / np.maximum(remaining, ALIKE)
@@ -99,6 +109,21 @@ class _Beam:
                 if np.isfinite(value[index]):
                     found.append((float(value[index]) + own, tuple(sorted((*state.key, index))), state, index))
         return found
+
+    def _all_of(self, size: int) -> list[tuple[Key, float]]:
+        """The best of all sums of so many terms among the very simplest products."""
+        few = min(SIMPLEST[size], len(self.book.costs))
+        if few < size:
+            return []
+        chosen = _choices(few, size)
+        columns = self.book.columns[:few]
+        gram, drawn = columns @ columns.T + ALIKE * np.eye(few), columns @ self.target
+        right = drawn[chosen]
+        solved = np.linalg.solve(gram[chosen[:, :, None], chosen[:, None, :]], right[..., None])[..., 0]
+        rss = np.maximum(float(self.target @ self.target) - (solved * right).sum(1), self.floor)
+        value = self.rows * np.log(rss / self.rows) + 2 * self.book.costs[chosen].sum(1)
+        count = min(2 * WIDTH, len(value) - 1)
+        return [(tuple(chosen[n].tolist()), float(value[n])) for n in np.argpartition(value, count)[:count].tolist()]
 
     def _of(self, key: Key) -> _State:
         state = _State((), np.empty((0, self.rows)), self.target, np.zeros(len(self.book.costs)))
@@ -142,6 +167,12 @@ class _Beam:
                 key = sorted([int(index[one]), int(index[two]), *([] if beside is None else [beside])])
                 found.append((tuple(key), float(value[flat])))
         return found
+
+
+@lru_cache(maxsize=8)
+def _choices(count: int, size: int) -> Indices:
+    """All sets of `size` among `count`."""
+    return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
 
 
 def guesses(problem: Problem, *, floor: float, rational: bool = False) -> list[Guess]:

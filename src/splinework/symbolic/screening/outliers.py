@@ -1,0 +1,46 @@
+"""Gross errors: rows that no smooth function reaches, found by a surrogate that learns to leave them aside."""
+
+import numpy as np
+
+from splinework.symbolic.library import Array
+from splinework.symbolic.screening.surrogate import surrogate
+
+FAR = 6.0
+"""Rows further from the surrogate than this many times the typical distance are set aside."""
+MOST = 0.15
+"""More rows than this share are no exceptions."""
+SHARPER = 0.3
+"""Without them the error must fall to less than this share: else they are but the tail of the errors."""
+STIFF = (30, 60, 120, 300)
+"""Most terms of the surrogate: a stiff one is not pulled to the errors, a supple one tells the rest apart."""
+ROUNDS = 3
+
+
+def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
+    """Which rows to trust, `(N,)` of bool; None where there are no gross errors.
+
+    Iterated reweighting: of the rows that are left, those beyond `FAR` robust standard deviations (1.4826 times the median
+    distance; Huber 1981) are set aside, the furthest fifth of what is allowed at a time, until none is.
+
+    Args:
+        columns: `(N, d)`.
+        y: `(N,)`.
+        weights: What each squared error counts, `(N,)`.
+    """
+    kept = np.ones(len(y), bool)
+    first = error = surrogate(columns, y, weights).error
+    for terms in STIFF:
+        for _ in range(ROUNDS):
+            stand_in = surrogate(columns, y, np.where(kept, weights, 1e-20 * weights.mean()), terms=terms)
+            distance = np.abs(y - stand_in.values) * np.sqrt(weights)
+            typical = 1.4826 * float(np.median(distance[kept]))
+            error = stand_in.error
+            far = distance > FAR * max(typical, 1e-12 * float(np.abs(y).max()))
+            if far.sum() > MOST * len(y):  # still pulled away, or too stiff: only the worst of them this time
+                far = distance >= np.quantile(distance, 1 - MOST)
+            settled = bool((far == ~kept).all())
+            kept = ~far
+            if settled:
+                break
+    gone = int((~kept).sum())
+    return kept if 0 < gone <= MOST * len(y) and error < SHARPER * first else None

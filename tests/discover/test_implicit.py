@@ -1,0 +1,112 @@
+"""Relations among columns: those that hold come back, and none is made up."""
+
+import numpy as np
+import pytest
+import sympy
+
+from splinework.discover.implicit import implicit
+from splinework.errors import DataError
+from splinework.symbolic.expression import symbol
+from tests.discover.searches import answering, interrupted
+
+slow = pytest.mark.slow
+x1, x2, x3, x4 = (symbol(f"x{i}") for i in (1, 2, 3, 4))
+
+
+def columns(name, count=400, seed=0):
+    draw = np.random.default_rng(seed)
+    a, u = draw.uniform(0, 2 * np.pi, count), draw.uniform(1, 3, (count, 3))
+    b = draw.uniform(-2, 2, count)
+    return {
+        "circle": lambda: np.column_stack([np.cos(a), np.sin(a)]),
+        "ellipse": lambda: np.column_stack([2 * np.cos(a) + 1, np.sin(a), u[:, 0]]),
+        "gas": lambda: np.column_stack([u[:, 0] * u[:, 1] * 8.314 / u[:, 2], u]),
+        "hyperbola": lambda: np.column_stack([u[:, 0], 2 / u[:, 0]]),
+        "energy": lambda: np.column_stack([b, draw.choice([-1, 1], count) * np.sqrt(2 * (np.cos(b) + 0.5))]),
+        "Kepler": lambda: np.column_stack([u[:, 0] ** 1.5, u[:, 0]]),
+    }[name]()
+
+
+LAWS = {
+    "circle": (x1**2 + x2**2 - 1, 1),
+    "ellipse": (x1**2 - 2 * x1 + 4 * x2**2 - 3, 1),
+    "gas": (x1 * x4 - 8.314 * x2 * x3, 1),
+    "hyperbola": (x1 * x2 - 2, 1),
+    "energy": (x2**2 / 2 - sympy.cos(x1) - 0.5, 1),
+    "Kepler": (x1**2 - x2**3, 1),
+}
+
+
+@pytest.mark.parametrize("name", ["circle", "ellipse", "gas", "hyperbola", "Kepler", "energy"])
+@pytest.mark.parametrize("noise", [0.0, pytest.param(0.01, marks=slow)])
+def test_the_relation_comes_back(name, noise):
+    x = columns(name)
+    if noise and name == "energy":
+        pytest.skip("a polynomial of degree 2 to 4 is as close as the cosine at this noise")
+    rows = x + noise * x.std(axis=0) * np.random.default_rng(1).normal(size=x.shape)
+    table = implicit(rows, search=answering(), budget=20)
+    truth = LAWS[name][0]
+    ratio = sympy.lambdify([x1, x2, x3, x4], [table.best.expression, truth])
+    away = np.random.default_rng(2).uniform(1, 2, (50, 4))
+    found, true = (np.broadcast_to(v, 50) for v in ratio(*away.T))
+    scale = found @ true / (true @ true)
+    assert np.abs(found - scale * true).max() < (1e-6 if noise == 0 else 0.05) * np.abs(found).max()
+    assert table.best.target == "0"
+    assert table.best.rmse < 2 * noise + 1e-6
+    assert len(table) == 1  # multiples and powers of it are no news
+
+
+def test_two_relations_that_do_not_follow_from_each_other():
+    u = np.random.default_rng(0).uniform(1, 3, (300, 2))
+    x = np.column_stack([u, u[:, 0] + 2 * u[:, 1], u[:, 0] * u[:, 1]])
+    table = implicit(x, search=answering(), budget=20)
+    assert len(table) == 2
+    for row in table.rows:
+        assert np.abs(row.numpy()(x)).max() < 1e-9
+
+
+@pytest.mark.parametrize("kind", ["uniform", "normal", "skew", "correlated"])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=slow), pytest.param(2, marks=slow)])
+def test_independent_columns_have_no_relation(kind, seed):
+    draw = np.random.default_rng(seed)
+    normal = draw.normal(size=(200, 3))
+    x = {
+        "uniform": draw.uniform(1, 2, (200, 3)),
+        "normal": normal,
+        "skew": draw.lognormal(size=(200, 3)),
+        "correlated": normal + 0.7 * normal[:, :1],
+    }[kind]
+    table = implicit(x, search=answering(), budget=5)
+    assert table.best.expression == 1
+    assert any("no relation" in note for note in table.notes)
+
+
+def test_a_column_that_is_a_formula_of_others_is_searched_for():
+    draw = np.random.default_rng(0)
+    x = draw.uniform(0.5, 2, (200, 3))
+    x[:, 2] = np.sin(x[:, 0] * x[:, 1] ** 2) * np.exp(x[:, 0])
+    formula = sympy.sin(x1 * x2**2) * sympy.exp(x1)
+    table = implicit(x, search=answering(formula), budget=20)
+    assert sympy.simplify(table.best.expression - (x3 - formula)) == 0
+
+
+def test_an_interrupt_leaves_the_table_so_far():
+    x = np.column_stack([columns("circle"), np.random.default_rng(3).normal(size=(400, 2))])
+    table = implicit(x, search=interrupted, budget=5)
+    assert table.best.expression == x1**2 + x2**2 - 1
+    assert any("interrupted" in note for note in table.notes)
+
+
+def test_a_constant_column_is_left_out():
+    x = np.column_stack([columns("circle"), np.full(400, 3.0)])
+    table = implicit(x, search=answering(), budget=5)
+    assert table.best.expression == x1**2 + x2**2 - 1
+    assert any("x3 is constant" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    "x", [np.ones((50, 3)), np.random.default_rng(0).normal(size=(10, 2)), np.full((30, 2), np.nan)]
+)
+def test_wrong_data_are_refused(x):
+    with pytest.raises(DataError):
+        implicit(x, search=answering())
