@@ -101,6 +101,12 @@ def test_an_interrupt_leaves_the_table_so_far():
     assert {row.target for row in table.rows} == {"dtheta/dt", "dw/dt", "dq/dt"}
 
 
+def test_a_second_gives_the_best_so_far():
+    t, x, names = trajectory("Lotka and Volterra", noise=0.01)
+    table = dynamics(t, x, names=names, search=answering(), budget=0.2)
+    assert {row.target for row in table.rows} == {"dx/dt", "dy/dt"}
+
+
 @pytest.mark.parametrize(
     ("t", "x", "options", "error"),
     [

@@ -109,13 +109,14 @@ def discover(  # noqa: PLR0913  # the one door: every kind of question has its n
         if values.ndim == 2 and values.shape[1] > 1:
             own = [str(c) for c in y.columns] if hasattr(y, "columns") else None
             return several(x, values, names=names, targets=own, **common)
-        search = partial(regress, noise=noise, callbacks=callbacks)
+        search = partial(regress, callbacks=callbacks)
+        common |= {"noise": noise, "weights": weights}
         if form is not None:
             return complete(form, x, values, names=names, target=target, forbid=forbid, search=search, **common)
         if require or forbid:
             common |= {"require": require, "forbid": forbid}
             return demanding(x, values, names=names, target=target, search=search, **common)
-        return _regression(x, values, names, target, units, {**common, "shape": shape, "weights": weights}, search)
+        return _regression(x, values, names, target, units, {**common, "shape": shape}, search)
 
 
 def _only_one(**asked: bool) -> None:

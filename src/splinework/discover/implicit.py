@@ -40,6 +40,8 @@ SHADOW = 2.0
 """A relation kept this much less closely than others of its columns is an approximation of them."""
 IMPLIED = 0.1
 """Share of a relation's gradient that must be its own, else it follows from the others."""
+ALIKE = 0.3
+"""The same for two forms of what may be one relation, of which the shorter one is kept."""
 FEWEST = 20
 MOST_RELATIONS = 4
 
@@ -161,14 +163,15 @@ class _Implicit:
         finite = np.isfinite(sheet.values).all(axis=0) & np.isfinite(sheet.slopes).all(axis=(0, 2))
         if not finite.all():
             return self._surface(terms.only(np.flatnonzero(finite).tolist()))
-        surfaces = [s for s in sheet.sparse() if len(self._columns(terms, s)) > 1 and s.distance < FARTHEST]
+        candidates = [*sheet.sparse(), *sheet.pairs()]
+        surfaces = [s for s in candidates if len(self._columns(terms, s)) > 1 and s.distance < FARTHEST]
         rows = len(self.used)
 
         def length(surface: Surface) -> float:
             expression = terms.combination(surface.places, surface.coefficients)
             return surface.description(rows) + structure_cost(expression, len(self.varying))
 
-        for surface in sorted(surfaces, key=length)[:3]:
+        for surface in sorted(surfaces, key=length)[:4]:
             far = self._far(terms, surface)
             held = Sheet(terms, self.held, self.spread).distance(surface)
             if surface.distance < CLOSER * far and held < REPEATED * surface.distance + 10 * FLOOR:
@@ -212,21 +215,23 @@ class _Implicit:
         return relation if relation.free_symbols == expression.free_symbols else expression
 
     def _consider(self, relation: _Relation) -> None:
-        """Takes it if it says something new, or in the place of rough approximations of itself."""
-        same = [r for r in self.found if r.columns == relation.columns]
-        self.found = [r for r in self.found if r not in same or relation.distance > r.distance / SHADOW - FLOOR]
+        """Takes it if it says something new, or what is known in a shorter way."""
+        longer = [r for r in self.found if r.columns == relation.columns and r.description > relation.description]
+        same = [r for r in longer if self._follows(relation, [r], ALIKE)]
+        self.found = [r for r in self.found if r not in same]
         if not self._is_shadow(relation) and not self._is_implied(relation):
             self.found.append(relation)
 
     def _is_implied(self, relation: _Relation) -> bool:
-        """Whether it follows from those found: on their common surface its gradient is a combination of theirs."""
-        if not self.found:
-            return False
-        others = np.stack([self._gradient(r.expression) for r in self.found], -1)
+        return bool(self.found) and self._follows(relation, self.found, IMPLIED)
+
+    def _follows(self, relation: _Relation, known: Sequence[_Relation], share: float) -> bool:
+        """Whether its gradient, on the common surface of the known ones, is a combination of theirs, up to a share of it."""
+        others = np.stack([self._gradient(r.expression) for r in known], -1)
         own = self._gradient(relation.expression)
         part = (np.linalg.pinv(others, rcond=1e-6) @ own[:, :, None])[:, :, 0]
         rest = own - np.einsum("ndr,nr->nd", others, part)
-        return bool(np.linalg.norm(rest) < IMPLIED * np.linalg.norm(own))
+        return bool(np.linalg.norm(rest) < share * np.linalg.norm(own))
 
     def _gradient(self, expression: Any) -> Array:
         """At the rows, columns in units of their spread, of unit length: `(N, d)`."""

@@ -50,6 +50,7 @@ def regress(
     noise: float | None = None,
     balance: Balance | None = None,
     library: Sequence[Function] = LIBRARY,
+    allows: Callable[[Any], bool] | None = None,
     network: bool = True,
 ) -> FormulaTable:
     """Formulas for one column, and a network beside them.
@@ -68,6 +69,7 @@ def regress(
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
         balance: Dimensionless groups to try first.
         library: Functions that a formula may have, beside powers, sums and products.
+        allows: Whether an expression may be proposed; all by default.
         network: Whether the table must have a network; without one it is faster.
 
     Raises:
@@ -82,7 +84,9 @@ def regress(
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     data = Target(xs, ys, labels, choose_scale(ys), counts)
-    search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, tuple(library))
+    search = _Search(
+        data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, tuple(library), allows
+    )
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
@@ -104,13 +108,14 @@ class _Search:
     budget: float
     noise: float | None
     library: tuple[Function, ...]
+    allows: Callable[[Any], bool] | None
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
         self.rows = _split(self.data, self.seed)
         rows = self.rows
-        self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights))
+        self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.allows)
         self.screen = Screen(self.pool, (whole(self.pool.target),), self._at(SCREENING))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
 
@@ -140,7 +145,7 @@ class _Search:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
         self.say("screening: symmetries, factors, sums of products")
         self.screen.run()
-        if self.settled or self._robust():
+        if self.pool.exact or self._robust() or self.settled:
             self.notes += _told(self.screen)
             return
         self._reduced()
@@ -165,13 +170,15 @@ class _Search:
             return False
         self.say("screening without gross errors")
         counts = np.where(kept, 1.0 if target.weights is None else target.weights, ASIDE)
-        pool = Pool(replace(target, weights=counts))
+        pool = Pool(replace(target, weights=counts), self.allows)
         screen = Screen(pool, (whole(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
         screen.run()
         if not screen.settled:
             return False
         self.pool, self.screen = pool, screen
-        self.notes.append(f"{(~kept).sum()} of {len(kept)} rows are gross errors, far from any smooth function: set aside")
+        self.notes.append(
+            f"{int(len(kept) - kept.sum())} of {len(kept)} rows are gross errors, far from any smooth function: set aside"
+        )
         everything = trusted(self.data.x, self.data.y, whole(self.data).weights)
         if everything is not None:
             self.data = replace(self.data, weights=np.where(everything, 1.0, ASIDE))

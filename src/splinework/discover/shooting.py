@@ -187,6 +187,8 @@ class Shooting:
         gaps = (error / np.sqrt(mean)[None, :, None]).transpose(2, 0, 1).reshape(starts.shape[1], -1)
         slopes = np.einsum("sap,sa->sp", root, gaps)
         curvature = root.transpose(0, 2, 1) @ root
+        if not np.isfinite(curvature).all():
+            return None
         own, mixed = curvature[:, :n, :n], curvature[:, :n, n:]
         scale = np.sqrt(np.maximum(np.einsum("sii->si", own), 1e-300))
         inverse = np.linalg.pinv(own / (scale[:, :, None] * scale[:, None, :]), rcond=1e-13, hermitian=True)

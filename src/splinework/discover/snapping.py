@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.symbolic.constants import MARGIN, ROUNDING, _simple_numbers
+from splinework.symbolic.constants import MARGIN, ROUNDING, simple_numbers
 from splinework.symbolic.library import Array
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
@@ -81,7 +81,11 @@ def _step(
     """A step that lowers the nats, and the damping to go on with; None where none is found."""
     gradient, information = now[1][free], now[2][np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    matrix = information / scale[:, None] / scale
+    try:
+        values, vectors = np.linalg.eigh(matrix)
+    except np.linalg.LinAlgError:
+        return None, damping  # constants so far off that their effects overflow
     along = vectors.T @ (gradient / scale)
     growth = 4.0
     for _ in range(12):
@@ -283,7 +287,7 @@ def _compensated(best: Optimum, values: dict[int, float], rest: list[int]) -> Ar
         block = best.information[np.ix_(rest, rest)]
         scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
         pull = best.information[np.ix_(rest, moved)] @ change / scale
-        place[rest] -= np.linalg.pinv(block / np.outer(scale, scale), rcond=1e-11, hermitian=True) @ pull / scale
+        place[rest] -= np.linalg.pinv(block / scale[:, None] / scale, rcond=1e-11, hermitian=True) @ pull / scale
     return place
 
 
@@ -293,7 +297,7 @@ def standard_errors(best: Optimum, free: Sequence[int]) -> Array:
         return np.zeros(0)
     block = best.information[np.ix_(free, free)]
     scale = np.sqrt(np.maximum(np.diag(block), 1e-300))
-    inverse = np.linalg.pinv(block / np.outer(scale, scale), rcond=1e-12, hermitian=True)
+    inverse = np.linalg.pinv(block / scale[:, None] / scale, rcond=1e-12, hermitian=True)
     errors = np.sqrt(np.maximum(np.diag(inverse), 0)) / scale
     floor = np.abs(best.constants[list(free)]) / MOST_PRECISE
     return np.asarray(np.maximum(errors, floor))
@@ -305,7 +309,11 @@ def price(best: Optimum, free: Sequence[int], count: int) -> float:
         return 0.0
     free = list(free)
     sizes = np.abs(best.constants[free])
-    precision = np.linalg.eigvalsh(best.information[np.ix_(free, free)] * np.outer(sizes, sizes))
+    with np.errstate(all="ignore"):
+        relative = best.information[np.ix_(free, free)] * sizes[:, None] * sizes
+    if not np.isfinite(relative).all():
+        return math.inf
+    precision = np.linalg.eigvalsh(relative)
     digits = 0.5 * np.log(np.clip(precision, 1.0, MOST_PRECISE**2)) + ROUNDING
     return float(np.maximum(digits, 0.5 * math.log(count)).sum())
 
@@ -317,7 +325,7 @@ def _worthwhile(state: _State, count: int, refused: set[tuple[int, Any]]) -> lis
     for i, error in zip(free, standard_errors(best, free).tolist(), strict=True):
         value = float(best.constants[i])
         digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING, 0.5 * math.log(count))
-        candidates = _simple_numbers(value, error)
+        candidates = simple_numbers(value, error)
         if abs(value) > FALLS_AWAY * error:
             candidates = [pair for pair in candidates if pair[0] != 0]
         savings = [

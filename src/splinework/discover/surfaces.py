@@ -7,6 +7,7 @@ a polynomial that is merely flat everywhere gains nothing by it (Taubin 1991, IE
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -17,6 +18,8 @@ ROUNDS = 8
 """Rounds of reweighting by the gradient."""
 FLOOR = 1e-9
 """Distances below this count as none."""
+MOST_PAIRED = 40
+"""Terms of which all pairs are tried."""
 FLAT = 1e-6
 """Gradients below this share of their median are taken as that: a surface may touch itself."""
 
@@ -94,6 +97,22 @@ class Sheet:
             surface = min(trials, key=lambda s: s.distance)
             left = list(surface.places)
         return found
+
+    def pairs(self, most: int = 3) -> list[Surface]:
+        """The closest surfaces of two terms, of different columns, and a constant; of few terms all pairs are tried.
+
+        Taking out terms can lose these: among many, a sum that has roots at clusters of one column is closer.
+        """
+        of = [frozenset(e.free_symbols) for e in self.terms.expressions]
+        constant = [i for i, columns in enumerate(of) if not columns]
+        if len(of) > MOST_PAIRED:
+            return []
+        found = [
+            self.fit([*constant, i, j])
+            for i, j in combinations(range(len(of)), 2)
+            if of[i] and of[j] and not of[i] <= of[j] and not of[j] <= of[i]
+        ]
+        return sorted(found, key=lambda s: s.distance)[:most]
 
 
 def _least(matrix: Array) -> Array:

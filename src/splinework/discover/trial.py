@@ -9,7 +9,10 @@ from splinework.train import FitResult, fit
 
 
 def trial_fit(model: KAN, x: Any, y: Any, **options: Any) -> FitResult:
-    """`fit` without its warnings; the history has them all the same."""
+    """`fit` without its warnings; the history has them all the same. Ctrl-C ends it, and what it is part of."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
-        return fit(model, x, y, **options)
+        result = fit(model, x, y, **options)
+    if any("interrupted" in note for note in result.history.notes[-1:]):
+        raise KeyboardInterrupt  # who asked for an end does not mean that of one fit among many
+    return result

@@ -220,7 +220,7 @@ def _most_worthwhile(
     for i in free:
         value, error = float(constants[i]), errors[i]
         digits = max(math.log(max(abs(value), error) / error) + ROUNDING, 0.5 * math.log(n))
-        for simple, code in _simple_numbers(value, error):
+        for simple, code in simple_numbers(value, error):
             if (i, simple) in refused:
                 continue
             saving = digits - code - MARGIN if simple != 0 else digits
@@ -246,7 +246,7 @@ _UNITS: tuple[tuple[Any, float, float], ...] = tuple(
 """Numbers whose small multiples count as simple: exact, as a float, and the nats that naming it costs."""
 
 
-def _simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
+def simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
     """Simple numbers within five standard errors (or where rounding leaves no more), with the nats of their code.
 
     Zero is proposed for every small number: beside others that do the same, an error says little. The refit decides.

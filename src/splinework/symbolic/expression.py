@@ -232,9 +232,9 @@ def _special() -> dict[str, Any]:
 
 
 def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:
-    if not Program.knows(expression) or not expression.free_symbols <= set(symbols):
+    if not Program.knows(expression, splines or ()) or not expression.free_symbols <= set(symbols):
         return compiled(symbols, expression, splines)
-    program = Program(expression, symbols)
+    program = Program(expression, symbols, splines)
     return lambda *columns: program(columns)
 
 

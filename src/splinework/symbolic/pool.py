@@ -1,7 +1,7 @@
 """The pool of formulas that were proposed for a target: each fitted as it stands, the shortest descriptions kept."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from splinework.symbolic.constants import Target, Template
 from splinework.symbolic.description import description
 from splinework.symbolic.expression import NamedSpline, Splines, compile_expression, count, symbol
 from splinework.symbolic.marquardt import Solution
+from splinework.symbolic.residuals import structured
 
 LONGEST = 90
 """Longer expressions than this many nodes are nobody's formula."""
@@ -82,9 +83,10 @@ class Entry:
 
 @dataclass
 class Pool:
-    """Proposals for one target, fitted, the shortest description first."""
+    """Proposals for one target, fitted, the shortest description first; `allows` refuses what may not be proposed."""
 
     target: Target
+    allows: Callable[[Any], bool] | None = None
     entries: list[Entry] = field(default_factory=list)
     seen: set[Any] = field(default_factory=set)
 
@@ -96,6 +98,15 @@ class Pool:
         return math.sqrt(best.solution.rss / max(n - best.solution.rank, 1))
 
     @property
+    def structured(self) -> bool:
+        """Whether what the best entry leaves depends on the inputs."""
+        best, target = self.entries[0], self.target
+        values = compile_expression(best.expression, target.names, best.proposal.splines)(target.x)
+        with np.errstate(all="ignore"):
+            flat = np.log(values) if target.scale == "log" else values
+        return structured(target.x, flat, (flat - target.flat) * target.root)
+
+    @property
     def exact(self) -> bool:
         """Whether the best entry leaves nothing."""
         return bool(self.entries) and self.entries[0].solution.rss <= EXACT * self.target.floor
@@ -104,11 +115,16 @@ class Pool:
         """Fits a proposal; None where it cannot be fitted, is too long, or came before."""
         if expression in self.seen or not usable(expression):
             return None
+        if self.allows is not None and not self.allows(expression):
+            return None
         self.seen.add(expression)
         proposal = Proposal.of(expression, splines or {}, self.target)
         if not np.isfinite(proposal.target.x).all():
             return None
-        template = Template(proposal.bare, proposal.target)
+        try:
+            template = Template(proposal.bare, proposal.target)
+        except NotImplementedError:  # a function without a known slope: it cannot be fitted
+            return None
         solution = template.fit(template.start, {})
         if solution is None:
             return None

@@ -4,13 +4,14 @@ A search fits hundreds of expressions to data. Printing each as source and compi
 a hundred times longer than evaluating it; this walks the tree once and takes derivatives backwards through the list.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import sympy
 from scipy import special
+from sympy.core.function import AppliedUndef
 
 from splinework.symbolic.library import Array
 
@@ -55,19 +56,23 @@ class Program:
     Args:
         expression: Of numbers, symbols, sums, products, powers and the functions of `FUNCTIONS`.
         symbols: In the order in which their values will come.
+        splines: Functions of arrays that stand for undefined functions, by their names; they have no slopes.
 
     Raises:
         KeyError: If the expression has anything else; `Program.knows` tells beforehand.
     """
 
-    def __init__(self, expression: Any, symbols: Sequence[Any]) -> None:
+    def __init__(
+        self, expression: Any, symbols: Sequence[Any], splines: Mapping[str, Callable[[Array], Array]] | None = None
+    ) -> None:
+        self._splines = splines or {}
         self._steps: list[_Step] = []
         self._places: dict[Any, int] = {}
         self._order = {s: n for n, s in enumerate(symbols)}
         self._add(expression)
 
     @staticmethod
-    def knows(expression: Any) -> bool:
+    def knows(expression: Any, splines: Collection[str] = ()) -> bool:
         """Whether a program can be made of the expression."""
         return all(
             part.is_Symbol
@@ -76,6 +81,7 @@ class Program:
             or part.is_Pow
             or (part.is_number and not part.args)
             or part.func in FUNCTIONS
+            or (isinstance(part, AppliedUndef) and part.func.__name__ in splines)
             for part in sympy.preorder_traversal(expression)
         )
 
@@ -101,6 +107,8 @@ class Program:
             return _Step("product", arguments)
         if part.is_Pow:
             return _Step("raised", arguments)
+        if isinstance(part, AppliedUndef):
+            return _Step("spline", arguments, self._splines[part.func.__name__])
         return _Step("function", arguments, FUNCTIONS[part.func])
 
     def __call__(self, values: Sequence[Any]) -> Array:
@@ -137,6 +145,8 @@ class Program:
                 results.append(_power(args[0], step.value))
             elif step.kind == "raised":
                 results.append(np.power(args[0], args[1]))
+            elif step.kind == "spline":
+                results.append(step.value(np.asarray(args[0], dtype=float)))
             else:
                 results.append(step.value[0](args[0]))
         return results

@@ -27,6 +27,7 @@ def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
         symbol(n): sympy.Symbol(n, positive=True) for n, column in zip(names, x.T, strict=True) if column.min() > 0
     }
     back = {new: old for old, new in positive.items()}
+    expression = _without_magnitudes(expression, names, x)
     rows = x[:: max(len(x) // 64, 1)]
     truth = compile_expression(expression, names)(rows)
     best = expression
@@ -34,11 +35,24 @@ def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
         before = best
         for form in _forms(before.xreplace(positive)):
             candidate = form.xreplace(back)
+            candidate = _without_magnitudes(candidate, names, x)
             if count(candidate) < count(best) and _agree(compile_expression(candidate, names)(rows), truth):
                 best = candidate
         if best == before:
             break
     return best
+
+
+def _without_magnitudes(expression: Any, names: Sequence[str], x: Array) -> Any:
+    """Magnitudes of what has one sign on all rows written without bars."""
+    swaps = {}
+    for part in expression.atoms(sympy.Abs):
+        values = compile_expression(part.args[0], names)(x)
+        if (values >= 0).all():
+            swaps[part] = part.args[0]
+        elif (values <= 0).all():
+            swaps[part] = -part.args[0]
+    return expression.xreplace(swaps)
 
 
 def _forms(expression: Any) -> list[Any]:
@@ -47,7 +61,8 @@ def _forms(expression: Any) -> list[Any]:
         sympy.factor_terms,
         sympy.powsimp,
         sympy.powdenest,
-        lambda e: sympy.expand_power_base(e),
+        sympy.expand_power_base,
+        lambda e: sympy.powdenest(e, force=True),
     ]
     if count(expression) <= FEW:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]

@@ -14,6 +14,8 @@ from splinework.symbolic.screening.surrogate import Surrogate
 
 LOOSE, ROUGH = 0.2, 4.0
 """A law of the gradient may be broken by this share, more by so many times the relative error of the stand-in."""
+FEW = 3
+"""In so many columns factors and groups are tried blindly together."""
 POWERS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
 """Exponents of a factor."""
 SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
@@ -50,18 +52,35 @@ def blind(problem: Problem) -> list[Proposal]:
     """What is common enough to be tried whatever the gradient says: for noise in which it drowns."""
     found = []
     for i in range(problem.size):
-        for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
-            if (factor := _power(problem.columns[:, i], exponent)) is not None:
-                expression = problem.expressions[i] ** _rational(exponent)
-                found.append(Proposal(problem.divided(factor, expression).without(i), 1.0))
+        for divided in _divided(problem, i):
+            found.append(Proposal(divided.without(i), 1.0))
+            if problem.size <= FEW:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
+                for j in range(problem.size):
+                    if j != i:
+                        found += [Proposal(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
         for j in range(i):
             one, two = problem.columns[:, j], problem.columns[:, i]
             left, right = problem.expressions[j], problem.expressions[i]
-            options = [(one * two, left * right), (one - two, left - right), (one + two, left + right)]
+            options = [*_groups(problem, i, j), (one - two, left - right), (one + two, left + right)]
             options.append((one**2 + two**2, left**2 + right**2))
-            if np.abs(two).min() > 0:
-                options.append((one / two, left / right))
-            found += [Proposal(problem.merged(j, i, column, made), 1.0) for column, made in options]
+            found += [Proposal(problem.merged(j, i, *option), 1.0) for option in options]
+    return found
+
+
+def _divided(problem: Problem, i: int) -> Iterator[Problem]:
+    """Divided by common powers of a column."""
+    for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
+        if (factor := _power(problem.columns[:, i], exponent)) is not None:
+            yield problem.divided(factor, problem.expressions[i] ** _rational(exponent))
+
+
+def _groups(problem: Problem, i: int, j: int) -> list[tuple[Array, Any]]:
+    """The product and the quotient of two columns."""
+    one, two = problem.columns[:, j], problem.columns[:, i]
+    left, right = problem.expressions[j], problem.expressions[i]
+    found = [(one * two, left * right)]
+    if np.abs(two).min() > 0:
+        found.append((one / two, left / right))
     return found
 
 
@@ -136,6 +155,8 @@ def _scaled(
     a, b = float(vector[0]), float(vector[1])
     if abs(a) * sizes[i] < 1e-3 * abs(b) * sizes[j] or abs(b) * sizes[j] < 1e-3 * abs(a) * sizes[i]:
         return  # a factor alone
+    if a == 0 or b == 0 or not np.isfinite(vector).all():
+        return
     ratio = b / a  # invariant: x_i^(b/a)... y(t^a x_i, t^b x_j) = t^λ y, u = x_j x_i^(-b/a)
     sign = 1 if ratio > 0 else -1
     for size in _nearest(abs(ratio), SIMPLE, 2):

@@ -28,10 +28,11 @@ NOISY = 1e-3
 EASIER, CLEAR = 0.5, 2
 """A reduction that lowers the error to less than this share is clear, and after so many of them no more are verified."""
 DROWNED, FEW = 0.03, 4
-"""From this relative error on the gradient may say nothing, and in so few columns common reductions are tried blindly."""
+"""Under noise the gradient may say nothing: in fewer columns than this common reductions are tried blindly, in so many from this
+relative error on."""
 POOR = 0.3
 """A stand-in that leaves more of the spread than this cannot follow the data; waves are looked for."""
-AT_NOISE = 1.02
+AT_NOISE = 1.01
 """A formula that leaves no more than this times what the best stand-in leaves is as good as any."""
 DIFFERENT = 1e-3
 """Relative difference of errors below which two problems are taken for the same."""
@@ -65,10 +66,11 @@ class Screen:
 
     def run(self) -> None:
         """Screens, until a formula leaves no more than the noise or time is up."""
-        for start in self.starts:
-            self._run(start)
-            if self.settled or self._late():
-                return
+        with np.errstate(all="ignore"):  # what overflows is not finite, and refused
+            for start in self.starts:
+                self._run(start)
+                if self.settled or self._late():
+                    return
 
     def _run(self, problem: Problem) -> None:
         ends = self._reduced(problem)
@@ -77,8 +79,9 @@ class Screen:
             self._answer(end.problem)
             if self.pool.exact:
                 return
-        for end in ends[:BEAM]:
-            if self.settled:
+        # A sum of products may be as good as noise allows and yet stand for something simpler: then one more look.
+        for end in ends[: 1 if self.settled else BEAM]:
+            if self.settled and end.problem.size <= 1:
                 return
             for other in mapped(end.problem):
                 for further in self._reduced(other)[:BEAM]:
@@ -88,8 +91,11 @@ class Screen:
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula leaves hardly more than the best stand-in does."""
-        return self.pool.exact or (bool(self.pool.entries) and self.pool.error <= AT_NOISE * self.noise)
+        """Whether the best formula leaves hardly more than the best stand-in does, and that is noise."""
+        pool = self.pool
+        if pool.exact or not pool.entries:
+            return pool.exact
+        return pool.error <= AT_NOISE * self.noise and not pool.structured
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -121,7 +127,7 @@ class Screen:
         rough = stand_in.error / scale if scale > 0 else 0.0
         allowed = (AS_GOOD if rough < NOISY else UNDER_NOISE) * stand_in.error + 1e-10 * scale
         clear = 0
-        few = rough > DROWNED and problem.size <= FEW
+        few = (problem.size < FEW and rough > NOISY) or (problem.size == FEW and rough > DROWNED)
         for proposal in (*proposals(problem, stand_in, rough)[:CHECKED], *(blind(problem) if few else ())):
             if self._late() or clear >= CLEAR:
                 return

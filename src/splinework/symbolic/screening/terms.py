@@ -20,6 +20,10 @@ PAIRED = 1200
 """Products, the simplest, of which all pairs are compared; longer sums grow from the best of them."""
 NUMERATORS, DENOMINATORS = 240, 120
 """The same above the bar of a fraction, and the products that are tried below it."""
+SEEDED = 3
+"""Terms of the fractions that are compared from all pairs above the bar and all products below it."""
+EACH, ROUNDS = 4, 3
+"""Pairs that are kept for each denominator, and rounds in which a fraction is fitted."""
 SIMPLEST = {3: 70, 4: 36, 5: 24, 6: 19}
 """For sums of so many terms: among how many of the simplest products all of them are compared."""
 ALIKE = 1e-9
@@ -75,18 +79,19 @@ class _Beam:
         states, done = [empty], dict[Key, float]()
         for depth in range(1, min(DEEPEST, self.rows // 8) + 1):
             grown = self._continued(states)
-            if depth == 2 + rational:
+            if depth == 2 and not rational:
                 grown += [(value, key, None, -1) for key, value in self._seeds()]
             if depth in SIMPLEST and not rational:
                 grown += [(value, key, None, -1) for key, value in self._all_of(depth)]
+            if rational:  # what is linear in both sums says little about the errors of their quotient
+                grown = [(self.value(g[1]), *g[1:]) for g in sorted(grown, key=lambda g: g[0])[: 4 * WIDTH]]
+                grown += [(value, key, None, -1) for key, value in (self._seeds() if depth == SEEDED else [])]
             states = []
             for _, key, state, index in sorted(grown, key=lambda entry: entry[0]):
                 if key not in done:
                     states.append(self._of(key) if state is None else state.extended(index, self.book))
-                    rss = max(float(states[-1].left @ states[-1].left), self.floor)
-                    each = math.log(self.rows) + 2 * math.log(count)
-                    own = 2 * float(self.book.costs[list(key)].sum())
-                    done[key] = self.rows * math.log(rss / self.rows) + depth * each + own
+                    rss = float(states[-1].left @ states[-1].left)
+                    done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
                     if rss <= self.floor or len(states) == WIDTH:
                         break
             if not states or any(float(s.left @ s.left) <= self.floor for s in states):
@@ -138,8 +143,29 @@ class _Beam:
             return self._pairs(above[:PAIRED], None)
         found = []
         for index in np.flatnonzero(self.book.below)[:DENOMINATORS].tolist():
-            found += self._pairs(above[:NUMERATORS], index)
+            best = sorted(self._pairs(above[:NUMERATORS], index), key=lambda entry: entry[1])[:EACH]
+            found += [(key, self.value(key)) for key, _ in best]
         return sorted(found, key=lambda entry: entry[1])[: 8 * WIDTH]
+
+    def value(self, key: Key) -> float:
+        """Twice the description length of errors and products; of a fraction that of its own errors.
+
+        What is linear in a and b weighs errors by the denominator, and can make them small by making that small. Dividing by the
+        denominator of the last round gives errors their own weight (Sanathanan & Koerner 1963).
+        """
+        index = list(key)
+        columns, below = self.book.columns[index], self.book.below[index]
+        weights, rss = np.ones(self.rows), math.inf
+        for _ in range(ROUNDS if below.any() else 1):
+            found = np.linalg.lstsq((columns * weights).T, self.target * weights, rcond=None)[0]
+            above = found[~below] @ columns[~below]
+            under = 1 - (found[below] @ columns[below]) / np.where(self.target == 0, 1.0, self.target)
+            gap = above / under - self.target
+            rss = float(gap @ gap)
+            weights = 1 / np.maximum(np.abs(under), 1e-6)
+        if not math.isfinite(rss):
+            return math.inf
+        return self.rows * math.log(max(rss, self.floor) / self.rows) + 2 * float(self.book.costs[index].sum())
 
     def _pairs(self, index: Indices, beside: int | None) -> list[tuple[Key, float]]:
         """The best pairs of some products, beside another one."""
