@@ -21,8 +21,8 @@ def test_a_formula_with_splines_is_evaluable_code(scale):
     row = next(row for row in table if row.splines)
     value = eval(row.code, {"__builtins__": {}, **vars(np)}, {"a": x[:, 0], "pi": x[:, 1]})
     assert np.sqrt(np.mean((value - row.numpy()(x)) ** 2)) < 2e-3 * y.std()
-    assert row.text.count("s1(") == 1
-    assert "s1(" not in row.code
+    assert row.text.count("spline_1(") == 1
+    assert "spline_1(" not in row.code
 
 
 def test_without_splines_code_and_text_are_the_same():

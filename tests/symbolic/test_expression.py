@@ -159,15 +159,15 @@ def test_a_product_of_a_number_and_a_sum():
 def test_a_spline_is_named_and_reads_the_raw_column():
     net = with_spline()
     expressions, splines = build(net, *units(2))
-    assert list(splines) == ["s1", "s2"]
-    assert "s1(x2)" in python(expressions[0])
+    assert list(splines) == ["spline_1", "spline_2"]
+    assert "spline_1(x2)" in python(expressions[0])
     assert {
         f.func.__name__
         for f in expressions[0].atoms(sympy.Function)
         if isinstance(f.func, sympy.core.function.UndefinedFunction)
     } == {
-        "s1",
-        "s2",
+        "spline_1",
+        "spline_2",
     }
 
 

@@ -187,8 +187,8 @@ def test_a_curve_that_fits_nothing_stays_a_spline_and_the_row_says_so():
     x = uniform(800, 2)
     y = curve(x[:, 0]) + x[:, 1] ** 2
     best = symbolify(model, x, y).best
-    assert "s1(x1)" in best.text
-    assert "s1" in best.notes[0]
+    assert "spline_1(x1)" in best.text
+    assert "spline_1" in best.notes[0]
     assert "spline" in best.notes[0]
     assert relative(best.numpy()(x), y) <= 5e-3
     assert len(best.latex()) > 3

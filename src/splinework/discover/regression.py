@@ -49,7 +49,6 @@ def regress(
     weights: Any = None,
     noise: float | None = None,
     balance: Balance | None = None,
-    library: Sequence[Function] = LIBRARY,
     allows: Callable[[Any], bool] | None = None,
     network: bool = True,
 ) -> FormulaTable:
@@ -68,7 +67,6 @@ def regress(
         weights: `(N,)`, what each squared error counts; all the same by default.
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
         balance: Dimensionless groups to try first.
-        library: Functions that a formula may have, beside powers, sums and products.
         allows: Whether an expression may be proposed; all by default.
         network: Whether the table must have a network; without one it is faster.
 
@@ -84,9 +82,7 @@ def regress(
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     data = Target(xs, ys, labels, choose_scale(ys), counts)
-    search = _Search(
-        data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, tuple(library), allows
-    )
+    search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
@@ -107,7 +103,6 @@ class _Search:
     callbacks: tuple[Callback, ...]
     budget: float
     noise: float | None
-    library: tuple[Function, ...]
     allows: Callable[[Any], bool] | None
     notes: list[str] = field(default_factory=list)
 
@@ -133,8 +128,13 @@ class _Search:
             self._at(NETWORKS),
             offer,
             lambda: self.pool.exact,
-            self.library,
+            self._library(),
         )
+
+    def _library(self) -> tuple[Function, ...]:
+        """The functions that edges may be."""
+        place = symbol("z")
+        return tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(place)))
 
     def run(self, shape: Sequence[Any] | None, balance: Balance | None) -> None:
         """Screening, then networks where that leaves something to explain."""

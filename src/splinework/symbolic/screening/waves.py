@@ -33,7 +33,7 @@ class Wave:
 def waves(problem: Problem) -> list[Wave]:
     """The products of powers `u` for which `M (A + B cos ωu + C sin ωu)` explains most, M a product of powers too."""
     d = problem.size
-    if not 1 <= d <= MOST_COLUMNS or (problem.columns == 0).any():
+    if not 1 <= d <= MOST_COLUMNS or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
         return []
     factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= FEW or sum(map(abs, p)) <= 2]
     scales = np.stack([np.prod(problem.columns ** np.array(p, dtype=float), axis=1) for p in factors])  # (M, N)
