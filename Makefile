@@ -8,6 +8,8 @@ WORKERS ?= 2
 BENCH ?=
 # Options of benchmarks/training.py, such as toys --seeds 1.
 TRAINING ?=
+# Options of benchmarks/bench_formulas.py, such as --seeds 0 --suite 27 --noise 0.
+FORMULAS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,11 +32,11 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training lint docs clean
+.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas lint docs clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: $(RUNTIME) ## find a law in real measurements and write a report
 	@$(BIN)/splinework demo
@@ -69,6 +71,10 @@ bench: $(RUNTIME) ## time KAN packages side by side; options in BENCH (about two
 
 bench-training: $(RUNTIME) ## what the default fit reaches on the toy problems of the KAN paper
 	@$(BIN)/python benchmarks/training.py $(TRAINING)
+
+bench-formulas: $(RUNTIME) ## how many laws are recovered from data, resumably; options in FORMULAS (hours without)
+	@$(BIN)/python benchmarks/bench_formulas.py run --suite 27,main,bonus,powers,random,noise,outside,robust,real --noise 0,0.001,0.01,0.1 --seeds 0,1,2 $(FORMULAS)
+	@$(BIN)/python benchmarks/bench_formulas.py plot
 
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)

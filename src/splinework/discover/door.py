@@ -152,6 +152,7 @@ def _regression(
     options: dict[str, Any],
     search: Callable[..., FormulaTable],
 ) -> FormulaTable:
+    _told_apart(x, y, names, target)
     if units is None:
         return search(x, y, names=names, target=target, **options)
     labels = list(names) if names is not None else [f"x{i + 1}" for i in range(np.asarray(x).shape[1])]
@@ -164,6 +165,18 @@ def _regression(
     groups = balance(dimensions, given[target], name=target)
     table = search(x, y, names=labels, target=target, balance=groups, **options)
     return replace(table, rows=tuple(_checked(row, dimensions, given[target]) for row in table.rows))
+
+
+def _told_apart(x: Any, y: Any, names: Sequence[str] | None, target: str) -> None:
+    """Raises if the target is one of the columns: then nothing is left to find."""
+    columns = np.asarray(x)
+    if columns.ndim != 2 or len(columns) != len(np.asarray(y)):
+        return
+    values = np.asarray(y).reshape(-1)
+    same = [i for i, column in enumerate(columns.T) if len(column) > 1 and np.array_equal(column, values)]
+    if same and np.ptp(values.astype(float)) > 0:
+        label = names[same[0]] if names is not None else f"x{same[0] + 1}"
+        raise DataError(f"{target} is {label} in every row, which explains nothing; leave that column out of x.")
 
 
 def _checked(row: FormulaRow, dimensions: dict[str, Dimension], target: Dimension) -> FormulaRow:

@@ -81,7 +81,7 @@ def regress(
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
-    data = Target(xs, ys, labels, choose_scale(ys), counts)
+    data = Target(xs, ys, labels, choose_scale(ys), counts, noise or 0.0)
     search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
@@ -157,9 +157,7 @@ class _Search:
 
     @property
     def settled(self) -> bool:
-        """Whether the best formula leaves no more than noise, as it is known or estimated."""
-        if self.noise is not None and self.pool.entries and self.pool.error <= 1.02 * self.noise:
-            return True
+        """Whether the best formula leaves no more than noise."""
         return self.screen.settled
 
     def _robust(self) -> bool:

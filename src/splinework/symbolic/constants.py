@@ -6,7 +6,7 @@ fit loses is shorter than the digits it replaces: a description length, not a to
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -28,7 +28,8 @@ ROUNDING = 0.5 - 0.5 * math.log(3)
 class Target:
     """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale.
 
-    `weights` `(N,)` are what each squared error counts; None for all the same.
+    `weights` `(N,)` are what each squared error counts; None for all the same. `noise` is the standard deviation of the errors
+    of y on its scale, where it is known: nobody can explain what is below it.
     """
 
     x: Array
@@ -36,6 +37,7 @@ class Target:
     names: tuple[str, ...]
     scale: str = "linear"
     weights: Array | None = None
+    noise: float = 0.0
 
     @property
     def root(self) -> Array | float:
@@ -61,7 +63,15 @@ class Target:
     def floor(self) -> float:
         """Sum of squares below which two fits are equally good: what rounding leaves."""
         size = max(self.unit, 1e-3 * float(np.abs(self.flat).max()))
-        return len(self.y) * (1e-10 * size) ** 2
+        n = len(self.y)
+        known = self.noise**2 * max(1 - 3 * math.sqrt(2 / n), 0.0)  # what noise leaves at least, but for luck
+        return n * max((1e-10 * size) ** 2, known)
+
+    @property
+    def nothing(self) -> float:
+        """Sum of squares that leaves nothing to explain: some digits above rounding, or noise that is known."""
+        n = len(self.y)
+        return max(replace(self, noise=0.0).floor * 1e4, n * self.noise**2 * (1 + 3 * math.sqrt(2 / n)))
 
     def rss(self, prediction: Array) -> float:
         """Sum of squares on y's scale; infinite where the prediction is undefined."""

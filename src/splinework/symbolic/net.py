@@ -23,7 +23,7 @@ CANCELLED = 1e6
 
 @dataclass(frozen=True)
 class SymbolicEdge:
-    """`c F(a x + b)`."""
+    """`c F(a x + b)`; F may have a shape of its own, such as an exponent."""
 
     function: Function
     a: float
@@ -38,13 +38,27 @@ class SymbolicEdge:
     @property
     def free(self) -> tuple[str, ...]:
         """Names of the constants that may move."""
-        return ("c", *{SHIFT: ("b",), RATE: ("a", "b"), BOTH: ("a", "b")}.get(self.function.free, ()))
+        shape = ("shape",) if self.function.shape is not None else ()
+        return ("c", *{SHIFT: ("b",), RATE: ("a", "b"), BOTH: ("a", "b")}.get(self.function.free, ()), *shape)
+
+    @property
+    def shape(self) -> float:
+        """The shape of F; 1 where it has none."""
+        return 1.0 if self.function.shape is None else self.function.shape
+
+    def moved(self, values: dict[str, float]) -> "SymbolicEdge":
+        """The same with other constants."""
+        numbers = {name: value for name, value in values.items() if name != "shape"}
+        function = self.function.at(values["shape"]) if "shape" in values else self.function
+        return replace(self, function=function, **numbers)
 
     def value(self, x: Array) -> tuple[Array, Array, list[Array]]:
         """Values, slopes in x, and derivatives by each free constant, each `(N,)`."""
         z = self.a * x + self.b
         f, slope = self.function.value(z), self.function.slope(z)
         by = {"c": f, "a": self.c * slope * x, "b": self.c * slope}
+        if self.function.by_shape is not None:
+            by["shape"] = self.c * self.function.by_shape(z)
         return self.c * f, self.c * self.a * slope, [by[name] for name in self.free]
 
 
@@ -108,7 +122,9 @@ class SymbolicNet:
         values = iter(vector.tolist())
         edges: dict[Place, Edge] = {}
         for place, edge in self.edges.items():
-            edges[place] = replace(edge, **{name: next(values) for name in edge.free}) if edge.free else edge
+            if isinstance(edge, SymbolicEdge):
+                edge = edge.moved({name: next(values) for name in edge.free})
+            edges[place] = edge
         constants = [c.copy() for c in self.constants]
         for layer, j in self._sums():
             constants[layer][j] = next(values)

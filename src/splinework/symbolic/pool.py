@@ -18,8 +18,6 @@ from splinework.symbolic.residuals import structured
 LONGEST = 90
 """Longer expressions than this many nodes are nobody's formula."""
 KEPT = 24
-EXACT = 1e4
-"""A sum of squares of so many times the floor leaves nothing to explain."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,7 @@ class Pool:
     @property
     def exact(self) -> bool:
         """Whether the best entry leaves nothing."""
-        return bool(self.entries) and self.entries[0].solution.rss <= EXACT * self.target.floor
+        return bool(self.entries) and self.entries[0].solution.rss <= self.target.nothing
 
     def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> Entry | None:
         """Fits a proposal; None where it cannot be fitted, is too long, or came before."""
