@@ -163,6 +163,8 @@ class _Search:
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""
         target = self.pool.target
+        if time.monotonic() > self._at(SCREENING):
+            return False
         kept = trusted(target.x, target.y, whole(target).weights)
         if kept is None:
             return False
@@ -278,10 +280,8 @@ def _balanced(problem: Problem, balance: Balance) -> Problem:
 
 
 def _told(screen: Screen) -> list[str]:
-    """What the reductions found, in words."""
-    if not screen.ends or not screen.ends[0].problem.steps:
-        return []
-    return ["screening: " + "; ".join(screen.ends[0].problem.steps)]
+    """What led to the best formula, in words."""
+    return ["screening: " + "; ".join(screen.path)] if screen.path else []
 
 
 def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:

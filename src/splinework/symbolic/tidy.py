@@ -61,6 +61,7 @@ def _forms(expression: Any) -> list[Any]:
         sympy.factor_terms,
         sympy.powsimp,
         sympy.powdenest,
+        lambda e: sympy.powsimp(e, combine="base", force=True),
         sympy.expand_power_base,
         lambda e: sympy.powdenest(e, force=True),
     ]

@@ -10,7 +10,7 @@ import sympy
 
 from splinework.symbolic.constants import Target
 from splinework.symbolic.expression import symbol
-from splinework.symbolic.pool import Pool
+from splinework.symbolic.pool import Entry, Pool
 from splinework.symbolic.screening import single, terms
 from splinework.symbolic.screening.guess import Guess
 from splinework.symbolic.screening.maps import mapped
@@ -55,6 +55,7 @@ class Screen:
         starts: The problem as the data pose it, and others that say the same, such as one in dimensionless groups first.
         deadline: On the monotonic clock.
         ends: What was left after the reductions, the smallest first.
+        path: What was done to the data on the way to the best formula, in words.
         noise: Least error of left-out rows that any stand-in had, on the scale of the target: what no formula can explain.
     """
 
@@ -63,6 +64,7 @@ class Screen:
     deadline: float = math.inf
     ends: list[Reduced] = field(default_factory=list)
     noise: float = math.inf
+    path: tuple[str, ...] = ()
 
     def run(self) -> None:
         """Screens, until a formula leaves no more than the noise or time is up."""
@@ -139,6 +141,16 @@ class Screen:
 
     def _answer(self, problem: Problem) -> None:
         """Offers what a small problem may be, until one of them is exact."""
+        before = self._best
+        self._offer(problem)
+        if self._best is not before:
+            self.path = problem.steps
+
+    @property
+    def _best(self) -> Entry | None:
+        return self.pool.entries[0] if self.pool.entries else None
+
+    def _offer(self, problem: Problem) -> None:
         if problem.size == 0:
             level = float(np.average(problem.y, weights=problem.weights))
             self.pool.offer(problem.wrap(sympy.Float(level)))
@@ -154,9 +166,9 @@ class Screen:
     def _guesses(self, problem: Problem) -> Iterator[list[Guess]]:
         floor = self.pool.target.floor
         if problem.size == 1:
-            yield single.guesses(problem, floor=floor)[:6]
-        yield terms.guesses(problem, floor=floor)[:2]
-        yield terms.guesses(problem, floor=floor, rational=True)[:2]
+            yield single.guesses(problem, floor=floor, deadline=self.deadline)[:6]
+        yield terms.guesses(problem, floor=floor, deadline=self.deadline)[:2]
+        yield terms.guesses(problem, floor=floor, rational=True, deadline=self.deadline)[:2]
 
 
 def whole(target: Target) -> Problem:

@@ -1,6 +1,7 @@
 """One column left: which function of it, after a power of it as a factor, or under a function of the target."""
 
 import math
+import time
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -25,15 +26,18 @@ KEPT = 3
 """Functions of each combination that are handed on."""
 
 
-def guesses(problem: Problem, *, floor: float) -> list[Guess]:
+def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> list[Guess]:
     """Expressions for a problem of one column, the shortest description first.
 
     Args:
         problem: With one column.
         floor: Sum of squares, on the scale of the data's target, below which all are equally good.
+        deadline: On the monotonic clock; after it no further combination is tried.
     """
     found: list[Guess] = []
     for variant, extra in _variants(problem):
+        if found and time.monotonic() > deadline:
+            break
         n = len(variant.y)
         level = np.average(variant.y, weights=variant.weights)
         total = float(np.sum(variant.weights * (variant.y - level) ** 2))

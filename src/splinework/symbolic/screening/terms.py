@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -67,6 +68,7 @@ class _Beam:
     book: Dictionary
     target: Array
     floor: float
+    deadline: float = math.inf
 
     @property
     def rows(self) -> int:
@@ -94,7 +96,11 @@ class _Beam:
                     done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
                     if rss <= self.floor or len(states) == WIDTH:
                         break
-            if not states or any(float(s.left @ s.left) <= self.floor for s in states):
+            if (
+                time.monotonic() > self.deadline
+                or not states
+                or any(float(s.left @ s.left) <= self.floor for s in states)
+            ):
                 break
         return sorted(done.items(), key=lambda entry: entry[1])[:KEPT]
 
@@ -143,6 +149,8 @@ class _Beam:
             return self._pairs(above[:PAIRED], None)
         found = []
         for index in np.flatnonzero(self.book.below)[:DENOMINATORS].tolist():
+            if time.monotonic() > self.deadline:
+                break
             best = sorted(self._pairs(above[:NUMERATORS], index), key=lambda entry: entry[1])[:EACH]
             found += [(key, self.value(key)) for key, _ in best]
         return sorted(found, key=lambda entry: entry[1])[: 8 * WIDTH]
@@ -201,19 +209,20 @@ def _choices(count: int, size: int) -> Indices:
     return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
 
 
-def guesses(problem: Problem, *, floor: float, rational: bool = False) -> list[Guess]:
+def guesses(problem: Problem, *, floor: float, rational: bool = False, deadline: float = math.inf) -> list[Guess]:
     """Sums of products for the problem, the shortest description first.
 
     Args:
         problem: Of any number of columns.
         floor: Sum of squares, on the scale of the data's target, below which all are equally good.
+        deadline: On the monotonic clock; after it sums grow no further.
         rational: Quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
     """
     target = problem.y * np.sqrt(problem.weights)
     book = dictionary(problem, rational=rational)
     if len(book.costs) < 2 or not float(target @ target) > 0:
         return []
-    found = _Beam(book, target, floor).run(rational=rational)
+    found = _Beam(book, target, floor, deadline).run(rational=rational)
     return [guess for key, score in found if (guess := _guess(problem, book, target, key, score)) is not None]
 
 
