@@ -1,5 +1,7 @@
 """From the pool to the table: nothing equal is changed, nothing doubtful is claimed."""
 
+import itertools
+
 import numpy as np
 import pytest
 import sympy
@@ -104,7 +106,7 @@ def test_a_pool_keeps_the_best_once():
     assert pool.offer(sympy.log(A - 10)) is None  # undefined on the data
     assert pool.offer(sympy.zoo * A) is None
     assert pool.offer(F(1.1) * A) is not None
-    assert [str(e.expression.free_symbols) for e in pool.entries][0].count("b") == 1
+    assert str(pool.entries[0].expression.free_symbols).count("b") == 1
 
 
 def test_what_is_not_allowed_is_not_taken():
@@ -132,7 +134,7 @@ def test_the_table_is_a_front_with_probabilities_and_held_out_errors():
     assert all(r.held_out == pytest.approx(r.rmse, rel=0.5) for r in rows)
     assert rows[0].valid.keys() == {"a", "b"}
     front = sorted(rows, key=lambda r: r.complexity)
-    assert all(later.rmse <= earlier.rmse for earlier, later in zip(front, front[1:], strict=False))
+    assert all(later.rmse <= earlier.rmse for earlier, later in itertools.pairwise(front))
 
 
 def test_noise_gives_a_constant():

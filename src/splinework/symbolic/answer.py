@@ -12,6 +12,7 @@ from splinework.symbolic.constants import Target, Template, snap
 from splinework.symbolic.description import description
 from splinework.symbolic.expression import Splines, compile_expression, count
 from splinework.symbolic.intervals import intervals
+from splinework.symbolic.limited import within
 from splinework.symbolic.pool import Entry, Pool, Proposal, usable
 from splinework.symbolic.table import FormulaRow
 from splinework.symbolic.tidy import tidied
@@ -84,8 +85,12 @@ def _plain(entry: Entry, name: str, target: Target, held: Target | None) -> list
 
 def _multiplied_out(expression: Any) -> Any:
     """Squares of sums and products of sums written as sums, where they are short."""
-    expanded = sympy.expand(expression, power_exp=False, power_base=False, log=False, trig=False)
+    expanded = within(1.0, _expanded, expression, otherwise=expression)
     return expanded if count(expanded) <= 2 * count(expression) + 20 else expression
+
+
+def _expanded(expression: Any) -> Any:
+    return sympy.expand(expression, power_exp=False, power_base=False, log=False, trig=False)
 
 
 def row(

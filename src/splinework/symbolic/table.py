@@ -127,6 +127,18 @@ class FormulaTable:
         """The first row."""
         return self.rows[0]
 
+    @property
+    def most_accurate(self) -> FormulaRow:
+        """The row of the least held-out error, or of the least error where no rows were held out."""
+        return min(self.rows, key=lambda row: row.rmse if row.held_out is None else row.held_out)
+
+    def simplest(self, worse: float = 1.1) -> FormulaRow:
+        """The row with the fewest nodes whose error is at most `worse` times that of the most accurate one."""
+        least = self.most_accurate
+        limit = worse * (least.rmse if least.held_out is None else least.held_out)
+        good = [row for row in self.rows if (row.rmse if row.held_out is None else row.held_out) <= limit]
+        return min(good or [least], key=lambda row: row.complexity)
+
     def of(self, target: str) -> tuple[FormulaRow, ...]:
         """The rows of one output, best first.
 

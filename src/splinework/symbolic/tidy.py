@@ -8,21 +8,28 @@ import sympy
 
 from splinework.symbolic.expression import compile_expression, count, symbol
 from splinework.symbolic.library import Array
+from splinework.symbolic.limited import within
 
 SAME = 1e-9
 """Relative difference up to which two forms count as equal."""
+PATIENCE = 2.0
+"""Seconds that rewriting may take."""
 FEW = 60
 """Longer expressions are not brought over one bar, which could take long."""
 
 
 def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
-    """An equal expression with as few nodes as were found.
+    """An equal expression with as few nodes as were found in a second or two.
 
     Args:
         expression: Over the symbols of the columns.
         names: Of the columns.
         x: `(N, columns)`: rows on which the forms must agree; what is positive there counts as positive.
     """
+    return within(PATIENCE, _shortest, expression, names, x, otherwise=expression)
+
+
+def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
     positive = {
         symbol(n): sympy.Symbol(n, positive=True) for n, column in zip(names, x.T, strict=True) if column.min() > 0
     }

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import sympy
 
+from splinework.symbolic.expression import count
 from splinework.symbolic.library import Array
 
 
@@ -33,6 +36,11 @@ class Problem:
     def size(self) -> int:
         """Number of columns."""
         return int(self.columns.shape[1])
+
+    @cached_property
+    def length(self) -> int:
+        """Nodes that a formula has at least, whatever the answer is."""
+        return count(self.wrap(sympy.Dummy(real=True))) + max((count(e) for e in self.expressions), default=0)
 
     def without(self, *gone: int) -> "Problem":
         """The same without some columns."""

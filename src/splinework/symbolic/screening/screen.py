@@ -23,6 +23,8 @@ BEAM, CHECKED = 3, 8
 """Problems of each size that are reduced further, and proposals of each that are verified by a fit."""
 AS_GOOD, UNDER_NOISE = 1.1, 1.02
 """A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
+LONGEST = 30
+"""Problems whose answers would have more nodes are nobody's."""
 NOISY = 1e-3
 """From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
 EASIER, CLEAR = 0.5, 2
@@ -134,6 +136,8 @@ class Screen:
             if self._late() or clear >= CLEAR:
                 return
             small = proposal.problem
+            if small.length > LONGEST:
+                continue
             smaller = surrogate(small.columns, small.y, small.weights, kind=stand_in.kind if small.size > 1 else None)
             if smaller.error <= allowed:
                 clear += smaller.error <= max(EASIER * stand_in.error, 1e-9 * scale)
@@ -167,8 +171,8 @@ class Screen:
         floor = self.pool.target.floor
         if problem.size == 1:
             yield single.guesses(problem, floor=floor, deadline=self.deadline)[:6]
-        yield terms.guesses(problem, floor=floor, deadline=self.deadline)[:2]
-        yield terms.guesses(problem, floor=floor, rational=True, deadline=self.deadline)[:2]
+        yield terms.guesses(problem, floor=floor, deadline=self.deadline)
+        yield terms.guesses(problem, floor=floor, rational=True, deadline=self.deadline)
 
 
 def whole(target: Target) -> Problem:

@@ -47,7 +47,7 @@ def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> li
             expression = written(c, variant.expressions[0])
             rss = max(c.left * total, floor)
             score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)
-            found.append(Guess(variant.wrap(expression), score))
+            found.append(Guess(variant, expression, score))
             if rss <= floor and extra == 0:
                 return sorted(found, key=lambda g: g.score)
     return sorted(found, key=lambda g: g.score)

@@ -29,7 +29,7 @@ SIMPLEST = {3: 70, 4: 36, 5: 24, 6: 19}
 """For sums of so many terms: among how many of the simplest products all of them are compared."""
 ALIKE = 1e-9
 """A product that differs less from the terms of a sum, in squares, brings nothing."""
-KEPT = 4
+KEPT = 2
 
 Key = tuple[int, ...]
 Indices = NDArray[np.intp]
@@ -75,7 +75,7 @@ class _Beam:
         return len(self.target)
 
     def run(self, *, rational: bool) -> list[tuple[Key, float]]:
-        """The sums of shortest description."""
+        """The sums of shortest description, and the best of every number of terms."""
         count = len(self.book.costs)
         empty = _State((), np.empty((0, self.rows)), self.target, np.zeros(count))
         states, done = [empty], dict[Key, float]()
@@ -102,7 +102,11 @@ class _Beam:
                 or any(float(s.left @ s.left) <= self.floor for s in states)
             ):
                 break
-        return sorted(done.items(), key=lambda entry: entry[1])[:KEPT]
+        ordered = sorted(done.items(), key=lambda entry: entry[1])
+        longest: dict[int, tuple[Key, float]] = {}
+        for key, value in ordered:
+            longest.setdefault(len(key), (key, value))
+        return [*ordered[:KEPT], *(entry for entry in longest.values() if entry not in ordered[:KEPT])]
 
     def _continued(self, states: list[_State]) -> list[_Step]:
         """The best continuations of every state: value, key, state and product."""
@@ -235,4 +239,4 @@ def _guess(problem: Problem, book: Dictionary, target: Array, key: Key, score: f
             below.append(sympy.Float(-c) * book.expression(product))
         else:
             above.append(sympy.Float(c) * book.expression(product))
-    return Guess(problem.wrap(sympy.Add(*above) / sympy.Add(*below)), score) if above else None
+    return Guess(problem, sympy.Add(*above) / sympy.Add(*below), score) if above else None
