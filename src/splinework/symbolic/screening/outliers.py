@@ -11,7 +11,7 @@ MOST = 0.15
 """More rows than this share are no exceptions."""
 SHARPER = 0.3
 """Without them the error must fall to less than this share: else they are but the tail of the errors."""
-GROSS = 1e-3
+GROSS = 1e-5
 """Nothing below this share of the spread between the quartiles is a gross error."""
 STIFF = (30, 60, 120, 300)
 """Most terms of the surrogate: a stiff one is not pulled to the errors, a supple one tells the rest apart."""
