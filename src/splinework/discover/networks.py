@@ -226,8 +226,9 @@ class Networks:
 
 
 def _affordable_grid(plan: Plan, rows: int) -> int:
-    """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter."""
-    return next((grid for grid in (5, 3, 2) if _sized(plan, grid) * 3 <= rows), 1)
+    """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter; of 20, 10 too where edges are simply added."""
+    grids = (20, 10, 5, 3, 2) if len(plan.shape) == 2 else (5, 3, 2)
+    return next((grid for grid in grids if _sized(plan, grid) * 3 <= rows), 1)
 
 
 def _sized(plan: Plan, grid: int) -> int:

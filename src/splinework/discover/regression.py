@@ -291,7 +291,8 @@ def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
     if network is None:
         return None
     formula = rows.error(best.numpy())
-    if formula > WORSE * rows.error(predictor(network.model)) + 1e-6:
+    luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on so many rows
+    if formula > (WORSE + luck) * rows.error(predictor(network.model)) + 1e-6:
         return (
             f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
             f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"
