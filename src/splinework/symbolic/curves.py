@@ -17,7 +17,7 @@ _SINC_SLOPE = [(-1) ** n * 2 * n / factorial(2 * n + 1) for n in _TERMS]
 
 
 def within(z: Array, bound: float) -> Array:
-    """NaN where the magnitude of z reaches the bound: the far side of a pole is another branch, which no search should slip into."""
+    """NaN where the magnitude of z reaches the bound: beyond a pole lies another branch, and no search should slip into it."""
     return np.where(np.abs(z) < bound, z, np.nan)
 
 
