@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +13,7 @@ import pandas as pd
 import pytest
 import sympy
 
+from splinework.cli.interrupts import Interrupted, Stop
 from splinework.cli.splines import named_apart
 from splinework.symbolic import FormulaRow, FormulaTable
 from splinework.symbolic.expression import symbol
@@ -290,3 +293,32 @@ def test_a_note_that_time_ran_out_is_shown(run, data, pipeline):
     result = run("discover", "data.csv", "--target", "y", "--budget", "1")
     assert result.exit_code == 0
     assert "time ran out: this is the best so far" in result.stdout
+
+
+def test_ctrl_c_while_the_command_is_writing(capfd):
+    """A stream has one writer: the sentence comes another way, and the search ends all the same."""
+
+    def busy(text):
+        raise RuntimeError("reentrant call")
+
+    stop = Stop(busy)
+    with stop.searching(), pytest.raises(KeyboardInterrupt):
+        stop.interrupt()
+    assert "Ctrl-C once more" in capfd.readouterr().err
+    with pytest.raises(Interrupted):
+        stop.interrupt()
+
+
+def test_an_answered_ctrl_c_leaves_the_exit_code_alone():
+    """Also where it passes through `exec`, after which Python would end with the signal."""
+    code = (
+        "from splinework.cli.interrupts import Stop\n"
+        "stop = Stop(lambda text: None)\n"
+        "try:\n"
+        "    with stop.searching():\n"
+        "        exec('stop.interrupt()')\n"
+        "except KeyboardInterrupt:\n"
+        "    pass\n"
+        "raise SystemExit(130)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 130

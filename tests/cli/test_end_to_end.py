@@ -130,9 +130,7 @@ def interrupted(folder: Path, times: int) -> tuple[int, str]:
     process = subprocess.Popen([*COMMAND, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, env=HERE)
     assert process.stderr is not None
     with process.stderr as stream:
-        said = [stream.readline()]
-        while said[-1] and "screening" not in said[-1]:  # until the search has begun: a library may have its say first
-            said.append(stream.readline())
+        said = [stream.readline()]  # a stage has begun
         for _ in range(times):
             process.send_signal(signal.SIGINT)
             while "stopping" not in said[-1] and said[-1]:

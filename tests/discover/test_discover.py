@@ -9,6 +9,7 @@ import torch
 
 from splinework.data.expressions import compile_formula
 from splinework.discover import discover
+from splinework.discover.regression import regress
 from splinework.errors import ConfigError, DataError, ShapeError
 
 SECONDS = 120.0
@@ -254,6 +255,26 @@ def test_gross_errors_are_set_aside_and_told(seed):
     assert any("gross errors" in note for note in found.notes)
 
 
+def test_weights_are_kept_where_gross_errors_are_set_aside():
+    """Rows without weight may say anything, also where others are gross errors."""
+    x, y = rows(lambda x: x[:, 0] / (x[:, 1] - 3), 2)
+    draw = np.random.default_rng(1)
+    ignored = draw.random(len(y)) < 0.3
+    bad = draw.random(len(y)) < 0.03
+    y = np.where(ignored, y + 0.2, np.where(bad, y + 5 * draw.normal(size=len(y)), y))
+    found = regress(x, y, weights=np.where(ignored, 1e-20, 1.0), network=False)
+    assert found.best.text.replace(" ", "") in {"x1/(x2-3)", "-x1/(3-x2)"}
+    assert found.model is None
+
+
+def test_known_noise_is_in_the_units_of_the_target():
+    x, y = rows(lambda x: np.exp(4 * x[:, 0]), 2)
+    y = y + 0.5 * np.random.default_rng(3).normal(size=len(y))
+    found = regress(x, np.maximum(y, 1e-3), noise=0.5, network=False)
+    assert found.noise == 0.5
+    assert not any("logarithmic scale" in note for note in found.notes if note.startswith("y"))
+
+
 def test_units_make_groups_and_are_checked():
     draw = np.random.default_rng(0)
     x = draw.uniform(1, 2, (300, 3))
@@ -269,6 +290,14 @@ def test_what_is_asked_must_go_together():
     x, y = small()
     with pytest.raises(ConfigError, match="form and implicit"):
         discover(x, y, form="y = A*?", implicit=True)
+    with pytest.raises(ConfigError, match="units cannot be used together with form"):
+        discover(x, y, form="y = A*?", units="x1=m,x2=m,y=m")
+    with pytest.raises(ConfigError, match="weights cannot be used together with several targets"):
+        discover(x, np.stack([y, y], 1), weights=np.ones(len(y)))
+    with pytest.raises(ConfigError, match="shape cannot be used together with require or forbid"):
+        discover(x, y, forbid=["sin"], shape=[2, 1])
+    with pytest.raises(DataError, match="y is x1 in every row"):
+        discover(x, x[:, 0])
     with pytest.raises(ConfigError, match="no column 'time'"):
         discover(x, y, ode="time")
     with pytest.raises(DataError, match="no y"):

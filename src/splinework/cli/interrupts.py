@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,8 +14,19 @@ INTERRUPTED: Final = 130
 """The exit code of a command that was interrupted, as shells have it: 128 and the number of the signal."""
 
 
+STOPPING: Final = "stopping: what was found so far will be written; Ctrl-C once more ends at once without it"
+
+
 class Interrupted(BaseException):
     """Ctrl-C. Not a KeyboardInterrupt: a fit answers that one by going on with the best state so far."""
+
+
+class Ended(KeyboardInterrupt):
+    """Ctrl-C as a search is told of it.
+
+    A kind of its own: where a plain KeyboardInterrupt passes through `exec`, as of an import, Python ends with the signal and not
+    with the exit code, even though it was answered.
+    """
 
 
 class Stop:
@@ -43,9 +55,12 @@ class Stop:
         if self.asked:
             raise Interrupted
         self.asked = True
-        self._say("stopping: what was found so far will be written; Ctrl-C once more ends at once without it")
+        try:
+            self._say(STOPPING)
+        except RuntimeError:  # the signal came while the command itself was writing, and a stream has one writer
+            os.write(2, f"{STOPPING}\n".encode())
         if self._searching:
-            raise KeyboardInterrupt
+            raise Ended
 
 
 @contextmanager

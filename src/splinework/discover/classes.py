@@ -15,7 +15,7 @@ import sympy
 from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
 from splinework.discover.logit_network import logit_network
 from splinework.discover.logits import (
     RIDGE,
@@ -30,6 +30,7 @@ from splinework.discover.right_sides import skeleton
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import DataError, ShapeError
+from splinework.symbolic.description import structure_cost
 from splinework.symbolic.expression import compile_expression
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
@@ -98,11 +99,7 @@ def classes(
         [f"P({target}={kind})" for kind in kinds[1:]],
         Inner.within(search, budget, seed, on_stage),
     )
-    try:
-        found.run()
-    except KeyboardInterrupt:
-        found.notes.append(INTERRUPTED)
-    return found.table()
+    return carried_out(found)
 
 
 def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any], NDArray[np.intp]]:

@@ -11,8 +11,9 @@ import sympy
 
 from splinework.discover.demands import Barred, barred, contains, required
 from splinework.discover.filling import EXACT
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, table_of
+from splinework.discover.inner import Inner, RegressionSearch, table_of
 from splinework.discover.partial import ROWS, completion, target_of
+from splinework.discover.regression import INTERRUPTED
 from splinework.errors import DataError
 from splinework.symbolic.answer import ranked
 from splinework.symbolic.constants import Target

@@ -93,7 +93,17 @@ def discover(  # noqa: PLR0913  # the one door: every kind of question has its n
         names = [str(c) for c in x.columns]
     if target is None:
         target = str(name) if isinstance(name := getattr(y, "name", None), str) else "y"
-    _only_one(form=form is not None, ode=ode is not None, implicit=implicit, classes=bool(classes))
+    kinds = {"form": form is not None, "ode": ode is not None, "implicit": implicit, "classes": bool(classes)}
+    _only_one(**kinds)
+    given = {
+        "units": units is not None,
+        "shape": shape is not None,
+        "require": bool(require),
+        "forbid": bool(forbid),
+        "noise": noise is not None,
+        "weights": weights is not None,
+    }
+    _goes_together(next((kind for kind, asked in kinds.items() if asked), None), given)
     with telling(progress, on_stage) as say:
         common: dict[str, Any] = {"budget": budget, "seed": seed, "on_stage": say}
         if implicit:
@@ -105,8 +115,10 @@ def discover(  # noqa: PLR0913  # the one door: every kind of question has its n
             raise DataError("there is no y to explain; give one, or ask for a relation among columns by implicit=True.")
         values = np.asarray(y)
         if classes or (classes is None and values.dtype.kind in "bOUS" and not _numbers(values)):
+            _goes_together("classes", given)
             return of_classes(x, values, names=names, target=target, **common)
         if values.ndim == 2 and values.shape[1] > 1:
+            _goes_together("several targets", given)
             own = [str(c) for c in y.columns] if hasattr(y, "columns") else None
             return several(x, values, names=names, targets=own, **common)
         search = partial(regress, callbacks=callbacks)
@@ -123,6 +135,21 @@ def _only_one(**asked: bool) -> None:
     given = [name for name, wanted in asked.items() if wanted]
     if len(given) > 1:
         raise ConfigError(f"{' and '.join(given)} ask for formulas of different kinds; give one of them.")
+
+
+_TAKES = {"form": ("forbid", "noise", "weights"), "require or forbid": ("require", "forbid", "noise", "weights")}
+"""What can be said beside these questions; beside others nothing of it, beside a plain one everything."""
+
+
+def _goes_together(kind: str | None, given: Mapping[str, bool]) -> None:
+    """Raises for an option that would do nothing, rather than to let it."""
+    if kind is None and (given["require"] or given["forbid"]):
+        kind = "require or forbid"
+    if kind is None:
+        return
+    idle = [name for name, there in given.items() if there and name not in _TAKES.get(kind, ())]
+    if idle:
+        raise ConfigError(f"{' and '.join(idle)} cannot be used together with {kind}; leave it out.")
 
 
 def _numbers(values: Any) -> bool:

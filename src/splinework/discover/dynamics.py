@@ -14,11 +14,12 @@ import numpy as np
 import sympy
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
 from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
+from splinework.symbolic.description import structure_cost
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
 from splinework.symbolic.tidy import tidied
@@ -89,11 +90,7 @@ def dynamics(
         raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
     inner = Inner.within(search, budget, seed, on_stage)
     found = _Dynamics(RightSides(split(ts, xs, trajectory), states, clock, forced), inner)
-    try:
-        found.run()
-    except KeyboardInterrupt:
-        found.notes.append(INTERRUPTED)
-    return found.table()
+    return carried_out(found)
 
 
 @dataclass

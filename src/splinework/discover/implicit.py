@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
 from splinework.discover.joint import Joint
 from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
 from splinework.discover.terms import Terms, exponents, functions, monomials
 from splinework.errors import DataError
+from splinework.symbolic.description import structure_cost
 from splinework.symbolic.expression import compile_expression, symbol
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
@@ -89,11 +90,7 @@ def implicit(
     if len(xs) < FEWEST:
         raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
     found = _Implicit(xs, columns, Inner.within(search, budget, seed, on_stage))
-    try:
-        found.run()
-    except KeyboardInterrupt:
-        found.notes.append(INTERRUPTED)
-    return found.table()
+    return carried_out(found)
 
 
 @dataclass

@@ -1,22 +1,21 @@
-"""What the searches beyond one column share: the search they call inside, their clock, the price of a structure."""
+"""What the searches beyond one column share: the search they call inside, their clock, what Ctrl-C does."""
 
 import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.discover.regression import INTERRUPTED, regress
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.description import LUCK, structure
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaTable
 
 RegressionSearch = Callable[..., FormulaTable]
 """As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
-INTERRUPTED = "interrupted: the formulas found so far"
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,7 @@ class Inner:
         cls, search: RegressionSearch | None, budget: float, seed: int, on_stage: Callable[[str], None] | None
     ) -> "Inner":
         """With `regress` where no search is given, and `budget` seconds from now."""
-        if search is None:
-            from splinework.discover.regression import regress
-
-            search = regress
-        return cls(search, seed, time.monotonic() + budget, on_stage or (lambda text: None))
+        return cls(search or regress, seed, time.monotonic() + budget, on_stage or (lambda text: None))
 
     @property
     def left(self) -> float:
@@ -94,16 +89,32 @@ class Inner:
         return table
 
 
+class Work(Protocol):
+    """A search that can be stopped and has an answer at any time."""
+
+    notes: list[str]
+
+    def run(self) -> None:
+        """As far as time allows."""
+
+    def table(self) -> FormulaTable:
+        """What was found so far."""
+
+
+def carried_out(work: Work) -> FormulaTable:
+    """The answer; Ctrl-C ends the work with what it has found, and a note says so."""
+    try:
+        work.run()
+    except KeyboardInterrupt:
+        work.notes.append(INTERRUPTED)
+    return work.table()
+
+
 def _drawn(weights: Array, seed: int) -> NDArray[np.intp]:
     """Rows without repetition, each kept with a chance in proportion to its weight; half of them or more."""
     level = weights / max(float(np.quantile(weights, 0.5)), 1e-300)
     kept = np.random.default_rng(seed).uniform(size=len(weights)) < level
     return np.flatnonzero(kept)
-
-
-def structure_cost(expression: Any, columns: int) -> float:
-    """Nats of writing a formula down, its numbers aside, and of having found it among many."""
-    return structure(expression, columns) + (LUCK if expression.free_symbols else 0.0)
 
 
 def table_of(values: Any, names: Sequence[str] | None, what: str, prefix: str = "x") -> tuple[Array, tuple[str, ...]]:

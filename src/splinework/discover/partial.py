@@ -13,7 +13,8 @@ import numpy as np
 from splinework.discover.completion import Completion
 from splinework.discover.demands import Barred, barred
 from splinework.discover.holes import outline
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, table_of
+from splinework.discover.inner import Inner, RegressionSearch, table_of
+from splinework.discover.regression import INTERRUPTED
 from splinework.discover.scales import choose_scale
 from splinework.errors import DataError, ShapeError
 from splinework.symbolic.answer import ranked

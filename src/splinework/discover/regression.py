@@ -23,6 +23,8 @@ from splinework.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.callbacks import Callback
 
 FEWEST_ROWS = 8
+INTERRUPTED = "interrupted: the formulas found so far"
+"""The note of a search that Ctrl-C has ended."""
 SCREENING, NETWORKS = 0.45, 0.85
 """Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
 WIDEST = 4
@@ -77,19 +79,20 @@ def regress(
     if names is None and hasattr(x, "columns"):
         names = [str(c) for c in x.columns]
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
-    check(xs, ys)
+    _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
-    data = Target(xs, ys, labels, choose_scale(ys), counts, noise or 0.0)
+    scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
+    data = Target(xs, ys, labels, scale, counts, noise or 0.0)
     search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
-        if network or not search.networks.trials:
+        if network:
             search.fit_quickly()
     except KeyboardInterrupt:
-        search.notes.append("interrupted: the formulas found so far")
+        search.notes.append(INTERRUPTED)
     return search.table()
 
 
@@ -145,20 +148,15 @@ class _Search:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
         self.say("screening: symmetries, factors, sums of products")
         self.screen.run()
-        if self.pool.exact or self._robust() or self.settled:
+        if self.pool.exact or self._robust() or self.screen.settled:
             self.notes += _told(self.screen)
             return
         self._reduced()
         left = self._at(NETWORKS) - time.monotonic()
-        if not self.settled and left > 0:
+        if not self.screen.settled and left > 0:
             todo = plans(self.data.x, self.data.y, self.scales, self.data.scale)
             self.networks.run(todo, 0.6 * left)
         self.notes += self.networks.notes
-
-    @property
-    def settled(self) -> bool:
-        """Whether the best formula leaves no more than noise."""
-        return self.screen.settled
 
     def _robust(self) -> bool:
         """Screening again without the rows that are gross errors; True where that settles it."""
@@ -169,43 +167,36 @@ class _Search:
         if kept is None:
             return False
         self.say("screening without gross errors")
-        counts = np.where(kept, 1.0 if target.weights is None else target.weights, ASIDE)
-        pool = Pool(replace(target, weights=counts), self.allows)
+        pool = Pool(_without(target, kept), self.allows)
         screen = Screen(pool, (whole(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
         screen.run()
         if not screen.settled:
             return False
         self.pool, self.screen = pool, screen
+        self.networks.rows = replace(self.rows, weights=pool.target.weights)
         self.notes.append(
             f"{int(len(kept) - kept.sum())} of {len(kept)} rows are gross errors, far from any smooth function: set aside"
         )
         everything = trusted(self.data.x, self.data.y, whole(self.data).weights)
         if everything is not None:
-            self.data = replace(self.data, weights=np.where(everything, 1.0, ASIDE))
+            self.data = _without(self.data, everything)
         return True
 
     def _reduced(self) -> None:
         """Networks on what the reductions have left, where that is smaller than the data."""
-        for end in self.screen.ends[:1]:
-            problem = end.problem
-            if not 1 < problem.size <= min(WIDEST, len(self.data.names)) or not problem.steps:
-                continue
-            names = tuple(f"u{i + 1}" for i in range(problem.size))
-            back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
+        problem = self.screen.ends[0].problem
+        left = self._at(NETWORKS) - time.monotonic()
+        if not 1 < problem.size <= WIDEST or not problem.steps or left < 1:
+            return
+        names = tuple(f"u{i + 1}" for i in range(problem.size))
+        back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
 
-            def offer(expression: Any, splines: Any, p: Problem = problem, back: dict[Any, Any] = back) -> object:
-                return self.pool.offer(p.wrap(expression.xreplace(back)), splines)
+        def offer(expression: Any, splines: Any) -> object:
+            return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
 
-            held = np.random.default_rng(self.seed).permutation(len(problem.y))
-            cut = len(held) // 5
-            out, used = held[:cut], held[cut:]
-            rows = Rows(problem.columns[used], problem.y[used], problem.columns[out], problem.y[out])
-            networks = self._networks(rows, names, offer)
-            left = self._at(NETWORKS) - time.monotonic()
-            if left > 1:
-                networks.deadline = time.monotonic() + 0.5 * left
-                scales = ("linear",) * problem.size
-                networks.run(plans(problem.columns, problem.y, scales, "linear"), 0.3 * left)
+        networks = self._networks(_split(Target(problem.columns, problem.y, names), self.seed), names, offer)
+        networks.deadline = time.monotonic() + 0.5 * left
+        networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
     def fit_quickly(self) -> None:
         """A network of the data where none was fitted yet."""
@@ -241,12 +232,12 @@ def _silent(text: str) -> None:
     """Tells nobody."""
 
 
-def check(x: Array, y: Array) -> None:
+def _check(x: Array, y: Array) -> None:
     """Raises where the rows cannot be explained.
 
     Raises:
         ShapeError: If x and y do not fit each other.
-        DataError: For too few rows, values that are not finite, or a target that is one of the inputs.
+        DataError: For too few rows, or values that are not finite.
     """
     if x.ndim != 2 or len(x) != len(y):
         raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
@@ -255,6 +246,12 @@ def check(x: Array, y: Array) -> None:
     bad = int((~np.isfinite(x)).sum() + (~np.isfinite(y)).sum())
     if bad:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
+
+
+def _without(target: Target, kept: Array) -> Target:
+    """The target with the rows that are not kept set aside."""
+    weights = np.ones(len(kept)) if target.weights is None else target.weights
+    return replace(target, weights=np.where(kept, weights, ASIDE * weights.mean()))
 
 
 def _split(data: Target, seed: int) -> Rows:

@@ -10,9 +10,10 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time_scale, weak_form
-from splinework.discover.inner import Inner, structure_cost
+from splinework.discover.inner import Inner
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
+from splinework.symbolic.description import structure_cost
 from splinework.symbolic.expression import compile_expression, count
 from splinework.symbolic.library import Array
 

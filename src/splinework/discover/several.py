@@ -9,13 +9,14 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
-from splinework.discover.inner import INTERRUPTED, Inner, RegressionSearch, structure_cost, table_of
+from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
 from splinework.discover.joint import Joint, common_parts
 from splinework.discover.scales import choose_scale
 from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError
 from splinework.symbolic.answer import ranked
+from splinework.symbolic.description import structure_cost
 from splinework.symbolic.expression import compile_expression
 from splinework.symbolic.library import Array
 from splinework.symbolic.table import FormulaRow, FormulaTable
@@ -73,11 +74,7 @@ def several(
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
     found = _Several(xs, ys, inputs, outputs, Inner.within(search, budget, seed, on_stage))
-    try:
-        found.run()
-    except KeyboardInterrupt:
-        found.notes.append(INTERRUPTED)
-    return found.table()
+    return carried_out(found)
 
 
 def _parts_of(expression: Any, names: Sequence[str]) -> list[Any]:

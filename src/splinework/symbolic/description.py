@@ -46,6 +46,11 @@ def structure(expression: Any, columns: int) -> float:
     return total
 
 
+def structure_cost(expression: Any, columns: int) -> float:
+    """Nats of writing a formula down, its numbers aside, and of having found it among many."""
+    return structure(expression, columns) + (LUCK if expression.free_symbols else 0.0)
+
+
 def description(expression: Any, rss: float, numbers: float, target: Target) -> float:
     """Nats of an expression with its errors.
 
@@ -56,7 +61,4 @@ def description(expression: Any, rss: float, numbers: float, target: Target) -> 
         target: The data.
     """
     n = len(target.y)
-    value = n / 2 * math.log(max(rss, target.floor) / n) + numbers + structure(expression, target.columns)
-    if expression.free_symbols:
-        value += LUCK
-    return value
+    return n / 2 * math.log(max(rss, target.floor) / n) + numbers + structure_cost(expression, target.columns)

@@ -24,7 +24,7 @@ def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
     """Which rows to trust, `(N,)` of bool; None where there are no gross errors.
 
     Iterated reweighting: of the rows that are left, those beyond `FAR` robust standard deviations (1.4826 times the median
-    distance; Huber 1981) are set aside, the furthest fifth of what is allowed at a time, until none is.
+    distance; Huber 1981) are set aside, at most `MOST` of them at a time, by surrogates that become more supple.
 
     Args:
         columns: `(N, d)`.

@@ -76,13 +76,6 @@ class Problem:
             steps=(*self.steps, f"divided by {expression}"),
         )
 
-    def reduced(self, term: Array, expression: Any) -> "Problem":
-        """The target less a term."""
-        wrap = self.wrap
-        return replace(
-            self, y=self.y - term, wrap=lambda e: wrap(expression + e), steps=(*self.steps, f"less {expression}")
-        )
-
     def mapped(self, name: str, y: Array, slope: Array, back: Callable[[Any], Any]) -> "Problem":
         """Another target: a function of y, `slope` its derivative, `back` its inverse on expressions."""
         wrap = self.wrap

@@ -9,6 +9,7 @@ import numpy as np
 import sympy
 
 from splinework.symbolic.library import Array
+from splinework.symbolic.screening.powers import power, rational
 from splinework.symbolic.screening.problem import Problem
 from splinework.symbolic.screening.surrogate import Surrogate
 
@@ -70,8 +71,8 @@ def blind(problem: Problem) -> list[Proposal]:
 def _divided(problem: Problem, i: int) -> Iterator[Problem]:
     """Divided by common powers of a column."""
     for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
-        if (factor := _power(problem.columns[:, i], exponent)) is not None:
-            yield problem.divided(factor, problem.expressions[i] ** _rational(exponent))
+        if (factor := power(problem.columns[:, i], exponent)) is not None:
+            yield problem.divided(factor, problem.expressions[i] ** rational(exponent))
 
 
 def _groups(problem: Problem, i: int, j: int) -> list[tuple[Array, Any]]:
@@ -99,19 +100,6 @@ def _nearest(value: float, choices: tuple[Fraction, ...], count: int) -> list[Fr
     return sorted(choices, key=lambda c: abs(float(c) - value))[:count]
 
 
-def _power(column: Array, exponent: Fraction) -> Array | None:
-    """The column to a power; None where that is not finite and real everywhere."""
-    if exponent.denominator != 1 and column.min() <= 0:
-        return None
-    with np.errstate(all="ignore"):
-        value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
-    return value if np.isfinite(value).all() and np.abs(value).min() > 0 else None
-
-
-def _rational(value: Fraction) -> Any:
-    return sympy.Rational(value.numerator, value.denominator)
-
-
 def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
     """`y = x_i^p · rest`, where `x_i ∂_i y = p y`."""
     w, y = problem.weights, s.values
@@ -121,9 +109,9 @@ def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]
         p = float(np.mean(w * scaled * y)) / size
         broken = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
         for exponent in _nearest(p, POWERS, 2):
-            factor = _power(problem.columns[:, i], exponent)
+            factor = power(problem.columns[:, i], exponent)
             if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
-                expression = problem.expressions[i] ** _rational(exponent)
+                expression = problem.expressions[i] ** rational(exponent)
                 yield Proposal(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
 
 
@@ -166,19 +154,19 @@ def _scaled(
         one, two = (-r, Fraction(1)) if abs(r) >= 1 else (Fraction(1), -1 / r)
         if one < 0 and two < 0:
             one, two = -one, -two
-        left, right = _power(problem.columns[:, i], one), _power(problem.columns[:, j], two)
+        left, right = power(problem.columns[:, i], one), power(problem.columns[:, j], two)
         if left is None or right is None:
             continue
-        expression = problem.expressions[i] ** _rational(one) * problem.expressions[j] ** _rational(two)
+        expression = problem.expressions[i] ** rational(one) * problem.expressions[j] ** rational(two)
         off = abs(float(size) / abs(ratio) - 1)
         if len(vector) == 2:
             yield Proposal(problem.merged(i, j, left * right, expression), broken + off)
             continue
         exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
         for p in _nearest(exponent, POWERS, 2):
-            factor = _power(problem.columns[:, i], p)
+            factor = power(problem.columns[:, i], p)
             if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
-                divided = problem.divided(factor, problem.expressions[i] ** _rational(p))
+                divided = problem.divided(factor, problem.expressions[i] ** rational(p))
                 yield Proposal(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
 
 
@@ -214,8 +202,8 @@ _SHAPES = (Fraction(-2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1),
 """Powers in a sum of two; 0 stands for the logarithm."""
 
 
-def _whole(power: Fraction, add: int) -> float:
-    value = power + add
+def _whole(exponent: Fraction, add: int) -> float:
+    value = exponent + add
     return int(value) if value.denominator == 1 else float(value)
 
 
@@ -226,23 +214,23 @@ def _added(
     if one == two == 0:
         return  # a product of powers
     parts = []
-    for k, power in ((i, one), (j, two)):
+    for k, exponent in ((i, one), (j, two)):
         column = problem.columns[:, k]
-        if power == 0:
+        if exponent == 0:
             if column.min() <= 0:
                 return
             parts.append((np.log(column), sympy.log(problem.expressions[k])))
         else:
-            value = column ** int(power) if power.denominator == 1 and power > 0 else _power(column, power)
+            value = column ** int(exponent) if exponent.denominator == 1 and exponent > 0 else power(column, exponent)
             if value is None:
                 return
-            parts.append((value, problem.expressions[k] ** _rational(power)))
+            parts.append((value, problem.expressions[k] ** rational(exponent)))
     c = slope * float(one or 1) / float(two or 1)
     near = min(SIMPLE, key=lambda r: abs(float(r) / abs(c) - 1))
     options = [(c, sympy.Float(c))]
     if abs(float(near) / abs(c) - 1) < 0.05:
         exact = near if c > 0 else -near
-        options.insert(0, (float(exact), _rational(exact)))
+        options.insert(0, (float(exact), rational(exact)))
     for factor, number in options:
         column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:

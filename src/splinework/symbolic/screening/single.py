@@ -3,25 +3,23 @@
 import math
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
-import sympy
 
 from splinework.symbolic.edges import candidates
 from splinework.symbolic.expression import written
-from splinework.symbolic.library import LIBRARY, Array
+from splinework.symbolic.library import LIBRARY
 from splinework.symbolic.screening.guess import Guess
 from splinework.symbolic.screening.maps import mapped
+from splinework.symbolic.screening.powers import power, rational
 from splinework.symbolic.screening.problem import Problem
 
 FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
 """Powers of the column that may stand before the function."""
 INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Powers of the column that the function may be of."""
-TINY = 1e-30
-"""A column that spans less is not used, nor one that spans more than its reciprocal."""
 KEPT = 3
 """Functions of each combination that are handed on."""
 
@@ -58,9 +56,9 @@ def _variants(problem: Problem) -> Iterator[tuple[Problem, float]]:
     for p in INNER:
         yield from _powered(problem, p, 0.0 if p == 1 else 1.4)
     for t in FACTORS[1:]:
-        factor = _power(problem.columns[:, 0], t)
+        factor = power(problem.columns[:, 0], t)
         if factor is not None:
-            divided = problem.divided(factor, problem.expressions[0] ** _rational(t))
+            divided = problem.divided(factor, problem.expressions[0] ** rational(t))
             for p in INNER[:3]:
                 yield from _powered(divided, p, 2.1 if p == 1 else 3.5)
     for other in mapped(problem):
@@ -72,28 +70,6 @@ def _powered(problem: Problem, p: Fraction, extra: float) -> Iterator[tuple[Prob
     if p == 1:
         yield problem, extra
         return
-    column = _power(problem.columns[:, 0], p)
+    column = power(problem.columns[:, 0], p, nonzero=False)
     if column is not None:
-        yield (
-            Problem(
-                column[:, None],
-                (problem.expressions[0] ** _rational(p),),
-                problem.y,
-                problem.weights,
-                problem.wrap,
-                problem.steps,
-            ),
-            extra,
-        )
-
-
-def _power(column: Array, exponent: Fraction) -> Array | None:
-    if exponent.denominator != 1 and column.min() <= 0:
-        return None
-    with np.errstate(all="ignore"):
-        value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
-    return value if np.isfinite(value).all() and TINY < np.ptp(value) < 1 / TINY else None
-
-
-def _rational(value: Fraction) -> Any:
-    return sympy.Rational(value.numerator, value.denominator)
+        yield replace(problem, columns=column[:, None], expressions=(problem.expressions[0] ** rational(p),)), extra

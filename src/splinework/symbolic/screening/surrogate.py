@@ -28,14 +28,12 @@ class Surrogate:
         error: Weighted root mean square of the errors that each row has when it is left out.
         values: `(N,)`.
         gradient: `(N, d)`, by the columns themselves.
-        terms: Number of terms.
         kind: Whether it is one of logarithms of the columns, and for that of the target.
     """
 
     error: float
     values: Array
     gradient: Array
-    terms: int
     kind: tuple[bool, bool] = (False, False)
 
 
@@ -54,7 +52,7 @@ def surrogate(
     if columns.shape[1] == 0:
         level = float(weights @ y / weights.sum())
         error = float(np.sqrt(np.mean(weights * (y - level) ** 2)))
-        return Surrogate(error, np.full(len(y), level), np.empty((len(y), 0)), 1)
+        return Surrogate(error, np.full(len(y), level), np.empty((len(y), 0)))
     one_sign = y.min() > 0 or y.max() < 0
     best: _Fit | None = None
     some_logs = bool((columns.min(0) > 0).any())
@@ -76,7 +74,7 @@ def surrogate(
     if best.kind[1]:
         values = np.sign(y[0]) * np.exp(values)
         gradient = gradient * values[:, None]
-    return Surrogate(best.error, values, gradient, len(best.coefficients), best.kind)
+    return Surrogate(best.error, values, gradient, best.kind)
 
 
 @dataclass(frozen=True)

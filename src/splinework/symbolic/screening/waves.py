@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import sympy
@@ -23,11 +23,10 @@ KEPT = 4
 
 @dataclass(frozen=True)
 class Wave:
-    """A problem whose columns are merged into the argument of the wave, what share it explains, and its frequency."""
+    """A problem whose columns are merged into the argument of the wave, and what share of the variance it explains."""
 
     problem: Problem
     share: float
-    frequency: float
 
 
 def waves(problem: Problem) -> list[Wave]:
@@ -42,7 +41,7 @@ def waves(problem: Problem) -> list[Wave]:
         u = merged.columns[:, -1]
         reach = float(np.ptp(u))
         if 0 < reach < np.inf:
-            found.append(Wave(merged, *_best(u, reach, problem.y, problem.weights, scales)))
+            found.append(Wave(merged, _best(u, reach, problem.y, problem.weights, scales)))
     found.sort(key=lambda wave: -wave.share)
     return [wave for wave in found[:KEPT] if wave.share > WORTH]
 
@@ -60,8 +59,8 @@ def _arguments(problem: Problem) -> Iterator[Problem]:
             yield problem.merged(i, j, u, problem.expressions[i] + sign * problem.expressions[j])
 
 
-def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> tuple[float, float]:
-    """Share of the variance and frequency of the best wave in u."""
+def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> float:
+    """Share of the variance that the best wave in u explains."""
     angle = np.outer(FREQUENCIES / reach, u)
     c, s = np.cos(angle), np.sin(angle)
     a = (weights * scales**2).T  # (N, M)
@@ -79,9 +78,7 @@ def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> tu
     gram += 1e-9 * np.trace(gram, axis1=2, axis2=3)[..., None, None] * np.eye(3)
     explained = (np.linalg.solve(gram, drawn[..., None])[..., 0] * drawn).sum(-1)
     left = float(weights @ y**2) - explained
-    best = int(np.argmin(left))
-    at = best // len(scales)
-    return 1 - float(left.ravel()[best]) / total, float(FREQUENCIES[at] / reach)
+    return 1 - float(left.min()) / total
 
 
 def _merged(problem: Problem, q: tuple[int, ...]) -> Problem:
@@ -90,11 +87,9 @@ def _merged(problem: Problem, q: tuple[int, ...]) -> Problem:
     u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)
     expression = sympy.Mul(*(problem.expressions[i] ** q[i] for i in used))
     rest = problem.without(*used)
-    return Problem(
-        np.column_stack([rest.columns, u]),
-        (*rest.expressions, expression),
-        problem.y,
-        problem.weights,
-        problem.wrap,
-        (*problem.steps, f"a wave in {expression}"),
+    return replace(
+        rest,
+        columns=np.column_stack([rest.columns, u]),
+        expressions=(*rest.expressions, expression),
+        steps=(*problem.steps, f"a wave in {expression}"),
     )
