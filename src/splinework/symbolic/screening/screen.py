@@ -23,7 +23,7 @@ BEAM, CHECKED = 3, 8
 """Problems of each size that are reduced further, and proposals of each that are verified by a fit."""
 AS_GOOD, UNDER_NOISE = 1.1, 1.02
 """A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
-LONGEST = 30
+LONGEST = 45
 """Problems whose answers would have more nodes are nobody's."""
 NOISY = 1e-3
 """From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
