@@ -58,7 +58,7 @@ class KANLayer(nn.Module):
     bias: nn.Parameter | None
     mask: Tensor
     grid: Tensor
-    prepared: Tensor
+    prepared: Tensor | None
 
     def __init__(
         self,
@@ -96,7 +96,8 @@ class KANLayer(nn.Module):
         self.register_buffer("mask", torch.ones(inputs, outputs, **like))
         low, high = (torch.full((inputs,), end, **like) for end in domain)
         self.register_buffer("grid", self.basis.make_grid(low, high))
-        self.register_buffer("prepared", self.basis.prepare(self.grid), persistent=False)
+        self.register_buffer("prepared", None, persistent=False)
+        self.refresh()
         if self.grid_kind == "learnable":
             self.spacing = nn.Parameter(torch.zeros(inputs, self.basis.resolution, **like))
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
@@ -121,7 +122,7 @@ class KANLayer(nn.Module):
         if self.grid_kind == "learnable":
             grid = self.knots()
             return Table(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
-        return Table(self.basis, base, self.extrapolation, self.grid, self.prepared)
+        return Table(self.basis, base, self.extrapolation, self.grid, self._prepared())
 
     def parts(self) -> Edges:
         """What the edges are made of."""
@@ -195,7 +196,20 @@ class KANLayer(nn.Module):
 
     def refresh(self) -> None:
         """Works out again what follows from the grid; needed after the grid has been written to."""
-        self.prepared = self.basis.prepare(self.grid)
+        # Nothing follows from a grid without numbers, and no buffer is then there for a loader to fill with any.
+        self.prepared = None if self.grid.is_meta else self.basis.prepare(self.grid)
+        self._prepared_from = self.grid
+
+    def _prepared(self) -> Tensor:
+        """What follows from the grid, also where a loader put one in place tensor by tensor, without asking the module."""
+        compiling = torch.compiler.is_compiling()
+        if self.prepared is not None and (compiling or self._prepared_from is self.grid):
+            return self.prepared
+        if self.grid.is_meta or compiling or torch._C._are_functorch_transforms_active():
+            return self.basis.prepare(self.grid)  # to be used at once: it belongs to a transform, or has no numbers
+        with torch.inference_mode(False):  # what it makes may be trained with later
+            self.refresh()
+        return self._prepared()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KANLayer":
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -223,13 +237,23 @@ def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> No
         ShapeError: If the last dimension is not `columns`.
         DtypeError: If x is not a tensor, or dtype or device differ.
     """
+    check_numbers(module, x, own)
+    if x.dim() < 1 or x.shape[-1] != columns:
+        raise ShapeError(
+            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the "
+            "inputs."
+        )
+
+
+def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
+    """Raises unless x is a tensor in the dtype and on the device of the module, which are those of `own`.
+
+    Raises:
+        DtypeError: If it is not.
+    """
     kind = type(module).__name__
     if not isinstance(x, Tensor):
         raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
-    if x.dim() < 1 or x.shape[-1] != columns:
-        raise ShapeError(
-            f"{kind} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the inputs."
-        )
     if not x.dtype.is_floating_point:
         raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
     if x.device != own.device:

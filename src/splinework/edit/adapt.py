@@ -50,11 +50,7 @@ def adapt(
     tensor([20., 22., 24., 26., 28., 30.], dtype=torch.float64)
     """
     eps = model.config.grid_eps if grid_eps is None else grid_eps
-    if not 0 <= eps <= 1:
-        raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {eps}.")
-    for name, value in (("margin", margin), ("tolerance", tolerance)):
-        if value is not None and not 0 <= value < float("inf"):
-            raise ConfigError(f"{name} is a share, zero or more, got {value}.")
+    check_following(eps, margin, tolerance)
     data = data_of(model, x)
     if data.shape[0] < 1:
         raise ShapeError("adapt needs data to follow, got no rows; pass at least one.")
@@ -65,6 +61,19 @@ def adapt(
             adapt_layer(layer, u, grid_eps=eps, margin=margin, tolerance=tolerance)
         u = nodes.combine(layer(u))
     return adapted
+
+
+def check_following(grid_eps: float, margin: float, tolerance: float | None) -> None:
+    """Refuses settings of `adapt` that make no sense.
+
+    Raises:
+        ConfigError: If grid_eps is not between 0 and 1, or margin or tolerance is negative.
+    """
+    if not 0 <= grid_eps <= 1:
+        raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {grid_eps}.")
+    for name, value in (("margin", margin), ("tolerance", tolerance)):
+        if value is not None and not 0 <= value < float("inf"):
+            raise ConfigError(f"{name} is a share, zero or more, got {value}.")
 
 
 @torch.no_grad()

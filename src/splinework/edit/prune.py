@@ -37,6 +37,14 @@ def prune(model: KAN, x: Any, *, edges: float = 3e-2, nodes: float = 1e-2, input
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x does not hold numbers, or some are not finite.
         ConfigError: If a threshold is negative or no number.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = 2 * torch.rand(200, 2, generator=torch.Generator().manual_seed(0)) - 1
+        >>> result = sw.fit(sw.KAN([2, 1]), x, x[:, 0] ** 2, validation=None)  # the second column plays no part
+        >>> sw.prune(result.model, x).active_inputs()
+        ['x1']
     """
     for name, value in (("edges", edges), ("nodes", nodes), ("inputs", inputs)):
         if not value >= 0:

@@ -71,7 +71,7 @@ def _move_ends(layer: KANLayer, low: Tensor, high: Tensor) -> None:
     share = torch.linspace(0, 1, 2 * degree + 2, dtype=grid.dtype, device=grid.device)[1:-1]
     inside = (points[:, :-1, None] * (1 - share) + points[:, 1:, None] * share).flatten(1).T
     coefficients = layer.edge_coefficients()
-    old = bspline_rows(inside, layer.grid, layer.prepared, degree)
+    old = bspline_rows(inside, layer.grid, layer.table().prepared, degree)
     new = bspline_rows(inside, grid, layer.basis.prepare(grid), degree)
     targets = torch.einsum("bim,imj->ibj", old, coefficients[:, :size])
     fitted = solve_least_squares(new.transpose(0, 1), targets)
