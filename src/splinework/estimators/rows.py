@@ -1,0 +1,92 @@
+"""Canonical rows: every distinct row once, in one order, with its weight.
+
+A row of weight three and the same row three times are then the same data to the last bit, and so are two orders of the same
+rows. Whatever is worked out from canonical rows cannot tell them apart: that is why weights mean repetition here, and why a
+second fit gives the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table.
+
+    Attributes:
+        x: `(n, p)`; NaN where a value is missing.
+        y: `(n, q)` numbers, or `(n,)` codes of classes.
+        weights: `(n,)`, each above zero.
+    """
+
+    x: Floats
+    y: NDArray[Any]
+    weights: Floats
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+def canonical(rows: Rows) -> Rows:
+    """The distinct rows `(x, y)` with a weight, sorted, each with the sum of its weights.
+
+    A missing value equals itself, and comes after all numbers. The sums run from the smallest weight to the largest, so they do
+    not depend on the order of the rows either.
+
+    >>> canonical(Rows(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))).weights
+    array([1., 2.])
+    """
+    used = rows.weights > 0
+    x = rows.x[used] + 0.0  # no negative zero: it equals zero and must not stand for another row
+    y: NDArray[Any] = rows.y[used]
+    weights = rows.weights[used]
+    if y.dtype.kind == "f":
+        y = y + 0.0
+    columns = [*(y[:, None] if y.ndim == 1 else y).T, *x.T]
+    order = np.lexsort((weights, *columns))
+    fresh = np.zeros(len(x), dtype=bool)
+    fresh[:1] = True
+    for column in columns:
+        ordered = column[order]
+        before, after = ordered[:-1], ordered[1:]
+        fresh[1:] |= (before != after) & ~((before != before) & (after != after))
+    starts = np.flatnonzero(fresh)
+    sums = np.add.reduceat(weights[order], starts) if len(starts) else weights
+    first = order[starts]
+    return Rows(x[first], y[first], sums)
+
+
+def sampled(rows: Rows, most: int, seed: int) -> Rows:
+    """At most so many of the rows, chosen by lot, that together weigh what all did; canonical rows stay canonical."""
+    if len(rows) <= most:
+        return rows
+    chosen = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
+    weights = rows.weights[chosen]
+    return Rows(rows.x[chosen], rows.y[chosen], weights * (rows.weights.sum() / weights.sum()))
+
+
+def joined(rows: Rows, others: Rows) -> Rows:
+    """Both together, canonical."""
+    x, y = np.concatenate([rows.x, others.x]), np.concatenate([rows.y, others.y])
+    return canonical(Rows(x, y, np.concatenate([rows.weights, others.weights])))
+
+
+def unweighted(rows: Rows, most: int) -> Rows:
+    """Rows for what takes no weights: as they are where all weigh the same, else each as often as its weight asks for.
+
+    Args:
+        rows: Canonical rows.
+        most: Number of rows, at most.
+    """
+    if len(rows) <= most and np.all(rows.weights == rows.weights[0]):
+        return replace(rows, weights=np.ones(len(rows)))
+    share = np.cumsum(rows.weights) / rows.weights.sum()
+    at = np.searchsorted(share, (np.arange(most) + 0.5) / most).clip(max=len(rows) - 1)
+    return Rows(rows.x[at], rows.y[at], np.ones(len(at)))

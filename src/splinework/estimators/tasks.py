@@ -1,0 +1,83 @@
+"""What is asked: numbers, one of two classes, or one of several; each with its likelihood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+
+class Task:
+    """A likelihood over the network's outputs.
+
+    Targets are `(n, q)`: numbers, or for classes indicators; with two classes one column, the indicator of the second.
+    """
+
+    is_regression: bool = False
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """What each row costs, `(n,)`, over the last dimension."""
+        raise NotImplementedError
+
+    def constant(self, y: Tensor, weights: Tensor) -> Tensor:
+        """The best outputs that do not look at x, `(q,)`."""
+        raise NotImplementedError
+
+    def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
+        """Targets and weights `(n,)` of the least squares problem that stands for output j's likelihood near `outputs`."""
+        raise NotImplementedError
+
+
+@final
+@dataclass(frozen=True)
+class Regression(Task):
+    """Squared error."""
+
+    is_regression = True
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return ((outputs - y) ** 2).mean(-1)
+
+    def constant(self, y: Tensor, weights: Tensor) -> Tensor:
+        return (weights @ y) / weights.sum()
+
+    def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
+        return y[:, j], weights
+
+
+@final
+@dataclass(frozen=True)
+class Binary(Task):
+    """Cross-entropy of one logit, that of the second class."""
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return torch.nn.functional.binary_cross_entropy_with_logits(outputs, y, reduction="none").squeeze(-1)
+
+    def constant(self, y: Tensor, weights: Tensor) -> Tensor:
+        return torch.logit((weights @ y + 0.5) / (weights.sum() + 1))
+
+    def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
+        return _working(torch.sigmoid(outputs[:, 0]), outputs[:, 0], y[:, 0], weights, least)
+
+
+@final
+@dataclass(frozen=True)
+class Multiclass(Task):
+    """Cross-entropy of one logit per class."""
+
+    def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
+        return -(torch.log_softmax(outputs, -1) * y).sum(-1)
+
+    def constant(self, y: Tensor, weights: Tensor) -> Tensor:
+        logs = torch.log((weights @ y + 0.5) / (weights.sum() + 0.5 * y.shape[1]))
+        return logs - logs.mean()
+
+    def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
+        return _working(torch.softmax(outputs, -1)[:, j], outputs[:, j], y[:, j], weights, least)
+
+
+def _working(p: Tensor, eta: Tensor, y: Tensor, weights: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    curvature = (p * (1 - p)).clamp_min(least)
+    return eta + (y - p) / curvature, weights * curvature
