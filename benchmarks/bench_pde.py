@@ -16,7 +16,7 @@ POINTS, SHAPE, GRID = 4096, [2, 64, 64, 1], 10
 
 def by_jets(model: sw.KAN, x: torch.Tensor) -> torch.Tensor:
     """Mean square of the Laplacian, in the forward pass."""
-    return sum(sw.partials(model, x, (0, 0), (1, 1))).square().mean()
+    return sum(sw.jets.partials(model, x, (0, 0), (1, 1))).square().mean()
 
 
 def by_double_backward(model: sw.KAN, x: torch.Tensor) -> torch.Tensor:

@@ -22,6 +22,7 @@ import torch
 import splinework as sw
 from splinework.train.data_objective import DataObjective
 from splinework.train.optim import Adam, LevenbergMarquardt, Optimiser
+from splinework.train.sources import parquet
 
 PIECE = 250_000
 NOISE = 0.1
@@ -44,7 +45,7 @@ def fit_one(path: str, shape: list[int], optimiser: str, steps: int | None) -> N
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     began = time.perf_counter()
     model = sw.KAN(shape, generator=torch.Generator().manual_seed(0))
-    result = sw.fit(model, sw.parquet(path, target="y"), optimiser=optimiser, steps=steps, grids=None, progress=False)
+    result = sw.fit(model, parquet(path, target="y"), optimiser=optimiser, steps=steps, grids=None, progress=False)
     last = result.history[-1]
     facts = {
         "seconds": time.perf_counter() - began,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import version as installed_version
+from typing import Any
 
 project = "splinework"
 author = "splinework contributors"
@@ -41,3 +43,12 @@ autodoc_default_options = {"ignore-module-all": True}  # a name is shown where i
 napoleon_google_docstring = True
 napoleon_use_ivar = True  # the fields of a dataclass are described once
 napoleon_numpy_docstring = False
+
+
+def _is_of_scikit_learn(app: Any, what: str, name: str, value: Any, skip: bool, options: Any) -> bool | None:
+    """Methods that scikit-learn gives every estimator are explained there, in words that refer to its own pages."""
+    return True if re.fullmatch(r"set_\w+_request|set_callbacks", name) else None
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-skip-member", _is_of_scikit_learn)

@@ -1,12 +1,25 @@
-"""What `import splinework` costs, and what names it gives."""
+"""What `import splinework` costs, and what names it gives: few, documented, and the same for people and for tools."""
 
+from __future__ import annotations
+
+import ast
+import doctest
+import inspect
 import json
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+import splinework as sw
+
+ROOT = Path(__file__).resolve().parent.parent
 HEAVY = (
+    "torch",
+    "numpy",
     "scipy",
     "sklearn",
     "sympy",
@@ -22,12 +35,12 @@ HEAVY = (
 
 SCRIPT = """
 import json, sys
-import torch
 before = set(sys.modules)
 import splinework
 brought = sorted(set(sys.modules) - before)
 import splinework.trace, splinework.scores, splinework.checkpoint  # some are named like a verb
-verbs = {name: callable(getattr(splinework, name)) for name in ("trace", "attribution", "save", "load")}
+import splinework.plot, splinework.report, splinework.discover, splinework.export
+verbs = {name: callable(getattr(splinework, name)) for name in splinework.__all__}
 json.dump({"brought": brought, "verbs": verbs, "names": dir(splinework), "all": splinework.__all__}, sys.stdout)
 """
 
@@ -40,7 +53,10 @@ def report() -> dict:
     return json.loads(done.stdout)
 
 
-def test_importing_brings_nothing_heavier_than_torch(report):
+# ------------------------------------------------------------------------------------------------------ the cost
+
+
+def test_importing_brings_nothing_heavy(report):
     roots = {name.split(".")[0] for name in report["brought"]}
     assert "splinework" in roots
     assert not roots & set(HEAVY)
@@ -52,38 +68,115 @@ def test_importing_brings_little_at_all(report):
     assert len(set(report["brought"]) - ours) < 30  # a handful of the standard library's
 
 
-def test_a_verb_stays_a_verb_when_its_module_is_imported(report):
-    assert report["verbs"] == {"trace": True, "attribution": True, "save": True, "load": True}
+# ----------------------------------------------------------------------------------------------------- the names
+
+
+def test_there_are_few_public_names():
+    assert len(sw.__all__) == len(set(sw.__all__)) <= 25
 
 
 def test_every_public_name_is_listed_by_dir(report):
     assert set(report["all"]) <= set(report["names"])
+    assert "__version__" in report["names"]
+    assert len(report["names"]) == len(set(report["names"]))
+
+
+def test_a_star_import_gives_the_public_names():
+    space: dict[str, object] = {}
+    exec("from splinework import *", space)
+    assert set(space) - {"__builtins__"} == set(sw.__all__)
+
+
+@pytest.mark.parametrize("name", sw.__all__)
+def test_a_public_name_is_documented_with_an_example_that_the_tests_run(name):
+    value = getattr(sw, name)
+    module = sys.modules[value.__module__]
+    assert value.__module__.split(".")[0] == "splinework"
+    assert inspect.getdoc(value)
+    found = {each.name: each for each in doctest.DocTestFinder().find(module, module.__name__)}
+    assert found[f"{value.__module__}.{value.__qualname__}"].examples, f"{name} has no example"
+
+
+@pytest.mark.parametrize("name", sw.__all__)
+def test_a_public_name_is_in_the_reference(name):
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8").splitlines()
+    kinds = {"class": inspect.isclass, "exception": inspect.isclass, "function": inspect.isfunction}
+    entries = {line.split()[-1]: line.split()[1] for line in page if line.startswith(".. auto")}
+    kind = entries[f"splinework.{name}"].removeprefix("auto").removesuffix("::")
+    assert kinds[kind](getattr(sw, name))
+
+
+def test_the_reference_has_nothing_but_public_names():
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8").splitlines()
+    assert {line.split()[-1] for line in page if line.startswith(".. auto")} == {f"splinework.{n}" for n in sw.__all__}
+
+
+def test_a_type_checker_sees_the_names_where_they_are_found_at_run_time():
+    tree = ast.parse(Path(sw.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
+    seen = {
+        alias.asname or alias.name: statement.module
+        for statement in block.body
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    }
+    homes = {name: f"splinework.{module}" for name, module in sw._HOMES.items()}
+    assert seen == homes | dict.fromkeys(sw._MODULES, "splinework")
+    assert set(homes) | {"SplineworkError"} == set(sw.__all__)
+    assert not [
+        name for name, home in homes.items() if hasattr(sys.modules[home], "__path__") and find_spec(f"{home}.{name}")
+    ]
+
+
+# ------------------------------------------------------------------------------------------------ all other names
+
+
+def test_a_verb_stays_a_verb_when_its_module_is_imported(report):
+    assert report["verbs"] == dict.fromkeys(sw.__all__, True)
+
+
+@pytest.mark.parametrize("name", sw._MODULES)
+def test_a_module_is_reached_without_an_import_of_its_own(name):
+    assert getattr(sw, name) is import_module(f"splinework.{name}")
+
+
+@pytest.mark.parametrize("name", sw._ELSEWHERE)
+def test_a_name_that_is_elsewhere_says_where(name):
+    home = f"splinework.{sw._ELSEWHERE[name]}"
+    with pytest.raises(
+        AttributeError, match=f"'splinework' has no attribute '{name}'; write: from {home} import {name}$"
+    ):
+        getattr(sw, name)
+    assert hasattr(import_module(home), name)
+    assert name not in sw.__all__
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    import splinework
-
-    with pytest.raises(AttributeError, match=r"'splinework' has no attribute 'symbolise'"):
-        _ = splinework.symbolise
-    assert splinework.trace is not None
+    with pytest.raises(AttributeError, match=r"'splinework' has no attribute 'symbolise'$"):
+        _ = sw.symbolise
+    assert not hasattr(sw, "symbolise")
     from splinework.trace import trace
 
-    assert splinework.trace is trace
+    assert sw.trace is trace
 
 
 def test_the_version_is_the_installed_one():
     from importlib.metadata import PackageNotFoundError, version
 
-    import splinework
-
     try:
         installed = version("splinework")
     except PackageNotFoundError:
         pytest.skip("run from a tree that is not installed")
-    assert splinework.__version__ == installed
+    assert sw.__version__ == installed
 
 
 def test_the_backends_can_be_chosen_at_once():
     script = "import splinework as sw; sw.kernels.use('reference'); print(sw.kernels.active())"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["reference"]
+
+
+def test_type_checkers_are_told_that_the_package_has_types():
+    spec = find_spec("splinework")
+    assert spec is not None
+    assert (Path(spec.origin or "").parent / "py.typed").is_file()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 import io
 import keyword
 from decimal import Decimal
@@ -142,6 +143,29 @@ def test_columns_without_a_name_are_called_as_pandas_calls_them(tmp_path):
     assert read(tmp_path, ",Unnamed: 0,a\n0,0,1\n").columns == ["Unnamed: 0.1", "Unnamed: 0", "a"]
 
 
+def test_a_packed_file_is_read_as_what_it_holds(tmp_path):
+    assert column(read(tmp_path, gzip.compress(PLAIN.encode()), "a.csv.gz"), "b") == [2.5, 4.0]
+    frame = pd.DataFrame({"a": [1.0, 2.0]})
+    frame.to_parquet(tmp_path / "plain.parquet")
+    packed = gzip.compress((tmp_path / "plain.parquet").read_bytes())
+    assert column(read(tmp_path, packed, "b.parquet.gz"), "a") == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_two_bytes_a_letter_with_a_mark_or_without(tmp_path, encoding):
+    table = read(tmp_path, "größe,b\n1,2.5\n".encode(encoding))
+    assert (table.columns, table.notes[0][-6:]) == (["größe", "b"], "UTF-16")
+
+
+def test_the_share_that_is_read_is_told(tmp_path):
+    shares: list[float] = []
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n" + "1,2\n" * 20_000)
+    assert len(read_table(path, tell=shares.append).frame) == 20_000
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] < 1
+
+
 def test_a_header_alone_is_a_table_without_rows(tmp_path):
     assert len(read(tmp_path, "a,b\n").frame) == 0
 
@@ -157,7 +181,10 @@ def test_a_header_alone_is_a_table_without_rows(tmp_path):
         ("a.csv", b"a,b\n1,\x002\n", "binary"),
         ("a.csv", bytes(range(128, 256)), "binary"),
         ("a.xlsx", b"PK\x03\x04....", "Excel"),
-        ("a.csv.gz", b"\x1f\x8b....", "gunzip"),
+        ("a.csv.gz", b"\x1f\x8b....", "not a whole gzip file"),
+        ("a.csv.gz", gzip.compress(PLAIN.encode())[:-4], "not a whole gzip file"),
+        ("a.csv.gz", gzip.compress(b""), "empty"),
+        ("a.csv.gz", gzip.compress(b"PK\x03\x04...."), "Excel"),
         ("a.csv", b'{"a": 1}', "JSON"),
         ("a.csv", b'[{"a": 1}]', "JSON"),
         ("a.csv", b"<!DOCTYPE html><p>a,b</p>", "web page"),

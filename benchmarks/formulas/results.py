@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks import lines
 
 FOLDER = Path(__file__).resolve().parents[1] / "results" / "formulas"
 Record = dict[str, Any]
@@ -41,25 +42,14 @@ class Results:
         """The answers of some suites; a line that was cut off by a kill is passed over."""
         found: dict[Key, Record] = {}
         for suite in dict.fromkeys(suites):
-            path = self._path(suite)
-            for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    continue
+            for record in lines.read(self._path(suite)):
                 found[Key.of(record)] = record
         return found
 
     def add(self, record: Record) -> None:
         """Appends one answer, to be there whatever happens next."""
         with self._lock:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            path = self._path(record["suite"])
-            torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
-            with path.open("a", encoding="utf-8") as stream:
-                stream.write("\n" * torn + json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+            lines.append(self._path(record["suite"]), record)
 
     def truth_nodes(self, text: str, names: tuple[str, ...]) -> int:
         """Nodes of a true formula; simplifying takes seconds, so they are kept."""

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import queue
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.formulas.contenders import ROOT, Contender
+from benchmarks.formulas.contenders import Contender
 from benchmarks.formulas.judge import Answer, Verdict, judge
 from benchmarks.formulas.results import Key, Record, Results
 from benchmarks.formulas.tasks import Task
+from benchmarks.processes import commit, cores, duration, package_version, say, stop
 from splinework.errors import FormulaError
 from splinework.symbolic.expression import python, symbol
 from splinework.symbolic.parse import parse_formula
@@ -56,13 +52,13 @@ class Runner:
 
     def __init__(self, results: Results, *, budget: float, slots: int, threads: int) -> None:
         self.results, self.budget, self.threads, self.slots = results, budget, threads, slots
-        self.commit = _commit()
+        self.commit = commit()
         self._judging = threading.Lock()  # sympy keeps caches
         self._processes: set[subprocess.Popen[bytes]] = set()
         self._stopped = False
         self._free: queue.Queue[list[int]] = queue.Queue()
-        for cores in _cores(slots, threads):
-            self._free.put(cores)
+        for processors in cores(slots, threads):
+            self._free.put(processors)
 
     def run(self, jobs: Sequence[Job]) -> None:
         """All of them, in order; says on stderr what came and how long the rest may take."""
@@ -74,21 +70,21 @@ class Runner:
                     record = future.result()
                     spent = time.monotonic() - began
                     left = spent / number * (len(jobs) - number)
-                    _say(f"[{number}/{len(jobs)}] {_line(record)}; about {_duration(left)} left")
+                    say(f"[{number}/{len(jobs)}] {_line(record)}; about {duration(left)} left")
             except KeyboardInterrupt:
                 self._stopped = True
                 pool.shutdown(wait=False, cancel_futures=True)
                 for process in tuple(self._processes):
-                    _stop(process)
+                    stop(process)
                 raise
 
     def _one(self, job: Job) -> Record:
-        cores = self._free.get()
+        processors = self._free.get()
         try:
             with tempfile.TemporaryDirectory() as name:
-                answer = self._ask(job, Path(name), cores)
+                answer = self._ask(job, Path(name), processors)
         finally:
-            self._free.put(cores)
+            self._free.put(processors)
         task = job.task
         record: Record = {
             "suite": task.suite,
@@ -104,7 +100,7 @@ class Runner:
             "splines": answer.splines,
             "notes": answer.notes[:NOTES],
             "error": answer.error,
-            "version": _version(),
+            "version": package_version(),
             "commit": self.commit,
         }
         if not self._stopped:
@@ -118,10 +114,10 @@ class Runner:
             try:
                 return judge(task, job.level, job.seed, answer, nodes).facts()
             except Exception as reason:  # noqa: BLE001 - a formula at which sympy or numpy give up is not solved
-                _say(f"{job.key} cannot be judged, {type(reason).__name__}: {reason}; {answer.formula[:300]}")
+                say(f"{job.key} cannot be judged, {type(reason).__name__}: {reason}; {answer.formula[:300]}")
                 return Verdict(truth_nodes=nodes).facts()
 
-    def _ask(self, job: Job, folder: Path, cores: list[int]) -> Answer:
+    def _ask(self, job: Job, folder: Path, processors: list[int]) -> Answer:
         """Runs the process."""
         task, contender = job.task, job.contender
         x, y = task.training(job.level, job.seed)
@@ -131,7 +127,7 @@ class Runner:
             "budget": self.budget,
             "seed": job.seed,
             "threads": self.threads,
-            "processors": cores,
+            "processors": processors,
         }
         (folder / "wishes.json").write_text(json.dumps(wishes), encoding="utf-8")
         command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
@@ -151,7 +147,7 @@ class Runner:
             except subprocess.TimeoutExpired:
                 pass
             finally:
-                _stop(process)
+                stop(process)
                 self._processes.discard(process)
         return _read(folder, task, ended)
 
@@ -190,24 +186,6 @@ def _renamed(formula: str, columns: Sequence[str], names: tuple[str, ...]) -> st
     return python(given.xreplace({symbol(c): symbol(n) for c, n in zip(columns, names, strict=True)}), names)
 
 
-def _cores(slots: int, threads: int) -> list[list[int]]:
-    """Processors of each slot; none are named where the machine has too few, or does not say."""
-    present = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if len(present) < slots * threads:
-        return [[] for _ in range(slots)]
-    return [present[slot * threads : (slot + 1) * threads] for slot in range(slots)]
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """With all that it has started."""
-    if hasattr(os, "killpg"):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
-
-
 def _line(record: Record) -> str:
     """A result in one line."""
     size = "no value" if record["nrmse"] is None else f"NRMSE {record['nrmse']:.1e}, {record['nodes']} nodes"
@@ -215,30 +193,3 @@ def _line(record: Record) -> str:
     verdict = "solved" if record["solved"] else record["error"] or "not solved"
     what = f"{record['suite']} {record['problem']}, noise {record['level']:g}, seed {record['seed']}"
     return f"{what}: {record['contender']} {verdict} ({size}, {seconds} s)"
-
-
-def _duration(seconds: float) -> str:
-    minutes = math.ceil(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _version() -> str:
-    """Of the package, empty where it runs from its sources without being installed."""
-    try:
-        return version("splinework")
-    except PackageNotFoundError:
-        return ""
-
-
-def _commit() -> str:
-    """Of this tree, with a plus where it differs."""
-    try:
-        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
-        ended = subprocess.run(command, capture_output=True, text=True)
-    except OSError:
-        return ""
-    return ended.stdout.strip()

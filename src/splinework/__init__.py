@@ -1,7 +1,9 @@
 """splinework: networks of splines that one can fit, read and deploy.
 
-The public names are loaded when first used, so `import splinework` costs nothing by itself, and torch is loaded with the
-first of them that needs it.
+Data become a model by `fit`, a small one by `sparsify`, a formula by `discover`; `KANRegressor` and `KANClassifier` do all of
+it behind scikit-learn's interface. These 25 names are what is offered at the top; everything else is in its module, such as
+`splinework.jets.partials`. Each is loaded when it is first used, so `import splinework` costs nothing by itself, and torch is
+loaded with the first of them that needs it.
 
 >>> import splinework as sw
 >>> sw.KAN([2, 5, 1]).parameter_count()
@@ -15,97 +17,108 @@ from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES and _MODULES
+    from splinework import data as data
+    from splinework import edit as edit
+    from splinework import jets as jets
+    from splinework import kernels as kernels
+    from splinework import symbolic as symbolic
+    from splinework import train as train
     from splinework.checkpoint import load, save
     from splinework.discover import discover
     from splinework.edit.adapt import adapt
-    from splinework.edit.degree import elevate, raise_degree
-    from splinework.edit.insert import insert
     from splinework.edit.prune import prune
     from splinework.edit.refine import refine
     from splinework.errors import FitWarning
-    from splinework.jets import jet, partials
+    from splinework.estimators import KANClassifier, KANRegressor, KANTransformer
+    from splinework.export import export
     from splinework.layer import KANLayer
     from splinework.network import KAN, KANConfig
     from splinework.plot import plot
     from splinework.report.report import report
     from splinework.scores import attribution
     from splinework.symbolic.symbolify import symbolify
-    from splinework.symbolic.table import FormulaTable
     from splinework.trace import trace
     from splinework.train.ensemble import ensemble
-    from splinework.train.fit import FitResult, fit
-    from splinework.train.gradient import squared_error_gradient
+    from splinework.train.fit import fit
     from splinework.train.residual import Residual
     from splinework.train.solve import solve
-    from splinework.train.sources import batches, memmap, parquet
     from splinework.train.sparsify import sparsify
 
+__version__: str
+
+# Name → the module that has it; no package, where a module of that name lies in it: type checkers would take that one.
 _HOMES = {
-    "FitResult": "train",
     "FitWarning": "errors",
-    "FormulaTable": "symbolic",
     "KAN": "network",
+    "KANClassifier": "estimators",
     "KANConfig": "network",
     "KANLayer": "layer",
+    "KANRegressor": "estimators",
+    "KANTransformer": "estimators",
     "Residual": "train.residual",
-    "adapt": "edit",
+    "adapt": "edit.adapt",
     "attribution": "scores",
-    "batches": "train.sources",
     "discover": "discover",
-    "elevate": "edit",
-    "ensemble": "train",
-    "fit": "train",
-    "insert": "edit",
-    "jet": "jets",
+    "ensemble": "train.ensemble",
+    "export": "export",
+    "fit": "train.fit",
     "load": "checkpoint",
-    "memmap": "train.sources",
-    "parquet": "train.sources",
-    "partials": "jets",
     "plot": "plot",
-    "prune": "edit",
-    "raise_degree": "edit",
-    "refine": "edit",
-    "report": "report",
+    "prune": "edit.prune",
+    "refine": "edit.refine",
+    "report": "report.report",
     "save": "checkpoint",
     "solve": "train.solve",
     "sparsify": "train.sparsify",
-    "squared_error_gradient": "train.gradient",
-    "symbolify": "symbolic",
+    "symbolify": "symbolic.symbolify",
     "trace": "trace",
+}
+
+# Modules that hold what most people need next, reached as `sw.jets.partials` without an import of their own.
+_MODULES = ("data", "edit", "jets", "kernels", "symbolic", "train")
+
+# Names that somebody may look for at the top, because what they go with is there.
+_ELSEWHERE = {
+    "FitResult": "train",
+    "FormulaTable": "symbolic",
+    "KANConv1d": "convolution",
+    "KANConv2d": "convolution",
+    "batches": "train.sources",
+    "elevate": "edit",
+    "insert": "edit",
+    "jet": "jets",
+    "memmap": "train.sources",
+    "parquet": "train.sources",
+    "partials": "jets",
+    "raise_degree": "edit",
+    "squared_error_gradient": "train.gradient",
 }
 
 __all__ = [
     "KAN",
-    "FitResult",
     "FitWarning",
-    "FormulaTable",
+    "KANClassifier",
     "KANConfig",
     "KANLayer",
+    "KANRegressor",
+    "KANTransformer",
     "Residual",
     "SplineworkError",
     "adapt",
     "attribution",
-    "batches",
     "discover",
-    "elevate",
     "ensemble",
+    "export",
     "fit",
-    "insert",
-    "jet",
     "load",
-    "memmap",
-    "parquet",
-    "partials",
     "plot",
     "prune",
-    "raise_degree",
     "refine",
     "report",
     "save",
     "solve",
     "sparsify",
-    "squared_error_gradient",
     "symbolify",
     "trace",
 ]
@@ -119,7 +132,7 @@ class _Package(ModuleType):
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOMES.get(name) == name:
+        if isinstance(value, ModuleType) and _HOMES.get(name, "").split(".")[0] == name:
             value = getattr(value, name)
         super().__setattr__(name, value)
 
@@ -132,8 +145,12 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("splinework")
-    if name == "kernels":  # a package and not a name out of one: `sw.kernels.use("reference")`
-        return import_module("splinework.kernels")
+    if name in _MODULES:
+        return import_module(f"splinework.{name}")
+    if name in _ELSEWHERE:
+        raise AttributeError(
+            f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"
+        )
     if name not in _HOMES:
         raise AttributeError(f"module 'splinework' has no attribute {name!r}")
     value = getattr(import_module(f"splinework.{_HOMES[name]}"), name)
@@ -142,4 +159,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted({*globals(), *__all__, *_MODULES, "__version__"})

@@ -36,8 +36,17 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
     Raises:
         FileError: If the file cannot be written.
         ConfigError: If the notes are no JSON values.
+
+    Example:
+        >>> import tempfile
+        >>> import splinework as sw
+        >>> model = sw.KAN([2, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sw.save(model, f"{folder}/model.safetensors")
+        ...     sw.load(f"{folder}/model.safetensors").config == model.config
+        True
     """
-    header = {"format": FORMAT_VERSION, "version": _version(), "config": model.config.to_dict(), "notes": notes or {}}
+    header = {"format": FORMAT_VERSION, "version": own_version(), "config": model.config.to_dict(), "notes": notes or {}}
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     try:
         text = json.dumps(header)
@@ -53,6 +62,14 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
 
     Raises:
         FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
+
+    Example:
+        >>> import tempfile
+        >>> import splinework as sw
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sw.save(sw.KAN([2, 1], names=["mass", "speed"]), f"{folder}/model.safetensors")
+        ...     sw.load(f"{folder}/model.safetensors").config.input_names
+        ('mass', 'speed')
     """
     header, tensors = _read(Path(path))
     try:
@@ -139,7 +156,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     return header, tensors
 
 
-def _version() -> str:
+def own_version() -> str:
+    """The version of splinework; `unknown` where it runs from its sources without having been installed."""
     try:
         return version("splinework")
     except PackageNotFoundError:

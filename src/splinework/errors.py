@@ -6,7 +6,18 @@ was expected, what came, and what to do.
 
 
 class SplineworkError(Exception):
-    """Base of every error that splinework raises on purpose."""
+    """Base of every error that splinework raises on purpose.
+
+    Each is also the builtin of its kind, where there is one, so both ways of catching it work.
+
+    Example:
+        >>> import splinework as sw
+        >>> try:
+        ...     sw.KAN([2, 5, 1], grid=0)
+        ... except sw.SplineworkError as error:
+        ...     print(isinstance(error, ValueError))
+        True
+    """
 
 
 class ShapeError(SplineworkError, ValueError):
@@ -34,4 +45,12 @@ class FormulaError(SplineworkError, ValueError):
 
 
 class FitWarning(UserWarning):
-    """Something about a fit that its user should know: too few data, an optimiser that stalled, a checkpoint not written."""
+    """Something about a fit that its user should know: too few data, an optimiser that stalled, a checkpoint not written.
+
+    Example:
+        >>> import warnings
+        >>> import splinework as sw
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore", sw.FitWarning)  # or "error", where nobody would read them
+        ...     result = sw.fit(sw.KAN([1, 1]), [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], steps=1, validation=None)
+    """

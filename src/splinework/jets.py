@@ -273,7 +273,8 @@ def _derivative(series: Series, m: Monomial) -> Tensor:
     """From the coefficient of `t^α` to the derivative: times α!; zero where the series has none."""
     if m not in series:
         return torch.zeros_like(series[()])
-    factor = math.prod([math.factorial(m.count(i)) for i in dict.fromkeys(m)])
+    # Not m.count(i): torch.compile has not always known the method.
+    factor = math.prod([math.factorial(len([j for j in m if j == i])) for i in dict.fromkeys(m)])
     return series[m] if factor == 1 else factor * series[m]
 
 

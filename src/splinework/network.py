@@ -38,6 +38,13 @@ class KANConfig:
         output_names: One per output.
         input_scales: `linear` or `log` per input.
         output_scales: `linear` or `log` per output.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> import splinework as sw
+        >>> config = sw.KAN([2, 3, 1], grid=5).config
+        >>> sw.KAN(replace(config, extrapolation="zero")).config.extrapolation
+        'zero'
     """
 
     nodes: tuple[Nodes, ...]
@@ -289,6 +296,15 @@ class KAN(nn.Module):
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
 
 
+# Of torch: what was registered for all modules at once. No version has a public question for it.
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+
+
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:
     """Whether a layer does nothing but its sums: no hook listens, no grid is squashed or learned, no node multiplies."""
     return (
@@ -296,7 +312,7 @@ def _plain(layer: nn.Module, nodes: Nodes) -> bool:
         and layer.grid_kind in ("adaptive", "fixed")
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
-        and not nn.modules.module._has_any_global_hook()
+        and not any(getattr(nn.modules.module, hooks) for hooks in _GLOBAL_HOOKS)
     )
 
 

@@ -50,6 +50,14 @@ def attribution(model: KAN, x: Any, *, record: Trace | None = None) -> Attributi
     Raises:
         ShapeError: If x has another number of columns, or fewer than two rows, on which no spread is defined.
         DataError: If x does not hold numbers, or some are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = torch.linspace(-1, 1, 200).reshape(100, 2)
+        >>> scores = sw.attribution(sw.KAN([2, 5, 1]), x)
+        >>> [tuple(one.shape) for one in scores.edges], [tuple(one.shape) for one in scores.nodes]
+        ([(2, 5), (5, 1)], [(2,), (5,), (1,)])
     """
     data = data_of(model, x)
     if data.shape[0] < 2:

@@ -64,6 +64,39 @@ class Pipeline:
         self.report_hook(path)
 
 
+class Estimator:
+    """A stand-in for the estimators: the mean of the target, or its most frequent class."""
+
+    def __init__(self, request: Any, wanted: Any, rows: Any, stages: Any) -> None:
+        self.request, self.rows = request, rows
+        self.formula_seconds = 1.0
+        self.columns_ = SimpleNamespace(columns=[SimpleNamespace(name=name) for name in rows.x.columns])
+        self.feature_importances_ = np.ones(rows.x.shape[1])
+        self.model_ = KAN([1, 1], names=["x"])
+        if wanted.classes:
+            self.classes_, counts = np.unique(rows.y.astype(str), return_counts=True)
+            self.shares = counts / counts.sum()
+        stages.step(SimpleNamespace(rmse_train=0.5))
+
+    @property
+    def formulas_(self) -> FormulaTable:
+        row = FormulaRow(self.request.target, sympy.Float(1.5), ("x",), 0.5, 0.0, 1.0)
+        return FormulaTable((row,), ("a note of the estimator",))
+
+    def predict(self, frame: Any) -> np.ndarray:
+        most = self.classes_[self.shares.argmax()] if hasattr(self, "classes_") else self.rows.y.mean()
+        return np.array([most] * len(frame))
+
+    def predict_log_proba(self, frame: Any) -> np.ndarray:
+        return np.log(np.tile(self.shares, (len(frame), 1)))
+
+    def save(self, path: Path) -> None:
+        path.write_bytes(b"a model")
+
+    def report(self, path: Path, *, title: str) -> None:
+        path.write_text(title)
+
+
 def refused(result: Result, *fragments: str) -> None:
     """Exit code 2, one line that begins with `error:` and holds the fragments, nothing on the output."""
     assert result.exit_code == 2, result.output

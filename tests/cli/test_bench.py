@@ -166,13 +166,13 @@ def test_a_call_leaves_gradients_where_they_belong(mode):
 
 # ------------------------------------------------------------------------------------------------ the command
 
-OPTIONS = ("bench", "--quick", "--config", "D", "--grid", "5", "--threads", "1", "--no-memory")
+OPTIONS = ("bench", "--quick", "--network", "D", "--grid", "5", "--threads", "1", "--no-memory")
 
 
 @pytest.mark.parametrize(
     ("options", "fragments"),
     [
-        (["--config", "Z"], ["--config", "'Z'"]),
+        (["--network", "Z"], ["--network", "'Z'"]),
         (["--grid", "five"], ["--grid", "such as 5,20", "'five'"]),
         (["--mode", "sideways"], ["--mode", "forward, backward, adam"]),
         (["--dtype", "half"], ["--dtype", "float32"]),

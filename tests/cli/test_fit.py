@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,8 @@ def test_formulas_that_are_undefined_somewhere_have_no_figures(run, data, pipeli
 def test_json_is_one_object_and_nothing_else(run, data, pipeline):
     result = run("fit", "data.csv", "--target", "y", "--json")
     found = json.loads(result.stdout)
-    assert set(found) == {"metrics", "formulas", "notes", "files"}
+    assert set(found) == {"metrics", "formulas", "notes", "interrupted", "files"}
+    assert found["interrupted"] is False
     assert set(found["metrics"]) == METRICS
     assert [row["rank"] for row in found["formulas"]] == [1, 2]
     assert all((data.parent / path).is_file() for path in found["files"].values())
@@ -88,7 +90,7 @@ def test_quiet_says_nothing(run, data, pipeline):
 
 def test_what_is_said_without_a_terminal(run, data, pipeline):
     result = run("fit", "data.csv", "--target", "y")
-    assert [line.split("s  ")[1] for line in result.stderr.splitlines()] == [
+    assert [re.split("s  |; at most", line)[1] for line in result.stderr.splitlines()] == [
         "screening", "fitting [1]", "measuring", "writing the report"
     ]  # fmt: skip
     assert "\x1b" not in result.output

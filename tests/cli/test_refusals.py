@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import signal
 from pathlib import Path
@@ -120,12 +121,12 @@ def test_a_folder_in_place_of_the_data_is_refused(run, folder, pipeline):
 
 def test_many_columns_of_text_make_no_endless_message(refuse):
     names = [f"t{i}" for i in range(50)]
-    rows = [",".join([*names, "a", "y"]), *(",".join(["x"] * 50 + [str(i), str(i)]) for i in range(20))]
+    rows = [",".join([*names, "a", "y"]), *(",".join([f"x{i}"] * 50 + [str(i), str(i)]) for i in range(20))]
     refuse("\n".join(rows), [], "and 45 more columns", "--features a")
 
 
 def test_columns_with_awkward_names_are_suggested_ready_for_the_shell(refuse):
-    rows = ['text,"a, in kg",b $,y', *(f"x,{i},{i},{i}" for i in range(20))]
+    rows = ['text,"a, in kg",b $,y', *(f"x{i},{i},{i},{i}" for i in range(20))]
     refuse("\n".join(rows), [], "--features '\"a, in kg\",b $'")
 
 
@@ -186,7 +187,7 @@ def test_a_model_that_cannot_be_written_is_told_with_the_reason(run, folder, pip
     assert tree(folder) == before
 
 
-def test_a_defect_keeps_its_traceback_and_writes_nothing(run, folder, pipeline):
+def test_a_defect_is_told_in_a_line_with_what_to_do_and_writes_nothing(run, folder, pipeline):
     def fail(path: Path) -> None:
         raise ZeroDivisionError("a defect")
 
@@ -195,31 +196,60 @@ def test_a_defect_keeps_its_traceback_and_writes_nothing(run, folder, pipeline):
     pipeline.report_hook = fail
     result = run("fit", "d.csv", "--target", "y", "--quiet")
     assert result.exit_code == 1
-    assert isinstance(result.exception, ZeroDivisionError)
+    assert result.stderr.count("\n") == 1
+    for fragment in ("error: a defect of splinework", "ZeroDivisionError: a defect", "--debug", "report it"):
+        assert fragment in result.stderr
+    shown = run("fit", "d.csv", "--target", "y", "--quiet", "--debug")
+    assert shown.exit_code == 1
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert 'raise ZeroDivisionError("a defect")' in shown.stderr
     assert tree(folder) == before
 
 
-def test_ctrl_c_ends_with_130_and_writes_nothing(run, folder, pipeline):
+def test_ctrl_c_ends_the_search_with_130_and_keeps_the_best_model(run, folder, pipeline):
+    (folder / "d.csv").write_text(GOOD)
+    pipeline.hook = lambda: signal.raise_signal(signal.SIGINT)
+    result = run("fit", "d.csv", "--target", "y", "--json")
+    assert result.exit_code == 130
+    assert "stopping: what was found so far will be written" in result.stderr
+    assert result.stderr.endswith("interrupted: what was found so far is in splinework-d\n")
+    found = json.loads(result.stdout)
+    assert found["interrupted"] is True
+    assert all(Path(path).is_file() for path in found["files"].values())
+    assert "model" in found["files"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_twice_ends_at_once_and_writes_nothing(run, folder, pipeline):
+    def twice():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)
+
     (folder / "d.csv").write_text(GOOD)
     before = tree(folder)
-    pipeline.hook = lambda: signal.raise_signal(signal.SIGINT)
+    pipeline.hook = twice
     result = run("fit", "d.csv", "--target", "y")
     assert result.exit_code == 130
-    assert "interrupted" in result.stderr
+    assert result.stderr.endswith("interrupted\n")
     assert tree(folder) == before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_ctrl_c_in_the_middle_of_writing_leaves_nothing(run, folder, pipeline):
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_in_the_middle_of_writing_lets_it_end_and_once_more_leaves_nothing(run, folder, pipeline, times):
     def interrupt(path: Path) -> None:
         path.write_text("half")
-        signal.raise_signal(signal.SIGINT)
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
 
     (folder / "d.csv").write_text(GOOD)
     before = tree(folder)
     pipeline.report_hook = interrupt
     assert run("fit", "d.csv", "--target", "y").exit_code == 130
-    assert tree(folder) == before
+    assert (tree(folder) == before) == (times == 2)
+    assert (folder / "splinework-d" / "model.safetensors").exists() == (times == 1)
 
 
 def test_an_unknown_command_suggests_the_nearest(run):
@@ -229,6 +259,6 @@ def test_an_unknown_command_suggests_the_nearest(run):
 
 
 def test_errors_of_the_data_come_before_any_work(run, folder, pipeline):
-    frame = pd.DataFrame({"a": np.arange(20.0), "y": pd.to_datetime(["2024-01-01"] * 20)})
+    frame = pd.DataFrame({"a": np.arange(20.0), "y": pd.date_range("2024-01-01", periods=20)})
     frame.to_parquet("d.parquet")
     refused(run("fit", "d.parquet", "--target", "y"), "target 'y'", "(row 1)")

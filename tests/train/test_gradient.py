@@ -8,6 +8,7 @@ import torch
 import splinework as sw
 from splinework import kernels
 from splinework.errors import ShapeError
+from splinework.train.gradient import squared_error_gradient
 from tests.contracts.cases import normal, relative_distance, seeded
 
 
@@ -45,7 +46,7 @@ def test_it_is_what_autograd_finds(name, backend):
     before = kernels.use(backend)
     try:
         truth, gradients = by_autograd(model, x, y)
-        assert sw.squared_error_gradient(model, x, y) == pytest.approx(truth, rel=1e-12)
+        assert squared_error_gradient(model, x, y) == pytest.approx(truth, rel=1e-12)
         for p, expected in zip(model.parameters(), gradients, strict=True):
             assert p.grad is not None
             assert relative_distance(p.grad, expected) <= 1e-12
@@ -59,7 +60,7 @@ def test_what_is_frozen_gets_no_gradient_and_what_is_masked_a_zero_one():
     first.coefficients.requires_grad_(False)
     with torch.no_grad():
         second.mask[1] = 0
-    sw.squared_error_gradient(model, normal(50, 2), normal(50, 1))
+    squared_error_gradient(model, normal(50, 2), normal(50, 1))
     assert first.coefficients.grad is None
     assert (second.coefficients.grad[1] == 0).all()
     assert first.bias.grad.abs().max() > 0
@@ -69,18 +70,18 @@ def test_what_is_frozen_gets_no_gradient_and_what_is_masked_a_zero_one():
 def test_hooks_on_a_parameter_hear_of_its_gradient(listen):
     model, heard = network([2, 3, 1]), []
     getattr(model.layers[0].coefficients, listen)(lambda tensor: heard.append(tensor))
-    sw.squared_error_gradient(model, normal(50, 2), normal(50, 1))
+    squared_error_gradient(model, normal(50, 2), normal(50, 1))
     assert len(heard) == 1
 
 
 def test_a_second_call_replaces_the_gradient():
     model, x, y = network([2, 3, 1]), normal(50, 2), normal(50, 1)
-    sw.squared_error_gradient(model, x, y)
+    squared_error_gradient(model, x, y)
     once = [p.grad.clone() for p in model.parameters()]
-    sw.squared_error_gradient(model, x, y)
+    squared_error_gradient(model, x, y)
     assert all(torch.equal(p.grad, g) for p, g in zip(model.parameters(), once, strict=True))
 
 
 def test_targets_of_another_shape_are_refused():
     with pytest.raises(ShapeError, match=r"\(50, 1\)"):
-        sw.squared_error_gradient(network([2, 3, 1]), normal(50, 2), normal(50))
+        squared_error_gradient(network([2, 3, 1]), normal(50, 2), normal(50))

@@ -12,9 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-import splinework as sw
 from splinework.errors import ConfigError
-from splinework.train import Sparsity, survey
+from splinework.train import Sparsity, sources, survey
 from splinework.train.jacobian import Parameters
 from splinework.train.losses import Loss, Quantile, Squared, make_loss
 from splinework.train.optim import Adam
@@ -45,25 +44,25 @@ def source_of(kind: str, folder: Path, x=X, y=Y, w=None):
     target, weights = ("y" if y.shape[1] == 1 else [f"y{j + 1}" for j in range(y.shape[1])]), None if w is None else "w"
     if kind == "one file":
         pq.write_table(table(x, y, w), folder / "rows.parquet", row_group_size=37)
-        return sw.parquet(folder / "rows.parquet", target=target, weights=weights)
+        return sources.parquet(folder / "rows.parquet", target=target, weights=weights)
     if kind == "several files":
         for number, start in enumerate(range(0, len(x), 250)):
             rows = slice(start, start + 250)
             part = table(x[rows], y[rows], None if w is None else w[rows])
             pq.write_table(part, folder / f"part-{number}.parquet")
-        return sw.parquet(str(folder / "part-*.parquet"), target=target, weights=weights)
+        return sources.parquet(str(folder / "part-*.parquet"), target=target, weights=weights)
     if kind == "npy":
         paths = [folder / f"{name}.npy" for name in "xyw"]
         for path, values in zip(paths, (x, y, w), strict=True):
             if values is not None:
                 np.save(path, values.numpy())
-        return sw.memmap(paths[0], str(paths[1]), weights=None if w is None else paths[2])
+        return sources.memmap(paths[0], str(paths[1]), weights=None if w is None else paths[2])
     if kind == "memmap":
-        return sw.memmap(x.numpy(), y.numpy(), weights=None if w is None else w.numpy())
+        return sources.memmap(x.numpy(), y.numpy(), weights=None if w is None else w.numpy())
     sizes = [64, 3, 100] if kind == "batches as they come" else [50] * 12
     ends = np.cumsum([*sizes, max(len(x) - sum(sizes), 1)]).clip(max=len(x))
     cuts = [slice(a, b) for a, b in zip([0, *ends], ends, strict=False) if b > a]
-    return sw.batches([(x[c], y[c]) if w is None else (x[c], y[c], w[c]) for c in cuts])
+    return sources.batches([(x[c], y[c]) if w is None else (x[c], y[c], w[c]) for c in cuts])
 
 
 def taken(model, source, loss: str | Loss = "squared", **options):
@@ -93,7 +92,7 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
     model, x = thinned([2, 3, 3]), uniform(60)
     y, w = case.targets(normal(60, 3)), W[:60] if weighted else None
     y = y[:, :1] if isinstance(case.loss, Quantile) else y
-    rows, stream, objective = taken(model, sw.memmap(x, y, weights=w), case.loss, standardise=False)
+    rows, stream, objective = taken(model, sources.memmap(x, y, weights=w), case.loss, standardise=False)
     objective = replace(objective, penalties=(Sparsity(1e-2),), stream=replace(stream, size=size))
     memory, parameters = objective.scout().on(copy.deepcopy(model)), Parameters.of(model)
     assert (rows.held_out, memory.count, objective.numbers) == (None, 60, memory.numbers)
@@ -117,7 +116,7 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_blocks_for_qr_are_all_rows(weighted):
     model = thinned([2, 3, 1])
-    _, stream, objective = taken(model, sw.memmap(X, Y, weights=W if weighted else None))
+    _, stream, objective = taken(model, sources.memmap(X, Y, weights=W if weighted else None))
     objective, parameters = replace(objective, stream=replace(stream, size=100)), Parameters.of(model)
     blocks = list(objective.stacked(parameters, 10**6))
     matrix, vector = objective.normal(parameters, 10**6)
@@ -129,7 +128,7 @@ def test_the_blocks_for_qr_are_all_rows(weighted):
 
 def test_the_loss_of_all_rows_can_be_differentiated():
     model = thinned([2, 3, 1])
-    _, _, objective = taken(model, sw.memmap(X, Y))
+    _, _, objective = taken(model, sources.memmap(X, Y))
     objective.value().backward()
     own = [p.grad.clone() for p in model.parameters() if p.grad is not None]
     objective.differentiate()
@@ -145,7 +144,7 @@ def test_a_value_is_worked_out_again_only_when_the_model_has_changed():
             return super().__iter__()
 
     loader, model = Counting([(X, Y)]), fresh([2, 1])
-    _, _, objective = taken(model, sw.batches(loader))
+    _, _, objective = taken(model, sources.batches(loader))
     before = loader.passes
     first = objective.number(), objective.number(), objective.rmse(), objective.learned()
     assert loader.passes == before + 1
@@ -202,7 +201,7 @@ def test_of_many_rows_a_sample_and_the_held_out_ones_are_in_memory(monkeypatch):
     monkeypatch.setattr(survey, "CHUNK_ROWS", 40)
     model = fresh([2, 1])
     rows, stream, objective = taken(
-        model, sw.batches([(X[i : i + 40], Y[i : i + 40]) for i in range(0, 600, 40)]), validation=None
+        model, sources.batches([(X[i : i + 40], Y[i : i + 40]) for i in range(0, 600, 40)]), validation=None
     )
     assert (len(rows.held_out.u), len(rows.used.u), objective.count) == (30, 50, 570)
     reached = objective.activations()
@@ -213,7 +212,7 @@ def test_of_many_rows_a_sample_and_the_held_out_ones_are_in_memory(monkeypatch):
 
 def test_repeated_rows_are_held_out_together_or_not_at_all():
     x, y = X[:1].expand(600, -1), Y[:1].expand(600, -1)
-    rows, _, objective = taken(fresh([2, 1]), sw.batches([(x, y)]), validation=0.2)
+    rows, _, objective = taken(fresh([2, 1]), sources.batches([(x, y)]), validation=0.2)
     assert (rows.held_out, objective.count) == (None, 600)
 
 
@@ -280,7 +279,7 @@ def test_fit_learns_from_a_source_what_it_learns_from_arrays(kind, optimiser, tm
 
 def test_a_sample_shows_the_way_and_all_rows_have_the_last_word(monkeypatch):
     monkeypatch.setattr(survey, "SAMPLE", 200)
-    result = quick(fresh([2, 2, 1]), sw.memmap(X, Y), None, steps=60, starts=2)
+    result = quick(fresh([2, 2, 1]), sources.memmap(X, Y), None, steps=60, starts=2)
     stages = [step.stage for step in result.history]
     assert stages.index("sample") < stages.index("grid 5")
     last = min((step for step in result.history if step.stage == "grid 5"), key=lambda step: step.rmse_validation)

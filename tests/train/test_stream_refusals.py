@@ -14,6 +14,7 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FileError, ShapeError, SplineworkError
+from splinework.train import sources
 from tests.train.cases import fresh, quick
 from tests.train.test_stream import X, Y, source_of, table
 
@@ -34,7 +35,7 @@ def changing(_: object) -> list[tuple[torch.Tensor, torch.Tensor]]:
             self.passes += 1
             return iter([(X[: 600 - self.passes], Y[: 600 - self.passes])])
 
-    return sw.batches(Loader())
+    return sources.batches(Loader())
 
 
 def written(folder: Path, rows: pa.Table) -> Path:
@@ -43,68 +44,76 @@ def written(folder: Path, rows: pa.Table) -> Path:
 
 
 REFUSED = {
-    "no batch": (lambda f: sw.batches([]), DataError, "no rows"),
-    "empty batch": (lambda f: sw.batches([(X, Y), (X[:0], Y[:0])]), DataError, "batch 1 of the loader has 0 rows"),
+    "no batch": (lambda f: sources.batches([]), DataError, "no rows"),
+    "empty batch": (lambda f: sources.batches([(X, Y), (X[:0], Y[:0])]), DataError, "batch 1 of the loader has 0 rows"),
     "width of x": (
-        lambda f: sw.batches([(X, Y), (X[:, :1], Y)]),
+        lambda f: sources.batches([(X, Y), (X[:, :1], Y)]),
         ShapeError,
         r"x of batch 1 must have shape \(rows, 2\)",
     ),
     "width of y": (
-        lambda f: sw.batches([(X, Y), (X, X)]),
+        lambda f: sources.batches([(X, Y), (X, X)]),
         ShapeError,
         "y of batch 1 has 2 columns, and that of batch 0 had 1",
     ),
-    "rows of y": (lambda f: sw.batches([(X, Y[:5])]), ShapeError, "same number of rows, got 600, 5"),
-    "no pair": (lambda f: sw.batches([X]), DataError, r"a batch is a pair \(x, y\)"),
+    "rows of y": (lambda f: sources.batches([(X, Y[:5])]), ShapeError, "same number of rows, got 600, 5"),
+    "no pair": (lambda f: sources.batches([X]), DataError, r"a batch is a pair \(x, y\)"),
     "one weight": (
-        lambda f: sw.batches([(X, Y), (X, Y, Y[:, 0].abs())]),
+        lambda f: sources.batches([(X, Y), (X, Y, Y[:, 0].abs())]),
         ShapeError,
         "batch 1 has weights, unlike batch 0",
     ),
-    "generator": (lambda f: sw.batches((X, Y) for _ in range(2)), ConfigError, "can be read once"),
-    "no loader": (lambda f: sw.batches(5), ConfigError, "got int"),
+    "generator": (lambda f: sources.batches((X, Y) for _ in range(2)), ConfigError, "can be read once"),
+    "no loader": (lambda f: sources.batches(5), ConfigError, "got int"),
     "fewer rows later": (changing, DataError, "every pass must give the same"),
-    "not finite": (lambda f: sw.batches([(X, Y), (nan_at(7, 1), Y)]), DataError, "the first is x2 in row 607"),
-    "target": (lambda f: sw.parquet(written(f, table(X, Y)), target="z"), DataError, "no column z; it has y, x2, x1"),
+    "not finite": (lambda f: sources.batches([(X, Y), (nan_at(7, 1), Y)]), DataError, "the first is x2 in row 607"),
+    "target": (
+        lambda f: sources.parquet(written(f, table(X, Y)), target="z"),
+        DataError,
+        "no column z; it has y, x2, x1",
+    ),
     "inputs": (
-        lambda f: sw.parquet(written(f, table(X, Y)), target="y", inputs=["x1", "u"]),
+        lambda f: sources.parquet(written(f, table(X, Y)), target="y", inputs=["x1", "u"]),
         DataError,
         "no column u; it has",
     ),
     "text": (
-        lambda f: sw.parquet(written(f, table(X, Y, x1=pa.array(["a"] * 600))), target="y", inputs=["x1", "x2"]),
+        lambda f: sources.parquet(written(f, table(X, Y, x1=pa.array(["a"] * 600))), target="y", inputs=["x1", "x2"]),
         DataError,
         r"without numbers \(x1: string\)",
     ),
     "text that nobody named": (
-        lambda f: sw.parquet(written(f, table(X[:, :1], Y, city=pa.array(["a"] * 600))), target="y"),
+        lambda f: sources.parquet(written(f, table(X[:, :1], Y, city=pa.array(["a"] * 600))), target="y"),
         DataError,
         r"without numbers \(city: string\)",
     ),
     "too few columns": (
-        lambda f: sw.parquet(written(f, table(X[:, :1], Y)), target="y"),
+        lambda f: sources.parquet(written(f, table(X[:, :1], Y)), target="y"),
         ShapeError,
         "takes 2 inputs, and 1 columns are left for x: x1",
     ),
     "missing values": (
-        lambda f: sw.parquet(written(f, table(X, Y, x1=pa.array([1.0, None] * 300))), target="y"),
+        lambda f: sources.parquet(written(f, table(X, Y, x1=pa.array([1.0, None] * 300))), target="y"),
         DataError,
         "x1 in row 1",
     ),
-    "no row": (lambda f: sw.parquet(written(f, table(X[:0], Y[:0])), target="y"), DataError, "no rows"),
-    "no file": (lambda f: sw.parquet(f / "none.parquet", target="y"), FileError, "there is no file"),
-    "no such pattern": (lambda f: sw.parquet(str(f / "*.parquet"), target="y"), FileError, "no Parquet file in"),
-    "another format": (lambda f: sw.parquet(__file__, target="y"), FileError, "is no Parquet file"),
-    "no target": (lambda f: sw.parquet(written(f, table(X, Y)), target=[]), ConfigError, "target names the column"),
-    "width of arrays": (lambda f: sw.memmap(X[:, :1], Y), ShapeError, "one column per input"),
-    "rows of arrays": (lambda f: sw.memmap(X, Y[:3]), ShapeError, "got 600 and 3"),
-    "dimensions": (lambda f: sw.memmap(X[:, 0], Y), ShapeError, "x must have 2 dimensions"),
-    "texts": (lambda f: sw.memmap(np.array([["a", "b"]]), Y[:1]), DataError, "must hold numbers"),
-    "empty arrays": (lambda f: sw.memmap(X[:0], Y[:0]), DataError, "no rows"),
-    "no array": (lambda f: sw.memmap(f / "x.npy", Y), FileError, "there is no file"),
-    "negative weights": (lambda f: sw.memmap(X, Y, weights=-np.ones(600)), DataError, "must not be negative"),
-    "no weight": (lambda f: sw.memmap(X, Y, weights=np.zeros(600)), DataError, "not be all zero"),
+    "no row": (lambda f: sources.parquet(written(f, table(X[:0], Y[:0])), target="y"), DataError, "no rows"),
+    "no file": (lambda f: sources.parquet(f / "none.parquet", target="y"), FileError, "there is no file"),
+    "no such pattern": (lambda f: sources.parquet(str(f / "*.parquet"), target="y"), FileError, "no Parquet file in"),
+    "another format": (lambda f: sources.parquet(__file__, target="y"), FileError, "is no Parquet file"),
+    "no target": (
+        lambda f: sources.parquet(written(f, table(X, Y)), target=[]),
+        ConfigError,
+        "target names the column",
+    ),
+    "width of arrays": (lambda f: sources.memmap(X[:, :1], Y), ShapeError, "one column per input"),
+    "rows of arrays": (lambda f: sources.memmap(X, Y[:3]), ShapeError, "got 600 and 3"),
+    "dimensions": (lambda f: sources.memmap(X[:, 0], Y), ShapeError, "x must have 2 dimensions"),
+    "texts": (lambda f: sources.memmap(np.array([["a", "b"]]), Y[:1]), DataError, "must hold numbers"),
+    "empty arrays": (lambda f: sources.memmap(X[:0], Y[:0]), DataError, "no rows"),
+    "no array": (lambda f: sources.memmap(f / "x.npy", Y), FileError, "there is no file"),
+    "negative weights": (lambda f: sources.memmap(X, Y, weights=-np.ones(600)), DataError, "must not be negative"),
+    "no weight": (lambda f: sources.memmap(X, Y, weights=np.zeros(600)), DataError, "not be all zero"),
 }
 
 
@@ -127,19 +136,19 @@ def test_y_comes_once():
     with pytest.raises(ConfigError, match=r"y is missing: write fit\(model, x, y\)"):
         sw.fit(fresh([2, 1]), X)
     with pytest.raises(ConfigError, match="got y besides"):
-        sw.fit(fresh([2, 1]), sw.memmap(X, Y), Y)
+        sw.fit(fresh([2, 1]), sources.memmap(X, Y), Y)
     with pytest.raises(ConfigError, match="got weights besides"):
-        sw.fit(fresh([2, 1]), sw.memmap(X, Y), weights=Y)
+        sw.fit(fresh([2, 1]), sources.memmap(X, Y), weights=Y)
 
 
 @pytest.mark.parametrize("validation", [1.0, -0.1, "some", (X,)])
 def test_validation_is_a_share_or_rows(validation):
     with pytest.raises(ConfigError, match="validation is a share of the rows"):
-        quick(fresh([2, 1]), sw.memmap(X, Y), None, validation=validation)
+        quick(fresh([2, 1]), sources.memmap(X, Y), None, validation=validation)
 
 
 def test_validation_may_be_rows_of_their_own():
-    result = quick(fresh([2, 1]), sw.memmap(X, Y), None, validation=(X[:50], Y[:50]))
+    result = quick(fresh([2, 1]), sources.memmap(X, Y), None, validation=(X[:50], Y[:50]))
     best = min(result.history, key=lambda step: step.rmse_validation)
     error = (result.model(X[:50]) - Y[:50]).square().mean().sqrt().item()
     assert error == pytest.approx(best.rmse_validation, rel=1e-9)
@@ -147,8 +156,9 @@ def test_validation_may_be_rows_of_their_own():
 
 CHILD = """
 import resource, sys, torch, splinework as sw
-source = sw.parquet(sys.argv[1], target="y")
-small = sw.parquet(sys.argv[2], target="y")
+from splinework.train import sources
+source = sources.parquet(sys.argv[1], target="y")
+small = sources.parquet(sys.argv[2], target="y")
 model = lambda: sw.KAN([10, 1], generator=torch.Generator().manual_seed(0))
 peaks = []
 for each in (small, source):

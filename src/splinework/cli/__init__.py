@@ -1,60 +1,59 @@
-"""The command line: `main` joins the commands, one file each, and turns errors into one line and an exit code.
+"""The command line: `main` joins the commands, one file each, which are loaded when they are asked for.
 
-Exit codes: 0 done, 2 something the user can mend, 130 interrupted (`discover` has then written what it found, unless it
-says that there is nothing, or was interrupted twice). Anything else is a defect and keeps its traceback.
+How a command ends, and with which exit code, is in `endings`; what all commands share in `shared`.
 """
 
 from __future__ import annotations
 
-import atexit
-import io
-import signal
-import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
-
 import click
 
-from splinework.cli.bench import bench
-from splinework.cli.demo import demo
-from splinework.cli.discover import discover
-from splinework.cli.doctor import doctor
-from splinework.cli.fit import fit
-from splinework.cli.interrupts import INTERRUPTED, Interrupted, answering, at_once
-from splinework.cli.predict import predict
-from splinework.cli.versions import own_version
-from splinework.errors import SplineworkError
+from splinework.cli.frame import Commands
+from splinework.cli.shared import debug_option, version_option
 
-__all__ = ["main"]
+__all__ = ["COMMANDS", "main"]
 
+COMMANDS = {
+    "demo": "See the main job done on real measurements, in a minute.",
+    "fit": "Find formulas for one column of a table.",
+    "discover": "Find the law behind one column of a table.",
+    "predict": "Predict for new rows with a fitted model.",
+    "show": "Show what a fitted model is.",
+    "report": "Write a page about a fitted model, with data or without.",
+    "export": "Write a model for other programs and languages.",
+    "data": "List and write built-in tables and synthetic problems.",
+    "doctor": "Show versions, cores, kernels and GPUs.",
+    "bench": "Measure how fast networks of splines are on this machine.",
+    "completion": "Print what makes a shell complete these commands.",
+}
+"""Name → what the list of commands says. The command is what `splinework.cli.NAME` calls NAME."""
 
-class Commands(click.Group):
-    """The commands, and how they end."""
+_EPILOG = """\b
+Exit codes:
+  0    done
+  1    failed, and not for what was typed: a defect, no memory, a full disk
+  2    the input, an option or a file is not as needed; the message says how to mend it
+  130  interrupted with Ctrl-C; fit and discover keep what they have found
+  141  whoever read the output went away
 
-    def main(self, *arguments: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        run: Callable[..., Any] = super().main
-        if not standalone_mode:
-            return run(*arguments, standalone_mode=False, **extra)
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²
-        try:
-            with answering(at_once):
-                status = run(*arguments, standalone_mode=False, **extra)
-        except SplineworkError as error:
-            _end(f"error: {error}", 2)
-        except click.ClickException as error:
-            _end_usage(error)
-        except (Interrupted, KeyboardInterrupt, click.Abort):
-            status = INTERRUPTED
-            click.echo("\ninterrupted", err=True)
-        if status == INTERRUPTED:  # one more Ctrl-C while the libraries clean up would only print a traceback
-            atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        sys.exit(status if isinstance(status, int) else 0)
+\b
+Options come from the command line, else from SPLINEWORK_COMMAND_OPTION in the environment, else from --config FILE.toml.
+NO_COLOR, FORCE_COLOR and TERM=dumb are respected."""
 
 
-@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(own_version(), message="splinework %(version)s")
+@click.group(
+    cls=Commands,
+    table=COMMANDS,
+    package=__name__,
+    invoke_without_command=True,
+    epilog=_EPILOG,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "auto_envvar_prefix": "SPLINEWORK",
+        "max_content_width": 100,
+    },
+)
+@version_option
+@debug_option
 @click.pass_context
 def main(context: click.Context) -> None:
     """Give it data, get a model you can read.
@@ -69,24 +68,8 @@ def main(context: click.Context) -> None:
       splinework fit data.csv --target y --features a,b --out results --budget 20
       splinework discover data.csv --target y --units "x=m,t=s"
       splinework predict results/model.safetensors new.csv --out predictions.csv
+      splinework show results/model.safetensors
+      splinework data orbits --out orbits.csv
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (demo, fit, discover, predict, doctor, bench):
-    main.add_command(command)
-
-
-def _end(message: str, status: int) -> NoReturn:
-    click.echo(message, err=True)
-    sys.exit(status)
-
-
-def _end_usage(error: click.ClickException) -> NoReturn:
-    """A wrong option or argument, in one line, and where to look."""
-    context = getattr(error, "ctx", None)
-    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
-        _end(context.get_help(), 2)
-    command = context.command_path if context is not None else "splinework"
-    _end(f"error: {error.format_message()} See: {command} --help", 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.cli.figures import finite
+from splinework.cli.plain import finite
 from splinework.cli.splines import splines_of
 from splinework.cli.terminal import console, figure, rounded, show_formulas, show_model, show_notes
 from splinework.cli.words import plural
@@ -32,7 +32,7 @@ def show_answer(outcome: Outcome) -> None:
         "formula": [rounded(record["formula"]) for record in outcome.equations],
     }
     known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
-    show_formulas(outcome, list(known), list(zip(*known.values(), strict=True)))
+    show_formulas(outcome.prepared.target, list(known), list(zip(*known.values(), strict=True)))
     for row in best:
         for line in (*_constants(row, f" for {row.target}" if len(best) > 1 else ""), *_validity(row)):
             out.print(line)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.folder import write_folder
+from splinework.cli.plain import json_text, only
 from splinework.cli.splines import splines_of, write_splines
 
 if TYPE_CHECKING:
@@ -23,7 +23,13 @@ PARETO_FIELDS: Final = (
 )  # fmt: skip
 
 
-def write_artefacts(outcome: Outcome, folder: Path, *, title: str, files: Sequence[str] = FILES) -> dict[str, str]:
+def _nobody(share: float) -> None:
+    """Hears how far the work is."""
+
+
+def write_artefacts(
+    outcome: Outcome, folder: Path, *, title: str, files: Sequence[str] = FILES, tell: Callable[[float], None] = _nobody
+) -> dict[str, str]:
     """Writes the files, all or none; returns the path of each by its kind, such as `report`.
 
     Args:
@@ -32,16 +38,17 @@ def write_artefacts(outcome: Outcome, folder: Path, *, title: str, files: Sequen
         title: Of the report.
         files: Those that there may be. A model is written if there is one, splines if a formula still contains some; of an
             earlier job they are removed.
+        tell: Told the share of the report that is done.
 
     Raises:
         FileError: If the folder cannot be written.
     """
     splines = splines_of(outcome.table.rows)
     writers: dict[str, Callable[[Path], None]] = {
-        "equations.csv": partial(_write_rows, outcome.equations, EQUATION_FIELDS),
-        "metrics.json": partial(_write_text, json_text(outcome.metrics)),
-        "report.html": partial(_write_report, outcome, title),
-        "pareto.csv": partial(_write_rows, _simplest_first(outcome.equations), PARETO_FIELDS),
+        "equations.csv": partial(write_rows, outcome.equations, EQUATION_FIELDS),
+        "metrics.json": partial(write_text, json_text(outcome.metrics)),
+        "report.html": partial(_write_report, outcome, title, tell),
+        "pareto.csv": partial(write_rows, _simplest_first(outcome.equations), PARETO_FIELDS),
     }
     if outcome.table.model is not None:
         writers["model.safetensors"] = partial(_write_model, outcome)
@@ -50,16 +57,6 @@ def write_artefacts(outcome: Outcome, folder: Path, *, title: str, files: Sequen
     written = {name: writers[name] for name in files if name in writers}
     write_folder(folder, written, without=[name for name in files if name not in written])
     return {Path(name).stem: str(folder / name) for name in written}
-
-
-def json_text(values: Any) -> str:
-    """JSON as the standard has it, without NaN, ending in a line end."""
-    return json.dumps(values, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def only(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """The fields of these names."""
-    return {name: record[name] for name in names}
 
 
 def _simplest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -74,18 +71,20 @@ def _write_model(outcome: Outcome, path: Path) -> None:
     save(outcome.table.model, path, notes=outcome.header)
 
 
-def _write_rows(records: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
+def write_rows(records: Sequence[dict[str, Any]], names: Sequence[str], path: Path) -> None:
+    """Writes these fields of records as CSV."""
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(only(record, names) for record in records)
 
 
-def _write_text(text: str, path: Path) -> None:
+def write_text(text: str, path: Path) -> None:
+    """Writes a text."""
     path.write_text(text, encoding="utf-8")
 
 
-def _write_report(outcome: Outcome, title: str, path: Path) -> None:
+def _write_report(outcome: Outcome, title: str, tell: Callable[[float], None], path: Path) -> None:
     from splinework.report import report
 
     found = outcome.table
@@ -101,4 +100,5 @@ def _write_report(outcome: Outcome, title: str, path: Path) -> None:
         notes=outcome.notes,
         title=title,
         metrics=outcome.metrics,
+        tell=tell,
     )

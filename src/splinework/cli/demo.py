@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-import numpy as np
 
 from splinework.cli.artefacts import FILES, write_artefacts
 from splinework.cli.folder import check_folder, write_folder
-from splinework.cli.sample import Floats, take_sample
-from splinework.cli.terminal import Stages, show_next_steps, show_outcome
+from splinework.cli.progress import Stages
+from splinework.cli.terminal import show_next_steps, show_outcome
 from splinework.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from splinework.cli.job import Outcome, Prepared
+    from splinework.cli.sample import Floats
 
 _OWN: Final = {"orbits", "orbits.csv", "diabetes", "diabetes.csv"}
 _SECONDS: Final = 32.0
@@ -40,17 +41,19 @@ def demo(out: str, budget: float, quiet: bool) -> None:
     folder = Path(out)
     _check(folder)
 
-    from splinework.data import load_orbits
+    from splinework.data import data_set
 
     say = (lambda text: None) if quiet else click.echo
     say("1. Orbits: 68 planets, dwarf planets and moons. What sets the time that they take?\n")
-    orbits, files = _job(load_orbits(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
+    orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
     if not quiet:
         show_outcome(orbits)
     for line in _law(orbits):
         say(line)
     say("\n2. Diabetes: 442 patients, ten measures. How far will the disease be in a year?\n")
-    diabetes, others = _job(_diabetes(), "diabetes", "progression", None, folder, (1 - _SHARE) * budget, quiet)
+    diabetes, others = _job(
+        data_set("diabetes").frame(), "diabetes", "progression", None, folder, (1 - _SHARE) * budget, quiet
+    )
     if not quiet:
         show_outcome(diabetes)
         _show_comparison(diabetes)
@@ -79,7 +82,8 @@ def _job(
     quiet: bool,
 ) -> tuple[Outcome, dict[str, str]]:
     """What `splinework fit` does, on a table that is written beside the results."""
-    from splinework.cli.job import Listener, Settings, carry_out, prepare
+    from splinework.cli.job import Listener, Settings, measure, prepare, search
+    from splinework.cli.sample import take_sample
     from splinework.tables import read_table
 
     path = folder / f"{name}.csv"
@@ -87,22 +91,20 @@ def _job(
     settings = Settings(seconds)
     prepared = prepare(take_sample(read_table(path), target, features), settings)
     with Stages(quiet=quiet) as stages:
-        outcome = carry_out(prepared, settings, Listener(stages.stage, stages.step))
+        began = time.monotonic()
+        with stages.within(seconds):
+            table = search(prepared, settings, Listener(stages.stage, stages.step))
+        stages.stage("measuring")
+        outcome = measure(table, prepared, settings, began=began)
         stages.stage("writing the report")
-        files = write_artefacts(outcome, folder / name, title=f"{target} from {path.name}")
+        files = write_artefacts(outcome, folder / name, title=f"{target} from {path.name}", tell=stages.share)
     return outcome, files
-
-
-def _diabetes() -> pd.DataFrame:
-    """The patients, in the units of the clinic."""
-    from sklearn.datasets import load_diabetes
-
-    frame: pd.DataFrame = load_diabetes(as_frame=True, scaled=False).frame
-    return frame.rename(columns={"target": "progression"})
 
 
 def _law(outcome: Outcome) -> list[str]:
     """The first formula as a law of powers, measured off its values: slopes of log P over log M and log a."""
+    import numpy as np
+
     (x, y), row = outcome.prepared.train, outcome.table.best
     with np.errstate(all="ignore"):
         values = row.numpy()(x)
@@ -147,6 +149,7 @@ def _show_comparison(outcome: Outcome) -> None:
 
 def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
     """A linear model, a multilayer perceptron and gradient boosting, fitted to the same rows."""
+    import numpy as np
     import torch
     from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.linear_model import LinearRegression

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 from splinework.cli.answer import results, show_answer
-from splinework.cli.artefacts import DISCOVERED, json_text, write_artefacts
-from splinework.cli.interrupts import INTERRUPTED, Stop, answering
+from splinework.cli.artefacts import DISCOVERED
+from splinework.cli.course import run_course
+from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.plain import json_text
+from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
-from splinework.cli.sample import refuse_copy
-from splinework.cli.terminal import Stages, show_next_steps
+from splinework.cli.terminal import show_next_steps
 from splinework.cli.wishes import Wishes
 
 
 @click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
-@on_table(seconds=60.0)
+@on_table(seconds=60.0, gaps=("drop", "mean"))
 @click.option("--units", metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
 @click.option("--noise", metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default.")
 @click.option("--form", metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
@@ -60,7 +60,8 @@ def discover(
     wishes.check()
     folder = request.check(DISCOVERED)
 
-    from splinework.cli.job import Listener, Settings, measure, prepare, search
+    from splinework.cli.job import Settings
+    from splinework.cli.sample import refuse_copy
 
     settings = Settings(
         request.budget,
@@ -70,29 +71,15 @@ def discover(
         wishes=wishes,
         tables_apart=True,
     )
-    sample, name = request.sample(beside=ode, classes=bool(classes))
-    refuse_copy(sample)
-    prepared = prepare(sample, settings)
-    wishes.for_columns(prepared.columns)  # refuses now, and not in the middle of the work
     with Stages(quiet=request.quiet) as stages:
-        stop = Stop(stages.say)
-        with answering(stop.interrupt):
-            began = time.monotonic()
-            try:
-                with stop.searching():
-                    table = search(prepared, settings, Listener(stages.stage, stages.step))
-            except KeyboardInterrupt:
-                stages.say("interrupted before there was a formula; nothing was written")
-                return INTERRUPTED
-            stages.stage("measuring")
-            outcome = measure(table, prepared, settings, began=began)
-            stages.stage("writing the report")
-            files = write_artefacts(outcome, folder, title=f"{request.target} from {name}", files=DISCOVERED)
+        stages.stage(f"reading {request.source}", after=0.5)
+        table = request.table(stages.share)
+        done = run_course(request, table, settings, stages, folder, DISCOVERED, beside=ode, check=refuse_copy)
+    if done is None:
+        return INTERRUPTED
     if request.as_json:
-        click.echo(json_text(results(outcome, files, interrupted=stop.asked)), nl=False)
+        click.echo(json_text(results(done.outcome, done.files, interrupted=done.stopped)), nl=False)
     elif not request.quiet:
-        show_answer(outcome)
-        show_next_steps([files["report"]], request.predict(files) if outcome.of_the_target else [])
-    if stop.asked:
-        stages.say(f"interrupted: what was found so far is in {folder}")
-    return INTERRUPTED if stop.asked else 0
+        show_answer(done.outcome)
+        show_next_steps([done.files["report"]], request.predict(done.files) if done.outcome.of_the_target else [])
+    return INTERRUPTED if done.stopped else 0

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import click
 
-from splinework.cli.artefacts import json_text
+from splinework.cli.plain import json_text
+from splinework.cli.progress import Stages
 from splinework.cli.versions import installed, own_version
 
 _REQUIRED: Final = (
-    "torch numpy scipy scikit-learn sympy safetensors matplotlib rich click pandas pyarrow".split()  # noqa: SIM905
+    "torch numpy scipy scikit-learn sympy safetensors threadpoolctl matplotlib rich click pandas pyarrow".split()  # noqa: SIM905
 )
 
 
@@ -29,16 +30,27 @@ class _Extra:
 
 _EXTRAS: Final = (
     _Extra("triton", "kernels on NVIDIA GPUs", "it comes with torch for CUDA: https://pytorch.org/get-started/locally"),
-    _Extra("onnx", "export to ONNX", "pip install onnx"),
-    _Extra("optuna", "search of settings", "pip install optuna"),
+    _Extra("onnx", "export to ONNX", "pip install 'splinework[onnx]'"),
+    _Extra("onnxruntime", "export to ONNX, where it is compared with the model", "pip install 'splinework[onnx]'"),
+    _Extra("optuna", "search of settings", "pip install 'splinework[tune]'"),
 )
 
 
-@click.command()
+@click.command(short_help="Show versions, cores, kernels and GPUs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> int:
-    """Show versions, cores, kernels and GPUs, and how to get what is missing."""
-    facts = _facts()
+    """Show versions, cores, kernels and GPUs, and how to get what is missing.
+
+    Ends with exit code 2 where something is missing that splinework needs.
+
+    \b
+    Examples:
+      splinework doctor
+      splinework doctor --json
+    """
+    with Stages(quiet=as_json) as stages:
+        stages.stage("loading torch", after=1.0)
+        facts = _facts()
     if as_json:
         click.echo(json_text(facts), nl=False)
     else:

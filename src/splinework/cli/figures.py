@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 
 if TYPE_CHECKING:
@@ -15,15 +17,17 @@ if TYPE_CHECKING:
 _CHUNK: Final = 65_536  # rows at a time, so that memory stays small
 
 
-def model_values(model: KAN, x: Floats) -> Floats:
-    """The outputs `(n, outputs)` of a model for the rows of x `(n, inputs)`, in float64."""
+def model_values(model: KAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
+    """The outputs `(n, outputs)` of a model for the rows of x `(n, inputs)`, in float64; `tell` hears the share that is done."""
     import torch
 
     like = next(model.parameters())
     parts = [np.zeros((0, model.outputs))]
     with torch.no_grad():
-        for chunk in np.array_split(x, max(1, math.ceil(len(x) / _CHUNK))):
+        chunks = np.array_split(x, max(1, math.ceil(len(x) / _CHUNK)))
+        for done, chunk in enumerate(chunks, start=1):
             parts.append(model(torch.from_numpy(np.ascontiguousarray(chunk)).to(like)).double().cpu().numpy())
+            tell(done / len(chunks))
     return np.concatenate(parts)
 
 
@@ -47,8 +51,3 @@ def r2(values: Floats, y: Floats) -> float | None:
         return None
     with np.errstate(all="ignore"):
         return finite(1 - np.sum(np.square(values - y)) / np.sum(np.square(y - y.mean())))
-
-
-def finite(value: Any) -> float | None:
-    """The number; None for none, and for one that JSON has no word for."""
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -2,43 +2,87 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 import click
 
-from splinework.cli.artefacts import EQUATION_FIELDS, FILES, json_text, only, write_artefacts
+from splinework.cli.artefacts import EQUATION_FIELDS, FILES
+from splinework.cli.course import Course, run_course
+from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.plain import json_text, only
+from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
 from splinework.cli.shape import parse_shape
-from splinework.cli.terminal import Stages, show_next_steps, show_outcome
+from splinework.cli.terminal import show_next_steps, show_results
+from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.cli.estimation import Estimation
+
+_TASKS: Final = ("auto", "regression", "classification")
 
 
 @click.command(no_args_is_help=True, short_help="Find formulas for one column of a table.")
-@on_table(seconds=45.0)
+@on_table(seconds=45.0, gaps=("drop", "mean", "learn"))
 @click.option("--shape", metavar="2,5,1", help="Nodes in each layer; chosen from the data by default.")
-def fit(request: Request, shape: str | None) -> None:
+@click.option(
+    "--task",
+    type=click.Choice(_TASKS),
+    default="auto",
+    show_default=True,
+    help="Numbers or classes; as the target looks.",
+)
+def fit(request: Request, shape: str | None, task: str) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
+
+    Columns of words that repeat are categories, and a target of such words is classified. Then, and with --missing learn, a
+    network is fitted that learns what every category and a missing cell mean; formulas follow from it.
+
+    Ctrl-C ends the search and writes the best so far; once more, it ends at once.
 
     \b
     Examples:
       splinework fit orbits.csv --target period_days --features mass,axis
       splinework fit data.csv --target y --missing drop --budget 20
+      splinework fit iris.csv --target species
+      splinework fit data.csv --target y --json --quiet > results.json
+      splinework fit --config run.toml
     """
     layers = parse_shape(shape) if shape is not None else None
     folder = request.check(FILES)
-
-    from splinework.cli.job import Listener, Settings, carry_out, prepare
-
-    settings = Settings(request.budget, request.seed, request.test_fraction, layers, request.missing)
-    sample, name = request.sample()
-    prepared = prepare(sample, settings)
     with Stages(quiet=request.quiet) as stages:
-        outcome = carry_out(prepared, settings, Listener(stages.stage, stages.step))
-        stages.stage("writing the report")
-        files = write_artefacts(outcome, folder, title=f"{request.target} from {name}")
+        stages.stage(f"reading {request.source}", after=0.5)
+        from splinework.cli.categories import wanted_task
+        from splinework.cli.job import Settings
+
+        table = request.table(stages.share)
+        found = wanted_task(table, request.target, request.chosen(table), asked=task, learn=request.missing == "learn")
+        if found is not None and layers is not None:
+            raise ConfigError(
+                "--shape is for tables of numbers; with categories, classes or --missing learn leave it out."
+            )
+        done: Course | Estimation | None
+        if found is None:
+            settings = Settings(request.budget, request.seed, request.test_fraction, layers, request.missing)
+            done = run_course(request, table, settings, stages, folder, FILES)
+        else:
+            from splinework.cli.estimation import run_estimation
+
+            done = run_estimation(request, table, found, stages, folder)
+    if done is None:
+        return INTERRUPTED
     if request.as_json:
-        formulas = [only(record, EQUATION_FIELDS) for record in outcome.equations]
-        results = {"metrics": outcome.metrics, "formulas": formulas, "notes": outcome.notes, "files": files}
+        results = {
+            "metrics": done.metrics,
+            "formulas": [only(record, EQUATION_FIELDS) for record in done.equations],
+            "notes": done.notes,
+            "interrupted": done.stopped,
+            "files": done.files,
+        }
         click.echo(json_text(results), nl=False)
     elif not request.quiet:
-        show_outcome(outcome)
-        show_next_steps([files["report"]], request.predict(files))
+        show_results(done)
+        show_next_steps([done.files["report"]], request.predict(done.files))
+    return INTERRUPTED if done.stopped else 0

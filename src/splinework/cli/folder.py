@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
 
 
 def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None:
@@ -46,6 +46,45 @@ def check_folder(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
         raise FileError(f"cannot make the folder {folder}: {ground} is not a folder; name another --out.")
     if not os.access(ground, os.W_OK | os.X_OK):
         raise FileError(f"cannot write into {ground}: no permission; name another folder with --out.")
+
+
+def check_file(out: str, sources: Iterable[str], *, example: str) -> None:
+    """Raises unless a file may be written there; asks before the work, not after it.
+
+    Args:
+        out: The file to come.
+        sources: The files that are read, - for the standard input: they are not replaced.
+        example: The name of such a file.
+
+    Raises:
+        ConfigError: With the way out.
+    """
+    path = Path(out)
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            path.lstat()  # a name that cannot be one
+        for source in sources:
+            if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
+                raise ConfigError(f"--out {out} is the file that is read; name another one.")
+        if path.is_dir():
+            raise ConfigError(f"--out {out} is a folder; name a file in it, such as {path / example}.")
+        if not path.absolute().parent.is_dir():
+            raise ConfigError(f"there is no folder {path.absolute().parent} for --out {out}; make it first.")
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:  # a name too long, a NUL in the name
+        raise ConfigError(f"cannot use --out {out}: {getattr(error, 'strerror', None) or error}.") from error
+
+
+def check_order(model: str, data: str | None) -> None:
+    """Raises if a model stands where the data should.
+
+    Raises:
+        ConfigError: With the right order.
+    """
+    ending = ".safetensors"
+    if data is not None and data.endswith(ending) and not model.endswith(ending):
+        raise ConfigError(f"the model comes first, then the data: {data} {model}.")
 
 
 def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, without: Iterable[str] = ()) -> None:

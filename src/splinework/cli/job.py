@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.figures import finite, model_values, r2, rmse
+from splinework.cli.figures import model_values, r2, rmse
+from splinework.cli.plain import finite, only
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 FEWEST: Final = 8
 """Rows without which nothing is fitted."""
 TEST_FRACTION: Final = 0.2
+KEPT: Final = ("target", "rank", "formula", "complexity", "rmse_train", "rmse_test", "r2_test")
+"""What is kept of each formula with the model."""
+_LONGEST: Final = 2000  # letters of a formula that is kept
+_MOST: Final = 5  # formulas of a target that are kept
 
 
 @dataclass(frozen=True)
@@ -104,14 +109,6 @@ class Outcome:
     header: dict[str, Any] = field(repr=False)
 
 
-def carry_out(prepared: Prepared, settings: Settings, listener: Listener) -> Outcome:
-    """Discovers and measures."""
-    began = time.monotonic()
-    table = search(prepared, settings, listener)
-    listener.stage("measuring")
-    return measure(table, prepared, settings, began=began)
-
-
 def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
     """Discovers, on the rows to fit."""
     from splinework.discover import discover
@@ -159,7 +156,7 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
         "version": own_version(),
     }
     notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
-    header = _header(prepared, settings, notes)
+    header = _header(prepared, settings, notes) | {"formulas": [only(e, KEPT) for e in equations if _is_short(e)]}
     return Outcome(table, prepared, equations, metrics, notes, settings.wishes.of_the_target, header)
 
 
@@ -194,7 +191,7 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
         DataError: If there are too few rows, or nothing varies.
         ConfigError: If the shape does not fit the columns.
     """
-    train, test, notes = _split(len(sample.y), settings)
+    train, test, notes = split(len(sample.y), settings)
     x, y = sample.x, sample.y
     holes = np.isnan(x)
     with np.errstate(invalid="ignore"):
@@ -220,7 +217,7 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
     return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
 
 
-def _split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
+def split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
     asked = settings.test_fraction
     if not settings.wishes.of_the_target:
@@ -273,6 +270,11 @@ def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dic
         "seed": settings.seed,
         "notes": list(notes),
     }
+
+
+def _is_short(equation: dict[str, Any]) -> bool:
+    """Whether a formula is one for the header of a file: with a spline written out it may have thousands of numbers."""
+    return len(equation["formula"]) <= _LONGEST and equation["rank"] <= _MOST
 
 
 def _reserved(sample: Sample) -> set[str]:

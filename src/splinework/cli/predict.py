@@ -2,153 +2,110 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import numpy as np
 
+from splinework.cli.complete import files_of
+from splinework.cli.folder import check_file, check_order
+from splinework.cli.plain import finite, json_text
+from splinework.cli.progress import Stages
 from splinework.cli.words import plural
-from splinework.errors import ConfigError, DataError
-from splinework.tables import Table, nearest, numbers, quote
+from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.cli.sample import Floats
-    from splinework.network import KAN
+    from splinework.cli.predictions import Predictions
 
 
 @click.command(no_args_is_help=True, short_help="Predict for new rows with a fitted model.")
-@click.argument("model")
-@click.argument("data")
-@click.option("--out", required=True, metavar="PRED.csv", help="File for the predictions; - for the standard output.")
+@click.argument("model", shell_complete=files_of)
+@click.argument("data", shell_complete=files_of)
+@click.option(
+    "--out",
+    metavar="PRED.csv",
+    shell_complete=files_of,
+    help="File for the predictions; - for the standard output. Not needed with --json.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
-def predict(model: str, data: str, out: str, quiet: bool) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object; without --out with the predictions in it."
+)
+def predict(model: str, data: str, out: str | None, quiet: bool, as_json: bool) -> None:
     """Predict with MODEL, a file that `fit` or `discover` wrote, for the rows of DATA (- for the standard input).
 
-    The columns of DATA are kept as they are and may come in any order; the prediction is one more column at the end.
+    The columns of DATA are kept as they are and may come in any order; the prediction is one more column at the end. Rows
+    that lack a cell get no prediction, and are counted.
 
     \b
-    Example:
+    Examples:
       splinework predict splinework-data/model.safetensors new.csv --out predictions.csv
+      splinework predict splinework-data/model.safetensors - --out - < new.csv > predictions.csv
     """
-    _check_out(out, model, data)
+    check_order(model, data)
+    _check_out(out, model, data, as_json=as_json)
+    with Stages(quiet=quiet) as stages:
+        stages.stage("loading the model", after=1.0)
+        from splinework.cli.fitted import Fitted
+        from splinework.cli.folder import write_file
+        from splinework.cli.predictions import as_csv, predictions
+        from splinework.tables import read_table
 
-    from splinework.checkpoint import load, read_header
-    from splinework.cli.figures import model_values
-    from splinework.cli.folder import write_file
-    from splinework.tables import read_table
-
-    network, notes = load(model), read_header(model).get("notes")
-    about = _About(network, notes if isinstance(notes, dict) else {})
-    table = read_table(data)
-    x, remarks = _inputs(table, about)
-    values = np.full((len(x), network.outputs), np.nan)
-    whole = np.isfinite(x).all(axis=1)
-    values[whole] = model_values(network, x[whole])
-    undefined = int((~np.isfinite(values[whole])).any(axis=1).sum())
-    if undefined:
-        remarks.append(
-            f"{plural(undefined, 'row')} got no prediction: the model is not defined there, as the logarithm below 0"
-        )
-    content = _with_predictions(table, about.targets, values)
-    if out == "-":
+        fitted = Fitted(model)
+        stages.stage(f"reading {data if data != '-' else 'the standard input'}", after=1.0)
+        table = read_table(data, tell=stages.share)
+        stages.stage("predicting", after=1.0)
+        found = predictions(table, fitted, stages.share)
+        content = b""
+        if out is not None:
+            stages.stage("writing the predictions", after=1.0)
+            content = as_csv(table, found, stages.share)
+            if out != "-":
+                write_file(Path(out), gzip.compress(content, mtime=0) if out.endswith(".gz") else content)
+    if as_json:
+        click.echo(json_text(_results(found, out)), nl=False)
+    elif out == "-":
         click.echo(content, nl=False)
-    else:
-        write_file(Path(out), content)
     if not quiet:
-        for remark in (*table.notes, *remarks):
+        for remark in found.remarks:
             click.echo(f"note: {remark}", err=True)
-        if out != "-":
-            click.echo(f"{plural(len(x), 'row')} with {', '.join(_names(about.targets))} in {out}", err=True)
+        if out not in ("-", None):
+            click.echo(f"{plural(len(found), 'row')} with {', '.join(found.columns)} in {out}", err=True)
 
 
-class _About:
-    """What the header of a model file says about its columns; a model saved by hand says it by its own names."""
-
-    def __init__(self, model: KAN, notes: dict[str, Any]) -> None:
-        config = model.config
-        columns = notes.get("columns")
-        self.columns: dict[str, str] = columns if isinstance(columns, dict) else {}
-        self.features = [str(self.columns.get(name, name)) for name in config.input_names]
-        self.targets = [str(self.columns.get(name, name)) for name in config.output_names]
-        means, ranges = notes.get("means"), notes.get("ranges")
-        self.means: dict[str, float] = means if isinstance(means, dict) else {}
-        self.ranges: dict[str, list[float]] = ranges if isinstance(ranges, dict) else {}
-
-
-def _inputs(table: Table, about: _About) -> tuple[Floats, list[str]]:
-    """The inputs of the model, NaN where they are missing and no mean stands in, and what to say about them."""
-    held = table.columns
-    lacking = [name for name in about.features if name not in held]
-    if lacking:
-        hints = "; ".join(f"{name!r}: {nearest(name, held)}" for name in lacking[:5])
-        raise DataError(
-            f"{table.name} lacks {len(lacking)} of the {len(about.features)} columns that the model takes. {hints} "
-            "Rename columns, or add them."
-        )
-    columns, empty, remarks = [], [], []
-    for name in about.features:
-        column = numbers(table, name)
-        if column.strangers:
-            raise DataError(
-                f"column {name!r} of {table.name} must be numbers, but has {quote(column.strangers, table.place)}; "
-                "correct these cells, or leave them empty."
-            )
-        values = np.where(np.isfinite(column.values), column.values, np.nan)
-        count = int(np.isnan(values).sum())
-        if count and name in about.means:
-            values = np.where(np.isnan(values), about.means[name], values)
-            remarks.append(f"{plural(count, 'cell')} of {name!r} filled with the mean {about.means[name]:g} of the fit")
-        elif count:
-            empty.append(f"{name}: {count}")
-        columns.append(values)
-    x = np.column_stack(columns)
-    if empty:
-        rows = int(np.isnan(x).any(axis=1).sum())
-        remarks.append(
-            f"{plural(rows, 'row')} got no prediction for cells that are empty or not finite ({', '.join(empty)})"
-        )
-    return x, remarks + _beyond(x, about)
+def _results(found: Predictions, out: str | None) -> dict[str, Any]:
+    """Everything as JSON values; the predictions themselves unless a file has them."""
+    results: dict[str, Any] = {
+        "rows": len(found),
+        "predicted": found.rows,
+        "columns": list(found.columns),
+        "notes": list(found.remarks),
+        "files": {} if out is None else {"predictions": out},
+    }
+    if out is None:
+        results["predictions"] = {name: _plain(column) for name, column in found.columns.items()}
+    return results
 
 
-def _beyond(x: Floats, about: _About) -> list[str]:
-    """A remark on rows outside the ranges of the fit."""
-    outside = np.zeros(len(x), dtype=bool)
-    for name, values in zip(about.features, x.T, strict=True):
-        low, high = about.ranges.get(name, (-np.inf, np.inf))
-        outside |= (values < low) | (values > high)
-    count = int(outside.sum())
-    return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
+def _plain(column: Any) -> list[Any]:
+    """A column as JSON values."""
+    return [finite(value) for value in column.tolist()] if column.dtype.kind == "f" else list(map(str, column.tolist()))
 
 
-def _names(targets: list[str]) -> list[str]:
-    return [f"{target}_predicted" for target in targets]
-
-
-def _with_predictions(table: Table, targets: list[str], values: Floats) -> bytes:
-    """The table as CSV, written as it came, with the predictions at the end."""
-    frame = table.frame.copy(deep=False)
-    for name, column in zip(_names(targets), values.T, strict=True):
-        if name in table.columns:
-            raise DataError(f"{table.name} has a column {name!r} already; rename or remove it first.")
-        texts = [repr(float(v)) if np.isfinite(v) else "" for v in column]
-        frame[name] = [text.replace(".", table.decimal) for text in texts]
-    frame.columns = frame.columns.str.replace(r"^Unnamed: \d+(\.1)*$", "", regex=True)  # as they came
-    text: str = frame.to_csv(index=False, sep=table.separator, lineterminator="\n")
-    return text.encode()
-
-
-def _check_out(out: str, model: str, data: str) -> None:
+def _check_out(out: str | None, model: str, data: str, *, as_json: bool) -> None:
     """Refuses to write over what is read, and what this command does not write."""
+    if out is None:
+        if not as_json:
+            raise ConfigError(
+                "predict needs --out, a file for the predictions such as --out predictions.csv; or --out -."
+            )
+        return
     if out == "-":
+        if as_json:
+            raise ConfigError("--json and --out - both want the standard output; leave --out out, or name a file.")
         return
     path = Path(out)
     if path.suffix.lower() in (".parquet", ".pq"):
         raise ConfigError(f"predictions are written as CSV; name the file {path.with_suffix('.csv')}.")
-    for source in (model, data):
-        if source != "-" and path.exists() and Path(source).exists() and path.samefile(source):
-            raise ConfigError(f"--out {out} is the file that is read; name another one.")
-    if path.is_dir():
-        raise ConfigError(f"--out {out} is a folder; name a file in it, such as {path / 'predictions.csv'}.")
-    if not path.absolute().parent.is_dir():
-        raise ConfigError(f"there is no folder {path.absolute().parent} for --out {out}; make it first.")
+    check_file(out, [model, data], example="predictions.csv")

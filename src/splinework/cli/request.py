@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from splinework.cli.complete import columns_of, files_of, header_of
+from splinework.cli.config import Listed
 from splinework.cli.folder import check_folder
-from splinework.cli.sample import Sample, split_names, take_sample
 from splinework.cli.terminal import default_folder
 from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.tables import Table
+
+_GAPS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn what they mean"}
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class Request:
     """The options as they were given."""
 
     data: str
-    target: str
+    wanted: str | None
     features: str | None
     out: str | None
     seed: int
@@ -33,6 +39,26 @@ class Request:
     quiet: bool
     as_json: bool
 
+    @property
+    def target(self) -> str:
+        """The column to explain.
+
+        Raises:
+            ConfigError: If none was named; says which there are.
+        """
+        if self.wanted is None:
+            names = header_of(self.data)
+            there = (
+                f"; {self.data} has {', '.join(map(repr, names[:12]))}{', …' if names[12:] else ''}" if names else ""
+            )
+            raise ConfigError(f"--target is missing, the column to explain{there}.")
+        return self.wanted
+
+    @property
+    def source(self) -> str:
+        """What to call the data."""
+        return self.data if self.data != "-" else "the standard input"
+
     def check(self, files: Iterable[str]) -> Path:
         """The folder for the results, once it is certain that the files may be written there.
 
@@ -40,7 +66,9 @@ class Request:
             ConfigError: If a number is out of range, or the data would be replaced.
             FileError: If the folder cannot be used.
         """
-        share = self.test_fraction
+        target, share = self.target, self.test_fraction
+        if not target:
+            raise ConfigError("--target is empty; name the column to explain.")
         if share is not None and not 0 <= share < 1:
             raise ConfigError(f"--test-fraction is a share of the rows, 0 <= F < 1, such as 0.2; got {share:g}.")
         if not (self.budget > 0 and math.isfinite(self.budget)):
@@ -53,23 +81,26 @@ class Request:
             raise ConfigError(f"--out {folder} would replace {self.data}, which is read; name another folder.")
         return folder
 
-    def sample(self, *, beside: str | None = None, classes: bool = False) -> tuple[Sample, str]:
-        """The rows that the table holds, and what the table is called.
-
-        Args:
-            beside: A column that is needed whatever --features says.
-            classes: Whether the target may be words.
+    def table(self, tell: Callable[[float], None]) -> Table:
+        """The table; `tell` hears the share of it that is read.
 
         Raises:
-            SplineworkError: If the file or a column cannot be used.
+            SplineworkError: If there is none.
         """
         from splinework.tables import read_table
 
-        table = read_table(self.data)
-        chosen = None if self.features is None else split_names(self.features)
+        return read_table(self.data, tell=tell)
+
+    def chosen(self, table: Table, beside: str | None = None) -> list[str] | None:
+        """The features that --features names, None for all; with a column `beside` that is needed whatever it says."""
+        from splinework.cli.sample import split_names
+
+        if self.features is None:
+            return None
+        chosen = split_names(self.features)
         if chosen and beside is not None and beside in table.columns and beside not in (*chosen, self.target):
             chosen.append(beside)
-        return take_sample(table, self.target, chosen, missing=self.missing, classes=classes), table.name
+        return chosen
 
     def predict(self, files: Mapping[str, str]) -> list[list[str]]:
         """The command that predicts with the model among the files, if there is one."""
@@ -81,23 +112,43 @@ class Request:
         ]
 
 
-def on_table(*, seconds: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of a `Request`, which it gets as its first argument; `seconds` are the usual budget."""
+def on_table(*, seconds: float, gaps: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command the options of a `Request`, which it gets as its first argument; `seconds` are the usual budget.
+
+    Args:
+        seconds: The usual budget.
+        gaps: What --missing may be.
+    """
     seeds = click.IntRange(0, 2**32 - 1)
-    missing = click.Choice(["drop", "mean"])
+    missing = click.Choice(gaps)
+    filled = ", or ".join(_GAPS[gap] for gap in gaps)
     options = [
-        click.argument("data"),
-        click.option("--target", required=True, metavar="COL", help="The column to explain."),
-        click.option("--features", metavar="A,B,C", help="The columns to explain it by; all others by default."),
-        click.option("--out", metavar="DIR", help="Folder for the results; splinework-NAME by default."),
-        click.option("--seed", type=seeds, default=0, show_default=True, help="Seed of split and search."),
+        click.argument("data", shell_complete=files_of),
+        click.option(
+            "--target",
+            "wanted",
+            metavar="COL",
+            shell_complete=columns_of,
+            help="The column to explain; always needed.",
+        ),
+        click.option(
+            "--features",
+            type=Listed(),
+            metavar="A,B,C",
+            shell_complete=columns_of,
+            help="The columns to explain it by; all others by default.",
+        ),
+        click.option(
+            "--out", metavar="DIR", shell_complete=files_of, help="Folder for the results; splinework-NAME by default."
+        ),
+        click.option("--seed", type=seeds, default=0, show_default=True, metavar="N", help="Seed of split and search."),
         click.option(
             "--budget", type=float, default=seconds, show_default=True, metavar="SECONDS", help="Time for the search."
         ),
         click.option(
             "--test-fraction", type=float, metavar="F", help="Share of rows held back to test; 0.2, fewer of few rows."
         ),
-        click.option("--missing", type=missing, help="Missing cells: leave out their rows, or fill in."),
+        click.option("--missing", type=missing, help=f"Missing cells: {filled}."),
         click.option("--overwrite", is_flag=True, help="Replace earlier results in the folder; other files stay."),
         click.option("--quiet", is_flag=True, help="Print nothing but errors."),
         click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object."),

@@ -82,7 +82,7 @@ def take_sample(
     if len(y.values) == 0:
         raise DataError(f"{table.name} has column names but no rows; add rows of data.")
     notes: list[str] = list(table.notes)
-    columns = _listed(table, target, features) if features is not None else _all_but(table, target, notes)
+    columns = columns_of(table, target, features, notes)
     _refuse_text(table, columns, listed=features is not None)
     for column in (y, *columns.values()):
         notes.extend(column.notes)
@@ -118,6 +118,17 @@ def refuse_copy(sample: Sample) -> None:
         f"the target {sample.target!r} equals {' and '.join(map(repr, copies))} in every row, so there is no law to find; "
         f"{way_out}."
     )
+
+
+def columns_of(table: Table, target: str, features: Sequence[str] | None, notes: list[str]) -> dict[str, Numbers]:
+    """The columns to explain the target by: those asked for, or all that say something; adds to the notes what is left out.
+
+    Raises:
+        DataError: If there is no such column, or none at all.
+    """
+    if target not in table.columns:
+        raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")
+    return _listed(table, target, features) if features is not None else _all_but(table, target, notes)
 
 
 def _listed(table: Table, target: str, features: Sequence[str]) -> dict[str, Numbers]:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
     from splinework.symbolic import FormulaRow, FormulaTable
@@ -51,6 +49,8 @@ def write_splines(splines: Mapping[str, Any], path: Path) -> None:
 
 def _name(spline: Any, known: list[tuple[Floats, Floats]]) -> str:
     """The name of a spline; adds to those that are known."""
+    import numpy as np
+
     table = spline.table()
     for number, other in enumerate(known, start=1):
         if all(np.array_equal(a, b) for a, b in zip(table, other, strict=True)):

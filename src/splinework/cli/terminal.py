@@ -1,15 +1,12 @@
-"""What a person sees: progress on the error stream, tables on the output. Colours and motion only on a terminal."""
+"""What a person sees in the end: tables on the output, with colours on a terminal only. Progress is in `progress`."""
 
 from __future__ import annotations
 
 import re
 import shlex
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
@@ -27,93 +24,67 @@ _FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyw
 _WIDE: Final = 160  # columns where there is no terminal to ask
 
 
-class Stages:
-    """Shows which stage a job is in: a spinner with a clock on a terminal, else one line per stage.
-
-    A context manager; its methods `stage` and `step` are what a job tells.
-
-    Args:
-        quiet: Shows nothing.
-    """
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.quiet = quiet
-        self._began = time.monotonic()
-        self._text = ""
-        self._bar: Any = None
-
-    def __enter__(self) -> Stages:
-        if not self.quiet and sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task("starting", total=None)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def stage(self, text: str) -> None:
-        """A stage begins."""
-        self._text = text
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=text)
-        elif not self.quiet:
-            click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
-
-    def say(self, text: str) -> None:
-        """A sentence that stays, between the stages."""
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
-        elif not self.quiet:
-            click.echo(text, err=True)
-
-    def step(self, step: Any) -> None:
-        """A step of a fit is done."""
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], description=f"{self._text} · error {step.rmse_train:.3g}")
-
-
 def console() -> Console:
     """The output, as wide as the terminal, or wide enough where there is none."""
     from rich.console import Console
 
-    made = Console(highlight=False, markup=False, emoji=False)
-    return made if made.is_terminal else Console(highlight=False, markup=False, emoji=False, width=_WIDE)
+    class Output(Console):
+        def on_broken_pipe(self) -> None:  # rich would end the program with a code of its own
+            raise
+
+    made = Output(highlight=False, markup=False, emoji=False)
+    return made if made.is_terminal else Output(highlight=False, markup=False, emoji=False, width=_WIDE)
+
+
+class Results(Protocol):
+    """What `fit` has found, whichever way it went."""
+
+    @property
+    def target(self) -> str: ...
+    @property
+    def equations(self) -> list[dict[str, Any]]: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    def say_what_the_model_is(self) -> None: ...
+
+
+def show_results(found: Results) -> None:
+    """Prints the table of formulas, the figures of the model and the decisions taken."""
+    show_ranked(found.target, found.equations)
+    found.say_what_the_model_is()
+    show_notes(found.notes)
 
 
 def show_outcome(outcome: Outcome) -> None:
-    """Prints the table of formulas, the figures of the model and the decisions taken."""
-    names = ("rank", "formula", "size", "rmse train", "rmse test", "R² test")
-    rows = [
-        (
-            str(row["rank"]),
-            rounded(row["formula"]),
-            str(row["complexity"]),
-            figure(row["rmse_train"]),
-            figure(row["rmse_test"]),
-            share(row["r2_test"]),
-        )
-        for row in outcome.equations
-    ]
-    show_formulas(outcome, names, rows)
+    """The same of a job."""
+    show_ranked(outcome.prepared.target, outcome.equations)
     show_model(outcome)
     show_notes(outcome.notes)
 
 
-def show_formulas(outcome: Outcome, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def show_ranked(target: str, equations: Sequence[dict[str, Any]]) -> None:
+    """Prints the table of formulas with their errors; a column that says nothing is left out."""
+    several = len({row["target"] for row in equations}) > 1
+    columns = {
+        "rank": [str(row["rank"]) for row in equations],
+        "target": [row["target"] if several else "–" for row in equations],
+        "formula": [rounded(row["formula"]) for row in equations],
+        "size": [str(row["complexity"]) for row in equations],
+        "rmse train": [figure(row["rmse_train"]) for row in equations],
+        "rmse test": [figure(row["rmse_test"]) for row in equations],
+        "R² test": [share(row["r2_test"]) for row in equations],
+    }
+    known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
+    show_formulas(target, list(known), list(zip(*known.values(), strict=True)))
+
+
+def show_formulas(target: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints the first formulas in a table with these columns, one of which is `formula`."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    out, target = console(), outcome.prepared.target
+    out = console()
     title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for name in names:

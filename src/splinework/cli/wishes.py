@@ -11,9 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from splinework.cli.sample import split_names
 from splinework.errors import ConfigError
-from splinework.tables import nearest
 
 
 @dataclass(frozen=True)
@@ -79,6 +77,8 @@ class Wishes:
         if self.require:
             wished["require"] = tuple(_in_formulas(term, columns) for term in self.require)
         if self.forbid:
+            from splinework.cli.sample import split_names
+
             names = [name for text in self.forbid for name in split_names(text)]
             wished["forbid"] = tuple(_in_formulas(name, columns) for name in names)
         if self.ode is not None:
@@ -123,6 +123,8 @@ def _time(name: str, columns: Mapping[str, str]) -> str:
     if key == target:
         raise ConfigError(f"--ode {name} is the target; name the column of time, and as --target what changes with it.")
     if key not in features:
+        from splinework.tables import nearest
+
         known: Sequence[str] = [columns[feature] for feature in features]
         raise ConfigError(f"--ode {name} is no column to explain the target by; {nearest(name, known)}")
     return key

@@ -1,4 +1,4 @@
-"""Grids that follow the activations of `KANLayer`s inside any torch module: a head, a block, a convolution, a cell."""
+"""Grids that follow the activations of each `KANLayer` inside any torch module: a head, a block, a convolution, a cell."""
 
 import copy
 from collections.abc import Callable

@@ -30,6 +30,7 @@ def report(
     notes: Sequence[str] = (),
     title: str | None = None,
     metrics: Mapping[str, Any] | None = None,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Path:
     """Writes one HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and how to use them.
 
@@ -48,6 +49,7 @@ def report(
         title: Heading of the page.
         metrics: Figures to show instead of those worked out here: `rmse_train`, `rmse_test`, `r2_test`, `n_train`,
             `n_test`, `seconds`, `seed`.
+        tell: Told the share of the work that is done, from 0 to 1, after every section.
 
     Returns:
         The path.
@@ -64,7 +66,7 @@ def report(
     'report.html'
     """
     facts = gather(model, x=x, y=y, test=test, table=table, history=history, notes=notes, title=title, metrics=metrics)
-    write_whole(Path(path), _page(facts).encode())
+    write_whole(Path(path), _page(facts, tell).encode())
     return Path(path)
 
 
@@ -89,8 +91,14 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
 """Identifier, heading and content of every section, in order; one without content is left out."""
 
 
-def _page(facts: Facts) -> str:
-    made = [(identifier, heading, content(facts)) for identifier, heading, content in SECTIONS]
+_WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # they take the time
+
+
+def _page(facts: Facts, tell: Callable[[float], None]) -> str:
+    made = []
+    for identifier, heading, content in SECTIONS:
+        made.append((identifier, heading, content(facts)))
+        tell(sum(name in _WITH_PICTURES for name, *_ in made) / len(_WITH_PICTURES))
     held = [part for part in made if part[2]]
     here = files("splinework.report")
     style, script, page = (

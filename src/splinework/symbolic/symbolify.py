@@ -52,6 +52,14 @@ def symbolify(
     Raises:
         ShapeError: If x or y do not fit the model or each other.
         DataError: If there are no rows, or values that are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = 2 * torch.rand(200, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+        >>> result = sw.fit(sw.KAN([1, 1]), x, torch.exp(x), validation=None)
+        >>> print(sw.symbolify(result.model, x, torch.exp(x)).best)
+        y = exp(x1)
     """
     model = _double(model)
     xs, ys = _checked(model, x, y)

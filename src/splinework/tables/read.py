@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import difflib
+import gzip
 import io
 import os
 import re
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +21,12 @@ from splinework.tables.table import Table, check_distinct
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SNIFFED: Final = 100  # lines that decide on the separator
+_TELL_EVERY: Final = 5000  # rows
+_OF_RECORDS: Final = 0.6  # of the time is spent on taking lines apart, the rest on columns
+_MOST_UNPACKED: Final = 2**32  # bytes; more than that out of a small file is no table but an attack
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
-    (b"\x1f\x8b", "compressed with gzip", "unpack it with gunzip"),
     (b"BZh", "compressed with bzip2", "unpack it with bunzip2"),
     (b"\x28\xb5\x2f\xfd", "compressed with zstd", "unpack it with unzstd"),
     (b"\x89HDF", "an HDF5 file", "write the table as CSV or Parquet"),
@@ -38,20 +42,26 @@ _COMMA_NUMBER: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
-def read_table(source: str | os.PathLike[str]) -> Table:
-    """Reads a CSV or Parquet file; `-` is the standard input.
+def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] = lambda share: None) -> Table:
+    """Reads a CSV or Parquet file, compressed with gzip or not; `-` is the standard input.
 
     Separators (comma, semicolon, tab, bar, runs of blanks), decimal commas, byte order marks, UTF-16 and Windows-1252
     are recognised; what is not plain is said in the notes.
+
+    Args:
+        source: The file.
+        tell: Told the share that is read, from 0 to 1, every now and then.
 
     Raises:
         FileError: If there is no such file, or it is not a table.
         DataError: If two columns have the same name.
     """
     content, name = _content(source)
+    if content.startswith(b"\x1f\x8b"):
+        content = _unpacked(content, name)
     if not content.strip():
         raise FileError(f"{name} is empty; expected a CSV file with column names in its first line, or a Parquet file.")
-    if content.startswith(b"PAR1") or Path(name).suffix.lower() in (".parquet", ".pq"):
+    if content.startswith(b"PAR1") or Path(name.removesuffix(".gz")).suffix.lower() in (".parquet", ".pq"):
         return _read_parquet(content, name)
     for magic, kind, remedy in _OTHER_KINDS:
         if content.startswith(magic):
@@ -60,7 +70,7 @@ def read_table(source: str | os.PathLike[str]) -> Table:
     for pattern, kind in _OTHER_TEXTS:
         if pattern.match(text):
             raise FileError(f"{name} is {kind}, not CSV or Parquet; write the table as CSV first.")
-    return _read_csv(text, name, notes)
+    return _read_csv(text, name, notes, tell)
 
 
 def _content(source: str | os.PathLike[str]) -> tuple[bytes, str]:
@@ -83,6 +93,20 @@ def _content(source: str | os.PathLike[str]) -> tuple[bytes, str]:
         raise FileError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}.") from error
 
 
+def _unpacked(content: bytes, name: str) -> bytes:
+    """What was compressed with gzip."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            plain = file.read(_MOST_UNPACKED + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FileError(
+            f"{name} is not a whole gzip file ({error}); compress it again, or give the plain file."
+        ) from error
+    if len(plain) > _MOST_UNPACKED:
+        raise FileError(f"{name} holds more than {_MOST_UNPACKED >> 30} GiB when unpacked; write the table as Parquet.")
+    return plain
+
+
 def _file_hint(path: Path) -> str:
     try:
         known = [beside.name for beside in path.parent.iterdir() if beside.is_file()]
@@ -97,6 +121,8 @@ def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
     trials = [("utf-8-sig", ""), ("cp1252", "not UTF-8; read as Windows-1252")]
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         trials = [("utf-16", "read as UTF-16")]
+    elif len(content) > 3 and not any(content[1:64:2]):  # letters of the alphabet without a mark before them
+        trials = [("utf-16-le", "read as UTF-16")]
     for encoding, note in trials:
         try:
             text = content.decode(encoding).rstrip("\x1a")  # the end of a file, long ago
@@ -107,7 +133,7 @@ def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
     raise FileError(f"{name} is a binary file, not CSV or Parquet; write the table as CSV first.")
 
 
-def _read_csv(text: str, name: str, notes: list[str]) -> Table:
+def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], None]) -> Table:
     import pandas as pd
 
     separator = _separator(text)
@@ -116,7 +142,7 @@ def _read_csv(text: str, name: str, notes: list[str]) -> Table:
         notes.append(f"{name}: columns are separated by blanks")
     elif separator != ",":
         notes.append(f"{name}: columns are separated by {_SEPARATORS[separator]}")
-    rows, lines = _records(text, separator, name)
+    rows, lines = _records(text, separator, name, tell)
     header = _header(rows[0], name)
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(header):
@@ -158,18 +184,21 @@ def _are_numbers(cells: Sequence[str], count: int) -> bool:
     return len(cells) == count and all(number(cell) is not None for cell in cells)
 
 
-def _records(text: str, separator: str, name: str) -> tuple[list[list[str]], list[int]]:
+def _records(text: str, separator: str, name: str, tell: Callable[[float], None]) -> tuple[list[list[str]], list[int]]:
     """The rows that are not blank, and the lines on which they begin; the first one holds the names."""
     rows: list[list[str]] = []
     lines: list[int] = []
     line = 1
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=separator, skipinitialspace=True, strict=True)
     try:
         for row in reader:
             if len(row) > 1 or (row and row[0].strip()):
                 rows.append(row)
                 lines.append(line)
             line = reader.line_num + 1
+            if len(rows) % _TELL_EVERY == 0:
+                tell(_OF_RECORDS * stream.tell() / len(text))
     except csv.Error as error:
         raise FileError(f"{name} is not a CSV file: line {line}: {error}.") from error
     if not rows:

@@ -100,7 +100,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
     Args:
         model: The network. A number that is frozen (`requires_grad=False`) stays, but then `lm` cannot be used.
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units. Or a source of both x and y that need not fit into
-            memory: `sw.parquet`, `sw.memmap` or `sw.batches`.
+            memory: `parquet`, `memmap` or `batches` of `splinework.train.sources`.
         y: `(N, outputs)`, or `(N,)` for one output, in raw units; labels or counts where the loss is one of those.
             None with a source.
         steps: Most steps of the optimiser in all; None lets each stage converge.

@@ -49,8 +49,8 @@ def take(
         return rows, StreamObjective(model, penalties, stream=stream, sample=rows.used, extremes=extremes)
     if y is None:
         raise ConfigError(
-            "y is missing: write fit(model, x, y), or fit(model, source) with a source of both such as "
-            'sw.parquet("rows.parquet", target="y").'
+            "y is missing: write fit(model, x, y), or fit(model, source) with a source of both, such as "
+            'splinework.train.sources.parquet("rows.parquet", target="y").'
         )
     rows = take_rows(
         model,

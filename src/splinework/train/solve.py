@@ -95,7 +95,7 @@ def solve(  # the one door: every setting has its name here
 
     >>> import splinework as sw
     >>> def decay(model, t):  # u' = -u
-    ...     u, slope = sw.partials(model, t, (), 0)
+    ...     u, slope = sw.jets.partials(model, t, (), 0)
     ...     return slope + u
     >>> t = torch.linspace(0, 1, 60)[:, None]
     >>> result = solve(KAN([1, 1], domain=(0, 1), dtype=torch.float64),
@@ -280,7 +280,7 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
         elif _is_known(objective.model, term):
             continue
         else:
-            why = f"{term.name} takes derivatives otherwise than by sw.partials or sw.jet"
+            why = f"{term.name} takes derivatives otherwise than by sw.jets.partials or sw.jets.jet"
         return SSBroyden(), (
             f"{why}, so that there is no Jacobian for second-order steps; ssbroyden is used, which is less accurate in the "
             "end."

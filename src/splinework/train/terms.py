@@ -87,7 +87,7 @@ def checked(model: KAN, term: Term) -> Term:
     if not any(slope is not None and bool((slope != 0).any()) for slope in slopes):
         raise ConfigError(
             f"{term.name} does not depend on the model: its derivative in every coefficient is zero. Work it out from the "
-            "model that the function is handed, by model(x) or sw.partials(model, x, …), with splines of a degree above "
+            "model that the function is handed, by model(x) or sw.jets.partials(model, x, …), with splines of a degree above "
             "the order of the derivatives."
         )
     term = replace(term, differentiates=_differentiates(model, term))

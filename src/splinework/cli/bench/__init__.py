@@ -11,9 +11,9 @@ from typing import Any
 
 import click
 
-from splinework.cli.artefacts import json_text
 from splinework.cli.bench.options import bench_options, choose
 from splinework.cli.folder import write_file
+from splinework.cli.plain import json_text
 
 
 @click.command(short_help="Measure how fast networks of splines are on this machine.")
@@ -26,8 +26,8 @@ def bench(compiled: bool, as_json: bool, **options: Any) -> None:
     \b
     Examples:
       splinework bench --quick
-      splinework bench --config D --mode adam --threads 1
-      splinework bench --config A,C --grid 5,20,100 --dtype float32,float64 --compile --out bench.json
+      splinework bench --network D --mode adam --threads 1
+      splinework bench --network A,C --grid 5,20,100 --dtype float32,float64 --compile --out bench.json
     """
     choice = choose(**options)
 

@@ -144,7 +144,7 @@ def select(
     for text in configs:
         found = [c for c in CONFIGS if c.name == text] if text[1:] else [c for c in CONFIGS if c.letter == text]
         if not found:
-            raise ConfigError(f"--config knows {', '.join(known)}; got {text!r}.")
+            raise ConfigError(f"--network knows {', '.join(known)}; got {text!r}.")
         chosen += [c for c in found if c not in chosen]
     _refuse_unknown("--mode", modes, MODES)
     _refuse_unknown("--dtype", dtypes, DTYPES)
@@ -162,7 +162,7 @@ def select(
     ]
     if not jobs:
         raise ConfigError(
-            f"nothing to measure: {', '.join(c.name for c in chosen) or 'no --config'} is not timed in the modes "
+            f"nothing to measure: {', '.join(c.name for c in chosen) or 'no --network'} is not timed in the modes "
             f"{', '.join(modes)}."
         )
     return jobs

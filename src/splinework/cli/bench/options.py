@@ -14,6 +14,7 @@ from splinework.cli.bench.cases import DTYPES, MODES, Job, select
 from splinework.cli.bench.contenders import Contender
 from splinework.cli.bench.driver import Settings
 from splinework.cli.bench.machine import cores
+from splinework.cli.config import Listed
 from splinework.errors import ConfigError, FileError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -54,15 +55,36 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
     usual = Settings()
     options = (
         click.option(
-            "--config", default=configs, show_default=True, metavar="A,C", help="Configurations: A-E, W for widths."
+            "--network",
+            "config",
+            type=Listed(),
+            default=configs,
+            show_default=True,
+            metavar="A,C",
+            help="Networks: A-E, W for widths.",
         ),
         click.option(
-            "--grid", default=grids, show_default=True if grids else "each one's own", metavar="5,100", help="Grids G."
+            "--grid",
+            type=Listed(),
+            default=grids,
+            show_default=True if grids else "each one's own",
+            metavar="5,100",
+            help="Grids G.",
         ),
-        click.option("--mode", default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."),
-        click.option("--dtype", default=DTYPES[0], show_default=True, metavar="D,…", help="float32, float64 or both."),
+        click.option(
+            "--mode", type=Listed(), default=",".join(MODES), show_default=True, metavar="M,…", help="What to time."
+        ),
+        click.option(
+            "--dtype",
+            type=Listed(),
+            default=DTYPES[0],
+            show_default=True,
+            metavar="D,…",
+            help="float32, float64 or both.",
+        ),
         click.option(
             "--threads",
+            type=Listed(),
             default=threads,
             show_default=True if threads else "the cores",
             metavar="1,2",
@@ -83,7 +105,11 @@ def bench_options(*, configs: str, grids: str | None, threads: str | None) -> Ca
             help="Mode of torch.compile.",
         ),
         click.option(
-            "--only", default="", metavar="NAME;…", help="Contenders, by name or its beginning, parted by semicolons."
+            "--only",
+            type=Listed(";"),
+            default="",
+            metavar="NAME;…",
+            help="Contenders, by name or its beginning, parted by semicolons.",
         ),
         click.option("--memory/--no-memory", default=True, show_default=True, help="Measure the memory too."),
         click.option("--quick", is_flag=True, help="Three short turns, whatever --rounds says: to see that it runs."),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
 from typing import Any
 
 import click
+
+from splinework.cli.progress import EVERY, moves
+from splinework.cli.words import duration
 
 
 class Progress:
@@ -20,12 +22,13 @@ class Progress:
 
     def __init__(self, total: int, *, quiet: bool) -> None:
         self.total, self.quiet = total, quiet
-        self._begun, self._title = 0, ""
-        self._clock = time.monotonic()
+        self._begun = self._done = 0
+        self._title = ""
+        self._clock = self._told = time.monotonic()
         self._bar: Any = None
 
     def __enter__(self) -> Progress:
-        if not self.quiet and sys.stderr.isatty():
+        if not self.quiet and moves():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bar
@@ -43,17 +46,27 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def begin(self, title: str, *, counts: bool = True) -> None:
+    def begin(self, title: str) -> None:
         """A job begins; the one before it is done."""
         self._title = title
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=self._begun, description=title)
-        elif not self.quiet:
-            number = f"{self._begun + counts}/{self.total}"
-            click.echo(f"{time.monotonic() - self._clock:7.1f} s  {number:>9}  {title}", err=True)
-        self._begun += counts
+        self._done = self._begun
+        self._begun += 1
+        self._line(title)
 
     def detail(self, text: str) -> None:
-        """What is being done for it."""
+        """What is being done for it; a plain line on it comes every ten seconds at most."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], description=f"{self._title} · {text}")
+        elif time.monotonic() - self._told >= EVERY:
+            self._line(f"{self._title} · {text}")
+
+    def _line(self, text: str) -> None:
+        """A plain line, with the time that is left where the jobs before tell it."""
+        if self._bar is not None or self.quiet:
+            return
+        self._told = time.monotonic()
+        number, spent = f"{self._begun}/{self.total}", self._told - self._clock
+        left = f"; about {duration(spent * (self.total - self._done) / self._done)} left" if self._done else ""
+        click.echo(f"{spent:7.1f} s  {number:>9}  {text}{left}", err=True)

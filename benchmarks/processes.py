@@ -1,0 +1,61 @@
+"""What benchmarks share that run each contender in a process of its own: its end, cores, words to the terminal, versions."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def cores(slots: int, threads: int) -> list[list[int]]:
+    """Processors of each slot; none are named where the machine has too few, or does not say."""
+    present = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if len(present) < slots * threads:
+        return [[] for _ in range(slots)]
+    return [present[slot * threads : (slot + 1) * threads] for slot in range(slots)]
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """With all that it has started."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def duration(seconds: float) -> str:
+    """In words, such as `1 h 3 min`; begun minutes count."""
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
+def say(text: str) -> None:
+    """A line on the error stream, at once."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def package_version() -> str:
+    """Of splinework, empty where it runs from its sources without being installed."""
+    try:
+        return version("splinework")
+    except PackageNotFoundError:
+        return ""
+
+
+def commit() -> str:
+    """Of this tree, with a plus where it differs."""
+    try:
+        command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+", "--exclude=*"]
+        ended = subprocess.run(command, capture_output=True, text=True)
+    except OSError:
+        return ""
+    return ended.stdout.strip()

@@ -1,0 +1,1 @@
+"""Tabular sets, tuned rivals, five folds: the parts of bench_tabular.py."""

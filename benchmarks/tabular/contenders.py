@@ -1,0 +1,92 @@
+"""Who takes part: the file that runs each, the module it needs, and the interpreter that has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+from benchmarks.processes import ROOT
+from splinework.errors import ConfigError
+
+PEERS = Path(__file__).resolve().parent / "peers"
+OURS = "kan"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One of them.
+
+    Attributes:
+        name: On the command line.
+        title: In tables.
+        file: In `peers/`.
+        module: That must import.
+        package: What to install, as pip calls it.
+        python: The interpreter that has it.
+    """
+
+    name: str
+    title: str
+    file: str
+    module: str
+    package: str
+    python: str = sys.executable
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return PEERS / self.file
+
+    def environment(self, threads: int) -> dict[str, str]:
+        """Of its processes: so many threads, and this tree's splinework."""
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
+        paths = [str(ROOT / "src"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**os.environ, **counts, "PYTHONPATH": os.pathsep.join(paths), "PYTHONWARNINGS": "ignore"}
+
+
+KNOWN = {
+    found.name: found
+    for found in (
+        Contender(OURS, "KAN", "ours.py", "splinework.estimators", "splinework"),
+        Contender("linear", "linear", "linear.py", "sklearn", "scikit-learn"),
+        Contender("boosting", "gradient boosting", "boosting.py", "sklearn", "scikit-learn"),
+        Contender("mlp", "MLP", "mlp.py", "sklearn", "scikit-learn"),
+        Contender("gam", "pyGAM", "additive.py", "pygam", "pygam"),
+        Contender("ebm", "EBM", "ebm.py", "interpret.glassbox", "interpret-core"),
+    )
+}
+
+
+def chosen(names: list[str], rivals_python: str | None) -> tuple[list[Contender], list[str]]:
+    """Those that can take part, and a sentence on each that cannot.
+
+    Raises:
+        ConfigError: If a name is unknown.
+    """
+    present, absent = [], []
+    for name in names:
+        if name not in KNOWN:
+            raise ConfigError(f"--contenders knows {', '.join(KNOWN)}; got {name!r}.")
+        found = KNOWN[name]
+        if name != OURS and rivals_python:
+            found = replace(found, python=rivals_python)
+        if _imports(found):
+            present.append(found)
+        else:
+            absent.append(
+                f"{name} does not take part: {found.python} has no {found.module}; pip install {found.package}"
+            )
+    return present, absent
+
+
+@cache
+def _imports(contender: Contender) -> bool:
+    command = [contender.python, "-c", f"import pandas, pyarrow, {contender.module}"]
+    try:
+        return subprocess.run(command, capture_output=True, timeout=120, env=contender.environment(1)).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False

@@ -1,0 +1,1 @@
+"""A contender a file: each has `answer`, and runs where its package is."""

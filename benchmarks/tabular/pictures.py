@@ -1,0 +1,53 @@
+"""A picture of the ranks: the mean of each contender with its spread, and the rank on each set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.processes import ROOT
+from benchmarks.tabular.contenders import KNOWN, OURS
+from benchmarks.tabular.ranks import Ranks
+from benchmarks.tabular.sets import KINDS
+from benchmarks.tabular.tables import TARGETS, Shown
+from splinework.plot.style import BLUE, MUTED, RULE, SMALL_POINTS, VERMILION, new_figure, tidy
+
+FOLDER = ROOT / "docs" / "tabular"
+NAME = "ranks.svg"
+
+
+def draw(what: Shown, folder: Path | None) -> list[Path]:
+    """Draws what the cells are enough for; returns the files."""
+    panels = [(kind, found) for kind in KINDS if (found := what.ranks(kind)) is not None]
+    if not panels:
+        return []
+    folder = folder or FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    figure = new_figure(4.0 * len(panels), 2.8)
+    figure.set_layout_engine("constrained")
+    for axes, (kind, found) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        _panel(axes, found, TARGETS[kind])
+        tidy(axes, x=f"rank, 1 is best (sets: {len(found.sets)})", title=kind)
+        axes.grid(False, axis="y")
+    figure.savefig(folder / NAME, metadata={"Date": None})
+    return [folder / NAME]
+
+
+def _panel(axes: Any, found: Ranks, target: float) -> None:
+    """The best at the top; rings are sets, a disc is the mean, its line 90 % of the draws of folds."""
+    order = np.argsort(-found.mean, kind="stable")
+    generator = np.random.default_rng(0)
+    axes.axvline(target, color=RULE, linewidth=1.4)
+    axes.annotate(
+        "target", (target, 1), xycoords=("data", "axes fraction"), fontsize=SMALL_POINTS, color=MUTED, ha="center"
+    )
+    for place, number in enumerate(order):
+        colour = VERMILION if found.contenders[number] == OURS else BLUE
+        shaken = place + generator.uniform(-0.18, 0.18, len(found.sets))
+        axes.plot(found.each[:, number], shaken, "o", color=colour, markersize=3, alpha=0.35, markeredgewidth=0)
+        axes.plot([found.low[number], found.high[number]], [place, place], color=colour, linewidth=1.4)
+        axes.plot(found.mean[number], place, "o", color=colour, markersize=6)
+    axes.set_yticks(range(len(order)), [KNOWN[found.contenders[number]].title for number in order])
+    axes.set(xlim=(0.7, len(order) + 0.3), ylim=(-0.6, len(order) - 0.4), xticks=range(1, len(order) + 1))

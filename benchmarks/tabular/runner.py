@@ -1,0 +1,159 @@
+"""Runs what is not there yet: a process a cell, some at once, each stopped after its time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.processes import commit, duration, say, stop
+from benchmarks.tabular.contenders import Contender
+from benchmarks.tabular.judge import judge
+from benchmarks.tabular.results import Key, Record, Results
+from benchmarks.tabular.sets import SEED, TabularSet
+
+PROBLEM = 300
+"""Most letters of an error that are kept."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One contender on one fold of one set."""
+
+    set: TabularSet
+    fold: int
+    contender: Contender
+
+    @property
+    def key(self) -> Key:
+        """Of its result."""
+        return Key(self.contender.name, self.set.name, self.fold)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a process is asked: rows to learn from, and rows to predict."""
+
+    train: pd.DataFrame
+    y: np.ndarray
+    test: pd.DataFrame
+    truth: np.ndarray
+    classes: int
+
+    @classmethod
+    def of(cls, cell: Cell) -> Question:
+        """Of a cell; classes become their numbers in sorted order."""
+        x, y = cell.set.load()
+        names = np.unique(y) if cell.set.kind == "classification" else np.empty(0)
+        y = np.searchsorted(names, y) if len(names) else y
+        train, test = list(cell.set.folds())[cell.fold]
+        return cls(x.iloc[train], y[train], x.iloc[test], y[test], len(names))
+
+
+class Runner:
+    """Some cells at once, each with some threads and a limit of seconds."""
+
+    def __init__(self, results: Results, *, limit: float, slots: int, threads: int) -> None:
+        self.results, self.limit, self.threads, self.slots = results, limit, threads, slots
+        self.commit = commit()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._stopped = False
+
+    def run(self, cells: Sequence[Cell]) -> None:
+        """All of them, in order; says on stderr what came and how long the rest may take."""
+        began = time.monotonic()
+        with ThreadPoolExecutor(self.slots) as pool:
+            waiting = [pool.submit(self._one, cell) for cell in cells]
+            try:
+                for number, future in enumerate(waiting, start=1):
+                    record = future.result()
+                    left = (time.monotonic() - began) / number * (len(cells) - number)
+                    say(f"[{number}/{len(cells)}] {line(record)}; about {duration(left)} left")
+            except KeyboardInterrupt:
+                self._stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                for process in tuple(self._processes):
+                    stop(process)
+                raise
+
+    def _one(self, cell: Cell) -> Record:
+        question = Question.of(cell)
+        facts, predicted = self.ask(cell.contender, question)
+        judged, wrong = judge(predicted, question.truth, question.classes)
+        record: Record = {
+            "set": cell.set.name,
+            "kind": cell.set.kind,
+            "fold": cell.fold,
+            "contender": cell.contender.name,
+            **judged,
+            "rows": len(question.y),
+            "columns": question.train.shape[1],
+            "limit": self.limit,
+            "threads": self.threads,
+            "commit": self.commit,
+            **facts,
+            "error": " ".join((facts["error"] or wrong).split())[:PROBLEM],
+        }
+        if not self._stopped:
+            self.results.add(record)
+        return record
+
+    def ask(self, contender: Contender, question: Question) -> tuple[dict[str, Any], np.ndarray | None]:
+        """Runs the process; returns what it says and what it predicts, None if nothing."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            question.train.reset_index(drop=True).to_parquet(folder / "train.parquet")
+            question.test.reset_index(drop=True).to_parquet(folder / "test.parquet")
+            np.save(folder / "y.npy", question.y)
+            wishes = {"classes": question.classes, "seed": SEED, "threads": self.threads}
+            (folder / "wishes.json").write_text(json.dumps(wishes), encoding="utf-8")
+            ended = self._wait(contender, folder)
+            return _read(folder, ended)
+
+    def _wait(self, contender: Contender, folder: Path) -> str:
+        """How the process ended, empty where it ended well."""
+        command = [contender.python, str(Path(__file__).with_name("worker.py")), str(contender.path), str(folder)]
+        with (folder / "said.txt").open("wb") as said:
+            process = subprocess.Popen(
+                command,
+                stdout=said,
+                stderr=said,
+                env=contender.environment(self.threads),
+                start_new_session=True,
+            )
+            self._processes.add(process)
+            try:
+                code = process.wait(self.limit)
+                return f"its process ended with {code}" if code else ""
+            except subprocess.TimeoutExpired:
+                return f"it was stopped after {self.limit:g} s"
+            finally:
+                stop(process)
+                self._processes.discard(process)
+
+
+def _read(folder: Path, ended: str) -> tuple[dict[str, Any], np.ndarray | None]:
+    """What the process wrote."""
+    path, values = folder / "answer.json", folder / "predicted.npy"
+    if not path.exists():
+        said = (folder / "said.txt").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        reason = ended if ended.startswith("it was stopped") else ": ".join([ended or "no answer", *said[-1:]])
+        return {"seconds": None, "cpu_seconds": None, "error": reason}, None
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    return facts, np.load(values) if values.exists() and not facts["error"] else None
+
+
+def line(record: Record) -> str:
+    """A result in one line."""
+    what = f"{record['set']} fold {record['fold']}: {record['contender']}"
+    seconds = "–" if record["seconds"] is None else f"{record['seconds']:.1f} s"
+    return f"{what} {record['error'] or format(record['score'], '.4g')} ({seconds})"

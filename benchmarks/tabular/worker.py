@@ -1,0 +1,76 @@
+"""The process of one cell: `python worker.py PEER.py FOLDER` reads rows from the folder and writes its predictions there.
+
+It runs in the environment of the contender, which needs numpy, pandas with pyarrow and its own package.
+"""
+
+import importlib.util
+import json
+import os
+import platform
+import sys
+import traceback
+import warnings
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+sys.path = [place for place in sys.path if Path(place or ".").resolve() != Path(__file__).resolve().parent]
+PACKAGES = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+    "torch": "torch",
+    "interpret": "interpret-core",
+    "pygam": "pygam",
+    "splinework": "splinework",
+}
+"""Module -> package: the versions of those that a contender loads are kept."""
+
+
+def main(peer: Path, folder: Path) -> None:
+    """Loads the contender, then starts the clock."""
+    import numpy as np
+    import pandas as pd
+
+    from benchmarks.tabular.part import Part, Stopwatch
+
+    warnings.simplefilter("ignore")
+    wishes = json.loads((folder / "wishes.json").read_text(encoding="utf-8"))
+    train, test = (pd.read_parquet(folder / f"{name}.parquet") for name in ("train", "test"))
+    spec = importlib.util.spec_from_file_location("contender", peer)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{peer} is no file of Python")
+    part = Part(train, np.load(folder / "y.npy"), wishes["classes"])
+    facts: dict[str, Any] = {"error": ""}
+    watch = Stopwatch()
+    try:
+        contender = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(contender)
+        facts["versions"] = _versions()
+        os.chdir(folder)  # some leave files where they run
+        watch = Stopwatch()
+        predict, said = contender.answer(part, wishes["seed"])
+        predicted = np.asarray(predict(test), dtype=float)
+        facts |= said
+        np.save(folder / "predicted.npy", predicted)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a contender is its result
+        traceback.print_exc()
+        facts["error"] = f"{type(error).__name__}: {error}"[:300]
+    facts |= watch.facts()
+    (folder / "answer.tmp").write_text(json.dumps(facts), encoding="utf-8")
+    os.replace(folder / "answer.tmp", folder / "answer.json")
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for module, package in PACKAGES.items():
+        if module in sys.modules:
+            try:
+                found[package] = version(package)
+            except PackageNotFoundError:
+                found[package] = "from its sources"
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,147 @@
+"""Columns of words: which ones are categories, what a target of them asks for, and the frame that the estimators take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from splinework.cli.sample import columns_of
+from splinework.errors import ConfigError, DataError
+from splinework.tables import Numbers, Table, numbers
+from splinework.tables.numbers import MISSING
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a table asks the estimators for.
+
+    Attributes:
+        classes: Whether the target is classes, and not numbers.
+        chosen: The features that were asked for; None for all.
+    """
+
+    classes: bool
+    chosen: list[str] | None
+
+
+def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
+    """What to do with a table that is not all numbers; None where the search for a formula can take it.
+
+    Args:
+        table: The table.
+        target: The column to explain.
+        chosen: The features that were asked for; None for all.
+        asked: `auto`, `regression` or `classification`.
+        learn: Whether missing cells are to be learned from.
+
+    Raises:
+        DataError: If a column is not there, or is called a number and is none.
+    """
+    if not len(table.frame):
+        return None
+    columns = columns_of(table, target, chosen, [])
+    y = numbers(table, target)
+    classes = asked == "classification" or (asked == "auto" and repeats(y))
+    if classes or learn or any(repeats(column) for column in columns.values()):
+        if y.strangers and not classes:
+            _refuse_words(table, target, y)
+        return Wanted(classes, chosen)
+    return None
+
+
+def repeats(column: Numbers) -> bool:
+    """Whether a column holds categories: most of its cells are words, and these come again and again.
+
+    One word among numbers is a slip, and words that are all different are names or dates: both are for the user to see.
+    """
+    words = {text.strip() for _, text in column.strangers}
+    known = len(column.strangers) + int((~np.isnan(column.values)).sum())
+    return bool(words) and 2 * len(column.strangers) >= known and 2 * len(words) <= len(column.strangers)
+
+
+def frame_of(table: Table, wanted: Wanted, target: str, notes: list[str]) -> pd.DataFrame:
+    """The features as the estimators take them: numbers, and categories as texts; None or NaN where a cell is missing.
+
+    Adds to the notes what was left out. A column of words that are all different is left out too, unless it was asked for.
+
+    Raises:
+        DataError: If a column is neither, or none is left.
+    """
+    columns = columns_of(table, target, wanted.chosen, notes)
+    kept: dict[str, bool] = {}
+    for name, column in columns.items():
+        words = repeats(column)
+        if column.strangers and not words:
+            if wanted.chosen is not None or 2 * len(column.strangers) < len(column.values):
+                _refuse_words(table, name, column)
+            notes.append(f"{name!r} holds words that are nearly all different, so no categories: left out")
+            continue
+        kept[name] = words
+        notes.extend(column.notes)
+    if not kept:
+        raise DataError(
+            f"{table.name} has no column beside {target!r} that could explain it; name others in --features."
+        )
+    return as_frame(table, kept)
+
+
+def as_frame(table: Table, columns: dict[str, bool]) -> pd.DataFrame:
+    """Columns of a table by name; true where one is to be read as words, else as numbers.
+
+    Raises:
+        DataError: If a column of numbers has other cells.
+    """
+    import pandas as pd
+
+    found: dict[str, Any] = {}
+    for name, words in columns.items():
+        if words:
+            found[name] = pd.Series(words_of(table, name), dtype=object)
+            continue
+        column = numbers(table, name)
+        if column.strangers:
+            _refuse_words(table, name, column)
+        found[name] = np.where(np.isfinite(column.values), column.values, np.nan)
+    return pd.DataFrame(found)
+
+
+def words_of(table: Table, name: str) -> list[str | None]:
+    """The cells of a column as words, None where they are missing."""
+    cells = (str(cell).strip() if cell is not None else "" for cell in table.frame[name])
+    return [cell if cell.lower() not in MISSING else None for cell in cells]
+
+
+def classes_of(table: Table, target: str) -> NDArray[np.object_]:
+    """The classes, None where they are missing.
+
+    Raises:
+        ConfigError: If there is only one.
+    """
+    found = np.array(words_of(table, target), dtype=object)
+    present = {cell for cell in found.tolist() if cell is not None}
+    if len(present) < 2:
+        raise ConfigError(
+            f"the target {target!r} has {len(present)} class{'' if len(present) == 1 else 'es'} in {table.name}, and at least 2 "
+            "are needed; choose another --target."
+        )
+    if len(present) > max(20, len(found) // 4):
+        raise ConfigError(
+            f"the target {target!r} has {len(present)} classes in {len(found)} rows, too many to learn; choose another --target"
+            ", or --task regression if it is a number."
+        )
+    return found
+
+
+def _refuse_words(table: Table, name: str, column: Numbers) -> None:
+    from splinework.tables import quote
+
+    raise DataError(
+        f"column {name!r} of {table.name} must be numbers or words that repeat, but {len(column.strangers)} of "
+        f"{len(column.values)} cells are neither: {quote(column.strangers, table.place)}. Correct them, or leave the column out."
+    )

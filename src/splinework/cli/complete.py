@@ -1,0 +1,60 @@
+"""What a shell offers when the user presses Tab: files, and the names of the columns of the table that was named."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import click
+    from click.shell_completion import CompletionItem
+
+_HEAD: Final = 65_536  # bytes that hold the first line
+
+
+def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files and folders: the shell lists them itself."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def columns_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The columns in the first line of the table; after a comma, the next one of a list."""
+    from click.shell_completion import CompletionItem
+
+    before, comma, begun = incomplete.rpartition(",")
+    named = set(before.split(","))
+    # An option that still lacks its value leaves the arguments unread.
+    places = [text for text in (context.params.get("data"), *context.args) if text]
+    return [
+        CompletionItem(f"{before}{comma}{name}")
+        for name in (header_of(places[0]) if places else [])
+        if name.startswith(begun) and name not in named
+    ]
+
+
+def header_of(place: str) -> list[str]:
+    """The names of the columns of a table, none where there is no such table: a shell wants no error."""
+    try:
+        path = Path(place)
+        if path.suffix.lower() in (".parquet", ".pq"):
+            from pyarrow.parquet import read_schema
+
+            return [str(name) for name in read_schema(path).names]
+        with path.open("rb") as file:
+            content = file.read(_HEAD)
+        if content.startswith(b"\x1f\x8b"):
+            import gzip
+
+            with gzip.open(path, "rb") as packed:
+                content = packed.read(_HEAD)
+        encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        first = content.decode(encoding, errors="replace").splitlines()[0]
+    except (OSError, ValueError, EOFError, IndexError, ImportError):
+        return []
+    if not first.replace("\t", "").isprintable():
+        return []  # no text
+    separator = max(",;\t|", key=first.count)
+    return [name.strip() for name in next(csv.reader([first], delimiter=separator, skipinitialspace=True), [])]

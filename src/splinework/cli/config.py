@@ -1,0 +1,184 @@
+"""Files of options, in TOML: read for `--config`, written for `--print-config`.
+
+A key is an option without its dashes, such as `budget` or `test-fraction` (`test_fraction` does as well), or an argument, such as
+`data`. Keys at the top are for whichever command reads the file; those of a table `[fit]` are for that command alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from splinework.errors import ConfigError, FileError
+
+SHARED: Final = ("config_file", "print_config", "debug", "help")
+"""Names of the options that a file cannot hold."""
+_LARGEST: Final = 2**20
+"""Bytes; a file of options that is larger is none."""
+
+
+class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
+    """A text of parts between commas or the like, which a file of options may hold as an array.
+
+    Args:
+        separator: Between the parts.
+    """
+
+    name = "text"
+
+    def __init__(self, separator: str = ",") -> None:
+        self.separator = separator
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if isinstance(value, (list, tuple)):
+            cells = [f'"{cell}"' if self.separator in str(cell) else str(cell) for cell in value]
+            return self.separator.join(cells)
+        return str(value)
+
+
+def options_in(path: str, context: click.Context) -> dict[str, Any]:
+    """What a file says about the options of a command, by the names of its parameters, as click takes defaults.
+
+    Args:
+        path: The file.
+        context: Of the command.
+
+    Raises:
+        FileError: If the file cannot be read.
+        ConfigError: If it is not TOML, has a key that is no option of the command, or a value that does not fit.
+    """
+    command = context.info_name or ""
+    written = _read(path)
+    known = _keys(context.command)
+    commands = context.parent.command.list_commands(context.parent) if context.parent is not None else [command]  # type: ignore[attr-defined]
+    found: dict[str, Any] = {}
+    for key, value in written.items():
+        if not isinstance(value, dict):
+            if key in commands and key not in known:
+                raise ConfigError(f"{path}: {key} is a command; write its options below a line [{key}].")
+            found[_known(key, known, path, command)] = value
+        elif key not in commands:
+            raise ConfigError(f"{path} has a table [{key}], but there is no such command; {_near(key, commands)}")
+    own = written.get(command, {})
+    found |= {_known(key, known, f"[{command}] of {path}", command): value for key, value in own.items()}
+    parameters = {parameter.name: parameter for parameter in known.values()}
+    return {name: _checked(parameters[name], value, path, context) for name, value in found.items()}
+
+
+def as_toml(context: click.Context) -> str:
+    """The options of a command as they hold now, as a file that gives them again."""
+    lines = [f"[{context.info_name}]"]
+    for key, parameter in _keys(context.command).items():
+        value = context.params.get(parameter.name or "")
+        if value is not None and value != ():
+            lines.append(f"{key} = {_toml(value)}")
+    return "\n".join(lines) + "\n"
+
+
+def _read(path: str) -> dict[str, Any]:
+    """The file as plain values."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        size = Path(path).stat().st_size
+        if size > _LARGEST:
+            raise ConfigError(f"{path} has {size} bytes, too many for a file of options; give one such as run.toml.")
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; write lines such as budget = 20.") from error
+    except FileNotFoundError as error:
+        raise FileError(
+            f"there is no file {path}; --config takes a TOML file with lines such as budget = 20."
+        ) from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}; --config takes a TOML file.") from error
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:  # of the reader; a NUL in the name
+        raise ConfigError(f'{path} is not TOML: {error}. Write lines such as budget = 20 or target = "y".') from error
+
+
+def _keys(command: click.Command) -> dict[str, click.Parameter]:
+    """What a file calls each parameter of a command."""
+    found = {}
+    for parameter in command.params:
+        if parameter.name not in SHARED:
+            long = [text for text in parameter.opts if text.startswith("--")]
+            key = long[0].lstrip("-") if long else str(parameter.name)
+            found[key] = parameter
+    return found
+
+
+def _known(key: str, known: Mapping[str, click.Parameter], place: str, command: str) -> str:
+    """The name of the parameter that a key stands for."""
+    parameter = known.get(key.replace("_", "-")) or known.get(key)
+    if parameter is None or parameter.name is None:
+        raise ConfigError(f"{place} has a key {key!r}, which is no option of {command}; {_near(key, list(known))}")
+    return parameter.name
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name.replace("_", "-"), known, n=2, cutoff=0.5)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}."
+
+
+def _checked(parameter: click.Parameter, value: Any, path: str, context: click.Context) -> Any:
+    """The value as click takes it, once it is certain that it fits."""
+    key = next((key for key, known in _keys(context.command).items() if known is parameter), str(parameter.name))
+    switch = isinstance(parameter, click.Option) and parameter.is_flag
+    if switch != isinstance(value, bool):
+        wanted = "true or false" if switch else "a value as on the command line, not true or false"
+        raise ConfigError(f"{path}: {key} takes {wanted}; got {_shown(value)}.")
+    taken = value if switch else _texts(parameter, value, f"{path}: {key}")
+    try:
+        parameter.type_cast_value(context, taken)
+    except click.ClickException as error:
+        raise ConfigError(f"{path}: {key} = {_shown(value)} does not fit: {error.message}") from error
+    return taken
+
+
+def _texts(parameter: click.Parameter, value: Any, place: str) -> Any:
+    """Texts, as they would stand on the command line: so every type reads what it always reads."""
+    if isinstance(value, list):
+        several = parameter.multiple if isinstance(parameter, click.Option) else False
+        if not (several or isinstance(parameter.type, Listed)):
+            raise ConfigError(f"{place} takes one value; got an array of {len(value)}.")
+        return [_text(part, place) for part in value]
+    text = _text(value, place)
+    return [text] if isinstance(parameter, click.Option) and parameter.multiple else text
+
+
+def _text(value: Any, place: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return repr(value)
+    raise ConfigError(f"{place} takes a text or a number; got {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value) if math.isfinite(value) else str(value)
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_toml, value))}]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

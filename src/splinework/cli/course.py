@@ -1,0 +1,116 @@
+"""The way that `fit` and `discover` share: search, measure, write; Ctrl-C ends the search with what it has found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from splinework.cli.artefacts import write_artefacts
+from splinework.cli.interrupts import Stop, answering
+from splinework.cli.terminal import show_model
+
+if TYPE_CHECKING:
+    from splinework.cli.job import Outcome, Settings
+    from splinework.cli.progress import Stages
+    from splinework.cli.request import Request
+    from splinework.cli.sample import Sample
+    from splinework.tables import Table
+
+NOTHING: Final = "interrupted before there was a formula; nothing was written"
+
+
+@dataclass(frozen=True)
+class Course:
+    """How it ended.
+
+    Attributes:
+        outcome: Everything that was found.
+        files: Kind → path of what was written.
+        stopped: Whether Ctrl-C ended the search.
+    """
+
+    outcome: Outcome
+    files: dict[str, str]
+    stopped: bool
+
+    @property
+    def target(self) -> str:
+        """The column that was explained."""
+        return self.outcome.prepared.target
+
+    @property
+    def equations(self) -> list[dict[str, Any]]:
+        """One record for each formula, best first."""
+        return self.outcome.equations
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The fields of `metrics.json`."""
+        return self.outcome.metrics
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """All decisions, in sentences."""
+        return self.outcome.notes
+
+    def say_what_the_model_is(self) -> None:
+        """Prints it."""
+        show_model(self.outcome)
+
+
+def run_course(
+    request: Request,
+    table: Table,
+    settings: Settings,
+    stages: Stages,
+    folder: Path,
+    files: Sequence[str],
+    *,
+    beside: str | None = None,
+    check: Callable[[Sample], None] = lambda sample: None,
+) -> Course | None:
+    """Does everything but say what was found; None if Ctrl-C came before there was anything, which is said.
+
+    Args:
+        request: The options.
+        table: The data.
+        settings: What they mean for the job.
+        stages: Told how it goes on.
+        folder: Where to write.
+        files: Those that there may be.
+        beside: A column that is needed whatever --features says.
+        check: Refuses rows that make no sense for the command.
+
+    Raises:
+        SplineworkError: If something that the user gave cannot be used.
+    """
+    from splinework.cli.job import Listener, measure, prepare, search
+    from splinework.cli.sample import take_sample
+
+    wishes = settings.wishes
+    chosen = request.chosen(table, beside)
+    sample = take_sample(table, request.target, chosen, missing=request.missing, classes=bool(wishes.classes))
+    check(sample)
+    prepared = prepare(sample, settings)
+    wishes.for_columns(prepared.columns)  # refuses now, and not in the middle of the work
+    stages.stage("loading torch", after=0.5)
+    stop = Stop(stages.say)
+    with answering(stop.interrupt):
+        began = time.monotonic()
+        try:
+            with stop.searching(), stages.within(request.budget):
+                found = search(prepared, settings, Listener(stages.stage, stages.step))
+        except KeyboardInterrupt:
+            stages.say(NOTHING)
+            return None
+        stages.stage("measuring")
+        outcome = measure(found, prepared, settings, began=began)
+        stages.stage("writing the report")
+        title = f"{request.target} from {table.name}"
+        written = write_artefacts(outcome, folder, title=title, files=files, tell=stages.share)
+    if stop.asked:
+        stages.say(f"interrupted: what was found so far is in {folder}")
+    return Course(outcome, written, stop.asked)

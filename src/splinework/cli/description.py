@@ -1,0 +1,202 @@
+"""A fitted model in words and numbers: its shape, columns, edges with their curves, and formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.cli.fitted import Fitted
+from splinework.cli.plain import finite
+from splinework.cli.sample import Floats
+from splinework.cli.terminal import console, figure, rounded, share
+from splinework.cli.words import plural
+
+_POINTS: Final = 64
+_LETTERS: Final = 16  # of a curve in the terminal
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_LIKE: Final = 0.98
+"""R² from which a function of the library is said to be like an edge."""
+
+
+def describe(fitted: Fitted, *, most: int, tell: Callable[[float], None]) -> dict[str, Any]:
+    """Everything there is to say about a model, as JSON values.
+
+    Args:
+        fitted: The model.
+        most: Edges to describe; those that matter most.
+        tell: Told the share that is done.
+    """
+    model, config = fitted.model, fitted.model.config
+    used = set(model.active_inputs())
+    inputs = [
+        {
+            "name": column,
+            "called": name,
+            "scale": scale,
+            "low": finite(low),
+            "high": finite(high),
+            "used": name in used,
+        }
+        for name, column, scale, (low, high) in zip(
+            config.input_names, fitted.features, config.input_scales, fitted.limits(), strict=True
+        )
+    ]
+    outputs = [
+        {"name": column, "called": name, "scale": scale}
+        for name, column, scale in zip(config.output_names, fitted.targets, config.output_scales, strict=True)
+    ]
+    return {
+        "file": fitted.path,
+        "version": fitted.version,
+        "shape": config.shape,
+        "dtype": str(next(model.parameters()).dtype).removeprefix("torch."),
+        "parameters": model.parameter_count(),
+        "parameters_in_use": model.parameter_count(active=True),
+        "active_edges": model.active_edges(),
+        "edges_in_all": sum(layer.mask.numel() for layer in model.kan_layers),
+        "layers": [
+            {"basis": layer.basis.to_dict(), "base": layer.base, "grid": layer.grid_kind} for layer in model.kan_layers
+        ],
+        "inputs": inputs,
+        "outputs": outputs,
+        "edges": _edges(fitted, most, tell),
+        "formulas": fitted.formulas,
+        "notes": fitted.remarks,
+    }
+
+
+def show_description(described: Mapping[str, Any]) -> None:
+    """Prints it for people."""
+    out = console()
+    shape = ", ".join(str(part).replace(" ", "") for part in described["shape"])
+    basis = described["layers"][0]["basis"]
+    kind = ", ".join(f"{value}" if key == "name" else f"{key} {value}" for key, value in basis.items())
+    rows = {
+        "model": f"{described['file']}, written by splinework {described['version']}",
+        "shape": f"[{shape}], {described['active_edges']} of {plural(described['edges_in_all'], 'edge')} active",
+        "numbers": f"{described['parameters_in_use']} of {described['parameters']} parameters in use, {described['dtype']}",
+        "splines": f"{kind}; base function {described['layers'][0]['base']}",
+        "outputs": ", ".join(_named(column) for column in described["outputs"]),
+    }
+    for name, text in rows.items():
+        out.print(f"{name:<9}{text}")
+    for number, column in enumerate(described["inputs"]):
+        idle = "" if column["used"] else "; not used"
+        reach = f"from {figure(column['low'])} to {figure(column['high'])}"
+        out.print(f"{'inputs' if not number else '':<9}{_named(column)} {reach}{idle}")
+    _show_edges(described)
+    _show_formulas(described["formulas"])
+    for note in described["notes"]:
+        out.print(f"  · {note}")
+
+
+def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dict[str, Any]]:
+    """The edges that matter most, strongest first."""
+    from splinework.plot.curves import edge_curves, edge_names
+
+    if not fitted.model.active_edges() or not most:
+        return []
+    curves = edge_curves(fitted.model, fitted.drawn(), points=_POINTS)
+    names = edge_names(fitted.model, curves.keys)
+    chosen = np.argsort(-curves.score, kind="stable")[:most].tolist()
+    found = []
+    for done, edge in enumerate(chosen, start=1):
+        kind, r2 = _kind(curves.x[edge], curves.y[edge])
+        layer = fitted.model.kan_layers[int(curves.layer[edge])]
+        found.append(
+            {
+                "from": names[edge][0],
+                "to": names[edge][1],
+                "layer": int(curves.layer[edge]) + 1,
+                "score": finite(curves.score[edge]),
+                "like": kind,
+                "like_r2": r2,
+                "intervals": layer.basis.resolution,
+                "x": [finite(value) for value in curves.x[edge]],
+                "y": [finite(value) for value in curves.y[edge]],
+            }
+        )
+        tell(done / len(chosen))
+    return found
+
+
+def _kind(x: Floats, y: Floats) -> tuple[str | None, float | None]:
+    """The function of the library that is closest to a curve, by description length, and its R²."""
+    from splinework.symbolic.edges import candidates
+    from splinework.symbolic.library import IDENTITY, LIBRARY
+
+    if not np.isfinite(y).all() or np.ptp(y) <= 1e-9 * max(np.abs(y).max(), 1e-300):
+        return "a constant", None
+    best = next(iter(candidates(x, y, np.ones_like(x), LIBRARY, floor=1e-6)), None)
+    if best is None:
+        return None, None
+    return ("a straight line" if best.function is IDENTITY else best.function.name), finite(1 - best.left)
+
+
+def _show_edges(described: Mapping[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    edges, out = described["edges"], console()
+    if not edges:
+        return
+    title = Text("edges, those that matter most first", style="bold")
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for name, justify in (("edge", "left"), ("score", "right"), ("curve", "left"), ("like", "left")):
+        table.add_column(name, justify=justify, no_wrap=name == "curve")  # type: ignore[arg-type]
+    for edge in edges:
+        cells = (f"{edge['from']} → {edge['to']}", figure(edge["score"]), curve_of(edge["y"]), _likeness(edge))
+        table.add_row(*map(Text, cells))
+    out.print(table)
+    if (more := described["active_edges"] - len(edges)) > 0:
+        out.print(f"and {plural(more, 'edge')} more, see --edges")
+
+
+def curve_of(values: Sequence[float | None]) -> str:
+    """A curve in letters; a flat one lies in the middle, and a gap is a blank.
+
+    >>> curve_of([0.0, 0.5, 1.0])
+    '▁▅█'
+    """
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, reach = min(known), max(known) - min(known)
+    places = np.linspace(0, len(values) - 1, min(_LETTERS, len(values))).round().astype(int)
+    flat = reach <= 1e-9 * max(map(abs, known))
+    letters = []
+    for value in (values[place] for place in places):
+        level = 0.5 if flat or value is None else (value - low) / reach
+        letters.append(" " if value is None else _BARS[min(int(level * len(_BARS)), len(_BARS) - 1)])
+    return "".join(letters)
+
+
+def _likeness(edge: Mapping[str, Any]) -> str:
+    if edge["like"] is None:
+        return "–"
+    if edge["like_r2"] is None:
+        return str(edge["like"])
+    if edge["like_r2"] < _LIKE:
+        return f"no function of the library; nearest {edge['like']} (R² {share(edge['like_r2'])})"
+    return f"{edge['like']} (R² {share(edge['like_r2'])})"
+
+
+def _show_formulas(formulas: Sequence[Mapping[str, Any]]) -> None:
+    out = console()
+    if not formulas:
+        return
+    out.print("formulas that were found with it, best first (rounded)", style="bold")
+    for row in formulas:
+        test = row.get("r2_test")
+        quality = f"   (R² test {share(test)})" if isinstance(test, (int, float)) else ""
+        out.print(f"  {row.get('target', 'y')} = {rounded(row['formula'])}{quality}")
+
+
+def _named(column: Mapping[str, Any]) -> str:
+    """A column, and what formulas call it and its scale where these are not plain."""
+    called = f" (in formulas {column['called']})" if column["called"] != column["name"] else ""
+    scale = ", logarithmic" if column["scale"] == "log" else ""
+    return f"{column['name']}{called}{scale}"

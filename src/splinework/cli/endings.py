@@ -1,0 +1,153 @@
+"""How a command ends: the exit code, and on the error stream one line that says what is wrong, for people.
+
+- 0: done
+- 1: failed for a reason that is not the input: a defect, no memory, a full disk behind a pipe
+- 2: the input, an option or a file is not as needed; the message says how to mend it
+- 130: interrupted; `fit` and `discover` have then written what they found, unless they say that there is nothing
+- 141: whoever read the output went away, as `head` does: quietly
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, TextIO
+
+import click
+
+from splinework.cli.interrupts import INTERRUPTED, Interrupted, answering, at_once
+from splinework.errors import FitWarning, SplineworkError
+
+DONE: Final = 0
+FAILED: Final = 1
+REFUSED: Final = 2
+NO_READER: Final = 141
+"""As shells have it: 128 and the number of SIGPIPE."""
+
+_NO_MEMORY: Final = "there is not enough memory for this; use fewer rows or columns, or a machine that has more."
+
+
+class NoReader(Exception):
+    """Whoever read the output went away."""
+
+
+@dataclass
+class Frame:
+    """What holds for one run of the program: whether a traceback is wanted with an error."""
+
+    debug: bool = False
+
+
+def end(run: Callable[[], Any], frame: Frame) -> NoReturn:
+    """Runs a command and ends the process with its exit code.
+
+    Raises:
+        SystemExit: Always.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # R² on a terminal that knows no ²
+    status = _status(run, frame)
+    if status == INTERRUPTED:  # one more Ctrl-C while the libraries clean up would only print a traceback
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    sys.exit(status)
+
+
+def _status(run: Callable[[], Any], frame: Frame) -> int:
+    """Runs a command; says what is to be said, and returns the exit code."""
+    try:
+        with answering(at_once), _warnings_in_a_line(frame):
+            status = run()
+            sys.stdout.flush()
+    except (NoReader, BrokenPipeError):
+        _drop_output()
+        return NO_READER
+    except (SplineworkError, click.ClickException) as error:
+        return _refused(error, frame)
+    except (Interrupted, KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted", err=True)
+        return INTERRUPTED
+    except (MemoryError, OSError) as error:
+        text = _NO_MEMORY if isinstance(error, MemoryError) else f"the system refused: {error.strerror or error}."
+        _say(text, error, frame)
+        _drop_output()  # what could not be written now cannot be written at the end either
+        return FAILED
+    except Exception as error:  # noqa: BLE001  # the last place: the user gets a sentence, and on demand everything
+        _say(_defect(error, frame), error, frame)
+        return FAILED
+    return status if isinstance(status, int) else DONE
+
+
+def _refused(error: Exception, frame: Frame) -> int:
+    """Something that the user can mend."""
+    if not isinstance(error, click.ClickException):
+        _say(str(error), error, frame)
+        return REFUSED
+    context = getattr(error, "ctx", None)
+    if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+        click.echo(context.get_help(), err=True)
+        return REFUSED
+    command = context.command_path if context is not None else "splinework"
+    text = error.format_message()
+    _say(f"{text}{'' if text.endswith(('.', '?')) else '.'} See: {command} --help", error, frame)
+    return REFUSED
+
+
+def _defect(error: Exception, frame: Frame) -> str:
+    """A sentence on an error that nobody foresaw."""
+    first = (str(error).splitlines() or [""])[0]
+    named = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    report = "report it with the lines above and the output of `splinework doctor`"
+    if not frame.debug:
+        report = "run it again with --debug, and report it with what that prints and the output of `splinework doctor`"
+    return f"a defect of splinework, not of your input ({named}). Please {report}."
+
+
+def _say(text: str, error: BaseException, frame: Frame) -> None:
+    """One line, below the traceback if that is wanted."""
+    if frame.debug:
+        click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True, nl=False)
+    click.echo(f"error: {' '.join(text.splitlines())}", err=True)
+
+
+def _drop_output() -> None:
+    """Lets what is still buffered for the output vanish: Python would complain about it when it ends."""
+    try:
+        place = sys.stdout.fileno()
+    except (OSError, ValueError):  # no stream of the system, as in tests
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, place)
+    os.close(nowhere)
+
+
+@contextmanager
+def _warnings_in_a_line(frame: Frame) -> Iterator[None]:
+    """Inside, a warning is one line for people, without the place in the source; those of libraries only if asked for."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        context = click.get_current_context(silent=True)
+        quiet = context is not None and context.params.get("quiet")
+        if frame.debug:
+            click.echo(warnings.formatwarning(message, category, filename, lineno, line), err=True, nl=False)
+        elif issubclass(category, FitWarning) and not quiet:
+            click.echo(f"note: {' '.join(str(message).splitlines())}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield

@@ -1,0 +1,267 @@
+"""`fit` on a table with categories, classes or gaps: an estimator learns them, and formulas follow from what it has learned."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
+from splinework.cli.categories import Wanted, classes_of, frame_of
+from splinework.cli.course import NOTHING
+from splinework.cli.figures import r2, rmse
+from splinework.cli.folder import write_folder
+from splinework.cli.interrupts import Stop, answering
+from splinework.cli.job import Settings, split
+from splinework.cli.plain import finite, json_text
+from splinework.cli.terminal import console, figure, share
+from splinework.cli.versions import own_version
+from splinework.cli.words import plural
+from splinework.errors import ConfigError, DataError, SplineworkError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from splinework.cli.progress import Stages
+    from splinework.cli.request import Request
+    from splinework.symbolic import FormulaRow
+    from splinework.tables import Table
+
+_FORMULAS: Final = 0.5  # of the budget, at most, for the search for formulas
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a table as an estimator takes them.
+
+    Attributes:
+        x: The features, one row each.
+        y: `(n,)` numbers, or classes as texts.
+    """
+
+    x: pd.DataFrame
+    y: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, places: NDArray[Any]) -> Rows:
+        """Some of them."""
+        return Rows(self.x.iloc[places].reset_index(drop=True), self.y[places])
+
+
+@dataclass(frozen=True)
+class Estimation:
+    """How it ended; what `fit` says and writes of it.
+
+    Attributes:
+        target: The column that was explained.
+        equations: One record for each formula, best first.
+        metrics: The fields of `metrics.json`.
+        notes: All decisions, in sentences.
+        files: Kind → path of what was written.
+        stopped: Whether Ctrl-C ended it early.
+    """
+
+    target: str
+    equations: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    notes: tuple[str, ...]
+    files: dict[str, str]
+    stopped: bool
+
+    def say_what_the_model_is(self) -> None:
+        """Prints it."""
+        m = self.metrics
+        edges = plural(m["active_edges"], "active edge")
+        if m["task"] == "classification":
+            held = f", of {plural(m['n_test'], 'row')} held back {_percent(m['accuracy_test'])}" if m["n_test"] else ""
+            errors = f"of {plural(m['n_train'], 'row')} fitted {_percent(m['accuracy_train'])} are right{held}"
+        else:
+            held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
+            errors = (
+                f"rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
+            )
+        console().print(f"model: {edges}; {errors}; {m['seconds']:.1f} s")
+
+
+def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation | None:
+    """Fits, measures and writes; None if Ctrl-C came before there was a model, which is said.
+
+    Raises:
+        SplineworkError: If something that the user gave cannot be used.
+    """
+    if request.missing == "mean":
+        raise ConfigError(
+            "--missing mean is for tables of numbers; here a network learns what a missing cell means: leave the option out, or "
+            "give --missing drop."
+        )
+    notes: list[str] = list(table.notes)
+    rows = _rows(request, table, wanted, notes)
+    train, test, said = split(len(rows), Settings(request.budget, request.seed, request.test_fraction))
+    fitted, held = rows.take(train), rows.take(test)
+    _refuse_constant(fitted, request.target)
+    stages.stage("loading torch", after=0.5)
+    stop = Stop(stages.say)
+    with answering(stop.interrupt):
+        began = time.monotonic()
+        try:
+            with stop.searching():
+                stages.stage(f"fitting {plural(len(fitted), 'row')}")
+                estimator = _fitted(request, wanted, fitted, stages)
+                with stages.within(estimator.formula_seconds):
+                    stages.stage("looking for formulas")
+                    found = estimator.formulas_
+        except KeyboardInterrupt:
+            stages.say(NOTHING)
+            return None
+        stages.stage("measuring")
+        equations = _records(found.rows)
+        metrics = _metrics(estimator, fitted, held, wanted) | {
+            "n_train": len(fitted),
+            "n_test": len(held),
+            "seconds": round(time.monotonic() - began, 3),
+            "parameters": estimator.model_.parameter_count(active=True),
+            "active_edges": estimator.model_.active_edges(),
+            "active_inputs": _used(estimator),
+            "seed": request.seed,
+            "version": own_version(),
+        }
+        stages.stage("writing the report")
+        files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
+    if stop.asked:
+        stages.say(f"interrupted: what was found so far is in {folder}")
+    decided = tuple(dict.fromkeys((*notes, *said, *found.notes)))
+    return Estimation(request.target, equations, metrics, decided, files, stop.asked)
+
+
+def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> Rows:
+    """The rows that have a target, and all cells where the others are to be dropped; adds to the notes."""
+    from splinework.cli.fitted import column_of
+
+    frame = frame_of(table, wanted, request.target, notes)
+    y = classes_of(table, request.target) if wanted.classes else column_of(table, request.target)
+    whole = np.array([value is not None for value in y]) if wanted.classes else np.isfinite(y)
+    if request.missing == "drop":
+        whole &= frame.notna().all(axis=1).to_numpy()
+    gone = int((~whole).sum())
+    if gone:
+        notes.append(f"{plural(gone, 'row')} left out for cells that are empty or not finite")
+    if not whole.any():
+        raise DataError(f"every row of {table.name} has a cell that is empty or not finite; fill some in.")
+    rows = Rows(frame, y).take(np.flatnonzero(whole))
+    gaps = int(rows.x.isna().to_numpy().sum())
+    if gaps:
+        notes.append(f"{plural(gaps, 'cell')} missing: what that means is learned")
+    return rows
+
+
+def _refuse_constant(rows: Rows, target: str) -> None:
+    if len(set(rows.y.tolist())) < 2:
+        raise DataError(
+            f"the target {target!r} is {rows.y[0]} in all {len(rows)} rows to fit, so there is nothing to explain; choose "
+            "another --target."
+        )
+
+
+def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages) -> Any:
+    """The estimator, fitted."""
+    import pandas as pd
+
+    from splinework.estimators import KANClassifier, KANRegressor
+
+    kind: Callable[..., Any] = KANClassifier if wanted.classes else KANRegressor
+    options = {"random_state": request.seed, "formula_seconds": _FORMULAS * request.budget, "callbacks": stages.step}
+    y = rows.y if wanted.classes else pd.Series(rows.y, name=request.target)
+    if wanted.classes:
+        y = pd.Series(rows.y.astype(str), name=request.target, dtype=object)
+    try:
+        return kind(**options).fit(rows.x, y)
+    except SplineworkError:
+        raise
+    except ValueError as error:  # what scikit-learn's own checks raise
+        raise DataError(str(error).splitlines()[0]) from error
+
+
+def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
+    """What there is to say of every formula in numbers; those of each target, such as the odds of a class, have their ranks."""
+    ranks: dict[str, int] = {}
+    records = []
+    for row in rows:
+        ranks[row.target] = ranks.get(row.target, 0) + 1
+        records.append(
+            {
+                "rank": ranks[row.target],
+                "target": row.target,
+                "formula": row.code,
+                "complexity": row.complexity,
+                "rmse_train": finite(row.rmse),
+                "rmse_test": None,
+                "r2_test": None,
+            }
+        )
+    return records
+
+
+def _metrics(estimator: Any, fitted: Rows, held: Rows, wanted: Wanted) -> dict[str, Any]:
+    """The figures of the model on the rows fitted and on those held back."""
+    if not wanted.classes:
+        at_test = estimator.predict(held.x) if len(held) else held.y
+        return {
+            "task": "regression",
+            "rmse_train": rmse(estimator.predict(fitted.x), fitted.y),
+            "rmse_test": rmse(at_test, held.y),
+            "r2_test": r2(at_test, held.y),
+        }
+    return {
+        "task": "classification",
+        "classes": [str(name) for name in estimator.classes_],
+        "accuracy_train": _accuracy(estimator, fitted),
+        "accuracy_test": _accuracy(estimator, held),
+        "log_loss_test": _log_loss(estimator, held),
+    }
+
+
+def _accuracy(estimator: Any, rows: Rows) -> float | None:
+    return float(np.mean(estimator.predict(rows.x) == rows.y)) if len(rows) else None
+
+
+def _log_loss(estimator: Any, rows: Rows) -> float | None:
+    """Mean negative logarithm of the probability of what came; None without rows, or for a class that was never seen."""
+    if not len(rows):
+        return None
+    places = {str(name): place for place, name in enumerate(estimator.classes_)}
+    codes = [places.get(value, -1) for value in rows.y.tolist()]
+    if min(codes) < 0:
+        return None
+    return finite(-np.mean(estimator.predict_log_proba(rows.x)[np.arange(len(codes)), codes]))
+
+
+def _used(estimator: Any) -> list[str]:
+    """The columns that the network looks at."""
+    names = [column.name for column in estimator.columns_.columns]
+    return [name for name, weight in zip(names, estimator.feature_importances_, strict=True) if weight > 0]
+
+
+def _write(
+    estimator: Any, equations: list[dict[str, Any]], metrics: dict[str, Any], folder: Path, title: str
+) -> dict[str, str]:
+    """Writes the files, all or none."""
+    writers: dict[str, Callable[[Path], None]] = {
+        "model.safetensors": estimator.save,
+        "equations.csv": partial(write_rows, equations, EQUATION_FIELDS),
+        "metrics.json": partial(write_text, json_text(metrics)),
+        "report.html": lambda path: estimator.report(path, title=title),
+    }
+    write_folder(folder, writers)
+    return {Path(name).stem: str(folder / name) for name in FILES}
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.1f} %"

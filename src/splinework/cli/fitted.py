@@ -1,0 +1,260 @@
+"""A model file as the commands see it: the network, and what its header says about columns, ranges and formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from splinework.cli.words import plural
+from splinework.errors import DataError, FormulaError
+from splinework.tables import Table, nearest, numbers, quote
+
+if TYPE_CHECKING:
+    from splinework.cli.sample import Floats
+    from splinework.network import KAN
+
+_ROWS: Final = 2000
+
+
+class Fitted:
+    """A network and what its file says about it; one that was saved by hand goes by its own names.
+
+    Args:
+        path: The file.
+
+    Raises:
+        FileError: If it is no model.
+    """
+
+    def __init__(self, path: str) -> None:
+        from splinework.checkpoint import load, read_header
+
+        header = read_header(path)
+        self.path, self.version = path, str(header.get("version"))
+        self.model: KAN = load(path)
+        notes = header.get("notes")
+        self._notes: dict[str, Any] = notes if isinstance(notes, dict) else {}
+        self.columns = {key: name for key, name in self._table("columns").items() if isinstance(name, str)}
+        config = self.model.config
+        self.features = [self.columns.get(name, name) for name in config.input_names]
+        self.targets = [self.columns.get(name, name) for name in config.output_names]
+        self.means = {name: float(mean) for name, mean in self._table("means").items() if _is_number(mean)}
+        self.ranges = {name: (float(r[0]), float(r[1])) for name, r in self._table("ranges").items() if _is_range(r)}
+
+    @property
+    def target(self) -> str:
+        """The column that it was fitted to; of several, the first."""
+        named = self.targets[0]
+        for one in getattr(self.estimator, "classes_", ()):  # the outputs are logits of classes
+            if named.startswith("logit of ") and named.endswith(f"={one}"):
+                return named.removeprefix("logit of ").removesuffix(f"={one}")
+        return named
+
+    @cached_property
+    def estimator(self) -> Any:
+        """The estimator that the file holds, which knows categories, classes and gaps; None where it is a network alone.
+
+        Raises:
+            FileError: If its parts do not fit together.
+        """
+        if "estimator" not in self._notes:
+            return None
+        from splinework.estimators import load
+
+        return load(self.path)
+
+    @property
+    def remarks(self) -> list[str]:
+        """The decisions that were taken when it was fitted."""
+        notes = self._notes.get("notes")
+        return [str(note) for note in notes] if isinstance(notes, list) else []
+
+    @property
+    def formulas(self) -> list[dict[str, Any]]:
+        """What the file keeps of the formulas that were found with it, best first."""
+        kept = self._notes.get("formulas")
+        rows = kept if isinstance(kept, list) else []
+        return [row for row in rows if isinstance(row, dict) and isinstance(row.get("formula"), str)]
+
+    def limits(self) -> list[tuple[float, float]]:
+        """Range of every input that the model was fitted on; of one saved by hand, the range of its grid."""
+        layer = self.model.kan_layers[0]
+        low, high = (end.detach().double().reshape(1, -1) for end in layer.basis.domain(layer.grid))
+        scaling = self.model.input_scaling
+        ends = zip(scaling.inverse(low)[0].tolist(), scaling.inverse(high)[0].tolist(), strict=True)
+        return [self.ranges.get(name, grid) for name, grid in zip(self.features, ends, strict=True)]
+
+    def drawn(self, rows: int = _ROWS) -> Floats:
+        """Rows drawn evenly from the ranges of the inputs, `(rows, inputs)`; evenly in the logarithm where that is the scale."""
+        share = np.random.default_rng(0).uniform(size=(rows, len(self.features)))
+        share[:2] = [[0.0], [1.0]]  # the ends too
+        columns = []
+        for (low, high), scale, part in zip(self.limits(), self.model.config.input_scales, share.T, strict=True):
+            if scale == "log" and low > 0:
+                columns.append(np.exp(np.log(low) + part * (np.log(high) - np.log(low))))
+            else:
+                columns.append(low + part * (high - low))
+        return np.column_stack(columns)
+
+    def _table(self, name: str) -> dict[str, Any]:
+        value = self._notes.get(name)
+        return value if isinstance(value, dict) else {}
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value of a header that somebody else may have written is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+
+
+def _is_range(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
+
+
+def inputs_of(table: Table, fitted: Fitted) -> tuple[Floats, list[str]]:
+    """The inputs of the model `(n, inputs)`, NaN where they are missing and no mean stands in, and what to say about them.
+
+    Raises:
+        DataError: If a column is not there, or is no column of numbers.
+    """
+    refuse_lacking(table, fitted.features)
+    columns, empty, remarks = [], [], []
+    for name in fitted.features:
+        values = column_of(table, name)
+        count = int(np.isnan(values).sum())
+        if count and name in fitted.means:
+            values = np.where(np.isnan(values), fitted.means[name], values)
+            remarks.append(
+                f"{plural(count, 'cell')} of {name!r} filled with the mean {fitted.means[name]:g} of the fit"
+            )
+        elif count:
+            empty.append(f"{name}: {count}")
+        columns.append(values)
+    x = np.column_stack(columns)
+    if empty:
+        rows = int(np.isnan(x).any(axis=1).sum())
+        remarks.append(
+            f"{plural(rows, 'row')} got no prediction for cells that are empty or not finite ({', '.join(empty)})"
+        )
+    return x, remarks + _beyond(x, fitted)
+
+
+def refuse_lacking(table: Table, names: Sequence[str]) -> None:
+    """Raises if the table lacks columns that a model takes.
+
+    Raises:
+        DataError: With the nearest that there are.
+    """
+    held = table.columns
+    lacking = [name for name in names if name not in held]
+    if lacking:
+        found = {name: nearest(name, held).rstrip(".") for name in lacking[:5]}
+        hints = "; ".join(f"{name!r}: {hint}" for name, hint in found.items())
+        raise DataError(
+            f"{table.name} lacks {len(lacking)} of the {len(names)} columns that the model takes. {hints}"
+            f"{'' if hints.endswith('?') else '.'} Rename columns, or add them."
+        )
+
+
+def column_of(table: Table, name: str) -> Floats:
+    """The numbers of a column, NaN where there is none.
+
+    Raises:
+        DataError: If a cell is something else.
+    """
+    column = numbers(table, name)
+    if column.strangers:
+        raise DataError(
+            f"column {name!r} of {table.name} must be numbers, but has {quote(column.strangers, table.place)}; "
+            "correct these cells, or leave them empty."
+        )
+    return np.where(np.isfinite(column.values), column.values, np.nan)
+
+
+def _beyond(x: Floats, fitted: Fitted) -> list[str]:
+    """A remark on rows outside the ranges of the fit."""
+    outside = np.zeros(len(x), dtype=bool)
+    for name, values in zip(fitted.features, x.T, strict=True):
+        low, high = fitted.ranges.get(name, (-np.inf, np.inf))
+        outside |= (values < low) | (values > high)
+    count = int(outside.sum())
+    return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
+
+
+@dataclass(frozen=True)
+class KeptFormula:
+    """A formula that a model file keeps, as a report takes it.
+
+    Attributes:
+        target: The output that it gives.
+        expression: A sympy expression over the names of the inputs.
+        names: Names of all inputs.
+        text: The formula as it was kept.
+        rmse: Root mean squared error on the rows it was fitted to; NaN where it is not known.
+        rmse_test: The same on rows held back.
+        complexity: Number of nodes of the expression's tree.
+        notes: None are kept.
+    """
+
+    target: str
+    expression: Any
+    names: tuple[str, ...]
+    text: str
+    rmse: float
+    rmse_test: float | None
+    complexity: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that occur."""
+        present = {symbol.name for symbol in self.expression.free_symbols}
+        return tuple(name for name in self.names if name in present)
+
+    def sympy(self) -> Any:
+        """The expression itself."""
+        return self.expression
+
+    def numpy(self) -> Any:
+        """A function of an array `(n, columns)` that returns `(n,)`."""
+        from splinework.symbolic.expression import compile_expression
+
+        return compile_expression(self.expression, self.names, {})
+
+
+@dataclass(frozen=True)
+class KeptTable:
+    """The formulas that a model file keeps, as a report takes them."""
+
+    rows: Sequence[KeptFormula]
+    notes: tuple[str, ...] = ()
+
+
+def kept_table(fitted: Fitted) -> KeptTable | None:
+    """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none."""
+    from splinework.symbolic.expression import count
+    from splinework.symbolic.parse import parse_formula
+
+    names = fitted.model.config.input_names
+    rows = []
+    for row in fitted.formulas:
+        try:
+            expression = parse_formula(row["formula"], names)
+        except FormulaError:  # with a spline of its own, or of a newer version
+            continue
+        error, test = (row.get(name) for name in ("rmse_train", "rmse_test"))
+        rows.append(
+            KeptFormula(
+                str(row.get("target", "y")),
+                expression,
+                names,
+                row["formula"],
+                float(error) if isinstance(error, (int, float)) else np.nan,
+                float(test) if isinstance(test, (int, float)) else None,
+                count(expression),
+            )
+        )
+    return KeptTable(rows) if rows else None

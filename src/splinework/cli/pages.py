@@ -1,0 +1,110 @@
+"""The page about a fitted model: of itself, or of how it does on the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.cli.fitted import Fitted, column_of, inputs_of, kept_table
+from splinework.cli.words import plural
+from splinework.errors import ConfigError, DataError
+from splinework.tables import Table
+
+if TYPE_CHECKING:
+    from splinework.cli.sample import Floats
+
+_FEWEST: Final = 2
+_DRAWN: Final = "no data were given: the pictures show the model on {} drawn evenly from the ranges of its inputs"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that a page is about.
+
+    Attributes:
+        x: `(n, inputs)`, no cell missing.
+        y: `(n, targets)`; None where the table has not all of them.
+        unseen: Whether the model was not fitted to them.
+        remarks: What was left out and why.
+    """
+
+    x: Floats
+    y: Floats | None
+    unseen: bool
+    remarks: tuple[str, ...]
+
+
+def rows_of(table: Table, fitted: Fitted, *, unseen: bool) -> Rows:
+    """The rows of a table that can be shown.
+
+    Raises:
+        DataError: If a column is not there, or there are too few rows.
+        ConfigError: If the model takes more than numbers.
+    """
+    if fitted.estimator is not None:
+        raise ConfigError(
+            f"{fitted.path} holds a model of categories, classes or gaps, whose page is about the rows of its fit; leave "
+            f"{table.name} out."
+        )
+    x, remarks = inputs_of(table, fitted)
+    known = [target for target in fitted.targets if target in table.columns]
+    y = None
+    if len(known) == len(fitted.targets):
+        y = np.column_stack([column_of(table, target) for target in known])
+    elif unseen:
+        raise DataError(
+            f"{table.name} has no column {', '.join(map(repr, fitted.targets))}, and without measured values --unseen says "
+            "nothing; add it, or leave the option out."
+        )
+    else:
+        remarks.append(f"{table.name} has no column {', '.join(map(repr, fitted.targets))}: no errors are shown")
+    from splinework.cli.figures import model_values
+
+    whole: NDArray[np.bool_] = np.asarray(np.isfinite(x).all(axis=1))
+    whole[whole] = np.isfinite(model_values(fitted.model, x[whole])).all(axis=1)
+    if y is not None:
+        whole &= np.isfinite(y).all(axis=1)
+    if whole.sum() < _FEWEST:
+        raise DataError(
+            f"{table.name} has {plural(int(whole.sum()), 'row')} with all that the model takes, but a page needs at least "
+            f"{_FEWEST}; add rows, or fill in what is missing."
+        )
+    if (gone := int((~whole).sum())) > 0:
+        remarks.append(f"{plural(gone, 'row')} of {table.name} left out for cells that are missing or not defined")
+    remarks = [remark for remark in remarks if "got no prediction" not in remark]
+    return Rows(x[whole], None if y is None else y[whole], unseen, (*table.notes, *remarks))
+
+
+def write_page(
+    fitted: Fitted, path: Path, *, rows: Rows | None = None, title: str | None = None, tell: Callable[[float], None]
+) -> Path:
+    """Writes the page, whole or not at all.
+
+    Args:
+        fitted: The model.
+        path: Where to.
+        rows: What to show it on; by default rows drawn from the ranges of its inputs.
+        title: Heading of the page.
+        tell: Told the share that is done.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    from splinework.report import report
+
+    notes: Sequence[str] = fitted.remarks
+    shown: dict[str, Any]
+    if rows is None:
+        x = fitted.drawn()
+        shown, notes = {"x": x}, [_DRAWN.format(plural(len(x), "row")), *notes]
+    else:
+        shown = {"x": rows.x} if rows.unseen else {"x": rows.x, "y": rows.y}
+        if rows.unseen:
+            shown["test"] = (rows.x, rows.y)
+        notes = [*rows.remarks, *notes]
+    return report(fitted.model, path, table=kept_table(fitted), notes=notes, title=title, tell=tell, **shown)

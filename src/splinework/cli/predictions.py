@@ -1,0 +1,133 @@
+"""Predictions beside the columns of a table, written as the table came."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from splinework.cli.categories import as_frame
+from splinework.cli.figures import model_values
+from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
+from splinework.cli.words import plural
+from splinework.errors import DataError
+from splinework.tables import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from splinework.cli.sample import Floats
+
+_CHUNK: Final = 20_000  # rows at a time
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a model says about the rows of a table.
+
+    Attributes:
+        columns: Name → numbers `(n,)`, NaN where there is none; or the classes as texts.
+        remarks: What one should know, in sentences.
+    """
+
+    columns: Mapping[str, NDArray[Any]]
+    remarks: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def rows(self) -> int:
+        """Rows that have all their predictions."""
+        numbers = [column for column in self.columns.values() if column.dtype.kind == "f"]
+        return int(np.isfinite(np.column_stack(numbers)).all(axis=1).sum())
+
+
+def predictions(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+    """Predicts for every row that has all it takes.
+
+    Raises:
+        DataError: If a column is not there, is no column of numbers, or is called as a prediction will be.
+    """
+    made = _of_network if fitted.estimator is None else _of_estimator
+    found = made(table, fitted, tell)
+    for name in found.columns:
+        if name in table.columns:
+            raise DataError(f"{table.name} has a column {name!r} already; rename or remove it first.")
+    return found
+
+
+def _of_network(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+    """Those of a network that takes the columns as they are."""
+    x, remarks = inputs_of(table, fitted)
+    values = np.full((len(x), fitted.model.outputs), np.nan)
+    whole = np.isfinite(x).all(axis=1)
+    values[whole] = model_values(fitted.model, x[whole], tell)
+    undefined = int((~np.isfinite(values[whole])).any(axis=1).sum())
+    if undefined:
+        remarks.append(
+            f"{plural(undefined, 'row')} got no prediction: the model is not defined there, as the logarithm below 0"
+        )
+    names = [f"{target}_predicted" for target in fitted.targets]
+    return Predictions(dict(zip(names, values.T, strict=True)), (*table.notes, *remarks))
+
+
+def _of_estimator(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+    """Those of an estimator, which knows categories and what a missing cell means; of classes with their probabilities."""
+    estimator, target = fitted.estimator, fitted.target
+    columns = {column.name: hasattr(column, "levels") for column in estimator.columns_.columns}
+    refuse_lacking(table, list(columns))
+    frame = as_frame(table, columns)
+    remarks = [*table.notes, *_unseen(frame, estimator)]
+    parts: dict[str, list[Any]] = {}
+    for begin in range(0, max(len(frame), 1), _CHUNK):
+        rows = frame.iloc[begin : begin + _CHUNK]
+        if len(rows):
+            parts.setdefault(f"{target}_predicted", []).append(np.asarray(estimator.predict(rows)))
+            if hasattr(estimator, "classes_"):
+                for name, column in zip(estimator.classes_, estimator.predict_proba(rows).T, strict=True):
+                    parts.setdefault(f"{target}_probability_{name}", []).append(column)
+        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
+    if not parts:
+        parts[f"{target}_predicted"] = [np.zeros(0)]
+    return Predictions({name: np.concatenate(part) for name, part in parts.items()}, tuple(remarks))
+
+
+def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
+    """A remark on every column with categories that were not there when the estimator was fitted."""
+    remarks = []
+    for column in estimator.columns_.columns:
+        if hasattr(column, "levels"):
+            cells = frame[column.name].dropna()
+            unknown = cells[~cells.isin([str(level) for level in column.levels])]
+            if len(unknown):
+                verb = "is a category" if len(unknown) == 1 else "are categories"
+                remarks.append(
+                    f"{plural(len(unknown), 'cell')} of {column.name!r} {verb} that the fit has not seen, such as "
+                    f"{unknown.iloc[0]!r}"
+                )
+    return remarks
+
+
+def as_csv(table: Table, found: Predictions, tell: Callable[[float], None]) -> bytes:
+    """The table as CSV, its cells as they came, with the predictions at the end."""
+    frame = table.frame.copy(deep=False)
+    for name, column in found.columns.items():
+        frame[name] = _texts(column, table.decimal)
+    frame.columns = frame.columns.str.replace(r"^Unnamed: \d+(\.1)*$", "", regex=True)  # as they came
+    parts: list[str] = []
+    for begin in range(0, max(len(frame), 1), _CHUNK):
+        chunk = frame.iloc[begin : begin + _CHUNK]
+        parts.append(chunk.to_csv(index=False, header=begin == 0, sep=table.separator, lineterminator="\n"))
+        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
+    return "".join(parts).encode()
+
+
+def _texts(column: NDArray[Any] | Floats, decimal: str) -> Sequence[str]:
+    if column.dtype.kind != "f":
+        return [str(value) for value in column.tolist()]
+    texts = [repr(value) if np.isfinite(value) else "" for value in column.tolist()]
+    return texts if decimal == "." else [text.replace(".", decimal) for text in texts]

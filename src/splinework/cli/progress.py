@@ -1,0 +1,138 @@
+"""What a person sees while work goes on: the stage, the time it has taken and the time that is left, on the error stream.
+
+On a terminal one line that moves; else a plain line when a stage begins, and one every ten seconds while it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final
+
+import click
+
+from splinework.cli.words import duration
+
+EVERY: Final = 10.0
+"""Seconds between two plain lines on one stage."""
+_BEAT: Final = 0.25
+_SOON: Final = 2.0
+"""Seconds that a stage has to run before its pace says when it will end."""
+
+
+def moves() -> bool:
+    """Whether the error stream is a terminal on which a line can be written over."""
+    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
+class Stages:
+    """Shows which stage a job is in, and how long it will take.
+
+    A context manager; its methods `stage`, `step` and `share` are what a job tells.
+
+    Args:
+        quiet: Shows nothing.
+    """
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self._began = self._stage_began = time.monotonic()
+        self._text = self._detail = ""
+        self._end: float | None = None  # of a budget, as the monotonic clock has it
+        self._share: float | None = None
+        self._due = float("inf")
+        self._bar: Any = None
+        self._over = threading.Event()
+        self._lock = threading.RLock()  # one that a signal's handler may take again
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> Stages:
+        if self.quiet:
+            return self
+        if moves():
+            from rich.console import Console
+            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._bar.add_task("starting", total=None)
+            self._bar.start()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+        if self._bar is not None:
+            self._bar.stop()
+
+    def stage(self, text: str, *, after: float = 0.0) -> None:
+        """A stage begins; a plain line on it comes after so many seconds, if it still goes on then."""
+        now = time.monotonic()
+        with self._lock:
+            self._text, self._detail, self._share = text, "", None
+            self._stage_began, self._due = now, now + after
+        if after <= 0:
+            self._show()
+
+    def step(self, step: Any) -> None:
+        """A step of a fit is done."""
+        self._detail = f" · error {step.rmse_train:.3g}"
+
+    def share(self, share: float) -> None:
+        """So much of the stage is done, from 0 to 1."""
+        self._share = share
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """Inside, the work is known to end after so many seconds."""
+        self._end = time.monotonic() + seconds
+        try:
+            yield
+        finally:
+            self._end = None
+
+    def say(self, text: str) -> None:
+        """A sentence that stays, between the stages."""
+        if self._bar is not None:
+            self._bar.console.print(text, markup=False, highlight=False)
+        elif not self.quiet:
+            click.echo(text, err=True)
+
+    def left(self) -> str:
+        """The time that is left, in words with a semicolon before them; nothing where it is not known."""
+        now = time.monotonic()
+        if self._end is not None:
+            return f"; at most {duration(self._end - now)} left" if self._end > now else "; finishing"
+        spent, share = now - self._stage_began, self._share
+        if share and spent >= _SOON:
+            return f"; about {duration(spent * (1 - share) / share)} left"
+        return ""
+
+    def _show(self) -> None:
+        """Shows the stage as it is now."""
+        with self._lock:
+            self._due = time.monotonic() + EVERY
+            text = f"{self._text}{self._detail}{self.left()}"
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], description=text)
+            elif not self.quiet:
+                click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
+
+    def _beat(self) -> None:
+        """Keeps what is shown up to date, until the end."""
+        while not self._over.wait(_BEAT):
+            try:
+                if self._bar is not None or time.monotonic() >= self._due:
+                    self._show()
+            except (OSError, RuntimeError, ValueError):  # the stream is closed, or busy: the main thread will see it
+                continue

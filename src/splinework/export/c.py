@@ -1,0 +1,168 @@
+"""C99: one file without memory allocation, float or double, that any C compiler takes."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from splinework.export import clike
+from splinework.export.dialect import Dialect
+from splinework.export.layout import Layout
+from splinework.export.numbers import nested
+from splinework.export.words import About
+
+PRECISIONS: Final = ("float", "double")
+_LONGEST_NAME: Final = (
+    900  # bytes; C99 promises texts of 4095 characters, four for each byte that is written as a number
+)
+
+
+class _C(Dialect):
+    """C99 with numbers of one type."""
+
+    whole: ClassVar[str] = "int "
+    pick: ClassVar[str] = "const int "
+
+    def __init__(self, prefix: str, precision: str) -> None:
+        super().__init__(f"{prefix}_")
+        self.type = precision
+        # Declarations begin with the type, which is known only here.
+        self.const, self.var, self.row = f"const {precision} ", f"{precision} ", f"const {precision} *"  # type: ignore[misc]
+
+    def number(self, value: float) -> str:
+        if self.type == "double":
+            return repr(float(value))
+        text = repr(float(str(np.float32(value))))
+        return f"{text}f"
+
+    def table(self, name: str, values: Any) -> str:
+        whole = values.dtype.kind == "i"
+        kind = ("unsigned short" if values.max() < 2**16 else "int") if whole else self.type
+        sizes = "".join(f"[{size}]" for size in values.shape)
+        return f"static const {kind} {name}{sizes} = " + nested(values, str if whole else self.number, "{}") + ";"
+
+    def block(self, name: str, columns: int) -> str:
+        return f"const {self.type} (*{name})[{columns}]"
+
+    def room(self, name: str, count: int) -> str:
+        return f"{self.type} {name}[{count}];"
+
+    def call(self, function: str) -> str:
+        return f"{function}f" if self.type == "float" else function
+
+    def function(self, name: str, gives: str, takes: Sequence[tuple[str, str]], body: Sequence[str]) -> str:
+        kinds = {"whole": "int ", "number": f"{self.type} ", "in": f"const {self.type} *", "out": f"{self.type} *"}
+        arguments = ", ".join(f"{kinds[kind]}{argument}" for kind, argument in takes)
+        said = "\n".join(body)
+        unused = [f"(void){argument};" for _, argument in takes if not re.search(rf"\b{argument}\b", said)]
+        result = {"": "void", "whole": "int", "number": self.type}[gives]
+        lines = "\n".join(f"    {line}" for line in (*unused, *body))
+        return f"static {result} {self.name(name)}({arguments})\n{{\n{lines}\n}}"
+
+
+def c_file(layout: Layout, about: About, precision: str) -> str:
+    """The file.
+
+    Args:
+        layout: Of the network in float64.
+        about: What it is called and what its columns are.
+        precision: `float` or `double`.
+    """
+    name = about.name
+    d = _C(name, precision)
+    head = "\n".join(
+        [
+            *(f"/* {line} */" for line in about.sentences()),
+            f"/* {layout.numbers} numbers in tables, no memory allocation. Compile: cc -std=c99 -O2 FILE.c -lm;",
+            "   with -DSPLINEWORK_MAIN it is a program that reads rows of numbers and writes the predictions. */",
+            "#include <math.h>",
+            "#include <stddef.h>",
+        ]
+    )
+    counts = f"enum {{ {name}_inputs = {layout.network.inputs}, {name}_outputs = {layout.network.outputs} }};"
+    predict = "\n".join(f"    {line}" for line in clike.predict_body(layout, d))
+    unused = "" if layout.network.columns else "    (void)x;\n"
+    return "\n\n".join(
+        [
+            head,
+            counts,
+            _names(f"{name}_input_names", about.inputs),
+            _names(f"{name}_output_names", about.outputs),
+            *clike.tables(layout, d),
+            *clike.functions(layout, d),
+            _DOOR.format(name=name, real=precision, body=f"{unused}{predict}"),
+            _MAIN.replace("NAME", name)
+            .replace("REAL", precision)
+            .replace("DIGITS", "17" if precision == "double" else "9"),
+        ]
+    )
+
+
+_DOOR: Final = """/* One row: x holds the inputs, y gets the outputs. */
+void {name}_predict(const {real} *x, {real} *y);
+void {name}_predict(const {real} *x, {real} *y)
+{{
+{body}
+}}
+
+/* Many rows, one after the other. */
+void {name}_predict_batch(const {real} *x, {real} *y, size_t rows);
+void {name}_predict_batch(const {real} *x, {real} *y, size_t rows)
+{{
+    for (size_t row = 0; row < rows; row++)
+        {name}_predict(x + row * {name}_inputs, y + row * {name}_outputs);
+}}"""
+
+_MAIN: Final = """#ifdef SPLINEWORK_MAIN
+#include <stdio.h>
+
+/* Numbers from the standard input, parted by blanks, commas or semicolons; a row of predictions for each row of inputs. */
+int main(void)
+{
+    REAL x[NAME_inputs], y[NAME_outputs];
+    int held = 0;
+    for (;;) {
+        double value;
+        int found;
+        if (scanf("%*[,; \\t\\r\\n]") == EOF)
+            break;
+        found = scanf("%lf", &value);
+        if (found == EOF)
+            break;
+        if (found != 1) {
+            fprintf(stderr, "what follows %d numbers of a row is not a number\\n", held);
+            return 2;
+        }
+        x[held++] = (REAL)value;
+        if (held < NAME_inputs)
+            continue;
+        held = 0;
+        NAME_predict(x, y);
+        for (int j = 0; j < NAME_outputs; j++)
+            printf("%.DIGITSg%c", (double)y[j], j + 1 < NAME_outputs ? ',' : '\\n');
+    }
+    if (held > 0) {
+        fprintf(stderr, "the last row has %d numbers, not %d\\n", held, (int)NAME_inputs);
+        return 2;
+    }
+    return 0;
+}
+#endif
+"""
+
+
+def _names(name: str, columns: Sequence[str]) -> str:
+    texts = ",\n".join(f"    {_text(column)}" for column in columns)
+    declared = f"const char *const {name}[{len(columns)}]"
+    return f"extern {declared};\n{declared} = {{\n{texts}\n}};"
+
+
+def _text(column: str) -> str:
+    """A text in UTF-8; whatever is not a plain letter or digit as its number, always of three digits."""
+    data = column.encode("utf-8", "replace")[:_LONGEST_NAME]
+    return (
+        '"'
+        + "".join(chr(b) if (chr(b).isalnum() and b < 128) or chr(b) in " _-.()" else f"\\{b:03o}" for b in data)
+        + '"'
+    )

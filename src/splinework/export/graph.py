@@ -1,0 +1,135 @@
+"""A frozen network as plain torch operations, for the targets that carry a graph: `torch.export` and ONNX.
+
+The functions of the edges are those that the reference backend uses, so the graph has no operator of splinework's own.
+"""
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.kernels import Table
+
+LEAST_BATCH: Final = 3
+"""Rows of the example that a graph is traced with: a batch of one would be taken for a constant."""
+
+
+class GraphLayer(nn.Module):
+    """Nodes `(B, I)` to nodes `(B, N)`."""
+
+    grid: Tensor
+    prepared: Tensor
+    coefficients: Tensor
+    bias: Tensor
+
+    def __init__(self, layer: FrozenLayer) -> None:
+        super().__init__()
+        self.layer = layer
+        rows = [layer.coefficients]
+        if layer.base is not None:
+            rows.append(layer.base_weight[:, None, :])
+        table = layer.table()
+        self.register_buffer("grid", table.grid)
+        self.register_buffer("prepared", table.prepared)
+        self.register_buffer(
+            "coefficients", torch.cat(rows, dim=1).flatten(0, 1)
+        )  # a matrix: it keeps its name in ONNX
+        self.register_buffer("bias", layer.bias)
+
+    def forward(self, u: Tensor) -> Tensor:
+        layer = self.layer
+        if not layer.inputs:
+            sums = self.bias.expand(u.shape[0], layer.sums)
+        else:
+            if layer.squashed:
+                u = squash(u, *layer.basis.domain(self.grid))
+            table = Table(layer.basis, layer.base, layer.extrapolation, self.grid, self.prepared)
+            sums = table.rows(u).flatten(1) @ self.coefficients + self.bias
+        if not layer.multiplies:
+            return sums
+        return torch.stack([_product(sums, group) for group in layer.groups], dim=1)
+
+
+class Graph(nn.Module):
+    """Raw inputs `(B, inputs)` to raw outputs `(B, outputs)`."""
+
+    columns: Tensor
+    in_shift: Tensor
+    in_scale: Tensor
+    out_shift: Tensor
+    out_scale: Tensor
+
+    def __init__(self, network: FrozenNetwork) -> None:
+        super().__init__()
+        self.network = network
+        for name in ("in_shift", "in_scale", "out_shift", "out_scale"):
+            self.register_buffer(name, getattr(network, name))
+        self.register_buffer("columns", torch.tensor(network.columns, dtype=torch.int64))
+        for number, layer in enumerate(network.layers, start=1):
+            self.add_module(f"layer_{number}", GraphLayer(layer))
+
+    def forward(self, x: Tensor) -> Tensor:
+        network = self.network
+        if len(network.columns) < network.inputs:
+            x = x.index_select(1, self.columns)
+        if any(network.in_log):
+            x = torch.stack([x[:, i].log() if log else x[:, i] for i, log in enumerate(network.in_log)], dim=1)
+        u = (x - self.in_shift) / self.in_scale
+        for number in range(1, len(network.layers) + 1):
+            u = self.get_submodule(f"layer_{number}")(u)
+        y = u * self.out_scale + self.out_shift
+        if any(network.out_log):
+            y = torch.stack([y[:, j].exp() if log else y[:, j] for j, log in enumerate(network.out_log)], dim=1)
+        return y
+
+
+def program(network: FrozenNetwork) -> torch.export.ExportedProgram:
+    """The graph traced for any number of rows."""
+    graph = Graph(network).eval().requires_grad_(False)
+    example = torch.zeros(LEAST_BATCH, network.inputs, dtype=network.dtype)
+    return _traced(graph, example)
+
+
+def with_constants(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """The same program with every factor and summand that single precision does not hold as a tensor of its own.
+
+    The exporter to ONNX writes plain numbers in single precision, whatever they are combined with.
+    """
+    module: Any = exported.module()
+    takes = [getattr(torch.ops.aten, name).Tensor for name in ("add", "sub", "mul", "div")]
+    count = 0
+    for node in list(module.graph.nodes):
+        if node.op != "call_function" or node.target not in takes:
+            continue
+        for place, value in enumerate(node.args):
+            if isinstance(value, float) and torch.tensor(value, dtype=torch.float32).item() != value:
+                name, count = f"constant_{count}", count + 1
+                module.register_buffer(name, torch.tensor(value, dtype=torch.float64))
+                with module.graph.inserting_before(node):
+                    node.update_arg(place, module.graph.get_attr(name))
+    if not count:
+        return exported
+    module.recompile()
+    (example,), _ = exported.example_inputs
+    return _traced(module, example)
+
+
+def _traced(module: nn.Module, example: Tensor) -> torch.export.ExportedProgram:
+    with torch.no_grad():  # else the search for cells, which has no gradient, becomes a program within the program
+        # Both are torch's own choice by now, and 2.7 needs to be told: not strict, and fewer rows than would ever fit.
+        batch = torch.export.Dim("batch", max=2**48)
+        return torch.export.export(module, (example,), dynamic_shapes={"x": {0: batch}}, strict=False)
+
+
+def squash(u: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Values bent smoothly into the domain, as `KANLayer.squash` does."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    return middle + half * torch.tanh((u - middle) / half)
+
+
+def _product(sums: Tensor, group: tuple[int, ...]) -> Tensor:
+    value = sums[:, group[0]]
+    for j in group[1:]:
+        value = value * sums[:, j]
+    return value

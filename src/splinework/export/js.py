@@ -1,0 +1,128 @@
+"""JavaScript: one ES module for browsers and node, in double precision, without dependencies."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+from splinework.export import clike
+from splinework.export.dialect import Dialect
+from splinework.export.layout import Layout
+from splinework.export.numbers import nested
+from splinework.export.words import About
+
+
+class _JavaScript(Dialect):
+    """ECMAScript 2015."""
+
+    const: ClassVar[str] = "const "
+    var: ClassVar[str] = "let "
+    whole: ClassVar[str] = "let "
+    pick: ClassVar[str] = "const "
+    row: ClassVar[str] = "const "
+
+    def number(self, value: float) -> str:
+        value = float(value)
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+
+    def table(self, name: str, values: Any) -> str:
+        return f"const {name} = {nested(values, str if values.dtype.kind == 'i' else self.number, '[]')};"
+
+    def block(self, name: str, columns: int) -> str:
+        return f"const {name}"
+
+    def room(self, name: str, count: int) -> str:
+        return f"const {name} = new Float64Array({count});"
+
+    def call(self, function: str) -> str:
+        return "erfc" if function == "erfc" else f"Math.{function}"
+
+    def function(self, name: str, gives: str, takes: Sequence[tuple[str, str]], body: Sequence[str]) -> str:
+        lines = "\n".join(f"  {line}" for line in body)
+        return f"function {self.name(name)}({', '.join(argument for _, argument in takes)}) {{\n{lines}\n}}"
+
+
+def js_file(layout: Layout, about: About) -> str:
+    """The module.
+
+    Args:
+        layout: Of the network in float64.
+        about: What its columns are.
+    """
+    d = _JavaScript("")
+    head = "\n".join(
+        [
+            *(f"// {line}" for line in about.sentences()),
+            f"// {layout.numbers} numbers in tables. In node and browsers: import {{ predict }} from './FILE.mjs'.",
+        ]
+    )
+    functions = clike.functions(layout, d)
+    if any("erfc(" in text for text in functions):
+        functions.insert(0, _ERFC)
+    body = "\n".join(f"  {line}" for line in clike.predict_body(layout, d))
+    return "\n\n".join(
+        [
+            head,
+            f"export const inputs = Object.freeze({_texts(about.inputs)});",
+            f"export const outputs = Object.freeze({_texts(about.outputs)});",
+            *clike.tables(layout, d),
+            *functions,
+            _DOOR.replace("INPUTS", str(layout.network.inputs))
+            .replace("OUTPUTS", str(layout.network.outputs))
+            .replace("BODY", body),
+        ]
+    )
+
+
+_DOOR: Final = """function row(x, y) {
+BODY
+  return y;
+}
+
+/** One row: an array of inputs, in the order of `inputs`, to an array of outputs. */
+export function predict(x) {
+  if (x === null || typeof x !== "object" || x.length !== INPUTS) {
+    throw new TypeError(`predict takes an array of INPUTS numbers, got ${x && x.length !== undefined ? x.length : x}`);
+  }
+  return row(x, new Array(OUTPUTS));
+}
+
+/** Many rows: an array of arrays to an array of arrays. */
+export function predictBatch(rows) {
+  return Array.from(rows, predict);
+}
+
+export default predict;
+"""
+
+# Kummer's series for the error function, all terms of one sign (DLMF 7.6.2), and Lentz's method for the continued
+# fraction of its complement (DLMF 7.9.1).
+_ERFC: Final = """function erfc(x) {
+  if (x !== x) return x;
+  const z = Math.abs(x);
+  let value;
+  if (z < 2) {
+    let term = z, sum = z;
+    for (let n = 1; term > 1e-17 * sum; n++) {
+      term *= (2 * z * z) / (2 * n + 1);
+      sum += term;
+    }
+    value = 1 - (2 / Math.sqrt(Math.PI)) * Math.exp(-z * z) * sum;
+  } else if (z < 28) {
+    let f = z, c = z, d = 0;
+    for (let n = 1; n < 200; n++) {
+      d = 1 / (z + (n / 2) * d);
+      c = z + n / 2 / c;
+      f *= c * d;
+      if (Math.abs(c * d - 1) < 1e-16) break;
+    }
+    value = Math.exp(-z * z) / Math.sqrt(Math.PI) / f;
+  } else {
+    value = 0;
+  }
+  return x < 0 ? 2 - value : value;
+}"""
+
+
+def _texts(names: Sequence[str]) -> str:
+    """Texts of plain ASCII, harmless inside a page, too."""
+    return json.dumps(list(names), ensure_ascii=True).replace("<", "\\u003c").replace(">", "\\u003e")

@@ -1,0 +1,150 @@
+r"""LaTeX: the network as an `align*` environment, numbers rounded for reading, one function with cases for each edge."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.export.pieces import Edge, Term, Terms, check_size, edges
+from splinework.export.words import About
+from splinework.symbolic.languages import safe_names
+
+_DIGITS: Final = 6
+_IN_A_LINE: Final = 4
+_BASES: Final[dict[str, str]] = {
+    "identity": "t",
+    "silu": r"\frac{t}{1 + e^{-t}}",
+    "tanh": r"\tanh t",
+    "sin": r"\sin t",
+    "gelu": r"\frac{t}{2}\left(1 + \operatorname{erf}\frac{t}{\sqrt{2}}\right)",
+}
+_WAVES: Final = {"cosine": r"\cos", "sine": r"\sin"}
+
+
+def latex_file(network: FrozenNetwork, about: About) -> str:
+    """The text; needs the package amsmath.
+
+    Args:
+        network: In float64.
+        about: What its columns are.
+
+    Raises:
+        ConfigError: If there would be too many pieces, or for a basis that has no formula here.
+    """
+    check_size(network)
+    columns = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
+    lines = [*_outputs(network, [columns[name] for name in about.outputs])]
+    for number in range(len(network.layers) - 1, 0, -1):
+        lines += _hidden(network.layers[number - 1], number)
+    if network.columns:
+        lines += _units(network, [columns[name] for name in about.inputs])
+    lines += [_function(edge) for edge in edges(network)]
+    notes = [*about.sentences(), f"Numbers are rounded to {_DIGITS} digits. Needs the package amsmath."]
+    return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
+
+
+def _outputs(network: FrozenNetwork, names: list[str]) -> Iterator[str]:
+    number, layer = len(network.layers), network.layers[-1]
+    for j, group in enumerate(layer.groups):
+        parts = _product(layer, number, group)
+        scale, shift = float(network.out_scale[j]), float(network.out_shift[j])
+        log = network.out_log[j]
+        if scale == 1 and shift == 0 and not log:
+            yield f"{names[j]} &= {parts}"
+        else:
+            text = (
+                f"{_number(shift)} + {_number(scale)}\\, o_{{{j + 1}}}"
+                if shift
+                else f"{_number(scale)}\\, o_{{{j + 1}}}"
+            )
+            yield f"{names[j]} &= " + (rf"\exp\left({text}\right)" if log else text)
+            yield f"o_{{{j + 1}}} &= {parts}"
+
+
+def _hidden(layer: FrozenLayer, number: int) -> Iterator[str]:
+    for n, group in enumerate(layer.groups):
+        yield f"h_{{{number},{n + 1}}} &= {_product(layer, number, group)}"
+
+
+def _units(network: FrozenNetwork, names: list[str]) -> Iterator[str]:
+    for place, column in enumerate(network.columns):
+        text = rf"\ln {names[column]}" if network.in_log[place] else names[column]
+        shift, scale = float(network.in_shift[place]), float(network.in_scale[place])
+        text = f"{text} {_signed(-shift)}" if shift else text
+        yield f"h_{{0,{place + 1}}} &= " + (rf"\frac{{{text}}}{{{_number(scale)}}}" if scale != 1 else text)
+
+
+def _product(layer: FrozenLayer, number: int, group: tuple[int, ...]) -> str:
+    sums = [_sum(layer, number, j) for j in group]
+    return sums[0] if len(sums) == 1 else r" \cdot ".join(rf"\bigl({text}\bigr)" for text in sums)
+
+
+def _sum(layer: FrozenLayer, number: int, j: int) -> str:
+    parts = [
+        rf"\varphi_{{{number},{i + 1},{j + 1}}}(h_{{{number - 1},{i + 1}}})"
+        for i in range(layer.inputs)
+        if bool(layer.alive[i, j])
+    ]
+    bias = float(layer.bias[j])
+    rows = [" + ".join(parts[k : k + _IN_A_LINE]) for k in range(0, len(parts), _IN_A_LINE)]
+    text = " \\\\\n&\\quad + ".join(rows)
+    return (f"{text} {_signed(bias)}" if bias else text) if parts else _number(bias)
+
+
+def _function(edge: Edge) -> str:
+    name = rf"\varphi_{{{edge.layer},{edge.input},{edge.sum}}}"
+    left = f"{name}(t) &= "
+    if edge.squash is not None:
+        middle, half = edge.squash
+        bent = rf"{_number(middle)} + {_number(half)} \tanh\frac{{t {_signed(-middle)}}}{{{_number(half)}}}"
+        left = rf"{name}(t) &= \psi\left({bent}\right),\quad \psi(t) = "
+    text = ""
+    if len(edge.cases) == 1:
+        return left + _terms(edge.everywhere + edge.cases[0][0])
+    if edge.everywhere:
+        text = f"{_terms(edge.everywhere)} + "
+    rows = []
+    for number, (terms, bound) in enumerate(edge.cases):
+        sign = r"\le" if number in edge.closed else "<"
+        condition = r"\text{otherwise}" if number == len(edge.cases) - 1 else f"t {sign} {_number(bound)}"
+        rows.append(f"{_terms(terms)} & {condition}")
+    return f"{left}{text}\\begin{{cases}}\n" + " \\\\\n".join(rows) + "\n\\end{cases}"
+
+
+def _terms(terms: Terms) -> str:
+    text = ""
+    for term in terms:
+        if term.factor == 0:
+            continue
+        body = _body(term)
+        if not text:
+            text = f"{_number(term.factor)}{body}"
+        else:
+            text += f" {_signed(term.factor)}{body}"
+    return text or "0"
+
+
+def _body(term: Term) -> str:
+    """What a factor is multiplied with; nothing, for a constant."""
+    moved = f"t {_signed(-term.a)}" if term.a else "t"
+    if term.kind == "power":
+        if term.n == 0:
+            return ""
+        text = rf"({moved})" if term.a else "t"
+        return rf"\,{text}" + (f"^{{{term.n}}}" if term.n > 1 else "")
+    if term.kind in _WAVES:
+        inner = f"(t {_signed(-term.b)})" if term.b else "t"
+        return rf"\,{_WAVES[term.kind]}\left({_number(term.a)}\,{inner}\right)"
+    if term.kind == "chebyshev":
+        return rf"\,T_{{{term.n}}}\left(\tfrac{{{moved}}}{{{_number(term.b)}}}\right)"
+    if term.kind == "bump":
+        return rf"\,\exp\left(-\left(\tfrac{{{moved}}}{{{_number(term.b)}}}\right)^{{2}}\right)"
+    return rf"\,{_BASES[term.kind]}"
+
+
+def _signed(value: float) -> str:
+    return f"- {_number(-value)}" if value < 0 else f"+ {_number(value)}"
+
+
+def _number(value: float) -> str:
+    mantissa, _, exponent = f"{value:.{_DIGITS}g}".partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa

@@ -1,0 +1,187 @@
+"""The tables of a frozen network for targets that are text: what is equal is written once.
+
+B-splines are written in one of two ways, whichever takes fewer numbers. Either as their polynomial pieces, one matrix for
+each cell of a knot vector, and G + k coefficients for each edge: on evenly spaced knots that is one matrix for all cells. Or,
+where few edges share a grid, each edge as its own polynomials, k + 1 numbers for each cell. Not here: how a language says a
+table.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splinework.bases import Basis, BSpline
+from splinework.export.frozen import FrozenLayer, FrozenNetwork
+
+Floats = NDArray[np.float64]
+
+_DIGITS: Final = 13
+"""Pieces of order one that agree to so many decimals are one piece: they differ by rounding."""
+
+
+@dataclass
+class Family:
+    """The distinct grids of one recipe, in all layers that use it.
+
+    Attributes:
+        basis: The recipe.
+        number: Of the family, from 1.
+        clamped: Whether the functions are only ever evaluated in the domain; then cells beyond it are left out.
+        points: Of each grid: for B-splines the ends of the cells, else the ends of the domain.
+        last: Of each grid, the number of the last cell that has a width.
+        piece: Of each grid and cell, the number of its piece.
+        pieces: `(k + 1, k + 1)` each, power by active spline.
+        local: Whether edges are polynomials of their own in every cell: then the functions are the powers of the place in
+            the cell, and there are no pieces.
+    """
+
+    basis: Basis
+    number: int
+    clamped: bool
+    points: list[Floats]
+    last: list[int]
+    piece: list[list[int]]
+    pieces: list[Floats]
+    local: bool = False
+
+    @property
+    def size(self) -> int:
+        """Number of functions that an edge has coefficients of."""
+        return self.cells * (self.degree + 1) if self.local else self.basis.size
+
+    @property
+    def cells(self) -> int:
+        """Of every grid."""
+        return len(self.points[0]) - 1
+
+    @property
+    def degree(self) -> int:
+        """Of the splines; 0 for other families."""
+        return self.basis.degree if isinstance(self.basis, BSpline) else 0
+
+    @property
+    def active(self) -> int:
+        """How many functions are evaluated at a point: of B-splines those that are not zero there."""
+        return self.degree + 1 if isinstance(self.basis, BSpline) else self.size
+
+    @property
+    def ends(self) -> tuple[int, int]:
+        """Where in `points` the domain begins and ends."""
+        if isinstance(self.basis, BSpline) and not self.clamped:
+            return self.degree, self.basis.size
+        return 0, self.basis.grid if isinstance(self.basis, BSpline) else 1
+
+
+@dataclass(frozen=True)
+class LayerTables:
+    """One layer.
+
+    Attributes:
+        layer: What it is.
+        family: Of its functions.
+        grid: Number of the grid of each input.
+        first: Number of the first edge of each input, and of the end.
+        target: The sum that each edge goes to.
+        weights: One row per edge: M coefficients and, where there is a base function, its weight.
+        bias: Of each sum.
+    """
+
+    layer: FrozenLayer
+    family: Family
+    grid: list[int]
+    first: list[int]
+    target: list[int]
+    weights: Floats
+    bias: Floats
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Families and layers of a network."""
+
+    network: FrozenNetwork
+    families: list[Family]
+    layers: list[LayerTables]
+
+    @property
+    def numbers(self) -> int:
+        """How many floating-point numbers the tables hold."""
+        count = sum(table.weights.size + table.bias.size for table in self.layers)
+        for family in self.families:
+            count += sum(points.size for points in family.points) + sum(piece.size for piece in family.pieces)
+        return count
+
+
+def lay_out(network: FrozenNetwork) -> Layout:
+    """The tables of a network in float64.
+
+    Args:
+        network: In float64.
+    """
+    families: dict[tuple[Any, ...], Family] = {}
+    tables = [_layer_tables(layer, families) for layer in network.layers]
+    used = [family for family in families.values() if family.points]
+    for number, family in enumerate(used, start=1):
+        family.number = number
+        edges = sum(len(t.target) for t in tables if t.family is family)
+        shared = sum(piece.size for piece in family.pieces) + edges * family.size
+        if family.pieces and edges * family.cells * (family.degree + 1) < shared:
+            tables = [_localised(t) if t.family is family else t for t in tables]
+            family.local, family.pieces, family.piece = True, [], []
+    return Layout(network, used, tables)
+
+
+def _localised(t: LayerTables) -> LayerTables:
+    """The same layer with the polynomials of every edge, cell by cell, in place of its coefficients."""
+    family, size, k = t.family, t.family.size, t.family.degree
+    pieces, numbers = np.array(family.pieces), np.array(family.piece)
+    edge_grids = np.repeat(np.array(t.grid, dtype=int), np.diff(t.first))
+    beyond = 0 if family.clamped else k
+    c = np.pad(t.weights[:, :size], [(0, 0), (beyond, beyond)])
+    windows = np.lib.stride_tricks.sliding_window_view(c, k + 1, axis=1)  # (E, cells, k + 1)
+    powers = np.einsum("ecpa,eca->ecp", pieces[numbers[edge_grids]], windows)
+    return replace(t, weights=np.hstack([powers.reshape(len(c), family.cells * (k + 1)), t.weights[:, size:]]))
+
+
+def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], Family]) -> LayerTables:
+    clamped = not isinstance(layer.basis, BSpline) or layer.extrapolation in ("linear", "constant")
+    key = (layer.basis, clamped)
+    family = families.setdefault(key, Family(layer.basis, 0, clamped, [], [], [], []))
+    pairs = torch.nonzero(layer.alive)
+    first = np.searchsorted(pairs[:, 0].numpy(), np.arange(layer.inputs + 1)).tolist()
+    weights = layer.coefficients[pairs[:, 0], :, pairs[:, 1]].numpy()
+    if layer.base is not None:
+        weights = np.hstack([weights, layer.base_weight[pairs[:, 0], pairs[:, 1]].numpy()[:, None]])
+    prepared = layer.basis.prepare(layer.grid).numpy()
+    grid = [_grid_number(family, g.numpy(), p) for g, p in zip(layer.grid, prepared, strict=True)]
+    return LayerTables(layer, family, grid, first, pairs[:, 1].tolist(), weights, layer.bias.numpy())
+
+
+def _grid_number(family: Family, grid: Floats, prepared: Floats) -> int:
+    """The number of a grid among those of its family, which takes it up if it is new."""
+    points, cells = grid, prepared
+    if isinstance(family.basis, BSpline) and family.clamped:
+        k, size = family.basis.degree, family.basis.size
+        points, cells = grid[k : size + 1], prepared[k:size]
+    for number, known in enumerate(family.points):
+        if np.array_equal(known, points):
+            return number
+    family.points.append(points)
+    if isinstance(family.basis, BSpline):
+        family.last.append(int(np.flatnonzero(points[:-1] < points[-1])[-1]))
+        known_pieces = {_key(piece): number for number, piece in enumerate(family.pieces)}
+        numbers = []
+        for piece in cells:
+            number = known_pieces.setdefault(_key(piece), len(family.pieces))
+            if number == len(family.pieces):
+                family.pieces.append(piece)
+            numbers.append(number)
+        family.piece.append(numbers)
+    return len(family.points) - 1
+
+
+def _key(piece: Floats) -> bytes:
+    return (np.round(piece, _DIGITS) + 0.0).tobytes()  # + 0: one zero, not two

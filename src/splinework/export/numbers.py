@@ -1,0 +1,30 @@
+"""Arrays of numbers as text."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+_LINE: Final = 116
+
+
+def nested(values: Any, number: Callable[[Any], str], brackets: str) -> str:
+    """An array of any number of dimensions between brackets, rows wrapped.
+
+    Args:
+        values: A numpy array.
+        number: Text of an entry.
+        brackets: The opening one and the closing one.
+
+    >>> import numpy as np
+    >>> nested(np.array([1, 2, 3]), str, "[]")
+    '[1, 2, 3]'
+    """
+    opening, closing = brackets[0], brackets[1]
+    if values.ndim > 1:
+        return f"{opening}\n" + ",\n".join(nested(part, number, brackets) for part in values) + f"\n{closing}"
+    texts, lines = [number(value) for value in values.tolist()], [""]
+    for n, text in enumerate(texts):
+        piece = text + (", " if n + 1 < len(texts) else "")
+        if len(lines[-1]) + len(piece) > _LINE:
+            lines.append("")
+        lines[-1] += piece
+    return opening + "\n ".join(line.rstrip() for line in lines) + closing

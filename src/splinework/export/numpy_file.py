@@ -1,0 +1,156 @@
+"""NumPy: one Python file that needs nothing but numpy, and can be run on a CSV."""
+
+from typing import Any
+
+import numpy as np
+
+from splinework.bases import BSpline, GaussianRBF
+from splinework.errors import ConfigError
+from splinework.export.layout import Family, LayerTables, Layout
+from splinework.export.numbers import nested
+from splinework.export.numpy_parts import BASES, FAMILIES, PREDICT, SCRIPT, SPLINES
+from splinework.export.words import About
+
+
+def numpy_file(layout: Layout, about: About) -> str:
+    """The file.
+
+    Args:
+        layout: Of the network in float64.
+        about: What its columns are.
+
+    Raises:
+        ConfigError: If a basis or a base function is not known here.
+    """
+    bases = sorted({t.layer.base.name for t in layout.layers if t.layer.base is not None and t.layer.inputs})
+    imports = ["import csv", *(["import math"] if "gelu" in bases else []), "import sys", "", "import numpy as np"]
+    title = "Predictions of a network of splines: `predict(x)`, or as a program, `python FILE.py DATA.csv > PRED.csv`."
+    notes = [*about.sentences(), f"{layout.numbers} numbers in tables; every result is in double precision."]
+    head = "\n".join(['"""' + title, "", *notes, '"""', "", *imports, "", f"INPUTS = {_texts(about.inputs)}"])
+    parts = [f"{head}\nOUTPUTS = {_texts(about.outputs)}"]
+    parts += [_grids(family) for family in layout.families]
+    parts += [_constants(t, number) for number, t in enumerate(layout.layers, start=1)]
+    parts += [PREDICT, _predict(layout)]
+    living = [t for t in layout.layers if t.layer.inputs]
+    parts += [_layer(living[0])] if living else []
+    parts += sorted({_source(family) for family in layout.families})
+    parts += [_base(base) for base in bases]
+    return "\n\n\n".join([*parts, SCRIPT])
+
+
+def _source(family: Family) -> str:
+    known = {**FAMILIES, **SPLINES}
+    if _kind(family) not in known:
+        raise ConfigError(f"no target of text knows the basis {family.basis.name!r}; export to onnx or torch.")
+    return known[_kind(family)]
+
+
+def _kind(family: Family) -> str:
+    """Which function of the file it is."""
+    if not isinstance(family.basis, BSpline):
+        return family.basis.name
+    return "local" if family.local else "clamped" if family.clamped else "whole"
+
+
+def _base(name: str) -> str:
+    if name not in BASES:
+        raise ConfigError(f"no target of text knows the base function {name!r}; export to onnx or torch.")
+    return BASES[name]
+
+
+def _texts(names: tuple[str, ...]) -> str:
+    return f"({', '.join(ascii(name) for name in names)},)"
+
+
+def _array(values: Any) -> str:
+    return f"np.array({nested(np.asarray(values), repr, '[]')})"
+
+
+def _grids(family: Family) -> str:
+    """Of each grid what the functions of the family take after x, the ends of the domain last."""
+    n, lines, rows = family.number, [], []
+    low, high = family.ends
+    for number, points in enumerate(family.points):
+        ends = f"{float(points[low])!r}, {float(points[high])!r}"
+        if family.last:
+            pieces = f"PIECES_{n}[{family.piece[number]}], " if family.pieces else ""
+            ends = f"{_array(points)}, {pieces}{family.last[number]}, {ends}"
+        elif isinstance(family.basis, GaussianRBF):
+            ends = f"{float(family.basis.width)!r}, {ends}"
+        rows.append(f"    ({ends}),")
+    if family.pieces:
+        lines.append(f"PIECES_{n} = {_array(np.array(family.pieces))}")
+    return "\n".join([*lines, f"GRIDS_{n} = [", *rows, "]"])
+
+
+def _constants(t: LayerTables, number: int) -> str:
+    """Of each input of a layer: its grid, the sums that it has edges to, and a row of coefficients for each."""
+    lines = [f"BIAS_{number} = {_array(t.bias)}"]
+    if t.layer.inputs:
+        lines.append(f"EDGES_{number} = [  # of each input: number of the grid, sums that it goes to, coefficients")
+        for i in range(t.layer.inputs):
+            part = slice(t.first[i], t.first[i + 1])
+            lines.append(f"    ({t.grid[i]}, {t.target[part]}, {_array(t.weights[part])}),")
+        lines.append("]")
+    return "\n".join(lines)
+
+
+def _predict(layout: Layout) -> str:
+    """`_predict`: what `predict` does with a batch of usual size."""
+    network, lines = layout.network, []
+    if network.columns:
+        lines.append(f"u = x[:, {list(network.columns)}]")
+        logs = [place for place, log in enumerate(network.in_log) if log]
+        lines += [f"u[:, {logs}] = np.log(u[:, {logs}])"] if logs else []
+        lines.append(f"u = (u - {_array(network.in_shift.numpy())}) / {_array(network.in_scale.numpy())}")
+    for number, t in enumerate(layout.layers, start=1):
+        if t.layer.inputs:
+            grids, functions = f"GRIDS_{t.family.number}", f"_{_kind(t.family)}"
+            lines.append(f"u = _layer(u, EDGES_{number}, {grids}, BIAS_{number}, {functions})")
+        else:
+            lines.append(f"u = np.repeat(BIAS_{number}[None], len(x), axis=0)")
+        if t.layer.multiplies:
+            nodes = ", ".join(" * ".join(f"u[:, {j}]" for j in group) for group in t.layer.groups)
+            lines.append(f"u = np.column_stack([{nodes}])")
+    lines.append(f"y = u * {_array(network.out_scale.numpy())} + {_array(network.out_shift.numpy())}")
+    logs = [j for j, log in enumerate(network.out_log) if log]
+    lines += [f"y[:, {logs}] = np.exp(y[:, {logs}])"] if logs else []
+    return "\n".join(["def _predict(x):", *(f"    {line}" for line in [*lines, "return y"])])
+
+
+def _layer(t: LayerTables) -> str:
+    """`_layer`; base function, tails and squashing are those of the whole network."""
+    layer = t.layer
+    apart = layer.extrapolation == "zero" and not layer.basis.dies_out
+    clamped = layer.extrapolation in ("linear", "constant") or apart
+    linear = layer.extrapolation == "linear"
+    base = None if layer.base is None else f"_{layer.base.name}({'near' if clamped and not apart else 'x'})"
+    inner = ["low, high = grids[number][-2:]"] if clamped or layer.squashed else []
+    if layer.squashed:
+        inner.append("middle, half = (low + high) / 2, (high - low) / 2")
+        inner.append("x = middle + half * np.tanh((x - middle) / half)")
+    inner += ["near = np.clip(x, low, high)"] if clamped else []
+    if linear:
+        inner.append("far = (x - near) + 0 * (x - near)  # an infinite one becomes NaN, as 0 times infinity does")
+        inner.append("far = far if far.any() else None  # no tail is needed")
+    size = "weights.shape[1]" if base is None else "weights.shape[1] - 1"
+    at = f"{'near' if clamped else 'x'}, {'far' if linear else 'None'}"
+    inner.append(f"rows = functions({size}, {at}, *grids[number])")
+    if apart:
+        inner.append("rows[x != near] = 0.0")
+        inner.append("rows[np.isnan(x)] = np.nan")
+    if base is not None:
+        inner.append(f"base{', slope' if linear else ''} = {base}{'' if linear else '[0]'}")
+        inner += ["base = base if far is None else base + slope * far"] if linear else []
+        inner.append("rows = np.column_stack([rows, base])")
+    inner.append("sums[:, targets] += rows @ weights.T")
+    return "\n".join(
+        [
+            "def _layer(u, edges, grids, bias, functions):",
+            '    """Sums `(rows, J)`: of each input the functions there, once for all its edges, times their coefficients."""',
+            "    sums = np.repeat(bias[None], len(u), axis=0)",
+            "    for x, (number, targets, weights) in zip(u.T, edges):",
+            *(f"        {line}" for line in inner),
+            "    return sums",
+        ]
+    )

@@ -1,0 +1,192 @@
+"""ONNX: one file for onnxruntime and everything else that reads the format, for any number of rows."""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib import import_module
+from typing import Any, Final
+
+import torch
+
+from splinework.bases.activations import GELU
+from splinework.checkpoint import own_version
+from splinework.errors import ConfigError, SplineworkError
+from splinework.export.double_gelu import DoubleGELU
+from splinework.export.frozen import FrozenNetwork
+from splinework.export.graph import Graph, program, with_constants
+from splinework.export.words import About
+
+_TOLERANCE: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
+"""What the check allows, relative to the largest value of an output: it looks for a wrong graph, not for rounding."""
+_JUMPS: Final = 0.02
+"""Share of rows that may differ: splines of degree 0 jump, and rounding decides to which side."""
+_CHECKED_ROWS: Final = 257
+
+
+def onnx_file(network: FrozenNetwork, about: About, config: dict[str, Any], *, check: bool = True) -> bytes:
+    """The file, with input `x` `(batch, inputs)` and output `y` `(batch, outputs)` in the dtype of the model.
+
+    The header holds, as JSON texts under `splinework.*`, the names of the columns, their ranges, the config and the version.
+
+    Args:
+        network: In float32 or float64.
+        about: What its columns are.
+        config: Of the model, as plain JSON values.
+        check: Whether the file is run by onnxruntime, where that is installed, and compared with the network.
+
+    Raises:
+        ConfigError: If onnx or onnxscript is not installed, or for another dtype.
+        SplineworkError: If onnxruntime gives other numbers than the network.
+    """
+    if network.dtype not in _TOLERANCE:
+        raise ConfigError(f"ONNX takes a model of float32 or float64, got {network.dtype}; use model.float().")
+    _require("onnx", "onnxscript")
+    with _quiet():
+        traced = program(_sayable(network))
+        if network.dtype == torch.float64:
+            traced = with_constants(traced)
+        made = torch.onnx.export(
+            traced, input_names=["x"], output_names=["y"], dynamo=True, verbose=False, optimize=False
+        )
+        if made is None:
+            raise SplineworkError("torch.onnx.export gave no program; update torch and onnxscript.")
+        _simplify(made.model)
+    content = _tidied(made.model_proto, about, config).SerializeToString(deterministic=True)
+    if check:
+        _check(content, network)
+    return bytes(content)
+
+
+def _simplify(model: Any) -> None:
+    """Works out what depends on no input, and drops what nobody uses.
+
+    Not by the exporter's own optimiser: it takes numbers below 1e-8 for zero, whatever the units of the columns.
+    """
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model, onnx_shape_inference=False)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.DeduplicateInitializersPass()(model)
+    common.CommonSubexpressionEliminationPass()(model)
+    common.RemoveUnusedNodesPass()(model)
+
+
+def _sayable(network: FrozenNetwork) -> FrozenNetwork:
+    """The same network of functions that onnxruntime has."""
+    if network.dtype != torch.float64:
+        return network
+    layers = [replace(layer, base=DoubleGELU()) if isinstance(layer.base, GELU) else layer for layer in network.layers]
+    return replace(network, layers=tuple(layers))
+
+
+def _require(*packages: str) -> None:
+    from importlib.util import find_spec
+
+    missing = [package for package in packages if find_spec(package) is None]
+    if missing:
+        raise ConfigError(
+            f"export to ONNX needs {' and '.join(missing)}; install what it takes with: pip install 'splinework[onnx]'."
+        )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter tells of packages that are not there and that nobody needs."""
+    logger = logging.getLogger("torch.onnx")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(before)
+
+
+def _tidied(proto: Any, about: About, config: dict[str, Any]) -> Any:
+    """The model with our header, nodes named after their layer, and without the exporter's own diary."""
+    proto.producer_name, proto.producer_version = "splinework", own_version()
+    proto.doc_string = "\n".join(about.sentences())
+    graph = proto.graph
+    graph.name = about.name
+    for tensor, names in ((graph.input[0], about.inputs), (graph.output[0], about.outputs)):
+        tensor.doc_string = f"{len(names)} columns; the model's metadata has their names."
+    batch = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param == batch:
+                size.dim_param = "batch"
+    counts: dict[str, int] = {}
+    for node in graph.node:
+        layer = _layer_of(node)
+        kind = f"{layer}/{node.op_type}"
+        counts[kind] = counts.get(kind, 0) + 1
+        node.name = f"{kind}_{counts[kind]}"
+    for part in (proto, graph, *graph.node, *graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        del part.metadata_props[:]
+    ranges = {about.inputs[i]: list(ends) for i, ends in about.ranges.items()}
+    header = {
+        "version": own_version(),
+        "inputs": about.inputs,
+        "outputs": about.outputs,
+        "ranges": ranges,
+        "config": config,
+    }
+    for key, value in header.items():
+        proto.metadata_props.add(key=f"splinework.{key}", value=json.dumps(value))
+    return proto
+
+
+def _layer_of(node: Any) -> str:
+    """The part of the network that a node belongs to: `layer_1`, or the units around it."""
+    for entry in node.metadata_props:
+        if entry.key == "pkg.torch.onnx.name_scopes":
+            for scope in json.loads(entry.value.replace("'", '"')):
+                if str(scope).startswith("layer_"):
+                    return str(scope).split(".")[0]
+    return "units"
+
+
+def _check(content: bytes, network: FrozenNetwork) -> None:
+    """Raises unless onnxruntime, if it is there, gives the values of the network inside and around its domain."""
+    from importlib.util import find_spec
+
+    if find_spec("onnxruntime") is None:
+        return
+    runtime: Any = import_module("onnxruntime")
+
+    x = _points(network)
+    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    got = torch.from_numpy(session.run(None, {"x": x.numpy()})[0])
+    with torch.no_grad():
+        expected = Graph(network)(x)
+    largest = torch.where(expected.isfinite(), expected, 0).abs().amax(dim=0)
+    close = ((got - expected).abs() <= _TOLERANCE[network.dtype] * largest) | (got == expected)
+    wrong = ~(close | (got.isnan() & expected.isnan())).all(dim=1)
+    if float(wrong.float().mean()) > _JUMPS:
+        worst = float((got - expected).abs().nan_to_num().max())
+        raise SplineworkError(
+            f"onnxruntime {runtime.__version__} gives values that differ from the model's by up to {worst:.3g}; nothing "
+            "was written. Try another version of onnxruntime or onnxscript, or another target."
+        )
+
+
+def _points(network: FrozenNetwork) -> torch.Tensor:
+    """Rows of raw values in the domain of the first layer and, a tenth each, a little beyond its ends."""
+    x = torch.zeros(_CHECKED_ROWS, network.inputs, dtype=network.dtype)
+    if not network.columns:
+        return x
+    layer = network.layers[0]
+    low, high = layer.basis.domain(layer.grid)
+    share = torch.rand(
+        _CHECKED_ROWS, len(network.columns), generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    u = low + (1.2 * share.to(low) - 0.1) * (high - low)
+    raw = u * network.in_scale + network.in_shift
+    for place, column in enumerate(network.columns):
+        x[:, column] = raw[:, place].exp() if network.in_log[place] else raw[:, place]
+    return x

@@ -1,0 +1,84 @@
+"""Formulas of known functions, where a network consists of them: found by `symbolify` on values of the network itself."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import torch
+
+from splinework.export.frozen import freeze
+from splinework.export.words import About
+from splinework.network import KAN
+from splinework.symbolic.languages import safe_names
+from splinework.symbolic.symbolify import symbolify
+from splinework.symbolic.table import FormulaRow
+
+_ROWS: Final = 512
+_SECONDS: Final = 30.0
+_UNEXPLAINED: Final = 1e-6
+"""Share of the variance of the network that a formula may leave to count as the network's."""
+
+
+def recognised(model: KAN, about: About) -> tuple[FormulaRow, ...]:
+    """A formula for every output without splines, as good as the network itself; empty where there is one without.
+
+    The values are those on the ranges of the inputs in the fit, where they are known, else on the domain of the grids.
+    """
+    x = _points(model, about)
+    with torch.no_grad():
+        y = model(x)
+    if not (bool(x.isfinite().all()) and bool(y.isfinite().all())):
+        return ()
+    table = symbolify(model, x, y, seconds=_SECONDS)
+    found = []
+    for target in model.config.output_names:
+        good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]
+        found += good[:1]
+    return tuple(found) if len(found) == model.outputs else ()
+
+
+def _points(model: KAN, about: About) -> torch.Tensor:
+    """Rows of raw values, `(rows, inputs)`; inputs that do not matter stay in their middle."""
+    network = freeze(model)
+    x = torch.zeros(_ROWS, model.inputs, dtype=network.dtype)
+    shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
+    unit = torch.zeros(model.inputs, 2, dtype=x.dtype)
+    layer = model.kan_layers[0]
+    unit[:, 0], unit[:, 1] = (end.detach().cpu() for end in layer.basis.domain(layer.knots()))
+    ends = model.input_scaling.inverse(unit.T.to(layer.coefficients)).detach().cpu().T
+    for i in range(model.inputs):
+        low, high = about.ranges.get(i, tuple(ends[i].tolist()))
+        x[:, i] = low + shares[:, i] * (high - low)
+    return x.to(layer.coefficients)
+
+
+def latex_formulas(rows: Sequence[FormulaRow], about: About) -> str:
+    """An `align*` environment, one line for each output."""
+    names = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
+    lines = [f"{names[name]} &= {row.export('latex')}" for name, row in zip(about.outputs, rows, strict=True)]
+    notes = [*about.sentences(), *_quality(rows), "Needs the package amsmath."]
+    return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
+
+
+def sympy_formulas(rows: Sequence[FormulaRow], about: About) -> str:
+    """A Python file: the list `y` of the outputs, as expressions of the symbols `x`."""
+    notes = "\n".join([*about.sentences(), *_quality(rows)])
+    columns = safe_names(rows[0].names, "sympy")
+    symbols = [
+        f"{columns[own]} = Symbol({name!a}, real=True)" for own, name in zip(rows[0].names, about.inputs, strict=True)
+    ]
+    return "\n".join(
+        [
+            f'"""Formulas of a network of splines that consists of known functions: `y` in terms of `x`.\n\n{notes}\n"""\n',
+            "from sympy import *\n",
+            *symbols,
+            f"x = [{', '.join(columns.values())}]",
+            "y = [",
+            *(f"    {row.export('sympy')}," for row in rows),
+            "]",
+            "",
+        ]
+    )
+
+
+def _quality(rows: Sequence[FormulaRow]) -> list[str]:
+    return [f"y[{j}] differs from the network by {row.rmse:.2g} (root mean square)." for j, row in enumerate(rows)]

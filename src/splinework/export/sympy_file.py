@@ -1,0 +1,134 @@
+"""sympy: a Python file that builds the network as expressions, exact, with one piecewise function for each edge."""
+
+from collections.abc import Sequence
+from typing import Final, SupportsFloat
+
+from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.export.pieces import Edge, Term, Terms, check_size, edges
+from splinework.export.words import About
+
+_BASES: Final[dict[str, str]] = {
+    "identity": "t",
+    "silu": "t/(1 + exp(-t))",
+    "tanh": "tanh(t)",
+    "sin": "sin(t)",
+    "gelu": "t*(1 + erf(t/sqrt(2)))/2",
+}
+_WAVES: Final = {"cosine": "cos", "sine": "sin"}
+_HEAD: Final = '''"""A network of splines as expressions of sympy.
+
+`x` are the inputs; `steps` the hidden nodes, each a symbol and what it stands for in terms of those before; `y` the outputs
+in terms of the last ones. `function()` is all of it as a function for numpy.
+
+{notes}
+"""
+
+from sympy import Piecewise, Symbol, chebyshevt, cos, erf, exp, lambdify, log, sin, sqrt, tanh
+
+INPUTS = {inputs}
+x = [Symbol(name, real=True) for name in INPUTS]
+steps = []'''
+_TAIL: Final = '''def function():
+    """A function of the columns x, one array each, that returns the list of the outputs."""
+    return lambdify(x, y, cse=lambda outputs: (steps, outputs))
+'''
+
+
+def sympy_file(network: FrozenNetwork, about: About) -> str:
+    """The file.
+
+    Args:
+        network: In float64.
+        about: What its columns are.
+
+    Raises:
+        ConfigError: If there would be too many pieces, or for a basis that has no formula here.
+    """
+    check_size(network)
+    inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
+    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs)
+    return "\n\n\n".join([head, *map(_function, edges(network)), _nodes(network, about), _TAIL])
+
+
+def _nodes(network: FrozenNetwork, about: About) -> str:
+    """Lists of the nodes, layer by layer; the last is `y`."""
+    letter = "h"
+    while any(name.startswith(letter) for name in about.inputs):  # a symbol of its own for every hidden node
+        letter += "_"
+    units = []
+    for place, column in enumerate(network.columns):
+        value = f"log(x[{column}])" if network.in_log[place] else f"x[{column}]"
+        units.append(f"({value}{_minus(network.in_shift[place])})/{_number(network.in_scale[place])}")
+    lines = _step(0, letter, units) if units else []
+    for number, layer in enumerate(network.layers, start=1):
+        nodes = [" * ".join(f"({_sum(layer, number, j)})" for j in group) for group in layer.groups]
+        if number < len(network.layers):
+            lines += _step(number, letter, nodes)
+    lines.append("y = [")
+    for j, node in enumerate(nodes):
+        raw = f"{_number(network.out_scale[j])}*({node}) + {_number(network.out_shift[j])}"
+        lines.append(f"    exp({raw})," if network.out_log[j] else f"    {raw},")
+    return "\n".join([*lines, "]"])
+
+
+def _step(number: int, letter: str, nodes: Sequence[str]) -> list[str]:
+    """Symbols of a layer's nodes, and what they stand for."""
+    symbols = f'h{number} = [Symbol(f"{letter}{number}_{{n}}", real=True) for n in range(1, {len(nodes) + 1})]'
+    return [symbols, f"steps += zip(h{number}, [", *(f"    {node}," for node in nodes), "])"]
+
+
+def _sum(layer: FrozenLayer, number: int, j: int) -> str:
+    parts = [
+        f"edge_{number}_{i + 1}_{j + 1}(h{number - 1}[{i}])" for i in range(layer.inputs) if bool(layer.alive[i, j])
+    ]
+    return " + ".join([*parts, _number(layer.bias[j])])
+
+
+def _function(edge: Edge) -> str:
+    """`edge_LAYER_INPUT_SUM(t)`."""
+    lines = [f"def edge_{edge.layer}_{edge.input}_{edge.sum}(t):"]
+    if edge.squash is not None:
+        middle, half = map(_number, edge.squash)
+        lines.append(f"    t = {middle} + {half}*tanh((t{_minus(edge.squash[0])})/{half})")
+    beside = f"{_terms(edge.everywhere)} + " if edge.everywhere else ""
+    if len(edge.cases) == 1:
+        return "\n".join([*lines, f"    return {beside}{_terms(edge.cases[0][0])}"])
+    lines.append(f"    return {beside}Piecewise(")
+    for number, (terms, bound) in enumerate(edge.cases):
+        last = number == len(edge.cases) - 1
+        condition = "True" if last else f"t {'<=' if number in edge.closed else '<'} {_number(bound)}"
+        lines.append(f"        ({_terms(terms)}, {condition}),")
+    return "\n".join([*lines, "    )"])
+
+
+def _terms(terms: Terms) -> str:
+    return " + ".join(_term(term) for term in terms) or "0"
+
+
+def _term(term: Term) -> str:
+    """A product; a constant stands alone."""
+    a, b = _number(term.a), _number(term.b)
+    if term.kind == "power":
+        if term.n == 0:
+            return _number(term.factor)
+        text = f"(t{_minus(term.a)})" + (f"**{term.n}" if term.n > 1 else "")
+    elif term.kind in _WAVES:
+        text = f"{_WAVES[term.kind]}({a}*(t{_minus(term.b)}))"
+    elif term.kind == "chebyshev":
+        text = f"chebyshevt({term.n}, (t{_minus(term.a)})/{b})"
+    elif term.kind == "bump":
+        text = f"exp(-((t{_minus(term.a)})/{b})**2)"
+    else:
+        text = _BASES[term.kind]
+    return f"{_number(term.factor)}*{text}"
+
+
+def _number(value: SupportsFloat) -> str:
+    text = repr(float(value))
+    return f"({text})" if text.startswith("-") else text
+
+
+def _minus(value: SupportsFloat) -> str:
+    """What takes a value away from what stands before; nothing, for zero."""
+    value = float(value)
+    return f" - {value!r}" if value > 0 else f" + {-value!r}" if value < 0 else ""

@@ -1,0 +1,104 @@
+"""The targets of `export`: what each makes of a model, one row each. A new target is a file and a row of `TARGETS`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+from splinework.errors import ConfigError
+from splinework.export.c import PRECISIONS, c_file
+from splinework.export.frozen import FrozenNetwork, freeze
+from splinework.export.js import js_file
+from splinework.export.latex_file import latex_file
+from splinework.export.layout import Layout, lay_out
+from splinework.export.numpy_file import numpy_file
+from splinework.export.onnx import onnx_file
+from splinework.export.recognised import latex_formulas, recognised, sympy_formulas
+from splinework.export.sympy_file import sympy_file
+from splinework.export.torch_program import torch_program
+from splinework.export.words import About
+from splinework.network import KAN
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a target is given.
+
+    Attributes:
+        model: The network.
+        about: Name of the artefact and of its columns.
+        precision: Of C: `float`, `double`, or None for that of the model.
+        check: Whether an ONNX file is run and compared before it is handed out.
+        recognise: Of formulas: whether known functions are looked for first.
+    """
+
+    model: KAN
+    about: About
+    precision: str | None
+    check: bool
+    recognise: bool
+
+    def network(self) -> FrozenNetwork:
+        """The network in its own dtype."""
+        return freeze(self.model)
+
+    def double(self) -> FrozenNetwork:
+        """The network in float64."""
+        return freeze(self.model, torch.float64)
+
+    def layout(self) -> Layout:
+        """Its tables."""
+        return lay_out(self.double())
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target.
+
+    Attributes:
+        make: The artefact.
+        suffixes: Endings of its files, the usual one first.
+        text: Whether it is text.
+        about: What it is.
+    """
+
+    make: Callable[[Job], Any]
+    suffixes: tuple[str, ...]
+    text: bool
+    about: str
+
+
+def _onnx(job: Job) -> bytes:
+    return onnx_file(job.network(), job.about, job.model.config.to_dict(), check=job.check)
+
+
+def _c(job: Job) -> str:
+    own = "float" if next(job.model.parameters()).dtype == torch.float32 else "double"
+    precision = own if job.precision is None else job.precision
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, got {precision!r}.")
+    return c_file(job.layout(), job.about, precision)
+
+
+def _latex(job: Job) -> str:
+    formulas = recognised(job.model, job.about) if job.recognise else ()
+    return latex_formulas(formulas, job.about) if formulas else latex_file(job.double(), job.about)
+
+
+def _sympy(job: Job) -> str:
+    formulas = recognised(job.model, job.about) if job.recognise else ()
+    return sympy_formulas(formulas, job.about) if formulas else sympy_file(job.double(), job.about)
+
+
+TARGETS: Final[dict[str, Target]] = {
+    "onnx": Target(_onnx, (".onnx",), False, "ONNX graph for onnxruntime and others"),
+    "torch": Target(lambda job: torch_program(job.network()), (".pt2",), False, "torch.export program"),
+    "numpy": Target(
+        lambda job: numpy_file(job.layout(), job.about), (".py",), True, "Python file that needs numpy only"
+    ),
+    "c": Target(_c, (".c", ".h"), True, "C99 file without memory allocation"),
+    "js": Target(lambda job: js_file(job.layout(), job.about), (".mjs", ".js"), True, "JavaScript module"),
+    "latex": Target(_latex, (".tex",), True, "formulas for a paper, rounded"),
+    "sympy": Target(_sympy, (), True, "Python file of exact expressions"),
+}

@@ -1,0 +1,27 @@
+"""`torch.export`: a program of torch's own operators that runs where splinework is not installed."""
+
+import io
+import json
+
+import torch
+
+from splinework.export.frozen import FrozenNetwork
+from splinework.export.graph import program
+from splinework.export.words import About
+
+
+def torch_program(network: FrozenNetwork) -> torch.export.ExportedProgram:
+    """The network as an exported program, in its own dtype; its `.module()` takes `(batch, inputs)` for any batch."""
+    exported = program(network)
+    for node in exported.graph.nodes:
+        for key in ("stack_trace", "from_node", "source_fn_stack", "torch_fn"):
+            node.meta.pop(key, None)  # where the exporter was on this machine: of no use elsewhere, and most of a file
+    return exported
+
+
+def program_bytes(exported: torch.export.ExportedProgram, about: About) -> bytes:
+    """What `torch.export.load` takes back; the names of the columns lie in its extra file `splinework.json`."""
+    names = json.dumps({"inputs": about.inputs, "outputs": about.outputs})
+    buffer = io.BytesIO()
+    torch.export.save(exported, buffer, extra_files={"splinework.json": names})
+    return buffer.getvalue()

@@ -1,0 +1,83 @@
+"""What an artefact says about itself: names of columns, origin and size, harmless in any language."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from splinework.checkpoint import own_version
+from splinework.errors import ConfigError
+from splinework.network import KAN
+from splinework.symbolic.languages.names import said
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of a model beside its numbers.
+
+    Attributes:
+        name: Of the artefact: prefix of its functions where a language needs one.
+        inputs: Names of the columns that it takes, in order.
+        outputs: Names of the columns that it gives.
+        ranges: Of the inputs in the rows of the fit, by position, where they are known.
+        shape: Of the network, as one would type it.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    shape: str
+    ranges: dict[int, tuple[float, float]] = field(default_factory=dict)
+
+    def sentences(self) -> list[str]:
+        """Lines of plain ASCII: what it is, and what the columns are. No name can end a comment or a text."""
+        lines = [
+            f"A Kolmogorov-Arnold network of shape {self.shape}, written by splinework {own_version()}.",
+            "Inputs and outputs are in the units of the data it was fitted to.",
+            *column_lines("x", self.inputs),
+            *column_lines("y", self.outputs),
+        ]
+        lines += [f"x[{i}] was between {low:.6g} and {high:.6g} there." for i, (low, high) in self.ranges.items()]
+        return lines
+
+
+def about(model: KAN, name: str, notes: Mapping[str, Any] | None) -> About:
+    """What a model, and the notes of the file that it comes from, say of it.
+
+    Args:
+        model: The network.
+        name: Of the artefact.
+        notes: As `read_header(path)["notes"]` gives them, or none; what is malformed in them is passed over.
+
+    Raises:
+        ConfigError: If the name is none.
+    """
+    if not isinstance(name, str) or _NAME.fullmatch(name) is None:
+        raise ConfigError(
+            f"name is a letter and then letters, digits and _, at most 63, since functions are called after it; got {name!r}."
+        )
+    config, notes = model.config, notes if isinstance(notes, Mapping) else {}
+    columns, ranges = _table(notes, "columns"), _table(notes, "ranges")
+    inputs = _renamed(config.input_names, columns)
+    found = {}
+    for i, (own, column) in enumerate(zip(config.input_names, inputs, strict=True)):
+        pair = ranges.get(column, ranges.get(own))
+        if isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(end, int | float) for end in pair):
+            found[i] = (float(pair[0]), float(pair[1]))
+    return About(name, inputs, _renamed(config.output_names, columns), str(config.shape), found)
+
+
+def column_lines(letter: str, names: Sequence[str]) -> list[str]:
+    """`x[0] is column "mass"`, one line per column; ASCII, without quotes or backslashes in the names."""
+    return [line for i, name in enumerate(names) for line in said({name: f"{letter}[{i}]"})]
+
+
+def _table(notes: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = notes.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _renamed(names: Sequence[str], columns: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(columns.get(name, name)) for name in names)
