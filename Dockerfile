@@ -1,8 +1,8 @@
-# splinework on the command line, in one image, for processors. To build it, and to work on the tables of the folder one is in:
+# splinework on the command line, in one image. To build it, and to work on the tables of the folder one is in:
 #   docker build --tag splinework .
 #   docker run --rm --volume "$PWD:/data" --user "$(id -u):$(id -g)" splinework fit data.csv --target y
-# There is no GPU in it: torch's builds for CUDA are several times as large. For one, build with --build-arg TORCH_INDEX= (then pip
-# takes torch from where it takes everything else) and run with --gpus all.
+# On x86 pip takes torch's build for CUDA, which is several times as large as the one for processors and wants `--gpus all` to be of
+# use. For the small one, build with --build-arg TORCH_INDEX=ADDRESS, the address of the index of torch's builds for processors.
 
 ARG PYTHON=3.12
 
@@ -20,7 +20,7 @@ RUN SPLINEWORK_NATIVE=1 pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
 
 # ---------------------------------------------------------------------------------------------- what runs
 FROM python:${PYTHON}-slim AS run
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+ARG TORCH_INDEX=
 COPY --from=build /wheels /wheels
 # Of two builds of one version pip takes the one with a local label, here +cpu. The wheel has its version in its name.
 # hadolint ignore=DL3013

@@ -46,7 +46,12 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
         ...     sw.load(f"{folder}/model.safetensors").config == model.config
         True
     """
-    header = {"format": FORMAT_VERSION, "version": own_version(), "config": model.config.to_dict(), "notes": notes or {}}
+    header = {
+        "format": FORMAT_VERSION,
+        "version": own_version(),
+        "config": model.config.to_dict(),
+        "notes": notes or {},
+    }
     tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
     try:
         text = json.dumps(header)

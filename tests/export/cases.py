@@ -176,10 +176,11 @@ def distance(model: sw.KAN, x: torch.Tensor, got: Any) -> float:
     got = np.asarray(got, dtype=np.float64)
     assert got.shape == y.shape, (got.shape, y.shape)
     exact = copy.deepcopy(model).double()(x.double()).numpy()
-    # Rows with values beyond are left out: single precision may overflow on the way there.
-    ordinary = (np.isfinite(exact) & (units < 1e18)).all(axis=1)
-    odd = ((np.isfinite(y) != np.isfinite(got)).any(axis=1)) & ordinary
-    assert not odd.any(), (str(model.config), x[odd][:2], y[odd][:2], got[odd][:2], exact[odd][:2])
+    # Rows with values beyond are left out, and those in which the model overflows on the way though its value is small.
+    ordinary = (np.isfinite(exact) & np.isfinite(y) & (units < 1e18)).all(axis=1)
+    assert np.isfinite(got[ordinary]).all()
+    if exact.dtype == model.output_scaling.scale.numpy().dtype:
+        assert (np.isfinite(y) == np.isfinite(got)).all()
     with np.errstate(invalid="ignore"):
         own = np.max((np.abs(y - exact) / units)[ordinary], initial=0.0)
         largest = np.max((np.abs(got - y) / units)[ordinary], initial=0.0)
