@@ -238,7 +238,8 @@ class _Work:
         numbers, strengths = state.numbers[:, j], state.strengths[:, j]
         noise = 1.0
         if self.task.is_regression:
-            noise = float(normal.residual(numbers).clamp_min(0) / (len(self.y) - 1 - state.freedom[j]).clamp_min(1.0))
+            count = int((self.weights > 0).sum())
+            noise = float(normal.residual(numbers).clamp_min(0) / (count - 1 - state.freedom[j]).clamp_min(1.0))
         blocks = self.design.blocks
         sums = strengths.new_zeros(int(blocks.max()) + 1)
         size = sums.index_add(0, blocks, numbers**2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ STEP = 0.05
 """Shares are multiples of this: held-out rows do not tell finer ones apart."""
 TURNS = 6
 TEMPERATURES = (0.4, 2.5)
+DOUBT = 0.2
+"""Spread of the sharpness's logarithm before rows have spoken: a hundred rows say little about it."""
 CERTAIN = 1.0
 """Interactions are kept where they help by more than so many standard errors of the help: curves alone are easier to read."""
 
@@ -78,14 +81,17 @@ def _certain(help_: Tensor, weights: Tensor) -> bool:
 
 
 def sharpen(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
-    """The factor of the logits under which held-out rows cost least (Guo et al. 2017, with the inverse temperature)."""
-    low, high = (torch.tensor(t).log().item() for t in TEMPERATURES)
+    """The factor of the logits under which held-out rows cost least (Guo et al. 2017, with the inverse temperature).
+
+    Few rows would like any factor that suits the one of them that was misjudged, so 1 has a prior.
+    """
+    low, high = (math.log(t) for t in TEMPERATURES)
     ratio = (5**0.5 - 1) / 2
 
     def cost(log_factor: float) -> float:
-        return float(weights @ task.loss(torch.tensor(log_factor).exp() * outputs, y))
+        return float(weights @ task.loss(math.exp(log_factor) * outputs, y)) + 0.5 * (log_factor / DOUBT) ** 2
 
-    for _ in range(24):  # the cost is convex in the factor, so it has one valley
+    for _ in range(24):  # one valley: the cost is convex in the factor, and the prior in its logarithm
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, b) if cost(a) <= cost(b) else (a, high)
-    return float(torch.tensor((low + high) / 2).exp())
+    return math.exp((low + high) / 2)

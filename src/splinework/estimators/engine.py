@@ -35,6 +35,8 @@ CURVED = 10
 """Intervals of a curve, where there are not too many inputs."""
 FEWEST = 30
 """Rows below which interactions are not looked for unless asked for."""
+ANEW = 3000
+"""Rows up to which variances are found anew for every fold."""
 WIDTH, WIDTH_CLASSES = 600, 300
 """Columns of the additive part's design: a round costs their cube, with several classes for each of them."""
 KNOTS = 256
@@ -181,9 +183,7 @@ class _Job:
         course = self._course(hidden)
         folds = max(FOLDS, course.members)
         fold = torch.randperm(len(self.t), generator=generator) % folds
-        parts = [
-            refit_additive(whole, design, self.t, self.weights * (fold != k), self.task) for k in range(course.members)
-        ]
+        parts = [self._without(whole, design, fold == k) for k in range(course.members)]
         offsets = torch.stack([part.values(design) for part in parts], dim=1)
         finer = self._finer(layer)
         net = wide_network(finer, self.u, self.t.shape[1], course, generator)
@@ -201,6 +201,16 @@ class _Job:
             return Trained(self._additive(layer, design, whole, mixture.sharpness), mixture.loss, steps, heard.history)
         model = self._whole(layer, design, parts, net, groups, mixture, course)
         return Trained(model, mixture.loss, steps, heard.history)
+
+    def _without(self, whole: Additive, design: Design, held: Tensor) -> Additive:
+        """The additive part as rows not held out have it.
+
+        Variances that have seen the rows held out flatter them: little where rows are many, and there they stay.
+        """
+        seen = self.weights * ~held
+        if len(self.t) > ANEW:
+            return refit_additive(whole, design, self.t, seen, self.task)
+        return fit_additive(design, self.t, seen, self.task)
 
     def _hidden(self) -> tuple[int, ...]:
         hidden = self.settings.hidden
