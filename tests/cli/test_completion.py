@@ -59,7 +59,7 @@ def test_options_values_and_files_are_offered():
         ("d.csv", b"mass,time,y\n1,2,3\n"),
         ("d.csv", "\ufeffmass;time;y\r\n1,5;2;3\r\n".encode()),
         ("d.csv", "mass\ttime\ty\n1\t2\t3\n".encode("utf-16")),
-        ("d.csv.gz", gzip.compress(b'"mass","time",y\n')),
+        ("d.csv.gz", gzip.compress(b'"mass","time",y\n', mtime=0)),
         ("d.parquet", None),
     ],
 )
