@@ -40,9 +40,8 @@ def _panel(axes: Any, found: Ranks, target: float) -> None:
     order = np.argsort(-found.mean, kind="stable")
     generator = np.random.default_rng(0)
     axes.axvline(target, color=RULE, linewidth=1.4)
-    axes.annotate(
-        "target", (target, 1), xycoords=("data", "axes fraction"), fontsize=SMALL_POINTS, color=MUTED, ha="center"
-    )
+    at = {"xycoords": ("data", "axes fraction"), "xytext": (3, 3), "textcoords": "offset points"}
+    axes.annotate("target", (target, 0), fontsize=SMALL_POINTS, color=MUTED, **at)
     for place, number in enumerate(order):
         colour = VERMILION if found.contenders[number] == OURS else BLUE
         shaken = place + generator.uniform(-0.18, 0.18, len(found.sets))
