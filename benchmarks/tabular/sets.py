@@ -1,4 +1,4 @@
-"""The twelve sets, chosen by the rule of docs/tabular.md before any of our results was seen, and their folds."""
+"""The twelve sets, chosen by the rule of docs/tabular.md, and their folds."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class Estimator:
     def save(self, path: Path) -> None:
         path.write_bytes(b"a model")
 
-    def report(self, path: Path, *, title: str) -> None:
+    def report(self, path: Path, *, equations: bool, title: str) -> None:
         path.write_text(title)
 
 

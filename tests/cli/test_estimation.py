@@ -6,6 +6,10 @@ import csv
 import importlib
 import io
 import json
+import os
+import signal
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +28,7 @@ def learner(monkeypatch):
     """A stand-in for the estimators; what it was given."""
     seen = []
 
-    def fitted(request, wanted, rows, stages):
+    def fitted(request, wanted, rows, stages, stop):
         seen.append((wanted, rows))
         return Estimator(request, wanted, rows, stages)
 
@@ -218,3 +222,33 @@ def test_tables_that_do_not_fit_the_model_are_told(flowers, run, folder, text, f
     model = str(flowers / "m.safetensors")
     refused(run("predict", model, "d.csv", "--out", "p.csv", "--quiet"), *fragments)
     assert not (folder / "p.csv").exists()
+
+
+@pytest.mark.parametrize("where", ["fit", "formulas"])
+def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
+    """In the fit it ends the training; in the search for formulas it ends that; the files are written either way."""
+    import splinework.estimators.engine as engine
+    from splinework.estimators.explanation import Explained
+
+    train = engine.train_members
+
+    def pressed(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        return train(*arguments)
+
+    def interrupted(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
+
+    if where == "fit":
+        monkeypatch.setattr(engine, "train_members", pressed)
+    else:
+        monkeypatch.setattr(Explained, "formulas_", property(interrupted))
+    lines = ["a,b,y", *(f"{i / 60},{'pq'[i % 2]},{i * (i % 2)}" for i in range(60))]
+    (folder / "data.csv").write_text("\n".join(lines) + "\n")
+    result = run("fit", "data.csv", "--target", "y", "--json")
+    assert result.exit_code == 130, result.stderr
+    found = json.loads(result.stdout)
+    assert found["interrupted"]
+    assert all(Path(path).exists() for path in found["files"].values())
+    assert run("predict", found["files"]["model"], "data.csv", "--out", "-").exit_code == 0

@@ -13,10 +13,9 @@ import numpy as np
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
-from splinework.cli.course import NOTHING
 from splinework.cli.figures import r2, rmse
 from splinework.cli.folder import write_folder
-from splinework.cli.interrupts import Stop, answering
+from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.plain import finite, json_text
 from splinework.cli.terminal import console, figure, share
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from splinework.cli.request import Request
     from splinework.symbolic import FormulaRow
     from splinework.tables import Table
+    from splinework.train.callbacks import Step
 
 _FORMULAS: Final = 0.5  # of the budget, at most, for the search for formulas
 
@@ -91,8 +91,8 @@ class Estimation:
         console().print(f"model: {edges}; {errors}; {m['seconds']:.1f} s")
 
 
-def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation | None:
-    """Fits, measures and writes; None if Ctrl-C came before there was a model, which is said.
+def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation:
+    """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
 
     Raises:
         SplineworkError: If something that the user gave cannot be used.
@@ -111,18 +111,11 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     stop = Stop(stages.say)
     with answering(stop.interrupt):
         began = time.monotonic()
-        try:
-            with stop.searching():
-                stages.stage(f"fitting {plural(len(fitted), 'row')}")
-                estimator = _fitted(request, wanted, fitted, stages)
-                with stages.within(estimator.formula_seconds):
-                    stages.stage("looking for formulas")
-                    found = estimator.formulas_
-        except KeyboardInterrupt:
-            stages.say(NOTHING)
-            return None
+        stages.stage(f"fitting {plural(len(fitted), 'row')}")
+        estimator = _fitted(request, wanted, fitted, stages, stop)
+        found, searched = _formulas(estimator, stages, stop)
         stages.stage("measuring")
-        equations = _records(found.rows)
+        equations = _records(found)
         metrics = _metrics(estimator, fitted, held, wanted) | {
             "n_train": len(fitted),
             "n_test": len(held),
@@ -137,7 +130,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
         files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
     if stop.asked:
         stages.say(f"interrupted: what was found so far is in {folder}")
-    decided = tuple(dict.fromkeys((*notes, *said, *found.notes)))
+    decided = tuple(dict.fromkeys((*notes, *said, *searched)))
     return Estimation(request.target, equations, metrics, decided, files, stop.asked)
 
 
@@ -170,14 +163,23 @@ def _refuse_constant(rows: Rows, target: str) -> None:
         )
 
 
-def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages) -> Any:
-    """The estimator, fitted."""
+def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: Stop) -> Any:
+    """The estimator, fitted; with the best model so far where Ctrl-C was pressed on the way."""
     import pandas as pd
 
     from splinework.estimators import KANClassifier, KANRegressor
+    from splinework.train.callbacks import StopTraining
+
+    def until_stopped(step: Step) -> None:
+        if stop.asked:
+            raise StopTraining
 
     kind: Callable[..., Any] = KANClassifier if wanted.classes else KANRegressor
-    options = {"random_state": request.seed, "formula_seconds": _FORMULAS * request.budget, "callbacks": stages.step}
+    options = {
+        "random_state": request.seed,
+        "formula_seconds": _FORMULAS * request.budget,
+        "callbacks": [stages.step, until_stopped],
+    }
     y = rows.y if wanted.classes else pd.Series(rows.y, name=request.target)
     if wanted.classes:
         y = pd.Series(rows.y.astype(str), name=request.target, dtype=object)
@@ -187,6 +189,18 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages) -> Any
         raise
     except ValueError as error:  # what scikit-learn's own checks raise
         raise DataError(str(error).splitlines()[0]) from error
+
+
+def _formulas(estimator: Any, stages: Stages, stop: Stop) -> tuple[Sequence[FormulaRow], Sequence[str]]:
+    """The formulas and what there is to say of them; none where Ctrl-C came before the search could find any."""
+    try:
+        with stop.searching(), stages.within(estimator.formula_seconds):
+            if stop.asked:
+                raise Ended
+            stages.stage("looking for formulas")
+            return estimator.formulas_.rows, estimator.formulas_.notes
+    except KeyboardInterrupt:
+        return (), ("no formulas: interrupted before there were any",)
 
 
 def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
@@ -257,7 +271,7 @@ def _write(
         "model.safetensors": estimator.save,
         "equations.csv": partial(write_rows, equations, EQUATION_FIELDS),
         "metrics.json": partial(write_text, json_text(metrics)),
-        "report.html": lambda path: estimator.report(path, title=title),
+        "report.html": lambda path: estimator.report(path, equations=bool(equations), title=title),
     }
     write_folder(folder, writers)
     return {Path(name).stem: str(folder / name) for name in FILES}
