@@ -52,7 +52,7 @@ def pairwise() -> list[dict[str, Any]]:
     cases = []
     while left:
         drawn = [{name: FACTORS[name][draw.integers(len(FACTORS[name]))] for name in names} for _ in range(60)]
-        drawn += [dict(drawn[0], **dict(next(iter(left))))]
+        drawn += [dict(drawn[0], **dict(min(left, key=str)))]
         met = [set(itertools.combinations(case.items(), 2)) & left if possible(case) else set() for case in drawn]
         most = max(range(len(drawn)), key=lambda n: len(met[n]))
         if met[most]:
