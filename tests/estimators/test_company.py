@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from threadpoolctl import threadpool_info
 
 from splinework.estimators import KANClassifier, KANRegressor, KANTransformer
-from splinework.estimators.threads import is_worker, suited_to
+from splinework.threads import is_worker, suited_to
 from splinework.train import EarlyStopping, Step, StopTraining
 from tests.estimators.tables import KINDS, QUICK, labels, mixed, numbers, target_for
 

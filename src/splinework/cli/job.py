@@ -14,12 +14,12 @@ from splinework.cli.plain import finite, only
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
-from splinework.cli.threads import suited_to
 from splinework.cli.versions import own_version
 from splinework.cli.wishes import Wishes
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
 from splinework.tables import identifiers
+from splinework.threads import suited_to
 
 if TYPE_CHECKING:
     from splinework.symbolic import FormulaRow, FormulaTable

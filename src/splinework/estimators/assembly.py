@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from splinework.estimators.additive import greville
 from splinework.estimators.members import Course, Group
 from splinework.functional import refine_coefficients
 from splinework.layer import KANLayer
@@ -152,7 +153,7 @@ def _with_identity(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The layer with the additive sums led on unchanged, before the others."""
     own = edges.grid[:outputs]
-    straight = own[:, 1:-1].unfold(1, _degree(edges), 1).mean(-1)  # Greville's abscissae: the identity
+    straight = greville(edges)[:outputs]
     onward = table.new_zeros(outputs, table.shape[1], outputs)
     for j in range(outputs):
         onward[j, :-1, j] = straight[j]

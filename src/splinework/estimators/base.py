@@ -26,8 +26,8 @@ from splinework.estimators.intake import Table, read
 from splinework.estimators.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.estimators.rows import Floats, Rows, canonical, joined, sampled
 from splinework.estimators.tasks import Task
-from splinework.estimators.threads import suited_to
 from splinework.network import KAN
+from splinework.threads import suited_to
 
 MOST_REMEMBERED = 2000
 """Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""

@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from splinework.estimators.members import Listen
+from splinework.estimators.members import Listen, Order
 from splinework.estimators.tasks import Task
 from splinework.network import KAN
 
@@ -47,12 +47,9 @@ def go_on(
     batch = min(BATCH, count)
     steps = min(max_iter, max(LEAST_STEPS, min(MOST_STEPS, PASSES * -(-count // batch))))
     adam = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=RATE)
-    order, at, loss = torch.randperm(count, generator=generator), 0, float("nan")
+    order, loss = Order(count, batch, generator), float("nan")
     for step in range(1, steps + 1):
-        if at + batch > count:
-            order, at = torch.randperm(count, generator=generator), 0
-        rows = order[at : at + batch]
-        at += batch
+        rows = next(order)
         adam.param_groups[0]["lr"] = RATE * (1 - (step - 1) / steps)
         adam.zero_grad(set_to_none=True)
         outputs = model.unit_forward(u[rows])

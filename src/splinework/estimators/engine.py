@@ -235,15 +235,7 @@ class _Job:
         room = (WIDTH_CLASSES if isinstance(self.task, Multiclass) else WIDTH) - (inputs - many)
         auto = max(1, min(CURVED, room // max(many, 1) - 2))
         grid = auto if self.settings.grid == "auto" else int(self.settings.grid)
-        layer = KANLayer(
-            inputs,
-            self.t.shape[1],
-            grid=grid,
-            degree=self.settings.degree,
-            base="none",
-            dtype=torch.float64,
-            generator=torch.Generator(),
-        )
+        layer = self._empty(grid, self.t.shape[1])
         low, high = self.u.min(0).values, self.u.max(0).values
         high = torch.where(high > low, high, low + 1.0)
         layer.grid.copy_(adapted_knots(self.u, grid, self.settings.degree, grid_eps=GRID_EPS, low=low, high=high))
@@ -256,18 +248,16 @@ class _Job:
         if self.settings.grid == "auto":
             wanted = max(16, min(64, KNOTS // max(self._many_valued(), 1)))
             factor = max(1, round(wanted / layer.basis.resolution))
-        finer = KANLayer(
-            layer.inputs,
-            1,
-            grid=factor * layer.basis.resolution,
-            degree=self.settings.degree,
-            base="none",
-            dtype=torch.float64,
-            generator=torch.Generator(),
-        )
+        finer = self._empty(factor * layer.basis.resolution, 1)
         finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), self.settings.degree, factor)[0])
         finer.refresh()
         return finer
+
+    def _empty(self, grid: int, outputs: int) -> KANLayer:
+        """A layer that is there for its grid."""
+        degree = self.settings.degree
+        like: dict[str, Any] = {"dtype": torch.float64, "generator": torch.Generator()}
+        return KANLayer(self.u.shape[1], outputs, grid=grid, degree=degree, base="none", **like)
 
     def _many_valued(self) -> int:
         return sum(len(torch.unique(column)) > 2 for column in self.u.T)

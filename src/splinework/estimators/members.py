@@ -207,8 +207,8 @@ class _Small:
         everywhere = offsets[:, : course.members].repeat(1, groups, 1)
         return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(course.batch, len(u)))
 
-    def order(self, generator: torch.Generator) -> _Order:
-        return _Order(len(self.u), self.batch, generator)
+    def order(self, generator: torch.Generator) -> Order:
+        return Order(len(self.u), self.batch, generator)
 
     def loss(self, net: KAN, rows: Tensor, task: Task) -> Tensor:
         """The members' losses added up: no number belongs to two, so each gets its own gradient."""
@@ -218,7 +218,7 @@ class _Small:
         return (self.weights[rows] * task.loss(outputs, targets)).sum() / len(rows)
 
 
-class _Order:
+class Order:
     """Endless batches of row numbers, each row once before any twice."""
 
     def __init__(self, count: int, batch: int, generator: torch.Generator) -> None:

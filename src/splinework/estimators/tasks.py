@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 
-class Task:
+class Task(ABC):
     """A likelihood over the network's outputs.
 
     Targets are `(n, q)`: numbers, or for classes indicators; with two classes one column, the indicator of the second.
@@ -17,17 +18,17 @@ class Task:
 
     is_regression: bool = False
 
+    @abstractmethod
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
         """What each row costs, `(n,)`, over the last dimension."""
-        raise NotImplementedError
 
+    @abstractmethod
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
         """The best outputs that do not look at x, `(q,)`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
         """Targets and weights `(n,)` of the least squares problem that stands for output j's likelihood near `outputs`."""
-        raise NotImplementedError
 
 
 @final
