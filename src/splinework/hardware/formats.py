@@ -1,0 +1,155 @@
+"""Fixed-point numbers: what an integer on a wire means, how reals become integers, and how integers lose bits.
+
+Every rounding in a quantised network is half to even and every narrowing saturates. Both are monotone and odd, so what is
+monotone or symmetric before stays so.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from splinework.errors import ConfigError
+
+Integers = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+WIDEST = 48
+"""Bits of the widest wire; every sum of tables then fits the 64-bit integers of NumPy and the 53 bits of a double."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """Two's complement or plain binary numbers of `width` bits, of which `fraction` lie behind the point.
+
+    A code `c` is the number `c · 2^-fraction`. The fraction may be negative, or larger than the width.
+
+    Attributes:
+        width: Bits.
+        fraction: Bits behind the binary point.
+        signed: Whether the first bit is a sign.
+
+    Example:
+        >>> form = Format(4, 3, signed=True)
+        >>> form.low, form.high, form.step
+        (-8, 7, 0.125)
+    """
+
+    width: int
+    fraction: int = 0
+    signed: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.width <= WIDEST:
+            raise ConfigError(
+                f"a format has 1 to {WIDEST} bits, got {self.width}; use fewer bits or fewer edges per node."
+            )
+
+    @property
+    def low(self) -> int:
+        """Smallest code."""
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def high(self) -> int:
+        """Largest code."""
+        return self.low + (1 << self.width) - 1
+
+    @property
+    def count(self) -> int:
+        """Number of codes, 2^width."""
+        return 1 << self.width
+
+    @property
+    def step(self) -> float:
+        """What one more means, 2^-fraction."""
+        return float(2.0**-self.fraction)
+
+    def saturate(self, values: Integers) -> Integers:
+        """The nearest codes."""
+        return np.clip(values, self.low, self.high)
+
+    @classmethod
+    def holding(cls, low: int, high: int, fraction: int = 0) -> "Format":
+        """The narrowest format that holds all integers from low to high.
+
+        >>> Format.holding(0, 5), Format.holding(-3, 3)
+        (Format(width=3, fraction=0, signed=False), Format(width=3, fraction=0, signed=True))
+        """
+        if low >= 0:
+            return cls(max(1, int(high).bit_length()), fraction, False)
+        return cls(1 + max(int(~low).bit_length(), int(max(high, 0)).bit_length()), fraction, True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {"width": self.width, "fraction": self.fraction, "signed": self.signed}
+
+
+def round_shift(values: Integers, bits: int) -> Integers:
+    """`values / 2^bits`, rounded half to even, exactly.
+
+    >>> round_shift(np.array([-3, -1, 1, 3, 5, 6]), 1)
+    array([-2,  0,  0,  2,  2,  3])
+    """
+    if bits == 0:
+        return values
+    half = (1 << (bits - 1)) - 1
+    return (values + half + ((values >> bits) & 1)) >> bits
+
+
+@dataclass(frozen=True)
+class Wire:
+    """What the code of a node means: `value = shift + scale · code · 2^-fraction`; on a logarithmic wire its exponential.
+
+    Attributes:
+        name: Of the column or node.
+        format: Of the code.
+        scale: What 1 on the wire is, in units of the node.
+        shift: What 0 on the wire is.
+        log: Whether the values are exponentials of that.
+    """
+
+    name: str
+    format: Format
+    scale: float = 1.0
+    shift: float = 0.0
+    log: bool = False
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.scale) and np.isfinite(self.shift) and self.scale != 0):
+            raise ConfigError(
+                f"{self.name} has the scale {self.scale} and the shift {self.shift}; both must be finite, the scale not 0."
+            )
+
+    @property
+    def step(self) -> float:
+        """What one code more means, in units of the node (of its logarithm on a logarithmic wire)."""
+        return self.scale * self.format.step
+
+    def decode(self, codes: ArrayLike) -> Floats:
+        """Codes to values."""
+        values = self.shift + self.step * np.asarray(codes, dtype=np.float64)
+        return np.exp(values) if self.log else values
+
+    def unsaturated(self, values: ArrayLike) -> Floats:
+        """Values to whole numbers, half to even, not saturated; NaN stays, the logarithm of 0 and less is -inf."""
+        plain = np.asarray(values, dtype=np.float64)
+        if self.log:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                plain = np.where(np.isnan(plain), np.nan, np.where(plain > 0, np.log(plain), -np.inf))
+        return np.rint((plain - self.shift) / self.step)
+
+    def encode(self, values: ArrayLike) -> Integers:
+        """Values to the nearest codes; the ends where they lie beyond."""
+        return np.clip(self.unsaturated(values), self.format.low, self.format.high).astype(np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "name": self.name,
+            "format": self.format.to_dict(),
+            "scale": self.scale,
+            "shift": self.shift,
+            "log": self.log,
+        }

@@ -1,0 +1,157 @@
+"""The golden model as a file: `golden.json`, integers in JSON, with a digest over all of them. Nothing is rounded."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.checkpoint import write_whole
+from splinework.errors import ConfigError, FileError, SplineworkError
+from splinework.hardware.formats import Format, Integers, Wire
+from splinework.hardware.integer import IntegerLayer, IntegerModel
+
+FORMAT: Final = "splinework-integer/1"
+_LARGEST = 1 << 28
+"""Bytes of the largest file that is read."""
+
+
+def write_golden(model: IntegerModel, path: str | os.PathLike[str]) -> None:
+    """Writes a quantised network, whole or not at all.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    write_whole(Path(path), golden_text(model).encode())
+
+
+def golden_text(model: IntegerModel) -> str:
+    """The text of the file: one line per table, so that a change shows in a comparison of lines."""
+    content = to_dict(model)
+    layers = content.pop("layers")
+    head = json.dumps({"digest": digest(model), **content}, indent=1)[:-2]
+    lines = []
+    for layer in layers:
+        tables = ",\n    ".join(json.dumps(table) for table in layer.pop("tables"))
+        rest = json.dumps(layer)[1:-1]
+        lines.append(f'  {{{rest}, "tables": [\n    {tables}]}}')
+    return f'{head},\n "layers": [\n' + ",\n".join(lines) + "]\n}\n"
+
+
+def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
+    """The quantised network that `write_golden` wrote.
+
+    Raises:
+        FileError: If the file is missing, damaged, of another version, or its numbers do not match its digest.
+    """
+    file = Path(path)
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise FileError(f"{file} has more than {_LARGEST >> 20} MiB; that is no golden model.")
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise FileError(f"{file} cannot be read as a golden model ({error}); write the artefact anew.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise FileError(
+            f"{file} has the format {found!r}, expected {FORMAT!r}: it is no golden model, or of another version of splinework; "
+            "write the artefact anew with this version."
+        )
+    try:
+        model = from_dict(content)
+    except (SplineworkError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise FileError(f"{file} is no whole golden model ({error}); write the artefact anew.") from error
+    if content.get("digest") != digest(model):
+        raise FileError(f"{file} was changed after it was written: its digest does not match; write the artefact anew.")
+    return model
+
+
+def digest(model: IntegerModel) -> str:
+    """SHA-256 over all numbers and names, 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(to_dict(model), sort_keys=True).encode()).hexdigest()
+
+
+def to_dict(model: IntegerModel) -> dict[str, Any]:
+    """Plain JSON values."""
+    return {
+        "format": FORMAT,
+        "name": model.name,
+        "task": model.task,
+        "classes": list(model.classes),
+        "inputs": [wire.to_dict() for wire in model.inputs],
+        "layers": [
+            {
+                "guard": layer.guard,
+                "bias": layer.bias.tolist(),
+                "mask": layer.mask.astype(int).tolist(),
+                "outputs": [wire.to_dict() for wire in layer.outputs],
+                "tables": [
+                    {str(j): table[:, j].tolist() for j in np.flatnonzero(alive)}
+                    for table, alive in zip(layer.tables, layer.mask, strict=True)
+                ],
+            }
+            for layer in model.layers
+        ],
+    }
+
+
+def from_dict(content: dict[str, Any]) -> IntegerModel:
+    """The network of such values.
+
+    Raises:
+        ConfigError: If they do not go together.
+    """
+    inputs = tuple(_wire(w) for w in _list(content["inputs"]))
+    layers: list[IntegerLayer] = []
+    for number, entry in enumerate(_list(content["layers"])):
+        wires = inputs if number == 0 else layers[-1].outputs
+        layers.append(_layer(entry, wires))
+    classes = tuple(_checked(name, str) for name in _list(content["classes"]))
+    return IntegerModel(_checked(content["name"], str), inputs, tuple(layers), content["task"], classes)
+
+
+def _layer(entry: dict[str, Any], wires: tuple[Wire, ...]) -> IntegerLayer:
+    outputs = tuple(_wire(w) for w in _list(entry["outputs"]))
+    mask = _integers(entry["mask"]).reshape(len(wires), len(outputs)) != 0
+    tables = []
+    for wire, alive, columns in zip(wires, mask, _list(entry["tables"]), strict=True):
+        if sorted(columns, key=int) != [str(j) for j in np.flatnonzero(alive)]:
+            raise ConfigError(f"the tables of {wire.name!r} are not those of the mask.")
+        table = np.zeros((wire.format.count, len(outputs)), dtype=np.int64)
+        for j, values in columns.items():
+            table[:, int(j)] = _integers(values)
+        tables.append(table)
+    return IntegerLayer(tuple(tables), mask, _integers(entry["bias"]), _checked(entry["guard"], int), outputs)
+
+
+def _wire(entry: dict[str, Any]) -> Wire:
+    form = entry["format"]
+    checked = Format(_checked(form["width"], int), _checked(form["fraction"], int), _checked(form["signed"], bool))
+    number: Callable[[Any], float] = lambda value: float(_checked(value, (int, float)))  # noqa: E731
+    return Wire(
+        _checked(entry["name"], str),
+        checked,
+        number(entry["scale"]),
+        number(entry["shift"]),
+        _checked(entry["log"], bool),
+    )
+
+
+def _integers(values: Any) -> Integers:
+    array = np.array(values)
+    if array.dtype != np.int64:
+        raise ConfigError(f"tables hold 64-bit integers, got {array.dtype}.")
+    return array
+
+
+def _list(value: Any) -> list[Any]:
+    return list(_checked(value, list))
+
+
+def _checked(value: Any, kind: type | tuple[type, ...]) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ConfigError(f"expected {kind}, got {value!r}.")
+    return value
