@@ -1,0 +1,254 @@
+"""A network that computes in floating point exactly what its tables of integers will, and that can be trained.
+
+Every edge is evaluated at the codes of its input only, by the kernels of the layer, and rounded; rows look the values up. Where a
+number is rounded or saturated, gradients go straight through (Bengio et al. 2013, arXiv 1308.3432), and stop outside the range;
+with ranges as parameters that is learned step size quantisation (Esser et al. 2020, arXiv 1902.08153).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from splinework.errors import ConfigError
+from splinework.hardware.formats import Format, Wire
+from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
+from splinework.hardware.monotone import Signs
+from splinework.hardware.simplify import simplify
+from splinework.layer import KANLayer
+
+
+class Wires(nn.Module):
+    """The wires into a layer: formats, and what their codes mean as parameters.
+
+    Args:
+        formats: One per wire.
+        shift: `(n,)`, what the code 0 means.
+        step: `(n,)`, what one code more means; positive.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, formats: Sequence[Format], shift: Tensor, step: Tensor) -> None:
+        super().__init__()
+        self.formats = tuple(formats)
+        self.shift = nn.Parameter(shift.detach().clone())
+        self.log_step = nn.Parameter(torch.log(step.detach()))
+        self.register_buffer("low", torch.tensor([f.low for f in formats], dtype=shift.dtype))
+        self.register_buffer("high", torch.tensor([f.high for f in formats], dtype=shift.dtype))
+
+    @property
+    def step(self) -> Tensor:
+        """What one code more means, `(n,)`."""
+        return torch.exp(self.log_step)
+
+    @property
+    def rows(self) -> int:
+        """Codes of the widest wire."""
+        return max(f.count for f in self.formats)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Values `(B, n)` to codes, as floating-point numbers with straight-through gradients."""
+        return self.saturate((values - self.shift) / self.step)
+
+    def saturate(self, sums: Tensor) -> Tensor:
+        """Numbers in steps to codes."""
+        return torch.clamp(_rounded(sums), self.low, self.high)
+
+    def points(self) -> Tensor:
+        """What the codes mean, `(rows, n)`; narrow wires repeat their last code."""
+        ascending = torch.arange(self.rows, dtype=self.low.dtype)[:, None]
+        return self.shift + self.step * torch.minimum(self.low + ascending, self.high)
+
+
+class FakeQuantised(nn.Module):
+    """Layers of edges between wires, every edge rounded to multiples of the step of its node.
+
+    Args:
+        layers: Layers of sums; they are trained in place.
+        wires: Of the inputs and of every layer's nodes; those of the outputs only say their step and shift.
+        guard: Bits of the sums of hidden layers behind the last bit of their wires.
+        held: For each layer, the edges that must stay monotone; see `monotone.held_edges`.
+
+    Shapes: x `(B, inputs)` in network units to sums of the outputs `(B, outputs)` in steps.
+    """
+
+    def __init__(
+        self, layers: Sequence[KANLayer], wires: Sequence[Wires], *, guard: int = 0, held: Sequence[Signs] | None = None
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.wires = nn.ModuleList(wires)
+        self.guard = guard
+        self.held = None if held is None else [torch.from_numpy(np.asarray(signs)) for signs in held]
+
+    @property
+    def parts(self) -> list[tuple[KANLayer, Wires, Wires, int]]:
+        """Each layer with the wires into it, those out of it, and its guard bits."""
+        layers: Any = self.layers
+        wires: Any = self.wires
+        guards = [self.guard] * (len(layers) - 1) + [0]
+        return list(zip(layers, wires, list(wires)[1:], guards, strict=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(x, self.tables())
+
+    def run(self, x: Tensor, tables: "Sequence[LayerTables]") -> Tensor:
+        """The sums of the outputs, `(B, outputs)` in steps, by tables made before.
+
+        Args:
+            x: `(B, inputs)` in network units.
+            tables: Of `tables()`.
+        """
+        wires: Any = self.wires
+        codes: Tensor = wires[0].encode(x)
+        for (_, before, after, guard), made in zip(self.parts, tables, strict=True):
+            sums = made.sums(codes, before.low)
+            codes = sums if made is tables[-1] else after.saturate(sums / 2**guard)
+        return codes
+
+    def tables(self) -> "list[LayerTables]":
+        """All edges at the codes of their inputs, rounded, with gradients."""
+        made = []
+        for number, (layer, before, after, guard) in enumerate(self.parts):
+            per_step = 2.0**guard / after.step
+            points = before.points()
+            exact = layer.edges(points) * per_step
+            if self.held is not None:
+                exact = _hold(exact, self.held[number])
+            with torch.no_grad():
+                slopes = layer.edges(points, 1) * layer.squash_slope(points)[:, :, None]
+                slopes = slopes * per_step * before.step[:, None]
+            bias = (layer.bias if layer.bias is not None else 0.0) - after.shift
+            made.append(LayerTables(exact, _rounded(exact), slopes, _rounded(bias * per_step)))
+        return made
+
+    @torch.no_grad()
+    def freeze(
+        self,
+        name: str,
+        inputs: Sequence[Wire],
+        outputs: Sequence[Wire],
+        *,
+        task: Task = "regression",
+        classes: Sequence[str] = (),
+    ) -> IntegerModel:
+        """The network of integers that computes the same.
+
+        Args:
+            name: An identifier.
+            inputs: Names, formats and scales of the inputs in raw units; steps and shifts come from here.
+            outputs: Names and scales of the outputs: `value = shift + scale · u` for u in network units.
+            task: See `IntegerModel`.
+            classes: See `IntegerModel`.
+
+        Raises:
+            ConfigError: If a sum does not fit its accumulator.
+        """
+        parts, made = self.parts, self.tables()
+        layers = []
+        for number, ((layer, before, after, guard), table) in enumerate(zip(parts, made, strict=True)):
+            alive = (layer.mask != 0).numpy()
+            if not bool(torch.isfinite(table.rounded).all()) or float(table.rounded.abs().max()) > 2.0**52:
+                raise ConfigError(
+                    "an edge is not finite, or too large in steps of its node; widen the ranges of the nodes."
+                )
+            values = table.rounded.numpy().astype(np.int64) * alive
+            tables = tuple(values[: f.count, i] for i, f in enumerate(before.formats))
+            bias = table.bias.numpy().astype(np.int64)
+            own = (
+                _output_wires(outputs, after, tables, bias)
+                if number == len(parts) - 1
+                else _hidden_wires(number + 1, after)
+            )
+            layers.append(IntegerLayer(tables, alive, bias, guard, own))
+        wires = [_raw(wire, first, k) for k, wire in enumerate(inputs) for first in [parts[0][1]]]
+        return simplify(IntegerModel(name, tuple(wires), tuple(layers), task, tuple(classes)))
+
+
+@dataclass(frozen=True)
+class LayerTables:
+    """The edges of a layer at the codes of its inputs, in steps of its nodes.
+
+    Attributes:
+        exact: `(codes, I, J)`.
+        rounded: The same, rounded.
+        slopes: The same, what one code more would add.
+        bias: `(J,)`, rounded.
+    """
+
+    exact: Tensor
+    rounded: Tensor
+    slopes: Tensor
+    bias: Tensor
+
+    def sums(self, codes: Tensor, low: Tensor) -> Tensor:
+        """`bias + Σ_i T_i[code_bi]`, `(B, J)`; low is the smallest code of each input."""
+        sums: Tensor = _LookUp.apply(codes, low, self.rounded, self.slopes)  # type: ignore[no-untyped-call]
+        return self.bias + sums
+
+
+def _rounded(values: Tensor) -> Tensor:
+    """Rounded half to even, with the gradient of the identity."""
+    return values + (torch.round(values) - values).detach()
+
+
+def _hold(values: Tensor, signs: Tensor) -> Tensor:
+    """Tables whose held edges never turn back: the largest value so far, or the smallest."""
+    if not bool(signs.any()):
+        return values
+    rising = torch.cummax(values, dim=0).values
+    falling = torch.cummin(values, dim=0).values
+    return torch.where(signs == 1, rising, torch.where(signs == -1, falling, values))
+
+
+class _LookUp(torch.autograd.Function):
+    """Sums of rows of tables; the gradient in a code is the slope of its edges there."""
+
+    @staticmethod
+    def forward(ctx: Any, codes: Tensor, low: Tensor, tables: Tensor, slopes: Tensor) -> Tensor:
+        count, inputs, width = tables.shape
+        flat = torch.round(codes.detach() - low).long() * inputs + torch.arange(inputs)
+        ctx.save_for_backward(flat, slopes)
+        ctx.shape = (count, inputs, width)
+        return nn.functional.embedding_bag(flat, tables.reshape(count * inputs, width), mode="sum")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, Tensor, None]:
+        flat, slopes = ctx.saved_tensors
+        count, inputs, width = ctx.shape
+        (g,) = gradients
+        into_tables = g.new_zeros(count * inputs, width)
+        into_tables.index_add_(0, flat.reshape(-1), g.repeat_interleave(inputs, dim=0))
+        into_codes = None
+        if ctx.needs_input_grad[0]:
+            into_codes = torch.einsum("bij,bj->bi", slopes.reshape(count * inputs, width)[flat], g)
+        return into_codes, None, into_tables.reshape(count, inputs, width), None
+
+
+def _hidden_wires(number: int, wires: Wires) -> tuple[Wire, ...]:
+    pairs = zip(wires.formats, wires.step.tolist(), wires.shift.tolist(), strict=True)
+    return tuple(Wire(f"h{number}_{j + 1}", f, step / f.step, shift) for j, (f, step, shift) in enumerate(pairs))
+
+
+def _output_wires(outputs: Sequence[Wire], wires: Wires, tables: Sequence[Any], bias: Any) -> tuple[Wire, ...]:
+    """Wide enough for every sum, in raw units."""
+    low = bias + sum(table.min(axis=0) for table in tables)
+    high = bias + sum(table.max(axis=0) for table in tables)
+    made = []
+    for j, wire in enumerate(outputs):
+        form = Format.holding(min(int(low[j]), -1), int(high[j]), wires.formats[j].fraction)
+        step, shift = float(wires.step[j]), float(wires.shift[j])
+        made.append(Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log))
+    return tuple(made)
+
+
+def _raw(wire: Wire, wires: Wires, k: int) -> Wire:
+    """The wire of an input in raw units, where `wire` says how those follow from network units."""
+    form = wires.formats[k]
+    step, shift = float(wires.step[k]), float(wires.shift[k])
+    return Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log)
