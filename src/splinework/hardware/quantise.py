@@ -108,7 +108,7 @@ def quantise(
     """
     u = network_units(model, x)
     ready = prepare(model, u, as_bits(bits))
-    _correct_biases(ready, u)
+    correct_biases(ready, u)
     return freeze(ready, model, task=task, classes=classes, name=name)
 
 
@@ -243,7 +243,7 @@ def _range(column: np.ndarray[Any, Any], form: Format) -> tuple[float, float]:
 
 
 @torch.no_grad()
-def _correct_biases(ready: FakeQuantised, u: Tensor) -> None:
+def correct_biases(ready: FakeQuantised, u: Tensor) -> None:
     """Each layer's bias takes up the mean error of its sums, on the codes that the layers before give."""
     exact, codes = u, ready.parts[0][1].encode(u)
     for number, (layer, before, after, guard) in enumerate(ready.parts):

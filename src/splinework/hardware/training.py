@@ -5,6 +5,7 @@ rounds to a constant are pruned. The weight rises in stages, and at the end of e
 a front of accuracy against area. What is quantised how is in `quantise` and `fake`.
 """
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +14,22 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.errors import ConfigError
 from splinework.hardware.area import area, smooth_area
-from splinework.hardware.fake import FakeQuantised
+from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.quantise import Bits, as_bits, freeze, network_units, prepare
+from splinework.hardware.lessons import Lesson, TaskLoss, roughness, targets_of
+from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.network import KAN
+
+_NARROW = 8
+"""Inputs of a layer up to which it learns at the full rate."""
+
+
+_LOOK = 20
+"""Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage."""
+_JUDGED = 4096
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,9 @@ class Schedule:
         batch: Rows per step.
         validation: Share of the rows held out to judge the stages; 0 judges by the rows themselves.
         smoothness: Weight of the squared second differences of the tables, relative to their spans.
+        distil: Share of the loss that compares with the teacher's outputs, where there is a teacher.
+        jitter: Of the rows shown to the teacher, in standard deviations of the inputs: beside the rows themselves it sees as
+            many that mix two rows and are shaken by this.
         seed: Of the held-out rows, and of the order of the others.
     """
 
@@ -47,6 +59,8 @@ class Schedule:
     batch: int = 512
     validation: float = 0.2
     smoothness: float = 1e-3
+    distil: float = 0.7
+    jitter: float = 0.3
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -128,6 +142,7 @@ def train_quantised(
     name: str = "kan",
     schedule: Schedule | None = None,
     keep: str = "monotone",
+    teacher: KAN | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> QuantisedFit:
     """Trains a network as the integers that it will be.
@@ -142,6 +157,7 @@ def train_quantised(
         name: An identifier, after which artefacts are called.
         schedule: How it is trained.
         keep: `monotone`: a network that is monotone in an input through all its edges stays so in every code; or `nothing`.
+        teacher: A network over the same inputs and outputs whose outputs are learned beside y, also between the rows.
         progress: Is told, after every stage, what it gave.
 
     Raises:
@@ -160,19 +176,25 @@ def train_quantised(
     """
     how = schedule or Schedule()
     u = network_units(model, x)
-    targets = _targets(model, y, len(u), task)
+    targets = targets_of(model, y, len(u), task)
     generator = torch.Generator().manual_seed(how.seed)
     order = torch.randperm(len(u), generator=generator)
     held = order[: round(how.validation * len(u))]
     used = order[len(held) :]
     ready = prepare(model, u[used], as_bits(bits), keep=keep)
+    correct_biases(ready, u[used])
+    loss = TaskLoss(ready, task, targets, model)
+    lesson = None
+    if teacher is not None:
+        lesson = Lesson(teacher, model, u[used], loss, how.jitter, how.batch, generator)
+    course = _Course(ready, u, used, loss, lesson, how, generator)
     raw = np.asarray(model.input_scaling.inverse(u.to(model.input_scaling.shift)).double())
-    loss = _Loss(ready, task, targets, model)
     stages: list[Stage] = []
     for number in range(how.stages):
         weight = 0.0 if number == 0 else how.first * how.growth ** (number - 1)
-        _train(ready, u, used, loss, how, weight, generator)
-        _prune(ready)
+        course.train(weight)
+        if weight > 0 or how.stages == 1:  # before anything is pushed down, what rounds to nothing may still wake up
+            _prune(ready)
         golden = freeze(ready, model, task=task, classes=classes, name=name)
         rows = held if len(held) else used
         scores = [score(golden, raw[part.numpy()], loss.raw[part].numpy()) for part in (rows, used)]
@@ -200,75 +222,61 @@ def score(model: IntegerModel, x: Any, y: Any) -> float:
     return -float(np.sqrt(np.mean((found - np.asarray(y).reshape(found.shape)) ** 2)))
 
 
-def _targets(model: KAN, y: Any, rows: int, task: Task) -> Tensor:
-    """Numbers of classes `(n,)`, or raw targets `(n, outputs)`."""
-    values = torch.as_tensor(np.asarray(y))
-    if task == "classification":
-        labels = values.reshape(-1)
-        count = max(2, model.outputs)
-        whole = labels.numel() == 0 or (torch.equal(labels, labels.round()) if labels.is_floating_point() else True)
-        if len(labels) != rows or not whole or bool((labels < 0).any()) or bool((labels >= count).any()):
-            raise DataError(
-                f"y of a classification is one number of a class for each of the {rows} rows, 0 to {count - 1}; got "
-                f"{len(labels)} values from {labels.min().item():g} to {labels.max().item():g}."
-            )
-        return labels.long()
-    columns = values.double().reshape(len(values), -1)
-    if columns.shape != (rows, model.outputs):
-        raise ShapeError(
-            f"y has the shape {tuple(values.shape)}, expected ({rows}, {model.outputs}) to go with x and the model."
-        )
-    return columns
+@dataclass(frozen=True, eq=False)
+class _Course:
+    """A network in training."""
 
+    ready: FakeQuantised
+    u: Tensor
+    used: Tensor
+    loss: TaskLoss
+    lesson: Lesson | None
+    how: Schedule
+    generator: torch.Generator
 
-class _Loss:
-    """The loss of sums in steps of the outputs."""
+    def train(self, weight: float) -> None:
+        """One stage; leaves the best state of its second half."""
+        ready, how, used = self.ready, self.how, self.used
+        groups = self._groups()
+        optimiser = torch.optim.Adam(groups, lr=how.rate, betas=(0.9, 0.99))
+        batch = min(how.batch, len(used))
+        best, kept = math.inf, copy.deepcopy(ready.state_dict())
+        for step in range(how.steps + 1):
+            last = step == how.steps
+            if step == 0 or last or (step % _LOOK == 0 and 2 * step >= how.steps):
+                # The last step of a loss full of steps is seldom the best.
+                with torch.no_grad():
+                    value = float(self.value(used[:_JUDGED], ready.tables(), weight))
+                if value < best:
+                    best, kept = value, copy.deepcopy(ready.state_dict())
+            if last:
+                break
+            for group in optimiser.param_groups:
+                group["lr"] = group["rate"] * (0.05 + 0.475 * (1 + math.cos(math.pi * step / how.steps)))
+            rows = used if batch == len(used) else used[torch.randint(len(used), (batch,), generator=self.generator)]
+            tables = ready.tables()
+            loss = self.value(rows, tables, weight) + how.smoothness * roughness([t.exact for t in tables])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        ready.load_state_dict(kept)
 
-    def __init__(self, ready: FakeQuantised, task: Task, targets: Tensor, model: KAN) -> None:
-        self.ready, self.task, self.raw = ready, task, targets
-        self.targets = targets
-        if task == "regression":
-            after = model.output_scaling
-            self.targets = after(targets.to(after.shift)).double()
-            self.scale = torch.clamp(self.targets.var(dim=0, unbiased=False), min=1e-12)
+    def value(self, rows: Tensor, tables: Sequence[LayerTables], weight: float) -> Tensor:
+        """The loss on some rows, with the area at a weight."""
+        value = self.loss(self.ready.run(self.u[rows], tables), rows)
+        if self.lesson is not None:
+            value = (1 - self.how.distil) * value + self.how.distil * self.lesson(tables)
+        return value + weight * smooth_area(self.ready, [t.exact for t in tables])
 
-    def __call__(self, sums: Tensor, rows: Tensor) -> Tensor:
-        *_, (_, _, after, _) = self.ready.parts
-        values = after.shift + after.step * sums
-        if self.task == "regression":
-            return ((values - self.targets[rows]) ** 2 / self.scale).mean()
-        if values.shape[1] == 1:
-            return F.binary_cross_entropy_with_logits(values[:, 0], self.targets[rows].to(values))
-        return F.cross_entropy(values, self.targets[rows])
-
-
-def _train(
-    ready: FakeQuantised, u: Tensor, used: Tensor, loss: _Loss, how: Schedule, weight: float, generator: torch.Generator
-) -> None:
-    optimiser = torch.optim.Adam(ready.parameters(), lr=how.rate, betas=(0.9, 0.99))
-    batch = min(how.batch, len(used))
-    for step in range(how.steps):
-        for group in optimiser.param_groups:
-            group["lr"] = how.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * step / how.steps)))
-        rows = used if batch == len(used) else used[torch.randint(len(used), (batch,), generator=generator)]
-        tables = ready.tables()
-        value = loss(ready.run(u[rows], tables), rows)
-        exact = [t.exact for t in tables]
-        value = value + weight * smooth_area(ready, exact) + how.smoothness * _roughness(exact)
-        optimiser.zero_grad()
-        value.backward()
-        optimiser.step()
-
-
-def _roughness(exact: Sequence[Tensor]) -> Tensor:
-    """Mean over all edges of the squared second differences of their tables, relative to the largest span of the layer."""
-    total = exact[0].new_zeros(())
-    for values in exact:
-        if len(values) > 2:
-            second = values[2:] - 2 * values[1:-1] + values[:-2]
-            span = (values.max(dim=0).values - values.min(dim=0).values).max().detach().clamp(min=1.0)
-            total = total + (second / span).square().sum(dim=0).mean() * len(values) ** 2
-    return total
+    def _groups(self) -> list[dict[str, Any]]:
+        """Parameters and their rates. Steps of many edges add up in a sum, so wide layers take smaller ones."""
+        groups = []
+        for layer, before, after, _ in self.ready.parts:
+            rate = self.how.rate / math.sqrt(max(1.0, layer.inputs / _NARROW))
+            groups.append({"params": list(layer.parameters()), "rate": rate})
+            groups.append({"params": list(before.parameters()), "rate": self.how.rate})
+            outputs = list(after.parameters())
+        return [*groups, {"params": outputs, "rate": self.how.rate}]
 
 
 @torch.no_grad()

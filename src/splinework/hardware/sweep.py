@@ -1,0 +1,150 @@
+"""The widths of codes found by trying: a front of accuracy against area, and the network of it that a budget asks for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from splinework.errors import ConfigError
+from splinework.hardware.integer import Task
+from splinework.hardware.quantise import Bits
+from splinework.hardware.training import Schedule, Stage, train_quantised
+from splinework.network import KAN
+
+WIDTHS: Final = (3, 4, 5, 6)
+"""Bits tried by default. Six is where a bit of a table still is one look-up table of an FPGA; a seventh costs three times as much."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One network of a sweep.
+
+    Attributes:
+        bits: Widths of codes.
+        stage: The network with its area and score.
+    """
+
+    bits: Bits
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class Front:
+    """What a sweep found.
+
+    Attributes:
+        candidates: All networks, by area.
+    """
+
+    candidates: tuple[Candidate, ...] = field(default=())
+
+    @property
+    def pareto(self) -> tuple[Candidate, ...]:
+        """The candidates that no smaller one equals, from small to accurate."""
+        kept: list[Candidate] = []
+        for one in sorted(self.candidates, key=lambda c: (c.stage.area, -c.stage.score)):
+            if not kept or one.stage.score > kept[-1].stage.score:
+                kept.append(one)
+        return tuple(kept)
+
+    def within(self, luts: float) -> Candidate:
+        """The best candidate of at most so many LUTs.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        fitting = [c for c in self.pareto if c.stage.area <= luts]
+        if not fitting:
+            smallest = self.pareto[0].stage
+            raise ConfigError(
+                f"nothing in this sweep is as small as {luts:g} LUTs; the smallest has {smallest.area:.0f} at a score of "
+                f"{smallest.score:.4g}. Allow fewer bits or more stages, or start from a network with fewer inputs and nodes."
+            )
+        return fitting[-1]
+
+    def reaching(self, score: float) -> Candidate:
+        """The smallest candidate with at least a score: share of right classes, or minus the error of a regression.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        good = [c for c in self.pareto if c.stage.score >= score]
+        if not good:
+            best = self.pareto[-1].stage
+            raise ConfigError(
+                f"nothing in this sweep reaches a score of {score:g}; the best has {best.score:.4g} at {best.area:.0f} LUTs. Allow "
+                "more bits, or start from a better network."
+            )
+        return good[0]
+
+    def near_best(self, loss: float) -> Candidate:
+        """The smallest candidate whose score is at most `loss` below the best; of regressions that share of the least error."""
+        best = self.pareto[-1].stage.score
+        return self.reaching(best - loss if best >= 0 else best * (1 + loss))
+
+
+def sweep(
+    model: KAN,
+    x: Any,
+    y: Any,
+    *,
+    widths: Sequence[int] = WIDTHS,
+    hidden: Sequence[int] | None = None,
+    task: Task = "regression",
+    classes: Sequence[str] | None = None,
+    name: str = "kan",
+    schedule: Schedule | None = None,
+    teacher: KAN | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Front:
+    """Trains the network with each width of codes, each time through rising weights of the area.
+
+    Args:
+        model: A trained network.
+        x: Rows in raw units.
+        y: Targets in raw units, or numbers of classes.
+        widths: Bits of the inputs to try.
+        hidden: Bits of hidden nodes to try with each; None tries the same as the inputs have.
+        task: See `train_quantised`.
+        classes: See `train_quantised`.
+        name: See `train_quantised`.
+        schedule: See `train_quantised`.
+        teacher: See `train_quantised`.
+        progress: Is told what is tried and what it gave.
+
+    Raises:
+        ConfigError: For settings out of range.
+        DataError: If the data are not usable.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> from splinework.hardware.sweep import sweep
+        >>> from splinework.hardware.training import Schedule
+        >>> x = torch.rand(200, 2) * 2 - 1
+        >>> front = sweep(sw.KAN([2, 1]), x, x[:, :1] ** 2, widths=(3, 4), schedule=Schedule(steps=10, stages=2))
+        >>> len(front.candidates)
+        4
+    """
+    if not widths:
+        raise ConfigError("a sweep needs at least one width, got none; leave widths out for 3 to 6 bits.")
+    deep = len(model.config.nodes) > 2 or bool(model.config.nodes[1].products)
+    found: list[Candidate] = []
+    tries = [(w, h) for w in widths for h in (hidden if hidden is not None and deep else (w,))]
+    for number, (inner, outer) in enumerate(tries, start=1):
+        bits = Bits(inner, outer, max(8, inner))
+        if progress is not None:
+            progress(f"network {number} of {len(tries)}: inputs of {inner} bits, hidden nodes of {outer}")
+        fit = train_quantised(
+            model,
+            x,
+            y,
+            bits=bits,
+            task=task,
+            classes=classes,
+            name=name,
+            schedule=schedule,
+            teacher=teacher,
+            progress=progress,
+        )
+        found.extend(Candidate(bits, stage) for stage in fit.stages)
+    return Front(tuple(sorted(found, key=lambda c: c.stage.area)))
