@@ -15,6 +15,10 @@ TABULAR ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
 EXTRAS ?= test
 
+# The Debian packages that hardware-tools installs.
+HARDWARE := yosys nextpnr-ice40 nextpnr-ecp5 fpga-icestorm-chipdb fpga-trellis-database iverilog verilator ngspice gcc clang \
+  gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm valgrind make g++
+
 VENV := .venv
 BIN := $(VENV)/bin
 # A copied or moved tree gets an environment of its own: the old one would still run the old sources.
@@ -38,7 +42,7 @@ SEED ?= 0
 CROSS := aarch64-linux-gnu
 
 .PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: lint docs wheel wheel-check clean
+.PHONY: hardware-tools lint docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -86,6 +90,18 @@ bench-tabular: $(RIVALS) ## KANs beside other regressors and classifiers on 12 t
 	@$(BIN)/python benchmarks/bench_tabular.py run --rivals-python .venv-rivals/bin/python $(TABULAR)
 	@$(BIN)/python benchmarks/bench_tabular.py table --markdown
 	@$(BIN)/python benchmarks/bench_tabular.py plot
+
+hardware-tools: ## install the free programs that `splinework hardware` runs, on Debian and Ubuntu
+	@if ! command -v apt-get >/dev/null; then \
+	  echo "No apt-get here. Install what your system calls: $(HARDWARE)" >&2; \
+	  echo "  macOS: brew install yosys nextpnr icarus-verilog verilator ngspice qemu llvm; brew install --cask gcc-arm-embedded" >&2; \
+	  echo "  Others: https://github.com/YosysHQ/oss-cad-suite-build has the tools for FPGAs; then: splinework doctor" >&2; exit 1; \
+	fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; elif command -v sudo >/dev/null; then sudo=sudo; else \
+	  echo "Neither root nor sudo. Ask somebody who is root to run: apt-get install $(HARDWARE)" >&2; exit 1; \
+	fi; \
+	$$sudo apt-get update --quiet --quiet || echo "The lists of packages could not be refreshed; trying with those that are here." >&2; \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(HARDWARE)
 
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)

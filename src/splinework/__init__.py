@@ -20,6 +20,7 @@ from splinework.errors import SplineworkError
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES and _MODULES
     from splinework import data as data
     from splinework import edit as edit
+    from splinework import hardware as hardware
     from splinework import jets as jets
     from splinework import kernels as kernels
     from splinework import symbolic as symbolic
@@ -76,7 +77,7 @@ _HOMES = {
 }
 
 # Modules that hold what most people need next, reached as `sw.jets.partials` without an import of their own.
-_MODULES = ("data", "edit", "jets", "kernels", "symbolic", "train")
+_MODULES = ("data", "edit", "hardware", "jets", "kernels", "symbolic", "train")
 
 # Names that somebody may look for at the top, because what they go with is there.
 _ELSEWHERE = {

@@ -101,7 +101,7 @@ def test_every_command_explains_itself_with_an_example(run, name):
     assert f"Usage: splinework {name}" in result.stdout
     assert "Example" in result.stdout or name in ("demo", "completion")
     assert "--debug" in result.stdout
-    assert ("--config FILE.toml" in result.stdout) == (name != "completion")
+    assert ("--config FILE.toml" in result.stdout) == (name not in ("completion", "hardware"))
 
 
 def test_the_exit_codes_are_told(run):

@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Show what a fitted model is.",
     "report": "Write a page about a fitted model, with data or without.",
     "export": "Write a model for other programs and languages.",
+    "hardware": "Build verified circuits and firmware from a fitted model.",
     "data": "List and write built-in tables and synthetic problems.",
     "doctor": "Show versions, cores, kernels and GPUs.",
     "bench": "Measure how fast networks of splines are on this machine.",
@@ -30,7 +31,8 @@ COMMANDS = {
 _EPILOG = """\b
 Exit codes:
   0    done
-  1    failed, and not for what was typed: a defect, no memory, a full disk
+  1    failed, and not for what was typed: a defect, no memory, a full disk; or an artefact of
+       hardware that does not compute what it should
   2    the input, an option or a file is not as needed; the message says how to mend it
   130  interrupted with Ctrl-C; fit and discover keep what they have found
   141  whoever read the output went away

@@ -39,7 +39,7 @@ _EXTRAS: Final = (
 @click.command(short_help="Show versions, cores, kernels and GPUs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(as_json: bool) -> int:
-    """Show versions, cores, kernels and GPUs, and how to get what is missing.
+    """Show versions, cores, kernels, GPUs and the programs for hardware, and how to get what is missing.
 
     Ends with exit code 2 where something is missing that splinework needs.
 
@@ -68,10 +68,18 @@ def _facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": required,
         "optional": {extra.package: installed(extra.package) for extra in _EXTRAS},
+        "hardware": _hardware_facts(),
         "missing": [package for package, version in required.items() if version is None],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         **_torch_facts(),
     }
+
+
+def _hardware_facts() -> dict[str, str | None]:
+    """The version of each program that `hardware` runs, None where it is not installed."""
+    from splinework.hardware.tools import TOOLS, version
+
+    return {program: version(program) for program in TOOLS}
 
 
 def _torch_facts() -> dict[str, Any]:
@@ -119,6 +127,20 @@ def _kernels(facts: dict[str, Any]) -> str:
     return text
 
 
+def _show_hardware(found: dict[str, str | None]) -> None:
+    """The programs that `hardware` runs, what for, and what to install."""
+    from splinework.hardware.tools import INSTALL, TOOLS
+
+    click.echo("\nprograms that `splinework hardware` runs (optional)")
+    width = max(map(len, found)) + 2
+    for program, version in found.items():
+        tool = TOOLS[program]
+        click.echo(f"{program:<{width}}{version or 'not installed'}  ({tool.gives})")
+    packages = " ".join(dict.fromkeys(TOOLS[program].package for program, version in found.items() if version is None))
+    if packages:
+        click.echo(f"install them with: {INSTALL} {packages}")
+
+
 def _show(facts: dict[str, Any]) -> None:
     rows = {
         "splinework": facts["splinework"],
@@ -134,5 +156,6 @@ def _show(facts: dict[str, Any]) -> None:
         rows[extra.package] = version or f"not installed (optional: {extra.gives}); {extra.command}"
     for name, value in rows.items():
         click.echo(f"{name:<14}{value}")
+    _show_hardware(facts["hardware"])
     missing = " ".join(facts["missing"])
     click.echo(f"\nmissing; get it with: pip install {missing}" if missing else "\nall is there; try: splinework demo")

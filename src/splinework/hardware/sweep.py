@@ -11,7 +11,7 @@ from splinework.hardware.training import Schedule, Stage, train_quantised
 from splinework.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
-"""Bits tried by default. Six is where a bit of a table still is one look-up table of an FPGA; a seventh costs three times as much."""
+"""Bits tried by default. Up to six a bit of a table is one look-up table of an FPGA; a seventh costs three times as much."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Front:
         if not good:
             best = self.pareto[-1].stage
             raise ConfigError(
-                f"nothing in this sweep reaches a score of {score:g}; the best has {best.score:.4g} at {best.area:.0f} LUTs. Allow "
-                "more bits, or start from a better network."
+                f"nothing in this sweep reaches a score of {score:g}; the best has {best.score:.4g} at {best.area:.0f} LUTs. "
+                "Allow more bits, or start from a better network."
             )
         return good[0]
 

@@ -70,8 +70,8 @@ def version(program: str) -> str | None:
         return None
     asked = TOOLS[program].version if program in TOOLS else ("--version",)
     result = subprocess.run([program, *asked], capture_output=True, text=True, check=False, timeout=60)
-    lines = [line.strip() for line in (result.stdout + result.stderr).splitlines() if line.strip()]
-    return lines[0].strip("* ") if lines else "installed"
+    lines = [line.strip("* \t") for line in (result.stdout + result.stderr).splitlines()]
+    return next((line for line in lines if line), "installed")
 
 
 def call(

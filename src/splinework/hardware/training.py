@@ -55,7 +55,7 @@ class Schedule:
     stages: int = 9
     first: float = 1e-5
     growth: float = 2.0
-    rate: float = 0.01
+    rate: float = 0.02
     batch: int = 512
     validation: float = 0.2
     smoothness: float = 1e-3

@@ -13,6 +13,7 @@ from splinework.report.html import (
     NOTHING,
     Html,
     bullets,
+    cards,
     element,
     histogram,
     join,
@@ -35,33 +36,28 @@ MOST_INPUTS = 12
 def figures(facts: Facts) -> Html:
     """The key figures, as cards."""
     model = facts.model
-    cards: list[tuple[str, Html]] = []
+    shown: list[tuple[str, Html]] = []
     for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
         error, r2 = _overall(facts, rows)
         logs = "log" in facts.output_scales
         given = facts.metric(f"rmse_{name}")
-        cards.append((f"R² on {kind} rows", r_squared(_first(facts.metric(f"r2_{name}"), r2))))
+        shown.append((f"R² on {kind} rows", r_squared(_first(facts.metric(f"r2_{name}"), r2))))
         what = "RMSE of the logarithm" if logs and given is None else "RMSE"
-        cards.append((f"{what} on {kind} rows", number(_first(given, error))))
+        shown.append((f"{what} on {kind} rows", number(_first(given, error))))
         count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
-        cards.append((f"{kind} rows", NOTHING if count is None else text(int(count))))
+        shown.append((f"{kind} rows", NOTHING if count is None else text(int(count))))
     if model is not None:
         edges = sum(layer.mask.numel() for layer in model.kan_layers)
-        cards += [
+        shown += [
             ("parameters in use", text(model.parameter_count(active=True))),
             ("active edges", Html(f"{model.active_edges()} <small>of {edges}</small>")),
         ]
-    cards.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
+    shown.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
     seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
-    cards.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
+    shown.append(("seconds to fit", NOTHING if seconds is None else number(seconds, 3)))
     seed = facts.metric("seed")
-    cards.append(("seed", NOTHING if seed is None else text(int(seed))))
-    shown = [
-        element("div", element("dd", value), element("dt", text(label)))
-        for label, value in cards
-        if value not in ("", "–")
-    ]
-    return element("dl", *shown, class_="cards")
+    shown.append(("seed", NOTHING if seed is None else text(int(seed))))
+    return cards(shown)
 
 
 def _first(*values: float | None) -> float | None:

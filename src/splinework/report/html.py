@@ -55,6 +55,16 @@ def bullets(sentences: Sequence[str]) -> Html:
     return element("ul", *(element("li", text(sentence)) for sentence in sentences))
 
 
+def cards(figures: Sequence[tuple[str, Html]]) -> Html:
+    """Key figures with their labels; those that are missing are left out."""
+    shown = [
+        element("div", element("dd", value), element("dt", text(label)))
+        for label, value in figures
+        if value not in ("", "–")
+    ]
+    return element("dl", *shown, class_="cards") if shown else NOTHING
+
+
 def code(content: str, label: str) -> Html:
     """A block of code that can be copied."""
     return element("pre", element("code", text(content)), class_="copy", tabindex="0", aria_label=label)

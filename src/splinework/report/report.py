@@ -1,12 +1,8 @@
 """`report`: the page as a whole. What is in its parts is in `*_sections.py`."""
 
-import base64
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from splinework.checkpoint import write_whole
@@ -14,7 +10,8 @@ from splinework.network import KAN
 from splinework.plot.protocols import HistoryLike
 from splinework.report import answer_sections, data_sections, formula_sections, model_sections
 from splinework.report.facts import Facts, gather
-from splinework.report.html import Html, element, join, section, text
+from splinework.report.html import Html
+from splinework.report.page import page
 from splinework.report.protocols import ReportedTable
 
 
@@ -99,17 +96,4 @@ def _page(facts: Facts, tell: Callable[[float], None]) -> str:
     for identifier, heading, content in SECTIONS:
         made.append((identifier, heading, content(facts)))
         tell(sum(name in _WITH_PICTURES for name, *_ in made) / len(_WITH_PICTURES))
-    held = [part for part in made if part[2]]
-    here = files("splinework.report")
-    style, script, page = (
-        here.joinpath(name).read_text("utf-8").strip() for name in ("page.css", "page.js", "page.html")
-    )
-    return Template(page).substitute(
-        title=text(facts.title),
-        lead=model_sections.lead(facts),
-        contents=element("ul", *(element("li", element("a", text(h), href=f"#{i}")) for i, h, _ in held)),
-        sections=join(*(section(i, h, content) for i, h, content in held)),
-        style=style,
-        script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-    )
+    return page(facts.title, model_sections.lead(facts), made)

@@ -84,8 +84,13 @@ def named(names: Sequence[str] | Mapping[str, str], naming: Naming, language: st
 def said(names: Mapping[str, str]) -> list[str]:
     """A sentence for every column that is called otherwise; ASCII, without what could end a comment."""
     changed = [(column, name) for column, name in names.items() if column != name]
-    return [f'{name} is column "{_plain(column)}"' for column, name in changed]
+    return [f'{name} is column "{plain(column)}"' for column, name in changed]
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A text of ASCII letters, digits and a few signs; it can end no comment and no quotation.
+
+    >>> plain("width */ °C")
+    'width <U+002A><U+002F> <U+00B0>C'
+    """
     return "".join(c if (c.isalnum() and c.isascii()) or c in " _-.()[]%" else f"<U+{ord(c):04X}>" for c in text)

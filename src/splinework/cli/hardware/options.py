@@ -1,0 +1,237 @@
+"""The options that `fpga`, `mcu` and `analog` share, and those of quantising that the first two have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from splinework.cli.complete import columns_of, files_of
+from splinework.cli.folder import check_order
+from splinework.cli.shape import parse_shape
+from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.hardware.choosing import Quantising
+
+_SEEDS: Final = click.IntRange(0, 2**31 - 1)
+_TASKS: Final = ("auto", "regression", "classification")
+
+
+@dataclass(frozen=True)
+class Order:
+    """What every artefact is ordered with, as it was given."""
+
+    model: str
+    data: str
+    out: str
+    column: str | None
+    task: str
+    name: str | None
+    hidden: int | None
+    shape: str | None
+    keep: bool
+    test_fraction: float | None
+    seed: int
+    quiet: bool
+    as_json: bool
+
+    @property
+    def wanted_shape(self) -> Any:
+        """`auto`, `same` or a shape whose hidden part is given; None stands for the inputs and outputs of the network.
+
+        Raises:
+            ConfigError: If several of the options say it.
+        """
+        given = [
+            word
+            for word, here in (
+                ("--shape", self.shape),
+                ("--hidden", self.hidden is not None),
+                ("--keep-shape", self.keep),
+            )
+            if here
+        ]
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} both say which network is built; give one of them.")
+        if self.keep:
+            return "same"
+        if self.shape is not None:
+            return parse_shape(self.shape)
+        if self.hidden is not None:
+            return (None, None) if self.hidden == 0 else (None, self.hidden, None)
+        return "auto"
+
+    def check(self) -> None:
+        """Raises where the words do not go together, before anything is loaded.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        check_order(self.model, self.data)
+        if self.name is not None and not (self.name.isidentifier() and self.name.isascii()):
+            raise ConfigError(f"--name is a word of letters, digits and _, such as wine; got {self.name!r}.")
+        share = self.test_fraction
+        if share is not None and not 0 < share < 1:
+            raise ConfigError(f"--test-fraction is a share of the rows, 0 < F < 1, such as 0.2; got {share:g}.")
+        _ = self.wanted_shape
+
+    @property
+    def called(self) -> str:
+        """What modules, functions and subcircuits are called after: --name, or the folder's name."""
+        from splinework.hardware.quantise import identifier
+
+        return self.name if self.name is not None else identifier(Path(self.out).absolute().name)
+
+
+def on_model(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Gives a command the options of an `Order`, which it gets as its first argument; `kind` names the artefact."""
+    options = [
+        click.argument("model", shell_complete=files_of),
+        click.option(
+            "--data",
+            required=True,
+            metavar="DATA.csv",
+            shell_complete=files_of,
+            help="Rows with the columns of the model and what it predicts.",
+        ),
+        click.option("--out", required=True, metavar="DIR", shell_complete=files_of, help=f"Folder for {kind}."),
+        click.option(
+            "--column",
+            metavar="COL",
+            shell_complete=columns_of,
+            help="The column that is predicted; the model's file says it by default.",
+        ),
+        click.option(
+            "--task", type=click.Choice(_TASKS), default="auto", show_default=True, help="Numbers or classes."
+        ),
+        click.option("--name", metavar="NAME", help="What its parts are called after; by default the folder's name."),
+        click.option(
+            "--hidden",
+            type=click.IntRange(0, 10_000),
+            metavar="N",
+            help="Train a small network with N hidden nodes (0 for none) with MODEL as its teacher.",
+        ),
+        click.option(
+            "--shape", metavar="13,4,3", help="The same with a shape; chosen where MODEL is large by default."
+        ),
+        click.option("--keep-shape", "keep", is_flag=True, help="Take MODEL as it is, however large."),
+        click.option(
+            "--test-fraction", type=float, metavar="F", help="Share of rows held back to judge; 0.2, fewer of few rows."
+        ),
+        click.option(
+            "--seed", type=_SEEDS, default=0, show_default=True, metavar="N", help="Seed of everything random."
+        ),
+        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
+        click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object."),
+    ]
+    return _with(options, Order)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """How the network becomes integers, as it was given."""
+
+    bits: str
+    hidden_bits: int | None
+    post_training: bool
+    luts: float | None
+    loss: float | None
+    steps: int
+    stages: int
+
+    def recipe(self, order: Order, shape: Any) -> Quantising:
+        """The recipe.
+
+        Args:
+            order: With the seed.
+            shape: `auto`, `same` or a whole shape.
+
+        Raises:
+            ConfigError: If the options do not go together.
+        """
+        from splinework.hardware.choosing import Quantising
+        from splinework.hardware.training import Schedule
+
+        if self.bits != "auto" and not self.bits.isdigit():
+            raise ConfigError(f"--bits is a number from 1 to 12, or auto; got {self.bits!r}.")
+        return Quantising(
+            bits="auto" if self.bits == "auto" else int(self.bits),
+            hidden=self.hidden_bits,
+            method="calibrate" if self.post_training else "train",
+            shape=shape,
+            luts=self.luts,
+            loss=self.loss,
+            schedule=Schedule(steps=self.steps, stages=self.stages, seed=order.seed),
+        )
+
+    def check(self) -> None:
+        """Raises where they do not go together, before anything is loaded.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        if self.bits != "auto" and not (self.bits.isdigit() and 1 <= int(self.bits) <= 12):
+            raise ConfigError(f"--bits is a number from 1 to 12, or auto; got {self.bits!r}.")
+        if self.bits == "auto" and (self.post_training or self.hidden_bits is not None):
+            raise ConfigError(
+                "--bits auto tries several widths in training; leave --post-training and --hidden-bits out, or give a number."
+            )
+        if self.post_training and (self.luts is not None or self.loss is not None):
+            raise ConfigError("--luts and --loss choose among networks in training; leave --post-training out.")
+        if self.luts is not None and not self.luts > 0:
+            raise ConfigError(f"--luts is a number above 0, got {self.luts:g}.")
+        if self.loss is not None and not 0 <= self.loss < 1:
+            raise ConfigError(f"--loss is a share such as 0.01, 0 <= P < 1; got {self.loss:g}.")
+
+
+def on_integers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the options of `Widths`, which it gets as its next argument."""
+    options = [
+        click.option(
+            "--bits", default="6", show_default=True, metavar="B|auto", help="Bits of inputs and hidden nodes."
+        ),
+        click.option("--hidden-bits", type=click.IntRange(1, 12), metavar="B", help="Bits of hidden nodes, if others."),
+        click.option("--luts", type=float, metavar="N", help="The best network of about N lookup tables at most."),
+        click.option(
+            "--loss", type=float, metavar="P", help="The smallest network that loses at most P, such as 0.01."
+        ),
+        click.option(
+            "--steps",
+            type=click.IntRange(1),
+            default=400,
+            show_default=True,
+            metavar="N",
+            help="Of each stage of training.",
+        ),
+        click.option(
+            "--stages",
+            type=click.IntRange(1, 50),
+            default=9,
+            show_default=True,
+            metavar="N",
+            help="Of training, each of which weighs area more.",
+        ),
+        click.option("--post-training", is_flag=True, help="Only round the trained splines: quick, and less accurate."),
+    ]
+    return _with(options, Widths)(command)
+
+
+def _with(options: list[Any], kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    names = [field.name for field in fields(kind)]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(command)
+        def run(*before: Any, **given: Any) -> Any:
+            made = kind(**{name: given.pop(name) for name in names})
+            return command(*before, made, **given)
+
+        for option in reversed(options):
+            run = option(run)
+        return run
+
+    return decorate

@@ -1,0 +1,121 @@
+"""Chips that are drawn: what an imperfection is, how several go together, and what a network computes on all of them at once.
+
+The imperfections themselves are in `imperfections`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.hardware.analog.ekv import NOMINAL, Values
+from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
+
+_MOST_NUMBERS: Final = 2_000_000
+"""Chips times rows times elements that are computed at once."""
+
+
+@dataclass(frozen=True)
+class Chips:
+    """Some chips under the same conditions.
+
+    Attributes:
+        perturbation: What differs, with chips on the first axis.
+        temperature: In K.
+        count: How many chips.
+    """
+
+    perturbation: Perturbation
+    temperature: float
+    count: int
+
+
+class Imperfection(ABC):
+    """One cause of errors.
+
+    A subclass says how it changes a perturbation; it draws from the generator in a fixed order and multiplies or adds.
+    """
+
+    stream: ClassVar[int]
+
+    @abstractmethod
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        """The chips with this error besides those they have.
+
+        Args:
+            before: Chips so far.
+            network: What they were made from.
+            rows: Rows that they will be run on, for noise.
+            random: Where numbers come from.
+        """
+
+
+def draw(
+    network: AnalogNetwork, imperfections: Sequence[Imperfection], *, chips: int, rows: int, seed: int | Sequence[int]
+) -> Chips:
+    """Draws chips.
+
+    Args:
+        network: What they are made from.
+        imperfections: At most one of a kind.
+        chips: How many.
+        rows: Rows that they will be run on.
+        seed: Of all that is random.
+
+    Raises:
+        ConfigError: If two imperfections are of one kind, or there is no chip.
+    """
+    kinds = [type(i) for i in imperfections]
+    if len(set(kinds)) != len(kinds):
+        names = ", ".join(kind.__name__ for kind in kinds)
+        raise ConfigError(f"imperfections are at most one of a kind, got {names}; put both into one recipe.")
+    if chips < 1 or rows < 1:
+        raise ConfigError(f"drawing takes at least one chip and one row, got {chips} and {rows}.")
+    made = Chips(NO_PERTURBATION, NOMINAL, chips)
+    seeds = [seed] if isinstance(seed, int) else list(seed)
+    for imperfection in imperfections:
+        random = np.random.default_rng([*seeds, imperfection.stream])
+        made = imperfection.disturb(made, network, rows, random)
+    return made
+
+
+def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Parameters | None = None) -> Floats:
+    """What chips give, `(chips, B, outputs)` in raw units.
+
+    Args:
+        network: What they are made from.
+        x: Rows in raw units, `(B, inputs)`.
+        chips: From `draw`, for as many rows.
+        parameters: In place of the network's own; may have chips on their first axis.
+    """
+    size = max(1, _MOST_NUMBERS // max(1, len(x) * network.element_count))
+    parts = []
+    for start in range(0, chips.count, size):
+        here = slice(start, min(start + size, chips.count))
+        some = select(chips, here)
+        own = None if parameters is None else select_parameters(parameters, here, chips.count)
+        found = network.forward(x, temperature=some.temperature, perturbation=some.perturbation, parameters=own)
+        parts.append(np.broadcast_to(found, (some.count, *found.shape[-2:])))
+    return np.concatenate(parts)
+
+
+def select(chips: Chips, which: slice) -> Chips:
+    """Some of the chips."""
+    p = chips.perturbation
+    names = ("gain_error", "centre_shift", "kappa_factor", "offset_error", "node_gain", "node_offset", "read_noise")
+    fields = {name: _part(getattr(p, name), which, chips.count) for name in names}
+    count = len(range(*which.indices(chips.count)))
+    return Chips(replace(p, **fields), chips.temperature, count)
+
+
+def select_parameters(parameters: Parameters, which: slice, count: int) -> Parameters:
+    """Parameters of some of the chips, where they have chips on their first axis."""
+    p = parameters
+    return Parameters(*(_part(v, which, count) for v in (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)))
+
+
+def _part(values: Values, which: slice, count: int) -> Values:
+    return values[which] if np.ndim(values) == 3 and len(values) == count else values

@@ -1,0 +1,307 @@
+"""From a trained KAN to an analogue network: spans from the activations, edges fitted, currents scaled, nodes trimmed.
+
+`fitting` fits one edge; here is what joins them: which voltages stand for a node's values, how many amperes for a sum's, the
+multipliers of product nodes, the constant currents, and what is said about an edge that the device cannot follow.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from splinework.arrays import inputs_of
+from splinework.errors import ConfigError, DataError
+from splinework.hardware.analog.budget import check_headroom
+from splinework.hardware.analog.calibration import offset_currents, trim
+from splinework.hardware.analog.ekv import GENERIC, Technology
+from splinework.hardware.analog.fitting import POINTS, TEN_PAIRS, EdgeFit, Recipe, fit_edge
+from splinework.hardware.analog.network import (
+    AnalogLayer,
+    AnalogNetwork,
+    EdgeCircuit,
+    Floats,
+    ProductNode,
+    Span,
+    SumNode,
+    Units,
+)
+from splinework.layer import KANLayer
+from splinework.network import KAN
+from splinework.nodes import Nodes
+from splinework.scaling import Scaling
+from splinework.trace import LayerTrace, trace
+
+_SMALL: Final = 1e-4
+"""An edge whose span is below this part of the widest one's into the same node becomes a constant."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """An analogue network and how well each edge was met.
+
+    Attributes:
+        network: The circuits.
+        fits: By `(layer, source, target)`; edges that are masked or constant are not there.
+        recipe: How the edges were fitted.
+    """
+
+    network: AnalogNetwork
+    fits: dict[tuple[int, int, int], EdgeFit]
+    recipe: Recipe
+
+    @property
+    def median_rms(self) -> float:
+        """Median over edges of the error, in parts of an edge's span."""
+        return float(np.median([f.rms for f in self.fits.values()])) if self.fits else 0.0
+
+
+def to_analog(
+    model: KAN,
+    x: Any,
+    *,
+    technology: Technology = GENERIC,
+    elements: int = 10,
+    kinds: tuple[str, ...] = ("tanh",),
+    tolerance: float = 0.02,
+) -> AnalogNetwork:
+    """The analogue network of a trained one.
+
+    Args:
+        model: A network of any shape, sums and products.
+        x: Representative rows in raw units; they give every node its span, so they should hold the extremes.
+        technology: The device.
+        elements: Most elements of an edge.
+        kinds: `("tanh",)`, `("bump",)` or both.
+        tolerance: Largest error of an edge, in parts of its span or of a tenth of the widest span into its node.
+
+    Raises:
+        ConfigError: If an edge is steeper than the device can follow: says which, how near it comes, and what would help;
+            or if a transistor runs out of drain-source voltage between 0 and 85 °C.
+        DataError: If x has fewer than 8 rows, or activations are not finite.
+    """
+    recipe = Recipe(elements=elements, kinds=kinds)
+    return convert(model, x, technology=technology, recipe=recipe, tolerance=tolerance).network
+
+
+def convert(
+    model: KAN,
+    x: Any,
+    *,
+    technology: Technology = GENERIC,
+    recipe: Recipe = TEN_PAIRS,
+    tolerance: float = 0.02,
+    margin: float = 0.02,
+    occupancy: float = 0.5,
+) -> Conversion:
+    """As `to_analog`, with the fits.
+
+    Args:
+        model: The network.
+        x: Rows in raw units.
+        technology: The device.
+        recipe: How edges are fitted.
+        tolerance: As in `to_analog`.
+        margin: How much farther spans reach than the activations, in parts of them, at each end.
+        occupancy: Part of an edge's weights that follows the density of the activations; the rest is even over the span.
+
+    Raises:
+        ConfigError: See `to_analog`.
+        DataError: See `to_analog`.
+    """
+    if not 0 <= occupancy <= 1 or not 0 <= margin < 1 or tolerance <= 0:
+        raise ConfigError(
+            f"occupancy lies in [0, 1], margin in [0, 1), tolerance above 0; got {occupancy}, {margin}, {tolerance}."
+        )
+    with torch.no_grad():
+        rows = inputs_of(model, x)
+        record = trace(model, rows)
+    if len(rows) < 8 or not all(bool(torch.isfinite(r.nodes).all()) for r in record.layers):
+        raise DataError(f"spans need at least 8 rows with finite activations, got {len(rows)} rows.")
+    layers, fits = [], {}
+    for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+        job = _LayerJob(l, layer, record.layers[l], technology, recipe, margin, occupancy)
+        made, found = job.build(nodes)
+        for (i, j), fit in found.items():
+            fits[l, i, j] = fit
+        layers.append(made)
+    _refuse_poor(fits, layers, technology, recipe, model, record.layers, tolerance)
+    config = model.config
+    network = AnalogNetwork(
+        technology,
+        tuple(layers),
+        _units(model.input_scaling),
+        _units(model.output_scaling),
+        config.input_names,
+        config.output_names,
+    )
+    sums = [_floats(r.sums) for r in record.layers]
+    check_headroom(network)
+    network = offset_currents(network, _floats(rows), sums)
+    return Conversion(trim(network, _floats(rows), sums), fits, recipe)
+
+
+@dataclass(frozen=True)
+class _LayerJob:
+    """What one layer's circuits are made from."""
+
+    number: int
+    layer: KANLayer
+    record: LayerTrace
+    technology: Technology
+    recipe: Recipe
+    margin: float
+    occupancy: float
+
+    def build(self, nodes: Nodes) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
+        """The layer and its fits; the sums' constant currents are those that the edges asked for."""
+        inputs = _floats(self.record.inputs)
+        spans = [_span(column, self.technology, self.margin) for column in inputs.T]
+        curves = self.curves(spans)
+        mask = (self.layer.mask != 0).cpu().numpy()
+        sizes = np.ptp(curves, axis=0) * mask
+        widest = sizes.max(axis=0)
+        units = np.where(widest > 0, widest, 1.0) / self.technology.node_current
+        bias = np.zeros(mask.shape[1]) if self.layer.bias is None else _floats(self.layer.bias.detach())
+        offsets, edges, fits = bias / units, [], {}
+        for i, j in zip(*np.nonzero(mask), strict=True):
+            if sizes[i, j] <= _SMALL * widest[j] or sizes[i, j] == 0:
+                offsets[j] += curves[:, i, j].mean() / units[j]
+                continue
+            fit = fit_edge(
+                curves[:, i, j],
+                spans[i],
+                unit=float(units[j]),
+                technology=self.technology,
+                recipe=self.recipe,
+                weights=_density(inputs[:, i], spans[i], self.occupancy),
+            )
+            offsets[j] += fit.constant
+            fits[int(i), int(j)] = fit
+            if fit.elements:
+                edges.append(EdgeCircuit(int(i), int(j), fit.elements))
+        sums = tuple(
+            SumNode(float(unit), float(offset), *_ends(column, self.margin))
+            for unit, offset, column in zip(units, offsets, _floats(self.record.sums).T, strict=True)
+        )
+        return AnalogLayer(tuple(spans), tuple(edges), sums, _products(nodes, _floats(self.record.sums))), fits
+
+    def curves(self, spans: list[Span]) -> Floats:
+        """Every edge over its input's span: `(POINTS, I, J)`."""
+        grid = np.column_stack([np.linspace(s.low, s.high, POINTS) for s in spans])
+        with torch.no_grad():
+            like = self.layer.coefficients
+            return _floats(self.layer.edges(torch.as_tensor(grid, dtype=like.dtype, device=like.device)))
+
+
+def _products(nodes: Nodes, sums: Floats) -> tuple[ProductNode, ...]:
+    found = []
+    for group in nodes.groups[nodes.sums :]:
+        factors = sums[:, list(group)]
+        partial = np.abs(np.cumprod(factors, axis=1)).max(axis=0)
+        scales = np.abs(factors).max(axis=0)
+        ones = [np.where(v > 0, 1.05 * v, 1.0) for v in (scales, partial)]
+        found.append(ProductNode(tuple(group), tuple(map(float, ones[0])), tuple(map(float, ones[1]))))
+    return tuple(found)
+
+
+def _ends(column: Floats, margin: float) -> tuple[float, float]:
+    low, high = float(column.min()), float(column.max())
+    size = high - low
+    if size <= 1e-9 * max(1.0, abs(low), abs(high)):
+        return low - 0.5, high + 0.5
+    return low - margin * size, high + margin * size
+
+
+def _span(column: Floats, technology: Technology, margin: float) -> Span:
+    return Span(*_ends(column, margin), technology.input_low, technology.input_high)
+
+
+def _density(column: Floats, span: Span, occupancy: float) -> Floats:
+    """Even weights mixed with a smoothed histogram of the activations."""
+    bins = 20
+    count, _ = np.histogram(column, bins=bins, range=(span.low, span.high))
+    smooth = np.convolve(np.pad(count.astype(np.float64), 1, mode="edge"), [0.25, 0.5, 0.25], mode="valid")
+    middles = (np.arange(bins) + 0.5) / bins
+    density = np.interp(np.linspace(0, 1, POINTS), middles, smooth / smooth.mean())
+    out: Floats = 1 - occupancy + occupancy * density
+    return out
+
+
+def _units(scaling: Scaling) -> Units:
+    return Units(scaling.scales, tuple(map(float, scaling.shift)), tuple(map(float, scaling.scale)))
+
+
+def _floats(values: torch.Tensor) -> Floats:
+    return values.detach().cpu().to(torch.float64).numpy()
+
+
+# --------------------------------------------------------------------------------------- what cannot be followed
+
+
+def _refuse_poor(
+    fits: dict[tuple[int, int, int], EdgeFit],
+    layers: list[AnalogLayer],
+    technology: Technology,
+    recipe: Recipe,
+    model: KAN,
+    records: tuple[LayerTrace, ...],
+    tolerance: float,
+) -> None:
+    widest: dict[tuple[int, int], float] = {}
+    for (l, _, j), fit in fits.items():
+        widest[l, j] = max(widest.get((l, j), 0.0), fit.span)
+    error = {key: fit.rms * fit.span / max(fit.span, 0.1 * widest[key[0], key[2]]) for key, fit in fits.items()}
+    poor = sorted((key for key in error if error[key] > tolerance), key=lambda key: -error[key])
+    if not poor:
+        return
+    l, i, j = poor[0]
+    column = _floats(records[l].inputs)[:, i]
+    tried = options(model.kan_layers[l], i, j, column, technology=technology, recipe=recipe)
+    names = model.config.input_names
+    name = f"edge ({l}, {i}, {j})" + (f" of {names[i]}" if l == 0 else "")
+    others = f"; {len(poor) - 1} more edges likewise" if len(poor) > 1 else ""
+    raise ConfigError(
+        f"{name} is steeper than the device can follow: {100 * fits[poor[0]].rms:.2g} % of its span rms with "
+        f"{recipe.elements} elements no narrower than {1e3 * technology.width(technology.divider_max):.0f} mV of "
+        f"{1e3 * (technology.input_high - technology.input_low):.0f} mV, where {100 * tolerance:.2g} % is allowed{others}. "
+        f"What would help: {'; '.join(tried)}; or train with a coarser grid, or allow more by `tolerance`."
+    )
+
+
+def options(layer: KANLayer, i: int, j: int, column: Floats, *, technology: Technology, recipe: Recipe) -> list[str]:
+    """What brings an edge nearer to its function, tried out, each with the error that it reaches.
+
+    Args:
+        layer: Of the network.
+        i: The edge's input.
+        j: The edge's sum.
+        column: Activations of the input.
+        technology: The device.
+        recipe: How it was fitted.
+    """
+
+    def error(changed: Technology, way: Recipe, ends: tuple[float, float]) -> float:
+        span = Span(*ends, changed.input_low, changed.input_high)
+        like = layer.coefficients
+        x = torch.zeros(POINTS, layer.inputs, dtype=like.dtype, device=like.device)
+        x[:, i] = torch.linspace(*ends, POINTS, dtype=like.dtype)
+        with torch.no_grad():
+            values = _floats(layer.edges(x)[:, i, j])
+        unit = max(float(np.ptp(values)), 1e-300) / changed.node_current
+        return fit_edge(values, span, unit=unit, technology=changed, recipe=way).rms
+
+    whole = _ends(column, 0.02)
+    inner = (float(np.quantile(column, 0.01)), float(np.quantile(column, 0.99)))
+    middle = (technology.input_low + technology.input_high) / 2
+    half = min(0.75 * (technology.input_high - technology.input_low), middle - 0.3, technology.supply - middle - 0.3)
+    wider = replace(technology, input_low=middle - half, input_high=middle + half)
+    more = replace(recipe, elements=min(64, 2 * recipe.elements))
+    tried = [
+        (f"{more.elements} elements", error(technology, more, whole)),
+        (f"an input range of {2 * half:.2g} V (input_low, input_high)", error(wider, recipe, whole)),
+        ("both", error(wider, more, whole)),
+    ]
+    if inner[0] < inner[1]:
+        tried.append(("a span cut to 98 % of the rows", error(technology, recipe, inner)))
+    return [f"{what}: {100 * value:.2g} %" for what, value in tried]

@@ -1,0 +1,323 @@
+"""The transistor: the EKV model with a floating gate, over temperature, and the technology that its numbers come from.
+
+`I = I_s [F(p - v_S) - F(p - v_D)]` with `F(x) = ln²(1 + e^{x/2})`, `p = κ (V_FG - V_T0) / U_T`, all voltages from the bulk
+(Enz, Krummenacher, Vittoz 1995); `V_FG = Σ (C_i/C_T) V_i + Q/C_T`. Weak inversion is exponential, strong inversion square,
+and the passage smooth. Every function takes NumPy arrays or torch tensors (float64 is meant) and is differentiable in torch.
+
+`Technology`, with its field names, and the functions here are what the other modules of `analog` build on. Circuits made of
+transistors are in `circuits`; the numbers are assumptions for a generic 350 nm process, no measured one.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+
+Values: TypeAlias = Any
+"""A NumPy array or a torch tensor of float64, or a plain number; a function's result is of the kind of its arguments."""
+
+NOMINAL: Final = 300.15
+"""Kelvin (27 °C): the temperature at which a technology's numbers hold and networks are programmed."""
+
+BOLTZMANN_OVER_CHARGE: Final = 8.617333262e-5
+"""k/q in V/K."""
+
+TAIL_LAWS: Final = ("reference", "charge")
+SPAN_LAWS: Final = ("fixed", "ptat", "ptat-centres")
+
+
+@dataclass(frozen=True)
+class Technology:
+    """A process and the limits of its floating-gate cells; every default is an assumption for a generic 350 nm process.
+
+    Attributes:
+        name: What it is called in files.
+        kappa: Gate coupling κ = 1/n.
+        threshold: V_T0 of the n-channel transistors in V, at 27 °C, for a gate without charge.
+        threshold_p: |V_T0| of the p-channel transistors (mirrors) in V.
+        threshold_slope: dV_T0/dT in V/K: thresholds fall as it gets warmer.
+        specific_current: `2 n µ C_ox U_T²` in A of a square (W/L = 1) n-channel transistor at 27 °C.
+        specific_current_p: The same for p-channel.
+        mobility_exponent: Mobility goes as `T^-m`, so that `I_s(T) = I_s (T/T_0)^(2-m)`.
+        conductance: λ in 1/V: currents grow by `1 + λ V_DS`.
+        pair_ratio: W/L of the transistors of differential pairs and of a bump circuit's outer ones.
+        tail_ratio: W/L of the tail transistors.
+        mirror_ratio: W/L of the transistors of the current mirrors at the nodes.
+        multiplier_ratio: W/L of the transistors of translinear multipliers: wide, to stay in weak inversion.
+        bump_ratio: S, W/L of a bump circuit's middle transistors relative to its outer ones.
+        divider_min: Smallest C_in/C_T of a floating gate's input: the widest tanh.
+        divider_max: Largest C_in/C_T: the narrowest tanh, of width `2 U_T / (κ C_in/C_T)`.
+        divider_step: Raster of C_in/C_T (unit capacitors); 0 for none.
+        current_min: Smallest tail current in A that can be programmed.
+        current_max: Largest tail current in A.
+        node_current: Current in A that stands for the span of the widest edge into a node.
+        product_current: Current in A that stands for the full scale of a factor of a multiplier.
+        supply: V_DD in V.
+        input_low: Lowest voltage of an input's span in V.
+        input_high: Highest voltage of an input's span in V.
+        common_mode: Voltage in V at which the gates of a pair balance.
+        drain_drop: V_DD minus the voltage at which cascodes hold the drains of the pairs, in V.
+        tail_law: How tails follow temperature: `reference` (each keeps its current: referred one by one to a
+            temperature-independent reference) or `charge` (one reference sets the common gate, the stored charges the ratios,
+            which in weak inversion go as `r^(T_0/T)`).
+        span_law: How the voltages of the nodes' spans follow temperature: `fixed`, `ptat` (spans grow as T about their middles)
+            or `ptat-centres` (the centres of the elements too: then they are no charges, but fractions of a PTAT reference).
+    """
+
+    name: str = "generic-350nm"
+    kappa: float = 0.7
+    threshold: float = 0.5
+    threshold_p: float = 0.65
+    threshold_slope: float = -1.0e-3
+    specific_current: float = 3.2e-7
+    specific_current_p: float = 1.0e-7
+    mobility_exponent: float = 1.5
+    conductance: float = 0.02
+    pair_ratio: float = 10.0
+    tail_ratio: float = 2.0
+    mirror_ratio: float = 60.0
+    multiplier_ratio: float = 100.0
+    bump_ratio: float = 4.0
+    divider_min: float = 0.1
+    divider_max: float = 1.0
+    divider_step: float = 1 / 32
+    current_min: float = 1.0e-10
+    current_max: float = 1.0e-6
+    node_current: float = 4.0e-7
+    product_current: float = 1.0e-8
+    supply: float = 3.3
+    input_low: float = 1.2
+    input_high: float = 2.1
+    common_mode: float = 1.2
+    drain_drop: float = 0.9
+    tail_law: str = "reference"
+    span_law: str = "fixed"
+
+    def __post_init__(self) -> None:
+        positive = (
+            *(
+                "kappa",
+                "threshold",
+                "threshold_p",
+                "specific_current",
+                "specific_current_p",
+                "pair_ratio",
+                "tail_ratio",
+            ),
+            *("mirror_ratio", "multiplier_ratio", "bump_ratio", "divider_min", "current_min", "node_current"),
+            *("product_current", "supply"),
+        )
+        for name in positive:
+            if not 0 < getattr(self, name) < np.inf:
+                raise ConfigError(f"a technology's {name} is a positive number, got {getattr(self, name)!r}.")
+        if not 0 <= self.conductance < 0.5:
+            raise ConfigError(f"conductance is λ in 1/V, from 0 to 0.5, got {self.conductance!r}.")
+        if not self.divider_min <= self.divider_max <= 1 or self.divider_step < 0:
+            raise ConfigError(
+                f"a capacitive divider lies between divider_min and divider_max, at most 1, on a raster of divider_step "
+                f"≥ 0; got {self.divider_min!r}, {self.divider_max!r} and {self.divider_step!r}."
+            )
+        if not self.current_min < self.current_max:
+            raise ConfigError(f"current_min must be below current_max, got {self.current_min!r}, {self.current_max!r}.")
+        if not 0 <= self.input_low < self.input_high <= self.supply:
+            raise ConfigError(
+                f"inputs span voltages inside the supply, 0 ≤ input_low < input_high ≤ {self.supply:g} V; "
+                f"got {self.input_low!r} and {self.input_high!r}."
+            )
+        for key, laws in (("tail_law", TAIL_LAWS), ("span_law", SPAN_LAWS)):
+            if getattr(self, key) not in laws:
+                raise ConfigError(f"{key} is one of {', '.join(laws)}, got {getattr(self, key)!r}.")
+
+    @property
+    def drain(self) -> float:
+        """Voltage in V at which the drains of pairs are held."""
+        return self.supply - self.drain_drop
+
+    @property
+    def balance(self) -> float:
+        """Voltage in V near which the common source of a balanced pair sits; tails are programmed there."""
+        return self.kappa * (self.common_mode - self.threshold)
+
+    @property
+    def output(self) -> float:
+        """Voltage in V of the virtual ground that a node's current goes into."""
+        return self.supply / 2
+
+    def width(self, divider: float = 1.0, temperature: float = NOMINAL) -> float:
+        """Width `2 U_T / (κ C_in/C_T)` in V of an ideal tanh."""
+        return 2 * thermal_voltage(temperature) / (self.kappa * divider)
+
+
+GENERIC: Final = Technology()
+"""The defaults."""
+
+
+def thermal_voltage(temperature: float) -> float:
+    """U_T = kT/q in V.
+
+    Args:
+        temperature: In K.
+
+    Raises:
+        ConfigError: Unless the temperature is positive and below 1000 K: it is in kelvin.
+
+    >>> round(thermal_voltage(300.15), 5)
+    0.02586
+    """
+    if not 0 < temperature < 1000:
+        raise ConfigError(f"a temperature is in kelvin, between 0 and 1000, got {temperature!r}; 27 °C is 300.15 K.")
+    return BOLTZMANN_OVER_CHARGE * temperature
+
+
+def threshold(technology: Technology, temperature: float = NOMINAL, *, channel: str = "n") -> float:
+    """V_T0(T) in V: linear, see `Technology.threshold_slope`."""
+    start = technology.threshold if channel == "n" else technology.threshold_p
+    return start + technology.threshold_slope * (temperature - NOMINAL)
+
+
+def specific_current(
+    technology: Technology, ratio: float, temperature: float = NOMINAL, *, channel: str = "n"
+) -> float:
+    """I_s(T) in A of a transistor of the given W/L: `I_s (W/L) (T/T_0)^(2-m)`, of `U_T²` times the mobility."""
+    square = technology.specific_current if channel == "n" else technology.specific_current_p
+    growth: float = (temperature / NOMINAL) ** (2 - technology.mobility_exponent)
+    return square * ratio * growth
+
+
+def softplus(x: Values) -> Values:
+    """`ln(1 + e^x)` without overflow, of full relative accuracy at both ends."""
+    if isinstance(x, Tensor):
+        return torch.nn.functional.softplus(x, threshold=36.0)  # beyond, e^-x is below the last bit
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def tanh(x: Values) -> Values:
+    """Hyperbolic tangent."""
+    return torch.tanh(x) if isinstance(x, Tensor) else np.tanh(x)
+
+
+def log(x: Values) -> Values:
+    """Natural logarithm."""
+    return torch.log(x) if isinstance(x, Tensor) else np.log(x)
+
+
+def inversion(x: Values) -> Values:
+    """`F(x) = ln²(1 + e^{x/2})`: a channel end's current over I_s, at the normalised voltage x."""
+    return softplus(x * 0.5) ** 2
+
+
+def inversion_and_slope(x: Values) -> tuple[Values, Values]:
+    """`F(x)` and `F'(x) = ln(1 + e^{x/2}) / (1 + e^{-x/2})`, with one exponential for both."""
+    half = x * 0.5
+    if isinstance(half, Tensor):
+        root = softplus(half)
+        return root**2, root * torch.sigmoid(half)
+    small = np.exp(-np.abs(half))
+    root = np.maximum(half, 0.0) + np.log1p(small)
+    return root * root, root * np.where(half >= 0, 1.0, small) / (1.0 + small)
+
+
+def inversion_slope(x: Values) -> Values:
+    """`F'(x)`."""
+    return inversion_and_slope(x)[1]
+
+
+def voltage_of(current: Values) -> Values:
+    """The inverse of `inversion`: `x = 2 ln(e^{√i} - 1)` for a current over I_s, positive."""
+    root = current**0.5
+    if isinstance(root, Tensor):
+        return 2 * (root + torch.log(-torch.expm1(-root)))
+    return 2 * (root + np.log(-np.expm1(-root)))
+
+
+def floating_gate(voltages: Values, dividers: Values, charge: Values = 0.0) -> Values:
+    """`V_FG = Σ (C_i/C_T) V_i + Q/C_T` in V.
+
+    Args:
+        voltages: Of the input capacitors in V, `(…, n)`.
+        dividers: C_i/C_T of each, `(n,)`.
+        charge: Q/C_T in V.
+    """
+    return (voltages * dividers).sum(-1) + charge
+
+
+def channel_factor(voltage: Values, conductance: float, thermal: float) -> Values:
+    """`1 + λ |V_DS|`, smoothed where V_DS changes its sign: `1 + λ V tanh(V / 2U_T)`, so that source and drain can swap."""
+    return 1 + conductance * voltage * tanh(voltage / (2 * thermal))
+
+
+def channel_and_slope(voltage: Values, conductance: float, thermal: float) -> tuple[Values, Values]:
+    """`channel_factor` and its derivative with respect to the voltage."""
+    half = voltage / (2 * thermal)
+    t = tanh(half)
+    return 1 + conductance * voltage * t, conductance * (t + half * (1 - t * t))
+
+
+def drain_current(
+    gate: Values,
+    source: Values,
+    drain: Values,
+    *,
+    ratio: float,
+    technology: Technology,
+    temperature: float = NOMINAL,
+    kappa_factor: Values = 1.0,
+) -> Values:
+    """Current in A from drain to source of an n-channel transistor; voltages in V from the bulk, `gate` the floating one.
+
+    `I = I_s (W/L) [F(p - V_S/U_T) - F(p - V_D/U_T)] (1 + λ |V_DS|)`, `p = κ (V_G - V_T0) / U_T`.
+
+    Args:
+        gate: Of the (floating) gate.
+        source: Of the source.
+        drain: Of the drain.
+        ratio: W/L.
+        technology: The process.
+        temperature: In K.
+        kappa_factor: Multiplies κ: a mismatch.
+
+    >>> tech = Technology(conductance=0.0)
+    >>> weak = [float(drain_current(v, 0.0, 1.0, ratio=1.0, technology=tech)) for v in (0.2, 0.2 + 0.02587 / 0.7)]
+    >>> round(weak[1] / weak[0], 1)
+    2.7
+    """
+    thermal = thermal_voltage(temperature)
+    p = technology.kappa * kappa_factor * (gate - threshold(technology, temperature)) / thermal
+    specific = specific_current(technology, ratio, temperature)
+    forward, reverse = inversion(p - source / thermal), inversion(p - drain / thermal)
+    return specific * (forward - reverse) * channel_factor(drain - source, technology.conductance, thermal)
+
+
+def tail_currents(tails: Values, technology: Technology, temperature: float = NOMINAL) -> Values:
+    """What tails programmed at 27 °C give at a temperature, in A, by the technology's `tail_law`.
+
+    For `charge`, the gates' common voltage keeps a reference transistor at `node_current / 4`, and a tail differs from it by
+    its charge, a voltage that does not change: `x(T) = g(I_ref / I_s(T)) + (T_0/T) [g(I / I_s(T_0)) - g(I_ref / I_s(T_0))]`.
+    """
+    if technology.tail_law == "reference" or temperature == NOMINAL:
+        return tails
+    cold = specific_current(technology, technology.tail_ratio)
+    here = specific_current(technology, technology.tail_ratio, temperature)
+    reference = technology.node_current / 4
+    charge = voltage_of(tails / cold) - float(voltage_of(reference / cold))
+    return here * inversion(float(voltage_of(reference / here)) + NOMINAL / temperature * charge)
+
+
+def clamp_to_rails(voltage: Values, technology: Technology, shift: float = 0.0) -> Values:
+    """What a driver between the rails makes of a wanted voltage: itself well inside, bent smoothly (over 25 mV) at the rails.
+
+    Args:
+        voltage: In V.
+        technology: Says V_DD.
+        shift: Added to V_DD, in V.
+    """
+    soft, high = RAIL_SOFTNESS, technology.supply + shift
+    return soft * (softplus(voltage / soft) - softplus((voltage - high) / soft))
+
+
+RAIL_SOFTNESS: Final = 0.025
+"""Volts over which a driver's output bends at a rail."""

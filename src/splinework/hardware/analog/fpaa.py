@@ -1,0 +1,245 @@
+"""A network for an FPAA tool chain: blocks, nets, switches, bias codes and calibration in one neutral JSON document.
+
+The format is `splinework-fpaa/1`, its schema the file `fpaa.schema.json` beside this module. Nothing here programs a chip; a
+tool chain reads the document. Which block goes where is decided in `fpaa_placement`; `fpaa_check` checks documents, whoever
+wrote them.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.checkpoint import write_whole
+from splinework.errors import ConfigError
+from splinework.hardware.analog.calibration import trim
+from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
+from splinework.hardware.analog.retention import ZERO_CELSIUS
+
+FORMAT: Final = "splinework-fpaa/1"
+TERMINALS: Final[dict[str, tuple[str, ...]]] = {
+    "diff_pair": ("in", "op", "on"),
+    "bump": ("in", "op"),
+    "current": ("op",),
+    "sum": ("plus", "minus", "out"),
+    "multiplier": ("a", "b", "out"),
+    "pad": ("pin",),
+}
+"""What can be wired of each kind of block."""
+_BLOCK_OF: Final = {"tanh": "diff_pair", "bump": "bump", "constant": "current"}
+
+
+@dataclass(frozen=True)
+class FpaaDevice:
+    """What a field-programmable analogue array offers. The default numbers are placeholders and describe no chip that exists.
+
+    Attributes:
+        name: What it is called.
+        cabs: Computational analogue blocks.
+        slots: Blocks of each kind in a CAB.
+        pads: Inputs and outputs of the chip.
+        lines_local: Lines of a CAB's own switch matrix.
+        lines_global: Lines between CABs.
+        fan_out: Most terminals on the lines of one net.
+        current_min: Smallest bias, amperes.
+        current_max: Largest bias, amperes.
+        bias_bits: Bits of a bias code, logarithmic between the two.
+        offset_low: Lowest centre, volts.
+        offset_high: Highest centre, volts.
+        offset_bits: Bits of a centre's code.
+        placeholder: Whether the numbers are made up.
+    """
+
+    name: str = "generic-350nm-placeholder"
+    cabs: int = 98
+    slots: dict[str, int] = field(
+        default_factory=lambda: {"diff_pair": 6, "bump": 2, "current": 4, "sum": 1, "multiplier": 1}
+    )
+    pads: int = 32
+    lines_local: int = 24
+    lines_global: int = 64
+    fan_out: int = 256
+    current_min: float = 1e-10
+    current_max: float = 1e-6
+    bias_bits: int = 12
+    offset_low: float = 0.0
+    offset_high: float = 3.3
+    offset_bits: int = 12
+    placeholder: bool = True
+
+    def __post_init__(self) -> None:
+        counts = (self.cabs, self.pads, self.lines_local, self.lines_global, self.fan_out)
+        if min(counts) < 1 or any(n < 0 for n in self.slots.values()):
+            raise ConfigError(f"an FPAA has at least one of each resource, got {self}.")
+        if unknown := set(self.slots) - set(TERMINALS):
+            raise ConfigError(f"blocks are of {', '.join(TERMINALS)}, got {', '.join(sorted(unknown))}.")
+        if not (0 < self.current_min < self.current_max and self.offset_low < self.offset_high):
+            raise ConfigError("an FPAA has 0 < current_min < current_max and offset_low < offset_high.")
+        if not (2 <= self.bias_bits <= 24 and 2 <= self.offset_bits <= 24):
+            raise ConfigError(f"codes have 2 to 24 bits, got {self.bias_bits} and {self.offset_bits}.")
+
+    def bias_code(self, current: float) -> int:
+        """The code of a current, the nearest on a logarithmic scale."""
+        share = np.log(current / self.current_min) / np.log(self.current_max / self.current_min)
+        return int(np.clip(np.rint(share * (2**self.bias_bits - 1)), 0, 2**self.bias_bits - 1))
+
+    def bias(self, code: int) -> float:
+        """The current of a code, amperes."""
+        return float(self.current_min * np.power(self.current_max / self.current_min, code / (2**self.bias_bits - 1)))
+
+    def offset_code(self, volts: float) -> int:
+        """The code of a centre."""
+        share = (volts - self.offset_low) / (self.offset_high - self.offset_low)
+        return int(np.clip(np.rint(share * (2**self.offset_bits - 1)), 0, 2**self.offset_bits - 1))
+
+    def offset(self, code: int) -> float:
+        """The centre of a code, volts."""
+        share = code / float(2**self.offset_bits - 1)
+        return self.offset_low + share * (self.offset_high - self.offset_low)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: what it is called and of which kind, its values where it has some, the net of each terminal."""
+
+    id: str
+    kind: str
+    layer: int
+    nets: tuple[str, ...]
+    bias: float | None = None
+    centre: float | None = None
+    divider: float | None = None
+
+
+def blocks_of(network: AnalogNetwork, device: FpaaDevice) -> list[Block]:
+    """All blocks of a network, layer by layer, pads first and last.
+
+    Raises:
+        ConfigError: If a current or a centre lies outside what the device can do; names the blocks.
+    """
+    names = [f"x{i}" for i in range(len(network.input_names))]
+    blocks = [Block(f"pad.{name}", "pad", 0, (name,)) for name in names]
+    for number, layer in enumerate(network.layers):
+        made, names = _layer_blocks(number, layer, names)
+        blocks += made
+    last = len(network.layers) - 1
+    blocks += [Block(f"pad.y{j}", "pad", last, (name,)) for j, name in enumerate(names)]
+    _check_values(blocks, device)
+    return blocks
+
+
+def _layer_blocks(number: int, layer: AnalogLayer, sources: list[str]) -> tuple[list[Block], list[str]]:
+    """The blocks of a layer and the nets of its nodes."""
+    blocks = []
+    for edge in sorted(layer.edges, key=lambda e: (e.target, e.source)):
+        wires = f"n{number}_{edge.target}.plus", f"n{number}_{edge.target}.minus"
+        for k, element in enumerate(edge.elements):
+            name = f"e{number}_{edge.source}_{edge.target}.{element.kind[0]}{k}"
+            if element.gain != 0:
+                blocks.append(_element(name, number, element, sources[edge.source], wires))
+    for j, node in enumerate(layer.sums):
+        wire = f"n{number}_{j}.{'plus' if node.offset > 0 else 'minus'}"
+        if node.offset != 0:
+            blocks.append(Block(f"n{number}_{j}.offset", "current", number, (wire,), abs(node.offset)))
+        nets = (f"n{number}_{j}.plus", f"n{number}_{j}.minus", f"n{number}_{j}")
+        blocks.append(Block(f"n{number}_{j}", "sum", number, nets))
+    outputs = [f"n{number}_{j}" for j in range(layer.plain)]
+    for p, product in enumerate(layer.products):
+        value = f"n{number}_{product.sums[0]}"
+        for step, factor in enumerate(product.sums[1:]):
+            name = f"p{number}_{p}.{step}"
+            blocks.append(Block(name, "multiplier", number, (value, f"n{number}_{factor}", name)))
+            value = name
+        outputs.append(value)
+    return blocks, outputs
+
+
+def _element(name: str, layer: int, element: Element, source: str, wires: tuple[str, str]) -> Block:
+    first, second = wires if element.gain > 0 else wires[::-1]
+    kind = _BLOCK_OF[element.kind]
+    nets = {"diff_pair": (source, first, second), "bump": (source, first), "current": (first,)}[kind]
+    if kind == "current":
+        return Block(name, kind, layer, nets, abs(element.gain))
+    return Block(name, kind, layer, nets, abs(element.gain), element.centre, element.divider)
+
+
+def _check_values(blocks: Sequence[Block], device: FpaaDevice) -> None:
+    low, high = device.current_min * (1 - 1e-9), device.current_max * (1 + 1e-9)
+    off = [b for b in blocks if b.bias is not None and not low <= b.bias <= high]
+    if off:
+        raise ConfigError(
+            f"{len(off)} currents lie outside {device.current_min:g} to {device.current_max:g} A of {device.name}, first "
+            f"{off[0].id} with {off[0].bias:.3g} A; fit the network with the limits of the device."
+        )
+    off = [b for b in blocks if b.centre is not None and not device.offset_low <= b.centre <= device.offset_high]
+    if off:
+        raise ConfigError(
+            f"{len(off)} centres lie outside {device.offset_low:g} to {device.offset_high:g} V of {device.name}, first "
+            f"{off[0].id} with {off[0].centre:.3g} V."
+        )
+
+
+def calibration_of(network: AnalogNetwork, rows: Floats | None, celsius: Sequence[float]) -> dict[str, Any]:
+    """The trims of the sums, and their table over temperature where rows for it are given."""
+    own = network.parameters()
+    table = []
+    if rows is not None:
+        wanted = [layer.sums for layer in network.signals(rows).layers]
+        for degrees in celsius:
+            p = trim(network, rows, wanted, temperature=degrees + ZERO_CELSIUS).parameters()
+            table.append({"celsius": float(degrees), **_trims(p)})
+    return {"nodes": network.node_names, **_trims(own), "temperature_table": table}
+
+
+def _trims(p: Parameters) -> dict[str, list[float]]:
+    return {"node_gain": [float(v) for v in p.node_gains], "node_offset": [float(v) for v in p.node_trims]}
+
+
+def programmed(network: AnalogNetwork, document: dict[str, Any]) -> AnalogNetwork:
+    """The network with the currents and centres that a document's codes stand for: what quantising them does.
+
+    Args:
+        network: The one that the document was made from.
+        document: From `fpaa_document`.
+
+    Raises:
+        ConfigError: If a block of the network is not in the document.
+    """
+    device = device_of(document)
+    codes = {block["id"]: block for block in document["blocks"]}
+    names, own = network.element_names, network.parameters()
+    gains, centres, offsets = own.gains.copy(), own.centres.copy(), own.offsets.copy()
+    live = [name for name, gain in zip(names, gains, strict=True) if gain != 0]
+    if missing := [name for name in live if name not in codes]:
+        raise ConfigError(f"the document has no block {missing[0]!r}; it was made from another network.")
+    for k, name in enumerate(names):
+        if name in codes:
+            gains[k] = np.sign(gains[k]) * device.bias(codes[name]["bias_code"])
+            if "offset_code" in codes[name]:
+                centres[k] = device.offset(codes[name]["offset_code"])
+    for k, name in enumerate(network.node_names):
+        if f"{name}.offset" in codes:
+            offsets[k] = np.sign(offsets[k]) * device.bias(codes[f"{name}.offset"]["bias_code"])
+    return network.with_parameters(replace(own, gains=gains, centres=centres, offsets=offsets))
+
+
+def device_of(document: dict[str, Any]) -> FpaaDevice:
+    """The device that a document is for."""
+    return FpaaDevice(**document["device"])
+
+
+def described(device: FpaaDevice) -> dict[str, Any]:
+    """Plain JSON values."""
+    return asdict(device)
+
+
+def save_fpaa(document: dict[str, Any], path: str | Path) -> None:
+    """Writes a document, whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    write_whole(Path(path), (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())

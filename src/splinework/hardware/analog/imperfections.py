@@ -1,0 +1,254 @@
+"""What makes a chip differ from the network that was programmed: recipes that are drawn, chip by chip, from a seed.
+
+`Programming`, `ReadNoise`, `Mismatch`, `Retention`, `Temperature` and `Supply` are frozen and go together in any number; each
+has a stream of random numbers of its own, so that leaving one out does not change what the others draw. `chips` draws them and
+computes with them, `recalibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
+what acceptance is measured at.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final, final
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.hardware.analog.chips import Chips, Imperfection
+from splinework.hardware.analog.ekv import Technology, inversion, specific_current, voltage_of
+from splinework.hardware.analog.network import AnalogNetwork, Floats
+from splinework.hardware.analog.retention import ZERO_CELSIUS, RetentionLaw, thermal_voltage
+
+
+@final
+@dataclass(frozen=True)
+class Programming(Imperfection):
+    """Cells that miss their targets: currents `I (1 + ε)`, centres `V_m + δ`, normal.
+
+    Attributes:
+        gain: Standard deviation of ε; Guo et al. (2017) tune cells to about 1 %.
+        centre: Standard deviation of δ, volts.
+    """
+
+    gain: float = 0.01
+    centre: float = 0.5e-3
+    stream: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        _not_negative("programming", gain=self.gain, centre=self.centre)
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        elements, nodes = (before.count, 1, network.element_count), (before.count, 1, network.node_count)
+        return _with(
+            before,
+            gain_error=self.gain * random.standard_normal(elements),
+            centre_shift=self.centre * random.standard_normal(elements),
+            offset_error=self.gain * random.standard_normal(nodes),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class ReadNoise(Imperfection):
+    """White noise at every sum.
+
+    Attributes:
+        span: Standard deviation in parts of the sum's span.
+    """
+
+    span: float = 0.003
+    stream: ClassVar[int] = 2
+
+    def __post_init__(self) -> None:
+        _not_negative("read noise", span=self.span)
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        noise = self.span * random.standard_normal((before.count, rows, network.node_count))
+        return _with(before, read_noise=noise)
+
+
+@final
+@dataclass(frozen=True)
+class Mismatch(Imperfection):
+    """Transistors that are not alike: thresholds by Pelgrom's law `A_VT / √(W L)`, κ, mirrors and transresistances.
+
+    Programming brings currents and centres to their values whatever the thresholds; what it leaves of them is `residual`.
+
+    Attributes:
+        kappa: Relative standard deviation of κ.
+        matching: A_VT in V·µm.
+        width: W in µm.
+        length: L in µm.
+        residual: Share of the thresholds' mismatch that is left: 0 after programming, 1 before.
+        node_gain: Relative standard deviation of the sums' gains.
+        node_offset: Standard deviation of the sums' offsets in parts of their spans.
+    """
+
+    kappa: float = 0.01
+    matching: float = 8e-3
+    width: float = 10.0
+    length: float = 2.0
+    residual: float = 0.0
+    node_gain: float = 0.0
+    node_offset: float = 0.0
+    stream: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        _not_negative("mismatch", kappa=self.kappa, matching=self.matching, residual=self.residual)
+        _not_negative("mismatch of nodes", node_gain=self.node_gain, node_offset=self.node_offset)
+        if not (self.width > 0 and self.length > 0):
+            raise ConfigError(f"transistors have width and length above 0, got {self.width} and {self.length} µm.")
+
+    @property
+    def threshold(self) -> float:
+        """Standard deviation of V_T0 in V, before programming."""
+        return float(self.matching / np.sqrt(self.width * self.length))
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        elements, nodes = (before.count, 1, network.element_count), (before.count, 1, network.node_count)
+        left = self.residual * self.threshold
+        tails, pairs = left * random.standard_normal(elements), np.sqrt(2) * left * random.standard_normal(elements)
+        kappa = np.exp(self.kappa * random.standard_normal(elements))
+        constants = left * random.standard_normal(nodes)
+        dividers = np.array([e.divider for layer in network.layers for e in layer.elements])
+        parameters, technology = network.parameters(), network.technology
+        return _with(
+            before,
+            gain_error=_moved(parameters.gains, -tails, technology),
+            offset_error=_moved(parameters.offsets, -constants, technology),
+            centre_shift=pairs / dividers,
+            kappa_factor=kappa,
+            node_gain=self.node_gain * random.standard_normal(nodes),
+            node_offset=self.node_offset * random.standard_normal(nodes),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Retention(Imperfection):
+    """Charge that leaked: stored voltages fall to `kept = e^(−t/τ(T))` of themselves, each cell with a τ of its own.
+
+    A pair stores `V_cm − divider · V_m`; a tail stores `stored` volts where it carries the reference current, more or less by
+    what sets its current apart; the reference that drives the tails' common gate is such a cell, of the mean τ.
+
+    Attributes:
+        years: Since programming.
+        celsius: Temperature in which they passed.
+        law: τ(T).
+        stored: Voltage in V.
+    """
+
+    years: float = 10.0
+    celsius: float = 55.0
+    law: RetentionLaw = field(default_factory=RetentionLaw)
+    stored: float = 1.0
+    stream: ClassVar[int] = 4
+
+    def __post_init__(self) -> None:
+        self.law.kept(self.years, self.celsius)  # refuses what is not possible
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        elements, nodes = (before.count, 1, network.element_count), (before.count, 1, network.node_count)
+        lifetimes = self.years / self.law.lifetime(self.celsius)
+
+        def lost(size: tuple[int, int, int]) -> Floats:
+            shares: Floats = -np.expm1(-lifetimes * np.exp(self.law.spread * random.standard_normal(size)))
+            return shares
+
+        pairs, tails, constants = lost(elements), lost(elements), lost(nodes)
+        reference = -np.expm1(-lifetimes)
+        parameters, technology = network.parameters(), network.technology
+        divider = np.array([e.divider for layer in network.layers for e in layer.elements])
+        stored = technology.common_mode - divider * parameters.centres
+
+        def tail_shift(currents: Floats, share: Floats) -> Floats:
+            volts: Floats = self.stored * (reference - share) - share * _apart(currents, technology)
+            return volts
+
+        return _with(
+            before,
+            centre_shift=pairs * stored / divider,
+            gain_error=_moved(parameters.gains, tail_shift(parameters.gains, tails), technology),
+            offset_error=_moved(parameters.offsets, tail_shift(parameters.offsets, constants), technology),
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Temperature(Imperfection):
+    """The temperature at which the chip works.
+
+    Attributes:
+        celsius: Degrees.
+        spread: The temperature of each draw is uniform within so many degrees of it; all chips of a draw share it.
+    """
+
+    celsius: float = 27.0
+    spread: float = 0.0
+    stream: ClassVar[int] = 5
+
+    def __post_init__(self) -> None:
+        _not_negative("temperature", spread=self.spread)
+        if self.celsius - self.spread <= -ZERO_CELSIUS:
+            raise ConfigError(f"temperatures lie above {-ZERO_CELSIUS} °C, got {self.celsius} ± {self.spread}.")
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        celsius = self.celsius + self.spread * random.uniform(-1, 1)
+        return replace(before, temperature=celsius + ZERO_CELSIUS)
+
+
+@final
+@dataclass(frozen=True)
+class Supply(Imperfection):
+    """A supply that is not nominal; it acts through the output conductance λ and the rails.
+
+    Attributes:
+        relative: V_DD is nominal times one plus this, such as −0.1.
+    """
+
+    relative: float = -0.1
+    stream: ClassVar[int] = 6
+
+    def __post_init__(self) -> None:
+        if not -0.5 <= self.relative <= 0.5:
+            raise ConfigError(f"the supply differs by −0.5 to 0.5 of its nominal value, got {self.relative}.")
+
+    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
+        shift = before.perturbation.supply_shift + self.relative * network.technology.supply
+        return replace(before, perturbation=replace(before.perturbation, supply_shift=shift))
+
+
+def _with(before: Chips, **errors: Floats) -> Chips:
+    """Further errors: relative ones and factors multiply, the others add."""
+    p, fields = before.perturbation, {}
+    for name, values in errors.items():
+        old = getattr(p, name)
+        if name in ("gain_error", "offset_error", "node_gain"):
+            fields[name] = (1 + old) * (1 + values) - 1
+        else:
+            fields[name] = old * values if name == "kappa_factor" else old + values
+    return replace(before, perturbation=replace(p, **fields))
+
+
+def _apart(currents: Floats, technology: Technology) -> Floats:
+    """Gate voltages of tails in V over that of the reference, a quarter of the node current."""
+    size = np.maximum(np.abs(currents), 1e-18) / specific_current(technology, technology.tail_ratio)
+    reference = technology.node_current / 4 / specific_current(technology, technology.tail_ratio)
+    volts: Floats = thermal_voltage(27.0) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
+    return volts
+
+
+def _moved(currents: Floats, volts: Floats, technology: Technology) -> Floats:
+    """Relative changes of tails' currents for changes of their gates' voltages."""
+    specific = specific_current(technology, technology.tail_ratio)
+    size = np.maximum(np.abs(currents), 1e-18) / specific
+    changed: Floats = inversion(voltage_of(size) + technology.kappa / thermal_voltage(27.0) * volts) / size - 1
+    return changed
+
+
+def _not_negative(what: str, **values: float) -> None:
+    for name, value in values.items():
+        if not value >= 0:
+            raise ConfigError(f"{name} of {what} is 0 or more, got {value}.")
+
+
+ACCEPTANCE: Final[tuple[Imperfection, ...]] = (Programming(), ReadNoise())
+"""1 % programming error with 0.5 mV at the centres, and 0.3 % read noise."""

@@ -1,0 +1,218 @@
+"""What an analogue network computes, signal by signal: voltages, currents of the wires, sums, nodes, outputs.
+
+One set of formulas for NumPy arrays and torch tensors. The circuits' own currents are in `circuits`, the parts of a network in
+`network`.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ShapeError
+from splinework.hardware.analog.circuits import (
+    Conditions,
+    bump_current,
+    mirror_current,
+    multiply_currents,
+    pair_currents,
+)
+from splinework.hardware.analog.ekv import NOMINAL, Values, clamp_to_rails, tail_currents
+from splinework.hardware.analog.parts import NO_PERTURBATION, AnalogLayer, Parameters, Perturbation, ProductNode
+
+if TYPE_CHECKING:  # the network stands on this module
+    from splinework.hardware.analog.network import AnalogNetwork
+
+
+FULL_SCALE: Final = 0.8
+"""Part of a multiplier's I_0 that a factor's full scale takes, so that what is added to it stays positive."""
+
+
+@dataclass(frozen=True)
+class LayerSignals:
+    """One layer.
+
+    Attributes:
+        voltages: Of the input nodes in V, `(…, B, I)`.
+        plus: Currents of the plus wires in A, `(…, B, N)`.
+        minus: Currents of the minus wires in A.
+        sums: Values of the sums, in network units.
+        nodes: What goes on: sums and products.
+    """
+
+    voltages: Values
+    plus: Values
+    minus: Values
+    sums: Values
+    nodes: Values
+
+
+@dataclass(frozen=True)
+class Signals:
+    """All layers, and the outputs `(…, B, outputs)` in raw units."""
+
+    layers: tuple[LayerSignals, ...]
+    outputs: Values
+
+
+def signals(
+    network: "AnalogNetwork",
+    x: Values,
+    *,
+    temperature: float = NOMINAL,
+    perturbation: Perturbation = NO_PERTURBATION,
+    parameters: Parameters | None = None,
+) -> Signals:
+    """Everything inside the network at rows x; arguments and errors as for `AnalogNetwork.forward`."""
+    if not isinstance(x, Tensor):
+        x = np.asarray(x, dtype=np.float64)
+    else:
+        x = x.to(torch.float64)
+    if x.ndim < 1 or x.shape[-1] != len(network.input_names):
+        raise ShapeError(
+            f"this network takes x of shape (…, {len(network.input_names)}), got {tuple(x.shape)}; its columns are "
+            f"{', '.join(network.input_names)}."
+        )
+    own = _flat(network.parameters() if parameters is None else parameters, perturbation, x)
+    at = Conditions(network.technology, temperature, perturbation.supply_shift)
+    values = network.input_units.apply(x)
+    records = []
+    first, node = 0, 0
+    for layer in network.layers:
+        elements = slice(first, first + len(layer.elements))
+        sums = slice(node, node + len(layer.sums))
+        record = _layer(layer, values, _slice(own, elements, sums), at)
+        records.append(record)
+        values, first, node = record.nodes, elements.stop, sums.stop
+    return Signals(tuple(records), network.output_units.inverse(values))
+
+
+@dataclass(frozen=True)
+class _Own:
+    """Parameters and perturbations of the elements and the sums, all as arrays of the kind of x."""
+
+    gains: Values
+    centres: Values
+    kappa: Values
+    offsets: Values
+    node_gains: Values
+    node_trims: Values
+    node_offset: Values
+
+
+def _flat(p: Parameters, q: Perturbation, x: Values) -> _Own:
+    def like(values: Values) -> Values:
+        if isinstance(x, Tensor):
+            return torch.as_tensor(values, dtype=x.dtype, device=x.device)
+        return np.asarray(values.detach() if isinstance(values, Tensor) else values, dtype=np.float64)
+
+    return _Own(
+        like(p.gains) * (1 + like(q.gain_error)),
+        like(p.centres) + like(q.centre_shift),
+        like(q.kappa_factor),
+        like(p.offsets) * (1 + like(q.offset_error)),
+        like(p.node_gains) * (1 + like(q.node_gain)),
+        like(p.node_trims),
+        like(q.node_offset) + like(q.read_noise),
+    )
+
+
+def _slice(own: _Own, elements: slice, sums: slice) -> _Own:
+    def part(values: Values, where: slice) -> Values:
+        return values if values.ndim == 0 else values[..., where]
+
+    return _Own(
+        *(part(v, elements) for v in (own.gains, own.centres, own.kappa)),
+        *(part(v, sums) for v in (own.offsets, own.node_gains, own.node_trims, own.node_offset)),
+    )
+
+
+def input_voltages(layer: AnalogLayer, values: Values, at: Conditions) -> Values:
+    """Voltages in V of a layer's input nodes for values `(…, I)`, by the technology's `span_law` and inside the rails."""
+    growth = 1.0 if at.technology.span_law == "fixed" else at.temperature / NOMINAL
+    table = [(s.low, s.slope, s.middle, s.low_voltage) for s in layer.inputs]
+    low, slope, middle, start = (_like(values, column) for column in zip(*table, strict=True))
+    voltage = start + (values - low) * slope
+    return clamp_to_rails(middle + growth * (voltage - middle), at.technology, at.supply_shift)
+
+
+def _layer(layer: AnalogLayer, values: Values, own: _Own, at: Conditions) -> LayerSignals:
+    voltages = input_voltages(layer, values, at)
+    plus, minus = wire_currents(layer, voltages, own.gains, own.centres, own.kappa, at)
+    net = mirror_current(plus, at) - minus + _signed_tails(own.offsets, at)
+    unit = _like(values, [s.unit for s in layer.sums])
+    span = _like(values, [s.high - s.low for s in layer.sums])
+    sums = own.node_gains * unit * net + own.node_trims + own.node_offset * span
+    return LayerSignals(voltages, plus, minus, sums, _nodes(layer, sums, at))
+
+
+def wire_currents(
+    layer: AnalogLayer, voltages: Values, gains: Values, centres: Values, kappa: Values, at: Conditions
+) -> tuple[Values, Values]:
+    """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages `(…, I)`.
+
+    Args:
+        layer: The circuits.
+        voltages: In V.
+        gains: Signed tails in A as programmed, `(…, E)`.
+        centres: V_m in V, `(…, E)`.
+        kappa: Factors of κ, `(…, E)` or one.
+        at: Technology, temperature, supply.
+    """
+    source, target = layer.places
+    kinds = np.array([e.kind for e in layer.elements])
+    if at.technology.span_law == "ptat-centres":
+        middle = _like(voltages, [layer.inputs[i].middle for i in source])
+        centres = middle + (centres - middle) * (at.temperature / NOMINAL)
+    divider = _like(voltages, [e.divider for e in layer.elements])
+    difference = (voltages[..., source] - centres) * divider
+    plus = minus = voltages[..., :1] * 0 + _like(voltages, [0.0] * len(layer.sums))
+    for kind in ("tanh", "bump", "constant"):
+        (chosen,) = np.nonzero(kinds == kind)
+        if len(chosen) == 0:
+            continue
+        g = gains[..., chosen]
+        k = kappa if kappa.ndim == 0 else kappa[..., chosen]
+        tails = tail_currents(abs(g), at.technology, at.temperature)
+        up = (g > 0) * 1.0
+        here = _like(voltages, (target[chosen, None] == np.arange(len(layer.sums))).astype(np.float64))
+        if kind == "tanh":
+            one, two = pair_currents(difference[..., chosen], tails, at, k)
+        else:
+            one = bump_current(difference[..., chosen], tails, at, k) if kind == "bump" else tails
+            two = 0.0 * one
+        plus = plus + (one * up + two * (1 - up)) @ here
+        minus = minus + (two * up + one * (1 - up)) @ here
+    return plus, minus
+
+
+def _signed_tails(currents: Values, at: Conditions) -> Values:
+    if at.technology.tail_law == "reference" or at.temperature == NOMINAL:
+        return currents
+    size = abs(currents) + 1e-18  # a current of zero has no logarithm
+    return currents / size * tail_currents(size, at.technology, at.temperature)
+
+
+def _nodes(layer: AnalogLayer, sums: Values, at: Conditions) -> Values:
+    if not layer.products:
+        return sums
+    columns = [sums[..., : layer.plain], *(_product(p, sums, at)[..., None] for p in layer.products)]
+    return torch.cat(columns, dim=-1) if isinstance(sums, Tensor) else np.concatenate(columns, axis=-1)
+
+
+def _product(node: ProductNode, sums: Values, at: Conditions) -> Values:
+    """Multiplier after multiplier; each product comes back as a current, scaled to the next one's full scale."""
+    swing = FULL_SCALE * at.technology.product_current
+    value = sums[..., node.sums[0]]
+    for j, before, scale in zip(node.sums[1:], node.partial, node.scales[1:], strict=False):
+        current = multiply_currents(value * (swing / before), sums[..., j] * (swing / scale), at)
+        value = current * (before * scale / (swing * FULL_SCALE))
+    return value
+
+
+def _like(values: Values, numbers: object) -> Values:
+    if isinstance(values, Tensor):
+        return torch.as_tensor(np.asarray(numbers, dtype=np.float64), dtype=values.dtype, device=values.device)
+    return np.asarray(numbers, dtype=np.float64)

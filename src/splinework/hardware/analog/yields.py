@@ -1,0 +1,270 @@
+"""How many chips would do: Monte Carlo over chips, what each imperfection costs, and tables over temperature and years.
+
+Every number comes from `draws` chips with a seed; with the same seed two networks, or two lists of imperfections, meet the same
+chips. Pictures are in `yield_plots`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from splinework.errors import ConfigError
+from splinework.hardware.analog.chips import Imperfection, draw, outputs
+from splinework.hardware.analog.imperfections import ACCEPTANCE, Retention, Temperature
+from splinework.hardware.analog.network import AnalogNetwork, Floats
+from splinework.hardware.analog.noise_aware import check_rows
+from splinework.hardware.analog.recalibration import recalibrated_outputs
+from splinework.hardware.analog.retention import RetentionLaw
+
+Metric = Literal["accuracy", "rmse"]
+METRICS: Final = ("accuracy", "rmse")
+PERCENTILES: Final = (1, 5, 25, 50, 75, 95, 99)
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """How chips are counted.
+
+    Attributes:
+        metric: `accuracy` or `rmse`.
+        draws: Chips.
+        limit: What a good chip achieves; None: one point of accuracy, or a tenth of the RMSE, worse than nominal.
+        seed: Of the chips.
+    """
+
+    metric: Metric = "accuracy"
+    draws: int = 100
+    limit: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS or self.draws < 1:
+            raise ConfigError(
+                f"metric is one of {', '.join(METRICS)} and draws at least 1, got {self.metric!r} and {self.draws}."
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Yield:
+    """What some chips achieve.
+
+    Attributes:
+        metric: `accuracy` (a share) or `rmse` (raw units, over all outputs).
+        nominal: Of the network without imperfections.
+        values: `(draws,)`, of each chip.
+        limit: What a good chip achieves.
+        seed: Of the draws.
+    """
+
+    metric: str
+    nominal: float
+    values: Floats
+    limit: float
+    seed: int
+
+    @property
+    def share(self) -> float:
+        """The yield: the share of chips at the limit or better."""
+        good = self.values >= self.limit if self.metric == "accuracy" else self.values <= self.limit
+        return float(good.mean())
+
+    @property
+    def mean(self) -> float:
+        """Mean over the chips."""
+        return float(self.values.mean())
+
+    @property
+    def loss(self) -> float:
+        """How much worse chips are than the nominal network, on the average."""
+        return self.nominal - self.mean if self.metric == "accuracy" else self.mean - self.nominal
+
+    def percentiles(self) -> dict[int, float]:
+        """The metric at 1, 5, 25, 50, 75, 95 and 99 % of the chips."""
+        found = np.percentile(self.values, PERCENTILES)
+        return dict(zip(PERCENTILES, found.tolist(), strict=True))
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain JSON values."""
+        return {
+            "metric": self.metric,
+            "nominal": self.nominal,
+            "mean": self.mean,
+            "worst": float(self.values.min() if self.metric == "accuracy" else self.values.max()),
+            "loss": self.loss,
+            "limit": self.limit,
+            "yield": self.share,
+            "draws": len(self.values),
+            "seed": self.seed,
+            "percentiles": {str(k): v for k, v in self.percentiles().items()},
+        }
+
+
+def measure(found: Floats, target: Floats, metric: str) -> Floats:
+    """The metric of outputs `(chips, B, O)`, one number for each chip.
+
+    Args:
+        found: Outputs in raw units; of one output the sign decides between two classes.
+        target: `(B,)` numbers of classes, or `(B, O)` values.
+        metric: `accuracy` or `rmse`.
+    """
+    if metric == "rmse":
+        errors: Floats = np.sqrt(((found - target) ** 2).mean(axis=(1, 2)))
+        return errors
+    decided = found[..., 0] > 0 if found.shape[-1] == 1 else found.argmax(axis=-1)
+    shares: Floats = (decided == target).mean(axis=1)
+    return shares
+
+
+def yields(
+    network: AnalogNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    imperfections: Sequence[Imperfection] = ACCEPTANCE,
+    *,
+    recipe: MonteCarlo | None = None,
+    calibration: ArrayLike | None = None,
+) -> Yield:
+    """Runs rows on many chips.
+
+    Args:
+        network: What chips are made from.
+        x: Rows in raw units.
+        y: Numbers of classes for `accuracy`, else values.
+        imperfections: What differs from chip to chip.
+        recipe: How they are counted.
+        calibration: Known rows on which each chip's sums are trimmed first; None for no calibration.
+
+    Raises:
+        ShapeError: If rows and targets do not go together.
+        DataError: If a class has no output.
+    """
+    recipe = recipe or MonteCarlo()
+    metric, seed, limit = recipe.metric, recipe.seed, recipe.limit
+    rows, checked = check_rows(network, x, y, "cross_entropy" if metric == "accuracy" else "mse")
+    target = checked.numpy()
+    nominal = float(measure(network.forward(rows)[None], target, metric)[0])
+    chips = draw(network, imperfections, chips=recipe.draws, rows=len(rows), seed=seed)
+    if calibration is None:
+        found = outputs(network, rows, chips)
+    else:
+        found = recalibrated_outputs(network, rows, chips, np.asarray(calibration, dtype=np.float64), seed=seed)
+    if limit is None:
+        limit = nominal - 0.01 if metric == "accuracy" else 1.1 * nominal
+    return Yield(metric, nominal, measure(found, target, metric), limit, seed)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
+
+    name: str
+    alone: float
+    saved: float
+
+
+def ablation(
+    network: AnalogNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    imperfections: Sequence[Imperfection],
+    *,
+    recipe: MonteCarlo | None = None,
+) -> tuple[Ablation, ...]:
+    """Each imperfection alone, and all but it; arguments as for `yields`."""
+    everything = yields(network, x, y, imperfections, recipe=recipe).loss
+    rows = []
+    for imperfection in imperfections:
+        rest = [other for other in imperfections if other is not imperfection]
+        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
+        without = yields(network, x, y, rest, recipe=recipe).loss
+        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
+    return tuple(rows)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One row of a table over temperature or years: the yield as it is, and after calibration at the condition."""
+
+    celsius: float
+    years: float
+    plain: Yield
+    calibrated: Yield | None
+
+
+def over_temperature(
+    network: AnalogNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    imperfections: Sequence[Imperfection] = ACCEPTANCE,
+    *,
+    celsius: Sequence[float] = tuple(range(0, 90, 5)),
+    recipe: MonteCarlo | None = None,
+    calibration: ArrayLike | None = None,
+) -> tuple[Condition, ...]:
+    """The same chips at several temperatures, with and (where rows for it are given) without calibration at each.
+
+    Args:
+        network: As for `yields`.
+        x: As for `yields`.
+        y: As for `yields`.
+        imperfections: Besides the temperature.
+        celsius: Temperatures, 0 to 85 °C in steps of 5 °C.
+        recipe: As for `yields`.
+        calibration: As for `yields`.
+    """
+    rows = []
+    for degrees in celsius:
+        these = [*imperfections, Temperature(float(degrees))]
+        rows.append(_condition(network, x, y, these, recipe, calibration, (float(degrees), 0.0)))
+    return tuple(rows)
+
+
+def over_years(
+    network: AnalogNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    imperfections: Sequence[Imperfection] = ACCEPTANCE,
+    *,
+    years: Sequence[float] = (0, 1, 5, 10),
+    celsius: float = 85.0,
+    law: RetentionLaw | None = None,
+    recipe: MonteCarlo | None = None,
+    calibration: ArrayLike | None = None,
+) -> tuple[Condition, ...]:
+    """The same chips after years at a temperature, read at 27 °C.
+
+    Args:
+        network: As for `yields`.
+        x: As for `yields`.
+        y: As for `yields`.
+        imperfections: Besides retention.
+        years: Times.
+        celsius: Temperature in which they pass.
+        law: How charge leaks.
+        recipe: As for `yields`.
+        calibration: As for `yields`.
+    """
+    rows = []
+    for time in years:
+        these = [*imperfections, Retention(float(time), celsius, law or RetentionLaw())]
+        rows.append(_condition(network, x, y, these, recipe, calibration, (celsius, float(time))))
+    return tuple(rows)
+
+
+def _condition(
+    network: AnalogNetwork,
+    x: ArrayLike,
+    y: ArrayLike,
+    imperfections: Sequence[Imperfection],
+    recipe: MonteCarlo | None,
+    calibration: ArrayLike | None,
+    at: tuple[float, float],
+) -> Condition:
+    plain = yields(network, x, y, imperfections, recipe=recipe)
+    if calibration is None:
+        return Condition(*at, plain, None)
+    trimmed = yields(network, x, y, imperfections, recipe=recipe, calibration=calibration)
+    return Condition(*at, plain, trimmed)

@@ -1,0 +1,139 @@
+"""Whether a netlist does what the device model says: it is run in ngspice as it lies in its folder, at rows drawn anew.
+
+The bench that drives the netlist is made here each time; from the folder come only the netlist and the network's numbers.
+"""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.errors import FileError
+from splinework.hardware import tools
+from splinework.hardware.analog.ekv import NOMINAL
+from splinework.hardware.analog.network import AnalogNetwork, Floats
+from splinework.hardware.analog.ngspice import ZERO_CELSIUS, bench
+
+AGREED: Final = 0.002
+"""The largest rms difference between ngspice and the device model, in parts of an output's span."""
+_KELVIN: Final = (273.15, NOMINAL, 358.15)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How a netlist compares with the device model.
+
+    Attributes:
+        rows: That were simulated.
+        celsius: At these temperatures.
+        rms: Of the worst output at each temperature, in parts of its span.
+        largest: The largest single difference, in parts of the span.
+        where: Where that was, in words.
+        version: Of ngspice.
+    """
+
+    rows: int
+    celsius: tuple[float, ...]
+    rms: tuple[float, ...]
+    largest: float
+    where: str
+    version: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether all temperatures agree within 0.2 % of the span."""
+        return max(self.rms) <= AGREED
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "rows": self.rows,
+            "allowed": AGREED,
+            "rms_by_celsius": {f"{c:g}": rms for c, rms in zip(self.celsius, self.rms, strict=True)},
+            "largest": self.largest,
+            "where": self.where,
+            "ngspice": self.version,
+        }
+
+
+def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
+    """Rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before.
+
+    Args:
+        network: The circuits.
+        rows: How many.
+        seed: Of the draws.
+    """
+    rng = np.random.default_rng(seed)
+    low, high = (np.array([getattr(s, end) for s in network.layers[0].inputs]) for end in ("low", "high"))
+    share = rng.uniform(size=(max(rows, 3), len(low)))
+    share[:2] = [[0.0], [1.0]]
+    # Each solution is a good start for the next: rows are strung by the direction in which they differ most.
+    centred = share - share.mean(axis=0)
+    share = share[np.argsort(centred @ np.linalg.svd(centred, full_matrices=False)[2][0])]
+    found: Floats = network.input_units.inverse(low + share * (high - low))
+    return found
+
+
+def compare(
+    netlist: Path, network: AnalogNetwork, name: str, *, rows: int = 60, seed: int = 0, timeout: float = 900.0
+) -> Agreement:
+    """Runs a netlist in ngspice and compares it with the device model, at 0, 27 and 85 °C.
+
+    Args:
+        netlist: The file, with the subcircuit `name`; it is not written to.
+        network: What it must do.
+        name: Of the subcircuit.
+        rows: Drawn rows.
+        seed: Of the draws.
+        timeout: Seconds.
+
+    Raises:
+        ConfigError: If ngspice is missing or too slow.
+        FileError: If the netlist cannot be read, or ngspice finds no solution.
+    """
+    tools.need("ngspice", purpose="the verification of an analogue artefact")
+    x = drawn_rows(network, rows, seed)
+    outputs = len(network.output_names)
+    with tempfile.TemporaryDirectory(prefix="splinework-analog-") as place:
+        folder = Path(place)
+        try:
+            shutil.copyfile(netlist, folder / "network.cir")
+        except OSError as error:
+            raise FileError(f"{netlist} cannot be read ({error.strerror}); write the artefact anew.") from error
+        test = f"* test of {name}\n.include network.cir\n{bench(network, network.input_units.apply(x), name, _KELVIN)}"
+        (folder / "test.cir").write_text(test, encoding="utf-8")
+        said = tools.call(["ngspice", "-b", "test.cir"], folder, timeout=timeout, refuse=False)
+        found = [
+            _read(folder / f"data{k}.txt", len(x), outputs, said.stdout + said.stderr) for k in range(len(_KELVIN))
+        ]
+    wanted = [network.output_units.apply(network.forward(x, temperature=kelvin)) for kelvin in _KELVIN]
+    span = np.maximum(np.ptp(wanted[1], axis=0), 1e-12)
+    errors = [np.abs(f - w) / span for f, w in zip(found, wanted, strict=True)]
+    worst = int(np.argmax([e.max() for e in errors]))
+    row, output = np.unravel_index(int(errors[worst].argmax()), errors[worst].shape)
+    place_of = ", ".join(f"{n} = {v:.6g}" for n, v in zip(network.input_names, x[row], strict=True))
+    units = network.output_units
+    got, expected = (float(units.inverse(v[worst][row : row + 1])[0, output]) for v in (found, wanted))
+    return Agreement(
+        len(x),
+        tuple(round(k - ZERO_CELSIUS, 2) for k in _KELVIN),
+        tuple(float(np.sqrt((e**2).mean(axis=0)).max()) for e in errors),
+        float(errors[worst].max()),
+        f"{network.output_names[output]} at {_KELVIN[worst] - ZERO_CELSIUS:g} °C for {place_of}: ngspice {got:.6g}, the device "
+        f"model {expected:.6g}",
+        tools.version("ngspice") or "",
+    )
+
+
+def _read(path: Path, rows: int, columns: int, said: str) -> Floats:
+    """What `wrdata` wrote: it repeats the sweep before every vector."""
+    table = np.loadtxt(path, ndmin=2) if path.is_file() else np.empty((0, 0))
+    if table.shape != (rows, 2 * columns) or not np.isfinite(table).all():
+        words = "\n".join(said.splitlines()[-8:])
+        raise FileError(f"ngspice gave {table.shape[0]} of {rows} points; it said:\n{words}")
+    found: Floats = table[:, 1::2]
+    return found

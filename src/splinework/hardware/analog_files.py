@@ -1,0 +1,99 @@
+"""An analogue network as a file: `analog.json`, every number as it is, with a digest over all of them.
+
+It is to an analogue artefact what `golden.json` is to a digital one; netlists and documents for tool chains are compared with it.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from splinework.checkpoint import write_whole
+from splinework.errors import FileError, SplineworkError
+from splinework.hardware.analog.ekv import Technology
+from splinework.hardware.analog.network import (
+    AnalogLayer,
+    AnalogNetwork,
+    EdgeCircuit,
+    Element,
+    ProductNode,
+    Span,
+    SumNode,
+    Units,
+)
+
+FORMAT: Final = "splinework-analog/1"
+_LARGEST: Final = 1 << 28
+"""Bytes of the largest file that is read."""
+
+
+def write_analog(network: AnalogNetwork, path: Path) -> None:
+    """Writes an analogue network, whole or not at all.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    content = asdict(network)
+    whole = {"format": FORMAT, "digest": _digest(content), **content}
+    write_whole(path, (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_analog(path: Path) -> AnalogNetwork:
+    """The network that `write_analog` wrote.
+
+    Raises:
+        FileError: If the file is missing, damaged, of another version, or its numbers do not match its digest.
+    """
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise FileError(f"{path} has more than {_LARGEST >> 20} MiB; that is no analogue network.")
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(f"{path} cannot be read as an analogue network ({error}); write the artefact anew.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise FileError(
+            f"{path} has the format {found!r}, expected {FORMAT!r}: it is no analogue network, or of another version of "
+            "splinework; write the artefact anew with this version."
+        )
+    try:
+        network = _network(content)
+    except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is no whole analogue network ({error}); write the artefact anew.") from error
+    if content.get("digest") != _digest(asdict(network)):
+        raise FileError(f"{path} was changed after it was written: its digest does not match; write the artefact anew.")
+    return network
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _network(content: dict[str, Any]) -> AnalogNetwork:
+    return AnalogNetwork(
+        Technology(**content["technology"]),
+        tuple(_layer(layer) for layer in content["layers"]),
+        _units(content["input_units"]),
+        _units(content["output_units"]),
+        tuple(map(str, content["input_names"])),
+        tuple(map(str, content["output_names"])),
+    )
+
+
+def _layer(content: dict[str, Any]) -> AnalogLayer:
+    edges = tuple(
+        EdgeCircuit(int(e["source"]), int(e["target"]), tuple(Element(**element) for element in e["elements"]))
+        for e in content["edges"]
+    )
+    products = tuple(
+        ProductNode(*(tuple(p[key]) for key in ("sums", "scales", "partial"))) for p in content["products"]
+    )
+    inputs = tuple(Span(**span) for span in content["inputs"])
+    return AnalogLayer(inputs, edges, tuple(SumNode(**node) for node in content["sums"]), products)
+
+
+def _units(content: dict[str, Any]) -> Units:
+    return Units(*(tuple(content[key]) for key in ("scales", "shift", "scale")))

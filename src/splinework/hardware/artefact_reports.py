@@ -1,0 +1,221 @@
+"""What the report of each kind of artefact says: checks, power, tables, pictures, and how the artefact is used.
+
+The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the page is made by `report_page`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from splinework.hardware.formats import Format
+from splinework.hardware.integer import IntegerModel
+from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
+from splinework.hardware.report_pictures import plot_front, tables_of
+
+PICOJOULE_PER_CYCLE: Final = 72.0
+"""Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
+CYCLES_PER_INSTRUCTION: Final = 1.3
+"""Of a Cortex-M0+, where loads and taken jumps take two; an assumption."""
+INFERENCES: Final = 1000
+"""A second, for which power is given."""
+PICOJOULE_PER_TOGGLE: Final = 0.1
+"""Of a LUT or flip-flop with its wires, an assumption of the order of 16 nm FPGAs."""
+_CLOCK: Final = 100.0
+"""MHz, where nothing says how fast a circuit is."""
+ACTIVITY: Final = 0.25
+"""Part of them that toggles in a cycle, an assumption."""
+
+
+def counted(number: int) -> str:
+    """A whole number in groups of three.
+
+    >>> counted(100000)
+    '100 000'
+    """
+    return f"{number:,}".replace(",", " ")
+
+
+def input_table(golden: IntegerModel) -> Table:
+    """What the codes of the inputs stand for."""
+    rows = []
+    for wire in golden.inputs:
+        low, high = (float(v) for v in wire.decode([wire.format.low, wire.format.high]))
+        law = f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
+        rows.append((wire.name, wire.format.width, _range(wire.format), f"{low:.5g} … {high:.5g}", law))
+    return Table("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), tuple(rows))
+
+
+def output_table(golden: IntegerModel) -> Table:
+    """What the codes of the outputs stand for."""
+    rows = []
+    for wire in golden.wires(len(golden.layers)):
+        law = f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
+        rows.append((wire.name, wire.format.width, _range(wire.format), law))
+    return Table("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), tuple(rows))
+
+
+def decision(golden: IntegerModel) -> str:
+    """How outputs say a class, in a sentence; empty for a regression."""
+    if golden.task != "classification":
+        return ""
+    if golden.outputs == 1:
+        return f"The class is {golden.classes[1]} where y0 is above 0, else {golden.classes[0]}."
+    return f"The class is that of the largest output, of equal ones the first: {', '.join(golden.classes)}."
+
+
+def saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence on values outside the codes, where there are some."""
+    found = figures.get("saturated") or {}
+    if not found:
+        return ()
+    listed = ", ".join(f"{name}: {count}" for name, count in list(found.items())[:8])
+    return (
+        f"{counted(sum(found.values()))} of the values given lie outside what the codes of the inputs stand for, and count as "
+        f"the nearest end, in all figures too ({listed}). Training narrows the codes to where they tell most.",
+    )
+
+
+def pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[Picture, ...]:
+    """The networks that were tried, and the tables of the one that was chosen."""
+    found = []
+    if len(front) > 1:
+        share = golden.task == "classification"
+        points = [(area, 100 * score if share else -score) for area, score in front]
+        word, better = ("accuracy, %", "more") if share else ("RMSE", "less")
+        axes = plot_front(
+            points, chosen=0, x="LUTs, by rule of thumb", y=f"{word}, rows held out in training", better=better
+        )
+        drawn = axes.get_figure(root=True)
+        if drawn is not None:
+            found.append(
+                Picture(drawn, "networks by area and merit", "The networks of the run; the circle is the one chosen.")
+            )
+    return (*found, *tables_of(golden)) if golden.edges else tuple(found)
+
+
+def mcu_report(
+    golden: IntegerModel,
+    figures: Mapping[str, Any],
+    notes: Sequence[str],
+    front: Sequence[tuple[float, float]] = (),
+) -> ArtefactReport:
+    """The report of C files.
+
+    Args:
+        golden: The network of integers.
+        figures: What was measured.
+        notes: What was decided.
+        front: As for `fpga_report`.
+    """
+    name = golden.name
+    checks = tuple(
+        Check(
+            f"bit for bit on {run['processor']}",
+            f"{counted(run['mismatches'])} of {counted(run['vectors'])} vectors differ"
+            + (f", {counted(run['misquantised'])} of {counted(run['quantised'])} codes" if run["quantised"] else ""),
+            run["mismatches"] + run["misquantised"] == 0,
+        )
+        for run in figures["verification"]["runs"]
+    )
+    instructions = figures["instructions"].get("cortex-m0plus")
+    power = None
+    if instructions is not None:
+        joules = instructions * CYCLES_PER_INSTRUCTION * PICOJOULE_PER_CYCLE * 1e-12
+        power = Power(
+            joules * INFERENCES,
+            f"{INFERENCES} inferences a second × {instructions:g} instructions × {CYCLES_PER_INSTRUCTION:g} cycles × "
+            f"{PICOJOULE_PER_CYCLE:g} pJ (Cortex-M0+ at 40 µA/MHz and 1.8 V, assumed)\n= {1e6 * joules * INFERENCES:.3g} µW, "
+            f"{1e9 * joules:.3g} nJ an inference",
+        )
+    fills = "/* fill codes[], see the table of inputs */"
+    if figures["quantise_instructions"]:
+        fills = f"{name}_quantise(values, codes);"
+    last = f"\nuint32_t class_number = {name}_classify(codes);" if golden.classes else ""
+    upper = name.upper()
+    call = (
+        f'#include "{name}.h"\n\n{name}_code_t codes[{upper}_INPUTS];\n{name}_sum_t sums[{upper}_OUTPUTS];\n{fills}\n'
+        f"{name}_predict(codes, sums);{last}"
+    )
+    use = (
+        ("Put the two files into your project and call:", call),
+        ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
+    )
+    return ArtefactReport(
+        f"{name}: a network in C for microcontrollers",
+        "mcu",
+        figures,
+        lead=_lead(golden, "C99"),
+        checks=checks,
+        power=power,
+        tables=(input_table(golden), output_table(golden)),
+        pictures=pictures_of(golden, front),
+        usage=use,
+        warnings=saturation_warning(figures),
+        notes=tuple(notes),
+    )
+
+
+def fpga_report(
+    golden: IntegerModel,
+    figures: Mapping[str, Any],
+    notes: Sequence[str],
+    checks: Sequence[Check],
+    warnings: Sequence[str],
+    front: Sequence[tuple[float, float]] = (),
+) -> ArtefactReport:
+    """The report of a circuit.
+
+    Args:
+        golden: The network of integers.
+        figures: What was found out.
+        notes: What was decided.
+        checks: What was verified.
+        warnings: What must be known, besides saturated values.
+        front: Areas and scores of the networks that were tried, the chosen one first.
+    """
+    name = golden.name
+    cells = sum(int(figures[word] or figures[f"{word}_estimated"]) for word in ("luts", "flipflops"))
+    mhz = figures["fmax_mhz"] or _CLOCK
+    watts = cells * ACTIVITY * PICOJOULE_PER_TOGGLE * 1e-12 * mhz * 1e6
+    power = Power(
+        watts,
+        f"(LUTs + flip-flops) × activity × energy of a toggle × clock = {cells} × {ACTIVITY:g} × {PICOJOULE_PER_TOGGLE:g} pJ × "
+        f"{mhz:g} MHz\n= {1e3 * watts:.3g} mW, without the device's standby power; activity and energy are assumed",
+    )
+    ports = ", ".join(f".x{i}(x{i})" for i in range(len(golden.inputs)))
+    outs = ", ".join(f".y{j}(y{j})" for j in range(golden.outputs))
+    held = figures["handshake"] == "valid_ready"
+    ready, taken = (".in_ready(in_ready), ", ".out_ready(out_ready), ") if held else ("", "")
+    call = (
+        f"{name} {name}_0 (.clk(clk), .rst(rst), .in_valid(in_valid), {ready}{ports},\n"
+        f"    .out_valid(out_valid), {taken}{outs});"
+    )
+    use = (
+        (
+            f"Instantiate the top; a result comes {figures['latency_cycles']} cycles after its inputs, one a cycle:",
+            call,
+        ),
+        ("Verify again, the files as they are:", "splinework hardware verify ."),
+        ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
+    )
+    return ArtefactReport(
+        f"{name}: a network as a circuit for {figures['target_title']}",
+        "fpga",
+        figures,
+        lead=_lead(golden, "Verilog-2005"),
+        checks=tuple(checks),
+        power=power,
+        tables=(input_table(golden), output_table(golden)),
+        pictures=pictures_of(golden, front),
+        usage=use,
+        warnings=(*warnings, *saturation_warning(figures)),
+        notes=tuple(notes),
+    )
+
+
+def _lead(golden: IntegerModel, language: str) -> str:
+    shape = "-".join(map(str, golden.shape))
+    return f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {decision(golden)}".strip()
+
+
+def _range(form: Format) -> str:
+    return f"{form.low} … {form.high}"

@@ -1,0 +1,275 @@
+"""From a trained network and rows to the one network of integers that an artefact is built from, by a recipe.
+
+It may be trained as integers or only calibrated, with given widths of codes or with those of a sweep, by itself or through a
+small student; among what comes out, the recipe chooses. Training itself is in `training` and `sweep`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.hardware.area import area, largest_tables
+from splinework.hardware.examples import Examples
+from splinework.hardware.formats import Floats
+from splinework.hardware.integer import IntegerModel
+from splinework.hardware.quantise import WIDEST_CODE, Bits, quantise
+from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
+from splinework.hardware.sweep import sweep
+from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
+from splinework.network import KAN
+
+Progress = Callable[[str], None]
+LARGEST: Final = 200_000.0
+"""LUTs by the rule of thumb from which on nothing is trained: no part of the targets holds it."""
+
+
+@dataclass(frozen=True)
+class Quantising:
+    """How a network becomes integers.
+
+    Attributes:
+        bits: Of the codes of the inputs; `auto` tries 3 to 6, each for hidden nodes too.
+        hidden: Of the codes of hidden nodes; None takes those of the inputs.
+        method: `train` learns the tables as they will be rounded; `calibrate` only rounds, which is quick.
+        shape: See `students.shapes_for`.
+        luts: The most that is wanted, by the rule of thumb of `area`.
+        loss: How much worse than the best network of the run the chosen one may be where it is smaller: a share of right
+            classes, or of the error of a regression.
+        schedule: Of training.
+    """
+
+    bits: int | Literal["auto"] = 6
+    hidden: int | None = None
+    method: Literal["train", "calibrate"] = "train"
+    shape: Shape = "auto"
+    luts: float | None = None
+    loss: float | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+
+    def __post_init__(self) -> None:
+        if self.method not in ("train", "calibrate"):
+            raise ConfigError(f"method is 'train' or 'calibrate', got {self.method!r}.")
+        if self.bits != "auto":
+            self.widths(1)
+        elif self.method == "calibrate" or self.hidden is not None:
+            raise ConfigError(
+                "bits='auto' finds the widths by training; leave method and hidden out, or give a number."
+            )
+        if self.method == "calibrate" and (self.luts is not None or self.loss is not None):
+            raise ConfigError(
+                "luts and loss choose among networks in training; with method='calibrate' there is only one."
+            )
+        if (self.luts is not None and self.luts <= 0) or (self.loss is not None and not 0 <= self.loss < 1):
+            raise ConfigError(f"luts is above 0 and loss a share from 0 up to 1, got {self.luts} and {self.loss}.")
+
+    def widths(self, inputs: int, most: tuple[int, ...] | None = None) -> Bits:
+        """The widths of codes, none of an input wider than its values need.
+
+        Args:
+            inputs: Number of inputs.
+            most: Of each, what its values need.
+        """
+        if not isinstance(self.bits, int) or isinstance(self.bits, bool):
+            raise ConfigError(f"bits is 1 to {WIDEST_CODE} or 'auto', got {self.bits!r}.")
+        hidden = self.hidden if self.hidden is not None else self.bits
+        each = tuple(min(self.bits, b) for b in most) if most is not None else (self.bits,) * inputs
+        return Bits(each, hidden, max(8, hidden))
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """The network of integers, and how it came about.
+
+    Attributes:
+        golden: The network.
+        teacher: The network that was given; None where the integers were given.
+        student: Shape of the network that was trained in its place, empty where it was itself.
+        notes: What was decided, in sentences.
+        front: LUTs and scores of the networks of the run, the chosen one first; none where there was no choice.
+    """
+
+    golden: IntegerModel
+    teacher: KAN | None
+    student: tuple[object, ...] = ()
+    notes: tuple[str, ...] = ()
+    front: tuple[tuple[float, float], ...] = ()
+
+
+def needed_widths(x: Floats) -> tuple[int, ...]:
+    """Bits that the codes of each column need to tell its values apart, where these are evenly spaced; else the widest.
+
+    >>> needed_widths(np.array([[0.0, 0.1, 1.0], [1.0, 0.25, 3.0], [1.0, 0.77, 7.0]]))
+    (1, 12, 2)
+    """
+    found = []
+    for column in x.T:
+        values = np.unique(column)
+        steps = np.diff(values)
+        if len(values) < 2:
+            found.append(1)
+            continue
+        places = (values - values[0]) / steps.min()
+        even = np.abs(places - np.rint(places)).max() < 1e-6 and places[-1] < 2**WIDEST_CODE
+        found.append(max(1, int(np.rint(places[-1])).bit_length()) if even else WIDEST_CODE)
+    return tuple(found)
+
+
+def choose(
+    model: KAN | IntegerModel,
+    rows: Examples | None,
+    recipe: Quantising,
+    *,
+    name: str,
+    progress: Progress | None = None,
+) -> Chosen:
+    """The network of integers to build.
+
+    Args:
+        model: A trained network, or one of integers, which is taken as it is.
+        rows: What is trained and judged with; needed for a trained network.
+        recipe: How.
+        name: Of the network of integers.
+        progress: Is told what is done.
+
+    Raises:
+        ConfigError: If the recipe does not fit, or the network is too large: with the estimate, and what to prune.
+    """
+    if isinstance(model, IntegerModel):
+        return Chosen(model, None, notes=("the network of integers was given as it is",))
+    if rows is None:
+        raise ConfigError("a trained network becomes integers by rows that are typical for its use; give x and y.")
+    tell = progress if progress is not None else _nobody
+    shapes = shapes_for(model, recipe.shape)
+    if shapes and recipe.method == "calibrate":
+        raise ConfigError(
+            f"this network has {model.active_edges()} edges, and a smaller one in its place has to be trained; leave "
+            "method='calibrate' out, or take it as it is with shape='same'."
+        )
+    if not shapes:
+        return _itself(model, rows, recipe, name, tell)
+    return _students(model, shapes, rows, recipe, name, tell)
+
+
+def _itself(model: KAN, rows: Examples, recipe: Quantising, name: str, tell: Progress) -> Chosen:
+    bits = recipe.widths(model.inputs, needed_widths(rows.x)) if recipe.bits != "auto" else Bits(5, 5)
+    classes = rows.classes or None
+    tell("calibrating")
+    first = quantise(model, rows.x, bits=bits, task=rows.task, classes=classes, name=name)
+    refuse_large(first)
+    if recipe.method == "calibrate":
+        return Chosen(first, model, notes=("the tables were rounded from the trained splines, without training",))
+    fit, stage = _trained(model, None, rows, recipe, name, tell)
+    return Chosen(stage.model, model, notes=(_about(fit, stage),), front=_front(fit, stage))
+
+
+def _students(
+    model: KAN, shapes: tuple[tuple[object, ...], ...], rows: Examples, recipe: Quantising, name: str, tell: Progress
+) -> Chosen:
+    found: list[tuple[QuantisedFit, Stage, tuple[object, ...]]] = []
+    for shape in shapes:
+        tell(f"a network of {shown(shape)} learns from the given one")
+        fresh = student(model, shape, seed=recipe.schedule.seed)
+        found.append((*_trained(fresh, model, rows, recipe, name, tell), shape))
+    fit, stage, shape = max(found, key=lambda one: _merit(one[1]))
+    edges = model.active_edges()
+    why = (
+        f"more than the {MOST_EDGES} that small devices hold well"
+        if recipe.shape == "auto"
+        else "and a shape was asked for"
+    )
+    notes = [f"the given network has {edges} edges, {why}: one of {shown(shape)} was trained with it as the teacher"]
+    notes += [
+        f"{shown(other)} was tried too: score {one.score:.4g} at {one.area:.0f} LUTs on rows held out in training, against "
+        f"{stage.score:.4g} at {stage.area:.0f}"
+        for _, one, other in found
+        if other != shape
+    ]
+    return Chosen(stage.model, model, shape, (*notes, _about(fit, stage)), _front(fit, stage))
+
+
+def _trained(
+    model: KAN, teacher: KAN | None, rows: Examples, recipe: Quantising, name: str, tell: Progress
+) -> tuple[QuantisedFit, Stage]:
+    """What training gives, and the stage of it that the recipe chooses."""
+    classes = rows.classes or None
+    if recipe.bits == "auto":
+        front = sweep(
+            model,
+            rows.x,
+            rows.y,
+            task=rows.task,
+            classes=classes,
+            name=name,
+            schedule=recipe.schedule,
+            teacher=teacher,
+            progress=tell,
+        )
+        fit = QuantisedFit(tuple(one.stage for one in front.candidates), recipe.schedule)
+    else:
+        fit = train_quantised(
+            model,
+            rows.x,
+            rows.y,
+            bits=recipe.widths(model.inputs, needed_widths(rows.x)),
+            task=rows.task,
+            classes=classes,
+            name=name,
+            schedule=recipe.schedule,
+            teacher=teacher,
+            progress=tell,
+        )
+    return fit, pick(fit, luts=recipe.luts, loss=recipe.loss)
+
+
+def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
+    """The best network within an area, or the smallest within a loss of the best, or both.
+
+    Raises:
+        ConfigError: If none is that small.
+    """
+    best = fit.best(largest=luts)
+    if loss is None:
+        return max((s for s in fit.stages if luts is None or s.area <= luts), key=_merit)
+    least = best.score - loss if best.score >= 0 else best.score * (1 + loss)
+    return fit.best(largest=luts, least=least)
+
+
+def _merit(stage: Stage) -> tuple[float, float, float]:
+    """What is compared: few rows are held out, and where they cannot tell networks apart, those trained on may."""
+    return stage.score, stage.train_score if stage.model.task == "classification" else 0.0, -stage.area
+
+
+def _front(fit: QuantisedFit, stage: Stage) -> tuple[tuple[float, float], ...]:
+    """All stages, the chosen one first."""
+    return tuple((round(s.area, 1), s.score) for s in (stage, *(s for s in fit.stages if s is not stage)))
+
+
+def _about(fit: QuantisedFit, stage: Stage) -> str:
+    accurate = max(fit.stages, key=_merit)
+    text = (
+        f"trained as integers through {len(fit.stages)} networks of falling area; chosen: about {stage.area:.0f} LUTs, score "
+        f"{stage.score:.4g} on rows held out in training"
+    )
+    return text if stage is accurate else f"{text} (the best of all: {accurate.score:.4g} at {accurate.area:.0f} LUTs)"
+
+
+def refuse_large(golden: IntegerModel) -> None:
+    """Raises where a network is too large for any target, before it is trained.
+
+    Raises:
+        ConfigError: With the estimate, and what to prune.
+    """
+    size = area(golden)
+    if size > LARGEST:
+        raise ConfigError(
+            f"{golden.name} has {golden.edges} tables, about {size:.0f} lookup tables of six inputs where {LARGEST:.0f} are "
+            f"the most; prune edges or use fewer bits, first {'; '.join(largest_tables(golden))}; or let a small network learn "
+            "from it: shape='auto'."
+        )
+
+
+def _nobody(text: str) -> None:
+    """Hears what is done."""

@@ -1,0 +1,200 @@
+"""Rows that an artefact is made and judged with: what is trained on, what is held back, and the figures of networks on them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splinework.arrays import data_of
+from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.hardware.formats import Floats
+from splinework.hardware.integer import TASKS, IntegerModel, Task
+from splinework.network import KAN
+
+FEWEST: Final = 10
+"""Rows without which nothing is made."""
+_CHUNK: Final = 16_384
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Rows in raw units.
+
+    Attributes:
+        x: Rows to work with, `(n, inputs)`.
+        y: Values `(n, outputs)`, or numbers of classes `(n,)`.
+        held_x: Rows held back, the figures are of these.
+        held_y: The same.
+        task: `regression` or `classification`.
+        classes: Names of the classes.
+        notes: How they were split, in sentences.
+    """
+
+    x: Floats
+    y: NDArray[Any]
+    held_x: Floats
+    held_y: NDArray[Any]
+    task: Task = "regression"
+    classes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def all_x(self) -> Floats:
+        """All rows."""
+        return np.concatenate([self.x, self.held_x])
+
+
+def examples(
+    model: KAN | IntegerModel,
+    x: Any,
+    y: Any,
+    *,
+    test: tuple[Any, Any] | None = None,
+    task: Task = "regression",
+    classes: Sequence[str] | None = None,
+    held_out: float = 0.2,
+    seed: int = 0,
+) -> Examples:
+    """Checks rows and holds some of them back.
+
+    Args:
+        model: The network that they are for; one of integers says itself what the task and the classes are.
+        x: Rows in raw units.
+        y: Targets in raw units, or numbers of classes from 0 on.
+        test: Rows to judge by, `(x, y)`; None holds back a share of x and y, the same of each class.
+        task: What y is.
+        classes: Names of the classes; None numbers them.
+        held_out: The share.
+        seed: Of what is held back.
+
+    Raises:
+        ConfigError: For an unknown task, or classes that the outputs cannot stand for.
+        DataError: If there are too few rows, or values that are not finite.
+        ShapeError: If shapes do not go together.
+    """
+    if x is None or y is None:
+        raise ConfigError("a trained network is built by rows that are typical for its use; give x and y.")
+    if isinstance(model, IntegerModel):
+        task, classes = model.task, model.classes
+    if task not in TASKS:
+        raise ConfigError(f"task is one of {', '.join(TASKS)}, got {task!r}.")
+    names = _class_names(model, task, classes)
+    rows, targets = _checked(model, x, y, task)
+    if test is not None:
+        held = _checked(model, *test, task)
+        return Examples(rows, targets, *held, task, names)
+    if len(rows) < FEWEST:
+        raise DataError(f"an artefact is made from at least {FEWEST} rows, got {len(rows)}; add rows.")
+    if not 0 < held_out < 1:
+        raise ConfigError(f"held_out is a share of the rows between 0 and 1, got {held_out!r}.")
+    back = _held(targets if task == "classification" else None, len(rows), held_out, seed)
+    kept = np.setdiff1d(np.arange(len(rows)), back)
+    note = f"{len(back)} of {len(rows)} rows were held back, and the figures are of these"
+    return Examples(rows[kept], targets[kept], rows[back], targets[back], task, names, (note,))
+
+
+def _class_names(model: KAN | IntegerModel, task: Task, classes: Sequence[str] | None) -> tuple[str, ...]:
+    count = max(2, model.outputs)
+    if task == "regression":
+        return ()
+    names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
+    if len(names) != count:
+        raise ConfigError(
+            f"a network of {model.outputs} outputs decides between {count} classes, but {len(names)} were named: "
+            f"{', '.join(names[:9])}."
+        )
+    return names
+
+
+def _checked(model: KAN | IntegerModel, x: Any, y: Any, task: Task) -> tuple[Floats, NDArray[Any]]:
+    rows = _rows(model, x)
+    values = np.asarray(y)
+    if task == "classification":
+        labels = values.reshape(-1)
+        count = max(2, model.outputs)
+        if len(labels) != len(rows):
+            raise ShapeError(f"y has {len(labels)} numbers of classes for {len(rows)} rows.")
+        if not np.isin(labels, np.arange(count)).all():
+            raise DataError(f"classes are numbered from 0 to {count - 1}, got {np.unique(labels)[:9].tolist()}.")
+        return rows, labels.astype(np.int64)
+    wanted = values.astype(np.float64).reshape(len(values), -1)
+    if wanted.shape != (len(rows), model.outputs):
+        raise ShapeError(f"y has the shape {values.shape}, expected ({len(rows)}, {model.outputs}) to go with x.")
+    if not np.isfinite(wanted).all():
+        raise DataError("y has values that are not finite; leave out their rows.")
+    return rows, wanted
+
+
+def _rows(model: KAN | IntegerModel, x: Any) -> Floats:
+    if isinstance(model, KAN):
+        found: Floats = data_of(model, x).double().cpu().numpy()
+        return found
+    found = np.asarray(x, dtype=np.float64)
+    model.encode(found[:1] if found.ndim == 2 else found)  # says what is wrong with the shape
+    if not np.isfinite(found).all():
+        raise DataError("x has values that are not finite; leave out their rows.")
+    return found
+
+
+def _held(labels: NDArray[Any] | None, rows: int, share: float, seed: int) -> NDArray[np.intp]:
+    rng = np.random.default_rng(seed)
+    groups = [np.arange(rows)] if labels is None else [np.flatnonzero(labels == k) for k in np.unique(labels)]
+    parts = [rng.permutation(group)[: round(share * len(group))] for group in groups]
+    held = np.sort(np.concatenate(parts))
+    return held if len(held) else np.array([rng.integers(rows)])
+
+
+# ------------------------------------------------------------------------------------------------------- figures
+
+
+@torch.no_grad()
+def outputs_of(model: KAN, x: Floats) -> Floats:
+    """The outputs of a network in raw units, `(n, outputs)`."""
+    like = next(model.parameters())
+    parts = [model(part.to(like)) for part in torch.from_numpy(np.ascontiguousarray(x)).split(_CHUNK)]
+    found: Floats = torch.cat(parts).double().cpu().numpy()
+    return found
+
+
+def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
+    """The share of right classes, or the root mean squared error in raw units.
+
+    Args:
+        outputs: `(n, outputs)` in raw units; of one output of a classification the sign decides.
+        y: Values, or numbers of classes.
+        task: Which of the two.
+    """
+    if task == "classification":
+        decided = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+        return float(np.mean(decided == y))
+    return float(np.sqrt(np.mean((outputs - y) ** 2)))
+
+
+def figures_of(model: KAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
+    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back.
+
+    Args:
+        model: The network in floating point; None leaves its figure out.
+        golden: The network of integers.
+        rows: Where.
+    """
+    word = "accuracy" if rows.task == "classification" else "rmse"
+    found = {}
+    if model is not None:
+        found[f"{word}_float"] = merit(outputs_of(model, rows.held_x), rows.held_y, rows.task)
+    sums = golden.run(golden.encode(rows.held_x))
+    if rows.task == "classification":
+        found[f"{word}_quantised"] = float(np.mean(golden.decide(sums) == rows.held_y))
+    else:
+        found[f"{word}_quantised"] = merit(golden.decode(sums), rows.held_y, rows.task)
+    return found
+
+
+def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
+    """How many values of each input that is used lie outside what its codes stand for, where there are any."""
+    used = golden.layers[0].mask.any(axis=1)
+    counts = golden.saturated(x)
+    return {w.name: int(n) for w, n, there in zip(golden.inputs, counts, used, strict=True) if n and there}

@@ -1,0 +1,203 @@
+"""The folder of an artefact: made aside, and moved into its place when it is whole.
+
+An earlier artefact of the same kind is replaced; anything else that lies there is refused before any work. `artefact.json` says
+what a folder is; what its files mean is known to `fpga_artefact`, `mcu_artefact` and `analog_artefact`.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from splinework.checkpoint import own_version, write_whole
+from splinework.errors import FileError
+
+FORMAT: Final = "splinework-artefact/1"
+MARKER: Final = "artefact.json"
+Kind = Literal["fpga", "mcu", "analog"]
+KINDS: Final[tuple[Kind, ...]] = ("fpga", "mcu", "analog")
+_SHOWN: Final = 4
+
+
+@dataclass(frozen=True)
+class Marker:
+    """What a folder says about itself.
+
+    Attributes:
+        kind: `fpga`, `mcu` or `analog`.
+        name: Of the network in it.
+        version: Of splinework that wrote it.
+        files: All files in it but the marker, below the folder.
+        details: What the kind keeps besides, JSON values.
+    """
+
+    kind: Kind
+    name: str
+    version: str
+    files: tuple[str, ...]
+    details: dict[str, Any]
+
+
+def read_marker(folder: Path) -> Marker:
+    """What an artefact's folder is.
+
+    Raises:
+        FileError: If there is no such folder, it is no artefact, or of another version.
+    """
+    if not folder.is_dir():
+        raise FileError(f"there is no folder {folder}; name one that `splinework hardware` wrote.")
+    file = folder / MARKER
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise FileError(
+            f"{folder} has no {MARKER}, so it is no artefact; name a folder that `splinework hardware` wrote."
+        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(f"{file} cannot be read ({error}); write the artefact anew.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise FileError(
+            f"{file} has the format {found!r}, expected {FORMAT!r}: it is of another version of splinework; write the artefact "
+            "anew with this version."
+        )
+    kind, files, details = content.get("kind"), content.get("files"), content.get("details")
+    if kind not in KINDS or not isinstance(files, list) or not isinstance(details, dict):
+        raise FileError(f"{file} is damaged; write the artefact anew.")
+    name, version = str(content.get("name")), str(content.get("version"))
+    return Marker(kind, name, version, tuple(map(str, files)), details)
+
+
+def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
+    """The folder that an artefact may be written to; asks before the work, not after it.
+
+    Raises:
+        FileError: If something else lies there, or nothing can be written; with the way out.
+    """
+    folder = Path(out)
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            folder.lstat()  # a name that cannot be one
+        if folder.exists() and not folder.is_dir():
+            raise FileError(f"{folder} is a file; an artefact is a folder: name another one.")
+        if folder.is_dir():
+            _refuse_others(folder, kind)
+        ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    except FileError:
+        raise
+    except (OSError, ValueError) as error:  # no permission to look, a name too long, a NUL in the name
+        raise FileError(f"cannot use the folder {folder}: {getattr(error, 'strerror', None) or error}.") from error
+    if not ground.is_dir():
+        raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
+    if ground == folder.absolute():
+        ground = ground.parent
+    if not os.access(ground, os.W_OK | os.X_OK):
+        raise FileError(f"cannot write into {ground}: no permission; name another folder.")
+    return folder
+
+
+@contextmanager
+def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details: dict[str, Any]) -> Iterator[Path]:
+    """Gives an empty folder beside the place; if all goes well it takes the place, else nothing is left of it.
+
+    Args:
+        out: The place.
+        kind: Of the artefact.
+        name: Of the network.
+        details: What the kind keeps in the marker; may be filled until the end.
+
+    Raises:
+        FileError: See `check_place`; or if the system refuses to write.
+    """
+    folder = check_place(out, kind)
+    made: list[Path] = []
+    aside: Path | None = None
+    try:
+        made = _make_parents(folder)
+        aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.making-", dir=folder.absolute().parent))
+        yield aside
+        _mark(aside, kind, name, details)
+        aside.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
+        _put(aside, folder)
+        made = []
+    except FileError:
+        raise
+    except OSError as error:
+        raise FileError(
+            f"cannot write {folder}: {error.strerror or error}; nothing there was changed. Name another folder."
+        ) from error
+    finally:
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        for path in reversed(made):
+            with contextlib.suppress(OSError):
+                path.rmdir()
+
+
+def _refuse_others(folder: Path, kind: Kind) -> None:
+    held = sorted(path.name for path in folder.iterdir())
+    if not held:
+        return
+    if MARKER not in held:
+        shown = ", ".join(held[:_SHOWN]) + (f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else "")
+        raise FileError(f"{folder} is not empty (it holds {shown}); name another folder.")
+    marker = read_marker(folder)
+    if marker.kind != kind:
+        raise FileError(f"{folder} holds an artefact of another kind, {marker.kind}; name another folder.")
+    strange = sorted(set(_files(folder)) - set(marker.files) - {MARKER})
+    if strange:
+        raise FileError(
+            f"{folder} holds an earlier artefact and {len(strange)} files beside it, such as {strange[0]}, which would be lost; "
+            "move them away, or name another folder."
+        )
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def _mark(folder: Path, kind: Kind, name: str, details: dict[str, Any]) -> None:
+    content = {
+        "format": FORMAT,
+        "kind": kind,
+        "name": name,
+        "version": own_version(),
+        "details": details,
+        "files": _files(folder),
+    }
+    write_whole(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
+def _put(aside: Path, folder: Path) -> None:
+    """Renames the new folder over the old one, which is there until then."""
+    if not folder.exists():
+        os.rename(aside, folder)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f"{folder.name}.old-", dir=folder.absolute().parent))
+    os.rename(folder, old / "it")
+    try:
+        os.rename(aside, folder)
+    except OSError:
+        os.rename(old / "it", folder)
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _make_parents(folder: Path) -> list[Path]:
+    missing = [path for path in folder.absolute().parents if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+    return missing[::-1]
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,1 @@
+"""FPGAs: a quantised network as Verilog, its simulation, proofs and synthesis."""

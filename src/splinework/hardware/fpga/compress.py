@@ -1,0 +1,243 @@
+"""Makes the tables of a circuit smaller and keeps its function on all codes that occur.
+
+In order: constant edges go into the bias and inputs that do not matter are left out (`compress_merge.narrowed`); small tables
+are joined (`joined`), and a neuron with one operand becomes a table of codes (`whole`); each table loses its minimum and is
+split into a part of few inputs and bits for carries (`compress_split`), as far as there are adders whose carry is free; a
+table that stands alone is written with bits that another neuron has already, where there are such; the constant goes where it
+costs least.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, log2
+
+import numpy as np
+
+from splinework.hardware.fpga.circuit import Design, Layer, Node, Options
+from splinework.hardware.fpga.compress_halve import odd, parts
+from splinework.hardware.fpga.compress_merge import joined, narrowed, whole
+from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, split
+from splinework.hardware.fpga.cost import Function, functions, lookups, per_bit
+from splinework.hardware.fpga.schedule import chains_needed, cycles_of
+
+_SLACK = 2
+"""Carry bits of one table, at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Draft:
+    """A neuron whose tables are not yet written as bits."""
+
+    node: Node
+    edges: tuple[Edge, ...]
+
+    @property
+    def operands(self) -> int:
+        """Edges that an adder takes as a word; those of one bit can be carries, of which there is one per adder."""
+        bits = sum(_is_bit(edge) for edge in self.edges)
+        words = len(self.edges) - bits
+        return words + max(0, ceil((bits - words + 1) / 2))
+
+
+def compress(plain: Design) -> Design:
+    """The same function with smaller tables.
+
+    Args:
+        plain: One whole table for each edge, without adders.
+    """
+    drafts = [[_draft(layer, node, plain.options) for node in layer.nodes] for layer in plain.layers]
+    levels = _levels(drafts, plain.options)
+    layers = []
+    for layer, row, level in zip(plain.layers, drafts, levels, strict=True):
+        known: set[Function] = set()
+        nodes = []
+        for draft in row:
+            nodes.append(_written(layer, draft, level, plain.options, known))
+            if draft.node.index not in layer.dead:
+                known |= {f for k in nodes[-1].heads or () for f in functions(nodes[-1].tables[k])}
+        layers.append(replace(layer, levels=level, nodes=tuple(nodes)))
+    return replace(plain, layers=tuple(layers), notes=_notes(plain, layers))
+
+
+def _notes(plain: Design, layers: Sequence[Layer]) -> tuple[str, ...]:
+    """What was done, in sentences."""
+    options = plain.options
+    before, after = _lookups(plain.layers, options), _lookups(layers, options)
+    notes = [f"Compression: tables take {after} lookup tables besides those of the adders, {before} without it."]
+    idle = sum(int((~care).sum()) for layer in layers for care in layer.care)
+    if options.dont_care == "proof" and idle:
+        notes.append(f"{idle} codes of hidden nodes cannot occur, whatever the input, and their tables are free there.")
+    if options.dont_care == "data":
+        lost = sum(int((~care).sum()) for care in layers[0].care)
+        notes.append(
+            f"{lost} codes of inputs were not seen in the data; on rows with such a code the results may differ from the "
+            "golden model."
+        )
+    return tuple(notes)
+
+
+def _lookups(layers: Sequence[Layer], options: Options) -> int:
+    """Lookup tables of all bits that do not vanish in an adder."""
+    total = 0
+    for layer in layers:
+        found: set[Function] = set()
+        for node in layer.nodes:
+            alone = node.heads if node.heads is not None else range(len(node.tables))
+            for k, table in enumerate(node.tables if node.index not in layer.dead else ()):
+                shared = 0 if k in alone or (table.width == 1 and not table.signed) else options.fused
+                found |= {f for f in functions(table) if len(f[0]) > shared}
+        total += sum(per_bit(len(inputs), options.lookup) for inputs, _ in found)
+    return total
+
+
+def _is_bit(edge: Edge) -> bool:
+    values = np.unique(edge.values[edge.care])
+    return len(values) == 2 and int(values[1] - values[0]).bit_count() == 1
+
+
+def _draft(layer: Layer, node: Node, options: Options) -> _Draft:
+    constant, edges = node.constant, []
+    for table in node.tables:
+        source = table.address[0].input
+        edge = narrowed(Edge(table.address, table.values, layer.care[source]))
+        if edge.address:
+            edges.append(edge)
+        else:
+            constant += int(edge.values[0])
+    edges = joined([part for edge in edges for part in parts(edge, options, _fan_out(layer, edge))], options.lookup)
+    node = replace(node, constant=constant, tables=())
+    if len(edges) == 1:
+        edge = narrowed(whole(edges[0], node))
+        low, high = edge.low, edge.high
+        node = replace(node, constant=0 if edge.address else low, guard=0, low=low, high=high)
+        edges = [edge] if edge.address else []
+    return _Draft(node, tuple(edges))
+
+
+def _fan_out(layer: Layer, edge: Edge) -> int:
+    """Neurons of the layer that look at the input of an edge."""
+    return sum(edge.address[0].input in node.inputs for node in layer.nodes)
+
+
+def _levels(drafts: Sequence[Sequence[_Draft]], options: Options) -> list[int]:
+    """Levels of adders for each layer: the fewest, or as many as the latency allows."""
+    operands = [max(draft.operands for draft in row) for row in drafts]
+    least = [max(0, ceil(log2(max(n, 1)))) for n in operands]
+    if options.objective == "latency" or not options.fused:
+        return least
+    levels = [max(0, n - 1) for n in operands]
+    if options.max_cycles is None:
+        return levels
+    finishes = [any(draft.node.finishes for draft in row) for row in drafts]
+    while cycles_of(levels, finishes, options) > options.max_cycles and levels != least:
+        # The layer that loses fewest heads by one level less.
+        loss = {
+            l: sum(chains_needed(d.operands, levels[l] - 1) - chains_needed(d.operands, levels[l]) for d in row)
+            for l, row in enumerate(drafts)
+            if levels[l] > least[l]
+        }
+        levels[min(loss, key=lambda l: (loss[l], -levels[l]))] -= 1
+    return levels
+
+
+def _written(layer: Layer, draft: _Draft, levels: int, options: Options, known: set[Function]) -> Node:
+    """The neuron with its tables as bits."""
+    node, edges = draft.node, draft.edges
+    if not edges:
+        return node
+    if len(edges) == 1:
+        best = min(split(edges[0], 0, options, exact=True), key=lambda p: p.head)
+        assert best.table is not None
+        return replace(node, tables=(best.table,), heads=frozenset({0}))
+    return _several(layer, draft, levels, options, known)
+
+
+class _Ways:
+    """The best ways to write an edge, for each number of carry bits."""
+
+    def __init__(self, edge: Edge, options: Options, fan_out: int) -> None:
+        self.found: list[tuple[Pieces | Halved, Pieces | Halved]] = []
+        mirrored = odd(edge, options, fan_out) if len(edge.address) > options.lookup else None
+        for slack in range(_SLACK + 1):
+            tries: list[Pieces | Halved] = [p for p in split(edge, slack, options) if p.varies]
+            if mirrored is not None and len(mirrored.carries) == slack:
+                tries.append(mirrored)
+            if tries:
+                self.found.append((min(tries, key=lambda p: p.fused), min(tries, key=lambda p: p.head)))
+
+    def pieces(self, head: bool, slack: int) -> Pieces | Halved:
+        """With at most so many carry bits."""
+        return min((pair[head] for pair in self.found[: slack + 1]), key=lambda p: p.head if head else p.fused)
+
+    def cost(self, head: bool, slack: int) -> int:
+        """Lookup tables of that."""
+        pieces = self.pieces(head, slack)
+        return pieces.head if head else pieces.fused
+
+    def best(self, head: bool) -> int:
+        """Carry bits of the cheapest way."""
+        return len(self.pieces(head, _SLACK).carries)
+
+    @property
+    def gain(self) -> int:
+        """Lookup tables that an adder right behind the table saves."""
+        return self.cost(True, _SLACK) - self.cost(False, _SLACK)
+
+
+def _several(layer: Layer, draft: _Draft, levels: int, options: Options, known: set[Function]) -> Node:
+    """Of two and more operands."""
+    node = draft.node
+    words = [edge for edge in draft.edges if not _is_bit(edge)]
+    bits = [edge for edge in draft.edges if _is_bit(edge)]
+    missing = max(0, ceil((len(bits) - len(words) + 1) / 2))
+    words, bits = words + bits[:missing], bits[missing:]
+    ways = [_Ways(edge, options, _fan_out(layer, edge)) for edge in words]
+    heads = set(sorted(range(len(words)), key=lambda k: ways[k].gain)[: chains_needed(len(words), levels)])
+    slack = _shared_out(ways, heads, len(words) - 1 - len(bits))
+    chosen = [way.pieces(k in heads, slack[k]) for k, way in enumerate(ways)]
+    for k in heads if known else ():
+        chosen[k] = _shared(words[k], chosen[k], options, known)
+    rest = [min(split(edge, 1, options), key=lambda p: (p.varies, p.fused)) for edge in bits]
+    constant = node.constant + sum(p.constant for p in (*chosen, *rest))
+    if constant:
+        host, pieces = _host(words, chosen, heads, constant, options)
+        chosen[host] = pieces
+    tables = [p.table for p in chosen if p.table is not None]
+    carries = [table for p in (*chosen, *rest) for table in p.carries]
+    return replace(node, constant=0, tables=(*tables, *carries), heads=frozenset(heads))
+
+
+def _shared(edge: Edge, pieces: Pieces | Halved, options: Options, known: set[Function]) -> Pieces | Halved:
+    """A way whose bits other neurons of the layer have already, where that is cheaper."""
+
+    def cost(way: Pieces | Halved) -> int:
+        return lookups([t for t in (way.table, *way.carries) if t is not None], options.lookup, unless=known)
+
+    return min((pieces, *(way for way in split(edge, 0, options) if way.varies)), key=cost)
+
+
+def _shared_out(ways: Sequence[_Ways], heads: set[int], room: int) -> list[int]:
+    """Carry bits for each edge, as many in all as there is room for: those that save least are given up first."""
+    slack = [way.best(k in heads) for k, way in enumerate(ways)]
+    while sum(slack) > room:
+        loss = {k: ways[k].cost(k in heads, s - 1) - ways[k].cost(k in heads, s) for k, s in enumerate(slack) if s}
+        slack[min(loss, key=loss.__getitem__)] -= 1
+    return slack
+
+
+def _host(
+    words: Sequence[Edge], chosen: Sequence[Pieces | Halved], heads: set[int], constant: int, options: Options
+) -> tuple[int, Pieces]:
+    """The edge that takes the constant at the least cost, and how it is written then."""
+    best: tuple[int, int, Pieces] | None = None
+    for k, (edge, pieces) in enumerate(zip(words, chosen, strict=True)):
+        own = Edge(edge.address, edge.values + constant - pieces.constant, edge.care)
+        head = k in heads
+        for slack in range(len(pieces.carries) + 1):
+            for way in split(own, slack, options, exact=True):
+                more = (way.head - pieces.head) if head else (way.fused - pieces.fused)
+                # A head with a sign makes all sums behind it wider.
+                if way.varies and (best is None or (more + head, k) < best[:2]):
+                    best = (more + head, k, way)
+    assert best is not None
+    return best[1], best[2]

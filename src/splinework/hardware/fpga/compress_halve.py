@@ -1,0 +1,128 @@
+"""Tables of more inputs than a lookup table has: folded where they are symmetric, else split into two smaller tables.
+
+The split is exact: a main table whose bits need few inputs because up to `slack` may be left over (the high bits of the code,
+as a rule), and a table of what is left, which is narrow. Either can be split again.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from splinework.hardware.formats import Integers
+from splinework.hardware.fpga.circuit import Bit, Options, Table
+from splinework.hardware.fpga.compress_bits import to_flags
+from splinework.hardware.fpga.compress_merge import narrowed
+from splinework.hardware.fpga.compress_split import Edge, Halved, bits_from_top, split
+from splinework.hardware.fpga.cost import lookups
+
+_SLACKS = (3, 7, 15, 31)
+
+
+def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
+    """Edges that add up to an edge, and cost least.
+
+    Args:
+        edge: Narrowed.
+        options: Of the target.
+        fan_out: Neurons that look at the same input, which share the XORs of a folded code.
+    """
+    if len(edge.address) <= options.lookup:
+        return [edge]
+    small = folded(edge)
+    if small is not None and _cost(small, options) + fold_cost(edge, fan_out) < _cost(edge, options):
+        edge = small
+        if len(edge.address) <= options.lookup:
+            return [edge]
+    best, least = None, _cost(edge, options)
+    for slack in _SLACKS:
+        two = _halves(edge, slack)
+        if two is None:
+            continue
+        rest = two[1]
+        cost = _cost(two[0], options) + _cost(rest, options) + (rest.high - rest.low).bit_length()
+        if cost < least:
+            best, least = two, cost
+    if best is None:
+        return [edge]
+    return [part for half in best for part in parts(half, options, fan_out)]
+
+
+def fold_cost(edge: Edge, fan_out: int) -> int:
+    """XORs of a folded code that one of its readers has to pay for."""
+    return -(-(len(edge.address) - 1) // max(1, fan_out))
+
+
+def folded(edge: Edge) -> Edge | None:
+    """An even edge, `T[~q] = T[q]`, over the code without its highest bit, XORed with that bit; None for others."""
+    half = _foldable(edge)
+    if half is None:
+        return None
+    top, other = edge.values[half:][::-1], edge.values[:half]
+    seen, mirrored = edge.care[:half], edge.care[half:][::-1]
+    if (seen & mirrored & (top != other)).any():
+        return None
+    return narrowed(Edge(_folded_address(edge), np.where(seen, other, top), seen | mirrored))
+
+
+def odd(edge: Edge, options: Options, fan_out: int) -> Halved | None:
+    """An odd edge, `T[~q] = K - T[q]`, as half a table whose bits the highest bit of the code turns over; None for others.
+
+    Where K is even, the highest bit is added besides, as a carry, because ~H = -H - 1.
+    """
+    half = _foldable(edge)
+    if half is None:
+        return None
+    top, other = edge.values[half:][::-1], edge.values[:half]
+    seen, mirrored = edge.care[:half], edge.care[half:][::-1]
+    both = (top + other)[seen & mirrored]
+    if len(both) == 0 or (both != both[0]).any():
+        return None
+    twice = int(both[0])
+    middle = (twice + 1) // 2
+    plain = np.where(seen, other - middle, twice - top - middle)
+    plain = np.where(seen | mirrored, plain, plain[seen | mirrored][0])
+    table = _odd_table(edge, plain)
+    highest = edge.address[-1]
+    carries = () if twice % 2 else (Table((highest,), np.array([0, 1]), 0, 1),)
+    own = lookups([replace(table, flip=None)], options.lookup) + fold_cost(edge, fan_out)
+    return Halved(table, carries, middle, own + table.width, own)
+
+
+def _odd_table(edge: Edge, plain: Integers) -> Table:
+    low, high = int(plain.min()), int(plain.max())
+    low, high = min(low, ~high), max(high, ~low)
+    return Table(_folded_address(edge), plain, low, high, 0, edge.address[-1])
+
+
+def _foldable(edge: Edge) -> int | None:
+    """Half the addresses, if they are those of one code without folds."""
+    first = edge.address[0]
+    if any(bit.fold >= 0 or bit.input != first.input for bit in edge.address):
+        return None
+    return len(edge.values) // 2
+
+
+def _folded_address(edge: Edge) -> tuple[Bit, ...]:
+    top = edge.address[-1].place
+    return tuple(bit._replace(fold=top) for bit in edge.address[:-1])
+
+
+def _halves(edge: Edge, slack: int) -> tuple[Edge, Edge] | None:
+    values = edge.values - edge.low
+    top = int(values[edge.care].max())
+    if top <= 2 * slack:
+        return None
+    width = (top - slack).bit_length()
+    bits, left = bits_from_top(edge, values, width, slack, False)
+    main = np.zeros_like(values)
+    for k, (_, mask) in enumerate(bits):
+        main += to_flags(mask, len(values)).astype(np.int64) << k
+    rest = Edge(edge.address, left, edge.care)
+    if rest.high == rest.low:
+        return None
+    return narrowed(Edge(edge.address, main + edge.low, edge.care)), narrowed(rest)
+
+
+def _cost(edge: Edge, options: Options) -> int:
+    """Lookup tables of an edge with at most one carry bit, right before an adder."""
+    return min(way.fused for slack in (0, 1) for way in split(edge, slack, options, offsets=3))

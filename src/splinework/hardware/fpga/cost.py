@@ -1,0 +1,81 @@
+"""What a table costs in lookup tables of the target, counted bit by bit: the number by which compression chooses.
+
+A bit that is constant, or equal to one input or its opposite, is a wire. Equal and opposite bits count once.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.hardware.fpga.circuit import Bit, Table
+
+Function = tuple[tuple[Bit, ...], bytes]
+"""A bit as a function: the inputs that it depends on, and its values, the first of which is 0."""
+
+
+def support(column: NDArray[np.bool_]) -> list[int]:
+    """The places of the address that a bit depends on.
+
+    Args:
+        column: Its value for each address.
+    """
+    bits = len(column).bit_length() - 1
+    found = []
+    for place in range(bits):
+        pair = column.reshape(-1, 2, 1 << place)
+        if (pair[:, 0] != pair[:, 1]).any():
+            found.append(place)
+    return found
+
+
+def reduced(column: NDArray[np.bool_], places: list[int]) -> NDArray[np.bool_]:
+    """The values of a bit over the places that it depends on only."""
+    rest = np.arange(1 << len(places))
+    address = np.zeros_like(rest)
+    for k, place in enumerate(places):
+        address |= ((rest >> k) & 1) << place
+    return column[address]
+
+
+def functions(table: Table) -> list[Function]:
+    """Its bits as functions, the one that is worth least first."""
+    found = []
+    for column in table.columns.T:
+        places = support(column)
+        small = reduced(column, places)
+        found.append((tuple(table.address[p] for p in places), (small ^ small[0]).tobytes()))
+    return found
+
+
+def per_bit(inputs: int, lookup: int) -> int:
+    """Lookup tables for one function of so many inputs, built from two halves and a multiplexer for each further input.
+
+    Args:
+        inputs: Of the function.
+        lookup: Inputs of one lookup table.
+    """
+    if inputs < 2:
+        return 0
+    if inputs <= lookup:
+        return 1
+    # A multiplexer of two takes a lookup table; where these have four inputs, parts have multiplexers of their own.
+    halvings = inputs - lookup
+    return 3 << (halvings - 1) if lookup == 6 else 1 << halvings
+
+
+def lookups(tables: Iterable[Table], lookup: int, *, unless: set[Function] | None = None) -> int:
+    """Lookup tables for all bits of some tables, equal ones once.
+
+    Args:
+        tables: The tables.
+        lookup: Inputs of one lookup table.
+        unless: Functions that are there already.
+    """
+    distinct = {f for table in tables for f in functions(table)} - (unless or set())
+    return sum(per_bit(len(inputs), lookup) for inputs, _ in distinct)
+
+
+def shared_with_adder(table: Table, limit: int) -> int:
+    """Lookup tables that vanish in the adder behind the table: its bits with at most so many inputs."""
+    return sum(2 <= len(inputs) <= limit for inputs, _ in functions(table))

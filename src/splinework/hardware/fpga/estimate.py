@@ -1,0 +1,243 @@
+"""What a design will take before it is synthesised: LUTs, flip-flops, cycles and frequency.
+
+Things are counted exactly (`estimate_counts`, `estimate_paths`); what each costs was fitted by least squares to random networks
+that were synthesised, by `python benchmarks/bench_fpga.py calibrate`, which prints the tables below, and was tested on others by
+`python benchmarks/bench_fpga.py estimator`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from math import log2
+from types import MappingProxyType
+from typing import Any, Final
+
+from splinework.errors import ConfigError
+from splinework.hardware.fpga.circuit import Design, Options
+from splinework.hardware.fpga.estimate_counts import Counts, counts
+from splinework.hardware.fpga.estimate_paths import Path, longest
+from splinework.hardware.fpga.plan import design as plan
+from splinework.hardware.fpga.targets import Target, target_of
+from splinework.hardware.integer import IntegerModel
+
+_DEEPEST = 4
+"""Levels of adders in a cycle that are tried at most."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What one of each thing costs.
+
+    Attributes:
+        lookup: Inputs of the lookup table that things are counted for.
+        chain: Bits of the shortest adder that Yosys gives a carry chain.
+        area: In the unit of the target, by the names of `Counts`.
+        delays: In ns; None where nothing is placed.
+    """
+
+    lookup: int
+    chain: int
+    area: Mapping[str, float]
+    delays: Path | None = None
+
+
+def _area(**costs: float) -> Mapping[str, float]:
+    return MappingProxyType(costs)
+
+
+COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
+    {
+        "xcup": Costs(
+            6,
+            3,
+            _area(
+                lookups=1.008,
+                parts=1.223,
+                muxes=1.116,
+                more_parts=1.438,
+                more_muxes=1.328,
+                opposites=0.989,
+                adder_bits=1.008,
+                soft_bits=1.56,
+                merged_bits=0.263,
+                clamps=0.72,
+            ),
+        ),
+        "ecp5": Costs(
+            4,
+            5,
+            _area(
+                lookups=0.828,
+                parts=0.862,
+                muxes=0.298,
+                more_parts=1.108,
+                more_muxes=0.331,
+                absorbed=0.991,
+                adder_bits=0.028,
+                carry_bits=1.108,
+                soft_bits=1.608,
+                merged_bits=0.595,
+                clamps=0.871,
+            ),
+            Path(0.599, 1.303, 0.356, 1.007, 0.112, 0.062),
+        ),
+        "ice40": Costs(
+            4,
+            3,
+            _area(lookups=1.0, parts=1.0, muxes=1.0, more_parts=1.0, more_muxes=1.0, carry_bits=1.0, clamps=1.0),
+            Path(2.0, 1.2, 1.0, 1.2, 0.13, 0.05),
+        ),
+        "ice40-up5k": Costs(
+            4,
+            3,
+            _area(lookups=1.0, parts=1.0, muxes=1.0, more_parts=1.0, more_muxes=1.0, carry_bits=1.0, clamps=1.0),
+            Path(4.0, 2.5, 2.0, 2.5, 0.28, 0.1),
+        ),
+        "asic": Costs(
+            4,
+            3,
+            _area(
+                lookups=4.0,
+                parts=4.0,
+                muxes=2.0,
+                more_parts=4.0,
+                more_muxes=2.0,
+                adder_bits=7.0,
+                clamps=3.0,
+                flipflops=4.0,
+            ),
+        ),
+    }
+)
+"""What each thing costs on each family."""
+
+_SAME: Final = {"ecp5-25": "ecp5"}
+"""Targets that cost what another one costs."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a design will take.
+
+    Attributes:
+        target: The name of the target.
+        luts: In the unit of the target.
+        unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
+        flipflops: Storage bits.
+        latency_cycles: From input to result, exact.
+        fmax_mhz: After routing; None where nothing routes.
+    """
+
+    target: str
+    luts: int
+    unit: str
+    flipflops: int
+    latency_cycles: int
+    fmax_mhz: float | None
+
+    @property
+    def latency_ns(self) -> float | None:
+        """From input to result in ns at the highest frequency; None where nothing routes."""
+        return None if self.fmax_mhz is None else self.latency_cycles * 1000.0 / self.fmax_mhz
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def costs_of(target: str | Target) -> Costs:
+    """What things cost on a target.
+
+    Raises:
+        ConfigError: If the target is unknown.
+    """
+    name = target_of(target).name
+    return COSTS[_SAME.get(name, name)]
+
+
+def estimate(design: Design, target: str | Target) -> Estimate:
+    """What a design will take on a target.
+
+    Args:
+        design: From `plan.design`.
+        target: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
+
+    Raises:
+        ConfigError: If the target is unknown.
+    """
+    chosen, costs = target_of(target), costs_of(target)
+    found = counts(design, costs.lookup, costs.chain)
+    luts = round(area_of(found, costs.area))
+    fmax = None
+    if costs.delays is not None:
+        way = replace(longest(design, costs.lookup, costs.delays), size=size_of(found, luts))
+        fmax = round(1000.0 / way.period(costs.delays), 1)
+    return Estimate(chosen.name, luts, chosen.unit, found.flipflops, design.latency_cycles, fmax)
+
+
+def area_of(found: Counts, area: Mapping[str, float]) -> float:
+    """The sum of what all things cost."""
+    return float(sum(cost * getattr(found, name) for name, cost in area.items()))
+
+
+def size_of(found: Counts, luts: float) -> float:
+    """How often the size of a circuit doubles, log2(LUTs + flip-flops)."""
+    return log2(1 + luts + found.flipflops)
+
+
+def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options: Options | None = None) -> Design:
+    """The design with the fewest cycles whose estimated frequency reaches a clock.
+
+    Args:
+        model: The golden model.
+        target: A target that is placed and routed.
+        mhz: The clock in MHz.
+        options: Everything but the cycles and the target.
+
+    Raises:
+        ConfigError: If nothing is routed for the target, or no depth reaches the clock; with the best that there is.
+    """
+    chosen = target_of(target)
+    if costs_of(chosen).delays is None:
+        raise ConfigError(
+            f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
+            "choose ecp5 or ice40, or set stage_levels yourself."
+        )
+    base = replace(options if options is not None else Options(), target=_family(chosen))
+    slow: list[tuple[Design, Estimate]] = []
+    for levels in range(_DEEPEST, 0, -1):
+        found = plan(model, replace(base, stage_levels=levels))
+        taken = estimate(found, chosen)
+        if _reaches(taken, mhz):
+            return _fewer_cycles(model, chosen, mhz, base, found, slow)
+        slow.append((found, taken))
+    fastest, taken = max(slow, key=lambda pair: pair[1].fmax_mhz or 0.0)
+    raise ConfigError(
+        f"{model.name} reaches about {taken.fmax_mhz:g} MHz on {chosen.name} in {fastest.latency_cycles} cycles, below the "
+        f"{mhz:g} MHz that were asked; lower the clock, use fewer bits, or leave fewer edges per node."
+    )
+
+
+def _reaches(taken: Estimate, mhz: float) -> bool:
+    return taken.fmax_mhz is not None and taken.fmax_mhz >= mhz
+
+
+def _fewer_cycles(
+    model: IntegerModel, target: Target, mhz: float, base: Options, found: Design, slow: list[tuple[Design, Estimate]]
+) -> Design:
+    """What lies between a depth that is fast enough and the next one that is not, cut by a limit on the cycles."""
+    if base.max_cycles is not None:
+        return found
+    first = slow[-1][0].latency_cycles + 1 if slow else max(1, found.latency_cycles // 2)
+    for cycles in range(first, found.latency_cycles):
+        try:
+            between = plan(model, replace(base, stage_levels=1, max_cycles=cycles))
+        except ConfigError:
+            continue
+        if _reaches(estimate(between, target), mhz):
+            return between
+    return found
+
+
+def _family(target: Target) -> str:
+    """The name by which the generator of circuits knows a target."""
+    return target.name.partition("-")[0]

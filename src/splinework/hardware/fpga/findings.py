@@ -1,0 +1,189 @@
+"""What a verification found: counts, proofs and counter-examples as codes and as values, fit for JSON and for reading."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from splinework.hardware.formats import Format, Integers, Wire
+from splinework.hardware.fpga.prove import Proof
+from splinework.hardware.fpga.simulate import Simulation
+from splinework.hardware.integer import IntegerModel
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that is not as it should be.
+
+    Attributes:
+        kind: `simulation`, `timing`, `proof` or `wiring`.
+        where: A simulator or a module.
+        message: In words, with codes and values.
+        codes: The counter-example, where there is one: input to code.
+        values: Input to what the code means, in its own unit.
+        expected: Output to the golden code.
+        got: Output to what came; None is an unknown.
+    """
+
+    kind: Literal["simulation", "timing", "proof", "wiring"]
+    where: str
+    message: str
+    codes: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, float] = field(default_factory=dict)
+    expected: Mapping[str, int] = field(default_factory=dict)
+    got: Mapping[str, int | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was verified and what was found.
+
+    Attributes:
+        name: Of the network.
+        kinds: How the vectors were chosen: `random`, `corners`, `pairs`, `sweeps`, `all`, `rows`.
+        simulations: One for each simulator, one for the wrapper for AXI-stream.
+        proofs: One for each neuron; empty where none was wanted.
+        neurons: Neurons of the network.
+        wiring: Whether the wires between neurons, the latency and the handshake were followed and are right.
+        proof: Whether proofs were wanted.
+        latency_cycles: Cycles from an input to its result.
+        limits: What all this does not say, one sentence each.
+        failures: What is wrong; the first examples of each kind.
+        tools: Programs and their versions.
+    """
+
+    name: str
+    kinds: Mapping[str, int]
+    simulations: tuple[Simulation, ...]
+    proofs: tuple[Proof, ...]
+    neurons: int
+    wiring: bool
+    proof: bool
+    latency_cycles: int
+    limits: tuple[str, ...]
+    failures: tuple[Failure, ...]
+    tools: Mapping[str, str]
+
+    @property
+    def vectors(self) -> int:
+        """Vectors that went through each simulator."""
+        return min((run.vectors for run in self._own), default=0)
+
+    @property
+    def mismatches(self) -> int:
+        """Results that are not the golden ones, in the worst simulator."""
+        return max((run.mismatches for run in self.simulations), default=0)
+
+    @property
+    def neurons_proven(self) -> int:
+        """Neurons that equal the golden ones on all codes that can occur."""
+        return sum(proof.proven for proof in self.proofs)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every result was right and in time, and every proof that was wanted was found."""
+        proven = not self.proof or (self.neurons_proven == self.neurons and self.wiring)
+        return bool(self.simulations) and all(run.passed for run in self.simulations) and proven and not self.failures
+
+    @property
+    def _own(self) -> tuple[Simulation, ...]:
+        return tuple(run for run in self.simulations if "AXI" not in run.simulator)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "passed": self.passed,
+            "vectors": self.vectors,
+            "mismatches": self.mismatches,
+            "vector_kinds": dict(self.kinds),
+            "neurons": self.neurons,
+            "neurons_proven": self.neurons_proven,
+            "wiring_proven": self.wiring,
+            "latency_cycles": self.latency_cycles,
+            "limits": list(self.limits),
+            "simulations": [{**asdict(run), "passed": run.passed} for run in self.simulations],
+            "proofs": [asdict(proof) for proof in self.proofs],
+            "failures": [asdict(failure) for failure in self.failures],
+            "tools": dict(self.tools),
+        }
+
+
+def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -> list[Failure]:
+    """The counter-examples of a simulation.
+
+    Args:
+        run: What the simulator said.
+        model: The golden model.
+        codes: Its vectors.
+    """
+    if run.error:
+        return [Failure("simulation", run.simulator, f"the circuit cannot be run: {run.error}")]
+    failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.breaches]
+    for number, got, _ in run.first:
+        row = codes[number]
+        expected = model.run(row[None, :])[0]
+        outputs = model.wires(len(model.layers))
+        came = (
+            _unpacked(got, [wire.format for wire in outputs]) if "AXI" not in run.simulator else [None] * len(outputs)
+        )
+        differ = [j for j, (a, b) in enumerate(zip(came, expected, strict=True)) if a != b]
+        said = f"{run.mismatches} of {run.vectors} results differ; vector {number} gives " + ", ".join(
+            f"{outputs[j].name} = {_word(outputs[j], came[j])}, expected {_word(outputs[j], int(expected[j]))}"
+            for j in differ
+        )
+        failures.append(
+            Failure(
+                "simulation",
+                run.simulator,
+                f"{said}, for {_listed(model.inputs, row.tolist())}",
+                {wire.name: int(code) for wire, code in zip(model.inputs, row, strict=True)},
+                {wire.name: float(wire.decode(code)) for wire, code in zip(model.inputs, row, strict=True)},
+                {wire.name: int(code) for wire, code in zip(outputs, expected, strict=True)},
+                {wire.name: code for wire, code in zip(outputs, came, strict=True)},
+            )
+        )
+    if not failures and not run.passed:
+        failures.append(
+            Failure("simulation", run.simulator, f"{run.mismatches} of {run.vectors} results are wrong or missing")
+        )
+    return failures
+
+
+def proof_failure(proof: Proof, model: IntegerModel) -> Failure:
+    """Why a neuron is not proven; its counter-example where there is one."""
+    wires, out = model.wires(proof.layer), model.layers[proof.layer].outputs[proof.node]
+    if proof.codes is None or proof.expected is None:
+        return Failure("proof", proof.module, proof.reason)
+    own = [wires[int(port[1:])] for port in proof.codes]
+    codes = list(proof.codes.values())
+    said = f"{proof.reason}: {out.name} = {_word(out, proof.got)}, expected {_word(out, proof.expected)}"
+    return Failure(
+        "proof",
+        proof.module,
+        f"{said}, for {_listed(own, codes)}",
+        {wire.name: code for wire, code in zip(own, codes, strict=True)},
+        {wire.name: float(wire.decode(code)) for wire, code in zip(own, codes, strict=True)},
+        {out.name: proof.expected},
+        {out.name: proof.got},
+    )
+
+
+def _word(wire: Wire, code: int | None) -> str:
+    return "unknown" if code is None else f"code {code} ({float(wire.decode(code)):.6g})"
+
+
+def _listed(wires: Sequence[Wire], codes: Sequence[int]) -> str:
+    return "; ".join(f"{wire.name} = {_word(wire, code)}" for wire, code in zip(wires, codes, strict=True))
+
+
+def _unpacked(digits: str, forms: Sequence[Format]) -> list[int | None]:
+    """The codes in a word of hexadecimal digits; None where a bit is unknown."""
+    bits = "".join(f"{int(d, 16):04b}" if d not in "xz" else "xxxx" for d in digits.lower())[::-1]
+    codes: list[int | None] = []
+    for form in forms:
+        own, bits = bits[: form.width][::-1], bits[form.width :]
+        raw = None if "x" in own or not own else int(own, 2)
+        codes.append(raw if raw is None or raw <= form.high else raw - form.count)
+    return codes

@@ -1,0 +1,86 @@
+"""Forms: sums of functions of single inputs, or of few inputs that share a table. Adding them is what adders do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from math import prod
+from typing import Final
+
+import numpy as np
+
+from splinework.hardware.formats import Integers
+from splinework.hardware.fpga.netlist import Bit, Unproved
+
+_LARGEST: Final = 1 << 20
+"""Values of the function of several inputs that share tables."""
+
+Key = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Form:
+    """`(Σ parts + Σ coefficient · bit) / 2^scale`, modulo what the word can hold.
+
+    Attributes:
+        parts: For the inputs that it looks at, ascending, the values over all their codes read as plain numbers.
+        atoms: Wires of adders that are added as they are, and their coefficients.
+        scale: Bits that the whole is shifted down.
+    """
+
+    parts: Mapping[Key, Integers] = field(default_factory=dict)
+    atoms: Mapping[Bit, int] = field(default_factory=dict)
+    scale: int = 0
+
+    def times(self, factor: int, scale: int) -> "Form":
+        """Multiplied, with `scale` more bits to shift down."""
+        parts = {key: values * factor for key, values in self.parts.items()}
+        return Form(parts, {bit: c * factor for bit, c in self.atoms.items()}, self.scale + scale)
+
+    def plus(self, other: "Form") -> "Form":
+        """The sum."""
+        scale = max(self.scale, other.scale)
+        one, two = (f.times(1 << (scale - f.scale), scale - f.scale) for f in (self, other))
+        atoms = dict(one.atoms)
+        for bit, coefficient in two.atoms.items():
+            atoms[bit] = atoms.get(bit, 0) + coefficient
+        parts = dict(one.parts)
+        for key, values in two.parts.items():
+            put(parts, key, values)
+        return Form(parts, {bit: c for bit, c in atoms.items() if c}, scale).lowest()
+
+    def lowest(self) -> "Form":
+        """Without a scale that divides everything exactly."""
+        factor = 1 << self.scale
+        whole = all(not (v % factor).any() for v in self.parts.values()) and all(
+            c % factor == 0 for c in self.atoms.values()
+        )
+        if self.scale == 0 or not whole:
+            return self
+        parts = {key: values // factor for key, values in self.parts.items()}
+        return Form(parts, {bit: c // factor for bit, c in self.atoms.items()})
+
+
+def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:
+    """Adds a function; functions that share an input become one of all their inputs."""
+    touching = [old for old in parts if old == key or set(old) & set(key)]
+    union = tuple(sorted({i for old in (*touching, key) for i in old}))
+    pieces = [(old, parts.pop(old)) for old in touching] + [(key, values)]
+    shaped = [spread(old, piece, union) for old, piece in pieces]
+    check_size(np.broadcast_shapes(*(piece.shape for piece in shaped)))
+    parts[union] = reduce(np.add, shaped)
+
+
+def check_size(sizes: tuple[int, ...]) -> None:
+    """Raises where a function of several inputs would have too many values.
+
+    Raises:
+        Unproved: If it does.
+    """
+    if prod(sizes) > _LARGEST:
+        raise Unproved(f"tables share inputs of {prod(sizes)} codes at once, more than {_LARGEST}")
+
+
+def spread(key: Key, values: Integers, union: Key) -> Integers:
+    """The same function with axes for further inputs."""
+    spread_values: Integers = values.reshape([values.shape[key.index(i)] if i in key else 1 for i in union])
+    return spread_values

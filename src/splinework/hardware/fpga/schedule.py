@@ -1,0 +1,255 @@
+"""Trees of adders, and which part of a circuit happens in which cycle.
+
+An adder takes a table for nothing where the bits of the table have few inputs, so a sum of n tables is built from chains
+`head + table + table …`, whose heads alone cost lookup tables, and the chains are added in pairs. How long chains can be depends
+on the levels that are allowed: k chains of lengths L fit into d levels when Σ 2^(L-1) <= 2^d.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, log2
+from typing import Literal
+
+from splinework.errors import ConfigError
+from splinework.hardware.formats import Format
+from splinework.hardware.fpga.circuit import Design, Layer, Node, Options, Sum, Table
+from splinework.hardware.fpga.cost import shared_with_adder
+
+
+def connect(node: Node, options: Options, levels: int | None = None) -> Node:
+    """The neuron with its tree of adders.
+
+    Args:
+        node: Without sums; of several tables its constant is 0.
+        options: Of the target.
+        levels: How many levels of adders there may be, None for the fewest; more never makes the tree larger.
+    """
+    count = len(node.tables)
+    if count < 2:
+        return replace(node, sums=(), fused=(False,) * count)
+    gains = [shared_with_adder(table, options.fused) if options.compress else 0 for table in node.tables]
+    carries = _carries(node)
+    while True:
+        tree = _tree(node, gains, carries, levels)
+        lost = tree.carried(carries)
+        if not lost:
+            break
+        carries = [t for t in carries if t not in lost]
+    sums = (*tree.sums[:-1], tree.whole(tree.sums[-1]))
+    right = {number for s in sums for number in (s.right, s.carry)}
+    fused = tuple((gains[t] > 0 or t in carries) and t in right for t in range(count))
+    return replace(node, sums=sums, fused=fused)
+
+
+def chains_needed(count: int, levels: int) -> int:
+    """Chains that so many operands need in so many levels of adders, at least."""
+    return next(k for k in range(1, count + 1) if k == count or _fits(count, k, levels))
+
+
+def _carries(node: Node) -> list[int]:
+    """The tables of one bit that enter as carries, one for each adder of the others."""
+    bits = [t for t, table in enumerate(node.tables) if table.width == 1 and not table.signed]
+    heads = node.heads if node.heads is not None else frozenset()
+    free = [t for t in bits if t not in heads]
+    return free[len(free) - min(len(free), max(0, (len(node.tables) - 1) // 2)) :]
+
+
+def _tree(node: Node, gains: Sequence[int], carries: Sequence[int], levels: int | None) -> "_Tree":
+    words = [t for t in range(len(node.tables)) if t not in carries]
+    chains = _chains(node, words, gains, max(levels or 0, ceil(log2(len(words)))))
+    count = len(node.tables)
+    tree = _Tree(node)
+    heap: list[tuple[int, int, int]] = []
+    for chain in chains:
+        word = chain[0]
+        for table in chain[1:]:
+            word = tree.add(word, table)
+        heapq.heappush(heap, (tree.level(word), tree.top(word), word))
+    while len(heap) > 1:
+        first, second = heapq.heappop(heap)[2], heapq.heappop(heap)[2]
+        if first < count <= second:  # the table stands right, where it shares lookup tables with the adder
+            first, second = second, first
+        word = tree.add(first, second)
+        heapq.heappush(heap, (tree.level(word), tree.top(word), word))
+    return tree
+
+
+def _chains(node: Node, words: Sequence[int], gains: Sequence[int], levels: int) -> list[list[int]]:
+    """As few chains as fit into the levels; their heads are the tables that have least to gain from an adder."""
+    count, tables = len(words), node.tables
+    number = chains_needed(count, levels) if any(gains[t] for t in words) else (count + 1) // 2
+    size = {t: (tables[t].low < 0, tables[t].shift + tables[t].width, t) for t in words}
+    ready = node.heads if node.heads is not None else frozenset()
+    heads = sorted(words, key=lambda t: (t not in ready, gains[t], size[t]))[:number]
+    chains = [[head] for head in sorted(heads, key=size.__getitem__)]
+    for place, table in enumerate(sorted(set(words) - set(heads), key=size.__getitem__)):
+        chains[place % number].append(table)
+    return chains
+
+
+def _fits(count: int, number: int, levels: int) -> bool:
+    short, longer = divmod(count, number)
+    return (number - longer << (short - 1)) + (longer << short) <= 1 << levels
+
+
+class _Tree:
+    """The words of a node while its adders are made."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self.sums: list[Sum] = []
+        self.cap = Format.holding(node.low, node.high).width
+
+    def word(self, number: int) -> Table | Sum:
+        tables = self.node.tables
+        return tables[number] if number < len(tables) else self.sums[number - len(tables)]
+
+    def level(self, number: int) -> int:
+        word = self.word(number)
+        return word.level if isinstance(word, Sum) else 0
+
+    def top(self, number: int) -> int:
+        word = self.word(number)
+        return word.shift + word.width
+
+    def add(self, left: int, right: int) -> int:
+        one, two = self.word(left), self.word(right)
+        shift = min(one.shift, two.shift)
+        low = ((one.low << one.shift) + (two.low << two.shift)) >> shift
+        high = ((one.high << one.shift) + (two.high << two.shift)) >> shift
+        level = 1 + max(self.level(left), self.level(right))
+        self.sums.append(Sum(left, right, low, high, shift, self.cap, level))
+        return len(self.node.tables) + len(self.sums) - 1
+
+    def carried(self, carries: Sequence[int]) -> list[int]:
+        """Gives each bit to an adder, if it can to one that takes a table of the same input; returns those that fit none."""
+        lost = []
+        for number in carries:
+            bit = self.node.tables[number]
+            fits = [k for k, s in enumerate(self.sums) if s.carry < 0 and self._starts(s, bit.shift)]
+            beside = [k for k in fits if set(self._inputs(self.sums[k])) & set(bit.inputs)]
+            if not fits:
+                lost.append(number)
+                continue
+            place = (beside or fits)[0]
+            self.sums[place] = replace(self.sums[place], carry=number)
+        self._widen()
+        return lost
+
+    def _starts(self, word: Sum, shift: int) -> bool:
+        """Whether an adder can begin at a place, so that a bit of that worth can be its carry."""
+        shifts = [self.word(part).shift for part in (word.left, word.right)]
+        return min(shifts) <= shift <= max(shifts)
+
+    def _inputs(self, word: Sum) -> tuple[int, ...]:
+        right = self.word(word.right)
+        return right.inputs if isinstance(right, Table) else ()
+
+    def _widen(self) -> None:
+        """The sums with their carries."""
+        for k, word in enumerate(self.sums):
+            parts = [self.word(p) for p in (word.left, word.right, word.carry) if p >= 0]
+            low = sum(p.low << p.shift for p in parts) >> word.shift
+            high = sum(p.high << p.shift for p in parts) >> word.shift
+            self.sums[k] = replace(word, low=low, high=high)
+
+    def whole(self, root: Sum) -> Sum:
+        """The last sum holds what occurs, which can be less than what its words could add up to."""
+        return replace(root, low=self.node.low >> root.shift, high=self.node.high >> root.shift)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One level of logic of a layer: the lookups, a level of adders, or rounding and clamping."""
+
+    layer: int
+    kind: Literal["lookup", "add", "finish"]
+
+
+def schedule(design: Design) -> Design:
+    """The circuit cut into cycles.
+
+    Raises:
+        ConfigError: If an option is contradictory.
+    """
+    options = design.options
+    layers = [replace(layer, depth=max(node.depth for node in layer.nodes)) for layer in design.layers]
+    steps = [step for number, layer in enumerate(layers) for step in _steps(number, layer)]
+    level = options.stage_levels
+    groups = _pack(steps, level, level, apart=True)
+    bound: Literal["stage_levels", "max_cycles"] = "stage_levels"
+    limit = options.max_cycles
+    if limit is not None and len(groups) > limit:
+        bound = "max_cycles"
+        tries = ((size, apart) for size in range(2, len(steps) + 1) for apart in (True, False))
+        found = (_pack(steps, 1, size, apart=apart) for size, apart in tries)
+        groups = next((g for g in found if len(g) <= limit), [steps])
+        if len(groups) > limit:
+            raise ConfigError(f"{len(groups)} cycles do not fit into max_cycles={limit}.")
+    stages = [stage for stage, group in enumerate(groups) for _ in group]
+    done, place, start = [], 0, 0
+    for number, layer in enumerate(layers):
+        count = len(_steps(number, layer))
+        own = [stage - start for stage in stages[place : place + count]]
+        place += count
+        end = (stages[place] if place < len(stages) else len(groups)) - start
+        done.append(replace(layer, cycles=end, nodes=tuple(_place(n, own, layer.depth) for n in layer.nodes)))
+        start += end
+    levels = max(sum(step.kind == "add" for step in group) for group in groups)
+    return replace(design, layers=tuple(done), bound=bound, levels=levels)
+
+
+def cycles_of(levels: Sequence[int], finishes: Sequence[bool], options: Options) -> int:
+    """Cycles of layers with so many levels of adders, without a limit on cycles.
+
+    Args:
+        levels: Of each layer.
+        finishes: Whether each layer has anything to round or clamp.
+        options: With the levels of adders between two registers.
+    """
+    steps = [s for n, (d, f) in enumerate(zip(levels, finishes, strict=True)) for s in _listed(n, d, f)]
+    return len(_pack(steps, options.stage_levels, options.stage_levels, apart=True))
+
+
+def _steps(number: int, layer: Layer) -> list[_Step]:
+    return _listed(number, layer.depth, any(node.finishes for node in layer.nodes))
+
+
+def _listed(number: int, depth: int, finishes: bool) -> list[_Step]:
+    return [_Step(number, "lookup"), *[_Step(number, "add")] * depth, *[_Step(number, "finish")] * finishes]
+
+
+def _pack(steps: list[_Step], lookup: int, size: int, *, apart: bool) -> list[list[_Step]]:
+    """Neighbouring steps together as long as their weights fit; layers apart unless they may share a cycle."""
+    groups: list[list[_Step]] = []
+    room = 0
+    for step in steps:
+        weight = lookup if step.kind == "lookup" else 1
+        if not groups or weight > room or (apart and step.layer != groups[-1][-1].layer):
+            groups.append([])
+            room = size
+        groups[-1].append(step)
+        room -= weight
+    return groups
+
+
+def _place(node: Node, stages: list[int], depth: int) -> Node:
+    """Each word as late as its reader allows: inputs wait in place of sums, because the neurons of a layer can share that."""
+    tables = len(node.tables)
+    finish = stages[-1] if node.finishes else stages[depth]
+    if not node.sums:
+        return replace(node, stages=(stages[depth],) * tables, finish=finish)
+    step = [0] * len(node.words)
+    step[-1] = depth
+    for number in range(len(node.words) - 1, tables - 1, -1):
+        word = node.sums[number - tables]
+        for part in (word.left, word.right, word.carry):
+            if part >= 0:
+                step[part] = step[number] - 1
+    placed = []
+    for number in range(len(node.words)):
+        reader = stages[step[number] + 1] if number < tables else 0
+        late = reader if number < tables and node.fused[number] else max(0, reader - 1)
+        placed.append(late if number < tables else stages[step[number]])
+    return replace(node, stages=tuple(placed), finish=finish)

@@ -1,0 +1,312 @@
+"""Reads the sum of tables off a neuron's netlist: what every adder adds, as a form, and where the whole sum stands.
+
+What is claimed here is arithmetic modulo a power of two: adders add, words that are extended do not overflow on codes that occur
+(by their exact ends), and the functions of the whole sum are the golden tables up to constants that cancel. `claims` has yosys
+and abc prove that the netlist computes these words.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.hardware.formats import Integers
+from splinework.hardware.fpga.forms import Form, Key, check_size, put, spread
+from splinework.hardware.fpga.logic import Logic, entries
+from splinework.hardware.fpga.netlist import Bit, Bits, Cell, Module, Unproved
+
+ADDERS: Final = ("$add", "$sub")
+_WIDEST: Final = 56
+"""Bits of a word, so that 64-bit integers hold it with room."""
+
+
+@dataclass(frozen=True, eq=False)
+class Root:
+    """Where the whole sum stands: `golden = low + ((word · 2^shift − offset) mod 2^(bits + shift))`.
+
+    Attributes:
+        word: Its bits, the lowest first.
+        shift: Zero bits below.
+        offset: What is subtracted.
+        low: Smallest golden sum that can occur.
+        high: Largest.
+    """
+
+    word: Bits
+    shift: int
+    offset: int
+    low: int
+    high: int
+
+
+class Sums:
+    """The forms of the words of one neuron.
+
+    Args:
+        module: Its netlist: adders and gates, no registers.
+        ports: For each input of the layer that the neuron has a port for, its bits.
+        care: For each of these inputs which codes can occur, by their bits read as a plain number.
+    """
+
+    def __init__(self, module: Module, ports: Mapping[int, Bits], care: Mapping[int, NDArray[np.bool_]]) -> None:
+        self.module, self.care, self.logic = module, care, Logic(module)
+        self._home = {bit: (i, place) for i, bits in ports.items() for place, bit in enumerate(bits)}
+        self._size = {i: 1 << len(bits) for i, bits in ports.items()}
+        self._sums: set[Bit] = {b for c in module.cells if c.kind in ADDERS for b in c.outputs["Y"]}
+        self._owner = {b: c for c in module.cells if c.kind in ADDERS for b in c.outputs["Y"]}
+        self._words = self._named()
+        self._runs: dict[Bit, list[tuple[Bits, int]]] = {}
+        for word in self._words:
+            for place, bit in enumerate(word):
+                self._runs.setdefault(bit, []).append((word, place))
+        self._forms: dict[Bits, Form] = {}
+        self._open: set[Bits] = set()
+        self._functions: dict[Bit, tuple[Key, Integers]] = {}
+
+    def _named(self) -> list[Bits]:
+        """Words with a bit of an adder, each once, without the constants below and the copies of the sign above."""
+        found: dict[Bits, None] = {}
+        for bits in (*self.module.words.values(), *(c.outputs["Y"] for c in self._owner.values())):
+            start = next((k for k, bit in enumerate(bits) if not isinstance(bit, str)), len(bits))
+            end = len(bits)
+            while end - 1 > start and (bits[end - 1] == bits[end - 2] or isinstance(bits[end - 1], str)):
+                end -= 1
+            word = bits[start:end]
+            if len(set(word)) == len(word) <= _WIDEST and any(bit in self._sums for bit in word):
+                found[word] = None
+        return list(found)
+
+    def extended(self, cell: Cell) -> tuple[Bits, Bits]:
+        """Both operands of an adder, as wide as its sum."""
+        width = len(cell.outputs["Y"])
+        signed = bool(cell.parameters.get("A_SIGNED")) and bool(cell.parameters.get("B_SIGNED"))
+        one, two = (
+            (bits + ((bits[-1] if signed else "0"),) * (width - len(bits)))[:width]
+            for bits in (cell.inputs["A"], cell.inputs["B"])
+        )
+        return one, two
+
+    def form(self, word: Bits) -> Form:
+        """What a named word is, modulo 2^bits.
+
+        Raises:
+            Unproved: If it is no such sum.
+        """
+        if word in self._open:
+            raise Unproved(f"{self.module.name} has a word that is a part of itself")
+        if word not in self._forms:
+            self._open.add(word)
+            try:
+                self._forms[word] = self._form(word)
+            finally:
+                self._open.discard(word)
+        return self._forms[word]
+
+    def _form(self, word: Bits) -> Form:
+        cell = self._owner.get(word[0])
+        if cell is None or cell.outputs["Y"] != word:
+            return self.parsed(word, named=False)
+        one, two = (self.parsed(bits, named=True) for bits in self.extended(cell))
+        return one.plus(two.times(-1 if cell.kind == "$sub" else 1, 0))
+
+    def parsed(self, bits: Bits, *, named: bool) -> Form:
+        """A vector of bits as a form, modulo 2^bits: runs of words, single bits of tables and of adders.
+
+        Args:
+            bits: The lowest first.
+            named: Whether runs of named words are looked for; otherwise only those of whole adders.
+        """
+        total, place = Form(), 0
+        leaves: dict[Key, Integers] = {}
+        while place < len(bits):
+            bit = bits[place]
+            if bit not in self._sums:
+                key, values = self.function(bit)
+                put(leaves, key, values << place)
+                place += 1
+                continue
+            run, count = self._run(bits, place, named)
+            total = total.plus(run)
+            place += count
+        return total.plus(self.lifted(Form(leaves), len(bits)))
+
+    def function(self, bit: Bit) -> tuple[Key, Integers]:
+        """A bit of a table as zeros and ones over the codes of its inputs."""
+        if bit not in self._functions:
+            over = self.over(bit)
+            key = tuple(sorted({self._home[b][0] for b in over}))
+            sizes = tuple(self._size[i] for i in key)
+            check_size(sizes)
+            grids = np.ogrid[tuple(slice(size) for size in sizes)]
+            address = np.zeros(sizes, dtype=np.int64)
+            for rank, b in enumerate(over):
+                i, place = self._home[b]
+                address = address | (((grids[key.index(i)] >> place) & 1) << rank)
+            self._functions[bit] = key, entries(self.logic.table(bit, over), len(over))[address]
+        return self._functions[bit]
+
+    def _parity(self, bit: Bit) -> tuple[Key, Integers] | None:
+        """The lowest bit of an adder, where it is a function of few inputs: none at all where both operands bring a carry in."""
+        cell = self._owner.get(bit)
+        if cell is None or cell.outputs["Y"][0] != bit:
+            return None
+        one, two = cell.inputs["A"][0], cell.inputs["B"][0]
+        if one == two:
+            return (), np.array(0, dtype=np.int64)
+        if one in self._sums or two in self._sums:
+            return None
+        (left, x), (right, y) = self.function(one), self.function(two)
+        union = tuple(sorted({*left, *right}))
+        check_size(tuple(self._size[i] for i in union))
+        return union, (spread(left, x, union) + spread(right, y, union)) & 1
+
+    def over(self, bit: Bit) -> Bits:
+        """The input bits that a bit of a table depends on, in one order for all bits of a table."""
+        support = self.logic.support(bit)
+        if support is None or any(b not in self._home for b in support):
+            raise Unproved(f"{self.module.name} has a wire that is neither a table of few bits nor a sum")
+        return tuple(sorted(support, key=self._home.__getitem__))
+
+    def _run(self, bits: Bits, place: int, named: bool) -> tuple[Form, int]:
+        """The longest run of a word that is read whole up to its top, or as far as the modulus; else a single bit."""
+        best: tuple[int, int, Form] | None = None
+        for word, start in self._runs.get(bits[place], ()):
+            whole = self._owner.get(word[0])
+            if not named and not (whole is not None and whole.outputs["Y"] == word):
+                continue
+            count = 0
+            while (
+                place + count < len(bits) and start + count < len(word) and bits[place + count] == word[start + count]
+            ):
+                count += 1
+            if best is None or (count, len(word)) > best[:2]:
+                read = self._read(bits[place + count :], word, start, count)
+                if read is not None:
+                    best = (count + read[1], len(word), self._floor(read[0], word[:start], place, start))
+        if best is None:
+            return Form({}, {bits[place]: 1 << place}), 1
+        return best[2], best[0]
+
+    def _read(self, rest: Bits, word: Bits, start: int, count: int) -> tuple[Form, int] | None:
+        """The value of a word that a run of it stands for, and how many bits of extension follow."""
+        if rest and start + count < len(word):
+            return None
+        with suppress(Unproved):
+            form = self.form(word)
+            if not rest:
+                return form, 0
+            if all(bit == word[-1] for bit in rest):
+                return self.windowed(form, len(word), signed=True), len(rest)
+            if all(bit == "0" for bit in rest):
+                return self.windowed(form, len(word), signed=False), len(rest)
+        return None
+
+    def _floor(self, value: Form, below: Bits, place: int, start: int) -> Form:
+        """`2^place · ⌊value / 2^start⌋`, where the bits below are known."""
+        for rank, bit in enumerate(below):
+            parity = self._parity(bit)
+            if parity is not None:
+                value = value.plus(Form({parity[0]: parity[1] * -(1 << rank)}))
+            elif bit in self._sums:
+                value = value.plus(Form({}, {bit: -(1 << rank)}))
+            else:
+                key, values = self.function(bit)
+                value = value.plus(Form({key: values}).times(-(1 << rank), 0))
+        return value.times(1 << max(place - start, 0), max(start - place, 0)).lowest()
+
+    def windowed(self, form: Form, width: int, *, signed: bool) -> Form:
+        """The integers that a word is read as, exactly.
+
+        Raises:
+            Unproved: If a value that occurs does not fit.
+        """
+        lifted = self.lifted(form, width)
+        low, high = self.ends(lifted)
+        first = -(1 << (width - 1)) if signed else 0
+        moved = (first - low + (1 << width) - 1) >> width << width
+        if lifted.atoms or lifted.scale or high + moved > first + (1 << width) - 1:
+            raise Unproved(f"{self.module.name} has a sum that may overflow its {width} bits")
+        return lifted.plus(Form({(): np.array(moved, dtype=np.int64)}))
+
+    def lifted(self, form: Form, width: int) -> Form:
+        """The same modulo 2^width, every part with the smallest spread over codes that occur."""
+        if form.scale or form.atoms:
+            return form
+        return Form({key: self._closest(key, values, width) for key, values in form.parts.items()})
+
+    def _closest(self, key: Key, values: Integers, width: int) -> Integers:
+        mask = (1 << width) - 1
+        seen = np.unique(self.occurring(key, values & mask))
+        gaps = np.diff(np.append(seen, seen[0] + mask + 1))
+        start = int(seen[(int(gaps.argmax()) + 1) % len(seen)])
+        return start + ((values - start) & mask)
+
+    def occurring(self, key: Key, values: Integers) -> Integers:
+        """The values at codes that occur, flat."""
+        full = np.broadcast_to(values, tuple(self._size[i] for i in key))
+        return full[np.ix_(*(self.care[i] for i in key))].ravel() if key else full.ravel()
+
+    def ends(self, form: Form) -> tuple[int, int]:
+        """Smallest and largest value over codes that occur."""
+        parts = [self.occurring(key, values) for key, values in form.parts.items()]
+        return sum(int(p.min()) for p in parts), sum(int(p.max()) for p in parts)
+
+    def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[Bit]) -> Root:
+        """The word that holds the whole sum and is all that the outputs depend on.
+
+        Args:
+            golden: For each input the golden table, by the code's bits read as a plain number.
+            bias: The golden bias.
+            outputs: The bits of the neuron's output.
+
+        Raises:
+            Unproved: If no word does.
+        """
+        whole = Form({(i,): values for i, values in golden.items()}).plus(Form({(): np.array(bias)}))
+        ends = self.ends(whole)
+        for word, shift in self._candidates(outputs):
+            try:
+                offset = self._offset(self.form(word).times(1 << shift, 0), whole, len(word) + shift)
+            except Unproved:
+                continue
+            if ends[1] - ends[0] < 1 << (len(word) + shift):
+                return Root(word, shift, offset + ends[0], *ends)
+        raise Unproved(f"no word of {self.module.name} is the sum of its golden tables")
+
+    def _candidates(self, outputs: Sequence[Bit]) -> Iterator[tuple[Bits, int]]:
+        for word in reversed(self._words):
+            if self._decides(word, outputs):
+                shifts = {0}
+                for bits in self.module.words.values():
+                    start = next((k for k, bit in enumerate(bits) if bit != "0"), 0)
+                    if bits[start : start + len(word)] == word:
+                        shifts.add(start)
+                yield from ((word, shift) for shift in sorted(shifts))
+
+    def _decides(self, word: Bits, outputs: Sequence[Bit]) -> bool:
+        """Whether no output sees an input past the word."""
+        seen, stack = set(word), [bit for bit in outputs if bit not in word]
+        while stack:
+            bit = stack.pop()
+            if bit in self._home:
+                return False
+            if bit in seen or bit not in self.module.drivers:
+                continue
+            seen.add(bit)
+            stack += [b for bits in self.module.drivers[bit][0].inputs.values() for b in bits]
+        return True
+
+    def _offset(self, found: Form, whole: Form, width: int) -> int:
+        """`found − whole` modulo 2^width where that is one constant."""
+        if found.atoms or found.scale:
+            raise Unproved("the word is no whole sum")
+        difference, offset = found.plus(whole.times(-1, 0)), 0
+        for key, values in difference.parts.items():
+            rest = np.unique(self.occurring(key, values) & ((1 << width) - 1))
+            if len(rest) > 1:
+                raise Unproved("the word is another sum")
+            offset += int(rest[0])
+        return offset & ((1 << width) - 1)

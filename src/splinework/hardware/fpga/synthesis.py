@@ -1,0 +1,248 @@
+"""A design through Yosys and, where a free router knows the device, nextpnr: cells and frequency, and the scripts to repeat it.
+
+The area is that of the design alone; the frequency is that of the design between registers, after routing.
+"""
+
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from splinework.checkpoint import write_whole
+from splinework.errors import ConfigError, FileError
+from splinework.hardware import tools
+from splinework.hardware.fpga.synthesis_results import (
+    Area,
+    explain_failure,
+    read_area,
+    read_fmax,
+    read_json,
+    read_ports,
+    read_utilisation,
+)
+from splinework.hardware.fpga.synthesis_scripts import (
+    constraints,
+    makefile,
+    routing_command,
+    synthesis_script,
+    wrapper,
+    wrapping_script,
+)
+from splinework.hardware.fpga.targets import Router, Target, target_of
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What a design became.
+
+    Attributes:
+        top: Its top module.
+        target: The name of the target.
+        title: What the target is.
+        luts: LUT cells, in `unit`.
+        unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
+        lcs: Yosys' estimate of logic cells; None where it makes none.
+        flipflops: Storage bits.
+        carries: Cells of carry chains.
+        fmax_mhz: Median over the seeds, after routing; None where nothing routes.
+        fmax_by_seed: Each seed and its frequency in MHz.
+        utilisation: Resources of the device with the wrapper, used and there, of the first seed.
+        cells: Types of cells and their numbers.
+        recipe: The synthesis command that gave the smallest result.
+        tools: Programs and their versions.
+        note: What to know about the figures.
+        files: Names and texts of scripts, constraints, the wrapper and the answers of the programs.
+        log: The statistics and what nextpnr said of the clock.
+    """
+
+    top: str
+    target: str
+    title: str
+    luts: int
+    unit: str
+    lcs: int | None
+    flipflops: int
+    carries: int
+    fmax_mhz: float | None
+    fmax_by_seed: tuple[tuple[int, float], ...]
+    utilisation: Mapping[str, tuple[int, int]]
+    cells: Mapping[str, int]
+    recipe: str
+    tools: Mapping[str, str]
+    note: str
+    files: Mapping[str, str] = field(repr=False)
+    log: str = field(repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, without files and log."""
+        return {
+            "top": self.top,
+            "target": self.target,
+            "title": self.title,
+            "luts": self.luts,
+            "unit": self.unit,
+            "lcs": self.lcs,
+            "flipflops": self.flipflops,
+            "carries": self.carries,
+            "fmax_mhz": self.fmax_mhz,
+            "fmax_by_seed": {str(seed): mhz for seed, mhz in self.fmax_by_seed},
+            "utilisation": {name: list(pair) for name, pair in self.utilisation.items()},
+            "cells": dict(self.cells),
+            "recipe": self.recipe,
+            "tools": dict(self.tools),
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class _Job:
+    target: Target
+    top: str
+    seeds: tuple[int, ...]
+    mhz: float
+    timeout: float
+
+
+def synthesise(
+    source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    top: str,
+    target: str | Target = "xcup",
+    *,
+    seeds: Sequence[int] = (1,),
+    freq: float = 250.0,
+    out: str | os.PathLike[str] | None = None,
+    recipes: int | None = None,
+    timeout: float = 3600.0,
+) -> Synthesis:
+    """Maps Verilog to the cells of a target, places and routes it where that is possible.
+
+    Args:
+        source: A folder that has the files in `rtl/*.v`, or the files.
+        top: The top module; its clock is `clk`.
+        target: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
+        seeds: Of placing and routing, once for each.
+        freq: The frequency in MHz that nextpnr works towards; what it reaches is reported, whether above or below.
+        out: A folder for the scripts and answers, such as `FOLDER/synth`; None writes nothing.
+        recipes: How many of the target's alternative commands are tried; None tries all and keeps the smallest result.
+        timeout: Seconds for each run of a program.
+
+    Raises:
+        ConfigError: If the target is unknown, a tool is missing or slow, or the design does not fit the device.
+        FileError: If there are no files, or a tool refuses them.
+    """
+    chosen = target_of(target)
+    files = _sources(source)
+    _check(top, seeds, freq, recipes)
+    router = chosen.router
+    programs = ["yosys", *([router.program] if router is not None else [])]
+    tools.need(*programs, purpose=f"synthesis for {chosen.name}")
+    job = _Job(chosen, top, tuple(seeds), freq, timeout)
+    with tempfile.TemporaryDirectory() as name:
+        rtl = Path(name) / "rtl"
+        rtl.mkdir()
+        for file in files:
+            (rtl / file.name).write_bytes(file.read_bytes())
+        inside = [f"../rtl/{file.name}" for file in files]
+        attempts = []
+        for number, recipe in enumerate(chosen.recipes[:recipes]):
+            folder = Path(name) / f"synth{number}"
+            folder.mkdir()
+            attempts.append((_map(job, recipe, inside, folder), number))
+        area, number = min(attempts, key=lambda attempt: (attempt[0].luts, attempt[0].flipflops, attempt[1]))
+        folder = Path(name) / f"synth{number}"
+        recipe = chosen.recipes[number]
+        reports, said = _route(job, recipe, router, folder) if router is not None else ([], "")
+        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if _kept(path)}
+    names = inside if out is None else [os.path.relpath(file, out) for file in files]
+    texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
+    texts["Makefile"] = makefile(chosen, job.seeds, freq, names)
+    rates = tuple((seed, round(read_fmax(report), 2)) for seed, report in zip(job.seeds, reports, strict=bool(reports)))
+    if out is not None:
+        _write(Path(out), texts)
+    return Synthesis(
+        top=top,
+        target=chosen.name,
+        title=chosen.title,
+        luts=area.luts,
+        unit=chosen.unit,
+        lcs=area.lcs,
+        flipflops=area.flipflops,
+        carries=area.carries,
+        fmax_mhz=round(statistics.median(rate for _, rate in rates), 2) if rates else None,
+        fmax_by_seed=rates,
+        utilisation=read_utilisation(reports[0]) if reports else {},
+        cells=area.cells,
+        recipe=recipe.format(top=top),
+        tools={program: tools.version(program) or "" for program in programs},
+        note=chosen.note,
+        files=texts,
+        log=texts["stat.json"] + said,
+    )
+
+
+def _map(job: _Job, recipe: str, sources: Sequence[str], folder: Path) -> Area:
+    """Runs Yosys; the netlist, its statistics and its ports lie in the folder then."""
+    (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
+    tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
+    return read_area(read_json(folder / "stat.json"), job.target)
+
+
+def _route(job: _Job, recipe: str, router: Router, folder: Path) -> tuple[list[dict[str, Any]], str]:
+    """Wraps the netlist and runs nextpnr for every seed: its reports, and what it said of the clock."""
+    ports = read_ports((folder / "ports.txt").read_text(encoding="utf-8"))
+    (folder / "wrap.v").write_text(wrapper(job.top, ports), encoding="utf-8")
+    (folder / "wrap.ys").write_text(wrapping_script(recipe, job.top), encoding="utf-8")
+    (folder / router.constraints).write_text(constraints(router, job.mhz), encoding="utf-8")
+    tools.call(["yosys", "-q", "-s", "wrap.ys"], folder, timeout=job.timeout)
+    reports, lines = [], []
+    for seed in job.seeds:
+        words = routing_command(router, seed, job.mhz)
+        result = tools.call(words, folder, timeout=job.timeout, refuse=False)
+        said = result.stdout + result.stderr
+        if result.returncode != 0:
+            raise explain_failure(said, router.program, job.target, job.top)
+        reports.append(read_json(folder / f"report-{seed}.json"))
+        lines += [f"seed {seed}: {line}" for line in said.splitlines() if "Max frequency" in line]
+    return reports, "\n".join(lines) + "\n"
+
+
+def _sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:
+    if isinstance(source, str | os.PathLike):
+        files = sorted((Path(source) / "rtl").glob("*.v"))
+        if not files:
+            raise FileError(f"{source} has no Verilog in {Path(source) / 'rtl'}; name the folder that holds rtl/*.v.")
+        return files
+    files = [Path(file) for file in source]
+    missing = [str(file) for file in files if not file.is_file()]
+    if missing or not files:
+        raise FileError(f"synthesis needs Verilog files; not found: {', '.join(missing) or '(none named)'}.")
+    if len({file.name for file in files}) != len(files):
+        raise FileError(f"Verilog files have names of their own, got {', '.join(map(str, files))}.")
+    return files
+
+
+def _check(top: str, seeds: Sequence[int], freq: float, recipes: int | None) -> None:
+    if not top.isidentifier() or not top.isascii():
+        raise ConfigError(f"the top module is an identifier such as 'wine', got {top!r}.")
+    if not seeds or len(set(seeds)) != len(seeds) or any(seed < 1 for seed in seeds):
+        raise ConfigError(f"seeds are different whole numbers from 1 on, got {list(seeds)}.")
+    if not 1 <= freq <= 2000:
+        raise ConfigError(f"freq is in MHz, from 1 to 2000, got {freq!r}.")
+    if recipes is not None and recipes < 1:
+        raise ConfigError(f"recipes is at least 1, or None for all, got {recipes!r}.")
+
+
+def _kept(path: Path) -> bool:
+    return path.suffix in {".ys", ".v", ".lpf", ".pcf"} or path.name == "stat.json" or path.name.startswith("report-")
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made ({error}); choose another folder.") from error
+    for name, text in texts.items():
+        write_whole(folder / name, text.encode())

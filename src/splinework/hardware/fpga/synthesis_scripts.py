@@ -1,0 +1,172 @@
+"""The texts that Yosys, nextpnr and make read: scripts, the wrapper around a design, constraints. Nothing is run here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from splinework.errors import ConfigError
+from splinework.hardware.fpga.targets import Router, Target
+
+CLOCK, RESET = "clk", "rst"
+_IO_PACKAGE_NOTE = "Pins have no places: what is measured is the design between registers, not a board."
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port of the top module.
+
+    Attributes:
+        name: Of the port.
+        width: Bits.
+        output: Whether it leaves the module.
+    """
+
+    name: str
+    width: int
+    output: bool
+
+
+def synthesis_script(target: Target, recipe: str, top: str, sources: Sequence[str]) -> str:
+    """The script of Yosys that maps a design to cells and counts them."""
+    lines = [
+        f"# {top} for {target.title}; {target.note}",
+        *(f"read_verilog {source}" for source in sources),
+        *(part.strip() for part in recipe.format(top=top).split(";")),
+        "check -assert",
+        f"tee -q -o stat.json stat -json {target.stat}".rstrip(),
+        f"tee -q -o ports.txt portlist {top}",
+        "write_verilog -noattr netlist.v",
+    ]
+    if target.router is not None:
+        lines.append("write_rtlil core.il")
+    return "\n".join(lines) + "\n"
+
+
+def wrapping_script(recipe: str, top: str) -> str:
+    """The script that puts the mapped design, untouched, between the registers of the wrapper."""
+    wrapped = f"{top}_wrap"
+    return (
+        "\n".join(
+            (
+                f"# {top} between shift registers, so that pins do not decide the frequency",
+                "read_rtlil core.il",
+                "design -stash core",
+                "read_verilog wrap.v",
+                *(part.strip() for part in recipe.format(top=wrapped).split(";")),
+                f"design -copy-from core -as {top} {top}",
+                f"hierarchy -top {wrapped}",
+                "flatten",
+                "opt_clean",
+                "write_json wrap.json",
+            )
+        )
+        + "\n"
+    )
+
+
+def wrapper(top: str, ports: Sequence[Port]) -> str:
+    """Verilog that feeds a design from one pin through a shift register, and folds what comes out into one pin.
+
+    The register at the end adds every output bit to a bit of a shift register, one XOR before each flip-flop: no output can be
+    dropped by the tools, and no path of the wrapper is longer than one LUT.
+
+    Raises:
+        ConfigError: If the design has no clock, no further input or no output.
+    """
+    ins = [p for p in ports if not p.output and p.name not in (CLOCK, RESET)]
+    outs = [p for p in ports if p.output]
+    names = {p.name for p in ports}
+    if CLOCK not in names or not ins or not outs:
+        raise ConfigError(
+            f"{top} has the ports {', '.join(sorted(names)) or '(none)'}; a design to be placed and routed has {CLOCK}, "
+            "inputs and outputs."
+        )
+    wide_in, wide_out = sum(p.width for p in ins), sum(p.width for p in outs)
+    links = [f".{CLOCK}({CLOCK})", *([f".{RESET}(reset)"] if RESET in names else [])]
+    for group, wire in ((ins, "feed"), (outs, "result")):
+        start = 0
+        for port in group:
+            links.append(f".{port.name}({wire}[{start + port.width - 1}:{start}])")
+            start += port.width
+    stub_ports = [f"{'output' if p.output else 'input'} [{p.width - 1}:0] {p.name}" for p in ports]
+    joined, stub = ",\n        ".join(links), ",\n    ".join(stub_ports)
+    shifted = f"{{feed[{wide_in - 2}:0], serial_in}}" if wide_in > 1 else "serial_in"
+    turned = f"{{signature[{wide_out - 2}:0], signature[{wide_out - 1}]}}" if wide_out > 1 else "signature"
+    return f"""// {top} between registers. {_IO_PACKAGE_NOTE}
+(* blackbox *)
+module {top} (
+    {stub}
+);
+endmodule
+
+module {top}_wrap (
+    input {CLOCK},
+    input {RESET},
+    input serial_in,
+    output serial_out
+);
+    reg reset;
+    reg [{wide_in - 1}:0] feed;
+    wire [{wide_out - 1}:0] result;
+    reg [{wide_out - 1}:0] signature;
+    assign serial_out = signature[{wide_out - 1}];
+    always @(posedge {CLOCK}) begin
+        reset <= {RESET};
+        feed <= {shifted};
+        signature <= {turned} ^ result;
+    end
+    {top} core (
+        {joined}
+    );
+endmodule
+"""
+
+
+def constraints(router: Router, mhz: float) -> str:
+    """The file of constraints: the clock only."""
+    return f"# {_IO_PACKAGE_NOTE}\n{router.clock.format(mhz=mhz)}\n"
+
+
+def routing_command(router: Router, seed: int, mhz: float) -> list[str]:
+    """The words that place and route once."""
+    return [
+        router.program,
+        *router.device,
+        *("--json", "wrap.json", router.option, router.constraints, router.free),
+        *("--freq", f"{mhz:g}", "--seed", str(seed), "--timing-allow-fail", "--report", f"report-{seed}.json"),
+    ]
+
+
+def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence[str]) -> str:
+    """A Makefile that repeats the synthesis, and the placing and routing for every seed."""
+    router = target.router
+    goals = ["stat.json"] if router is None else [f"report-{seed}.json" for seed in seeds]
+    text = [
+        f"# {target.title}: {target.note}",
+        f"all: {' '.join(goals)}",
+        "",
+        f"stat.json: synth.ys {' '.join(sources)}",
+        "\tyosys -q -s synth.ys",
+    ]
+    if router is not None:
+        words = (
+            " ".join(routing_command(router, 0, mhz)).replace("--seed 0", "--seed $*").replace("report-0", "report-$*")
+        )
+        text += [
+            "",
+            "wrap.json: wrap.ys wrap.v stat.json",
+            "\tyosys -q -s wrap.ys",
+            "",
+            f"report-%.json: wrap.json {router.constraints}",
+            f"\t{words}",
+        ]
+    clean = "stat.json ports.txt netlist.v core.il wrap.json report-*.json"
+    text += ["", ".PHONY: all clean", "clean:", f"\trm -f {clean}", ""]
+    return "\n".join(text)
+
+
+def scripts(target: Target, recipe: str, top: str, sources: Sequence[str], about: Mapping[str, str]) -> dict[str, str]:
+    """All texts of one synthesis; `about` brings those that depend on what came out of it (the wrapper, the Makefile)."""
+    texts = {"synth.ys": synthesis_script(target, recipe, top, sources), **about}
+    if target.router is not None:
+        texts["wrap.ys"] = wrapping_script(recipe, top)
+    return texts

@@ -1,0 +1,183 @@
+"""What a design can be synthesised for: the recipe of Yosys, the cells that count, the device that nextpnr fills.
+
+Here are only facts; `synthesis` runs the programs, `estimate` has the numbers that were fitted to their results.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from splinework.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Router:
+    """A device and the program that places and routes for it.
+
+    Attributes:
+        program: Of nextpnr.
+        device: Its arguments that name the device.
+        logic: The resource of the device that holds LUTs.
+        constraints: The name of the file with constraints.
+        clock: A line of that file, with the frequency of the clock in MHz to be filled in.
+        option: The argument before that file.
+        free: The argument that lets pins without a place be.
+    """
+
+    program: str
+    device: tuple[str, ...]
+    logic: str
+    constraints: str
+    clock: str
+    option: str
+    free: str
+
+
+@dataclass(frozen=True)
+class Target:
+    """A family of devices.
+
+    Attributes:
+        name: As the command line calls it.
+        title: What it is, for a report.
+        lut_inputs: Inputs of a LUT; 0 where there are none.
+        recipes: Alternative synthesis commands of Yosys; the smallest result is kept. `{top}` is the top module.
+        stat: Arguments of `stat`.
+        logic: What each cell of logic counts, in `unit`.
+        flipflops: What each storage cell counts, in flip-flops.
+        carries: Cells of carry chains.
+        ignored: Cells that cost no logic: buffers, multiplexers beside LUTs.
+        unit: Of the area.
+        router: What places and routes; None where no free program does.
+        note: What a report must say about the figures.
+    """
+
+    name: str
+    title: str
+    lut_inputs: int
+    recipes: tuple[str, ...]
+    logic: Mapping[str, float]
+    flipflops: Mapping[str, float]
+    note: str
+    stat: str = ""
+    carries: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
+    unit: str = "LUTs"
+    router: Router | None = None
+
+
+def _cells(counts: Mapping[str, float] | None = None, **more: float) -> Mapping[str, float]:
+    return MappingProxyType({**(counts or {}), **more})
+
+
+_XCUP = "synth_xilinx -family xcup -flatten -nobram -nodsp -noiopad -nowidelut -nosrl"
+_ICE40_FLOPS = [
+    f"SB_DFF{edge}{kind}" for edge in ("", "N") for kind in ("", "E", "SR", "R", "SS", "S", "ESR", "ER", "ESS", "ES")
+]
+# Transistors of static CMOS, as `stat -tech cmos` of Yosys counts them; a NAND gate of two inputs has four.
+_TRANSISTORS: Final = {
+    "$_NOT_": 2, "$_AND_": 6, "$_NAND_": 4, "$_OR_": 6, "$_NOR_": 4, "$_XOR_": 12, "$_XNOR_": 12,
+    "$_ANDNOT_": 6, "$_ORNOT_": 6, "$_MUX_": 12, "$_NMUX_": 10, "$_AOI3_": 6, "$_OAI3_": 6, "$_AOI4_": 8, "$_OAI4_": 8,
+}  # fmt: skip
+_FLOP_TRANSISTORS: Final = 16
+
+
+def _ecp5(name: str, size: str, words: str) -> Target:
+    return Target(
+        name=name,
+        title=f"Lattice ECP5 {words}",
+        lut_inputs=4,
+        recipes=("synth_ecp5 -nobram -nodsp -top {top}",),
+        # A carry cell is two LUTs with a chain between them.
+        logic=_cells(LUT4=1, CCU2C=2),
+        flipflops=_cells(TRELLIS_FF=1),
+        carries=frozenset({"CCU2C"}),
+        ignored=frozenset({"PFUMX", "L6MUX21"}),
+        router=Router(
+            "nextpnr-ecp5",
+            (f"--{size}", "--package", "CABGA381"),
+            "TRELLIS_COMB",
+            "constraints.lpf",
+            'FREQUENCY PORT "clk" {mhz:g} MHZ;',
+            "--lpf",
+            "--lpf-allow-unconstrained",
+        ),
+        note="Yosys and nextpnr, placed and routed; LUTs of four inputs, each carry cell counts as two.",
+    )
+
+
+def _ice40(name: str, device: str, package: str, words: str) -> Target:
+    return Target(
+        name=name,
+        title=f"Lattice iCE40 {words}",
+        lut_inputs=4,
+        recipes=(f"synth_ice40 -device {'u' if device[0] == 'u' else 'hx'} -top {{top}}",),
+        logic=_cells(SB_LUT4=1),
+        flipflops=_cells(dict.fromkeys(_ICE40_FLOPS, 1)),
+        carries=frozenset({"SB_CARRY"}),
+        ignored=frozenset({"SB_GB"}),
+        router=Router(
+            "nextpnr-ice40",
+            (f"--{device}", "--package", package),
+            "ICESTORM_LC",
+            "constraints.pcf",
+            "set_frequency clk {mhz:g}",
+            "--pcf",
+            "--pcf-allow-unconstrained",
+        ),
+        note="Yosys and nextpnr, placed and routed; LUTs of four inputs.",
+    )
+
+
+_ALL: Final = (
+    Target(
+        name="xcup",
+        title="AMD (Xilinx) UltraScale+",
+        lut_inputs=6,
+        recipes=(f"{_XCUP} -top {{top}}", f"{_XCUP} -abc9 -top {{top}}"),
+        stat="-tech xilinx",
+        logic=_cells({f"LUT{k}": 1 for k in range(1, 7)}, INV=1, SRL16E=1, SRLC16E=1, SRLC32E=1),
+        flipflops=_cells(FDRE=1, FDSE=1, FDCE=1, FDPE=1),
+        carries=frozenset({"CARRY4", "CARRY8"}),
+        ignored=frozenset({"MUXF7", "MUXF8", "MUXF9", "BUFG"}),
+        note="Synthesis by Yosys, no run of the vendor's tools: LUT cells are not packed in pairs, nothing is placed or routed.",
+    ),
+    _ecp5("ecp5", "85k", "LFE5U-85F"),
+    _ecp5("ecp5-25", "25k", "LFE5U-25F"),
+    _ice40("ice40", "hx8k", "ct256", "HX8K"),
+    _ice40("ice40-up5k", "up5k", "sg48", "UP5K"),
+    Target(
+        name="asic",
+        title="generic standard cells",
+        lut_inputs=0,
+        recipes=(
+            "synth -flatten -top {top}; dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean",
+        ),
+        stat="-tech cmos",
+        logic=_cells({cell: count / 4 for cell, count in _TRANSISTORS.items()}, **{"$_DFF_P_": _FLOP_TRANSISTORS / 4}),
+        flipflops=_cells({"$_DFF_P_": 1}),
+        unit="NAND2 equivalents",
+        note="Generic cells by Yosys without a cell library: transistors of static CMOS / 4, flip-flops included; "
+        "no wires, no clock tree.",
+    ),
+)  # fmt: skip
+
+TARGETS: Final[Mapping[str, Target]] = MappingProxyType({target.name: target for target in _ALL})
+
+
+def target_of(name: str | Target) -> Target:
+    """The target of a name.
+
+    Raises:
+        ConfigError: If there is none of that name.
+
+    Example:
+        >>> target_of("ecp5").title
+        'Lattice ECP5 LFE5U-85F'
+    """
+    if isinstance(name, Target):
+        return name
+    if name not in TARGETS:
+        raise ConfigError(f"target is one of {', '.join(TARGETS)}, got {name!r}.")
+    return TARGETS[name]

@@ -1,0 +1,192 @@
+"""Verifies an artefact for an FPGA: the Verilog in a folder, as it is, against the golden model beside it. It can fail.
+
+It is simulated in Icarus Verilog and Verilator with many vectors, its neurons are proven with yosys and abc, wires are followed.
+The golden numbers come from `golden.json`; nothing that the Verilog was made with is used. What was found is in `findings`.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from numpy.typing import ArrayLike
+
+from splinework.errors import FileError
+from splinework.hardware import tools
+from splinework.hardware.fpga.findings import Failure, Verification, proof_failure, simulation_failures
+from splinework.hardware.fpga.interface import Interface, read_interface
+from splinework.hardware.fpga.netlist import Unproved, registers_between
+from splinework.hardware.fpga.prove import Elaborated, Proof, elaborate, prove
+from splinework.hardware.fpga.simulate import SIMULATORS, Simulation, available, simulate, simulate_axi
+from splinework.hardware.fpga.testbench import AXI_VECTORS, bench_files
+from splinework.hardware.fpga.vectors import Vectors, make_vectors
+from splinework.hardware.fpga.wiring import check_wiring
+from splinework.hardware.golden import read_golden
+from splinework.hardware.integer import IntegerModel
+from splinework.hardware.reach import reach
+
+Progress = Callable[[str], None]
+_PROVERS: Final = ("yosys", "yosys-abc")
+
+
+def verify(
+    folder: str | os.PathLike[str],
+    *,
+    vectors: int = 100_000,
+    seed: int = 0,
+    rows: ArrayLike | None = None,
+    proof: bool = True,
+    simulators: Sequence[str] = SIMULATORS,
+    budget: float = 60.0,
+    progress: Progress | None = None,
+) -> Verification:
+    """Verifies the files of a folder as they are: `golden.json`, `design.json`, `rtl/*.v`.
+
+    The testbenches stay in `tb` where there is no such folder yet, with a Makefile that runs them again; nothing else is written.
+
+    Args:
+        folder: Of the artefact.
+        vectors: At least so many go through each simulator.
+        seed: Of drawn vectors.
+        rows: Codes of data `(n, I)` that are among the vectors.
+        proof: Whether neurons and wiring are proven, too.
+        simulators: `iverilog`, `verilator` or both; those that are not installed are left out as long as one is.
+        budget: Seconds that one decision of a proof may take; what takes longer counts as not proven.
+        progress: Is told what is done.
+
+    Raises:
+        FileError: If a file is missing, damaged, of another version, or was changed after it was written and knows it.
+        ConfigError: If no simulator, or no prover, is installed: what to install.
+        DataError: If the rows are no codes of the model.
+    """
+    place = Path(folder)
+    tell = progress if progress is not None else _nobody
+    model = read_golden(place / "golden.json")
+    interface = read_interface(place / "design.json", model)
+    sources = _sources(place)
+    chosen = available(simulators)
+    if proof:
+        tools.need(*_PROVERS, purpose="a proof")
+    made = make_vectors(model, vectors, seed=seed, rows=rows, seen=interface.seen)
+    with tempfile.TemporaryDirectory(prefix="splinework-") as name:
+        work = Path(name)
+        (work / "rtl").mkdir()
+        for file in sources:
+            (work / "rtl" / file.name).write_bytes(file.read_bytes())
+        axi = (work / "rtl" / f"{interface.top}_axis.v").exists()
+        bench = bench_files(model, interface, made.codes, axi=axi)
+        _put(work / "tb", bench)
+        runs = _simulated(work, chosen, made, axi, tell)
+        proofs, broken = _proven(model, interface, work, budget, tell) if proof else ((), None)
+    if not (place / "tb").exists():
+        _keep(place, bench)
+    failures = [f for run in runs for f in simulation_failures(run, model, made.codes)]
+    failures += [proof_failure(one, model) for one in proofs if not one.proven]
+    failures += [Failure("wiring", interface.top, broken)] if broken else []
+    wanted = (*chosen, *(_PROVERS if proof else ()))
+    return Verification(
+        name=model.name,
+        kinds=dict(made.kinds),
+        simulations=runs,
+        proofs=proofs,
+        neurons=sum(layer.width for layer in model.layers),
+        wiring=proof and broken is None,
+        proof=proof,
+        latency_cycles=interface.latency,
+        limits=_limits(model, interface, axi, chosen),
+        failures=tuple(failures),
+        tools={tool: tools.version(tool) or "" for tool in wanted if tool != "yosys-abc"},
+    )
+
+
+def _nobody(said: str) -> None:
+    """For whoever does not want to know."""
+
+
+def _sources(place: Path) -> list[Path]:
+    sources = sorted((place / "rtl").glob("*.v"))
+    if not sources:
+        raise FileError(f"there is no Verilog in {place / 'rtl'}; write the artefact anew.")
+    return sources
+
+
+def _simulated(work: Path, chosen: Sequence[str], made: Vectors, axi: bool, tell: Progress) -> tuple[Simulation, ...]:
+    runs = []
+    for simulator in chosen:
+        tell(f"simulating {len(made)} vectors in {simulator}")
+        runs.append(simulate(work, simulator))
+    if axi and "iverilog" in chosen:
+        tell("simulating the wrapper for AXI-stream")
+        runs.append(simulate_axi(work, min(len(made), AXI_VECTORS)))
+    return tuple(runs)
+
+
+def _proven(
+    model: IntegerModel, interface: Interface, work: Path, budget: float, tell: Progress
+) -> tuple[tuple[Proof, ...], str | None]:
+    """The proofs of all neurons, and what is wrong with the wiring."""
+    tell("reading the circuit with yosys")
+    place = work / "proof"
+    place.mkdir()
+    every = [(n, j, f"{model.name}_l{n}_n{j}") for n, layer in enumerate(model.layers) for j in range(layer.width)]
+    names = [name for _, _, name in every]
+    try:
+        circuit = elaborate(sorted((work / "rtl").glob("*.v")), interface.top, names, place)
+    except Unproved as error:
+        return tuple(Proof(name, n, j, proven=False, reason=str(error)) for n, j, name in every), str(error)
+    proofs = prove(model, circuit, reach(model, interface.seen), place, budget=budget, progress=tell)
+    try:
+        _wired(model, interface, circuit, names)
+    except Unproved as error:
+        return proofs, str(error)
+    return proofs, None
+
+
+def _wired(model: IntegerModel, interface: Interface, circuit: Elaborated, names: Sequence[str]) -> None:
+    modules = circuit.clocked
+    cycles = {name: registers_between(modules[name]) for name in names if name in modules}
+    check_wiring(model, modules[interface.top], interface, cycles)
+
+
+def _limits(model: IntegerModel, interface: Interface, axi: bool, chosen: Sequence[str]) -> tuple[str, ...]:
+    """What all of this does not say."""
+    found, limits = reach(model, interface.seen), []
+    if interface.seen is not None:
+        count = sum(int(flags.sum()) for flags in interface.seen)
+        every = sum(wire.format.count for wire in model.inputs)
+        limits.append(
+            f"the circuit was made for the codes that were seen in data, {count} of {every} codes of the inputs; simulation and "
+            "proofs hold for these only, and with others it may compute something else"
+        )
+    hidden = [flags for layer in found.codes[1:] for flags in layer]
+    out = sum(int((~flags).sum()) for flags in hidden)
+    if out:
+        every = sum(len(flags) for flags in hidden)
+        limits.append(f"{out} of {every} codes between layers are left out of the proofs: no input causes them")
+    if axi and "iverilog" not in chosen:
+        limits.append("the wrapper for AXI-stream was not simulated, which takes iverilog")
+    return tuple(limits)
+
+
+def _put(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir(exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+
+
+def _keep(place: Path, files: dict[str, bytes]) -> None:
+    """The folder `tb`, there whole or not at all."""
+    aside = ""
+    try:
+        aside = tempfile.mkdtemp(dir=place, prefix=".saving-")
+        _put(Path(aside), files)
+        os.chmod(aside, 0o755)
+        os.rename(aside, place / "tb")
+        aside = ""
+    except OSError as error:
+        raise FileError(f"cannot write {place / 'tb'}: {error.strerror or error}; choose another place.") from error
+    finally:
+        if aside:
+            shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,327 @@
+"""From a network to a folder for an FPGA: integers, Verilog, testbenches, proofs, synthesis.
+
+`fpga` builds the folder, `verify_fpga_folder` looks at one again. The circuit itself is made in the package `fpga`.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.checkpoint import write_whole
+from splinework.errors import ConfigError
+from splinework.hardware import tools
+from splinework.hardware.artefact_reports import counted, fpga_report
+from splinework.hardware.choosing import Quantising, choose
+from splinework.hardware.examples import Examples, examples, figures_of, saturation
+from splinework.hardware.folders import artefact_folder, check_place, read_marker
+from splinework.hardware.formats import Integers
+from splinework.hardware.fpga.axi import axi as axi_wrapper
+from splinework.hardware.fpga.estimate import Estimate, choose_depth, estimate
+from splinework.hardware.fpga.findings import Verification
+from splinework.hardware.fpga.interface import FORMAT
+from splinework.hardware.fpga.plan import Design, Options, design
+from splinework.hardware.fpga.simulate import SIMULATORS
+from splinework.hardware.fpga.synthesis import Synthesis, synthesise
+from splinework.hardware.fpga.targets import target_of
+from splinework.hardware.fpga.verification import verify
+from splinework.hardware.fpga.verilog import verilog
+from splinework.hardware.golden import write_golden
+from splinework.hardware.integer import IntegerModel, Task
+from splinework.hardware.made import Checked, Made, Progress, nobody
+from splinework.hardware.report_facts import Check
+from splinework.hardware.report_page import write_report
+from splinework.network import KAN
+
+Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
+_MHZ: Final = 250.0
+"""What routing works towards where no clock is asked for."""
+
+
+@dataclass(frozen=True)
+class FpgaRecipe:
+    """How an artefact for an FPGA is made.
+
+    Attributes:
+        quantising: How the network becomes integers.
+        options: How these become a circuit.
+        mhz: The clock to reach, for targets that are placed and routed: the depth of the pipeline is chosen for it. None takes
+            the depth of the options.
+        axi: Whether there is a wrapper for AXI-stream.
+        vectors: That are simulated.
+        proof: Whether every neuron is proven.
+        synthesis: Whether the circuit is synthesised, placed and routed.
+        place_seeds: Of placing and routing, once for each.
+        name: Of the network and its modules, an identifier.
+        seed: Of held-out rows and of vectors.
+        notes: What the report says besides.
+    """
+
+    quantising: Quantising = field(default_factory=Quantising)
+    options: Options = field(default_factory=Options)
+    mhz: float | None = None
+    axi: bool = True
+    vectors: int = 100_000
+    proof: bool = True
+    synthesis: bool = True
+    place_seeds: tuple[int, ...] = (1,)
+    name: str = "kan"
+    seed: int = 0
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        target_of(self.options.target)
+        if self.vectors < 1 or not self.place_seeds:
+            raise ConfigError("vectors is at least 1, and there is at least one seed of placing.")
+        if self.mhz is not None and not self.mhz > 0:
+            raise ConfigError(f"mhz is a frequency above 0, got {self.mhz!r}.")
+
+
+def fpga(
+    model: KAN | IntegerModel,
+    out: str | os.PathLike[str],
+    *,
+    x: Any = None,
+    y: Any = None,
+    test: tuple[Any, Any] | None = None,
+    task: Task = "regression",
+    classes: Sequence[str] | None = None,
+    recipe: FpgaRecipe | None = None,
+    progress: Progress | None = None,
+) -> Made:
+    """Builds a folder of Verilog that equals a quantised network, simulates it, proves every neuron, and synthesises it.
+
+    Args:
+        model: A trained network, or one of integers.
+        out: The folder; an earlier artefact of this kind in it is replaced.
+        x: Rows in raw units; not needed with integers.
+        y: Targets in raw units, or numbers of classes.
+        test: Rows to judge by; None holds some of x back.
+        task: `classification` if the outputs are logits.
+        classes: Names of the classes.
+        recipe: How it is made.
+        progress: Is told what is done.
+
+    Raises:
+        ConfigError: If a program is missing (what to install), the network is too large, or something does not fit the recipe.
+        DataError: If the rows are not usable.
+        FileError: If the folder cannot be used. Nothing is written in all these cases.
+
+    Example:
+        >>> import splinework as sw
+        >>> sw.hardware.fpga(sw.KAN([2, 1]), "out")
+        Traceback (most recent call last):
+            ...
+        splinework.errors.ConfigError: a trained network is built by rows that are typical for its use; give x and y.
+    """
+    how, tell = recipe or FpgaRecipe(), progress or nobody
+    place = check_place(out, "fpga")
+    rows = None
+    if x is not None or isinstance(model, KAN):
+        rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
+    need_programs(how)
+    chosen = choose(model, rows, how.quantising, name=how.name, progress=tell)
+    golden = chosen.golden
+    tell("planning the circuit")
+    planned, seen = circuit(golden, how, rows)
+    guess = estimate(planned, how.options.target)
+    details = {"vectors": how.vectors, "seed": how.seed, "proof": how.proof, "target": how.options.target}
+    with artefact_folder(place, "fpga", golden.name, details) as folder:
+        tell(f"writing Verilog: about {guess.luts} {guess.unit}, {planned.latency_cycles} cycles")
+        write_circuit(folder, golden, planned, axi=how.axi, seen=seen)
+        found = verify(
+            folder, vectors=how.vectors, seed=how.seed, proof=how.proof, rows=_codes(golden, rows), progress=tell
+        )
+        made = None
+        if how.synthesis:
+            tell(f"synthesising for {target_of(how.options.target).title}")
+            freq = how.mhz if how.mhz is not None else 250.0
+            made = synthesise(
+                folder, golden.name, how.options.target, seeds=how.place_seeds, freq=freq, out=folder / "synth"
+            )
+        figures = _figures(chosen.teacher, golden, rows, planned, guess)
+        figures |= _measured(found, made)
+        notes = (*how.notes, *chosen.notes, *(rows.notes if rows is not None else ()), *planned.notes)
+        warnings = (*found.limits, *(() if made is None else (made.note,)))
+        write_report(folder, fpga_report(golden, figures, notes, _checks(found), warnings, chosen.front))
+    return Made("fpga", place, golden.name, figures, found.passed, notes)
+
+
+def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tuple[Design, Seen | None]:
+    """The circuit that the recipe asks for, and which codes it takes to be all that come.
+
+    Raises:
+        ConfigError: If the network is too large, or no depth of the pipeline reaches the clock.
+    """
+    seen = None
+    if how.options.dont_care == "data":
+        if rows is None:
+            raise ConfigError("dont_care='data' takes the codes of the rows for all that come; give x and y.")
+        codes = golden.encode(rows.all_x)
+        seen = tuple(
+            np.isin(np.arange(w.format.low, w.format.high + 1), column)
+            for w, column in zip(golden.inputs, codes.T, strict=True)
+        )
+        return design(golden, how.options, seen=seen), seen
+    if how.mhz is not None and target_of(how.options.target).router is not None:
+        return choose_depth(golden, how.options.target, how.mhz, how.options), None
+    return design(golden, how.options), None
+
+
+def need_programs(how: FpgaRecipe) -> None:
+    """Raises unless the programs that the recipe takes are here.
+
+    Raises:
+        ConfigError: Says what to install.
+    """
+    wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
+    router = target_of(how.options.target).router
+    if how.proof or how.synthesis:
+        wanted.append("yosys")
+    if how.synthesis and router is not None:
+        wanted.append(router.program)
+    tools.need(*wanted, purpose="an artefact for an FPGA")
+
+
+def write_circuit(
+    folder: Path, golden: IntegerModel, planned: Design, *, axi: bool = True, seen: Seen | None = None
+) -> None:
+    """Writes `golden.json`, `design.json` and `rtl/`; what verifies and synthesises them comes from elsewhere.
+
+    Args:
+        folder: Where; it is there.
+        golden: The network of integers.
+        planned: Its circuit.
+        axi: Whether the AXI-stream wrapper is written too.
+        seen: The codes that were taken for all that come.
+    """
+    (folder / "rtl").mkdir()
+    write_golden(golden, folder / "golden.json")
+    write_whole(folder / "design.json", design_text(planned, seen).encode())
+    files = verilog(planned) | (axi_wrapper(planned) if axi else {})
+    for name, text in files.items():
+        write_whole(folder / "rtl" / name, text.encode())
+
+
+def design_text(planned: Design, seen: Seen | None) -> str:
+    """`design.json`: what must be known to use and verify the circuit."""
+    options = planned.options
+    content = {
+        "format": FORMAT,
+        "digest": planned.digest,
+        "name": planned.name,
+        "latency_cycles": planned.latency_cycles,
+        "options": {
+            "target": options.target,
+            "compress": options.compress,
+            "stage_levels": planned.levels,
+            "max_cycles": options.max_cycles,
+            "handshake": options.handshake,
+            "dont_care": options.dont_care,
+            "objective": options.objective,
+        },
+        "inputs": [form.to_dict() for form in planned.inputs],
+        "outputs": [form.to_dict() for form in planned.outputs],
+        "seen": None if seen is None else [flags.astype(int).tolist() for flags in seen],
+    }
+    return json.dumps(content) + "\n"
+
+
+def verify_fpga_folder(
+    folder: Path,
+    *,
+    vectors: int | None = None,
+    seed: int | None = None,
+    proof: bool = True,
+    progress: Progress | None = None,
+) -> Checked:
+    """Simulates and proves the files in a folder as they are.
+
+    Args:
+        folder: What `fpga` wrote.
+        vectors: That are simulated; None takes as many as when it was built.
+        seed: Of drawn vectors; None takes that of then.
+        proof: Whether neurons and wiring are proven.
+        progress: Is told what is done.
+
+    Raises:
+        FileError: If a file is missing, or of another version.
+        ConfigError: If no simulator or prover is here: what to install.
+    """
+    marker = read_marker(folder)
+    count = vectors if vectors is not None else int(marker.details.get("vectors", 100_000))
+    own = seed if seed is not None else int(marker.details.get("seed", 0))
+    found = verify(folder, vectors=count, seed=own, proof=proof, progress=progress)
+    return Checked("fpga", folder, found.name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
+
+
+# ------------------------------------------------------------------------------------------------------- figures
+
+
+def _codes(golden: IntegerModel, rows: Examples | None) -> Integers | None:
+    return None if rows is None else np.unique(golden.encode(rows.all_x), axis=0)
+
+
+def _figures(
+    model: KAN | None, golden: IntegerModel, rows: Examples | None, planned: Design, guess: Estimate
+) -> dict[str, Any]:
+    word = "accuracy" if golden.task == "classification" else "rmse"
+    figures: dict[str, Any] = {f"{word}_float": None, f"{word}_quantised": None}
+    if rows is not None:
+        figures |= figures_of(model, golden, rows)
+        figures["rows_held_back"] = len(rows.held_x)
+        figures["saturated"] = dict(saturation(golden, rows.all_x))
+    target = target_of(planned.options.target)
+    return figures | {
+        "shape": golden.shape,
+        "tables": golden.edges,
+        "input_bits": [wire.format.width for wire in golden.inputs],
+        "target": target.name,
+        "target_title": target.title,
+        "unit": target.unit,
+        "handshake": planned.options.handshake,
+        "latency_cycles": planned.latency_cycles,
+        "luts_estimated": guess.luts,
+        "flipflops_estimated": guess.flipflops,
+        "fmax_mhz_estimated": guess.fmax_mhz,
+        "estimate": guess.to_dict(),
+    }
+
+
+def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
+    checked = found.to_dict()
+    return {
+        "vectors": found.vectors,
+        "mismatches": found.mismatches,
+        "neurons": found.neurons,
+        "neurons_proven": found.neurons_proven if found.proof else None,
+        "luts": None if made is None else made.luts,
+        "flipflops": None if made is None else made.flipflops,
+        "fmax_mhz": None if made is None else made.fmax_mhz,
+        "synthesis": None if made is None else made.to_dict(),
+        "verification": checked,
+        "tools": {**found.tools, **(made.tools if made is not None else {})},
+    }
+
+
+def _checks(found: Verification) -> tuple[Check, ...]:
+    checks = [
+        Check(
+            f"simulation in {run.simulator}",
+            run.error
+            or f"{counted(run.mismatches)} of {counted(run.vectors)} vectors differ, {run.protocol} out of time",
+            run.passed,
+        )
+        for run in found.simulations
+    ]
+    if found.proof:
+        proven = f"{found.neurons_proven} of {found.neurons} neurons equal the golden ones for all codes that can occur"
+        checks.append(Check("formal proof of each neuron", proven, found.neurons_proven == found.neurons))
+        wired = "wires, latency and handshake are right" if found.wiring else "they are not as they should be"
+        checks.append(Check("wiring between the neurons", wired, found.wiring))
+    return tuple(checks)

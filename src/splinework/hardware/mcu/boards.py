@@ -1,0 +1,183 @@
+"""Processors that code is tried on: this machine with two compilers, and ARM cores in QEMU with their files by semihosting.
+
+The ARM boards are QEMU's MPS2 with a Cortex-M3 or Cortex-M4; code for a Cortex-M0+ is compiled for that core and library and
+runs on the M3, whose instructions contain the M0+'s. QEMU counts instructions, not cycles.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from splinework.errors import ConfigError
+from splinework.hardware import tools
+from splinework.hardware.mcu.files import WARNINGS
+
+_MEMORY: Final = """ENTRY(board_reset)
+MEMORY { FLASH (rx) : ORIGIN = 0x00000000, LENGTH = 4M RAM (rwx) : ORIGIN = 0x20000000, LENGTH = 4M }
+SECTIONS {
+  .text : { KEEP(*(.vectors)) *(.text*) *(.rodata*) KEEP(*(.init)) KEEP(*(.fini)) } > FLASH
+  .ARM.extab : { *(.ARM.extab*) } > FLASH
+  .ARM.exidx : { __exidx_start = .; *(.ARM.exidx*) __exidx_end = .; } > FLASH
+  .data : { __preinit_array_start = .; KEEP(*(.preinit_array*)) __preinit_array_end = .;
+            __init_array_start = .; KEEP(*(.init_array*)) __init_array_end = .;
+            __fini_array_start = .; KEEP(*(.fini_array*)) __fini_array_end = .; *(.data*) } > RAM
+  .bss : { __bss_start__ = .; *(.bss*) *(COMMON) __bss_end__ = .; } > RAM
+  end = .; __end__ = .; PROVIDE(__stack = ORIGIN(RAM) + LENGTH(RAM));
+}
+"""
+
+_BOARD: Final = """#include <stdint.h>
+
+extern void _start(void);
+extern uint32_t __stack;
+void board_reset(void);
+void board_fault(void);
+
+void board_reset(void)
+{
+#if defined(__ARM_FP)
+    *(volatile uint32_t *)0xE000ED88U |= 0x00F00000U; /* CPACR: the float unit is on */
+    __asm volatile("dsb\\n isb");
+#endif
+    _start();
+}
+
+/* Ends the run with an error, by semihosting. */
+void board_fault(void)
+{
+    __asm volatile("movs r0, #0x18\\n ldr r1, =0x20024\\n bkpt 0xAB");
+    for (;;) {
+    }
+}
+
+__attribute__((section(".vectors"), used)) static const void *const board_vectors[] = {
+    &__stack, (const void *)board_reset, (const void *)board_fault, (const void *)board_fault,
+    (const void *)board_fault, (const void *)board_fault, (const void *)board_fault
+};
+"""
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Where code runs, and what compiles it.
+
+    Attributes:
+        name: What it is called.
+        compiler: Its program.
+        flags: Its own.
+        machine: QEMU's board; None is this machine.
+    """
+
+    name: str
+    compiler: str
+    flags: tuple[str, ...] = ()
+    machine: str | None = None
+
+    def missing(self) -> list[str]:
+        """Programs that are not installed."""
+        wanted = [self.compiler] + ([] if self.machine is None else ["qemu-system-arm"])
+        return [program for program in wanted if tools.find(program) is None]
+
+
+PROCESSORS: Final = {
+    processor.name: processor
+    for processor in (
+        Processor("gcc", "gcc"),
+        Processor("clang", "clang"),
+        Processor("cortex-m0plus", "arm-none-eabi-gcc", ("-mcpu=cortex-m0plus", "-mthumb"), "mps2-an385"),
+        Processor("cortex-m3", "arm-none-eabi-gcc", ("-mcpu=cortex-m3", "-mthumb"), "mps2-an385"),
+        Processor(
+            "cortex-m4f",
+            "arm-none-eabi-gcc",
+            ("-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"),
+            "mps2-an386",
+        ),
+    )
+}
+"""By name."""
+
+
+def processor(name: str) -> Processor:
+    """The processor of a name.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    if name not in PROCESSORS:
+        raise ConfigError(f"a processor is one of {', '.join(PROCESSORS)}, got {name!r}.")
+    return PROCESSORS[name]
+
+
+def build(
+    where: Processor, folder: Path, own: Sequence[str], program: str, *, level: str = "-O2", strict: bool = True
+) -> Path:
+    """Compiles a program.
+
+    Args:
+        where: The processor.
+        folder: With the sources.
+        own: Names of the files that are warned about.
+        program: Name of the file with `main`, whose warnings do not count.
+        level: Of optimisation.
+        strict: Whether a warning about one of `own` is an error.
+
+    Returns:
+        The program.
+
+    Raises:
+        ConfigError: If a tool is missing.
+        FileError: If a file does not compile.
+    """
+    objects = []
+    for file in own:
+        warned = WARNINGS if strict else ("-std=c99", "-w")
+        objects.append(_object(where, folder, file, (*warned, level)))
+    objects.append(_object(where, folder, program, ("-std=c99", "-w", level)))
+    result = folder / f"{Path(program).stem}.{where.name}"
+    command: list[str | Path] = [where.compiler, *where.flags, level, "-o", result, *objects]
+    if where.machine is not None:
+        (folder / "board.c").write_text(_BOARD, encoding="ascii")
+        (folder / "board.ld").write_text(_MEMORY, encoding="ascii")
+        board = _object(where, folder, "board.c", ("-std=gnu99", "-w", level))
+        command += [board, "--specs=rdimon.specs", "-T", "board.ld", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"]
+    tools.call([*command, "-lm"], folder)
+    return result
+
+
+def _object(where: Processor, folder: Path, file: str, flags: Sequence[str]) -> str:
+    name = f"{Path(file).stem}.{where.name}.o"
+    sections = ["-ffunction-sections", "-fdata-sections"] if where.machine is not None else []
+    tools.call([where.compiler, *where.flags, *flags, *sections, "-c", "-o", name, file], folder)
+    return name
+
+
+def start(where: Processor, program: Path, folder: Path, *, counted: bool = False, timeout: float = 600.0) -> str:
+    """Runs a program in a folder, where its files are, and gives what it wrote.
+
+    Args:
+        where: The processor.
+        program: What `build` gave.
+        folder: Where it runs.
+        counted: Whether QEMU's clock counts instructions, one a nanosecond; slower.
+        timeout: Seconds.
+
+    Raises:
+        FileError: If it ended with an error.
+        ConfigError: If it did not end in time.
+    """
+    command: list[str | Path] = [program.resolve()]
+    if where.machine is not None:
+        silent = ["-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config", "enable=on,target=native"]
+        clock = ["-icount", "shift=0"] if counted else []
+        command = ["qemu-system-arm", "-M", where.machine, *silent, *clock, "-kernel", program.resolve()]
+    return tools.call(command, folder, timeout=timeout).stdout
+
+
+def versions(processors: Sequence[Processor]) -> dict[str, str]:
+    """What the programs that are there say about themselves."""
+    names = dict.fromkeys(
+        name for p in processors for name in (p.compiler, *(["qemu-system-arm"] if p.machine else []))
+    )
+    found = {name: tools.version(name) for name in names}
+    return {name: text for name, text in found.items() if text is not None}

@@ -1,0 +1,204 @@
+"""A quantised network as C99: `mcu` gives the files as texts, `write_mcu` writes them.
+
+`NAME.h` and `NAME.c` are what a program needs; `NAME_test.c` with `NAME_vectors.h` and the `Makefile` try them, on this machine
+or on a board; `golden.json` is what they must equal, `mcu.json` the recipe that they were written by.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from splinework.checkpoint import write_whole
+from splinework.errors import ConfigError, FileError
+from splinework.export.numbers import nested
+from splinework.hardware.formats import Integers
+from splinework.hardware.golden import golden_text
+from splinework.hardware.integer import IntegerModel
+from splinework.hardware.mcu.header import header, title
+from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.quantiser import quantiser
+from splinework.hardware.mcu.source import Plan, code_type, functions, plan, signed, unsigned
+from splinework.hardware.mcu.vectors import vectors
+
+WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
+"""What the files are compiled with, without a warning."""
+_TRIED: Final = 200
+"""Rows of the test program."""
+
+
+def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None = None) -> dict[str, str]:
+    """A quantised network as C99: no memory allocation, no recursion, no float in predict, tables in flash.
+
+    `void NAME_predict(const NAME_code_t *codes, NAME_sum_t *sums)` gives the integers of the golden model, bit for bit;
+    `uint32_t NAME_classify(codes)` of a classification the class; `uint32_t NAME_quantise(values, codes)` makes codes of floats.
+
+    Args:
+        model: The golden model.
+        name: Prefix of all names and files; None takes that of the model.
+        options: The recipe.
+
+    Returns:
+        Text by the name of the file.
+
+    Raises:
+        ConfigError: If a sum does not fit the accumulator, the tables do not fit `flash`, or the name is no identifier.
+
+    Example:
+        >>> import numpy as np
+        >>> from splinework.hardware.formats import Format, Wire
+        >>> from splinework.hardware.integer import IntegerLayer
+        >>> table = np.array([[0], [1], [4], [9]])
+        >>> layer = IntegerLayer((table,), np.array([[True]]), np.array([0]), 0, (Wire("y", Format(4)),))
+        >>> files = mcu(IntegerModel("square", (Wire("x", Format(2)),), (layer,)))
+        >>> "square_l0_b0_x0[4] = {0U, 1U, 4U, 9U};" in files["square.c"]
+        True
+    """
+    chosen = name if name is not None else model.name
+    if not chosen.isidentifier() or not chosen.isascii():
+        raise ConfigError(f"name is an identifier in C such as 'wine', got {name!r}.")
+    what = plan(model, chosen, options or Options())
+    _check_flash(what)
+    return {
+        f"{chosen}.h": header(what),
+        f"{chosen}.c": _source(what),
+        f"{chosen}_vectors.h": _vectors(what),
+        f"{chosen}_test.c": "\n".join(title(model)) + _test(what),
+        "Makefile": _MAKEFILE.replace("$NAME", chosen).replace("$WARNINGS", " ".join(WARNINGS)),
+        "golden.json": golden_text(model),
+        "mcu.json": json.dumps(
+            {"format": "splinework-mcu/1", "name": chosen, "options": what.options.to_dict()}, indent=1
+        )
+        + "\n",
+    }
+
+
+def write_mcu(
+    model: IntegerModel,
+    folder: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    options: Options | None = None,
+) -> dict[str, str]:
+    """Writes what `mcu` gives to a folder, which is made if it is not there; files of other names are left.
+
+    Raises:
+        ConfigError: See `mcu`; nothing is written then.
+        FileError: If a file cannot be written.
+    """
+    files = mcu(model, name=name, options=options)
+    place = Path(folder)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {place}: {error.strerror}; choose another place.") from error
+    for file, text in files.items():
+        write_whole(place / file, text.encode())
+    return files
+
+
+def _source(what: Plan) -> str:
+    code, includes, quantise = f"{what.name}_code_t", list[str](), list[str]()
+    if what.options.float != "none":
+        includes, text = quantiser(what.model, code, what.name, what.options.float)
+        quantise = [text]
+    lines = [*title(what.model), f'#include "{what.name}.h"', *(f"#include {name}" for name in includes)]
+    return "\n\n".join(["\n".join(lines), functions(what), *quantise]) + "\n"
+
+
+def _check_flash(what: Plan) -> None:
+    limit, size = what.options.flash, what.table_bytes + what.code_bytes
+    if limit is None or size <= limit:
+        return
+    stage, largest = max(zip(what.stages, what.arrangements, strict=True), key=lambda pair: pair[1].table_bytes)
+    costs = [sum(s.columns[i].size for s in stage.sums if i in s.columns) for i in range(len(stage.rows))]
+    name = stage.names[int(np.argmax(costs))]
+    raise ConfigError(
+        f"{what.name} takes about {size} bytes of flash and flash={limit}: {what.table_bytes} are tables, {largest.table_bytes} "
+        f"of them in layer {stage.number}, the largest those of {name!r}. One bit less for its code halves them; pruned edges "
+        "or prefer='flash' saves too."
+    )
+
+
+def _vectors(what: Plan) -> str:
+    model = what.model
+    codes = vectors(model, _TRIED)[: 4 * _TRIED]
+    sums = model.run(codes)
+    parts = [
+        "\n".join(title(model)),
+        f"#define {what.name.upper()}_VECTORS {len(codes)}U",
+        _array(code_type([w.format for w in model.inputs]), f"{what.name}_vector_codes", codes),
+        _array(f"int{what.options.accumulator}_t", f"{what.name}_vector_sums", sums),
+    ]
+    if model.task == "classification":
+        parts.append(_array("uint32_t", f"{what.name}_vector_classes", model.decide(sums)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _array(kind: str, name: str, values: Integers) -> str:
+    sizes = "".join(f"[{size}]" for size in values.shape)
+    text = nested(values, unsigned if kind.startswith("u") else signed, "{}")
+    return f"static const {kind} {name}{sizes} = {text};"
+
+
+def _test(what: Plan) -> str:
+    classify = ""
+    if what.model.task == "classification":
+        classify = """
+        if ($NAME_classify($NAME_vector_codes[row]) != $NAME_vector_classes[row]) {
+            mismatches++;
+        }"""
+    return _TEST.replace("$CLASSIFY", classify).replace("$NAME", what.name).replace("$UPPER", what.name.upper())
+
+
+_TEST: Final = """
+/* Compares $NAME.c with the golden model on the vectors of $NAME_vectors.h; the exit code is 0 where all are equal. */
+#include <stdio.h>
+
+#include "$NAME.h"
+#include "$NAME_vectors.h"
+
+int main(void)
+{
+    uint32_t mismatches = 0U;
+    uint32_t row;
+    uint32_t j;
+
+    for (row = 0U; row < $UPPER_VECTORS; row++) {
+        $NAME_sum_t sums[$UPPER_OUTPUTS];
+
+        $NAME_predict($NAME_vector_codes[row], sums);
+        for (j = 0U; j < $UPPER_OUTPUTS; j++) {
+            if (sums[j] != $NAME_vector_sums[row][j]) {
+                mismatches++;
+            }
+        }$CLASSIFY
+    }
+    (void)printf("vectors %u, mismatches %u\\n", (unsigned int)$UPPER_VECTORS, (unsigned int)mismatches);
+    return (mismatches == 0U) ? 0 : 1;
+}
+"""
+
+_MAKEFILE: Final = """# `make test` compares with the golden model on this machine, `make size` says what a Cortex-M0+ needs.
+CC ?= cc
+CFLAGS ?= -O2
+WARNINGS = $WARNINGS
+ARM = arm-none-eabi-
+
+test: $NAME_test
+\t./$NAME_test
+
+$NAME_test: $NAME_test.c $NAME.c $NAME.h $NAME_vectors.h
+\t$(CC) $(CFLAGS) $(WARNINGS) -o $@ $NAME_test.c $NAME.c -lm
+
+size: $NAME.c $NAME.h
+\t$(ARM)gcc -mcpu=cortex-m0plus -mthumb $(CFLAGS) $(WARNINGS) -c -o $NAME_arm.o $NAME.c
+\t$(ARM)size $NAME_arm.o
+
+clean:
+\trm -f $NAME_test $NAME_arm.o
+
+.PHONY: test size clean
+"""

@@ -1,0 +1,256 @@
+"""What an inference costs: instructions, flash, RAM and stack, measured on compiled code.
+
+On ARM cores QEMU runs the code with a clock that ticks once an instruction, and the core's SysTick reads it: instructions, not
+cycles (a Cortex-M0+ takes one for most and two for loads and jumps). On this machine valgrind's callgrind counts.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from splinework.errors import FileError
+from splinework.hardware import tools
+from splinework.hardware.mcu import boards
+from splinework.hardware.mcu.source import signed
+from splinework.hardware.mcu.verify import read_artefact
+
+_TICK: Final = 40
+"""Instructions between two ticks of SysTick: 25 MHz against 1 ns."""
+_BLOCK: Final = 16
+"""Calls between two readings of SysTick, which has 24 bits."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a function costs on a processor.
+
+    Attributes:
+        processor: Its name.
+        instructions: Of a call, the mean.
+        flash: Bytes of code and constants with what is linked to them from libraries.
+        ram: Bytes of static variables.
+        stack: Bytes of the deepest chain of calls inside the file; None where the compiler does not say.
+    """
+
+    processor: str
+    instructions: float
+    flash: int
+    ram: int
+    stack: int | None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A function whose cost is asked for.
+
+    Attributes:
+        function: Its name.
+        call: A statement of C that calls it for the number `row`.
+    """
+
+    function: str
+    call: str
+
+
+def measure(
+    folder: str | os.PathLike[str],
+    *,
+    processors: Sequence[str] | None = None,
+    calls: int = 256,
+    level: str = "-O2",
+    seed: int = 0,
+) -> dict[str, list[Cost]]:
+    """The cost of the functions that `write_mcu` wrote, over random rows.
+
+    Args:
+        folder: Where they are.
+        processors: Names in `boards.PROCESSORS`; None takes all whose tools are installed, of this machine gcc only.
+        calls: Of each function.
+        level: Of optimisation.
+        seed: Of the rows.
+
+    Returns:
+        By the last word of the function's name: `predict`, and `quantise` where there is one.
+
+    Raises:
+        FileError: If a file is missing or does not compile.
+        ConfigError: If a tool of a processor that was asked for is missing.
+    """
+    artefact = read_artefact(folder)
+    chosen = [boards.processor(n) for n in processors] if processors is not None else _here()
+    name, model = artefact.name, artefact.model
+    rng = np.random.default_rng(seed)
+    probes = {"predict": Probe(f"{name}_predict", f"{name}_predict(codes[row], sums);")}
+    low, high = (np.array([getattr(w.format, end) for w in model.inputs]) for end in ("low", "high"))
+    codes = rng.integers(low, high + 1, size=(calls, len(model.inputs)))
+    declared = [
+        f'#include "{name}.h"',
+        f"static {name}_sum_t sums[{model.outputs}];",
+        f"static const {name}_code_t codes[{calls}][{len(model.inputs)}] = {_rows(codes)};",
+    ]
+    if artefact.options.float != "none":
+        values = np.column_stack([w.decode(c) for w, c in zip(model.inputs, codes.T, strict=True)])
+        declared.append(f"static const float values[{calls}][{len(model.inputs)}] = {float_rows(values)};")
+        declared.append(f"static {name}_code_t quantised[{len(model.inputs)}];")
+        probes["quantise"] = Probe(f"{name}_quantise", f"{name}_quantise(values[row], quantised);")
+    files = {file: (artefact.folder / file).read_bytes() for file in (f"{name}.c", f"{name}.h")}
+    return {
+        key: [cost(where, files, f"{name}.c", declared, probe, calls, level=level) for where in chosen]
+        for key, probe in probes.items()
+    }
+
+
+def cost(
+    where: boards.Processor,
+    files: Mapping[str, bytes],
+    own: str,
+    declared: Sequence[str],
+    probe: Probe,
+    calls: int,
+    *,
+    level: str = "-O2",
+    strict: bool = True,
+) -> Cost:
+    """The cost of any function of C.
+
+    Args:
+        where: The processor.
+        files: What is needed to compile.
+        own: The file that the function is in.
+        declared: Lines of C before the probe, such as its data.
+        probe: The function.
+        calls: How many rows there are.
+        level: Of optimisation.
+        strict: Whether a warning about the file is an error.
+
+    Raises:
+        FileError: If it does not compile or does not run.
+        ConfigError: If a tool is missing.
+    """
+    with tempfile.TemporaryDirectory(prefix="splinework-mcu-") as name:
+        place = Path(name)
+        for file, content in files.items():
+            (place / file).write_bytes(content)
+        head = "\n".join(declared)
+        text = _PROBE.replace("$DECLARED", head).replace("$CALL", probe.call).replace("$ROWS", str(calls))
+        text = text.replace("$BLOCK", str(_BLOCK)).replace("$TICKS", _SYSTICK if where.machine else _NO_CLOCK)
+        (place / "probe.c").write_text(text, encoding="ascii")
+        program = boards.build(where, place, [own], "probe.c", level=level, strict=strict)
+        counted = _by_qemu(where, program, place) if where.machine else _by_callgrind(program, place)
+        flash, ram = _sizes(where, place, f"{Path(own).stem}.{where.name}.o", probe.function)
+        return Cost(where.name, counted / calls, flash, ram, _stack(where, place, own, probe.function, level))
+
+
+def _here() -> list[boards.Processor]:
+    return [p for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
+
+
+def _rows(codes: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> str:
+    return "{" + ",\n".join("{" + ", ".join(signed(int(c)) for c in row) + "}" for row in codes) + "}"
+
+
+def float_rows(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> str:
+    """Rows of floats as C initialises an array with them."""
+    return "{" + ",\n".join("{" + ", ".join(f"{float(np.float32(v))!r}f" for v in row) + "}" for row in values) + "}"
+
+
+def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:
+    text = boards.start(where, program, place, counted=True)
+    full, empty = (int(word) for word in text.split()[-2:])
+    return float((full - empty) * _TICK)
+
+
+def _by_callgrind(program: Path, place: Path) -> float:
+    tools.need("valgrind", purpose="counting instructions on this machine")
+    counts = []
+    for function in ("probe", "nothing"):
+        options = ["--tool=callgrind", f"--toggle-collect={function}", "--callgrind-out-file=/dev/null"]
+        said = tools.call(["valgrind", *options, program], place).stderr
+        found = re.search(r"Collected\s*:\s*(\d+)", said)
+        if found is None:
+            raise FileError(f"valgrind counted nothing: {said[-300:]}")
+        counts.append(int(found[1]))
+    return float(counts[0] - counts[1])
+
+
+def _sizes(where: boards.Processor, place: Path, item: str, function: str) -> tuple[int, int]:
+    """Flash and RAM of what a function needs, linked by itself; on this machine of the whole file."""
+    program = "size"
+    target = item
+    if where.machine is not None:
+        program, target = "arm-none-eabi-size", "alone.elf"
+        link = ["-nostartfiles", "-Wl,--gc-sections", f"-Wl,-e,{function}", f"-Wl,-u,{function}", "--specs=nosys.specs"]
+        tools.call([where.compiler, *where.flags, *link, "-o", target, item, "-lm"], place)
+    text, data, bss = (int(word) for word in tools.call([program, target], place).stdout.splitlines()[1].split()[:3])
+    return text + data, data + bss
+
+
+def _stack(where: boards.Processor, place: Path, own: str, function: str, level: str) -> int | None:
+    if where.compiler == "clang":
+        return None
+    command = [where.compiler, *where.flags, "-std=c99", "-w", level, "-fcallgraph-info=su", "-c", "-o", "graph.o", own]
+    tools.call(command, place)
+    graph = next(iter(sorted(place.glob("graph*.ci"))), None)
+    return None if graph is None else deepest(graph.read_text(encoding="utf-8", errors="replace"), function)
+
+
+def deepest(graph: str, function: str) -> int:
+    """Bytes of stack of the deepest chain of calls, of a call graph that gcc wrote; functions of libraries count 0."""
+    nodes = re.findall(r'node: \{ title: "([^"]+)" label: "([^"]*)"', graph)
+    sizes = {title: int(found[1]) for title, label in nodes if (found := re.search(r"(\d+) bytes", label))}
+    calls: dict[str, set[str]] = {}
+    for source, target in re.findall(r'edge: \{ sourcename: "([^"]+)" targetname: "([^"]+)"', graph):
+        calls.setdefault(source, set()).add(target)
+
+    def depth(title: str, above: frozenset[str]) -> int:
+        below = [depth(next_, above | {title}) for next_ in calls.get(title, set()) - above - {title}]
+        return sizes.get(title, 0) + max(below, default=0)
+
+    return depth(function, frozenset())
+
+
+_PROBE: Final = """#include <stdio.h>
+#include <stdint.h>
+
+$DECLARED
+
+__attribute__((noinline)) void probe(int row);
+__attribute__((noinline)) void nothing(int row);
+void probe(int row) { $CALL }
+void nothing(int row) { __asm volatile("" : : "r"(row)); }
+
+$TICKS
+
+static unsigned long long count(void (*function)(int))
+{
+    unsigned long long sum = 0;
+    for (int first = 0; first < $ROWS; first += $BLOCK) {
+        uint32_t start = ticks();
+        for (int row = first; row < first + $BLOCK && row < $ROWS; row++)
+            function(row);
+        sum += (start - ticks()) & 0xFFFFFFu;
+    }
+    return sum;
+}
+
+int main(void)
+{
+    start_ticks();
+    unsigned long long full = count(probe), empty = count(nothing);
+    printf("%llu %llu\\n", full, empty);
+    return 0;
+}
+"""
+
+_SYSTICK: Final = """#define SYSTICK ((volatile uint32_t *)0xE000E010u)
+static void start_ticks(void) { SYSTICK[1] = 0xFFFFFFu; SYSTICK[2] = 0; SYSTICK[0] = 5; }
+static uint32_t ticks(void) { return SYSTICK[2]; }"""
+
+_NO_CLOCK: Final = """static void start_ticks(void) { }
+static uint32_t ticks(void) { return 0; }"""

@@ -1,0 +1,175 @@
+"""The network in unsigned integers, smaller and exactly equal: what each node adds up, and how its sum becomes a code.
+
+Every table is moved to start at 0, and what was taken off goes to one constant per node; then no number is negative and no
+signed shift is needed. Rows that no code reaches are cut, constant edges become constants, and nodes that nothing depends on go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.hardware.formats import Integers, Wire, round_shift
+from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.hardware.mcu.options import Options
+from splinework.hardware.reach import Flags, Reach, reach
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """One node: its sum is `base + Σ columns[i][code of input i]`, all entries 0 or more.
+
+    Attributes:
+        node: Its number in the layer of the model.
+        wire: What the result means.
+        columns: By the place of the input in the layer, `(rows,)` each.
+        base: The smallest sum.
+        most: The largest sum of entries.
+        guard: Bits that the sum loses.
+        start: What the sum starts from, so that it is never negative: `base + lift · 2^guard`.
+        lift: An even number of codes, so that rounding half to even stays what it is.
+        first: The smallest code that occurs; None in the last layer, where sums stay as they are.
+        last: The largest.
+    """
+
+    node: int
+    wire: Wire
+    columns: Mapping[int, Integers]
+    base: int
+    most: int
+    guard: int = 0
+    start: int = 0
+    lift: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    @property
+    def bits(self) -> int:
+        """Of the sum of entries and start."""
+        return max(1, (self.most + self.start).bit_length())
+
+    @property
+    def entry_bits(self) -> int:
+        """Of the largest entry."""
+        return max(1, max((int(column.max()) for column in self.columns.values()), default=0).bit_length())
+
+    def ends(self) -> tuple[int, int]:
+        """The smallest and the largest result before it is kept within `first` and `last`, counted from `-lift`."""
+        low, high = round_shift(np.array([self.start, self.start + self.most]), self.guard).tolist()
+        return low, high
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One layer.
+
+    Attributes:
+        number: In the model.
+        lows: Of the values that come in, by place: row r of a table belongs to the value `low + r`.
+        rows: How many values of each.
+        names: Of the wires that come in.
+        sums: The nodes.
+        last: Whether these are the outputs.
+    """
+
+    number: int
+    lows: tuple[int, ...]
+    rows: tuple[int, ...]
+    names: tuple[str, ...]
+    sums: tuple[Sum, ...]
+    last: bool
+
+
+def stages(model: IntegerModel, options: Options) -> tuple[Stage, ...]:
+    """The layers of a network.
+
+    Raises:
+        ConfigError: If a sum does not fit the accumulator.
+    """
+    can = reach(model)
+    kept = _needed(model, can)
+    made = []
+    for number, layer in enumerate(model.layers):
+        wires, flags = model.wires(number), can.codes[number]
+        ends = [_ends(flags[i]) for i in kept[number]]
+        own = [wires[i].format.low if number == 0 else 0 for i in kept[number]]
+        sums = tuple(_sum(model, can, number, node, kept[number]) for node in kept[number + 1])
+        for one in sums:
+            _check(one, layer, number, options.accumulator)
+        made.append(
+            Stage(
+                number,
+                tuple(0 if options.codes == "saturated" else low for low in own),
+                tuple(last - first + 1 for first, last in ends),
+                tuple(wires[i].name for i in kept[number]),
+                sums,
+                number == len(model.layers) - 1,
+            )
+        )
+    return tuple(made)
+
+
+def _ends(flags: Flags) -> tuple[int, int]:
+    hit = np.flatnonzero(flags)
+    return int(hit[0]), int(hit[-1])
+
+
+def _needed(model: IntegerModel, can: Reach) -> list[list[int]]:
+    """For each layer which inputs it reads, and all outputs. Inputs of the network keep their places."""
+    kept = [list(range(model.outputs))]
+    for number in reversed(range(1, len(model.layers))):
+        layer, flags = model.layers[number], can.codes[number]
+        varies = [bool(np.ptp(layer.tables[i][flags[i]][:, kept[0]], axis=0).any()) for i in range(layer.inputs)]
+        kept.insert(0, [i for i, needed in enumerate(varies) if needed])
+    return [list(range(len(model.inputs))), *kept]
+
+
+def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[int]) -> Sum:
+    layer, flags = model.layers[number], can.codes[number]
+    columns: dict[int, Integers] = {}
+    base, most = int(layer.bias[node]), 0
+    for i in range(layer.inputs):
+        reached = layer.tables[i][flags[i], node]
+        low, high = int(reached.min()), int(reached.max())
+        base += low
+        if high > low:
+            first, last = _ends(flags[i])
+            column = layer.tables[i][first : last + 1, node] - low
+            columns[inputs.index(i)] = np.clip(
+                column, 0, high - low
+            )  # codes between that do not occur may say anything
+            most += high - low
+    wire = layer.outputs[node]
+    if number == len(model.layers) - 1:
+        return Sum(node, wire, columns, base, most)
+    first, last = _ends(can.codes[number + 1][node])
+    lift = 2 * -(base >> (layer.guard + 1))
+    low_code = wire.format.low
+    return Sum(
+        node,
+        wire,
+        columns,
+        base,
+        most,
+        layer.guard,
+        base + (lift << layer.guard),
+        lift,
+        first + low_code,
+        last + low_code,
+    )
+
+
+def _check(one: Sum, layer: IntegerLayer, number: int, accumulator: int) -> None:
+    half = 1 << (one.guard - 1) if one.guard else 0
+    signed = one.first is None
+    low, high = one.base, one.base + one.most
+    fits = one.most + one.start + half < 1 << accumulator
+    if signed:
+        fits = fits and -(1 << (accumulator - 1)) <= low and high < 1 << (accumulator - 1)
+    if not fits:
+        way = "take accumulator=32, fewer" if accumulator == 16 else "use fewer"
+        raise ConfigError(
+            f"the sum of {one.wire.name!r} in layer {number} runs from {low} to {high}, which does not fit {accumulator} bits; "
+            f"{way} bits, fewer guard bits (now {layer.guard}) or fewer edges into this node."
+        )

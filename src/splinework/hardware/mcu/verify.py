@@ -1,0 +1,330 @@
+"""`verify_mcu`: whether C files equal their golden model, on every processor that can be had here, bit for bit.
+
+The golden model is read from `golden.json` and run in NumPy; of the C only the files as they lie in the folder are used. A
+program of the verifier's own reads codes from a file and writes what the functions gave to another one.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from splinework.errors import FileError
+from splinework.hardware import tools
+from splinework.hardware.formats import Integers
+from splinework.hardware.golden import read_golden
+from splinework.hardware.integer import IntegerModel
+from splinework.hardware.mcu import boards
+from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.quantiser import undecided
+from splinework.hardware.mcu.source import code_type
+from splinework.hardware.mcu.vectors import vectors
+
+Singles = NDArray[np.float32]
+_SHOWN: Final = 5
+"""Counter-examples that are kept of a run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One processor.
+
+    Attributes:
+        processor: Its name.
+        vectors: Rows that were compared.
+        mismatches: Rows whose sums or class differ from the golden model.
+        quantised: Values that were made codes, where there is a function for it.
+        misquantised: How many of them got a code that the golden model does not allow.
+        failures: Some rows that differ: as codes, values, what came and what was expected.
+    """
+
+    processor: str
+    vectors: int
+    mismatches: int
+    quantised: int = 0
+    misquantised: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class McuVerification:
+    """What a verification found.
+
+    Attributes:
+        name: Of the network in C.
+        runs: One for each processor that was tried.
+        skipped: By processor: why it was not.
+        tools: Versions of what was used.
+    """
+
+    name: str
+    runs: tuple[Run, ...]
+    skipped: dict[str, str] = field(default_factory=dict)
+    tools: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def vectors(self) -> int:
+        """Rows that were compared, on each processor."""
+        return min((run.vectors for run in self.runs), default=0)
+
+    @property
+    def mismatches(self) -> int:
+        """Rows and values that differ, on all processors."""
+        return sum(run.mismatches + run.misquantised for run in self.runs)
+
+    @property
+    def passed(self) -> bool:
+        """Whether anything was compared and nothing differs."""
+        return self.vectors > 0 and self.mismatches == 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        runs = [{**vars(run), "failures": list(run.failures)} for run in self.runs]
+        return {
+            "vectors": self.vectors,
+            "mismatches": self.mismatches,
+            "runs": runs,
+            "skipped": dict(self.skipped),
+            "tools": dict(self.tools),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Artefact:
+    """A folder with C files, as it is.
+
+    Attributes:
+        folder: Where it is.
+        name: Prefix of all names.
+        model: Its golden model.
+        options: Its recipe.
+    """
+
+    folder: Path
+    name: str
+    model: IntegerModel
+    options: Options
+
+
+def read_artefact(folder: str | os.PathLike[str]) -> Artefact:
+    """What `write_mcu` wrote.
+
+    Raises:
+        FileError: If a file is missing, damaged or of another version.
+    """
+    place = Path(folder)
+    model = read_golden(place / "golden.json")
+    file = place / "mcu.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["format"] != "splinework-mcu/1":
+            raise FileError(
+                f"{file} has the format {content['format']!r}, expected 'splinework-mcu/1'; write the artefact anew."
+            )
+        name, options = str(content["name"]), Options(**content["options"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        if isinstance(error, FileError):
+            raise
+        raise FileError(f"{file} is no recipe of C files ({error}); write the artefact anew.") from error
+    for ending in (".h", ".c"):
+        if not name.isidentifier() or not (place / f"{name}{ending}").is_file():
+            raise FileError(f"{place} has no {name}{ending}; write the artefact anew.")
+    return Artefact(place, name, model, options)
+
+
+def verify_mcu(
+    folder: str | os.PathLike[str],
+    *,
+    rows: int = 100_000,
+    seed: int = 0,
+    processors: Sequence[str] | None = None,
+    data: ArrayLike | None = None,
+    level: str = "-O2",
+) -> McuVerification:
+    """Compares C files with their golden model on every processor, on at least so many vectors each.
+
+    Fewer are all there are where a network has fewer combinations of codes. Codes are corners, sweeps and random rows; values
+    for the quantiser random ones, the boundaries between codes and their neighbours, infinities and what is no number.
+
+    Args:
+        folder: What `write_mcu` wrote; nothing is written to it.
+        rows: How many vectors.
+        seed: Of random vectors.
+        processors: Names in `boards.PROCESSORS`; None takes all whose tools are installed.
+        data: Raw rows `(n, I)` that are tried besides.
+        level: Of optimisation by the compilers.
+
+    Raises:
+        FileError: If a file is missing or damaged, or does not compile.
+        ConfigError: If none of the processors can be had here: what to install.
+    """
+    return verify_artefacts(
+        [read_artefact(folder)],
+        rows=rows,
+        seed=seed,
+        processors=processors,
+        data=None if data is None else [data],
+        level=level,
+    )[0]
+
+
+def verify_artefacts(
+    artefacts: Sequence[Artefact],
+    *,
+    rows: int = 100_000,
+    seed: int = 0,
+    processors: Sequence[str] | None = None,
+    data: Sequence[ArrayLike] | None = None,
+    level: str = "-O2",
+) -> list[McuVerification]:
+    """`verify_mcu` for several folders with different names in one program, which is quicker; see there."""
+    chosen = [boards.processor(name) for name in (boards.PROCESSORS if processors is None else processors)]
+    skipped = {p.name: f"{' and '.join(p.missing())} not installed" for p in chosen if p.missing()}
+    there = [p for p in chosen if not p.missing()]
+    if not there:
+        tools.need(*dict.fromkeys(name for p in chosen for name in p.missing()), purpose="the verification of C files")
+    tried = [
+        vectors(a.model, rows, seed=seed, data=None if data is None else a.model.encode(data[k]))
+        for k, a in enumerate(artefacts)
+    ]
+    floats = [_floats(a, max(1, rows // (4 * len(a.model.inputs))), seed) for a in artefacts]
+    runs: list[list[Run]] = [[] for _ in artefacts]
+    with tempfile.TemporaryDirectory(prefix="splinework-mcu-") as name:
+        place = Path(name)
+        for artefact, codes, values in zip(artefacts, tried, floats, strict=True):
+            for ending in (".c", ".h"):
+                shutil.copyfile(artefact.folder / f"{artefact.name}{ending}", place / f"{artefact.name}{ending}")
+            kind = code_type([w.format for w in artefact.model.inputs])[:-2]
+            codes.astype(kind).tofile(place / f"{artefact.name}.in")
+            values.tofile(place / f"{artefact.name}.real")
+        whole = "".join(f'#include "{a.name}.c"\n' for a in artefacts)
+        (place / "all.c").write_text(whole, encoding="ascii")
+        (place / "harness.c").write_text(harness(artefacts), encoding="ascii")
+        for processor in there:
+            program = boards.build(processor, place, ["all.c"], "harness.c", level=level)
+            boards.start(processor, program, place)
+            for k, artefact in enumerate(artefacts):
+                runs[k].append(_compare(artefact, place, processor.name, tried[k], floats[k]))
+    versions = boards.versions(there)
+    return [McuVerification(a.name, tuple(runs[k]), skipped, versions) for k, a in enumerate(artefacts)]
+
+
+def harness(artefacts: Sequence[Artefact]) -> str:
+    """The program that runs the functions over files."""
+    parts = ["#include <stdio.h>", *(f'#include "{a.name}.h"' for a in artefacts)]
+    for a in artefacts:
+        classify = f"result[{a.model.outputs}] = (int32_t){a.name}_classify(codes);" if a.model.classes else ""
+        text = _HARNESS if a.options.float == "none" else _HARNESS + _QUANTISE
+        columns = a.model.outputs + bool(a.model.classes)
+        parts.append(text.replace("$CLASSIFY", classify).replace("$COLUMNS", str(columns)).replace("$NAME", a.name))
+        parts[-1] = parts[-1].replace("$INPUTS", str(len(a.model.inputs))).replace("$OUTPUTS", str(a.model.outputs))
+    calls = [f"    try_{a.name}();" for a in artefacts]
+    calls += [f"    quantise_{a.name}();" for a in artefacts if a.options.float != "none"]
+    return "\n\n".join([*parts, "int main(void)\n{\n" + "\n".join(calls) + "\n    return 0;\n}"]) + "\n"
+
+
+_HARNESS: Final = """static void try_$NAME(void)
+{
+    FILE *in = fopen("$NAME.in", "rb"), *out = fopen("$NAME.out", "wb");
+    $NAME_code_t codes[$INPUTS];
+
+    while (fread(codes, sizeof codes, 1, in) == 1) {
+        $NAME_sum_t sums[$OUTPUTS];
+        int32_t result[$COLUMNS];
+        int j;
+
+        $NAME_predict(codes, sums);
+        for (j = 0; j < $OUTPUTS; j++)
+            result[j] = sums[j];
+        $CLASSIFY
+        fwrite(result, sizeof result, 1, out);
+    }
+    fclose(in);
+    fclose(out);
+}
+"""
+
+_QUANTISE: Final = """
+static void quantise_$NAME(void)
+{
+    FILE *in = fopen("$NAME.real", "rb"), *out = fopen("$NAME.codes", "wb");
+    float values[$INPUTS];
+
+    while (fread(values, sizeof values, 1, in) == 1) {
+        $NAME_code_t codes[$INPUTS];
+        int32_t result[$INPUTS + 1];
+        int i;
+
+        result[$INPUTS] = (int32_t)$NAME_quantise(values, codes);
+        for (i = 0; i < $INPUTS; i++)
+            result[i] = codes[i];
+        fwrite(result, sizeof result, 1, out);
+    }
+    fclose(in);
+    fclose(out);
+}
+"""
+
+
+def _floats(artefact: Artefact, rows: int, seed: int) -> Singles:
+    """Values around all boundaries between codes, random ones, and those that are not finite, `(n, I)`."""
+    rng = np.random.default_rng(seed)
+    columns = []
+    for wire in artefact.model.inputs:
+        form = wire.format
+        halves = rng.integers(form.low - 2, form.high + 2, size=rows) + 0.5 + rng.normal(size=rows) * 1e-6
+        even = rng.uniform(form.low - 2, form.high + 2, size=rows)
+        plain = wire.shift + wire.step * np.concatenate([halves, even])
+        with np.errstate(over="ignore"):
+            column = (np.exp(plain) if wire.log else plain).astype(np.float32)
+            beside = np.nextafter(column[:rows], np.float32(rng.choice([-np.inf, np.inf])))
+        odd = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, -1.0, 3e38, -3e38], dtype=np.float32)
+        columns.append(np.concatenate([column, beside, odd]))
+    return np.column_stack(columns)
+
+
+def _compare(artefact: Artefact, place: Path, processor: str, codes: Integers, values: Singles) -> Run:
+    model = artefact.model
+    expected = model.run(codes)
+    if model.classes:
+        expected = np.column_stack([expected, model.decide(expected)])
+    got = np.fromfile(place / f"{artefact.name}.out", dtype=np.int32).reshape(-1, expected.shape[1])
+    if got.shape != expected.shape:
+        raise FileError(
+            f"{artefact.name}.c gave {len(got)} rows for {len(expected)} on {processor}; write the artefact anew."
+        )
+    wrong = np.flatnonzero((got != expected).any(axis=1))
+    failures = tuple(
+        f"codes {codes[row].tolist()} (values {[f'{w.decode(c):.6g}' for w, c in zip(model.inputs, codes[row], strict=True)]}) "
+        f"gave {got[row].tolist()}, expected {expected[row].tolist()}"
+        for row in wrong[:_SHOWN]
+    )
+    if artefact.options.float == "none":
+        return Run(processor, len(codes), len(wrong), failures=failures)
+    found = np.fromfile(place / f"{artefact.name}.codes", dtype=np.int32).reshape(len(values), -1).astype(np.int64)
+    bad = _misquantised(artefact, values, found)
+    return Run(processor, len(codes), len(wrong), values.size, bad, failures)
+
+
+def _misquantised(artefact: Artefact, values: Singles, found: Integers) -> int:
+    """How many codes the golden model does not allow; of rows of numbers that are all decided, the count must be equal too."""
+    model, number = artefact.model, ~np.isnan(values)
+    plain = np.where(number, values, np.float32(0))
+    codes = model.encode(plain)
+    equal = found[:, :-1] == codes
+    near = np.abs(found[:, :-1] - codes) <= 1
+    free = undecided(model, plain) if artefact.options.float == "single" else np.zeros(codes.shape, dtype=bool)
+    forms = [w.format for w in model.inputs]
+    ends = (found[:, :-1] == [f.low for f in forms]) | (found[:, :-1] == [f.high for f in forms])
+    right = np.where(number, equal | (free & near), ends)
+    raw = np.column_stack([w.unsaturated(c) for w, c in zip(model.inputs, plain.T.astype(np.float64), strict=True)])
+    beyond = (raw < [f.low for f in forms]) | (raw > [f.high for f in forms]) | ~number
+    counted = (found[:, -1] == beyond.sum(axis=1)) | free.any(axis=1)
+    return int((~right).sum() + (~counted).sum())

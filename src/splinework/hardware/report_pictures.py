@@ -1,0 +1,162 @@
+"""Pictures for reports of artefacts: the tables of a network, a front of cost and error, costs beside each other.
+
+Each function draws and returns Axes or a figure; none saves or shows. Those of yields are in `analog.yield_plots`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from splinework.errors import DataError
+from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.hardware.report_facts import Picture
+from splinework.plot import style
+
+MOST_TABLES: Final = 24
+"""Tables of a layer that are drawn."""
+_COLUMNS: Final = 6
+
+
+def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture, ...]:
+    """The tables of each layer as pictures, those with the largest spans where there are more than `most`.
+
+    Args:
+        model: A quantised network.
+        most: Tables of a layer.
+
+    Raises:
+        DataError: If there is no edge.
+    """
+    made = []
+    for number, layer in enumerate(model.layers):
+        edges = [(int(i), int(j)) for i, j in np.argwhere(layer.mask)]
+        if not edges:
+            continue
+        edges.sort(key=lambda edge: -_span(layer, *edge))
+        drawn = sorted(edges[:most])
+        names = [wire.name for wire in model.wires(number)]
+        left = f"; the {len(drawn)} of {len(edges)} with the largest spans" if len(drawn) < len(edges) else ""
+        caption = f"Layer {number}: what each code of an input adds to a node{left}. All of a row have one scale."
+        said = f"{len(drawn)} small graphs of integer tables, from inputs {', '.join(sorted({names[i] for i, _ in drawn}))}"
+        made.append(Picture(_draw(model, number, drawn), said, caption))
+    if not made:
+        raise DataError("a picture of tables needs at least one edge, got a network without any.")
+    return tuple(made)
+
+
+def _span(layer: IntegerLayer, i: int, j: int) -> int:
+    return int(np.ptp(layer.tables[i][:, j]))
+
+
+def _draw(model: IntegerModel, number: int, edges: Sequence[tuple[int, int]]) -> Figure:
+    columns = min(_COLUMNS, len(edges))
+    rows = -(-len(edges) // columns)
+    figure = style.new_figure(max(2.6, 1.5 * columns), 0.35 + 1.25 * rows)
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, sharey="row")
+    layer, wires = model.layers[number], model.wires(number)
+    for place, ax in enumerate(axes.ravel()):
+        if place >= len(edges):
+            ax.set_axis_off()
+            continue
+        i, j = edges[place]
+        form = wires[i].format
+        codes = np.arange(form.low, form.high + 1)
+        ax.step(codes, layer.tables[i][:, j], where="mid", color=style.BLUE, linewidth=style.LINE)
+        names = f"{style.shown_name(wires[i].name, 12)} → {style.shown_name(layer.outputs[j].name, 12)}"
+        style.tidy(ax, title=names)
+        ax.title.set_fontsize(style.SMALL_POINTS)
+        ax.locator_params(nbins=4, integer=True)
+    return figure
+
+
+def plot_front(
+    points: Sequence[tuple[float, float]],
+    *,
+    chosen: int | None = None,
+    x: str = "LUTs",
+    y: str = "accuracy, %",
+    labels: Sequence[str] = (),
+    better: str = "more",
+    ax: Axes | None = None,
+) -> Axes:
+    """Draws networks by cost and merit, the front of those that none is better than in both, and the one chosen.
+
+    Args:
+        points: Cost and merit of each.
+        chosen: Its place in the points.
+        x: What the cost is.
+        y: What the merit is.
+        labels: What is written beside each point; none for nothing.
+        better: `more` or `less`: which merit is the better one.
+        ax: Where to draw; None makes a figure of its own.
+
+    Raises:
+        DataError: If there are no points, or a label for some only.
+    """
+    if not points or len(labels) not in (0, len(points)):
+        raise DataError(f"a front has points and a label for each or none, got {len(points)} and {len(labels)}.")
+    ax = style.axes_or_new(ax, 4.6, 3.0)
+    sign = 1 if better == "more" else -1
+    front: list[tuple[float, float]] = []
+    for cost, merit in sorted(points, key=lambda point: (point[0], -sign * point[1])):
+        if not front or sign * merit > sign * front[-1][1]:
+            front.append((cost, merit))
+    ax.step(*np.transpose(front), where="post", color=style.BLUE, linewidth=style.LINE, alpha=0.6, gid="front")
+    costs, merits = np.transpose(points)
+    ax.scatter(costs, merits, s=22, color=style.BLUE, zorder=3, gid="networks")
+    if chosen is not None:
+        cost, merit = points[chosen]
+        ax.scatter([cost], [merit], s=110, facecolors="none", edgecolors=style.VERMILION, zorder=4, gid="chosen")
+    for point, label in zip(points, labels, strict=False):
+        ax.annotate(
+            style.shown_name(label),
+            point,
+            xytext=(6, 4),
+            textcoords="offset points",
+            fontsize=style.SMALL_POINTS,
+            color=style.MUTED,
+            parse_math=False,
+        )
+    style.tidy(ax, x=x, y=y)
+    ax.margins(x=0.08, y=0.12)
+    return ax
+
+
+def plot_costs(
+    costs: Mapping[str, Mapping[str, float]], *, x: str = "instructions of an inference", ax: Axes | None = None
+) -> Axes:
+    """Draws costs as bars beside each other, on a logarithmic scale, with their numbers.
+
+    Args:
+        costs: For each series, such as `tables` and `float splines`, the cost by place, such as a processor.
+        x: What the cost is.
+        ax: Where to draw; None makes a figure of its own.
+
+    Raises:
+        DataError: If there is no cost above 0.
+    """
+    places = list(dict.fromkeys(place for series in costs.values() for place in series))
+    values = [value for series in costs.values() for value in series.values()]
+    if not values or min(values) <= 0:
+        raise DataError("a picture of costs on a logarithmic scale needs costs, all above 0.")
+    ax = style.axes_or_new(ax, 5.2, 0.9 + 0.24 * len(places) * len(costs))
+    thick = 0.8 / len(costs)
+    for k, (name, series) in enumerate(costs.items()):
+        at = [places.index(place) - 0.4 + thick * (k + 0.5) for place in series]
+        bars = ax.barh(
+            at, list(series.values()), thick, color=style.SERIES[k % len(style.SERIES)], label=name, gid=name
+        )
+        written = [f"{value:,.0f}".replace(",", " ") for value in series.values()]
+        ax.bar_label(bars, written, padding=3, fontsize=style.SMALL_POINTS, color=style.INK)
+    ax.set_xscale("log")
+    ax.set_xlim(min(values) / 3, max(values) * 4)
+    ax.set_yticks(range(len(places)), places)
+    ax.invert_yaxis()
+    style.tidy(ax, x=x)
+    if len(costs) > 1:
+        style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=len(costs))
+    return ax

@@ -1,0 +1,199 @@
+"""`sw.hardware.fpga`: a folder of Verilog that is simulated, proven and synthesised; what is wrong in it is found."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from splinework.errors import ConfigError, DataError, FileError
+from splinework.hardware import tools
+from splinework.hardware.fpga.plan import Options
+from splinework.hardware.fpga_artefact import FpgaRecipe, circuit, fpga
+from splinework.hardware.golden import read_golden
+from splinework.hardware.verifying import verify
+from tests.hardware.cases import random_model
+from tests.hardware.door_cases import QUICK, classes, curves, rows, says, tree
+
+PROGRAMS = ("yosys", "yosys-abc", "iverilog")
+needs_programs = pytest.mark.skipif(any(tools.find(p) is None for p in PROGRAMS), reason="needs yosys and iverilog")
+HERE = FpgaRecipe(quantising=replace(QUICK, bits=4), vectors=300, name="net", options=Options(handshake="valid_ready"))
+FIGURES = {
+    *("accuracy_float", "accuracy_quantised", "vectors", "mismatches", "neurons", "neurons_proven", "luts"),
+    *("luts_estimated", "flipflops", "latency_cycles", "fmax_mhz", "tools"),
+}
+
+
+@pytest.fixture(autouse=True)
+def without_verilator(monkeypatch):
+    """It takes longest to compile, and has its tests elsewhere."""
+    find = tools.find
+    monkeypatch.setattr(tools, "find", lambda program: None if program == "verilator" else find(program))
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A folder that `fpga` wrote, and what it said."""
+    if any(tools.find(p) is None for p in PROGRAMS):
+        pytest.skip("needs yosys and iverilog")
+    place, model, x = tmp_path_factory.mktemp("fpga") / "out", curves(0, (2, 3)), rows(60)
+    with pytest.MonkeyPatch.context() as patch:
+        find = tools.find
+        patch.setattr(tools, "find", lambda program: None if program == "verilator" else find(program))
+        made = fpga(model, place, x=x, y=classes(x), task="classification", classes=["a", "b", "c"], recipe=HERE)
+    return place, made
+
+
+def test_the_folder_is_whole_and_its_report_has_all_figures(built):
+    place, made = built
+    assert made.passed
+    held = {str(p.relative_to(place)) for p in place.rglob("*") if p.is_file()}
+    assert held >= {
+        *("golden.json", "design.json", "report.json", "report.html", "artefact.json"),
+        *("rtl/net.v", "rtl/net_axis.v", "tb/tb.v", "tb/vectors.hex", "synth/synth.ys"),
+    }
+    report = json.loads((place / "report.json").read_text())
+    assert set(report) >= FIGURES
+    assert (report["mismatches"], report["neurons"], report["neurons_proven"]) == (0, 3, 3)
+    assert report["luts"] > 0
+    assert report["fmax_mhz"] is None  # nothing free routes for this target
+    assert set(report["tools"]) >= {"yosys", "iverilog"}
+    assert json.loads((place / "design.json").read_text())["latency_cycles"] == report["latency_cycles"]
+    assert read_golden(place / "golden.json").classes == ("a", "b", "c")
+    page = (place / "report.html").read_text()
+    for text in (
+        ".in_ready(in_ready)",
+        "splinework hardware verify",
+        "no run of the vendor",
+        "a, b, c",
+        "formal proof",
+    ):
+        assert text in page
+
+
+def test_it_passes_again_and_nothing_is_written(built):
+    place, _ = built
+    before = tree(place)
+    found = verify(place, vectors=200, seed=5)
+    assert (found.kind, found.name, found.passed, found.failures) == ("fpga", "net", True, ())
+    assert found.figures["neurons_proven"] == 3
+    assert tree(place) == before
+
+
+@pytest.mark.parametrize("change", ["entry", "golden", "gone"])
+def test_what_is_changed_or_missing_is_found(built, tmp_path, change):
+    for name, content in tree(built[0]).items():
+        target = tmp_path / "copy" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            target.write_bytes(content)
+    place = tmp_path / "copy"
+    if change == "entry":
+        file = place / "rtl" / "net.v"
+        text = file.read_text()
+        at = text.index("'h", text.index("localparam")) + 2
+        file.write_text(f"{text[:at]}{int(text[at], 16) ^ 1:x}{text[at + 1 :]}")
+        found = verify(place, vectors=200, proof=False)
+        proven = verify(place, vectors=16)
+        assert not found.passed
+        assert not proven.passed
+        assert any("expected" in failure for failure in proven.failures)
+    elif change == "golden":
+        file = place / "golden.json"
+        file.write_text(file.read_text().replace('"net"', '"met"'))
+        with pytest.raises(FileError, match="was changed after it was written"):
+            verify(place)
+    else:
+        for file in (place / "rtl").iterdir():
+            file.unlink()
+        with pytest.raises(FileError, match="no Verilog"):
+            verify(place)
+
+
+@needs_programs
+def test_a_network_of_integers_needs_no_rows_and_no_synthesis(tmp_path):
+    made = fpga(
+        random_model(3, (2, 2, 1), (2, 4)),
+        tmp_path / "out",
+        recipe=FpgaRecipe(vectors=50, synthesis=False, proof=False, axi=False, name="any"),
+    )
+    assert made.passed
+    assert made.figures["luts"] is None
+    assert made.figures["neurons_proven"] is None
+    assert made.figures["luts_estimated"] > 0
+    assert not (made.folder / "synth").exists()
+    assert [p.name for p in (made.folder / "rtl").iterdir()] == ["net3.v"]
+
+
+def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
+    from splinework.hardware.examples import examples
+    from splinework.hardware.quantise import quantise
+
+    model, x = curves(1), np.sign(rows(50))
+    golden = quantise(model, x, bits=4)
+    found = examples(model, x, says(model, x))
+    how = replace(HERE, options=Options(dont_care="data"))
+    _, seen = circuit(golden, how, found)
+    assert seen is not None
+    for flags, wire in zip(seen, golden.inputs, strict=True):
+        assert flags.sum() == 2
+        assert flags.shape == (wire.format.count,)
+    with pytest.raises(ConfigError, match="give x and y"):
+        circuit(golden, how, None)
+
+
+def test_the_depth_is_chosen_for_a_clock():
+    golden = random_model(5, (6, 3, 1), (4, 5))
+    shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=Options(target="ecp5")), None)
+    deep, _ = circuit(golden, replace(HERE, mhz=180.0, options=Options(target="ecp5")), None)
+    assert shallow.latency_cycles < deep.latency_cycles
+    with pytest.raises(ConfigError, match="reaches about"):
+        circuit(golden, replace(HERE, mhz=5000.0, options=Options(target="ecp5")), None)
+
+
+@needs_programs
+@pytest.mark.parametrize(
+    ("changes", "error", "said"),
+    [
+        ({"x": None}, ConfigError, "give x and y"),
+        ({"x": rows(4), "y": np.zeros(4)}, DataError, "at least 10 rows"),
+        ({"recipe": replace(HERE, name="no name")}, ConfigError, "identifier"),
+        ({"recipe": replace(HERE, vectors=3)}, ConfigError, "16 to 10000000 vectors"),
+        ({"recipe": replace(HERE, options=Options(max_cycles=1, stage_levels=1), vectors=1)}, ConfigError, "vectors"),
+    ],
+)
+def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error, said):
+    x = rows(60)
+    given = {"x": x, "y": says(curves(), x), "recipe": HERE} | changes
+    with pytest.raises(error, match=said):
+        fpga(curves(), tmp_path / "deep" / "out", **given)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "packages"),
+    [
+        ({}, "yosys"),
+        ({"proof": False, "synthesis": False}, "iverilog verilator"),
+        ({"options": Options(target="ecp5")}, "nextpnr-ecp5"),
+        ({"options": Options(target="ice40")}, "nextpnr-ice40"),
+    ],
+)
+def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, changes, packages):
+    monkeypatch.setattr(tools, "find", lambda program: None)
+    x = rows(60)
+    with pytest.raises(
+        ConfigError, match=rf"needs .*not found here; install: make hardware-tools.*apt-get install .*{packages}"
+    ):
+        fpga(
+            curves(), tmp_path / "out", x=x, y=says(curves(), x), recipe=replace(HERE, **changes), progress=pytest.fail
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": Options(target="z80")}]
+)
+def test_recipes_that_make_no_sense_are_refused(changes):
+    with pytest.raises(ConfigError):
+        FpgaRecipe(**changes)
