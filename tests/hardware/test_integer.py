@@ -1,6 +1,7 @@
 """Laws of the golden model: formats, sums, the file, reachable codes, simplification."""
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from splinework.errors import ConfigError, DataError, FileError, ShapeError
 from splinework.hardware.formats import Format, Wire, round_shift
-from splinework.hardware.golden import digest, read_golden, to_dict, write_golden
+from splinework.hardware.golden import ChangedError, digest, read_golden, to_dict, write_golden
 from splinework.hardware.integer import IntegerLayer, IntegerModel, accumulator_width, equal
 from splinework.hardware.reach import reach
 from splinework.hardware.simplify import simplify
@@ -136,18 +137,24 @@ def test_files_that_are_not_whole_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "golden.json"
     with pytest.raises(FileError, match="cannot be read"):
         read_golden(file)
-    content = {"digest": digest(random_model(0)), **to_dict(random_model(0))}
-    changes: list[tuple[dict[str, object], str]] = [
+    content = to_dict(random_model(0))
+    for change, message in (
         ({"format": "splinework-integer/9"}, "another version"),
         ({"layers": []}, "no whole golden model"),
         ({"inputs": content["inputs"][:2]}, "no whole golden model"),
-        ({"name": "other"}, "digest does not match"),
         ({"classes": [1]}, "no whole golden model"),
-    ]
-    for change, message in changes:
-        file.write_text(json.dumps({**content, **change}))
+    ):
+        changed = content | change
+        text = json.dumps(changed, sort_keys=True)
+        file.write_text(json.dumps({"digest": hashlib.sha256(text.encode()).hexdigest(), **changed}))
         with pytest.raises(FileError, match=message):
             read_golden(file)
+        file.write_text(json.dumps({"digest": digest(random_model(0)), **changed}))
+        with pytest.raises(FileError):
+            read_golden(file)
+    file.write_text(json.dumps({"digest": digest(random_model(0)), **content, "name": "other"}))
+    with pytest.raises(ChangedError, match="digest does not match"):
+        read_golden(file)
 
 
 @pytest.mark.parametrize("seed", range(30))

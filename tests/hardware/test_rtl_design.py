@@ -115,6 +115,18 @@ def test_area_takes_cycles_and_saves_tables() -> None:
     assert table_lookups(small) < 0.5 * table_lookups(fast)
 
 
+def test_neurons_with_equal_doubled_and_negated_tables_share_them() -> None:
+    model = random_model(12, (6, 3), (6, 6), density=1.0)
+    layer = model.layers[0]
+    tables = tuple(np.column_stack([t[:, 0], 2 * t[:, 0], -t[:, 0]]) for t in layer.tables)
+    outputs = tuple(Wire(f"y{j}", Format(16, 0, True)) for j in range(3))
+    same = replace(model, layers=(replace(layer, tables=tables, bias=np.array([3, 6, -3]), outputs=outputs),))
+    nodes = design(same, Options(target="ecp5")).layers[0].nodes
+    alone, together = (lookups((t for n in row for t in n.tables), 4) for row in (nodes[:1], nodes))
+    host = max(lookups([t], 4) for n in nodes for t in n.tables)  # takes the constant, another one in each neuron
+    assert together <= alone + 2 * host
+
+
 def test_codes_that_were_not_seen_need_not_be_right() -> None:
     model = random_model(11, (4, 3, 2), (5, 6))
     rng = np.random.default_rng(0)

@@ -195,6 +195,6 @@ def figures_of(model: KAN | None, golden: IntegerModel, rows: Examples) -> dict[
 
 def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
     """How many values of each input that is used lie outside what its codes stand for, where there are any."""
-    used = golden.layers[0].mask.any(axis=1)
-    counts = golden.saturated(x)
-    return {w.name: int(n) for w, n, there in zip(golden.inputs, counts, used, strict=True) if n and there}
+    used = np.flatnonzero(golden.layers[0].mask.any(axis=1)).tolist()
+    counts = golden.saturated(x).tolist()
+    return {golden.inputs[i].name: counts[i] for i in used if counts[i]}

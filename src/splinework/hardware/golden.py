@@ -19,6 +19,10 @@ _LARGEST = 1 << 28
 """Bytes of the largest file that is read."""
 
 
+class ChangedError(FileError):
+    """The numbers of a golden model are not those that its digest was made of."""
+
+
 def write_golden(model: IntegerModel, path: str | os.PathLike[str]) -> None:
     """Writes a quantised network, whole or not at all.
 
@@ -45,7 +49,8 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
     """The quantised network that `write_golden` wrote.
 
     Raises:
-        FileError: If the file is missing, damaged, of another version, or its numbers do not match its digest.
+        FileError: If the file is missing, damaged, or of another version.
+        ChangedError: If its numbers do not match its digest.
     """
     file = Path(path)
     try:
@@ -60,18 +65,23 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
             f"{file} has the format {found!r}, expected {FORMAT!r}: it is no golden model, or of another version of splinework; "
             "write the artefact anew with this version."
         )
+    if content.pop("digest", None) != _digest(content):
+        raise ChangedError(
+            f"{file} was changed after it was written: its digest does not match; write the artefact anew."
+        )
     try:
-        model = from_dict(content)
+        return from_dict(content)
     except (SplineworkError, ArithmeticError, LookupError, TypeError, ValueError) as error:
         raise FileError(f"{file} is no whole golden model ({error}); write the artefact anew.") from error
-    if content.get("digest") != digest(model):
-        raise FileError(f"{file} was changed after it was written: its digest does not match; write the artefact anew.")
-    return model
 
 
 def digest(model: IntegerModel) -> str:
     """SHA-256 over all numbers and names, 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(to_dict(model), sort_keys=True).encode()).hexdigest()
+    return _digest(to_dict(model))
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def to_dict(model: IntegerModel) -> dict[str, Any]:

@@ -41,6 +41,8 @@ def verify(folder: str, vectors: int | None, seed: int | None, no_proof: bool, q
 
 def _line(kind: str, figures: dict[str, object], passed: bool) -> str:
     word = "passed" if passed else "FAILED"
+    if not figures:
+        return word
     if kind == "analog":
         return f"{word}: the netlist at {figures.get('rows')} rows from 0 to 85 °C"
     text = f"{word}: {figures.get('mismatches')} mismatches in {figures.get('vectors')} vectors"
