@@ -152,6 +152,7 @@ def measure(circuit: Design, target: str, *, seeds: Sequence[int] = (1,), mhz: f
         "latency_cycles": circuit.latency_cycles,
         "fmax_mhz": result.fmax_mhz,
         "fmax_by_seed": [rate for _, rate in result.fmax_by_seed],
+        "rerouted": list(result.rerouted),
         "estimate": guess.to_dict(),
         "recipe": result.recipe,
         "tools": dict(result.tools),

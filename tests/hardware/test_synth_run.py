@@ -12,6 +12,7 @@ import pytest
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
+from splinework.hardware.fpga import synthesis
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
 from splinework.hardware.fpga.targets import TARGETS, target_of
 
@@ -129,6 +130,7 @@ def test_the_frequency_is_the_median_of_the_reports(results):
         rates.append(min(clock["achieved"] for clock in report["fmax"].values()))
     assert result.fmax_mhz == pytest.approx(statistics.median(rates), abs=0.01)
     assert [seed for seed, _ in result.fmax_by_seed] == [1, 2, 3]
+    assert result.rerouted == ()
     assert f"{result.fmax_mhz:.2f} MHz" in result.log
 
 
@@ -155,6 +157,16 @@ def test_the_written_makefile_gives_the_same_frequency_again(target, tmp_path):
     subprocess.run(["make", "-s", "clean", "all"], cwd=where, check=True, capture_output=True, timeout=120)
     assert json.loads((where / "report-1.json").read_text())["fmax"] == json.loads(report)["fmax"]
     assert {path.name for path in where.iterdir()} >= set(first.files)
+
+
+@needs("ice40-up5k")
+def test_a_router_that_does_not_end_is_followed_by_the_other_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(synthesis, "_PATIENCE", 0.01)
+    monkeypatch.setattr(synthesis, "_PATIENCE_PER_LUT", 0.0)
+    result = synthesise(folder_of(tmp_path), "small", "ice40-up5k", seeds=(1,), out=tmp_path / "synth")
+    assert result.rerouted == (1,)
+    assert result.fmax_mhz is not None
+    assert "--router router2" in (tmp_path / "synth" / "Makefile").read_text()
 
 
 @needs("ice40-up5k")

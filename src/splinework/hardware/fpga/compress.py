@@ -16,7 +16,7 @@ import numpy as np
 from splinework.hardware.fpga.circuit import Design, Layer, Node, Options
 from splinework.hardware.fpga.compress_halve import odd, parts
 from splinework.hardware.fpga.compress_merge import joined, narrowed, whole
-from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, split
+from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
 from splinework.hardware.fpga.cost import Function, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
@@ -54,7 +54,7 @@ def compress(plain: Design) -> Design:
         for draft in row:
             nodes.append(_written(layer, draft, level, plain.options, known))
             if draft.node.index not in layer.dead:
-                known |= {f for k in nodes[-1].heads or () for f in functions(nodes[-1].tables[k])}
+                known |= _alone(nodes[-1], plain.options)
         layers.append(replace(layer, levels=level, nodes=tuple(nodes)))
     return replace(plain, layers=tuple(layers), notes=_notes(plain, layers))
 
@@ -80,14 +80,19 @@ def _lookups(layers: Sequence[Layer], options: Options) -> int:
     """Lookup tables of all bits that do not vanish in an adder."""
     total = 0
     for layer in layers:
-        found: set[Function] = set()
-        for node in layer.nodes:
-            alone = node.heads if node.heads is not None else range(len(node.tables))
-            for k, table in enumerate(node.tables if node.index not in layer.dead else ()):
-                shared = 0 if k in alone or (table.width == 1 and not table.signed) else options.fused
-                found |= {f for f in functions(table) if len(f[0]) > shared}
+        found = {f for node in layer.nodes if node.index not in layer.dead for f in _alone(node, options)}
         total += sum(per_bit(len(inputs), options.lookup) for inputs, _ in found)
     return total
+
+
+def _alone(node: Node, options: Options) -> set[Function]:
+    """The bits of a neuron that do not vanish in its adders."""
+    found: set[Function] = set()
+    heads = node.heads if node.heads is not None else range(len(node.tables))
+    for k, table in enumerate(node.tables):
+        vanishing = 0 if k in heads or (table.width == 1 and not table.signed) else options.fused
+        found |= {f for f in functions(table) if len(f[0]) > vanishing}
+    return found
 
 
 def _is_bit(edge: Edge) -> bool:
@@ -195,7 +200,8 @@ def _several(layer: Layer, draft: _Draft, levels: int, options: Options, known: 
     heads = set(sorted(range(len(words)), key=lambda k: ways[k].gain)[: chains_needed(len(words), levels)])
     slack = _shared_out(ways, heads, len(words) - 1 - len(bits))
     chosen = [way.pieces(k in heads, slack[k]) for k, way in enumerate(ways)]
-    for k in heads if known else ():
+    # Where tables do not vanish in adders, all of them stand alone.
+    for k in (heads if options.fused else range(len(words))) if known else ():
         chosen[k] = _shared(words[k], chosen[k], options, known)
     rest = [min(split(edge, 1, options), key=lambda p: (p.varies, p.fused)) for edge in bits]
     constant = node.constant + sum(p.constant for p in (*chosen, *rest))
@@ -213,7 +219,10 @@ def _shared(edge: Edge, pieces: Pieces | Halved, options: Options, known: set[Fu
     def cost(way: Pieces | Halved) -> int:
         return lookups([t for t in (way.table, *way.carries) if t is not None], options.lookup, unless=known)
 
-    return min((pieces, *(way for way in split(edge, 0, options) if way.varies)), key=cost)
+    ways = [pieces]
+    for slack in range(len(pieces.carries) + 1):
+        ways += [way for way in (*split(edge, slack, options), *opposites(edge, slack, options)) if way.varies]
+    return min(ways, key=cost)
 
 
 def _shared_out(ways: Sequence[_Ways], heads: set[int], room: int) -> list[int]:

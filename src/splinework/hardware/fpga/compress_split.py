@@ -165,6 +165,22 @@ def split(
             yield _pieces(edge, bits, rest, (shift, moved, constant), options)
 
 
+def opposites(edge: Edge, slack: int, options: Options) -> Iterator[Pieces]:
+    """The ways of the negated edge with all bits turned over: what a neuron has for the negated edge already, serves here too.
+
+    Args:
+        edge: What is added.
+        slack: Carry bits, 0 or more.
+        options: Of the target.
+    """
+    whole = (1 << len(edge.values)) - 1
+    for way in split(Edge(edge.address, -edge.values, edge.care), slack, options):
+        bits = [(needed, whole ^ mask) for needed, mask in way.bits]
+        rest = [(needed, whole ^ mask) for needed, mask in way.rest]
+        ones = (1 << len(bits)) - 1 + len(rest)
+        yield Pieces(edge, bits, rest, way.shift, 0, -way.offset - (ones << way.shift), way.head, way.fused)
+
+
 def bits_from_top(
     edge: Edge, values: Integers, width: int, slack: int, high_ties: bool
 ) -> tuple[list[_Function], Integers]:

@@ -33,6 +33,11 @@ from splinework.hardware.fpga.synthesis_scripts import (
 )
 from splinework.hardware.fpga.targets import Router, Target, target_of
 
+_PATIENCE = 120.0
+"""Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""
+_PATIENCE_PER_LUT = 0.2
+"""Seconds that it has for each LUT of a larger design."""
+
 
 @dataclass(frozen=True)
 class Synthesis:
@@ -49,6 +54,7 @@ class Synthesis:
         carries: Cells of carry chains.
         fmax_mhz: Median over the seeds, after routing; None where nothing routes.
         fmax_by_seed: Each seed and its frequency in MHz.
+        rerouted: The seeds that the usual router did not finish, so that nextpnr's other one routed.
         utilisation: Resources of the device with the wrapper, used and there, of the first seed.
         cells: Types of cells and their numbers.
         recipe: The synthesis command that gave the smallest result.
@@ -68,6 +74,7 @@ class Synthesis:
     carries: int
     fmax_mhz: float | None
     fmax_by_seed: tuple[tuple[int, float], ...]
+    rerouted: tuple[int, ...]
     utilisation: Mapping[str, tuple[int, int]]
     cells: Mapping[str, int]
     recipe: str
@@ -89,6 +96,7 @@ class Synthesis:
             "carries": self.carries,
             "fmax_mhz": self.fmax_mhz,
             "fmax_by_seed": {str(seed): mhz for seed, mhz in self.fmax_by_seed},
+            "rerouted": list(self.rerouted),
             "utilisation": {name: list(pair) for name, pair in self.utilisation.items()},
             "cells": dict(self.cells),
             "recipe": self.recipe,
@@ -154,12 +162,12 @@ def synthesise(
         area, number = min(attempts, key=lambda attempt: (attempt[0].luts, attempt[0].flipflops, attempt[1]))
         folder = Path(name) / f"synth{number}"
         recipe = chosen.recipes[number]
-        reports, said = _route(job, recipe, router, folder) if router is not None else ([], "")
+        routed = _route(job, recipe, router, folder, area) if router is not None else _Routed((), (), "")
         texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if _kept(path)}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
     texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
-    texts["Makefile"] = makefile(chosen, job.seeds, freq, names)
-    rates = tuple((seed, round(read_fmax(report), 2)) for seed, report in zip(job.seeds, reports, strict=bool(reports)))
+    texts["Makefile"] = makefile(chosen, job.seeds, freq, names, routed.rerouted)
+    rates = tuple((seed, round(read_fmax(report), 2)) for seed, report in zip(job.seeds, routed.reports, strict=False))
     if out is not None:
         _write(Path(out), texts)
     return Synthesis(
@@ -173,13 +181,14 @@ def synthesise(
         carries=area.carries,
         fmax_mhz=round(statistics.median(rate for _, rate in rates), 2) if rates else None,
         fmax_by_seed=rates,
-        utilisation=read_utilisation(reports[0]) if reports else {},
+        rerouted=routed.rerouted,
+        utilisation=read_utilisation(routed.reports[0]) if routed.reports else {},
         cells=area.cells,
         recipe=recipe.format(top=top),
         tools={program: tools.version(program) or "" for program in programs},
         note=chosen.note,
         files=texts,
-        log=texts["stat.json"] + said,
+        log=texts["stat.json"] + routed.said,
     )
 
 
@@ -190,23 +199,36 @@ def _map(job: _Job, recipe: str, sources: Sequence[str], folder: Path) -> Area:
     return read_area(read_json(folder / "stat.json"), job.target)
 
 
-def _route(job: _Job, recipe: str, router: Router, folder: Path) -> tuple[list[dict[str, Any]], str]:
-    """Wraps the netlist and runs nextpnr for every seed: its reports, and what it said of the clock."""
+@dataclass(frozen=True)
+class _Routed:
+    reports: tuple[dict[str, Any], ...]
+    rerouted: tuple[int, ...]
+    said: str
+
+
+def _route(job: _Job, recipe: str, router: Router, folder: Path, area: Area) -> _Routed:
+    """Wraps the netlist and runs nextpnr for every seed."""
     ports = read_ports((folder / "ports.txt").read_text(encoding="utf-8"))
     (folder / "wrap.v").write_text(wrapper(job.top, ports), encoding="utf-8")
     (folder / "wrap.ys").write_text(wrapping_script(recipe, job.top), encoding="utf-8")
     (folder / router.constraints).write_text(constraints(router, job.mhz), encoding="utf-8")
     tools.call(["yosys", "-q", "-s", "wrap.ys"], folder, timeout=job.timeout)
-    reports, lines = [], []
+    patience = min(job.timeout, max(_PATIENCE, _PATIENCE_PER_LUT * area.luts))
+    reports, rerouted, lines = [], [], []
     for seed in job.seeds:
-        words = routing_command(router, seed, job.mhz)
-        result = tools.call(words, folder, timeout=job.timeout, refuse=False)
+        try:
+            words = routing_command(router, seed, job.mhz)
+            result = tools.call(words, folder, timeout=patience, refuse=False)
+        except ConfigError:  # it took too long; that the program is there was made sure of before
+            rerouted.append(seed)
+            words = routing_command(router, seed, job.mhz, other=True)
+            result = tools.call(words, folder, timeout=job.timeout, refuse=False)
         said = result.stdout + result.stderr
         if result.returncode != 0:
             raise explain_failure(said, router.program, job.target, job.top)
         reports.append(read_json(folder / f"report-{seed}.json"))
         lines += [f"seed {seed}: {line}" for line in said.splitlines() if "Max frequency" in line]
-    return reports, "\n".join(lines) + "\n"
+    return _Routed(tuple(reports), tuple(rerouted), "\n".join(lines) + "\n")
 
 
 def _sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -1,12 +1,13 @@
 """The texts that Yosys, nextpnr and make read: scripts, the wrapper around a design, constraints. Nothing is run here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splinework.errors import ConfigError
 from splinework.hardware.fpga.targets import Router, Target
 
 CLOCK, RESET = "clk", "rst"
+OTHER = ("--router", "router2")
 _IO_PACKAGE_NOTE = "Pins have no places: what is measured is the design between registers, not a board."
 
 
@@ -126,18 +127,34 @@ def constraints(router: Router, mhz: float) -> str:
     return f"# {_IO_PACKAGE_NOTE}\n{router.clock.format(mhz=mhz)}\n"
 
 
-def routing_command(router: Router, seed: int, mhz: float) -> list[str]:
-    """The words that place and route once."""
+def routing_command(router: Router, seed: int, mhz: float, *, other: bool = False) -> list[str]:
+    """The words that place and route once.
+
+    Args:
+        router: The device and its program.
+        seed: Of the placing.
+        mhz: The clock that it works towards.
+        other: Whether the other algorithm routes; it is slower to fast clocks, and always ends.
+    """
     return [
         router.program,
         *router.device,
+        *(OTHER if other else ()),
         *("--json", "wrap.json", router.option, router.constraints, router.free),
         *("--freq", f"{mhz:g}", "--seed", str(seed), "--timing-allow-fail", "--report", f"report-{seed}.json"),
     ]
 
 
-def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence[str]) -> str:
-    """A Makefile that repeats the synthesis, and the placing and routing for every seed."""
+def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]) -> str:
+    """A Makefile that repeats the synthesis, and the placing and routing for every seed.
+
+    Args:
+        target: What is built for.
+        seeds: Of placing and routing.
+        mhz: The clock that they work towards.
+        sources: The Verilog files.
+        rerouted: The seeds for which the other algorithm routed.
+    """
     router = target.router
     goals = ["stat.json"] if router is None else [f"report-{seed}.json" for seed in seeds]
     text = [
@@ -148,25 +165,10 @@ def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence
         "\tyosys -q -s synth.ys",
     ]
     if router is not None:
-        words = (
-            " ".join(routing_command(router, 0, mhz)).replace("--seed 0", "--seed $*").replace("report-0", "report-$*")
-        )
-        text += [
-            "",
-            "wrap.json: wrap.ys wrap.v stat.json",
-            "\tyosys -q -s wrap.ys",
-            "",
-            f"report-%.json: wrap.json {router.constraints}",
-            f"\t{words}",
-        ]
+        text += ["", "wrap.json: wrap.ys wrap.v stat.json", "\tyosys -q -s wrap.ys"]
+        for seed in seeds:
+            words = " ".join(routing_command(router, seed, mhz, other=seed in rerouted))
+            text += ["", f"report-{seed}.json: wrap.json {router.constraints}", f"\t{words}"]
     clean = "stat.json ports.txt netlist.v core.il wrap.json report-*.json"
     text += ["", ".PHONY: all clean", "clean:", f"\trm -f {clean}", ""]
     return "\n".join(text)
-
-
-def scripts(target: Target, recipe: str, top: str, sources: Sequence[str], about: Mapping[str, str]) -> dict[str, str]:
-    """All texts of one synthesis; `about` brings those that depend on what came out of it (the wrapper, the Makefile)."""
-    texts = {"synth.ys": synthesis_script(target, recipe, top, sources), **about}
-    if target.router is not None:
-        texts["wrap.ys"] = wrapping_script(recipe, top)
-    return texts

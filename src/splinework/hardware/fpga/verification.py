@@ -57,7 +57,7 @@ def verify(
         progress: Is told what is done.
 
     Raises:
-        FileError: If a file is missing, damaged, of another version, or was changed after it was written and knows it.
+        FileError: If a file is missing, damaged, of another version, or its digest tells that it was changed.
         ConfigError: If no simulator, or no prover, is installed: what to install.
         DataError: If the rows are no codes of the model.
     """
@@ -70,34 +70,28 @@ def verify(
     if proof:
         tools.need(*_PROVERS, purpose="a proof")
     made = make_vectors(model, vectors, seed=seed, rows=rows, seen=interface.seen)
+    axi = any(file.name == f"{interface.top}_axis.v" for file in sources)
+    bench = bench_files(model, interface, made.codes, axi=axi)
     with tempfile.TemporaryDirectory(prefix="splinework-") as name:
         work = Path(name)
-        (work / "rtl").mkdir()
-        for file in sources:
-            (work / "rtl" / file.name).write_bytes(file.read_bytes())
-        axi = (work / "rtl" / f"{interface.top}_axis.v").exists()
-        bench = bench_files(model, interface, made.codes, axi=axi)
+        _put(work / "rtl", {file.name: file.read_bytes() for file in sources})
         _put(work / "tb", bench)
         runs = _simulated(work, chosen, made, axi, tell)
         proofs, broken = _proven(model, interface, work, budget, tell) if proof else ((), None)
     if not (place / "tb").exists():
         _keep(place, bench)
-    failures = [f for run in runs for f in simulation_failures(run, model, made.codes)]
-    failures += [proof_failure(one, model) for one in proofs if not one.proven]
-    failures += [Failure("wiring", interface.top, broken)] if broken else []
-    wanted = (*chosen, *(_PROVERS if proof else ()))
     return Verification(
         name=model.name,
         kinds=dict(made.kinds),
         simulations=runs,
         proofs=proofs,
-        neurons=sum(layer.width for layer in model.layers),
+        neurons=sum(model.shape[1:]),
         wiring=proof and broken is None,
         proof=proof,
         latency_cycles=interface.latency,
         limits=_limits(model, interface, axi, chosen),
-        failures=tuple(failures),
-        tools={tool: tools.version(tool) or "" for tool in wanted if tool != "yosys-abc"},
+        failures=_failures(model, interface, made, runs, proofs, broken),
+        tools={tool: tools.version(tool) or "" for tool in (*chosen, *_PROVERS[: int(proof)])},
     )
 
 
@@ -148,6 +142,20 @@ def _wired(model: IntegerModel, interface: Interface, circuit: Elaborated, names
     modules = circuit.clocked
     cycles = {name: registers_between(modules[name]) for name in names if name in modules}
     check_wiring(model, modules[interface.top], interface, cycles)
+
+
+def _failures(
+    model: IntegerModel,
+    interface: Interface,
+    made: Vectors,
+    runs: Sequence[Simulation],
+    proofs: Sequence[Proof],
+    broken: str | None,
+) -> tuple[Failure, ...]:
+    failures = [failure for run in runs for failure in simulation_failures(run, model, made.codes)]
+    failures += [proof_failure(one, model) for one in proofs if not one.proven]
+    failures += [Failure("wiring", interface.top, broken)] if broken else []
+    return tuple(failures)
 
 
 def _limits(model: IntegerModel, interface: Interface, axi: bool, chosen: Sequence[str]) -> tuple[str, ...]:
