@@ -45,7 +45,7 @@ def network(seed: int):
 
 
 @needs_tools
-@pytest.mark.parametrize("seed", [1, 3, 5])
+@pytest.mark.parametrize("seed", [1, 5, 46])
 def test_networks_pass_and_every_neuron_is_proven(seed, tmp_path: Path):
     model = network(seed)
     found = verify(sound(model, options_of(seed)).write(tmp_path / "a"), vectors=2000, simulators=("iverilog",))

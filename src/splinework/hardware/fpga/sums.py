@@ -19,6 +19,8 @@ from splinework.hardware.fpga.logic import Logic, entries
 from splinework.hardware.fpga.netlist import Bit, Bits, Cell, Module, Unproved
 
 ADDERS: Final = ("$add", "$sub")
+_AMBIGUOUS: Final = 8
+"""Parts of a word that are tried in both readings, with each other."""
 _WIDEST: Final = 56
 """Bits of a word, so that 64-bit integers hold it with room."""
 
@@ -125,13 +127,14 @@ class Sums:
             bit = bits[place]
             if bit not in self._sums:
                 key, values = self.function(bit)
-                put(leaves, key, values << place)
-                place += 1
+                top = place + 1 < len(bits) and all(b == bit for b in bits[place:])  # copies of a sign
+                put(leaves, key, values * (-1 << place if top else 1 << place))
+                place = len(bits) if top else place + 1
                 continue
             run, count = self._run(bits, place, named)
             total = total.plus(run)
             place += count
-        return total.plus(self.lifted(Form(leaves), len(bits)))
+        return total.plus(Form(leaves))
 
     def function(self, bit: Bit) -> tuple[Key, Integers]:
         """A bit of a table as zeros and ones over the codes of its inputs."""
@@ -223,19 +226,24 @@ class Sums:
         Raises:
             Unproved: If a value that occurs does not fit.
         """
-        lifted = self.lifted(form, width)
-        low, high = self.ends(lifted)
-        first = -(1 << (width - 1)) if signed else 0
-        moved = (first - low + (1 << width) - 1) >> width << width
-        if lifted.atoms or lifted.scale or high + moved > first + (1 << width) - 1:
-            raise Unproved(f"{self.module.name} has a sum that may overflow its {width} bits")
-        return lifted.plus(Form({(): np.array(moved, dtype=np.int64)}))
+        if form.atoms or form.scale:
+            raise Unproved(f"{self.module.name} reads a word that is no whole sum")
+        first, size = -(1 << (width - 1)) if signed else 0, 1 << width
+        for parts in self._readings(form, width):
+            low, high = self.ends(Form(parts))
+            moved = (first - low + size - 1) >> width << width
+            if high + moved <= first + size - 1:
+                return Form(parts).plus(Form({(): np.array(moved, dtype=np.int64)}))
+        raise Unproved(f"{self.module.name} has a sum that may overflow its {width} bits")
 
-    def lifted(self, form: Form, width: int) -> Form:
-        """The same modulo 2^width, every part with the smallest spread over codes that occur."""
-        if form.scale or form.atoms:
-            return form
-        return Form({key: self._closest(key, values, width) for key, values in form.parts.items()})
+    def _readings(self, form: Form, width: int) -> Iterator[dict[Key, Integers]]:
+        """The same modulo 2^width: each part as it is, or with the smallest spread; words of a sign look larger as they are."""
+        near = {key: self._closest(key, values, width) for key, values in form.parts.items()}
+        differ = [k for k, v in near.items() if np.ptp(self.occurring(k, v)) < np.ptp(self.occurring(k, form.parts[k]))]
+        for number in range(1 << min(len(differ), _AMBIGUOUS)):
+            chosen = {key for place, key in enumerate(differ) if number >> place & 1}
+            yield {key: near[key] if key in chosen else values for key, values in form.parts.items()}
+        yield near
 
     def _closest(self, key: Key, values: Integers, width: int) -> Integers:
         mask = (1 << width) - 1
@@ -249,10 +257,15 @@ class Sums:
         full = np.broadcast_to(values, tuple(self._size[i] for i in key))
         return full[np.ix_(*(self.care[i] for i in key))].ravel() if key else full.ravel()
 
+    def _ends(self, key: Key, values: Integers) -> tuple[int, int]:
+        """Smallest and largest value of a part over codes that occur."""
+        own = self.occurring(key, values)
+        return int(own.min()), int(own.max())
+
     def ends(self, form: Form) -> tuple[int, int]:
         """Smallest and largest value over codes that occur."""
-        parts = [self.occurring(key, values) for key, values in form.parts.items()]
-        return sum(int(p.min()) for p in parts), sum(int(p.max()) for p in parts)
+        parts = [self._ends(key, values) for key, values in form.parts.items()]
+        return sum(low for low, _ in parts), sum(high for _, high in parts)
 
     def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[Bit]) -> Root:
         """The word that holds the whole sum and is all that the outputs depend on.
