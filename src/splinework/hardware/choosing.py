@@ -4,7 +4,7 @@ It may be trained as integers or only calibrated, with given widths of codes or 
 small student; among what comes out, the recipe chooses. Training itself is in `training` and `sweep`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -24,6 +24,10 @@ from splinework.network import KAN
 Progress = Callable[[str], None]
 LARGEST: Final = 200_000.0
 """LUTs by the rule of thumb from which on nothing is trained: no part of the targets holds it."""
+
+
+_AS_SURE: Final = 0.25
+"""Part by which the loss on few rows may be larger without a meaning."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def _students(
         tell(f"a network of {shown(shape)} learns from the given one")
         fresh = student(model, shape, seed=recipe.schedule.seed)
         found.append((*_trained(fresh, model, rows, recipe, name, tell), shape))
-    fit, stage, shape = max(found, key=lambda one: _merit(one[1]))
+    chosen = _foremost([one for _, one, _ in found])
+    fit, stage, shape = next(one for one in found if one[1] is chosen)
     edges = model.active_edges()
     why = (
         f"more than the {MOST_EDGES} that small devices hold well"
@@ -232,14 +237,26 @@ def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
     """
     best = fit.best(largest=luts)
     if loss is None:
-        return max((s for s in fit.stages if luts is None or s.area <= luts), key=_merit)
+        return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
     least = best.score - loss if best.score >= 0 else best.score * (1 + loss)
     return fit.best(largest=luts, least=least)
 
 
-def _merit(stage: Stage) -> tuple[float, float, float]:
-    """What is compared: few rows are held out, and where they cannot tell networks apart, those trained on may."""
-    return stage.score, stage.train_score if stage.model.task == "classification" else 0.0, -stage.area
+def _foremost(stages: Sequence[Stage]) -> Stage:
+    """The one with the best score.
+
+    Few rows are held out, and where they cannot tell networks apart, rows trained on may, then how sure the networks are; of
+    those about as sure as the surest it is the smallest.
+    """
+    classified = stages[0].model.task == "classification"
+
+    def merit(stage: Stage) -> tuple[float, float]:
+        return stage.score, stage.train_score if classified else 0.0
+
+    top = max(map(merit, stages))
+    equal = [stage for stage in stages if merit(stage) == top]
+    sure = min(stage.loss for stage in equal) * (1 + _AS_SURE)
+    return min((stage for stage in equal if stage.loss <= sure), key=lambda stage: stage.area)
 
 
 def _front(fit: QuantisedFit, stage: Stage) -> tuple[tuple[float, float], ...]:
@@ -248,7 +265,7 @@ def _front(fit: QuantisedFit, stage: Stage) -> tuple[tuple[float, float], ...]:
 
 
 def _about(fit: QuantisedFit, stage: Stage) -> str:
-    accurate = max(fit.stages, key=_merit)
+    accurate = _foremost(fit.stages)
     text = (
         f"trained as integers through {len(fit.stages)} networks of falling area; chosen: about {stage.area:.0f} LUTs, score "
         f"{stage.score:.4g} on rows held out in training"

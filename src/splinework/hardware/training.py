@@ -81,6 +81,7 @@ class Stage:
         area: LUTs by `area`.
         score: On the rows held out, or on all: share of right classes, or minus the root mean squared error in raw units.
         train_score: The same on the rows trained on.
+        loss: What training minimises, without the area, on the rows of `score`.
     """
 
     model: IntegerModel
@@ -88,6 +89,7 @@ class Stage:
     area: float
     score: float
     train_score: float
+    loss: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -198,7 +200,9 @@ def train_quantised(
         golden = freeze(ready, model, task=task, classes=classes, name=name)
         rows = held if len(held) else used
         scores = [score(golden, raw[part.numpy()], loss.raw[part].numpy()) for part in (rows, used)]
-        stages.append(Stage(golden, weight, area(golden), *scores))
+        with torch.no_grad():
+            least = float(loss(ready(u[rows]), rows))
+        stages.append(Stage(golden, weight, area(golden), scores[0], scores[1], least))
         if progress is not None:
             progress(
                 f"stage {number + 1} of {how.stages}: score {scores[0]:.4g}, {stages[-1].area:.0f} LUTs, {golden.edges} tables"
