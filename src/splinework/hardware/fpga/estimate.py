@@ -100,8 +100,19 @@ COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
         "ice40-up5k": Costs(
             4,
             3,
-            _area(lookups=1.0, parts=1.0, muxes=1.0, more_parts=1.0, more_muxes=1.0, carry_bits=1.0, clamps=1.0),
-            Path(4.0, 2.5, 2.0, 2.5, 0.28, 0.1),
+            _area(
+                lookups=1.004,
+                parts=1.109,
+                muxes=1.031,
+                more_parts=1.223,
+                more_muxes=1.121,
+                absorbed=0.998,
+                carry_bits=0.828,
+                soft_bits=2.0,
+                merged_bits=0.364,
+                clamps=0.413,
+            ),
+            Path(4.642, 0.008, 3.156, 2.857, 0.521, 0.097),
         ),
         "asic": Costs(
             4,
