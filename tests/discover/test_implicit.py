@@ -92,7 +92,7 @@ def test_a_column_that_is_a_formula_of_others_is_searched_for():
 
 def test_an_interrupt_leaves_the_table_so_far():
     x = np.column_stack([columns("circle"), np.random.default_rng(3).normal(size=(400, 2))])
-    table = implicit(x, search=interrupted, budget=5)
+    table = implicit(x, search=interrupted, budget=60)
     assert table.best.expression == x1**2 + x2**2 - 1
     assert any("interrupted" in note for note in table.notes)
 

@@ -38,7 +38,7 @@ class Technology:
         name: What it is called in files.
         kappa: Gate coupling κ = 1/n.
         threshold: V_T0 of the n-channel transistors in V, at 27 °C, for a gate without charge.
-        threshold_p: |V_T0| of the p-channel transistors (mirrors) in V.
+        threshold_p: Magnitude of V_T0 of the p-channel transistors (mirrors) in V.
         threshold_slope: dV_T0/dT in V/K: thresholds fall as it gets warmer.
         specific_current: `2 n µ C_ox U_T²` in A of a square (W/L = 1) n-channel transistor at 27 °C.
         specific_current_p: The same for p-channel.
