@@ -113,9 +113,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+        os.chmod(temporary, 0o666 & ~umask())
         os.replace(temporary, path)
         temporary = ""
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
@@ -125,6 +123,25 @@ def write_whole(path: Path, content: bytes) -> None:
         if temporary:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
+
+
+def umask() -> int:
+    """The permissions that new files and folders do not get; temporary ones are made private, and need it when they stay."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def make_parents(folder: Path) -> list[Path]:
+    """Makes the folders above; returns those that were not there, outermost first, so that a failure can take them back.
+
+    Raises:
+        OSError: If the system refuses.
+    """
+    missing = [path for path in folder.absolute().parents if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+    return missing[::-1]
 
 
 def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:

@@ -98,10 +98,12 @@ def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]], *,
     Raises:
         FileError: If something cannot be written.
     """
+    from splinework.checkpoint import make_parents, umask
+
     made: list[Path] = []
     aside: Path | None = None
     try:
-        made = _make_parents(folder)
+        made = make_parents(folder)
         aside = Path(tempfile.mkdtemp(prefix=".splinework-", dir=folder if folder.is_dir() else folder.parent))
         for name, write in writers.items():
             write(aside / name)
@@ -111,7 +113,7 @@ def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]], *,
             for name in without:
                 (folder / name).unlink(missing_ok=True)
         else:
-            aside.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
+            aside.chmod(0o777 & ~umask())  # mkdtemp makes folders private
             os.rename(aside, folder)
         made = []
     except OSError as error:
@@ -144,14 +146,6 @@ def write_file(path: Path, content: bytes) -> None:
         write_whole(path, content)
 
 
-def _make_parents(folder: Path) -> list[Path]:
-    """Makes the folders above; returns those that were not there."""
-    missing = [path for path in folder.absolute().parents if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir()
-    return missing[::-1]
-
-
 def _reason(error: Exception) -> str:
     """What the system said, whoever wrapped it."""
     cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
@@ -159,9 +153,3 @@ def _reason(error: Exception) -> str:
     if number == errno.ENOSPC:
         return "no space left on the device"
     return getattr(cause, "strerror", None) or str(cause)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

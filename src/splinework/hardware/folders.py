@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from splinework.checkpoint import own_version, write_whole
+from splinework.checkpoint import make_parents, own_version, umask, write_whole
 from splinework.errors import FileError
 
 FORMAT: Final = "splinework-artefact/1"
@@ -119,11 +119,11 @@ def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details:
     made: list[Path] = []
     aside: Path | None = None
     try:
-        made = _make_parents(folder)
+        made = make_parents(folder)
         aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.making-", dir=folder.absolute().parent))
         yield aside
         _mark(aside, kind, name, details)
-        aside.chmod(0o777 & ~_umask())  # mkdtemp makes folders private
+        aside.chmod(0o777 & ~umask())  # mkdtemp makes folders private
         _put(aside, folder)
         made = []
     except FileError:
@@ -188,16 +188,3 @@ def _put(aside: Path, folder: Path) -> None:
         raise
     finally:
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _make_parents(folder: Path) -> list[Path]:
-    missing = [path for path in folder.absolute().parents if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir()
-    return missing[::-1]
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

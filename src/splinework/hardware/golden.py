@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -140,14 +139,17 @@ def _layer(entry: dict[str, Any], wires: tuple[Wire, ...]) -> IntegerLayer:
 def _wire(entry: dict[str, Any]) -> Wire:
     form = entry["format"]
     checked = Format(_checked(form["width"], int), _checked(form["fraction"], int), _checked(form["signed"], bool))
-    number: Callable[[Any], float] = lambda value: float(_checked(value, (int, float)))  # noqa: E731
     return Wire(
         _checked(entry["name"], str),
         checked,
-        number(entry["scale"]),
-        number(entry["shift"]),
+        _number(entry["scale"]),
+        _number(entry["shift"]),
         _checked(entry["log"], bool),
     )
+
+
+def _number(value: Any) -> float:
+    return float(_checked(value, (int, float)))
 
 
 def _integers(values: Any) -> Integers:

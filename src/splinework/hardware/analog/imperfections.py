@@ -15,7 +15,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.chips import Chips, Imperfection
 from splinework.hardware.analog.ekv import Technology, inversion, specific_current, voltage_of
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.retention import ZERO_CELSIUS, RetentionLaw, thermal_voltage
+from splinework.hardware.analog.retention import ZERO_CELSIUS, RetentionLaw, celsius_thermal_voltage
 
 
 @final
@@ -232,7 +232,7 @@ def _apart(currents: Floats, technology: Technology) -> Floats:
     """Gate voltages of tails in V over that of the reference, a quarter of the node current."""
     size = np.maximum(np.abs(currents), 1e-18) / specific_current(technology, technology.tail_ratio)
     reference = technology.node_current / 4 / specific_current(technology, technology.tail_ratio)
-    volts: Floats = thermal_voltage(27.0) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
+    volts: Floats = celsius_thermal_voltage(27.0) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
     return volts
 
 
@@ -240,7 +240,7 @@ def _moved(currents: Floats, volts: Floats, technology: Technology) -> Floats:
     """Relative changes of tails' currents for changes of their gates' voltages."""
     specific = specific_current(technology, technology.tail_ratio)
     size = np.maximum(np.abs(currents), 1e-18) / specific
-    changed: Floats = inversion(voltage_of(size) + technology.kappa / thermal_voltage(27.0) * volts) / size - 1
+    changed: Floats = inversion(voltage_of(size) + technology.kappa / celsius_thermal_voltage(27.0) * volts) / size - 1
     return changed
 
 

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.hardware.analog.ekv import inversion, inversion_slope, voltage_of
-from splinework.hardware.analog.retention import RetentionLaw, thermal_voltage
+from splinework.hardware.analog.retention import RetentionLaw, celsius_thermal_voltage
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -111,19 +111,19 @@ class Cell:
 
     def current(self, v: ArrayLike, kappa: ArrayLike | None = None, *, celsius: float = 27.0) -> Floats:
         """The channel's current, amperes, at a floating-gate voltage and drive together."""
-        slope = np.asarray(self.kappa if kappa is None else kappa) / thermal_voltage(celsius)
+        slope = np.asarray(self.kappa if kappa is None else kappa) / celsius_thermal_voltage(celsius)
         result: Floats = self.specific_current * inversion(slope * (np.asarray(v, dtype=np.float64) - self.on))
         return result
 
     def voltage(self, current: ArrayLike) -> Floats:
         """The voltage that gives a current at 27 °C and nominal κ; currents of 0 and less count as 1e-18 A."""
         shares = np.maximum(np.asarray(current, dtype=np.float64), 1e-18) / self.specific_current
-        result: Floats = self.on + thermal_voltage(27.0) / self.kappa * voltage_of(shares)
+        result: Floats = self.on + celsius_thermal_voltage(27.0) / self.kappa * voltage_of(shares)
         return result
 
     def steepness(self, v: ArrayLike) -> Floats:
         """The slope d ln I / dv, per volt, at 27 °C and nominal κ."""
-        slope = self.kappa / thermal_voltage(27.0)
+        slope = self.kappa / celsius_thermal_voltage(27.0)
         x = slope * (np.asarray(v, dtype=np.float64) - self.on)
         result: Floats = slope * inversion_slope(x) / np.maximum(inversion(x), 1e-300)
         return result
@@ -218,7 +218,7 @@ class CellArray:
         cell = self.cell
         random = np.exp(cell.pulse_spread * self.random.standard_normal(len(self)))
         aged = np.exp(-self.wear())
-        alpha = 1 - thermal_voltage(self.celsius) / self.injection_voltage
+        alpha = 1 - celsius_thermal_voltage(self.celsius) / self.injection_voltage
         boost = np.exp((drain - cell.reference_voltage) / self.injection_voltage)
         scale = cell.injection / cell.capacitance * self.strength * random * aged * boost
         v = self.v.copy()

@@ -6,20 +6,19 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE
-from splinework.hardware.analog.ekv import thermal_voltage as kelvin_thermal_voltage
+from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE, thermal_voltage
 
 ZERO_CELSIUS: Final = 273.15
 """Kelvin."""
 
 
-def thermal_voltage(celsius: float) -> float:
+def celsius_thermal_voltage(celsius: float) -> float:
     """U_T = kT/q in volts.
 
-    >>> round(1e3 * thermal_voltage(27.0), 2)
+    >>> round(1e3 * celsius_thermal_voltage(27.0), 2)
     25.86
     """
-    return kelvin_thermal_voltage(celsius + ZERO_CELSIUS)
+    return thermal_voltage(celsius + ZERO_CELSIUS)
 
 
 @dataclass(frozen=True)
