@@ -1,0 +1,59 @@
+"""What is known beforehand, as frozen recipes: hard, soft, or verified afterwards."""
+
+from splinework.axioms.axiom import Axiom
+from splinework.axioms.physics import Conserved, Law, Residual, Units
+from splinework.axioms.shapes import (
+    Asymptote,
+    Bounded,
+    Concave,
+    Convex,
+    Even,
+    Lipschitz,
+    Monotone,
+    Odd,
+    Periodic,
+    Positive,
+)
+from splinework.axioms.strength import Hard, Soft, Strength, Verify
+from splinework.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
+from splinework.axioms.values import Boundary, Initial, Integral, Ordered, SumToOne, Through
+from splinework.frame.regions import Box, Difference, Disc, Intersection, Region, Union
+
+__all__ = [
+    "Additive",
+    "Antisymmetric",
+    "Asymptote",
+    "Axiom",
+    "Boundary",
+    "Bounded",
+    "Box",
+    "Concave",
+    "Conserved",
+    "Convex",
+    "Difference",
+    "Disc",
+    "Even",
+    "Hard",
+    "Initial",
+    "Integral",
+    "Intersection",
+    "Invariant",
+    "Law",
+    "Lipschitz",
+    "Monotone",
+    "NoInteraction",
+    "Odd",
+    "Ordered",
+    "Periodic",
+    "Positive",
+    "Region",
+    "Residual",
+    "Soft",
+    "Strength",
+    "SumToOne",
+    "Symmetric",
+    "Through",
+    "Union",
+    "Units",
+    "Verify",
+]

@@ -1,0 +1,18 @@
+"""Formulas before and after a network, and the regions whose boundaries they know."""
+
+from splinework.frame.expression import Expression
+from splinework.frame.framed import Frame, FramedKAN, frame_from_dict
+from splinework.frame.regions import Box, Difference, Disc, Intersection, Region, Union
+
+__all__ = [
+    "Box",
+    "Difference",
+    "Disc",
+    "Expression",
+    "Frame",
+    "FramedKAN",
+    "Intersection",
+    "Region",
+    "Union",
+    "frame_from_dict",
+]

@@ -1,0 +1,165 @@
+"""A network in a frame: formulas that make its inputs, and formulas that make the answer of its outputs.
+
+What a network cannot be made to do by its edges, a frame does for every value of its numbers: an output that vanishes on a
+boundary, `u = g + ω N` (Lagaris, Likas and Fotiadis 1998), one between bounds, one that depends on dimensionless groups only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from splinework.data.expressions import positions
+from splinework.errors import ConfigError
+from splinework.frame.expression import Expression
+from splinework.layer import check_columns
+from splinework.network import KAN
+
+
+@final
+@dataclass(frozen=True)
+class Frame:
+    """What stands before and after a network.
+
+    Attributes:
+        input_names: Names of the raw inputs.
+        features: The network's inputs as formulas in the raw inputs; empty where it takes these.
+        output_names: Names of the outputs.
+        answers: The outputs as formulas in the raw inputs and the network's outputs, which are called `z1`, `z2`, … there;
+            empty where these are the outputs.
+
+    Raises:
+        ConfigError: If sizes do not fit, or a raw input has the name of an output of the network.
+        FormulaError: If a formula cannot be read.
+    """
+
+    input_names: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ("y",)
+    answers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key in ("input_names", "features", "output_names", "answers"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        positions([*self.input_names, *self.hidden_names])
+        if self.answers and len(self.answers) != len(self.output_names):
+            raise ConfigError(
+                f"a frame has one answer per output, {len(self.output_names)}, got {len(self.answers)} formulas."
+            )
+        _ = self.before, self.after
+
+    @property
+    def hidden_names(self) -> tuple[str, ...]:
+        """What the answers call the network's outputs; as many as there are outputs."""
+        return tuple(f"z{j + 1}" for j in range(len(self.output_names)))
+
+    @cached_property
+    def before(self) -> tuple[Expression, ...]:
+        """The features."""
+        return tuple(Expression(text, self.input_names) for text in self.features)
+
+    @cached_property
+    def after(self) -> tuple[Expression, ...]:
+        """The answers, in the columns of the raw inputs and then the network's outputs."""
+        return tuple(Expression(text, (*self.input_names, *self.hidden_names)) for text in self.answers)
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
+        if not self.before:
+            return x
+        return torch.stack([feature.of(x) for feature in self.before], dim=-1)
+
+    def answers_of(self, x: Tensor, z: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` and the network's outputs `(…, J)` to the outputs `(…, J)`."""
+        if not self.after:
+            return z
+        both = torch.cat([x, z], dim=-1)
+        return torch.stack([answer.of(both) for answer in self.after], dim=-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `frame_from_dict` takes back."""
+        return {key: list(getattr(self, key)) for key in self.__dataclass_fields__}
+
+
+def frame_from_dict(values: dict[str, Any]) -> Frame:
+    """The frame that `Frame.to_dict` wrote.
+
+    Raises:
+        ConfigError: If a field is missing or unknown, or they do not fit together.
+        FormulaError: If a formula cannot be read.
+    """
+    if set(values) != set(Frame.__dataclass_fields__):
+        raise ConfigError(f"a frame has the fields {list(Frame.__dataclass_fields__)}, got {sorted(values)}.")
+    return Frame(**{key: tuple(value) for key, value in values.items()})
+
+
+class FramedKAN(nn.Module):
+    """A KAN in a frame; called like a KAN.
+
+    Args:
+        network: The KAN, whose inputs are the frame's features.
+        frame: What stands before and after it.
+
+    Shapes: x `(…, I)` in raw units to `(…, J)`.
+
+    Raises:
+        ConfigError: If the network has other numbers of inputs or outputs than the frame asks for.
+
+    >>> wave = FramedKAN(KAN([1, 1]), Frame(("x",), answers=("x*(1-x)*z1",)))
+    >>> float(wave(torch.tensor([[1.0]])))
+    0.0
+    """
+
+    def __init__(self, network: KAN, frame: Frame) -> None:
+        super().__init__()
+        wanted = len(frame.features) or len(frame.input_names)
+        if network.inputs != wanted or network.outputs != len(frame.output_names):
+            raise ConfigError(
+                f"the frame makes {wanted} inputs and takes {len(frame.output_names)} outputs, the network has "
+                f"{network.inputs} and {network.outputs}."
+            )
+        self.network, self.frame = network, frame
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` to outputs `(…, J)`.
+
+        Raises:
+            ShapeError: If x has another number of columns.
+            DtypeError: If x has another dtype or device than the model.
+        """
+        check_columns(self, x, self.inputs, self.network.kan_layers[0].coefficients)
+        return self.frame.answers_of(x, self.network(self.frame.features_of(x)))
+
+    @property
+    def inputs(self) -> int:
+        """Number of raw inputs."""
+        return len(self.frame.input_names)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.frame.output_names)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the raw inputs."""
+        return self.frame.input_names
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.frame.output_names
+
+    def extra_repr(self) -> str:
+        parts = [f"{name}" for name in self.frame.features] + [f"→ {text}" for text in self.frame.answers]
+        return ", ".join(parts)
+
+
+def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:
+    """Names of the raw inputs and of the outputs."""
+    if isinstance(model, FramedKAN):
+        return model.input_names, model.output_names
+    return model.config.input_names, model.config.output_names
