@@ -15,8 +15,10 @@ from splinework.bases import Basis, BSpline, activation, make_basis
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.functional import grid_points
 from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
+from splinework.shaping import Cones, Shaping
 
 _PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
+_RULES = ("flags", "twins", "steepest")
 GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
 SMALLEST_SHARE = 5e-3
 """A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
@@ -59,6 +61,9 @@ class KANLayer(nn.Module):
     mask: Tensor
     grid: Tensor
     prepared: Tensor | None
+    flags: Tensor | None
+    twins: Tensor | None
+    steepest: Tensor | None
 
     def __init__(
         self,
@@ -97,9 +102,13 @@ class KANLayer(nn.Module):
         low, high = (torch.full((inputs,), end, **like) for end in domain)
         self.register_buffer("grid", self.basis.make_grid(low, high))
         self.register_buffer("prepared", None, persistent=False)
+        for name in _RULES:
+            self.register_buffer(name, None)
+        self._cones: tuple[Tensor, Tensor | None, Cones] | None = None
         self.refresh()
         if self.grid_kind == "learnable":
             self.spacing = nn.Parameter(torch.zeros(inputs, self.basis.resolution, **like))
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
         self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -136,8 +145,17 @@ class KANLayer(nn.Module):
 
     @torch.no_grad()
     def set_edge_coefficients(self, values: Tensor) -> None:
-        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the living edges."""
+        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the living edges.
+
+        Where the layer is shaped: what is nearest to `values` and has the shapes.
+        """
         size = self.basis.size
+        rules = self.shaping
+        if rules is not None and isinstance(self.basis, BSpline):
+            values = rules.nearest(values, self.cones())
+            self.spline_weight.copy_(
+                torch.ones_like(self.spline_weight)
+            )  # so that c is what was shaped, to the last bit
         weight = self.spline_weight * self.mask
         usable = weight != 0
         self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
@@ -145,6 +163,48 @@ class KANLayer(nn.Module):
         self.coefficients.copy_(values[:, :size] / weight[:, None, :])
         if self.base_weight is not None:
             self.base_weight.copy_(values[:, size] / torch.where(self.mask != 0, self.mask, torch.ones_like(self.mask)))
+
+    @property
+    def shaping(self) -> Shaping | None:
+        """What the edges must be, whoever puts numbers into them; None for anything."""
+        if self.flags is None or self.twins is None or self.steepest is None:
+            return None
+        return Shaping(self.flags, self.twins, self.steepest)
+
+    @torch.no_grad()
+    def shape(self, rules: Shaping) -> None:
+        """From now on the edges obey these rules, and at once take the nearest coefficients that do.
+
+        `fit` and the verbs that change grids or edges keep them. A training loop of one's own calls `hold` after each step.
+
+        Raises:
+            ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function.
+        """
+        plain = isinstance(self.basis, BSpline) and self.grid_kind in ("adaptive", "fixed")
+        base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
+        if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
+            raise ConfigError(
+                "edges can be shaped where they are B-splines without a base function, on an adaptive or fixed grid, with linear "
+                f"or constant tails; got {self.basis}, base={self.base}, a {self.grid_kind} grid and {self.extrapolation} tails."
+            )
+        for name in _RULES:
+            self.register_buffer(name, getattr(rules, name).to(self.grid.device))
+        self.hold()
+
+    def cones(self) -> Cones:
+        """The cones of a shaped layer's edges on the present grid; none where it is not shaped."""
+        rules = self.shaping
+        if rules is None or not isinstance(self.basis, BSpline):
+            return []
+        if self._cones is None or self._cones[0] is not self.grid or self._cones[1] is not self.flags:
+            self._cones = (self.grid, self.flags, rules.cones(self.grid, self.basis.degree))
+        return self._cones[2]
+
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Makes the edges what the rules say, if anything moved them."""
+        if self.flags is not None:
+            self.set_edge_coefficients(self.edge_coefficients())
 
     def edges(self, x: Tensor, derivative: int = 0) -> Tensor:
         """Every edge's value (or derivative with respect to its own, squashed, input): `(B, I)` to `(B, I, J)`."""
@@ -199,6 +259,7 @@ class KANLayer(nn.Module):
         # Nothing follows from a grid without numbers, and no buffer is then there for a loader to fill with any.
         self.prepared = None if self.grid.is_meta else self.basis.prepare(self.grid)
         self._prepared_from = self.grid
+        self._cones = None
 
     def _prepared(self) -> Tensor:
         """What follows from the grid, also where a loader put one in place tensor by tensor, without asking the module."""
@@ -228,6 +289,13 @@ class KANLayer(nn.Module):
 
 def _refresh(layer: KANLayer, _incompatible: object) -> None:
     layer.refresh()
+
+
+def _make_room(layer: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Rules that come with the numbers of a shaped layer get buffers to go to."""
+    for name in _RULES:
+        if prefix + name in state and getattr(layer, name) is None:
+            layer.register_buffer(name, torch.empty_like(state[prefix + name]))
 
 
 def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:

@@ -9,10 +9,10 @@ import pytest
 import sympy
 
 from splinework.symbolic.consistency import dimension_of
-from splinework.symbolic.dimensions import PURE
+from splinework.units.dimensions import PURE
 from splinework.symbolic.expression import symbol
-from splinework.symbolic.units import parse_dimension, parse_units
-from tests.symbolic.test_units import columns, equations, to_sympy
+from splinework.units.parsing import parse_dimension, parse_units
+from tests.units.test_units import columns, equations, to_sympy
 
 x, t, v, m = (symbol(name) for name in "xtvm")
 UNITS = parse_units("x=m,t=s,v=m/s,m=kg")

@@ -107,7 +107,7 @@ def _sigma(text: str | None) -> float | None:
 
 def _units(text: str, columns: Mapping[str, str]) -> dict[str, str]:
     """Name in formulas → unit."""
-    from splinework.symbolic.units import parse_units
+    from splinework.units.parsing import parse_units
 
     try:
         found = parse_units(text, names=list(dict.fromkeys((*columns.values(), *columns))))

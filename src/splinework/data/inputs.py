@@ -59,7 +59,9 @@ class Input:
                 f"{nearest(self.distribution, get_args(Distribution))}."
             )
         if self.distribution == "loguniform" and self.low <= 0:
-            raise ConfigError(f"{self.name!r} is loguniform, which needs a range above 0, got {self.low} to {self.high}.")
+            raise ConfigError(
+                f"{self.name!r} is loguniform, which needs a range above 0, got {self.low} to {self.high}."
+            )
         if self.distribution == "integer" and math.ceil(self.low) > math.floor(self.high):
             raise ConfigError(f"no whole number lies in the range of {self.name!r}, {self.low} to {self.high}.")
         object.__setattr__(self, "low", float(self.low))
@@ -70,7 +72,7 @@ class Input:
         if self.distribution == "loguniform":
             # at u = 0 and 1 the ends themselves, which exp and log would miss by a rounding
             inner = np.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
-            return np.clip(inner, self.low, self.high)
+            return np.asarray(np.clip(inner, self.low, self.high), dtype=np.float64)
         if self.distribution == "normal":
             from scipy.special import ndtr, ndtri
 
@@ -119,4 +121,6 @@ def check_inputs(inputs: Sequence[Input], correlation: Sequence[Sequence[float]]
     if not np.array_equal(matrix, matrix.T) or not np.array_equal(np.diag(matrix), np.ones(count)):
         raise ConfigError("a correlation is symmetric and has ones on its diagonal.")
     if not np.linalg.eigvalsh(matrix)[0] > 1e-10:
-        raise ConfigError("these correlations contradict each other (the matrix is not positive definite); weaken some.")
+        raise ConfigError(
+            "these correlations contradict each other (the matrix is not positive definite); weaken some."
+        )

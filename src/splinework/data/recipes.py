@@ -150,6 +150,9 @@ def _value(value: Any, hint: Any, kinds: Mapping[str, type], where: str) -> Any:
         return value
     if isinstance(hint, type) and hint in (bool, int, float, str):
         return _scalar(value, hint, where)
+    own = getattr(hint, "__name__", "")
+    if isinstance(value, Mapping) and "kind" not in value and kinds.get(own) is hint:
+        value = {"kind": own, **value}  # nothing else can stand here
     return _recipe(value, kinds, where)
 
 

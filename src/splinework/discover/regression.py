@@ -13,14 +13,14 @@ from splinework.discover.plans import only, plans
 from splinework.discover.scales import choose_scale, describe
 from splinework.errors import DataError, ShapeError
 from splinework.symbolic.answer import answer
-from splinework.symbolic.buckingham import Balance
 from splinework.symbolic.constants import Target
-from splinework.symbolic.expression import compile_expression, symbol
+from splinework.symbolic.expression import compile_expression, monomial, symbol
 from splinework.symbolic.library import LIBRARY, Function
 from splinework.symbolic.pool import Pool
 from splinework.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.callbacks import Callback
+from splinework.units.buckingham import Balance
 
 FEWEST_ROWS = 8
 INTERRUPTED = "interrupted: the formulas found so far"
@@ -265,7 +265,7 @@ def _split(data: Target, seed: int) -> Rows:
 
 def _balanced(problem: Problem, balance: Balance) -> Problem:
     """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
-    power, groups = balance.expressions()
+    power, groups = monomial(balance.power), tuple(monomial(group) for group in balance.groups)
     names = [e.name for e in problem.expressions]
 
     def values(expression: Any) -> Array:

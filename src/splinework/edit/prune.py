@@ -116,6 +116,9 @@ def _consistent(model: KAN, keep: Sequence[Tensor]) -> list[Tensor]:
     """
     kept = [k & (layer.mask != 0) for k, layer in zip(keep, model.kan_layers, strict=True)]
     shapes = model.config.nodes[1:]
+    for layer, k in zip(model.kan_layers, kept, strict=True):
+        for group in [] if layer.shaping is None else layer.shaping.groups():
+            k[group] = k[group].any(0)  # inputs that share their edges keep them together
     for _ in range(len(kept)):
         for index in range(len(kept) - 1):
             kept[index] &= _to_sums(kept[index + 1].any(dim=1), shapes[index])
@@ -153,6 +156,8 @@ def _compact(model: KAN) -> KAN:
 def _copy_part(old: KANLayer, new: KANLayer, rows: list[int], columns: list[int]) -> None:
     """Copies the edges from `rows` to `columns` of one layer into another."""
     new.mask.copy_(old.mask[rows][:, columns])
+    if old.shaping is not None:
+        new.shape(old.shaping.part(rows, columns))
     new.replace_grid(old.basis, old.grid[rows], old.edge_coefficients()[rows][:, :, columns])
     new.spline_weight.copy_(old.spline_weight[rows][:, columns])
     new.coefficients.copy_(old.coefficients[rows][:, :, columns])

@@ -1,18 +1,22 @@
 """Spline mathematics: tensors in, tensors out. Knows nothing of networks, modules or training."""
 
 from splinework.functional.bspline import bspline_rows, bspline_values, cell_polynomials
+from splinework.functional.cones import Cone, cone, greville
 from splinework.functional.insertion import insert_knots, refine_coefficients, refined_knots
 from splinework.functional.jumps import derivative_jumps
 from splinework.functional.knots import adapted_knots, domain, grid_points, uniform_knots
 from splinework.functional.least_squares import solve_least_squares
 
 __all__ = [
+    "Cone",
     "adapted_knots",
     "bspline_rows",
     "bspline_values",
     "cell_polynomials",
+    "cone",
     "derivative_jumps",
     "domain",
+    "greville",
     "grid_points",
     "insert_knots",
     "refine_coefficients",

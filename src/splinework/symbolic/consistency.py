@@ -13,7 +13,7 @@ from typing import Any, Final, final
 import sympy
 from sympy.core.function import AppliedUndef
 
-from splinework.symbolic.dimensions import PURE, Dimension
+from splinework.units.dimensions import PURE, Dimension
 
 _FINEST: Final = 10**6
 """Largest denominator of an exponent that is a float."""
@@ -60,7 +60,7 @@ def dimension_of(
 
     Example:
         >>> from splinework.symbolic.expression import symbol
-        >>> from splinework.symbolic.units import parse_units
+        >>> from splinework.units.parsing import parse_units
         >>> fall = sympy.Float(4.905) * symbol("t") ** 2
         >>> found = dimension_of(fall, parse_units("t=s"), target=parse_units("y=m")["y"])
         >>> found.sentences()

@@ -4,8 +4,9 @@ Numbers that only move between an edge and the sum it feeds are pulled out: `exp
 a power or logarithm the scale of its argument, and sums of logarithms under an exponential become products of powers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,11 @@ def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], S
 def symbol(name: str) -> Any:
     """The symbol of a column; real."""
     return sympy.Symbol(name, real=True)
+
+
+def monomial(powers: Mapping[str, Any]) -> Any:
+    """The product of columns to rational powers, by name."""
+    return sympy.Mul(*(symbol(name) ** sympy.Rational(str(Fraction(power))) for name, power in powers.items()))
 
 
 def _input(units: Units, i: int) -> _Sum:

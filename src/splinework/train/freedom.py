@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from splinework.network import KAN
+from splinework.train.coordinates import Coordinates, is_shaped
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 
@@ -17,11 +19,27 @@ def effective_parameters(objective: Objective) -> float:
     if not parameters.read(objective.model).numel():
         return 0.0
     loss, _ = objective.normal(parameters, BUDGET)
+    if is_shaped(objective.model):
+        both = objective.quadratic(parameters, BUDGET)[0] if objective.penalties else loss
+        return float((covariance_of(objective.model, parameters, both) * loss).sum())
     if not objective.penalties:
         size = torch.linalg.eigvalsh(loss)
         return float((size > 1e-12 * size[-1].clamp_min(1e-300)).sum())
     both, _ = objective.quadratic(parameters, BUDGET)
     return float((inverse(both) * loss).sum())
+
+
+def covariance_of(model: KAN, parameters: Parameters, matrix: Tensor) -> Tensor:
+    """The inverse of a curvature `(P, P)`; for a shaped network, within the directions in which it can still move.
+
+    A coordinate at its bound is settled: it takes up no freedom and has no variance.
+    """
+    coordinates = Coordinates.of(model, parameters)
+    if coordinates is None:
+        return inverse(matrix)
+    free = coordinates.free(parameters.read(model))
+    directions = coordinates.map.to_dense()[:, free]
+    return directions @ inverse(directions.T @ matrix @ directions) @ directions.T
 
 
 def inverse(matrix: Tensor) -> Tensor:

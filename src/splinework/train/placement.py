@@ -53,6 +53,8 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
     layers = objective.model.kan_layers
     if not all(isinstance(layer.basis, BSpline) and layer.grid_kind != "learnable" for layer in layers):
         return None
+    if any(layer.shaping is not None and layer.shaping.symmetric for layer in layers):
+        return None  # their grids must stay alike
     found = scores(objective)
     best = max(float(score.max()) for score in found)
     if not best > 0:

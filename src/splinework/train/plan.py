@@ -9,8 +9,10 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.network import KAN
+from splinework.train.coordinates import is_shaped
 from splinework.train.objective import Objective
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser
+from splinework.train.optim.torch_optim import FirstOrder
 from splinework.train.penalties import Penalty
 
 MOST_BY_LM, LM_WORK = 4000, 1e11
@@ -117,8 +119,14 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
     """The method by name; `auto` by size: Gauss–Newton by a matrix or by products, else quasi-Newton, Adam on mini-batches."""
     model = objective.model
     frozen = any(not p.requires_grad for p in model.parameters())
+    shaped = is_shaped(model)
     if optimiser != "auto":
         method = make_optimiser(optimiser)
+        if shaped and not isinstance(method, (LevenbergMarquardt, FirstOrder)):
+            raise ConfigError(
+                f"{method.name} does not know the bounds of shaped edges (hard axioms); take optimiser='lm', or 'adam' for many "
+                "rows or parameters."
+            )
         if frozen and method.second_order:
             raise ConfigError(
                 f"{method.name} moves every number of the model, and some are frozen; take optimiser='lbfgs'."
@@ -134,6 +142,8 @@ def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser
     if streamed:
         batch = min(max(objective.count // STREAM_BATCHES, BATCH), MOST_IN_BATCH)
         return Adam(batch=batch), f"mini-batches of {batch} {why} that are not in memory"
+    if shaped:
+        return Adam(batch=BATCH), f"mini-batches of {BATCH} {why} with shaped edges, put back after each step"
     if not irregular and 50 * objective.count * _active(model) <= CG_WORK:
         return NewtonCG(), f"second order by products alone, as a matrix is too large {why}"
     if numbers * size <= FULL_WORK:

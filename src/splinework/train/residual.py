@@ -8,6 +8,7 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
+from splinework.frame import Frame, FramedKAN
 from splinework.network import KAN
 from splinework.train.batches import Batches, RowBatches
 from splinework.train.jacobian import Parameters
@@ -50,6 +51,7 @@ class Term:
         columns: Values per point; where rows are coupled, values in all.
         coupled: Whether a row may depend on several points: then all points are always taken together.
         differentiates: Whether the function takes gradients itself, and so needs a graph even for numbers.
+        frame: What the network stands in when it is handed to the function, or None.
     """
 
     function: Function
@@ -60,6 +62,7 @@ class Term:
     columns: int = 1
     coupled: bool = False
     differentiates: bool = False
+    frame: Frame | None = None
 
     @property
     def numbers(self) -> int:
@@ -72,9 +75,19 @@ class Term:
         if rows is not None and not self.coupled:
             x, data = x[rows], None if data is None else data[rows]
         with torch.set_grad_enabled(self.differentiates or torch.is_grad_enabled()):
-            found = self.function(model, x) if data is None else self.function(model, x, data)
+            found = self.called(model, x, data)
         found = found if torch.is_grad_enabled() else found.detach()
         return found.reshape(-1, 1) if found.dim() < 2 else found
+
+    def called(self, model: KAN, x: Tensor, data: Tensor | None) -> Any:
+        """What the function makes of a network in its frame, at some points."""
+        whole = model if self.frame is None else FramedKAN(model, self.frame)
+        return self.function(whole, x) if data is None else self.function(whole, x, data)
+
+    def seen(self, rows: Any = None) -> Tensor:
+        """What the network is given at all points or at some, in raw units: `(N, features)`."""
+        x = self.x if rows is None else self.x[rows]
+        return x if self.frame is None else self.frame.features_of(x)
 
     def take(self, rows: Tensor) -> "Term":
         """The term at some of its points."""
@@ -159,7 +172,7 @@ class ResidualObjective(Objective):
     @torch.no_grad()
     def activations(self, part: Sequence[Tensor | None] | None = None) -> Tensor:
         parts = [None] * len(self.terms) if part is None else part
-        x = [term.x if rows is None else term.x[rows] for term, rows in zip(self.terms, parts, strict=True)]
+        x = [term.seen(rows) for term, rows in zip(self.terms, parts, strict=True)]
         u: Tensor = self.model.input_scaling(torch.cat(x))
         return u
 

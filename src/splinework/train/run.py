@@ -14,6 +14,7 @@ from torch.nn.utils import get_total_norm
 
 from splinework.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
+from splinework.train.coordinates import hold, is_shaped
 from splinework.train.history import History, history_from_dict
 from splinework.train.journal import EVERY, Journal
 from splinework.train.objective import Objective
@@ -96,7 +97,7 @@ class Run:
             stepper.restore(state["stepper"])
             self.generator.set_state(state["generator"])
             values, unseen, done = list(state["values"]), state["unseen"], state["count"]
-        window = objective.patience
+        window, holds = objective.patience, is_shaped(objective.model) and not optimiser.second_order
         share = (optimiser.settles if settles is None else settles) * (window / 10)
         saved = time.monotonic()
         for count in range(done + 1, steps + 1):
@@ -104,6 +105,9 @@ class Run:
                 break
             began = time.monotonic()
             value = stepper.step()
+            if holds:
+                hold(objective.model)
+                value = None if value is None else objective.number()
             self._count_step()
             unseen += 1
             if value is None and unseen < stepper.every and count < steps and not self.over:

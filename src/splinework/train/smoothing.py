@@ -16,7 +16,7 @@ from splinework.edit.refine import refine_layer
 from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.train.follow import widen
-from splinework.train.freedom import BUDGET, inverse
+from splinework.train.freedom import BUDGET, covariance_of
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Damped, NewtonCG, Optimiser
@@ -142,7 +142,7 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
                 part = slice(own.start + edge * size, own.start + (edge + 1) * size)
                 matrix[part, part] += total[edge]
             blocks.append((index, i, j, own, both, lambdas, total))
-        covariance = inverse(matrix)
+        covariance = covariance_of(model, parameters, matrix)
         freedom = float((covariance * loss).sum())
         noise = objective.noise(freedom) / objective.numbers
         fresh = [strength.clone() for strength in strengths]

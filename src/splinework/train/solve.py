@@ -16,6 +16,7 @@ from torch import Tensor
 from splinework.bases import BSpline
 from splinework.edit.degree import raise_layer
 from splinework.errors import ConfigError, FitWarning
+from splinework.frame import Frame
 from splinework.network import KAN
 from splinework.train.callbacks import Callback
 from splinework.train.fit import FitResult
@@ -44,10 +45,11 @@ UNSOLVED = 1e-2
 """A residual of which this share is left, in the mean of its squares, has not been solved: that is warned of."""
 
 
-def solve(  # the one door: every setting has its name here
+def solve(  # noqa: PLR0913  # the one door: every setting has its name here
     model: KAN,
     residuals: Residual | Sequence[Residual],
     *,
+    frame: Frame | None = None,
     steps: int | None = None,
     optimiser: str | Optimiser = "auto",
     validation: float | Sequence[Residual] | None = None,
@@ -71,6 +73,8 @@ def solve(  # the one door: every setting has its name here
     Args:
         model: The network; left unchanged.
         residuals: What should vanish, and where.
+        frame: What the network stands in: residuals are handed `FramedKAN(network, frame)`, and their points have the frame's
+            columns. The result is the network without it.
         steps: Most steps of the optimiser in all; None lets each stage converge.
         optimiser: As for `fit`.
         validation: Share of the points to hold out of every residual, or residuals of their own; None holds out 15 % of
@@ -106,11 +110,11 @@ def solve(  # the one door: every setting has its name here
     check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "solve", "residuals")
-        used = [term_of(work, each, n) for n, each in enumerate(listed(residuals), start=1)]
-        set_units(work, torch.cat([term.x for term in used]), None, always=False)
+        used = [term_of(work, each, n, frame=frame) for n, each in enumerate(listed(residuals), start=1)]
+        set_units(work, torch.cat([term.seen() for term in used]), None, always=False)
         terms = [checked(work, term) for term in used]
         given = [] if validation is None or isinstance(validation, (int, float)) else listed(validation)
-        held = [checked(work, term_of(work, each, n, "validation ")) for n, each in enumerate(given, start=1)]
+        held = [checked(work, term_of(work, each, n, "validation ", frame)) for n, each in enumerate(given, start=1)]
         generator = torch.Generator().manual_seed(seed)
         whole = _objective(work, terms, tuple(penalties))
         tails = work.config.extrapolation

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from splinework.bases import BSpline
 from splinework.edit.refit import refitted
+from splinework.functional.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
 from splinework.initialise import start
+from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.train.follow import follow
 from splinework.train.objective import Objective
@@ -105,6 +107,8 @@ def _coarse(model: KAN, recipe: BSpline) -> KAN | None:
     coarse.output_scaling.load_state_dict(model.output_scaling.state_dict())
     for layer, own in zip(coarse.kan_layers, model.kan_layers, strict=True):
         layer.mask.copy_(own.mask)
+        if own.shaping is not None:
+            layer.shape(own.shaping)
         if layer.basis == own.basis:
             layer.replace_grid(own.basis, own.grid, own.edge_coefficients())
     return coarse
@@ -127,6 +131,32 @@ def _take_over(model: KAN, coarse: KAN, u: Tensor) -> None:
 
 
 @torch.no_grad()
+def begin_shaped(layer: KANLayer, generator: torch.Generator) -> None:
+    """Gives shaped edges a random start that is not flat: what is nearest to noise in a cone is little more than a constant.
+
+    An edge begins with the slope or the bend that it must have, of a random size, and a little of the noise that it was given.
+    """
+    rules = layer.shaping
+    if rules is None or not isinstance(layer.basis, BSpline):
+        return
+    flags, values = rules.flags, layer.edge_coefficients()
+    xi = greville(layer.grid, layer.basis.degree)
+    low, high = layer.basis.domain(layer.grid)
+    v = ((2 * xi - low[:, None] - high[:, None]) / (high - low)[:, None])[..., None]
+    size = torch.rand(flags.shape, generator=generator, dtype=values.dtype).to(values.device)[:, None] + 0.5
+    size = size * layer.inputs**-0.5
+
+    def sign(up: int, down: int) -> torch.Tensor:
+        return (((flags & up) != 0).to(values) - ((flags & down) != 0).to(values))[:, None]
+
+    rise, bend = sign(INCREASING, DECREASING), sign(CONVEX, CONCAVE)
+    # A convex edge that also rises bends from its left end on.
+    spread = size * (rise * v + bend * 0.5 * (v + rise * bend).square())
+    values[:, : layer.basis.size] += spread
+    layer.set_edge_coefficients(values)
+
+
+@torch.no_grad()
 def fresh(model: KAN, generator: torch.Generator) -> KAN:
     """The same network with new random numbers; masks, units, grids and what is frozen stay."""
     other = copy.deepcopy(model)
@@ -138,4 +168,5 @@ def fresh(model: KAN, generator: torch.Generator) -> KAN:
         for parameter, value in drawn:
             if parameter is not None and value is not None and parameter.requires_grad:
                 parameter.copy_(value)
+        begin_shaped(layer, generator)
     return other

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.frame import Frame
 from splinework.network import KAN
 from splinework.train.residual import Residual, Term
 from splinework.train.residual_jacobian import is_separate
@@ -24,21 +25,22 @@ def listed(residuals: Any) -> list[Residual]:
     return list(listed)
 
 
-def term_of(model: KAN, residual: Residual, number: int, kind: str = "") -> Term:
-    """The recipe with its points and data as tensors, checked."""
+def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> Term:
+    """The recipe with its points and data as tensors, checked; points are in the columns that the frame takes, if any."""
     name = residual.name or getattr(residual.function, "__name__", "").replace("<lambda>", "")
     name = f"{kind}residual {number}" + (f" ({name})" if name else "")
     if not callable(residual.function):
         raise ConfigError(f"{name} is a function of the model and of points, got {residual.function!r}.")
     if not (isinstance(residual.weight, (int, float)) and 0 < residual.weight < math.inf):
         raise ConfigError(f"the weight of {name} is a positive number, got {residual.weight!r}.")
-    like, names = next(model.parameters()), model.config.input_names
+    like, names = next(model.parameters()), model.config.input_names if frame is None else frame.input_names
     what = f"points of {name}"
-    x = as_columns(residual.points, model.inputs, what, names, like)
+    x = as_columns(residual.points, len(names), what, names, like)
     if len(x) == 0:
         raise DataError(f"there are no {what}; at least one is needed.")
     check_finite(x, what, names)
-    check_finite(model.input_scaling(x), what, names, scales=model.config.input_scales)
+    seen = x if frame is None else frame.features_of(x)
+    check_finite(model.input_scaling(seen), what, model.config.input_names, scales=model.config.input_scales)
     data = residual.data
     if data is not None:
         try:
@@ -50,7 +52,7 @@ def term_of(model: KAN, residual: Residual, number: int, kind: str = "") -> Term
         data = data[:, None] if data.dim() == 1 else data
         if not bool(torch.isfinite(data).all()):
             raise DataError(f"data of {name} has values that are not finite numbers; drop those points first.")
-    return Term(residual.function, x, data, float(residual.weight), name)
+    return Term(residual.function, x, data, float(residual.weight), name, frame=frame)
 
 
 def checked(model: KAN, term: Term) -> Term:
@@ -61,7 +63,7 @@ def checked(model: KAN, term: Term) -> Term:
         ShapeError: If it has no shape that makes sense.
         DataError: If it is not finite.
     """
-    found = term.function(model, term.x) if term.data is None else term.function(model, term.x, term.data)
+    found = term.called(model, term.x, term.data)
     if not isinstance(found, Tensor) or found.dim() > 2 or found.numel() == 0:
         what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ShapeError(

@@ -4,7 +4,8 @@ from splinework.errors import ConfigError
 from splinework.train.optim.adam import Adam, AdamW
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.lbfgs import LBFGS
-from splinework.train.optim.levenberg_marquardt import Damped, LevenbergMarquardt
+from splinework.train.optim.levenberg_marquardt import LevenbergMarquardt
+from splinework.train.optim.marquardt import Damped
 from splinework.train.optim.newton_cg import NewtonCG
 from splinework.train.optim.quasi_newton import BFGS, SSBFGS, SSBroyden
 from splinework.train.optim.schedules import SCHEDULES, Constant, Cosine, Exponential, OneCycle, Schedule

@@ -12,7 +12,7 @@ from splinework.functional import solve_least_squares
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Stepper
-from splinework.train.optim.levenberg_marquardt import Damped, Marquardt
+from splinework.train.optim.marquardt import Damped, Marquardt
 from splinework.train.optim.systems import triangle_of
 from splinework.train.optim.tie_break import TieBreak
 

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 from splinework.errors import DataError
-from splinework.symbolic.dimensions import Dimension, base_units, product
+from splinework.units.dimensions import Dimension, base_units, product
 
 _MOST_CHOICES: Final = 5000
 """Sets of so many inputs of different dimensions that are all tried; beyond, elimination takes the first that carry units."""
@@ -39,9 +39,18 @@ class Balance:
     power: Mapping[str, Fraction]
     groups: tuple[Mapping[str, int], ...]
 
-    def expressions(self) -> tuple[Any, tuple[Any, ...]]:
-        """The product and the groups as sympy expressions over the columns."""
-        return _monomial(self.power), tuple(_monomial(group) for group in self.groups)
+
+def power_text(powers: Mapping[str, Any]) -> str:
+    """A product of powers as a formula, `m*v**2` or `length**(1/2)/g**(1/2)`; `1` where it has no factor."""
+
+    def factor(name: str, power: Fraction) -> str:
+        size = abs(power)
+        return name if size == 1 else f"{name}**{size}" if size.denominator == 1 else f"{name}**({size})"
+
+    fractions = {name: Fraction(power) for name, power in powers.items() if Fraction(power) != 0}
+    above = "*".join(factor(name, power) for name, power in fractions.items() if power > 0) or "1"
+    below = [factor(name, power) for name, power in fractions.items() if power < 0]
+    return above + "".join(f"/{text}" for text in below)
 
 
 def balance(dimensions: Mapping[str, Dimension], target: Dimension, *, name: str = "y") -> Balance:
@@ -61,7 +70,7 @@ def balance(dimensions: Mapping[str, Dimension], target: Dimension, *, name: str
             brought it.
 
     Example:
-        >>> from splinework.symbolic.units import parse_units
+        >>> from splinework.units.parsing import parse_units
         >>> pendulum = balance(parse_units("length=m,g=m/s^2,mass=kg"), parse_units("T=s")["T"])
         >>> {name: str(power) for name, power in pendulum.power.items()}, pendulum.groups
         ({'length': '1/2', 'g': '-1/2'}, ())
@@ -242,12 +251,10 @@ def echelon(rows: Sequence[Sequence[Fraction]]) -> tuple[list[list[Fraction]], l
 
 def _missing(dimensions: Mapping[str, Dimension], target: Dimension, name: str) -> str:
     """The sentence: what no product of the inputs can make, and where it might have come from."""
-    from splinework.symbolic.expression import python
-
     told = ", ".join(f"{column} ({dimension})" for column, dimension in dimensions.items()) or "no inputs"
     powers, unit = _nearest(dimensions, target)
     lack = target / product(dimensions, powers)
-    best = python(_monomial(powers)) if powers else ""
+    best = power_text(powers) if powers else ""
     short = f"{best} misses {lack}" if best else f"{unit} cannot be made"
     holders = [column for column, dimension in dimensions.items() if dimension[unit] != 0]
     verb = "have" if len(holders) > 1 else "has"
@@ -271,13 +278,3 @@ def _nearest(dimensions: Mapping[str, Dimension], target: Dimension) -> tuple[Po
             if powers is not None:
                 return {column: p for column, p in powers.items() if column in dimensions}, lacking[0]
     return {}, own[0]
-
-
-def _monomial(powers: Mapping[str, Any]) -> Any:
-    import sympy
-
-    from splinework.symbolic.expression import symbol
-
-    return sympy.Mul(
-        *(symbol(n) ** sympy.Rational(Fraction(p).numerator, Fraction(p).denominator) for n, p in powers.items())
-    )

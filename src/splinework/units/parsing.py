@@ -12,7 +12,7 @@ from functools import cache
 from typing import Final
 
 from splinework.errors import ConfigError
-from splinework.symbolic.dimensions import BASE_UNITS, PURE, Dimension
+from splinework.units.dimensions import BASE_UNITS, PURE, Dimension
 
 LONGEST: Final = 500
 """Most characters of the text of one unit."""

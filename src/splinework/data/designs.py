@@ -1,0 +1,363 @@
+"""Designs of experiments: frozen recipes of where to look, `points(n, box, seed=…)` → an array of shape (n, d).
+
+Designs that need a model (where does it not know?) are not here.
+"""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, Literal, final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from splinework.data.streams import BLOCK, POINTS, checked_rows, checked_seed, child_seed, stream
+from splinework.errors import ConfigError, ShapeError
+
+Floats = NDArray[np.float64]
+
+MAX_POINTS: Final = 100_000_000
+"""Most points of a grid."""
+_LARGEST_SOBOL: Final = 21_201
+_DISCREPANCY: Final = 512
+"""Most rows of a Latin hypercube whose discrepancy is lowered; the search takes time quadratic in the rows."""
+
+
+class Design(ABC):
+    """Where to look. A member gives levels in the unit cube, in blocks of at most `BLOCK` rows."""
+
+    scattered: ClassVar[bool] = True
+    """Whether the points lie inside of the box and are spread by chance or number theory; copulas need this."""
+
+    def points(self, n: int, box: ArrayLike, *, seed: int = 0) -> Floats:
+        """Points in a box.
+
+        Args:
+            n: How many; a design may round it, see `count`.
+            box: Lower and upper bound of each input, shape (d, 2).
+            seed: Of what is drawn.
+
+        Returns:
+            Shape (`count(n, d)`, d), float64.
+
+        Raises:
+            ShapeError: If the box has another shape.
+            ConfigError: If n or the seed is out of range, or the box is empty.
+
+        Example:
+            >>> Grid(3).points(9, [(0, 1), (0, 1)]).shape
+            (9, 2)
+        """
+        bounds = checked_box(box)
+        levels = np.concatenate(list(self.levels(n, len(bounds), seed=seed)))
+        low, high = bounds.T
+        return np.asarray(np.clip(low + levels * (high - low), low, high), dtype=np.float64)
+
+    def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
+        """The same in the unit cube, block by block; what has been given is not kept."""
+        rows = self.count(checked_rows(n), dimension)
+        return self._blocks(rows, dimension, checked_seed(seed))
+
+    def count(self, n: int, dimension: int) -> int:
+        """How many points there are if n are asked for."""
+        return n
+
+    def note(self, n: int, dimension: int) -> str:
+        """What the data card must say about this design; empty if nothing."""
+        rows = self.count(n, dimension)
+        return "" if rows == n else f"{type(self).__name__} gives {rows} points where {n} were asked for."
+
+    @abstractmethod
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        """Exactly so many rows, in blocks."""
+
+
+@final
+@dataclass(frozen=True)
+class Uniform(Design):
+    """Independent, evenly spread."""
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        for block, size in enumerate(_sizes(rows)):
+            yield stream(seed, POINTS, block).random((size, dimension))
+
+
+@final
+@dataclass(frozen=True)
+class Sobol(Design):
+    """Sobol's sequence, scrambled (Owen); the number of points is rounded up to a power of two, without which it is unbalanced.
+
+    Attributes:
+        scramble: Whether the seed permutes its digits; without, the first point is a corner of the box.
+    """
+
+    scramble: bool = True
+
+    def count(self, n: int, dimension: int) -> int:
+        return 1 << (n - 1).bit_length()
+
+    def note(self, n: int, dimension: int) -> str:
+        rows = self.count(n, dimension)
+        return "" if rows == n else f"Sobol points come in powers of two: {rows} rows where {n} were asked for."
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        from scipy.stats import qmc
+
+        if dimension > _LARGEST_SOBOL:
+            raise ConfigError(
+                f"Sobol's sequence has at most {_LARGEST_SOBOL} dimensions, got {dimension}; use Uniform()."
+            )
+        engine = _engine(qmc.Sobol, dimension, stream(seed, POINTS), scramble=self.scramble)
+        for size in _sizes(rows):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # on a block: the whole is a power of two
+                yield np.asarray(engine.random(size), dtype=np.float64)
+
+
+@final
+@dataclass(frozen=True)
+class LatinHypercube(Design):
+    """One point in each of n slices of every input: exact marginals, which is what the edges of a network see.
+
+    Attributes:
+        optimization: `random-cd` lowers the centred discrepancy by swaps, up to 512 rows; `none` does not.
+    """
+
+    optimization: Literal["random-cd", "none"] = "random-cd"
+
+    def note(self, n: int, dimension: int) -> str:
+        if self.optimization == "none" or n <= _DISCREPANCY:
+            return ""
+        return f"The discrepancy of the Latin hypercube was not lowered: {n} rows, at most {_DISCREPANCY}."
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        from scipy.stats import qmc
+
+        lower = self.optimization == "random-cd" and 1 < rows <= _DISCREPANCY
+        options = {"optimization": "random-cd"} if lower else {}
+        whole = _engine(qmc.LatinHypercube, dimension, stream(seed, POINTS), **options).random(rows)
+        return _slices(np.asarray(whole, dtype=np.float64))  # it is one design: nothing smaller than the whole exists
+
+
+@final
+@dataclass(frozen=True)
+class Grid(Design):
+    """All combinations of m values of each input; the last input changes fastest.
+
+    Attributes:
+        m: Values of each input; 0 takes the smallest number that gives at least the rows that were asked for.
+        spacing: `equispaced`, ends included; or `chebyshev`, the roots of a Chebyshev polynomial (Gauss points), for collocation.
+    """
+
+    m: int = 0
+    spacing: Literal["equispaced", "chebyshev"] = "equispaced"
+    scattered: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.m < 0:
+            raise ConfigError(f"a grid has m >= 1 values of each input, or 0 for as many as needed, got {self.m}.")
+
+    def count(self, n: int, dimension: int) -> int:
+        rows = int(self._values(n, dimension) ** dimension)
+        if rows > MAX_POINTS:
+            raise ConfigError(f"a grid of {dimension} inputs would have {rows} points; use Sobol() beyond 3 inputs.")
+        return rows
+
+    def note(self, n: int, dimension: int) -> str:
+        m, rows = self._values(n, dimension), self.count(n, dimension)
+        asked = "" if rows == n else f", {rows} rows where {n} were asked for"
+        return f"The grid has {m} {self.spacing} values of each input{asked}."
+
+    def _values(self, n: int, dimension: int) -> int:
+        if self.m:
+            return self.m
+        m = max(round(n ** (1 / dimension)), 1)
+        return m if int(m**dimension) >= n else m + 1
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        m = round(rows ** (1 / dimension))
+        if self.spacing == "chebyshev":
+            values = (1 - np.cos(np.pi * (2 * np.arange(m) + 1) / (2 * m))) / 2
+        else:
+            values = np.linspace(0.0, 1.0, m) if m > 1 else np.array([0.5])
+        for start in range(0, rows, BLOCK):
+            index = np.arange(start, min(start + BLOCK, rows))
+            yield np.column_stack([values[index // m ** (dimension - 1 - d) % m] for d in range(dimension)])
+
+
+@final
+@dataclass(frozen=True)
+class Corners(Design):
+    """The 2^d corners of the box, whatever the number of rows: beyond them a model extrapolates."""
+
+    scattered: ClassVar[bool] = False
+
+    def count(self, n: int, dimension: int) -> int:
+        if dimension > 20:
+            raise ConfigError(
+                f"a box of {dimension} inputs has 2^{dimension} corners; corners are for at most 20 inputs."
+            )
+        return 1 << dimension
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        for start in range(0, rows, BLOCK):
+            index = np.arange(start, min(start + BLOCK, rows))
+            yield np.column_stack([index >> (dimension - 1 - d) & 1 for d in range(dimension)]).astype(np.float64)
+
+
+@final
+@dataclass(frozen=True)
+class Faces(Design):
+    """m points on each of the 2d faces of the box, evenly spread, whatever the number of rows.
+
+    Attributes:
+        m: Points of a face.
+    """
+
+    m: int = 16
+    scattered: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.m < 1:
+            raise ConfigError(f"a face has m >= 1 points, got {self.m}.")
+
+    def count(self, n: int, dimension: int) -> int:
+        return 2 * dimension * self.m
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        whole = stream(seed, POINTS).random((rows, dimension))
+        index = np.arange(rows)
+        face = index // self.m
+        whole[index, face // 2] = face % 2
+        return _slices(whole)
+
+
+@final
+@dataclass(frozen=True)
+class Joined(Design):
+    """Several designs one after the other, such as `Joined((Sobol(), Corners()))`; each is asked for the same number of points.
+
+    Attributes:
+        parts: The designs.
+    """
+
+    parts: tuple[Design, ...] = ()
+    scattered: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not self.parts or any(not isinstance(part, Design) or isinstance(part, Marginals) for part in self.parts):
+            raise ConfigError("Joined takes designs on a box, such as (Sobol(), Corners()).")
+
+    def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
+        for place, part in enumerate(self.parts):
+            yield from part.levels(n, dimension, seed=child_seed(seed, POINTS, place))
+
+    def count(self, n: int, dimension: int) -> int:
+        return sum(part.count(n, dimension) for part in self.parts)
+
+    def note(self, n: int, dimension: int) -> str:
+        return " ".join(filter(None, (part.note(n, dimension) for part in self.parts)))
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        raise NotImplementedError  # `levels` asks the parts
+
+
+@final
+@dataclass(frozen=True)
+class Marginals(Design):
+    """Rows like given ones: a box puts most points where no real row is.
+
+    Attributes:
+        rows: The given rows, each a tuple of d numbers.
+        method: `bootstrap` draws whole rows with replacement. `copula` draws each column's own values (its quantiles, between
+            them linear) with the dependence of a Gaussian copula that has the rank correlations of the rows.
+    """
+
+    rows: tuple[tuple[float, ...], ...]
+    method: Literal["bootstrap", "copula"] = "copula"
+
+    def __post_init__(self) -> None:
+        widths = {len(row) for row in self.rows}
+        if len(self.rows) < 2 or len(widths) != 1 or 0 in widths:
+            raise ConfigError("Marginals takes at least 2 rows of the same number of columns.")
+        if not np.isfinite(np.asarray(self.rows, dtype=np.float64)).all():
+            raise ConfigError("Marginals takes finite numbers; drop rows with missing cells first.")
+
+    def points(self, n: int, box: ArrayLike | None = None, *, seed: int = 0) -> Floats:
+        """As `Design.points`; the box, where there is one, cuts what lies beyond it."""
+        whole = np.concatenate(list(self.levels(n, len(self.rows[0]), seed=seed)))
+        return whole if box is None else np.clip(whole, *checked_box(box).T)
+
+    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
+        given = np.asarray(self.rows, dtype=np.float64)
+        if dimension != given.shape[1]:
+            raise ConfigError(f"the given rows have {given.shape[1]} columns, the inputs are {dimension}.")
+        factor, ordered = np.linalg.cholesky(_latent(given)), np.sort(given, axis=0)
+        for block, size in enumerate(_sizes(rows)):
+            generator = stream(seed, POINTS, block)
+            if self.method == "bootstrap":
+                yield given[generator.integers(0, len(given), size)]
+            else:
+                yield _quantiles(ordered, np.einsum("ni,ji->nj", generator.standard_normal((size, dimension)), factor))
+
+
+SOBOL: Final = Sobol()
+"""What sets have by default."""
+KINDS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined, Marginals)
+"""All designs, for `recipes.from_dict`."""
+
+
+def checked_box(box: ArrayLike) -> Floats:
+    """The box as an array of shape (d, 2); raises unless it is one."""
+    bounds = np.asarray(box, dtype=np.float64)
+    if bounds.ndim != 2 or bounds.shape[1] != 2 or not len(bounds):
+        raise ShapeError(f"a box has a lower and an upper bound for each input, shape (d, 2), got {bounds.shape}.")
+    if not np.isfinite(bounds).all() or not (bounds[:, 0] < bounds[:, 1]).all():
+        raise ConfigError(f"each side of a box runs from a lower to a higher finite number, got {bounds.tolist()}.")
+    return bounds
+
+
+def _latent(given: Floats) -> Floats:
+    """Correlation of the normal numbers behind: 2 sin(π ρ/6) of the rank correlations ρ, moved to the positive definite ones."""
+    from scipy.stats import rankdata
+
+    dimension = given.shape[1]
+    ranks = rankdata(given, axis=0)
+    spread = np.where(ranks.std(axis=0) > 0, ranks.std(axis=0), 1.0)
+    scaled = (ranks - ranks.mean(axis=0)) / spread
+    matrix = 2 * np.sin(np.pi / 6 * (scaled.T @ scaled) / len(given))
+    np.fill_diagonal(matrix, 1.0)
+    values, vectors = np.linalg.eigh(matrix)
+    matrix = (vectors * np.maximum(values, 1e-6)) @ vectors.T
+    scale = np.sqrt(np.diag(matrix))
+    return np.asarray(matrix / np.outer(scale, scale)).reshape(dimension, dimension)
+
+
+def _quantiles(ordered: Floats, normal: Floats) -> Floats:
+    from scipy.special import ndtr
+
+    place = ndtr(normal) * (len(ordered) - 1)
+    below = np.minimum(place.astype(np.intp), len(ordered) - 2)
+    columns = np.arange(ordered.shape[1])
+    low, high = ordered[below, columns], ordered[below + 1, columns]
+    return np.asarray(low + (place - below) * (high - low))
+
+
+def _sizes(rows: int) -> Iterator[int]:
+    for start in range(0, rows, BLOCK):
+        yield min(BLOCK, rows - start)
+
+
+def _slices(whole: Floats) -> Iterator[Floats]:
+    for start in range(0, len(whole), BLOCK):
+        yield whole[start : start + BLOCK]
+
+
+def _engine(kind: Any, dimension: int, generator: np.random.Generator, **options: Any) -> Any:
+    """An engine of scipy.stats.qmc, whose generator is called `rng` since scipy 1.15 and `seed` before."""
+    word = "rng" if "rng" in inspect.signature(kind).parameters else "seed"
+    return kind(d=dimension, **{word: generator}, **options)

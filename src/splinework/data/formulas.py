@@ -1,0 +1,121 @@
+"""`FormulaSet`: a set whose target is a formula of its inputs, as text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.derivatives import names_in, parse
+from splinework.data.designs import SOBOL, Design, Marginals
+from splinework.data.drawn import Outline
+from splinework.data.expressions import Formula, compile_formula
+from splinework.data.inputs import Input
+from splinework.data.noise import Noise
+from splinework.data.properties import statements
+from splinework.data.sets import BoxSet
+from splinework.errors import ConfigError
+
+Floats = NDArray[np.float64]
+_IDLE: Final = "idle"
+
+
+@final
+@dataclass(frozen=True)
+class FormulaSet(BoxSet):
+    """A formula on a box.
+
+    Attributes:
+        formula: Its text, as `compile_formula` reads it.
+        inputs: Its variables with ranges, units and distributions; those that the formula does not name are idle.
+        design: Where the inputs lie.
+        noise: What disturbs the rows, one after the other.
+        idle: So many further inputs that do nothing, `idle1`, `idle2`, …, from -1 to 1.
+        correlation: Of the inputs (without the further idle ones): that of the normal numbers behind (Gaussian copula).
+        target: Name of the target.
+        unit: Unit of the target; empty for none given.
+        name: Of the set.
+        about: What it is; empty for a sentence of its own.
+        source: Where it comes from.
+        known: Sentences that hold besides those that follow from the text, such as the equation that it solves.
+
+    Raises:
+        FormulaError: If the formula cannot be read.
+        ConfigError: If names, design and correlation do not go together.
+
+    Example:
+        >>> recipe = FormulaSet("a*exp(b)", (Input("a", 0, 1), Input("b", 0, 1)))
+        >>> drawn = recipe.draw(8, seed=1)
+        >>> drawn.x.shape, drawn.truth.active, drawn.truth.noise_floor
+        ((8, 2), ('a', 'b'), 0.0)
+    """
+
+    formula: str
+    inputs: tuple[Input, ...]
+    design: Design = SOBOL
+    noise: tuple[Noise, ...] = ()
+    idle: int = 0
+    correlation: tuple[tuple[float, ...], ...] = ()
+    target: str = "y"
+    unit: str = ""
+    name: str = "formula"
+    about: str = ""
+    source: str = "computed from the formula"
+    known: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.inputs and not self.idle:
+            raise ConfigError(f"the formula {self.formula!r} needs inputs; name at least one.")
+        if self.idle < 0:
+            raise ConfigError(f"idle is a number of inputs, 0 or more, got {self.idle}.")
+        names = [one.name for one in self.box()]
+        if self.target in names:
+            raise ConfigError(f"the target is called {self.target!r}, as one of the inputs is; give it another name.")
+        if isinstance(self.design, Marginals) and len(self.design.rows[0]) != len(names):
+            raise ConfigError(
+                f"the rows of Marginals have {len(self.design.rows[0])} columns, the inputs are {len(names)}."
+            )
+        self.check()
+        _ = self._function
+
+    def box(self) -> tuple[Input, ...]:
+        taken = {one.name for one in self.inputs}
+        free = (name for place in range(1, self.idle + len(taken) + 1) if (name := f"{_IDLE}{place}") not in taken)
+        return (*self.inputs, *(Input(next(free)) for _ in range(self.idle)))
+
+    def plan(self) -> Design:
+        return self.design
+
+    def dependence(self) -> tuple[tuple[float, ...], ...]:
+        if not self.correlation or not self.idle:
+            return self.correlation
+        size = len(self.inputs) + self.idle
+        whole = np.eye(size)
+        whole[: len(self.inputs), : len(self.inputs)] = self.correlation
+        return tuple(tuple(row) for row in whole.tolist())
+
+    def evaluate(self, x: Floats) -> Floats:
+        return self._function(x)[:, None]
+
+    def outline(self) -> Outline:
+        box = self.box()
+        used = names_in(parse(self.formula))
+        units = {one.name: one.unit for one in box if one.unit} | ({self.target: self.unit} if self.unit else {})
+        return Outline(
+            self.name,
+            self.about or f"{self.target} = {self.formula}",
+            tuple(one.name for one in box),
+            (self.target,),
+            units,
+            self.formula,
+            tuple(one.name for one in box if one.name in used),
+            (*statements(self.formula, self.inputs), *self.known),
+            source=self.source,
+        )
+
+    @cached_property
+    def _function(self) -> Formula:
+        return compile_formula(self.formula, [one.name for one in self.box()])

@@ -1,0 +1,316 @@
+"""Models of noise: frozen recipes that change drawn rows, each with a stream of its own, one after the other.
+
+Where a size is a share it is one of the target's root mean square (or standard deviation) without noise, over the first block of
+the rows (all of them, up to 65 536): so rows made in blocks get the same noise as rows made at once.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.expressions import compile_formula
+from splinework.errors import ConfigError
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """What shares refer to, taken from rows without noise.
+
+    Attributes:
+        rms: Root mean square of each target, shape (k,).
+        std: Standard deviation of each target.
+        low: Smallest value of each target.
+        high: Largest value of each target.
+        x_std: Standard deviation of each input, shape (d,).
+    """
+
+    rms: Floats
+    std: Floats
+    low: Floats
+    high: Floats
+    x_std: Floats
+
+    @classmethod
+    def of(cls, x: Floats, y: Floats) -> Scale:
+        """Of inputs (n, d) and targets (n, k)."""
+        rms = np.sqrt(np.square(y).mean(axis=0))
+        return cls(rms, y.std(axis=0), y.min(axis=0), y.max(axis=0), x.std(axis=0))
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Rows to be disturbed.
+
+    Attributes:
+        x: Inputs, shape (n, d).
+        y: Targets, shape (n, k).
+        names: Of the inputs.
+        start: Number of the first row.
+        total: Number of rows in the whole set.
+        scale: What shares refer to.
+    """
+
+    x: Floats
+    y: Floats
+    names: tuple[str, ...]
+    start: int
+    total: int
+    scale: Scale
+
+
+class Noise(ABC):
+    """A way in which measurements differ from the truth."""
+
+    @abstractmethod
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        """The same rows with this noise; what came is not changed in place."""
+
+    def note(self, names: Sequence[str], scale: Scale) -> str:
+        """What the data card must say besides the recipe; empty if nothing."""
+        return ""
+
+
+@final
+@dataclass(frozen=True)
+class Gaussian(Noise):
+    """Normal noise on the target with standard deviation γ times its root mean square (SRBench, arXiv 2107.14351).
+
+    Attributes:
+        gamma: γ, 0 or more.
+        of: `rms`, or `std` for the standard deviation in its stead.
+    """
+
+    gamma: float
+    of: Literal["rms", "std"] = "rms"
+
+    def __post_init__(self) -> None:
+        _at_least(self.gamma, 0.0, "gamma of Gaussian")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        size = rows.scale.rms if self.of == "rms" else rows.scale.std
+        return replace(rows, y=rows.y + self.gamma * size * generator.standard_normal(rows.y.shape))
+
+
+@final
+@dataclass(frozen=True)
+class Heteroscedastic(Noise):
+    """Normal noise whose standard deviation is a formula of the inputs.
+
+    Attributes:
+        sd: Its text, in the unit of the target, such as `0.1*abs(x)`.
+    """
+
+    sd: str
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        sd = compile_formula(self.sd, rows.names)(rows.x)
+        if not (np.isfinite(sd) & (sd >= 0)).all():
+            raise ConfigError(f"the standard deviation {self.sd!r} is negative or not finite for some of the inputs.")
+        return replace(rows, y=rows.y + sd[:, None] * generator.standard_normal(rows.y.shape))
+
+
+@final
+@dataclass(frozen=True)
+class StudentT(Noise):
+    """Noise with heavy tails: Student's t, scaled to standard deviation γ times the root mean square of the target.
+
+    Attributes:
+        gamma: γ, 0 or more.
+        df: Degrees of freedom, above 2 (below, there is no standard deviation).
+    """
+
+    gamma: float
+    df: float = 3.0
+
+    def __post_init__(self) -> None:
+        _at_least(self.gamma, 0.0, "gamma of StudentT")
+        if not 2.0 < self.df < math.inf:
+            raise ConfigError(f"df of StudentT is a number above 2, got {self.df}.")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        unit = math.sqrt((self.df - 2) / self.df)
+        return replace(
+            rows, y=rows.y + self.gamma * unit * rows.scale.rms * generator.standard_t(self.df, rows.y.shape)
+        )
+
+
+@final
+@dataclass(frozen=True)
+class Outliers(Noise):
+    """Some rows are far off: by one to two times `scale` root mean squares of the target, up or down.
+
+    Attributes:
+        fraction: Share of such rows.
+        scale: How far, at least.
+    """
+
+    fraction: float
+    scale: float = 10.0
+
+    def __post_init__(self) -> None:
+        _share(self.fraction, "fraction of Outliers")
+        _at_least(self.scale, 0.0, "scale of Outliers")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        hit, size, sign = generator.random((3, *rows.y.shape))
+        moved = np.where(sign < 0.5, -1.0, 1.0) * self.scale * (1 + size) * rows.scale.rms
+        return replace(rows, y=np.where(hit < self.fraction, rows.y + moved, rows.y))
+
+
+@final
+@dataclass(frozen=True)
+class InputNoise(Noise):
+    """The inputs are recorded with a normal error; it biases slopes towards 0, by the attenuation factor on the data card.
+
+    Attributes:
+        share: Standard deviation of the error, as a share of each input's own.
+    """
+
+    share: float
+
+    def __post_init__(self) -> None:
+        _at_least(self.share, 0.0, "share of InputNoise")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        return replace(rows, x=rows.x + self.share * rows.scale.x_std * generator.standard_normal(rows.x.shape))
+
+    def attenuation(self) -> float:
+        """var(x) / (var(x) + var(error)): what is left of the slope of a line."""
+        return 1.0 / (1.0 + self.share**2)
+
+    def note(self, names: Sequence[str], scale: Scale) -> str:
+        return f"Errors in the inputs: a straight line keeps {self.attenuation():.6g} of its slope (attenuation)."
+
+
+@final
+@dataclass(frozen=True)
+class Rounded(Noise):
+    """The target is recorded with so many significant digits.
+
+    Attributes:
+        digits: 1 to 17.
+    """
+
+    digits: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.digits <= 17:
+            raise ConfigError(f"digits of Rounded is 1 to 17, got {self.digits}.")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        texts = [f"{value:.{self.digits - 1}e}" for value in rows.y.ravel().tolist()]
+        return replace(rows, y=np.array(texts, dtype=np.float64).reshape(rows.y.shape))
+
+
+@final
+@dataclass(frozen=True)
+class Censored(Noise):
+    """An instrument that shows its lowest or highest value for all that lies beyond.
+
+    Attributes:
+        low: Lowest value, or None.
+        high: Highest value, or None.
+    """
+
+    low: float | None = None
+    high: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.low is None and self.high is None:
+            raise ConfigError("Censored takes a lowest value, a highest value or both.")
+        if self.low is not None and self.high is not None and not self.low < self.high:
+            raise ConfigError(f"Censored takes low < high, got {self.low} and {self.high}.")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        return replace(rows, y=np.clip(rows.y, self.low, self.high))
+
+
+@final
+@dataclass(frozen=True)
+class Quantised(Noise):
+    """A converter of so many bits over the range of the target without noise; what lies beyond is cut.
+
+    Attributes:
+        bits: 1 to 52.
+    """
+
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.bits <= 52:
+            raise ConfigError(f"bits of Quantised is 1 to 52, got {self.bits}.")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        low, high = rows.scale.low, rows.scale.high
+        step = np.where(high > low, (high - low) / (2**self.bits - 1), 1.0)
+        return replace(rows, y=low + step * np.rint((np.clip(rows.y, low, high) - low) / step))
+
+
+@final
+@dataclass(frozen=True)
+class Missing(Noise):
+    """Cells that were not recorded (NaN), independent of what they held.
+
+    Attributes:
+        share: Of the cells.
+        where: `inputs`, `target` or `all`.
+    """
+
+    share: float
+    where: Literal["inputs", "target", "all"] = "inputs"
+
+    def __post_init__(self) -> None:
+        _share(self.share, "share of Missing")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        lost_x, lost_y = generator.random(rows.x.shape) < self.share, generator.random(rows.y.shape) < self.share
+        x = rows.x if self.where == "target" else np.where(lost_x, np.nan, rows.x)
+        y = rows.y if self.where == "inputs" else np.where(lost_y, np.nan, rows.y)
+        return replace(rows, x=x, y=y)
+
+
+@final
+@dataclass(frozen=True)
+class Drift(Noise):
+    """An offset that grows evenly from the first row, where it is 0, to the last.
+
+    Attributes:
+        share: The offset at the end, as a share of the target's root mean square; negative for downwards.
+    """
+
+    share: float
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.share):
+            raise ConfigError(f"share of Drift is a finite number, got {self.share}.")
+
+    def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
+        place = (rows.start + np.arange(len(rows.y))) / max(rows.total - 1, 1)
+        return replace(rows, y=rows.y + self.share * rows.scale.rms * place[:, None])
+
+
+KINDS: Final[tuple[type[Noise], ...]] = (
+    Gaussian, Heteroscedastic, StudentT, Outliers, InputNoise, Rounded, Censored, Quantised, Missing, Drift
+)  # fmt: skip
+"""All models, for `recipes.from_dict`."""
+
+
+def _at_least(value: float, least: float, where: str) -> None:
+    if not least <= value < math.inf:
+        raise ConfigError(f"{where} is a number, {least:g} or more, got {value}.")
+
+
+def _share(value: float, where: str) -> None:
+    if not 0.0 <= value <= 1.0:
+        raise ConfigError(f"{where} is a share, 0 to 1, got {value}.")

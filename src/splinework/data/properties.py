@@ -1,0 +1,255 @@
+"""What can be proved of a formula on a box from its text: monotone, convex, symmetric, bounded, …, as plain sentences.
+
+Derivatives are differentiated as text and enclosed by interval arithmetic on a partition of the box; symmetry, parity and the
+absence of interactions follow from the tree. Everything stated holds (up to rounding); not everything that holds is stated.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.derivatives import constant, derivative, function_name, names_in, parse
+from splinework.data.expressions import CONSTANTS, compile_formula
+from splinework.data.inputs import Input
+from splinework.data.intervals import Interval, continuous, enclose
+from splinework.errors import FormulaError
+
+Floats = NDArray[np.float64]
+
+_BOXES: Final = 4096
+"""Most boxes of the partition."""
+_PIECES: Final = 64
+"""Most pieces of one side."""
+_MANY: Final = 12
+"""From more inputs on, pairs of them are not looked at."""
+_ROUNDING: Final = 1e-12
+"""Part of the largest derivative that counts as 0."""
+_ODD: Final = frozenset(
+    {"sin", "tan", "sinh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh", "cbrt", "sign", "reciprocal", "negative"}
+)
+_EVEN: Final = frozenset({"cos", "cosh", "abs", "square", "sinc", "j0"})
+
+
+@lru_cache(maxsize=256)
+def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
+    """What holds of a formula on the box of its inputs.
+
+    Args:
+        text: The formula.
+        inputs: Its inputs and their ranges.
+
+    Returns:
+        Sentences: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `convex(x, up=False)` (concave), `even(x)`,
+        `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)` and
+        `bounded(lower=…, upper=…)`.
+
+    Raises:
+        FormulaError: If the formula cannot be read.
+
+    Example:
+        >>> statements("a*exp(b)", (Input("a", 0, 1), Input("b", 0, 1)))[:3]
+        ('monotone(a)', 'monotone(b)', 'convex(a)')
+    """
+    tree = parse(text)
+    active = [one for one in inputs if one.name in names_in(tree)]
+    ranges = _partition(active)
+    found: list[str] = []
+    if active and continuous(text, ranges):  # across a pole the sign of the slope says nothing
+        found += _slopes(text, active, ranges, 1)
+        if not any(isinstance(one, ast.Call) and function_name(one) == "abs" for one in ast.walk(tree)):
+            found += _slopes(text, active, ranges, 2)
+    try:
+        found += _parities(tree, active) + _periods(tree, active)
+        if len(active) <= _MANY:
+            found += _pairs(tree, active)
+        low, high = enclose(text, ranges)
+    except RecursionError:
+        raise FormulaError("the formula is nested too deeply to be looked at.") from None
+    if np.isfinite(low).all() and np.isfinite(high).all():
+        found.append(f"bounded(lower={_down(float(low.min()))!r}, upper={-_down(-float(high.max()))!r})")
+    return tuple(found)
+
+
+def _partition(inputs: Sequence[Input]) -> dict[str, Interval]:
+    """The box in pieces: for each input the ends of its interval in every piece."""
+    if not inputs:
+        return {}
+    pieces = max(min(int(_BOXES ** (1 / len(inputs)) + 1e-9), _PIECES), 1)
+    edges = [np.linspace(one.low, one.high, pieces + 1) for one in inputs]
+    index = np.indices((pieces,) * len(inputs)).reshape(len(inputs), -1)
+    return {one.name: (edge[i], edge[i + 1]) for one, edge, i in zip(inputs, edges, index, strict=True)}
+
+
+def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Interval], order: int) -> list[str]:
+    """Inputs in which the first (or second) derivative has one sign."""
+    found = []
+    word, falling = ("monotone", "increasing=False") if order == 1 else ("convex", "up=False")
+    for one in inputs:
+        try:
+            slope = derivative(text, one.name)
+            low, high = enclose(slope if order == 1 else derivative(slope, one.name), ranges)
+        except FormulaError:
+            continue  # a function without a derivative: nothing is known
+        if order == 2 and not (low.any() or high.any()) and not np.isnan(low).any():
+            found.append(f"convex({one.name})")  # a straight line; it is concave, too
+            continue
+        slack = _ROUNDING * float(max(np.abs(low).max(), np.abs(high).max()))
+        slack = slack if math.isfinite(slack) else 0.0
+        if (low >= -slack).all():
+            found.append(f"{word}({one.name})")
+        elif (high <= slack).all():
+            found.append(f"{word}({one.name}, {falling})")
+    return found
+
+
+def _parities(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
+    plain = _canonical(tree, {})
+    found = []
+    for one in inputs:
+        if one.low == -one.high:
+            sign, key = _canonical(tree, {one.name: (-1, one.name)})
+            if key == plain[1]:
+                found.append(f"{'even' if sign == plain[0] else 'odd'}({one.name})")
+    return found
+
+
+def _periods(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
+    found = []
+    for one in inputs:
+        rates = _rates(tree, one.name)
+        if rates:
+            slowest = min(rates)
+            period = 2 * math.pi / slowest
+            whole = all(abs(rate / slowest - round(rate / slowest)) < 1e-12 * rate / slowest for rate in rates)
+            if whole and one.high - one.low >= period:
+                found.append(f"periodic({one.name}, period={period!r})")
+    return found
+
+
+def _rates(node: ast.expr, name: str) -> list[float] | None:
+    """The rates at which a variable runs through the sines and cosines of a tree; None if it stands elsewhere."""
+    if name not in names_in(node):
+        return []
+    if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos"):
+        rate = derivative(ast.unparse(node.args[0]), name)
+        if not names_in(parse(rate)):
+            value = abs(float(compile_formula(rate, [name])(np.zeros((1, 1)))[0]))
+            return [value] if value > 0 else None
+    if isinstance(node, ast.Name):
+        return None
+    parts = [_rates(child, name) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    return None if any(part is None for part in parts) else [rate for part in parts if part for rate in part]
+
+
+def _pairs(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
+    plain = _canonical(tree, {})
+    terms = [names_in(term) for term in _terms(tree)]
+    found = []
+    for a, b in combinations(inputs, 2):
+        if (a.low, a.high) == (b.low, b.high):
+            sign, key = _canonical(tree, {a.name: (1, b.name), b.name: (1, a.name)})
+            if key == plain[1]:
+                found.append(f"{'symmetric' if sign == plain[0] else 'antisymmetric'}({a.name}, {b.name})")
+        if not any({a.name, b.name} <= names for names in terms):
+            found.append(f"no_interaction({a.name}, {b.name})")
+    return found
+
+
+def _terms(node: ast.expr) -> list[ast.expr]:
+    """The terms of the outermost sum; constant factors around it are looked through."""
+    if isinstance(node, ast.UnaryOp):
+        return _terms(node.operand)
+    if isinstance(node, ast.BinOp):
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return [*_terms(node.left), *_terms(node.right)]
+        if isinstance(node.op, (ast.Mult, ast.Div)) and not names_in(node.right):
+            return _terms(node.left)
+        if isinstance(node.op, ast.Mult) and not names_in(node.left):
+            return _terms(node.right)
+    return [node]
+
+
+def _canonical(node: ast.expr, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    """A sign and a text, the same for trees that differ in the order of terms and factors only; `moved` replaces variables."""
+    if isinstance(node, ast.Constant):
+        value = float(node.value)  # type: ignore[arg-type]  # the lexer admits numbers only
+        return 1, repr(value)
+    if isinstance(node, ast.Name):
+        return moved.get(node.id, (1, node.id)) if node.id not in CONSTANTS or node.id in moved else (1, node.id)
+    if isinstance(node, ast.UnaryOp):
+        sign, key = _canonical(node.operand, moved)
+        return (-sign if isinstance(node.op, ast.USub) else sign), key
+    if isinstance(node, ast.BinOp):
+        if isinstance(node.op, (ast.Add, ast.Sub)):
+            return _canonical_sum(node, moved)
+        if isinstance(node.op, (ast.Mult, ast.Div)):
+            return _canonical_product(node, moved)
+        return _canonical_power(node.left, node.right, moved)
+    assert isinstance(node, ast.Call)
+    name, arguments = function_name(node), [_canonical(argument, moved) for argument in node.args]
+    if name in _ODD:
+        return arguments[0][0], f"{name}({arguments[0][1]})"
+    if name in _EVEN:
+        return 1, f"{name}({arguments[0][1]})"
+    if name == "hypot":
+        return 1, f"{name}({', '.join(sorted(key for _, key in arguments))})"
+    texts = [f"{sign:+}{key}" for sign, key in arguments]
+    return 1, f"{name}({', '.join(sorted(texts) if name in ('minimum', 'maximum') else texts)})"
+
+
+def _canonical_sum(node: ast.BinOp, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    terms: list[tuple[str, int]] = []
+
+    def gather(part: ast.expr, sign: int) -> None:
+        if isinstance(part, ast.BinOp) and isinstance(part.op, (ast.Add, ast.Sub)):
+            gather(part.left, sign)
+            gather(part.right, sign if isinstance(part.op, ast.Add) else -sign)
+        else:
+            own, key = _canonical(part, moved)
+            terms.append((key, own * sign))
+
+    gather(node, 1)
+    terms.sort()
+    first = terms[0][1]
+    return first, "(" + " ".join(f"{sign * first:+}{key}" for key, sign in terms) + ")"
+
+
+def _canonical_product(node: ast.BinOp, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    factors: list[str] = []
+    sign = 1
+
+    def gather(part: ast.expr, mark: str) -> None:
+        nonlocal sign
+        if isinstance(part, ast.BinOp) and isinstance(part.op, (ast.Mult, ast.Div)):
+            gather(part.left, mark)
+            gather(part.right, mark if isinstance(part.op, ast.Mult) else {"*": "/", "/": "*"}[mark])
+        else:
+            own, key = _canonical(part, moved)
+            sign *= own
+            factors.append(mark + key)
+
+    gather(node, "*")
+    return sign, "(" + " ".join(sorted(factors)) + ")"
+
+
+def _canonical_power(base: ast.expr, exponent: ast.expr, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:
+    sign, key = _canonical(base, moved)
+    value = constant(exponent)
+    if value is not None and value == int(value):
+        return (sign if int(value) % 2 else 1), f"{key}**{int(value)}"
+    own, power = _canonical(exponent, moved)
+    return 1, f"({sign:+}{key})**({own:+}{power})"
+
+
+def _down(value: float) -> float:
+    """A number of 6 digits that is not above."""
+    rounded = float(f"{value:.6g}")
+    return rounded if rounded <= value else float(f"{value - abs(value) * 1e-5:.6g}")

@@ -1,0 +1,255 @@
+"""Random formulas from a grammar, kept only where they make a sensible problem."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.derivatives import derivative, function_name, names_in, parse
+from splinework.data.designs import SOBOL, Design
+from splinework.data.expressions import CONSTANTS, Formula, compile_formula
+from splinework.data.formulas import FormulaSet
+from splinework.data.inputs import Input
+from splinework.data.streams import checked_seed, stream
+from splinework.errors import ConfigError, FormulaError
+
+Floats = NDArray[np.float64]
+
+_FUNCTIONS: Final = ("sin", "cos", "exp", "log", "sqrt", "tanh", "square", "arctan")
+_KNOWN: Final = frozenset({*_FUNCTIONS, "abs", "sinh", "cosh", "reciprocal"})
+_TRIES: Final = 2000
+"""Formulas that are drawn before the search for one more is given up."""
+_POINTS: Final = 1024
+_FINITE: Final = 0.999
+_INDEX: Final = 0.01
+"""Least total Sobol index of an input."""
+_CONDITION: Final = 100.0
+"""Largest median of |x f'/f|."""
+_PEAK: Final = 0.9
+"""Largest share of the variance that a hundredth of the rows may have."""
+_STRAIGHT: Final = 1e-6
+"""Share of the spread that a plane must leave over."""
+
+
+@final
+@dataclass(frozen=True)
+class RandomFormula:
+    """Random formulas over `x1`, `x2`, …; the same seed gives the same ones.
+
+    A formula is kept if it is finite on 99.9 % of a Sobol box, varies, has every input's total Sobol index above 0.01 and every
+    input's median condition |x f'/f| below 100, is not affine, has no pole that makes nearly all of its variance, and does not
+    equal an earlier one once sympy has expanded both.
+
+    Attributes:
+        depth: Levels of the tree, 1 to 6.
+        inputs: Number of inputs, each of which occurs.
+        seed: Of the formulas.
+        low: Lower end of every range.
+        high: Upper end of every range.
+        functions: Functions of one argument that may occur.
+
+    Raises:
+        ConfigError: If a setting is out of range.
+
+    Example:
+        >>> recipe = RandomFormula(depth=3, inputs=2, seed=1)
+        >>> recipe.formulas(2) == recipe.formulas(3)[:2]
+        True
+    """
+
+    depth: int = 3
+    inputs: int = 2
+    seed: int = 0
+    low: float = 0.5
+    high: float = 3.0
+    functions: tuple[str, ...] = _FUNCTIONS
+
+    def __post_init__(self) -> None:
+        checked_seed(self.seed)
+        if not 1 <= self.depth <= 6:
+            raise ConfigError(f"depth of RandomFormula is 1 to 6, got {self.depth}.")
+        if not 1 <= self.inputs <= 2**self.depth:
+            raise ConfigError(
+                f"a formula of depth {self.depth} has room for 1 to {2**self.depth} inputs, got {self.inputs}; "
+                "raise the depth."
+            )
+        unknown = [name for name in self.functions if name not in _KNOWN]
+        if unknown or not self.functions:
+            raise ConfigError(f"functions are some of {', '.join(sorted(_KNOWN))}, got {list(self.functions)}.")
+        _ = self._box()
+
+    def formulas(self, count: int = 1) -> tuple[str, ...]:
+        """So many formulas, no two alike.
+
+        Raises:
+            FormulaError: If 2000 draws in a row gave none that may be kept.
+        """
+        return tuple(islice(self._kept(), count))
+
+    def set(self, *, design: Design = SOBOL) -> FormulaSet:
+        """The first formula as a set."""
+        name = f"random:{self.seed}"
+        about = f"a random formula of depth {self.depth}"
+        return FormulaSet(self.formulas()[0], self._box(), design, name=name, about=about)
+
+    def _box(self) -> tuple[Input, ...]:
+        return tuple(Input(f"x{place + 1}", self.low, self.high) for place in range(self.inputs))
+
+    def _kept(self) -> Iterator[str]:
+        box = self._box()
+        names = tuple(one.name for one in box)
+        generator = stream(self.seed, 0)
+        seen: set[str] = set()
+        tries = 0
+        while True:
+            text = _grown(self, names, generator)
+            tries += 1
+            if rejection(text, box) == "" and (key := canonical(text)) not in seen:
+                seen.add(key)
+                tries = 0
+                yield text
+            elif tries >= _TRIES:
+                raise FormulaError(
+                    f"of {_TRIES} random formulas none may be kept; use more depth, fewer inputs or other functions."
+                )
+
+
+def rejection(text: str, inputs: Sequence[Input]) -> str:
+    """Why a formula does not make a sensible problem; empty if it does.
+
+    Args:
+        text: The formula.
+        inputs: Its inputs and their ranges.
+
+    Example:
+        >>> rejection("x1 + 2*x2", (Input("x1"), Input("x2")))
+        'it is affine'
+        >>> rejection("x1**2", (Input("x1"), Input("x2")))
+        'x2 does not occur'
+    """
+    names = tuple(one.name for one in inputs)
+    absent = [name for name in names if name not in names_in(parse(text))]
+    if absent:
+        return f"{absent[0]} does not occur"
+    function = compile_formula(text, names)
+    box = [(one.low, one.high) for one in inputs]
+    levels = SOBOL.points(_POINTS, box * 2, seed=0)
+    base, other = levels[:, : len(names)], levels[:, len(names) :]
+    y = function(base)
+    if np.isfinite(y).mean() < _FINITE:
+        return "it is not finite on 99.9 % of the box"
+    known = np.isfinite(y)
+    spread = float(y[known].std())
+    if not np.isfinite(spread) or spread <= 1e-12 * max(float(np.abs(y[known]).max()), 1e-300):
+        return "it does not vary"
+    if _peaked(y[known]):
+        return "a hundredth of the rows makes nearly all of its variance, as a pole does"
+    for place, name in enumerate(names):
+        index = total_index(function, base, other, place)
+        if not index > _INDEX:
+            return f"{name} has a total Sobol index of {index:.2g}"
+    if _affine(base[known], y[known]):
+        return "it is affine"
+    for place, name in enumerate(names):
+        if not _condition(text, name, names, base, y, place) < _CONDITION:
+            return f"it is badly conditioned in {name}"
+    return ""
+
+
+def total_index(function: Formula, base: Floats, other: Floats, place: int) -> float:
+    """Total Sobol index of one input by Jansen's estimator: the mean of (f(x) - f(x'))²/2 over the variance.
+
+    Jansen 1999, doi 10.1016/S0010-4655(98)00154-4. x' has the input from `other`, all else from `base`.
+    """
+    moved = base.copy()
+    moved[:, place] = other[:, place]
+    y, changed = function(base), function(moved)
+    known = np.isfinite(y) & np.isfinite(changed)
+    variance = float(y[known].var()) if known.any() else 0.0
+    return float(np.square(y[known] - changed[known]).mean()) / (2 * variance) if variance else 0.0
+
+
+def canonical(text: str) -> str:
+    """A text that is the same for formulas that sympy expands to the same expression."""
+    import sympy
+
+    return str(sympy.srepr(sympy.expand(_sympy(parse(text)))))
+
+
+def _peaked(y: Floats) -> bool:
+    squares = np.sort(np.square(y - y.mean()))
+    return bool(squares[-max(len(y) // 100, 1) :].sum() > _PEAK * squares.sum())
+
+
+def _affine(x: Floats, y: Floats) -> bool:
+    design = np.column_stack([x, np.ones(len(x))])
+    left = y - design @ np.linalg.lstsq(design, y, rcond=None)[0]
+    return bool(left.std() < _STRAIGHT * y.std())
+
+
+def _condition(text: str, name: str, names: Sequence[str], x: Floats, y: Floats, place: int) -> float:
+    slope = compile_formula(derivative(text, name), names)(x)
+    with np.errstate(all="ignore"):
+        sizes = np.abs(x[:, place] * slope / y)
+    return float(np.median(np.where(np.isnan(sizes), np.inf, sizes)))
+
+
+def _grown(recipe: RandomFormula, names: Sequence[str], generator: np.random.Generator) -> str:
+    """A tree that uses every name: the leaves get the names in turn, then any."""
+    text = _tree(recipe, recipe.depth, generator)
+    slots = text.count("#")
+    order = [*names, *(names[int(i)] for i in generator.integers(0, len(names), max(slots - len(names), 0)))]
+    for place in generator.permutation(len(order)).tolist():
+        text = text.replace("#", order[place], 1)
+    return ast.unparse(parse(text))  # without parentheses that nobody needs
+
+
+def _tree(recipe: RandomFormula, depth: int, generator: np.random.Generator) -> str:
+    """A text with # where a variable goes."""
+    if depth == 0:
+        return "#"
+    kind = float(generator.random())
+    if kind < 0.4:
+        name = recipe.functions[int(generator.integers(len(recipe.functions)))]
+        return f"{name}({_tree(recipe, depth - 1, generator)})"
+    if kind < 0.5:
+        factor = float(np.round(generator.uniform(0.3, 3.0), 1))
+        return f"{factor}*({_tree(recipe, depth - 1, generator)})"
+    sign = ("+", "-", "*", "/")[int(generator.integers(4))]
+    short = int(generator.integers(0, depth))
+    sides = [_tree(recipe, depth - 1, generator), _tree(recipe, short, generator)]
+    if generator.random() < 0.5:
+        sides.reverse()
+    return f"({sides[0]}) {sign} ({sides[1]})"
+
+
+def _sympy(node: ast.expr) -> Any:
+    """The tree of a formula as a sympy expression, built node by node; numbers are rationals as they are written."""
+    import sympy
+
+    if isinstance(node, ast.Constant):
+        return sympy.Rational(str(node.value))
+    if isinstance(node, ast.Name):
+        return sympy.pi if node.id in CONSTANTS else sympy.Symbol(node.id, real=True)
+    if isinstance(node, ast.UnaryOp):
+        return -_sympy(node.operand) if isinstance(node.op, ast.USub) else _sympy(node.operand)
+    if isinstance(node, ast.BinOp):
+        u, v = _sympy(node.left), _sympy(node.right)
+        operations: Mapping[type[ast.operator], Any] = {
+            ast.Add: lambda: u + v,
+            ast.Sub: lambda: u - v,
+            ast.Mult: lambda: u * v,
+            ast.Div: lambda: u / v,
+            ast.Pow: lambda: u**v,
+        }
+        return operations[type(node.op)]()
+    assert isinstance(node, ast.Call)
+    name, argument = function_name(node), _sympy(node.args[0])
+    special = {"arctan": sympy.atan, "abs": sympy.Abs, "square": lambda u: u**2, "reciprocal": lambda u: 1 / u}
+    return (special.get(name) or getattr(sympy, name))(argument)

@@ -1,0 +1,171 @@
+"""The 15 special functions of two variables of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.2), from scipy.
+
+The paper gives neither ranges nor which of the values of `ellipj` it took. Here it is sn, and the ranges keep away from poles.
+Spherical harmonics are their real parts, Re Y_l^m = N P_l^m(cos polar) cos(m azimuth), without an idle argument being left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.designs import SOBOL, Design
+from splinework.data.drawn import Outline
+from splinework.data.inputs import Input
+from splinework.data.noise import Noise
+from splinework.data.recipes import nearest
+from splinework.data.sets import BoxSet
+from splinework.errors import DataError
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True)
+class _Special:
+    """A function, its inputs and its name in mathematics; `idle` names an input that does nothing."""
+
+    call: Callable[[Floats, Floats], Any]
+    inputs: tuple[Input, Input]
+    about: str
+    idle: str = ""
+    axioms: tuple[str, ...] = ()
+
+
+def _scipy(name: str, u: Floats, v: Floats) -> Any:
+    from scipy import special
+
+    return getattr(special, name)(u, v)
+
+
+def _sn(u: Floats, m: Floats) -> Any:
+    from scipy.special import ellipj
+
+    return ellipj(u, m)[0]
+
+
+def _legendre(order: int, degree: Floats, x: Floats) -> Any:
+    from scipy.special import lpmv
+
+    return lpmv(order, degree, x)
+
+
+def _harmonic(order: int, degree: int, azimuth: Floats, polar: Floats) -> Any:
+    """By lpmv: what scipy calls the spherical harmonic has changed its name and the order of its arguments."""
+    from scipy.special import lpmv
+
+    ratio = math.factorial(degree - order) / math.factorial(degree + order)
+    norm = math.sqrt((2 * degree + 1) / (4 * math.pi) * ratio)
+    return norm * np.cos(order * azimuth) * lpmv(order, degree, np.cos(polar))
+
+
+def _order(name: str, about: str, order: float, low: float, high: float, *axioms: str) -> _Special:
+    return _Special(partial(_scipy, name), (Input("v", 0.0, order), Input("x", low, high)), about, "", axioms)
+
+
+_ELLIPTIC: Final = (Input("phi", 0.0, 1.5), Input("m", 0.0, 0.95))
+_LEGENDRE: Final = (Input("v", 0.0, 5.0), Input("x", -0.9, 0.95))
+_SPHERE: Final = (Input("azimuth", 0.0, 2 * math.pi), Input("polar", 0.0, math.pi))
+_RISING: Final = ("monotone(phi)", "monotone(m)")
+
+
+def _sphere(order: int, degree: int) -> _Special:
+    about = f"real part of the spherical harmonic of order {order} and degree {degree}"
+    return _Special(partial(_harmonic, order, degree), _SPHERE, about, "" if order else "azimuth")
+
+
+_TABLE: Final[dict[str, _Special]] = {
+    "ellipj": _Special(_sn, (Input("u", 0.0, 5.0), Input("m", 0.0, 0.95)), "Jacobi's elliptic function sn(u | m)"),
+    "ellipkinc": _Special(
+        partial(_scipy, "ellipkinc"), _ELLIPTIC, "incomplete elliptic integral of the first kind", "", _RISING
+    ),
+    "ellipeinc": _Special(
+        partial(_scipy, "ellipeinc"),
+        _ELLIPTIC,
+        "incomplete elliptic integral of the second kind",
+        "",
+        ("monotone(phi)", "monotone(m, increasing=False)"),
+    ),
+    "jv": _order("jv", "Bessel function of the first kind", 5.0, 0.1, 10.0),
+    "yv": _order("yv", "Bessel function of the second kind", 2.0, 1.0, 10.0),
+    "kv": _order(
+        "kv",
+        "modified Bessel function of the second kind",
+        2.0,
+        0.5,
+        5.0,
+        "monotone(v)",
+        "monotone(x, increasing=False)",
+    ),
+    "iv": _order("iv", "modified Bessel function of the first kind", 3.0, 0.0, 4.0, "monotone(v, increasing=False)"),
+    **{
+        f"lpmv{m}": _Special(partial(_legendre, m), _LEGENDRE, f"associated Legendre function of order {m}")
+        for m in (0, 1, 2)
+    },
+    **{f"sph_harm{m}{n}": _sphere(m, n) for m, n in ((0, 1), (1, 1), (0, 2), (1, 2), (2, 2))},
+}
+
+
+def special_names() -> tuple[str, ...]:
+    """The functions, in the order of the paper's table.
+
+    >>> len(special_names())
+    15
+    """
+    return tuple(_TABLE)
+
+
+@final
+@dataclass(frozen=True)
+class SpecialSet(BoxSet):
+    """A special function on its range.
+
+    Attributes:
+        function: One of `special_names()`.
+        design: Where the inputs lie.
+        noise: What disturbs the rows.
+
+    Raises:
+        DataError: There is no such function; the message names the nearest ones.
+
+    Example:
+        >>> SpecialSet("jv").draw(4, seed=0).names
+        ('v', 'x')
+    """
+
+    function: str
+    design: Design = SOBOL
+    noise: tuple[Noise, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.function not in _TABLE:
+            raise DataError(f"there is no special function {self.function!r}; {nearest(self.function, _TABLE)}.")
+        self.check()
+
+    def box(self) -> tuple[Input, ...]:
+        return _TABLE[self.function].inputs
+
+    def plan(self) -> Design:
+        return self.design
+
+    def evaluate(self, x: Floats) -> Floats:
+        return np.asarray(_TABLE[self.function].call(x[:, 0], x[:, 1]), dtype=np.float64)[:, None]
+
+    def outline(self) -> Outline:
+        one = _TABLE[self.function]
+        names = tuple(column.name for column in one.inputs)
+        return Outline(
+            f"special:{self.function}",
+            one.about,
+            names,
+            ("y",),
+            active=tuple(name for name in names if name != one.idle),
+            axioms=one.axioms,
+            source="scipy.special; functions of arXiv 2404.19756, section 3.2, ranges chosen here",
+        )

@@ -1,0 +1,143 @@
+"""Least squares near a known answer: how far the rows may pull each group of numbers away from it, their evidence says.
+
+`r = A z + noise` with `z_j ~ N(0, v_b)` for the numbers of block b. The variances `v_b` and that of the noise maximise the
+marginal likelihood, by the fixed point of MacKay (1992, "Bayesian interpolation", eq. 4.9): each block's variance becomes its
+mean square per number that the rows have determined.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+FREE = -1
+"""Block of numbers that have no prior."""
+ROUNDS, SETTLED = 200, 1e-3
+"""Most updates of the variances; they are found when none changes by more than this share."""
+LEAST_NOISE = 1e-12
+"""Smallest variance of the noise, in units of the mean square of what is to be explained."""
+STEPS, HALVINGS, ENOUGH = 30, 8, 1e-6
+"""Most Gauss–Newton steps, halvings of one, and the share of the objective of which a smaller gain ends them."""
+
+At = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""From numbers `(P,)` to values `(n,)` and their derivatives `(n, P)`."""
+
+
+@final
+@dataclass(frozen=True)
+class Found:
+    """What the rows say.
+
+    Attributes:
+        numbers: Their posterior mean, `(P,)`.
+        variances: Prior variance of each block.
+        noise: Variance of the noise.
+        freedom: How many numbers the rows have determined, per block.
+        evidence: Logarithm of the marginal likelihood.
+    """
+
+    numbers: Tensor
+    variances: Tensor
+    noise: float
+    freedom: Tensor
+    evidence: float
+
+
+@torch.no_grad()
+def weighed(columns: Tensor, target: Tensor, blocks: Tensor) -> Found:
+    """The posterior mean under the variances that the rows ask for.
+
+    Args:
+        columns: A, `(n, P)`; only the products of a column and the square root of its variance matter.
+        target: r, `(n,)`.
+        blocks: Block of every number, `(P,)`, from 0 on; `FREE` has no prior.
+    """
+    free = blocks == FREE
+    order = torch.cat([free.nonzero()[:, 0], (~free).nonzero()[:, 0]])
+    # A rotation leaves the noise as it is; after this one the free numbers have their own rows, and many rows are few.
+    triangle = torch.linalg.qr(torch.cat([columns[:, order], target[:, None]], 1), mode="r").R
+    unbound = int(free.sum())
+    found = _weighed(
+        triangle[unbound:, unbound:-1], triangle[unbound:, -1], blocks[~free], max(len(columns) - unbound, 1)
+    )
+    numbers = columns.new_zeros(columns.shape[1])
+    numbers[~free] = found.numbers
+    if unbound:
+        own = triangle[:unbound, -1] - triangle[:unbound, unbound:-1] @ found.numbers
+        numbers[free] = torch.linalg.lstsq(triangle[:unbound, :unbound], own[:, None], driver="gelsd").solution[:, 0]
+    return replace(found, numbers=numbers)
+
+
+def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int) -> Found:
+    """The fixed point, where every number has a prior; `count` rows stand behind those that a rotation has left."""
+    number = int(blocks.max()) + 1 if len(blocks) else 0
+    zero = columns.new_zeros(number)
+    scale = float(target.square().sum()) / count or 1.0
+    reach = zero.index_add(0, blocks, columns.square().sum(0)) / count
+    variances = torch.where(reach > 0, scale / reach.clamp_min(1e-300) / max(number, 1), 0.0)
+    noise, freedom, evidence, numbers = 0.1 * scale, zero, -math.inf, columns.new_zeros(len(blocks))
+    for _ in range(ROUNDS):
+        prior = variances[blocks]
+        covariance = (columns * prior) @ columns.T
+        covariance.diagonal().add_(noise)
+        factor = torch.linalg.cholesky(covariance)
+        whitened = torch.linalg.solve_triangular(factor, torch.cat([columns, target[:, None]], 1), upper=False)
+        seen, pull = whitened[:, :-1], whitened[:, -1]
+        numbers = prior * (seen.T @ pull)
+        determined = prior * seen.square().sum(0)
+        freedom = zero.index_add(0, blocks, determined)
+        evidence = -0.5 * float(pull @ pull + 2 * factor.diagonal().log().sum())
+        evidence -= 0.5 * (count - len(target)) * math.log(noise)
+        squares = zero.index_add(0, blocks, numbers.square())
+        fresh = torch.where(freedom > 1e-12, squares / freedom.clamp_min(1e-300), variances)
+        left = float((target - columns @ numbers).square().sum())
+        quiet = max(left / max(count - float(determined.sum()), 0.05 * count), LEAST_NOISE * scale)
+        # A block that the rows want gone shrinks by a factor each time and never settles; what it still does counts for none.
+        size = reach / scale
+        settled = bool(((fresh - variances).abs() * size <= SETTLED * (variances * size + 1e-6)).all())
+        settled &= abs(quiet - noise) <= SETTLED * noise
+        variances, noise = fresh, quiet
+        if settled:
+            break
+    return Found(numbers, variances, noise, freedom, evidence)
+
+
+@torch.no_grad()
+def weighed_near(at: At, target: Tensor, blocks: Tensor) -> Found:
+    """The same for values that are not linear in their numbers, by Gauss–Newton steps from zero.
+
+    Args:
+        at: Values and derivatives at some numbers.
+        target: What the values should be, `(n,)`.
+        blocks: As in `weighed`.
+    """
+    numbers = target.new_zeros(len(blocks))
+    values, columns = at(numbers)
+    free = blocks == FREE
+    owner = torch.where(free, 0, blocks)
+    found = weighed(columns, target - values + columns @ numbers, blocks)
+    for _ in range(STEPS):
+        variances = found.variances if len(found.variances) else target.new_zeros(1)
+        cost = torch.where(free, 0.0, 1 / variances[owner].clamp_min(1e-300))
+
+        def objective(values: Tensor, numbers: Tensor, found: Found = found, cost: Tensor = cost) -> float:
+            return float((target - values).square().sum()) / found.noise + float(cost @ numbers.square())
+
+        before, move, share = objective(values, numbers), found.numbers - numbers, 1.0
+        for _ in range(HALVINGS):
+            trial = numbers + share * move
+            there, slopes = at(trial)
+            after = objective(there, trial)
+            if after <= before:
+                break
+            share /= 2
+        else:
+            break
+        numbers, values, columns = trial, there, slopes
+        found = weighed(columns, target - values + columns @ numbers, blocks)
+        if before - after <= ENOUGH * abs(before):
+            break
+    return replace(found, numbers=numbers)

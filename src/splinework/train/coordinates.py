@@ -1,0 +1,179 @@
+"""Coordinates of a shaped network: its parameters are `θ = T d`, each coordinate within bounds.
+
+A fit moves d. So an edge that must rise does so at every step and to the last bit, and what binds is known exactly: these are
+the coordinates at their bounds.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from splinework.functional.cones import Floats
+from splinework.network import KAN
+from splinework.shaping import Cones
+from splinework.train.jacobian import Parameters
+
+_Entries = tuple[NDArray[np.intp], NDArray[np.intp], Floats]
+"""Rows, columns and values of a sparse matrix."""
+_NEAR = 1e-12
+"""Share of the largest coordinate within which one counts as at its bound."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """The map from coordinates d `(Q,)` to parameters θ `(P,)`.
+
+    Attributes:
+        map: T, `(P, Q)`, sparse.
+        inverse: A left inverse of T, `(Q, P)`, sparse.
+        lower: `(Q,)`.
+        upper: `(Q,)`.
+    """
+
+    map: Tensor
+    inverse: Tensor
+    lower: Tensor
+    upper: Tensor
+
+    @classmethod
+    def of(cls, model: KAN, parameters: Parameters) -> "Coordinates | None":
+        """Those of a model; None where no layer is shaped, and the parameters are their own coordinates."""
+        if not is_shaped(model):
+            return None
+        builder = _Builder(model, parameters)
+        for index in range(len(model.kan_layers)):
+            builder.add(index)
+        return builder.built()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether there are bounds."""
+        return bool(self.lower.isfinite().any() or self.upper.isfinite().any())
+
+    def read(self, theta: Tensor) -> Tensor:
+        """The coordinates of parameters, `(Q,)`."""
+        d: Tensor = torch.clamp(self.inverse @ theta, self.lower, self.upper)
+        return d
+
+    def free(self, theta: Tensor) -> Tensor:
+        """Which coordinates are not at a bound, `(Q,)`."""
+        d = self.read(theta)
+        near = _NEAR * d.abs().max().clamp_min(1e-300)
+        return (d > self.lower + near) & (d < self.upper - near)
+
+    def write(self, d: Tensor) -> Tensor:
+        """The parameters of coordinates, `(P,)`."""
+        theta: Tensor = self.map @ d
+        return theta
+
+    def gradient(self, vector: Tensor) -> Tensor:
+        """`Tᵀ v`, `(Q,)`."""
+        pulled: Tensor = self.map.T @ vector
+        return pulled
+
+    def square(self, matrix: Tensor) -> Tensor:
+        """`Tᵀ A T` of a symmetric A, `(Q, Q)`."""
+        half = torch.sparse.mm(self.map.T, matrix)
+        return torch.sparse.mm(self.map.T, half.T)
+
+    def columns(self, rows: Tensor) -> Tensor:
+        """`J T` of rows `(R, P)`, `(R, Q)`."""
+        return torch.sparse.mm(self.map.T, rows.T).T
+
+
+def is_shaped(model: KAN) -> bool:
+    """Whether some layer has shaped edges."""
+    return any(layer.shaping is not None for layer in model.kan_layers)
+
+
+def hold(model: KAN) -> None:
+    """Puts every shaped edge back to its shape, for methods that know no bounds."""
+    for layer in model.kan_layers:
+        layer.hold()
+
+
+class _Builder:
+    """Collects the blocks of T."""
+
+    def __init__(self, model: KAN, parameters: Parameters) -> None:
+        self.model, self.parameters = model, parameters
+        self.spans = parameters.spans(model)
+        self.entries: list[_Entries] = []
+        self.inverses: list[_Entries] = []
+        self.lower: list[Floats] = []
+        self.upper: list[Floats] = []
+        self.count = 0
+
+    def add(self, index: int) -> None:
+        layer, (inputs, outputs), (own, rest) = (
+            self.model.kan_layers[index],
+            self.parameters.edges[index],
+            self.spans[index],
+        )
+        size = layer.table().size
+        place = {
+            (i, j): own.start + number * size
+            for number, (i, j) in enumerate(zip(inputs.tolist(), outputs.tolist(), strict=True))
+        }
+        cones: Cones = layer.cones()
+        if not cones:
+            self._free(own.start, own.stop - own.start)
+        for group, columns, its in cones:
+            for j in columns:
+                starts = [place[i, j] for i in group if (i, j) in place]
+                if starts:
+                    self._block(starts, its.map, its.inverse, its.lower, its.upper)
+                    for extra in range(its.map.shape[0], size):  # the base function's weight
+                        self._block([start + extra for start in starts], *_ONE)
+        self._free(rest.start, rest.stop - rest.start)
+
+    def _free(self, start: int, count: int) -> None:
+        at = np.arange(count)
+        ones = np.ones(count)
+        self.entries.append((start + at, self.count + at, ones))
+        self.inverses.append((self.count + at, start + at, ones))
+        self.lower.append(np.full(count, -np.inf))
+        self.upper.append(np.full(count, np.inf))
+        self.count += count
+
+    def _block(
+        self, starts: list[int], shape: Floats, inverse: Floats, lower: Floats, upper: Floats
+    ) -> None:
+        rows, columns = np.indices(shape.shape)
+        for start in starts:
+            self.entries.append((start + rows.ravel(), self.count + columns.ravel(), shape.ravel()))
+            self.inverses.append(
+                (self.count + columns.T.ravel(), start + rows.T.ravel(), inverse.ravel() / len(starts))
+            )
+        self.lower.append(lower)
+        self.upper.append(upper)
+        self.count += shape.shape[1]
+
+    def built(self) -> Coordinates:
+        like = self.model.kan_layers[0].coefficients
+        total = self.spans[-1][1].stop
+
+        def sparse(parts: list[_Entries], shape: tuple[int, int]) -> Tensor:
+            rows, columns, values = (np.concatenate(each) for each in zip(*parts, strict=True))
+            kept = values != 0
+            index = torch.from_numpy(np.stack([rows[kept], columns[kept]]))
+            made = torch.sparse_coo_tensor(index, torch.from_numpy(values[kept]), shape)
+            return made.to(like.dtype).to(like.device).coalesce()
+
+        def dense(parts: list[Floats]) -> Tensor:
+            return torch.from_numpy(np.concatenate(parts)).to(like.detach())
+
+        return Coordinates(
+            sparse(self.entries, (total, self.count)),
+            sparse(self.inverses, (self.count, total)),
+            dense(self.lower),
+            dense(self.upper),
+        )
+
+
+_ONE = (np.ones((1, 1)), np.ones((1, 1)), np.array([-np.inf]), np.array([np.inf]))

@@ -1,0 +1,229 @@
+"""The steps of Levenberg–Marquardt: (generalised) Gauss–Newton on the exact Jacobian, damped in the units of each parameter.
+
+Steps come from the normal equations while those are accurate enough, and from a QR factorisation of the Jacobian itself
+once the error is so small that squaring its condition number would end the descent (about 1e-8 relative otherwise).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.train.jacobian import Parameters
+from splinework.train.objective import Objective
+from splinework.train.optim.base import Optimiser
+from splinework.train.optim.systems import Factor, Normal, System, Triangular, precision_needed, triangle_of
+from splinework.train.optim.tie_break import TieBreak
+
+WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
+"""Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
+SMALLEST_SCALE = 1e-6
+"""Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
+SLOW = 0.02
+"""A step that gains less than this share is slow: the tie-break may stand in its way, and is weakened."""
+LEAST, LEAST_PRECISE = 1e-4, 1e-8
+"""Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
+CLEAN = 1e-4
+"""That is done below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
+CURVED, PROBE, TRUST = 1e-2, 0.1, 0.4
+"""Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
+long the turn may be, as a share of the step."""
+TRIALS = 12
+"""Dampings tried in one step."""
+LIGHT = 1e-2
+"""Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow freely."""
+MOST_BY_QR = 2e11
+"""Rows times parameters squared beyond which a QR factorisation takes too long."""
+
+
+@dataclass(frozen=True)
+class Damped(Optimiser):
+    """What the recipes of this family share.
+
+    Attributes:
+        damping: At the start, relative to the columns' squared lengths.
+        chunk: Numbers of the Jacobian held at once; more rows are summed in parts.
+        tie_break: What the jumps of the highest derivative at the knots cost, as a share of the error:
+            too little to bend a spline where there are data, but each goes on as smoothly as it can where there are
+            none, and the first steps from a random start keep away from wiggles. 0 switches it off.
+
+    Raises:
+        ConfigError: If a number is out of range.
+    """
+
+    damping: float = 1e-3
+    chunk: int = 4_000_000
+    tie_break: float = 1e-2
+
+    default_steps: ClassVar[int] = 300
+    trial_steps: ClassVar[int] = 12
+    settles: ClassVar[float] = 0.05
+    second_order: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not (self.damping > 0 and self.tie_break >= 0 and self.chunk >= 1):
+            raise ConfigError(
+                f"damping must be positive, tie_break not negative and chunk at least 1; got {self.damping}, "
+                f"{self.tie_break} and {self.chunk}."
+            )
+
+
+class Marquardt:
+    """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
+
+    def __init__(self, recipe: Damped, objective: Objective, *, lightly: slice = slice(0)) -> None:
+        self.objective, self.chunk = objective, recipe.chunk
+        self.model = objective.model
+        self.parameters = Parameters.of(self.model)
+        values = self._read()
+        self.size = values.numel()
+        self.damped = torch.ones_like(values)
+        self.damped[lightly] = LIGHT
+        self.damping, self.growth = recipe.damping, 2.0
+        self.exhausted, self.every = self.size == 0, 1
+        self.gradient_norm = self.step_norm = math.nan
+        self.precise = False
+        self.scale: Tensor | None = None
+        self.tie_break = TieBreak(self.model, self.parameters)
+        self.share, self.weight = recipe.tie_break, STRONGEST if recipe.tie_break else 0.0
+        self.spread = objective.spread or 1.0
+        self.error, self.roughness = self._look()
+        self._weaken()
+
+    @torch.no_grad()
+    def step(self) -> float:
+        if self.exhausted:
+            return self.error
+        system = self._system()
+        start, before = self._read(), self.value
+        for _ in range(TRIALS):
+            factor = system.factor(self.damping)
+            for move, straight in () if factor is None else self._moves(factor, start):
+                self._write(start + move)
+                error, roughness = self._look()
+                gained = self.value - (error + self.weight * roughness)
+                if math.isfinite(gained) and gained > 0:
+                    self.step_norm = float(move.norm())
+                    self._accept(gained / max(system.promised(straight), 1e-300), error, roughness)
+                    if gained < SLOW * before and error < CLEAN * self.spread:
+                        self._lessen()
+                    return error
+            self.damping = min(self.damping * self.growth, 1e12)
+            self.growth *= 2
+        self._write(start)
+        if self._can_be_precise() and not self.precise:
+            self.precise, self.damping, self.growth = True, 1e-6, 2.0
+        elif self._lessen():
+            self.damping, self.growth = 1e-3, 2.0
+        else:
+            self.exhausted = True
+        return self.error
+
+    def state(self) -> dict[str, Any]:
+        names = ("damping", "growth", "exhausted", "precise", "scale", "share", "weight", "error", "roughness")
+        return {name: getattr(self, name) for name in names}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _moves(self, factor: Factor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
+        move = factor.move
+        if self.error < CURVED * self.spread:
+            bend = self._bend(start, move)
+            turn = None if bend is None else factor.respond(bend)
+            if turn is not None and float((turn / factor.root).norm()) <= TRUST * float((move / factor.root).norm()):
+                yield move + turn / 2, move
+        yield move, move
+
+    @property
+    def value(self) -> float:
+        """What the steps lower: the objective and the tie-break."""
+        return self.error + self.weight * self.roughness
+
+    @property
+    def _weakest(self) -> float:
+        return WEAKEST_PRECISE if self.precise else WEAKEST
+
+    def _accept(self, ratio: float, error: float, roughness: float) -> None:
+        self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
+        self.growth = 2.0
+        self.error, self.roughness = error, roughness
+        self._weaken()
+
+    def _look(self) -> tuple[float, float]:
+        """The objective, and the sum of the squared jumps."""
+        return self.objective.number(), self.tie_break.value() if self.share else 0.0
+
+    def _weaken(self) -> None:
+        """Keeps the tie-break at its share of the error, which falls; the weight never rises, so no step is undone by it."""
+        fair = self.share * self.error / max(self.roughness, 1e-300)
+        self.weight = min(self.weight, max(fair, self._weakest)) if self.share else 0.0
+
+    def _lessen(self) -> bool:
+        """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
+        least = LEAST_PRECISE if self.precise else LEAST
+        if self.share <= least or self.error >= CLEAN * self.spread:
+            return False
+        self.share = max(self.share * 0.01, least)
+        self._weaken()
+        return True
+
+    def _can_be_precise(self) -> bool:
+        numbers = self.objective.numbers
+        return numbers >= self.size and numbers * self.size**2 <= MOST_BY_QR and self.objective.is_sum_of_squares
+
+    def _system(self) -> System:
+        values = self.parameters.read(self.model)
+        if not self.precise and precision_needed(self.value, self.spread) and self._can_be_precise():
+            self.precise = True
+        if self.precise:
+            smooth = math.sqrt(self.weight) * self.tie_break.rows
+            blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
+            triangle, rest = triangle_of(self._blocks(blocks))
+            self.gradient_norm = 2 * float((triangle.T @ rest).norm())
+            return Triangular(self._rescaled(triangle.square().sum(0)), self.damped, triangle, rest)
+        matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
+        self.gradient_norm = 2 * float(vector.norm())
+        if self.weight:
+            self.tie_break.add_to(matrix, vector, values, self.weight)
+        return self._normal(matrix, vector)
+
+    def _blocks(self, first: list[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+        for jacobian, residual in chain(self.objective.stacked(self.parameters, self.chunk), first):
+            yield self._rows(jacobian), residual
+
+    # What is moved are the parameters themselves; a shaped network has coordinates instead.
+
+    def _read(self) -> Tensor:
+        """What is moved, at the model's present numbers."""
+        return self.parameters.read(self.model)
+
+    def _write(self, values: Tensor) -> None:
+        """Puts what is moved into the model."""
+        self.parameters.write(self.model, values)
+
+    def _bend(self, start: Tensor, move: Tensor) -> Tensor | None:
+        """The gradient of what the outputs' bend along a move does; None where it is not to be had."""
+        return self.objective.bend(self.parameters, start, move, PROBE)
+
+    def _rows(self, jacobian: Tensor) -> Tensor:
+        """Rows of the Jacobian in what is moved."""
+        return jacobian
+
+    def _normal(self, matrix: Tensor, vector: Tensor) -> System:
+        """The problem of one step, from the quadratic in the parameters."""
+        return Normal(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
+
+    def _rescaled(self, squares: Tensor) -> Tensor:
+        floor = SMALLEST_SCALE * squares.max().clamp_min(1e-300)
+        fresh = squares.clamp_min(floor)
+        # Half of the past is remembered (Moré keeps all of it): a column that was long may have become short for good.
+        self.scale = fresh if self.scale is None else torch.maximum(fresh, 0.5 * self.scale)
+        return self.scale

@@ -1,0 +1,113 @@
+"""Levenberg–Marquardt for shaped networks: in coordinates that are bounds, with an active set.
+
+What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic; both are found in turn
+(Bertsekas 1982, projected Newton). So bounds hold exactly, and edges that want to be flat are flat to the last bit, where a
+positive function of free numbers would only creep towards that.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from splinework.train.coordinates import Coordinates
+from splinework.train.objective import Objective
+from splinework.train.optim.marquardt import PROBE, Damped, Marquardt
+from splinework.train.optim.systems import Factor, Normal, System
+
+ROUNDS, HALVINGS = 40, 12
+"""Most changes of the active set in one step, and how often a step that does not lower the quadratic is halved."""
+
+
+@final
+@dataclass(frozen=True)
+class Boxed(System):
+    """`(A + λD) δ = -b` for the δ that stay within bounds.
+
+    Attributes:
+        matrix: A.
+        vector: b.
+        below: How far each coordinate may go down, negative or zero, `(Q,)`.
+        above: How far it may go up.
+    """
+
+    matrix: Tensor
+    vector: Tensor
+    below: Tensor
+    above: Tensor
+
+    def factor(self, damping: float) -> Factor | None:
+        root = self.scale.rsqrt()
+        matrix = self.matrix * root[:, None] * root
+        matrix.diagonal().add_(damping * self.damped + 1e-15)
+        vector, low, high = self.vector * root, self.below / root, self.above / root
+        z, last = torch.zeros_like(vector), None
+        triangle = matrix
+        for _ in range(ROUNDS):
+            gradient = matrix @ z + vector
+            free = ~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))
+            if not bool(free.any()):
+                break
+            which = free.nonzero()[:, 0]
+            triangle, failed = torch.linalg.cholesky_ex(matrix[which][:, which], upper=True)
+            if int(failed):
+                return None
+            step = torch.zeros_like(z)
+            step[which] = torch.cholesky_solve(-gradient[which, None], triangle, upper=True)[:, 0]
+            inside = bool(((z + step >= low) & (z + step <= high)).all())
+            z = self._moved(z, step, gradient, matrix, low, high)
+            if inside and last is not None and bool((free == last).all()):
+                break
+            last = free
+        return Factor(torch.clamp(z * root, self.below, self.above), triangle, root)
+
+    def _moved(self, z: Tensor, step: Tensor, gradient: Tensor, matrix: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """Along the step, bent at the bounds, as far as the quadratic falls."""
+        for halving in range(HALVINGS):
+            there = torch.clamp(z + 0.5**halving * step, low, high)
+            change = there - z
+            if float(gradient @ change + change @ (matrix @ change) / 2) <= 0:
+                return there
+        return z
+
+    def promised(self, move: Tensor) -> float:
+        return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
+
+
+class Shaped(Marquardt):
+    """The stepper; what it moves are coordinates."""
+
+    def __init__(self, recipe: Damped, objective: Objective, coordinates: Coordinates) -> None:
+        self.coordinates, self.bounded = coordinates, coordinates.bounded
+        super().__init__(recipe, objective)
+
+    def _read(self) -> Tensor:
+        return self.coordinates.read(super()._read())
+
+    def _write(self, values: Tensor) -> None:
+        if self.bounded:
+            values = torch.clamp(values, self.coordinates.lower, self.coordinates.upper)
+        super()._write(self.coordinates.write(values))
+
+    def _bend(self, start: Tensor, move: Tensor) -> Tensor | None:
+        if self.bounded:
+            return None  # the geodesic may leave through a bound
+        theta, along = self.coordinates.write(start), self.coordinates.write(move)
+        bend = self.objective.bend(self.parameters, theta, along, PROBE)
+        return None if bend is None else self.coordinates.gradient(bend)
+
+    def _rows(self, jacobian: Tensor) -> Tensor:
+        return self.coordinates.columns(jacobian)
+
+    def _can_be_precise(self) -> bool:
+        return not self.bounded and super()._can_be_precise()
+
+    def _normal(self, matrix: Tensor, vector: Tensor) -> System:
+        matrix, vector = self.coordinates.square(matrix), self.coordinates.gradient(vector)
+        scale = self._rescaled(matrix.diagonal())
+        if not self.bounded:
+            return Normal(scale, self.damped, matrix, vector)
+        present = self._read()
+        below, above = self.coordinates.lower - present, self.coordinates.upper - present
+        return Boxed(scale, self.damped, matrix, vector, below, above)
