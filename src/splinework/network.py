@@ -38,6 +38,7 @@ class KANConfig:
         output_names: One per output.
         input_scales: `linear` or `log` per input.
         output_scales: `linear` or `log` per output.
+        axioms: Texts of the hard axioms that it was built to fulfil.
 
     Example:
         >>> from dataclasses import replace
@@ -60,6 +61,7 @@ class KANConfig:
     output_names: tuple[str, ...] = ()
     input_scales: tuple[str, ...] = field(default=())
     output_scales: tuple[str, ...] = field(default=())
+    axioms: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.bases) != len(self.nodes) - 1:
@@ -79,6 +81,7 @@ class KANConfig:
                 )
             object.__setattr__(self, key, given)
         object.__setattr__(self, "domain", tuple(self.domain))
+        object.__setattr__(self, "axioms", tuple(self.axioms))
         if not 0 <= self.grid_eps <= 1:
             raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {self.grid_eps}.")
         for key in ("input_names", "output_names"):
@@ -176,7 +179,7 @@ class KAN(nn.Module):
                 _each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True
             )
             unknown = set(options) - (
-                set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names"}
+                set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names", "axioms"}
             )
             if unknown:
                 raise ConfigError(f"KAN has no option {sorted(unknown)[0]!r}; see help(KAN).")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from splinework import axioms as ax
 from splinework.axioms.axiom import Axiom
 from splinework.axioms.language import KINDS, WORDS, axiom_of, axioms_of, parse_axiom, strength_of
-from splinework.errors import ConfigError, FormulaError, SplineworkError
+from splinework.errors import ConfigError, FormulaError
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 names = st.text(min_size=1, max_size=6) | st.integers(0, 9)
@@ -54,14 +54,14 @@ def _through(pairs: list[tuple[tuple[float, ...], float]], **options: object) ->
     return ax.Through([p for p, _ in pairs], [v for _, v in pairs], **options)
 
 
-def _bounded(pair: tuple[float, float], sides: str, **options: object) -> Axiom:
+def _bounded(pair: tuple[float, float], lower: bool, **options: object) -> Axiom:
     low, high = pair
-    return ax.Bounded(low if "l" in sides and math.isfinite(low) else None, high if "h" in sides else high, **options)
+    return ax.Bounded(low if lower and math.isfinite(low) else None, high, **options)
 
 
 STRATEGIES = {
     ax.Monotone: one(ax.Monotone, names, increasing=st.booleans()),
-    ax.Bounded: st.builds(_bounded, ranges, st.sampled_from(["l", "h", "lh"]), **spoken),
+    ax.Bounded: st.builds(_bounded, ranges, st.booleans(), **spoken),
     ax.Lipschitz: one(ax.Lipschitz, st.floats(1e-9, 1e9), along=several(1) | st.just(())),
     ax.Periodic: one(ax.Periodic, names, st.floats(1e-9, 1e9)),
     ax.Even: one(ax.Even, names, finite),
@@ -114,7 +114,9 @@ def test_a_mutated_text_gives_an_axiom_or_an_error_of_ours(axiom, data):
     text = axiom.text()
     start = data.draw(st.integers(0, len(text)))
     stop = data.draw(st.integers(start, min(len(text), start + 4)))
-    other = data.draw(st.text(max_size=3) | st.sampled_from(["(", ")", ",", "{", "'", "=", "\\", "\x00", "**", "inf", "f'"]))
+    other = data.draw(
+        st.text(max_size=3) | st.sampled_from(["(", ")", ",", "{", "'", "=", "\\", "\x00", "**", "inf", "f'"])
+    )
     _reads_or_refuses(text[:start] + other + text[stop:])
 
 
@@ -127,23 +129,73 @@ def test_any_text_gives_an_axiom_or_an_error_of_ours(text):
 def _reads_or_refuses(text: str) -> None:
     try:
         axiom = parse_axiom(text)
-    except SplineworkError as error:
-        assert isinstance(error, (ConfigError, FormulaError))
-    else:
-        assert parse_axiom(axiom.text()) == axiom
+    except (ConfigError, FormulaError):
+        return
+    assert parse_axiom(axiom.text()) == axiom
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("(" * 500, "-" * 50_000 + "1", "monotone(" + "-" * 15_000 + "1)", "bounded(" * 90 + ")" * 90, "1" * 10_000),
-        *("boundary(" + "union(" * 60 + ")" * 61, "additive(" + "(" * 150 + "a" + ")" * 151, "f(x) == " + "x+" * 4_000 + "x"),
-        *("bounded(9**9**9**9)", "bounded(0**-1)", "bounded((-1)**0.5)", "bounded(10.0**400)", "bounded(1e999)", "a" * 30_000),
-        *("monotone(**a)", "monotone(*a)", "monotone(a, a=1, a=2)", "bounded({})", "disc(('x',), (0,), 1)", "", " ", "\n", "#"),
-        *("boundary(disc(5, 6, 7))", "boundary(disc(('x',), (0,), 'r'))", "boundary(union(1, 2))", "boundary(monotone(x))"),
-        *("monotone(f'a')", "monotone(b'a')", "monotone(a.b)", "monotone(a[0])", "monotone(lambda: a)", "monotone(a := 3)"),
-        *("__import__('os')", "monotone(__import__('os').system('x'))", "bounded(lower=exit())", "boundary({'x': (1, 0)})"),
-        *("boundary({[]: 1})", "boundary({'x': (0, 1), 'x': (1, 2)})", "monotone(a", "a when", "a > b when c == d", "a == b == c"),
+        *(
+            "boundary(" + "union(" * 60 + ")" * 61,
+            "additive(" + "(" * 150 + "a" + ")" * 151,
+            "f(x) == " + "x+" * 4_000 + "x",
+        ),
+        *(
+            "bounded(9**9**9**9)",
+            "bounded(0**-1)",
+            "bounded((-1)**0.5)",
+            "bounded(10.0**400)",
+            "bounded(1e999)",
+            "a" * 30_000,
+        ),
+        *(
+            "monotone(**a)",
+            "monotone(*a)",
+            "monotone(a, a=1, a=2)",
+            "bounded({})",
+            "disc(('x',), (0,), 1)",
+            "",
+            " ",
+            "\n",
+            "#",
+        ),
+        *(
+            "boundary(disc(5, 6, 7))",
+            "boundary(disc(('x',), (0,), 'r'))",
+            "boundary(union(1, 2))",
+            "boundary(monotone(x))",
+        ),
+        *(
+            "monotone(f'a')",
+            "monotone(b'a')",
+            "monotone(a.b)",
+            "monotone(a[0])",
+            "monotone(lambda: a)",
+            "monotone(a := 3)",
+        ),
+        *(
+            "__import__('os')",
+            "monotone(__import__('os').system('x'))",
+            "bounded(lower=exit())",
+            "boundary({'x': (1, 0)})",
+        ),
+        *(
+            "boundary({[]: 1})",
+            "boundary({'x': (0, 1), 'x': (1, 2)})",
+            "monotone(a",
+            "a when",
+            "a > b when c == d",
+            "a == b == c",
+            "a < b > c",
+            "d f/d",
+            "f(x) ==",
+            "f(x) == g when",
+            "a and b",
+            "a == 1 when b = 2",
+        ),
     ],
 )
 def test_hostile_texts_are_refused(text):
@@ -178,7 +230,9 @@ def test_hostile_texts_are_refused(text):
         ("boundary(disc(('x','y'),(0,0),1))", ax.Boundary(ax.Disc(("x", "y"), (0, 0), 1))),
         (
             "boundary(difference(box({x: (-1, 1), y: (-inf, 1)}), disc((x, y), (0, 0), 0.5)), value=1)",
-            ax.Boundary(ax.Difference(ax.Box({"x": (-1, 1), "y": (-math.inf, 1)}), ax.Disc(("x", "y"), (0, 0), 0.5)), 1),
+            ax.Boundary(
+                ax.Difference(ax.Box({"x": (-1, 1), "y": (-math.inf, 1)}), ax.Disc(("x", "y"), (0, 0), 0.5)), 1
+            ),
         ),
         ("initial(t, value=-sin(pi*x))", ax.Initial("t", value="-sin(pi * x)")),
         ("units({'m':'kg', 'v': 'm/s'},'J')", ax.Units({"m": "kg", "v": "m/s"}, "J")),

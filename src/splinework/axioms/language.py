@@ -48,7 +48,15 @@ REGIONS: Final[Mapping[str, type[Region]]] = {
 }
 LONGEST: Final = 4_000_000
 """Most characters of one axiom: a `through` of some ten thousand points."""
-_GATHERS: Final = {"symmetric": 0, "antisymmetric": 0, "additive": 0, "ordered": 0, "sum_to_one": 0, "invariant": 1, "lipschitz": 1}
+_GATHERS: Final = {
+    "symmetric": 0,
+    "antisymmetric": 0,
+    "additive": 0,
+    "ordered": 0,
+    "sum_to_one": 0,
+    "invariant": 1,
+    "lipschitz": 1,
+}
 """The field that takes all further values: `symmetric(a, b)` is `symmetric((a, b))`."""
 _FORMULAS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
 """Fields that hold a formula or a unit, which may stand without quotes."""
@@ -70,7 +78,7 @@ def parse_axiom(text: str) -> Axiom:
 
     Example:
         >>> parse_axiom("symmetric(a, b)")
-        Symmetric(among=('a', 'b'), strength=Hard(), domain='grid', output=None)
+        Symmetric(strength=Hard(), domain='grid', output=None, among=('a', 'b'))
         >>> parse_axiom("u_t = 0.1*u_xx").text()
         "residual('u_t = 0.1*u_xx')"
     """
@@ -218,7 +226,8 @@ def _made(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, Any], sa
         raise ConfigError(f"{kind.word} needs {', '.join(missing)}, in {said}; its fields are {', '.join(known)}.")
     if "strength" in filled:
         filled["strength"] = strength_of(filled["strength"])
-    return sound(kind, filled, said)
+    axiom: Axiom = sound(kind, filled, said)
+    return axiom
 
 
 def sound(kind: Callable[..., Any], filled: Mapping[str, Any], said: str) -> Any:
@@ -267,7 +276,7 @@ def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         inside = node.operand
-        if isinstance(inside, ast.Constant) and type(inside.value) in (int, float):
+        if isinstance(inside, ast.Constant) and isinstance(inside.value, (int, float)):
             return -inside.value if isinstance(node.op, ast.USub) else inside.value
     if isinstance(node, ast.Name) and key not in _FORMULAS:
         return _NUMBERS["inf"] if node.id == "inf" else node.id
@@ -285,7 +294,9 @@ def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
             raise ConfigError(f"{word!r} is no region, in {shortened(text)}; {near(word, REGIONS)}")
     if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name)):
         return _formula(node, text, key)
-    raise FormulaError(f"{type(node).__name__} is not read in the axiom {shortened(text)}; write names, numbers or tuples.")
+    raise FormulaError(
+        f"{type(node).__name__} is not read in the axiom {shortened(text)}; write names, numbers or tuples."
+    )
 
 
 def _mapping(node: ast.Dict, text: str, key: str, depth: int) -> dict[Any, Any]:
@@ -314,7 +325,7 @@ def _formula(node: ast.expr, text: str, key: str) -> float | str:
 
 
 def _region(kind: type[Region], call: ast.Call, text: str, depth: int) -> Region:
-    keys = [each.name for each in fields(kind)]  # type: ignore[arg-type]
+    keys = [each.name for each in fields(kind)]
     if len(call.args) > len(keys) or any(word.arg not in keys for word in call.keywords):
         raise ConfigError(f"{kind.__name__.lower()} takes {', '.join(keys)}, in {shortened(text)}.")
     filled = {key: _value(node, text, "region", depth + 1) for key, node in zip(keys, call.args, strict=False)}

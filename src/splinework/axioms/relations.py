@@ -1,4 +1,4 @@
-"""Relations as text: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`, `u_t + u*u_x = 0.01*u_xx`; their form, before any name is known.
+"""Relations as text: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`, `u_t + u*u_x = 0.01*u_xx`; their form, names apart.
 
 A lexer admits the characters, `d2 f/d x2` becomes a call, and Python's own parser finds the structure of each side. What the
 names mean is `statements.py`'s to say.
@@ -114,18 +114,22 @@ def _comparison(tokens: Sequence[str], text: str) -> Comparison:
         if not part:
             raise FormulaError(f"{shortened(text)} has nothing on one side of a sign, or after 'when' or 'and'.")
         side = syntax_tree(part, text)
-        _check_depth(side, text)
+        _check(side, text)
         sides.append(side)
     return Comparison(tuple(sides), tuple(signs))
 
 
-def _check_depth(tree: ast.expr, text: str) -> None:
-    """With a stack of its own, so that no text can exhaust Python's."""
+def _check(tree: ast.expr, text: str) -> None:
+    """Arithmetic, names and calls only; with a stack of its own, so that no text can exhaust Python's."""
     pending = [(tree, 1)]
     while pending:
         node, depth = pending.pop()
         if depth > MAX_LEVELS:
             raise FormulaError(f"{shortened(text)} is nested more than {MAX_LEVELS} levels deep; split it.")
+        if not isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant)):
+            raise FormulaError(
+                f"{type(node).__name__} is not read in {shortened(text)}; sides are arithmetic, and calls such as f(y, x)."
+            )
         pending += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
 

@@ -175,8 +175,8 @@ class Grid(Design):
     def _values(self, n: int, dimension: int) -> int:
         if self.m:
             return self.m
-        m = max(round(n ** (1 / dimension)), 1)
-        return m if int(m**dimension) >= n else m + 1
+        m = max(round(float(n) ** (1 / dimension)), 1)
+        return m + (m**dimension < n)
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         m = round(rows ** (1 / dimension))

@@ -111,7 +111,6 @@ class Outline:
         units: Of columns, where there are units.
         formula: As in `Truth`.
         active: As in `Truth`.
-        axioms: As in `Truth`.
         reference_error: As in `Truth`.
         source: Where it comes from.
         classes: Words for the values 0, 1, … of the target, where it is a class.
@@ -125,7 +124,6 @@ class Outline:
     units: Mapping[str, str] = field(default_factory=dict)
     formula: str | None = None
     active: tuple[str, ...] = ()
-    axioms: tuple[str, ...] = ()
     reference_error: float = 0.0
     source: str = "computed from the formula"
     classes: tuple[str, ...] = ()
@@ -188,11 +186,11 @@ class Tally:
     targets, as little-endian float64.
     """
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: Outline, axioms: tuple[str, ...]) -> None:
         self._hash = hashlib.sha256("".join(f"{name}\n" for name in (*outline.names, *outline.targets)).encode())
         self._low = np.full(len(outline.names) + len(outline.targets), np.inf)
         self._high = -self._low
-        self._outline = outline
+        self._outline, self._axioms = outline, axioms
         self._squares: list[float] = []
         self._known = 0
         self.rows = 0
@@ -215,7 +213,7 @@ class Tally:
         """The truth, with the noise floor of these rows."""
         floor = math.sqrt(math.fsum(self._squares) / self._known) if self._known else 0.0
         one = self._outline
-        return Truth(one.formula, one.active, floor, one.axioms, one.reference_error)
+        return Truth(one.formula, one.active, floor, self._axioms, one.reference_error)
 
     def facts(self, recipe: Mapping[str, Any], seed: int, notes: Sequence[str]) -> dict[str, Any]:
         """The values of the data card."""

@@ -112,9 +112,11 @@ class FormulaSet(BoxSet):
             units,
             self.formula,
             tuple(one.name for one in box if one.name in used),
-            (*statements(self.formula, self.inputs), *self.known),
             source=self.source,
         )
+
+    def axioms(self) -> tuple[str, ...]:
+        return (*statements(self.formula, self.inputs), *self.known)
 
     @cached_property
     def _function(self) -> Formula:

@@ -72,13 +72,14 @@ class Input:
         if self.distribution == "loguniform":
             # at u = 0 and 1 the ends themselves, which exp and log would miss by a rounding
             inner = np.exp(math.log(self.low) + u * (math.log(self.high) - math.log(self.low)))
-            return np.asarray(np.clip(inner, self.low, self.high), dtype=np.float64)
+            return np.clip(inner, self.low, self.high)
         if self.distribution == "normal":
             from scipy.special import ndtr, ndtri
 
             cut = ndtr(-_SIGMAS)
             middle, sigma = (self.low + self.high) / 2, (self.high - self.low) / (2 * _SIGMAS)
-            return np.clip(middle + sigma * ndtri(cut + u * (1 - 2 * cut)), self.low, self.high)
+            normal = middle + sigma * np.asarray(ndtri(cut + u * (1 - 2 * cut)), dtype=np.float64)
+            return np.clip(normal, self.low, self.high)
         if self.distribution == "integer":
             first, last = math.ceil(self.low), math.floor(self.high)
             return np.minimum(first + np.floor(u * (last - first + 1)), last)

@@ -31,6 +31,10 @@ class Recipe(ABC):
     def outline(self) -> Outline:
         """What is known before a row is drawn."""
 
+    def axioms(self) -> tuple[str, ...]:
+        """Sentences that hold of the function without noise, see `properties.statements`; found out when they are asked for."""
+        return ()
+
     @abstractmethod
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
         """Inputs (n, d) and targets (n, k) without noise, block by block."""
@@ -96,7 +100,7 @@ class Recipe(ABC):
             DataError: If the truth is not finite somewhere in the box.
         """
         outline = self.outline()
-        tally = Tally(outline)
+        tally = Tally(outline, self.axioms())
         parts = list(self.blocks(rows, seed=seed, tally=tally))
         x, y = (np.concatenate([part[side] for part in parts]) for side in (0, 1))
         facts = self.card_of(tally, rows, seed)

@@ -40,6 +40,7 @@ FUNCTIONS: Final = {
     "log": 1,
     "sqrt": 1,
     "abs": 1,
+    "floor": 1,
     "sigmoid": 1,
     "softplus": 1,
     "min": 2,

@@ -30,6 +30,8 @@ class Frame:
         output_names: Names of the outputs.
         answers: The outputs as formulas in the raw inputs and the network's outputs, which are called `z1`, `z2`, … there;
             empty where these are the outputs.
+        ranges: Ends of each raw input in the data or the problem that the model was made for, `(low, high)`; empty where they
+            are not known.
 
     Raises:
         ConfigError: If sizes do not fit, or a raw input has the name of an output of the network.
@@ -40,10 +42,14 @@ class Frame:
     features: tuple[str, ...] = ()
     output_names: tuple[str, ...] = ("y",)
     answers: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("input_names", "features", "output_names", "answers"):
             object.__setattr__(self, key, tuple(getattr(self, key)))
+        object.__setattr__(self, "ranges", tuple((float(low), float(high)) for low, high in self.ranges))
+        if self.ranges and len(self.ranges) != len(self.input_names):
+            raise ConfigError(f"a frame has a range per input, {len(self.input_names)}, got {len(self.ranges)}.")
         positions([*self.input_names, *self.hidden_names])
         if self.answers and len(self.answers) != len(self.output_names):
             raise ConfigError(

@@ -58,7 +58,7 @@ class Cone:
     @cached_property
     def inverse(self) -> Floats:
         """The pseudo-inverse of T, `(q, M)`."""
-        return np.linalg.pinv(self.map)
+        return np.asarray(np.linalg.pinv(self.map), dtype=np.float64)
 
     @property
     def is_all(self) -> bool:

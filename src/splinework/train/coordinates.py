@@ -79,11 +79,13 @@ class Coordinates:
     def square(self, matrix: Tensor) -> Tensor:
         """`Tᵀ A T` of a symmetric A, `(Q, Q)`."""
         half = torch.sparse.mm(self.map.T, matrix)
-        return torch.sparse.mm(self.map.T, half.T)
+        both: Tensor = torch.sparse.mm(self.map.T, half.T)
+        return both
 
     def columns(self, rows: Tensor) -> Tensor:
         """`J T` of rows `(R, P)`, `(R, Q)`."""
-        return torch.sparse.mm(self.map.T, rows.T).T
+        moved: Tensor = torch.sparse.mm(self.map.T, rows.T).T
+        return moved
 
 
 def is_shaped(model: KAN) -> bool:

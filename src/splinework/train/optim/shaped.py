@@ -1,7 +1,6 @@
 """Levenberg–Marquardt for shaped networks: in coordinates that are bounds, with an active set.
 
-What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic; both are found in turn
-(Bertsekas 1982, projected Newton). So bounds hold exactly, and edges that want to be flat are flat to the last bit, where a
+What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic. So bounds hold exactly, and edges that want to be flat are flat to the last bit, where a
 positive function of free numbers would only creep towards that.
 """
 
@@ -16,7 +15,7 @@ from splinework.train.objective import Objective
 from splinework.train.optim.marquardt import PROBE, Damped, Marquardt
 from splinework.train.optim.systems import Factor, Normal, System
 
-ROUNDS, HALVINGS = 40, 12
+ROUNDS, HALVINGS = 25, 12
 """Most changes of the active set in one step, and how often a step that does not lower the quadratic is halved."""
 
 
@@ -42,37 +41,71 @@ class Boxed(System):
         matrix = self.matrix * root[:, None] * root
         matrix.diagonal().add_(damping * self.damped + 1e-15)
         vector, low, high = self.vector * root, self.below / root, self.above / root
-        z, last = torch.zeros_like(vector), None
-        triangle = matrix
-        for _ in range(ROUNDS):
-            gradient = matrix @ z + vector
-            free = ~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))
-            if not bool(free.any()):
-                break
-            which = free.nonzero()[:, 0]
-            triangle, failed = torch.linalg.cholesky_ex(matrix[which][:, which], upper=True)
-            if int(failed):
-                return None
-            step = torch.zeros_like(z)
-            step[which] = torch.cholesky_solve(-gradient[which, None], triangle, upper=True)[:, 0]
-            inside = bool(((z + step >= low) & (z + step <= high)).all())
-            z = self._moved(z, step, gradient, matrix, low, high)
-            if inside and last is not None and bool((free == last).all()):
-                break
-            last = free
+        found = _settled(matrix, vector, low, high) or _descended(matrix, vector, low, high)
+        if found is None:
+            return None
+        z, triangle = found
         return Factor(torch.clamp(z * root, self.below, self.above), triangle, root)
-
-    def _moved(self, z: Tensor, step: Tensor, gradient: Tensor, matrix: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """Along the step, bent at the bounds, as far as the quadratic falls."""
-        for halving in range(HALVINGS):
-            there = torch.clamp(z + 0.5**halving * step, low, high)
-            change = there - z
-            if float(gradient @ change + change @ (matrix @ change) / 2) <= 0:
-                return there
-        return z
 
     def promised(self, move: Tensor) -> float:
         return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
+
+
+Solution = tuple[Tensor, Tensor]
+"""A minimum, and the triangle of the part of the matrix that is not at bounds."""
+
+
+def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Solution | None:
+    """The minimum of `½ zᵀKz + gᵀz` within bounds, by primal and dual active sets (Hintermüller, Ito and Kunisch 2003).
+
+    Solves as if some coordinates were at their bounds, lets go of those that are pulled inside, and adds those that went
+    beyond, until nothing changes: a few rounds, mostly. None where that does not end.
+    """
+    below, above = (low >= 0) & (vector > 0), (high <= 0) & (vector < 0)
+    for _ in range(ROUNDS):
+        z = torch.where(below, low, torch.where(above, high, torch.zeros_like(vector)))
+        which = (~(below | above)).nonzero()[:, 0]
+        triangle = matrix[:0, :0]
+        if len(which):
+            triangle, failed = torch.linalg.cholesky_ex(matrix[which][:, which], upper=True)
+            if int(failed):
+                return None
+            wanted = -(vector + matrix @ z)[which]
+            z[which] = torch.cholesky_solve(wanted[:, None], triangle, upper=True)[:, 0]
+        gradient = matrix @ z + vector
+        now_below = torch.where(below, gradient > 0, z < low) & ~above
+        now_above = torch.where(above, gradient < 0, z > high) & ~below
+        if bool((now_below == below).all()) and bool((now_above == above).all()):
+            return z, triangle
+        below, above = now_below, now_above
+    return None
+
+
+def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Solution | None:
+    """The same by projected Newton steps, which go down at every round (Bertsekas 1982)."""
+    z = torch.zeros_like(vector)
+    triangle = matrix[:0, :0]
+    for _ in range(ROUNDS):
+        gradient = matrix @ z + vector
+        which = (~(((z <= low) & (gradient > 0)) | ((z >= high) & (gradient < 0)))).nonzero()[:, 0]
+        if not len(which):
+            break
+        triangle, failed = torch.linalg.cholesky_ex(matrix[which][:, which], upper=True)
+        if int(failed):
+            return None
+        step = torch.zeros_like(z)
+        step[which] = torch.cholesky_solve(-gradient[which, None], triangle, upper=True)[:, 0]
+        moved = z
+        for halving in range(HALVINGS):
+            there = torch.clamp(z + 0.5**halving * step, low, high)
+            change = there - z
+            if float(gradient @ change + change @ (matrix @ change) / 2) < 0:
+                moved = there
+                break
+        if bool((moved == z).all()):
+            break
+        z = moved
+    return z, triangle
 
 
 class Shaped(Marquardt):

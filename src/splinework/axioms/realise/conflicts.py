@@ -1,0 +1,55 @@
+"""Which hard axioms cannot be built into one model together, although a function may fulfil both."""
+
+from collections.abc import Sequence
+
+from splinework.axioms.axiom import Axiom
+from splinework.errors import ConfigError
+
+_ANSATZ = {"boundary", "initial", "through"}
+_FACTOR = {"odd", "antisymmetric"}
+_LINK = {"bounded", "positive", "sum_to_one", "ordered"}
+_BENT = {"convex", "concave"}
+_SHAPE = {"monotone", "lipschitz", *_BENT}
+_APART = {"no_interaction", "additive"}
+
+TOGETHER_NOT: tuple[tuple[set[str], set[str], str], ...] = (
+    (
+        _ANSATZ,
+        {*_LINK, *_SHAPE, *_APART, *_FACTOR, "units", "symmetric", "even", "invariant", "asymptote"},
+        "values at given places are held by an ansatz g + ω N, which the other one does not survive",
+    ),
+    (_FACTOR, {*_LINK, *_SHAPE, *_APART, "units", "asymptote"}, "a sign that changes is held by a factor"),
+    (_LINK, _APART, "bounds are held by a bent function of the sum, in which inputs interact"),
+    (
+        {"units"},
+        {"bounded", "sum_to_one", "ordered", *_APART, "asymptote"},
+        "the output is a product of powers times a network",
+    ),
+    ({"lipschitz"}, {*_BENT, "periodic", "units", "invariant"}, "slopes and bends are bounds on different coordinates"),
+    ({"asymptote"}, {*_BENT, "lipschitz"}, "tails are held by clamped inputs or a fading factor"),
+    ({"sum_to_one"}, {*_SHAPE, "ordered"}, "shares are held by a function of all outputs"),
+    ({"ordered"}, {*_SHAPE, "bounded", "positive"}, "an order is held by adding positive steps"),
+)
+"""Words, words, and why."""
+
+
+def check_together(axioms: Sequence[Axiom]) -> None:
+    """Raises where two hard axioms cannot be built in together.
+
+    Raises:
+        ConfigError: With both, the reason and the way out.
+    """
+    for n, first in enumerate(axioms):
+        for second in axioms[n + 1 :]:
+            for some, others, why in TOGETHER_NOT:
+                a, b = first.word, second.word
+                if (a in some and b in others) or (b in some and a in others):
+                    raise ConfigError(
+                        f"{first.text()} and {second.text()} cannot both be hard: {why}. Give one of them strength=Soft() or "
+                        "strength=Verify()."
+                    )
+
+
+def no_hard_form(axiom: Axiom, why: str) -> ConfigError:
+    """The error for an axiom that cannot be hard at all."""
+    return ConfigError(f"{axiom.text()} cannot be hard: {why}. Give it strength=Soft() or strength=Verify().")

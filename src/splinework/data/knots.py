@@ -1,0 +1,86 @@
+"""Invariants of knots, from the KnotInfo tables that the package `database_knotinfo` carries (GPL; an extra, nothing of it is here)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from splinework.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KNOT_TARGET: Final = "signature"
+KNOT_FEATURES: Final = (
+    "crossing_number",
+    "three_genus",
+    "smooth_four_genus",
+    "bridge_index",
+    "braid_index",
+    "turaev_genus",
+    "determinant",
+    "arf_invariant",
+    "alternating",
+    "amphicheiral",
+    "volume",
+    "cusp_volume",
+    "longitude",
+    "meridian_re",
+    "meridian_im",
+    "meridian_length",
+    "chern_simons",
+)
+"""17 invariants. The KAN paper has 17 as well (Davies et al. 2021), some of which (injectivity radius, adjoint torsion degrees) are
+not in KnotInfo."""
+_PLAIN: Final = {
+    "cusp_volume": "maximum_cusp_volume",
+    "chern_simons": "chern_simons_invariant",
+    **{name: name for name in KNOT_FEATURES[:8]},
+    "volume": "volume",
+    "meridian_length": "meridian_length",
+}
+_PAIR: Final = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
+
+
+def load_knots() -> pd.DataFrame:
+    """The hyperbolic knots up to 12 crossings whose invariants are all known, one row a knot.
+
+    Returns:
+        A frame with `name`, the 17 columns of `KNOT_FEATURES` and `signature`; `alternating` and `amphicheiral` are 0 or 1,
+        `meridian_re` and `meridian_im` the real and imaginary part of the meridian's translation, `longitude` that of the longitude.
+
+    Raises:
+        DataError: If the package is not installed.
+    """
+    import pandas as pd
+
+    try:
+        from database_knotinfo import link_list
+    except ImportError:
+        raise DataError(
+            "the table of knots comes with the package database_knotinfo, which is not installed; install the extra: "
+            "pip install 'splinework[knots]'."
+        ) from None
+    rows = [row for record in link_list()[1:] if (row := _row(record)) is not None]  # its first row holds titles
+    return pd.DataFrame(rows, columns=["name", *KNOT_FEATURES, KNOT_TARGET])
+
+
+def _row(record: dict[str, Any]) -> dict[str, Any] | None:
+    """A knot as numbers; None where one of them is missing, a range, or not defined."""
+    meridian, longitude = (_PAIR.fullmatch(record[f"{word}_translation"]) for word in ("meridian", "longitude"))
+    if meridian is None or longitude is None:
+        return None
+    try:
+        plain = {name: float(record[column]) for name, column in _PLAIN.items()}
+        return {
+            "name": record["name"],
+            **plain,
+            "alternating": float(record["alternating"] == "Y"),
+            "amphicheiral": float("amphicheiral" in record["symmetry_type"]),
+            "longitude": float(longitude[1]),
+            "meridian_re": float(meridian[1]),
+            "meridian_im": float(meridian[2]),
+            KNOT_TARGET: float(record["signature"]),
+        }
+    except ValueError:
+        return None

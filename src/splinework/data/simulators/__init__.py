@@ -1,0 +1,8 @@
+"""Simulators: ordinary and partial differential equations, chains of atoms, materials. Recipes in, rows out."""
+
+from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
+from splinework.data.simulators.localisation import LocalisationSet
+from splinework.data.simulators.ode import OdeSet, ode_set
+from splinework.data.simulators.systems import ode, ode_names
+
+__all__ = ["AllenCahnSet", "BurgersSet", "LocalisationSet", "OdeSet", "ode", "ode_names", "ode_set"]

@@ -1,0 +1,271 @@
+"""Ordinary differential equations by their right-hand sides as text: states along trajectories, and their exact derivatives."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.derivatives import derivative, names_in, parse
+from splinework.data.drawn import Outline
+from splinework.data.expressions import Formula, compile_formula
+from splinework.data.inputs import Input, check_inputs
+from splinework.data.noise import Noise
+from splinework.data.sets import Recipe
+from splinework.data.streams import POINTS, stream
+from splinework.errors import ConfigError, DataError
+
+Floats = NDArray[np.float64]
+
+RTOL: Final = 1e-10
+ATOL: Final = 1e-12
+HORIZON: Final = 15.0
+"""Largest time times Lyapunov exponent. The error of the solver has grown by e^15 then, from 1e-10 to some 3e-4 of the state; each
+derivative is exact for its state all the same."""
+_TOGETHER: Final = 8
+"""Trajectories that are solved as one system, with common steps."""
+_MOST_CALLS: Final = 400_000
+"""Evaluations of the right-hand sides for one group of trajectories."""
+_TIME: Final = "t"
+
+
+@final
+@dataclass(frozen=True)
+class OdeSet(Recipe):
+    """Trajectories of x' = f(t, x) from random starts: rows of time and state, and as targets the derivatives f.
+
+    Solved by DOP853, or by Radau with the exact Jacobian where it is stiff, at rtol 1e-10 and atol 1e-12. The derivatives are the
+    right-hand sides at the states given, not differences.
+
+    Attributes:
+        equations: Pairs of a state and its right-hand side, a formula of the states, the parameters and the time `t`.
+        start: Range of each state at t = 0, in the order of the equations; their units are those of the states.
+        end: Time at which a trajectory ends.
+        points: Rows of a trajectory, evenly spaced in time from 0 on.
+        parameters: Pairs of a name and its value.
+        stiff: Whether to use Radau.
+        exponent: Largest Lyapunov exponent; 0 where it is not chaotic. `end` times this stays below 15.
+        noise: What disturbs the rows.
+        time_unit: Unit of the time; empty for none given.
+        name: Of the set.
+        about: What it is.
+
+    Raises:
+        ConfigError: If names, numbers and ranges do not go together.
+        FormulaError: If a right-hand side cannot be read.
+
+    Example:
+        >>> recipe = ode_set({"x": "v", "v": "-x"}, {"x": (1, 2), "v": (0, 1)}, end=3.0, points=5)
+        >>> drawn = recipe.draw(10, seed=0)
+        >>> drawn.names, drawn.targets, drawn.y.shape
+        (('t', 'x', 'v'), ('dx_dt', 'dv_dt'), (10, 2))
+    """
+
+    equations: tuple[tuple[str, str], ...]
+    start: tuple[Input, ...]
+    end: float = 10.0
+    points: int = 200
+    parameters: tuple[tuple[str, float], ...] = ()
+    stiff: bool = False
+    exponent: float = 0.0
+    noise: tuple[Noise, ...] = ()
+    time_unit: str = ""
+    name: str = "ode"
+    about: str = "trajectories of an ordinary differential equation"
+
+    def __post_init__(self) -> None:
+        states = tuple(state for state, _ in self.equations)
+        check_inputs(self.start)
+        if not states or states != tuple(one.name for one in self.start):
+            raise ConfigError(
+                f"{self.name} has equations for {list(states)} and starts for {[one.name for one in self.start]}; give "
+                "every state both, in the same order."
+            )
+        taken = [_TIME, *states, *(f"d{state}_dt" for state in states)]
+        if len(set(taken)) < len(taken):
+            raise ConfigError(f"no state of {self.name} is called {_TIME!r} or as a derivative is (dx_dt); rename it.")
+        for word, value in (("end", self.end), ("points", self.points - 1)):
+            if not 0 < value < math.inf:
+                raise ConfigError(f"{word} of {self.name} is too small or not finite, got {getattr(self, word)}.")
+        if self.exponent * self.end >= HORIZON:
+            raise ConfigError(
+                f"{self.name} is chaotic: beyond t = {HORIZON / self.exponent:.4g} rounding errors have grown to the size of "
+                f"the state, got end={self.end}; end it earlier."
+            )
+        _ = self._sides
+
+    def outline(self) -> Outline:
+        states = tuple(state for state, _ in self.equations)
+        used = {name for text in self.formulas() for name in names_in(parse(text))}
+        time = self.time_unit
+        units = {_TIME: time} if time else {}
+        for one in self.start:
+            if one.unit:
+                units |= {one.name: one.unit, f"d{one.name}_dt": f"{one.unit}/{time}" if time else ""}
+        return Outline(
+            self.name,
+            self.about,
+            (_TIME, *states),
+            tuple(f"d{state}_dt" for state in states),
+            {name: unit for name, unit in units.items() if unit},
+            "; ".join(f"d{state}_dt = {text}" for state, text in zip(states, self.formulas(), strict=True)),
+            tuple(name for name in (_TIME, *states) if name in used),
+            source=f"solved by {'Radau' if self.stiff else 'DOP853'} of scipy, rtol {RTOL:g}, atol {ATOL:g}",
+        )
+
+    def formulas(self) -> tuple[str, ...]:
+        """The right-hand sides with the values of the parameters in them."""
+        values = dict(self.parameters)
+        return tuple(substituted(text, values) for _, text in self.equations)
+
+    def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
+        times = np.linspace(0.0, self.end, self.points)
+        together = 1 if self.stiff else _TOGETHER
+        trajectories = -(-rows // self.points)
+        for first in range(0, trajectories, together):
+            numbers = range(first, min(first + together, trajectories))
+            levels = np.stack([stream(seed, POINTS, number).random(len(self.start)) for number in numbers])
+            starts = np.column_stack([one.values(levels[:, place]) for place, one in enumerate(self.start)])
+            x = self.solve(starts, times)[: rows - first * self.points]
+            yield x, self.evaluate(x)
+
+    def solve(self, starts: Floats, times: Floats) -> Floats:
+        """Rows of time and state, trajectory after trajectory.
+
+        Args:
+            starts: States at the first time, shape (m, k).
+            times: Rising, shape (p,).
+
+        Returns:
+            Shape (m p, 1 + k).
+
+        Raises:
+            DataError: If a trajectory blows up, or takes far too many steps.
+        """
+        from scipy.integrate import solve_ivp
+
+        count, size = starts.shape
+        watched = _Watched(self, count)
+        options: dict[str, Any] = {"method": "Radau", "jac": watched.jacobian} if self.stiff else {"method": "DOP853"}
+        with np.errstate(all="ignore"):
+            found = solve_ivp(
+                watched,
+                (float(times[0]), float(times[-1])),
+                starts.ravel(),
+                t_eval=times,
+                rtol=RTOL,
+                atol=ATOL,
+                **options,
+            )
+        if not found.success or not np.isfinite(found.y).all():
+            raise watched.blown_up()
+        states = found.y.reshape(count, size, len(times)).transpose(0, 2, 1).reshape(-1, size)
+        return np.column_stack([np.tile(times, count), states])
+
+    def evaluate(self, x: Floats) -> Floats:
+        """The derivatives, shape (n, k), at rows of time and state, shape (n, 1 + k)."""
+        return np.column_stack([side(x) for side in self._sides])
+
+    def truth_at(self, x: Floats) -> Floats | None:
+        return self.evaluate(x)
+
+    @cached_property
+    def _sides(self) -> tuple[Formula, ...]:
+        names = [_TIME, *(state for state, _ in self.equations)]
+        return tuple(compile_formula(text, names) for text in self.formulas())
+
+    @cached_property
+    def slopes(self) -> tuple[tuple[Formula, ...], ...]:
+        """The Jacobian: row i has the derivatives of right-hand side i by each state."""
+        names = [_TIME, *(state for state, _ in self.equations)]
+        return tuple(
+            tuple(compile_formula(derivative(text, name), names) for name in names[1:]) for text in self.formulas()
+        )
+
+
+class _Watched:
+    """The right-hand sides of several trajectories as one vector; remembers where it was last, for the message."""
+
+    def __init__(self, recipe: OdeSet, count: int) -> None:
+        self.recipe, self.count = recipe, count
+        self.calls = 0
+        self.time, self.states = 0.0, np.zeros((count, len(recipe.start)))
+
+    def __call__(self, time: float, flat: Floats) -> Floats:
+        states = flat.reshape(self.count, -1)
+        self.calls += 1
+        slopes = self.recipe.evaluate(np.column_stack([np.full(self.count, time), states]))
+        if np.isfinite(slopes).all():
+            self.time, self.states = time, states.copy()
+        elif self.calls == 1:
+            raise self.blown_up()
+        if self.calls > _MOST_CALLS:
+            raise DataError(
+                f"{self.recipe.name} took {self.calls} evaluations to come to t = {self.time:.6g} of {self.recipe.end:g}; end "
+                "it earlier, or solve it as stiff."
+            )
+        return slopes.ravel()
+
+    def jacobian(self, time: float, flat: Floats) -> Floats:
+        row = np.concatenate([[time], flat])[None, :]
+        return np.array([[float(slope(row)[0]) for slope in side] for side in self.recipe.slopes])
+
+    def blown_up(self) -> DataError:
+        """The error that names where."""
+        recipe = self.recipe
+        place = int(np.abs(self.states).max(axis=0).argmax())
+        value = self.states[np.abs(self.states[:, place]).argmax(), place]
+        return DataError(
+            f"{recipe.name} blows up at t = {self.time:.6g}, where {recipe.start[place].name} = {value:.6g}; end it earlier "
+            f"(end={recipe.end:g}), or start elsewhere."
+        )
+
+
+def ode_set(
+    equations: Mapping[str, str], start: Mapping[str, tuple[float, float]], *, end: float, points: int = 200
+) -> OdeSet:
+    """An equation of one's own.
+
+    Args:
+        equations: State → right-hand side, such as `{"x": "y", "y": "-sin(x)"}`.
+        start: State → lowest and highest value at t = 0.
+        end: Time at which a trajectory ends.
+        points: Rows of a trajectory.
+
+    Raises:
+        ConfigError: If a state lacks one of them, or a number is out of range.
+        FormulaError: If a right-hand side cannot be read.
+
+    Example:
+        >>> ode_set({"x": "-x"}, {"x": (1, 2)}, end=1.0).draw(2, seed=0).targets
+        ('dx_dt',)
+    """
+    unknown = [state for state in (*equations, *start) if state not in equations or state not in start]
+    if unknown:
+        raise ConfigError(f"{unknown[0]!r} needs an equation and a range of starts; it has one of them.")
+    inputs = tuple(Input(state, *start[state]) for state in equations)
+    return OdeSet(tuple(equations.items()), inputs, end, points)
+
+
+def substituted(text: str, values: Mapping[str, float]) -> str:
+    """A formula with numbers in place of some of its names.
+
+    >>> substituted("-k*x", {"k": 2.5})
+    '-2.5 * x'
+    """
+
+    class _Replace(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.expr:
+            if node.id not in values:
+                return node
+            value = float(values[node.id])
+            number = ast.Constant(abs(value))
+            return ast.UnaryOp(ast.USub(), number) if value < 0 else number
+
+    return ast.unparse(ast.fix_missing_locations(_Replace().visit(parse(text))))
