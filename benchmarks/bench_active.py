@@ -1,9 +1,9 @@
 """How many points a design chosen by `suggest` needs for the error that a random one and a Sobol one reach.
 
-Six standard smooth functions of 2 to 6 inputs, declared before anything was measured. All designs begin with the same Sobol
-points; `suggest` then adds a few at a time. Every design is judged at the same numbers of points, by a default `fit` of one shape,
-on 2000 fresh rows. The share is the number of points at which the median error over seeds falls to that of the other design at its
-last size, by interpolation of logarithms, over that size; 1 where it does not.
+Six standard smooth functions of 2 to 6 inputs, declared before anything was measured. `suggest` begins with a Sobol
+design and adds a few at a time. Every design is judged at the same numbers of points, by a default `fit` of one
+shape, on 2000 fresh rows. The share is the number of points at which the median error over seeds falls to that of the other
+design at its last size, by interpolation of logarithms, over that size; 1 where it does not.
 Run: python benchmarks/bench_active.py [--seeds 3] [--criterion widest] [--functions franke branin]
 """
 
@@ -48,9 +48,7 @@ def ishigami(x: Tensor) -> Tensor:
 def hartmann(x: Tensor) -> Tensor:
     alpha = torch.tensor([1.0, 1.2, 3.0, 3.2], dtype=x.dtype)
     a = torch.tensor([[3, 10, 30], [0.1, 10, 35], [3, 10, 30], [0.1, 10, 35]], dtype=x.dtype)
-    p = torch.tensor(
-        [[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]], dtype=x.dtype
-    )
+    p = torch.tensor([[3689, 1170, 2673], [4699, 4387, 7470], [1091, 8732, 5547], [381, 5743, 8828]], dtype=x.dtype)
     return -(alpha * torch.exp(-(a * (x[:, None] - 1e-4 * p) ** 2).sum(2))).sum(1)
 
 
@@ -86,7 +84,9 @@ def sobol(count: int, inputs: int, seed: int) -> Tensor:
     return torch.as_tensor(drawn[:count])
 
 
-def errors(function: Function, shape: list[int], first: int, last: int, seed: int, criterion: str) -> dict[str, list[float]]:
+def errors(
+    function: Function, shape: list[int], first: int, last: int, seed: int, criterion: str
+) -> dict[str, list[float]]:
     """Relative errors of the three designs at the same numbers of points."""
     rng = np.random.default_rng(1000 + seed)
     inputs = shape[0]

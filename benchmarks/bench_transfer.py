@@ -3,7 +3,7 @@
 Four functions, declared before anything was measured; noise of 1 % of y's standard deviation, inputs uniform, 2000 fresh
 noiseless rows judge. The simulator's model is a default `fit` to 1000 of its rows. Alone: the better, draw by draw, of one smooth
 curve per input and of a default `fit` of a network of the same shape. Useless: the simulator's outputs in random order.
-Run: python benchmarks/bench_transfer.py [--draws 20] [--rows 20]
+Run: python benchmarks/bench_transfer.py [--draws 20] [--rows 20] [--functions decay swing] [--simulators wrong useless]
 """
 
 import argparse
@@ -74,7 +74,9 @@ def draw(function: Callable[[Tensor, float], Tensor], inputs: int, source: sw.tr
             return float((model(new) - truth).square().mean().sqrt() / truth.std())
 
     found = transfer(source, x, y, recipes=USUAL, seed=seed, progress=False)
-    each = {n: error(transfer(source, x, y, recipes=[n], seed=seed, progress=False).model) for n in (*USUAL, "network")}
+    each = {name: error(model) for name, model in found.models.items()}
+    plain = sw.KAN([inputs, 5, 1], generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    each["network"] = error(sw.fit(plain, x, y, seed=seed, progress=False).model)
     return error(found.model), found.recipe, each, min(each["real"], each["network"])
 
 
@@ -83,14 +85,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--rows", type=int, default=20)
+    parser.add_argument("--functions", nargs="*", default=list(FUNCTIONS))
+    parser.add_argument("--simulators", nargs="*", default=["wrong", "useless"])
     options = parser.parse_args()
     warnings.simplefilter("ignore", sw.FitWarning)
     names = (*USUAL, "network")
     print("| function | simulator | chosen / alone | chosen / `real` | chosen | " + " | ".join(names) + " | choices |")
     print("|---" * (6 + len(names)) + "|")
     ratios: dict[bool, list[float]] = {False: [], True: []}
-    for useless in (False, True):
-        for name, (function, inputs) in FUNCTIONS.items():
+    for useless in ("useless" in kind for kind in options.simulators):
+        for name in options.functions:
+            function, inputs = FUNCTIONS[name]
             source = simulator(function, inputs, useless)
             runs = [draw(function, inputs, source, options.rows, seed) for seed in range(options.draws)]
             alone = [run[0] / run[3] for run in runs]
@@ -104,6 +109,8 @@ def main() -> None:
             print(f"| {name} | {kind} | {middle[0]:.3f} | {middle[1]:.3f} | {middle[2]:.3g} | ", end="")
             print(" | ".join(cells) + f" | {told} |", flush=True)
     for useless, values in ratios.items():
+        if not values:
+            continue
         kind = "useless" if useless else "10 % wrong"
         print(f"\nmedian of chosen / alone over all draws, simulator {kind}: {statistics.median(values):.3f}")
 

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 from splinework.errors import SplineworkError
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES and _MODULES
+    from splinework import axioms as axioms
     from splinework import data as data
     from splinework import edit as edit
     from splinework import hardware as hardware
     from splinework import jets as jets
     from splinework import kernels as kernels
     from splinework import symbolic as symbolic
+    from splinework import teach as teach
     from splinework import train as train
+    from splinework.axioms.verify import verify
     from splinework.checkpoint import load, save
     from splinework.discover import discover
-    from splinework.edit.adapt import adapt
-    from splinework.edit.prune import prune
-    from splinework.edit.refine import refine
     from splinework.errors import FitWarning
     from splinework.estimators import KANClassifier, KANRegressor, KANTransformer
     from splinework.export import export
@@ -37,11 +37,11 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES a
     from splinework.network import KAN, KANConfig
     from splinework.plot import plot
     from splinework.report.report import report
-    from splinework.scores import attribution
     from splinework.symbolic.symbolify import symbolify
+    from splinework.teach.fit import fit
+    from splinework.teach.verbs import adapt, prune, refine
     from splinework.trace import trace
     from splinework.train.ensemble import ensemble
-    from splinework.train.fit import fit
     from splinework.train.residual import Residual
     from splinework.train.solve import solve
     from splinework.train.sparsify import sparsify
@@ -58,26 +58,26 @@ _HOMES = {
     "KANRegressor": "estimators",
     "KANTransformer": "estimators",
     "Residual": "train.residual",
-    "adapt": "edit.adapt",
-    "attribution": "scores",
+    "adapt": "teach.verbs",
     "discover": "discover",
     "ensemble": "train.ensemble",
     "export": "export",
-    "fit": "train.fit",
+    "fit": "teach.fit",
     "load": "checkpoint",
     "plot": "plot",
-    "prune": "edit.prune",
-    "refine": "edit.refine",
+    "prune": "teach.verbs",
+    "refine": "teach.verbs",
     "report": "report.report",
     "save": "checkpoint",
     "solve": "train.solve",
     "sparsify": "train.sparsify",
     "symbolify": "symbolic.symbolify",
     "trace": "trace",
+    "verify": "axioms.verify",
 }
 
 # Modules that hold what most people need next, reached as `sw.jets.partials` without an import of their own.
-_MODULES = ("data", "edit", "hardware", "jets", "kernels", "symbolic", "train")
+_MODULES = ("axioms", "data", "edit", "hardware", "jets", "kernels", "symbolic", "teach", "train")
 
 # Names that somebody may look for at the top, because what they go with is there.
 _ELSEWHERE = {
@@ -85,6 +85,7 @@ _ELSEWHERE = {
     "FormulaTable": "symbolic",
     "KANConv1d": "convolution",
     "KANConv2d": "convolution",
+    "attribution": "scores",
     "batches": "train.sources",
     "elevate": "edit",
     "insert": "edit",
@@ -107,7 +108,6 @@ __all__ = [
     "Residual",
     "SplineworkError",
     "adapt",
-    "attribution",
     "discover",
     "ensemble",
     "export",
@@ -122,6 +122,7 @@ __all__ = [
     "sparsify",
     "symbolify",
     "trace",
+    "verify",
 ]
 
 

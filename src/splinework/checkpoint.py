@@ -14,6 +14,7 @@ from safetensors.torch import save as to_bytes
 
 from splinework.bases import basis_from_dict
 from splinework.errors import ConfigError, FileError
+from splinework.frame import FramedKAN, frame_from_dict
 from splinework.network import KAN, config_from_dict
 from splinework.nodes import shape_of
 
@@ -23,13 +24,13 @@ _KEY = "splinework"
 _MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
 
 
-def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
+def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
     """Writes the model to one file, whole or not at all.
 
     The file is written beside its place, synced and renamed, so an interruption leaves the old file as it was.
 
     Args:
-        model: The network; it may lie on any device.
+        model: The network, framed or not; it may lie on any device.
         path: The file, by custom `….safetensors`.
         notes: JSON values to keep with the model, such as how it was fitted; `read_header` gives them back.
 
@@ -46,13 +47,16 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
         ...     sw.load(f"{folder}/model.safetensors").config == model.config
         True
     """
+    network = model.network if isinstance(model, FramedKAN) else model
     header = {
         "format": FORMAT_VERSION,
         "version": own_version(),
-        "config": model.config.to_dict(),
+        "config": network.config.to_dict(),
         "notes": notes or {},
     }
-    tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+    if isinstance(model, FramedKAN):
+        header["frame"] = model.frame.to_dict()
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
     try:
         text = json.dumps(header)
     except (TypeError, ValueError) as error:
@@ -62,8 +66,8 @@ def save(model: KAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | No
     write_whole(Path(path), to_bytes(tensors, metadata={_KEY: text}))
 
 
-def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> KAN:
-    """The model that `save` wrote, in the dtype it had.
+def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
+    """The model that `save` wrote, in the dtype it had: a `KAN`, or a `FramedKAN` where it has a frame.
 
     Raises:
         FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
@@ -82,15 +86,17 @@ def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") ->
         dtype = next(iter(tensors.values())).dtype
         model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
         model.load_state_dict(tensors)
+        frame = frame_from_dict(header["frame"]) if "frame" in header else None
+        loaded = model if frame is None else FramedKAN(model, frame)
     except _MISFITS as error:
         raise FileError(
             f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save."
         ) from error
-    return model.to(device)
+    return loaded.to(device)
 
 
 def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The JSON header alone: `format`, `version` (of splinework), `config`, `notes`.
+    """The JSON header alone: `format`, `version` (of splinework), `config`, `notes`, and `frame` where there is one.
 
     Raises:
         FileError: As `load`.

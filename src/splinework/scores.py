@@ -13,6 +13,7 @@ from torch import Tensor
 
 from splinework.arrays import data_of
 from splinework.errors import ShapeError
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.trace import Trace, trace
 
@@ -36,14 +37,14 @@ class Attribution:
 
 
 @torch.no_grad()
-def attribution(model: KAN, x: Any, *, record: Trace | None = None) -> Attribution:
+def attribution(model: KAN | FramedKAN, x: Any, *, record: Trace | None = None) -> Attribution:
     """Attribution scores on the data x; where several outputs differ, the largest counts.
 
     The share is `std(edge) / std(sum)`; where edges cancel in their sum, it is taken against the largest of them
     instead, so that no score exceeds what the edge itself carries.
 
     Args:
-        model: The network.
+        model: The network; of one in a frame, the scores of what is inside it.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; at least two rows.
         record: `trace(model, x)`, if it is at hand already.
 
@@ -55,10 +56,12 @@ def attribution(model: KAN, x: Any, *, record: Trace | None = None) -> Attributi
         >>> import torch
         >>> import splinework as sw
         >>> x = torch.linspace(-1, 1, 200).reshape(100, 2)
-        >>> scores = sw.attribution(sw.KAN([2, 5, 1]), x)
+        >>> scores = attribution(sw.KAN([2, 5, 1]), x)
         >>> [tuple(one.shape) for one in scores.edges], [tuple(one.shape) for one in scores.nodes]
         ([(2, 5), (5, 1)], [(2,), (5,), (1,)])
     """
+    if isinstance(model, FramedKAN):
+        x, model = model.inside(x).detach(), model.network
     data = data_of(model, x)
     if data.shape[0] < 2:
         raise ShapeError(f"scores compare spreads over the data and need at least 2 rows, got {data.shape[0]}.")

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from splinework.arrays import inputs_of
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 
 
@@ -39,11 +40,11 @@ class Trace:
         return record.inputs[:, i], record.edges[:, i, j]
 
 
-def trace(model: KAN, x: Any) -> Trace:
+def trace(model: KAN | FramedKAN, x: Any) -> Trace:
     """Every pre- and post-activation of the model at x; differentiable in x, if it is a tensor, and in the parameters.
 
     Args:
-        model: The network.
+        model: The network; of one in a frame, what happens inside the frame.
         x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
 
     Raises:
@@ -54,6 +55,8 @@ def trace(model: KAN, x: Any) -> Trace:
     >>> trace(KAN([2, 3, 1]), torch.zeros(4, 2)).layers[0].edges.shape
     torch.Size([4, 2, 3])
     """
+    if isinstance(model, FramedKAN):
+        x, model = model.inside(x), model.network
     records = []
     u = model.input_scaling(inputs_of(model, x))
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):

@@ -72,7 +72,7 @@ def test_json_is_one_object_and_nothing_else(run, folder):
         (["ratio", "--rows", "0"], ["--rows", "0"]),
         (["ratio", "--out", "."], ["is a folder", "ratio.csv"]),
         (["ratio", "--out", "no/x.csv"], ["no folder"]),
-        (["ratio", "--out", "x.parquet"], ["x.csv"]),
+        (["ratio", "--out", "x.xlsx"], ["x.csv", "x.parquet"]),
         (["ratio", "--out", "x" * 5000], ["cannot use"]),
         (["ratio", "--out", "a\0b"], ["cannot use"]),
         (["ratio", "--json", "--out", "-"], ["standard output"]),

@@ -60,6 +60,8 @@ _GATHERS: Final = {
 """The field that takes all further values: `symmetric(a, b)` is `symmetric((a, b))`."""
 _FORMULAS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
 """Fields that hold a formula or a unit, which may stand without quotes."""
+_COUNTED: Final = frozenset({"lower", "upper", "constant", "period", "centre", "at", "equals"})
+"""Fields that hold a number, in which `pi` is no name."""
 _NUMBERS: Final = {"inf": math.inf, **CONSTANTS}
 _DEEPEST: Final = 40
 _CALL: Final = re.compile(r"\s*(\w+)\s*\(")
@@ -279,7 +281,8 @@ def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
         if isinstance(inside, ast.Constant) and isinstance(inside.value, (int, float)):
             return -inside.value if isinstance(node.op, ast.USub) else inside.value
     if isinstance(node, ast.Name) and key not in _FORMULAS:
-        return _NUMBERS["inf"] if node.id == "inf" else node.id
+        number = node.id == "inf" or (key in _COUNTED and node.id in _NUMBERS)
+        return _NUMBERS[node.id] if number else node.id
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(_value(each, text, key, depth + 1) for each in node.elts)
     if isinstance(node, ast.Dict):

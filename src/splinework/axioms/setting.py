@@ -15,9 +15,21 @@ from splinework.axioms.values import Value
 from splinework.errors import ConfigError
 from splinework.frame.expression import Expression
 from splinework.frame.regions import Region
+from splinework.units.parsing import parse_dimension
 
 Units = Callable[[str], Mapping[str, Fraction]]
 """From the text of a unit to the exponents of its base units."""
+
+
+def read_unit(text: str) -> Mapping[str, Fraction]:
+    """The exponents of base units in the text of a unit, such as `kg*m/s^2`.
+
+    Raises:
+        ConfigError: If it cannot be read.
+    """
+    return dict(parse_dimension(text).exponents)
+
+
 MARGIN: Final = 0.5
 """How far beyond the grid's box `all` is looked at, in widths of the box; the tails of splines are straight."""
 _ENOUGH: Final = 8
@@ -39,7 +51,7 @@ class Setting:
         points: Points to look at, `(N, I)`, in float64.
         given: Whether a user chose the points.
         seed: Of what is drawn beside them.
-        read_unit: How the text of a unit is read; None where nobody told.
+        read_unit: How the text of a unit is read.
     """
 
     input_names: tuple[str, ...]
@@ -50,7 +62,7 @@ class Setting:
     points: Tensor
     given: bool = False
     seed: int = 0
-    read_unit: Units | None = None
+    read_unit: Units = read_unit
 
     @property
     def width(self) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from splinework.axioms.axiom import Axiom
 from splinework.axioms.demands import DEMANDS
 from splinework.axioms.penalties import SHAPES, Function, Penalty
-from splinework.axioms.setting import Setting, Units, box_of, domain_box, sobol
+from splinework.axioms.setting import Setting, Units, box_of, domain_box, read_unit, sobol
 from splinework.axioms.statements import Model
 from splinework.axioms.strength import Soft
 from splinework.errors import ConfigError, ShapeError
@@ -83,7 +83,7 @@ def terms_of(
     centre: Any = 0.0,
     points: int = POINTS,
     seed: int = 0,
-    read_unit: Units | None = None,
+    read_unit: Units = read_unit,
 ) -> tuple[Term, ...]:
     """The terms of the axioms that are soft, in order.
 
@@ -95,7 +95,7 @@ def terms_of(
         centre: Mean of the outputs; statements such as `f(x + y) == f(x)*f(y)` are scaled by it.
         points: How many points a term has, if the axiom has none of its own.
         seed: Of the points.
-        read_unit: From the text of a unit to the exponents of its base units; soft `Units` need it.
+        read_unit: From the text of a unit to the exponents of its base units.
 
     Raises:
         ConfigError: If an axiom does not fit the model, or a setting is wrong.
@@ -123,7 +123,7 @@ def violation(
     spread: Any = 1.0,
     centre: Any = 0.0,
     seed: int = 0,
-    read_unit: Units | None = None,
+    read_unit: Units = read_unit,
 ) -> Violation:
     """How much a model violates an axiom of any strength, by sampling: a report, not a proof.
 
@@ -166,7 +166,7 @@ def _setting(
     centre: Any,
     points: Any,
     seed: int,
-    read_unit: Units | None,
+    read_unit: Units,
 ) -> Setting:
     names = names_of(model)
     inputs, outputs = map(tuple, names)

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from pathlib import Path
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from splinework.cli.complete import files_of
-from splinework.cli.folder import check_file, write_folder
+from splinework.cli.data_files import (
+    MOST_ROWS,
+    check_out,
+    csv_text,
+    is_parquet,
+    read_recipe,
+    write_card,
+    write_recipe,
+    write_stream,
+    write_table,
+)
+from splinework.cli.data_list import facts, show_list
+from splinework.cli.data_words import DESIGNS, design_of, formula_set, noise_of
 from splinework.cli.plain import json_text
 from splinework.errors import ConfigError
 
@@ -17,6 +29,10 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from splinework.data import DataSet
+    from splinework.data.noise import Noise
+    from splinework.data.sets import Recipe
+
+_ROWS = 1000
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -28,122 +44,247 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in data_names() if name.startswith(incomplete)]
 
 
-@click.command(short_help="List and write built-in tables and synthetic problems.")
+@click.command(short_help="List and write built-in tables, synthetic sets and simulators.")
 @click.argument("name", required=False, shell_complete=_names)
-@click.option("--out", metavar="FILE.csv", shell_complete=files_of, help="Write it there; else to the standard output.")
-@click.option("--rows", type=click.IntRange(1, 10_000_000), metavar="N", help="Rows of a synthetic problem; 1000.")
 @click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Seed of a problem's rows.",
+    "--out", metavar="FILE.csv", shell_complete=files_of, help="Write it there, .csv or .parquet; else to stdout."
+)
+@click.option("--rows", type=click.IntRange(1, 10_000_000_000), metavar="N", help="Rows of a synthetic set; 1000.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Seed of all that is drawn; 0 if not given."
 )
 @click.option(
-    "--noise", type=float, default=0.0, show_default=True, metavar="F", help="Noise, as a share of the target's spread."
+    "--noise",
+    "noises",
+    multiple=True,
+    metavar="F",
+    help="A share of the target's spread, or a model such as student:0.1; may be repeated.",
 )
-@click.option("--all", "everything", is_flag=True, help="List the Feynman formulas one by one, too.")
+@click.option("--outliers", type=float, metavar="F", help="Share of rows that are far off.")
+@click.option("--formula", metavar="TEXT", help="Draw from this formula, such as 'sin(x)*y'.")
+@click.option("--range", "ranges", multiple=True, metavar="x=0:1", help="Range of a variable of --formula; -1:1.")
+@click.option(
+    "--unit", "units", multiple=True, metavar="x=m", help="Unit of a variable of --formula, or of the target."
+)
+@click.option("--correlation", "correlations", multiple=True, metavar="a:b=0.8", help="Correlation of two variables.")
+@click.option("--idle", type=click.IntRange(0, 1000), metavar="N", help="So many more inputs that do nothing.")
+@click.option("--target", metavar="COLUMN", help="Name of the target of --formula; y.")
+@click.option("--design", type=click.Choice(DESIGNS), help="Where the inputs lie; sobol for --formula.")
+@click.option("--recipe", metavar="FILE.toml", shell_complete=files_of, help="Draw what this file says.")
+@click.option(
+    "--save-recipe", metavar="FILE.toml", shell_complete=files_of, help="Write what was drawn as such a file."
+)
+@click.option("--card", metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.")
+@click.option("--all", "everything", is_flag=True, help="List the formulas one by one, too.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors and the table.")
 @click.option("--json", "as_json", is_flag=True, help="Print what there is, or what NAME is, as one JSON object.")
 def data(
     name: str | None,
     out: str | None,
     rows: int | None,
-    seed: int,
-    noise: float,
+    seed: int | None,
+    noises: tuple[str, ...],
+    outliers: float | None,
+    formula: str | None,
+    ranges: tuple[str, ...],
+    units: tuple[str, ...],
+    correlations: tuple[str, ...],
+    idle: int | None,
+    target: str | None,
+    design: str | None,
+    recipe: str | None,
+    save_recipe: str | None,
+    card: str | None,
     everything: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """List the tables that splinework has, or write the one called NAME as CSV.
+    """List the tables that splinework has, or write the one called NAME as CSV or Parquet.
 
-    Measurements have the rows that they have. Synthetic problems are a formula and a box, from which rows are drawn evenly; the
-    same seed gives the same rows.
+    Measurements have the rows that they have. Synthetic sets are a formula or a simulator, and a box from which rows are drawn;
+    the same seed gives the same rows. A formula of your own is drawn with --formula.
+
+    \b
+    Noise: a number (share of the target's spread), or one of
+      gaussian:SHARE  student:SHARE[:DF]  outliers:FRACTION[:SCALE]  input:SHARE  drift:SHARE  rounded:DIGITS
+      quantised:BITS  censored:LOW:HIGH  missing:SHARE[:inputs|target|all]  heteroscedastic:FORMULA
 
     \b
     Examples:
       splinework data
       splinework data orbits --out orbits.csv
       splinework data feynman:I.6.2 --rows 500 --noise 0.05 > gauss.csv
+      splinework data lorenz --rows 1000 --out lorenz.csv --card lorenz.md
+      splinework data --formula "sin(x)*y" --range x=0:3 --range y=1:100:log --unit x=rad --noise 0.1 --out waves.csv
+      splinework data --formula "m*v**2/2" --rows 100000000 --out big.parquet
     """
-    from splinework.data import data_set
-
-    if name is None:
-        if out is not None or rows is not None or seed or noise:
-            raise ConfigError(
-                "--out, --rows, --seed and --noise are for one set; name it, such as: splinework data orbits."
-            )
-        _list(everything=everything, as_json=as_json)
-        return
-    found = data_set(name)
-    if out not in (None, "-"):
-        check_file(str(out), [], example=f"{_plain(name)}.csv")
-        _refuse_other_kinds(Path(str(out)))
-    if as_json and out is None:
-        click.echo(json_text(_facts(found)), nl=False)
+    own = {
+        "--range": ranges, "--unit": units, "--correlation": correlations, "--idle": idle, "--target": target
+    }  # fmt: skip
+    drawn = {
+        "--rows": rows, "--seed": seed, "--noise": noises, "--outliers": outliers, "--design": design,
+        "--card": card, "--save-recipe": save_recipe, "--out": out, **own
+    }  # fmt: skip
+    sources = [
+        word for word, value in (("NAME", name), ("--formula", formula), ("--recipe", recipe)) if value is not None
+    ]
+    if len(sources) > 1:
+        raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")
+    if not sources:
+        if given := _given(drawn):
+            raise ConfigError(f"{given} is for one set; name it, such as: splinework data orbits.")
+        show_list(everything=everything, as_json=as_json)
         return
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want the standard output; leave one out.")
-    text: str = found.frame(rows, seed=seed, noise=noise).to_csv(index=False, lineterminator="\n")
-    if out in (None, "-"):
-        click.echo(text, nl=False)
+    if formula is None and (given := _given(own)):
+        raise ConfigError(f"{given} is for --formula; {name or recipe} has its own.")
+    share, models = noise_of(noises)
+    models = (*models, *_outliers(outliers))
+    check_out(out, (name or "drawn").replace(":", "-"), card=card, saved=save_recipe)
+    if formula is not None:
+        made: Any = formula_set(
+            formula, ranges, units, correlations, target=target, design=design, idle=idle or 0, noise=models
+        )
+        made = replace(made, noise=(*_spread(share), *models))
+    elif recipe is not None:
+        if given := _given({"--noise": noises, "--outliers": outliers, "--design": design}):
+            raise ConfigError(f"{given} is part of a recipe; change it in {recipe}.")
+        made, own_rows, own_seed = read_recipe(recipe)
+        rows, seed = rows or own_rows, seed if seed is not None else own_seed
+    else:
+        made = _named(str(name), share, models, design, rows, seed, card, save_recipe)
+    _finish(made, str(name or "formula"), out, rows, seed or 0, card, save_recipe, quiet=quiet, as_json=as_json)
+
+
+def _named(
+    name: str,
+    share: float,
+    models: tuple[Noise, ...],
+    design: str | None,
+    rows: int | None,
+    seed: int | None,
+    card: str | None,
+    saved: str | None,
+) -> Recipe | DataSet:
+    """The recipe of a name with noise and design; measurements as they are."""
+    from splinework.data import data_set
+
+    found = data_set(name)
+    if found.measured:
+        wanted = {"--rows": rows, "--seed": seed, "--noise": share or models, "--design": design}
+        if given := _given(wanted):
+            raise ConfigError(f"{name} holds measurements, with the rows that it has; {given} is for synthetic sets.")
+        if given := _given({"--card": card, "--save-recipe": saved}):
+            raise ConfigError(f"{given} is for synthetic sets; {name} holds measurements ({found.source}).")
+        return found
+    made: Any = found.noisy(share, models)
+    if design is not None:
+        if "design" not in {one.name for one in fields(made)}:
+            raise ConfigError(f"the inputs of {name} come from its own source; leave --design out.")
+        made = replace(made, design=design_of(design))
+    if share or models or design:
+        return made  # type: ignore[no-any-return]
+    return found
+
+
+def _finish(
+    made: Any,
+    name: str,
+    out: str | None,
+    rows: int | None,
+    seed: int,
+    card: str | None,
+    saved: str | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Draws, writes and says what was written."""
+    from splinework.data import DataSet
+    from splinework.data.registry import described
+
+    found: DataSet = made if isinstance(made, DataSet) else described(name if name != "formula" else made.name, made)
+    values = {**facts(found), "units": dict(found.units)}
+    if as_json and out is None and card is None and saved is None:
+        click.echo(json_text(values), nl=False)
         return
-    path = Path(str(out))
-    write_folder(path.absolute().parent, {path.name: lambda aside: _write(text, aside)})
+    wanted = rows or _ROWS
+    files = {}
+    count, notes = _rows(found, out, wanted, seed, card, quiet=quiet, silent=as_json)
+    if saved is not None and found.recipe is not None:
+        write_recipe(found.recipe, wanted, seed, saved)
+        files["recipe"] = saved
+    if card is not None:
+        files["card"] = card
+    if out not in (None, "-"):
+        files = {"data": str(out), **files}
     if as_json:
-        click.echo(json_text({**_facts(found), "rows": text.count("\n") - 1, "files": {"data": out}}), nl=False)
-    elif not quiet:
-        click.echo(f"{text.count(chr(10)) - 1} rows in {out}", err=True)
-        option = ["--features", ",".join(found.features)] if found.name == "orbits" else []
-        click.echo(f"next   {shlex.join(['splinework', 'fit', str(out), '--target', found.target, *option])}", err=True)
+        click.echo(json_text({**values, "rows": count, "files": files}), nl=False)
+    elif not quiet and out not in (None, "-"):
+        click.echo(f"{count} rows in {out}", err=True)
+        for note in notes:
+            click.echo(note, err=True)
+        _next(found, str(out))
 
 
-def _list(*, everything: bool, as_json: bool) -> None:
-    """Prints what there is."""
-    from splinework.data import data_names, data_set
+def _rows(
+    found: DataSet, out: str | None, rows: int, seed: int, card: str | None, *, quiet: bool, silent: bool
+) -> tuple[int, list[str]]:
+    """Draws and writes the table and its card; returns the number of rows, and what there is to say about them."""
+    if found.recipe is None:
+        frame = found.frame()
+        if out in (None, "-"):
+            if not silent:
+                click.echo(csv_text(frame), nl=False)
+            return len(frame), []
+        return write_table(frame, str(out)), []
+    if is_parquet(out):
+        from splinework.cli.progress import Stages
 
-    sets = [data_set(name) for name in data_names(formulas=everything or as_json)]
-    if as_json:
-        click.echo(json_text({"sets": [_facts(one) for one in sets]}), nl=False)
-        return
-    width = max(len(one.name) for one in sets)
-    for kind, measured in (("measurements", True), ("synthetic problems", False)):
-        click.echo(f"{kind}:")
-        for one in sets:
-            if one.measured is measured:
-                formula = one.formula if one.formula and len(one.formula) <= 60 else one.about
-                click.echo(f"  {one.name:<{width}}  {one.about if measured else f'{one.target} = {formula}'}")
-    if not everything:
-        formulas = [name for name in data_names() if ":" in name]
-        kinds = {kind: sum(name.startswith(f"{kind}:") for name in formulas) for kind in ("feynman", "feynman-si")}
-        click.echo(f"  feynman:I.6.2 and {kinds['feynman'] - 1} more Feynman formulas without units, see --all")
-        click.echo(f"  feynman-si:I.6.2 and {kinds['feynman-si'] - 1} more with units, see --all")
-    click.echo("\nnext   splinework data NAME --out NAME.csv")
-
-
-def _facts(found: DataSet) -> dict[str, Any]:
-    """A set as JSON values."""
-    return {
-        "name": found.name,
-        "measured": found.measured,
-        "about": found.about,
-        "target": found.target,
-        "features": list(found.features),
-        "formula": found.formula,
-        "source": found.source,
-    }
+        with Stages(quiet=quiet or silent) as stages:
+            stages.stage(f"drawing {rows} rows")
+            page = write_stream(found.recipe, str(out), rows, seed, stages.share)
+    else:
+        if rows > MOST_ROWS:
+            raise ConfigError(f"--rows {rows} is more than fits in memory; write Parquet: --out {found.name}.parquet.")
+        drawn = found.recipe.draw(rows, seed=seed)
+        page = drawn.card()
+        if out not in (None, "-"):
+            write_table(drawn.frame(), str(out))
+        elif not silent:
+            click.echo(csv_text(drawn.frame()), nl=False)
+    if card is not None:
+        write_card(page, card)
+    facts = page.facts
+    floor = facts["truth"]["noise_floor"]
+    said = [f"noise floor {floor:.4g} (RMSE of the truth on these rows)"] if floor else []
+    return facts["rows"], [*said, *facts["notes"]]
 
 
-def _write(text: str, path: Path) -> None:
-    path.write_text(text, encoding="utf-8", newline="")
+def _next(found: DataSet, out: str) -> None:
+    """What to type next; the features where the table has other columns, too."""
+    option: list[str] = []
+    if found.name == "orbits" or len(found.targets) > 1:
+        option = ["--features", ",".join(found.features)]
+    click.echo(f"next   {shlex.join(['splinework', 'fit', out, '--target', found.target, *option])}", err=True)
 
 
-def _plain(name: str) -> str:
-    return name.replace(":", "-")
+def _given(options: dict[str, Any]) -> str:
+    """The options that were given, for a sentence; empty if none."""
+    words = [word for word, value in options.items() if value not in (None, ())]
+    return " and ".join(words)
 
 
-def _refuse_other_kinds(path: Path) -> None:
-    """A CSV in a file that is called otherwise would mislead."""
-    if path.suffix.lower() in (".parquet", ".pq", ".gz", ".xlsx", ".json"):
-        raise ConfigError(f"tables are written as plain CSV; name the file {path.with_suffix('.csv')}.")
+def _spread(share: float) -> tuple[Noise, ...]:
+    from splinework.data.noise import Gaussian
+
+    if share < 0:
+        raise ConfigError(f"noise is a share of the spread of the target, 0 or more, got {share}; 0.1 is 10 %.")
+    return (Gaussian(share, of="std"),) if share else ()
+
+
+def _outliers(fraction: float | None) -> tuple[Noise, ...]:
+    from splinework.data.noise import Outliers
+
+    return () if fraction is None else (Outliers(fraction),)

@@ -1,20 +1,44 @@
-"""Data: measured orbits, synthetic problems, and the reader of formulas. Formulas in, arrays out."""
+"""Data: measured tables, synthetic sets, simulators, and the reader of formulas. Recipes in, rows out."""
 
+from splinework.data.catalogue import RECIPES
+from splinework.data.drawn import Card, Drawn, Truth
 from splinework.data.expressions import Formula, compile_formula
+from splinework.data.formulas import FormulaSet
+from splinework.data.inputs import Input
+from splinework.data.knots import load_knots
 from splinework.data.orbits import load_orbits
+from splinework.data.random_formulas import RandomFormula
+from splinework.data.recipes import from_dict, to_dict
 from splinework.data.registry import DataSet, data_names, data_set
+from splinework.data.simulators.ode import OdeSet, ode_set
+from splinework.data.special import SpecialSet
+from splinework.data.stream import write_parquet
 from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
 
 __all__ = [
+    "RECIPES",
+    "Card",
     "DataSet",
+    "Drawn",
     "Formula",
+    "FormulaSet",
+    "Input",
+    "OdeSet",
     "Problem",
+    "RandomFormula",
+    "SpecialSet",
+    "Truth",
     "compile_formula",
     "data_names",
     "data_set",
     "feynman",
     "feynman_ids",
+    "from_dict",
+    "load_knots",
     "load_orbits",
+    "ode_set",
     "problem",
     "problem_names",
+    "to_dict",
+    "write_parquet",
 ]

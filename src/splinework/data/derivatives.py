@@ -91,7 +91,7 @@ def function_name(call: ast.Call) -> str:
 def _derive(node: ast.expr, variable: str) -> ast.expr:
     if isinstance(node, ast.Name):
         return _number(1 if node.id == variable else 0)
-    if variable not in {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}:
+    if isinstance(node, ast.Constant):
         return _number(0)
     if isinstance(node, ast.UnaryOp):
         inner = _derive(node.operand, variable)
@@ -120,6 +120,8 @@ def _binary(node: ast.BinOp, variable: str) -> ast.expr:
 
 def _power(u: ast.expr, v: ast.expr, variable: str) -> ast.expr:
     du, dv = _derive(u, variable), _derive(v, variable)
+    if _is(dv, 0) and _is(du, 0):
+        return _number(0)
     if _is(dv, 0):
         less = _lowered(v)
         power = u if _is(less, 1) else _number(1) if _is(less, 0) else ast.BinOp(u, ast.Pow(), less)
@@ -133,6 +135,8 @@ def _power(u: ast.expr, v: ast.expr, variable: str) -> ast.expr:
 def _call(node: ast.Call, variable: str) -> ast.expr:
     name = function_name(node)
     inner = [_derive(argument, variable) for argument in node.args]
+    if all(_is(one, 0) for one in inner):
+        return _number(0)
     if name == "power":
         return _power(node.args[0], node.args[1], variable)
     if name in ("hypot", "arctan2"):

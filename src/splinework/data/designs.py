@@ -6,6 +6,7 @@ Designs that need a model (where does it not know?) are not here.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -32,6 +33,8 @@ class Design(ABC):
 
     scattered: ClassVar[bool] = True
     """Whether the points lie inside of the box and are spread by chance or number theory; copulas need this."""
+    boxed: ClassVar[bool] = True
+    """Whether it gives levels in the unit cube, for a box; else values as they are."""
 
     def points(self, n: int, box: ArrayLike, *, seed: int = 0) -> Floats:
         """Points in a box.
@@ -82,7 +85,7 @@ class Uniform(Design):
     """Independent, evenly spread."""
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        for block, size in enumerate(_sizes(rows)):
+        for block, size in enumerate(sizes_of(rows)):
             yield stream(seed, POINTS, block).random((size, dimension))
 
 
@@ -112,7 +115,7 @@ class Sobol(Design):
                 f"Sobol's sequence has at most {_LARGEST_SOBOL} dimensions, got {dimension}; use Uniform()."
             )
         engine = _engine(qmc.Sobol, dimension, stream(seed, POINTS), scramble=self.scramble)
-        for size in _sizes(rows):
+        for size in sizes_of(rows):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # on a block: the whole is a power of two
                 yield np.asarray(engine.random(size), dtype=np.float64)
@@ -175,8 +178,8 @@ class Grid(Design):
     def _values(self, n: int, dimension: int) -> int:
         if self.m:
             return self.m
-        m = max(round(float(n) ** (1 / dimension)), 1)
-        return m + (m**dimension < n)
+        m = max(round(math.pow(n, 1 / dimension)), 1)
+        return m if math.pow(m, dimension) >= n else m + 1
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         m = round(rows ** (1 / dimension))
@@ -249,7 +252,7 @@ class Joined(Design):
     scattered: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if not self.parts or any(not isinstance(part, Design) or isinstance(part, Marginals) for part in self.parts):
+        if not self.parts or any(not isinstance(part, Design) or not part.boxed for part in self.parts):
             raise ConfigError("Joined takes designs on a box, such as (Sobol(), Corners()).")
 
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
@@ -266,49 +269,10 @@ class Joined(Design):
         raise NotImplementedError  # `levels` asks the parts
 
 
-@final
-@dataclass(frozen=True)
-class Marginals(Design):
-    """Rows like given ones: a box puts most points where no real row is.
-
-    Attributes:
-        rows: The given rows, each a tuple of d numbers.
-        method: `bootstrap` draws whole rows with replacement. `copula` draws each column's own values (its quantiles, between
-            them linear) with the dependence of a Gaussian copula that has the rank correlations of the rows.
-    """
-
-    rows: tuple[tuple[float, ...], ...]
-    method: Literal["bootstrap", "copula"] = "copula"
-
-    def __post_init__(self) -> None:
-        widths = {len(row) for row in self.rows}
-        if len(self.rows) < 2 or len(widths) != 1 or 0 in widths:
-            raise ConfigError("Marginals takes at least 2 rows of the same number of columns.")
-        if not np.isfinite(np.asarray(self.rows, dtype=np.float64)).all():
-            raise ConfigError("Marginals takes finite numbers; drop rows with missing cells first.")
-
-    def points(self, n: int, box: ArrayLike | None = None, *, seed: int = 0) -> Floats:
-        """As `Design.points`; the box, where there is one, cuts what lies beyond it."""
-        whole = np.concatenate(list(self.levels(n, len(self.rows[0]), seed=seed)))
-        return whole if box is None else np.clip(whole, *checked_box(box).T)
-
-    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        given = np.asarray(self.rows, dtype=np.float64)
-        if dimension != given.shape[1]:
-            raise ConfigError(f"the given rows have {given.shape[1]} columns, the inputs are {dimension}.")
-        factor, ordered = np.linalg.cholesky(_latent(given)), np.sort(given, axis=0)
-        for block, size in enumerate(_sizes(rows)):
-            generator = stream(seed, POINTS, block)
-            if self.method == "bootstrap":
-                yield given[generator.integers(0, len(given), size)]
-            else:
-                yield _quantiles(ordered, np.einsum("ni,ji->nj", generator.standard_normal((size, dimension)), factor))
-
-
 SOBOL: Final = Sobol()
 """What sets have by default."""
-KINDS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined, Marginals)
-"""All designs, for `recipes.from_dict`."""
+KINDS: Final[tuple[type[Design], ...]] = (Uniform, Sobol, LatinHypercube, Grid, Corners, Faces, Joined)
+"""All designs on a box, for `recipes.from_dict`."""
 
 
 def checked_box(box: ArrayLike) -> Floats:
@@ -321,33 +285,8 @@ def checked_box(box: ArrayLike) -> Floats:
     return bounds
 
 
-def _latent(given: Floats) -> Floats:
-    """Correlation of the normal numbers behind: 2 sin(π ρ/6) of the rank correlations ρ, moved to the positive definite ones."""
-    from scipy.stats import rankdata
-
-    dimension = given.shape[1]
-    ranks = rankdata(given, axis=0)
-    spread = np.where(ranks.std(axis=0) > 0, ranks.std(axis=0), 1.0)
-    scaled = (ranks - ranks.mean(axis=0)) / spread
-    matrix = 2 * np.sin(np.pi / 6 * (scaled.T @ scaled) / len(given))
-    np.fill_diagonal(matrix, 1.0)
-    values, vectors = np.linalg.eigh(matrix)
-    matrix = (vectors * np.maximum(values, 1e-6)) @ vectors.T
-    scale = np.sqrt(np.diag(matrix))
-    return np.asarray(matrix / np.outer(scale, scale)).reshape(dimension, dimension)
-
-
-def _quantiles(ordered: Floats, normal: Floats) -> Floats:
-    from scipy.special import ndtr
-
-    place = ndtr(normal) * (len(ordered) - 1)
-    below = np.minimum(place.astype(np.intp), len(ordered) - 2)
-    columns = np.arange(ordered.shape[1])
-    low, high = ordered[below, columns], ordered[below + 1, columns]
-    return np.asarray(low + (place - below) * (high - low))
-
-
-def _sizes(rows: int) -> Iterator[int]:
+def sizes_of(rows: int) -> Iterator[int]:
+    """Rows of each block."""
     for start in range(0, rows, BLOCK):
         yield min(BLOCK, rows - start)
 

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -247,11 +248,12 @@ class Tally:
             "licence": "computed here; the rows may be used as CC0 1.0",
             "seed": seed,
             "sha256": self._hash.hexdigest(),
-            "versions": _versions(),
+            "versions": dict(_versions()),
             "recipe": dict(recipe),
         }
 
 
+@cache
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:

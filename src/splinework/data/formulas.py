@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.data.derivatives import names_in, parse
-from splinework.data.designs import SOBOL, Design, Marginals
+from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
 from splinework.data.expressions import Formula, compile_formula
 from splinework.data.inputs import Input
+from splinework.data.marginals import Marginals
 from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.sets import BoxSet

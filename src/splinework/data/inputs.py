@@ -79,10 +79,10 @@ class Input:
             cut = ndtr(-_SIGMAS)
             middle, sigma = (self.low + self.high) / 2, (self.high - self.low) / (2 * _SIGMAS)
             normal = middle + sigma * np.asarray(ndtri(cut + u * (1 - 2 * cut)), dtype=np.float64)
-            return np.clip(normal, self.low, self.high)
+            return np.asarray(np.clip(normal, self.low, self.high), dtype=np.float64)
         if self.distribution == "integer":
             first, last = math.ceil(self.low), math.floor(self.high)
-            return np.minimum(first + np.floor(u * (last - first + 1)), last)
+            return np.asarray(np.minimum(first + np.floor(u * (last - first + 1)), last), dtype=np.float64)
         return np.clip(self.low + u * (self.high - self.low), self.low, self.high)
 
 

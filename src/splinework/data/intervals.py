@@ -21,8 +21,8 @@ Interval = tuple[Floats, Floats]
 """Lower and upper ends, one for each box."""
 
 _RISING: Final = frozenset({
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "arctan", "arcsin", "sinh", "tanh", "arcsinh", "arccosh",
-    "arctanh", "floor", "ceil", "sign",
+    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "arctan", "arcsin", "sinh", "tanh",
+    "arcsinh", "arccosh", "arctanh", "floor", "ceil", "sign",
 })  # fmt: skip
 _EVEN: Final = frozenset({"abs", "square", "cosh"})
 """Falling left of 0 and rising right of it."""

@@ -1,8 +1,12 @@
-"""Invariants of knots, from the KnotInfo tables that the package `database_knotinfo` carries (GPL; an extra, nothing of it is here)."""
+"""Invariants of knots, from the tables of KnotInfo that the package `database_knotinfo` carries.
+
+That package is under the GPL and an extra: nothing of it is here.
+"""
 
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from splinework.errors import DataError
@@ -30,8 +34,8 @@ KNOT_FEATURES: Final = (
     "meridian_length",
     "chern_simons",
 )
-"""17 invariants. The KAN paper has 17 as well (Davies et al. 2021), some of which (injectivity radius, adjoint torsion degrees) are
-not in KnotInfo."""
+"""17 invariants. The KAN paper has 17 as well (Davies et al. 2021), some of which KnotInfo does not have: injectivity radius,
+adjoint torsion degrees."""
 _PLAIN: Final = {
     "cusp_volume": "maximum_cusp_volume",
     "chern_simons": "chern_simons_invariant",
@@ -46,8 +50,8 @@ def load_knots() -> pd.DataFrame:
     """The hyperbolic knots up to 12 crossings whose invariants are all known, one row a knot.
 
     Returns:
-        A frame with `name`, the 17 columns of `KNOT_FEATURES` and `signature`; `alternating` and `amphicheiral` are 0 or 1,
-        `meridian_re` and `meridian_im` the real and imaginary part of the meridian's translation, `longitude` that of the longitude.
+        A frame with `name`, the 17 columns of `KNOT_FEATURES` and `signature`. `alternating` and `amphicheiral` are 0 or 1;
+        `longitude`, `meridian_re` and `meridian_im` are the translations of longitude and meridian.
 
     Raises:
         DataError: If the package is not installed.
@@ -55,7 +59,7 @@ def load_knots() -> pd.DataFrame:
     import pandas as pd
 
     try:
-        from database_knotinfo import link_list
+        link_list = import_module("database_knotinfo").link_list
     except ImportError:
         raise DataError(
             "the table of knots comes with the package database_knotinfo, which is not installed; install the extra: "

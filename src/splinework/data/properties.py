@@ -29,7 +29,9 @@ _BOXES: Final = 4096
 _PIECES: Final = 64
 """Most pieces of one side."""
 _MANY: Final = 12
-"""From more inputs on, pairs of them are not looked at."""
+"""With more inputs, slopes and pairs of them are not looked at."""
+_DEEPEST: Final = 150
+"""Levels of a formula; of deeper ones, which no recursion can walk, nothing is stated."""
 _ROUNDING: Final = 1e-12
 """Part of the largest derivative that counts as 0."""
 _ODD: Final = frozenset(
@@ -47,9 +49,9 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
         inputs: Its inputs and their ranges.
 
     Returns:
-        Sentences: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `convex(x, up=False)` (concave), `even(x)`,
+        Sentences: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `concave(x)`, `even(x)`,
         `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)` and
-        `bounded(lower=…, upper=…)`.
+        `bounded(lower=…, upper=…)`, as the language of axioms has them.
 
     Raises:
         FormulaError: If the formula cannot be read.
@@ -59,23 +61,32 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
         ('monotone(a)', 'monotone(b)', 'convex(a)')
     """
     tree = parse(text)
+    if _depth(tree) > _DEEPEST:
+        return ()
     active = [one for one in inputs if one.name in names_in(tree)]
     ranges = _partition(active)
     found: list[str] = []
-    if active and continuous(text, ranges):  # across a pole the sign of the slope says nothing
+    if 0 < len(active) <= _MANY and continuous(text, ranges):  # across a pole the sign of the slope says nothing
         found += _slopes(text, active, ranges, 1)
         if not any(isinstance(one, ast.Call) and function_name(one) == "abs" for one in ast.walk(tree)):
             found += _slopes(text, active, ranges, 2)
-    try:
-        found += _parities(tree, active) + _periods(tree, active)
-        if len(active) <= _MANY:
-            found += _pairs(tree, active)
-        low, high = enclose(text, ranges)
-    except RecursionError:
-        raise FormulaError("the formula is nested too deeply to be looked at.") from None
-    if np.isfinite(low).all() and np.isfinite(high).all():
-        found.append(f"bounded(lower={_down(float(low.min()))!r}, upper={-_down(-float(high.max()))!r})")
+    found += _parities(tree, active) + _periods(tree, active)
+    if len(active) <= _MANY:
+        found += _pairs(tree, active)
+    low, high = enclose(text, ranges)
+    lower, upper = _down(float(low.min())), -_down(-float(high.max()))
+    if np.isfinite(low).all() and np.isfinite(high).all() and lower < upper:
+        found.append(f"bounded(lower={lower!r}, upper={upper!r})")
     return tuple(found)
+
+
+def _depth(tree: ast.AST) -> int:
+    """Levels of a tree."""
+    level, depth = [tree], 0
+    while level:
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        depth += 1
+    return depth
 
 
 def _partition(inputs: Sequence[Input]) -> dict[str, Interval]:
@@ -84,14 +95,15 @@ def _partition(inputs: Sequence[Input]) -> dict[str, Interval]:
         return {}
     pieces = max(min(int(_BOXES ** (1 / len(inputs)) + 1e-9), _PIECES), 1)
     edges = [np.linspace(one.low, one.high, pieces + 1) for one in inputs]
-    index = np.indices((pieces,) * len(inputs)).reshape(len(inputs), -1)
+    whole = pieces == 1  # numpy has no arrays of so many dimensions
+    index = np.zeros((len(inputs), 1), int) if whole else np.indices((pieces,) * len(inputs)).reshape(len(inputs), -1)
     return {one.name: (edge[i], edge[i + 1]) for one, edge, i in zip(inputs, edges, index, strict=True)}
 
 
 def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Interval], order: int) -> list[str]:
     """Inputs in which the first (or second) derivative has one sign."""
     found = []
-    word, falling = ("monotone", "increasing=False") if order == 1 else ("convex", "up=False")
+    rising, falling = (("monotone(%s)", "monotone(%s, increasing=False)"), ("convex(%s)", "concave(%s)"))[order - 1]
     for one in inputs:
         try:
             slope = derivative(text, one.name)
@@ -104,9 +116,9 @@ def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Interval], 
         slack = _ROUNDING * float(max(np.abs(low).max(), np.abs(high).max()))
         slack = slack if math.isfinite(slack) else 0.0
         if (low >= -slack).all():
-            found.append(f"{word}({one.name})")
+            found.append(rising % one.name)
         elif (high <= slack).all():
-            found.append(f"{word}({one.name}, {falling})")
+            found.append(falling % one.name)
     return found
 
 
@@ -136,16 +148,15 @@ def _periods(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
 
 def _rates(node: ast.expr, name: str) -> list[float] | None:
     """The rates at which a variable runs through the sines and cosines of a tree; None if it stands elsewhere."""
-    if name not in names_in(node):
-        return []
-    if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos"):
+    if isinstance(node, ast.Name):
+        return None if node.id == name else []
+    if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos") and name in names_in(node):
         rate = derivative(ast.unparse(node.args[0]), name)
         if not names_in(parse(rate)):
             value = abs(float(compile_formula(rate, [name])(np.zeros((1, 1)))[0]))
             return [value] if value > 0 else None
-    if isinstance(node, ast.Name):
-        return None
-    parts = [_rates(child, name) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+    inner = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
+    parts = [_rates(child, name) for child in inner if isinstance(child, ast.expr)]
     return None if any(part is None for part in parts) else [rate for part in parts if part for rate in part]
 
 

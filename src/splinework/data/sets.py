@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.designs import Design, Marginals
+from splinework.data.designs import Design
 from splinework.data.drawn import Drawn, Outline, Tally
 from splinework.data.inputs import Input, check_inputs, correlated
 from splinework.data.noise import Noise, Rows, Scale
@@ -71,15 +71,13 @@ class Recipe(ABC):
             DataError: If the truth is not finite somewhere in the box.
         """
         outline = self.outline()
-        total, models = self.count(checked_rows(rows)), self.noises()
+        total = self.count(checked_rows(rows))
         scale: Scale | None = None
         start = 0
         for block, (x, y) in enumerate(self.clean(rows, checked_seed(seed))):
             _refuse_undefined(outline, x, y)
             scale = scale or Scale.of(x, y)
-            found = Rows(x, y, outline.names, start, total, scale)
-            for place, model in enumerate(models):
-                found = model.disturb(found, stream(seed, NOISE, place, block))
+            found = self.disturbed(Rows(x, y, outline.names, start, total, scale), seed, block)
             if tally is not None:
                 moved = found.x is not x
                 truth = self.truth_at(found.x) if moved else y
@@ -87,6 +85,12 @@ class Recipe(ABC):
                 tally.scale = scale
             yield found.x, found.y
             start += len(x)
+
+    def disturbed(self, rows: Rows, seed: int, block: int) -> Rows:
+        """Rows of a block with the noise of all models."""
+        for place, model in enumerate(self.noises()):
+            rows = model.disturb(rows, stream(seed, NOISE, place, block))
+        return rows
 
     def draw(self, rows: int, *, seed: int = 0) -> Drawn:
         """Draws the rows, at once.
@@ -152,7 +156,7 @@ class BoxSet(Recipe):
         design, inputs = self.plan(), self.box()
         dependence = self.dependence()
         for levels in design.levels(rows, len(inputs), seed=seed):
-            if isinstance(design, Marginals):
+            if not design.boxed:
                 x = levels  # already in the units of the inputs
             else:
                 spread = correlated(levels, dependence) if dependence else levels

@@ -36,8 +36,8 @@ def write_parquet(
 ) -> Card:
     """Draws rows into a file, holding about one block and one row group at a time; the rows do not depend on the chunk.
 
-    The file appears whole or not at all, and beside it its data card: of `rows.parquet` it is `rows.md`. The recipe and the seed are
-    in the file's own metadata, too, as `splinework.recipe` and `splinework.seed`.
+    The file appears whole or not at all, and beside it its data card: of `rows.parquet` it is `rows.md`. Recipe and seed are in
+    the file's own metadata, too, as `splinework.recipe` and `splinework.seed`.
 
     Args:
         recipe: Of the set.
@@ -66,6 +66,8 @@ def write_parquet(
     if chunk < 1:
         raise ConfigError(f"chunk is 1 or more rows of a row group, got {chunk}.")
     place = Path(path)
+    if "\0" in str(place):
+        raise FileError(f"cannot write {str(place)!r}: a name has no null character; choose another.")
     beside = place.with_suffix(".md")
     if beside == place:
         raise ConfigError(
@@ -86,15 +88,11 @@ def write_parquet(
         spare_card.write_text(card.to_markdown(), encoding="utf-8", newline="")
         os.replace(spare, place)
         os.replace(spare_card, beside)
-    except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError) or (not isinstance(error, OSError) and "null" not in str(error)):
-            raise
-        raise FileError(
-            f"cannot write {place}: {getattr(error, 'strerror', None) or error}; choose another place."
-        ) from error
+    except OSError as error:
+        raise FileError(f"cannot write {place}: {error.strerror or error}; choose another place.") from error
     finally:  # also when somebody interrupts it
         for left in (spare, spare_card):
-            with contextlib.suppress(OSError, ValueError):
+            with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
     return card
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal, final, get_args
@@ -46,6 +46,8 @@ class Problem:
         low: Lower corner of the box that x is drawn from.
         high: Upper corner of the box.
         scatter: Standard deviation of Gaussian noise that belongs to the problem itself, in the unit of y.
+        units: Of the inputs, where they have some; `1` is a pure number.
+        unit: Of y; empty if it is not known.
     """
 
     name: str
@@ -55,6 +57,8 @@ class Problem:
     low: tuple[float, ...]
     high: tuple[float, ...]
     scatter: float = 0.0
+    units: tuple[str, ...] = ()
+    unit: str = ""
 
     def sample(self, n: int, *, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
         """Draw n points uniformly from the box; a seed gives the same x whatever the noise.
@@ -140,12 +144,27 @@ def _feynman_rows(table: FeynmanTable) -> dict[str, Problem]:
     name, low, high = _FEYNMAN_FILES[table]
     with files(__package__).joinpath(name).open("r", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return {
+    found = {
         row["id"]: _problem(
             row["id"], row["formula"], row["variables"].split(";"), _numbers(row[low]), _numbers(row[high])
         )
         for row in rows
     }
+    if table == "dimensional":
+        return {row["id"]: _with_units(found[row["id"]], row) for row in rows}
+    return found
+
+
+def _with_units(recipe: Problem, row: dict[str, str]) -> Problem:
+    """The problem with the units of the table, in which T is a temperature."""
+
+    def plain(unit: str) -> str:
+        return {"": "", "Dimensionless": "1"}.get(unit, unit.replace("T^", "K^"))
+
+    units = [plain(unit) for unit in row["variable_units"].split(";")]
+    if row["id"] == "I.43.16":  # v = mu q V/d: the table has the reciprocal of this mobility's unit
+        units[recipe.inputs.index("mu_drift")] = "s^1 * kg^(-1)"
+    return replace(recipe, units=tuple(units), unit=plain(row["output_units"]))
 
 
 def _numbers(cell: str) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from typing import Any, final
 import torch
 from torch import Tensor, nn
 
+from splinework.arrays import as_columns
 from splinework.data.expressions import positions
 from splinework.errors import ConfigError
 from splinework.frame.expression import Expression
@@ -32,6 +33,7 @@ class Frame:
             empty where these are the outputs.
         ranges: Ends of each raw input in the data or the problem that the model was made for, `(low, high)`; empty where they
             are not known.
+        corrections: What is added to an answer: the number of the output, a formula in the raw inputs, and a factor.
 
     Raises:
         ConfigError: If sizes do not fit, or a raw input has the name of an output of the network.
@@ -43,6 +45,7 @@ class Frame:
     output_names: tuple[str, ...] = ("y",)
     answers: tuple[str, ...] = ()
     ranges: tuple[tuple[float, float], ...] = ()
+    corrections: tuple[tuple[int, str, float], ...] = ()
 
     def __post_init__(self) -> None:
         for key in ("input_names", "features", "output_names", "answers"):
@@ -55,6 +58,10 @@ class Frame:
             raise ConfigError(
                 f"a frame has one answer per output, {len(self.output_names)}, got {len(self.answers)} formulas."
             )
+        corrections = tuple((int(j), str(text), float(factor)) for j, text, factor in self.corrections)
+        object.__setattr__(self, "corrections", corrections)
+        if not all(0 <= j < len(self.output_names) for j, _, _ in corrections):
+            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {corrections}.")
         _ = self.before, self.after
 
     @property
@@ -69,8 +76,11 @@ class Frame:
 
     @cached_property
     def after(self) -> tuple[Expression, ...]:
-        """The answers, in the columns of the raw inputs and then the network's outputs."""
-        return tuple(Expression(text, (*self.input_names, *self.hidden_names)) for text in self.answers)
+        """The answers, corrections included, in the columns of the raw inputs and then the network's outputs."""
+        texts = list(self.answers or (self.hidden_names if self.corrections else ()))
+        for j, text, factor in self.corrections:
+            texts[j] += f"+({factor!r})*({text})"
+        return tuple(Expression(text, (*self.input_names, *self.hidden_names)) for text in texts)
 
     def features_of(self, x: Tensor) -> Tensor:
         """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
@@ -87,7 +97,8 @@ class Frame:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values that `frame_from_dict` takes back."""
-        return {key: list(getattr(self, key)) for key in self.__dataclass_fields__}
+        nested = {key: [list(v) for v in getattr(self, key)] for key in ("ranges", "corrections")}
+        return {**{key: list(getattr(self, key)) for key in self.__dataclass_fields__}, **nested}
 
 
 def frame_from_dict(values: dict[str, Any]) -> Frame:
@@ -138,6 +149,15 @@ class FramedKAN(nn.Module):
         """
         check_columns(self, x, self.inputs, self.network.kan_layers[0].coefficients)
         return self.frame.answers_of(x, self.network(self.frame.features_of(x)))
+
+    def inside(self, x: Any) -> Tensor:
+        """What the network sees of raw rows, `(B, F)`: x is a tensor, an array or a frame, and becomes features.
+
+        Raises:
+            ShapeError: If x is not `(B, inputs)`.
+            DataError: If x does not hold numbers.
+        """
+        return self.frame.features_of(as_columns(x, self.inputs, "x", self.input_names, next(self.parameters())))
 
     @property
     def inputs(self) -> int:

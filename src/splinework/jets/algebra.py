@@ -1,7 +1,7 @@
 """Formulas of Taylor series: what the operations of `splinework.frame.Expression` do to truncated series.
 
 A function of one variable takes a series on by its own derivatives at the point (`series.compose`), all in closed form and of
-any order. Where a function has a corner (`abs`, `min`, `max`) the derivatives are those of one side, or between both.
+any order. Where a function has a corner (`abs`, `min`, `max`) or a jump (`floor`) the derivatives are those of one side, or between both.
 """
 
 import math
@@ -53,7 +53,7 @@ def algebra_of(wanted: Collection[Monomial]) -> Algebra:
             return times(a, compose(_to_the(-1.0), b, wanted))
         return times(a, TENSORS["div"](1.0, b))
 
-    operations = {
+    operations: dict[str, Callable[..., Any]] = {
         "add": plus,
         "sub": lambda a, b: plus(a, negative(b) if isinstance(b, dict) else -b),
         "mul": times,
@@ -132,6 +132,10 @@ def _abs(x: Tensor, r: int) -> Tensor:
     return torch.abs(x) if r == 0 else torch.sign(x) if r == 1 else torch.zeros_like(x)
 
 
+def _floor(x: Tensor, r: int) -> Tensor:
+    return torch.floor(x) if r == 0 else torch.zeros_like(x)
+
+
 def _tan(x: Tensor, r: int) -> Tensor:
     return _horner(_in_itself((1.0, 0.0, 1.0), r), torch.tan(x))
 
@@ -173,7 +177,7 @@ def _to_the(exponent: float) -> Derivatives:
         left = exponent - r
         if factor == 0:
             return torch.zeros_like(x)
-        value = TENSORS["pow"](x, left)
+        value: Tensor = TENSORS["pow"](x, left)
         return value if factor == 1 else factor * value
 
     return power
@@ -193,6 +197,7 @@ _FUNCTIONS: Final[dict[str, Derivatives]] = {
     "log": _log,
     "sqrt": _sqrt,
     "abs": _abs,
+    "floor": _floor,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
 }

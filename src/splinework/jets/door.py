@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework.arrays import inputs_of
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.jets.series import Monomial, derivative, divisors
+from splinework.jets.series import Monomial, Series, derivative, divisors
 from splinework.jets.through import Model, through
 from splinework.network import KAN
 
@@ -49,7 +49,7 @@ def jet(model: Model, x: Any, direction: Any, order: int = 2) -> tuple[Tensor, .
     seeds = directions.unbind(0) if several else (directions,)
     wanted = [(d,) * n for n in range(1, highest + 1) for d in range(len(seeds))]
     monomials = {(), *wanted}
-    moved = {(d,): seed for d, seed in enumerate(seeds) if (d,) in monomials}
+    moved: Series = {(d,): seed for d, seed in enumerate(seeds) if (d,) in monomials}
     series = through(model, {(): points, **moved}, monomials)
     result = [[derivative(series, (d,) * n) for d in range(len(seeds))] for n in range(highest + 1)]
     return tuple(torch.stack(each) if several else each[0] for each in result)
@@ -86,7 +86,7 @@ def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> 
         raise ConfigError('partials takes the derivatives that are wanted, such as "t" or ("x", "x"); got none.')
     points = _points_of(model, x)
     eye = torch.eye(model.inputs, dtype=points.dtype, device=points.device)
-    moved = {(i,): eye[i].expand_as(points) for i in sorted({i for m in monomials for i in m})}
+    moved: Series = {(i,): eye[i].expand_as(points) for i in sorted({i for m in monomials for i in m})}
     series = through(model, {(): points, **moved}, divisors(monomials))
     return tuple(derivative(series, m) for m in monomials)
 

@@ -186,9 +186,7 @@ def _parted(committee: Ensemble, model: KAN, u: Tensor) -> Tensor:
     return (seen - seen.mean(2, keepdim=True)) / math.sqrt(max(len(values) - 1, 1))
 
 
-def _greedy(
-    rays: Tensor, noise: Tensor, places: Tensor, rows: Tensor, n: int, criterion: str
-) -> tuple[Tensor, Tensor]:
+def _greedy(rays: Tensor, noise: Tensor, places: Tensor, rows: Tensor, n: int, criterion: str) -> tuple[Tensor, Tensor]:
     """Numbers of the points chosen, in order, and the share of the mean variance left after each.
 
     Args:

@@ -173,7 +173,9 @@ def _of_torch(
             answers = function(leaf)
             answers = answers[:, None] if answers.dim() == 1 else answers
             rows = [
-                torch.autograd.grad(answers[:, j].sum(), leaf, retain_graph=True, materialize_grads=True, allow_unused=True)[0]
+                torch.autograd.grad(
+                    answers[:, j].sum(), leaf, retain_graph=True, materialize_grads=True, allow_unused=True
+                )[0]
                 for j in range(answers.shape[1])
             ]
         return np.asarray(torch.stack(rows, 1).detach().cpu().numpy(), dtype=np.float64)
@@ -214,7 +216,7 @@ def _of_onnx(path: Path, output: str | None) -> BlackBox:
     runtime: Any = importlib.import_module("onnxruntime")
     try:
         session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001  # onnxruntime has its own errors, which differ between versions
+    except Exception as error:  # onnxruntime has its own errors, which differ between versions
         raise FileError(f"onnxruntime cannot read {path}: {error}") from error
     taken = session.get_inputs()
     if len(taken) != 1:

@@ -2,8 +2,8 @@
 
 - `residual`: `a f(x) + b + δ(x)` with δ smooth and additive (Kennedy and O'Hagan 2001, J. R. Statist. Soc. B 63, eq. 5).
 - `gauge`: every edge keeps its shape; its output gets a factor, every sum a shift, every input a factor and a shift.
-- `anchored`: every coefficient may move, at a price `(c - c_sim)ᵀ F (c - c_sim)` with F the diagonal of the Gauss–Newton matrix on
-  the simulator's rows: what those rows said little about is cheap, a cell that no measurement reaches keeps the simulator's values.
+- `anchored`: every coefficient may move, at a price `(c - c_sim)ᵀ F (c - c_sim)` with F the diagonal of the Gauss–Newton matrix
+  on the simulator's rows: what those said little about is cheap, a cell that no measurement reaches keeps the simulator's values.
 - `additive`: no simulator, one smooth curve per input.
 """
 
@@ -15,11 +15,11 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError
+from splinework.functional import greville
 from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.teach.evidence import FREE
-from splinework.teach.merging import check_splines, corrected, greville
+from splinework.teach.merging import check_splines, corrected
 from splinework.train.jacobian import Linearised, Parameters, linearise
 
 FLOOR = 1e-3
@@ -67,7 +67,9 @@ def residual(model: KAN, anchors: Tensor) -> Chart:
         shared = _columns(first, lift, u)
         slopes = f.new_zeros(len(u), q, q * width)
         for j in range(q):
-            slopes[:, j, j * width : (j + 1) * width] = torch.cat([f[:, j : j + 1], torch.ones_like(f[:, :1]), shared], 1)
+            slopes[:, j, j * width : (j + 1) * width] = torch.cat(
+                [f[:, j : j + 1], torch.ones_like(f[:, :1]), shared], 1
+            )
         return f + slopes @ z, slopes
 
     def build(z: Tensor, u: Tensor) -> KAN:
@@ -124,8 +126,10 @@ def gauge(model: KAN, anchors: Tensor) -> Chart:
     shifts = [rest.stop - rest.start for _, rest in spans]
     blocks = [0] * sum(edges) + [1] * sum(shifts) + [2] * (2 * p)
 
-    def moved(z: Tensor) -> tuple[KAN, Tensor, Tensor]:
-        other, vector, at, then = copy.deepcopy(model), start.clone(), 0, sum(edges)
+    work = copy.deepcopy(model)
+
+    def moved(z: Tensor, other: KAN) -> tuple[KAN, Tensor, Tensor]:
+        vector, at, then = start.clone(), 0, sum(edges)
         for (own, rest), count, more in zip(spans, edges, shifts, strict=True):
             vector[own] = (vector[own].reshape(count, -1) * (1 + z[at : at + count, None])).flatten()
             vector[rest] += z[then : then + more]
@@ -134,7 +138,7 @@ def gauge(model: KAN, anchors: Tensor) -> Chart:
         return other, z[then : then + p].exp(), z[then + p :]
 
     def at(z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        other, factor, shift = moved(z)
+        other, factor, shift = moved(z, work)
         seen = u * factor + shift
         outputs, jacobian = linearise(other, parameters, seen)
         columns = [
@@ -146,7 +150,7 @@ def gauge(model: KAN, anchors: Tensor) -> Chart:
         return outputs, torch.cat([*columns, slope * (u * factor)[:, None], slope], 2)
 
     def build(z: Tensor, u: Tensor) -> KAN:
-        other, factor, shift = moved(z)
+        other, factor, shift = moved(z, copy.deepcopy(model))
         scaling = other.input_scaling
         # u e^α + β with u = (s(x) - shift) / scale is a scaling again.
         scale = scaling.scale / factor
@@ -163,16 +167,17 @@ def anchored(model: KAN, anchors: Tensor) -> Chart:
     price = Linearised(model, parameters, anchors).squared_lengths() / len(anchors)
     unit = 1 / (price + FLOOR * price.mean()).sqrt()
 
-    def moved(z: Tensor) -> KAN:
-        other = copy.deepcopy(model)
+    work = copy.deepcopy(model)
+
+    def moved(z: Tensor, other: KAN) -> KAN:
         parameters.write(other, start + unit * z)
         return other
 
     def at(z: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        outputs, jacobian = linearise(moved(z), parameters, u)
+        outputs, jacobian = linearise(moved(z, work), parameters, u)
         return outputs, jacobian * unit
 
-    return Chart(model, torch.zeros(len(start), dtype=torch.long), at, lambda z, u: moved(z))
+    return Chart(model, torch.zeros(len(start), dtype=torch.long), at, lambda z, u: moved(z, copy.deepcopy(model)))
 
 
 CHARTS: dict[str, Callable[[KAN, Tensor], Chart]] = {"residual": residual, "gauge": gauge, "anchored": anchored}

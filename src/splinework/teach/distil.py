@@ -5,19 +5,20 @@ not learned from.
 """
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
-from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.errors import ConfigError, FitWarning
 from splinework.jets import partials
 from splinework.network import KAN
 from splinework.teach.black_box import BlackBox, black_box, labels
+from splinework.teach.points import Points, Sampler, domain_of
 from splinework.teach.steps import steps_of
+from splinework.train.callbacks import Step, StopTraining
 from splinework.train.fit import fit
 from splinework.train.residual import Residual
 from splinework.train.solve import solve
@@ -34,46 +35,8 @@ WIDEST = 12
 """Hidden nodes of the usual student, at most."""
 SLOPE_POINTS, SLOPE_STEPS = 600, 60
 """Points at which derivatives are learned, and steps for it."""
-EXACT = 1e-10
-"""With less than this share of the variance left there is nothing that derivatives could improve."""
-
-
-@final
-@dataclass(frozen=True)
-class Points:
-    """Where a teacher is asked.
-
-    Attributes:
-        total: How many points, all rounds together.
-        rows: Share of real rows with some jitter; goes to the box where there are none.
-        box: Share of points spread evenly over the box.
-        faces: Share on its faces and corners, so that the student does not go beyond what it knows silently.
-        jitter: Of real rows, as a share of each input's range.
-        rounds: After the first fit, so many times points are added where the student is worst.
-        blur: The teacher is averaged over inputs moved by this share of their range, 16 times; smooths steps. 0 takes it as is.
-
-    Raises:
-        ConfigError: If a number is out of range.
-    """
-
-    total: int = 2000
-    rows: float = 0.5
-    box: float = 0.3
-    faces: float = 0.2
-    jitter: float = 0.05
-    rounds: int = 2
-    blur: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not (isinstance(self.total, int) and self.total >= 16):
-            raise ConfigError(f"total is a number of points, at least 16, got {self.total!r}.")
-        if not (isinstance(self.rounds, int) and self.rounds >= 0):
-            raise ConfigError(f"rounds is a whole number, 0 or more, got {self.rounds!r}.")
-        for name in ("rows", "box", "faces", "jitter", "blur"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} of Points must not be negative, got {getattr(self, name)!r}.")
-        if self.box + self.faces <= 0:
-            raise ConfigError("some points must lie in the box or on its faces: give box or faces a share above 0.")
+ACCURATE, EXACT = 1e-6, 1e-10
+"""A fit ends at this share of the spread; with such a share of the variance left derivatives have nothing to improve."""
 
 
 @final
@@ -142,11 +105,11 @@ def distil(
     True
     """
     points = points or Points()
-    rows, low, high = _domain(x, box)
+    rows, low, high = domain_of(x, box)
     if teacher is None:
         raise ConfigError("distil takes a teacher first: distil(teacher, x).")
     asked = black_box(teacher, len(low), output=output)
-    course = _Course(asked, points, rows, low, high, np.random.default_rng(seed), progress)
+    course = _Course(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
     with torch.inference_mode(False):
         return course.take(model, seed)
 
@@ -156,36 +119,30 @@ class _Course:
 
     Args:
         teacher: Who is asked.
-        points: Where.
-        rows: Real rows, `(n, p)`, none where there are none.
-        low: Lower ends of the box.
-        high: Upper ends.
-        rng: Source of all that is random.
+        sampler: Where; a part of its rows is kept to judge.
         progress: Whether fits show progress.
     """
 
-    def __init__(
-        self, teacher: BlackBox, points: Points, rows: Floats, low: Floats, high: Floats, rng: Any, progress: bool
-    ) -> None:
-        self.teacher, self.points, self.low, self.high = teacher, points, low, high
-        self.rng, self.progress, self.asked = rng, progress, 0
-        order = rng.permutation(len(rows))[:MOST_ROWS]
-        out = int(round(HELD_OUT * len(order))) if len(order) >= 5 else 0
-        self.held, self.rows = rows[order[:out]], rows[order[out:]]
+    def __init__(self, teacher: BlackBox, sampler: Sampler, progress: bool) -> None:
+        self.teacher, self.sampler, self.points, self.rng = teacher, sampler, sampler.points, sampler.rng
+        self.low, self.high, self.progress, self.asked = sampler.low, sampler.high, progress, 0
+        order = self.rng.permutation(len(sampler.rows))[:MOST_ROWS]
+        out = round(HELD_OUT * len(order)) if len(order) >= 5 else 0
+        self.held, sampler.rows = sampler.rows[order[:out]], sampler.rows[order[out:]]
         self.notes: list[str] = []
 
     def take(self, model: KAN | None, seed: int) -> Distilled:
         """All rounds."""
         points = self.points
-        judges = self._even(JUDGES)
+        judges = self.sampler.even(JUDGES)
         truth = self.ask(judges)
-        x = self.design(round(BEGUN * points.total) if points.rounds else points.total)
+        x = self.sampler.design(round(BEGUN * points.total) if points.rounds else points.total)
         y = self.ask(x)
         student = self._student(model, y.shape[1], seed)
         told: list[tuple[int, float]] = []
         share = points.total - len(x)
         for number in range(points.rounds + 1):
-            student = self._fitted(student, x, y, seed, None if number == 0 else 1)
+            student = self._fitted(student, x, y, seed, first=number == 0, last=number == points.rounds)
             told.append((len(x), _least_r2(_answers(student, judges), truth)))
             if number < points.rounds:
                 x, y = self._more(student, x, y, share // points.rounds)
@@ -217,45 +174,13 @@ class _Course:
         flat = self.teacher.values(np.clip(many, self.low, self.high).reshape(-1, x.shape[1]), progress=self.progress)
         return np.asarray(flat.reshape(16, len(x), -1).mean(0))
 
-    def design(self, count: int) -> Floats:
-        """Points of all three kinds."""
-        shares = np.array([self.points.rows if len(self.rows) else 0.0, self.points.box, self.points.faces])
-        if not len(self.rows):
-            shares[1] += self.points.rows
-        near, even, faces = (int(part) for part in np.round(count * shares / shares.sum()))
-        parts = [self._even(even), self._faces(faces)]
-        if near:
-            drawn = self.rows[self.rng.integers(0, len(self.rows), near)]
-            parts.append(self._moved(drawn, self.points.jitter))
-        return np.concatenate(parts)
-
-    def _moved(self, x: Floats, share: float) -> Floats:
-        away = share * (self.high - self.low) * self.rng.standard_normal(x.shape)
-        return np.asarray(np.clip(x + away, self.low, self.high))
-
-    def _even(self, count: int) -> Floats:
-        if not count:
-            return np.zeros((0, len(self.low)))
-        sobol = qmc.Sobol(len(self.low), seed=int(self.rng.integers(2**31)))
-        drawn = sobol.random_base2(max(int(np.ceil(np.log2(count))), 0))[:count]
-        return np.asarray(self.low + (self.high - self.low) * drawn)
-
-    def _faces(self, count: int) -> Floats:
-        """On the faces; a quarter of them in corners."""
-        drawn = self.rng.random((count, len(self.low)))
-        corners = count // 4
-        drawn[:corners] = drawn[:corners].round()
-        side = self.rng.integers(0, len(self.low), count)
-        drawn[np.arange(count), side] = drawn[np.arange(count), side].round()
-        return np.asarray(self.low + (self.high - self.low) * drawn)
-
     def _more(self, student: KAN, x: Floats, y: Floats, count: int) -> tuple[Floats, Floats]:
         """Probes, and points around those at which the student was worst; all of them are learned from."""
-        probes = self.design(max(count // 2, 4))
+        probes = self.sampler.design(max(count // 2, 4))
         answers = self.ask(probes)
         error = (np.abs(_answers(student, probes) - answers) / (y.std(0) + 1e-300)).max(1)
         worst = np.argsort(error)[::-1][: max(int(WORST * len(probes)), 1)]
-        near = self._moved(probes[self.rng.choice(worst, max(count - len(probes), 1))], NEAR)
+        near = self.sampler.moved(probes[self.rng.choice(worst, max(count - len(probes), 1))], NEAR)
         return np.concatenate([x, probes, near]), np.concatenate([y, answers, self.ask(near)])
 
     def _student(self, model: KAN | None, outputs: int, seed: int) -> KAN:
@@ -271,10 +196,13 @@ class _Course:
             )
         return model
 
-    def _fitted(self, student: KAN, x: Floats, y: Floats, seed: int, starts: int | None) -> KAN:
+    def _fitted(self, student: KAN, x: Floats, y: Floats, seed: int, *, first: bool, last: bool) -> KAN:
+        """The first round looks for a start, the last for the grid and degree; those between only follow."""
+        options: dict[str, Any] = {} if last else {"grids": None, "degree": "keep"}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # fidelity is told
-            return fit(student, x, y, seed=seed, starts=starts, progress=self.progress).model
+            options |= {"seed": seed, "starts": None if first else 1, "progress": self.progress}
+            return fit(student, x, y, callbacks=[_Enough(float(y.std(0).min()))], **options).model
 
     def _with_slopes(self, student: KAN, x: Floats, y: Floats, judges: Floats, truth: Floats) -> KAN:
         """The student that has learned derivatives, too, where it is closer at points that it has not seen."""
@@ -296,7 +224,13 @@ class _Course:
         size = float(np.mean(slopes**2)) or 1.0
         terms = [
             Residual(values, x, data=y, name="values"),
-            Residual(derivatives, x[some], weight=0.1 / size, data=slopes.swapaxes(1, 2).reshape(len(some), -1), name="slopes"),
+            Residual(
+                derivatives,
+                x[some],
+                weight=0.1 / size,
+                data=slopes.swapaxes(1, 2).reshape(len(some), -1),
+                name="slopes",
+            ),
         ]
         options: dict[str, Any] = {"starts": 1, "grids": None, "degree": "keep", "steps": SLOPE_STEPS, "validation": 0}
         with warnings.catch_warnings():
@@ -311,7 +245,7 @@ class _Course:
         return other if better else student
 
     def _look_for_steps(self, student: KAN) -> None:
-        through = self.rows if len(self.rows) else self._even(8)
+        through = self.sampler.rows if len(self.sampler.rows) else self.sampler.even(8)
         grid = student.kan_layers[0].basis.resolution
         seen = steps_of(lambda points: self.teacher.values(points), self.low, self.high, through)
         if seen.any and not self.points.blur:
@@ -320,26 +254,15 @@ class _Course:
             warnings.warn(FitWarning(text), stacklevel=4)
 
 
-def _domain(x: Any, box: Any) -> tuple[Floats, Floats, Floats]:
-    """Real rows and the ends of the box."""
-    if x is None and box is None:
-        raise ConfigError("distil needs real rows x, or a box of (low, high) per input, to know where to ask the teacher.")
-    rows = np.zeros((0, 0))
-    if x is not None:
-        try:
-            rows = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"x must be numbers of shape (rows, inputs); {error}.") from error
-        if rows.ndim != 2 or not len(rows):
-            raise ShapeError(f"x has the shape (rows, inputs), with at least one row, got {rows.shape}.")
-        if not np.isfinite(rows).all():
-            raise DataError("x has values that are not finite numbers; drop or fill those rows first.")
-    ends = np.stack([rows.min(0), rows.max(0)], 1) if box is None else np.asarray(box, dtype=np.float64)
-    if ends.ndim != 2 or ends.shape[1] != 2 or (len(rows) and len(ends) != rows.shape[1]):
-        raise ShapeError(f"box has (low, high) per input, got an array of shape {ends.shape} for rows of shape {rows.shape}.")
-    if not (np.isfinite(ends).all() and (ends[:, 0] <= ends[:, 1]).all()):
-        raise ConfigError(f"box has finite ends, low before high, got {ends.tolist()}.")
-    return (rows if len(rows) else np.zeros((0, len(ends)))), ends[:, 0], ends[:, 1]
+class _Enough:
+    """A callback that ends a fit which is as exact as anybody needs."""
+
+    def __init__(self, spread: float) -> None:
+        self.error = ACCURATE * spread
+
+    def __call__(self, step: Step) -> None:
+        if step.rmse_train <= self.error:
+            raise StopTraining
 
 
 def _answers(model: KAN, x: Floats) -> Floats:

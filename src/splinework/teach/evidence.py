@@ -17,9 +17,11 @@ FREE = -1
 """Block of numbers that have no prior."""
 ROUNDS, SETTLED = 200, 1e-3
 """Most updates of the variances; they are found when none changes by more than this share."""
+COME_BACK = 1e-3
+"""Share of the variance of a fresh start below which none begins."""
 LEAST_NOISE = 1e-12
 """Smallest variance of the noise, in units of the mean square of what is to be explained."""
-STEPS, HALVINGS, ENOUGH = 30, 8, 1e-6
+STEPS, HALVINGS, ENOUGH = 20, 8, 1e-4
 """Most Gauss–Newton steps, halvings of one, and the share of the objective of which a smaller gain ends them."""
 
 At = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -47,22 +49,22 @@ class Found:
 
 
 @torch.no_grad()
-def weighed(columns: Tensor, target: Tensor, blocks: Tensor) -> Found:
+def weighed(columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | None = None) -> Found:
     """The posterior mean under the variances that the rows ask for.
 
     Args:
         columns: A, `(n, P)`; only the products of a column and the square root of its variance matter.
         target: r, `(n,)`.
         blocks: Block of every number, `(P,)`, from 0 on; `FREE` has no prior.
+        near: What was found for a similar problem, to begin with its variances.
     """
     free = blocks == FREE
     order = torch.cat([free.nonzero()[:, 0], (~free).nonzero()[:, 0]])
     # A rotation leaves the noise as it is; after this one the free numbers have their own rows, and many rows are few.
     triangle = torch.linalg.qr(torch.cat([columns[:, order], target[:, None]], 1), mode="r").R
     unbound = int(free.sum())
-    found = _weighed(
-        triangle[unbound:, unbound:-1], triangle[unbound:, -1], blocks[~free], max(len(columns) - unbound, 1)
-    )
+    rows = max(len(columns) - unbound, 1)
+    found = _weighed(triangle[unbound:, unbound:-1], triangle[unbound:, -1], blocks[~free], rows, near)
     numbers = columns.new_zeros(columns.shape[1])
     numbers[~free] = found.numbers
     if unbound:
@@ -71,7 +73,7 @@ def weighed(columns: Tensor, target: Tensor, blocks: Tensor) -> Found:
     return replace(found, numbers=numbers)
 
 
-def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int) -> Found:
+def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: Found | None) -> Found:
     """The fixed point, where every number has a prior; `count` rows stand behind those that a rotation has left."""
     number = int(blocks.max()) + 1 if len(blocks) else 0
     zero = columns.new_zeros(number)
@@ -79,6 +81,8 @@ def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int) -> Fou
     reach = zero.index_add(0, blocks, columns.square().sum(0)) / count
     variances = torch.where(reach > 0, scale / reach.clamp_min(1e-300) / max(number, 1), 0.0)
     noise, freedom, evidence, numbers = 0.1 * scale, zero, -math.inf, columns.new_zeros(len(blocks))
+    if near is not None:  # a block that had gone may come back: from nothing it would not
+        variances, noise = torch.maximum(near.variances, COME_BACK * variances), near.noise
     for _ in range(ROUNDS):
         prior = variances[blocks]
         covariance = (columns * prior) @ columns.T
@@ -137,7 +141,7 @@ def weighed_near(at: At, target: Tensor, blocks: Tensor) -> Found:
         else:
             break
         numbers, values, columns = trial, there, slopes
-        found = weighed(columns, target - values + columns @ numbers, blocks)
+        found = weighed(columns, target - values + columns @ numbers, blocks, near=found)
         if before - after <= ENOUGH * abs(before):
             break
     return replace(found, numbers=numbers)

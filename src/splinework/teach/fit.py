@@ -1,6 +1,7 @@
 """`fit` with what is known beforehand: data and axioms in, a model out that fulfils the hard ones by construction."""
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, final, overload
 
@@ -8,22 +9,34 @@ import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
-from splinework.arrays import as_columns, check_finite
-from splinework.axioms import Axiom, Hard
-from splinework.axioms.realise import realise, set_slopes, widened
-from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.axioms import Axiom
+from splinework.axioms.contradictions import check_axioms
+from splinework.axioms.language import axioms_of
+from splinework.axioms.verify import Certificate, verify
+from splinework.errors import FitWarning
 from splinework.frame import FramedKAN
 from splinework.network import KAN
+from splinework.teach.doubts import doubts
+from splinework.teach.informed import (
+    Fitted,
+    GivenRows,
+    build,
+    fit_softly,
+    read_unit,
+    taken,
+    violations_of,
+    with_implied,
+)
 from splinework.train import fit as fit_rows
 from splinework.train.callbacks import Callback
 from splinework.train.fit import FitResult
 from splinework.train.history import History
-from splinework.train.losses import Loss, make_loss
-from splinework.train.losses.framed import Framed
+from splinework.train.losses import Loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty
-from splinework.train.rows import set_units
-from splinework.train.sources import Source
+
+BUDGET = 10.0
+"""Seconds for proofs after a fit; more are to be had from `verify`."""
 
 
 class FitSettings(TypedDict, total=False):
@@ -54,13 +67,17 @@ class InformedResult:
     Attributes:
         model: A `KAN`, or a `FramedKAN` where an axiom needs formulas before or after the network.
         history: Steps and decisions.
-        axioms: All axioms that were given, with what is implied by them.
+        axioms: All axioms that were given, as recipes.
+        certificate: What is proved of them and what is refuted; of hard ones by the numbers of the model, not by their word.
+        violations: How much each soft axiom is still violated, in standard deviations of y: root mean square and worst.
         rows: The fit of the network itself, in the units that the frame hands it.
     """
 
     model: KAN | FramedKAN
     history: History
     axioms: tuple[Axiom, ...]
+    certificate: Certificate
+    violations: Mapping[str, tuple[float, float]]
     rows: FitResult = field(repr=False)
 
 
@@ -77,110 +94,66 @@ def fit(
 def fit(
     model: KAN, x: Any, y: Any = None, *, axioms: Sequence[Axiom | str] = (), **settings: Unpack[FitSettings]
 ) -> FitResult | InformedResult:
-    """Fits a copy of the model to rows of data; with axioms, so that these hold.
+    """Fits a copy of the model to rows of data; with axioms, so that these hold. The model handed in is left unchanged.
 
-    Without axioms this is `splinework.train.fit`, bit for bit.
+    Without axioms this is `splinework.train.fit`, bit for bit, which see for the settings. Hard axioms, the usual ones, are true
+    by construction: edges get shapes, inputs share edges or become features, the network gets a frame of formulas. Soft ones are
+    penalties. All are looked at afterwards, and the result has a certificate. Axioms that contradict each other are refused
+    before anything is trained; what the data say against one is told (`FitWarning`).
+
+    Args:
+        model: The network, of the raw inputs. Where hard axioms ask for other inputs, or edges without a base function, its
+            numbers are drawn anew.
+        x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
+        y: `(N, outputs)`, or `(N,)` for one output.
+        axioms: Recipes of `splinework.axioms`, or their texts, such as `"monotone(age)"`.
+        **settings: Those of `splinework.train.fit`.
+
+    Returns:
+        A `FitResult`; with axioms an `InformedResult`.
+
+    Raises:
+        ConfigError: If an axiom names what does not exist, two contradict each other, or one cannot be hard here.
+        ShapeError: If x and y do not fit the model or each other.
+        DataError: If there are no rows, or some are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = torch.linspace(0, 1, 40)[:, None]
+        >>> result = sw.fit(sw.KAN([1, 1], names=["age"]), x, x[:, 0] ** 3, axioms=["monotone(age)"], progress=False)
+        >>> result.certificate.status
+        'proved'
     """
-    if len(axioms) == 0:
-        return fit_rows(model, x, y, **settings)
-    listed = tuple(axioms)
-    rows = _taken(model, x, y, settings)
-    built = _built(model, listed, rows)
-    return _fitted(built, listed, rows, settings)
+    if isinstance(axioms, (Axiom, str)) or len(axioms):
+        return _informed(model, x, y, axioms_of(axioms), settings)
+    return fit_rows(model, x, y, **settings)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    x: Tensor
-    y: Tensor
-    loss: Loss
+def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: FitSettings) -> InformedResult:
+    rows = taken(model, x, y, settings.get("loss", "squared"))
+    names, outputs = model.config.input_names, model.config.output_names
+    check_axioms(
+        axioms,
+        names,
+        outputs,
+        extrapolation=model.config.extrapolation,
+        box=torch.stack(rows.ends, dim=1),
+        read_unit=read_unit,
+    )
+    built = build(model, with_implied(axioms, names, outputs), rows)
+    fitted, weights = fit_softly(built, axioms, rows, settings)
+    result = fitted.result
+    for text, weight in weights.items():
+        result.history.decide("axiom", f"{text} has the weight {weight:g}")
+    _tell_of_doubts(fitted, axioms, rows, result.history)
+    certificate = verify(fitted.model, axioms, box=rows.box(), budget=BUDGET)
+    violations = violations_of(fitted.model, axioms, rows)
+    return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)
 
 
-def _taken(model: KAN, x: Any, y: Any, settings: FitSettings) -> _Rows:
-    """The rows, checked as far as axioms need them."""
-    if isinstance(x, Source) or y is None:
-        raise ConfigError("with axioms, rows are in memory: write fit(model, x, y, axioms=[…]).")
-    loss = make_loss(settings.get("loss", "squared"))
-    like = torch.empty(0, dtype=torch.float64, device=next(model.parameters()).device)
-    xs = as_columns(x, model.inputs, "x", model.config.input_names, like)
-    width = y.shape[1] if getattr(y, "ndim", 1) == 2 else 1
-    ys = as_columns(y, width, "y", tuple(f"y{j + 1}" for j in range(width)), like)
-    if len(xs) != len(ys):
-        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
-    if len(xs) == 0:
-        raise DataError("there are no rows in x; at least one is needed.")
-    check_finite(xs, "x", model.config.input_names)
-    check_finite(ys, "y", model.config.output_names if width == model.outputs else ("y",) * width)
-    return _Rows(xs, ys, loss)
-
-
-def _built(model: KAN, axioms: tuple[Axiom, ...], rows: _Rows) -> KAN | FramedKAN:
-    """The model that fulfils the hard axioms, with units that suit them and the data, in float64."""
-    low, high = rows.x.amin(0), rows.x.amax(0)
-    high = torch.where(high > low, high, low + 1)
-    spread = rows.y.std(0, unbiased=False)
-    regression = rows.loss.regression and rows.y.shape[1] == model.outputs
-    sizes = [float(s) or 1.0 for s in spread] if regression else [1.0] * model.outputs
-    built = realise(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True)), spread=sizes).double()
-    network = built.network if isinstance(built, FramedKAN) else built
-    inputs = widened(rows.x, built, axioms)
-    check_finite(inputs, "a feature that an axiom makes of x", network.config.input_names)
-    framed = isinstance(built, FramedKAN) and bool(built.frame.answers)
-    targets = rows.y if regression else None
-    if isinstance(built, FramedKAN) and framed:
-        targets = _network_targets(built, rows)
-    if targets is not None:
-        targets = torch.cat([targets, targets[:1], targets[:1]])
-    symmetric = network.kan_layers[0].shaping is not None and network.kan_layers[0].shaping.symmetric
-    set_units(network, inputs, targets, always=symmetric or framed)
-    set_slopes(network, axioms, model.config.input_names)
-    return built
-
-
-def _network_targets(model: FramedKAN, rows: _Rows) -> Tensor:
-    """About what the network should give for each row, `(N, J)`: one Newton step from zero, where the frame listens to it."""
-    with torch.enable_grad():
-        z = torch.zeros(len(rows.x), model.outputs, dtype=torch.float64).requires_grad_()
-        answers = model.frame.answers_of(rows.x, z)
-        (slope,) = torch.autograd.grad(answers.sum(), z, materialize_grads=True)
-    gap = rows.y[:, : model.outputs] - answers.detach()
-    firm = slope.abs() > 0.1 * slope.abs().median(0).values
-    return torch.where(firm, gap / torch.where(firm, slope, 1.0), 0.0)
-
-
-def _fitted(built: KAN | FramedKAN, axioms: tuple[Axiom, ...], rows: _Rows, settings: FitSettings) -> InformedResult:
-    network = built.network if isinstance(built, FramedKAN) else built
-    own: FitSettings = {
-        **settings,
-        "standardise": settings.get("standardise") is True and not isinstance(built, FramedKAN),
-    }
-    x, y = rows.x, rows.y
-    if isinstance(built, FramedKAN):
-        x = built.frame.features_of(x)
-        if built.frame.answers:
-            y = torch.cat([rows.y, rows.x], dim=1)
-            own["loss"] = Framed(built.frame, rows.loss)
-            own["validation"] = _validation(built, settings.get("validation"), rows)
-    result = fit_rows(network, x, y, **own)
-    model = replace_network(built, result.model)
-    return InformedResult(model, result.history, axioms, result)
-
-
-def _validation(model: FramedKAN, validation: Any, rows: _Rows) -> Any:
-    """Held-out rows that came as arrays, as the framed loss takes them."""
-    if not isinstance(validation, (tuple, list)):
-        return validation
-    like = rows.x
-    x = as_columns(validation[0], model.inputs, "x of validation", model.input_names, like)
-    y = as_columns(validation[1], rows.y.shape[1], "y of validation", ("y",) * rows.y.shape[1], like)
-    return (model.frame.features_of(x), torch.cat([y, x], dim=1), *validation[2:])
-
-
-def replace_network(model: KAN | FramedKAN, network: KAN) -> KAN | FramedKAN:
-    """The same frame, if any, around another network."""
-    return FramedKAN(network, model.frame) if isinstance(model, FramedKAN) else network
-
-
-def is_hard(axiom: Axiom) -> bool:
-    """Whether an axiom holds by construction."""
-    return axiom.strength == Hard()
+def _tell_of_doubts(fitted: Fitted, axioms: tuple[Axiom, ...], rows: GivenRows, history: History) -> None:
+    """Warns of axioms that the data speak against."""
+    for doubt in doubts(fitted, axioms, rows):
+        history.decide("warning", doubt.text)
+        warnings.warn(FitWarning(doubt.text), stacklevel=4)

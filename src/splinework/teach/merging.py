@@ -11,6 +11,7 @@ from torch import Tensor
 
 from splinework.bases import BSpline
 from splinework.errors import ConfigError
+from splinework.functional import greville
 from splinework.layer import KANLayer
 from splinework.network import KAN, KANConfig
 from splinework.nodes import Nodes
@@ -33,11 +34,6 @@ def check_splines(model: KAN) -> None:
                 f"a correction is led past the layers on straight edges, which take B-splines of degree 1 or more on a grid of "
                 f"kind adaptive, fixed or learnable; got {layer.basis} and {layer.grid_kind!r}. Use the recipe 'anchored'."
             )
-
-
-def greville(grid: Tensor, degree: int) -> Tensor:
-    """Coefficients of the identity on knots `(I, K)`: the means of k knots in a row, `(I, M)`."""
-    return grid[:, 1:-1].unfold(1, degree, 1).mean(-1)
 
 
 def free_of_axioms(config: KANConfig, **changes: object) -> KANConfig:

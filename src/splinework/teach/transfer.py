@@ -6,8 +6,8 @@ sources are always among them. What comes out is one KAN like any other.
 
 import copy
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -24,7 +24,7 @@ from splinework.train.fit import FitResult, fit
 from splinework.train.rows import set_units
 
 RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
-"""In the order of the table. `real` is one smooth curve per input, `network` a fit of the simulator's shape, to the measurements alone."""
+"""In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""
 USUAL = RECIPES[:-1]
 ROWS_FOR_NETWORK = 40
 """From so many measurements on, the network is among the usual recipes: with fewer, `fit` follows their noise."""
@@ -68,11 +68,13 @@ class Transfer:
         model: The model of the chosen recipe, fitted to all measurements.
         recipe: Its name.
         scores: Of all recipes tried.
+        models: Of all recipes that could be used, fitted to all measurements.
     """
 
     model: KAN
     recipe: str
     scores: tuple[Score, ...]
+    models: Mapping[str, KAN] = field(repr=False)
 
     def table(self) -> str:
         """All recipes, in Markdown."""
@@ -132,7 +134,8 @@ def transfer(
         chosen = _recipes(recipes, len(xs))
         contest = _Contest(source, anchors, xs, ys, seed, progress)
         folds = [_folds(len(xs), seed + repeat) for repeat in range(REPEATS)]
-        scores, models = [], {}
+        scores: list[Score] = []
+        models: dict[str, KAN] = {}
         for name in chosen:
             score, found = contest.enter(name, folds)
             scores.append(score)
@@ -142,7 +145,8 @@ def transfer(
         if best is None:
             raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
         dtype = next(source.parameters()).dtype if model is None else next(model.parameters()).dtype
-        return Transfer(models[best.recipe].to(dtype), best.recipe, tuple(scores))
+        models = {name: one.to(dtype) for name, one in models.items()}
+        return Transfer(models[best.recipe], best.recipe, tuple(scores), models)
 
 
 @dataclass(frozen=True)
@@ -250,7 +254,9 @@ def _simulated(simulated: Any, model: KAN | None, simulated_x: Any, seed: int, p
         begun = model or KAN([inputs, 2 * inputs + 1, outputs], generator=torch.Generator().manual_seed(seed))
         simulated = fit(copy.deepcopy(begun).double(), *simulated, seed=seed, progress=progress)
     elif model is not None:
-        raise ConfigError("model is what simulated rows (x, y) are fitted to; simulated is a model already, leave it out.")
+        raise ConfigError(
+            "model is what simulated rows (x, y) are fitted to; simulated is a model already, leave it out."
+        )
     result = simulated if isinstance(simulated, FitResult) else None
     source = simulated.model if isinstance(simulated, FitResult) else simulated
     if not isinstance(source, KAN):
@@ -259,7 +265,9 @@ def _simulated(simulated: Any, model: KAN | None, simulated_x: Any, seed: int, p
         )
     source = copy.deepcopy(source).double()
     if simulated_x is not None:
-        rows = as_columns(simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters()))
+        rows = as_columns(
+            simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())
+        )
         return source, source.input_scaling(rows)
     if result is not None and result.evidence is not None:
         return source, result.evidence.u.double()
@@ -275,10 +283,13 @@ def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
     if len(xs) != len(ys):
         raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
     if len(xs) < LEAST_ROWS:
-        raise DataError(f"cross-validation needs at least {LEAST_ROWS} measurements, got {len(xs)}; use the simulator as it is.")
+        raise DataError(
+            f"cross-validation needs at least {LEAST_ROWS} measurements, got {len(xs)}; use the simulator as it is."
+        )
     if ys.numel() > MOST_NUMBERS:
         raise ConfigError(
-            f"transfer is for few measurements, at most {MOST_NUMBERS} numbers, got {ys.numel()}; with so many, fit them directly."
+            f"transfer is for few measurements, at most {MOST_NUMBERS} numbers, got {ys.numel()}; with so many, fit "
+            "them directly."
         )
     check_finite(source.input_scaling(xs), "x", config.input_names, scales=config.input_scales)
     check_finite(source.output_scaling(ys), "y", config.output_names, scales=config.output_scales)

@@ -143,9 +143,7 @@ class _Builder:
         self.upper.append(np.full(count, np.inf))
         self.count += count
 
-    def _block(
-        self, starts: list[int], shape: Floats, inverse: Floats, lower: Floats, upper: Floats
-    ) -> None:
+    def _block(self, starts: list[int], shape: Floats, inverse: Floats, lower: Floats, upper: Floats) -> None:
         rows, columns = np.indices(shape.shape)
         for start in starts:
             self.entries.append((start + rows.ravel(), self.count + columns.ravel(), shape.ravel()))

@@ -5,7 +5,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,19 @@ from splinework.train.data_objective import DataObjective
 from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.intake import objective_of, take, working_copy
+from splinework.train.joint_objective import JointObjective
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared, make_loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.plan import Plan, check_settings, make_plan
 from splinework.train.posterior import Evidence, Posterior, posterior
+from splinework.train.residual import Residual
 from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
 from splinework.train.stages import give_margins, polish, run_stages
 from splinework.train.stream_objective import StreamObjective
+from splinework.train.terms import checked, listed, term_of
 from splinework.train.uncertainty import Interval, check_level, intervals
 
 
@@ -89,6 +92,7 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
     loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared",
     weights: Any = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    residuals: Sequence[Residual] = (),
 ) -> FitResult:
     """Fits a copy of the model to rows of data; the model handed in is left unchanged.
 
@@ -126,6 +130,8 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
         weights: `(N,)`, what each row counts; only their ratios matter.
         checkpoint: A file to record the fit in. If it is there already, and of the same fit, that one goes on: to the
             same bits as if it had never been interrupted.
+        residuals: What should vanish besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of each
+            is added to the loss, which is in units of the standardised outputs.
 
     Returns:
         `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
@@ -159,6 +165,8 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
             standardise=standardise,
             progress=progress,
         )
+        if len(residuals):
+            objective = _joined_by(objective, residuals)
         plan = make_plan(
             objective,
             optimiser=optimiser,
@@ -210,7 +218,9 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
         if rows.held_out is not None and polishes and not run.over:
             judge = copy.deepcopy(run.best)
             everything = joined(rows.used, rows.held_out)
-            if not polish(run, objective_of(objective.model, everything, rows.criterion, objective.penalties), plan):
+            assert isinstance(objective, DataObjective)
+            whole = replace(objective, u=everything.u, t=everything.t, weights=everything.weights)
+            if not polish(run, whole, plan):
                 judge = None
         if judge is None and plan.method.second_order and isinstance(objective, DataObjective):
             give_margins(run, objective)
@@ -219,6 +229,20 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
     best = run.best if judge is None else judge
     assert best is not None
     return judge is not None, best
+
+
+def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
+    """The objective with residuals besides.
+
+    Raises:
+        ConfigError: If rows stream, or a residual does not depend on the model.
+    """
+    if not isinstance(objective, DataObjective):
+        raise ConfigError("residuals go with rows in memory; hand in x and y as arrays, or fit without residuals.")
+    model = objective.model
+    terms = [checked(model, term_of(model, each, n + 1)) for n, each in enumerate(listed(residuals))]
+    parts = {each.name: getattr(objective, each.name) for each in fields(objective)}
+    return JointObjective(**parts, terms=tuple(terms))
 
 
 def _fingerprint(
@@ -231,6 +255,8 @@ def _fingerprint(
     for name, part in (("used", rows.used), ("held out", rows.held_out)):
         if part is not None:
             parts.update({f"{name}.{key}": value for key, value in vars(part).items()})
+    if isinstance(objective, JointObjective):
+        parts.update({f"{term.name} of weight {term.weight}": term.x for term in objective.terms})
     parts.update(plan=plan, penalties=objective.penalties, criterion=rows.criterion, seed=seed, seconds=seconds)
     return fingerprint_of(parts)
 

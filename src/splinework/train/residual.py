@@ -79,7 +79,7 @@ class Term:
         found = found if torch.is_grad_enabled() else found.detach()
         return found.reshape(-1, 1) if found.dim() < 2 else found
 
-    def called(self, model: KAN, x: Tensor, data: Tensor | None) -> Any:
+    def called(self, model: KAN, x: Tensor, data: Tensor | None) -> Tensor:
         """What the function makes of a network in its frame, at some points."""
         whole = model if self.frame is None else FramedKAN(model, self.frame)
         return self.function(whole, x) if data is None else self.function(whole, x, data)

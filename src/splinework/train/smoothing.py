@@ -34,6 +34,8 @@ WEAKEST, STRONGEST = 1e-12, 1e8
 LONGEST = 30.0
 """Largest factor of one update."""
 POINTS = 65
+SCARCE, FROM_ABOVE = 2.0, 1e3
+"""Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
 
 
 @final
@@ -102,6 +104,11 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
         for layer in model.kan_layers
     )
     freedom = float("inf")
+    if scarce(objective):
+        # The model goes through all rows, noise and all: there is none to be seen until it has been made smooth.
+        strengths = tuple(strength * FROM_ABOVE for strength in strengths)
+        begun = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
+        run.advance(begun, optimiser, 2 * STEPS, "smoothing")
     for number in range(ROUNDS):
         strengths, now = _updated(plain.on(model), strengths)
         smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
@@ -114,6 +121,11 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     run.advance(smoothed, optimiser, 6 * STEPS, "smoothing", settles=1e-3)
     run.history.decide("smoothing", f"each edge as smooth as its likelihood asks for: {now:.3g} effective parameters")
     return smoothed
+
+
+def scarce(objective: Objective) -> bool:
+    """Whether rows are so few that a model without penalties goes through nearly all of them, and its error tells nothing."""
+    return objective.numbers < SCARCE * objective.model.parameter_count(active=True)
 
 
 def beside_smoothing(optimiser: Optimiser) -> Optimiser:

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from splinework.axioms.axiom import Axiom
 from splinework.errors import ConfigError
 
-_ANSATZ = {"boundary", "initial", "through"}
+_ANSATZ = {"boundary", "initial"}
 _FACTOR = {"odd", "antisymmetric"}
 _LINK = {"bounded", "positive", "sum_to_one", "ordered"}
 _BENT = {"convex", "concave"}
+_MIRRORED = {"symmetric", "even", "periodic", "invariant"}
 _SHAPE = {"monotone", "lipschitz", *_BENT}
 _APART = {"no_interaction", "additive"}
 
@@ -17,6 +18,29 @@ TOGETHER_NOT: tuple[tuple[set[str], set[str], str], ...] = (
         _ANSATZ,
         {*_LINK, *_SHAPE, *_APART, *_FACTOR, "units", "symmetric", "even", "invariant", "asymptote"},
         "values at given places are held by an ansatz g + ω N, which the other one does not survive",
+    ),
+    (
+        {"through"},
+        {
+            *_LINK,
+            *_SHAPE,
+            *_APART,
+            *_FACTOR,
+            *_ANSATZ,
+            "units",
+            "symmetric",
+            "even",
+            "periodic",
+            "invariant",
+            "asymptote",
+            "integral",
+        },
+        "points are met by bumps added to the function, which the other one does not survive",
+    ),
+    (
+        {"integral"},
+        {*_LINK, *_FACTOR, *_ANSATZ, "units", "asymptote"},
+        "an integral is met by a constant added to the function, which the other one does not survive",
     ),
     (_FACTOR, {*_LINK, *_SHAPE, *_APART, "units", "asymptote"}, "a sign that changes is held by a factor"),
     (_LINK, _APART, "bounds are held by a bent function of the sum, in which inputs interact"),

@@ -13,7 +13,6 @@ from splinework.axioms.realise.draft import Draft
 from splinework.axioms.realise.rules import Rules, rules_of
 from splinework.axioms.shapes import Even, Lipschitz, Odd, Periodic
 from splinework.axioms.strength import Hard
-from splinework.axioms.values import Integral
 from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.frame import FramedKAN
@@ -22,7 +21,6 @@ from splinework.nodes import Nodes
 from splinework.shaping import Shaping
 
 _NO_HARD_FORM = {
-    Integral: "an integral is of the whole function, which no edge knows",
     Conserved: "there is no network that is conserved along any given flow by itself",
     Residual: "there is no network that solves any given equation by itself",
     Law: "no construction is known for statements of one's own",
@@ -37,6 +35,8 @@ def realise(
     spread: Sequence[float] | None = None,
 ) -> KAN | FramedKAN:
     """A model of the given shape that fulfils the hard ones of these axioms for every value of its numbers.
+
+    Points and integrals need the numbers of the network, and are put in once these are there: `anchored`.
 
     Edges that have shapes are B-splines without a base function: silu neither rises everywhere nor is it convex.
 

@@ -8,9 +8,10 @@ from typing import final
 from splinework.axioms.axiom import Axiom, place
 from splinework.axioms.physics import Units
 from splinework.axioms.realise.conflicts import no_hard_form
+from splinework.axioms.realise.formulas import ansatz, as_formula, bounded
 from splinework.axioms.shapes import Asymptote, Bounded, Even, Odd, Periodic, Positive
-from splinework.axioms.structure import Antisymmetric, Invariant
-from splinework.axioms.values import Boundary, Initial, Ordered, SumToOne, Through
+from splinework.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
+from splinework.axioms.values import Boundary, Initial, Ordered, SumToOne
 from splinework.errors import ConfigError
 from splinework.frame import Box, Frame, Region
 from splinework.units.buckingham import balance, power_text
@@ -18,8 +19,10 @@ from splinework.units.parsing import parse_units
 
 SOFTNESS = 0.25
 """How wide the bend of a bound is, as a share of the output's spread: far from it, the output is the network's own."""
-NEAR = 0.25
-"""Distance, as a share of an input's range, at which the network is as good as free of a point it must pass through."""
+
+
+MOMENTS = 4
+"""So many inputs at most are exchanged by moments."""
 
 
 @final
@@ -86,6 +89,10 @@ class Draft:
                 self._units(axiom)
             elif isinstance(axiom, Invariant):
                 self._invariant(axiom)
+        named = {i for a in axioms if not isinstance(a, (Symmetric, Antisymmetric)) for i in self.at(a)}
+        for axiom in axioms:
+            if isinstance(axiom, (Symmetric, Antisymmetric)) and not additive(axioms):
+                self._exchangeable(axiom, named)
         for axiom in axioms:
             if isinstance(axiom, (Periodic, Even)):
                 self._mirrored(axiom)
@@ -103,7 +110,7 @@ class Draft:
             elif isinstance(axiom, Odd):
                 self._odd(axiom)
         self._units_of_output(axioms)
-        self._ansatz([a for a in axioms if isinstance(a, (Boundary, Initial, Through))])
+        self._ansatz([a for a in axioms if isinstance(a, (Boundary, Initial))])
 
     # ------------------------------------------------------------------------------------------------- features
 
@@ -179,6 +186,25 @@ class Draft:
                 product = "+".join(f"{a}*{b}" for a, b in zip(names[one], names[other], strict=True))
                 texts.append(f"sqrt({product})" if one == other else product)
         self._replace(flat, texts)
+
+    def _exchangeable(self, axiom: Symmetric | Antisymmetric, named: set[int]) -> None:
+        """Few inputs that may be exchanged become their sum and their central moments, of which all such functions are made.
+
+        Where another axiom needs the inputs themselves, or they are many, they share their edges instead (`rules.py`).
+        """
+        at = self.at(axiom)
+        others = [f for f in self.features if set(f.sources) & set(at)]
+        if len(at) > MOMENTS or named & set(at) or not all(f.straight for f in others):
+            return
+        names = [self.inputs[i] for i in at]
+        if len(names) == 2:
+            texts = ["+".join(names), f"({names[0]}-{names[1]})**2"]
+        else:
+            total = "+".join(names)
+            texts = [total]
+            for power in range(2, len(names) + 1):
+                texts.append("+".join(f"({name}-({total})/{len(names)})**{power}" for name in names))
+        self._replace(at, texts)
 
     def _mirrored(self, axiom: Periodic | Even) -> None:
         i = self.at(axiom)[0]
@@ -283,76 +309,33 @@ class Draft:
         for j in self._outputs(axiom):
             self.answers[j] = f"{factor}*({self.answers[j]})"
 
-    def _ansatz(self, axioms: Sequence[Boundary | Initial | Through]) -> None:
+    def _ansatz(self, axioms: Sequence[Boundary | Initial]) -> None:
         """`u = g + ω N`; with several parts, g is blended by how near each is: `Σ g_i Π_{k≠i} ω_k / Σ Π_{k≠i} ω_k`."""
         if not axioms:
             return
         for j in range(len(self.outputs)):
-            parts = [part for a in axioms if j in self._outputs(a) for part in self._parts(a, j)]
+            parts = [part for a in axioms if j in self._outputs(a) for part in self._parts(a)]
             if parts:
                 self.answers[j] = ansatz(parts, self.answers[j])
 
-    def _parts(self, axiom: Boundary | Initial | Through, j: int) -> list[tuple[str, str]]:
+    def _parts(self, axiom: Boundary | Initial) -> list[tuple[str, str]]:
         """The functions that vanish where values are given, and these values, as formulas."""
         if isinstance(axiom, Boundary):
             region = axiom.face if isinstance(axiom.face, Region) else Box(self._faces(axiom))
             for name in region.inputs:
                 place(name, self.inputs, axiom.word)
-            return [(region.formula(), _formula(axiom.value))]
-        if isinstance(axiom, Initial):
-            name = self.inputs[place(axiom.input, self.inputs, axiom.word)]
-            since = f"({name}-({axiom.at!r}))"
-            if axiom.rate is None:
-                return [(since, _formula(axiom.value))]
-            return [(f"{since}**2", f"{_formula(axiom.value)}+({_formula(axiom.rate)})*{since}")]
-        return [(self._off(point), repr(value[j if len(value) > 1 else 0])) for point, value in self._points(axiom)]
+            return [(region.formula(), as_formula(axiom.value))]
+        name = self.inputs[place(axiom.input, self.inputs, axiom.word)]
+        since = f"({name}-({axiom.at!r}))"
+        if axiom.rate is None:
+            return [(since, as_formula(axiom.value))]
+        return [(f"{since}**2", f"{as_formula(axiom.value)}+({as_formula(axiom.rate)})*{since}")]
 
     def _faces(self, axiom: Boundary) -> tuple[tuple[str, tuple[float, float]], ...]:
         assert not isinstance(axiom.face, Region)
         return tuple((self.inputs[place(n, self.inputs, axiom.word)], ends) for n, ends in axiom.face)
 
-    def _points(self, axiom: Through) -> list[tuple[tuple[float, ...], tuple[float, ...]]]:
-        if len(axiom.points[0]) != len(self.inputs) or len(axiom.values[0]) not in (1, len(self.outputs)):
-            raise ConfigError(
-                f"points of through have {len(self.inputs)} inputs and values 1 or {len(self.outputs)} outputs, got "
-                f"{len(axiom.points[0])} and {len(axiom.values[0])}."
-            )
-        return list(zip(axiom.points, axiom.values, strict=True))
 
-    def _off(self, point: Sequence[float]) -> str:
-        """Zero at a point, one away from it."""
-        squares = "+".join(
-            f"(({name}-({p!r}))/{NEAR * (high - low)!r})**2"
-            for name, p, (low, high) in zip(self.inputs, point, self.ranges, strict=True)
-        )
-        return f"(1-exp(-({squares})))"
-
-
-def ansatz(parts: Sequence[tuple[str, str]], network: str) -> str:
-    """`g + ω N` as a formula, from pairs (ω_i, g_i) of formulas."""
-    product = "*".join(f"({omega})" for omega, _ in parts)
-    if len({value for _, value in parts}) == 1:
-        return f"({parts[0][1]})+{product}*({network})"
-    weights = [
-        "*".join(f"({omega})**2" for k, (omega, _) in enumerate(parts) if k != n) or "1" for n in range(len(parts))
-    ]
-    above = "+".join(f"({value})*{weight}" for (_, value), weight in zip(parts, weights, strict=True))
-    return f"({above})/({'+'.join(weights)})+{product}*({network})"
-
-
-def bounded(answer: str, lower: float, upper: float, width: float) -> str:
-    """A formula between bounds that is the answer itself away from them, as far as that goes."""
-    unbounded = float("inf")
-    if lower == -unbounded and upper == unbounded:
-        return answer
-    if upper == unbounded:
-        return f"max(({lower!r})+{width!r}*softplus(({answer}-({lower!r}))/{width!r}),{lower!r})"
-    if lower == -unbounded:
-        return f"min(({upper!r})-{width!r}*softplus((({upper!r})-({answer}))/{width!r}),{upper!r})"
-    middle, span = (lower + upper) / 2, upper - lower
-    inside = f"({lower!r})+{span!r}*sigmoid({4 / span!r}*({answer}-({middle!r})))"
-    return f"min(max({inside},{lower!r}),{upper!r})"
-
-
-def _formula(value: float | str) -> str:
-    return value if isinstance(value, str) else repr(value)
+def additive(axioms: Sequence[Axiom]) -> bool:
+    """Whether inputs must be kept apart, so that features of several raw inputs are in the way."""
+    return any(isinstance(axiom, (Additive, NoInteraction)) for axiom in axioms)

@@ -160,13 +160,19 @@ def _twins(draft: Draft, axioms: Sequence[Axiom]) -> Tensor:
     """The first of the features that share each one's edges."""
     twins = torch.arange(len(draft.features))
     for axiom in axioms:
-        if isinstance(axiom, (Symmetric, Antisymmetric)):
+        if isinstance(axiom, (Symmetric, Antisymmetric)) and not _by_moments(draft, axiom):
             among = [draft.of(axiom, i, straight=True) for i in draft.at(axiom)]
             owners = {int(twins[i]) for i in among}
             for i in range(len(twins)):
                 if int(twins[i]) in owners:
                     twins[i] = min(owners)
     return twins
+
+
+def _by_moments(draft: Draft, axiom: Symmetric | Antisymmetric) -> bool:
+    """Whether the features are symmetric functions of these inputs already."""
+    at = set(draft.at(axiom))
+    return all(at <= set(f.sources) for f in draft.features if at & set(f.sources))
 
 
 def _own(sets: Sequence[Inputs], nodes: Nodes, shaped: Inputs, twins: Tensor) -> list[Inputs]:

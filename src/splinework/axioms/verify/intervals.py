@@ -76,10 +76,19 @@ def everything(*shape: int) -> Interval:
 
 
 def add(a: Interval, b: Interval) -> Interval:
-    """`a + b`."""
-    lo, hi = down(a.lo + b.lo), up(a.hi + b.hi)
-    lo = np.where((a.lo >= 0) & (b.lo >= 0), np.maximum(lo, 0), lo)
-    return Interval(lo, np.where((a.hi <= 0) & (b.hi <= 0), np.minimum(hi, 0), hi))
+    """`a + b`; ends that are exact stay as they are."""
+    lo, hi = a.lo + b.lo, a.hi + b.hi
+    with np.errstate(invalid="ignore"):
+        return Interval(
+            np.where(_lost(a.lo, b.lo, lo) >= 0, lo, down(lo)), np.where(_lost(a.hi, b.hi, hi) <= 0, hi, up(hi))
+        )
+
+
+def _lost(a: Floats, b: Floats, rounded: Floats) -> Floats:
+    """What rounding took away from `a + b`, exactly (Knuth 1998, section 4.2.2); NaN beside infinities."""
+    part = rounded - a
+    lost: Floats = (a - (rounded - part)) + (b - part)
+    return lost
 
 
 def negative(a: Interval) -> Interval:

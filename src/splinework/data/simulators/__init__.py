@@ -3,6 +3,6 @@
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
 from splinework.data.simulators.localisation import LocalisationSet
 from splinework.data.simulators.ode import OdeSet, ode_set
-from splinework.data.simulators.systems import ode, ode_names
+from splinework.data.simulators.systems import system, system_names
 
-__all__ = ["AllenCahnSet", "BurgersSet", "LocalisationSet", "OdeSet", "ode", "ode_names", "ode_set"]
+__all__ = ["AllenCahnSet", "BurgersSet", "LocalisationSet", "OdeSet", "ode_set", "system", "system_names"]

@@ -1,6 +1,6 @@
 """Constitutive laws: from the deformation gradient F (9 inputs) to components of the first Piola-Kirchhoff stress P, as formulas.
 
-Linear elasticity: P = λ tr(ε) I + 2 μ ε with ε = (F + Fᵀ)/2 - I. Neo-Hookean: P = μ (F - F⁻ᵀ) + λ ln(det F) F⁻ᵀ. E = 1 and ν = 0.2,
+Linear elasticity: P = λ tr(ε) I + 2 μ ε with ε = (F + Fᵀ)/2 - I. Neo-Hookean: P = μ (F - F⁻ᵀ) + λ ln(det F) F⁻ᵀ. E = 1, ν = 0.2,
 F = I + U(-1, 1)·0.2, as in KAN 2.0 (Liu et al. 2024, arXiv 2408.10205; pykan, tutorial Physics 4A).
 """
 

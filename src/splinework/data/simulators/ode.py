@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 RTOL: Final = 1e-10
 ATOL: Final = 1e-12
 HORIZON: Final = 15.0
-"""Largest time times Lyapunov exponent. The error of the solver has grown by e^15 then, from 1e-10 to some 3e-4 of the state; each
+"""Largest time times Lyapunov exponent. The solver's error has grown by e^15 then, from 1e-10 to some 3e-4 of the state; each
 derivative is exact for its state all the same."""
 _TOGETHER: Final = 8
 """Trajectories that are solved as one system, with common steps."""

@@ -11,20 +11,20 @@ from splinework.data.simulators.ode import OdeSet
 from splinework.errors import DataError
 
 
-def ode_names() -> tuple[str, ...]:
-    """The systems that `ode` knows.
+def system_names() -> tuple[str, ...]:
+    """The systems that `system` knows.
 
-    >>> ode_names()[:3]
+    >>> system_names()[:3]
     ('pendulum', 'damped_oscillator', 'van_der_pol')
     """
     return tuple(_SYSTEMS)
 
 
-def ode(name: str, *, end: float | None = None, points: int | None = None) -> OdeSet:
+def system(name: str, *, end: float | None = None, points: int | None = None) -> OdeSet:
     """A system by its name.
 
     Args:
-        name: One of `ode_names()`.
+        name: One of `system_names()`.
         end: Time at which a trajectory ends, if not its own.
         points: Rows of a trajectory, if not 200.
 
@@ -33,7 +33,7 @@ def ode(name: str, *, end: float | None = None, points: int | None = None) -> Od
         ConfigError: If a number is out of range, or beyond what a chaotic system allows.
 
     Example:
-        >>> ode("lorenz").parameters
+        >>> system("lorenz").parameters
         (('sigma', 10.0), ('rho', 28.0), ('beta', 2.6666666666666665))
     """
     if name not in _SYSTEMS:

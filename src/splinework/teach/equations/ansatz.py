@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.frame import Expression, Frame
-from splinework.jets.series import Series, columns_of
+from splinework.jets.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.jets.through import evaluated
 from splinework.teach.equations.conditions import Box, Conditions, Face, Sides
 from splinework.teach.equations.formulas import (
@@ -78,8 +78,8 @@ def features_of(name: str, period: float | None) -> list[str]:
     return [f"cos({angle})", f"sin({angle})"]
 
 
-def joined(conditions: Conditions, inputs: Sequence[str], box: Box) -> tuple[str, str]:
-    """g and ω as texts.
+def joined(conditions: Conditions, inputs: Sequence[str], box: Box, *, free: str | None = None) -> tuple[str, str]:
+    """The texts of g and ω; with `free`, ω need not vanish at the faces of that input.
 
     Raises:
         ConfigError: If values do not agree at a corner, or cannot be joined.
@@ -90,14 +90,15 @@ def joined(conditions: Conditions, inputs: Sequence[str], box: Box) -> tuple[str
     points = sample(box, inputs)
     common = _common(conditions, inputs, points)
     if common is not None:
-        vanishing = [_vanishing(name, sides) for name, sides in conditions.sides.items()]
+        vanishing = [_vanishing(name, sides) for name, sides in conditions.sides.items() if name != free]
         return common, times(*vanishing, *(each.region.formula() for each in conditions.edges))
     g, factors = _of_edges(conditions)
     # A rate needs the slope of what is there already: it comes before all other faces.
     order = sorted(conditions.sides, key=lambda name: conditions.sides[name].faces[0].rate is None)
     for name in order:
         g = _corrected(g, name, conditions.sides[name], inputs, points)
-        factors.append(_vanishing(name, conditions.sides[name]))
+        if name != free:
+            factors.append(_vanishing(name, conditions.sides[name]))
     _check_corners(g, conditions, inputs, points)
     return g, times(*factors)
 
@@ -112,7 +113,7 @@ def sample(box: Box, inputs: Sequence[str], count: int = SAMPLES) -> Tensor:
 def _common(conditions: Conditions, inputs: Sequence[str], points: Tensor) -> str | None:
     """The formula that gives all values, if it is one, without rates, and finite inside: it is g as it stands."""
     faces = [face for sides in conditions.sides.values() for face in sides.faces]
-    values = {each.value for each in (*faces, *conditions.edges)}
+    values = {face.value for face in faces} | {edge.value for edge in conditions.edges}
     if len(values) > 1 or any(face.rate is not None for face in faces):
         return None
     (text,) = values
@@ -120,7 +121,7 @@ def _common(conditions: Conditions, inputs: Sequence[str], points: Tensor) -> st
 
 
 def _of_edges(conditions: Conditions) -> tuple[str, list[str]]:
-    """g of the regions alone, and their distance functions."""
+    """What regions alone make of g, and their distance functions."""
     edges = conditions.edges
     distances = [each.region.formula() for each in edges]
     if not edges:
@@ -133,7 +134,7 @@ def _of_edges(conditions: Conditions) -> tuple[str, list[str]]:
 
 
 def _corrected(g: str, name: str, sides: Sides, inputs: Sequence[str], points: Tensor) -> str:
-    """g with what is missing at the faces of one input."""
+    """The text of g with what is missing at the faces of one input."""
     missing = []
     for face in sides.faces:
         there = {name: face.at}
@@ -183,21 +184,18 @@ def _check_corners(g: str, conditions: Conditions, inputs: Sequence[str], points
             _check_face(g, name, face, conditions, inputs, points)
 
 
-def _check_face(
-    g: str, name: str, face: Face, conditions: Conditions, inputs: Sequence[str], points: Tensor
-) -> None:
+def _check_face(g: str, name: str, face: Face, conditions: Conditions, inputs: Sequence[str], points: Tensor) -> None:
     there = points.clone()
     column = list(inputs).index(name)
     there[:, column] = face.at
-    step = torch.zeros_like(there)
-    step[:, column] = 1.0
-    found = _series(g, inputs, there, step)
-    wanted = {(): face.value, (0,): face.rate}
+    monomials: list[Monomial] = [(), (column,)]
+    found = dict(zip(monomials, derivatives_of(g, inputs, there, monomials), strict=True))
+    wanted = {(): face.value, (column,): face.rate}
     for monomial, text in wanted.items():
         if text is None:
             continue
         truth = Expression(text, tuple(inputs)).of(there)
-        gap = (found.get(monomial, torch.zeros_like(there[:, :1]))[:, 0] - truth).abs()
+        gap = (found[monomial] - truth).abs()
         if not bool(gap.max() <= AGREES * (1 + truth.abs().max())):
             worst = int(gap.nan_to_num(math.inf).argmax())
             others = [f.source for n, s in conditions.sides.items() for f in s.faces if n != name]
@@ -211,7 +209,9 @@ def _check_face(
             )
 
 
-def _series(text: str, inputs: Sequence[str], x: Tensor, step: Tensor) -> Series:
-    """The value and the slope along a step of a formula, `(B, 1)` each."""
-    columns = columns_of({(): x, (0,): step})
-    return evaluated(Expression(text, tuple(inputs)), columns, {(), (0,)})
+def derivatives_of(text: str, inputs: Sequence[str], x: Tensor, monomials: Sequence[Monomial]) -> list[Tensor]:
+    """Derivatives of a formula at points `(B, inputs)`, `(B,)` each."""
+    eye = torch.eye(x.shape[1], dtype=x.dtype)
+    moved: Series = {(i,): eye[i].expand_as(x) for i in sorted({i for m in monomials for i in m})}
+    series = evaluated(Expression(text, tuple(inputs)), columns_of({(): x, **moved}), divisors(monomials))
+    return [derivative(series, m)[:, 0] for m in monomials]

@@ -105,7 +105,9 @@ def _folded(node: ast.expr, parts: Sequence[ast.expr]) -> ast.expr:
     text = ast.unparse(node)
     value = float(Expression(text, ()).run((), TENSORS))
     if not math.isfinite(value):
-        raise FormulaError(f"a value of the ansatz, {text}, is not finite; give a formula that is finite on the boundary.")
+        raise FormulaError(
+            f"a value of the ansatz, {text}, is not finite; give a formula that is finite on the boundary."
+        )
     return _constant(value)
 
 

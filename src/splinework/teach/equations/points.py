@@ -70,7 +70,10 @@ class Domain:
             ConfigError: If the box has no points on one of the sides.
         """
         formula = Expression(region.formula(), self.inputs)
-        wide = {n: (a - 0.1 * (b - a), b + 0.1 * (b - a)) if n in region.inputs else (a, b) for n, (a, b) in self.box.items()}
+        wide = {
+            n: (a - 0.1 * (b - a), b + 0.1 * (b - a)) if n in region.inputs else (a, b)
+            for n, (a, b) in self.box.items()
+        }
         engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
         x = Domain(self.inputs, wide)._scaled(engine.draw(16 * count, dtype=torch.float64))
         within = formula.of(x) > 0

@@ -1,5 +1,6 @@
 """A differential equation with all that is known about its solution, put together from axioms."""
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
@@ -81,7 +82,7 @@ class Problem:
 
     def network(self, seed: int) -> KAN:
         """The network to train: with the inputs that the frame makes, in the units of the domain, and unknowns as outputs."""
-        network = self.model
+        network = copy.deepcopy(self.model)
         if self.frame is not None and self.frame.features:
             network = _with_inputs(network, self.frame.features, seed)
         network = widened(network, list(self.unknowns.values()))
@@ -119,7 +120,9 @@ def problem_of(
     if not isinstance(model, KAN):
         raise ConfigError(f"solve_equations takes a KAN, got {type(model).__name__}.")
     if isinstance(given, (Axiom, Residual)) or not all(isinstance(each, (Axiom, Residual)) for each in given):
-        raise ConfigError(f"the axioms are a list such as [Residual('u_xx = -u'), Boundary({{'x': (0, 1)}}, 0)], got {given!r}.")
+        raise ConfigError(
+            f"the axioms are a list such as [Residual('u_xx = -u'), Boundary({{'x': (0, 1)}}, 0)], got {given!r}."
+        )
     inputs, outputs = model.config.input_names, model.config.output_names
     axioms = tuple(each for each in given if isinstance(each, Axiom))
     recipes = tuple(each for each in given if isinstance(each, Residual))
@@ -155,7 +158,9 @@ def measurements(model: KAN, data: tuple[Any, Any]) -> list[Residual]:
         if bool(known.any()):
             found.append(measured(x[known], y[known, j : j + 1], [j], BESIDE, f"measured {name}"))
     if not found:
-        raise DataError(f"data holds no measurement: x has {len(x)} rows, y {len(y)}, of which none is a number in all columns.")
+        raise DataError(
+            f"data holds no measurement: x has {len(x)} rows, y {len(y)}, of which none is a number in all columns."
+        )
     return found
 
 

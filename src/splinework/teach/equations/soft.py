@@ -25,7 +25,9 @@ SHARE, NODES = 0.25, 24
 """Points on a face, as a share of those inside; nodes of a quadrature per input."""
 
 
-def equations_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> list[tuple[Statement, Equation]]:
+def equations_of(
+    axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]
+) -> list[tuple[Statement, Equation]]:
     """The differential equations among the axioms, read, each with all unknowns of the problem.
 
     Raises:
@@ -34,10 +36,14 @@ def equations_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequen
     """
     unknowns = list(unknowns_of(axioms, (*inputs, *outputs)))
     return [
-        (axiom, read_equation(axiom.equation, inputs, outputs, unknowns))
+        (axiom, read_equation(axiom.equation, inputs, outputs, unknowns, _output_of(axiom, outputs)))
         for axiom in axioms
         if isinstance(axiom, Statement) and not isinstance(axiom.strength, Verify)
     ]
+
+
+def _output_of(axiom: Statement, outputs: Sequence[str]) -> int | None:
+    return None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
 
 
 def unknowns_of(axioms: Sequence[Axiom], taken: Sequence[str]) -> dict[str, float]:
@@ -58,9 +64,7 @@ def unknowns_of(axioms: Sequence[Axiom], taken: Sequence[str]) -> dict[str, floa
     return found
 
 
-def rows_of(
-    axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], count: int, seed: int
-) -> list[Residual]:
+def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], count: int, seed: int) -> list[Residual]:
     """The soft axioms on values as residuals.
 
     Args:
@@ -102,7 +106,9 @@ def weight_of(axiom: Axiom, usual: float) -> float:
     return usual if isinstance(given, str) else float(given)
 
 
-def _wanted(text: str, columns: list[int], monomial: Monomial, inputs: tuple[str, ...]) -> Callable[[Model, Tensor], Tensor]:
+def _wanted(
+    text: str, columns: list[int], monomial: Monomial, inputs: tuple[str, ...]
+) -> Callable[[Model, Tensor], Tensor]:
     """The rows of a derivative of some outputs without a value given by a formula."""
     formula = Expression(text, inputs)
 

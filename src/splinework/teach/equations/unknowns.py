@@ -37,7 +37,8 @@ def widened(model: KAN, starts: Sequence[float]) -> KAN:
         out = wide.output_scaling
         size = torch.where(given == 0, torch.ones_like(given), given.abs())
         out.set(torch.cat([model.output_scaling.shift, given]), torch.cat([model.output_scaling.scale, size]))
-        assert layer.bias is not None and own.bias is not None
+        assert layer.bias is not None
+        assert own.bias is not None
         layer.bias.copy_(torch.cat([own.bias, torch.zeros_like(given)]))
     return wide
 
@@ -51,7 +52,8 @@ def narrowed(model: KAN, names: Sequence[str]) -> tuple[KAN, Tensor]:
         layer.mask.copy_(wide.mask[:, :count])
         out = model.output_scaling
         narrow.output_scaling.set(out.shift[:count], out.scale[:count])
-        assert layer.bias is not None and wide.bias is not None
+        assert layer.bias is not None
+        assert wide.bias is not None
         layer.bias.copy_(wide.bias[:count])
         return narrow, (wide.bias * out.scale + out.shift)[count:]
 

@@ -1,7 +1,7 @@
 """Levenberg–Marquardt for shaped networks: in coordinates that are bounds, with an active set.
 
-What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic. So bounds hold exactly, and edges that want to be flat are flat to the last bit, where a
-positive function of free numbers would only creep towards that.
+What is at a bound and would cross it stays; the rest takes the Newton step of the damped quadratic. So bounds hold exactly, and
+edges that want to be flat are flat to the last bit, where a positive function of free numbers would only creep towards that.
 """
 
 from dataclasses import dataclass

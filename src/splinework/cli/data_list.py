@@ -1,0 +1,58 @@
+"""What `splinework data` lists: the sets by group, the kinds with a colon in short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from splinework.cli.plain import json_text
+
+if TYPE_CHECKING:
+    from splinework.data import DataSet
+
+
+def show_list(*, everything: bool, as_json: bool) -> None:
+    """Prints what there is."""
+    from splinework.data import data_names, data_set
+    from splinework.data.catalogue import KINDS, RANDOM, kind_names, synthetic_names
+
+    if as_json:
+        sets = [facts(data_set(name)) for name in data_names()]
+        click.echo(json_text({"sets": sets}), nl=False)
+        return
+    measured = [name for name in data_names(formulas=False) if data_set(name).measured]
+    groups = {"measurements": measured, **{group: list(names) for group, names in synthetic_names().items()}}
+    if everything:
+        groups |= {what: [name for name in kind_names() if name.startswith(f"{kind}:")] for kind, what in KINDS.items()}
+    width = max(len(name) for names in groups.values() for name in names)
+    for group, names in groups.items():
+        click.echo(f"{group}:")
+        for name in names:
+            click.echo(f"  {name:<{width}}  {_described(data_set(name))}")
+    if not everything:
+        click.echo("kinds, see --all:")
+        for kind, what in KINDS.items():
+            members = [name for name in kind_names() if name.startswith(f"{kind}:")]
+            click.echo(f"  {members[0]} and {len(members) - 1} more {what}")
+    click.echo(f"  {RANDOM}:1, {RANDOM}:2 and so on, a random formula each")
+    click.echo("\nnext   splinework data NAME --out NAME.csv")
+
+
+def facts(found: DataSet) -> dict[str, Any]:
+    """A set as JSON values."""
+    return {
+        "name": found.name,
+        "measured": found.measured,
+        "about": found.about,
+        "target": found.target,
+        "features": list(found.features),
+        "formula": found.formula,
+        "source": found.source,
+    }
+
+
+def _described(found: DataSet) -> str:
+    if found.formula is None or ";" in found.formula or found.formula.startswith("extended"):
+        return found.about
+    return f"{found.target} = {found.formula}" if len(found.formula) <= 60 else found.about

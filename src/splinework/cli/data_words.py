@@ -1,0 +1,230 @@
+"""What the words of `splinework data` mean: `--range x=0:1`, `--unit x=m`, `--noise student:0.1`, `--design lhs`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from splinework.errors import ConfigError, SplineworkError
+
+if TYPE_CHECKING:
+    from splinework.data import FormulaSet, Input
+    from splinework.data.designs import Design
+    from splinework.data.noise import Noise
+
+DESIGNS: Final = ("sobol", "lhs", "grid", "chebyshev", "uniform")
+_DISTRIBUTIONS: Final = {
+    "log": "loguniform", "int": "integer", "uniform": "uniform", "normal": "normal", "loguniform": "loguniform",
+    "integer": "integer",
+}  # fmt: skip
+NOISES: Final = {
+    "gaussian": "gaussian:SHARE of the target's root mean square",
+    "student": "student:SHARE[:DF]",
+    "outliers": "outliers:FRACTION[:SCALE]",
+    "input": "input:SHARE of each input's spread",
+    "heteroscedastic": "heteroscedastic:FORMULA of the standard deviation",
+    "rounded": "rounded:DIGITS",
+    "quantised": "quantised:BITS",
+    "censored": "censored:LOW:HIGH",
+    "missing": "missing:SHARE[:inputs|target|all]",
+    "drift": "drift:SHARE at the end",
+}
+"""Name of a model → how it is written."""
+
+
+def design_of(word: str) -> Design:
+    """The design of a word.
+
+    Raises:
+        ConfigError: There is no such design.
+    """
+    from splinework.data.designs import Grid, LatinHypercube, Sobol, Uniform
+
+    known: dict[str, Design] = {
+        "sobol": Sobol(),
+        "lhs": LatinHypercube(),
+        "grid": Grid(),
+        "chebyshev": Grid(spacing="chebyshev"),
+        "uniform": Uniform(),
+    }
+    if word not in known:
+        raise ConfigError(f"--design is one of {', '.join(known)}, got {word!r}.")
+    return known[word]
+
+
+def noise_of(words: Sequence[str]) -> tuple[float, tuple[Noise, ...]]:
+    """The share of plain Gaussian noise (a bare number), and the models after it.
+
+    Raises:
+        ConfigError: If a word is none, or a number is out of range.
+    """
+    share: float | None = None
+    models: list[Noise] = []
+    for word in words:
+        name, colon, rest = word.partition(":")
+        if not colon and name not in NOISES:
+            if share is not None:
+                raise ConfigError(f"--noise is given two plain shares, {share} and {word}; leave one out.")
+            share = _number(word, f"--noise is a share such as 0.1, or one of {', '.join(NOISES)} with numbers")
+        else:
+            models.append(_model(name, rest, word))
+    return share or 0.0, tuple(models)
+
+
+def formula_set(
+    formula: str,
+    ranges: Sequence[str],
+    units: Sequence[str],
+    correlations: Sequence[str],
+    *,
+    target: str | None,
+    design: str | None,
+    idle: int,
+    noise: tuple[Noise, ...],
+) -> FormulaSet:
+    """The set of a formula and the words beside it.
+
+    Raises:
+        ConfigError: If a word cannot be read, or names what is not in the formula.
+        FormulaError: If the formula cannot be read.
+    """
+    from splinework.data import FormulaSet
+    from splinework.data.derivatives import parse
+
+    names = _in_order(parse(formula))
+    goal = target if target is not None else ("y" if "y" not in names else "target")
+    sides = _pairs(ranges, "--range", names, "x=0:1")
+    dimensions = {name: _unit(name, unit) for name, unit in _pairs(units, "--unit", [*names, goal], "x=m/s").items()}
+    inputs = tuple(_input(name, sides.get(name), dimensions.get(name, "")) for name in names)
+    if not inputs and not idle:
+        raise ConfigError(f"the formula {formula!r} has no variables; name one in it, or add --idle 1.")
+    return FormulaSet(
+        formula,
+        inputs,
+        design_of(design or "sobol"),
+        noise,
+        idle,
+        _correlation(correlations, names),
+        target=goal,
+        unit=dimensions.get(goal, ""),
+    )
+
+
+def _in_order(tree: Any) -> list[str]:
+    """The variables of a formula, as they first occur in it."""
+    import ast
+
+    from splinework.data.derivatives import names_in
+
+    known = names_in(tree)
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]
+    return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))))
+
+
+def _pairs(words: Sequence[str], option: str, names: Sequence[str], example: str) -> dict[str, str]:
+    """`x=…` texts by the name before the sign."""
+    from splinework.data.recipes import nearest
+
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, value = (part.strip() for part in word.partition("="))
+        if not sign or not name or not value:
+            raise ConfigError(f"{option} is written as {example}, got {word!r}.")
+        if name not in names:
+            hint = "; for inputs that do nothing there is --idle N" if option == "--range" else ""
+            raise ConfigError(f"{option} {word}: {name!r} does not occur in the formula; {nearest(name, names)}{hint}.")
+        if name in found:
+            raise ConfigError(f"{option} is given twice for {name!r}; name every column once.")
+        found[name] = value
+    return found
+
+
+def _input(name: str, side: str | None, unit: str) -> Input:
+    from splinework.data import Input
+    from splinework.data.recipes import nearest
+
+    if side is None:
+        return Input(name, unit=unit)
+    low, *rest = side.split(":")
+    if not 1 <= len(rest) <= 2:
+        raise ConfigError(f"--range {name}={side} is written as {name}=0:1, or {name}=1:100:log; two numbers at least.")
+    word = rest[1].strip() if len(rest) == 2 else "uniform"
+    if word not in _DISTRIBUTIONS:
+        raise ConfigError(f"--range {name}={side}: no distribution {word!r}; {nearest(word, _DISTRIBUTIONS)}.")
+    first, last = (_number(end, f"--range {name}={side}: an end is a number") for end in (low, rest[0]))
+    return Input(name, first, last, unit, cast(Any, _DISTRIBUTIONS[word]))
+
+
+def _unit(name: str, text: str) -> str:
+    from splinework.units.parsing import parse_dimension
+
+    try:
+        parse_dimension(text)
+    except SplineworkError as error:
+        raise ConfigError(f"--unit {name}={text}: {error}") from error
+    return text
+
+
+def _correlation(words: Sequence[str], names: Sequence[str]) -> tuple[tuple[float, ...], ...]:
+    """`a:b=0.8` texts as a table."""
+    if not words:
+        return ()
+    table = [[float(i == j) for j in range(len(names))] for i in range(len(names))]
+    for word in words:
+        pair, sign, value = word.partition("=")
+        first, colon, second = (part.strip() for part in pair.partition(":"))
+        if not sign or not colon:
+            raise ConfigError(f"--correlation is written as a:b=0.8, got {word!r}.")
+        for name in (first, second):
+            if name not in names or first == second:
+                raise ConfigError(f"--correlation {word}: name two different variables of {', '.join(names)}.")
+        i, j = names.index(first), names.index(second)
+        table[i][j] = table[j][i] = _number(value, f"--correlation {word}: it is a number between -1 and 1")
+    return tuple(map(tuple, table))
+
+
+def _model(name: str, rest: str, word: str) -> Noise:
+    from splinework.data import noise as models
+    from splinework.data.recipes import nearest
+
+    if name not in NOISES:
+        raise ConfigError(f"--noise {word}: there is no noise {name!r}; {nearest(name, NOISES)}.")
+    how = f"--noise {word} is written as {NOISES[name]}"
+    if not rest:
+        raise ConfigError(f"{how}.")
+    if name == "heteroscedastic":
+        return models.Heteroscedastic(rest)
+    first, *more = rest.split(":")
+    if len(more) > (name in ("student", "outliers", "censored", "missing")):
+        raise ConfigError(f"{how}.")
+    if name == "missing":
+        if more and more[0] not in ("inputs", "target", "all"):
+            raise ConfigError(f"{how}.")
+        where = cast(Literal["inputs", "target", "all"], more[0] if more else "inputs")
+        return models.Missing(_number(first, how), where)
+    if name == "censored":
+        low, high = ((_number(end, how) if end else None) for end in (first, more[0] if more else ""))
+        return models.Censored(low, high)
+    numbers = [_number(part, how) for part in (first, *more)]
+    if name in ("rounded", "quantised"):
+        if numbers[0] != int(numbers[0]):
+            raise ConfigError(f"{how}, a whole number.")
+        return models.Rounded(int(numbers[0])) if name == "rounded" else models.Quantised(int(numbers[0]))
+    kinds: dict[str, Any] = {
+        "gaussian": models.Gaussian, "student": models.StudentT, "outliers": models.Outliers,
+        "input": models.InputNoise, "drift": models.Drift,
+    }  # fmt: skip
+    made: Noise = kinds[name](*numbers)
+    return made
+
+
+def _number(text: str, how: str) -> float:
+    import math
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ConfigError(f"{how}; got {text.strip()!r}.")
+    return value

@@ -1,0 +1,135 @@
+"""The problems of `synthetic` as recipes of sets: the same rows as `Problem.sample`, with units, truth and data card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Literal, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.data.derivatives import names_in, parse
+from splinework.data.drawn import Outline, Tally
+from splinework.data.inputs import Input
+from splinework.data.noise import Noise, Rows, Scale
+from splinework.data.properties import statements
+from splinework.data.sets import Recipe
+from splinework.data.streams import BLOCK, checked_rows, checked_seed
+from splinework.data.synthetic import Problem, feynman, problem
+from splinework.errors import ConfigError
+
+Floats = NDArray[np.float64]
+Table = Literal["toys", "dimensionless", "dimensional"]
+
+_ABOUT: Final = {
+    "bessel": "a Bessel function of one variable",
+    "exp_sine": "the first picture of the KAN paper",
+    "product": "a product of two variables",
+    "mean_sine_100": "a hundred variables, each through a sine",
+    "exp_sine_4": "four variables in two layers of sums",
+    "monomial": "a product of powers",
+    "idle_sum": "a sum of two variables, and one that does nothing",
+    "ratio": "a quotient of a difference and a sum",
+    "pure_noise": "nothing but noise: the honest answer is that there is no law",
+}
+_KINDS: Final = {
+    "dimensionless": ("feynman", "a Feynman formula without units, as in Table 2 of the KAN paper"),
+    "dimensional": ("feynman-si", "a Feynman formula with units, on its own ranges"),
+}
+
+
+@final
+@dataclass(frozen=True)
+class ProblemSet(Recipe):
+    """A problem by its name.
+
+    Attributes:
+        problem: Of `problem_names()` or `feynman_ids()`.
+        table: Where it stands.
+        share: Gaussian noise, as a share of the standard deviation of the target over the rows.
+        noise: What else disturbs the rows, one after the other.
+
+    Raises:
+        DataError: There is no such problem.
+        ConfigError: If the share is negative or not finite.
+
+    Example:
+        >>> ProblemSet("I.12.1", "dimensional").draw(3, seed=0).units["Nn"]
+        'm^1 * s^(-2) * kg^1'
+    """
+
+    problem: str
+    table: Table = "toys"
+    share: float = 0.0
+    noise: tuple[Noise, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.share < float("inf"):
+            raise ConfigError(f"noise is a share of the spread of y, 0 or more, got {self.share}; 0.1 is 10 %.")
+        _ = self.found
+
+    @cached_property
+    def found(self) -> Problem:
+        """The problem."""
+        return problem(self.problem) if self.table == "toys" else feynman(self.problem, table=self.table)
+
+    def outline(self) -> Outline:
+        one = self.found
+        target = "y" if "y" not in one.inputs else "target"
+        used = names_in(parse(one.formula))
+        units = dict(zip(one.inputs, one.units, strict=True)) if one.units else {}
+        if one.unit:
+            units[target] = one.unit
+        kind, about = _KINDS.get(self.table, ("", _ABOUT.get(self.problem, "")))
+        return Outline(
+            f"{kind}:{self.problem}" if kind else self.problem,
+            about,
+            one.inputs,
+            (target,),
+            units,
+            one.formula,
+            tuple(name for name in one.inputs if name in used),
+            source="Udrescu & Tegmark 2020, arXiv 1905.11481" if kind else "computed from the formula",
+        )
+
+    def axioms(self) -> tuple[str, ...]:
+        one = self.found
+        box = tuple(Input(*side) for side in zip(one.inputs, one.low, one.high, strict=True))
+        outline = self.outline()
+        target = outline.targets[0]
+        known = statements(one.formula, box)
+        if not one.units or not one.unit:
+            return known
+        units = {name: outline.units[name] for name in one.inputs}
+        return (*known, f"units({units!r}, {outline.units[target]!r})")
+
+    def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
+        one = self.found
+        generator = np.random.default_rng(seed)  # one stream, as `Problem.sample` draws from it
+        for start in range(0, rows, BLOCK):
+            x = generator.uniform(one.low, one.high, size=(min(BLOCK, rows - start), len(one.inputs)))
+            yield x, self.evaluate(x)
+
+    def evaluate(self, x: Floats) -> Floats:
+        """The target, shape (n, 1), without noise."""
+        return self.found.function(x)[:, None]
+
+    def truth_at(self, x: Floats) -> Floats | None:
+        return self.evaluate(x)
+
+    def blocks(self, rows: int, *, seed: int = 0, tally: Tally | None = None) -> Iterator[tuple[Floats, Floats]]:
+        """As in `Recipe`. The noise of a problem is a share of the spread of all rows, so it holds all of them."""
+        if not self.share and not self.found.scatter:
+            yield from super().blocks(rows, seed=seed, tally=tally)
+            return
+        x, y = self.found.sample(checked_rows(rows), seed=checked_seed(seed), noise=self.share)
+        names, scale = self.found.inputs, Scale.of(x[:BLOCK], self.evaluate(x[:BLOCK]))
+        for block, start in enumerate(range(0, rows, BLOCK)):
+            part = slice(start, start + BLOCK)
+            found = self.disturbed(Rows(x[part], y[part, None], names, start, rows, scale), seed, block)
+            if tally is not None:
+                tally.add(found.x, found.y, self.evaluate(found.x))
+                tally.scale = scale
+            yield found.x, found.y
