@@ -189,6 +189,7 @@ class KANLayer(nn.Module):
             )
         for name in _RULES:
             self.register_buffer(name, getattr(rules, name).to(self.grid.device))
+        self._cones = None
         self.hold()
 
     def cones(self) -> Cones:

@@ -26,6 +26,10 @@ class Region(ABC):
     def formula(self) -> str:
         """The function as a text in the inputs."""
 
+    def signed(self) -> str:
+        """Such a text that is negative everywhere outside, too, as parts of other regions need it."""
+        return self.formula()
+
     @abstractmethod
     def box(self) -> dict[str, tuple[float, float]]:
         """A box that holds it, perhaps with infinite ends."""
@@ -57,6 +61,15 @@ class Box(Region):
         return tuple(name for name, _ in self.ranges)
 
     def formula(self) -> str:
+        return "*".join(self._sides())
+
+    def signed(self) -> str:
+        first, *others = self._sides()
+        for side in others:  # a product of two negative sides would be positive
+            first = _both(f"({first})", side)
+        return first
+
+    def _sides(self) -> list[str]:
         parts = []
         for name, (low, high) in self.ranges:
             below, above = f"({name}-({low!r}))", f"(({high!r})-{name})"
@@ -68,7 +81,7 @@ class Box(Region):
                 parts.append(above)
         if not parts:
             raise ConfigError("a box without a finite end has no boundary; give one.")
-        return "*".join(parts)
+        return parts
 
     def box(self) -> dict[str, tuple[float, float]]:
         return dict(self.ranges)
@@ -126,7 +139,7 @@ class Union(_Of):
     """What lies in one of two regions."""
 
     def formula(self) -> str:
-        a, b = f"({self.first.formula()})", f"({self.second.formula()})"
+        a, b = f"({self.first.signed()})", f"({self.second.signed()})"
         return f"({a}+{b}+sqrt({a}**2+{b}**2))"
 
     def box(self) -> dict[str, tuple[float, float]]:
@@ -144,8 +157,7 @@ class Intersection(_Of):
     """What lies in both regions."""
 
     def formula(self) -> str:
-        a, b = f"({self.first.formula()})", f"({self.second.formula()})"
-        return f"({a}+{b}-sqrt({a}**2+{b}**2))"
+        return _both(f"({self.first.signed()})", f"({self.second.signed()})")
 
     def box(self) -> dict[str, tuple[float, float]]:
         a, b = self.first.box(), self.second.box()
@@ -162,8 +174,12 @@ class Difference(_Of):
     """What lies in the first region and not in the second."""
 
     def formula(self) -> str:
-        a, b = f"({self.first.formula()})", f"(-({self.second.formula()}))"
-        return f"({a}+{b}-sqrt({a}**2+{b}**2))"
+        return _both(f"({self.first.signed()})", f"(-({self.second.signed()}))")
 
     def box(self) -> dict[str, tuple[float, float]]:
         return self.first.box()
+
+
+def _both(a: str, b: str) -> str:
+    """`a ∧ b`."""
+    return f"({a}+{b}-sqrt({a}**2+{b}**2))"

@@ -189,14 +189,19 @@ def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: Rules, tex
 
 
 def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
-    """Puts the centre of even and odd inputs to zero in the network's units, until data give them a scale."""
-    centres = [feature.centre if feature.even or feature.period else 0.0 for feature in draft.features]
+    """Puts centres of even and odd inputs to the middle of their grids, and periods onto these, until data give other scales."""
+    low, high = network.config.domain
+    middle, half = (low + high) / 2, (high - low) / 2
+    shift, scale = network.input_scaling.shift.clone(), network.input_scaling.scale.clone()
+    for i, feature in enumerate(draft.features):
+        if feature.period:
+            scale[i] = feature.period / 2 / half
+        if feature.even or feature.period:
+            shift[i] = feature.centre - float(scale[i]) * middle
     for axiom in axioms:
         if isinstance(axiom, Odd) and len(draft.inputs) == 1:
-            centres = [axiom.centre]
-    shift = torch.tensor(centres).to(network.input_scaling.shift)
-    if bool((shift != 0).any()):
-        network.input_scaling.shift.copy_(shift)
+            shift[0] = axiom.centre - float(scale[0]) * middle
+    network.input_scaling.set(shift, scale)
 
 
 def _check_splines(model: KAN) -> None:

@@ -8,8 +8,10 @@ def ansatz(parts: Sequence[tuple[str, str]], network: str) -> str:
     product = "*".join(f"({omega})" for omega, _ in parts)
     if len({value for _, value in parts}) == 1:
         return f"({parts[0][1]})+{product}*({network})"
+    # A little of every value, so that where boundaries meet, and agree, there is no 0/0.
     weights = [
-        "*".join(f"({omega})**2" for k, (omega, _) in enumerate(parts) if k != n) or "1" for n in range(len(parts))
+        "(" + "*".join(f"({omega})**2" for k, (omega, _) in enumerate(parts) if k != n) + "+1e-30)"
+        for n in range(len(parts))
     ]
     above = "+".join(f"({value})*{weight}" for (_, value), weight in zip(parts, weights, strict=True))
     return f"({above})/({'+'.join(weights)})+{product}*({network})"
