@@ -35,7 +35,7 @@ from splinework.train.losses import Loss
 from splinework.train.optim import Optimiser
 from splinework.train.penalties import Penalty
 
-BUDGET = 10.0
+BUDGET = 2.0
 """Seconds for proofs after a fit; more are to be had from `verify`."""
 
 

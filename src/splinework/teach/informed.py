@@ -1,5 +1,6 @@
 """What `fit` does with axioms: the model that hard ones ask for, residuals for soft ones, and corrections at the end."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -175,7 +176,7 @@ def fit_softly(
     if not open_:
         return _fitted(built, axioms, rows, settings, terms), {}
     best: Fitted | None = None
-    before = float("inf")
+    before = math.inf
     found: dict[str, float] = {}
     for weight in LADDER:
         tried = [replace(term, weight=weight) if term.auto else term for term in terms]
@@ -185,7 +186,7 @@ def fit_softly(
             return best, found
         best, before = fitted, min(before, error)
         found = {term.name: weight for term in open_}
-        if all(float(term.violation(fitted.model).square().mean()) <= HELD**2 for term in open_):
+        if all(float(term.violation(fitted.model).detach().square().mean()) <= HELD**2 for term in open_):
             break
     assert best is not None
     return best, found
@@ -196,8 +197,8 @@ def _held_out_error(fitted: Fitted) -> float:
     steps = fitted.result.history.steps
     judged = [step.rmse_validation for step in steps if step.rmse_validation == step.rmse_validation]
     if judged:
-        return float(min(judged))
-    return min((float(step.loss) for step in steps if step.loss == step.loss), default=float("inf")) ** 0.5
+        return min(judged)
+    return math.sqrt(min((step.loss for step in steps if step.loss == step.loss), default=math.inf))
 
 
 def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term, ...]:

@@ -1,5 +1,6 @@
 """Which hard axioms cannot be built into one model together, although a function may fulfil both."""
 
+import itertools
 from collections.abc import Sequence
 
 from splinework.axioms.axiom import Axiom
@@ -21,20 +22,7 @@ TOGETHER_NOT: tuple[tuple[set[str], set[str], str], ...] = (
     ),
     (
         {"through"},
-        {
-            *_LINK,
-            *_SHAPE,
-            *_APART,
-            *_FACTOR,
-            *_ANSATZ,
-            "units",
-            "symmetric",
-            "even",
-            "periodic",
-            "invariant",
-            "asymptote",
-            "integral",
-        },
+        {*_LINK, *_SHAPE, *_APART, *_FACTOR, *_ANSATZ, *_MIRRORED, "units", "asymptote", "integral"},
         "points are met by bumps added to the function, which the other one does not survive",
     ),
     (
@@ -55,6 +43,12 @@ TOGETHER_NOT: tuple[tuple[set[str], set[str], str], ...] = (
     ({"ordered"}, {*_SHAPE, "bounded", "positive"}, "an order is held by adding positive steps"),
 )
 """Words, words, and why."""
+ON_ONE_INPUT_NOT: tuple[tuple[set[str], set[str], str], ...] = (
+    ({"periodic"}, {"monotone", *_BENT}, "edges that do both everywhere are constant"),
+    ({"even"}, {"monotone"}, "edges that do both everywhere are constant"),
+    ({"asymptote"}, {"periodic", "even"}, "an input is clamped or wrapped, not both"),
+)
+"""The same for axioms on one input; on two they go together."""
 
 
 def check_together(axioms: Sequence[Axiom]) -> None:
@@ -63,15 +57,15 @@ def check_together(axioms: Sequence[Axiom]) -> None:
     Raises:
         ConfigError: With both, the reason and the way out.
     """
-    for n, first in enumerate(axioms):
-        for second in axioms[n + 1 :]:
-            for some, others, why in TOGETHER_NOT:
-                a, b = first.word, second.word
-                if (a in some and b in others) or (b in some and a in others):
-                    raise ConfigError(
-                        f"{first.text()} and {second.text()} cannot both be hard: {why}. Give one of them strength=Soft() or "
-                        "strength=Verify()."
-                    )
+    for first, second in itertools.combinations(axioms, 2):
+        rules = (*TOGETHER_NOT, *ON_ONE_INPUT_NOT) if set(first.inputs) & set(second.inputs) else TOGETHER_NOT
+        for some, others, why in rules:
+            a, b = first.word, second.word
+            if (a in some and b in others) or (b in some and a in others):
+                raise ConfigError(
+                    f"{first.text()} and {second.text()} cannot both be hard: {why}. Give one of them strength=Soft() or "
+                    "strength=Verify()."
+                )
 
 
 def no_hard_form(axiom: Axiom, why: str) -> ConfigError:
