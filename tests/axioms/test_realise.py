@@ -48,7 +48,12 @@ NAMES = ["a", "b", "c"]
 
 
 def model_of(
-    *axioms: Axiom, degree: int = 3, outputs: int = 1, seed: int = 0, hidden: int = 6, dtype: torch.dtype = torch.float64
+    *axioms: Axiom,
+    degree: int = 3,
+    outputs: int = 1,
+    seed: int = 0,
+    hidden: int = 6,
+    dtype: torch.dtype = torch.float64,
 ) -> sw.KAN | FramedKAN:
     """A model with rough random numbers that the axioms were built into."""
     generator = torch.Generator().manual_seed(seed)
@@ -57,7 +62,9 @@ def model_of(
     made = realise(plain, axioms, RANGES)
     network = made.network if isinstance(made, FramedKAN) else made
     for layer in network.kan_layers:
-        layer.set_edge_coefficients(torch.randn(layer.edge_coefficients().shape, generator=generator, dtype=torch.float64))
+        layer.set_edge_coefficients(
+            torch.randn(layer.edge_coefficients().shape, generator=generator, dtype=torch.float64)
+        )
         if layer.bias is not None:
             layer.bias.data.normal_(generator=generator)
     set_slopes(network, axioms, NAMES)
@@ -141,7 +148,9 @@ def test_slopes(axiom, hidden):
     assert float(slope[:, columns].abs().max()) <= axiom.constant * (1 + 1e-9)
 
 
-def same(model: torch.nn.Module, x: torch.Tensor, other: torch.Tensor, sign: float = 1.0, tolerance: float = 1e-12) -> None:
+def same(
+    model: torch.nn.Module, x: torch.Tensor, other: torch.Tensor, sign: float = 1.0, tolerance: float = 1e-12
+) -> None:
     first, second = model(x).detach(), model(other).detach()
     size = float(first.abs().max())
     torch.testing.assert_close(second, sign * first, atol=tolerance * size, rtol=0)
@@ -189,7 +198,12 @@ def test_invariances():
     same(model_of(Invariant("rotation", ("a", "b"))), x, torch.cat([x[:, :2] @ turn.T, x[:, 2:]], 1), tolerance=1e-11)
     same(model_of(Invariant("translation", ("a", "c"))), x, x + torch.tensor([0.6, 0.0, 0.6], dtype=torch.float64))
     same(model_of(Invariant("sign", ("a", "b"))), x, x * torch.tensor([-1.0, -1.0, 1.0], dtype=torch.float64))
-    same(model_of(Invariant("scale", ("a", "b"))), x, x * torch.tensor([2.5, 2.5, 1.0], dtype=torch.float64), tolerance=1e-11)
+    same(
+        model_of(Invariant("scale", ("a", "b"))),
+        x,
+        x * torch.tensor([2.5, 2.5, 1.0], dtype=torch.float64),
+        tolerance=1e-11,
+    )
 
 
 @pytest.mark.parametrize("axiom", [NoInteraction("a", "b"), Additive((("a",), ("b", "c")))], ids=str)
@@ -273,6 +287,23 @@ def test_units_are_homogeneous():
     torch.testing.assert_close(other, first * metre / second**2, rtol=1e-9, atol=1e-9)
     assert isinstance(model, FramedKAN)
     assert model.network.inputs == 1
+
+
+@pytest.mark.parametrize(
+    "names", [["z1", "sepal length (cm)", "lambda"], ["1st", "a b", "a_b"]], ids=["words", "alike"]
+)
+def test_any_names_of_columns_will_do(names):
+    axioms = (
+        [Boundary({names[0]: (-1, 1)}, 2.0)],
+        [Symmetric((names[0], names[1]))],
+        [Even(names[1]), Periodic(names[1], 2.0)],
+    )
+    for given in (*axioms, [Through([[0, 0, 0]], [1.0])], [Antisymmetric((names[0], names[2]))]):
+        made = realise(sw.KAN([3, 4, 1], names=names, dtype=torch.float64), given, RANGES)
+        assert torch.isfinite(anchored(made, given, RANGES)(points(50))).all()
+    units = Units({names[0]: "m", names[1]: "s", names[2]: "m/s"}, "m")
+    made = realise(sw.KAN([3, 4, 1], names=names, dtype=torch.float64), [units], RANGES)
+    assert torch.isfinite(made(points(50).abs() + 0.1)).all()
 
 
 def test_soft_axioms_change_nothing():

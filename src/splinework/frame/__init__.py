@@ -1,7 +1,7 @@
 """Formulas before and after a network, and the regions whose boundaries they know."""
 
-from splinework.frame.expression import Expression
-from splinework.frame.framed import Frame, FramedKAN, frame_from_dict
+from splinework.frame.expression import Expression, identifiers
+from splinework.frame.framed import Frame, FramedKAN, frame_from_dict, hidden_names
 from splinework.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
@@ -15,4 +15,6 @@ __all__ = [
     "Region",
     "Union",
     "frame_from_dict",
+    "hidden_names",
+    "identifiers",
 ]

@@ -5,6 +5,9 @@ order, of numbers, columns and named operations. An algebra says what the operat
 """
 
 import ast
+import keyword
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -129,6 +132,30 @@ class Expression:
         if not isinstance(value, Tensor):
             return x.new_full(x.shape[:-1], float(value))
         return value
+
+
+def identifiers(names: Sequence[str]) -> tuple[str, ...]:
+    """What columns are called in formulas: their names, where these can be, else something alike that can.
+
+    >>> identifiers(["mass", "flow rate (m/s)", "lambda"])
+    ('mass', 'flow_rate_m_s', 'lambda_')
+    """
+    taken = {name for name in names if _usable(name)}
+    found = []
+    for name in names:
+        if not _usable(name):
+            plain = re.sub(r"\W+", "_", name).strip("_") or "x"
+            plain = f"x{plain}" if plain[0].isdigit() else f"{plain}_" if keyword.iskeyword(plain) else plain
+            name = plain
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        found.append(name)
+    return tuple(found)
+
+
+def _usable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and unicodedata.normalize("NFKC", name) == name
 
 
 def _either(tensor: Callable[[Tensor], Tensor]) -> Callable[[Any], Any]:

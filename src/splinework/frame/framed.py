@@ -13,9 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from splinework.arrays import as_columns
-from splinework.data.expressions import positions
 from splinework.errors import ConfigError
-from splinework.frame.expression import Expression
+from splinework.frame.expression import Expression, identifiers
 from splinework.layer import check_columns
 from splinework.network import KAN
 
@@ -29,14 +28,14 @@ class Frame:
         input_names: Names of the raw inputs.
         features: The network's inputs as formulas in the raw inputs; empty where it takes these.
         output_names: Names of the outputs.
-        answers: The outputs as formulas in the raw inputs and the network's outputs, which are called `z1`, `z2`, … there;
-            empty where these are the outputs.
+        answers: The outputs as formulas in the raw inputs and the network's outputs, by their `symbols` and `hidden_names`; empty
+            where these are the outputs.
         ranges: Ends of each raw input in the data or the problem that the model was made for, `(low, high)`; empty where they
             are not known.
         corrections: What is added to an answer: the number of the output, a formula in the raw inputs, and a factor.
 
     Raises:
-        ConfigError: If sizes do not fit, or a raw input has the name of an output of the network.
+        ConfigError: If sizes do not fit.
         FormulaError: If a formula cannot be read.
     """
 
@@ -53,7 +52,6 @@ class Frame:
         object.__setattr__(self, "ranges", tuple((float(low), float(high)) for low, high in self.ranges))
         if self.ranges and len(self.ranges) != len(self.input_names):
             raise ConfigError(f"a frame has a range per input, {len(self.input_names)}, got {len(self.ranges)}.")
-        positions([*self.input_names, *self.hidden_names])
         if self.answers and len(self.answers) != len(self.output_names):
             raise ConfigError(
                 f"a frame has one answer per output, {len(self.output_names)}, got {len(self.answers)} formulas."
@@ -64,15 +62,20 @@ class Frame:
             raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {corrections}.")
         _ = self.before, self.after
 
-    @property
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """What the formulas call the raw inputs: their names, or something alike where a name is no word of formulas."""
+        return identifiers(self.input_names)
+
+    @cached_property
     def hidden_names(self) -> tuple[str, ...]:
-        """What the answers call the network's outputs; as many as there are outputs."""
-        return tuple(f"z{j + 1}" for j in range(len(self.output_names)))
+        """What the answers call the network's outputs: `z1`, `z2`, …, or `z_1`, … where an input has such a name."""
+        return hidden_names(self.symbols, len(self.output_names))
 
     @cached_property
     def before(self) -> tuple[Expression, ...]:
         """The features."""
-        return tuple(Expression(text, self.input_names) for text in self.features)
+        return tuple(Expression(text, self.symbols) for text in self.features)
 
     @cached_property
     def after(self) -> tuple[Expression, ...]:
@@ -80,7 +83,7 @@ class Frame:
         texts = list(self.answers or (self.hidden_names if self.corrections else ()))
         for j, text, factor in self.corrections:
             texts[j] += f"+({factor!r})*({text})"
-        return tuple(Expression(text, (*self.input_names, *self.hidden_names)) for text in texts)
+        return tuple(Expression(text, (*self.symbols, *self.hidden_names)) for text in texts)
 
     def features_of(self, x: Tensor) -> Tensor:
         """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
@@ -99,6 +102,14 @@ class Frame:
         """Plain JSON values that `frame_from_dict` takes back."""
         nested = {key: [list(v) for v in getattr(self, key)] for key in ("ranges", "corrections")}
         return {**{key: list(getattr(self, key)) for key in self.__dataclass_fields__}, **nested}
+
+
+def hidden_names(symbols: Sequence[str], outputs: int) -> tuple[str, ...]:
+    """Words for the outputs of a network beside those of the raw inputs."""
+    stem = "z"
+    while any(f"{stem}{j + 1}" in symbols for j in range(outputs)):
+        stem += "_"
+    return tuple(f"{stem}{j + 1}" for j in range(outputs))
 
 
 def frame_from_dict(values: dict[str, Any]) -> Frame:

@@ -68,7 +68,7 @@ def anchored(model: KAN | FramedKAN, axioms: Sequence[Axiom], ranges: Ranges | N
 
 
 def _points(axiom: Through, model: FramedKAN, box: Ranges) -> list[tuple[int, str, float]]:
-    names, outputs = model.input_names, model.outputs
+    names, outputs = model.frame.symbols, model.outputs
     if len(axiom.points[0]) != len(names) or len(axiom.values[0]) not in (1, outputs):
         raise ConfigError(
             f"points of through have {len(names)} inputs and values 1 or {outputs} outputs, got {len(axiom.points[0])} and "
@@ -100,7 +100,7 @@ def _points(axiom: Through, model: FramedKAN, box: Ranges) -> list[tuple[int, st
 def _integral(axiom: Integral, model: FramedKAN, box: Ranges) -> list[tuple[int, str, float]]:
     x, weights = rule(integral_box(axiom, model.input_names, box))
     at = _rows(x, model)
-    density = Expression(axiom.weight, model.input_names).of(at) * torch.from_numpy(weights).to(at)
+    density = Expression(axiom.weight, model.frame.symbols).of(at) * torch.from_numpy(weights).to(at)
     total = float(density.sum())
     if total == 0:
         raise ConfigError(f"the weight of {axiom.text()} has the integral 0, so no constant can meet it; make it soft.")

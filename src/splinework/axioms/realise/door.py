@@ -164,7 +164,7 @@ def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: Rules, tex
     wanted = replace(
         config,
         nodes=nodes,
-        input_names=tuple(feature.text for feature in draft.features),
+        input_names=tuple(draft.inputs[f.sources[0]] if f.straight else f.text for f in draft.features),
         input_scales=scales,
         base="none" if rules.shaped else config.base,
         bias=config.bias and not rules.odd,

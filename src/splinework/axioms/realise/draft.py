@@ -13,7 +13,7 @@ from splinework.axioms.shapes import Asymptote, Bounded, Even, Odd, Periodic, Po
 from splinework.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
 from splinework.axioms.values import Boundary, Initial, Ordered, SumToOne
 from splinework.errors import ConfigError
-from splinework.frame import Box, Frame, Region
+from splinework.frame import Box, Frame, Region, hidden_names, identifiers
 from splinework.units.buckingham import balance, power_text
 from splinework.units.parsing import parse_units
 
@@ -69,15 +69,16 @@ class Draft:
     answers: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.features = [Feature(name, (i,), plain=True, straight=True) for i, name in enumerate(self.inputs)]
-        self.answers = [f"z{j + 1}" for j in range(len(self.outputs))]
+        self.symbols = identifiers(self.inputs)
+        self.hidden = hidden_names(self.symbols, len(self.outputs))
+        self.features = [Feature(name, (i,), plain=True, straight=True) for i, name in enumerate(self.symbols)]
+        self.answers = list(self.hidden)
 
     def frame(self) -> Frame | None:
         """The frame; None where a plain network will do."""
         features = tuple(feature.text for feature in self.features)
         answers = tuple(self.answers)
-        plain = features == self.inputs
-        free = answers == tuple(f"z{j + 1}" for j in range(len(self.outputs)))
+        plain, free = features == self.symbols, answers == self.hidden
         if plain and free:
             return None
         return Frame(self.inputs, () if plain else features, self.outputs, () if free else answers, self.ranges)
@@ -150,14 +151,15 @@ class Draft:
             raise ConfigError(f"units needs the unit of every input; {missing[0]!r} has none ('1' for a pure number).")
         target = parse_units({"output": axiom.of_output})["output"]
         found = balance(units, target, name=self.outputs[0] if len(self.outputs) == 1 else "the output")
-        texts = [power_text(group) for group in found.groups]
+        spelt = dict(zip(self.inputs, self.symbols, strict=True))
+        texts = [power_text({spelt[n]: p for n, p in group.items()}) for group in found.groups]
         self.features = [
             Feature(text, tuple(self.inputs.index(name) for name in group), plain=False)
             for text, group in zip(texts, found.groups, strict=True)
         ]
         if not self.features:  # a constant times the product: the network sees nothing that changes
-            self.features = [Feature(f"0*{self.inputs[0]}", (0,))]
-        self._monomial = power_text(found.power)
+            self.features = [Feature(f"0*{self.symbols[0]}", (0,))]
+        self._monomial = power_text({spelt[n]: p for n, p in found.power.items()})
 
     _monomial: str = "1"
 
@@ -167,7 +169,7 @@ class Draft:
 
     def _invariant(self, axiom: Invariant) -> None:
         vectors = [[place(name, self.inputs, axiom.word) for name in vector] for vector in axiom.vectors]
-        names = [[self.inputs[i] for i in vector] for vector in vectors]
+        names = [[self.symbols[i] for i in vector] for vector in vectors]
         flat = [i for vector in vectors for i in vector]
         if axiom.group == "sign" and len(flat) == 1:
             self.features[self.of(axiom, flat[0])].even = True
@@ -196,7 +198,7 @@ class Draft:
         others = [f for f in self.features if set(f.sources) & set(at)]
         if len(at) > MOMENTS or named & set(at) or not all(f.straight for f in others):
             return
-        names = [self.inputs[i] for i in at]
+        names = [self.symbols[i] for i in at]
         if len(names) == 2:
             texts = ["+".join(names), f"({names[0]}-{names[1]})**2"]
         else:
@@ -209,7 +211,7 @@ class Draft:
     def _mirrored(self, axiom: Periodic | Even) -> None:
         i = self.at(axiom)[0]
         feature = self.features[self.of(axiom, i)]
-        name = self.inputs[i]
+        name = self.symbols[i]
         if isinstance(axiom, Even):
             feature.even, feature.centre = True, axiom.centre
             if feature.period:
@@ -240,9 +242,9 @@ class Draft:
             return
         beyond = []
         if left:
-            beyond.append(f"max({low!r}-{self.inputs[i]},0)")
+            beyond.append(f"max({low!r}-{self.symbols[i]},0)")
         if right:
-            beyond.append(f"max({self.inputs[i]}-({high!r}),0)")
+            beyond.append(f"max({self.symbols[i]}-({high!r}),0)")
         fade = f"exp(-({'+'.join(beyond)})/{(high - low) / 4!r})"
         self.answers = [f"({axiom.value!r})+{fade}*({answer}-({axiom.value!r}))" for answer in self.answers]
 
@@ -294,7 +296,7 @@ class Draft:
         return [place(name, self.outputs, axiom.word, "output") for name in given]
 
     def _differences(self, axiom: Antisymmetric) -> str:
-        names = [self.inputs[i] for i in self.at(axiom)]
+        names = [self.symbols[i] for i in self.at(axiom)]
         return "*".join(f"({a}-{b})" for a, b in itertools.combinations(names, 2))
 
     def _odd(self, axiom: Odd) -> None:
@@ -303,7 +305,7 @@ class Draft:
             feature.even, feature.centre = True, axiom.centre
             if feature.period:
                 raise no_hard_form(axiom, "with a period, the factor that it needs is not periodic")
-            self._times(axiom, f"({self.inputs[self.at(axiom)[0]]}-({axiom.centre!r}))")
+            self._times(axiom, f"({self.symbols[self.at(axiom)[0]]}-({axiom.centre!r}))")
 
     def _times(self, axiom: Axiom, factor: str) -> None:
         for j in self._outputs(axiom):
@@ -323,9 +325,9 @@ class Draft:
         if isinstance(axiom, Boundary):
             region = axiom.face if isinstance(axiom.face, Region) else Box(self._faces(axiom))
             for name in region.inputs:
-                place(name, self.inputs, axiom.word)
+                place(name, self.symbols, axiom.word)
             return [(region.formula(), as_formula(axiom.value))]
-        name = self.inputs[place(axiom.input, self.inputs, axiom.word)]
+        name = self.symbols[place(axiom.input, self.inputs, axiom.word)]
         since = f"({name}-({axiom.at!r}))"
         if axiom.rate is None:
             return [(since, as_formula(axiom.value))]
@@ -333,7 +335,7 @@ class Draft:
 
     def _faces(self, axiom: Boundary) -> tuple[tuple[str, tuple[float, float]], ...]:
         assert not isinstance(axiom.face, Region)
-        return tuple((self.inputs[place(n, self.inputs, axiom.word)], ends) for n, ends in axiom.face)
+        return tuple((self.symbols[place(n, self.inputs, axiom.word)], ends) for n, ends in axiom.face)
 
 
 def additive(axioms: Sequence[Axiom]) -> bool:
