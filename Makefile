@@ -12,6 +12,8 @@ TRAINING ?=
 FORMULAS ?=
 # Options of benchmarks/bench_tabular.py run, such as --contenders kan --folds 0,1.
 TABULAR ?=
+# Options of benchmarks/bench_pde.py, such as burgers allen-cahn, or poisson --seeds 1.
+PDE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
 EXTRAS ?= test
 
@@ -42,7 +44,7 @@ SEED ?= 0
 CROSS := aarch64-linux-gnu
 
 .PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: hardware-tools lint docs wheel wheel-check clean
+.PHONY: bench-pde hardware-tools lint docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -90,6 +92,9 @@ bench-tabular: $(RIVALS) ## KANs beside other regressors and classifiers on 12 t
 	@$(BIN)/python benchmarks/bench_tabular.py run --rivals-python .venv-rivals/bin/python $(TABULAR)
 	@$(BIN)/python benchmarks/bench_tabular.py table --markdown
 	@$(BIN)/python benchmarks/bench_tabular.py plot
+
+bench-pde: $(RUNTIME) ## differential equations from their statement alone; options in PDE (about five minutes without)
+	@$(BIN)/python benchmarks/bench_pde.py $(PDE)
 
 hardware-tools: ## install the free programs that `splinework hardware` runs, on Debian and Ubuntu
 	@if ! command -v apt-get >/dev/null; then \

@@ -99,7 +99,7 @@ def errors(
 
     def judged(name: str, x: Tensor) -> sw.train.FitResult:
         model = sw.KAN(shape, domain=(0.0, 1.0), dtype=torch.float64)
-        result = sw.fit(model, x, function(x), seed=seed, progress=False, seconds=20)
+        result = sw.fit(model, x, function(x), seed=seed, progress=False)
         with torch.no_grad():
             error = float((result.model(fresh)[:, 0] - truth).square().mean().sqrt() / truth.std())
         found[name].append(error)

@@ -173,6 +173,9 @@ def units() -> None:
 
     for identifier in feynman_ids(table="dimensional"):
         found = data_set(f"feynman-si:{identifier}")
+        if not all(found.units.values()):
+            print(f"{identifier}: the table gives no units")
+            continue
         names = list(found.features)
         axiom = ax.Units({name: found.units[name] for name in names}, found.units[found.target])
         made = realise(sw.KAN([len(names), 1], names=names), [axiom], [(1.0, 5.0)] * len(names))

@@ -23,9 +23,7 @@ from torch import Tensor
 import splinework as sw
 from splinework.axioms import Axiom, Boundary, Initial, Periodic, Residual, Soft
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
-from splinework.teach.equations.marched import Marched
-from splinework.teach.equations.separable import separable
-from splinework.teach.pde import Solved, solve_equations
+from splinework.teach.pde import Marched, Slabs, Solved, separable, solve_equations
 
 PI = math.pi
 
@@ -135,7 +133,7 @@ def cooled(p: Tensor) -> Tensor:
 
 
 PROBLEMS = {
-    "poisson": Problem(POISSON, SQUARE, sines, plain(2, XY), {"tolerance": 1e-6}),
+    "poisson": Problem(POISSON, SQUARE, sines, plain(2, XY), {"starts": 8, "tolerance": 1e-6}),
     "poisson-product": Problem(
         POISSON, SQUARE, sines, product(20, 9, XY), {"starts": 4, "grids": None, "tolerance": 0}
     ),
@@ -152,7 +150,7 @@ PROBLEMS = {
         HEAT,
         travelling,
         product(20, 7, XT, 7),
-        {"slabs": 20, "tolerance": 1e-6},
+        {"schedule": Slabs(20), "tolerance": 1e-6},
         random=False,
     ),
     "burgers": Problem(
@@ -160,7 +158,7 @@ PROBLEMS = {
         STRIP,
         of_set("burgers"),
         product(20, 7, XT, 7),
-        {"slabs": 20},
+        {"schedule": Slabs(20)},
         random=False,
     ),
     "allen-cahn": Problem(
@@ -172,7 +170,7 @@ PROBLEMS = {
         STRIP,
         of_set("allen-cahn"),
         product(20, 7, XT, 7),
-        {"slabs": 20, "tolerance": 1e-5},
+        {"schedule": Slabs(20), "tolerance": 1e-5},
         random=False,
     ),
     "kdv": Problem(
@@ -184,7 +182,7 @@ PROBLEMS = {
         STRIP,
         solitons,
         product(20, 9, XT, 7),
-        {"slabs": 20},
+        {"schedule": Slabs(20)},
         random=False,
     ),
     "inverse": Problem(
@@ -200,6 +198,7 @@ PROBLEMS = {
         HEAT,
         cooled,
         plain(2, XT),
+        {"grids": None},
         unknowns={"nu": 0.1},
         measured=(20, 0.01),
     ),
@@ -215,7 +214,7 @@ def mesh(box: dict[str, tuple[float, float]], across: int, along: int) -> Tensor
 def solved(problem: Problem, seed: int) -> Solved:
     """The solution by one call."""
     options = dict(problem.options)
-    if "slabs" not in options:
+    if "schedule" not in options:
         options = {"seed": seed, "progress": False, **options}
     count, noise = problem.measured
     if count:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES a
     from splinework.network import KAN, KANConfig
     from splinework.plot import plot
     from splinework.report.report import report
-    from splinework.symbolic.symbolify import symbolify
     from splinework.teach.fit import fit
+    from splinework.teach.formulas import symbolify
     from splinework.teach.verbs import adapt, prune, refine
     from splinework.trace import trace
     from splinework.train.ensemble import ensemble
@@ -71,7 +71,7 @@ _HOMES = {
     "save": "checkpoint",
     "solve": "train.solve",
     "sparsify": "train.sparsify",
-    "symbolify": "symbolic.symbolify",
+    "symbolify": "teach.formulas",
     "trace": "trace",
     "verify": "axioms.verify",
 }

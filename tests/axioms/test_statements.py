@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from splinework.axioms.meanings import speaks_of_any, understand
 from splinework.axioms.relations import read_relation
@@ -201,3 +203,57 @@ def test_a_differential_equation_is_told_from_a_law():
         assert read_relation(text).differential
     for text in ("u_t >= 0", "f(x) - u_x", "u = x", "u_t = 1 when x > 0", "d f/d x = 1"):
         assert not read_relation(text).differential
+
+
+@settings(deadline=None, max_examples=500, derandomize=True)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "x",
+                "y",
+                "f",
+                "u",
+                "z",
+                "u_x",
+                "z_xy",
+                "d",
+                "d2",
+                "/",
+                "(",
+                ")",
+                ",",
+                "+",
+                "-",
+                "*",
+                "**",
+                "==",
+                "=",
+                ">=",
+                "<",
+                "when",
+                "and",
+                "1",
+                "0.5",
+                "s",
+                "sin",
+                "pi",
+                "x2",
+                "[",
+                ".",
+                "'",
+                "^",
+                "é",
+            ]
+        ),
+        max_size=14,
+    ).map(" ".join)
+    | st.text(max_size=40)
+)
+def test_any_text_is_a_statement_or_a_formula_error(text):
+    try:
+        statement = understand(text, ["x", "y"], ["z"])
+    except FormulaError:
+        return
+    free = X[:8, : len(statement.free)].repeat(1, 9)[:, : len(statement.free)] if statement.free else None
+    assert statement.violation(WAVE, X[:8], free).shape == (8,)

@@ -7,10 +7,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from splinework.cli.data_words import DESIGNS, NOISES, design_of, noise_of
-from splinework.data import FormulaSet, Input, data_names, data_set
+from splinework.data import FormulaSet, Input, OdeSet, data_names, data_set
 from splinework.data.catalogue import KINDS
 from splinework.data.designs import Grid, LatinHypercube, Uniform
 from splinework.data.noise import KINDS as MODELS
@@ -73,6 +75,50 @@ def test_options_reach_the_recipe(run, folder):
     assert (folder / "g.csv").read_bytes() == (folder / "f.csv").read_bytes()
     assert len(read("g.csv")) == 50
     assert run("data", "--recipe", "f.toml", "--rows", "7", "--seed", "1").stdout.count("\n") == 8
+
+
+def test_inputs_are_drawn_like_those_of_a_table(run, folder):
+    generator = np.random.default_rng(0)
+    x = generator.exponential(size=300)
+    table = pd.DataFrame({"x": x, "other": 1.0, "b": x + 0.1 * generator.standard_normal(300)})
+    table.loc[5, "b"] = np.nan
+    table.to_csv("real.csv", index=False)
+    result = run("data", "--formula", "x*b", "--like", "real.csv", "--rows", "2000", "--out", "f.csv")
+    assert result.exit_code == 0, result.output
+    drawn = read("f.csv")
+    assert drawn.columns.tolist() == ["x", "b", "y"]
+    assert drawn[["x", "b"]].corr(method="spearman").iloc[0, 1] > 0.95
+    assert drawn["x"].min() >= x.min()
+    assert drawn["x"].median() == pytest.approx(np.median(x), rel=0.2)
+    for words, fragment in (
+        (["--formula", "x*q"], "no column 'q'"),
+        (["--formula", "x*other"], "vary"),
+        (["--formula", "x", "--design", "lhs"], "--design is given by the rows"),
+    ):
+        refused(run("data", *words, "--like", "real.csv"), fragment)
+
+
+def test_an_equation_is_drawn_as_its_words_say(run, folder):
+    words = [
+        "--ode",
+        "x=v",
+        "--ode",
+        "v=-sin(x)",
+        "--range",
+        "x=-2:2",
+        "--range",
+        "v=0:1",
+        "--unit",
+        "x=rad",
+        "--unit",
+        "t=s",
+    ]
+    result = run("data", *words, "--end", "5", "--rows", "30", "--out", "o.csv", "--save-recipe", "o.toml")
+    assert result.exit_code == 0, result.output
+    recipe = OdeSet((("x", "v"), ("v", "-sin(x)")), (Input("x", -2, 2, "rad"), Input("v", 0, 1)), 5.0, time_unit="s")
+    pd.testing.assert_frame_equal(read("o.csv"), recipe.draw(30).frame(), check_exact=True)
+    assert "--target dv_dt --features x,v" in result.stderr
+    assert run("data", "--recipe", "o.toml").stdout == (folder / "o.csv").read_text()
 
 
 def test_a_target_that_is_taken_gets_another_name(run):
@@ -189,6 +235,15 @@ def test_every_word_for_noise_and_design_is_understood():
         (["--formula", "x", "--noise", "-1"], ["0 or more", "-1"]),
         (["--formula", "x", "--outliers", "2"], ["0 to 1"]),
         (["--formula", "x", "--design", "random"], ["sobol"]),
+        (["--ode", "x"], ["x=y"]),
+        (["--ode", "x=-x"], ["--range x=0:1"]),
+        (["--ode", "x=-x", "--ode", "x=x"], ["given twice"]),
+        (["--ode", "x=-x", "--range", "y=0:1"], ["does not occur in the equations"]),
+        (["--ode", "x=x**2", "--range", "x=1:2"], ["blows up at t = 0."]),
+        (["--ode", "x=-x", "--range", "x=1:2", "--design", "lhs"], ["--design"]),
+        (["--ode", "x=-x", "--range", "x=1:2", "--end", "0"], ["end"]),
+        (["--ode", "x=-x", "--range", "x=1:2", "--idle", "1"], ["--idle is for --formula"]),
+        (["--formula", "x", "--end", "3"], ["--end is for --ode"]),
         (["lorenz", "--formula", "x"], ["NAME and --formula"]),
         (["lorenz", "--range", "x=0:1"], ["--range is for --formula", "lorenz"]),
         (["lorenz", "--design", "lhs"], ["--design"]),
@@ -246,3 +301,27 @@ def test_values_have_every_digit(run):
     np.testing.assert_array_equal(
         [[float(cell) for cell in line.split(",")] for line in found], np.c_[drawn.x, drawn.y]
     )
+
+
+@given(
+    formula=st.sampled_from(["x", "sin(x)*b", "x**b", "log(x)", "1/b", "2", "x+", ""]),
+    range_=st.one_of(
+        st.text(max_size=8),
+        st.tuples(st.sampled_from(["x", "b", "q"]), st.text("0123456789:.-elogintx", max_size=8)).map("=".join),
+    ),
+    unit=st.one_of(st.none(), st.text("xb=m/s^2 ()kg", max_size=8)),
+    noise=st.one_of(st.none(), st.text(max_size=8), st.sampled_from([f"{name}:0.1" for name in NOISES])),
+    design=st.sampled_from([None, *DESIGNS]),
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_words_are_drawn_or_refused_in_a_line(run, formula, range_, unit, noise, design):
+    words = ["--formula", formula, f"--range={range_}", "--rows", "5"]
+    words += [
+        f"--{key}={value}" for key, value in (("unit", unit), ("noise", noise), ("design", design)) if value is not None
+    ]
+    result = run("data", *words)
+    assert result.exit_code in (0, 2), result.output
+    assert "Traceback" not in result.output
+    if result.exit_code == 2:
+        assert result.stdout == ""
+        assert len([line for line in result.stderr.splitlines() if line.startswith("error: ")]) == 1

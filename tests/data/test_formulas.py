@@ -130,6 +130,11 @@ def test_a_frame_has_inputs_first():
         (lambda: FormulaSet("a", INPUTS, Corners(), correlation=((1.0, 0.5), (0.5, 1.0))), ConfigError, "Corners"),
         (lambda: FormulaSet("a", INPUTS, correlation=((1.0, 2.0), (2.0, 1.0))), ConfigError, "contradict"),
         (lambda: FormulaSet("a", INPUTS, Marginals(((1.0,), (2.0,)))), ConfigError, "1 columns"),
+        (
+            lambda: FormulaSet("a", INPUTS, Marginals(((0.5, 2.0), (2.0, 3.0)))),
+            ConfigError,
+            "'a' from 0.5 to 2, beyond",
+        ),
         (lambda: PLAIN.draw(0), ConfigError, "rows"),
         (lambda: PLAIN.draw(10, seed=True), ConfigError, "seed"),
         (lambda: FormulaSet("log(a - 0.5)", INPUTS).draw(16), DataError, r"of 16 rows, such as a="),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from splinework.data.intervals import continuous, enclose
 from splinework.data.problems import ProblemSet
 from splinework.data.properties import statements
 from splinework.data.random_formulas import RandomFormula
+from splinework.data.structures import structure
 from splinework.errors import FormulaError
 
 LEAVES = st.sampled_from(["x", "y", "2", "0.5", "pi"])
@@ -49,6 +51,9 @@ def holds(text: str, formula: str, inputs: tuple[Input, ...]) -> bool:
     slack = 1e-9 * max(np.abs(y).max(), 1e-30)
     if word == "bounded":
         return bool((y >= options["lower"] - slack).all() and (y <= options["upper"] + slack).all())
+    if word == "additive":
+        pairs = itertools.combinations(sorted(names_in(parse(formula))), 2)
+        return all(holds(f"no_interaction({a}, {b})", formula, inputs) for a, b in pairs)
     i = names.index(columns[0])
     if word in ("monotone", "convex", "concave"):
         ends = np.sort(low[i] + np.random.default_rng(2).random((2, 300)) * (high[i] - low[i]), axis=0)
@@ -160,6 +165,41 @@ def test_derivatives_of_higher_order_are_those_of_sympy():
     np.testing.assert_allclose(compile_formula(text, ["x", "y"])(CORNERS), oracle(*CORNERS.T), rtol=1e-10)
 
 
+def test_stated_invariances_hold():
+    generator = np.random.default_rng(0)
+    moves = {
+        "scale": lambda v: v * 1.7,
+        "translation": lambda v: v + 0.3,
+        "rotation": lambda v: v @ np.array([[0.6, 0.8], [-0.8, 0.6]]),
+    }
+    for group, move in moves.items():
+        recipe = structure(f"structure:{group}")
+        assert f"invariant({group}, a, b)" in recipe.axioms()
+        x = generator.uniform(0.5, 1.5, (100, 3))
+        moved = np.column_stack([move(x[:, :2]), x[:, 2]])
+        np.testing.assert_allclose(recipe.evaluate(moved), recipe.evaluate(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("additive", "additive()"),
+        ("symmetric", "symmetric(a, b)"),
+        ("antisymmetric", "antisymmetric(a, b)"),
+        ("monotone", "monotone(z)"),
+        ("convex", "convex(z)"),
+        ("periodic", "periodic(t, period=1.0)"),
+        ("even", "even(x)"),
+        ("odd", "odd(x)"),
+    ],
+)
+def test_a_known_structure_is_among_its_statements(name, expected):
+    assert expected in structure(f"structure:{name}").axioms()
+    others = ("additive", "symmetric", "antisymmetric", "periodic")
+    found = {text.split("(")[0] for text in structure(f"structure:{name}").axioms()}
+    assert not (found & set(others)) - {expected.split("(")[0]}
+
+
 def test_what_has_no_derivative_is_told():
     for name in ("minimum", "sinc"):
         with pytest.raises(FormulaError, match=f"{name} has no rule"):
@@ -191,6 +231,13 @@ def test_no_slope_is_stated_across_a_pole_a_jump_or_a_kink(text):
 def test_a_formula_as_deep_as_may_be_is_drawn_without_statements():
     deep = FormulaSet(" + ".join(["x"] * 480), (Input("x"),))
     assert deep.draw(8).truth.axioms == ()
+
+
+def test_what_cannot_be_differentiated_is_passed_over():
+    box = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
+    assert statements("sin(minimum(x, y))", box) == ("symmetric(x, y)", "bounded(lower=-0.841471, upper=0.841471)")
+    assert not continuous("0*y/x", {name: (np.array([-1.0]), np.array([1.0])) for name in "xy"})
+    assert statements("sin(pi) + 0", box) == ()
 
 
 def test_names_and_constants_of_trees():

@@ -21,7 +21,7 @@ DRAWN = [name for name in NAMES if not data_set(name).measured]
 PROBLEMS = [name for name in DRAWN if isinstance(data_set(name).recipe, ProblemSet)]
 OTHERS = [name for name in DRAWN if name not in PROBLEMS]
 SINGLE = [name for name in DRAWN if len(data_set(name).targets) == 1]
-CLASSES = ["aubry_andre", "mosaic", "exponential_hopping"]
+CLASSES = ["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 
 @cache

@@ -137,3 +137,15 @@ def test_refusals(gap, change, error, words):
 def test_without_rows_there_is_no_suggestion(gap):
     with pytest.raises(ConfigError, match="kept no rows"):
         suggest(FitResult(gap.model, gap.history), 3)
+
+
+def test_results_of_fits_with_axioms_are_taken():
+    x = uniform(60, 2)
+    y = x[:, :1] ** 3 + x[:, 1:]
+    model = sw.KAN([2, 1], dtype=F64, generator=torch.Generator().manual_seed(0))
+    options = {"progress": False, "grids": None, "degree": "keep", "steps": 20}
+    assert suggest(sw.fit(model, x, y, axioms=["monotone(x1)"], **options), 3).x.shape == (3, 2)
+    framed = sw.fit(model, x, y, axioms=["antisymmetric(x1, x2)"], **options)
+    if not isinstance(framed.model, sw.KAN):
+        with pytest.raises(ConfigError, match=r"result\.rows"):
+            suggest(framed, 3)

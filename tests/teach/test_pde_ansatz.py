@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from splinework.axioms import Axiom, Boundary, Initial, Periodic, Soft
 from splinework.errors import ConfigError, FormulaError
-from splinework.frame import Box, Difference, Disc, Expression, FramedKAN, Union
+from splinework.frame import Difference, Disc, Expression, FramedKAN, Union
 from splinework.jets import partials
 from splinework.teach.equations.ansatz import frame_of, joined
 from splinework.teach.equations.conditions import conditions_of, periods_of
@@ -37,7 +38,11 @@ CASES: dict[str, tuple[list[Axiom], tuple[str, ...]]] = {
         XY,
     ),
     "a cube": (
-        [Boundary({"x": (-1, 1)}, "y*z + 1"), Boundary({"y": (0, 2)}, "y*z + x**2"), Boundary({"z": (0.5, 3)}, "y*z + x**4")],
+        [
+            Boundary({"x": (-1, 1)}, "y*z + 1"),
+            Boundary({"y": (0, 2)}, "y*z + x**2"),
+            Boundary({"z": (0.5, 3)}, "y*z + x**2 + y*(2 - y)*(1 - x**2)"),
+        ],
         XYZ,
     ),
     "a rate": ([Boundary({"x": (-1, 1)}, "t*x"), Initial("t", 0, "sin(pi*x)", rate="x + sin(pi*x)")], XT),
@@ -103,14 +108,14 @@ REGIONS = [
 @pytest.mark.parametrize("region", REGIONS, ids=lambda region: type(region).__name__)
 def test_hard_values_hold_on_the_boundary_of_a_region(region):
     model = framed([Boundary(region, "x*y + 1")], XY)
-    x = Domain(XY, {n: e for n, e in region.box().items()}).edge(region, 200, 0)
+    x = Domain(XY, dict(region.box())).edge(region, 200, 0)
     assert float((model(x)[:, 0] - x.prod(1) - 1).detach().abs().max()) <= 1e-14
 
 
 def test_two_regions_with_values_of_their_own_are_joined():
     outer, inner = Disc(XY, (0.0, 0.0), 1.0), Disc(XY, (0.0, 0.0), 0.5)
     model = framed([Boundary(outer, "x"), Boundary(inner, 2)], XY)
-    domain = Domain(XY, {n: e for n, e in outer.box().items()})
+    domain = Domain(XY, dict(outer.box()))
     for region, value in ((outer, lambda x: x[:, 0]), (inner, lambda x: 2 + 0 * x[:, 0])):
         x = domain.edge(region, 200, 0)
         assert float((model(x)[:, 0] - value(x)).detach().abs().max()) <= 1e-13
@@ -118,12 +123,20 @@ def test_two_regions_with_values_of_their_own_are_joined():
 
 def test_a_region_and_a_start_are_joined():
     inputs = ("x", "y", "t")
-    axioms = [Boundary(Disc(XY, (0.0, 0.0), 1.0), "t"), Initial("t", 0, "1 - x**2 - y**2")]
-    box = {"x": (-1.0, 1.0), "y": (-1.0, 1.0), "t": (0.0, 1.0)}
-    with pytest.raises(ConfigError, match=r"initial.*boundary.*Soft"):  # outside the disc they differ at t = 0
-        frame_of(conditions_of([axioms[0], Initial("t", 0, "1 - x**2")], inputs, ["u"]), {}, inputs, ["u"], [], box)
-    frame = frame_of(conditions_of(axioms[:1], inputs, ["u"]), {}, inputs, ["u"], [], box)
+    disc, box = Disc(XY, (0.0, 0.0), 1.0), {"x": (-1.0, 1.0), "y": (-1.0, 1.0), "t": (0.0, 1.0)}
+    edge, start = Boundary(disc, "t"), Initial("t", 0, "3*(1 - x**2 - y**2)", rate="1")
+    frame = frame_of(conditions_of([edge, replace(start, rate=None)], inputs, ["u"]), {}, inputs, ["u"], [], box)
     assert frame is not None
+    model, domain = FramedKAN(network([3, 2, 1]), frame), Domain(inputs, box)
+    x, first = domain.edge(disc, 100, 0), domain.face("t", 0.0, 100, 0)
+    assert float((model(x)[:, 0] - x[:, 2]).detach().abs().max()) <= 1e-14
+    assert float((model(first)[:, 0] - Expression(start.value, inputs).of(first)).detach().abs().max()) <= 1e-14
+    for bad, said in (
+        (start, "make one of them soft"),
+        (Initial("t", 0, "1 - x**2"), r"value that boundary.*initial.*Soft"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            frame_of(conditions_of([edge, bad], inputs, ["u"]), {}, inputs, ["u"], [], box)
 
 
 def test_a_hard_period_repeats_to_rounding():
@@ -134,7 +147,11 @@ def test_a_hard_period_repeats_to_rounding():
 
 
 def test_outputs_have_conditions_of_their_own():
-    axioms = [Initial("t", 0, 2, output="a"), Initial("t", 0, "1", output=1), Boundary({"t": (-math.inf, 1)}, 5, output="b")]
+    axioms = [
+        Initial("t", 0, 2, output="a"),
+        Initial("t", 0, "1", output=1),
+        Boundary({"t": (-math.inf, 1)}, 5, output="b"),
+    ]
     frame = frame_of(conditions_of(axioms, ["t"], ["a", "b"]), {}, ["t"], ["a", "b"], ["k"], {"t": (0.0, 1.0)})
     assert frame is not None
     model = FramedKAN(network([1, 3]), frame)
@@ -160,7 +177,7 @@ def test_a_free_input_keeps_its_values_in_g_and_leaves_omega():
 REFUSED = [
     ([Boundary({"x": (-1, 1)}, 1), Initial("t", 0, "-sin(pi*x)")], r"value that boundary.*initial.*Soft\(\)"),
     ([Boundary({"x": (-1, 1)}, "t"), Initial("t", 0, 0, rate="0")], r"rate that initial.*boundary"),
-    ([Boundary({"x": (-1, 1)}, 0), Boundary({"x": (0, 1)}, 0)], "x has its values fixed at -1, 0, 1, 1"),
+    ([Boundary({"x": (-1, 1)}, 0), Boundary({"x": (0, 1)}, 0)], "x has its values fixed at -1, 0, 1 by"),
     ([Initial("t", 0, 0, rate=1), Boundary({"t": (-math.inf, 1)}, 0)], "two faces of t"),
     ([Boundary({"y": (0, 1)}, 0)], "'y', which does not exist"),
     ([Boundary({"x": (-math.inf, math.inf)}, 0)], "no face at a finite value"),
@@ -218,7 +235,9 @@ def test_points_lie_in_the_domain_and_are_the_same_for_the_same_seed():
 
 
 def test_ranges_come_from_the_user_then_from_axioms_then_from_grids():
-    domain = domain_of([Boundary({"x": (0, 3), "y": (1, math.inf)}, 0)], XYZ, {"z": (7, 8)}, dict.fromkeys(XYZ, (-1.0, 1.0)))
+    domain = domain_of(
+        [Boundary({"x": (0, 3), "y": (1, math.inf)}, 0)], XYZ, {"z": (7, 8)}, dict.fromkeys(XYZ, (-1.0, 1.0))
+    )
     assert domain.box == {"x": (0.0, 3.0), "y": (-1.0, 1.0), "z": (7.0, 8.0)}
     with pytest.raises(ConfigError, match="'q', which does not exist"):
         domain_of([], XYZ, {"q": (0, 1)}, dict.fromkeys(XYZ, (-1.0, 1.0)))
@@ -226,4 +245,4 @@ def test_ranges_come_from_the_user_then_from_axioms_then_from_grids():
 
 def test_a_region_that_hardly_fills_its_box_is_refused():
     with pytest.raises(ConfigError, match="closer"):
-        Domain(XY, {"x": (0.0, 1e6), "y": (0.0, 1e6)}, (Box({"x": (0, 1), "y": (0, 1)}),)).draw(50, 0)
+        Domain(XY, {"x": (0.0, 1e6), "y": (0.0, 1e6)}, (Disc(XY, (5.0, 5.0), 1.0),)).draw(50, 0)

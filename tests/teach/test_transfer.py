@@ -1,5 +1,7 @@
 """From a simulator to reality: sums of networks are networks, evidence weighs as it should, the right recipe wins."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -156,6 +158,8 @@ def test_a_simulator_that_is_slightly_wrong_halves_the_error_and_more(simulated,
     assert errors[found.recipe] < 0.3 * min(errors["real"], errors["simulator"])
     assert {score.recipe for score in found.scores} == set(errors)
     assert f"**{found.recipe}**" in found.table()
+    single = copy.deepcopy(simulated.model).float()
+    assert transfer(single, x, y, recipes=["real"], progress=False).model(fresh.float()).dtype == torch.float32
     sw.save(found.model, tmp_path / "model.safetensors")
     assert torch.equal(sw.load(tmp_path / "model.safetensors")(fresh), found.model(fresh))
 
@@ -238,3 +242,16 @@ def test_unknown_parameters_give_mean_and_spread():
 def test_priors_are_checked(prior):
     with pytest.raises(ConfigError, match="low, high"):
         randomised(lambda x, k: x[:, 0], np.ones((4, 1)), {"k": prior})
+
+
+def test_a_simulator_fitted_under_axioms_is_freed_of_them():
+    x, few = uniform(100, 2), uniform(25, 2, seed=2)
+    model = sw.KAN([2, 1], dtype=F64, generator=torch.Generator().manual_seed(0))
+    options = {"progress": False, "grids": None, "degree": "keep", "steps": 20}
+    simulated = sw.fit(model, x, x[:, :1] + x[:, 1:] ** 2, axioms=["monotone(x1)"], **options)
+    found = transfer(simulated, few, -2 * few[:, :1] + few[:, 1:] ** 2, progress=False)
+    assert found.model.config.axioms == ()
+    for one in found.models.values():
+        assert one.config.axioms == ()
+        assert all(layer.shaping is None for layer in one.kan_layers)
+    assert error(found.model, x, -2 * x[:, :1] + x[:, 1:] ** 2) < 0.05

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.frame import Frame, FramedKAN
 from splinework.network import KAN
 from tests.train.cases import fresh, uniform
 
@@ -50,6 +51,20 @@ def test_an_oscillation_of_second_order_is_found_from_its_equation():
     result = solved(line(), [sw.Residual(spring, TIME, weight=0.1), sw.Residual(begins, [[0.0]])])
     with torch.no_grad():
         assert (result.model(TIME) - torch.cos(3 * TIME)).abs().max() < 1e-9
+
+
+def test_a_frame_holds_what_it_builds_in_while_the_network_is_trained():
+    frame = Frame(("t",), ("2*t",), ("u",), ("1 + t*z1",))
+    result = solved(line(), [sw.Residual(decay, TIME)], frame=frame)
+    whole = FramedKAN(result.model, frame)
+    with torch.no_grad():
+        assert float(whole(TIME[:1])) == 1
+        assert (whole(TIME) - torch.exp(-TIME)).abs().max() < 1e-10
+
+
+def test_points_have_the_columns_of_the_frame():
+    with pytest.raises(ShapeError, match="points"):
+        solved(line(), [sw.Residual(decay, TIME)], frame=Frame(("t", "x"), ("t",), ("u",)))
 
 
 def test_the_units_of_the_points_do_not_matter():

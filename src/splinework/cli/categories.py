@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from splinework.cli.knowledge import Beforehand
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -24,10 +26,12 @@ class Wanted:
     Attributes:
         classes: Whether the target is classes, and not numbers.
         chosen: The features that were asked for; None for all.
+        known: What the user knows beforehand, or None.
     """
 
     classes: bool
     chosen: list[str] | None
+    known: Beforehand | None = None
 
 
 def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
@@ -38,7 +42,7 @@ def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: s
         target: The column to explain.
         chosen: The features that were asked for; None for all.
         asked: `auto`, `regression` or `classification`.
-        learn: Whether missing cells are to be learned from.
+        learn: Whether an estimator is wanted anyway, to learn from missing cells or to keep axioms.
 
     Raises:
         DataError: If a column is not there, or is called a number and is none.

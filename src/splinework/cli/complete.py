@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _HEAD: Final = 65_536  # bytes that hold the first line
+AXIOMS: Final = (
+    *("monotone", "convex", "concave", "bounded", "positive", "lipschitz", "periodic", "even", "odd", "asymptote"),
+    *("symmetric", "antisymmetric", "invariant", "no_interaction", "additive"),
+    *("through", "boundary", "initial", "integral", "sum_to_one", "ordered", "units", "conserved", "residual", "law"),
+)
+"""The words of `splinework.axioms.language`, known here without loading it: a shell does not wait."""
 
 
 def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -26,13 +32,43 @@ def columns_of(context: click.Context, parameter: click.Parameter, incomplete: s
 
     before, comma, begun = incomplete.rpartition(",")
     named = set(before.split(","))
-    # An option that still lacks its value leaves the arguments unread.
-    places = [text for text in (context.params.get("data"), *context.args) if text]
     return [
         CompletionItem(f"{before}{comma}{name}")
-        for name in (header_of(places[0]) if places else [])
+        for name in _header_in(context)
         if name.startswith(begun) and name not in named
     ]
+
+
+def axioms_for(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The words of axioms; after the bracket and each comma, the columns of the table."""
+    from click.shell_completion import CompletionItem
+
+    word, bracket, inside = incomplete.partition("(")
+    if not bracket:
+        return [CompletionItem(f"{known}(") for known in AXIOMS if known.startswith(word)]
+    before, comma, begun = inside.rpartition(",")
+    blank = begun[: len(begun) - len(begun.lstrip())]
+    return [
+        CompletionItem(f"{word}({before}{comma}{blank}{name}")
+        for name in _header_in(context)
+        if name.startswith(begun.strip()) and name.isidentifier()
+    ]
+
+
+def signs_for(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The columns of the table, each rising and falling."""
+    from click.shell_completion import CompletionItem
+
+    before, comma, begun = incomplete.rpartition(",")
+    pairs = [f"{name}={sign}" for name in _header_in(context) for sign in ("1", "-1")]
+    return [CompletionItem(f"{before}{comma}{pair}") for pair in pairs if pair.startswith(begun)]
+
+
+def _header_in(context: click.Context) -> list[str]:
+    """The columns of the table that was named."""
+    # An option that still lacks its value leaves the arguments unread.
+    places = [text for text in (context.params.get("data"), *context.args) if text]
+    return header_of(places[0]) if places else []
 
 
 def header_of(place: str) -> list[str]:

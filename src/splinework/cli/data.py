@@ -21,7 +21,7 @@ from splinework.cli.data_files import (
     write_table,
 )
 from splinework.cli.data_list import facts, show_list
-from splinework.cli.data_words import DESIGNS, design_of, formula_set, noise_of
+from splinework.cli.data_words import DESIGNS, design_of, equation_set, formula_set, noise_of
 from splinework.cli.plain import json_text
 from splinework.errors import ConfigError
 
@@ -62,14 +62,15 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
 )
 @click.option("--outliers", type=float, metavar="F", help="Share of rows that are far off.")
 @click.option("--formula", metavar="TEXT", help="Draw from this formula, such as 'sin(x)*y'.")
-@click.option("--range", "ranges", multiple=True, metavar="x=0:1", help="Range of a variable of --formula; -1:1.")
-@click.option(
-    "--unit", "units", multiple=True, metavar="x=m", help="Unit of a variable of --formula, or of the target."
-)
+@click.option("--ode", "equations", multiple=True, metavar="x=TEXT", help="Draw trajectories of dx/dt = TEXT.")
+@click.option("--end", type=float, metavar="T", help="Time at which the trajectories of --ode end; 10.")
+@click.option("--range", "ranges", multiple=True, metavar="x=0:1", help="Range of a variable, or of a state at t = 0.")
+@click.option("--unit", "units", multiple=True, metavar="x=m", help="Unit of a variable, a state or the target.")
 @click.option("--correlation", "correlations", multiple=True, metavar="a:b=0.8", help="Correlation of two variables.")
 @click.option("--idle", type=click.IntRange(0, 1000), metavar="N", help="So many more inputs that do nothing.")
 @click.option("--target", metavar="COLUMN", help="Name of the target of --formula; y.")
 @click.option("--design", type=click.Choice(DESIGNS), help="Where the inputs lie; sobol for --formula.")
+@click.option("--like", metavar="FILE", shell_complete=files_of, help="Draw the inputs of --formula like this table's.")
 @click.option("--recipe", metavar="FILE.toml", shell_complete=files_of, help="Draw what this file says.")
 @click.option(
     "--save-recipe", metavar="FILE.toml", shell_complete=files_of, help="Write what was drawn as such a file."
@@ -86,12 +87,15 @@ def data(
     noises: tuple[str, ...],
     outliers: float | None,
     formula: str | None,
+    equations: tuple[str, ...],
+    end: float | None,
     ranges: tuple[str, ...],
     units: tuple[str, ...],
     correlations: tuple[str, ...],
     idle: int | None,
     target: str | None,
     design: str | None,
+    like: str | None,
     recipe: str | None,
     save_recipe: str | None,
     card: str | None,
@@ -102,7 +106,8 @@ def data(
     """List the tables that splinework has, or write the one called NAME as CSV or Parquet.
 
     Measurements have the rows that they have. Synthetic sets are a formula or a simulator, and a box from which rows are drawn;
-    the same seed gives the same rows. A formula of your own is drawn with --formula.
+    the same seed gives the same rows. A formula of your own is drawn with --formula, a
+    differential equation with --ode.
 
     \b
     Noise: a number (share of the target's spread), or one of
@@ -116,40 +121,46 @@ def data(
       splinework data feynman:I.6.2 --rows 500 --noise 0.05 > gauss.csv
       splinework data lorenz --rows 1000 --out lorenz.csv --card lorenz.md
       splinework data --formula "sin(x)*y" --range x=0:3 --range y=1:100:log --unit x=rad --noise 0.1 --out waves.csv
+      splinework data --ode "x=v" --ode "v=-sin(x)" --range x=-2:2 --range v=-1:1 --end 20 --out swing.csv
       splinework data --formula "m*v**2/2" --rows 100000000 --out big.parquet
     """
-    own = {
-        "--range": ranges, "--unit": units, "--correlation": correlations, "--idle": idle, "--target": target
-    }  # fmt: skip
+    formulas = {"--correlation": correlations, "--idle": idle, "--target": target, "--like": like}
+    both = {"--range": ranges, "--unit": units}
     drawn = {
-        "--rows": rows, "--seed": seed, "--noise": noises, "--outliers": outliers, "--design": design,
-        "--card": card, "--save-recipe": save_recipe, "--out": out, **own
+        "--rows": rows, "--seed": seed, "--noise": noises, "--outliers": outliers, "--design": design, "--end": end,
+        "--card": card, "--save-recipe": save_recipe, "--out": out, **formulas, **both
     }  # fmt: skip
-    sources = [
-        word for word, value in (("NAME", name), ("--formula", formula), ("--recipe", recipe)) if value is not None
-    ]
+    sources = _words({"NAME": name, "--formula": formula, "--ode": equations, "--recipe": recipe})
     if len(sources) > 1:
         raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")
     if not sources:
-        if given := _given(drawn):
-            raise ConfigError(f"{given} is for one set; name it, such as: splinework data orbits.")
+        _refuse(drawn, "for one set; name it, such as: splinework data orbits")
         show_list(everything=everything, as_json=as_json)
         return
     if as_json and out == "-":
         raise ConfigError("--json and --out - both want the standard output; leave one out.")
-    if formula is None and (given := _given(own)):
-        raise ConfigError(f"{given} is for --formula; {name or recipe} has its own.")
+    own = name or recipe or "an equation"
+    _refuse(formulas if formula is None else {}, f"for --formula; {own} has its own")
+    _refuse(both if formula is None and not equations else {}, f"for --formula and --ode; {own} has its own")
+    _refuse({} if equations else {"--end": end}, f"for --ode; {own if formula is None else 'a formula'} has none")
     share, models = noise_of(noises)
     models = (*models, *_outliers(outliers))
     check_out(out, (name or "drawn").replace(":", "-"), card=card, saved=save_recipe)
+    made: Any
     if formula is not None:
-        made: Any = formula_set(
-            formula, ranges, units, correlations, target=target, design=design, idle=idle or 0, noise=models
+        taken = {"--range": ranges, "--design": design, "--correlation": correlations, "--idle": idle}
+        _refuse(taken if like else {}, f"given by the rows of --like {like}; leave it out")
+        noise = (*_spread(share), *models)
+        made = formula_set(
+            formula, ranges, units, correlations, target=target, design=design, idle=idle or 0, like=like, noise=noise
         )
-        made = replace(made, noise=(*_spread(share), *models))
+    elif equations:
+        _refuse({"--design": design}, "for --formula; trajectories have their own times")
+        made = equation_set(equations, ranges, units, end=end, noise=(*_spread(share), *models))
     elif recipe is not None:
-        if given := _given({"--noise": noises, "--outliers": outliers, "--design": design}):
-            raise ConfigError(f"{given} is part of a recipe; change it in {recipe}.")
+        _refuse(
+            {"--noise": noises, "--outliers": outliers, "--design": design}, f"part of a recipe; change it in {recipe}"
+        )
         made, own_rows, own_seed = read_recipe(recipe)
         rows, seed = rows or own_rows, seed if seed is not None else own_seed
     else:
@@ -173,10 +184,10 @@ def _named(
     found = data_set(name)
     if found.measured:
         wanted = {"--rows": rows, "--seed": seed, "--noise": share or models, "--design": design}
-        if given := _given(wanted):
-            raise ConfigError(f"{name} holds measurements, with the rows that it has; {given} is for synthetic sets.")
-        if given := _given({"--card": card, "--save-recipe": saved}):
-            raise ConfigError(f"{given} is for synthetic sets; {name} holds measurements ({found.source}).")
+        _refuse(wanted, f"for synthetic sets; {name} holds measurements, with the rows that it has")
+        _refuse(
+            {"--card": card, "--save-recipe": saved}, f"for synthetic sets; {name} holds measurements ({found.source})"
+        )
         return found
     made: Any = found.noisy(share, models)
     if design is not None:
@@ -270,10 +281,19 @@ def _next(found: DataSet, out: str) -> None:
     click.echo(f"next   {shlex.join(['splinework', 'fit', out, '--target', found.target, *option])}", err=True)
 
 
-def _given(options: dict[str, Any]) -> str:
-    """The options that were given, for a sentence; empty if none."""
-    words = [word for word, value in options.items() if value not in (None, ())]
-    return " and ".join(words)
+def _words(options: dict[str, Any]) -> list[str]:
+    """The options that were given."""
+    return [word for word, value in options.items() if value not in (None, ())]
+
+
+def _refuse(options: dict[str, Any], why: str) -> None:
+    """Raises if one of the options was given.
+
+    Raises:
+        ConfigError: With the reason.
+    """
+    if given := " and ".join(_words(options)):
+        raise ConfigError(f"{given} is {why}.")
 
 
 def _spread(share: float) -> tuple[Noise, ...]:

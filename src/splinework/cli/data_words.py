@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from splinework.errors import ConfigError, SplineworkError
 
 if TYPE_CHECKING:
-    from splinework.data import FormulaSet, Input
+    from splinework.data import FormulaSet, Input, OdeSet
     from splinework.data.designs import Design
     from splinework.data.noise import Noise
 
@@ -80,6 +80,7 @@ def formula_set(
     target: str | None,
     design: str | None,
     idle: int,
+    like: str | None,
     noise: tuple[Noise, ...],
 ) -> FormulaSet:
     """The set of a formula and the words beside it.
@@ -98,16 +99,84 @@ def formula_set(
     inputs = tuple(_input(name, sides.get(name), dimensions.get(name, "")) for name in names)
     if not inputs and not idle:
         raise ConfigError(f"the formula {formula!r} has no variables; name one in it, or add --idle 1.")
+    where = design_of(design or "sobol")
+    if like is not None:
+        inputs, where = _like(like, inputs)
     return FormulaSet(
         formula,
         inputs,
-        design_of(design or "sobol"),
+        where,
         noise,
         idle,
         _correlation(correlations, names),
         target=goal,
         unit=dimensions.get(goal, ""),
     )
+
+
+def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design]:
+    """The same inputs over the ranges of a table's columns, and a design that draws rows like the table's.
+
+    Raises:
+        ConfigError: If the table lacks a column, or a column has no numbers.
+    """
+    from dataclasses import replace
+
+    import numpy as np
+
+    from splinework.data.marginals import Marginals
+    from splinework.tables import nearest, numbers, quote, read_table
+
+    table = read_table(path)
+    columns = []
+    for one in inputs:
+        if one.name not in table.columns:
+            raise ConfigError(f"--like {path} has no column {one.name!r}; {nearest(one.name, table.columns)}")
+        found = numbers(table, one.name)
+        if found.strangers:
+            raise ConfigError(f"--like {path}: {one.name!r} is not all numbers: {quote(found.strangers, table.place)}.")
+        columns.append(found.values)
+    rows = np.column_stack(columns)
+    whole = rows[np.isfinite(rows).all(axis=1)]
+    if len(whole) < 2 or (whole.min(axis=0) == whole.max(axis=0)).any():
+        raise ConfigError(f"--like {path} needs two rows without gaps, and values that vary in every column.")
+    ends = zip(inputs, whole.min(axis=0).tolist(), whole.max(axis=0).tolist(), strict=True)
+    sides = tuple(replace(one, low=low, high=high) for one, low, high in ends)
+    return sides, Marginals(tuple(map(tuple, whole.tolist())))
+
+
+def equation_set(
+    equations: Sequence[str],
+    ranges: Sequence[str],
+    units: Sequence[str],
+    *,
+    end: float | None,
+    noise: tuple[Noise, ...],
+) -> OdeSet:
+    """The set of an ordinary differential equation, from `x=…` texts of its right-hand sides.
+
+    Raises:
+        ConfigError: If a word cannot be read, or a state lacks its range.
+        FormulaError: If a right-hand side cannot be read.
+    """
+    from splinework.data import OdeSet
+
+    sides: dict[str, str] = {}
+    for word in equations:
+        state, sign, text = (part.strip() for part in word.partition("="))
+        if not sign or not state or not text:
+            raise ConfigError(f"--ode is written as x=y for dx/dt = y, got {word!r}.")
+        if state in sides:
+            raise ConfigError(f"--ode is given twice for {state!r}; give every state one equation.")
+        sides[state] = text
+    starts = _pairs(ranges, "--range", list(sides), "x=0:1", among="the equations")
+    dimensions = _pairs(units, "--unit", [*sides, "t"], "x=m", among="the equations")
+    dimensions = {name: _unit(name, unit) for name, unit in dimensions.items()}
+    if missing := [state for state in sides if state not in starts]:
+        raise ConfigError(f"--ode needs a range of starts for {missing[0]!r}; add --range {missing[0]}=0:1.")
+    inputs = tuple(_input(state, starts[state], dimensions.get(state, "")) for state in sides)
+    until = 10.0 if end is None else end
+    return OdeSet(tuple(sides.items()), inputs, until, noise=noise, time_unit=dimensions.get("t", ""))
 
 
 def _in_order(tree: Any) -> list[str]:
@@ -121,7 +190,9 @@ def _in_order(tree: Any) -> list[str]:
     return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))))
 
 
-def _pairs(words: Sequence[str], option: str, names: Sequence[str], example: str) -> dict[str, str]:
+def _pairs(
+    words: Sequence[str], option: str, names: Sequence[str], example: str, *, among: str = "the formula"
+) -> dict[str, str]:
     """`x=…` texts by the name before the sign."""
     from splinework.data.recipes import nearest
 
@@ -131,8 +202,9 @@ def _pairs(words: Sequence[str], option: str, names: Sequence[str], example: str
         if not sign or not name or not value:
             raise ConfigError(f"{option} is written as {example}, got {word!r}.")
         if name not in names:
-            hint = "; for inputs that do nothing there is --idle N" if option == "--range" else ""
-            raise ConfigError(f"{option} {word}: {name!r} does not occur in the formula; {nearest(name, names)}{hint}.")
+            idle = option == "--range" and among == "the formula"
+            hint = "; for inputs that do nothing there is --idle N" if idle else ""
+            raise ConfigError(f"{option} {word}: {name!r} does not occur in {among}; {nearest(name, names)}{hint}.")
         if name in found:
             raise ConfigError(f"{option} is given twice for {name!r}; name every column once.")
         found[name] = value

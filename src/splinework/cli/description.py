@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.cli.fitted import Fitted
+from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 from splinework.cli.terminal import console, figure, rounded, share
@@ -28,8 +29,10 @@ def describe(fitted: Fitted, *, most: int, tell: Callable[[float], None]) -> dic
         most: Edges to describe; those that matter most.
         tell: Told the share that is done.
     """
-    model, config = fitted.model, fitted.model.config
-    used = set(model.active_inputs())
+    model = fitted.network
+    config = model.config
+    used = set(fitted.used())
+    scales = fitted.scales
     inputs = [
         {
             "name": column,
@@ -40,13 +43,14 @@ def describe(fitted: Fitted, *, most: int, tell: Callable[[float], None]) -> dic
             "used": name in used,
         }
         for name, column, scale, (low, high) in zip(
-            config.input_names, fitted.features, config.input_scales, fitted.limits(), strict=True
+            fitted.input_names, fitted.features, scales[0], fitted.limits(), strict=True
         )
     ]
     outputs = [
         {"name": column, "called": name, "scale": scale}
-        for name, column, scale in zip(config.output_names, fitted.targets, config.output_scales, strict=True)
+        for name, column, scale in zip(fitted.output_names, fitted.targets, scales[1], strict=True)
     ]
+    frame = fitted.frame
     return {
         "file": fitted.path,
         "version": fitted.version,
@@ -61,6 +65,8 @@ def describe(fitted: Fitted, *, most: int, tell: Callable[[float], None]) -> dic
         ],
         "inputs": inputs,
         "outputs": outputs,
+        "frame": None if frame is None else {"features": list(frame.features), "answers": list(frame.answers)},
+        "axioms": fitted.axioms,
         "edges": _edges(fitted, most, tell),
         "formulas": fitted.formulas,
         "notes": fitted.remarks,
@@ -86,6 +92,13 @@ def show_description(described: Mapping[str, Any]) -> None:
         idle = "" if column["used"] else "; not used"
         reach = f"from {figure(column['low'])} to {figure(column['high'])}"
         out.print(f"{'inputs' if not number else '':<9}{_named(column)} {reach}{idle}")
+    frame = described["frame"] or {"features": [], "answers": []}
+    for number, text in enumerate(frame["features"], start=1):
+        out.print(f"{'before' if number == 1 else '':<9}input {number} of the network is {text}")
+    for number, text in enumerate(frame["answers"]):
+        name = described["outputs"][number]["name"]
+        out.print(f"{'' if number else 'after':<9}{name} = {text}, z{number + 1} being the network's output")
+    show_verdicts(described["axioms"])
     _show_edges(described)
     _show_formulas(described["formulas"])
     for note in described["notes"]:
@@ -96,15 +109,16 @@ def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dic
     """The edges that matter most, strongest first."""
     from splinework.plot.curves import edge_curves, edge_names
 
-    if not fitted.model.active_edges() or not most:
+    network = fitted.network
+    if not network.active_edges() or not most:
         return []
-    curves = edge_curves(fitted.model, fitted.drawn(), points=_POINTS)
-    names = edge_names(fitted.model, curves.keys)
+    curves = edge_curves(network, fitted.inside(fitted.drawn()).x, points=_POINTS)
+    names = edge_names(network, curves.keys)
     chosen = np.argsort(-curves.score, kind="stable")[:most].tolist()
     found = []
     for done, edge in enumerate(chosen, start=1):
         kind, r2 = _kind(curves.x[edge], curves.y[edge])
-        layer = fitted.model.kan_layers[int(curves.layer[edge])]
+        layer = network.kan_layers[int(curves.layer[edge])]
         found.append(
             {
                 "from": names[edge][0],

@@ -1,10 +1,11 @@
-"""`fit` on a table with categories, classes or gaps: an estimator learns them, and formulas follow from what it has learned."""
+"""`fit` on a table with categories, classes or gaps, or with axioms: an estimator learns, and formulas follow from that."""
 
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,11 +18,12 @@ from splinework.cli.figures import r2, rmse
 from splinework.cli.folder import write_folder
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
+from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite, json_text
 from splinework.cli.terminal import console, figure, share
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
-from splinework.errors import ConfigError, DataError, SplineworkError
+from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +69,7 @@ class Estimation:
         notes: All decisions, in sentences.
         files: Kind → path of what was written.
         stopped: Whether Ctrl-C ended it early.
+        axioms: The verdict on each axiom: `axiom`, `strength`, `verdict`, `note`.
     """
 
     target: str
@@ -75,6 +78,7 @@ class Estimation:
     notes: tuple[str, ...]
     files: dict[str, str]
     stopped: bool
+    axioms: tuple[dict[str, Any], ...] = ()
 
     def say_what_the_model_is(self) -> None:
         """Prints it."""
@@ -89,6 +93,7 @@ class Estimation:
                 f"rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
             )
         console().print(f"model: {edges}; {errors}; {m['seconds']:.1f} s")
+        show_verdicts(self.axioms)
 
 
 def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation:
@@ -108,20 +113,26 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     fitted, held = rows.take(train), rows.take(test)
     _refuse_constant(fitted, request.target)
     stages.stage("loading torch", after=0.5)
+    from splinework.estimators.inside import network_of
+
     stop = Stop(stages.say)
     with answering(stop.interrupt):
         began = time.monotonic()
         stages.stage(f"fitting {plural(len(fitted), 'row')}")
-        estimator = _fitted(request, wanted, fitted, stages, stop)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", FitWarning)
+            estimator = _fitted(request, wanted, fitted, stages, stop)
+        notes += [str(warning.message) for warning in told if issubclass(warning.category, FitWarning)]
         found, searched = _formulas(estimator, stages, stop)
         stages.stage("measuring")
         equations = _records(found)
+        network = network_of(estimator.model_)
         metrics = _metrics(estimator, fitted, held, wanted) | {
             "n_train": len(fitted),
             "n_test": len(held),
             "seconds": round(time.monotonic() - began, 3),
-            "parameters": estimator.model_.parameter_count(active=True),
-            "active_edges": estimator.model_.active_edges(),
+            "parameters": network.parameter_count(active=True),
+            "active_edges": network.active_edges(),
             "active_inputs": _used(estimator),
             "seed": request.seed,
             "version": own_version(),
@@ -130,8 +141,11 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
         files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
     if stop.asked:
         stages.say(f"interrupted: what was found so far is in {folder}")
+    verdicts = tuple(asdict(verdict) for verdict in getattr(estimator, "verdicts_", ()))
+    if verdicts and found:
+        notes.append("the model keeps the axioms; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
-    return Estimation(request.target, equations, metrics, decided, files, stop.asked)
+    return Estimation(request.target, equations, metrics, decided, files, stop.asked, verdicts)
 
 
 def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> Rows:
@@ -175,10 +189,11 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
             raise StopTraining
 
     kind: Callable[..., Any] = KANClassifier if wanted.classes else KANRegressor
-    options = {
+    options: dict[str, Any] = {
         "random_state": request.seed,
         "formula_seconds": _FORMULAS * request.budget,
         "callbacks": [stages.step, until_stopped],
+        **(wanted.known.options() if wanted.known is not None else {}),
     }
     y = rows.y if wanted.classes else pd.Series(rows.y, name=request.target)
     if wanted.classes:

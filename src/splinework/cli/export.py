@@ -88,10 +88,15 @@ def export(
         from splinework.export.words import about
 
         fitted = Fitted(model)
+        if fitted.frame is not None:
+            raise ConfigError(
+                f"{model} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; use "
+                "splinework predict, or fit without the axioms that need a frame, such as bounds."
+            )
         notes = {"columns": fitted.columns, "ranges": fitted.ranges}
         stages.stage(f"writing {chosen}", after=1.0)
         made = exported(
-            fitted.model,
+            fitted.network,
             chosen,
             name=name,
             notes=notes,
@@ -99,7 +104,7 @@ def export(
             check=not no_check,
             recognise=recognise,
         )
-        content = content_of(made, about(fitted.model, name, notes))
+        content = content_of(made, about(fitted.network, name, notes))
         if out != "-":
             write_file(Path(out), content)
     if out == "-":

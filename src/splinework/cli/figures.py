@@ -12,12 +12,13 @@ from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 
 if TYPE_CHECKING:
+    from splinework.frame import FramedKAN
     from splinework.network import KAN
 
 _CHUNK: Final = 65_536  # rows at a time, so that memory stays small
 
 
-def model_values(model: KAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
+def model_values(model: KAN | FramedKAN, x: Floats, tell: Callable[[float], None] = lambda share: None) -> Floats:
     """The outputs `(n, outputs)` of a model for the rows of x `(n, inputs)`, in float64; `tell` hears the share that is done."""
     import torch
 

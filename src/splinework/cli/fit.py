@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES
+from splinework.cli.complete import axioms_for, files_of, signs_for
 from splinework.cli.course import Course, run_course
 from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.knowledge import Told
 from splinework.cli.plain import json_text, only
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
@@ -32,13 +35,41 @@ _TASKS: Final = ("auto", "regression", "classification")
     show_default=True,
     help="Numbers or classes; as the target looks.",
 )
-def fit(request: Request, shape: str | None, task: str) -> int:
+@click.option(
+    "--axiom",
+    "axioms",
+    multiple=True,
+    metavar="TEXT",
+    shell_complete=axioms_for,
+    help="What the model must keep, such as 'monotone(age)' or 'bounded(0, 1)'; may be given several times.",
+)
+@click.option(
+    "--axioms", "axioms_file", metavar="FILE.toml", shell_complete=files_of, help="The same from a file of axioms."
+)
+@click.option(
+    "--monotone",
+    multiple=True,
+    metavar="COL=1",
+    shell_complete=signs_for,
+    help="The target never falls (1) or never rises (-1) with a column; several times, or A=1,B=-1.",
+)
+def fit(
+    request: Request,
+    shape: str | None,
+    task: str,
+    axioms: tuple[str, ...],
+    axioms_file: str | None,
+    monotone: tuple[str, ...],
+) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
 
     Columns of words that repeat are categories, and a target of such words is classified. Then, and with --missing learn, a
     network is fitted that learns what every category and a missing cell mean; formulas follow from it.
+
+    With --axiom, --axioms or --monotone the model is such that these hold for all rows that may come, and in the end the table of
+    axioms says which are proved. They name columns of numbers; strength=soft makes one a wish, strength=verify only looks at it.
 
     Ctrl-C ends the search and writes the best so far; once more, it ends at once.
 
@@ -47,21 +78,25 @@ def fit(request: Request, shape: str | None, task: str) -> int:
       splinework fit orbits.csv --target period_days --features mass,axis
       splinework fit data.csv --target y --missing drop --budget 20
       splinework fit iris.csv --target species
+      splinework fit data.csv --target price --monotone area=1,age=-1 --axiom "bounded(lower=0)"
+      splinework fit data.csv --target y --axiom "concave(dose, strength=soft)" --axioms known.toml
       splinework fit data.csv --target y --json --quiet > results.json
       splinework fit --config run.toml
     """
     layers = parse_shape(shape) if shape is not None else None
-    folder = request.check(FILES)
+    folder, told = request.check(FILES), Told(axioms, axioms_file, monotone)
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         from splinework.cli.categories import wanted_task
         from splinework.cli.job import Settings
 
+        known = told.read() if told else None
         table = request.table(stages.share)
-        found = wanted_task(table, request.target, request.chosen(table), asked=task, learn=request.missing == "learn")
+        learn = request.missing == "learn" or known is not None
+        found = wanted_task(table, request.target, request.chosen(table), asked=task, learn=learn)
         if found is not None and layers is not None:
             raise ConfigError(
-                "--shape is for tables of numbers; with categories, classes or --missing learn leave it out."
+                "--shape is for tables of numbers; with categories, classes, axioms or --missing learn leave it out."
             )
         done: Course | Estimation | None
         if found is None:
@@ -70,17 +105,19 @@ def fit(request: Request, shape: str | None, task: str) -> int:
         else:
             from splinework.cli.estimation import run_estimation
 
-            done = run_estimation(request, table, found, stages, folder)
+            done = run_estimation(request, table, replace(found, known=known), stages, folder)
     if done is None:
         return INTERRUPTED
     if request.as_json:
-        results = {
+        results: dict[str, Any] = {
             "metrics": done.metrics,
             "formulas": [only(record, EQUATION_FIELDS) for record in done.equations],
             "notes": done.notes,
             "interrupted": done.stopped,
             "files": done.files,
         }
+        if told:
+            results["axioms"] = list(getattr(done, "axioms", ()))
         click.echo(json_text(results), nl=False)
     elif not request.quiet:
         show_results(done)

@@ -15,6 +15,7 @@ from splinework.tables import Table, nearest, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
+    from splinework.frame import FramedKAN
     from splinework.network import KAN
 
 _ROWS: Final = 2000
@@ -32,16 +33,20 @@ class Fitted:
 
     def __init__(self, path: str) -> None:
         from splinework.checkpoint import load, read_header
+        from splinework.estimators.inside import network_of
+        from splinework.frame.framed import names_of
 
         header = read_header(path)
         self.path, self.version = path, str(header.get("version"))
-        self.model: KAN = load(path)
+        self.model: KAN | FramedKAN = load(path)
         notes = header.get("notes")
         self._notes: dict[str, Any] = notes if isinstance(notes, dict) else {}
         self.columns = {key: name for key, name in self._table("columns").items() if isinstance(name, str)}
-        config = self.model.config
-        self.features = [self.columns.get(name, name) for name in config.input_names]
-        self.targets = [self.columns.get(name, name) for name in config.output_names]
+        self.network = network_of(self.model)
+        inputs, outputs = (tuple(names) for names in names_of(self.model))
+        self.input_names, self.output_names = inputs, outputs
+        self.features = [self.columns.get(name, name) for name in inputs]
+        self.targets = [self.columns.get(name, name) for name in outputs]
         self.means = {name: float(mean) for name, mean in self._table("means").items() if _is_number(mean)}
         self.ranges = {name: (float(r[0]), float(r[1])) for name, r in self._table("ranges").items() if _is_range(r)}
 
@@ -80,20 +85,69 @@ class Fitted:
         rows = kept if isinstance(kept, list) else []
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("formula"), str)]
 
+    @property
+    def frame(self) -> Any:
+        """What stands before and after the network; None where nothing does."""
+        return None if self.model is self.network else self.model.frame
+
+    @property
+    def axioms(self) -> list[dict[str, Any]]:
+        """The verdicts on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
+        kept = self._notes.get("axioms")
+        rows = [row for row in kept if isinstance(row, dict)] if isinstance(kept, list) else []
+        if rows or "axioms" in self._notes:
+            return [{key: str(value) for key, value in row.items()} for row in rows]
+        hard = self.network.config.axioms
+        return [{"axiom": text, "strength": "hard", "verdict": "built in", "note": ""} for text in hard]
+
+    @property
+    def scales(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of the inputs and of the outputs, `linear` or `log`; in a frame all are linear."""
+        config = self.network.config
+        if self.frame is not None:
+            return ("linear",) * len(self.input_names), ("linear",) * len(self.output_names)
+        return config.input_scales, config.output_scales
+
     def limits(self) -> list[tuple[float, float]]:
-        """Range of every input that the model was fitted on; of one saved by hand, the range of its grid."""
-        layer = self.model.kan_layers[0]
-        low, high = (end.detach().double().reshape(1, -1) for end in layer.basis.domain(layer.grid))
-        scaling = self.model.input_scaling
-        ends = zip(scaling.inverse(low)[0].tolist(), scaling.inverse(high)[0].tolist(), strict=True)
+        """Range of every input that the model was fitted on; of one saved by hand, the range of its grid.
+
+        Raises:
+            DataError: If nothing tells, as may be where a frame was made by hand.
+        """
+        if self.frame is not None and (self.frame.ranges or self.frame.features):
+            ends = self.frame.ranges or [self.ranges.get(name) for name in self.features]
+            if None in ends:
+                raise DataError(
+                    f"{self.path} does not say in which ranges its inputs lie, and its network has other inputs; give rows of "
+                    "data, or make the model with splinework.fit."
+                )
+        else:
+            layer, scaling = self.network.kan_layers[0], self.network.input_scaling
+            low, high = (end.detach().double().reshape(1, -1) for end in layer.basis.domain(layer.grid))
+            ends = list(zip(scaling.inverse(low)[0].tolist(), scaling.inverse(high)[0].tolist(), strict=True))
         return [self.ranges.get(name, grid) for name, grid in zip(self.features, ends, strict=True)]
+
+    def used(self) -> list[str]:
+        """The inputs that the network depends on, by the names that formulas give them."""
+        active = self.network.active_inputs()
+        if self.frame is None or not self.frame.features:
+            return list(active)
+        places = {i for name, made in zip(self.frame.features, self.frame.before, strict=True) if name in active
+                  for i in made.columns}  # fmt: skip
+        return [name for i, name in enumerate(self.input_names) if i in places]
+
+    def inside(self, x: Floats) -> Any:
+        """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
+        from splinework.estimators.inside import inside
+
+        return inside(self.model, x, self.input_names)
 
     def drawn(self, rows: int = _ROWS) -> Floats:
         """Rows drawn evenly from the ranges of the inputs, `(rows, inputs)`; evenly in the logarithm where that is the scale."""
         share = np.random.default_rng(0).uniform(size=(rows, len(self.features)))
         share[:2] = [[0.0], [1.0]]  # the ends too
         columns = []
-        for (low, high), scale, part in zip(self.limits(), self.model.config.input_scales, share.T, strict=True):
+        for (low, high), scale, part in zip(self.limits(), self.scales[0], share.T, strict=True):
             if scale == "log" and low > 0:
                 columns.append(np.exp(np.log(low) + part * (np.log(high) - np.log(low))))
             else:
@@ -238,7 +292,7 @@ def kept_table(fitted: Fitted) -> KeptTable | None:
     from splinework.symbolic.expression import count
     from splinework.symbolic.parse import parse_formula
 
-    names = fitted.model.config.input_names
+    names = fitted.input_names
     rows = []
     for row in fitted.formulas:
         try:

@@ -107,4 +107,29 @@ def write_page(
         if rows.unseen:
             shown["test"] = (rows.x, rows.y)
         notes = [*rows.remarks, *notes]
-    return report(fitted.model, path, table=kept_table(fitted), notes=notes, title=title, tell=tell, **shown)
+    if fitted.frame is not None:
+        shown, notes = _inside(fitted, shown, notes)
+    return report(fitted.network, path, table=kept_table(fitted), notes=notes, title=title, tell=tell, **shown)
+
+
+def _inside(fitted: Fitted, shown: dict[str, Any], notes: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """What is shown of a network in a frame: the network on its own inputs; and the sentences that say so.
+
+    Where the frame makes the answers of what the network gives, measured values cannot be held against the network.
+    """
+    from splinework.cli.figures import model_values, r2, rmse
+
+    frame = fitted.frame
+    told = [f"input {number} of the network shown is {text}" for number, text in enumerate(frame.features, start=1)]
+    pairs = zip(fitted.output_names, frame.answers, strict=False)
+    told += [f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs]
+    rows = shown.get("test") or (shown["x"], shown.get("y"))
+    if frame.answers and rows[1] is not None:
+        values = model_values(fitted.model, rows[0])
+        error, explained = rmse(values, rows[1]), r2(values, rows[1])
+        told.append(f"on {plural(len(values), 'row')} the model has rmse {error:.4g}, R² {explained or 0:.4f}")
+    seen: dict[str, Any] = {"x": fitted.inside(shown["x"]).x}
+    if not frame.answers:
+        seen |= {"y": shown["y"]} if shown.get("y") is not None else {}
+        seen |= {"test": (seen["x"], shown["test"][1])} if "test" in shown else {}
+    return seen, [*told, *notes]

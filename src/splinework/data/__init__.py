@@ -1,19 +1,55 @@
-"""Data: measured tables, synthetic sets, simulators, and the reader of formulas. Recipes in, rows out."""
+"""Data: measured tables, synthetic sets, simulators, and the reader of formulas. Recipes in, rows out.
 
-from splinework.data.catalogue import RECIPES
-from splinework.data.drawn import Card, Drawn, Truth
-from splinework.data.expressions import Formula, compile_formula
-from splinework.data.formulas import FormulaSet
-from splinework.data.inputs import Input
-from splinework.data.knots import load_knots
-from splinework.data.orbits import load_orbits
-from splinework.data.random_formulas import RandomFormula
-from splinework.data.recipes import from_dict, to_dict
-from splinework.data.registry import DataSet, data_names, data_set
-from splinework.data.simulators.ode import OdeSet, ode_set
-from splinework.data.special import SpecialSet
-from splinework.data.stream import write_parquet
-from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
+Each name is loaded when it is first used: what only reads formulas does not load the recipes.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+    from splinework.data.catalogue import RECIPES
+    from splinework.data.drawn import Card, Drawn, Truth
+    from splinework.data.expressions import Formula, compile_formula
+    from splinework.data.formulas import FormulaSet
+    from splinework.data.inputs import Input
+    from splinework.data.knots import load_knots
+    from splinework.data.orbits import load_orbits
+    from splinework.data.random_formulas import RandomFormula
+    from splinework.data.recipes import from_dict, to_dict
+    from splinework.data.registry import DataSet, data_names, data_set
+    from splinework.data.simulators.ode import OdeSet, ode_set
+    from splinework.data.special import SpecialSet
+    from splinework.data.stream import write_parquet
+    from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
+
+# Name → the module that has it.
+_HOMES = {
+    "RECIPES": "catalogue",
+    "Card": "drawn",
+    "DataSet": "registry",
+    "Drawn": "drawn",
+    "Formula": "expressions",
+    "FormulaSet": "formulas",
+    "Input": "inputs",
+    "OdeSet": "simulators.ode",
+    "Problem": "synthetic",
+    "RandomFormula": "random_formulas",
+    "SpecialSet": "special",
+    "Truth": "drawn",
+    "compile_formula": "expressions",
+    "data_names": "registry",
+    "data_set": "registry",
+    "feynman": "synthetic",
+    "feynman_ids": "synthetic",
+    "from_dict": "recipes",
+    "load_knots": "knots",
+    "load_orbits": "orbits",
+    "ode_set": "simulators.ode",
+    "problem": "synthetic",
+    "problem_names": "synthetic",
+    "to_dict": "recipes",
+    "write_parquet": "stream",
+}
 
 __all__ = [
     "RECIPES",
@@ -42,3 +78,16 @@ __all__ = [
     "to_dict",
     "write_parquet",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, loaded when it is first used."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -19,6 +19,7 @@ from splinework.data.simulators.materials import material, material_names
 from splinework.data.simulators.ode import OdeSet
 from splinework.data.simulators.systems import system, system_names
 from splinework.data.special import SpecialSet, special_names
+from splinework.data.structures import structure, structure_names
 from splinework.data.suites import suite_names, suite_set
 from splinework.data.synthetic import feynman_ids, problem_names
 
@@ -34,6 +35,7 @@ KINDS: Final[dict[str, str]] = {
     "keijzer": "formulas of Keijzer's suite",
     "korns": "formulas of Korns' suite",
     "strogatz": "right-hand sides of Strogatz' dynamics",
+    "structure": "formulas with a known structure",
     "linear_elastic": "stresses of linear elasticity",
     "neo_hookean": "stresses of a neo-Hookean material",
 }
@@ -50,7 +52,11 @@ _EQUATIONS: Final[dict[str, Recipe]] = {
     "allen_cahn": AllenCahnSet(),
 }
 _CHAINS: Final[dict[str, Recipe]] = {
-    name: LocalisationSet(name) for name in ("aubry_andre", "mosaic", "exponential_hopping")
+    "aubry_andre": LocalisationSet("aubry_andre"),
+    "mosaic": LocalisationSet("mosaic"),
+    # full matrices, which take longer
+    "exponential_hopping": LocalisationSet("exponential_hopping", sites=610),
+    "nearest_hopping": LocalisationSet("nearest_hopping", sites=610),
 }
 
 
@@ -67,7 +73,7 @@ def kind_names() -> tuple[str, ...]:
     """The names with a colon."""
     tables = (f"{kind}:{one}" for kind, table in _TABLES.items() for one in _identifiers(table))
     special = (f"special:{one}" for one in special_names())
-    return (*tables, *special, *suite_names(), *material_names())
+    return (*tables, *special, *suite_names(), *structure_names(), *material_names())
 
 
 def recipe(name: str) -> Recipe | None:
@@ -89,6 +95,8 @@ def recipe(name: str) -> Recipe | None:
         return ProblemSet(one, _TABLES[kind])
     if kind == "special":
         return SpecialSet(one)
+    if kind == "structure":
+        return structure(name)
     return material(name) if name in material_names() else suite_set(name)
 
 

@@ -75,10 +75,8 @@ class FormulaSet(BoxSet):
         names = [one.name for one in self.box()]
         if self.target in names:
             raise ConfigError(f"the target is called {self.target!r}, as one of the inputs is; give it another name.")
-        if isinstance(self.design, Marginals) and len(self.design.rows[0]) != len(names):
-            raise ConfigError(
-                f"the rows of Marginals have {len(self.design.rows[0])} columns, the inputs are {len(names)}."
-            )
+        if isinstance(self.design, Marginals):
+            self._check_rows(self.design)
         self.check()
         _ = self._function
 
@@ -118,6 +116,19 @@ class FormulaSet(BoxSet):
 
     def axioms(self) -> tuple[str, ...]:
         return (*statements(self.formula, self.inputs), *self.known)
+
+    def _check_rows(self, design: Marginals) -> None:
+        """Raises unless given rows have the inputs as columns and lie in their ranges, for which the axioms are stated."""
+        box = self.box()
+        rows = np.asarray(design.rows, dtype=np.float64)
+        if rows.shape[1] != len(box):
+            raise ConfigError(f"the rows of Marginals have {rows.shape[1]} columns, the inputs are {len(box)}.")
+        for one, low, high in zip(box, rows.min(axis=0), rows.max(axis=0), strict=True):
+            if not one.low <= low <= high <= one.high:
+                raise ConfigError(
+                    f"the rows of Marginals have {one.name!r} from {low:g} to {high:g}, beyond its range {one.low:g} to "
+                    f"{one.high:g}; widen the range."
+                )
 
     @cached_property
     def _function(self) -> Formula:

@@ -126,7 +126,10 @@ class _Walk:
             return u[0] + v[0], u[1] + v[1]
         if isinstance(node.op, ast.Sub):
             return u[0] - v[1], u[1] - v[0]
-        return _times(u, v if isinstance(node.op, ast.Mult) else _inverse(v))
+        if isinstance(node.op, ast.Mult):
+            return _times(u, v)
+        self.continuous &= bool(((v[0] > 0) | (v[1] < 0)).all())  # 0/0 is undefined, where 0 times unbounded is not
+        return _times(u, _inverse(v))
 
 
 def _point(value: float, count: int) -> Interval:
@@ -170,10 +173,10 @@ def _even(function: Callable[[Floats], Floats], u: Interval) -> Interval:
     return least, np.maximum(left, right)
 
 
-def _wave(u: Interval, shift: float) -> Interval:
-    """cos(x - shift): 1 where the interval holds a multiple of 2π, -1 where it holds an odd multiple of π."""
+def _wave(u: Interval, function: Callable[[Floats], Floats], shift: float) -> Interval:
+    """Sine or cosine, cos(x - shift): 1 where the interval holds a multiple of 2π, -1 where it holds an odd multiple of π."""
+    ends = function(u[0]), function(u[1])
     low, high = u[0] - shift, u[1] - shift
-    ends = np.cos(low), np.cos(high)
     top = np.ceil(low / (2 * np.pi)) <= np.floor(high / (2 * np.pi))
     bottom = np.ceil((low - np.pi) / (2 * np.pi)) <= np.floor((high - np.pi) / (2 * np.pi))
     known = np.isfinite(low) & np.isfinite(high)
@@ -189,7 +192,7 @@ def _function(name: str, arguments: list[Interval]) -> Interval:
     if name in _EVEN:
         return _even(FUNCTIONS[name][0], u)
     if name in ("sin", "cos"):
-        return _wave(u, np.pi / 2 if name == "sin" else 0.0)
+        return _wave(u, FUNCTIONS[name][0], np.pi / 2 if name == "sin" else 0.0)
     if name == "tan":
         cell = np.floor(u[0] / np.pi + 0.5)
         whole = cell != np.floor(u[1] / np.pi + 0.5)

@@ -50,7 +50,7 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
 
     Returns:
         Sentences: `monotone(x)`, `monotone(x, increasing=False)`, `convex(x)`, `concave(x)`, `even(x)`,
-        `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)` and
+        `odd(x)`, `periodic(x, period=…)`, `symmetric(x, y)`, `antisymmetric(x, y)`, `no_interaction(x, y)`, `additive()` and
         `bounded(lower=…, upper=…)`, as the language of axioms has them.
 
     Raises:
@@ -75,7 +75,7 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
         found += _pairs(tree, active)
     low, high = enclose(text, ranges)
     lower, upper = _down(float(low.min())), -_down(-float(high.max()))
-    if np.isfinite(low).all() and np.isfinite(high).all() and lower < upper:
+    if active and np.isfinite(low).all() and np.isfinite(high).all() and lower < upper:
         found.append(f"bounded(lower={lower!r}, upper={upper!r})")
     return tuple(found)
 
@@ -151,7 +151,10 @@ def _rates(node: ast.expr, name: str) -> list[float] | None:
     if isinstance(node, ast.Name):
         return None if node.id == name else []
     if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos") and name in names_in(node):
-        rate = derivative(ast.unparse(node.args[0]), name)
+        try:
+            rate = derivative(ast.unparse(node.args[0]), name)
+        except FormulaError:  # a function without a derivative
+            return None
         if not names_in(parse(rate)):
             value = abs(float(compile_formula(rate, [name])(np.zeros((1, 1)))[0]))
             return [value] if value > 0 else None
@@ -171,6 +174,8 @@ def _pairs(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
                 found.append(f"{'symmetric' if sign == plain[0] else 'antisymmetric'}({a.name}, {b.name})")
         if not any({a.name, b.name} <= names for names in terms):
             found.append(f"no_interaction({a.name}, {b.name})")
+    if len(inputs) > 1 and all(len(names) <= 1 for names in terms):
+        found.append("additive()")
     return found
 
 

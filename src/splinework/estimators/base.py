@@ -22,10 +22,13 @@ from splinework.estimators.columns import Category, Columns, Level, learn
 from splinework.estimators.constant import constant_network, leaves_nothing
 from splinework.estimators.engine import Settings, train
 from splinework.estimators.explanation import Explained
+from splinework.estimators.informed import judge_constant, train_informed
 from splinework.estimators.intake import Table, read
+from splinework.estimators.knowledge import Known
 from splinework.estimators.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.estimators.rows import Floats, Rows, canonical, joined, sampled
 from splinework.estimators.tasks import Task
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.threads import suited_to
 
@@ -99,6 +102,10 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         """Names of the outputs, as the user calls them; `targets` is what `_intake` made of y."""
 
+    def _known(self, columns: Columns) -> tuple[Known, ...]:
+        """What the user knows beforehand of the answer, in terms of the network's inputs; nothing unless a kind asks for it."""
+        return ()
+
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> None:
         """Fits from the start, or goes on: after `partial_fit`, or with `warm_start`."""
         self._validate_params()
@@ -116,11 +123,16 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
             check_consistent_length(table.values, targets)
             raw = canonical(Rows(table.values, targets, _weights(to_numpy(sample_weight), table)))
             columns = learn(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_
+            known = self._known(columns)
             rows = self._weighed(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
-            anew = first or (partial and self._outgrown(rows))
+            # Going on leaves the shapes that axioms ask for, so with them every fit begins anew.
+            anew = first or bool(known) or (partial and self._outgrown(rows))
             with suited_to(len(rows)):
-                self._train(rows, columns, task, settings, listen, start=None if anew else self.model_)
+                if known:
+                    self._train_informed(rows, columns, task, settings, listen, known)
+                else:
+                    self._train(rows, columns, task, settings, listen, start=None if anew else self.model_)
             self._fitted_in = where.mark()
 
     def _outgrown(self, rows: Rows) -> bool:
@@ -129,13 +141,13 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         return new_class or len(rows) >= 2 * self._made_for
 
     def _train(
-        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, start: KAN | None
+        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, start: KAN | FramedKAN | None
     ) -> None:
         """Fits the network and sets what a fit leaves behind."""
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        seed = self._seed()
         inputs, outputs = columns.words()
-        if start is not None and not start.active_edges():
-            start = None  # a constant is no place to start from
+        if not isinstance(start, KAN) or start.config.axioms or not start.active_edges():
+            start = None  # a constant is no place to start from, nor is what was made for axioms that are gone
         if leaves_nothing(rows):
             self.model_ = _named(constant_network(inputs, self._constant(rows)), inputs, outputs)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
@@ -156,11 +168,38 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
             )
             self.model_ = _named(trained.model, inputs, outputs)
             self.loss_, self.n_iter_, self.history_ = trained.loss, max(1, trained.steps), trained.history
-        self.columns_ = columns
+        for name in ("certificate_", "verdicts_"):
+            self.__dict__.pop(name, None)
         if start is None:
             self._made_for = len(rows)
+        self._keep(rows, columns, seed)
+
+    def _train_informed(
+        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, known: tuple[Known, ...]
+    ) -> None:
+        """The same under axioms."""
+        seed, names = self._seed(), columns.words()
+        if leaves_nothing(rows):
+            self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
+            self.certificate_, self.verdicts_ = judge_constant(self.model_, known, rows)
+            self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
+        else:
+            classes: Classes | None = getattr(self, "_classes", None)
+            full = rows if classes is None else classes.completed(rows)
+            found = train_informed(full, known, task=task, settings=settings, seed=seed, names=names, listen=listen)
+            self.model_, self.certificate_, self.verdicts_ = found.model, found.certificate, found.verdicts
+            self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
+        self._made_for = len(rows)
+        self._keep(rows, columns, seed)
+
+    def _keep(self, rows: Rows, columns: Columns, seed: int) -> None:
+        """What a fit leaves behind beside the network."""
+        self.columns_ = columns
         self._sample = sampled(rows, MOST_REMEMBERED, seed)
         self._forget()
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _nodes(self) -> int | str | tuple[int, ...]:
         """`hidden` as the engine takes it.
@@ -208,7 +247,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
 
 
 @torch.no_grad()
-def outputs_of(model: KAN, inputs: Floats) -> Floats:
+def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
     """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
     parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
     return np.asarray(torch.cat(parts).numpy())

@@ -16,8 +16,10 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call
 from splinework.estimators.base import KANEstimator
 from splinework.estimators.callbacks import with_callbacks
 from splinework.estimators.classes import Classes, labels_of
+from splinework.estimators.columns import Columns
 from splinework.estimators.constant import SURE, logits
 from splinework.estimators.engine import Settings
+from splinework.estimators.knowledge import KNOWLEDGE, Known, known_of
 from splinework.estimators.namespaces import Namespace, to_numpy
 from splinework.estimators.rows import Floats, Rows
 from splinework.estimators.tasks import Task
@@ -40,6 +42,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         formula_seconds: Time for `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several.
         random_state: Seed of everything random.
+        monotone: As of `KANRegressor`, of the probability of the second of two classes, `classes_[1]`.
+        axioms: Likewise. Of two classes they are about its log odds, but numbers in `bounded`, `through` and `asymptote` are
+            probabilities. Of more classes only those that say the same of every score, such as `symmetric`, can be kept.
 
     Attributes:
         classes_: The classes, sorted.
@@ -48,6 +53,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         equations_: Formulas for the probabilities of the classes, as a pandas DataFrame.
         equation_: The best of them.
         feature_importances_: Share of every column in what the network says.
+        certificate_: With axioms: what is proved of the log odds, in the names of the network's inputs.
+        verdicts_: With axioms: for each its text, strength and verdict.
         loss_: What was minimised, at the end.
         history_: Records of the fit.
         n_iter_: Steps taken.
@@ -65,6 +72,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **KANEstimator._parameter_constraints,
+        **KNOWLEDGE,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -85,6 +93,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         formula_seconds: float = 20.0,
         callbacks: Any = None,
         random_state: Any = 0,
+        monotone: Any = None,
+        axioms: Any = None,
     ) -> None:
         super().__init__(
             hidden=hidden,
@@ -99,6 +109,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             random_state=random_state,
         )
         self.class_weight = class_weight
+        self.monotone = monotone
+        self.axioms = axioms
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANClassifier:
@@ -169,6 +181,9 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         codes = self._classes.codes(labels)
         self.classes_ = where.back(self._classes.values)
         return codes, self._classes.task
+
+    def _known(self, columns: Columns) -> tuple[Known, ...]:
+        return known_of(self.monotone, self.axioms, columns, classes=len(self._classes))
 
     def _weighed(self, rows: Rows) -> Rows:
         if self.class_weight is None:

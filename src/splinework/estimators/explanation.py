@@ -19,7 +19,9 @@ from splinework.errors import DataError
 from splinework.estimators import formulas
 from splinework.estimators.columns import Columns
 from splinework.estimators.diagram import diagram
+from splinework.estimators.inside import Inside, inside, network_of, shared_out
 from splinework.estimators.rows import Floats, Rows, unweighted
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.scores import attribution
 
@@ -37,11 +39,11 @@ class Explained:
     """The part of an estimator that explains it.
 
     Attributes:
-        model_: The network.
+        model_: The network, in a frame where axioms ask for one.
         columns_: What was learned about the columns.
     """
 
-    model_: KAN
+    model_: KAN | FramedKAN
     columns_: Columns
     formula_seconds: float
     random_state: Any
@@ -88,10 +90,11 @@ class Explained:
         from splinework.plot import plot
 
         rows = self._rows()
-        options = {"names": self.columns_.labels, "output_names": self.columns_.targets, **options}
         if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
             rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
-        return plot(self.model_, rows.x, **options)
+        seen = self._inside(rows.x)
+        options = {"names": seen.labels, "output_names": self.columns_.targets, **options}
+        return plot(seen.network, seen.x, **options)
 
     def report(self, path: str | os.PathLike[str], *, equations: bool = True, title: str | None = None) -> Path:
         """Writes one HTML page about the network, its formulas and its fit; it needs nothing else to be read.
@@ -108,11 +111,12 @@ class Explained:
 
         rows = self._rows()
         rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights) if len(rows) < 2 else rows
+        seen = self._inside(rows.x)
         return report(
-            self.model_,
+            seen.network,
             path,
-            x=rows.x,
-            y=rows.y if rows.y.ndim == 2 else None,
+            x=seen.x,
+            y=rows.y if rows.y.ndim == 2 and not seen.answers else None,
             table=self.formulas_ if equations else None,
             title=title,
             notes=self._notes(),
@@ -161,9 +165,13 @@ class Explained:
     def _scores(self) -> Floats:
         """Attribution of every input of the network, `(inputs,)`."""
         rows = self._rows()
-        if len(rows) < 2 or not self.model_.active_edges():
+        if len(rows) < 2 or not network_of(self.model_).active_edges():
             return np.zeros(self.model_.inputs)
-        return np.asarray(attribution(self.model_, torch.from_numpy(rows.x)).inputs.numpy())
+        return shared_out(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
+
+    def _inside(self, x: Floats) -> Inside:
+        """The network and its inputs for rows, whatever frame it stands in."""
+        return inside(self.model_, x, self.columns_.labels)
 
     def _notes(self) -> list[str]:
         """Sentences on how the columns became inputs."""
@@ -173,6 +181,14 @@ class Explained:
         idle = [column.name for column in self.columns_.columns if not column.inputs]
         if idle:
             notes.append(f"the same in every row of the fit, so left out: {', '.join(idle)}")
+        if isinstance(self.model_, FramedKAN):
+            frame = self.model_.frame
+            notes += [f"input {i + 1} of the network is {text}" for i, text in enumerate(frame.features)]
+            pairs = zip(frame.output_names, frame.answers, strict=False)
+            notes += [f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs]
+        for verdict in getattr(self, "verdicts_", ()):
+            said = f" ({verdict.note})" if verdict.note else ""
+            notes.append(f"axiom {verdict.axiom}, {verdict.strength}: {verdict.verdict}{said}")
         return notes
 
     def _forget(self) -> None:
@@ -199,10 +215,12 @@ class Explained:
         if not hasattr(self, "model_"):
             return diagram(name)
         rows = self._sample
-        record = None
-        if rows is not None and len(rows) > 1 and self.model_.active_edges():
-            record = attribution(self.model_, torch.from_numpy(unweighted(rows, len(rows)).x))
-        return diagram(name, self.model_, record, self.columns_.labels, self.columns_.targets)
+        record, network = None, network_of(self.model_)
+        labels = self.columns_.labels
+        if rows is not None and len(rows) > 1 and network.active_edges():
+            seen = self._inside(unweighted(rows, len(rows)).x)
+            record, labels = attribution(seen.network, torch.from_numpy(seen.x)), seen.labels
+        return diagram(name, network, record, labels, self.columns_.targets)
 
 
 @contextmanager

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
+from splinework.axioms.language import axioms_of
+from splinework.axioms.verify.certificate import from_dict
 from splinework.checkpoint import load as load_model
 from splinework.checkpoint import read_header
 from splinework.checkpoint import save as save_model
 from splinework.errors import FileError
 from splinework.estimators.classes import Classes
 from splinework.estimators.columns import Numeric, columns_from_dict
+from splinework.estimators.informed import Verdict
 from splinework.estimators.rows import Rows, sampled
 
 MOST_ROWS = 500
@@ -32,6 +36,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "columns": dict(pairs),
         "means": {c.name: c.fill for c in estimator.columns_.columns if isinstance(c, Numeric) and c.varies},
         "ranges": {label: _ends(column) for label, column in zip(estimator.columns_.labels, rows.x.T, strict=True)},
+        "axioms": [asdict(verdict) for verdict in getattr(estimator, "verdicts_", ())],
         "estimator": _about(estimator, sampled(rows, MOST_ROWS, 0)),
     }
     save_model(estimator.model_, path, notes=notes)
@@ -66,6 +71,11 @@ def _about(estimator: Any, rows: Rows) -> dict[str, Any]:
         "flat": getattr(estimator, "_flat", True),
         "rows": {"x": rows.x.tolist(), "y": rows.y.tolist(), "weights": rows.weights.tolist()},
     }
+    certificate = getattr(estimator, "certificate_", None)
+    if certificate is not None:
+        about["certificate"] = certificate.to_dict()
+    if hasattr(estimator, "verdicts_"):
+        about["verdicts"] = [asdict(verdict) for verdict in estimator.verdicts_]
     classes = getattr(estimator, "_classes", None)
     if classes is not None:
         about["classes"] = {"dtype": classes.values.dtype.str, "values": classes.values.tolist()}
@@ -76,7 +86,9 @@ def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
     """The parameters that JSON can hold; a dict of class weights as pairs, since its keys are no texts."""
     plain: dict[str, Any] = {}
     for name, value in parameters.items():
-        if isinstance(value, dict):
+        if name == "axioms" and value is not None:
+            plain[name] = [axiom.text() for axiom in axioms_of(value)]
+        elif isinstance(value, Mapping):
             plain[name] = {"pairs": [[_scalar(key), _scalar(weight)] for key, weight in value.items()]}
         elif isinstance(value, (list, tuple, np.ndarray)) and name != "callbacks":
             plain[name] = np.asarray(value).tolist()
@@ -101,6 +113,9 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
     if about["named"]:
         estimator.feature_names_in_ = np.array([c.name for c in estimator.columns_.columns], dtype=object)
     estimator.loss_, estimator.n_iter_, estimator.history_ = about["loss"], about["steps"], []
+    if "verdicts" in about:
+        estimator.verdicts_ = tuple(Verdict(**verdict) for verdict in about["verdicts"])
+        estimator.certificate_ = from_dict(about["certificate"]) if "certificate" in about else None
     rows, estimator._made_for = about["rows"], int(about["made_for"])
     estimator._flat = about["flat"]
     classes = about.get("classes")

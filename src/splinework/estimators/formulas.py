@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from splinework.errors import DataError
 from splinework.estimators.rows import Floats, Rows, unweighted
+from splinework.frame import FramedKAN
+from splinework.frame.framed import names_of
 from splinework.network import KAN
 
 if TYPE_CHECKING:
@@ -17,12 +19,14 @@ if TYPE_CHECKING:
 
     from splinework.symbolic.table import FormulaTable
 
+DRAWN = 200
+"""Rows that are drawn where there are too few and the model is more than a network, whose edges could be named."""
 MOST_INPUTS = 24
 """The search looks at so many inputs, the most important ones; a formula of more is none that one reads."""
 
 
 def search(
-    model: KAN,
+    model: KAN | FramedKAN,
     rows: Rows,
     importance: Floats,
     *,
@@ -46,19 +50,23 @@ def search(
     from splinework.symbolic.symbolify import symbolify
 
     kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
-    names = [model.config.input_names[i] for i in kept]
+    inputs, outputs = names_of(model)
+    names = [inputs[i] for i in kept]
     common: dict[str, Any] = {"names": names, "budget": seconds, "seed": seed, "progress": False}
     even = unweighted(rows, len(rows))
     try:
         if classes is not None:
             labels = classes[even.y.astype(np.intp)].astype(str)
             return discover(even.x[:, kept], labels, target=target, classes=True, **common)
-        outputs = model.config.output_names
         if len(outputs) == 1:
             y = np.asarray(rows.y, dtype=np.float64)[:, 0]
             return discover(rows.x[:, kept], y, target=outputs[0], weights=rows.weights, **common)
         return discover(even.x[:, kept], _frame(even.y, outputs), **common)
     except DataError:  # too few rows, or rows of a class
+        if isinstance(model, FramedKAN):
+            low, high = even.x.min(axis=0), even.x.max(axis=0)
+            x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
+            return discover(x[:, kept], _frame(_outputs(model, x), outputs), **common)
         return symbolify(model, even.x, _outputs(model, even.x), seconds=seconds)
 
 
@@ -87,7 +95,7 @@ def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(values, columns=list(names))
 
 
-def _outputs(model: KAN, x: Floats) -> Floats:
+def _outputs(model: KAN | FramedKAN, x: Floats) -> Floats:
     import torch
 
     with torch.no_grad():

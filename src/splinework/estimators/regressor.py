@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, final
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,10 @@ from sklearn.utils import check_array
 
 from splinework.estimators.base import KANEstimator
 from splinework.estimators.callbacks import with_callbacks
+from splinework.estimators.columns import Columns
 from splinework.estimators.constant import mean
+from splinework.estimators.engine import Settings
+from splinework.estimators.knowledge import KNOWLEDGE, Known, known_of
 from splinework.estimators.namespaces import Namespace
 from splinework.estimators.rows import Floats, Rows
 from splinework.estimators.targets import target_names
@@ -35,13 +39,21 @@ class KANRegressor(RegressorMixin, KANEstimator):
         formula_seconds: Time for `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several, told after each step.
         random_state: Seed of everything random. With None each fit draws another one.
+        monotone: Columns along which the prediction never falls (1) or never rises (-1): `{"age": 1, "price": -1}`, or one of
+            1, -1 and 0 for each column.
+        axioms: What else is known, as recipes of `splinework.axioms` or texts, such as `["convex(age)", Bounded(0, 1)]`. Hard
+            axioms, the usual ones, hold for every row that may come. They name columns of numbers, and are about raw units. With
+            axioms one network is fitted, a curve for each column or with hidden nodes, as rows held out say.
 
     Attributes:
-        model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` makes of a table.
+        model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` makes of a table; a `FramedKAN` where
+            an axiom needs formulas before or after it.
         columns_: What was learned about the columns: gaps, levels, constants.
         equations_: Formulas, from simple to accurate, as a pandas DataFrame; worked out when first asked for.
         equation_: The best of them; `str`, `.latex()`, `.numpy()`, `.export(language)`.
         feature_importances_: Share of every column in what the network says, `(n_features_in_,)`; they sum to one.
+        certificate_: With axioms: what is proved of the model, in the names of its inputs (`splinework.axioms.verify`).
+        verdicts_: With axioms: for each its text, strength and verdict, `proved`, `refuted` or `unknown`.
         loss_: What was minimised, at the end.
         history_: Records of the fit.
         n_iter_: Steps taken.
@@ -50,14 +62,49 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     Raises:
         ValueError: As scikit-learn's own do, for parameters out of range, tables that do not fit, and infinite values; and for
-            columns of dates or free text.
+            columns of dates or free text; for axioms that name no column of numbers, or contradict each other.
 
     >>> import numpy as np
     >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
     >>> y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2
     >>> KANRegressor().fit(X, y).score(X, y) > 0.95
     True
+    >>> KANRegressor(monotone=[0, 1]).fit(X, X[:, 1] ** 3).verdicts_[0].verdict
+    'proved'
     """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **KNOWLEDGE}
+
+    def __init__(
+        self,
+        *,
+        hidden: int | Sequence[int] | str = "auto",
+        grid: int | str = "auto",
+        degree: int = 3,
+        members: int | str = "auto",
+        max_iter: int = Settings.max_iter,
+        categorical_features: Any = "from_dtype",
+        warm_start: bool = False,
+        formula_seconds: float = 20.0,
+        callbacks: Any = None,
+        random_state: Any = 0,
+        monotone: Any = None,
+        axioms: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            grid=grid,
+            degree=degree,
+            members=members,
+            max_iter=max_iter,
+            categorical_features=categorical_features,
+            warm_start=warm_start,
+            formula_seconds=formula_seconds,
+            callbacks=callbacks,
+            random_state=random_state,
+        )
+        self.monotone = monotone
+        self.axioms = axioms
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
@@ -109,6 +156,9 @@ class KANRegressor(RegressorMixin, KANEstimator):
             )
         self._flat = values.ndim == 1
         return columns, Regression()
+
+    def _known(self, columns: Columns) -> tuple[Known, ...]:
+        return known_of(self.monotone, self.axioms, columns)
 
     def _weighed(self, rows: Rows) -> Rows:
         return rows

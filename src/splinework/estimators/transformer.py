@@ -72,6 +72,7 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         "target": [StrOptions({"auto", "numbers", "classes"})],
     }
 
+    model_: KAN
     _classes: Classes | None
 
     def __init__(

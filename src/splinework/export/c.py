@@ -11,6 +11,7 @@ from splinework.export.dialect import Dialect
 from splinework.export.layout import Layout
 from splinework.export.numbers import nested
 from splinework.export.words import About
+from splinework.frame import Frame
 
 PRECISIONS: Final = ("float", "double")
 _LONGEST_NAME: Final = (
@@ -23,6 +24,7 @@ class _C(Dialect):
 
     whole: ClassVar[str] = "int "
     pick: ClassVar[str] = "const int "
+    absolute: ClassVar[str] = "fabs"
 
     def __init__(self, prefix: str, precision: str) -> None:
         super().__init__(f"{prefix}_")
@@ -61,13 +63,14 @@ class _C(Dialect):
         return f"static {result} {self.name(name)}({arguments})\n{{\n{lines}\n}}"
 
 
-def c_file(layout: Layout, about: About, precision: str) -> str:
+def c_file(layout: Layout, about: About, precision: str, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
         layout: Of the network in float64.
         about: What it is called and what its columns are.
         precision: `float` or `double`.
+        frame: Formulas before and after the network.
     """
     name = about.name
     d = _C(name, precision)
@@ -80,9 +83,10 @@ def c_file(layout: Layout, about: About, precision: str) -> str:
             "#include <stddef.h>",
         ]
     )
-    counts = f"enum {{ {name}_inputs = {layout.network.inputs}, {name}_outputs = {layout.network.outputs} }};"
-    predict = "\n".join(f"    {line}" for line in clike.predict_body(layout, d))
-    unused = "" if layout.network.columns else "    (void)x;\n"
+    counts = f"enum {{ {name}_inputs = {len(about.inputs)}, {name}_outputs = {layout.network.outputs} }};"
+    body = clike.predict_body(layout, d) if frame is None else clike.framed_body(layout, frame, d)
+    predict = "\n".join(f"    {line}" for line in body)
+    unused = "" if re.search(r"\bx\b", predict) else "    (void)x;\n"
     return "\n\n".join(
         [
             head,
@@ -90,7 +94,7 @@ def c_file(layout: Layout, about: About, precision: str) -> str:
             _names(f"{name}_input_names", about.inputs),
             _names(f"{name}_output_names", about.outputs),
             *clike.tables(layout, d),
-            *clike.functions(layout, d),
+            *clike.functions(layout, d, frame),
             _DOOR.format(name=name, real=precision, body=f"{unused}{predict}"),
             _MAIN.replace("NAME", name)
             .replace("REAL", precision)

@@ -10,7 +10,9 @@ import numpy as np
 
 from splinework.export.clike_functions import base_functions, family_function
 from splinework.export.dialect import Dialect
+from splinework.export.frames import clike_formulas, clike_helpers
 from splinework.export.layout import LayerTables, Layout
+from splinework.frame import Frame
 
 
 def tables(layout: Layout, d: Dialect) -> list[str]:
@@ -33,8 +35,8 @@ def tables(layout: Layout, d: Dialect) -> list[str]:
     return found
 
 
-def functions(layout: Layout, d: Dialect) -> list[str]:
-    """The functions of the families, the base function, and of each layer."""
+def functions(layout: Layout, d: Dialect, frame: Frame | None = None) -> list[str]:
+    """The functions of the families, the base function, of each layer, and of a network in a frame."""
     found = []
     living = [t.layer for t in layout.layers if t.layer.inputs]
     linear = any(layer.extrapolation == "linear" for layer in living)
@@ -42,7 +44,26 @@ def functions(layout: Layout, d: Dialect) -> list[str]:
     for base in sorted({layer.base.name for layer in living if layer.base is not None}):
         found += base_functions(base, linear, d)
     found += [_layer(t, number, d) for number, t in enumerate(layout.layers, start=1)]
+    if frame is not None:
+        body = predict_body(layout, d)
+        takes = [*([("in", "x")] if layout.network.columns else []), ("out", "y")]
+        found += [*clike_helpers(frame, d), d.function("network", "", takes, body)]
     return found
+
+
+def framed_body(layout: Layout, frame: Frame, d: Dialect) -> list[str]:
+    """Statements from x to y, rows of raw values, for a network in a frame."""
+    columns = [f"x[{i}]" for i in range(len(frame.input_names))]
+    before = clike_formulas(frame.before, columns, d)
+    outputs = layout.network.outputs
+    lines = [d.room("f", len(before))] if before and layout.network.columns else []
+    lines += [d.room("z", outputs)] if frame.after else []
+    if layout.network.columns:
+        lines += [f"f[{n}] = {formula};" for n, formula in enumerate(before)]
+    given = f"{'f' if before else 'x'}, " if layout.network.columns else ""
+    lines.append(f"{d.name('network')}({given}{'z' if frame.after else 'y'});")
+    after = clike_formulas(frame.after, [*columns, *(f"z[{j}]" for j in range(outputs))], d)
+    return [*lines, *(f"y[{j}] = {formula};" for j, formula in enumerate(after))]
 
 
 def predict_body(layout: Layout, d: Dialect) -> list[str]:

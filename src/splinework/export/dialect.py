@@ -15,6 +15,7 @@ class Dialect(ABC):
         whole: Of a whole number that changes.
         pick: Of a whole number that stays.
         row: Of a row of a table.
+        absolute: What the absolute value is called, for `call`.
     """
 
     const: ClassVar[str]
@@ -22,6 +23,7 @@ class Dialect(ABC):
     whole: ClassVar[str]
     pick: ClassVar[str]
     row: ClassVar[str]
+    absolute: ClassVar[str] = "abs"
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

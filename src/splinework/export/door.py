@@ -10,13 +10,14 @@ from splinework.errors import ConfigError, DtypeError
 from splinework.export.targets import TARGETS, Job
 from splinework.export.torch_program import program_bytes
 from splinework.export.words import About, about
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.symbolic.languages import LANGUAGES
 from splinework.symbolic.table import FormulaRow, FormulaTable
 
 
 def export(
-    model: KAN | FormulaRow | FormulaTable,
+    model: KAN | FramedKAN | FormulaRow | FormulaTable,
     to: str | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
@@ -43,8 +44,8 @@ def export(
     Inputs and outputs are in raw units. Pruned edges are not there, and cost nothing; nor are inputs that nothing depends on.
 
     Args:
-        model: A network; or a formula, or a table of formulas of which the best is taken, and then `to` is one of
-            `splinework.symbolic.languages.LANGUAGES`.
+        model: A network, in a frame or not: a frame's formulas are part of the artefact. Or a formula, or a table of formulas of
+            which the best is taken, and then `to` is one of `splinework.symbolic.languages.LANGUAGES`.
         to: See above; None reads it off the ending of `path`: `.onnx`, `.pt2`, `.py` (NumPy), `.c`, `.h`, `.js`, `.mjs`, `.tex`.
         path: File to write, whole or not at all; None writes nothing.
         name: What functions of the artefact are called after, where a language needs that.
@@ -112,8 +113,10 @@ def target_of(path: str | os.PathLike[str]) -> str | None:
 def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> str:
     """The target, checked."""
     formula = isinstance(model, FormulaRow | FormulaTable)
-    if not formula and not isinstance(model, KAN):
-        raise DtypeError(f"export takes a KAN, a FormulaRow or a FormulaTable, got {type(model).__name__}.")
+    if not formula and not isinstance(model, KAN | FramedKAN):
+        raise DtypeError(
+            f"export takes a KAN, a FramedKAN, a FormulaRow or a FormulaTable, got {type(model).__name__}."
+        )
     known = list(LANGUAGES if formula else TARGETS)
     found = to
     if found is None and path is not None:
@@ -136,10 +139,12 @@ def _check_options(target: str, precision: str | None, recognise: bool) -> None:
         raise ConfigError(f"recognise is an option of latex and sympy, not of {target}; leave it out.")
 
 
-def _check_numbers(model: KAN, precision: str | None) -> None:
+def _check_numbers(model: KAN | FramedKAN, precision: str | None) -> None:
     """Raises if the model has numbers that a language cannot write, or that are no result of a fit."""
     largest = 3.4e38 if precision == "float" else float("inf")
     for key, value in model.state_dict().items():
+        if key.endswith(".steepest"):  # a rule for fits, infinite where there is none
+            continue
         if not bool((value.abs() < largest).all()):
             raise ConfigError(
                 f"the model's {key} has entries that are not finite{' in float' if precision == 'float' else ''}; there is "

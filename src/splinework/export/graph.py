@@ -3,12 +3,16 @@
 The functions of the edges are those that the reference backend uses, so the graph has no operator of splinework's own.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
 
+from splinework.export.frames import LINE
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.frame import Expression, Frame
+from splinework.frame.expression import TENSORS
 from splinework.kernels import Table
 
 LEAST_BATCH: Final = 3
@@ -84,10 +88,48 @@ class Graph(nn.Module):
         return y
 
 
-def program(network: FrozenNetwork) -> torch.export.ExportedProgram:
+class FramedGraph(nn.Module):
+    """Raw inputs `(B, inputs)` to raw outputs `(B, outputs)`, by way of a frame's formulas."""
+
+    def __init__(self, network: FrozenNetwork, frame: Frame) -> None:
+        super().__init__()
+        self.frame = frame
+        self.network = Graph(network)
+
+    def forward(self, x: Tensor) -> Tensor:
+        frame = self.frame
+        z = self.network(_formulas(frame.before, x) if frame.before else x)
+        return _formulas(frame.after, torch.cat([x, z], dim=1)) if frame.after else z
+
+
+def _formulas(formulas: Sequence[Expression], columns: Tensor) -> Tensor:
+    """Formulas of the columns `(B, C)`, side by side."""
+    found = []
+    for formula in formulas:
+        value = formula.run(columns.unbind(1), _TENSORS)
+        found.append(value if isinstance(value, Tensor) else columns.new_full((), value).expand(columns.shape[0]))
+    return torch.stack(found, dim=1)
+
+
+def _softplus(x: Any) -> Any:
+    """Torch's own in smaller steps: onnxruntime has no softplus in double precision."""
+    x = x if isinstance(x, Tensor) else torch.tensor(x, dtype=torch.float64)
+    return torch.where(x > LINE, x, torch.log(1 + torch.exp(torch.clamp(x, max=LINE))))
+
+
+_TENSORS: Final = {**TENSORS, "softplus": _softplus}
+
+
+def graph_of(network: FrozenNetwork, frame: Frame | None) -> nn.Module:
+    """The module that is traced."""
+    return Graph(network) if frame is None else FramedGraph(network, frame)
+
+
+def program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.ExportedProgram:
     """The graph traced for any number of rows."""
-    graph = Graph(network).eval().requires_grad_(False)
-    example = torch.zeros(LEAST_BATCH, network.inputs, dtype=network.dtype)
+    graph = graph_of(network, frame).eval().requires_grad_(False)
+    inputs = network.inputs if frame is None else len(frame.input_names)
+    example = torch.zeros(LEAST_BATCH, inputs, dtype=network.dtype)
     return _traced(graph, example)
 
 

@@ -9,6 +9,7 @@ from splinework.export.dialect import Dialect
 from splinework.export.layout import Layout
 from splinework.export.numbers import nested
 from splinework.export.words import About
+from splinework.frame import Frame
 
 
 class _JavaScript(Dialect):
@@ -41,12 +42,13 @@ class _JavaScript(Dialect):
         return f"function {self.name(name)}({', '.join(argument for _, argument in takes)}) {{\n{lines}\n}}"
 
 
-def js_file(layout: Layout, about: About) -> str:
+def js_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
     """The module.
 
     Args:
         layout: Of the network in float64.
         about: What its columns are.
+        frame: Formulas before and after the network.
     """
     d = _JavaScript("")
     head = "\n".join(
@@ -55,10 +57,11 @@ def js_file(layout: Layout, about: About) -> str:
             f"// {layout.numbers} numbers in tables. In node and browsers: import {{ predict }} from './FILE.mjs'.",
         ]
     )
-    functions = clike.functions(layout, d)
+    functions = clike.functions(layout, d, frame)
     if any("erfc(" in text for text in functions):
         functions.insert(0, _ERFC)
-    body = "\n".join(f"  {line}" for line in clike.predict_body(layout, d))
+    lines = clike.predict_body(layout, d) if frame is None else clike.framed_body(layout, frame, d)
+    body = "\n".join(f"  {line}" for line in lines)
     return "\n\n".join(
         [
             head,
@@ -66,7 +69,7 @@ def js_file(layout: Layout, about: About) -> str:
             f"export const outputs = Object.freeze({_texts(about.outputs)});",
             *clike.tables(layout, d),
             *functions,
-            _DOOR.replace("INPUTS", str(layout.network.inputs))
+            _DOOR.replace("INPUTS", str(len(about.inputs)))
             .replace("OUTPUTS", str(layout.network.outputs))
             .replace("BODY", body),
         ]

@@ -1,12 +1,14 @@
 r"""LaTeX: the network as an `align*` environment, numbers rounded for reading, one function with cases for each edge."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
+from splinework.frame import Expression, Frame
 from splinework.symbolic.languages import safe_names
+from splinework.teach.wording import Composer
 
 _DIGITS: Final = 6
 _IN_A_LINE: Final = 4
@@ -20,26 +22,49 @@ _BASES: Final[dict[str, str]] = {
 _WAVES: Final = {"cosine": r"\cos", "sine": r"\sin"}
 
 
-def latex_file(network: FrozenNetwork, about: About) -> str:
+def latex_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:
     """The text; needs the package amsmath.
 
     Args:
         network: In float64.
         about: What its columns are.
+        frame: Formulas before and after the network; guards against rounding in them are left out.
 
     Raises:
         ConfigError: If there would be too many pieces, or for a basis that has no formula here.
     """
     check_size(network)
     columns = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
-    lines = [*_outputs(network, [columns[name] for name in about.outputs])]
+    inputs, outputs = [columns[name] for name in about.inputs], [columns[name] for name in about.outputs]
+    lines: list[str] = []
+    if frame is not None and frame.after:
+        hidden = [f"z_{{{j + 1}}}" for j in range(network.outputs)]
+        lines += _formulas(frame.after, outputs, [*inputs, *hidden])
+        outputs = hidden
+    lines += _outputs(network, outputs)
     for number in range(len(network.layers) - 1, 0, -1):
         lines += _hidden(network.layers[number - 1], number)
     if network.columns:
-        lines += _units(network, [columns[name] for name in about.inputs])
+        before = () if frame is None else frame.before
+        features = [f"f_{{{n + 1}}}" for n in range(len(before))]
+        lines += _units(network, features or inputs)
+        lines += _formulas(before, features, inputs)
     lines += [_function(edge) for edge in edges(network)]
     notes = [*about.sentences(), f"Numbers are rounded to {_DIGITS} digits. Needs the package amsmath."]
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
+
+
+def _formulas(formulas: Sequence[Expression], names: Sequence[str], columns: Sequence[str]) -> Iterator[str]:
+    """Formulas of a frame, each with its name."""
+    import sympy
+
+    composer = Composer()
+    symbols = [sympy.Dummy(real=True) for _ in columns]
+    for formula, name in zip(formulas, names, strict=True):
+        expression = composer.expression(formula, symbols)
+        numbers = {s: sympy.Float(f"{value:.{_DIGITS}g}") for s, value in composer.numbers.items()}
+        written = sympy.latex(expression.xreplace(numbers), symbol_names=dict(zip(symbols, columns, strict=True)))
+        yield f"{name} &= {written}"
 
 
 def _outputs(network: FrozenNetwork, names: list[str]) -> Iterator[str]:

@@ -6,18 +6,21 @@ import numpy as np
 
 from splinework.bases import BSpline, GaussianRBF
 from splinework.errors import ConfigError
+from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_SOFTPLUS, python_formulas
 from splinework.export.layout import Family, LayerTables, Layout
 from splinework.export.numbers import nested
 from splinework.export.numpy_parts import BASES, FAMILIES, PREDICT, SCRIPT, SPLINES
 from splinework.export.words import About
+from splinework.frame import Frame
 
 
-def numpy_file(layout: Layout, about: About) -> str:
+def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
         layout: Of the network in float64.
         about: What its columns are.
+        frame: Formulas before and after the network.
 
     Raises:
         ConfigError: If a basis or a base function is not known here.
@@ -30,7 +33,8 @@ def numpy_file(layout: Layout, about: About) -> str:
     parts = [f"{head}\nOUTPUTS = {_texts(about.outputs)}"]
     parts += [_grids(family) for family in layout.families]
     parts += [_constants(t, number) for number, t in enumerate(layout.layers, start=1)]
-    parts += [PREDICT, _predict(layout)]
+    parts += [PREDICT, _predict(layout, "_predict" if frame is None else "_network")]
+    parts += [] if frame is None else _framed(layout, frame)
     living = [t for t in layout.layers if t.layer.inputs]
     parts += [_layer(living[0])] if living else []
     parts += sorted({_source(family) for family in layout.families})
@@ -95,8 +99,21 @@ def _constants(t: LayerTables, number: int) -> str:
     return "\n".join(lines)
 
 
-def _predict(layout: Layout) -> str:
-    """`_predict`: what `predict` does with a batch of usual size."""
+def _framed(layout: Layout, frame: Frame) -> list[str]:
+    """`_predict` of a network in a frame, and what its formulas call."""
+    columns = [f"x[:, {i}]" for i in range(len(frame.input_names))]
+    before = python_formulas(frame.before, columns, NUMPY)
+    given = "x" if not before else f"_columns(x, {', '.join(before)})"
+    after = python_formulas(frame.after, [*columns, *(f"z[:, {j}]" for j in range(layout.network.outputs))], NUMPY)
+    lines = ["def _predict(x):", f"    z = _network({given})"]
+    listed = ", ".join(after)
+    lines.append(f"    return _columns(x, {listed})" if after else "    return z")
+    used = "_softplus(" in "".join([*before, *after])
+    return ["\n".join(lines), NUMPY_COLUMNS, *([NUMPY_SOFTPLUS] if used else [])]
+
+
+def _predict(layout: Layout, name: str) -> str:
+    """`_predict`: what `predict` does with a batch of usual size; `_network`, where that is in a frame."""
     network, lines = layout.network, []
     if network.columns:
         lines.append(f"u = x[:, {list(network.columns)}]")
@@ -115,7 +132,7 @@ def _predict(layout: Layout) -> str:
     lines.append(f"y = u * {_array(network.out_scale.numpy())} + {_array(network.out_shift.numpy())}")
     logs = [j for j, log in enumerate(network.out_log) if log]
     lines += [f"y[:, {logs}] = np.exp(y[:, {logs}])"] if logs else []
-    return "\n".join(["def _predict(x):", *(f"    {line}" for line in [*lines, "return y"])])
+    return "\n".join([f"def {name}(x):", *(f"    {line}" for line in [*lines, "return y"])])
 
 
 def _layer(t: LayerTables) -> str:

@@ -16,8 +16,9 @@ from splinework.checkpoint import own_version
 from splinework.errors import ConfigError, SplineworkError
 from splinework.export.double_gelu import DoubleGELU
 from splinework.export.frozen import FrozenNetwork
-from splinework.export.graph import Graph, program, with_constants
+from splinework.export.graph import graph_of, program, with_constants
 from splinework.export.words import About
+from splinework.frame import Frame
 
 _TOLERANCE: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
 """What the check allows, relative to the largest value of an output: it looks for a wrong graph, not for rounding."""
@@ -26,7 +27,9 @@ _JUMPS: Final = 0.02
 _CHECKED_ROWS: Final = 257
 
 
-def onnx_file(network: FrozenNetwork, about: About, config: dict[str, Any], *, check: bool = True) -> bytes:
+def onnx_file(
+    network: FrozenNetwork, about: About, config: dict[str, Any], *, frame: Frame | None = None, check: bool = True
+) -> bytes:
     """The file, with input `x` `(batch, inputs)` and output `y` `(batch, outputs)` in the dtype of the model.
 
     The header holds, as JSON texts under `splinework.*`, the names of the columns, their ranges, the config and the version.
@@ -35,6 +38,7 @@ def onnx_file(network: FrozenNetwork, about: About, config: dict[str, Any], *, c
         network: In float32 or float64.
         about: What its columns are.
         config: Of the model, as plain JSON values.
+        frame: Formulas before and after the network.
         check: Whether the file is run by onnxruntime, where that is installed, and compared with the network.
 
     Raises:
@@ -45,7 +49,7 @@ def onnx_file(network: FrozenNetwork, about: About, config: dict[str, Any], *, c
         raise ConfigError(f"ONNX takes a model of float32 or float64, got {network.dtype}; use model.float().")
     _require("onnx", "onnxscript")
     with _quiet():
-        traced = program(_sayable(network))
+        traced = program(_sayable(network), frame)
         if network.dtype == torch.float64:
             traced = with_constants(traced)
         made = torch.onnx.export(
@@ -56,7 +60,7 @@ def onnx_file(network: FrozenNetwork, about: About, config: dict[str, Any], *, c
         _simplify(made.model)
     content = _tidied(made.model_proto, about, config).SerializeToString(deterministic=True)
     if check:
-        _check(content, network)
+        _check(content, network, frame)
     return bytes(content)
 
 
@@ -151,7 +155,7 @@ def _layer_of(node: Any) -> str:
     return "units"
 
 
-def _check(content: bytes, network: FrozenNetwork) -> None:
+def _check(content: bytes, network: FrozenNetwork, frame: Frame | None) -> None:
     """Raises unless onnxruntime, if it is there, gives the values of the network inside and around its domain."""
     from importlib.util import find_spec
 
@@ -159,11 +163,17 @@ def _check(content: bytes, network: FrozenNetwork) -> None:
         return
     runtime: Any = import_module("onnxruntime")
 
-    x = _points(network)
-    session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    x = _points(network) if frame is None else _rows_of(frame, network.dtype)
+    try:
+        session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except runtime.capi.onnxruntime_pybind11_state.NotImplemented as error:
+        raise ConfigError(
+            f"onnxruntime {runtime.__version__} lacks a function of this model in {network.dtype} ({error}); convert the model "
+            "with model.float(), or export to torch, c or numpy."
+        ) from error
     got = torch.from_numpy(session.run(None, {"x": x.numpy()})[0])
     with torch.no_grad():
-        expected = Graph(network)(x)
+        expected = graph_of(network, frame)(x)
     largest = torch.where(expected.isfinite(), expected, 0).abs().amax(dim=0)
     close = ((got - expected).abs() <= _TOLERANCE[network.dtype] * largest) | (got == expected)
     wrong = ~(close | (got.isnan() & expected.isnan())).all(dim=1)
@@ -173,6 +183,13 @@ def _check(content: bytes, network: FrozenNetwork) -> None:
             f"onnxruntime {runtime.__version__} gives values that differ from the model's by up to {worst:.3g}; nothing "
             "was written. Try another version of onnxruntime or onnxscript, or another target."
         )
+
+
+def _rows_of(frame: Frame, dtype: torch.dtype) -> torch.Tensor:
+    """Rows of raw values in the ranges that a frame was made for, or between 0 and 1."""
+    ranges = torch.tensor(frame.ranges or ((0.0, 1.0),) * len(frame.input_names), dtype=torch.float64)
+    share = torch.rand(_CHECKED_ROWS, len(ranges), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return (ranges[:, 0] + share * (ranges[:, 1] - ranges[:, 0])).to(dtype)
 
 
 def _points(network: FrozenNetwork) -> torch.Tensor:

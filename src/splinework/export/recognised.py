@@ -7,10 +7,12 @@ import torch
 
 from splinework.export.frozen import freeze
 from splinework.export.words import About
+from splinework.frame import FramedKAN
+from splinework.frame.framed import names_of
 from splinework.network import KAN
 from splinework.symbolic.languages import safe_names
-from splinework.symbolic.symbolify import symbolify
 from splinework.symbolic.table import FormulaRow
+from splinework.teach.formulas import symbolify
 
 _ROWS: Final = 512
 _SECONDS: Final = 30.0
@@ -18,7 +20,7 @@ _UNEXPLAINED: Final = 1e-6
 """Share of the variance of the network that a formula may leave to count as the network's."""
 
 
-def recognised(model: KAN, about: About) -> tuple[FormulaRow, ...]:
+def recognised(model: KAN | FramedKAN, about: About) -> tuple[FormulaRow, ...]:
     """A formula for every output without splines, as good as the network itself; empty where there is one without.
 
     The values are those on the ranges of the inputs in the fit, where they are known, else on the domain of the grids.
@@ -30,14 +32,19 @@ def recognised(model: KAN, about: About) -> tuple[FormulaRow, ...]:
         return ()
     table = symbolify(model, x, y, seconds=_SECONDS)
     found = []
-    for target in model.config.output_names:
+    for target in names_of(model)[1]:
         good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]
         found += good[:1]
     return tuple(found) if len(found) == model.outputs else ()
 
 
-def _points(model: KAN, about: About) -> torch.Tensor:
-    """Rows of raw values, `(rows, inputs)`; inputs that do not matter stay in their middle."""
+def _points(model: KAN | FramedKAN, about: About) -> torch.Tensor:
+    """Rows of raw values, `(rows, inputs)`; inputs that do not matter stay in their middle.
+
+    Of a model in a frame that knows no ranges, between 0 and 1.
+    """
+    if isinstance(model, FramedKAN):
+        return _framed_points(model, about)
     network = freeze(model)
     x = torch.zeros(_ROWS, model.inputs, dtype=network.dtype)
     shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
@@ -49,6 +56,13 @@ def _points(model: KAN, about: About) -> torch.Tensor:
         low, high = about.ranges.get(i, tuple(ends[i].tolist()))
         x[:, i] = low + shares[:, i] * (high - low)
     return x.to(layer.coefficients)
+
+
+def _framed_points(model: FramedKAN, about: About) -> torch.Tensor:
+    ranges = model.frame.ranges or ((0.0, 1.0),) * model.inputs
+    ends = torch.tensor([about.ranges.get(i, own) for i, own in enumerate(ranges)], dtype=torch.float64)
+    shares = torch.rand(_ROWS, model.inputs, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return (ends[:, 0] + shares * (ends[:, 1] - ends[:, 0])).to(next(model.parameters()))
 
 
 def latex_formulas(rows: Sequence[FormulaRow], about: About) -> str:

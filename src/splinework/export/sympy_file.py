@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import Final, SupportsFloat
 
+from splinework.export.frames import SYMPY, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
+from splinework.frame import Frame
 
 _BASES: Final[dict[str, str]] = {
     "identity": "t",
@@ -14,6 +16,7 @@ _BASES: Final[dict[str, str]] = {
     "sin": "sin(t)",
     "gelu": "t*(1 + erf(t/sqrt(2)))/2",
 }
+_FURTHER: Final = ("Abs", "Max", "Min", "acos", "asin", "atan", "cosh", "floor", "sinh", "tan")
 _WAVES: Final = {"cosine": "cos", "sine": "sin"}
 _HEAD: Final = '''"""A network of splines as expressions of sympy.
 
@@ -23,7 +26,7 @@ in terms of the last ones. `function()` is all of it as a function for numpy.
 {notes}
 """
 
-from sympy import Piecewise, Symbol, chebyshevt, cos, erf, exp, lambdify, log, sin, sqrt, tanh
+from sympy import Piecewise, Symbol, chebyshevt, cos, erf, exp, lambdify, log, sin, sqrt, tanh{more}
 
 INPUTS = {inputs}
 x = [Symbol(name, real=True) for name in INPUTS]
@@ -34,41 +37,50 @@ _TAIL: Final = '''def function():
 '''
 
 
-def sympy_file(network: FrozenNetwork, about: About) -> str:
+def sympy_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:
     """The file.
 
     Args:
         network: In float64.
         about: What its columns are.
+        frame: Formulas before and after the network.
 
     Raises:
         ConfigError: If there would be too many pieces, or for a basis that has no formula here.
     """
     check_size(network)
     inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
-    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs)
-    return "\n\n\n".join([head, *map(_function, edges(network)), _nodes(network, about), _TAIL])
+    called = "" if frame is None else f"\nfrom sympy import {', '.join(_FURTHER)}"
+    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=called)
+    return "\n\n\n".join([head, *map(_function, edges(network)), _nodes(network, about, frame), _TAIL])
 
 
-def _nodes(network: FrozenNetwork, about: About) -> str:
+def _nodes(network: FrozenNetwork, about: About, frame: Frame | None) -> str:
     """Lists of the nodes, layer by layer; the last is `y`."""
+    columns = [f"x[{i}]" for i in range(len(about.inputs))]
+    before = columns if frame is None or not frame.before else python_formulas(frame.before, columns, SYMPY)
+    after = () if frame is None else frame.after
     letter = "h"
     while any(name.startswith(letter) for name in about.inputs):  # a symbol of its own for every hidden node
         letter += "_"
     units = []
     for place, column in enumerate(network.columns):
-        value = f"log(x[{column}])" if network.in_log[place] else f"x[{column}]"
+        value = f"log({before[column]})" if network.in_log[place] else before[column]
         units.append(f"({value}{_minus(network.in_shift[place])})/{_number(network.in_scale[place])}")
     lines = _step(0, letter, units) if units else []
     for number, layer in enumerate(network.layers, start=1):
         nodes = [" * ".join(f"({_sum(layer, number, j)})" for j in group) for group in layer.groups]
         if number < len(network.layers):
             lines += _step(number, letter, nodes)
-    lines.append("y = [")
+    outputs = []
     for j, node in enumerate(nodes):
         raw = f"{_number(network.out_scale[j])}*({node}) + {_number(network.out_shift[j])}"
-        lines.append(f"    exp({raw})," if network.out_log[j] else f"    {raw},")
-    return "\n".join([*lines, "]"])
+        outputs.append(f"exp({raw})" if network.out_log[j] else raw)
+    if after:
+        last = len(network.layers)
+        lines += _step(last, letter, outputs)
+        outputs = python_formulas(after, [*columns, *(f"h{last}[{j}]" for j in range(len(outputs)))], SYMPY)
+    return "\n".join([*lines, "y = [", *(f"    {output}," for output in outputs), "]"])
 
 
 def _step(number: int, letter: str, nodes: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ from splinework.export.recognised import latex_formulas, recognised, sympy_formu
 from splinework.export.sympy_file import sympy_file
 from splinework.export.torch_program import torch_program
 from splinework.export.words import About
+from splinework.frame import Frame, FramedKAN
 from splinework.network import KAN
 
 
@@ -26,26 +27,36 @@ class Job:
     """What a target is given.
 
     Attributes:
-        model: The network.
+        model: The network, in a frame or not.
         about: Name of the artefact and of its columns.
         precision: Of C: `float`, `double`, or None for that of the model.
         check: Whether an ONNX file is run and compared before it is handed out.
         recognise: Of formulas: whether known functions are looked for first.
     """
 
-    model: KAN
+    model: KAN | FramedKAN
     about: About
     precision: str | None
     check: bool
     recognise: bool
 
+    @property
+    def bare(self) -> KAN:
+        """The network without its frame."""
+        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+
+    @property
+    def frame(self) -> Frame | None:
+        """The frame, if there is one."""
+        return self.model.frame if isinstance(self.model, FramedKAN) else None
+
     def network(self) -> FrozenNetwork:
         """The network in its own dtype."""
-        return freeze(self.model)
+        return freeze(self.bare)
 
     def double(self) -> FrozenNetwork:
         """The network in float64."""
-        return freeze(self.model, torch.float64)
+        return freeze(self.bare, torch.float64)
 
     def layout(self) -> Layout:
         """Its tables."""
@@ -70,7 +81,7 @@ class Target:
 
 
 def _onnx(job: Job) -> bytes:
-    return onnx_file(job.network(), job.about, job.model.config.to_dict(), check=job.check)
+    return onnx_file(job.network(), job.about, job.bare.config.to_dict(), frame=job.frame, check=job.check)
 
 
 def _c(job: Job) -> str:
@@ -78,27 +89,27 @@ def _c(job: Job) -> str:
     precision = own if job.precision is None else job.precision
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is one of {', '.join(PRECISIONS)}, got {precision!r}.")
-    return c_file(job.layout(), job.about, precision)
+    return c_file(job.layout(), job.about, precision, job.frame)
 
 
 def _latex(job: Job) -> str:
     formulas = recognised(job.model, job.about) if job.recognise else ()
-    return latex_formulas(formulas, job.about) if formulas else latex_file(job.double(), job.about)
+    return latex_formulas(formulas, job.about) if formulas else latex_file(job.double(), job.about, job.frame)
 
 
 def _sympy(job: Job) -> str:
     formulas = recognised(job.model, job.about) if job.recognise else ()
-    return sympy_formulas(formulas, job.about) if formulas else sympy_file(job.double(), job.about)
+    return sympy_formulas(formulas, job.about) if formulas else sympy_file(job.double(), job.about, job.frame)
 
 
 TARGETS: Final[dict[str, Target]] = {
     "onnx": Target(_onnx, (".onnx",), False, "ONNX graph for onnxruntime and others"),
-    "torch": Target(lambda job: torch_program(job.network()), (".pt2",), False, "torch.export program"),
+    "torch": Target(lambda job: torch_program(job.network(), job.frame), (".pt2",), False, "torch.export program"),
     "numpy": Target(
-        lambda job: numpy_file(job.layout(), job.about), (".py",), True, "Python file that needs numpy only"
+        lambda job: numpy_file(job.layout(), job.about, job.frame), (".py",), True, "Python file that needs numpy only"
     ),
     "c": Target(_c, (".c", ".h"), True, "C99 file without memory allocation"),
-    "js": Target(lambda job: js_file(job.layout(), job.about), (".mjs", ".js"), True, "JavaScript module"),
+    "js": Target(lambda job: js_file(job.layout(), job.about, job.frame), (".mjs", ".js"), True, "JavaScript module"),
     "latex": Target(_latex, (".tex",), True, "formulas for a paper, rounded"),
     "sympy": Target(_sympy, (), True, "Python file of exact expressions"),
 }

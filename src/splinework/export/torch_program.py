@@ -8,11 +8,12 @@ import torch
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import program
 from splinework.export.words import About
+from splinework.frame import Frame
 
 
-def torch_program(network: FrozenNetwork) -> torch.export.ExportedProgram:
+def torch_program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.ExportedProgram:
     """The network as an exported program, in its own dtype; its `.module()` takes `(batch, inputs)` for any batch."""
-    exported = program(network)
+    exported = program(network, frame)
     for node in exported.graph.nodes:
         for key in ("stack_trace", "from_node", "source_fn_stack", "torch_fn"):
             node.meta.pop(key, None)  # where the exporter was on this machine: of no use elsewhere, and most of a file

@@ -7,6 +7,8 @@ from typing import Any
 
 from splinework.checkpoint import own_version
 from splinework.errors import ConfigError
+from splinework.frame import FramedKAN
+from splinework.frame.framed import names_of
 from splinework.network import KAN
 from splinework.symbolic.languages.names import said
 
@@ -43,11 +45,11 @@ class About:
         return lines
 
 
-def about(model: KAN, name: str, notes: Mapping[str, Any] | None) -> About:
+def about(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) -> About:
     """What a model, and the notes of the file that it comes from, say of it.
 
     Args:
-        model: The network.
+        model: The network, in a frame or not.
         name: Of the artefact.
         notes: As `read_header(path)["notes"]` gives them, or none; what is malformed in them is passed over.
 
@@ -58,15 +60,18 @@ def about(model: KAN, name: str, notes: Mapping[str, Any] | None) -> About:
         raise ConfigError(
             f"name is a letter and then letters, digits and _, at most 63, since functions are called after it; got {name!r}."
         )
-    config, notes = model.config, notes if isinstance(notes, Mapping) else {}
+    notes = notes if isinstance(notes, Mapping) else {}
+    own_inputs, own_outputs = names_of(model)
+    config = model.network.config if isinstance(model, FramedKAN) else model.config
     columns, ranges = _table(notes, "columns"), _table(notes, "ranges")
-    inputs = _renamed(config.input_names, columns)
+    inputs = _renamed(own_inputs, columns)
     found = {}
-    for i, (own, column) in enumerate(zip(config.input_names, inputs, strict=True)):
+    for i, (own, column) in enumerate(zip(own_inputs, inputs, strict=True)):
         pair = ranges.get(column, ranges.get(own))
         if isinstance(pair, Sequence) and len(pair) == 2 and all(isinstance(end, int | float) for end in pair):
             found[i] = (float(pair[0]), float(pair[1]))
-    return About(name, inputs, _renamed(config.output_names, columns), str(config.shape), found)
+    shape = f"{config.shape} in a frame of formulas" if isinstance(model, FramedKAN) else str(config.shape)
+    return About(name, inputs, _renamed(own_outputs, columns), shape, found)
 
 
 def column_lines(letter: str, names: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ from splinework.hardware.formats import Format
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 from splinework.hardware.report_pictures import plot_front, tables_of
+from splinework.hardware.survivors import survivors
 
 PICOJOULE_PER_CYCLE: Final = 72.0
 """Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
@@ -139,6 +140,8 @@ def mcu_report(
         ("Put the two files into your project and call:", call),
         ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
     )
+    held, unproved = survivors(golden)
+    tables = () if held is None else (held,)
     return ArtefactReport(
         f"{name}: a network in C for microcontrollers",
         "mcu",
@@ -146,10 +149,10 @@ def mcu_report(
         lead=_lead(golden, "C99"),
         checks=checks,
         power=power,
-        tables=(input_table(golden), output_table(golden)),
+        tables=(*tables, input_table(golden), output_table(golden)),
         pictures=pictures_of(golden, front),
         usage=use,
-        warnings=saturation_warning(figures),
+        warnings=(*unproved, *saturation_warning(figures)),
         notes=tuple(notes),
     )
 
@@ -197,6 +200,8 @@ def fpga_report(
         ("Verify again, the files as they are:", "splinework hardware verify ."),
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
+    held, unproved = survivors(golden)
+    tables = () if held is None else (held,)
     return ArtefactReport(
         f"{name}: a network as a circuit for {figures['target_title']}",
         "fpga",
@@ -204,10 +209,10 @@ def fpga_report(
         lead=_lead(golden, "Verilog-2005"),
         checks=tuple(checks),
         power=power,
-        tables=(input_table(golden), output_table(golden)),
+        tables=(*tables, input_table(golden), output_table(golden)),
         pictures=pictures_of(golden, front),
         usage=use,
-        warnings=(*warnings, *saturation_warning(figures)),
+        warnings=(*warnings, *unproved, *saturation_warning(figures)),
         notes=tuple(notes),
     )
 

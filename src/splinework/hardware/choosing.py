@@ -146,7 +146,12 @@ def choose(
     if rows is None:
         raise ConfigError("a trained network becomes integers by rows that are typical for its use; give x and y.")
     tell = progress if progress is not None else _nobody
-    shapes = shapes_for(model, recipe.shape)
+    axioms = model.config.axioms
+    if axioms and recipe.shape not in ("auto", "same"):
+        raise ConfigError(
+            f"this network has hard axioms, {', '.join(axioms)}, and another one that learns from it would not; leave shape out."
+        )
+    shapes = () if axioms else shapes_for(model, recipe.shape)
     if shapes and recipe.method == "calibrate":
         raise ConfigError(
             f"this network has {model.active_edges()} edges, and a smaller one in its place has to be trained; leave "

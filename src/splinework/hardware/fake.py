@@ -136,6 +136,7 @@ class FakeQuantised(nn.Module):
         *,
         task: Task = "regression",
         classes: Sequence[str] = (),
+        axioms: Sequence[str] = (),
     ) -> IntegerModel:
         """The network of integers that computes the same.
 
@@ -145,6 +146,7 @@ class FakeQuantised(nn.Module):
             outputs: Names and scales of the outputs: `value = shift + scale · u` for u in network units.
             task: See `IntegerModel`.
             classes: See `IntegerModel`.
+            axioms: See `IntegerModel`.
 
         Raises:
             ConfigError: If a sum does not fit its accumulator.
@@ -167,7 +169,7 @@ class FakeQuantised(nn.Module):
             )
             layers.append(IntegerLayer(tables, alive, bias, guard, own))
         wires = [_raw(wire, first, k) for k, wire in enumerate(inputs) for first in [parts[0][1]]]
-        return simplify(IntegerModel(name, tuple(wires), tuple(layers), task, tuple(classes)))
+        return simplify(IntegerModel(name, tuple(wires), tuple(layers), task, tuple(classes), tuple(axioms)))
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,7 @@ def to_dict(model: IntegerModel) -> dict[str, Any]:
         "name": model.name,
         "task": model.task,
         "classes": list(model.classes),
+        **({"axioms": list(model.axioms)} if model.axioms else {}),
         "inputs": [wire.to_dict() for wire in model.inputs],
         "layers": [
             {
@@ -119,7 +120,8 @@ def from_dict(content: dict[str, Any]) -> IntegerModel:
         wires = inputs if number == 0 else layers[-1].outputs
         layers.append(_layer(entry, wires))
     classes = tuple(_checked(name, str) for name in _list(content["classes"]))
-    return IntegerModel(_checked(content["name"], str), inputs, tuple(layers), content["task"], classes)
+    axioms = tuple(_checked(text, str) for text in _list(content.get("axioms", [])))
+    return IntegerModel(_checked(content["name"], str), inputs, tuple(layers), content["task"], classes, axioms)
 
 
 def _layer(entry: dict[str, Any], wires: tuple[Wire, ...]) -> IntegerLayer:

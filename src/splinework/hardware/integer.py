@@ -69,6 +69,7 @@ class IntegerModel:
         layers: At least one; the wires of the last hold every sum exactly and give raw units.
         task: `regression`, or `classification`: then the outputs are scores, of one output the sign decides.
         classes: What the classes are called.
+        axioms: Texts of the hard axioms of the network that it was made from; whether they survived, `sw.verify` says.
 
     Raises:
         ConfigError: If sizes, formats or numbers do not go together, or a sum could leave its accumulator.
@@ -79,6 +80,7 @@ class IntegerModel:
     layers: tuple[IntegerLayer, ...]
     task: Task = "regression"
     classes: tuple[str, ...] = field(default=())
+    axioms: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
         if not self.layers or not self.inputs:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from splinework.arrays import data_of
 from splinework.errors import ConfigError
+from splinework.frame import FramedKAN
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.fake import FakeQuantised, Wires
-from splinework.hardware.formats import Format, Wire
+from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import TASKS, IntegerModel, Task
 from splinework.hardware.monotone import edge_signs, held_edges
 from splinework.network import KAN
@@ -71,7 +72,7 @@ class Bits:
 
 
 def quantise(
-    model: KAN,
+    model: KAN | FramedKAN,
     x: Any,
     *,
     bits: int | Bits = 6,
@@ -84,8 +85,11 @@ def quantise(
     Every node gets a fixed-point format whose range follows its activations, every edge a table over the codes of its input,
     rounded half to even to the step of its node; sums are exact; then each bias takes up the mean error of its node.
 
+    What is monotone by the shapes of edges stays so in every code. Of a frame, features of one input and answers of one output
+    become tables too, and bounds hold in every code (`splinework.hardware.framed`). `sw.verify` proves axioms of the result.
+
     Args:
-        model: A trained network; it is left as it is.
+        model: A trained network, in a frame or not; it is left as it is.
         x: Rows that are typical for its use, `(n, inputs)` in raw units.
         bits: Widths of codes; one number is that of inputs and hidden nodes.
         task: `classification` if the outputs are logits.
@@ -93,7 +97,7 @@ def quantise(
         name: An identifier, after which artefacts are called.
 
     Raises:
-        ConfigError: For settings out of range.
+        ConfigError: For settings out of range, or a frame that no tables can hold.
         DataError: If x is not usable.
         ShapeError: If x has another number of columns.
 
@@ -106,6 +110,25 @@ def quantise(
         >>> golden.shape, [wire.format.width for wire in golden.inputs]
         ([2, 3, 1], [6, 6])
     """
+    if isinstance(model, FramedKAN):
+        from splinework.hardware.framed import quantise_framed
+
+        if task != "regression":
+            raise ConfigError(f"a model in a frame is quantised as a regression, got task={task!r}.")
+        return quantise_framed(model, x, bits=as_bits(bits), name=name)
+    return quantise_network(model, x, bits=bits, task=task, classes=classes, name=name)
+
+
+def quantise_network(
+    model: KAN,
+    x: Any,
+    *,
+    bits: int | Bits = 6,
+    task: Task = "regression",
+    classes: Sequence[str] | None = None,
+    name: str = "kan",
+) -> IntegerModel:
+    """`quantise` for a network without a frame."""
     u = network_units(model, x)
     ready = prepare(model, u, as_bits(bits))
     correct_biases(ready, u)
@@ -130,9 +153,15 @@ def network_units(model: KAN, x: Any) -> Tensor:
     """Rows in network units and float64.
 
     Raises:
+        ConfigError: If there are no rows, or the network is in a frame.
         DataError: If x is not usable.
         ShapeError: If x has another number of columns.
     """
+    if isinstance(model, FramedKAN):
+        raise ConfigError(
+            "a model in a frame is not trained as integers; calibrate it, golden = sw.hardware.quantise(model, x), and build "
+            "artefacts from these integers."
+        )
     rows = data_of(model, x)
     u: Tensor = model.input_scaling(rows).double()
     if len(u) == 0:
@@ -154,7 +183,7 @@ def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> Fak
     widths = [bits.of_inputs(model.inputs)] + [(bits.hidden,) * layer.outputs for layer in layers[:-1]]
     wires: list[Wires] = []
     for layer, width in zip(layers, widths, strict=True):
-        wires.append(_wires(u, width, signed=bool(wires)))
+        wires.append(_wires(u if wires else _evened(model, u), width, signed=bool(wires)))
         u = layer(u)
     span = torch.clamp(u.max(dim=0).values - u.min(dim=0).values, min=1e-9)
     form = Format(bits.outputs, 0, signed=True)
@@ -193,7 +222,7 @@ def freeze(
     config, before, after = model.config, model.input_scaling, model.output_scaling
     inputs = _scaled(config.input_names, config.input_scales, before.shift, before.scale)
     outputs = _scaled(config.output_names, config.output_scales, after.shift, after.scale)
-    return ready.freeze(name, inputs, outputs, task=task, classes=names)
+    return ready.freeze(name, inputs, outputs, task=task, classes=names, axioms=config.axioms)
 
 
 def identifier(text: str) -> str:
@@ -204,6 +233,15 @@ def identifier(text: str) -> str:
     """
     plain = re.sub(r"[^0-9a-zA-Z_]+", "_", text).strip("_")
     return plain if plain and not plain[0].isdigit() else f"kan_{plain}".rstrip("_")
+
+
+def _evened(model: KAN, u: Tensor) -> Tensor:
+    """Rows of inputs as their codes should see them: alike for inputs that share their edges, mirrored for even and odd ones."""
+    first = model.kan_layers[0]
+    if first.shaping is None:
+        return u
+    low, high = first.basis.domain(first.knots().detach())
+    return first.shaping.evened(u, low.double(), high.double())
 
 
 def _in_double(model: KAN) -> KAN:
@@ -240,6 +278,13 @@ def _range(column: np.ndarray[Any, Any], form: Format) -> tuple[float, float]:
         if error < best[0]:
             best = (error, float(first), float(step))
     return best[1], best[2]
+
+
+def wires_of(names: Sequence[str], rows: Floats, widths: Sequence[int]) -> tuple[Wire, ...]:
+    """Wires of raw columns `(n, C)`, by the least squared error of rounding and saturating them."""
+    found = _wires(torch.from_numpy(rows), widths, signed=False)
+    parts = zip(names, found.formats, found.step.tolist(), found.shift.tolist(), strict=True)
+    return tuple(Wire(name, form, step / form.step, shift) for name, form, step, shift in parts)
 
 
 @torch.no_grad()

@@ -1,7 +1,8 @@
 """Formulas of Taylor series: what the operations of `splinework.frame.Expression` do to truncated series.
 
 A function of one variable takes a series on by its own derivatives at the point (`series.compose`), all in closed form and of
-any order. Where a function has a corner (`abs`, `min`, `max`) or a jump (`floor`) the derivatives are those of one side, or between both.
+any order. Where a function has a corner (`abs`, `min`, `max`) or a jump (`floor`) the derivatives are those of one side, or
+between both.
 """
 
 import math

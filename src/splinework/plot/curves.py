@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 
 from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError
+from splinework.frame import FramedKAN
+from splinework.frame.framed import names_of
 from splinework.network import KAN
 from splinework.scores import attribution
 
@@ -21,6 +23,7 @@ Integers = NDArray[np.int64]
 MOST_NUMBERS = 20_000_000
 """Scores are worked out on so many edge values at most; with more rows, on every second, third, … of them."""
 CHUNK = 4096
+Model = TypeVar("Model", bound=KAN | FramedKAN)
 
 
 @dataclass(frozen=True)
@@ -59,19 +62,36 @@ class Curves:
         return np.sort(chosen).astype(np.int64)
 
 
-def private_copy(model: KAN, x: Any) -> tuple[KAN, Tensor]:
+def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:
     """The model in float64 on the CPU, and x likewise: pictures need no speed, and leave the original alone.
 
     Raises:
         ShapeError: If x has another number of columns.
-        DataError: If x holds no numbers, or some are not finite in the model's units.
+        DataError: If x holds no numbers, or some are not finite in the network's units.
     """
-    work = copy.deepcopy(model).to("cpu", torch.float64).eval()
-    names = model.config.input_names
+    work = cast(Model, copy.deepcopy(model).to("cpu", torch.float64).eval())
+    names, _ = names_of(work)
     columns = as_columns(x, model.inputs, "x", names, next(work.parameters()))
+    if isinstance(model, FramedKAN):
+        check_finite(columns, "x", names)
     with torch.no_grad():
-        check_finite(work.input_scaling(columns), "x", names, scales=model.config.input_scales)
+        network, seen = inside(work, columns)
+        config = network.config
+        check_finite(network.input_scaling(seen), "x", config.input_names, scales=config.input_scales)
     return work, columns
+
+
+def inside(model: KAN | FramedKAN, x: Any) -> tuple[KAN, Any]:
+    """The network, and what it sees of x: of a model in a frame its features.
+
+    Raises:
+        ShapeError: If x has another number of columns.
+        DataError: If x holds no numbers.
+    """
+    if not isinstance(model, FramedKAN):
+        return model, x
+    with torch.no_grad():
+        return model.network, model.inside(x)
 
 
 @torch.no_grad()

@@ -10,10 +10,11 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 from numpy.typing import NDArray
 
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.nodes import Nodes
 from splinework.plot import style
-from splinework.plot.curves import Curves, edge_curves, given_names, unit_curves
+from splinework.plot.curves import Curves, edge_curves, given_names, inside, unit_curves
 from splinework.plot.layout import Layout, lay_out
 from splinework.plot.protocols import TableLike, best_rows
 
@@ -22,6 +23,7 @@ Floats = NDArray[np.float64]
 MOST_BOXES = 400
 """With more active edges than this, no box would be legible: the edges are drawn as lines alone."""
 MOST_LINES = 5000
+MOST_FORMULAS = 3
 LETTER = 0.6  # width of a letter, in its height, on the generous side
 INCH = 72.0
 MARGIN = 0.18
@@ -29,7 +31,7 @@ FAINTEST_NODE = 0.2
 
 
 def plot(
-    model: KAN,
+    model: KAN | FramedKAN,
     x: Any,
     *,
     ax: Axes | None = None,
@@ -49,8 +51,11 @@ def plot(
     The artists have names (`artist.get_gid()`): `lines`, `boxes`, `curves` are one collection each, boxes and curves in
     the order layer, input, sum; the nodes are `inputs`, `sums`, `products`, and `idle` those without edges.
 
+    Of a model in a frame the network is drawn: its inputs are the frame's features, its outputs `z1`, `z2`, … where answers are
+    made of them, and these are written above.
+
     Args:
-        model: The network; it is left as it is.
+        model: The network, in a frame or not; it is left as it is.
         x: Data `(N, inputs)` in raw units, at least two rows: tensor, array or frame.
         ax: Where to draw; None makes a figure of its own, of which pyplot does not know.
         names: Labels of the inputs instead of the model's names.
@@ -74,14 +79,15 @@ def plot(
     >>> sum(len(artist.get_paths()) for artist in ax.collections if artist.get_gid() == "boxes")
     9
     """
-    nodes = model.config.nodes
-    inputs = [style.shown_name(n) for n in given_names(names, model.config.input_names, "names")]
-    outputs = [style.shown_name(n) for n in given_names(output_names, model.config.output_names, "output_names")]
-    active = model.active_edges()
-    curves = edge_curves(model, x, points=96 if active <= 80 else 48, most=MOST_BOXES)
+    network, seen = inside(model, x)
+    nodes = network.config.nodes
+    inputs = [style.shown_name(n) for n in given_names(names, network.config.input_names, "names")]
+    outputs = [style.shown_name(n) for n in given_names(output_names, _outputs(model), "output_names")]
+    active = network.active_edges()
+    curves = edge_curves(network, seen, points=96 if active <= 80 else 48, most=MOST_BOXES)
     widths = [len(row) * (max(map(_label_width, row)) + 0.15) for row in (inputs, outputs)]
     layout = lay_out(nodes, curves, boxes=active <= MOST_BOXES, label_widths=widths)
-    pen = _frame(ax, layout, inputs, outputs, _formulas(table), scale)
+    pen = _frame(ax, layout, inputs, outputs, _formulas(table) or _answers(model), scale)
     opacity = np.nan_to_num(np.tanh(beta * curves.score)).clip(0, 1)
     texts = {key: str(text) for key, text in (labels or {}).items()}
     known = [key in texts for key in curves.keys]
@@ -128,10 +134,25 @@ def _turned(layout: Layout, labels: Sequence[str], slot: float) -> bool:
     return max(map(_label_width, labels)) + 0.06 > slot
 
 
+def _outputs(model: KAN | FramedKAN) -> tuple[str, ...]:
+    """Names of what comes out of the network."""
+    if isinstance(model, FramedKAN) and model.frame.after:
+        return model.frame.hidden_names
+    return model.network.config.output_names if isinstance(model, FramedKAN) else model.config.output_names
+
+
+def _answers(model: KAN | FramedKAN) -> str:
+    """What a frame makes of the network's outputs."""
+    if not isinstance(model, FramedKAN):
+        return ""
+    pairs = list(zip(model.frame.output_names, model.frame.after, strict=False))
+    return "\n".join(f"{name} = {answer.text}" for name, answer in pairs[:MOST_FORMULAS])
+
+
 def _formulas(table: TableLike | None) -> str:
     if table is None:
         return ""
-    return "\n".join(f"{row.target} = {row.text}" for row in best_rows(table)[:3])
+    return "\n".join(f"{row.target} = {row.text}" for row in best_rows(table)[:MOST_FORMULAS])
 
 
 def _frame(

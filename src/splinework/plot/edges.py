@@ -8,9 +8,10 @@ import torch
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.plot import style
-from splinework.plot.curves import Floats, edge_curves, edge_names, private_copy
+from splinework.plot.curves import Floats, edge_curves, edge_names, inside, private_copy
 from splinework.scaling import Scaling
 from splinework.trace import trace
 
@@ -19,7 +20,7 @@ MOST_TICKS = 150
 
 
 def plot_edges(
-    model: KAN,
+    model: KAN | FramedKAN,
     x: Any,
     *,
     most: int = MOST_EDGES,
@@ -29,10 +30,11 @@ def plot_edges(
     """Draws every active edge in axes of its own, over the range that the data reach.
 
     Below each curve, short ticks show where the data lie. The first layer has the inputs' raw units on its axis, on a
-    logarithmic scale where the input has one; all other numbers are in network units.
+    logarithmic scale where the input has one; all other numbers are in network units. The inputs of a network in a frame are
+    the frame's features.
 
     Args:
-        model: The network; it is left as it is.
+        model: The network, in a frame or not; it is left as it is.
         x: Data `(N, inputs)` in raw units, at least two rows.
         most: Draw only so many edges, those with the highest scores.
         columns: Axes side by side; None chooses.
@@ -45,16 +47,17 @@ def plot_edges(
         ShapeError: If x has another number of columns, or fewer than two rows.
         DataError: If x holds no numbers, or some are not finite.
     """
-    curves = edge_curves(model, x, points=160)
+    network, seen = inside(model, x)
+    curves = edge_curves(network, seen, points=160)
     chosen = curves.strongest(most).tolist()
     axes = np.empty(len(chosen), dtype=object)
     if not chosen:
         return axes
-    work, rows = private_copy(model, x)
+    work, rows = private_copy(network, seen)
     few = rows[style.thinned(len(rows), MOST_TICKS)]
     record = trace(work, few)
     keys = curves.keys
-    names = edge_names(model, keys)
+    names = edge_names(network, keys)
     across = columns or min(4, len(chosen))
     down = -(-len(chosen) // across)
     figure = style.new_figure(2.3 * across, 1.95 * down)

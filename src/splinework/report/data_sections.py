@@ -5,6 +5,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
+from splinework.network import KAN
 from splinework.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.plot.fits import ROWS_FOR_MEDIANS
 from splinework.plot.style import new_figure, shown_name
@@ -35,7 +36,7 @@ MOST_INPUTS = 12
 
 def figures(facts: Facts) -> Html:
     """The key figures, as cards."""
-    model = facts.model
+    network = facts.network
     shown: list[tuple[str, Html]] = []
     for name, kind, rows in (("test", "test", facts.test), ("train", "training", facts.train)):
         error, r2 = _overall(facts, rows)
@@ -46,11 +47,11 @@ def figures(facts: Facts) -> Html:
         shown.append((f"{what} on {kind} rows", number(_first(given, error))))
         count = _first(facts.metric(f"n_{name}"), None if rows is None else len(rows))
         shown.append((f"{kind} rows", NOTHING if count is None else text(int(count))))
-    if model is not None:
-        edges = sum(layer.mask.numel() for layer in model.kan_layers)
+    if network is not None:
+        edges = sum(layer.mask.numel() for layer in network.kan_layers)
         shown += [
-            ("parameters in use", text(model.parameter_count(active=True))),
-            ("active edges", Html(f"{model.active_edges()} <small>of {edges}</small>")),
+            ("parameters in use", text(network.parameter_count(active=True))),
+            ("active edges", Html(f"{network.active_edges()} <small>of {edges}</small>")),
         ]
     shown.append(("inputs in use", Html(f"{len(facts.used)} <small>of {len(facts.names)}</small>")))
     seconds = _first(facts.metric("seconds"), facts.history.steps[-1].seconds if facts.history else None)
@@ -222,7 +223,7 @@ def _inputs(facts: Facts, rows: Rows) -> list[int]:
     """The inputs in use that matter most."""
     used = facts.used
     alive = [i for i, name in enumerate(facts.names) if name in used]
-    if len(alive) <= MOST_INPUTS or len(rows) < 2 or facts.model is None:
+    if len(alive) <= MOST_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
         return alive[:MOST_INPUTS]
     from splinework.plot.curves import private_copy
 

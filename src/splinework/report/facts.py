@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.arrays import as_columns, check_finite
+from splinework.axioms.verify.certificate import Certificate
 from splinework.errors import ConfigError, ShapeError
+from splinework.frame import FramedKAN
+from splinework.frame.framed import names_of
 from splinework.network import KAN
-from splinework.plot.curves import CHUNK, private_copy
+from splinework.plot.curves import CHUNK, inside, private_copy
 from splinework.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedFormula, ReportedTable, best_of
 
@@ -55,7 +58,8 @@ class Facts:
     """What is reported on.
 
     Attributes:
-        model: The network; None where formulas were found without one, and predictions are those of the best of them.
+        model: The network, in a frame or not; None where formulas were found without one, and predictions are those of the best
+            of them.
         title: Heading of the page.
         train: Rows that the model was fitted to, if they are given.
         test: Rows that it has not seen, if there are any.
@@ -63,9 +67,11 @@ class Facts:
         history: The fit.
         notes: Decisions, as sentences, that are not among those of the table.
         metrics: Figures worked out elsewhere, which are shown instead of our own.
+        certificate: What is known of axioms.
+        violations: How much soft axioms are violated, by their texts: root mean square and worst.
     """
 
-    model: KAN | None
+    model: KAN | FramedKAN | None
     title: str
     train: Rows | None
     test: Rows | None
@@ -73,36 +79,59 @@ class Facts:
     history: HistoryLike | None
     notes: tuple[str, ...]
     metrics: Mapping[str, Any]
+    certificate: Certificate | None = None
+    violations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def network(self) -> KAN | None:
+        """The network without its frame."""
+        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+
+    @property
+    def seen(self) -> Floats | None:
+        """What the network sees of the training rows, `(N, F)`."""
+        if self.train is None or self.model is None:
+            return None
+        work, rows = private_copy(self.model, self.train.x)
+        return np.asarray(inside(work, rows)[1])
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the inputs."""
         if self.model is not None:
-            return self.model.config.input_names
+            return tuple(names_of(self.model)[0])
         return () if self.table is None else tuple(getattr(self.table.rows[0], "names", ()))
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the outputs."""
         if self.model is not None:
-            return self.model.config.output_names
+            return tuple(names_of(self.model)[1])
         return () if self.table is None else tuple(row.target for row in best_of(self.table))
 
     @property
     def input_scales(self) -> tuple[str, ...]:
         """Scale of every input, `linear` or `log`."""
-        return ("linear",) * len(self.names) if self.model is None else self.model.config.input_scales
+        if self.model is None or isinstance(self.model, FramedKAN):
+            return ("linear",) * len(self.names)
+        return self.model.config.input_scales
 
     @property
     def output_scales(self) -> tuple[str, ...]:
         """Scale of every output, `linear` or `log`."""
-        return ("linear",) * len(self.outputs) if self.model is None else self.model.config.output_scales
+        if self.model is None or (isinstance(self.model, FramedKAN) and self.model.frame.after):
+            return ("linear",) * len(self.outputs)
+        return (
+            self.model.network.config.output_scales
+            if isinstance(self.model, FramedKAN)
+            else self.model.config.output_scales
+        )
 
     @property
     def used(self) -> set[str]:
         """Names of the inputs that the network, or else one of the best formulas, depends on."""
         if self.model is not None:
-            return set(self.model.active_inputs())
+            return set(used_inputs(self.model))
         best = [] if self.table is None else best_of(self.table)
         return {name for row in best for name in getattr(row, "inputs", ())}
 
@@ -122,8 +151,23 @@ class Facts:
         return float(value)
 
 
+def used_inputs(model: KAN | FramedKAN) -> list[str]:
+    """Names of the raw inputs that a model depends on."""
+    if not isinstance(model, FramedKAN):
+        return list(model.active_inputs())
+    frame, active = model.frame, set(model.network.active_inputs())
+    if not frame.features:
+        used = {i for i, name in enumerate(model.network.config.input_names) if name in active}
+    else:
+        pairs = zip(model.network.config.input_names, frame.before, strict=True)
+        used = {i for name, feature in pairs if name in active for i in feature.columns}
+    inputs = len(frame.input_names)
+    used |= {i for answer in frame.after for i in answer.columns if i < inputs}
+    return [name for i, name in enumerate(frame.input_names) if i in used]
+
+
 def gather(
-    model: KAN | None,
+    model: KAN | FramedKAN | None,
     *,
     x: Any,
     y: Any,
@@ -133,6 +177,8 @@ def gather(
     notes: Sequence[str],
     title: str | None,
     metrics: Mapping[str, Any] | None,
+    certificate: Certificate | None = None,
+    violations: Mapping[str, tuple[float, float]] | None = None,
 ) -> Facts:
     """Checks what `report` was given, and works out the predictions.
 
@@ -160,6 +206,8 @@ def gather(
         history=history if history is not None and len(history.steps) else None,
         notes=tuple(note for note in dict.fromkeys(map(str, notes)) if note not in found),
         metrics=metrics or {},
+        certificate=certificate,
+        violations=violations or {},
     )
 
 
@@ -172,15 +220,16 @@ class _Predictor:
     predict: Callable[[Any], tuple[Tensor, Tensor]]
 
 
-def _predictor(model: KAN | None, best: Sequence[ReportedFormula]) -> _Predictor:
+def _predictor(model: KAN | FramedKAN | None, best: Sequence[ReportedFormula]) -> _Predictor:
     if model is not None:
-        return _Predictor(model.config.input_names, model.config.output_names, partial(_of_model, model))
+        names, outputs = names_of(model)
+        return _Predictor(tuple(names), tuple(outputs), partial(_of_model, model))
     names = tuple(getattr(best[0], "names", ()))
     return _Predictor(names, tuple(row.target for row in best), partial(_of_formulas, best, names))
 
 
 @torch.no_grad()
-def _of_model(model: KAN, x: Any) -> tuple[Tensor, Tensor]:
+def _of_model(model: KAN | FramedKAN, x: Any) -> tuple[Tensor, Tensor]:
     work, inputs = private_copy(model, x)
     parts = [work(rows) for rows in inputs.split(CHUNK)]
     return inputs, torch.cat(parts) if len(inputs) else inputs.new_zeros(0, model.outputs)
@@ -210,9 +259,9 @@ def _rows(predictor: _Predictor, x: Any, y: Any) -> Rows:
     return Rows(inputs.numpy(), measured.numpy(), predicted.numpy())
 
 
-def _title(model: KAN | None, table: ReportedTable | None) -> str:
+def _title(model: KAN | FramedKAN | None, table: ReportedTable | None) -> str:
     if model is not None:
-        targets, active = model.config.output_names, list(model.active_inputs())
+        targets, active = tuple(names_of(model)[1]), used_inputs(model)
     else:
         best = [] if table is None else best_of(table)
         targets = tuple(row.target for row in best)

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from matplotlib.figure import Figure
 
+from splinework.frame import FramedKAN
 from splinework.plot import plot, plot_edges
 from splinework.plot.curves import edge_curves, edge_names
 from splinework.report.facts import Facts
@@ -30,18 +31,20 @@ PACKAGES = ("splinework", "torch", "numpy", "scipy", "sympy", "matplotlib")
 
 def lead(facts: Facts) -> Html:
     """What the page is about, in one sentence."""
-    if facts.model is None:
+    if facts.network is None:
         return paragraph(f"Formulas that were found with {_named('splinework')}.", "lead")
-    shape = ", ".join(str(entry) for entry in facts.model.config.shape)
-    return paragraph(f"A Kolmogorov–Arnold network of shape [{shape}], fitted with {_named('splinework')}.", "lead")
+    shape = ", ".join(str(entry) for entry in facts.network.config.shape)
+    framed = " in a frame of formulas" if isinstance(facts.model, FramedKAN) else ""
+    said = f"A Kolmogorov–Arnold network of shape [{shape}]{framed}, fitted with {_named('splinework')}."
+    return paragraph(said, "lead")
 
 
 def network(facts: Facts) -> Html:
-    """The diagram."""
-    if facts.train is None or facts.model is None:
-        return NOTHING
-    model = facts.model
-    ax = plot(model, facts.train.x)
+    """The diagram, and what stands before and after the network."""
+    model, framed = facts.network, frame(facts)
+    if facts.train is None or facts.model is None or model is None:
+        return framed
+    ax = plot(facts.model, facts.train.x)
     boxes = any(artist.get_gid() == "boxes" for artist in ax.collections)
     description = (
         f"Network diagram: {model.inputs} inputs below, {model.outputs} outputs above, "
@@ -55,14 +58,35 @@ def network(facts: Facts) -> Html:
     caption += ", nodes with × multiply." if products else "."
     figure = ax.figure
     assert isinstance(figure, Figure)
-    return picture(figure, "diagram", description, caption)
+    return join(picture(figure, "diagram", description, caption), framed)
+
+
+def frame(facts: Facts) -> Html:
+    """The formulas before and after a network in a frame."""
+    if not isinstance(facts.model, FramedKAN):
+        return NOTHING
+    held = facts.model.frame
+    before = [[text(n + 1), element("code", text(feature.text))] for n, feature in enumerate(held.before)]
+    after = [
+        [text(name), element("code", text(answer.text))]
+        for name, answer in zip(held.output_names, held.after, strict=False)
+    ]
+    parts = []
+    if before:
+        parts.append(
+            table("What the network sees: its inputs as formulas.", ("input", "formula"), before, words=(0, 1))
+        )
+    if after:
+        caption = f"What becomes of the network's outputs, which are called {', '.join(held.hidden_names)} here."
+        parts.append(table(caption, ("output", "formula"), after, words=(0, 1)))
+    return join(*parts)
 
 
 def edges(facts: Facts) -> Html:
     """Each active edge's curve, large, and a table of them."""
-    if facts.train is None or facts.model is None or not facts.model.active_edges():
+    model, x = facts.network, facts.seen
+    if model is None or x is None or not model.active_edges():
         return NOTHING
-    model, x = facts.model, facts.train.x
     axes = plot_edges(model, x, most=MOST_EDGES)
     curves = edge_curves(model, x, points=64)
     keys = curves.keys

@@ -3,7 +3,18 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from splinework.plot.protocols import FormulaLike
+from splinework.frame import FramedKAN
+from splinework.network import KAN
+from splinework.plot.protocols import FormulaLike, HistoryLike
+
+
+class ReportedResult(Protocol):
+    """What `sw.fit` returns. Shown too where it has them: `certificate` and `violations` of axioms."""
+
+    @property
+    def model(self) -> KAN | FramedKAN: ...
+    @property
+    def history(self) -> HistoryLike: ...
 
 
 class ReportedFormula(FormulaLike, Protocol):

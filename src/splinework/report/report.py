@@ -5,18 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from splinework.axioms.verify import Certificate
 from splinework.checkpoint import write_whole
+from splinework.frame import FramedKAN
 from splinework.network import KAN
 from splinework.plot.protocols import HistoryLike
-from splinework.report import answer_sections, data_sections, formula_sections, model_sections
+from splinework.report import answer_sections, axiom_sections, data_sections, formula_sections, model_sections
 from splinework.report.facts import Facts, gather
 from splinework.report.html import Html
 from splinework.report.page import page
-from splinework.report.protocols import ReportedTable
+from splinework.report.protocols import ReportedResult, ReportedTable
 
 
 def report(
-    model: KAN | None,
+    model: KAN | FramedKAN | ReportedResult | None,
     path: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -27,6 +29,7 @@ def report(
     notes: Sequence[str] = (),
     title: str | None = None,
     metrics: Mapping[str, Any] | None = None,
+    certificate: Certificate | None = None,
     tell: Callable[[float], None] = lambda share: None,
 ) -> Path:
     """Writes one HTML page about a model and its formulas: figures, data, diagram, fit, residuals, and how to use them.
@@ -35,7 +38,8 @@ def report(
     arguments give the same bytes.
 
     Args:
-        model: The network; it is left as it is. None for formulas that were found without one.
+        model: The network, in a frame or not; it is left as it is. Or what `sw.fit` returned, which brings history and
+            certificate. None for formulas that were found without a network.
         path: The file, by custom `….html`. It is written whole or not at all.
         x: Rows that the model was fitted to, `(N, inputs)` in raw units: tensor, array or frame.
         y: Their outputs, `(N, outputs)` or `(N,)`.
@@ -46,6 +50,8 @@ def report(
         title: Heading of the page.
         metrics: Figures to show instead of those worked out here: `rmse_train`, `rmse_test`, `r2_test`, `n_train`,
             `n_test`, `seconds`, `seed`.
+        certificate: What is known of axioms, as `sw.verify` returns it; None takes that of the result, or has the hard axioms
+            that the model was built with verified.
         tell: Told the share of the work that is done, from 0 to 1, after every section.
 
     Returns:
@@ -62,7 +68,25 @@ def report(
     >>> report(KAN([2, 1]), tempfile.mkdtemp() + "/report.html").name
     'report.html'
     """
-    facts = gather(model, x=x, y=y, test=test, table=table, history=history, notes=notes, title=title, metrics=metrics)
+    violations = None
+    if model is not None and not isinstance(model, KAN | FramedKAN):
+        history = model.history if history is None else history
+        certificate = getattr(model, "certificate", None) if certificate is None else certificate
+        violations = getattr(model, "violations", None)
+        model = model.model
+    facts = gather(
+        model,
+        x=x,
+        y=y,
+        test=test,
+        table=table,
+        history=history,
+        notes=notes,
+        title=title,
+        metrics=metrics,
+        certificate=axiom_sections.certified(model) if certificate is None else certificate,
+        violations=violations,
+    )
     write_whole(Path(path), _page(facts, tell).encode())
     return Path(path)
 
@@ -76,6 +100,7 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
     ("languages", "Other languages", formula_sections.languages),
     ("figures", "Key figures", data_sections.figures),
     ("data", "Data", data_sections.data),
+    ("axioms", "Axioms", axiom_sections.axioms),
     ("network", "Network", model_sections.network),
     ("learning", "Learning curve", data_sections.learning_curve),
     ("fit", "Fit", data_sections.fit),

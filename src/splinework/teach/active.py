@@ -20,6 +20,8 @@ from torch import Tensor
 from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.network import KAN
+from splinework.teach.fit import InformedResult
+from splinework.teach.results import plain_result
 from splinework.train.ensemble import Ensemble
 from splinework.train.fit import FitResult
 from splinework.train.jacobian import Parameters, linearise
@@ -54,7 +56,7 @@ class Suggestion:
 
 @torch.no_grad()
 def suggest(
-    result: FitResult,
+    result: FitResult | InformedResult,
     n: int,
     *,
     box: Any = None,
@@ -115,6 +117,7 @@ def suggest(
 
 def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, Evidence]:
     """The model in float64, and its rows."""
+    result = plain_result(result)
     if not isinstance(result, FitResult):
         raise ConfigError(
             f"suggest needs the rows that the model was fitted to, so it takes what fit hands back, a FitResult; got "
@@ -170,7 +173,7 @@ def _in_box(low: Tensor, high: Tensor, count: int, seed: int) -> Tensor:
     faces, sides = points[::4], torch.as_tensor(np.random.default_rng(seed).integers(0, len(low), len(points[::4])))
     rows = torch.arange(len(faces))
     faces[rows, sides] = faces[rows, sides].round()
-    return low + (high - low) * points
+    return low + (high - low) * points.to(low)
 
 
 def _parted(committee: Ensemble, model: KAN, u: Tensor) -> Tensor:
@@ -201,7 +204,7 @@ def _greedy(rays: Tensor, noise: Tensor, places: Tensor, rows: Tensor, n: int, c
     begun = float(rays.square().mean()) or 1.0
     apart = APART * (len(rows) + n) ** (-1 / places.shape[1])
     near = torch.cat([torch.cdist(part, rows).amin(1) for part in places.split(1024)]) < apart
-    taken = torch.zeros(len(places), dtype=torch.bool)
+    taken = torch.zeros(len(places), dtype=torch.bool, device=places.device)
     for _ in range(n):
         gain = _widest(rays, noise) if criterion == "widest" else _lowering(rays, noise)
         allowed = ~(near | taken)

@@ -230,8 +230,8 @@ def _of_onnx(path: Path, output: str | None) -> BlackBox:
     name = output or next(iter(likely + numbers), None)
     if name not in numbers:
         raise ConfigError(
-            f"the outputs of {path} are {given}; {'none' if output is None else repr(output)} is one of floating-point numbers. "
-            "Of a classifier export probabilities as a tensor (zipmap off)."
+            f"the output to learn is one of floating-point numbers, got {output!r}; {path} has {given}. Of a "
+            "classifier export probabilities as a tensor (zipmap off)."
         )
 
     def call(x: Floats) -> Any:

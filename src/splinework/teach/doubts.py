@@ -1,11 +1,42 @@
-"""What the data say against an axiom."""
+"""What the data say against an axiom: a likelihood-ratio test after the fit.
 
-from collections.abc import Sequence
+A hard axiom holds in the model whatever the rows say, so a wrong one shows as a misfit: some function of a flexible family,
+added to the model, comes nearer to the rows than any that keeps the axiom. How near it comes by chance is worked out in
+`splinework.teach.doubt_statistic`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
+explains the rows, and the axiom is not blamed.
+
+Not tested: `asymptote`, `conserved`, `residual`, `law`, `sum_to_one` and `ordered`, the rate of `initial`, losses other than the
+squared one, and what has no consequence in the range of the rows, such as a period longer than it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import final
 
-from splinework.axioms import Axiom
+import torch
+from torch import Tensor
+
+from splinework.axioms import Axiom, Verify
+from splinework.axioms.axiom import place
+from splinework.axioms.setting import Setting, read_unit
+from splinework.frame.framed import names_of
+from splinework.teach.doubt_demands import Demand, demands
+from splinework.teach.doubt_family import Family, family
+from splinework.teach.doubt_statistic import Misfit, Sample, misfit
 from splinework.teach.informed import Fitted, GivenRows
+from splinework.train.losses import Squared
+
+LEVEL = 0.01
+"""Chance of any doubt, at most, where all axioms are right."""
+FEWEST, MOST = 20, 2000
+"""Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
+FAMILIES = ((8, 4), (24, 2))
+"""Intervals of the splines along an input, and rows per function at least: a family, and a finer one that has to agree."""
+PLACES = 256
+"""Rows at which demands are looked at."""
+DRAWS = 400
+"""Draws of the null distribution for each demand that is tested: the smallest counted probability is a quarter of the level."""
 
 
 @final
@@ -22,6 +53,136 @@ class Doubt:
     probability: float
 
 
+@final
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One demand of an axiom on one output."""
+
+    axiom: Axiom
+    output: int
+    demand: Demand
+
+
+@torch.no_grad()
 def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Doubt]:
-    """Doubts, most certain first."""
-    return []
+    """Doubts in hard and soft axioms, most certain first.
+
+    Each axiom has its own test, in which the model may miss whatever the others are about, so that one that is right is not
+    blamed for another. Their probabilities are corrected for their number (Holm 1979).
+
+    Args:
+        fitted: The model that was fitted under the axioms.
+        axioms: All axioms, those only to be verified included.
+        rows: What it was fitted to.
+
+    Returns:
+        One doubt for each axiom against which the rows speak on the level of 1 %; none for losses other than the squared one,
+        or fewer than 20 rows.
+    """
+    outputs = names_of(fitted.model)[1]
+    tested = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
+    if not tested or len(rows.x) < FEWEST or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
+        return []
+    look = _Look.at(fitted, tested, rows)
+    cases = list(_cases(tested, look, outputs))
+    seen: dict[int, list[tuple[Misfit, _Case]]] = {}
+    for case in cases:
+        seen.setdefault(id(case.axiom), []).append((look.judge(case, LEVEL / len(cases)), case))
+    worst = []
+    for parts in seen.values():
+        found, case = min(parts, key=lambda part: part[0].probability)
+        worst.append((min(1.0, len(parts) * found.probability), found, case))
+    worst.sort(key=lambda each: each[0])
+    told = []
+    for place_, (probability, found, case) in enumerate(worst):
+        if probability * (len(worst) - place_) > LEVEL:
+            break
+        told.append(Doubt(look.sentence(case, found, probability), probability))
+    return told
+
+
+def _cases(axioms: Sequence[Axiom], look: "_Look", outputs: Sequence[str]) -> Iterator[_Case]:
+    for axiom in axioms:
+        wanted = None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
+        for j in range(len(outputs)) if wanted is None else (wanted,):
+            for demand in demands(axiom, look.setting, j if wanted is None else 0):
+                yield _Case(axiom, j, demand)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """The rows, the model's residuals there, and families of functions that it may have missed."""
+
+    predict: Callable[[Tensor], Tensor]
+    x: Tensor
+    residuals: Tensor
+    setting: Setting
+    families: tuple[Family | None, ...]
+
+    @classmethod
+    def at(cls, fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> "_Look":
+        x, y = _thinned(rows.x, MOST).cpu(), _thinned(rows.y, MOST).cpu()
+        like = next(fitted.model.parameters())
+
+        def predict(points: Tensor) -> Tensor:
+            found: Tensor = fitted.model(points.to(like))
+            return found.to("cpu", torch.float64)
+
+        one = torch.ones(1, dtype=torch.float64)
+        box = torch.stack(rows.ends, dim=1).cpu()
+        setting = Setting(
+            tuple(names_of(fitted.model)[0]), ("y",), box, one, 0 * one, _thinned(x, PLACES), read_unit=read_unit
+        )
+        numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
+        named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})
+        families = tuple(family(x, intervals, len(x) // share, named) for intervals, share in FAMILIES)
+        return cls(predict, x, y - predict(x), setting, families)
+
+    def judge(self, case: _Case, level: float) -> Misfit:
+        """What the rows say to a demand: the mildest of the families."""
+        mildest = Misfit(0.0, torch.zeros(len(self.x), dtype=torch.float64))
+        for number, its in enumerate(self.families):
+            if its is None:
+                return Misfit(1.0, mildest.gap)
+            found = self._through(its, case, level, number)
+            if found.probability >= mildest.probability:
+                mildest = found
+            if mildest.probability > level:
+                break
+        return mildest
+
+    def _through(self, its: Family, case: _Case, level: float, number: int) -> Misfit:
+        j, count = case.output, its.map.shape[1]
+
+        def both(points: Tensor) -> Tensor:
+            return torch.cat([its.of(points), self.predict(points)[:, j : j + 1]], dim=1)
+
+        values = case.demand.values(both, count + 1)
+        return misfit(
+            Sample(its.of(self.x), self.residuals[:, j]),
+            values[:, :-1],
+            values[:, -1] + case.demand.offset,
+            equal=case.demand.equal,
+            level=level,
+            draws=DRAWS,
+            generator=torch.Generator().manual_seed(number),
+        )
+
+    def sentence(self, case: _Case, found: Misfit, probability: float) -> str:
+        """What to tell."""
+        names = self.setting.input_names
+        row = int(found.gap.abs().argmax())
+        inputs = [self.setting.input(name, case.axiom) for name in case.axiom.inputs] or range(len(names))
+        where = ", ".join(f"{names[i]} = {float(self.x[row, i]):.3g}" for i in list(inputs)[:3])
+        likely = f"p = {probability:.2g}" if probability >= 1e-4 else "p < 0.0001"
+        size = float(found.gap[row].abs())
+        return (
+            f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size:.1f} noise deviations "
+            "from the nearest function of which it is true. Check the axiom, or give it strength=Soft() or Verify()."
+        )
+
+
+def _thinned(x: Tensor, most: int) -> Tensor:
+    """So many rows at most, in even steps."""
+    return x if len(x) <= most else x[torch.linspace(0, len(x) - 1, most, device=x.device).long()]

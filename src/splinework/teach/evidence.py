@@ -15,8 +15,8 @@ from torch import Tensor
 
 FREE = -1
 """Block of numbers that have no prior."""
-ROUNDS, SETTLED = 200, 1e-3
-"""Most updates of the variances; they are found when none changes by more than this share."""
+ROUNDS, FEW, SETTLED = 200, 12, 3e-3
+"""Most updates of the variances, most between two Gauss–Newton steps, and the share by which none changes when they are found."""
 COME_BACK = 1e-3
 """Share of the variance of a fresh start below which none begins."""
 LEAST_NOISE = 1e-12
@@ -49,7 +49,9 @@ class Found:
 
 
 @torch.no_grad()
-def weighed(columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | None = None) -> Found:
+def weighed(
+    columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | None = None, rounds: int = ROUNDS
+) -> Found:
     """The posterior mean under the variances that the rows ask for.
 
     Args:
@@ -57,6 +59,7 @@ def weighed(columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | No
         target: r, `(n,)`.
         blocks: Block of every number, `(P,)`, from 0 on; `FREE` has no prior.
         near: What was found for a similar problem, to begin with its variances.
+        rounds: Most updates of the variances.
     """
     free = blocks == FREE
     order = torch.cat([free.nonzero()[:, 0], (~free).nonzero()[:, 0]])
@@ -64,7 +67,7 @@ def weighed(columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | No
     triangle = torch.linalg.qr(torch.cat([columns[:, order], target[:, None]], 1), mode="r").R
     unbound = int(free.sum())
     rows = max(len(columns) - unbound, 1)
-    found = _weighed(triangle[unbound:, unbound:-1], triangle[unbound:, -1], blocks[~free], rows, near)
+    found = _weighed(triangle[unbound:, unbound:-1], triangle[unbound:, -1], blocks[~free], rows, near, rounds)
     numbers = columns.new_zeros(columns.shape[1])
     numbers[~free] = found.numbers
     if unbound:
@@ -73,7 +76,7 @@ def weighed(columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | No
     return replace(found, numbers=numbers)
 
 
-def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: Found | None) -> Found:
+def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: Found | None, rounds: int) -> Found:
     """The fixed point, where every number has a prior; `count` rows stand behind those that a rotation has left."""
     number = int(blocks.max()) + 1 if len(blocks) else 0
     zero = columns.new_zeros(number)
@@ -83,7 +86,7 @@ def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: 
     noise, freedom, evidence, numbers = 0.1 * scale, zero, -math.inf, columns.new_zeros(len(blocks))
     if near is not None:  # a block that had gone may come back: from nothing it would not
         variances, noise = torch.maximum(near.variances, COME_BACK * variances), near.noise
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         prior = variances[blocks]
         covariance = (columns * prior) @ columns.T
         covariance.diagonal().add_(noise)
@@ -120,28 +123,31 @@ def weighed_near(at: At, target: Tensor, blocks: Tensor) -> Found:
     """
     numbers = target.new_zeros(len(blocks))
     values, columns = at(numbers)
-    free = blocks == FREE
-    owner = torch.where(free, 0, blocks)
-    found = weighed(columns, target - values + columns @ numbers, blocks)
+    found = weighed(columns, target - values + columns @ numbers, blocks, rounds=FEW)
     for _ in range(STEPS):
-        variances = found.variances if len(found.variances) else target.new_zeros(1)
-        cost = torch.where(free, 0.0, 1 / variances[owner].clamp_min(1e-300))
-
-        def objective(values: Tensor, numbers: Tensor, found: Found = found, cost: Tensor = cost) -> float:
-            return float((target - values).square().sum()) / found.noise + float(cost @ numbers.square())
-
-        before, move, share = objective(values, numbers), found.numbers - numbers, 1.0
+        before, move, share = _objective(target - values, numbers, blocks, found), found.numbers - numbers, 1.0
         for _ in range(HALVINGS):
             trial = numbers + share * move
             there, slopes = at(trial)
-            after = objective(there, trial)
+            after = _objective(target - there, trial, blocks, found)
             if after <= before:
                 break
             share /= 2
         else:
             break
         numbers, values, columns = trial, there, slopes
-        found = weighed(columns, target - values + columns @ numbers, blocks, near=found)
+        found = weighed(columns, target - values + columns @ numbers, blocks, near=found, rounds=FEW)
         if before - after <= ENOUGH * abs(before):
             break
-    return replace(found, numbers=numbers)
+    last = weighed(columns, target - values + columns @ numbers, blocks, near=found)
+    there, _ = at(last.numbers)
+    if _objective(target - there, last.numbers, blocks, last) <= _objective(target - values, numbers, blocks, last):
+        return last
+    return replace(last, numbers=numbers)
+
+
+def _objective(left: Tensor, numbers: Tensor, blocks: Tensor, found: Found) -> float:
+    """Twice the negative logarithm of the posterior density, at given variances, up to a constant."""
+    bound = blocks != FREE
+    prior = found.variances[blocks[bound]].clamp_min(1e-300)
+    return float(left.square().sum()) / found.noise + float((numbers[bound].square() / prior).sum())

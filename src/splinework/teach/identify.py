@@ -131,7 +131,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
         model: The network.
         x: Rows in raw units, `(n, inputs)`.
         y: Their outputs, for the noise where `noise` is not given: what the model leaves of them.
-        noise: Standard deviation of the noise of one output, in raw units.
+        noise: Standard deviation of the noise of one output, in raw units; of its logarithm, where its scale is that.
 
     Raises:
         ConfigError: If the model is no KAN, or the noise negative.
@@ -167,7 +167,7 @@ def _checked(model: Any, x: Any, y: Any, noise: Any) -> tuple[KAN, Tensor, Tenso
         )
     if noise is not None and not (isinstance(noise, (int, float)) and 0 <= noise < math.inf):
         raise ConfigError(f"noise is a standard deviation in the units of y, 0 or more, got {noise!r}.")
-    work = copy.deepcopy(model).double()
+    work = copy.deepcopy(model).double().cpu()
     rows = data_of(work, x)
     if len(rows) < 2:
         raise ShapeError(f"identifiable compares rows and needs at least 2, got {len(rows)}.")

@@ -4,7 +4,8 @@ A sum of networks is a network: the corrections are edges from the inputs to nod
 the layers of f, and one more layer of straight edges adds both. So every part stays an edge that one can read.
 """
 
-from dataclasses import fields, replace
+import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.functional import greville
 from splinework.layer import KANLayer
-from splinework.network import KAN, KANConfig
+from splinework.network import KAN
 from splinework.nodes import Nodes
 
 STRAIGHT = BSpline(grid=1, degree=1)
@@ -36,11 +37,20 @@ def check_splines(model: KAN) -> None:
             )
 
 
-def free_of_axioms(config: KANConfig, **changes: object) -> KANConfig:
-    """The config with changes after which the axioms that it was built with are not known to hold any more."""
-    if any(each.name == "axioms" for each in fields(config)):
-        changes["axioms"] = ()
-    return replace(config, **changes)  # type: ignore[arg-type]
+@torch.no_grad()
+def unbound(model: KAN) -> KAN:
+    """A copy in float64 whose edges may become anything: without axioms, and without the shapes that these ask for."""
+    if not model.config.axioms and all(layer.shaping is None for layer in model.kan_layers):
+        return copy.deepcopy(model).double()
+    free = KAN(replace(model.config, axioms=()), dtype=torch.float64, generator=torch.Generator())
+    free.input_scaling.load_state_dict(model.input_scaling.state_dict())
+    free.output_scaling.load_state_dict(model.output_scaling.state_dict())
+    for old, new in zip(copy.deepcopy(model).double().kan_layers, free.kan_layers, strict=True):
+        new.mask.copy_(old.mask)
+        new.replace_grid(old.basis, old.knots(), old.edge_coefficients())
+        if old.bias is not None and new.bias is not None:
+            new.bias.copy_(old.bias)
+    return free
 
 
 @torch.no_grad()
@@ -58,7 +68,7 @@ def corrected(model: KAN, factor: Tensor, shift: Tensor, curves: Tensor, u: Tens
     nodes = [config.nodes[0], *(Nodes(q + each.sums, each.products) for each in config.nodes[1:]), Nodes(q)]
     bases = (*(layer.basis for layer in layers), STRAIGHT)
     kind = "adaptive" if config.grid_kind == "learnable" else config.grid_kind
-    wide = free_of_axioms(config, nodes=tuple(nodes), bases=bases, bias=True, grid_kind=kind)
+    wide = replace(config, nodes=tuple(nodes), bases=bases, bias=True, grid_kind=kind, axioms=())
     own = layers[0].coefficients
     whole = KAN(wide, generator=torch.Generator(), dtype=own.dtype, device=own.device)
     whole.input_scaling.load_state_dict(model.input_scaling.state_dict())

@@ -19,7 +19,9 @@ from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
 from splinework.network import KAN
 from splinework.teach.charts import CHARTS, Chart, additive
 from splinework.teach.evidence import Found, weighed_near
-from splinework.teach.merging import free_of_axioms
+from splinework.teach.fit import InformedResult
+from splinework.teach.merging import unbound
+from splinework.teach.results import plain_result
 from splinework.train.fit import FitResult, fit
 from splinework.train.rows import set_units
 
@@ -86,7 +88,7 @@ class Transfer:
 
 
 def transfer(
-    simulated: KAN | FitResult | tuple[Any, Any],
+    simulated: KAN | FitResult | InformedResult | tuple[Any, Any],
     x: Any,
     y: Any,
     *,
@@ -129,7 +131,7 @@ def transfer(
     True
     """
     with torch.inference_mode(False):
-        source, anchors = _simulated(simulated, model, simulated_x, seed, progress)
+        source, anchors, like = _simulated(simulated, model, simulated_x, seed, progress)
         xs, ys = _measured(source, x, y)
         chosen = _recipes(recipes, len(xs))
         contest = _Contest(source, anchors, xs, ys, seed, progress)
@@ -144,8 +146,7 @@ def transfer(
         best = min((one for one in scores if one.recipe in models), key=lambda one: one.error, default=None)
         if best is None:
             raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
-        dtype = next(source.parameters()).dtype if model is None else next(model.parameters()).dtype
-        models = {name: one.to(dtype) for name, one in models.items()}
+        models = {name: one.to(like) for name, one in models.items()}
         return Transfer(models[best.recipe], best.recipe, tuple(scores), models)
 
 
@@ -199,7 +200,7 @@ class _Contest:
             return copy.deepcopy(self.source), None, "as it is"
         if name == "network":
             config = self.source.config
-            begun = KAN(free_of_axioms(config), dtype=torch.float64, generator=torch.Generator().manual_seed(self.seed))
+            begun = KAN(config, dtype=torch.float64, generator=torch.Generator().manual_seed(self.seed))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", FitWarning)  # the table tells how good it is
                 return fit(begun, x, y, seed=self.seed, progress=self.progress).model, None, str(config.shape)
@@ -246,34 +247,40 @@ class _Contest:
 # ------------------------------------------------------------------------------------------------------ what comes in
 
 
-def _simulated(simulated: Any, model: KAN | None, simulated_x: Any, seed: int, progress: bool) -> tuple[KAN, Tensor]:
-    """The simulator's model in float64, and its rows in network units."""
+def _simulated(
+    simulated: Any, model: KAN | None, simulated_x: Any, seed: int, progress: bool
+) -> tuple[KAN, Tensor, Tensor]:
+    """The simulator's model in float64, its rows in network units, and a tensor of the dtype and device that it had."""
+    like: Tensor | None = None
     if isinstance(simulated, tuple) and len(simulated) == 2:
         xs, ys = (torch.as_tensor(np.asarray(part), dtype=torch.float64) for part in simulated)
         inputs, outputs = (part.shape[1] if part.dim() > 1 else 1 for part in (xs, ys))
         begun = model or KAN([inputs, 2 * inputs + 1, outputs], generator=torch.Generator().manual_seed(seed))
+        like = next(begun.parameters()).detach()
         simulated = fit(copy.deepcopy(begun).double(), *simulated, seed=seed, progress=progress)
     elif model is not None:
         raise ConfigError(
             "model is what simulated rows (x, y) are fitted to; simulated is a model already, leave it out."
         )
+    simulated = plain_result(simulated)
     result = simulated if isinstance(simulated, FitResult) else None
     source = simulated.model if isinstance(simulated, FitResult) else simulated
     if not isinstance(source, KAN):
         raise ConfigError(
             f"simulated is a KAN or FitResult fitted to simulated rows, or these rows as (x, y); got {type(source).__name__}."
         )
-    source = copy.deepcopy(source).double()
+    like = next(source.parameters()).detach() if like is None else like
+    source = unbound(copy.deepcopy(source).cpu())
     if simulated_x is not None:
         rows = as_columns(
             simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())
         )
-        return source, source.input_scaling(rows)
+        return source, source.input_scaling(rows), like
     if result is not None and result.evidence is not None:
-        return source, result.evidence.u.double()
+        return source, result.evidence.u.double().cpu(), like
     low, high = source.kan_layers[0].basis.domain(source.kan_layers[0].knots().detach())
     drawn = torch.rand(ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    return source, low + (high - low) * drawn.to(low)
+    return source, low + (high - low) * drawn, like
 
 
 def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:

@@ -162,7 +162,7 @@ class _Builder:
             rows, columns, values = (np.concatenate(each) for each in zip(*parts, strict=True))
             kept = values != 0
             index = torch.from_numpy(np.stack([rows[kept], columns[kept]]))
-            made = torch.sparse_coo_tensor(index, torch.from_numpy(values[kept]), shape)
+            made = torch.sparse_coo_tensor(index, torch.from_numpy(values[kept]), shape, check_invariants=True)
             return made.to(like.dtype).to(like.device).coalesce()
 
         def dense(parts: list[Floats]) -> Tensor:

@@ -11,12 +11,12 @@ from splinework.data.simulators.localisation import CLEAR, GOLDEN, LocalisationS
 from splinework.data.simulators.materials import material, material_names
 from splinework.errors import ConfigError, DataError
 
-MODELS = ("aubry_andre", "mosaic", "exponential_hopping")
+MODELS = ("aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping")
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_clear_states_lie_on_the_analytic_side_of_the_edge(model):
-    recipe = LocalisationSet(model, states=400)
+    recipe = LocalisationSet(model, sites=610 if model.endswith("hopping") else 987, states=400)
     drawn = recipe.draw(4000, seed=0)
     agree = (recipe.edge(drawn.x) > 0) == (drawn.y > 0)
     assert agree.mean() >= 0.99
@@ -28,8 +28,8 @@ def test_states_are_those_of_the_dense_matrix(model):
     sites, values, phase = 60, [0.8, 0.6][: 1 if model == "mosaic" else 2], 0.3
     n = np.arange(1, sites + 1)
     wave = np.cos(2 * np.pi * GOLDEN * n + phase)
-    if model == "exponential_hopping":
-        matrix = np.exp(-0.6 * np.abs(n[:, None] - n))
+    if model.endswith("hopping"):
+        matrix = np.exp(-0.6 * np.abs(n[:, None] - n)) * (np.exp(0.6) if model == "nearest_hopping" else 1.0)
         np.fill_diagonal(matrix, 0.8 * wave)
     else:
         potential = 1.6 * wave / (1 - 0.6 * wave) if model == "aubry_andre" else 1.6 * wave * (n % 2 == 0)
@@ -38,6 +38,12 @@ def test_states_are_those_of_the_dense_matrix(model):
     found, ratios = LocalisationSet(model, sites=sites).spectrum(values, phase=phase)
     np.testing.assert_allclose(found, energies, atol=1e-12)
     np.testing.assert_allclose(ratios, -np.log((states**4).sum(axis=0)) / np.log(sites), atol=1e-9)
+
+
+def test_the_two_conventions_of_hopping_are_told_apart():
+    drawn = LocalisationSet("nearest_hopping", sites=233).draw(1000, seed=0)
+    mixed = (LocalisationSet("exponential_hopping").edge(drawn.x) > 0) == (drawn.y > 0)
+    assert mixed.mean() < 0.8
 
 
 def test_labels_are_words_and_unclear_states_are_dropped():

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from splinework.axioms.verify.claim import Claim, enclose
-from splinework.axioms.verify.exact import ExactAsker, ExactModel
+from splinework.axioms.verify.exact import ExactAsker, ExactModel, shown
 from splinework.axioms.verify.intervals import Floats
 from splinework.axioms.verify.network import Enclosure
 
@@ -42,7 +42,9 @@ def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int 
         near: Points to start from besides, `(m, n)`.
         points: How many of Sobol's points.
     """
-    share = torch.quasirandom.SobolEngine(len(claim.lo), scramble=True, seed=1).draw(points, dtype=torch.float64).numpy()
+    share = (
+        torch.quasirandom.SobolEngine(len(claim.lo), scramble=True, seed=1).draw(points, dtype=torch.float64).numpy()
+    )
     x = np.concatenate([claim.lo + share * (claim.hi - claim.lo), np.clip(near, claim.lo, claim.hi)])
     value = _values(claim, enclosure, x)
     best = np.argsort(value)[:_STARTS]
@@ -107,6 +109,4 @@ def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
     value = claim.define(asker)
     if not value < -asker.number(claim.tolerance):
         return None
-    import mpmath
-
-    return mpmath.nstr(value, 20)
+    return shown(value)

@@ -1,9 +1,9 @@
 """Branch and bound: whether a function is nowhere below a level on a box.
 
-Many boxes are looked at in one go. On each the function's lower bound is the better of two: its interval, and the mean-value form
-`f(c) + Σ J_i (x_i - c_i)` at the centre for which that is best (Baumann 1988): the end where J_i has a sign, else
-`(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. Where J_i has a sign, the least value lies on a face, and only that face is divided further. What is divided
-is the input whose change matters most, width times |J|.
+Many boxes are looked at in one go. On each the function's lower bound is the better of two: its interval, and the
+mean-value form `f(c) + Σ J_i (x_i - c_i)` at the centre for which that is best (Baumann 1988): the end where J_i has a
+sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. Where J_i has a sign, the least value lies on a face, and only that face is divided
+further. What is divided is the input whose change matters most, width times |J|.
 """
 
 import time
@@ -44,8 +44,10 @@ class Search:
     open: tuple[Floats, Floats]
 
 
-def bound_below(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> tuple[Floats, Interval | None, Floats, Floats]:
-    """Lower bounds of the function over boxes `(B, n)`: bounds, gradients, and points with a bound of the value there from above."""
+def bound_below(
+    claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats
+) -> tuple[Floats, Interval | None, Floats, Floats]:
+    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with an upper bound of the value there."""
     first = enclose(claim, enclosure, lo, hi, gradient=True)
     lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
     centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)

@@ -1,9 +1,9 @@
 """The edges of a layer as polynomials on cells, each with a proven error: B-splines exactly, other functions by interpolation.
 
-On a cell from s to e an edge's r-th derivative is a polynomial in `v = (x - s)/(e - s) - 1/2`. B-splines give it by their polar
-form (Ramshaw 1989): the Bernstein coefficients of a cell are convex combinations of the spline's own coefficients, so the rounding
-error of each is at most `γ_n max|c|`. A base function or a smooth basis is interpolated at 8 Chebyshev points; its error is at most
-`2 (h/4)⁸ max|f⁽⁸⁺ʳ⁾| / 8!`. Tails are polynomials of degree 1 or 0 without an end.
+On a cell from s to e an edge's r-th derivative is a polynomial in `v = (x - s)/(e - s) - 1/2`. B-splines give it by their
+polar form (Ramshaw 1989): the Bernstein coefficients of a cell are convex combinations of the spline's own coefficients, so
+the rounding error of each is at most `γ_n max|c|`. A base function or a smooth basis is interpolated at 8 Chebyshev points;
+its error is at most `2 (h/4)⁸ max|f⁽⁸⁺ʳ⁾| / 8!`. Tails are polynomials of degree 1 or 0 without an end.
 """
 
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Cells:
     reach: Floats
 
     def local(self, x: Floats, cell: np.ndarray) -> Floats:
-        """v at points `(B, I)` of the cells `(B, I)`."""
+        """Local coordinates v at points `(B, I)` of the cells `(B, I)`."""
         rows = np.arange(cell.shape[1])
         local: Floats = (x - self.origin[rows, cell]) / self.width[rows, cell] - self.offset[rows, cell]
         return local
@@ -62,7 +62,7 @@ class Cells:
         found = np.empty(x.shape, dtype=np.intp)
         for i in range(x.shape[1]):
             found[:, i] = np.searchsorted(self.bounds[i, 1:-1], x[:, i], side="right")
-        return np.minimum(found, last)
+        return np.clip(found, 0, last)
 
 
 @lru_cache(maxsize=64)

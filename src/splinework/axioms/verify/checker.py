@@ -1,7 +1,8 @@
 """Checks a certificate against a model, without a search: every box that the proof names, every point that refutes.
 
-What axioms mean is read anew from their texts; that the boxes cover the whole is in how their division is written; bounds are worked out
-in the arithmetic of `recheck.py`. Where that is a little wider than the prover's, a box is halved a few times.
+What axioms mean is read anew from their texts; that the boxes cover the whole is in how their division is written; bounds
+are worked out in the arithmetic of `recheck.py`. Where that is a little wider than the prover's, a box is halved a few
+times.
 """
 
 import math
@@ -31,7 +32,8 @@ from splinework.frame.regions import Region
 
 _BATCH: Final = 2048
 _HALVINGS: Final = 24
-_MOST: Final = 4_000_000
+_MOST: Final = 20_000
+_PER_LEAF: Final = 20
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ class _Checker:
         """Raises unless a result is right."""
         about = f"the claim {claim.text!r}"
         _demand(result.axiom == axiom.text() and result.text == claim.text, f"{about} is not the one that is made")
-        same = result.names == claim.names and np.array_equal(result.lo, claim.lo) and np.array_equal(result.hi, claim.hi)
+        same = (
+            result.names == claim.names and np.array_equal(result.lo, claim.lo) and np.array_equal(result.hi, claim.hi)
+        )
         _demand(same, f"{about} is about another box")
         _demand(math.isclose(result.tolerance, claim.tolerance, rel_tol=1e-6), f"{about} has another tolerance")
         if result.status == "refuted":
@@ -140,7 +144,9 @@ class _Checker:
             else:
                 self._refuted(claim, result, about)
             return
-        _demand(result.counterexample is None and not result.value, f"{about} has a counter-example, but is not refuted")
+        _demand(
+            result.counterexample is None and not result.value, f"{about} has a counter-example, but is not refuted"
+        )
         if result.status == "unknown":
             _demand(result.method == "none", f"{about} is unknown, but has a method")
         else:
@@ -205,7 +211,8 @@ class _Checker:
             centre = np.where(d.a >= 0, lo, np.where(d.b <= 0, hi, between))
             centre = np.clip(np.where(np.isfinite(centre), centre, lo / 2 + hi / 2), lo, hi)
             change = d * Range((lo - centre) * (1 + 1e-15), (hi - centre) * (1 + 1e-15))
-            there, _, _ = self._values(claim, centre, centre, claim.order)
+            there, _, outside = self._values(claim, centre, centre, claim.order)
+            _demand(not (there.b[~outside] < bound).any() or bool(claim.conditions), "a point is below the bound")
             total = there.a + change.a.sum(1) - 1e-14 * np.abs(change.a).sum(1) - 1e-15 * np.abs(there.a)
         good[rows] |= total >= bound
         return good
@@ -226,7 +233,7 @@ class _Checker:
 
     def _confirmed(self, good: Any, lo: Floats, hi: Floats, which: np.ndarray) -> bool:
         """Whether something holds on all boxes; where it is not seen, on their halves."""
-        looked = 0
+        looked, most = 0, _MOST + _PER_LEAF * len(lo)
         for _ in range(_HALVINGS):
             missing = []
             for first in range(0, len(lo), _BATCH):
@@ -237,7 +244,7 @@ class _Checker:
             if not len(rows):
                 return True
             lo, hi, which = lo[rows], hi[rows], which[rows]
-            if looked > _MOST or not (np.isfinite(lo).all() and np.isfinite(hi).all()):
+            if looked > most or not (np.isfinite(lo).all() and np.isfinite(hi).all()):
                 return False
             width = self.subject.hi - self.subject.lo
             relative = (hi - lo) / np.concatenate([width, np.ones(lo.shape[1] - len(width))])
@@ -263,7 +270,10 @@ class _Checker:
             _demand(result.counterexample is None and result.method == "bounds", f"{about} is refuted in another way")
             nearest = 0.0 if off[0] <= 0 <= off[1] else min(abs(off[0]), abs(off[1]))
             _demand(nearest >= -float(result.value) > result.tolerance, f"{about} may hold")
-        _demand(-max(abs(off[0]), abs(off[1])) >= result.bound, f"{about}: the bound {result.bound:.6g} is not confirmed")
+            return
+        _demand(
+            -max(abs(off[0]), abs(off[1])) >= result.bound, f"{about}: the bound {result.bound:.6g} is not confirmed"
+        )
 
     def _midpoint(self, claim: Claim, lo: Floats, hi: Floats) -> Range:
         n = lo.shape[1]

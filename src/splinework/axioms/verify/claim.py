@@ -1,7 +1,8 @@
 """What a certificate is about: a function of some variables that is nowhere negative on a box.
 
-An axiom becomes claims (`claims.py`). A claim is written once, in the operations of an `Asker`; so the prover (intervals), the attack
-(points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same function.
+An axiom becomes claims (`claims.py`). A claim is written once, in the operations of an `Asker`; so the prover (intervals),
+the attack (points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same
+function.
 """
 
 from abc import ABC, abstractmethod
@@ -113,9 +114,9 @@ class Claim:
 
 @dataclass
 class JetAsker(Asker):
-    """Arithmetic in intervals, over many boxes at once."""
+    """Arithmetic in intervals, over many boxes at once; without an enclosure, of arguments only."""
 
-    enclosure: Enclosure
+    enclosure: Enclosure | None
     point: Jet
     inputs: int
     algebra: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: ALGEBRA)
@@ -131,13 +132,17 @@ class JetAsker(Asker):
         if all(a is b for a, b in zip(arguments, self.x, strict=False)):
             found = self._at_x()
         else:
-            found = self.enclosure.run(joined(list(arguments)))
+            found = self._run(joined(list(arguments)))
         return [found.column(j) for j in range(found.v.shape[1])]
+
+    def _run(self, x: Jet) -> Jet:
+        assert self.enclosure is not None, "only the arguments of the model are asked for"
+        return self.enclosure.run(x)
 
     def _at_x(self) -> Jet:
         if self._here is None:
             whole = self.inputs == self.point.v.shape[1]
-            self._here = self.enclosure.run(self.point if whole else joined(self.x[: self.inputs]))
+            self._here = self._run(self.point if whole else joined(self.x[: self.inputs]))
         return self._here
 
     def partial(self, output: int, along: Along) -> Jet:
@@ -185,14 +190,15 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
     return Bounds(value, slope, outside, inside)
 
 
-def reach(claims: Sequence[Claim], enclosure_of: Enclosure | None = None) -> Interval:
+def reach(claims: Sequence[Claim]) -> Interval:
     """All inputs at which a model is asked by some claims: a box `(I,)`."""
     lows, highs = [], []
     for claim in claims:
         lows.append(claim.lo[: claim.inputs])
         highs.append(claim.hi[: claim.inputs])
         if claim.arguments:
-            asker = JetAsker(enclosure_of, variables(Space(len(claim.names)), claim.lo[None], claim.hi[None]), claim.inputs)  # type: ignore[arg-type]
+            start = variables(Space(len(claim.names)), claim.lo[None], claim.hi[None])
+            asker = JetAsker(None, start, claim.inputs)
             for argument in claim.arguments:
                 columns = argument(asker)
                 lows.append(np.array([column.v.lo.min() for column in columns]))

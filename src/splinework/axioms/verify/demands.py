@@ -1,7 +1,7 @@
 """Axioms on values at points and on faces, and of physics, as claims."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,20 +12,16 @@ from splinework.axioms.meanings import speaks_of_any, understand
 from splinework.axioms.physics import Conserved, Law, Residual, Units
 from splinework.axioms.statements import Statement
 from splinework.axioms.values import Boundary, Initial, Integral, Through
-from splinework.axioms.verify.claim import Along, Asker, Claim
-from splinework.axioms.verify.subject import Subject, box_of
+from splinework.axioms.verify.claim import Along, Argument, Asker, Claim, Define
+from splinework.axioms.verify.making import EQUALITY, equal, fixed, output
+from splinework.axioms.verify.making import claim as _whole
+from splinework.axioms.verify.subject import Subject
 from splinework.errors import ConfigError
 from splinework.frame import Expression
 from splinework.frame.regions import Region
 from splinework.units.parsing import parse_dimension
 
-EQUALITY: Final = 1e-6
 _DERIVATIVES: Final = 2
-
-
-def _whole(axiom: Axiom, subject: Subject, text: str, define: Callable[[Asker], Any], **more: Any) -> Claim:
-    lo, hi = box_of(axiom, subject)
-    return Claim(text, subject.inputs, lo, hi, define, len(subject.inputs), **more)
 
 
 def through(axiom: Through, subject: Subject) -> list[Claim]:
@@ -46,7 +42,7 @@ def through(axiom: Through, subject: Subject) -> list[Claim]:
                 axiom,
                 subject,
                 f"{subject.outputs[j]}({', '.join(f'{v:g}' for v in point)}) == {value!r}",
-                lambda ask, j=j, value=value: ask.off(ask.partial(j, ()), value),
+                equal(output(j), fixed(value)),
                 tolerance=EQUALITY * spread,
                 scale=spread,
             )
@@ -72,7 +68,7 @@ def _on_face(axiom: Axiom, subject: Subject, i: int, end: float, value: float | 
             axiom,
             subject,
             f"{name} == {value} at {subject.inputs[i]} = {end:g}",
-            lambda ask, j=j: ask.off(ask.partial(j, along), wanted(ask)),
+            equal(output(j, along), wanted),
             tolerance=EQUALITY * spread,
             scale=spread,
             derivatives=(along,),
@@ -86,25 +82,22 @@ def _on_face(axiom: Axiom, subject: Subject, i: int, end: float, value: float | 
 def boundary(axiom: Boundary, subject: Subject) -> list[Claim]:
     """Face by face; the boundary of another region is no box, and only a formula can prove what holds there."""
     if isinstance(axiom.face, Region):
-        reason = "the boundary of this region is no face of a box; only the model's own formula can prove what holds there"
+        reason = (
+            "the boundary of this region is no face of a box; only the model's own formula can prove what holds there"
+        )
         wanted = _formula(axiom.value, subject)
         return [
             _whole(
                 axiom,
                 subject,
                 f"{subject.outputs[j]} == {axiom.value} on the boundary",
-                lambda ask, j=j: ask.off(ask.partial(j, ()), wanted(ask)),
+                equal(output(j), wanted),
                 reason=reason,
             )
             for j in subject.outputs_of(axiom)
         ]
     faces = [(place(name, subject.inputs, axiom.word), end) for name, ends in axiom.face for end in ends]
-    return [
-        claim
-        for i, end in faces
-        if math.isfinite(end)
-        for claim in _on_face(axiom, subject, i, end, axiom.value)
-    ]
+    return [claim for i, end in faces if math.isfinite(end) for claim in _on_face(axiom, subject, i, end, axiom.value)]
 
 
 def initial(axiom: Initial, subject: Subject) -> list[Claim]:
@@ -126,21 +119,25 @@ def integral(axiom: Integral, subject: Subject) -> list[Claim]:
     found = []
     for j in subject.outputs_of(axiom):
         spread = float(subject.spread[j]) * float(np.prod(hi - lo))
-        define = lambda ask, j=j: ask.do("mul", ask.run(weight, ask.x), ask.partial(j, ()))  # noqa: E731
         text = f"the integral of {axiom.weight} * {subject.outputs[j]} == {axiom.equals!r}"
         tolerance = EQUALITY * max(spread, abs(axiom.equals))
+        define = _weighted(weight, j)
         found.append(
             Claim(text, subject.inputs, lo, hi, define, len(subject.inputs), tolerance=tolerance, scale=spread)
         )
     return found
 
 
+def _weighted(weight: Expression, j: int) -> Define:
+    return lambda ask: ask.do("mul", ask.run(weight, ask.x), ask.partial(j, ()))
+
+
 def units(axiom: Units, subject: Subject) -> list[Claim]:
     """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
     powers = {subject.input(name, axiom): parse_dimension(unit) for name, unit in axiom.of_inputs}
-    output = parse_dimension(axiom.of_output)
+    target = parse_dimension(axiom.of_output)
     inputs = len(subject.inputs)
-    bases = sorted({unit for dimension in (*powers.values(), output) for unit, _ in dimension.exponents})
+    bases = sorted({unit for dimension in (*powers.values(), target) for unit, _ in dimension.exponents})
     names = tuple(f"log of the scale of {unit}" for unit in bases)
 
     def factor(ask: Asker, dimension: Any) -> Any:
@@ -150,9 +147,10 @@ def units(axiom: Units, subject: Subject) -> list[Claim]:
         return ask.do("exp", total)
 
     def moved(ask: Asker) -> list[Any]:
-        return [
-            ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)
-        ]
+        return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
+
+    def scaled(j: int) -> Define:
+        return lambda ask: ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
 
     found = []
     rim = np.full(len(bases), math.log(2.0))
@@ -162,7 +160,7 @@ def units(axiom: Units, subject: Subject) -> list[Claim]:
             axiom,
             subject,
             f"{subject.outputs[j]} scales as {axiom.of_output} when base units are rescaled by 1/2 to 2",
-            lambda ask, j=j: ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, output)), ask.f(moved(ask))[j]),
+            scaled(j),
             tolerance=EQUALITY * spread,
             scale=spread,
             arguments=(moved,),
@@ -216,7 +214,7 @@ def stated(axiom: Law | Residual, subject: Subject) -> list[Claim]:
 
 
 def _relation(
-    axiom: Law | Residual, subject: Subject, statement: Statement, starts: list[float], output: int | None
+    axiom: Law | Residual, subject: Subject, statement: Statement, starts: list[float], meant: int | None
 ) -> list[Claim]:
     inputs = len(subject.inputs)
 
@@ -246,18 +244,23 @@ def _relation(
 
         return of
 
+    def called(call: Sequence[Expression]) -> Argument:
+        return lambda ask: [ask.run(side, given(ask)) for side in call]
+
+    def side_of(side: Expression) -> Define:
+        return lambda ask: ask.run(side, known(ask))
+
     calls = [atom.arguments for atom in statement.atoms if atom.arguments]
     plain = all(max(side.columns, default=0) < len(statement.columns) for call in calls for side in call)
-    moves = [lambda ask, a=call: [ask.run(side, given(ask)) for side in a] for call in calls]
-    conditions = tuple(
-        (lambda ask, s=low: ask.run(s, known(ask)), lambda ask, s=high: ask.run(s, known(ask)))
-        for low, high in statement.conditions
-    )
+    moves = [called(call) for call in calls]
+    conditions = tuple((side_of(low), side_of(high)) for low, high in statement.conditions)
     deepest = max((len(atom.along) for atom in statement.atoms), default=0)
-    reason = "" if plain else "the model's answer goes back into the model; how far that reaches is not known beforehand"
+    reason = (
+        "" if plain else "the model's answer goes back into the model; how far that reaches is not known beforehand"
+    )
     if deepest > _DERIVATIVES:
         reason = f"it has derivatives of order {deepest}; enclosures go up to {_DERIVATIVES}"
-    scale = float(subject.spread[output or 0]) if deepest == 0 else 1.0
+    scale = float(subject.spread[meant or 0]) if deepest == 0 else 1.0
     claim = _whole(
         axiom,
         subject,

@@ -1,7 +1,7 @@
 """Bounds of a function on a box: the greatest value of an output, and the greatest difference of two models."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from splinework.axioms.verify.claim import Asker, Claim, JetAsker
 from splinework.axioms.verify.intervals import Interval
 from splinework.axioms.verify.network import Enclosure
 from splinework.axioms.verify.numbers import Model
+from splinework.axioms.verify.perturbation import apart
 from splinework.axioms.verify.subject import subject_of
 from splinework.errors import ConfigError
 
@@ -36,7 +37,13 @@ class Bound:
 
 
 def bound(
-    model: Model, *, output: int | str = 0, box: Any = None, largest: bool = True, gap: float = 0.01, budget: float = 30.0
+    model: Model,
+    *,
+    output: int | str = 0,
+    box: Any = None,
+    largest: bool = True,
+    gap: float = 0.01,
+    budget: float = 30.0,
 ) -> Bound:
     """The greatest (or least, as the greatest of its negative) value of an output on a box.
 
@@ -98,11 +105,15 @@ def difference(
     claim = Claim("difference", subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
     start = time.monotonic()
     floor = 1e-9 * float(subject.spread[j])
-    found = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), min(budget, 0.2 * budget))
-    wanted = max(gap * found.lower, floor)
-    if found.upper - found.lower > wanted:
-        found = _greatest(claim, Enclosure(a, reach), wanted, budget - (time.monotonic() - start))
-    return found
+    near = apart(a, b, reach)
+    known = np.inf if near is None else float(near[j])
+    first = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), 0.2 * budget if known > floor else 1e-3)
+    found = first
+    wanted = max(gap * first.lower, floor)
+    if min(first.upper, known) - first.lower > wanted:
+        second_try = _greatest(claim, Enclosure(a, reach), wanted, budget - (time.monotonic() - start))
+        found = second_try if second_try.upper < first.upper else first
+    return replace(found, upper=min(found.upper, known), seconds=time.monotonic() - start)
 
 
 def _greatest(claim: Claim, enclosure: Enclosure, gap: float, budget: float) -> Bound:

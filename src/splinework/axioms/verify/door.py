@@ -11,10 +11,10 @@ from splinework.axioms.axiom import Axiom
 from splinework.axioms.values import Boundary, Integral
 from splinework.axioms.verify.attack import candidates, refute
 from splinework.axioms.verify.branch import Search, search
+from splinework.axioms.verify.cells import HIGHEST
 from splinework.axioms.verify.certificate import Certificate, ClaimResult, new
 from splinework.axioms.verify.claim import Claim, enclose, reach
 from splinework.axioms.verify.claims import claims_of
-from splinework.axioms.verify.cells import HIGHEST
 from splinework.axioms.verify.exact import ExactModel
 from splinework.axioms.verify.identity import least
 from splinework.axioms.verify.integer import IntegerModel, is_integer, verify_integer
@@ -75,7 +75,9 @@ def verify(
         rest = max(start + budget - now, 0.0)
         share = rest if place == len(left) - 1 else rest * _SHARE
         found[number] = prover.slow(*pending[number], deadline=now + share)
-    ranges = {name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)}
+    ranges = {
+        name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
+    }
     return new(
         [result for result in found if result is not None],
         axioms=tuple(axiom.text() for axiom in listed),
@@ -189,7 +191,9 @@ class Prover:
         low_end = np.where(part.lo <= 0, part.hi * 1e-3, part.lo) if (claim.lo == 0).any() else part.lo
         part = replace(part, lo=np.where(claim.lo == 0, low_end, part.lo))
         refuted = self._refuted(part, self.enclosure(part), part.lo[None] / 2 + part.hi[None] / 2, result)
-        reason = "nothing in the structure proves it for all numbers; on a box it can be decided, leave out domain='all'"
+        reason = (
+            "nothing in the structure proves it for all numbers; on a box it can be decided, leave out domain='all'"
+        )
         return refuted or replace(result, reason=reason)
 
 

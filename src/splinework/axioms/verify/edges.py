@@ -64,9 +64,13 @@ class EdgeTable:
             self.turns[order] = turns_of(self.pieces, order)
         turns, part = self.turns[order], self.pieces.orders[order]
         values = [_horner(part.powers, cell, local) for cell, local in ends]
-        lo, hi = (values[0], values[0].copy()) if len(values) == 1 else (
-            np.minimum(values[0], values[1]),
-            np.maximum(values[0], values[1]),
+        lo, hi = (
+            (values[0], values[0].copy())
+            if len(values) == 1
+            else (
+                np.minimum(values[0], values[1]),
+                np.maximum(values[0], values[1]),
+            )
         )
         if len(turns.x) and (len(values) > 1 or order):
             low, high = x.lo[:, :, None], x.hi[:, :, None]
@@ -86,20 +90,22 @@ class EdgeTable:
 def _horner(powers: Floats, cell: np.ndarray, v: Floats) -> Floats:
     """Values `(B, I, J)` at v `(B, I)` of the cells `(B, I)`."""
     rows = np.arange(cell.shape[1])
-    value = powers[rows, cell, -1]
+    value: Floats = powers[rows, cell, -1]
     v = v[:, :, None]
+    far = not np.isfinite(v).all()
     for p in range(powers.shape[2] - 2, -1, -1):
         with np.errstate(invalid="ignore", over="ignore"):
-            value = value * v + powers[rows, cell, p]
+            # Of a tail that has no slope nothing comes from infinitely far.
+            value = (np.where(value == 0, 0.0, value * v) if far else value * v) + powers[rows, cell, p]
     return value
 
 
 def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarray, np.ndarray]:
     """Which edges have a derivative of one sign, by their coefficients, exactly.
 
-    A B-spline whose coefficients rise rises (de Boor 1978, ch. XI), and differences of numbers in float64 have the right sign. For
-    the second derivative the differences are divided, so a sign is taken only where it is beyond the rounding of a quotient.
-    Linear tails go on with the slope of the end; constant ones keep rising and falling, but bend.
+    A B-spline whose coefficients rise rises (de Boor 1978, ch. XI), and differences of numbers in float64 have the right
+    sign. For the second derivative the differences are divided, so a sign is taken only where it is beyond the rounding of
+    a quotient. Linear tails go on with the slope of the end; constant ones keep rising and falling, but bend.
     """
     shape = numbers.weight.shape
     nothing = np.zeros(shape, dtype=bool)

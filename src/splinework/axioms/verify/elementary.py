@@ -89,9 +89,10 @@ def _softplus(x: Interval) -> Jet3:
 
 def _wave(x: Interval, quarter: float) -> Interval:
     """Sine of `x + quarter π/2`: the ends, and the extremes that lie between."""
-    shift = {0.0: np.sin, 1.0: np.cos, 2.0: lambda z: -np.sin(z), 3.0: lambda z: -np.cos(z)}[quarter]
+    wave: Callable[[Floats], Floats] = np.cos if quarter % 2 else np.sin
+    sign = 1.0 if quarter < 2 else -1.0
     with np.errstate(all="ignore"):
-        a, b = shift(x.lo), shift(x.hi)
+        a, b = sign * wave(x.lo), sign * wave(x.hi)
         # In turns; a crest is at a whole number. A crest that is nearly reached counts, whatever is rounded.
         doubt = 1e-12 + 4 * U * np.maximum(np.abs(x.lo), np.abs(x.hi))
         low, high = (x.lo - doubt) / (2 * np.pi) + quarter / 4, (x.hi + doubt) / (2 * np.pi) + quarter / 4
@@ -159,9 +160,11 @@ def _asin(x: Interval) -> Jet3:
 
 def _acos(x: Interval) -> Jet3:
     value, slope, bend = _asin(x)
-    return subtract(Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, 1.5707963267948968)), value), (
-        negative(slope)
-    ), negative(bend)
+    return (
+        subtract(Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, 1.5707963267948968)), value),
+        (negative(slope)),
+        negative(bend),
+    )
 
 
 def _abs_value(x: Interval) -> Interval:
@@ -213,7 +216,9 @@ def power(exponent: float) -> Callable[[Interval], Jet3]:
         if exponent.is_integer() and abs(exponent) <= 64:
             p = int(exponent)
             first = multiply(exactly(float(p)), whole_power(x, p - 1)) if p else exactly(np.zeros(x.shape))
-            second = multiply(exactly(float(p * (p - 1))), whole_power(x, p - 2)) if p * (p - 1) else exactly(0.0 * x.lo)
+            second = (
+                multiply(exactly(float(p * (p - 1))), whole_power(x, p - 2)) if p * (p - 1) else exactly(0.0 * x.lo)
+            )
             return whole_power(x, p), first, second
         positive = Interval(np.maximum(x.lo, 0.0), np.maximum(x.hi, 0.0))
         q = exponent

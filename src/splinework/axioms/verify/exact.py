@@ -1,14 +1,14 @@
 """A model in 60 digits, for the points that refute a claim: what is found in floating point is decided here.
 
-Derivatives are central differences with steps so small that their error is beyond the 30th digit; at a knot they are the mean of both
-sides.
+Derivatives are central differences with steps so small that their error is beyond the 30th digit; at a knot they are the
+mean of both sides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import mpmath
+import mpmath  # type: ignore[import-untyped]
 import numpy as np
 
 from splinework.axioms.verify.claim import Along, Asker
@@ -52,6 +52,11 @@ _BASES: Final[dict[str, Callable[[Any], Any]]] = {
     "sin": _mp.sin,
     "gelu": lambda x: x * _mp.ncdf(x),
 }
+
+
+def shown(value: Any) -> str:
+    """A number in 20 decimals."""
+    return str(_mp.nstr(value, 20))
 
 
 class ExactModel:
@@ -155,19 +160,16 @@ class _ExactLayer:
             functions: list[Callable[[Any], Any]] = [lambda z: _mp.mpf(1)]
             for n in range(1, basis.harmonics + 1):
                 rate = 2 * _mp.pi * n / (high - low)
-                functions += [lambda z, r=rate: _mp.cos(r * (z - low)), lambda z, r=rate: _mp.sin(r * (z - low))]
+                functions += [_wave(_mp.cos, rate, low), _wave(_mp.sin, rate, low)]
         elif isinstance(basis, Chebyshev):
-            functions = [
-                lambda z, n=n: _mp.chebyt(n, (2 * z - low - high) / (high - low)) for n in range(basis.order + 1)
-            ]
+            functions = [_chebyshev(n, low, high) for n in range(basis.order + 1)]
         elif isinstance(basis, GaussianRBF):
             step = (high - low) / (basis.centres - 1)
-            functions = [
-                lambda z, m=m: _mp.exp(-(((z - low - m * step) / (_mp.mpf(basis.width) * step)) ** 2))
-                for m in range(basis.centres)
-            ]
+            functions = [_bump(low + m * step, _mp.mpf(basis.width) * step) for m in range(basis.centres)]
         else:
-            raise ConfigError(f"certificates know the bases bspline, fourier, chebyshev, gaussian_rbf, got {basis.name}.")
+            raise ConfigError(
+                f"certificates know the bases bspline, fourier, chebyshev, gaussian_rbf, got {basis.name}."
+            )
         return {m: _slope(g, x) if order else g(x) for m, g in enumerate(functions)}
 
     def _splines(self, i: int, x: Any, order: int) -> dict[int, Any]:
@@ -186,7 +188,7 @@ class _ExactLayer:
         for degree in range(max(k - order + 1, 1), k + 1):
             raised: dict[int, Any] = {}
             for m, value in values.items():
-                span = t[m + degree] - t[m] if 0 <= m and m + degree < len(t) else 0
+                span = t[m + degree] - t[m] if m >= 0 and m + degree < len(t) else 0
                 if span:
                     raised[m] = raised.get(m, _mp.mpf(0)) + degree * value / span
                     raised[m - 1] = raised.get(m - 1, _mp.mpf(0)) - degree * value / span
@@ -199,13 +201,25 @@ class _ExactLayer:
     def _raised(t: list[Any], values: dict[int, Any], degree: int, x: Any) -> dict[int, Any]:
         raised: dict[int, Any] = {}
         for m, value in values.items():
-            if not (0 <= m and m + degree < len(t)):
+            if not (m >= 0 and m + degree < len(t)):
                 continue
             span = t[m + degree] - t[m]
             if span:
                 raised[m] = raised.get(m, _mp.mpf(0)) + (x - t[m]) / span * value
                 raised[m - 1] = raised.get(m - 1, _mp.mpf(0)) + (t[m + degree] - x) / span * value
         return raised
+
+
+def _wave(function: Callable[[Any], Any], rate: Any, start: Any) -> Callable[[Any], Any]:
+    return lambda x: function(rate * (x - start))
+
+
+def _chebyshev(n: int, low: Any, high: Any) -> Callable[[Any], Any]:
+    return lambda x: _mp.chebyt(n, (2 * x - low - high) / (high - low))
+
+
+def _bump(centre: Any, width: Any) -> Callable[[Any], Any]:
+    return lambda x: _mp.exp(-(((x - centre) / width) ** 2))
 
 
 def _slope(function: Callable[[Any], Any], x: Any) -> Any:

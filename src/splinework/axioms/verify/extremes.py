@@ -6,6 +6,7 @@ are right, and never wrong where they are not.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,7 +25,7 @@ class Turns:
     """What the range of one derivative of all edges needs besides the values at the ends.
 
     Attributes:
-        x: Points, `(P, I, J)`; infinite where an edge has fewer than P.
+        x: Points, `(P, I, J)`; NaN, which lies in no box, where an edge has fewer than P.
         low: The least value next to each.
         high: The greatest.
         margin: Error of every value, and slack, `(I, J)`.
@@ -103,7 +104,7 @@ def _critical(slope: Floats) -> _Directions:
     # Bernstein coefficients on _PARTS pieces of every cell; a piece whose end values differ in sign holds a root.
     ends = np.linspace(-0.5, 0.5, _PARTS + 1)
     ends[1:-1] += 0.0137 / _PARTS  # a root is often at the middle or a simple fraction: it shall not be an end
-    matrix = np.stack([to_bernstein(degree, low, high) for low, high in zip(ends, ends[1:], strict=False)])
+    matrix = np.stack([to_bernstein(degree, low, high) for low, high in pairwise(ends)])
     bernstein = np.einsum("sbp,icpj->sbicj", matrix, slope)
     noise = 2 * gamma(4 * degree + 8) * np.einsum("bp,icpj->icj", np.abs(matrix).max(0), np.abs(slope))
     least, most = bernstein.min(1) - noise, bernstein.max(1) + noise
@@ -226,7 +227,7 @@ def _by_edge(where: np.ndarray, columns: list[Floats], edges: int) -> list[Float
     rank = np.arange(len(where)) - np.repeat(np.cumsum(counts) - counts, counts)
     tables = []
     for column in columns:
-        table = np.full((most, edges), np.inf)
+        table = np.full((most, edges), np.nan)
         table[rank, where] = column[ranked]
         tables.append(table)
     return tables

@@ -1,8 +1,8 @@
 """Proofs by formula: a claim is worked out in normal forms, and its least value read off, in exact rational arithmetic.
 
-This proves what holds by construction: an ansatz on its boundary, a symmetry by features or by inputs whose edges are the same numbers,
-bounds by the last formula. The network itself is an unknown function; all that is used of it are equalities of its coefficients, which
-are compared exactly.
+This proves what holds by construction: an ansatz on its boundary, a symmetry by features or by inputs whose edges are the same
+numbers, bounds by the last formula. The network itself is an unknown function; all that is used of it are equalities of its
+coefficients, which are compared exactly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,18 @@ from typing import Any
 import numpy as np
 
 from splinework.axioms.verify.claim import Along, Asker, Claim
-from splinework.axioms.verify.normal import Atom, Form, TooLarge, algebra, atom, coefficient, minus, number, plus, reduced
+from splinework.axioms.verify.normal import (
+    Atom,
+    Form,
+    TooLarge,
+    algebra,
+    atom,
+    coefficient,
+    minus,
+    number,
+    plus,
+    reduced,
+)
 from splinework.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.frame import Expression, FramedKAN
 from splinework.frame.expression import Step
@@ -50,7 +61,9 @@ class Symmetries:
             rows = [numbers.knots, numbers.c, numbers.weight]
             rows += [] if numbers.base_weight is None else [numbers.base_weight]
             exact = all(np.array_equal(row[a], row[b]) for row in rows)
-            return bool(exact and shift[a] == shift[b] and scale[a] == scale[b] and scaling.scales[a] == scaling.scales[b])
+            return bool(
+                exact and shift[a] == shift[b] and scale[a] == scale[b] and scaling.scales[a] == scaling.scales[b]
+            )
 
         found: list[int] = []
         for i in range(len(shift)):
@@ -77,7 +90,9 @@ class Symmetries:
     def odd(self) -> bool:
         """Whether the network as a whole is odd: all edges are, and there are no constants."""
         network = network_of(self.model)
-        if any(bool((s.shift != 0).any()) or "log" in s.scales for s in (network.input_scaling, network.output_scaling)):
+        if any(
+            bool((s.shift != 0).any()) or "log" in s.scales for s in (network.input_scaling, network.output_scaling)
+        ):
             return False
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
             n = layer_numbers(layer)
@@ -271,12 +286,16 @@ def _power(a: tuple[Bound, Bound], exponent: Fraction) -> tuple[Bound, Bound]:
         return a
     if exponent.denominator == 1 and exponent > 0:
         n = int(exponent)
-        ends = [low**n, high**n]
+        ends: list[Bound] = [low**n, high**n]
         if n % 2 == 0:
             return (Fraction(0) if low <= 0 <= high else min(ends)), max(ends)
         return ends[0], ends[1]
     if exponent == -1 and (low > 0 or high < 0):
-        return 1 / high if abs(high) < inf else Fraction(0), 1 / low if abs(low) < inf else Fraction(0)
+        return _inverse(high), _inverse(low)
     even_root = exponent.denominator % 2 == 0
     even = exponent.numerator % 2 == 0
     return (Fraction(0), inf) if low >= 0 or even or even_root else (-inf, inf)
+
+
+def _inverse(a: Bound) -> Bound:
+    return 1 / a if isinstance(a, Fraction) else Fraction(0)

@@ -1,7 +1,8 @@
 """Axioms of integer models: networks of tables and exact sums, as circuits and controllers compute them.
 
-Where the inputs have few codes together, all of them are tried. Else by the tables alone: rounding to codes and saturation never fall,
-so a sum of tables that never fall never falls; and ranges of tables bound a sum. Nothing is rounded here, so there is no margin.
+Where the inputs have few codes together, all of them are tried. Else by the tables alone: rounding to codes and saturation
+never fall, so a sum of tables that never fall never falls;
+and ranges of tables bound a sum. Nothing is rounded here, so there is no margin.
 """
 
 import hashlib
@@ -161,7 +162,7 @@ class _Subject:
             Lipschitz: self._lipschitz,
         }
         if type(axiom) not in makers:
-            known = ", ".join(sorted(kind.word for kind in makers))
+            known = ", ".join(("monotone", "positive", "bounded", "symmetric", "even", "lipschitz"))
             raise ConfigError(f"of an integer model verify knows {known}; got {axiom.word}.")
         js = range(len(self.outputs))
         if axiom.output is not None:
@@ -182,14 +183,22 @@ class _Subject:
             return replace(result, bound=-np.inf if bound is None else bound, reason=why)
         worst = float(slack.min())
         if worst >= 0:
-            return replace(result, status="proved", method="exhaustion", bound=worst, least=worst, boxes=int(slack.size))
+            return replace(
+                result, status="proved", method="exhaustion", bound=worst, least=worst, boxes=int(slack.size)
+            )
         at = np.unravel_index(int(slack.argmin()), slack.shape)
         point = {
             name: float(np.asarray(wire.decode(np.array([lo + i])))[0])
             for name, wire, (lo, _), i in zip(self.inputs, self.model.inputs, self.codes, at, strict=False)
         }
         return replace(
-            result, status="refuted", method="exhaustion", bound=worst, least=worst, counterexample=point, value=repr(worst)
+            result,
+            status="refuted",
+            method="exhaustion",
+            bound=worst,
+            least=worst,
+            counterexample=point,
+            value=repr(worst),
         )
 
     def _monotone(self, axiom: Monotone, j: int) -> list[ClaimResult]:
@@ -199,7 +208,9 @@ class _Subject:
         result = self._result(axiom, text)
         if int(self._directions(i)[j]) * sign > 0 or self._directions(i)[j] == 0:
             return [self._decided(result, None, bound=0.0)]
-        slack = np.diff(self.values()[..., j], axis=i) * sign if self.few and self.codes[i][0] < self.codes[i][1] else None
+        slack = (
+            np.diff(self.values()[..., j], axis=i) * sign if self.few and self.codes[i][0] < self.codes[i][1] else None
+        )
         return [self._decided(result, slack)]
 
     def _directions(self, i: int) -> Integers:
@@ -213,7 +224,9 @@ class _Subject:
                     continue
                 held = table if number else table[self._rows(k)]
                 step = np.diff(held, axis=0)
-                way = np.where((step == 0).all(0), 0, np.where((step >= 0).all(0), 1, np.where((step <= 0).all(0), -1, 9)))
+                way = np.where(
+                    (step == 0).all(0), 0, np.where((step >= 0).all(0), 1, np.where((step <= 0).all(0), -1, 9))
+                )
                 way = np.where(way == 9, 9, np.where(now[k] == 9, np.where(way == 0, 0, 9), way * now[k]))
                 found = np.where(found == 0, way, np.where((way == 0) | (way == found), found, 9))
             now = found
@@ -272,7 +285,9 @@ class _Subject:
     def _even(self, axiom: Even, j: int) -> list[ClaimResult]:
         i = place(axiom.input, self.inputs, axiom.word)
         wire, (lo, hi) = self.model.inputs[i], self.codes[i]
-        result = self._result(axiom, f"{self.outputs[j]} is even in {self.inputs[i]} about {axiom.centre!r}, code by code")
+        result = self._result(
+            axiom, f"{self.outputs[j]} is even in {self.inputs[i]} about {axiom.centre!r}, code by code"
+        )
         twice = 2 * (axiom.centre - float(np.asarray(wire.decode(np.array([0])))[0])) / wire.step
         if abs(twice - round(twice)) > 1e-6:
             return [replace(result, reason="the centre lies between the codes, and not half way")]

@@ -17,32 +17,34 @@ from splinework.axioms.verify.jets import Jet, Space, variables
 from splinework.axioms.verify.network import Enclosure
 from splinework.axioms.verify.tree import Tree
 
-_BATCH: Final = 512
+_BATCH: Final = 8192
+_SHARE: Final = 0.6
 _MOST: Final = 200_000
+_24TH: Final = Interval(np.array(1 / 24 - 1e-17), np.array(1 / 24 + 1e-17))
 
 
 def integral_result(
     claim: Claim, equals: float, enclosure: Enclosure, result: ClaimResult, deadline: float
 ) -> ClaimResult:
     """Whether the integral of the claim's function is what it should be, to the claim's tolerance."""
-    found, tree, boxes = integral(claim, enclosure, width=claim.tolerance / 2, deadline=deadline, equals=equals)
+    found, tree, boxes = integral(claim, enclosure, width=claim.tolerance / 4, deadline=deadline, equals=equals)
     low, high = float(found.lo - equals), float(found.hi - equals)
-    # A little is left for the checker, whose arithmetic is another.
-    slack = 1e-2 * claim.tolerance
-    worst = -max(abs(low), abs(high)) - slack
-    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high)) - slack
-    result = replace(result, bound=worst, boxes=boxes, least=-max(nearest, 0.0), tree=tree.text())
-    if worst >= -claim.tolerance:
-        return replace(result, status="proved", method="bounds")
+    worst = -max(abs(low), abs(high))
+    nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+    # What is left is for the checker, whose arithmetic is another.
+    result = replace(result, bound=2 * worst, boxes=boxes, least=-nearest, tree=tree.text())
+    if worst >= -_SHARE * claim.tolerance:
+        return replace(result, status="proved", method="bounds", bound=-claim.tolerance)
     if nearest > claim.tolerance:
-        return replace(result, status="refuted", method="bounds", value=repr(-nearest))
+        value = -max(nearest / 2, claim.tolerance * (1 + 1e-6))
+        return replace(result, status="refuted", method="bounds", value=repr(value), bound=-np.inf)
     return result
 
 
 def integral(
     claim: Claim, enclosure: Enclosure, *, width: float, deadline: float, equals: float = np.nan
 ) -> tuple[Interval, Tree, int]:
-    """An interval that holds `∫ f` over the claim's box, at most this wide if time allows, how it was divided, in how many boxes."""
+    """An interval that holds `∫ f` over the claim's box, at most this wide if time allows, the division, and boxes looked at."""
     tree = Tree(claim.lo, claim.hi)
     lo, hi, node = claim.lo[None], claim.hi[None], np.array([0])
     part = _on_boxes(claim, enclosure, lo, hi)
@@ -50,11 +52,12 @@ def integral(
     while True:
         whole = total(part, 0)
         uncertain = part.hi - part.lo
-        decided = (whole.lo > equals + 4 * width) or (whole.hi < equals - 4 * width)
+        away = max(float(whole.lo - equals), float(equals - whole.hi))
+        decided = away > 8 * width and float(whole.hi - whole.lo) < away / 2
         if uncertain.sum() <= width or decided or time.monotonic() > deadline or boxes > _MOST:
             return whole, tree, boxes
         worst = np.argsort(-uncertain)[: min(_BATCH, len(uncertain))]
-        worst = worst[uncertain[worst] > 0.1 * uncertain.max()]
+        worst = worst[uncertain[worst] > 0.2 * uncertain.max()]
         kept = np.ones(len(uncertain), dtype=bool)
         kept[worst] = False
         axis = (hi[worst] - lo[worst]).argmax(1)
@@ -95,7 +98,7 @@ def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Int
         bend = Interval(*(np.broadcast_to(end[:, p, 0], len(lo)) for end in jet.h))
         area = multiply(width.take(slice(None), a), width.take(slice(None), b))
         if a == b:
-            value = add(value, multiply(multiply(bend, area), Interval(np.float64(1 / 24 - 1e-17), np.float64(1 / 24 + 1e-17))))
+            value = add(value, multiply(multiply(bend, area), _24TH))
         else:
             most = multiply(multiply(exactly(bend.magnitude), area), exactly(np.float64(1 / 16)))
             value = add(value, Interval(-most.hi, most.hi))

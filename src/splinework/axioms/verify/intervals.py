@@ -116,8 +116,9 @@ def multiply(a: Interval, b: Interval) -> Interval:
 def _signed(a: Interval, b: Interval, lo: Floats, hi: Floats) -> Interval:
     """The product with the sign that its factors give it, whatever was rounded."""
     a_up, a_down, b_up, b_down = a.lo >= 0, a.hi <= 0, b.lo >= 0, b.hi <= 0
-    lo = np.where((a_up & b_up) | (a_down & b_down), np.maximum(lo, 0), lo)
-    return Interval(lo, np.where((a_up & b_down) | (a_down & b_up), np.minimum(hi, 0), hi))
+    zero = (a_up & a_down) | (b_up & b_down)
+    lo = np.where((a_up & b_up) | (a_down & b_down) | zero, np.maximum(lo, 0), lo)
+    return Interval(lo, np.where((a_up & b_down) | (a_down & b_up) | zero, np.minimum(hi, 0), hi))
 
 
 def scaled(a: Interval, factor: Floats) -> Interval:

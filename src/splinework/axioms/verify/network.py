@@ -62,7 +62,8 @@ class Enclosure:
         jet = Jet(Space(now.shape[1]), now)
         self.stages = []
         if isinstance(self.model, FramedKAN):
-            jet = self._then(lambda j: _features(self.model.frame.before, j), jet)  # type: ignore[union-attr]
+            before = self.model.frame.before
+            jet = self._then(lambda j: _features(before, j), jet)
         jet = self._then(_entering(network.input_scaling), jet)
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
             numbers = layer_numbers(layer)
@@ -230,7 +231,9 @@ def reach_of(boxes: list[Interval]) -> Interval:
 
 def lowered(jet: Jet, order: int) -> Jet:
     """The same with fewer derivatives."""
-    return replace(jet, space=replace(jet.space, order=order), d=jet.d if order else None, h=jet.h if order > 1 else None)
+    return replace(
+        jet, space=replace(jet.space, order=order), d=jet.d if order else None, h=jet.h if order > 1 else None
+    )
 
 
 __all__ = ["Enclosure", "Floats", "evaluate", "lowered", "reach_of"]

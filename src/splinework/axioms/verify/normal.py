@@ -1,8 +1,8 @@
 """Formulas in a normal form, exactly: sums of rational multiples of products of powers of atoms.
 
-An atom is a variable, an output of the network at given arguments, or a function of a normal form. Two formulas with the same form are
-the same function wherever both are defined; the reverse need not hold. What is known here and no more: exponentials of sums are products,
-`sin² = 1 - cos²`, parities, `floor(a + n) = floor(a) + n`, and `D · 1/D = 1`.
+An atom is a variable, an output of the network at given arguments, or a function of a normal form. Two formulas with the
+same form are the same function wherever both are defined; the reverse need not hold. What is known here and no more:
+exponentials of sums are products, `sin² = 1 - cos²`, parities, `floor(a + n) = floor(a) + n`, and `D · 1/D = 1`.
 """
 
 from collections.abc import Callable, Mapping
@@ -135,9 +135,7 @@ def drawn_out(a: Form, positive: Callable[[Atom], bool]) -> tuple[Monomial, Form
 
 def reduced(a: Form) -> Form:
     """With `D · 1/D = 1` used where the terms that hold `1/D` add up to a multiple of D."""
-    reciprocals = {
-        k for monomial, _ in a.terms for k, p in monomial if k[0] == "power" and k[2] == -1 and p == 1
-    }
+    reciprocals = {k for monomial, _ in a.terms for k, p in monomial if k[0] == "power" and k[2] == -1 and p == 1}
     for each in sorted(reciprocals, key=repr):
         holds = {m: v for m, v in a.terms if dict(m).get(each) == 1}
         inner = {tuple((k, p) for k, p in m if k != each): v for m, v in holds.items()}

@@ -73,15 +73,15 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> Pieces:
     sides = [_Section(main.start[:, :0], main.start[:, :0], main.interval[:, :0])] * 2
     if not tails:
         sides = [_outer(numbers, main, reach, side) for side in (-1, 1)]
+    parts = (sides[0], main, sides[1])
     body = _Section(
-        *(np.concatenate([getattr(part, key) for part in (sides[0], main, sides[1])], 1) for key in ("start", "stop")),
-        np.concatenate([sides[0].interval, main.interval, sides[1].interval], 1),
+        np.concatenate([part.start for part in parts], 1),
+        np.concatenate([part.stop for part in parts], 1),
+        np.concatenate([part.interval for part in parts], 1),
     )
     inner = [_inside(numbers, body, order) for order in range(HIGHEST + 1)]
     ends = [_beyond(numbers, body, inner, reach, side) for side in (-1, 1)]
-    orders = tuple(
-        _joined([left, middle, right]) for left, middle, right in zip(ends[0], inner, ends[1], strict=True)
-    )
+    orders = tuple(_joined([left, middle, right]) for left, middle, right in zip(ends[0], inner, ends[1], strict=True))
     return Pieces(_cells(body, reach, tails), orders, _smoothness(numbers, body))
 
 
@@ -234,12 +234,12 @@ def _beyond(
         return found
     base = activation(numbers.base)
     if base is not None and numbers.base_weight is not None:
-        slope, constant, error = straight(base, side)
+        slope, constant, off = straight(base, side)
         w = numbers.base_weight
         found[0].powers[:, 0, 0], found[0].powers[:, 0, 1] = w * (constant + slope * end[:, None]), w * slope
         found[1].powers[:, 0, 0] = w * slope
         for order in range(len(found)):
-            bound = error + (gamma(8) * np.abs(end[:, None]) if order == 0 and slope else 0.0)
+            bound = off + (gamma(8) * np.abs(end[:, None]) if order == 0 and slope else 0.0)
             found[order].error[:, 0] = np.abs(w) * bound
     return found
 

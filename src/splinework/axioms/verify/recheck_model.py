@@ -11,16 +11,15 @@ from splinework.axioms.verify.numbers import Model, array, layer_numbers, networ
 from splinework.axioms.verify.recheck import (
     Floats,
     Function,
-    Layer,
     Range,
-    whole_power,
     add,
     exact,
     negative,
-    run_layer,
     through,
     times,
+    whole_power,
 )
+from splinework.axioms.verify.recheck_layer import Layer, run_layer
 from splinework.frame import FramedKAN
 
 _LIBRARY: Final = 1e-14
@@ -255,7 +254,10 @@ class CheckedModel:
                     node = times(node, sums[j])
                 u.append(node)
         scales, shift, scale = self.scalings[1]
-        u = [add(times_number(f, float(b)), number(float(a))) if (a, b) != (0, 1) else f for f, a, b in zip(u, shift, scale, strict=True)]
+        u = [
+            add(times_number(f, float(b)), number(float(a))) if (a, b) != (0, 1) else f
+            for f, a, b in zip(u, shift, scale, strict=True)
+        ]
         u = [through_named("exp", f) if s == "log" else f for f, s in zip(u, scales, strict=True)]
         if self.frame is not None and self.frame.after:
             u = [e.run([*x, *u], ALGEBRA, number) for e in self.frame.after]

@@ -1,8 +1,8 @@
 """Functions that are not piecewise polynomials (base functions, Fourier series, Chebyshev polynomials, bumps) on cells.
 
 Each is interpolated at the 8 Chebyshev points of a cell of width h; what it differs by is at most
-`2 (h/4)⁸ max|f⁽⁸⁾| / 8!` (Trefethen 2013, ch. 4). Greatest derivatives are bounds over the whole domain. Values at the nodes come from
-float64 functions, which are taken to be right to `1e-13` of the function's scale.
+`2 (h/4)⁸ max|f⁽⁸⁾| / 8!` (Trefethen 2013, ch. 4). Greatest derivatives are bounds over the whole domain. Values at the
+nodes come from float64 functions, which are taken to be right to `1e-13` of the function's scale.
 """
 
 from functools import lru_cache
@@ -29,7 +29,8 @@ _LEBESGUE: Final = 3.0
 def nodes() -> tuple[Floats, Floats]:
     """The Chebyshev points in v, `(8,)`, and the matrix from values there to powers of v."""
     v = np.cos((2 * np.arange(NODES) + 1) * pi / (2 * NODES)) / 2
-    return v, np.linalg.inv(np.vander(v, NODES, increasing=True))
+    matrix: Floats = np.asarray(np.linalg.inv(np.vander(v, NODES, increasing=True)), dtype=np.float64)
+    return v, matrix
 
 
 @lru_cache(maxsize=64)
@@ -116,7 +117,8 @@ def basis_error(basis: Basis, grid: Floats, weight: Floats, width: Floats, order
     high = np.einsum("im,imj->ij", bounds_of(basis, grid, NODES + order), weight)
     here = np.einsum("im,imj->ij", bounds_of(basis, grid, order), weight)
     remainder = 2 * (width / 4) ** NODES / factorial(NODES) * 1.001
-    return remainder[:, :, None] * high[:, None] + _LEBESGUE * 10 * LIBRARY * here[:, None]
+    error: Floats = remainder[:, :, None] * high[:, None] + _LEBESGUE * 10 * LIBRARY * here[:, None]
+    return error
 
 
 def interpolated(values: Floats) -> tuple[Floats, Floats]:

@@ -148,7 +148,7 @@ def box_of(axiom: Axiom, subject: Subject) -> tuple[Floats, Floats]:
         scales = network_of(subject.model).config.input_scales
         framed = isinstance(subject.model, FramedKAN)
         lowest = [0.0 if not framed and scale == "log" else -np.inf for scale in scales]
-        return np.array((lowest if not framed else [-np.inf] * len(lo))), np.full(len(lo), np.inf)
+        return np.array(lowest if not framed else [-np.inf] * len(lo)), np.full(len(lo), np.inf)
     if not isinstance(axiom.domain, str):
         for name, (low, high) in axiom.domain:
             i = place(name, subject.inputs, f"the domain of {axiom.word}")

@@ -1,8 +1,8 @@
 """How a box was divided, as a text that a checker reads: then boxes cannot be missing or moved.
 
-In preorder: `a` halves the first variable (`b` the second, …), and its two halves follow, lower first; `La` and `Ha` before it say that
-the function falls, or rises, nowhere the wrong way along the variable, so that only the lower (upper) face counts; `.` is a box whose
-bound is good enough.
+In preorder: `a` halves the first variable (`b` the second, …), and its two halves follow, lower first; `La` and `Ha` before
+it say that the function falls, or rises, nowhere the wrong way along the variable, so that only the lower (upper) face
+counts; `.` is a box whose bound is good enough.
 """
 
 from collections.abc import Iterator

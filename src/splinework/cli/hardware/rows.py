@@ -59,8 +59,13 @@ def material(fitted: Fitted, table: Table, order: Order) -> Material:
 
     Raises:
         DataError: If a column is not there, or there are too few rows.
-        ConfigError: If it is not clear what is predicted.
+        ConfigError: If it is not clear what is predicted, or the network stands in a frame.
     """
+    if fitted.frame is not None:
+        raise ConfigError(
+            f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and hardware is built from plain "
+            "networks; fit without the axioms that need a frame, such as bounds."
+        )
     notes = list(table.notes)
     if fitted.estimator is not None:
         x, y, classes = _of_estimator(fitted, table, order)
@@ -82,7 +87,7 @@ def material(fitted: Fitted, table: Table, order: Order) -> Material:
     if fitted.estimator is not None:
         notes += _about_columns(fitted)
     task: Literal["regression", "classification"] = "regression" if classes is None else "classification"
-    return Material(fitted.model, x[train], y[train], (x[test], y[test]), task, classes, tuple(notes))
+    return Material(fitted.network, x[train], y[train], (x[test], y[test]), task, classes, tuple(notes))
 
 
 def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:

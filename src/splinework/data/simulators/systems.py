@@ -102,7 +102,7 @@ _SYSTEMS: Final[dict[str, OdeSet]] = {
             end=50.0,
             points=500,
             parameters=(("delta", 0.3), ("alpha", -1.0), ("beta", 1.0), ("gamma", 0.5), ("omega", 1.2)),
-            exponent=0.2,
+            exponent=0.12,
             name="duffing",
             about="Duffing's oscillator, driven, chaotic",
         ),

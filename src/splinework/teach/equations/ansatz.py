@@ -16,7 +16,7 @@ from splinework.errors import ConfigError
 from splinework.frame import Expression, Frame
 from splinework.jets.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.jets.through import evaluated
-from splinework.teach.equations.conditions import Box, Conditions, Face, Sides
+from splinework.teach.equations.conditions import Box, Conditions, Sides
 from splinework.teach.equations.formulas import (
     ZERO,
     before,
@@ -28,6 +28,7 @@ from splinework.teach.equations.formulas import (
     times,
     total,
 )
+from splinework.teach.equations.points import Domain
 
 NOTHING, AGREES = 1e-15, 1e-10
 """Shares of the size of g up to which a correction is rounding, and up to which two values at a corner are the same."""
@@ -99,7 +100,7 @@ def joined(conditions: Conditions, inputs: Sequence[str], box: Box, *, free: str
         g = _corrected(g, name, conditions.sides[name], inputs, points)
         if name != free:
             factors.append(_vanishing(name, conditions.sides[name]))
-    _check_corners(g, conditions, inputs, points)
+    _check_corners(g, conditions, inputs, points, box)
     return g, times(*factors)
 
 
@@ -167,7 +168,9 @@ def _vanishing(name: str, sides: Sides) -> str:
     low = sides.faces[0]
     near = beyond(name, low.at)
     if sides.high is not None:
-        return f"({near}*{before(name, sides.high.at)}/{number(sides.high.at - low.at)})"
+        length = sides.high.at - low.at
+        both = f"{near}*{before(name, sides.high.at)}"
+        return f"({both})" if length == 1 else f"({both}/{number(length)})"
     return near if low.rate is None else f"{near}**2"
 
 
@@ -177,36 +180,40 @@ def _is_nothing(text: str, inputs: Sequence[str], points: Tensor) -> bool:
     return bool(Expression(text, tuple(inputs)).of(points).abs().max() <= NOTHING)
 
 
-def _check_corners(g: str, conditions: Conditions, inputs: Sequence[str], points: Tensor) -> None:
+def _check_corners(g: str, conditions: Conditions, inputs: Sequence[str], points: Tensor, box: Box) -> None:
     """Raises ConfigError where g misses a value or a rate: then two of the conditions contradict each other there."""
+    sources = [(name, face.source) for name, sides in conditions.sides.items() for face in sides.faces]
+    sources += [(each.source, each.source) for each in conditions.edges]
     for name, sides in conditions.sides.items():
+        column = list(inputs).index(name)
+        others = [source for key, source in sources if key != name]
         for face in sides.faces:
-            _check_face(g, name, face, conditions, inputs, points)
+            there = points.clone()
+            there[:, column] = face.at
+            wanted = [((), face.value, "value")] + ([] if face.rate is None else [((column,), face.rate, "rate")])
+            for monomial, text, what in wanted:
+                (found,) = derivatives_of(g, inputs, there, [monomial])
+                _check(found, text, what, face.source, others, inputs, there)
+    for each in conditions.edges:
+        there = Domain(tuple(inputs), dict(box)).edge(each.region, len(points), 0)
+        others = [source for _, source in sources if source != each.source]
+        _check(Expression(g, tuple(inputs)).of(there), each.value, "value", each.source, others, inputs, there)
 
 
-def _check_face(g: str, name: str, face: Face, conditions: Conditions, inputs: Sequence[str], points: Tensor) -> None:
-    there = points.clone()
-    column = list(inputs).index(name)
-    there[:, column] = face.at
-    monomials: list[Monomial] = [(), (column,)]
-    found = dict(zip(monomials, derivatives_of(g, inputs, there, monomials), strict=True))
-    wanted = {(): face.value, (column,): face.rate}
-    for monomial, text in wanted.items():
-        if text is None:
-            continue
-        truth = Expression(text, tuple(inputs)).of(there)
-        gap = (found[monomial] - truth).abs()
-        if not bool(gap.max() <= AGREES * (1 + truth.abs().max())):
-            worst = int(gap.nan_to_num(math.inf).argmax())
-            others = [f.source for n, s in conditions.sides.items() for f in s.faces if n != name]
-            others += [each.source for each in conditions.edges]
-            what = "value" if monomial == () else "rate"
-            where = ", ".join(f"{n} = {v:.3g}" for n, v in zip(inputs, there[worst].tolist(), strict=True))
-            raise ConfigError(
-                f"the {what} that {face.source} gives cannot be built in together with "
-                f"{' and '.join(dict.fromkeys(others)) or 'the rest'}: they do not agree where they meet, and it would be "
-                f"missed by {float(gap[worst]):.2g} at {where}. Let them agree there, or make one soft with strength=Soft()."
-            )
+def _check(
+    found: Tensor, text: str, what: str, source: str, others: Sequence[str], inputs: Sequence[str], there: Tensor
+) -> None:
+    truth = Expression(text, tuple(inputs)).of(there)
+    gap = (found - truth).abs()
+    if bool(gap.max() <= AGREES * (1 + truth.abs().max())):
+        return
+    worst = int(gap.nan_to_num(math.inf).argmax())
+    where = ", ".join(f"{n} = {v:.3g}" for n, v in zip(inputs, there[worst].tolist(), strict=True))
+    raise ConfigError(
+        f"the {what} that {source} gives cannot be built in together with {' and '.join(dict.fromkeys(others)) or 'the rest'}: "
+        f"they do not agree where they meet, and it would be missed by {float(gap[worst]):.2g} at {where}. Let them agree there, "
+        "or make one soft with strength=Soft()."
+    )
 
 
 def derivatives_of(text: str, inputs: Sequence[str], x: Tensor, monomials: Sequence[Monomial]) -> list[Tensor]:

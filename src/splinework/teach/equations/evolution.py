@@ -36,8 +36,6 @@ def evolved(problem: Problem, slabs: int, tolerance: float, tell: Any) -> tuple[
     Raises:
         ConfigError: If the problem or the network is of another kind.
     """
-    if isinstance(slabs, bool) or not isinstance(slabs, int) or slabs < 1:
-        raise ConfigError(f"slabs is a whole number of at least 1, got {slabs!r}.")
     model, (space, setting, frame) = problem.model, _setting(problem)
     name = model.config.input_names[space]
     low, high = (torch.tensor([end], dtype=torch.float64) for end in problem.domain.box[name])

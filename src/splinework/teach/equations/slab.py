@@ -34,7 +34,7 @@ RIDGE = 1e-13
 
 Floats = npt.NDArray[np.float64]
 Known = Callable[[Tensor, Sequence[Monomial]], Sequence[Tensor]]
-"""Derivatives of a function that is known, at points `(B, 2)`, x before t: `(B,)` each."""
+"""Derivatives of a function that is known, at points `(B, 2)` in the order of the inputs: `(B,)` each."""
 
 
 @final

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.axioms import Axiom, Boundary, Hard, Initial, Integral, Periodic, Soft, Through, Verify
-from splinework.axioms import Residual as Statement
+from splinework.axioms import Residual as Stated
 from splinework.axioms.axiom import place
 from splinework.errors import ConfigError
 from splinework.frame import Expression, Region
@@ -27,7 +27,7 @@ SHARE, NODES = 0.25, 24
 
 def equations_of(
     axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]
-) -> list[tuple[Statement, Equation]]:
+) -> list[tuple[Stated, Equation]]:
     """The differential equations among the axioms, read, each with all unknowns of the problem.
 
     Raises:
@@ -38,11 +38,11 @@ def equations_of(
     return [
         (axiom, read_equation(axiom.equation, inputs, outputs, unknowns, _output_of(axiom, outputs)))
         for axiom in axioms
-        if isinstance(axiom, Statement) and not isinstance(axiom.strength, Verify)
+        if isinstance(axiom, Stated) and not isinstance(axiom.strength, Verify)
     ]
 
 
-def _output_of(axiom: Statement, outputs: Sequence[str]) -> int | None:
+def _output_of(axiom: Stated, outputs: Sequence[str]) -> int | None:
     return None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
 
 
@@ -54,7 +54,7 @@ def unknowns_of(axioms: Sequence[Axiom], taken: Sequence[str]) -> dict[str, floa
     """
     found: dict[str, float] = {}
     for axiom in axioms:
-        for name, start in axiom.unknowns if isinstance(axiom, Statement) else ():
+        for name, start in axiom.unknowns if isinstance(axiom, Stated) else ():
             if name in taken or found.get(name, start) != start:
                 raise ConfigError(
                     f"the unknown {name!r} of {axiom.text()} is named like an input or output, or starts elsewhere in another "
@@ -81,7 +81,7 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
     found: list[Residual] = []
     few = max(round(SHARE * count), 16)
     for number, axiom in enumerate(axioms):
-        if isinstance(axiom, (Statement,)) or isinstance(axiom.strength, Verify):
+        if isinstance(axiom, (Stated,)) or isinstance(axiom.strength, Verify):
             continue
         hard = axiom.strength == Hard()
         if isinstance(axiom, (Through, Integral)) and hard:

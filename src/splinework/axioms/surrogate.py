@@ -1,0 +1,140 @@
+"""A smooth function of the rows with all that is uncertain about it: what suggestions of axioms are judged on.
+
+A sum of functions of one input, of two, and of three where inputs are few, each a series of Legendre polynomials, whose
+coefficients have a normal prior that falls with the degree. Each part has a variance of its own, which the rows choose by their
+evidence (MacKay 1992, "Bayesian interpolation", eq. 4.9), so that parts that are not there vanish.
+"""
+
+import itertools
+from dataclasses import dataclass
+from typing import Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+DEGREE: Final = 16
+"""Highest degree along one input."""
+TOGETHER: Final = ((4, 2, 10), (6, 2, 8), (9, 2, 6), (12, 2, 4), (4, 3, 7))
+"""Up to so many inputs, for sets of so many of them, the highest sum of degrees; the first row that fits counts."""
+DECAY: Final = 4.0
+"""The prior variance of a coefficient falls with its degree to this power, as for functions with a bounded second derivative."""
+ROUNDS, SETTLED = 100, 1e-3
+"""Most updates of the variances; they are found when no freedom changes by more than this."""
+SEEN: Final = 1e-7
+"""Terms whose coefficient has a smaller mean square, in variances of the target, are left out in the end."""
+GONE: Final = 1e-9
+"""A part whose coefficients have a mean square below this share of the target's variance is left out."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Surrogate:
+    """The posterior of a function.
+
+    Attributes:
+        low: Ends of the box of the rows, `(I,)`.
+        high: The other ends.
+        degrees: Degrees of each term along each input, `(P, I)`.
+        mean: Posterior mean of the coefficients, `(P,)`.
+        samples: Draws from the posterior, `(P, S)`.
+        noise: Standard deviation of what is left, in units of y.
+        spread: Standard deviation of the function over the rows.
+    """
+
+    low: Floats
+    high: Floats
+    degrees: NDArray[np.int64]
+    mean: Floats
+    samples: Floats
+    noise: float
+    spread: float
+
+    def design(self, x: Floats) -> Floats:
+        """Values of all terms at points `(N, I)`, `(N, P)`."""
+        return _design((x - self.low) / (self.high - self.low), self.degrees)
+
+    def drawn(self, x: Floats) -> Floats:
+        """The function at points `(N, I)`, one column for each draw, in units of its spread."""
+        return np.asarray(self.design(x) @ self.samples / self.spread)
+
+
+def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> Surrogate:
+    """The posterior of the function behind rows.
+
+    Args:
+        x: Inputs, `(N, I)`, none of them constant.
+        y: The target, `(N,)`.
+        draws: How many functions to draw.
+        seed: Of the draws.
+    """
+    low, high = x.min(axis=0), x.max(axis=0)
+    middle, scale = float(y.mean()), float(y.std())
+    degrees, blocks = _terms(x.shape[1], len(x))
+    a = _design((x - low) / (high - low), degrees)
+    target = (y - middle) / scale
+    weight = np.where(blocks < 0, 0.0, np.maximum(degrees, 1).prod(axis=1) ** DECAY)
+    alpha = np.ones(int(blocks.max()) + 1)
+    gram, right, noise = a.T @ a, a.T @ target, 0.1
+    freedom = np.zeros(len(alpha))
+    for _ in range(ROUNDS):
+        mean, spread = _posterior(gram, right, weight * alpha[blocks] + 1e-10, noise)
+        determined = 1 - weight * alpha[blocks] * (spread**2).sum(axis=1)
+        size = weight * mean**2
+        before, freedom = freedom, np.bincount(blocks[1:], determined[1:], len(alpha)).clip(1e-12)
+        alpha = freedom / np.bincount(blocks[1:], size[1:], len(alpha)).clip(GONE * freedom)
+        left = max(float(target @ target - 2 * mean @ right + mean @ gram @ mean), 1e-12 * len(y))
+        noise = left / max(len(y) - freedom.sum() - 1, 1.0)
+        if np.abs(freedom - before).max() < SETTLED * max(1.0, freedom.max()):
+            break
+    mean, spread = _posterior(gram, right, weight * alpha[blocks] + 1e-10, noise)
+    varies = float((a @ mean).std()) * scale
+    normal = np.random.default_rng(seed).standard_normal((len(mean), draws))
+    drawn = mean[:, None] + spread @ normal
+    kept = (drawn**2).mean(axis=1) > SEEN
+    kept[0] = True
+    mean, samples, degrees = mean[kept], scale * drawn[kept], degrees[kept]
+    samples[0] += middle
+    mean = scale * mean
+    mean[0] += middle
+    return Surrogate(low, high, degrees, mean, samples, scale * noise**0.5, varies if varies > 0 else scale)
+
+
+def _terms(inputs: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Degrees `(P, I)`, and the part that each term belongs to; the constant, first, to none (-1)."""
+    degrees, blocks = [np.zeros(inputs, dtype=np.int64)], [-1]
+    for i in range(inputs):
+        for degree in range(1, min(DEGREE, max(3, rows // 4)) + 1):
+            degrees.append(degree * np.eye(inputs, dtype=np.int64)[i])
+            blocks.append(i)
+    block = inputs
+    for size in (2, 3):
+        highest = next((most for least, k, most in TOGETHER if k == size and inputs <= least), 0)
+        powers = [p for p in itertools.product(range(1, highest), repeat=size) if sum(p) <= highest]
+        for chosen in itertools.combinations(range(inputs), size) if powers else ():
+            for power in powers:
+                degrees.append(np.zeros(inputs, dtype=np.int64))
+                degrees[-1][list(chosen)] = power
+                blocks.append(block)
+            block += 1
+    return np.array(degrees), np.array(blocks)
+
+
+def _design(unit: Floats, degrees: NDArray[np.int64]) -> Floats:
+    """Products of Legendre polynomials of mean square 1 on the unit interval."""
+    powers = np.polynomial.legendre.legvander(2 * unit - 1, int(degrees.max()))
+    powers = powers * np.sqrt(2 * np.arange(powers.shape[-1]) + 1)
+    result = np.ones((len(unit), len(degrees)))
+    for i in range(unit.shape[1]):
+        result *= powers[:, i, degrees[:, i]]
+    return result
+
+
+def _posterior(gram: Floats, right: Floats, precision: Floats, noise: float) -> tuple[Floats, Floats]:
+    """Mean of the coefficients, and a square root R of their covariance, `R Rᵀ`."""
+    from scipy.linalg import cholesky, solve_triangular  # only here: it takes long to load
+
+    factor = cholesky(gram / noise + np.diag(precision), lower=True, check_finite=False)
+    root = solve_triangular(factor, np.eye(len(gram)), lower=True, check_finite=False).T
+    return root @ (root.T @ right) / noise, root

@@ -1,0 +1,107 @@
+"""What `fit` is told beforehand: `--axiom`, `--axioms` and `--monotone`, read before any work; and the verdicts at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.axioms import Axiom
+
+
+@dataclass(frozen=True)
+class Told:
+    """The options as they were given.
+
+    Attributes:
+        axioms: Texts of axioms, such as `monotone(age)`.
+        file: A TOML file of more, or None.
+        monotone: Texts such as `age=1` or `age=1,price=-1`.
+    """
+
+    axioms: tuple[str, ...] = ()
+    file: str | None = None
+    monotone: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.axioms or self.file is not None or self.monotone)
+
+    def read(self) -> Beforehand:
+        """What they say; which columns there are is for the estimator to see.
+
+        Raises:
+            FormulaError: If a text cannot be read.
+            ConfigError: If it says nothing known, or there are no axioms in the file.
+            FileError: If the file cannot be read.
+        """
+        from splinework.axioms.files import read_axioms
+        from splinework.axioms.language import axioms_of
+
+        listed = axioms_of(list(self.axioms))
+        if self.file is not None:
+            found = read_axioms(self.file)
+            if not found:
+                raise ConfigError(
+                    f'{self.file} holds no axiom; write axioms = ["monotone(age)"], or leave --axioms out.'
+                )
+            listed = (*listed, *found)
+        return Beforehand(_signs(self.monotone), listed)
+
+
+@dataclass(frozen=True)
+class Beforehand:
+    """What is known, as the estimators take it.
+
+    Attributes:
+        monotone: Column → 1 or -1.
+        axioms: Recipes.
+    """
+
+    monotone: Mapping[str, int]
+    axioms: tuple[Axiom, ...]
+
+    def options(self) -> dict[str, Any]:
+        """Parameters of an estimator; only what was given."""
+        given: dict[str, Any] = {"monotone": dict(self.monotone), "axioms": list(self.axioms)}
+        return {name: value for name, value in given.items() if value}
+
+
+def _signs(texts: Sequence[str]) -> dict[str, int]:
+    """Column → sign."""
+    from splinework.cli.sample import split_names
+
+    found: dict[str, int] = {}
+    for part in (part for text in texts for part in split_names(text)):
+        name, equals, sign = (piece.strip() for piece in part.rpartition("="))
+        if not equals or not name or sign not in ("1", "+1", "-1"):
+            raise ConfigError(
+                f"--monotone takes COLUMN=1 (rising) or COLUMN=-1 (falling), such as age=1; got {part!r}."
+            )
+        if found.setdefault(name, int(sign)) != int(sign):
+            raise ConfigError(f"--monotone says that {name!r} rises and falls; give one of the two.")
+    return found
+
+
+def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """Prints a table of axioms with what is known of each."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from splinework.cli.terminal import console
+
+    if not verdicts:
+        return
+    noted = any(verdict.get("note") for verdict in verdicts)
+    table = Table(
+        title=Text("axioms of the model", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
+    )
+    for name in ("axiom", "strength", "verdict", *("note",) * noted):
+        table.add_column(name, overflow="fold")
+    for verdict in verdicts:
+        cells = [str(verdict.get(name, "")) for name in ("axiom", "strength", "verdict", *("note",) * noted)]
+        table.add_row(*map(Text, cells))
+    console().print(table)

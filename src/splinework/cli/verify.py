@@ -1,0 +1,153 @@
+"""`splinework verify`: axioms of a model proved or refuted, and certificates checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from splinework.cli.complete import files_of
+from splinework.cli.plain import json_text
+from splinework.cli.progress import Stages
+from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.axioms.verify import Certificate
+    from splinework.axioms.verify.checker import Verdict
+
+PROVED: Final = 0
+REFUTED: Final = 1
+UNKNOWN: Final = 3
+_CODES: Final = {"proved": PROVED, "refuted": REFUTED, "unknown": UNKNOWN}
+
+
+@click.command(no_args_is_help=True, short_help="Prove or refute axioms of a model, or check a certificate.")
+@click.argument("model", shell_complete=files_of)
+@click.argument("certificate", required=False, metavar="[CERT.json]", shell_complete=files_of)
+@click.option(
+    "--axiom", "texts", multiple=True, metavar="TEXT", help="What shall hold, such as monotone(a); repeatable."
+)
+@click.option("--axioms", "file", metavar="FILE.toml", shell_complete=files_of, help="A file of axioms.")
+@click.option("--box", "ranges", multiple=True, metavar="NAME=LOW:HIGH", help="Range of an input; repeatable.")
+@click.option(
+    "--budget", type=click.FloatRange(0.001, 86_400), default=30.0, show_default=True, metavar="S", help="Seconds."
+)
+@click.option("--out", metavar="CERT.json", shell_complete=files_of, help="Where the certificate goes.")
+@click.option("--quiet", is_flag=True, help="Print no progress.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(
+    model: str,
+    certificate: str | None,
+    texts: tuple[str, ...],
+    file: str | None,
+    ranges: tuple[str, ...],
+    budget: float,
+    out: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Prove or refute axioms of MODEL, whatever it was trained with; or check CERT.json, which was made so.
+
+    Without --axiom and --axioms those are taken that the model was built with. Proofs hold for all points of the box, which is
+    that of the model's grids unless --box says more, and take rounding into account. Ends with exit code 0 where all is proved
+    (or the certificate is right), 1 where a point refutes an axiom (or the certificate is wrong), 3 where neither was found in
+    time, and 2 where the input is not as needed. MODEL may be the golden.json of a quantised model, too.
+
+    \b
+    Examples:
+      splinework verify model.safetensors --axiom "monotone(a)" --axiom "bounded(0, 1)"
+      splinework verify model.safetensors --axioms axioms.toml --box a=0:10 --out certificate.json
+      splinework verify model.safetensors certificate.json
+    """
+    with Stages(quiet=quiet or as_json) as stages:
+        stages.stage("loading the model", after=1.0)
+        subject = _model(model)
+        if certificate is not None:
+            if texts or file or ranges or out:
+                raise ConfigError("a certificate is checked as it is; leave out --axiom, --axioms, --box and --out.")
+            stages.stage("checking the certificate", after=1.0)
+            from splinework.axioms.verify.checker import check
+
+            return _checked(check(subject, certificate), certificate, as_json=as_json)
+        axioms = _axioms(subject, texts, file)
+        stages.stage("looking for proofs and counter-examples", after=1.0)
+        from splinework.axioms.verify import verify as prove
+
+        found = prove(subject, axioms, box=_box(ranges), budget=budget)
+    if out is not None:
+        found.save(out)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+    else:
+        _show(found, out)
+    return _CODES[found.status]
+
+
+def _model(path: str) -> Any:
+    if Path(path).suffix == ".json":
+        from splinework.hardware.golden import read_golden
+
+        return read_golden(path)
+    from splinework.checkpoint import load
+
+    return load(path)
+
+
+def _axioms(model: Any, texts: tuple[str, ...], file: str | None) -> list[Any]:
+    """The axioms that are asked for, or those that the model was built with.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    from splinework.axioms.files import read_axioms
+    from splinework.axioms.language import parse_axiom
+
+    found: list[Any] = [*map(parse_axiom, texts), *(read_axioms(file) if file is not None else ())]
+    if not found:
+        config = getattr(getattr(model, "network", model), "config", None)
+        found = [parse_axiom(text) for text in getattr(config, "axioms", ())]
+    if not found:
+        raise ConfigError("this model was built without axioms; say what to verify with --axiom or --axioms.")
+    return found
+
+
+def _box(ranges: tuple[str, ...]) -> dict[str, tuple[float, float]] | None:
+    """Ranges by name.
+
+    Raises:
+        ConfigError: If a text is no range.
+    """
+    found: dict[str, tuple[float, float]] = {}
+    for text in ranges:
+        name, _, ends = text.rpartition("=")
+        low, _, high = ends.partition(":")
+        try:
+            found[name] = (float(low), float(high))
+        except ValueError:
+            name = ""
+        if not name:
+            raise ConfigError(f"--box takes NAME=LOW:HIGH such as a=0:1, got {text!r}.")
+    return found or None
+
+
+def _show(found: Certificate, out: str | None) -> None:
+    from splinework.axioms.verify.certificate import line_of
+
+    for claim in found.claims:
+        click.echo(line_of(claim))
+    box = ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in found.box.items())
+    click.echo(f"{found.status}, for {box}, in {found.seconds:.2f} s")
+    if out is not None:
+        click.echo(f"certificate: {out}")
+
+
+def _checked(verdict: Verdict, path: str, *, as_json: bool) -> int:
+    if as_json:
+        said = {"certificate": path, "valid": verdict.valid, "status": verdict.status, "reason": verdict.reason}
+        click.echo(json_text(said), nl=False)
+    elif verdict.valid:
+        click.echo(f"right: {path} says {verdict.status}, and every step of it was confirmed")
+    else:
+        click.echo(f"WRONG: {path}: {verdict.reason}")
+    return 0 if verdict.valid else 1

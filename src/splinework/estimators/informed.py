@@ -1,0 +1,325 @@
+"""Fits under axioms: one network of a size that held-out rows choose, from `splinework.teach.fit`, with a certificate.
+
+Inputs and targets are in raw units here, on linear scales, so that an axiom is about the very numbers that a user has.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.axioms import Axiom, Hard
+from splinework.axioms.contradictions import check_axioms
+from splinework.axioms.setting import read_unit
+from splinework.axioms.verify import Certificate, verify
+from splinework.errors import ConfigError, DataError, FitWarning
+from splinework.estimators.engine import Settings
+from splinework.estimators.knowledge import Known
+from splinework.estimators.members import Listen
+from splinework.estimators.rows import Rows, sampled
+from splinework.estimators.tasks import Multiclass, Task
+from splinework.frame import FramedKAN
+from splinework.network import KAN
+
+HIDDEN: Final = 5
+"""Nodes of the hidden layer that is compared with none."""
+FEWEST: Final = 60
+"""Rows below which a hidden layer is not looked for unless asked for."""
+HELD: Final = 0.25
+"""Share of the rows by which sizes are compared."""
+MOST_COMPARED, MOST = 1000, 10_000
+"""Rows of which so many compare sizes, and are fitted; of more, as many drawn at random."""
+FEW: Final = 1000
+"""Rows up to which a network with hidden nodes has two starts: it then costs little, and more rows leave fewer ways to be stuck."""
+STEPS_COMPARED, STEPS_FEW, STEPS = 40, 150, 60
+"""Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
+GRID: Final = 5
+"""Intervals of the splines at first."""
+BUDGET: Final = 10.0
+"""Seconds for proofs about a network that does not look at its inputs."""
+CERTAIN: Final = 1.0
+"""Hidden nodes stay where they help by more than so many standard errors of the help, as without axioms."""
+LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
+
+Model = KAN | FramedKAN
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one axiom after a fit.
+
+    Attributes:
+        axiom: Its text, in the names of the columns.
+        strength: `hard`, `soft`, `soft(0.1)` or `verify`.
+        verdict: `proved`, `refuted` or `unknown`, of the model.
+        note: What proves or refutes it, or how much it is violated, in a few words.
+    """
+
+    axiom: str
+    strength: str
+    verdict: str
+    note: str = ""
+
+
+@final
+@dataclass(frozen=True)
+class Informed:
+    """A fit under axioms.
+
+    Attributes:
+        model: The network, in a frame where an axiom needs one, in float64.
+        certificate: What is proved of the axioms, in the names of the network's inputs; None where all hold by themselves.
+        verdicts: One per axiom.
+        loss: Mean loss: of rows held out where sizes were compared, else of the rows; in units of the targets' spread.
+        steps: Steps of training.
+        history: Records `{"stage", "step", "loss"}`.
+    """
+
+    model: Model
+    certificate: Certificate | None
+    verdicts: tuple[Verdict, ...]
+    loss: float
+    steps: int
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train_informed(
+    rows: Rows,
+    known: Sequence[Known],
+    *,
+    task: Task,
+    settings: Settings,
+    seed: int,
+    names: tuple[Sequence[str], Sequence[str]],
+    listen: Listen | None = None,
+) -> Informed:
+    """Fits a network that keeps the hard axioms, and is drawn to the soft ones.
+
+    Args:
+        rows: Canonical; x of the network's inputs, y numbers `(n, q)` or codes of classes `(n,)`.
+        known: What the user knows.
+        task: Regression, binary or multi-class.
+        settings: What the user said; with axioms one network is fitted, so `members` is 1 or `auto`.
+        seed: Seed of everything random.
+        names: Of inputs and of outputs.
+        listen: Called with stage, step, steps and loss; True ends that stage with the best so far.
+
+    Raises:
+        ConfigError: If two axioms contradict each other, one cannot be built in, or `members` is above 1.
+    """
+    if settings.members not in ("auto", 1):
+        raise ConfigError(
+            f"members is for fits without axioms; with axioms it is 1 or 'auto', got {settings.members!r}."
+        )
+    axioms = _all(known)
+    _check(axioms, rows, names)
+    job = _Job(rows, task, settings, seed, names, _Ear(listen))
+    hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FitWarning)
+        fitted = job.fitted(sampled(rows, MOST, seed), hidden, axioms)
+    for warning in told:  # advice on grids and penalties is not for a user of tables; what rows say against an axiom is
+        text = str(warning.message)
+        if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
+            warnings.warn(text, warning.category, stacklevel=2)
+    if math.isnan(loss):
+        loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
+    verdicts = verdicts_of(known, fitted.certificate, fitted.violations)
+    model = fitted.model.requires_grad_(False).eval()
+    return Informed(model, fitted.certificate, verdicts, loss, len(job.ear.history), job.ear.history)
+
+
+def judge_constant(model: KAN, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
+    """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
+
+    Raises:
+        DataError: If a hard axiom does not hold for it.
+    """
+    axioms = _all(known)
+    certificate = verify(model, axioms, box=_box(rows), budget=BUDGET) if axioms else None
+    verdicts = verdicts_of(known, certificate, {})
+    for verdict in verdicts:
+        if verdict.strength == "hard" and verdict.verdict == "refuted":
+            raise DataError(
+                f"the rows leave nothing to learn but a constant, and {verdict.axiom} does not hold for it ({verdict.note}); "
+                "change the axiom, or give other rows."
+            )
+    return certificate, verdicts
+
+
+def verdicts_of(
+    known: Sequence[Known], certificate: Certificate | None, violations: Mapping[str, tuple[float, float]]
+) -> tuple[Verdict, ...]:
+    """One verdict per axiom of the user: it is proved if all claims of it are, refuted if one is, else unknown."""
+    found = []
+    for each in known:
+        claims = [claim for axiom in each.axioms for claim in (certificate.of(axiom) if certificate else ())]
+        statuses = {claim.status for claim in claims}
+        verdict = "refuted" if "refuted" in statuses else "unknown" if "unknown" in statuses else "proved"
+        notes = [each.why] if each.why else []
+        refuted = next((claim for claim in claims if claim.status == "refuted" and claim.counterexample), None)
+        if refuted is not None:
+            at = ", ".join(f"{name}={value:.6g}" for name, value in (refuted.counterexample or {}).items())
+            notes.append(f"not so at {at}")
+        notes += [claim.reason for claim in claims if claim.status == "unknown" and claim.reason][:1]
+        worst = [violations[axiom.text()] for axiom in each.axioms if axiom.text() in violations]
+        if worst and each.said.strength != Hard():
+            mean = math.sqrt(sum(rms**2 for rms, _ in worst) / len(worst))
+            notes.append(
+                f"violated by {mean:.2g} (rms), {max(most for _, most in worst):.2g} at most, in deviations of y"
+            )
+        found.append(Verdict(_bare(each.said), each.said.strength.text(), verdict, "; ".join(notes)))
+    return tuple(found)
+
+
+def _bare(axiom: Axiom) -> str:
+    """The text of an axiom; its strength stands beside it."""
+    return replace(axiom, strength=Hard()).text()
+
+
+def _all(known: Sequence[Known]) -> tuple[Axiom, ...]:
+    return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
+
+
+def _box(rows: Rows) -> list[tuple[float, float]]:
+    """The ranges of the inputs; a constant input has a range of 1."""
+    low, high = rows.x.min(axis=0), rows.x.max(axis=0)
+    return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
+
+
+def _check(axioms: Sequence[Axiom], rows: Rows, names: tuple[Sequence[str], Sequence[str]]) -> None:
+    """Refuses contradictions before anything is trained."""
+    if axioms:
+        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
+
+
+class _Ear:
+    """Passes on what the listener is told, and keeps it; where it says so, a fit ends with the best so far."""
+
+    def __init__(self, listen: Listen | None) -> None:
+        self._listen, self.history = listen, list[dict[str, Any]]()
+
+    def during(self, what: str) -> Callable[[Any], None]:
+        """A callback of one fit."""
+        from splinework.train.callbacks import StopTraining
+
+        def hear(step: Any) -> None:
+            stage = f"{what}, {step.stage}"
+            self.history.append({"stage": stage, "step": step.number, "loss": step.loss})
+            if self._listen is not None and self._listen(stage, step.number, step.number, step.loss):
+                raise StopTraining
+
+        return hear
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model, what is proved of it, and violations of soft axioms."""
+
+    model: Model
+    certificate: Certificate | None
+    violations: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The rows and what to do with them."""
+
+    rows: Rows
+    task: Task
+    settings: Settings
+    seed: int
+    names: tuple[Sequence[str], Sequence[str]]
+    ear: _Ear
+
+    def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
+        """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
+
+        Soft axioms are left out: their weights are found by fits of their own, and they hardly change which size suits the rows.
+        """
+        asked = self.settings.hidden
+        if not isinstance(asked, str):
+            nodes = (asked,) if isinstance(asked, int) else tuple(asked)
+            return (nodes if nodes != (0,) else ()), math.nan
+        if asked != "auto":
+            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {asked!r}.")
+        if len(self.rows) < FEWEST:
+            return (), math.nan
+        few = sampled(self.rows, MOST_COMPARED, self.seed)
+        order = np.random.default_rng(self.seed).permutation(len(few))
+        count = round(HELD * len(few))
+        held, seen = (Rows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
+        losses = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
+            for hidden in ((), (HIDDEN,)):
+                losses.append(self.losses(self.fitted(seen, hidden, hard, held).model, held))
+        share = held.weights / held.weights.sum()
+        help_ = losses[0] - losses[1]
+        mean = float(share @ help_)
+        error = math.sqrt(float(share**2 @ (help_ - mean) ** 2))
+        better = mean > CERTAIN * error
+        return ((HIDDEN,) if better else ()), float(share @ losses[better])
+
+    def fitted(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
+        """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
+        from splinework.teach.fit import FitSettings, fit  # with it comes what no fit without axioms needs
+
+        inputs, outputs = self.names
+        grid = GRID if self.settings.grid == "auto" else int(self.settings.grid)
+        model = KAN(
+            [len(inputs), *hidden, len(outputs)],
+            grid=grid,
+            degree=self.settings.degree,
+            names=inputs,
+            output_names=outputs,
+            dtype=torch.float64,
+            generator=torch.Generator().manual_seed(self.seed),
+        )
+        few = len(rows) <= FEW
+        most = STEPS_COMPARED if held is not None else STEPS_FEW if few else STEPS
+        options: FitSettings = {
+            "steps": min(self.settings.max_iter, most),
+            "seed": self.seed,
+            "progress": False,
+            "callbacks": [self.ear.during("curves" if not hidden else "interactions")],
+            "grids": "auto" if self.settings.grid == "auto" else None,
+            "degree": "keep",
+            "starts": 2 if few and held is None else 1,
+            "loss": LOSSES[type(self.task).__name__],
+            "weights": rows.weights,
+        }
+        if held is not None:
+            options["validation"] = (held.x, _column(held), held.weights)
+        if not axioms:
+            return _Fitted(fit(model, rows.x, _column(rows), **options).model, None, {})
+        result = fit(model, rows.x, _column(rows), axioms=axioms, **options)
+        return _Fitted(result.model, result.certificate, result.violations)
+
+    @torch.no_grad()
+    def losses(self, model: Model, rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
+        outputs = model(torch.from_numpy(rows.x))
+        y: Tensor
+        if isinstance(self.task, Multiclass):
+            y = torch.nn.functional.one_hot(torch.from_numpy(rows.y.astype(np.int64)), outputs.shape[1]).double()
+        else:
+            y = torch.from_numpy(np.ascontiguousarray(_column(rows), dtype=np.float64))
+        if self.task.is_regression:
+            spread = torch.from_numpy(np.asarray(self.rows.y, dtype=np.float64)).std(0, unbiased=False)
+            spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+            outputs, y = outputs / spread, y / spread
+        return np.asarray(self.task.loss(outputs, y).numpy())
+
+
+def _column(rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Targets `(n, q)`, or codes of classes `(n, 1)`."""
+    return np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)

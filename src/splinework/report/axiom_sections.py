@@ -1,0 +1,126 @@
+"""The section about axioms: what is proved of each, what is refuted and where, what is not known."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from splinework.axioms import Hard
+from splinework.axioms.language import axioms_of
+from splinework.axioms.verify import Certificate, ClaimResult, verify
+from splinework.errors import SplineworkError
+from splinework.frame import FramedKAN
+from splinework.network import KAN
+from splinework.report.facts import Facts
+from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
+
+BUDGET: Final = 5.0
+"""Seconds for proofs where no certificate was given."""
+MOST_CLAIMS: Final = 60
+_HOW: Final = {
+    "formula": "by construction: by its formula",
+    "structure": "by construction: by the signs of its coefficients",
+    "exhaustion": "all combinations of codes",
+}
+_ORDER: Final = ("refuted", "unknown", "proved")
+
+
+def certified(model: KAN | FramedKAN | None) -> Certificate | None:
+    """What is known of the hard axioms that a model was built with; None where there are none, or they cannot be looked at."""
+    network = model.network if isinstance(model, FramedKAN) else model
+    if model is None or network is None or not network.config.axioms:
+        return None
+    try:
+        return verify(model, list(network.config.axioms), budget=BUDGET)
+    except SplineworkError:  # such as a model without ranges: the page is about more than that
+        return None
+
+
+def axioms(facts: Facts) -> Html:
+    """Every axiom with its strength, the verdict, how it came about, and by how much it is violated."""
+    found = facts.certificate
+    if found is None or not found.axioms:
+        return NOTHING
+    lines = [_line(axiom, found.of(axiom), facts.violations) for axiom in found.axioms]
+    head = ("axiom", "strength", "verdict", "how", "violation", "where it fails")
+    listing = table(_caption(found), head, lines, words=(0, 1, 2, 3, 5))
+    said = [_sentence(found)]
+    if facts.violations:
+        said.append(
+            "Where an axiom is not hard: root mean square and worst violation, in standard deviations of the output."
+        )
+    return join(*(paragraph(sentence) for sentence in said), listing, _claims(found.claims))
+
+
+def _sentence(found: Certificate) -> str:
+    counts = {status: sum(_status(found.of(axiom)) == status for axiom in found.axioms) for status in _ORDER}
+    parts = [f"{count} {status}" for status, count in reversed(counts.items()) if count]
+    many = len(found.axioms) > 1
+    return f"{len(found.axioms)} axiom{'s' * many}: {', '.join(parts)}."
+
+
+def _caption(found: Certificate) -> str:
+    box = ", ".join(f"{name} from {low:.4g} to {high:.4g}" for name, (low, high) in found.box.items())
+    return f"What is known of the axioms, where they name no other domain, in the box {box}."
+
+
+def _line(axiom: str, claims: Sequence[ClaimResult], violations: Mapping[str, tuple[float, float]]) -> list[Html]:
+    (recipe,) = axioms_of([axiom])
+    bare, status = replace(recipe, strength=Hard()), _status(claims)
+    worst = [claim for claim in claims if claim.status == status]
+    verdict = text(status) if status == "proved" else element("strong", text(status))
+    return [
+        element("code", text(bare.text())),
+        text(recipe.strength.text()),
+        verdict,
+        text("; ".join(dict.fromkeys(map(_how, worst)))),
+        _violation(status, worst, violations.get(axiom)),
+        text("; ".join(dict.fromkeys(_where(claim) for claim in worst if claim.counterexample)) or "–"),
+    ]
+
+
+def _status(claims: Sequence[ClaimResult]) -> str:
+    found = {claim.status for claim in claims}
+    return next((status for status in _ORDER if status in found), "proved")
+
+
+def _how(claim: ClaimResult) -> str:
+    if claim.status == "refuted":
+        return "a point that refutes it" if claim.method != "exhaustion" else _HOW["exhaustion"]
+    if claim.status == "unknown":
+        return claim.reason or f"branch and bound, {claim.boxes} boxes, came to no end"
+    return _HOW.get(claim.method) or f"branch and bound, {claim.boxes} boxes"
+
+
+def _violation(status: str, claims: Sequence[ClaimResult], soft: tuple[float, float] | None) -> Html:
+    if soft is not None:
+        return Html(f"{number(soft[0], 3)}; {number(soft[1], 3)}")
+    most = max((max(0.0, -claim.bound) for claim in claims), default=0.0)
+    least = max((max(0.0, -claim.least) for claim in claims if math.isfinite(claim.least)), default=0.0)
+    if status == "proved":
+        return Html("0") if most == 0 else Html(f"at most {number(most, 3)}")
+    if status == "refuted":
+        return number(least, 3)
+    return Html(f"between {number(least, 3)} and {number(most, 3)}")
+
+
+def _where(claim: ClaimResult) -> str:
+    return ", ".join(f"{name} = {value!r}" for name, value in (claim.counterexample or {}).items())
+
+
+def _claims(claims: Sequence[ClaimResult]) -> Html:
+    """What the axioms say in detail."""
+    lines = [
+        [
+            text(claim.text),
+            text(claim.status),
+            number(claim.bound, 3),
+            number(claim.least, 3),
+            number(claim.tolerance, 2),
+        ]
+        for claim in claims[:MOST_CLAIMS]
+    ]
+    caption = "Each claim is that a function is not negative: what is proved to be below it, the least value that was met, and "
+    caption += "how far below zero still counts as holding."
+    listing = table(caption, ("claim", "verdict", "proved bound", "least met", "tolerance"), lines, words=(0, 1))
+    return element("details", element("summary", text(f"{len(lines)} claims in numbers")), listing)

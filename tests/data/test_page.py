@@ -1,0 +1,41 @@
+"""The page on synthetic data: its code runs, and the names on it exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from splinework.data import data_names, data_set
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def test_the_code_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(block.replace("100_000_000", "10_000").replace("1_000_000", "1_000"), names)
+    assert len(blocks) == 3
+    assert names["card"].facts["rows"] == 10_000
+
+
+def test_the_names_exist():
+    table = PAGE.split("## What there is by name")[1].split("## Designs")[0]
+    first = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")]
+    plain = [name for cell in first for name in re.findall(r"`([a-z_]+)`", cell)]
+    toys = {"product", "mean_sine_100", "exp_sine_4", "monomial", "idle_sum", "ratio"}  # "…" on the page
+    assert set(data_names(formulas=False)) - set(plain) == toys
+    assert set(plain) <= set(data_names())
+    for name in re.findall(r"`([a-z_]+:[A-Z][0-9]+)`", table):
+        assert data_set(name).name == name
+
+
+@pytest.mark.parametrize(
+    "kind", ["feynman", "feynman-si", "special", "nguyen", "keijzer", "korns", "strogatz", "structure"]
+)
+def test_the_kinds_exist(kind):
+    assert f"`{kind}:" in PAGE
+    assert any(name.startswith(f"{kind}:") for name in data_names())
