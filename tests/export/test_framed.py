@@ -1,4 +1,4 @@
-"""Laws of exports of networks in frames and of shaped ones: the artefact is the model, and what rises in one rises in the other."""
+"""Laws of exports of framed and of shaped networks: the artefact is the model, and what rises in one rises in the other."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from tests.export import runners
 
 FRAMES = {
     "features": Frame(("a", "b"), ("a*b", "sqrt(a**2+b**2)", "a-2.0*floor(a/2.0)"), ("y", "w")),
-    "answers": Frame(("a", "b"), (), ("y", "w"), ("softplus(z1)+exp(-abs(a))", "min(max(sigmoid(z2),0.3),0.7)*tanh(b)/(1+cos(a)**2)")),
+    "answers": Frame(
+        ("a", "b"), (), ("y", "w"), ("softplus(z1)+exp(-abs(a))", "min(max(sigmoid(z2),0.3),0.7)*tanh(b)/(1+cos(a)**2)")
+    ),
     "both": Frame(("a", "b"), ("a+b", "a**2*b"), ("y", "w"), ("a*(1-a)*z1", "-z2**3/2+log(2+sin(z1))")),
     "corrected": Frame(("a", "b"), (), ("y", "w"), (), ((0, 1), (0, 1)), ((0, "exp(-(a**2+b**2))", -0.7), (1, "1", 0.25))),
     "constant": Frame(("a", "b"), ("0.5", "b"), ("y", "w"), ("1.5", "z2")),

@@ -1,6 +1,10 @@
 """What is known beforehand, as frozen recipes: hard, soft, or verified afterwards."""
 
 from splinework.axioms.axiom import Axiom
+from splinework.axioms.contradictions import Contradiction, check_axioms, find_contradictions
+from splinework.axioms.files import read_axioms
+from splinework.axioms.implications import implied
+from splinework.axioms.language import axioms_of, parse_axiom
 from splinework.axioms.physics import Conserved, Law, Residual, Units
 from splinework.axioms.shapes import (
     Asymptote,
@@ -16,6 +20,8 @@ from splinework.axioms.shapes import (
 )
 from splinework.axioms.strength import Hard, Soft, Strength, Verify
 from splinework.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
+from splinework.axioms.suggestions import suggest_axioms
+from splinework.axioms.terms import violation
 from splinework.axioms.values import Boundary, Initial, Integral, Ordered, SumToOne, Through
 from splinework.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
@@ -29,6 +35,7 @@ __all__ = [
     "Box",
     "Concave",
     "Conserved",
+    "Contradiction",
     "Convex",
     "Difference",
     "Disc",
@@ -56,4 +63,12 @@ __all__ = [
     "Union",
     "Units",
     "Verify",
+    "axioms_of",
+    "check_axioms",
+    "find_contradictions",
+    "implied",
+    "parse_axiom",
+    "read_axioms",
+    "suggest_axioms",
+    "violation",
 ]

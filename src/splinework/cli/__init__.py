@@ -22,7 +22,7 @@ COMMANDS = {
     "verify": "Prove or refute axioms of a model, or check a certificate.",
     "export": "Write a model for other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",
-    "data": "List and write built-in tables and synthetic problems.",
+    "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
     "bench": "Measure how fast networks of splines are on this machine.",
     "completion": "Print what makes a shell complete these commands.",

@@ -71,8 +71,8 @@ def distil(
         from splinework.network import KAN
         from splinework.tables import read_table
         from splinework.teach.black_box import black_box
-        from splinework.teach.distil import Points
         from splinework.teach.distil import distil as learn
+        from splinework.teach.points import Points
 
         table = read_table(data, tell=stages.share)
         names = split_names(features) if features is not None else list(table.columns)

@@ -18,7 +18,7 @@ from torch import Tensor
 from splinework.axioms import Axiom, Hard
 from splinework.axioms.contradictions import check_axioms
 from splinework.axioms.setting import read_unit
-from splinework.axioms.verify import Certificate, verify
+from splinework.axioms.verify import Certificate, ClaimResult, verify
 from splinework.errors import ConfigError, DataError, FitWarning
 from splinework.estimators.engine import Settings
 from splinework.estimators.knowledge import Known
@@ -37,8 +37,8 @@ HELD: Final = 0.25
 MOST_COMPARED, MOST = 1000, 10_000
 """Rows of which so many compare sizes, and are fitted; of more, as many drawn at random."""
 FEW: Final = 1000
-"""Rows up to which a network with hidden nodes has two starts: it then costs little, and more rows leave fewer ways to be stuck."""
-STEPS_COMPARED, STEPS_FEW, STEPS = 40, 150, 60
+"""Rows up to which a network with hidden nodes has two starts: they cost little, and more rows leave fewer ways to be stuck."""
+STEPS_COMPARED, STEPS_FEW, STEPS = 100, 150, 60
 """Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
 GRID: Final = 5
 """Intervals of the splines at first."""
@@ -169,7 +169,7 @@ def verdicts_of(
         if refuted is not None:
             at = ", ".join(f"{name}={value:.6g}" for name, value in (refuted.counterexample or {}).items())
             notes.append(f"not so at {at}")
-        notes += [claim.reason for claim in claims if claim.status == "unknown" and claim.reason][:1]
+        notes += [_open(claim) for claim in claims if claim.status == "unknown"][:1]
         worst = [violations[axiom.text()] for axiom in each.axioms if axiom.text() in violations]
         if worst and each.said.strength != Hard():
             mean = math.sqrt(sum(rms**2 for rms, _ in worst) / len(worst))
@@ -178,6 +178,11 @@ def verdicts_of(
             )
         found.append(Verdict(_bare(each.said), each.said.strength.text(), verdict, "; ".join(notes)))
     return tuple(found)
+
+
+def _open(claim: ClaimResult) -> str:
+    """What is known where neither a proof nor a point was found."""
+    return claim.reason or f"{claim.text}: the least is between {claim.bound:.3g} and {claim.least:.3g}"
 
 
 def _bare(axiom: Axiom) -> str:
@@ -293,7 +298,7 @@ class _Job:
             "callbacks": [self.ear.during("curves" if not hidden else "interactions")],
             "grids": "auto" if self.settings.grid == "auto" else None,
             "degree": "keep",
-            "starts": 2 if few and held is None else 1,
+            "starts": 2 if few else 1,
             "loss": LOSSES[type(self.task).__name__],
             "weights": rows.weights,
         }

@@ -20,9 +20,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.hardware.analog_study import AnalogRecipe
     from splinework.hardware.choosing import Quantising
     from splinework.hardware.fpga_artefact import FpgaRecipe, fpga
+    from splinework.hardware.framed import quantise
     from splinework.hardware.integer import IntegerModel
     from splinework.hardware.mcu_artefact import McuRecipe, mcu
-    from splinework.hardware.quantise import Bits, quantise
+    from splinework.hardware.quantise import Bits
     from splinework.hardware.sweep import sweep
     from splinework.hardware.training import Schedule, train_quantised
     from splinework.hardware.verifying import verify
@@ -39,7 +40,7 @@ _HOMES = {
     "analog": "analog_artefact",
     "fpga": "fpga_artefact",
     "mcu": "mcu_artefact",
-    "quantise": "quantise",
+    "quantise": "framed",
     "sweep": "sweep",
     "train_quantised": "training",
     "verify": "verifying",

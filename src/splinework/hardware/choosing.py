@@ -11,11 +11,13 @@ from typing import Final, Literal
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.frame import FramedKAN
 from splinework.hardware.area import area, largest_tables
 from splinework.hardware.examples import Examples
 from splinework.hardware.formats import Floats
+from splinework.hardware.framed import quantise
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.quantise import WIDEST_CODE, Bits, quantise
+from splinework.hardware.quantise import WIDEST_CODE, Bits
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
 from splinework.hardware.sweep import sweep
 from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
@@ -96,7 +98,7 @@ class Chosen:
     """
 
     golden: IntegerModel
-    teacher: KAN | None
+    teacher: KAN | FramedKAN | None
     student: tuple[object, ...] = ()
     notes: tuple[str, ...] = ()
     front: tuple[tuple[float, float], ...] = ()
@@ -122,7 +124,7 @@ def needed_widths(x: Floats) -> tuple[int, ...]:
 
 
 def choose(
-    model: KAN | IntegerModel,
+    model: KAN | FramedKAN | IntegerModel,
     rows: Examples | None,
     recipe: Quantising,
     *,
@@ -132,7 +134,7 @@ def choose(
     """The network of integers to build.
 
     Args:
-        model: A trained network, or one of integers, which is taken as it is.
+        model: A trained network, one in a frame, which is only calibrated, or one of integers, which is taken as it is.
         rows: What is trained and judged with; needed for a trained network.
         recipe: How.
         name: Of the network of integers.
@@ -146,6 +148,8 @@ def choose(
     if rows is None:
         raise ConfigError("a trained network becomes integers by rows that are typical for its use; give x and y.")
     tell = progress if progress is not None else _nobody
+    if isinstance(model, FramedKAN):
+        return _framed(model, rows, recipe, name)
     axioms = model.config.axioms
     if axioms and recipe.shape not in ("auto", "same"):
         raise ConfigError(
@@ -160,6 +164,18 @@ def choose(
     if not shapes:
         return _itself(model, rows, recipe, name, tell)
     return _students(model, shapes, rows, recipe, name, tell)
+
+
+def _framed(model: FramedKAN, rows: Examples, recipe: Quantising, name: str) -> Chosen:
+    if recipe.bits == "auto" or recipe.luts is not None or recipe.loss is not None:
+        raise ConfigError(
+            "a model in a frame is calibrated, not trained as integers; leave bits='auto', luts and loss out."
+        )
+    bits = recipe.widths(model.inputs, needed_widths(rows.x))
+    golden = quantise(model, rows.x, bits=bits, task=rows.task, name=name)
+    refuse_large(golden)
+    how = "the tables were rounded from the trained splines and the frame's formulas, without training"
+    return Chosen(golden, model, notes=(how,))
 
 
 def _itself(model: KAN, rows: Examples, recipe: Quantising, name: str, tell: Progress) -> Chosen:

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.arrays import data_of
+from splinework.arrays import as_columns, check_finite, data_of
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.frame import FramedKAN
 from splinework.hardware.formats import Floats
 from splinework.hardware.integer import TASKS, IntegerModel, Task
 from splinework.network import KAN
@@ -48,7 +49,7 @@ class Examples:
 
 
 def examples(
-    model: KAN | IntegerModel,
+    model: KAN | FramedKAN | IntegerModel,
     x: Any,
     y: Any,
     *,
@@ -96,7 +97,7 @@ def examples(
     return Examples(rows[kept], targets[kept], rows[back], targets[back], task, names, (note,))
 
 
-def _class_names(model: KAN | IntegerModel, task: Task, classes: Sequence[str] | None) -> tuple[str, ...]:
+def _class_names(model: KAN | FramedKAN | IntegerModel, task: Task, classes: Sequence[str] | None) -> tuple[str, ...]:
     count = max(2, model.outputs)
     if task == "regression":
         return ()
@@ -109,7 +110,7 @@ def _class_names(model: KAN | IntegerModel, task: Task, classes: Sequence[str] |
     return names
 
 
-def _checked(model: KAN | IntegerModel, x: Any, y: Any, task: Task) -> tuple[Floats, NDArray[Any]]:
+def _checked(model: KAN | FramedKAN | IntegerModel, x: Any, y: Any, task: Task) -> tuple[Floats, NDArray[Any]]:
     rows = _rows(model, x)
     values = np.asarray(y)
     if task == "classification":
@@ -128,10 +129,14 @@ def _checked(model: KAN | IntegerModel, x: Any, y: Any, task: Task) -> tuple[Flo
     return rows, wanted
 
 
-def _rows(model: KAN | IntegerModel, x: Any) -> Floats:
+def _rows(model: KAN | FramedKAN | IntegerModel, x: Any) -> Floats:
     if isinstance(model, KAN):
         found: Floats = data_of(model, x).double().cpu().numpy()
         return found
+    if isinstance(model, FramedKAN):
+        columns = as_columns(x, model.inputs, "x", model.input_names, next(model.parameters())).detach()
+        check_finite(columns, "x", model.input_names)
+        return np.asarray(columns.double().cpu().numpy())
     found = np.asarray(x, dtype=np.float64)
     model.encode(found[:1] if found.ndim == 2 else found)  # says what is wrong with the shape
     if not np.isfinite(found).all():
@@ -151,7 +156,7 @@ def _held(labels: NDArray[Any] | None, rows: int, share: float, seed: int) -> ND
 
 
 @torch.no_grad()
-def outputs_of(model: KAN, x: Floats) -> Floats:
+def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
     """The outputs of a network in raw units, `(n, outputs)`."""
     like = next(model.parameters())
     parts = [model(part.to(like)) for part in torch.from_numpy(np.ascontiguousarray(x)).split(_CHUNK)]
@@ -173,7 +178,7 @@ def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
     return float(np.sqrt(np.mean((outputs - y) ** 2)))
 
 
-def figures_of(model: KAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
+def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
     """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back.
 
     Args:

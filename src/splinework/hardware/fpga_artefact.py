@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError
+from splinework.frame import FramedKAN
 from splinework.hardware import tools
 from splinework.hardware.artefact_reports import counted, fpga_report
 from splinework.hardware.choosing import Quantising, choose
@@ -83,7 +84,7 @@ class FpgaRecipe:
 
 
 def fpga(
-    model: KAN | IntegerModel,
+    model: KAN | FramedKAN | IntegerModel,
     out: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -97,7 +98,7 @@ def fpga(
     """Builds a folder of Verilog that equals a quantised network, simulates it, proves every neuron, and synthesises it.
 
     Args:
-        model: A trained network, or one of integers.
+        model: A trained network, in a frame or not, or one of integers.
         out: The folder; an earlier artefact of this kind in it is replaced.
         x: Rows in raw units; not needed with integers.
         y: Targets in raw units, or numbers of classes.
@@ -122,7 +123,7 @@ def fpga(
     how, tell = recipe or FpgaRecipe(), progress or nobody
     place = check_place(out, "fpga")
     rows = None
-    if x is not None or isinstance(model, KAN):
+    if x is not None or isinstance(model, KAN | FramedKAN):
         rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
     need_programs(how)
     chosen = choose(model, rows, how.quantising, name=how.name, progress=tell)
@@ -268,7 +269,7 @@ def _codes(golden: IntegerModel, rows: Examples | None) -> Integers | None:
 
 
 def _figures(
-    model: KAN | None, golden: IntegerModel, rows: Examples | None, planned: Design, guess: Estimate
+    model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None, planned: Design, guess: Estimate
 ) -> dict[str, Any]:
     word = "accuracy" if golden.task == "classification" else "rmse"
     figures: dict[str, Any] = {f"{word}_float": None, f"{word}_quantised": None}

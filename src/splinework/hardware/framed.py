@@ -5,6 +5,7 @@ output is one more table, over the codes of the sum; its codes stay between the 
 so that bounds hold in every code. Formulas of several inputs or outputs need arithmetic, which a network of tables has not.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -15,26 +16,59 @@ from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError
 from splinework.frame import Expression, FramedKAN
 from splinework.hardware.formats import Floats, Format, Wire
-from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.hardware.quantise import WIDEST_CODE, Bits, quantise_network, wires_of
+from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
+from splinework.hardware.quantise import WIDEST_CODE, Bits, as_bits, wires_of
+from splinework.hardware.quantise import quantise as quantise_network
+from splinework.network import KAN
 
-_WAY_OUT: Final = "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do the frame's arithmetic outside of it."
+_WAY_OUT: Final = (
+    "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do the frame's arithmetic outside."
+)
 
 
-def quantise_framed(model: FramedKAN, x: Any, *, bits: Bits, name: str = "kan") -> IntegerModel:
-    """The network in its frame as tables of integers, by calibration on rows.
+def quantise(
+    model: KAN | FramedKAN,
+    x: Any,
+    *,
+    bits: int | Bits = 6,
+    task: Task = "regression",
+    classes: Sequence[str] | None = None,
+    name: str = "kan",
+) -> IntegerModel:
+    """The model as tables of integers, by calibration on rows; no training. See `splinework.hardware.quantise.quantise`.
+
+    Of a frame, features of one input and answers of one output become tables too. What is monotone because of its edges stays
+    so, and bounds that the frame keeps hold in every code. `sw.verify` proves axioms of the result.
 
     Args:
-        model: A trained model in a frame; it is left as it is.
+        model: A trained model, in a frame or not; it is left as it is.
         x: Rows that are typical for its use, `(n, inputs)` in raw units.
-        bits: Widths of codes.
-        name: An identifier.
+        bits: Widths of codes; one number is that of inputs and hidden nodes.
+        task: `classification` if the outputs are logits; not of a model in a frame.
+        classes: Names of the classes; None numbers them.
+        name: An identifier, after which artefacts are called.
 
     Raises:
-        ConfigError: If a feature depends on several inputs, or an answer on more than its own output.
+        ConfigError: For settings out of range; if a feature depends on several inputs, or an answer on more than its own output.
         DataError: If x is not usable.
         ShapeError: If x has another number of columns.
+
+    Example:
+        >>> from splinework.frame import Frame
+        >>> model = FramedKAN(KAN([1, 1]), Frame(("a",), (), ("y",), ("3*sigmoid(z1)",)))
+        >>> golden = quantise(model, torch.rand(100, 1))
+        >>> low, high = golden.decode([[golden.layers[-1].tables[0].min()], [golden.layers[-1].tables[0].max()]])[:, 0]
+        >>> bool(0 <= low < high <= 3)
+        True
     """
+    if isinstance(model, KAN):
+        return quantise_network(model, x, bits=bits, task=task, classes=classes, name=name)
+    if task != "regression":
+        raise ConfigError(f"a model in a frame is quantised as a regression, got task={task!r}; {_WAY_OUT}")
+    return _of_framed(model, x, as_bits(bits), name)
+
+
+def _of_framed(model: FramedKAN, x: Any, bits: Bits, name: str) -> IntegerModel:
     _check(model)
     like = next(model.parameters())
     rows = as_columns(x, model.inputs, "x", model.input_names, like).detach()

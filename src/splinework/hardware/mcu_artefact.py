@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from splinework.errors import ConfigError, FileError
+from splinework.frame import FramedKAN
 from splinework.hardware import tools
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.choosing import Quantising, choose
@@ -60,7 +61,7 @@ class McuRecipe:
 
 
 def mcu(
-    model: KAN | IntegerModel,
+    model: KAN | FramedKAN | IntegerModel,
     out: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -74,7 +75,7 @@ def mcu(
     """Builds a folder of C99 that equals a quantised network bit for bit, and compares and measures it.
 
     Args:
-        model: A trained network, or one of integers.
+        model: A trained network, in a frame or not, or one of integers.
         out: The folder; an earlier artefact of this kind in it is replaced.
         x: Rows in raw units; not needed with integers.
         y: Targets in raw units, or numbers of classes.
@@ -99,7 +100,7 @@ def mcu(
     how, tell = recipe or McuRecipe(), progress or nobody
     place = check_place(out, "mcu")
     rows = None
-    if x is not None or isinstance(model, KAN):
+    if x is not None or isinstance(model, KAN | FramedKAN):
         rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
     need_compilers(how.processors)
     chosen = choose(model, rows, how.quantising, name=how.name, progress=tell)
@@ -178,7 +179,7 @@ def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[Cos
 
 
 def _figures(
-    model: KAN | None,
+    model: KAN | FramedKAN | None,
     golden: IntegerModel,
     rows: Examples | None,
     found: McuVerification,

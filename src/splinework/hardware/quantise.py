@@ -72,7 +72,7 @@ class Bits:
 
 
 def quantise(
-    model: KAN | FramedKAN,
+    model: KAN,
     x: Any,
     *,
     bits: int | Bits = 6,
@@ -85,11 +85,10 @@ def quantise(
     Every node gets a fixed-point format whose range follows its activations, every edge a table over the codes of its input,
     rounded half to even to the step of its node; sums are exact; then each bias takes up the mean error of its node.
 
-    What is monotone by the shapes of edges stays so in every code. Of a frame, features of one input and answers of one output
-    become tables too, and bounds hold in every code (`splinework.hardware.framed`). `sw.verify` proves axioms of the result.
+    What is monotone because of its edges stays so in every code. For a network in a frame see `splinework.hardware.framed`.
 
     Args:
-        model: A trained network, in a frame or not; it is left as it is.
+        model: A trained network; it is left as it is.
         x: Rows that are typical for its use, `(n, inputs)` in raw units.
         bits: Widths of codes; one number is that of inputs and hidden nodes.
         task: `classification` if the outputs are logits.
@@ -97,7 +96,7 @@ def quantise(
         name: An identifier, after which artefacts are called.
 
     Raises:
-        ConfigError: For settings out of range, or a frame that no tables can hold.
+        ConfigError: For settings out of range.
         DataError: If x is not usable.
         ShapeError: If x has another number of columns.
 
@@ -110,25 +109,6 @@ def quantise(
         >>> golden.shape, [wire.format.width for wire in golden.inputs]
         ([2, 3, 1], [6, 6])
     """
-    if isinstance(model, FramedKAN):
-        from splinework.hardware.framed import quantise_framed
-
-        if task != "regression":
-            raise ConfigError(f"a model in a frame is quantised as a regression, got task={task!r}.")
-        return quantise_framed(model, x, bits=as_bits(bits), name=name)
-    return quantise_network(model, x, bits=bits, task=task, classes=classes, name=name)
-
-
-def quantise_network(
-    model: KAN,
-    x: Any,
-    *,
-    bits: int | Bits = 6,
-    task: Task = "regression",
-    classes: Sequence[str] | None = None,
-    name: str = "kan",
-) -> IntegerModel:
-    """`quantise` for a network without a frame."""
     u = network_units(model, x)
     ready = prepare(model, u, as_bits(bits))
     correct_biases(ready, u)

@@ -43,6 +43,11 @@ class Family:
         """The basis at points `(N, I)`, `(N, p)`; beyond the rows' range its functions are as at its end."""
         return self.plain(x) @ self.map
 
+    @property
+    def size(self) -> int:
+        """Number of functions, p."""
+        return self.map.shape[1]
+
     def plain(self, x: Tensor) -> Tensor:
         """A constant, the splines of every input that varies, and the products, `(N, columns)`."""
         parts = [torch.ones(len(x), 1, dtype=x.dtype)]

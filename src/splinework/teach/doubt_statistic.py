@@ -1,12 +1,16 @@
 """How far the rows lie from every function that meets a demand, and how likely that is where the demand is right.
 
-The model f that was fitted meets the demand K, a convex set. Of the functions `f + g`, with g of a family S, the nearest to the
-rows that meets it is compared with the nearest of all: `T = min_{f+g ∈ K} |r - g|² - min_g |r - g|²`, r the residuals. If the
-truth is in K and in `f + S`, then T is at most, whatever f was fitted to, the squared distance of the noise's projection on S
-from those g that meet the demand without its offset: a cone for inequalities, a space for equations. That is the null
-distribution. So no model is refitted, and a truth on the edge of the cone does not make the test liberal (Robertson, Wright &
-Dykstra 1988, §2.3: the least favourable truth). The noise is that of the free fit with random signs (Wu 1986); it may differ
-from row to row.
+The model f that was fitted meets the demand K, a convex set. Functions `f + g` are compared: the nearest to the rows that meets
+the demand, with g of a fine family S, and the nearest of all with g of smaller families S_k. In units of the noise, r the
+residuals, that is `T_k = min_{g ∈ S, f+g ∈ K} |r - g|² - min_{g ∈ S_k} |r - g|²`. Smaller families see a wide violation best,
+larger ones a narrow one; the statistic is the largest T_k after each was brought to mean 0 and deviation 1. A model that is too
+smooth makes T_k no larger, since S repairs it within the demand.
+
+If the truth is in K and in `f + S`, then T_k is at most, whatever f was fitted to, what noise alone gives with those g that meet
+the demand without its offset: a cone for inequalities, a space for equations. That is the null distribution, so no model is
+refitted, and a truth on the edge of the cone does not make the test liberal (Robertson, Wright & Dykstra 1988, §2.3: the least
+favourable truth). Inequalities that f meets with room to spare are left out of the cone (Andrews & Soares 2010). The noise is
+that of the free fit with random signs (Wu 1986); it may differ from row to row.
 """
 
 import math
@@ -18,14 +22,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.stats import chi2, gamma
+from scipy.stats import pearson3
 from torch import Tensor
 
 Floats = NDArray[np.float64]
 SLIGHT = 0.1
 """A function of the family that violates an equation by less than this share of what the worst does counts as meeting it."""
 NONE = 1e-9
-"""Below this a demand says nothing to the family."""
+"""Below this a demand says nothing to the family, and a bound is met exactly."""
+LEAST = 4.0
+"""A smaller gain is never told of, and no null distribution is drawn."""
 EARLY, ENOUGH = 99, 6
 """After so many draws, so many as large as what was seen end the drawing; and one far beyond all of them does."""
 FAR = 1.5
@@ -41,7 +47,7 @@ class Misfit:
 
     Attributes:
         probability: Of a statistic as large if the demand is right.
-        gap: The nearest function that meets it less the nearest of all, at the rows, in noise deviations, `(N,)`.
+        gap: The nearest function of all less the nearest that meets it, at the rows, in noise deviations, `(N,)`.
     """
 
     probability: float
@@ -51,30 +57,32 @@ class Misfit:
 @final
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Residuals as a family sees them.
+    """Residuals as families of functions see them.
 
     Attributes:
-        basis: The family at the rows, orthonormal, `(N, p)` with `p < N`.
+        fine: The family that keeps the demand, at the rows, orthonormal, `(N, p)` with `p < N`.
+        free: Families that need not, `(N, p_k)` each.
         residuals: `(N,)`.
     """
 
-    basis: Tensor
+    fine: Tensor
+    free: tuple[Tensor, ...]
     residuals: Tensor
 
     @cached_property
     def seen(self) -> Tensor:
-        """What the family can explain, `(p,)`."""
-        return self.basis.T @ self.residuals
+        """What the fine family can explain, `(p,)`."""
+        return self.fine.T @ self.residuals
 
     @cached_property
     def left(self) -> Tensor:
         """What it cannot, `(N,)`."""
-        return self.residuals - self.basis @ self.seen
+        return self.residuals - self.fine @ self.seen
 
     @property
     def degrees(self) -> int:
         """Degrees of freedom that are left for the noise."""
-        return len(self.basis) - self.basis.shape[1]
+        return len(self.fine) - self.fine.shape[1]
 
     @cached_property
     def noise(self) -> float:
@@ -82,66 +90,78 @@ class Sample:
         floor = 1e-12 * float(self.residuals.abs().max()) + 1e-300
         return max(math.sqrt(float(self.left.square().sum()) / self.degrees), floor)
 
-    def draws(self, count: int, generator: torch.Generator) -> tuple[Floats, Floats]:
-        """Noise as the family sees it, `(count, p)`, and the variances that it is taken to have, `(count,)`."""
-        size = self.left / (1 - self.basis.square().sum(1).clamp_max(LEVERAGE)).sqrt()
+    def gains(self, rows: Tensor, seen: Tensor) -> Floats:
+        """By how much the free families come nearer to rows `(…, N)` than the fine one, which sees `(…, p)`; `(…, k)`."""
+        own = seen.square().sum(-1)
+        found: Floats = torch.stack([(rows @ each).square().sum(-1) - own for each in self.free], dim=-1).numpy()
+        return found
+
+    def draws(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Floats]:
+        """Noise `(count, N)`, as the fine family sees it `(count, p)`, and the variances it is taken to have `(count, 1)`."""
+        size = self.left / (1 - self.fine.square().sum(1).clamp_max(LEVERAGE)).sqrt()
         signs = 2.0 * torch.randint(0, 2, (count, len(size)), generator=generator) - 1
         noise = signs * size
-        seen = noise @ self.basis
+        seen = noise @ self.fine
         squares = (noise.square().sum(1) - seen.square().sum(1)) / self.degrees
-        return seen.numpy(), squares.clamp_min(1e-300).numpy()
+        return noise, seen, squares.clamp_min(1e-300).numpy()[:, None]
 
 
 def misfit(
     sample: Sample,
     rows: Tensor,
     offset: Tensor,
+    sure: Tensor | None,
     *,
-    equal: bool,
-    level: float,
     draws: int,
     generator: torch.Generator,
 ) -> Misfit:
-    """What the rows say to `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the family.
+    """What the rows say to `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the fine family.
 
     Args:
         sample: The residuals.
         rows: `(M, p)`.
         offset: Of the fitted model, `(M,)`.
-        equal: Whether they are equations.
-        level: A probability above it is of no interest, and is given as 1 where it is sure to be above.
+        sure: For inequalities, how far each is known, `(M,)`: its standard deviation, for noise of deviation 1. None where
+            they are equations.
         draws: Of the null distribution, at most.
         generator: Of these.
     """
     largest = float(rows.norm(dim=1).max())
     if largest <= NONE:
         return Misfit(1.0, torch.zeros_like(sample.residuals))
-    matrix, bound = (rows / largest).numpy(), (-offset / largest).numpy()
-    test = _Equations(matrix) if equal else _Inequalities(matrix)
-    move = test.move(sample.seen.numpy(), bound)
-    statistic = float(move @ move) / sample.noise**2
-    gap = -(sample.basis @ torch.from_numpy(move)) / sample.noise
-    # A cone that is no whole space leaves out a half-space at least, so no null distribution is below that of half-spaces.
-    if chi2.sf(statistic, 1) / 2 > level:
+    matrix, bound, seen = (rows / largest).numpy(), (-offset / largest).numpy(), sample.seen.numpy()
+    test = _Equations(matrix) if sure is None else _Inequalities(matrix)
+    move = test.move(seen, bound)
+    gap = sample.fine @ torch.from_numpy(move) / sample.noise
+    gains = (sample.gains(sample.residuals, sample.seen) + float(move @ move)) / sample.noise**2
+    if gains.max() < LEAST:
         return Misfit(1.0, gap)
-    return Misfit(_probability(test, sample, statistic, draws, generator), gap)
+    if isinstance(test, _Inequalities) and sure is not None:
+        room = math.sqrt(math.log(len(sample.residuals))) * sample.noise * (sure / largest).numpy()
+        binding = matrix @ (seen - move) - bound <= NONE
+        test = _Inequalities(matrix[(-bound <= room) | binding])
+    return Misfit(_probability(test, sample, gains, draws, generator), gap)
 
 
 def _probability(
-    test: "_Equations | _Inequalities", sample: Sample, statistic: float, draws: int, generator: torch.Generator
+    test: "_Equations | _Inequalities", sample: Sample, gains: Floats, draws: int, generator: torch.Generator
 ) -> float:
-    drawn: Floats = np.empty(0)
+    parts: list[Floats] = []
     for many in (EARLY, draws - EARLY):
-        projections, variances = sample.draws(many, generator)
-        drawn = np.concatenate([drawn, test.distances(projections) / variances])
-        larger = int((drawn >= statistic).sum())
-        if larger >= ENOUGH or statistic > FAR * drawn.max():
+        noise, seen, variances = sample.draws(many, generator)
+        parts.append((sample.gains(noise, seen) + test.distances(seen.numpy())[:, None]) / variances)
+        drawn = np.concatenate(parts)
+        middle, width = drawn.mean(0), drawn.std(0) + 1e-300
+        scores, score = ((drawn - middle) / width).max(1), ((gains - middle) / width).max()
+        larger = int((scores >= score).sum())
+        if larger >= ENOUGH or score > FAR * scores.max():
             break
     if larger:
-        return (1 + larger) / (1 + len(drawn))
-    # Beyond all draws: the tail of a gamma distribution with their mean and variance (Satterthwaite 1946).
-    scale = max(float(drawn.var() / drawn.mean()), 1e-300) if drawn.mean() > 0 else 1e-300
-    return min(float(gamma.sf(statistic, drawn.mean() / scale, scale=scale)), 1 / (1 + len(drawn)))
+        return (1 + larger) / (1 + len(scores))
+    # Beyond all draws: the tail of a gamma distribution with their mean, variance and skewness.
+    spread = float(scores.std()) + 1e-300
+    skew = float((((scores - scores.mean()) / spread) ** 3).mean())
+    return min(float(pearson3.sf(score, skew, float(scores.mean()), spread)), 1 / (1 + len(scores)))
 
 
 class _Equations:
@@ -187,6 +207,8 @@ class _Inequalities:
 
     def distances(self, seen: Floats) -> Floats:
         """Squared, of every row from the cone where the bound is 0: its projection on the polar cone (Moreau 1962)."""
+        if not len(self.matrix):
+            return np.zeros(len(seen))
         rests = np.array([nnls(self.polar, each)[1] for each in seen])
         squares: Floats = np.square(seen).sum(axis=1) - np.square(rests)
         return squares

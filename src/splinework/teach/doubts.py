@@ -3,7 +3,7 @@
 A hard axiom holds in the model whatever the rows say, so a wrong one shows as a misfit: some function of a flexible family,
 added to the model, comes nearer to the rows than any that keeps the axiom. How near it comes by chance is worked out in
 `splinework.teach.doubt_statistic`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
-explains the rows, and the axiom is not blamed.
+is as near to the rows, and the axiom is not blamed.
 
 Not tested: `asymptote`, `conserved`, `residual`, `law`, `sum_to_one` and `ordered`, the rate of `initial`, losses other than the
 squared one, and what has no consequence in the range of the rows, such as a period longer than it.
@@ -31,10 +31,13 @@ LEVEL = 0.01
 """Chance of any doubt, at most, where all axioms are right."""
 FEWEST, MOST = 20, 2000
 """Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
-FAMILIES = ((8, 4), (24, 2))
-"""Intervals of the splines along an input, and rows per function at least: a family, and a finer one that has to agree."""
+FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
+"""Intervals of the splines along an input, and rows per function at least: of families that need not keep an axiom, and of the
+finer one that does where it is an inequality."""
 PLACES = 256
 """Rows at which demands are looked at."""
+LARGEST = 300
+"""Functions of a family at most."""
 DRAWS = 400
 """Draws of the null distribution for each demand that is tested: the smallest counted probability is a quarter of the level."""
 
@@ -84,18 +87,19 @@ def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Dou
     if not tested or len(rows.x) < FEWEST or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
         return []
     look = _Look.at(fitted, tested, rows)
-    cases = list(_cases(tested, look, outputs))
+    if not look.free:
+        return []
     seen: dict[int, list[tuple[Misfit, _Case]]] = {}
-    for case in cases:
-        seen.setdefault(id(case.axiom), []).append((look.judge(case, LEVEL / len(cases)), case))
+    for case in _cases(tested, look, outputs):
+        seen.setdefault(id(case.axiom), []).append((look.judge(case), case))
     worst = []
     for parts in seen.values():
         found, case = min(parts, key=lambda part: part[0].probability)
         worst.append((min(1.0, len(parts) * found.probability), found, case))
     worst.sort(key=lambda each: each[0])
     told = []
-    for place_, (probability, found, case) in enumerate(worst):
-        if probability * (len(worst) - place_) > LEVEL:
+    for number, (probability, found, case) in enumerate(worst):
+        if probability * (len(worst) - number) > LEVEL:
             break
         told.append(Doubt(look.sentence(case, found, probability), probability))
     return told
@@ -118,7 +122,8 @@ class _Look:
     x: Tensor
     residuals: Tensor
     setting: Setting
-    families: tuple[Family | None, ...]
+    free: tuple[Family, ...]
+    fine: Family | None
 
     @classmethod
     def at(cls, fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> "_Look":
@@ -136,37 +141,27 @@ class _Look:
         )
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
         named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})
-        families = tuple(family(x, intervals, len(x) // share, named) for intervals, share in FAMILIES)
-        return cls(predict, x, y - predict(x), setting, families)
+        free = tuple(its for size in FREE if (its := _family(x, size, named)) is not None)
+        return cls(predict, x, y - predict(x), setting, free, _family(x, FINE, named))
 
-    def judge(self, case: _Case, level: float) -> Misfit:
-        """What the rows say to a demand: the mildest of the families."""
-        mildest = Misfit(0.0, torch.zeros(len(self.x), dtype=torch.float64))
-        for number, its in enumerate(self.families):
-            if its is None:
-                return Misfit(1.0, mildest.gap)
-            found = self._through(its, case, level, number)
-            if found.probability >= mildest.probability:
-                mildest = found
-            if mildest.probability > level:
-                break
-        return mildest
+    def judge(self, case: _Case) -> Misfit:
+        """What the rows say to a demand."""
+        j, demand, widest = case.output, case.demand, self.free[-1]
+        fine = widest if demand.equal or self.fine is None else self.fine
+        count, wide = fine.size, widest.size
 
-    def _through(self, its: Family, case: _Case, level: float, number: int) -> Misfit:
-        j, count = case.output, its.map.shape[1]
+        def together(points: Tensor) -> Tensor:
+            return torch.cat([fine.of(points), widest.of(points), self.predict(points)[:, j : j + 1]], dim=1)
 
-        def both(points: Tensor) -> Tensor:
-            return torch.cat([its.of(points), self.predict(points)[:, j : j + 1]], dim=1)
-
-        values = case.demand.values(both, count + 1)
+        values = demand.values(together, count + wide + 1)
+        free = tuple(its.of(self.x) for its in self.free)
         return misfit(
-            Sample(its.of(self.x), self.residuals[:, j]),
-            values[:, :-1],
-            values[:, -1] + case.demand.offset,
-            equal=case.demand.equal,
-            level=level,
+            Sample(fine.of(self.x), free, self.residuals[:, j]),
+            values[:, :count],
+            values[:, -1] + demand.offset,
+            None if demand.equal else values[:, count:-1].norm(dim=1),
             draws=DRAWS,
-            generator=torch.Generator().manual_seed(number),
+            generator=torch.Generator().manual_seed(0),
         )
 
     def sentence(self, case: _Case, found: Misfit, probability: float) -> str:
@@ -181,6 +176,11 @@ class _Look:
             f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size:.1f} noise deviations "
             "from the nearest function of which it is true. Check the axiom, or give it strength=Soft() or Verify()."
         )
+
+
+def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) -> Family | None:
+    intervals, share = size
+    return family(x, intervals, min(len(x) // share, LARGEST), named)
 
 
 def _thinned(x: Tensor, most: int) -> Tensor:

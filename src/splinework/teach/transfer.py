@@ -136,18 +136,14 @@ def transfer(
         chosen = _recipes(recipes, len(xs))
         contest = _Contest(source, anchors, xs, ys, seed, progress)
         folds = [_folds(len(xs), seed + repeat) for repeat in range(REPEATS)]
-        scores: list[Score] = []
-        models: dict[str, KAN] = {}
-        for name in chosen:
-            score, found = contest.enter(name, folds)
-            scores.append(score)
-            if found is not None:
-                models[name] = found
+        entered = {name: contest.enter(name, folds) for name in chosen}
+        scores = tuple(score for score, _ in entered.values())
+        models = {name: found for name, (_, found) in entered.items() if found is not None}
         best = min((one for one in scores if one.recipe in models), key=lambda one: one.error, default=None)
         if best is None:
             raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
         models = {name: one.to(like) for name, one in models.items()}
-        return Transfer(models[best.recipe], best.recipe, tuple(scores), models)
+        return Transfer(models[best.recipe], best.recipe, scores, models)
 
 
 @dataclass(frozen=True)

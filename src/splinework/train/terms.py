@@ -86,7 +86,9 @@ def checked(model: KAN, term: Term) -> Term:
         if found.requires_grad
         else ()
     )
-    if not any(slope is not None and bool((slope != 0).any()) for slope in slopes):
+    moves = any(slope is not None and bool((slope != 0).any()) for slope in slopes)
+    # What holds with room to spare, such as a bound, has no slope yet, and no value either.
+    if not moves and not (found.requires_grad and bool((found == 0).all())):
         raise ConfigError(
             f"{term.name} does not depend on the model: its derivative in every coefficient is zero. Work it out from the "
             "model that the function is handed, by model(x) or sw.jets.partials(model, x, …), with splines of a degree above "

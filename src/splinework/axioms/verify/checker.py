@@ -292,7 +292,7 @@ class _Checker:
                 if a == b:
                     total = total + bend * area * exact(np.full(len(lo), 24.0)).inverse()
                 else:
-                    most = exact(np.maximum(np.abs(bend.a), np.abs(bend.b))) * area * exact(np.full(len(lo), 1 / 32))
+                    most = exact((bend.b - bend.a) * (1 + 1e-15)) * area * exact(np.full(len(lo), 1 / 64))
                     total = total + Range(-most.b, most.b)
         low, high = np.maximum(total.a, found.v.a), np.minimum(total.b, found.v.b)
         return Range(low, np.maximum(low, high)) * size

@@ -1,7 +1,8 @@
 """Integrals over a box, enclosed: a midpoint rule whose error is bounded by second derivatives.
 
 On a box X with centre c and widths w, `∫_X f = |X| (f(c) + E)` with E between the bounds of
-`Σ_a H_aa w_a²/24 ± Σ_{a<b} |H_ab| w_a w_b/16`, H the second derivatives on X; the linear part drops out by symmetry.
+`Σ_a H_aa w_a²/24 ± Σ_{a<b} r_ab w_a w_b/16`, H the second derivatives on X and r half the widths of their ranges; the
+linear part and mixed derivatives that do not change drop out by symmetry.
 """
 
 import time
@@ -12,7 +13,7 @@ import numpy as np
 
 from splinework.axioms.verify.certificate import ClaimResult
 from splinework.axioms.verify.claim import Claim, JetAsker
-from splinework.axioms.verify.intervals import Floats, Interval, add, exactly, gamma, intersect, multiply, total
+from splinework.axioms.verify.intervals import Floats, Interval, add, exactly, gamma, intersect, multiply, total, up
 from splinework.axioms.verify.jets import Jet, Space, variables
 from splinework.axioms.verify.network import Enclosure
 from splinework.axioms.verify.tree import Tree
@@ -100,7 +101,7 @@ def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Int
         if a == b:
             value = add(value, multiply(multiply(bend, area), _24TH))
         else:
-            most = multiply(multiply(exactly(bend.magnitude), area), exactly(np.float64(1 / 16)))
+            most = multiply(multiply(exactly(up(bend.hi - bend.lo)), area), exactly(np.array(1 / 32)))
             value = add(value, Interval(-most.hi, most.hi))
     plain = Interval(*(np.broadcast_to(end[:, 0], len(lo)) for end in jet.v))
     return multiply(intersect(plain, value), size)

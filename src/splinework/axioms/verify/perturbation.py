@@ -1,9 +1,9 @@
 """How far two networks of one shape can be apart, edge by edge: for models that were refined, rounded or touched up.
 
 Two networks with nearly the same edges differ by little, which enclosures of both do not see. Here the edges themselves are
-subtracted: on every cell that lies in one knot interval of each, both are polynomials with Bernstein coefficients, whose differences
-are small. What layer l adds, `Σ_i |φ_ij - ψ_ij|`, is carried on by the steepest slopes: `e' = Σ_i (|φ_ij - ψ_ij| + |ψ'_ij|
-e_i)`.
+subtracted: on every cell that lies in one knot interval of each, both are polynomials with Bernstein coefficients, whose
+differences are small. What layer l adds, `Σ_i |φ_ij - ψ_ij|`, is carried on by the steepest slopes:
+`e' = Σ_i (|φ_ij - ψ_ij| + |ψ'_ij| e_i)`.
 """
 
 from dataclasses import replace

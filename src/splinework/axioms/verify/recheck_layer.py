@@ -149,27 +149,33 @@ class Layer:
             return self._body(i, x, order, low=-np.inf, high=np.inf)
         inside = Range(np.clip(x.a, low, high), np.clip(x.b, low, high))
         found = self._body(i, inside, order, low=low, high=high)
-        for end, beyond in ((low, np.minimum(x.a - low, 0)), (high, np.maximum(x.b - high, 0))):
-            out = np.flatnonzero(beyond)
-            if not len(out):
-                continue
-            at = Range(np.array([end]), np.array([end]))
-            slope = self._body(i, at, 1, low=low, high=high)
-            if kind == "constant":
-                tail = (
-                    self._body(i, at, 0, low=low, high=high) if order == 0 else exact(np.zeros((1, found.a.shape[1])))
-                )
-                if order == 2:  # the corner at the end
-                    flat = (slope.a == 0) & (slope.b == 0)
-                    tail = Range(np.where(flat, 0.0, -np.inf), np.where(flat, 0.0, np.inf))
-            elif order == 0:
-                away = Range(np.minimum(beyond[out], 0)[:, None], np.maximum(beyond[out], 0)[:, None])
-                tail = self._body(i, at, 0, low=low, high=high) + slope * away
-            else:
-                tail = slope if order == 1 else exact(np.zeros((1, found.a.shape[1])))
-            tail = Range(np.where(np.isnan(tail.a), -np.inf, tail.a), np.where(np.isnan(tail.b), np.inf, tail.b))
-            found.a[out], found.b[out] = np.minimum(found.a[out], tail.a), np.maximum(found.b[out], tail.b)
+        for end, near, far in ((low, np.minimum(x.b, low), x.a), (high, np.maximum(x.a, high), x.b)):
+            out = np.flatnonzero(far < low if end == low else far > high)
+            if len(out):
+                # Rounded outward: distances from the end, of the nearest and the farthest point of the box.
+                away = wider(*np.sort(np.stack([near[out] - end, far[out] - end]), axis=0))
+                tail = self._tail(i, end, away, order, low=low, high=high)
+                alone = ((x.b < low) | (x.a > high))[out][:, None]
+                least, most = np.minimum(found.a[out], tail.a), np.maximum(found.b[out], tail.b)
+                found.a[out], found.b[out] = np.where(alone, tail.a, least), np.where(alone, tail.b, most)
         return found
+
+    def _tail(self, i: int, end: float, away: Range, order: int, *, low: float, high: float) -> Range:
+        """What the edges do at distances from an end, `(B, J)`."""
+        at = Range(np.array([end]), np.array([end]))
+        value, slope = (self._body(i, at, r, low=low, high=high) for r in (0, 1))
+        shape = (len(away.a), value.a.shape[1])
+        nothing = exact(np.zeros(shape))
+        if self.n.extrapolation == "constant":
+            flat = (slope.a == 0) & (slope.b == 0)
+            corner = Range(np.where(flat, 0.0, -np.inf), np.where(flat, 0.0, np.inf))
+            found = (value, nothing, corner)[order]
+        elif order == 0:
+            found = value + slope * column(away, 1)
+        else:
+            found = slope if order == 1 else nothing
+        found = Range(np.broadcast_to(found.a, shape), np.broadcast_to(found.b, shape))
+        return Range(np.where(np.isnan(found.a), -np.inf, found.a), np.where(np.isnan(found.b), np.inf, found.b))
 
     def _body(self, i: int, x: Range, order: int, *, low: float, high: float) -> Range:
         """Within the grid (or for `natural` within all knots), both sides of a jump of a derivative counted."""

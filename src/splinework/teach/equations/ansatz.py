@@ -14,6 +14,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.frame import Expression, Frame
+from splinework.frame.framed import hidden_names
 from splinework.jets.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.jets.through import evaluated
 from splinework.teach.equations.conditions import Box, Conditions, Sides
@@ -58,17 +59,19 @@ def frame_of(
         FormulaError: If a value cannot be read.
     """
     answers = []
-    for j, each in enumerate(conditions):
+    hidden = hidden_names(inputs, len(outputs) + len(unknowns))
+    for name, each in zip(hidden, conditions, strict=False):
         g, omega = joined(each, inputs, box)
-        answers.append(total(g, times(omega, f"z{j + 1}")))
-    answers += [f"z{len(outputs) + k + 1}" for k in range(len(unknowns))]
+        answers.append(total(g, times(omega, name)))
+    answers += hidden[len(outputs) :]
     if not periods and all(each.nothing for each in conditions):
         return None
     features: list[str] = []
     if periods:
         for name in inputs:
             features += features_of(name, periods.get(name))
-    return Frame(tuple(inputs), tuple(features), (*outputs, *unknowns), tuple(answers))
+    ranges = tuple(box[name] for name in inputs)
+    return Frame(tuple(inputs), tuple(features), (*outputs, *unknowns), tuple(answers), ranges)
 
 
 def features_of(name: str, period: float | None) -> list[str]:

@@ -11,6 +11,7 @@ from splinework.axioms.axiom import place
 from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.frame import Frame
+from splinework.frame.framed import hidden_names
 from splinework.functional import uniform_knots
 from splinework.jets import Monomial
 from splinework.network import KAN
@@ -88,7 +89,9 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
             f"splines of degree {degree} with a start of {order} given derivatives do not fit {equation.text!r}: the "
             "degree must be above the order in space, and the order in time that of the start (give rate= for the second)."
         )
-    return 1 - time, setting, Frame(inputs, (), outputs, (total(g, times(omega, "z1")),))
+    (hidden,) = hidden_names(inputs, 1)
+    ranges = tuple(problem.domain.box[name] for name in inputs)
+    return 1 - time, setting, Frame(inputs, (), outputs, (total(g, times(omega, hidden)),), ranges)
 
 
 def _can_march(axiom: Axiom) -> bool:

@@ -12,6 +12,7 @@ from splinework.arrays import as_columns
 from splinework.axioms import Axiom
 from splinework.errors import ConfigError, DataError
 from splinework.frame import Frame, FramedKAN, Region
+from splinework.frame.expression import identifiers
 from splinework.jets import Model
 from splinework.network import KAN
 from splinework.nodes import Nodes
@@ -124,12 +125,17 @@ def problem_of(
             f"the axioms are a list such as [Residual('u_xx = -u'), Boundary({{'x': (0, 1)}}, 0)], got {given!r}."
         )
     inputs, outputs = model.config.input_names, model.config.output_names
+    names = (*inputs, *outputs)
+    if identifiers(names) != names:
+        raise ConfigError(
+            f"equations are written in the names of inputs and outputs, so these must be words; got {list(names)}."
+        )
     axioms = tuple(each for each in given if isinstance(each, Axiom))
     recipes = tuple(each for each in given if isinstance(each, Residual))
     statements = equations_of(axioms, inputs, outputs)
     if not statements and not recipes:
         raise ConfigError("there is no equation among the axioms; give one, such as Residual('u_t = u_xx').")
-    unknowns = unknowns_of(axioms, (*inputs, *outputs))
+    unknowns = unknowns_of(axioms, names)
     domain = domain_of(axioms, inputs, over, _grid_ranges(model))
     frame = frame_of(
         conditions_of(axioms, inputs, outputs), periods_of(axioms, inputs), inputs, outputs, list(unknowns), domain.box
