@@ -198,7 +198,7 @@ PROBLEMS = {
         HEAT,
         cooled,
         plain(2, XT),
-        {"grids": None},
+        {"grids": None, "starts": 4},
         unknowns={"nu": 0.1},
         measured=(20, 0.01),
     ),

@@ -1,7 +1,7 @@
 """How often `sparsify` and `prune` find exactly the edges of a network whose edges are known.
 
-`TeacherKAN((4, 3, 1), sparsity=0.5)` for each seed, 2000 rows with noise of 1 % of y's spread, from [4, 5, 1]; precision and recall
-after nodes were matched by `aligned_edges`.
+`TeacherKAN((4, 3, 1), sparsity=0.5)` for each seed, 2000 rows with noise of 1 % of y's spread, from [4, 5, 1]; precision and
+recall after nodes were matched by `aligned_edges`.
 Run: python benchmarks/bench_teacher.py [--seeds 9]
 """
 

@@ -129,11 +129,11 @@ class Fitted:
 
     def used(self) -> list[str]:
         """The inputs that the network depends on, by the names that formulas give them."""
-        active = self.network.active_inputs()
+        active = set(self.network.active_inputs())
+        seen = [name in active for name in self.network.config.input_names]
         if self.frame is None or not self.frame.features:
-            return list(active)
-        places = {i for name, made in zip(self.frame.features, self.frame.before, strict=True) if name in active
-                  for i in made.columns}  # fmt: skip
+            return [name for name, used in zip(self.input_names, seen, strict=True) if used]
+        places = {i for used, made in zip(seen, self.frame.before, strict=True) if used for i in made.columns}
         return [name for i, name in enumerate(self.input_names) if i in places]
 
     def inside(self, x: Floats) -> Any:

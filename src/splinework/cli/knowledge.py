@@ -34,12 +34,14 @@ class Told:
 
         Raises:
             FormulaError: If a text cannot be read.
-            ConfigError: If it says nothing known, or there are no axioms in the file.
+            ConfigError: If one is empty or says nothing known, or there are no axioms in the file.
             FileError: If the file cannot be read.
         """
         from splinework.axioms.files import read_axioms
         from splinework.axioms.language import axioms_of
 
+        if not all(text.strip() for text in self.axioms):
+            raise ConfigError("--axiom is empty; give it a text such as 'monotone(age)', or leave it out.")
         listed = axioms_of(list(self.axioms))
         if self.file is not None:
             found = read_axioms(self.file)

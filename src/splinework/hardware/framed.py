@@ -21,9 +21,7 @@ from splinework.hardware.quantise import WIDEST_CODE, Bits, as_bits, wires_of
 from splinework.hardware.quantise import quantise as quantise_network
 from splinework.network import KAN
 
-_WAY_OUT: Final = (
-    "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do the frame's arithmetic outside."
-)
+_WAY_OUT: Final = "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do the frame's arithmetic outside."
 
 
 def quantise(
@@ -80,7 +78,17 @@ def _of_framed(model: FramedKAN, x: Any, bits: Bits, name: str) -> IntegerModel:
     golden = quantise_network(model.network, seen, bits=inner, name=name)
     if model.frame.before:
         golden = _with_features(golden, model, rows.double().numpy(), bits)
-    return _with_answers(golden, model, bits) if model.frame.after else golden
+    if model.frame.after:
+        golden = _with_answers(golden, model, bits)
+    return _named(golden, model)
+
+
+def _named(golden: IntegerModel, model: FramedKAN) -> IntegerModel:
+    """The network with the names of the frame's columns."""
+    last, frame = golden.layers[-1], model.frame
+    inputs = tuple(replace(wire, name=name) for wire, name in zip(golden.inputs, frame.input_names, strict=True))
+    outputs = tuple(replace(wire, name=name) for wire, name in zip(last.outputs, frame.output_names, strict=True))
+    return replace(golden, inputs=inputs, layers=(*golden.layers[:-1], replace(last, outputs=outputs)))
 
 
 def _check(model: FramedKAN) -> None:

@@ -39,7 +39,10 @@ def _verdict(golden: IntegerModel, axiom: str) -> tuple[str, str]:
     try:
         found = verify(model, axiom, budget=BUDGET)
     except ConfigError:
-        return "not known", "rounding to codes keeps order and symmetry, not curvature or equations, and nothing is proved of them"
+        return (
+            "not known",
+            "rounding to codes keeps order and symmetry, not curvature or equations, and nothing is proved of them",
+        )
     worst = [claim for claim in found.claims if claim.status == found.status]
     return found.status, "; ".join(dict.fromkeys(_how(claim) for claim in worst))
 

@@ -15,7 +15,7 @@ from splinework.network import KAN
 from splinework.symbolic import LIBRARY, FormulaRow, FormulaTable, Function
 from splinework.symbolic import symbolify as of_network
 from splinework.symbolic.answer import answer, ranked, row
-from splinework.symbolic.pool import Pool
+from splinework.symbolic.pool import Entry, Pool
 from splinework.teach.composed import Composed, Proposed, compose
 from splinework.teach.judging import Judge, Spoken
 
@@ -114,18 +114,19 @@ class _Choice:
                 break
             if expressions[output].free_symbols:
                 pool.offer(expressions[output], splines)
-        pool.entries = [e for e in pool.entries if self._plausible(e.expression, e.proposal.splines, output)]
+        pool.entries = [entry for entry in pool.entries if self._plausible(entry, output)]
         found = [case.finished(each, output) for each in answer(pool, name, rows=self.most)]
         kept = self._judged([each for each in found if each is not None], output)
         if not any(each.inputs for each in kept):
             kept += self._judged(self._itself(output), output, counted=False) or self._itself(output)
         return ranked(kept, self.most) if kept else []
 
-    def _plausible(self, expression: Any, splines: Any, output: int) -> bool:
+    def _plausible(self, entry: Entry, output: int) -> bool:
         """Whether a fitted proposal may be finished at all; what cannot is counted."""
         if self.case.corrects:  # at the end; until then it meets no point
             return True
-        spoken = Spoken((output,), (self.case.raw(expression),), (splines,))
+        expression = self.case.raw(entry.proposal.whole(entry.expression))
+        spoken = Spoken((output,), (expression,), (entry.proposal.splines,))
         return self.judge.plausible(spoken, self.judge.of(output))
 
     def _judged(self, found: Sequence[FormulaRow], output: int, *, counted: bool = True) -> list[FormulaRow]:
@@ -181,6 +182,11 @@ def _notes(judge: Judge) -> tuple[str, ...]:
     for axiom, verdicts in judge.known.items():
         parts = [f"{verdict} of {count} formula{'s' * (count > 1)}" for verdict, count in verdicts.items()]
         said.append(f"{axiom}: {', '.join(parts)}.")
+    if judge.undefined:
+        many = judge.undefined > 1
+        said.append(
+            f"{judge.undefined} formula{'s' * many} {'are' if many else 'is'} not defined in the whole box and left out."
+        )
     for axiom, count in judge.broken.items():
         many = count > 1
         said.append(f"{count} formula{'s' * many} broke {axiom} and {'were' if many else 'was'} left out.")

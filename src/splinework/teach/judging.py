@@ -76,6 +76,7 @@ class Judge:
         deadline: On the monotonic clock; after it nothing is proved, only looked at on points.
         broken: How many formulas broke which axiom.
         known: Of each axiom, how many formulas fulfil it by proof and how many on points.
+        undefined: How many formulas are not defined in the whole box.
     """
 
     subject: Subject
@@ -83,6 +84,7 @@ class Judge:
     deadline: float
     broken: Counter[str] = field(default_factory=Counter)
     known: dict[str, Counter[str]] = field(default_factory=dict)
+    undefined: int = 0
 
     def of(self, output: int) -> tuple[Axiom, ...]:
         """The axioms that speak of one output alone."""
@@ -101,6 +103,9 @@ class Judge:
         Equations are not looked at: they may come true once numbers are made simple.
         """
         subject = self._subject(spoken, None)
+        if not _defined(spoken, subject, FEW):
+            self.undefined += 1
+            return False
         for axiom in axioms:
             if isinstance(axiom, INEQUALITIES) and not _on_points(_local(axiom), subject, spoken, FEW):
                 self.broken[axiom.text()] += 1
@@ -120,6 +125,9 @@ class Judge:
         """
         model = _model(spoken, self.subject)
         subject = self._subject(spoken, model)
+        if not _defined(spoken, subject, POINTS):
+            self.undefined += counted
+            return None
         until = min(time.monotonic() + seconds, self.deadline)
         found = {}
         for axiom in axioms:
@@ -206,6 +214,14 @@ class _OnPoints(Asker):
         for sign, by in moves:
             total = total + sign * self.f([column + by.get(i, 0.0) for i, column in enumerate(here)])[output]
         return total / size
+
+
+def _defined(spoken: Spoken, subject: Subject, points: int) -> bool:
+    """Whether formulas have values at points of the box."""
+    share = torch.quasirandom.SobolEngine(len(subject.lo), scramble=True, seed=2).draw(points, dtype=torch.float64)
+    at = (torch.from_numpy(subject.lo) + share * torch.from_numpy(subject.hi - subject.lo)).numpy()
+    pairs = zip(spoken.expressions, spoken.splines, strict=True)
+    return all(bool(np.isfinite(compile_expression(e, subject.inputs, s)(at)).all()) for e, s in pairs)
 
 
 def _on_points(axiom: Axiom, subject: Subject, spoken: Spoken, points: int) -> bool:

@@ -104,7 +104,7 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
         for layer in model.kan_layers
     )
     freedom = float("inf")
-    if scarce(objective):
+    if unjudged(run, objective):
         # The model goes through all rows, noise and all: there is none to be seen until it has been made smooth.
         strengths = tuple(strength * FROM_ABOVE for strength in strengths)
         begun = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
@@ -123,9 +123,10 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     return smoothed
 
 
-def scarce(objective: Objective) -> bool:
-    """Whether rows are so few that a model without penalties goes through nearly all of them, and its error tells nothing."""
-    return objective.numbers < SCARCE * objective.model.parameter_count(active=True)
+def unjudged(run: Run, objective: Objective) -> bool:
+    """Whether rows are so few that a model goes through nearly all of them, and none are held out that tell what that is worth."""
+    few = objective.numbers < SCARCE * objective.model.parameter_count(active=True)
+    return few and run.held_out is None
 
 
 def beside_smoothing(optimiser: Optimiser) -> Optimiser:

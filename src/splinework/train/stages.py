@@ -10,7 +10,7 @@ from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degre
 from splinework.train.objective import Objective
 from splinework.train.plan import Plan
 from splinework.train.run import Run
-from splinework.train.smoothing import Smoothing, beside_smoothing, scarce, smooth
+from splinework.train.smoothing import Smoothing, beside_smoothing, smooth, unjudged
 from splinework.train.starts import best_start, fresh
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
@@ -59,7 +59,9 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
     if run.over or (plan.grids == "auto" and not method.second_order):
         return objective
     finer = min(budget, GROWTH_STEPS) if method.second_order else budget
-    if plan.smooths == "always" or (plan.smooths == "noisy" and (objective.learned() > SMOOTH or scarce(objective))):
+    if plan.smooths == "always" or (
+        plan.smooths == "noisy" and (objective.learned() > SMOOTH or unjudged(run, objective))
+    ):
         smoothed = _smoothed(run, objective, plan, begun)
         if smoothed is not objective:
             return smoothed

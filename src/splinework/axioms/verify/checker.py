@@ -31,7 +31,7 @@ from splinework.frame import Expression
 from splinework.frame.regions import Region
 
 _BATCH: Final = 2048
-_HALVINGS: Final = 24
+_HALVINGS: Final = 48
 _MOST: Final = 20_000
 _PER_LEAF: Final = 20
 

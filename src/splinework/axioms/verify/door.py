@@ -28,7 +28,7 @@ from splinework.frame.regions import Region
 
 _SHARE: Final = 0.5
 """Of the time that is left, this share goes to the first of several claims."""
-_EASE: Final = 1e-7
+_EASE: Final = 1e-5
 _LARGEST_TREE: Final = 400_000
 """An unfinished division with more boxes than this is not kept, and then neither is its bound."""
 

@@ -24,12 +24,14 @@ from splinework.axioms.verify.intervals import (
 
 _LOOSE: Final = 16 * U
 _INF: Final = np.inf
+_LARGEST: Final = float(np.finfo(np.float64).max)
 Jet3 = tuple[Interval, Interval, Interval]
 """Values, first and second derivatives of a function over intervals."""
 
 
 def outward(lo: Floats, hi: Floats, least: float = -_INF, most: float = _INF) -> Interval:
     """Values of a library function at both ends, moved outward, within the function's range; the whole range where undefined."""
+    lo = np.where(lo == _INF, _LARGEST, lo)  # too large for a double: at least the largest one
     lo = np.where(np.isnan(lo), least, np.maximum(lo - np.abs(lo) * _LOOSE, least))
     hi = np.where(np.isnan(hi), most, np.minimum(hi + np.abs(hi) * _LOOSE, most))
     return Interval(lo, hi)

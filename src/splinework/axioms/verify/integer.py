@@ -206,7 +206,7 @@ class _Subject:
         sign = (1 if axiom.increasing else -1) * int(np.sign(self.model.inputs[i].step) * np.sign(self.wires[j].step))
         text = f"{self.outputs[j]} never {'falls' if axiom.increasing else 'rises'} with {self.inputs[i]}, code by code"
         result = self._result(axiom, text)
-        if int(self._directions(i)[j]) * sign > 0 or self._directions(i)[j] == 0:
+        if int(self._directions(i)[j]) in (0, sign):
             return [self._decided(result, None, bound=0.0)]
         slack = (
             np.diff(self.values()[..., j], axis=i) * sign if self.few and self.codes[i][0] < self.codes[i][1] else None

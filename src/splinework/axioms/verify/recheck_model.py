@@ -23,6 +23,7 @@ from splinework.axioms.verify.recheck_layer import Layer, run_layer
 from splinework.frame import FramedKAN
 
 _LIBRARY: Final = 1e-14
+_LARGEST: Final = float(np.finfo(np.float64).max)
 Three = tuple[Range, Range, Range]
 
 
@@ -30,9 +31,13 @@ def _ends(f: Callable[[Floats], Floats], x: Range, least: float = -np.inf, most:
     """A rising function of both ends, widened by what a library may be wrong."""
     with np.errstate(all="ignore"):
         low, high = f(x.a), f(x.b)
-    low = np.where(np.isnan(low), least, low)
+    # A value that is too large for a double is at least the largest double.
+    low = np.clip(np.where(np.isnan(low), least, low), -_LARGEST, _LARGEST)
+    low = np.where(x.a == -np.inf, np.maximum(least, -np.inf), low)
     high = np.where(np.isnan(high), most, high)
-    return Range(np.maximum(low - np.abs(low) * _LIBRARY, least), np.minimum(high + np.abs(high) * _LIBRARY, most))
+    with np.errstate(invalid="ignore", over="ignore"):
+        low, high = low - np.abs(low) * _LIBRARY, high + np.abs(high) * _LIBRARY
+    return Range(np.maximum(np.where(np.isnan(low), -np.inf, low), least), np.minimum(high, most))
 
 
 def _one(x: Range) -> Range:

@@ -1,0 +1,92 @@
+"""`splinework verify`: exit codes, certificates, and what is refused."""
+
+import json
+
+import pytest
+import torch
+
+from splinework.checkpoint import save
+from splinework.network import KAN
+
+
+@pytest.fixture
+def model(folder) -> str:
+    """A small network of the inputs a and b."""
+    network = KAN([2, 3, 1], names=["a", "b"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    save(network, folder / "m.safetensors")
+    return "m.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("axiom", "code", "word"),
+    [
+        pytest.param("bounded(-99, 99)", 0, "proved", id="proved"),
+        pytest.param("bounded(98, 99)", 1, "refuted", id="refuted"),
+        pytest.param("residual('y_aaa')", 3, "unknown", id="unknown"),
+    ],
+)
+def test_the_exit_code_tells_what_was_found(run, model, axiom, code, word):
+    result = run("verify", model, "--axiom", axiom)
+    assert result.exit_code == code, result.output
+    assert result.stdout.startswith(word)
+    found = json.loads(run("verify", model, "--axiom", axiom, "--json").stdout)
+    assert found["status"] == word
+    assert (found["claims"][0]["counterexample"] is not None) == (word == "refuted")
+
+
+def test_a_certificate_is_written_and_checked(run, model, folder):
+    result = run(
+        "verify",
+        model,
+        "--axiom",
+        "bounded(-99, 99)",
+        "--axiom",
+        "lipschitz(99)",
+        "--out",
+        "c.json",
+        "--box",
+        "a=0:0.5",
+    )
+    assert result.exit_code == 0, result.output
+    content = json.loads((folder / "c.json").read_text())
+    assert content["box"]["a"] == [0.0, 0.5]
+    assert len(content["axioms"]) == 2
+    result = run("verify", model, "c.json")
+    assert result.exit_code == 0
+    assert result.stdout.startswith("right")
+    content["claims"][0]["bound"] = 1e6
+    (folder / "c.json").write_text(json.dumps(content))
+    result = run("verify", model, "c.json", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["valid"] is False
+
+
+def test_axioms_come_from_a_file(run, model, folder):
+    (folder / "axioms.toml").write_text(
+        'axioms = ["bounded(-99, 99)"]\n[[axiom]]\nkind = "lipschitz"\nconstant = 99.0\n'
+    )
+    result = run("verify", model, "--axioms", "axioms.toml")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("proved ") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        pytest.param([], "--axiom", id="no axiom"),
+        pytest.param(["--axiom", "monotone(c)"], "'c'", id="no such input"),
+        pytest.param(["--axiom", "nonsense(a)"], "nonsense", id="no such axiom"),
+        pytest.param(["--axiom", "positive()", "--box", "a=1"], "NAME=LOW:HIGH", id="no range"),
+        pytest.param(["--axiom", "positive()", "--box", "a=1:0"], "low < high", id="empty range"),
+        pytest.param(["--axiom", "positive()", "--budget", "0"], "budget", id="no time"),
+        pytest.param(["none.json"], "none.json", id="no certificate"),
+        pytest.param(["c.json", "--axiom", "positive()"], "leave out", id="both"),
+    ],
+)
+def test_wrong_use_is_refused_with_a_way_out(run, model, arguments, message):
+    result = run("verify", model, *arguments)
+    if arguments == ["none.json"]:
+        assert result.exit_code == 1  # a certificate that cannot be read is not right
+    else:
+        assert result.exit_code == 2, result.output
+    assert message in result.output
