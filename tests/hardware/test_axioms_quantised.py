@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError
 from splinework.frame import Frame, FramedKAN
+from splinework.hardware import McuRecipe, tools
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.golden import from_dict, read_golden, to_dict, write_golden
 from splinework.hardware.integer import IntegerModel, equal
@@ -163,3 +166,32 @@ def test_a_student_of_a_network_with_axioms_is_refused():
     rows = examples(model, *data())
     with pytest.raises(ConfigError, match="hard axioms"):
         choose(model, rows, Quantising(shape=(2, 1)), name="m")
+
+
+def test_an_axiom_of_a_domain_is_looked_at_there():
+    x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
+    model = sw.fit(sw.KAN([1, 1], names=["a"], dtype=torch.float64), x, x**2, validation=None, progress=False).model
+    golden = sw.hardware.quantise(model, x, bits=6)
+    for axiom, verdict in (('monotone(a, domain={"a": (0.1, 1)})', "proved"), ("monotone(a)", "refuted")):
+        table, _ = survivors(replace(golden, axioms=(axiom,)))
+        assert table is not None
+        assert table.rows[0][1] == verdict
+
+
+def test_what_cannot_take_a_frame_says_what_can(tmp_path):
+    model, (x, y) = random_framed(Frame(("a", "b"), ("a*b",), ("y",))), data()
+    with pytest.raises(ConfigError, match="calibrate it"):
+        sw.hardware.train_quantised(model, x, y)
+    with pytest.raises(ConfigError, match=r"model\.inside\(x\)"):
+        sw.hardware.analog(model, tmp_path / "out", x=x, y=y)
+
+
+def test_the_tables_of_a_framed_model_are_built_and_compared_bit_for_bit(tmp_path):
+    if tools.find("gcc") is None:
+        pytest.skip("needs gcc")
+    model, (x, y) = fitted(*KEPT["bounded"]), data()
+    recipe = McuRecipe(vectors=500, processors=("gcc",))
+    made = sw.hardware.mcu(model, tmp_path / "out", x=x, y=y, recipe=recipe)
+    assert made.passed
+    assert made.figures["rmse_quantised"] < 1.2 * made.figures["rmse_float"]
+    assert "Hard axioms of the network, in its integers" in (tmp_path / "out" / "report.html").read_text()

@@ -85,3 +85,12 @@ def test_names_of_columns_are_text_in_the_table_of_axioms(tmp_path):
     assert "<b>a" not in read.text
     assert "&lt;b&gt;a" in cells(read, "axioms")
     assert HOSTILE not in read.text
+
+
+def test_what_a_fit_returned_brings_its_model_and_history(result, tmp_path):
+    _, x, y = result
+    fitted = sw.fit(sw.KAN([2, 1], names=["a", "b"], dtype=torch.float64), x, y, steps=3, progress=False)
+    one = report(fitted, tmp_path / "one.html", x=x, y=y, title="t").read_text()
+    other = report(fitted.model, tmp_path / "other.html", x=x, y=y, title="t", history=fitted.history).read_text()
+    assert one == other
+    assert "learning" in page(tmp_path / "one.html").sections

@@ -173,6 +173,14 @@ def test_outputs_that_must_go_together_are_offered_together():
     assert all("sum_to_one()" in row.notes[-1] for row in found)
 
 
+def test_a_frame_of_ones_own_without_axioms_is_composed_and_an_exact_law_comes_first():
+    x, a, b, _ = rows()
+    network = sw.fit(sw.KAN([1, 1], dtype=torch.float64), (a * b)[:, None], (a * b) ** 2, progress=False).model
+    best = sw.symbolify(FramedKAN(network, Frame(("a", "b"), ("a*b",))), x, (a * b) ** 2).best
+    assert equal(best.expression, A**2 * B**2)
+    assert best.notes == ()
+
+
 def test_rows_that_do_not_fit_are_refused():
     model = FramedKAN(sw.KAN([1, 1]), Frame(("a", "b"), ("a*b",)))
     with pytest.raises(ShapeError):

@@ -22,6 +22,7 @@ COMMANDS = {
     "verify": "Prove or refute axioms of a model, or check a certificate.",
     "export": "Write a model for other programs and languages.",
     "hardware": "Build verified circuits and firmware from a fitted model.",
+    "distil": "Distil any model from an ONNX file into a network of splines.",
     "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
     "bench": "Measure how fast networks of splines are on this machine.",

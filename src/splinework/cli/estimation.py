@@ -143,7 +143,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
         stages.say(f"interrupted: what was found so far is in {folder}")
     verdicts = tuple(asdict(verdict) for verdict in getattr(estimator, "verdicts_", ()))
     if verdicts and found:
-        notes.append("the model keeps the axioms; formulas are found from the rows and are not held to them")
+        notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
     return Estimation(request.target, equations, metrics, decided, files, stop.asked, verdicts)
 

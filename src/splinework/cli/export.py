@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -12,6 +12,9 @@ from splinework.cli.folder import check_file
 from splinework.cli.plain import json_text
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
+
+if TYPE_CHECKING:
+    from splinework.cli.fitted import Fitted
 
 TARGETS: Final = {
     "onnx": ".onnx",
@@ -88,11 +91,7 @@ def export(
         from splinework.export.words import about
 
         fitted = Fitted(model)
-        if fitted.frame is not None:
-            raise ConfigError(
-                f"{model} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; use "
-                "splinework predict, or fit without the axioms that need a frame, such as bounds."
-            )
+        _refuse_frame(fitted)
         notes = {"columns": fitted.columns, "ranges": fitted.ranges}
         stages.stage(f"writing {chosen}", after=1.0)
         made = exported(
@@ -113,6 +112,14 @@ def export(
         click.echo(json_text({"to": chosen, "bytes": len(content), "files": {chosen: out}}), nl=False)
     elif not quiet:
         click.echo(f"{out} ({chosen}, {len(content):,} bytes)", err=True)
+
+
+def _refuse_frame(fitted: Fitted) -> None:
+    if fitted.frame is not None:
+        raise ConfigError(
+            f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; use "
+            "splinework predict, or fit without the axioms that need a frame, such as bounds."
+        )
 
 
 def _target(target: str | None, out: str) -> str:

@@ -68,8 +68,9 @@ def fit(
     Columns of words that repeat are categories, and a target of such words is classified. Then, and with --missing learn, a
     network is fitted that learns what every category and a missing cell mean; formulas follow from it.
 
-    With --axiom, --axioms or --monotone the model is such that these hold for all rows that may come, and in the end the table of
-    axioms says which are proved. They name columns of numbers; strength=soft makes one a wish, strength=verify only looks at it.
+    With --axiom, --axioms or --monotone the model is such that these hold by construction, also for rows never seen; the table of
+    axioms at the end says which are proved. They name columns of numbers; strength=soft makes one a wish, strength=verify only
+    looks at it.
 
     Ctrl-C ends the search and writes the best so far; once more, it ends at once.
 
@@ -108,6 +109,12 @@ def fit(
             done = run_estimation(request, table, replace(found, known=known), stages, folder)
     if done is None:
         return INTERRUPTED
+    _answer(done, request, told)
+    return INTERRUPTED if done.stopped else 0
+
+
+def _answer(done: Course | Estimation, request: Request, told: Told) -> None:
+    """Prints what was found, for programs or for people."""
     if request.as_json:
         results: dict[str, Any] = {
             "metrics": done.metrics,
@@ -122,4 +129,3 @@ def fit(
     elif not request.quiet:
         show_results(done)
         show_next_steps([done.files["report"]], request.predict(done.files))
-    return INTERRUPTED if done.stopped else 0

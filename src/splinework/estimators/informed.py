@@ -133,6 +133,10 @@ def train_informed(
     if math.isnan(loss):
         loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
     verdicts = verdicts_of(known, fitted.certificate, fitted.violations)
+    for verdict in verdicts:
+        if verdict.strength == "hard" and verdict.verdict == "refuted":
+            text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
+            warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
     return Informed(model, fitted.certificate, verdicts, loss, len(job.ear.history), job.ear.history)
 

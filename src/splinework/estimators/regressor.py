@@ -41,9 +41,9 @@ class KANRegressor(RegressorMixin, KANEstimator):
         random_state: Seed of everything random. With None each fit draws another one.
         monotone: Columns along which the prediction never falls (1) or never rises (-1): `{"age": 1, "price": -1}`, or one of
             1, -1 and 0 for each column.
-        axioms: What else is known, as recipes of `splinework.axioms` or texts, such as `["convex(age)", Bounded(0, 1)]`. Hard
-            axioms, the usual ones, hold for every row that may come. They name columns of numbers, and are about raw units. With
-            axioms one network is fitted, a curve for each column or with hidden nodes, as rows held out say.
+        axioms: What else is known, as recipes of `splinework.axioms` or texts, such as `["convex(age)", Positive()]`. Hard
+            axioms, the usual ones, hold by construction, also for rows never seen. They name columns of numbers, and are about
+            raw units. With axioms one network is fitted, a curve for each column or with hidden nodes, as rows held out say.
 
     Attributes:
         model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` makes of a table; a `FramedKAN` where

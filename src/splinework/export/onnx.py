@@ -155,7 +155,7 @@ def _layer_of(node: Any) -> str:
     return "units"
 
 
-def _check(content: bytes, network: FrozenNetwork, frame: Frame | None) -> None:
+def _check(content: bytes, network: FrozenNetwork, frame: Frame | None = None) -> None:
     """Raises unless onnxruntime, if it is there, gives the values of the network inside and around its domain."""
     from importlib.util import find_spec
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from splinework.checkpoint import write_whole
-from splinework.errors import DataError, FileError
+from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
 from splinework.hardware.analog.budget import area, check_headroom, power
 from splinework.hardware.analog.fpaa import save_fpaa
@@ -72,6 +72,11 @@ def analog(
             ...
         splinework.errors.DataError: an artefact is made from at least 10 rows, got 5; add rows.
     """
+    if not isinstance(model, KAN):
+        raise ConfigError(
+            f"an analogue artefact is built from a KAN, got {type(model).__name__}; of a model in a frame take the network and "
+            "what it sees: analog(model.network, out, x=model.inside(x), y=...)."
+        )
     how, tell = recipe or AnalogRecipe(), progress or nobody
     place = check_place(out, "analog")
     rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)

@@ -21,7 +21,10 @@ from splinework.hardware.quantise import WIDEST_CODE, Bits, as_bits, wires_of
 from splinework.hardware.quantise import quantise as quantise_network
 from splinework.network import KAN
 
-_WAY_OUT: Final = "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do the frame's arithmetic outside."
+_WAY_OUT: Final = (
+    "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do what the frame does outside of "
+    "the tables."
+)
 
 
 def quantise(

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from splinework.axioms.language import axioms_of
 from splinework.axioms.verify import ClaimResult, verify
 from splinework.errors import ConfigError
 from splinework.hardware.integer import IntegerModel
@@ -36,8 +37,10 @@ def survivors(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
 
 def _verdict(golden: IntegerModel, axiom: str) -> tuple[str, str]:
     model: Any = golden
+    (recipe,) = axioms_of([axiom])
+    box = None if isinstance(recipe.domain, str) else dict(recipe.domain)
     try:
-        found = verify(model, axiom, budget=BUDGET)
+        found = verify(model, recipe, box=box, budget=BUDGET)
     except ConfigError:
         return (
             "not known",

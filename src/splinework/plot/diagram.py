@@ -146,7 +146,7 @@ def _answers(model: KAN | FramedKAN) -> str:
     if not isinstance(model, FramedKAN):
         return ""
     pairs = list(zip(model.frame.output_names, model.frame.after, strict=False))
-    return "\n".join(f"{name} = {answer.text}" for name, answer in pairs[:MOST_FORMULAS])
+    return "\n".join(f"{name} = {style.rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
 
 
 def _formulas(table: TableLike | None) -> str:

@@ -1,6 +1,5 @@
 """The sections about all formulas: the table with its picture, the splines that are left, the best in other languages."""
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ import numpy as np
 from splinework.errors import SplineworkError
 from splinework.plot import plot_pareto
 from splinework.plot.splines import plot_spline, shown_places
-from splinework.plot.style import new_figure
+from splinework.plot.style import new_figure, rounded
 from splinework.report.facts import Facts, Floats, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -30,7 +29,6 @@ MOST_FORMULAS = 40
 MOST_SPLINES = 24
 PLACES = 21
 """Lines of the table of one spline."""
-_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
 
 
 def formulas(facts: Facts) -> Html:
@@ -171,11 +169,6 @@ def languages(facts: Facts) -> Html:
             shown = code(written, f"The formula for {row.target} in {language}")
             parts.append(element("details", element("summary", text(title)), shown, element("p", link)))
     return join(*parts)
-
-
-def rounded(formula: str) -> str:
-    """The text of a formula with its numbers to six digits."""
-    return _DECIMAL.sub(lambda match: f"{float(match.group()):.6g}", formula)
 
 
 def _number(of: Any, name: str) -> float | None:

@@ -1,6 +1,7 @@
 """A model with axioms and its data, as a search for formulas takes them: the network by itself, and the frame in symbols."""
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
@@ -134,10 +135,12 @@ class Composed:
         made = row(expression, target, found.target, 0.0, found.splines)
         if made is None:
             return None
-        rows, least = len(target.y), 1e-300
-        longer = rows * np.log(max(made.rmse, least) / max(found.rmse, least)) if made.rmse != found.rmse else 0.0
-        description = found.description + (longer if target.scale == "linear" else 0.0)
-        return replace(made, description=float(description), constants=found.constants)
+        longer = 0.0
+        if target.scale == "linear":  # what a correction changes; below the floor two fits are equally good
+            count = len(target.y)
+            before, after = (max(count * error**2, target.floor) for error in (found.rmse, made.rmse))
+            longer = count / 2 * math.log(after / before)
+        return replace(made, description=found.description + longer, constants=found.constants)
 
     def _corrected(self, expression: Any, output: int) -> Any:
         """The expression plus what it lacks at the points, and of the integrals, that the model must meet."""

@@ -36,6 +36,8 @@ FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
 finer one that does where it is an inequality."""
 PLACES = 256
 """Rows at which demands are looked at."""
+SMALL = 1e-3
+"""A misfit below this share of the spread of y is that of the splines, not of the rows."""
 LARGEST = 300
 """Functions of a family at most."""
 DRAWS = 400
@@ -121,6 +123,7 @@ class _Look:
     predict: Callable[[Tensor], Tensor]
     x: Tensor
     residuals: Tensor
+    spread: Tensor
     setting: Setting
     free: tuple[Family, ...]
     fine: Family | None
@@ -142,7 +145,7 @@ class _Look:
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
         named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})
         free = tuple(its for size in FREE if (its := _family(x, size, named)) is not None)
-        return cls(predict, x, y - predict(x), setting, free, _family(x, FINE, named))
+        return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE, named))
 
     def judge(self, case: _Case) -> Misfit:
         """What the rows say to a demand."""
@@ -154,15 +157,17 @@ class _Look:
             return torch.cat([fine.of(points), widest.of(points), self.predict(points)[:, j : j + 1]], dim=1)
 
         values = demand.values(together, count + wide + 1)
-        free = tuple(its.of(self.x) for its in self.free)
-        return misfit(
-            Sample(fine.of(self.x), free, self.residuals[:, j]),
+        sample = Sample(fine.of(self.x), tuple(its.of(self.x) for its in self.free), self.residuals[:, j])
+        found = misfit(
+            sample,
             values[:, :count],
             values[:, -1] + demand.offset,
             None if demand.equal else values[:, count:-1].norm(dim=1),
             draws=DRAWS,
             generator=torch.Generator().manual_seed(0),
         )
+        small = float(found.gap.abs().max()) * sample.noise < SMALL * float(self.spread[j])
+        return Misfit(1.0, found.gap) if small else found
 
     def sentence(self, case: _Case, found: Misfit, probability: float) -> str:
         """What to tell."""
@@ -171,9 +176,10 @@ class _Look:
         inputs = [self.setting.input(name, case.axiom) for name in case.axiom.inputs] or range(len(names))
         where = ", ".join(f"{names[i]} = {float(self.x[row, i]):.3g}" for i in list(inputs)[:3])
         likely = f"p = {probability:.2g}" if probability >= 1e-4 else "p < 0.0001"
-        size = float(found.gap[row].abs())
+        far = float(found.gap[row].abs())
+        size = f"{far:.1f}" if far < 100 else "over 100"
         return (
-            f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size:.1f} noise deviations "
+            f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size} noise deviations "
             "from the nearest function of which it is true. Check the axiom, or give it strength=Soft() or Verify()."
         )
 

@@ -130,7 +130,7 @@ def worded(expression: Any, names: Mapping[str, str]) -> str | None:
         names: What symbols are called in the formula, by their own names.
 
     >>> worded(sympy.exp(-symbol("x")) / 3, {"x": "a"})
-    '((1/3)*exp((-1*a)))'
+    '((1/3)*exp(((-1)*a)))'
     """
     if expression.is_Symbol:
         return names.get(expression.name)

@@ -124,7 +124,7 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
 
 
 def unjudged(run: Run, objective: Objective) -> bool:
-    """Whether rows are so few that a model goes through nearly all of them, and none are held out that tell what that is worth."""
+    """Whether a model goes through nearly all rows, as these are few, and none are held out that tell what that is worth."""
     few = objective.numbers < SCARCE * objective.model.parameter_count(active=True)
     return few and run.held_out is None
 

@@ -170,7 +170,7 @@ def test_a_slope_that_touches_zero_is_proved_to_a_tolerance_that_is_told():
     assert claim.tolerance == pytest.approx(1e-6, rel=0.1)  # of a range of 2 on a width of 2
     assert check(model, found)
     steeper = verify(model, "monotone(x1, domain={'x1': (0.5, 1)})")
-    assert steeper.bound == pytest.approx(0.75, rel=1e-3)
+    assert 0.3 < steeper.bound <= 0.75  # 3 x² at 0.5, and half of it left for the checker
 
 
 def test_everywhere_is_proved_by_linear_tails_and_refuted_by_a_point():

@@ -56,9 +56,11 @@ def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int 
         if found.gradient is None:
             moved = x + step[:, None] * width * _pattern(x.shape)
         else:
-            slope = np.nan_to_num((found.gradient.lo + found.gradient.hi) / 2) * width
-            size = np.abs(slope).max(1, keepdims=True)
-            moved = x - step[:, None] * width * slope / np.where(size > 0, size, 1.0)
+            with np.errstate(over="ignore", invalid="ignore"):
+                slope = np.nan_to_num(found.gradient.lo / 2 + found.gradient.hi / 2, posinf=0.0, neginf=0.0) * width
+                size = np.abs(slope).max(1, keepdims=True)
+                direction = np.nan_to_num(slope / np.where(size > 0, size, 1.0))
+            moved = x - step[:, None] * width * direction
         moved = np.clip(moved, claim.lo, claim.hi)
         after = _values(claim, enclosure, moved)
         better = after < value

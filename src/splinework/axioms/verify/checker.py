@@ -206,7 +206,7 @@ class _Checker:
             return good
         rows = np.flatnonzero(~good)
         lo, hi, d = lo[rows], hi[rows], slope.part(rows)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             between = (d.b * lo - d.a * hi) / (d.b - d.a)
             centre = np.where(d.a >= 0, lo, np.where(d.b <= 0, hi, between))
             centre = np.clip(np.where(np.isfinite(centre), centre, lo / 2 + hi / 2), lo, hi)

@@ -28,7 +28,8 @@ from splinework.frame.regions import Region
 
 _SHARE: Final = 0.5
 """Of the time that is left, this share goes to the first of several claims."""
-_EASE: Final = 1e-5
+_EASE: Final = 1e-3
+_SPARE: Final = 0.5
 _LARGEST_TREE: Final = 400_000
 """An unfinished division with more boxes than this is not kept, and then neither is its bound."""
 
@@ -230,7 +231,8 @@ def _eased(lower: float, claim: Claim) -> float:
     """A bound with a little left for the checker, whose arithmetic is another; signs it sees as the prover does."""
     if lower == 0 and claim.order < HIGHEST:
         return lower
-    return max(lower - _EASE * claim.scale, min(lower, -claim.tolerance))
+    spare = lower + claim.tolerance
+    return max(lower - _EASE * claim.scale - _SPARE * spare, -claim.tolerance) if spare >= 0 else lower
 
 
 def _down(bound: Any) -> float:

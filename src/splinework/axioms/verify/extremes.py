@@ -189,6 +189,8 @@ def _at_corners(pieces: Pieces, order: int, slope: Floats, directions: _Directio
         turns |= np.abs(left - right) > 4 * (error[:, 1:] + error[:, :-1])
     low, high = np.minimum(left, right), np.maximum(left, right)
     for lower in range(order):
+        if not (pieces.smoothness < lower).any():
+            continue
         before, after = _sides(pieces.orders[lower].powers, cells)
         loose = _error(pieces, lower)
         bound = loose[:, 1:] + loose[:, :-1]

@@ -77,8 +77,8 @@ def everything(*shape: int) -> Interval:
 
 def add(a: Interval, b: Interval) -> Interval:
     """`a + b`; ends that are exact stay as they are."""
-    lo, hi = a.lo + b.lo, a.hi + b.hi
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
+        lo, hi = a.lo + b.lo, a.hi + b.hi
         return Interval(
             np.where(_lost(a.lo, b.lo, lo) >= 0, lo, down(lo)), np.where(_lost(a.hi, b.hi, hi) <= 0, hi, up(hi))
         )
@@ -103,7 +103,7 @@ def subtract(a: Interval, b: Interval) -> Interval:
 
 def multiply(a: Interval, b: Interval) -> Interval:
     """`a b`; shapes broadcast."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         products = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
         lo = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
         if np.isnan(lo).any():  # zero times infinity: the factor is a number, however large, so the product is zero
@@ -128,7 +128,8 @@ def scaled(a: Interval, factor: Floats) -> Interval:
 
 def squared(a: Interval) -> Interval:
     """`a²`, which is never negative."""
-    low, high = a.lo * a.lo, a.hi * a.hi
+    with np.errstate(over="ignore"):
+        low, high = a.lo * a.lo, a.hi * a.hi
     holds_zero = (a.lo <= 0) & (a.hi >= 0)
     lo = np.where(holds_zero, 0.0, np.maximum(down(np.minimum(low, high)), 0))
     most = np.maximum(low, high)
@@ -150,8 +151,9 @@ def reciprocal(a: Interval) -> Interval:
 def total(a: Interval, axis: int) -> Interval:
     """The sum along an axis."""
     bound = gamma(2 * a.lo.shape[axis] + 8)
-    lo = down(a.lo.sum(axis) - bound * np.abs(a.lo).sum(axis))
-    hi = up(a.hi.sum(axis) + bound * np.abs(a.hi).sum(axis))
+    with np.errstate(over="ignore", invalid="ignore"):
+        lo = down(a.lo.sum(axis) - bound * np.abs(a.lo).sum(axis))
+        hi = up(a.hi.sum(axis) + bound * np.abs(a.hi).sum(axis))
     lo = np.where(a.lo.min(axis, initial=0.0) >= 0, np.maximum(lo, 0), lo)
     return Interval(lo, np.where(a.hi.max(axis, initial=0.0) <= 0, np.minimum(hi, 0), hi))
 

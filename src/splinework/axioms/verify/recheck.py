@@ -25,7 +25,8 @@ class Range:
     b: Floats
 
     def __add__(self, other: "Range") -> "Range":
-        return wider(self.a + other.a, self.b + other.b)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return wider(self.a + other.a, self.b + other.b)
 
     def __neg__(self) -> "Range":
         return Range(-self.b, -self.a)
@@ -45,9 +46,10 @@ class Range:
 
     def square(self) -> "Range":
         """Never negative."""
-        most = np.maximum(self.a * self.a, self.b * self.b)
-        least = np.where((self.a <= 0) & (self.b >= 0), 0.0, np.minimum(self.a * self.a, self.b * self.b))
-        return wider(least, most)
+        with np.errstate(over="ignore"):
+            ends = self.a * self.a, self.b * self.b
+        least = np.where((self.a <= 0) & (self.b >= 0), 0.0, np.minimum(*ends))
+        return wider(least, np.maximum(*ends))
 
     def inverse(self) -> "Range":
         """`1/x`; everything where zero may be met."""
