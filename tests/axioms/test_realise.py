@@ -138,6 +138,15 @@ def test_bounds(axiom, dtype):
     assert high is None or float(y.max()) <= torch.tensor(high, dtype=dtype)
 
 
+def test_bends_and_bounds_that_bend_alike():
+    convex = model_of(Convex("b"), Positive(), hidden=6)
+    assert float(along(convex, 1, 2, torch.float64).min()) >= -512
+    assert float(convex(points()).detach().min()) >= 0
+    concave = model_of(Concave("b"), Bounded(upper=0.5), hidden=6)
+    assert float(along(concave, 1, 2, torch.float64).max()) <= 512
+    assert float(concave(points()).detach().max()) <= 0.5
+
+
 @pytest.mark.parametrize("hidden", [0, 6])
 @pytest.mark.parametrize("axiom", [Lipschitz(0.5), Lipschitz(2.0, ("b",))], ids=str)
 def test_slopes(axiom, hidden):
@@ -324,6 +333,8 @@ def test_soft_axioms_change_nothing():
         [Units({"a": "m"}, "m")],
         [Asymptote("a", kind="linear")],
         [Lipschitz(1.0), Convex("a")],
+        [Convex("a"), Bounded(upper=1.0)],
+        [Concave("a"), Positive()],
         [Through([[0, 0, 0], [0, 0, 0]], [1, 2])],
     ],
     ids=lambda axioms: " and ".join(map(str, axioms))[:60],

@@ -1,6 +1,6 @@
 """The formulas of a frame as text of other languages: what each of them calls the operations of `splinework.frame.Expression`.
 
-The softplus is the straight line beyond 20, as torch has it, so that an artefact equals the model.
+The softplus is the straight line beyond 50, as in `frame/expression.py`: nothing of it is left there in double precision.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any, Final
 from splinework.export.dialect import Dialect
 from splinework.frame import Expression, Frame
 
-LINE: Final = 20
+LINE: Final = 50
 """Beyond this the softplus is a straight line."""
 _PLAIN: Final = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor")
 _SIGNS: Final[dict[str, Callable[..., str]]] = {

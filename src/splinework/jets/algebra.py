@@ -150,7 +150,7 @@ def _sigmoid(x: Tensor, r: int) -> Tensor:
 
 
 def _softplus(x: Tensor, r: int) -> Tensor:
-    return torch.nn.functional.softplus(x) if r == 0 else _sigmoid(x, r - 1)
+    return torch.nn.functional.softplus(x, threshold=50.0) if r == 0 else _sigmoid(x, r - 1)
 
 
 def _atan(x: Tensor, r: int) -> Tensor:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 from splinework.axioms.axiom import Axiom
+from splinework.axioms.shapes import Bounded, Concave, Convex, Positive
 from splinework.errors import ConfigError
 
 _ANSATZ = {"boundary", "initial"}
@@ -58,14 +59,29 @@ def check_together(axioms: Sequence[Axiom]) -> None:
         ConfigError: With both, the reason and the way out.
     """
     for first, second in itertools.combinations(axioms, 2):
+        for one, other in ((first, second), (second, first)):
+            if _bends_back(one, other):
+                raise _conflict(one, other, "a bend at that bound would bend the other way")
         rules = (*TOGETHER_NOT, *ON_ONE_INPUT_NOT) if set(first.inputs) & set(second.inputs) else TOGETHER_NOT
         for some, others, why in rules:
             a, b = first.word, second.word
             if (a in some and b in others) or (b in some and a in others):
-                raise ConfigError(
-                    f"{first.text()} and {second.text()} cannot both be hard: {why}. Give one of them strength=Soft() or "
-                    "strength=Verify()."
-                )
+                raise _conflict(first, second, why)
+
+
+def _bends_back(bent: Axiom, bound: Axiom) -> bool:
+    """Whether the bend that holds a bound is of the other sign than the axiom asks for."""
+    if isinstance(bent, Convex):
+        return isinstance(bound, Bounded) and bound.upper is not None
+    if isinstance(bent, Concave):
+        return isinstance(bound, Positive) or (isinstance(bound, Bounded) and bound.lower is not None)
+    return False
+
+
+def _conflict(first: Axiom, second: Axiom, why: str) -> ConfigError:
+    return ConfigError(
+        f"{first.text()} and {second.text()} cannot both be hard: {why}. Give one of them strength=Soft() or strength=Verify()."
+    )
 
 
 def no_hard_form(axiom: Axiom, why: str) -> ConfigError:

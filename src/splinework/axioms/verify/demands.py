@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -213,51 +213,63 @@ def stated(axiom: Law | Residual, subject: Subject) -> list[Claim]:
     return found
 
 
-def _relation(
-    axiom: Law | Residual, subject: Subject, statement: Statement, starts: list[float], meant: int | None
-) -> list[Claim]:
-    inputs = len(subject.inputs)
+@dataclass(frozen=True)
+class _Reading:
+    """A statement in the words of an asker; `starts` are the values of its coefficients."""
 
-    def given(ask: Asker) -> list[Any]:
-        every = [*ask.x[: inputs + len(statement.free)], *map(ask.number, starts)]
-        return [every[position] for position, _ in statement.columns]
+    statement: Statement
+    inputs: int
+    starts: tuple[float, ...]
 
-    def known(ask: Asker) -> list[Any]:
-        columns = given(ask)
-        for atom in statement.atoms:
+    def given(self, ask: Asker) -> list[Any]:
+        """Inputs, free variables and coefficients."""
+        every = [*ask.x[: self.inputs + len(self.statement.free)], *map(ask.number, self.starts)]
+        return [every[position] for position, _ in self.statement.columns]
+
+    def known(self, ask: Asker) -> list[Any]:
+        """These, and what the model gives."""
+        columns = self.given(ask)
+        for atom in self.statement.atoms:
             if atom.arguments:
                 columns.append(ask.f([ask.run(side, columns) for side in atom.arguments])[atom.output])
             else:
                 columns.append(ask.partial(atom.output, atom.along))
         return columns
 
-    def difference(number: int) -> Callable[[Asker], Any]:
+    def difference(self, number: int) -> Define:
+        """What is not negative where the sign of that number holds."""
+
         def of(ask: Asker) -> Any:
-            columns = known(ask)
-            sides = [ask.run(side, columns) for side in statement.sides]
-            if not statement.signs:
+            columns = self.known(ask)
+            sides = [ask.run(side, columns) for side in self.statement.sides]
+            if not self.statement.signs:
                 return ask.off(sides[0], 0.0)
-            left, right, sign = sides[number], sides[number + 1], statement.signs[number]
+            left, right, sign = sides[number], sides[number + 1], self.statement.signs[number]
             if sign in ("=", "=="):
                 return ask.off(left, right)
             return ask.do("sub", left, right) if sign[0] == ">" else ask.do("sub", right, left)
 
         return of
 
-    def called(call: Sequence[Expression]) -> Argument:
-        return lambda ask: [ask.run(side, given(ask)) for side in call]
+    def called(self, call: Sequence[Expression]) -> Argument:
+        """The arguments of a call of the model."""
+        return lambda ask: [ask.run(side, self.given(ask)) for side in call]
 
-    def side_of(side: Expression) -> Define:
-        return lambda ask: ask.run(side, known(ask))
+    def side(self, side: Expression) -> Define:
+        """One side of a condition."""
+        return lambda ask: ask.run(side, self.known(ask))
 
+
+def _relation(
+    axiom: Law | Residual, subject: Subject, statement: Statement, starts: list[float], meant: int | None
+) -> list[Claim]:
+    reading = _Reading(statement, len(subject.inputs), tuple(starts))
     calls = [atom.arguments for atom in statement.atoms if atom.arguments]
     plain = all(max(side.columns, default=0) < len(statement.columns) for call in calls for side in call)
-    moves = [called(call) for call in calls]
-    conditions = tuple((side_of(low), side_of(high)) for low, high in statement.conditions)
     deepest = max((len(atom.along) for atom in statement.atoms), default=0)
-    reason = (
-        "" if plain else "the model's answer goes back into the model; how far that reaches is not known beforehand"
-    )
+    reason = ""
+    if not plain:
+        reason = "the model's answer goes back into the model; how far that reaches is not known beforehand"
     if deepest > _DERIVATIVES:
         reason = f"it has derivatives of order {deepest}; enclosures go up to {_DERIVATIVES}"
     scale = float(subject.spread[meant or 0]) if deepest == 0 else 1.0
@@ -265,12 +277,12 @@ def _relation(
         axiom,
         subject,
         statement.text,
-        difference(0),
+        reading.difference(0),
         derivatives=tuple(atom.along for atom in statement.atoms if not atom.arguments) or ((),),
-        arguments=tuple(moves) if plain else (),
+        arguments=tuple(map(reading.called, calls)) if plain else (),
         tolerance=EQUALITY * scale,
         scale=scale,
-        conditions=conditions,
+        conditions=tuple((reading.side(low), reading.side(high)) for low, high in statement.conditions),
         reason=reason,
     )
     ranges = [(claim.lo[i], claim.hi[i]) for i in statement.ranges]
@@ -280,7 +292,7 @@ def _relation(
         lo=np.concatenate([claim.lo, [low for low, _ in ranges]]),
         hi=np.concatenate([claim.hi, [high for _, high in ranges]]),
     )
-    return [replace(claim, define=difference(number)) for number in range(max(1, len(statement.signs)))]
+    return [replace(claim, define=reading.difference(number)) for number in range(max(1, len(statement.signs)))]
 
 
 DEMANDS: Final[dict[type[Axiom], Callable[[Any, Subject], list[Claim]]]] = {

@@ -69,11 +69,13 @@ class Enclosure:
             numbers = layer_numbers(layer)
             if numbers.squashed:
                 jet = self._then(_squashing(numbers), jet)
-            table = EdgeTable(numbers, Interval(jet.v.lo[0], jet.v.hi[0]))
-            jet = self._then(_summing(table), jet)
-            if nodes.products:
-                jet = self._then(_combining(nodes), jet)
-        self._then(_leaving(network.output_scaling), jet)
+            table = EdgeTable(numbers, _line(Interval(jet.v.lo[0], jet.v.hi[0])))
+            last = [_summing(table), *([_combining(nodes)] if nodes.products else [])]
+            if layer is network.kan_layers[-1]:  # nobody needs to know how far the outputs reach
+                self.stages += [*last, _leaving(network.output_scaling)]
+            else:
+                for stage in last:
+                    jet = self._then(stage, jet)
 
     def _then(self, stage: Stage, jet: Jet) -> Jet:
         self.stages.append(stage)
@@ -89,6 +91,11 @@ class Enclosure:
             columns = [raw.column(i) for i in range(raw.v.shape[1])] + [z.column(j) for j in range(z.v.shape[1])]
             jet = joined([evaluate(answer, columns, z.space) for answer in self.model.frame.after])
         return jet
+
+
+def _line(a: Interval) -> Interval:
+    """With infinite ends where nothing is known."""
+    return Interval(np.where(np.isnan(a.lo), -np.inf, a.lo), np.where(np.isnan(a.hi), np.inf, a.hi))
 
 
 def evaluate(expression: Expression, columns: Sequence[Jet], space: Space) -> Jet:

@@ -104,12 +104,18 @@ def _without_squares_of_sines(a: Form) -> Form:
 
 
 def power(a: Form, exponent: Fraction, positive: Callable[[Atom], bool]) -> Form:
-    """`a^p`: whole powers multiplied out, others with what is surely positive drawn out of them."""
+    """`a^p`: whole powers multiplied out, others with what is surely positive drawn out of them.
+
+    Raises:
+        ZeroDivisionError: If that is `1/0`.
+    """
     if exponent.denominator == 1 and 0 <= exponent <= 16:
         result = number(1)
         for _ in range(int(exponent)):
             result = times(result, a)
         return result
+    if exponent < 0 and not a.terms:
+        raise ZeroDivisionError
     if len(a.terms) == 1 and exponent.denominator == 1:
         monomial, value = a.terms[0]
         if value:
@@ -166,6 +172,49 @@ def upright(a: Form) -> tuple[Form, int]:
     return (a, 1) if a.key <= other.key else (other, -1)
 
 
+def _absolute(a: Form) -> Form:
+    a = reduced(a)
+    if not a.terms:
+        return a
+    fixed = a.number
+    return number(abs(fixed)) if fixed is not None else atom("abs", upright(a)[0])
+
+
+def _chosen(name: str) -> Callable[[Form, Form], Form]:
+    def of(a: Form, b: Form) -> Form:
+        difference = plus(a, minus(b)).number
+        if difference is not None:
+            return a if (difference >= 0) == (name == "max") else b
+        return atom(name, *sorted((a, b), key=lambda form: form.key))
+
+    return of
+
+
+def _floored(a: Form) -> Form:
+    whole = next((v for m, v in a.terms if m == _ONE), Fraction(0))
+    step = whole.numerator // whole.denominator
+    rest = plus(a, number(-step))
+    return number(step) if rest.number is not None else plus(number(step), atom("floor", rest))
+
+
+def _odd(name: str) -> Callable[[Form], Form]:
+    def of(a: Form) -> Form:
+        if not a.terms:
+            return a
+        inner, sign = upright(a)
+        return times(number(sign), atom(name, inner))
+
+    return of
+
+
+def _even(name: str) -> Callable[[Form], Form]:
+    return lambda a: atom(name, upright(a)[0]) if a.terms else number(1)
+
+
+def _plain(name: str) -> Callable[[Form], Form]:
+    return lambda a: atom(name, a)
+
+
 def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
     """What operations of formulas do to forms.
 
@@ -182,43 +231,6 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
             return power(a, fixed, positive)
         return atom("pow", a, b)
 
-    def absolute(a: Form) -> Form:
-        a = reduced(a)
-        if not a.terms:
-            return a
-        fixed = a.number
-        return number(abs(fixed)) if fixed is not None else atom("abs", upright(a)[0])
-
-    def chosen(name: str) -> Callable[[Form, Form], Form]:
-        def of(a: Form, b: Form) -> Form:
-            difference = plus(a, minus(b)).number
-            if difference is not None:
-                return a if (difference >= 0) == (name == "max") else b
-            return atom(name, *sorted((a, b), key=lambda form: form.key))
-
-        return of
-
-    def floored(a: Form) -> Form:
-        whole = next((v for m, v in a.terms if m == _ONE), Fraction(0))
-        step = whole.numerator // whole.denominator
-        rest = plus(a, number(-step))
-        return number(step) if rest.number is not None else plus(number(step), atom("floor", rest))
-
-    def odd(name: str) -> Callable[[Form], Form]:
-        def of(a: Form) -> Form:
-            if not a.terms:
-                return a
-            inner, sign = upright(a)
-            return times(number(sign), atom(name, inner))
-
-        return of
-
-    def even(name: str) -> Callable[[Form], Form]:
-        return lambda a: atom(name, upright(a)[0]) if a.terms else number(1)
-
-    def plain(name: str) -> Callable[[Form], Form]:
-        return lambda a: atom(name, a)
-
     return {
         "add": plus,
         "sub": lambda a, b: plus(a, minus(b)),
@@ -227,15 +239,15 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
         "pow": raised,
         "neg": minus,
         "pos": lambda a: a,
-        "abs": absolute,
-        "min": chosen("min"),
-        "max": chosen("max"),
-        "floor": floored,
+        "abs": _absolute,
+        "min": _chosen("min"),
+        "max": _chosen("max"),
+        "floor": _floored,
         "exp": exponential,
         "sqrt": lambda a: power(a, Fraction(1, 2), positive),
-        **{name: odd(name) for name in ("sin", "tan", "asin", "atan", "sinh", "tanh")},
-        **{name: even(name) for name in ("cos", "cosh")},
-        **{name: plain(name) for name in ("acos", "log", "sigmoid", "softplus")},
+        **{name: _odd(name) for name in ("sin", "tan", "asin", "atan", "sinh", "tanh")},
+        **{name: _even(name) for name in ("cos", "cosh")},
+        **{name: _plain(name) for name in ("acos", "log", "sigmoid", "softplus")},
     }
 
 
