@@ -31,21 +31,29 @@ def points(count: int = 200) -> torch.Tensor:
     return 2 * torch.rand(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
 
 
-@pytest.mark.parametrize("text", ["x + 2*y", "-x**2/3 + pi", "sin(x)*exp(-y)", "sqrt(abs(x))", "tanh(x - y)/(2 + cosh(y))", "3"])
+@pytest.mark.parametrize(
+    "text", ["x + 2*y", "-x**2/3 + pi", "sin(x)*exp(-y)", "sqrt(abs(x))", "tanh(x - y)/(2 + cosh(y))", "3"]
+)
 def test_a_formula_is_what_numpy_makes_of_it(text):
     x = points()
-    np.testing.assert_allclose(Expression(text, NAMES).of(x).numpy(), compile_formula(text, NAMES)(x.numpy()), rtol=1e-14)
+    np.testing.assert_allclose(
+        Expression(text, NAMES).of(x).numpy(), compile_formula(text, NAMES)(x.numpy()), rtol=1e-14
+    )
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_takes_numbers_and_columns(name):
     inside = ", ".join(["0.3"] * FUNCTIONS[name])
     number = Expression(f"{name}({inside})", NAMES).of(points(3))
-    column = Expression(f"{name}({', '.join(['x'] * FUNCTIONS[name])})", NAMES).of(torch.full((3, 2), 0.3, dtype=torch.float64))
+    column = Expression(f"{name}({', '.join(['x'] * FUNCTIONS[name])})", NAMES).of(
+        torch.full((3, 2), 0.3, dtype=torch.float64)
+    )
     torch.testing.assert_close(number, column)
 
 
-@pytest.mark.parametrize("text", ["", "x +", "z", "foo(x)", "x.real", "[x]", "sin(x, y)", "x if y else 1", "__import__('os')"])
+@pytest.mark.parametrize(
+    "text", ["", "x +", "z", "foo(x)", "x.real", "[x]", "sin(x, y)", "x if y else 1", "__import__('os')"]
+)
 def test_what_is_no_formula_is_refused(text):
     with pytest.raises(FormulaError):
         Expression(text, NAMES)
@@ -148,7 +156,9 @@ def test_verbs_keep_the_frame(verb):
     assert isinstance(changed, FramedKAN)
     assert changed.frame.answers == model.frame.answers
     edge = torch.tensor([[0.0, 0.3], [1.0, -0.4]], dtype=torch.float64)
-    expected = 0.25 * torch.exp(-edge[:, :1].square()) if changed.frame.corrections else torch.zeros(2, 1, dtype=torch.float64)
+    expected = (
+        0.25 * torch.exp(-edge[:, :1].square()) if changed.frame.corrections else torch.zeros(2, 1, dtype=torch.float64)
+    )
     torch.testing.assert_close(changed(edge), expected)
 
 

@@ -96,7 +96,9 @@ def test_the_nearest_is_the_nearest_by_another_solver(name):
     c = rough(len(knots) - degree - 1)
     held = its.nearest(c)
     for n in range(c.shape[1]):
-        oracle = its.map @ lsq_linear(its.map, c[:, n], bounds=(its.lower, its.upper), tol=1e-14).x if its.map.size else 0
+        oracle = (
+            its.map @ lsq_linear(its.map, c[:, n], bounds=(its.lower, its.upper), tol=1e-14).x if its.map.size else 0
+        )
         assert np.linalg.norm(held[:, n] - c[:, n]) <= np.linalg.norm(oracle - c[:, n]) * (1 + 1e-9)
 
 

@@ -9,8 +9,8 @@ import pytest
 import sympy
 
 from splinework.symbolic.consistency import dimension_of
-from splinework.units.dimensions import PURE
 from splinework.symbolic.expression import symbol
+from splinework.units.dimensions import PURE
 from splinework.units.parsing import parse_dimension, parse_units
 from tests.units.test_units import columns, equations, to_sympy
 

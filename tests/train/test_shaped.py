@@ -70,7 +70,9 @@ def test_a_step_never_leaves_the_box():
     root = random.normal(size=(30, 12))
     matrix, vector = torch.from_numpy(root.T @ root), torch.from_numpy(random.normal(size=12))
     below = torch.from_numpy(-random.random(12) * (random.random(12) < 0.5))
-    system = Boxed(matrix.diagonal(), torch.ones(12, dtype=torch.float64), matrix, vector, below, torch.full_like(below, 0.1))
+    system = Boxed(
+        matrix.diagonal(), torch.ones(12, dtype=torch.float64), matrix, vector, below, torch.full_like(below, 0.1)
+    )
     for damping in (1e-6, 1e-2, 1e2):
         factor = system.factor(damping)
         assert factor is not None
@@ -107,7 +109,14 @@ def test_a_plain_network_has_no_coordinates_of_its_own():
 def test_a_single_layer_ends_at_the_least_squares_of_an_exact_solver(name):
     model = shaped([1, 1], SHAPES[name])
     x, y = rows(80, 1)
-    options = {"grids": None, "degree": "keep", "validation": 0, "standardise": False, "progress": False, "penalties": ()}
+    options = {
+        "grids": None,
+        "degree": "keep",
+        "validation": 0,
+        "standardise": False,
+        "progress": False,
+        "penalties": (),
+    }
     fitted = fit(model, x, y, optimiser=LevenbergMarquardt(tie_break=0.0), **options).model
     layer = fitted.kan_layers[0]
     its = layer.cones()[0][2]

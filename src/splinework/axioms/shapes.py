@@ -1,4 +1,4 @@
-"""Axioms on the shape of a function along inputs: rising, convex, bounded, of a greatest slope, periodic, even, odd, with tails."""
+"""Axioms on the shape of a function along inputs: rising, convex, bounded, of a greatest slope, periodic, even, odd, tails."""
 
 import math
 from dataclasses import dataclass

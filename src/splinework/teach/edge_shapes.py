@@ -48,10 +48,10 @@ def has_shape(candidate: Candidate, flags: int, x: Array) -> bool:
     room = _ROUNDING * float(np.ptp(y))
     steps, bends = np.diff(y), np.diff(y, 2)
     holds = {
-        INCREASING: (steps >= -room).all(),
-        DECREASING: (steps <= room).all(),
-        CONVEX: (bends >= -room).all(),
-        CONCAVE: (bends <= room).all(),
+        INCREASING: bool((steps >= -room).all()),
+        DECREASING: bool((steps <= room).all()),
+        CONVEX: bool((bends >= -room).all()),
+        CONCAVE: bool((bends <= room).all()),
     }
     if flags & (EVEN | ODD):
         other = candidate(-x) - candidate.d
