@@ -47,7 +47,7 @@ def search(
         seed: Of everything random.
     """
     from splinework.discover import discover  # sympy comes with it, which no fit needs
-    from splinework.symbolic.symbolify import symbolify
+    from splinework.teach.formulas import symbolify
 
     kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
     inputs, outputs = names_of(model)

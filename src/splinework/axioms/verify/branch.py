@@ -19,6 +19,7 @@ from splinework.axioms.verify.tree import Tree
 
 _BATCHES: Final = (8, 64, 512)
 _NARROW: Final = 1e-13
+_HAIR: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,10 @@ class _State:
 
     def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
         """Boxes cut down to the faces where the function is least; the tree keeps on which ground."""
-        at_low, at_high = (slope.lo >= 0) & (hi > lo), (slope.hi <= 0) & (hi > lo)
+        # A sign that the checker, whose arithmetic is another, sees too: not by a hair, and not from a corner.
+        least = _HAIR * slope.magnitude if self.claim.order else np.zeros_like(lo)
+        clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
+        at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
         at_high &= ~at_low
         self.tree.face(node, at_low, at_high)
         return np.where(at_high, hi, lo), np.where(at_low, lo, hi)
