@@ -193,7 +193,6 @@ def test_explanations_work_with_and_without_a_frame(framed: bool, tmp_path: Any)
         ({"axioms": ["f(x, y) == f(y, x)"]}, ["law", "all columns"]),
         ({"axioms": ["monotone(age, output=nope)"]}, ["'nope'", "'value'"]),
         ({"monotone": {"age": 1}, "axioms": ["monotone(age, increasing=False)"]}, ["contradict", "monotone('age')"]),
-        ({"axioms": ["bounded(0, 1)"], "members": 3}, ["members", "3"]),
     ],
 )
 def test_what_is_wrong_is_refused_before_any_training(options: dict[str, Any], fragments: list[str]) -> None:

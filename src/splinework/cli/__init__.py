@@ -34,8 +34,9 @@ _EPILOG = """\b
 Exit codes:
   0    done
   1    failed, and not for what was typed: a defect, no memory, a full disk; or an artefact of
-       hardware that does not compute what it should
+       hardware that does not compute what it should, or an axiom that verify refutes
   2    the input, an option or a file is not as needed; the message says how to mend it
+  3    verify neither proves nor refutes
   130  interrupted with Ctrl-C; fit and discover keep what they have found
   141  whoever read the output went away
 

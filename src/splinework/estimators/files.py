@@ -17,8 +17,8 @@ from splinework.checkpoint import save as save_model
 from splinework.errors import FileError
 from splinework.estimators.classes import Classes
 from splinework.estimators.columns import Numeric, columns_from_dict
-from splinework.estimators.informed import Verdict
 from splinework.estimators.rows import Rows, sampled
+from splinework.estimators.verdicts import Verdict
 
 MOST_ROWS = 500
 """Rows of the fit that are kept in a file, for formulas and pictures."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, final
 
 import numpy as np
@@ -17,16 +17,20 @@ from torch import Tensor
 
 from splinework.axioms import Axiom, Hard
 from splinework.axioms.contradictions import check_axioms
+from splinework.axioms.realise import anchored
 from splinework.axioms.setting import read_unit
-from splinework.axioms.verify import Certificate, ClaimResult, verify
+from splinework.axioms.verify import Certificate, verify
 from splinework.errors import ConfigError, DataError, FitWarning
 from splinework.estimators.engine import Settings
 from splinework.estimators.knowledge import Known
 from splinework.estimators.members import Listen
 from splinework.estimators.rows import Rows, sampled
 from splinework.estimators.tasks import Multiclass, Task
+from splinework.estimators.verdicts import Verdict, verdicts_of
 from splinework.frame import FramedKAN
 from splinework.network import KAN
+from splinework.teach.averaged import averaged
+from splinework.teach.informed import network_of, replace_network, taken, violations_of
 
 HIDDEN: Final = 5
 """Nodes of the hidden layer that is compared with none."""
@@ -40,6 +44,8 @@ FEW: Final = 1000
 """Rows up to which a network with hidden nodes has two starts: they cost little, and more rows leave fewer ways to be stuck."""
 STEPS_COMPARED, STEPS_FEW, STEPS = 100, 150, 60
 """Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
+SEVERAL: Final = (5000, 5000, 1000, 1000)
+"""Rows up to which one network more is averaged: five of few rows, three of more, one of many."""
 GRID: Final = 5
 """Intervals of the splines at first."""
 BUDGET: Final = 10.0
@@ -49,24 +55,6 @@ CERTAIN: Final = 1.0
 LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
 
 Model = KAN | FramedKAN
-
-
-@final
-@dataclass(frozen=True)
-class Verdict:
-    """What is known of one axiom after a fit.
-
-    Attributes:
-        axiom: Its text, in the names of the columns.
-        strength: `hard`, `soft`, `soft(0.1)` or `verify`.
-        verdict: `proved`, `refuted` or `unknown`, of the model.
-        note: What proves or refutes it, or how much it is violated, in a few words.
-    """
-
-    axiom: str
-    strength: str
-    verdict: str
-    note: str = ""
 
 
 @final
@@ -107,25 +95,21 @@ def train_informed(
         rows: Canonical; x of the network's inputs, y numbers `(n, q)` or codes of classes `(n,)`.
         known: What the user knows.
         task: Regression, binary or multi-class.
-        settings: What the user said; with axioms one network is fitted, so `members` is 1 or `auto`.
+        settings: What the user said; `members` networks with a hidden layer are averaged into one.
         seed: Seed of everything random.
         names: Of inputs and of outputs.
         listen: Called with stage, step, steps and loss; True ends that stage with the best so far.
 
     Raises:
-        ConfigError: If two axioms contradict each other, one cannot be built in, or `members` is above 1.
+        ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
-    if settings.members not in ("auto", 1):
-        raise ConfigError(
-            f"members is for fits without axioms; with axioms it is 1 or 'auto', got {settings.members!r}."
-        )
     axioms = _all(known)
     _check(axioms, rows, names)
     job = _Job(rows, task, settings, seed, names, _Ear(listen))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", FitWarning)
-        fitted = job.fitted(sampled(rows, MOST, seed), hidden, axioms)
+        fitted = job.mean(sampled(rows, MOST, seed), hidden, axioms)
     for warning in told:  # advice on grids and penalties is not for a user of tables; what rows say against an axiom is
         text = str(warning.message)
         if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
@@ -157,41 +141,6 @@ def judge_constant(model: KAN, known: Sequence[Known], rows: Rows) -> tuple[Cert
                 "change the axiom, or give other rows."
             )
     return certificate, verdicts
-
-
-def verdicts_of(
-    known: Sequence[Known], certificate: Certificate | None, violations: Mapping[str, tuple[float, float]]
-) -> tuple[Verdict, ...]:
-    """One verdict per axiom of the user: it is proved if all claims of it are, refuted if one is, else unknown."""
-    found = []
-    for each in known:
-        claims = [claim for axiom in each.axioms for claim in (certificate.of(axiom) if certificate else ())]
-        statuses = {claim.status for claim in claims}
-        verdict = "refuted" if "refuted" in statuses else "unknown" if "unknown" in statuses else "proved"
-        notes = [each.why] if each.why else []
-        refuted = next((claim for claim in claims if claim.status == "refuted" and claim.counterexample), None)
-        if refuted is not None:
-            at = ", ".join(f"{name}={value:.6g}" for name, value in (refuted.counterexample or {}).items())
-            notes.append(f"not so at {at}")
-        notes += [_open(claim) for claim in claims if claim.status == "unknown"][:1]
-        worst = [violations[axiom.text()] for axiom in each.axioms if axiom.text() in violations]
-        if worst and each.said.strength != Hard():
-            mean = math.sqrt(sum(rms**2 for rms, _ in worst) / len(worst))
-            notes.append(
-                f"violated by {mean:.2g} (rms), {max(most for _, most in worst):.2g} at most, in deviations of y"
-            )
-        found.append(Verdict(_bare(each.said), each.said.strength.text(), verdict, "; ".join(notes)))
-    return tuple(found)
-
-
-def _open(claim: ClaimResult) -> str:
-    """What is known where neither a proof nor a point was found."""
-    return claim.reason or f"{claim.text}: the least is between {claim.bound:.3g} and {claim.least:.3g}"
-
-
-def _bare(axiom: Axiom) -> str:
-    """The text of an axiom; its strength stands beside it."""
-    return replace(axiom, strength=Hard()).text()
 
 
 def _all(known: Sequence[Known]) -> tuple[Axiom, ...]:
@@ -278,7 +227,30 @@ class _Job:
         better = mean > CERTAIN * error
         return ((HIDDEN,) if better else ()), float(share @ losses[better])
 
-    def fitted(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
+    def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom]) -> _Fitted:
+        """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
+        wanted = self.settings.members
+        count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
+        fits = [self.fitted(rows, hidden, axioms, start=k) for k in range(count if hidden else 1)]
+        mean = averaged([network_of(each.model) for each in fits])
+        if len(fits) == 1 or mean is None:
+            return fits[0]
+        inputs, outputs = self.names
+        given = taken(
+            KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
+        )
+        model = anchored(replace_network(fits[0].model, mean), axioms, list(given.box().values()))
+        certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
+        return _Fitted(model, certificate, violations_of(model, axioms, given))
+
+    @property
+    def loss(self) -> str:
+        """What is minimised, by its name."""
+        return LOSSES[type(self.task).__name__]
+
+    def fitted(
+        self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None, *, start: int = 0
+    ) -> _Fitted:
         """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
         from splinework.teach.fit import FitSettings, fit  # with it comes what no fit without axioms needs
 
@@ -291,19 +263,19 @@ class _Job:
             names=inputs,
             output_names=outputs,
             dtype=torch.float64,
-            generator=torch.Generator().manual_seed(self.seed),
+            generator=torch.Generator().manual_seed(self.seed + start),
         )
         few = len(rows) <= FEW
         most = STEPS_COMPARED if held is not None else STEPS_FEW if few else STEPS
         options: FitSettings = {
             "steps": min(self.settings.max_iter, most),
-            "seed": self.seed,
+            "seed": self.seed + start,
             "progress": False,
             "callbacks": [self.ear.during("curves" if not hidden else "interactions")],
             "grids": "auto" if self.settings.grid == "auto" else None,
             "degree": "keep",
             "starts": 2 if few else 1,
-            "loss": LOSSES[type(self.task).__name__],
+            "loss": self.loss,
             "weights": rows.weights,
         }
         if held is not None:
