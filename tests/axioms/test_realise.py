@@ -346,4 +346,10 @@ def test_what_cannot_be_built_is_refused(axioms):
 
 def test_a_layer_that_is_too_narrow_is_refused():
     with pytest.raises(ConfigError, match="too narrow"):
-        model_of(Additive(), hidden=2)
+        model_of(Additive((("a", "b"), ("c",))), hidden=1)
+
+
+def test_a_sum_of_functions_of_one_input_has_no_hidden_layer():
+    model = model_of(Additive(), hidden=6)
+    assert isinstance(model, sw.KAN)
+    assert model.config.shape == [3, 1]

@@ -46,6 +46,8 @@ STEPS_COMPARED, STEPS_FEW, STEPS = 100, 150, 60
 """Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
 SEVERAL: Final = (5000, 5000, 1000, 1000)
 """Rows up to which one network more is averaged: five of few rows, three of more, one of many."""
+ASTRAY: Final = 1.5
+"""A fit whose loss is so many times the best one's has gone astray, and is left out of the mean."""
 GRID: Final = 5
 """Intervals of the splines at first."""
 BUDGET: Final = 10.0
@@ -219,7 +221,7 @@ class _Job:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
             for hidden in ((), (HIDDEN,)):
-                losses.append(self.losses(self.fitted(seen, hidden, hard, held).model, held))
+                losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
         share = held.weights / held.weights.sum()
         help_ = losses[0] - losses[1]
         mean = float(share @ help_)
@@ -227,19 +229,25 @@ class _Job:
         better = mean > CERTAIN * error
         return ((HIDDEN,) if better else ()), float(share @ losses[better])
 
-    def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom]) -> _Fitted:
+    def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
         """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
         wanted = self.settings.members
         count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
-        fits = [self.fitted(rows, hidden, axioms, start=k) for k in range(count if hidden else 1)]
-        mean = averaged([network_of(each.model) for each in fits])
-        if len(fits) == 1 or mean is None:
-            return fits[0]
+        fits = [self.fitted(rows, hidden, axioms, held, start=k) for k in range(count if hidden else 1)]
+        losses = [float(np.average(self.losses(each.model, rows), weights=rows.weights)) for each in fits]
+        kept = [each for each, loss in zip(fits, losses, strict=True) if loss <= ASTRAY * min(losses)]
+        best = fits[int(np.argmin(losses))]
+        mean = averaged([network_of(each.model) for each in kept])
+        if len(kept) == 1 or mean is None:
+            return best
+        model = replace_network(best.model, mean)
+        if held is not None:
+            return _Fitted(model, None, {})
         inputs, outputs = self.names
         given = taken(
             KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
         )
-        model = anchored(replace_network(fits[0].model, mean), axioms, list(given.box().values()))
+        model = anchored(model, axioms, list(given.box().values()))
         certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
         return _Fitted(model, certificate, violations_of(model, axioms, given))
 

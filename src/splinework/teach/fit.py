@@ -22,6 +22,7 @@ from splinework.teach.informed import (
     GivenRows,
     build,
     fit_softly,
+    network_of,
     read_unit,
     taken,
     violations_of,
@@ -144,6 +145,10 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: F
     built = build(model, with_implied(axioms, names, outputs), rows)
     fitted, weights = fit_softly(built, axioms, rows, settings)
     result = fitted.result
+    if len(network_of(built).kan_layers) < len(model.kan_layers):
+        result.history.decide(
+            "axiom", "no inputs may meet, so there is no hidden layer: a spline of each input says all"
+        )
     for text, weight in weights.items():
         result.history.decide("axiom", f"{text} has the weight {weight:g}")
     _tell_of_doubts(fitted, axioms, rows, result.history)

@@ -34,12 +34,18 @@ def covariance_of(model: KAN, parameters: Parameters, matrix: Tensor) -> Tensor:
 
     A coordinate at its bound is settled: it takes up no freedom and has no variance.
     """
+    directions = free_directions(model, parameters)
+    if directions is None:
+        return inverse(matrix)
+    return directions @ inverse(directions.T @ matrix @ directions) @ directions.T
+
+
+def free_directions(model: KAN, parameters: Parameters) -> Tensor | None:
+    """The directions `(P, F)` in which a shaped network can still move; None for one that can move in all."""
     coordinates = Coordinates.of(model, parameters)
     if coordinates is None:
-        return inverse(matrix)
-    free = coordinates.free(parameters.read(model))
-    directions = coordinates.map.to_dense()[:, free]
-    return directions @ inverse(directions.T @ matrix @ directions) @ directions.T
+        return None
+    return coordinates.map.to_dense()[:, coordinates.free(parameters.read(model))]
 
 
 def inverse(matrix: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from splinework.edit.refine import refine_layer
 from splinework.layer import KANLayer
 from splinework.network import KAN
 from splinework.train.follow import widen
-from splinework.train.freedom import BUDGET, covariance_of
+from splinework.train.freedom import BUDGET, covariance_of, free_directions
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Damped, NewtonCG, Optimiser
@@ -156,6 +156,7 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
                 matrix[part, part] += total[edge]
             blocks.append((index, i, j, own, both, lambdas, total))
         covariance = covariance_of(model, parameters, matrix)
+        directions = free_directions(model, parameters)
         freedom = float((covariance * loss).sum())
         noise = objective.noise(freedom) / objective.numbers
         fresh = [strength.clone() for strength in strengths]
@@ -163,13 +164,26 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
             size = total.shape[-1]
             theta = values[own].reshape(-1, size)
             mine = torch.stack([covariance[a : a + size, a : a + size] for a in range(own.start, own.stop, size)])
-            prior = (torch.linalg.pinv(total, rtol=1e-10, hermitian=True)[None] * both).sum((-1, -2))
+            prior = _prior(total, both, None if directions is None else directions[own].unflatten(0, (len(i), size)))
             posterior = (mine[None] * both).sum((-1, -2))
             bend = torch.einsum("em,kemn,en->ke", theta, both, theta)
             factor = noise * (prior - posterior).clamp_min(0) / bend.clamp_min(1e-300)
             factor = factor.clamp(1 / LONGEST, LONGEST)
             fresh[index][:, i, j] = (lambdas * factor).clamp(WEAKEST, STRONGEST)
         return tuple(fresh), freedom
+
+
+def _prior(total: Tensor, both: Tensor, directions: Tensor | None) -> Tensor:
+    """`tr(S⁻S_j)` of every edge, `(2, E)`; for shaped edges among the directions `(E, size, F)` in which they can still move."""
+    if directions is None:
+        every: Tensor = (torch.linalg.pinv(total, rtol=1e-10, hermitian=True)[None] * both).sum((-1, -2))
+        return every
+    found = []
+    for edge, along in enumerate(directions):
+        own = along[:, (along != 0).any(0)]
+        inside = torch.linalg.pinv(own.T @ total[edge] @ own, rtol=1e-10, hermitian=True)
+        found.append(torch.stack([(inside * (own.T @ form @ own)).sum() for form in both[:, edge]]))
+    return torch.stack(found, dim=1)
 
 
 @torch.no_grad()

@@ -95,7 +95,7 @@ def _smoothed(run: Run, objective: Objective, plan: Plan, begun: KAN | None = No
             smoothed, after = rival, score
     # Few held-out rows favour the luckiest of many states; smoothing is chosen unless they speak against it.
     chance = 0.0 if run.held_out is None else run.held_out.numbers**-0.5
-    if plan.smooths == "always" or after < before * (1 + chance):
+    if plan.smooths == "always" or unjudged(run, objective) or after < before * (1 + chance):
         run.judge_anew(smoothed, run.held_out)
         return smoothed
     run.history.decide("smoothing", f"smoothing did not pay: relative error {after:.3g} after {before:.3g}")

@@ -10,7 +10,7 @@ from splinework.axioms.axiom import Axiom, place
 from splinework.axioms.physics import Conserved, Law, Residual
 from splinework.axioms.realise.conflicts import check_together, no_hard_form
 from splinework.axioms.realise.draft import Draft
-from splinework.axioms.realise.rules import Rules, rules_of
+from splinework.axioms.realise.rules import Rules, is_sum_of_inputs, rules_of
 from splinework.axioms.shapes import Even, Lipschitz, Odd, Periodic
 from splinework.axioms.strength import Hard
 from splinework.bases import BSpline
@@ -38,6 +38,8 @@ def realise(
 
     Points and integrals need the numbers of the network, and are put in once these are there: `anchored`.
 
+    Where no inputs may meet, there are no hidden layers: a spline of each input says all.
+
     Edges that have shapes are B-splines without a base function: silu neither rises everywhere nor is it convex.
 
     Args:
@@ -62,7 +64,8 @@ def realise(
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
     draft = Draft(config.input_names, config.output_names, tuple(ranges), sizes)
     draft.take(hard)
-    nodes = (Nodes(len(draft.features)), *config.nodes[1:])
+    hidden = () if is_sum_of_inputs(draft, hard) else config.nodes[1:-1]
+    nodes = (Nodes(len(draft.features)), *hidden, config.nodes[-1])
     rules = rules_of(draft, hard, nodes)
     network = _built(model, draft, nodes, rules, tuple(axiom.text() for axiom in hard))
     _centre(network, draft, hard)
@@ -164,6 +167,7 @@ def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: Rules, tex
     wanted = replace(
         config,
         nodes=nodes,
+        bases=config.bases[: len(nodes) - 1],
         input_names=tuple(draft.inputs[f.sources[0]] if f.straight else f.text for f in draft.features),
         input_scales=scales,
         base="none" if rules.shaped else config.base,

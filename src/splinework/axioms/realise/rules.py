@@ -85,6 +85,12 @@ def rules_of(draft: Draft, axioms: Sequence[Axiom], nodes: Sequence[Nodes]) -> R
     return Rules(flags, masks, twins, frozenset(tags["steep"]), single)
 
 
+def is_sum_of_inputs(draft: Draft, axioms: Sequence[Axiom]) -> bool:
+    """Whether no two features may meet: then a spline of each says all, and hidden nodes would say no more."""
+    count = len(draft.features)
+    return count > 1 and len(_apart(draft, axioms)) == count * (count - 1) // 2
+
+
 def _tags(draft: Draft, axioms: Sequence[Axiom]) -> dict[str, dict[int, int]]:
     """Features by kind: what rises (1) or falls (-1), is convex, is concave, has a largest slope."""
     tags: dict[str, dict[int, int]] = {"rising": {}, "convex": {}, "concave": {}, "steep": {}}
