@@ -107,6 +107,8 @@ def values_of(parameter: click.Parameter) -> st.SearchStrategy[object]:
         return st.sampled_from([str(choice) for choice in kind.choices])
     if isinstance(kind, click.IntRange):
         return st.integers(int(kind.min or 0), int(kind.max or 1000))
+    if isinstance(kind, click.FloatRange):
+        return st.floats(float(kind.min or 0.0), float(kind.max or 1000.0))
     if kind is click.FLOAT:
         return st.floats(allow_nan=False)
     if kind is click.INT:

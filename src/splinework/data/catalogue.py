@@ -41,7 +41,7 @@ KINDS: Final[dict[str, str]] = {
 }
 """What stands before a colon, and what its members are."""
 RANDOM: Final = "random"
-"""`random:N` is a random formula of two variables, for any whole number N; it is not listed."""
+"""What the name of a random formula of two variables begins with, before its number; these are not listed."""
 
 _TABLES: Final[dict[str, Table]] = {"feynman": "dimensionless", "feynman-si": "dimensional"}
 _EQUATIONS: Final[dict[str, Recipe]] = {

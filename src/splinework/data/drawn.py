@@ -29,7 +29,7 @@ class Truth:
     """What is known of the function behind the rows.
 
     Attributes:
-        formula: Its text; None where it has none. Of several targets, theirs separated by `; `.
+        formula: Its text; None where it has none. Of several targets, theirs separated by semicolons.
         active: Inputs that the target depends on.
         noise_floor: Root mean square error that the truth itself would have on these rows, in the unit of the target; the first
             target's where there are several. No model that is any good on new rows has less.

@@ -43,8 +43,8 @@ class RandomFormula:
     """Random formulas over `x1`, `x2`, …; the same seed gives the same ones.
 
     A formula is kept if it is finite on 99.9 % of a Sobol box, varies, has every input's total Sobol index above 0.01 and every
-    input's median condition |x f'/f| below 100, is not affine, has no pole that makes nearly all of its variance, and does not
-    equal an earlier one once sympy has expanded both.
+    input's median condition, the size of `x f'/f`, below 100, is not affine, has no pole that makes nearly all of its variance,
+    and does not equal an earlier one once sympy has expanded both.
 
     Attributes:
         depth: Levels of the tree, 1 to 6.

@@ -137,7 +137,7 @@ class FramedKAN(nn.Module):
         ConfigError: If the network has other numbers of inputs or outputs than the frame asks for.
 
     >>> wave = FramedKAN(KAN([1, 1]), Frame(("x",), answers=("x*(1-x)*z1",)))
-    >>> float(wave(torch.tensor([[1.0]])))
+    >>> float(wave(torch.tensor([[1.0]])).detach())
     0.0
     """
 

@@ -84,12 +84,13 @@ class Cone:
         return self._in_order(inside)
 
     def _projected(self, c: Floats) -> Floats:
-        from scipy.optimize import isotonic_regression, lsq_linear, nnls  # slow to import, and few models need it
+        from scipy.optimize import lsq_linear, nnls  # slow to import, and few models need it
+        from sklearn.isotonic import isotonic_regression
 
         if not self.has_bounds:
             return np.asarray(self.map @ (self.inverse @ c))
         if self.flags in (INCREASING, DECREASING) and not np.isfinite(self.upper).any():
-            return np.asarray(isotonic_regression(c, increasing=self.flags == INCREASING).x)
+            return np.asarray(isotonic_regression(c, increasing=self.flags == INCREASING))
         if np.isfinite(self.upper).any():
             return np.asarray(self.map @ lsq_linear(self.map, c, bounds=(self.lower, self.upper), tol=1e-14).x)
         free = ~np.isfinite(self.lower)

@@ -133,9 +133,8 @@ def rule(box: Ranges) -> tuple[np.ndarray, np.ndarray]:
     widths = np.array([high - low for low, high in box])
     lows = np.array([low for low, _ in box])
     if count is None:
-        from scipy.stats import qmc
-
-        unit = qmc.Sobol(len(box), scramble=True, rng=np.random.default_rng(0)).random(SAMPLES)
+        engine = torch.quasirandom.SobolEngine(len(box), scramble=True, seed=0)
+        unit = engine.draw(SAMPLES, dtype=torch.float64).numpy()
         return lows + widths * unit, np.full(SAMPLES, float(np.prod(widths)) / SAMPLES)
     nodes, share = np.polynomial.legendre.leggauss(count)
     axes = np.meshgrid(*[low + width * (nodes + 1) / 2 for low, width in zip(lows, widths, strict=True)], indexing="ij")

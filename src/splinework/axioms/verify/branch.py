@@ -3,7 +3,7 @@
 Many boxes are looked at in one go. On each the function's lower bound is the better of two: its interval, and the
 mean-value form `f(c) + Σ J_i (x_i - c_i)` at the centre for which that is best (Baumann 1988): the end where J_i has a
 sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. Where J_i has a sign, the least value lies on a face, and only that face is divided
-further. What is divided is the input whose change matters most, width times |J|.
+further. What is divided is the input whose change matters most, width times the size of J.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Tight-binding chains whose states are extended or localised (KAN paper, Liu et al. 2024, arXiv 2404.19756, section 4.3).
 
 H = Σ t (c†_{n+1} c_n + h.c.) + Σ V_n c†_n c_n with t = 1 and the golden mean b = (√5 - 1)/2. A state ψ is told by its inverse
-participation ratio I = Σ |ψ|⁴ through D = -log I / log N: extended states have D near 1, localised ones near 0. States with
+participation ratio `I = Σ |ψ|⁴` through D = -log I / log N: extended states have D near 1, localised ones near 0. States with
 0.4 < D < 0.7 are not clear, and dropped.
 """
 
@@ -57,9 +57,9 @@ class LocalisationSet(Recipe):
     """States of quasiperiodic chains, each with its energy E, the parameters of its chain, and whether it is extended.
 
     `aubry_andre`: V_n = 2λ cos(2πbn + φ)/(1 - α cos(2πbn + φ)); extended iff αE < 2(1 - λ) (Ganeshan et al. 2015).
-    `mosaic`: V_n = 2λ cos(2πbn + φ) on every second site, else 0; extended iff |λE| < 1 (Wang et al. 2020).
-    `exponential_hopping`: hops e^{-p|n-m|}, V_n = λ cos(2πbn + φ); extended iff λ cosh p < E + 1 (Biddle & Das Sarma 2010).
-    `nearest_hopping`: the same with hops e^{-p(|n-m| - 1)}, where the next site is 1 away; extended iff λ cosh p < E + e^p.
+    `mosaic`: V_n = 2λ cos(2πbn + φ) on every second site, else 0; extended iff `|λE| < 1` (Wang et al. 2020).
+    `exponential_hopping`: hops `e^{-p|n-m|}`, V_n = λ cos(2πbn + φ); extended iff λ cosh p < E + 1 (Biddle & Das Sarma 2010).
+    `nearest_hopping`: the same with hops `e^{-p(|n-m| - 1)}`, where the next site is 1 away; extended iff λ cosh p < E + e^p.
 
     Attributes:
         model: Which of them.
