@@ -10,40 +10,35 @@ from splinework.errors import ConfigError
 GROUPS = ("sign", "scale", "translation", "rotation")
 
 
-@final
 @dataclass(frozen=True)
-class Symmetric(Axiom):
-    """The output stays when any of these inputs are exchanged: `f(a, b) = f(b, a)`."""
+class _Exchange(Axiom):
+    """An axiom on inputs that may be exchanged."""
 
     among: tuple[Name, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return self.among
+
+
+@final
+@dataclass(frozen=True)
+class Symmetric(_Exchange):
+    """The output stays when any of these inputs are exchanged: `f(a, b) = f(b, a)`."""
 
     word: ClassVar[str] = "symmetric"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return self.among
-
 
 @final
 @dataclass(frozen=True)
-class Antisymmetric(Axiom):
+class Antisymmetric(_Exchange):
     """The output changes its sign when two of these inputs are exchanged: `f(a, b) = -f(b, a)`."""
 
-    among: tuple[Name, ...]
-
     word: ClassVar[str] = "antisymmetric"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return self.among
 
 
 @final

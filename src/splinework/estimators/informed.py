@@ -48,6 +48,10 @@ SEVERAL: Final = (5000, 5000, 1000, 1000)
 """Rows up to which one network more is averaged: five of few rows, three of more, one of many."""
 ASTRAY: Final = 1.5
 """A fit whose loss is so many times the best one's has gone astray, and is left out of the mean."""
+ALONE: Final = 4.0
+"""The same of one that is so many times farther from the median of all than the nearest, somewhere between the rows."""
+BETWEEN, EXCHANGED = 2000, 0.15
+"""How many such places are looked at, and the share of columns that come from another row there."""
 GRID: Final = 5
 """Intervals of the splines at first."""
 BUDGET: Final = 10.0
@@ -235,9 +239,14 @@ class _Job:
         count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
         fits = [self.fitted(rows, hidden, axioms, held, start=k) for k in range(count if hidden else 1)]
         losses = [float(np.average(self.losses(each.model, rows), weights=rows.weights)) for each in fits]
-        kept = [each for each, loss in zip(fits, losses, strict=True) if loss <= ASTRAY * min(losses)]
+        apart = self._apart(rows, fits)
+        kept = [
+            each
+            for each, loss, gap in zip(fits, losses, apart, strict=True)
+            if loss <= ASTRAY * min(losses) and gap <= ALONE * min(apart)
+        ]
         best = fits[int(np.argmin(losses))]
-        mean = averaged([network_of(each.model) for each in kept])
+        mean = averaged([network_of(each.model) for each in kept]) if kept else None
         if len(kept) == 1 or mean is None:
             return best
         model = replace_network(best.model, mean)
@@ -250,6 +259,17 @@ class _Job:
         model = anchored(model, axioms, list(given.box().values()))
         certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
         return _Fitted(model, certificate, violations_of(model, axioms, given))
+
+    @torch.no_grad()
+    def _apart(self, rows: Rows, fits: Sequence[_Fitted]) -> list[float]:
+        """How far each fit is from the median of all, at most, on rows between the rows: these with some columns exchanged."""
+        random = np.random.default_rng(self.seed)
+        count = len(rows)
+        one, other = (rows.x[random.integers(count, size=BETWEEN)] for _ in range(2))
+        mixed = torch.from_numpy(np.where(random.random(one.shape) < EXCHANGED, other, one))
+        found = torch.stack([each.model(mixed) for each in fits])
+        gaps = (found - found.median(0).values).abs().flatten(1).amax(1)
+        return [max(float(gap), 1e-300) for gap in gaps]
 
     @property
     def loss(self) -> str:
