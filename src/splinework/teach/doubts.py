@@ -29,6 +29,8 @@ from splinework.train.losses import Squared
 
 LEVEL = 0.01
 """Chance of any doubt, at most, where all axioms are right."""
+EXACT = 1e-6
+"""Root mean square misfit, in spreads of y, at which every row is met."""
 FEWEST, MOST = 20, 2000
 """Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
 FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
@@ -88,6 +90,8 @@ def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Dou
     tested = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
     if not tested or len(rows.x) < FEWEST or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
         return []
+    if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= EXACT * rows.spread).all()):
+        return []  # every row is met: none speaks against anything
     look = _Look.at(fitted, tested, rows)
     if not look.free:
         return []
