@@ -60,10 +60,9 @@ class Design(ABC):
         low, high = bounds.T
         return np.asarray(np.clip(low + levels * (high - low), low, high), dtype=np.float64)
 
+    @abstractmethod
     def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
         """The same in the unit cube, block by block; what has been given is not kept."""
-        rows = self.count(checked_rows(n), dimension)
-        return self._blocks(rows, dimension, checked_seed(seed))
 
     def count(self, n: int, dimension: int) -> int:
         """How many points there are if n are asked for."""
@@ -74,6 +73,15 @@ class Design(ABC):
         rows = self.count(n, dimension)
         return "" if rows == n else f"{type(self).__name__} gives {rows} points where {n} were asked for."
 
+
+@dataclass(frozen=True)
+class InBlocks(Design):
+    """A design that makes its own points."""
+
+    def levels(self, n: int, dimension: int, *, seed: int = 0) -> Iterator[Floats]:
+        rows = self.count(checked_rows(n), dimension)
+        return self._blocks(rows, dimension, checked_seed(seed))
+
     @abstractmethod
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
         """Exactly so many rows, in blocks."""
@@ -81,7 +89,7 @@ class Design(ABC):
 
 @final
 @dataclass(frozen=True)
-class Uniform(Design):
+class Uniform(InBlocks):
     """Independent, evenly spread."""
 
     def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
@@ -91,7 +99,7 @@ class Uniform(Design):
 
 @final
 @dataclass(frozen=True)
-class Sobol(Design):
+class Sobol(InBlocks):
     """Sobol's sequence, scrambled (Owen); the number of points is rounded up to a power of two, without which it is unbalanced.
 
     Attributes:
@@ -123,7 +131,7 @@ class Sobol(Design):
 
 @final
 @dataclass(frozen=True)
-class LatinHypercube(Design):
+class LatinHypercube(InBlocks):
     """One point in each of n slices of every input: exact marginals, which is what the edges of a network see.
 
     Attributes:
@@ -148,7 +156,7 @@ class LatinHypercube(Design):
 
 @final
 @dataclass(frozen=True)
-class Grid(Design):
+class Grid(InBlocks):
     """All combinations of m values of each input; the last input changes fastest.
 
     Attributes:
@@ -194,7 +202,7 @@ class Grid(Design):
 
 @final
 @dataclass(frozen=True)
-class Corners(Design):
+class Corners(InBlocks):
     """The 2^d corners of the box, whatever the number of rows: beyond them a model extrapolates."""
 
     scattered: ClassVar[bool] = False
@@ -214,7 +222,7 @@ class Corners(Design):
 
 @final
 @dataclass(frozen=True)
-class Faces(Design):
+class Faces(InBlocks):
     """m points on each of the 2d faces of the box, evenly spread, whatever the number of rows.
 
     Attributes:
@@ -264,9 +272,6 @@ class Joined(Design):
 
     def note(self, n: int, dimension: int) -> str:
         return " ".join(filter(None, (part.note(n, dimension) for part in self.parts)))
-
-    def _blocks(self, rows: int, dimension: int, seed: int) -> Iterator[Floats]:
-        raise NotImplementedError  # `levels` asks the parts
 
 
 SOBOL: Final = Sobol()

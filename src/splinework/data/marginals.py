@@ -9,7 +9,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from splinework.data.designs import Design, checked_box, sizes_of
+from splinework.data.designs import InBlocks, checked_box, sizes_of
 from splinework.data.streams import POINTS, stream
 from splinework.errors import ConfigError, ShapeError
 
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True)
-class Marginals(Design):
+class Marginals(InBlocks):
     """Rows like given ones: a box puts most points where no real row is.
 
     Attributes:
