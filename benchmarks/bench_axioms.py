@@ -148,8 +148,6 @@ CONTRADICTIONS: dict[str, Sequence[ax.Axiom]] = {
 
 def contradictions() -> None:
     """The pairs of the table: named, and how soon."""
-    from splinework.teach.informed import read_unit
-
     named = 0
     for name, axioms in CONTRADICTIONS.items():
         outputs = ("y1", "y2") if "shares" in name else ("y",)
@@ -157,7 +155,7 @@ def contradictions() -> None:
         for _ in range(5):
             begun = time.perf_counter()
             try:
-                check_axioms(axioms, ("a", "b", "c"), outputs, box=[(-1, 1)] * 3, read_unit=read_unit)
+                check_axioms(axioms, ("a", "b", "c"), outputs, box=[(-1, 1)] * 3)
             except ConfigError as error:
                 told = str(error)
             best = min(best, time.perf_counter() - begun)

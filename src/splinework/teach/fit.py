@@ -23,7 +23,6 @@ from splinework.teach.informed import (
     build,
     fit_softly,
     network_of,
-    read_unit,
     taken,
     violations_of,
     with_implied,
@@ -140,7 +139,6 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: F
         outputs,
         extrapolation=model.config.extrapolation,
         box=torch.stack(rows.ends, dim=1),
-        read_unit=read_unit,
     )
     built = build(model, with_implied(axioms, names, outputs), rows)
     fitted, weights = fit_softly(built, axioms, rows, settings)

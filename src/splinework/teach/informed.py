@@ -1,9 +1,8 @@
 """What `fit` does with axioms: the model that hard ones ask for, residuals for soft ones, and corrections at the end."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import Any, final
 
 import torch
@@ -24,7 +23,6 @@ from splinework.train.losses.framed import Framed
 from splinework.train.residual import Residual
 from splinework.train.rows import set_units
 from splinework.train.sources import Source
-from splinework.units.parsing import parse_dimension
 
 ANCHOR_WEIGHT = 10.0
 """What a hard point or integral weighs in training, so that little is left for its correction."""
@@ -101,11 +99,6 @@ def taken(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
     check_finite(xs, "x", names)
     check_finite(ys, "y", labels)
     return GivenRows(xs, ys, make_loss(loss), names)
-
-
-def read_unit(text: str) -> Mapping[str, Fraction]:
-    """The exponents of base units."""
-    return dict(parse_dimension(text).exponents)
 
 
 def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Axiom, ...]:
@@ -208,7 +201,7 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term
     spread = rows.spread if regression else torch.ones(built.outputs, dtype=torch.float64)
     centre = rows.y.mean(0) if regression else torch.zeros(built.outputs, dtype=torch.float64)
     box = torch.stack(rows.ends, dim=1)
-    return terms_of(wanted, built, box=box, spread=spread, centre=centre, read_unit=read_unit)
+    return terms_of(wanted, built, box=box, spread=spread, centre=centre)
 
 
 def _fitted(built: Model, axioms: Sequence[Axiom], rows: GivenRows, settings: Any, terms: Sequence[Term]) -> Fitted:
@@ -262,6 +255,6 @@ def violations_of(model: Model, axioms: Sequence[Axiom], rows: GivenRows) -> dic
     spread = rows.spread if rows.y.shape[1] == model.outputs else 1.0
     for axiom in axioms:
         if axiom.strength != Hard():
-            seen = violation(model, axiom, box=torch.stack(rows.ends, dim=1), spread=spread, read_unit=read_unit)
+            seen = violation(model, axiom, box=torch.stack(rows.ends, dim=1), spread=spread)
             found[axiom.text()] = (seen.mean_square**0.5, seen.worst)
     return found

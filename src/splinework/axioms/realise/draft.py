@@ -70,6 +70,7 @@ class Draft:
 
     def __post_init__(self) -> None:
         self.symbols = identifiers(self.inputs)
+        self._monomial = "1"
         self.hidden = hidden_names(self.symbols, len(self.outputs))
         self.features = [Feature(name, (i,), plain=True, straight=True) for i, name in enumerate(self.symbols)]
         self.answers = list(self.hidden)
@@ -110,7 +111,7 @@ class Draft:
                 self._times(axiom, self._differences(axiom))
             elif isinstance(axiom, Odd):
                 self._odd(axiom)
-        self._units_of_output(axioms)
+        self._units_of_output()
         self._ansatz([a for a in axioms if isinstance(a, (Boundary, Initial))])
 
     # ------------------------------------------------------------------------------------------------- features
@@ -161,9 +162,7 @@ class Draft:
             self.features = [Feature(f"0*{self.symbols[0]}", (0,))]
         self._monomial = power_text({spelt[n]: p for n, p in found.power.items()})
 
-    _monomial: str = "1"
-
-    def _units_of_output(self, axioms: Sequence[Axiom]) -> None:
+    def _units_of_output(self) -> None:
         if self._monomial != "1":
             self.answers = [f"({self._monomial})*({answer})" for answer in self.answers]
 
