@@ -11,8 +11,8 @@ from torch import Tensor
 
 import splinework as sw
 from splinework import axioms as ax
-from splinework.axioms.realise import anchored, realise, set_slopes
-from splinework.frame import FramedKAN
+from splinework.knowledge.axioms.realise import anchored, realise, set_slopes
+from splinework.nn.frame import FramedKAN
 
 NAMES = ("a", "b", "c")
 RANGES = ((-1.0, 1.0),) * 3

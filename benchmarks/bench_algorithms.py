@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 import torch
 
-from splinework.bases import BSpline
 from splinework.kernels import Edges, native
 from splinework.kernels.addresses import TAILS, Spline
+from splinework.splines.bases import BSpline
 
 BATCHES = (1, 8, 64, 1000)
 OUTPUTS = (1, 4, 8, 16, 64)

@@ -19,10 +19,10 @@ from torch import Tensor
 
 import splinework as sw
 from splinework import axioms as ax
-from splinework.axioms.contradictions import check_axioms
 from splinework.data import data_set, feynman_ids
 from splinework.errors import ConfigError
-from splinework.frame import FramedKAN
+from splinework.knowledge.axioms.contradictions import check_axioms
+from splinework.nn.frame import FramedKAN
 
 BLOCK = 500_000
 NOISE_COST, NOISE_SMALL = 0.1, 0.2
@@ -167,7 +167,7 @@ def contradictions() -> None:
 def units() -> None:
     """The 120 Feynman equations: how many inputs are left once units are known."""
     before, after = [], []
-    from splinework.axioms.realise import realise
+    from splinework.knowledge.axioms.realise import realise
 
     for identifier in feynman_ids(table="dimensional"):
         found = data_set(f"feynman-si:{identifier}")

@@ -72,7 +72,7 @@ KNOWN = {
     found.name: found
     for found in (
         *(
-            Made(name, "splinework", f"{name}()", f"from splinework.estimators import {name}")
+            Made(name, "splinework", f"{name}()", f"from splinework.tabular import {name}")
             for name in ("KANRegressor", "KANClassifier", "KANTransformer")
         ),
         Made(

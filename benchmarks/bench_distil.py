@@ -17,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPRegressor
 
 from splinework.errors import FitWarning
-from splinework.teach.distil import distil
-from splinework.teach.points import Points
+from splinework.knowledge.teach.distil import distil
+from splinework.knowledge.teach.points import Points
 
 X = np.random.default_rng(0).uniform(-1, 1, (500, 3))
 Y = np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]

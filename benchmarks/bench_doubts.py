@@ -22,14 +22,14 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.axioms import Boundary
-from splinework.axioms.language import axioms_of
-from splinework.axioms.setting import Setting
-from splinework.teach.doubt_demands import demands
-from splinework.teach.doubt_family import family
-from splinework.teach.doubt_statistic import Sample, misfit
-from splinework.teach.doubts import doubts
-from splinework.teach.informed import build, fit_softly, taken, with_implied
+from splinework.knowledge.axioms import Boundary
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.teach.doubt_demands import demands
+from splinework.knowledge.teach.doubt_family import family
+from splinework.knowledge.teach.doubt_statistic import Sample, misfit
+from splinework.knowledge.teach.doubts import doubts
+from splinework.knowledge.teach.informed import build, fit_softly, taken, with_implied
 
 PI = math.pi
 Function = Callable[[Tensor], Tensor]

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from splinework.symbolic.edges import Candidate, candidates
-from splinework.symbolic.library import BOTH, LIBRARY, NONE, RATE, SHIFT, Array, Function
+from splinework.interpret.symbolic.edges import Candidate, candidates
+from splinework.interpret.symbolic.library import BOTH, LIBRARY, NONE, RATE, SHIFT, Array, Function
 
 SETTINGS = ((0.0, 1000), (1e-3, 1000), (0.05, 1000), (0.05, 100))
 """Noise as a share of the curve's spread, and rows."""

@@ -21,9 +21,9 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.axioms import Axiom, Boundary, Initial, Periodic, Residual, Soft
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
-from splinework.teach.pde import Marched, Slabs, Solved, separable, solve_equations
+from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, Residual, Soft
+from splinework.knowledge.teach.pde import Marched, Slabs, Solved, separable, solve_equations
 
 PI = math.pi
 

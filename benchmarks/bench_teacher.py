@@ -13,8 +13,8 @@ import warnings
 import torch
 
 import splinework as sw
-from splinework.teach.alignment import aligned_edges
-from splinework.teach.teacher import TeacherKAN
+from splinework.knowledge.teach.alignment import aligned_edges
+from splinework.knowledge.teach.teacher import TeacherKAN
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.teach.transfer import USUAL, transfer
+from splinework.knowledge.teach.transfer import USUAL, transfer
 
 NOISE, WRONG, SIMULATED = 0.01, 0.9, 1000
 

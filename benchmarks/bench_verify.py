@@ -16,11 +16,11 @@ import numpy as np
 import torch
 
 import splinework as sw
-from splinework.axioms import Bounded, Convex, Lipschitz, Monotone
-from splinework.axioms.verify import bound, verify
-from splinework.axioms.verify.certificate import seal
-from splinework.axioms.verify.checker import check
-from splinework.axioms.verify.exact import ExactModel
+from splinework.knowledge.axioms import Bounded, Convex, Lipschitz, Monotone
+from splinework.knowledge.axioms.verify import bound, verify
+from splinework.knowledge.axioms.verify.certificate import seal
+from splinework.knowledge.axioms.verify.checker import check
+from splinework.knowledge.axioms.verify.exact import ExactModel
 
 TARGETS = {(2, 5, 1): 0.1, (4, 5, 1): 1.0, (4, 5, 5, 1): 5.0, (8, 5, 1): 60.0}
 KINDS = ("linear", "constant", "zero", "natural")
@@ -100,7 +100,7 @@ def speed(seeds: int) -> None:
                     f"| {list(shape)} | {kind} {seed} | {found.boxes}{done} | {cpu:.3f} | {wall:.3f} | {target} |",
                     flush=True,
                 )
-    from splinework.axioms.realise import realise
+    from splinework.knowledge.axioms.realise import realise
 
     for shape in ([2, 5, 1], [4, 5, 1], [4, 5, 5, 1], [8, 8, 8, 1]):
         for axiom in (Monotone("x1"), Convex("x2"), Bounded(0, 1)):

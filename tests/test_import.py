@@ -38,8 +38,8 @@ import json, sys
 before = set(sys.modules)
 import splinework
 brought = sorted(set(sys.modules) - before)
-import splinework.trace, splinework.scores, splinework.checkpoint  # some are named like a verb
-import splinework.plot, splinework.report, splinework.discover, splinework.export
+import splinework.nn.trace, splinework.interpret.scores, splinework.nn.checkpoint  # some are named like a verb
+import splinework.report.plot, splinework.report, splinework.discover, splinework.export
 verbs = {name: callable(getattr(splinework, name)) for name in splinework.__all__}
 json.dump({"brought": brought, "verbs": verbs, "names": dir(splinework), "all": splinework.__all__}, sys.stdout)
 """
@@ -155,7 +155,7 @@ def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match=r"'splinework' has no attribute 'symbolise'$"):
         _ = sw.symbolise
     assert not hasattr(sw, "symbolise")
-    from splinework.trace import trace
+    from splinework.nn.trace import trace
 
     assert sw.trace is trace
 

@@ -12,8 +12,8 @@ from benchmarks.formulas.tasks import FAR, Floats, Task
 from benchmarks.formulas.truth import rounded, simplified, size
 from splinework.data import compile_formula
 from splinework.errors import FormulaError
-from splinework.symbolic.expression import compile_expression
-from splinework.symbolic.parse import parse_formula
+from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.parse import parse_formula
 
 EXACT = 1e-6
 """Largest NRMSE on fresh noiseless rows, where there was no noise; with noise `NOISY` times its level."""

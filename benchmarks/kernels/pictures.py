@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from splinework.cli.bench.results import Case, Results
-from splinework.plot.style import AMBER, BLUE, GREEN, INK, MUTED, PURPLE, VERMILION, legend, new_figure, tidy
+from splinework.report.plot.style import AMBER, BLUE, GREEN, INK, MUTED, PURPLE, VERMILION, legend, new_figure, tidy
 
 GRID_CONFIGS = ("A", "B", "C")
 COLOURS = {

@@ -51,7 +51,7 @@ class Contender:
 KNOWN = {
     found.name: found
     for found in (
-        Contender(OURS, "KAN", "ours.py", "splinework.estimators", "splinework"),
+        Contender(OURS, "KAN", "ours.py", "splinework.tabular", "splinework"),
         Contender("linear", "linear", "linear.py", "sklearn", "scikit-learn"),
         Contender("boosting", "gradient boosting", "boosting.py", "sklearn", "scikit-learn"),
         Contender("mlp", "MLP", "mlp.py", "sklearn", "scikit-learn"),

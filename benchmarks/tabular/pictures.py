@@ -12,7 +12,7 @@ from benchmarks.tabular.contenders import KNOWN, OURS
 from benchmarks.tabular.ranks import Ranks
 from benchmarks.tabular.sets import KINDS
 from benchmarks.tabular.tables import TARGETS, Shown
-from splinework.plot.style import BLUE, MUTED, RULE, SMALL_POINTS, VERMILION, new_figure, tidy
+from splinework.report.plot.style import BLUE, MUTED, RULE, SMALL_POINTS, VERMILION, new_figure, tidy
 
 FOLDER = ROOT / "docs" / "tabular"
 NAME = "ranks.svg"

@@ -24,7 +24,7 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils import logging
 
 import splinework as sw
-from splinework.edit import adapt_within
+from splinework.interpret.edit import adapt_within
 
 
 class KANClassifierConfig(PretrainedConfig):

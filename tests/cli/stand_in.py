@@ -17,9 +17,9 @@ import sympy
 import torch
 from click.testing import Result
 
-from splinework.network import KAN
-from splinework.symbolic import FormulaRow, FormulaTable
-from splinework.symbolic.expression import symbol
+from splinework.interpret.symbolic import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.expression import symbol
+from splinework.nn.network import KAN
 
 
 def line(names: list[str], target: str, weights: np.ndarray, y: np.ndarray, x: np.ndarray) -> FormulaRow:

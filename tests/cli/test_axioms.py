@@ -14,12 +14,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from splinework.axioms.language import WORDS
-from splinework.checkpoint import load, read_header, save
 from splinework.cli import main
 from splinework.cli.complete import AXIOMS
-from splinework.frame import Frame, FramedKAN
-from splinework.network import KAN
+from splinework.knowledge.axioms.language import WORDS
+from splinework.nn.checkpoint import load, read_header, save
+from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.network import KAN
 from tests.cli.stand_in import refused, tree
 from tests.cli.test_completion import offered
 

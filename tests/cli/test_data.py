@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from splinework.data import data_names, data_set
-from splinework.tables import read_table
+from splinework.tabular.tables import read_table
 from tests.cli.stand_in import refused, tree
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from splinework.data import data_set
-from splinework.estimators import KANClassifier, load
+from splinework.tabular import KANClassifier, load
 from tests.cli.stand_in import Estimator, refused, tree
 
 ROWS = 40
@@ -227,8 +227,8 @@ def test_tables_that_do_not_fit_the_model_are_told(flowers, run, folder, text, f
 @pytest.mark.parametrize("where", ["fit", "formulas"])
 def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
     """In the fit it ends the training; in the search for formulas it ends that; the files are written either way."""
-    import splinework.estimators.engine as engine
-    from splinework.estimators.explanation import Explained
+    import splinework.tabular.engine as engine
+    from splinework.tabular.explanation import Explained
 
     train = engine.train_members
 

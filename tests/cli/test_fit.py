@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splinework.checkpoint import load, read_header
+from splinework.nn.checkpoint import load, read_header
 
 FILES = {"model.safetensors", "equations.csv", "metrics.json", "report.html"}
 METRICS = {

@@ -14,9 +14,9 @@ from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from splinework.checkpoint import save
 from splinework.cli import main
-from splinework.network import KAN
+from splinework.nn.checkpoint import save
+from splinework.nn.network import KAN
 from tests.cli.stand_in import Estimator, Pipeline, tree
 
 CELLS = st.one_of(

@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.checkpoint import save
 from splinework.cli.fitted import Fitted
 from splinework.cli.hardware import TABLE, hardware
 from splinework.cli.hardware.options import Order, Widths
 from splinework.cli.hardware.rows import material
 from splinework.errors import ConfigError, DataError
-from splinework.estimators import KANClassifier, KANRegressor
 from splinework.hardware import tools
-from splinework.network import KAN
-from splinework.tables import read_table
+from splinework.nn.checkpoint import save
+from splinework.nn.network import KAN
+from splinework.tabular import KANClassifier, KANRegressor
+from splinework.tabular.tables import read_table
 from tests.cli.stand_in import refused, tree
 
 BUILDERS = ("fpga", "mcu", "analog")

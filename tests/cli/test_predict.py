@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.checkpoint import load, save
-from splinework.network import KAN
+from splinework.nn.checkpoint import load, save
+from splinework.nn.network import KAN
 from tests.cli.stand_in import refused, tree
 
 
@@ -221,7 +221,7 @@ def test_an_older_file_of_predictions_is_replaced_whole_or_not_at_all(run, folde
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("splinework.checkpoint.os.replace", full)
+        patch.setattr("splinework.nn.checkpoint.os.replace", full)
         refused(run("predict", model, "data.csv", "--out", "p.csv"), "cannot write p.csv")
     assert (folder / "p.csv").read_text() == "old"
     assert run("predict", model, "data.csv", "--out", "p.csv", "--quiet").output == ""

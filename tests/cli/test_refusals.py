@@ -182,7 +182,7 @@ def test_a_model_that_cannot_be_written_is_told_with_the_reason(run, folder, pip
 
     (folder / "d.csv").write_text(GOOD)
     before = tree(folder)
-    monkeypatch.setattr("splinework.checkpoint.os.replace", full)
+    monkeypatch.setattr("splinework.nn.checkpoint.os.replace", full)
     refused(run("fit", "d.csv", "--target", "y", "--quiet"), "cannot write into splinework-d", "no space left")
     assert tree(folder) == before
 

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.checkpoint import read_header, save
 from splinework.cli.description import curve_of
 from splinework.cli.fitted import Fitted, kept_table
-from splinework.network import KAN
+from splinework.nn.checkpoint import read_header, save
+from splinework.nn.network import KAN
 from tests.cli.stand_in import refused, tree
 
 

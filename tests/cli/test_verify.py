@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from splinework.checkpoint import save
-from splinework.network import KAN
+from splinework.nn.checkpoint import save
+from splinework.nn.network import KAN
 
 
 @pytest.fixture

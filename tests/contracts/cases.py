@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.bases import ACTIVATIONS, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, activation
 from splinework.kernels import EXTRAPOLATIONS, Table
+from splinework.splines.bases import ACTIVATIONS, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, activation
 
 Array = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline, Fourier
 from splinework.errors import ConfigError
 from splinework.kernels import EXTRAPOLATIONS, Table, check_extrapolation
+from splinework.splines.bases import BSpline, Fourier
 from tests.contracts.cases import (
     base_oracle,
     basis_oracle,

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splinework.data import compile_formula, data_names, data_set
-from splinework.data.derivatives import RULES, constant, derivative, names_in, parse
-from splinework.data.expressions import FUNCTIONS
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
-from splinework.data.intervals import continuous, enclose
 from splinework.data.problems import ProblemSet
 from splinework.data.properties import statements
 from splinework.data.random_formulas import RandomFormula
 from splinework.data.structures import structure
 from splinework.errors import FormulaError
+from splinework.formula.derivatives import RULES, constant, derivative, names_in, parse
+from splinework.formula.expressions import FUNCTIONS
+from splinework.formula.intervals import continuous, enclose
 
 LEAVES = st.sampled_from(["x", "y", "2", "0.5", "pi"])
 TREES = st.recursive(

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splinework.axioms.language import parse_axiom
 from splinework.data import RECIPES, compile_formula, data_names, data_set, from_dict, to_dict
 from splinework.data.drawn import Drawn
 from splinework.data.problems import ProblemSet
 from splinework.errors import ConfigError, DataError
+from splinework.knowledge.axioms.language import parse_axiom
 
 NAMES = data_names()
 MEASURED = [name for name in NAMES if data_set(name).measured]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from splinework.data import data_names, data_set
-from splinework.units.dimensions import BASE_UNITS, Dimension
-from splinework.units.parsing import parse_dimension
+from splinework.formula.units.dimensions import BASE_UNITS, Dimension
+from splinework.formula.units.parsing import parse_dimension
 
 FACTORS = {unit: 0.6 + 0.13 * place for place, unit in enumerate(BASE_UNITS)}
 KNOWN = [

@@ -3,8 +3,8 @@
 import numpy as np
 import sympy
 
-from splinework.symbolic.expression import compile_expression
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 
 def answering(*expressions, notes=(), calls=None):

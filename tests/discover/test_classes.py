@@ -8,7 +8,7 @@ from splinework.discover.classes import classes
 from splinework.discover.logits import Logits, area, calibration_slope, nats, probabilities
 from splinework.discover.snapping import Constants, minimise
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.expression import symbol
+from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted
 
 slow = pytest.mark.slow

@@ -12,10 +12,10 @@ from splinework.discover.demanding import demanding
 from splinework.discover.demands import barred, contains
 from splinework.discover.partial import complete
 from splinework.errors import DataError, FormulaError
-from splinework.symbolic.expression import compile_expression
-from splinework.symbolic.library import LIBRARY
-from splinework.symbolic.parse import parse_formula
-from splinework.symbolic.table import FormulaTable
+from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.library import LIBRARY
+from splinework.interpret.symbolic.parse import parse_formula
+from splinework.interpret.symbolic.table import FormulaTable
 from tests.discover.test_partial import NAMES, pairs_of_terms, rows
 
 

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.data.expressions import compile_formula
 from splinework.discover import discover
 from splinework.discover.regression import regress
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.formula.expressions import compile_formula
 
 SECONDS = 120.0
 """Far more than is needed, so that a busy machine changes no result."""

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from splinework.discover.partial import complete
 from splinework.errors import DataError, FormulaError, ShapeError
-from splinework.symbolic.expression import compile_expression, symbol
-from splinework.symbolic.parse import parse_formula
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.parse import parse_formula
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 Array = NDArray[np.float64]
 NAMES = ("x1", "x2", "x3")

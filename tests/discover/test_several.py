@@ -6,7 +6,7 @@ import sympy
 
 from splinework.discover.several import several
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.symbolic.expression import symbol
+from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted
 
 slow = pytest.mark.slow

@@ -12,7 +12,7 @@ import torch
 
 import splinework as sw
 from splinework.export import export
-from splinework.frame import Frame, FramedKAN
+from splinework.nn.frame import Frame, FramedKAN
 from tests.export import runners
 
 FRAMES = {

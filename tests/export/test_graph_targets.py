@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from splinework.bases import activation
 from splinework.errors import ConfigError, SplineworkError
 from splinework.export import export, freeze
 from splinework.export import onnx as onnx_module
 from splinework.export.double_gelu import DoubleGELU
 from splinework.export.graph import Graph
+from splinework.splines.bases import activation
 from tests.export.cases import Case, distance, pairwise, peculiar, points, whole_family
 from tests.export.runners import run_without_splinework
 

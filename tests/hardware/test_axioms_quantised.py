@@ -10,7 +10,6 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError
-from splinework.frame import Frame, FramedKAN
 from splinework.hardware import McuRecipe, tools
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.golden import from_dict, read_golden, to_dict, write_golden
@@ -18,6 +17,7 @@ from splinework.hardware.integer import IntegerModel, equal
 from splinework.hardware.quantise import Bits
 from splinework.hardware.report_page import report_html
 from splinework.hardware.survivors import survivors
+from splinework.nn.frame import Frame, FramedKAN
 
 KEPT = {
     "monotone": ("monotone(a)", [2, 2, 1]),

@@ -16,10 +16,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline, activation
-from splinework.functional import bspline_values
 from splinework.kernels import BACKENDS, EXTRAPOLATIONS, Edges, Table, native
 from splinework.kernels.addresses import TAILS, Spline
+from splinework.splines import bspline_values
+from splinework.splines.bases import BSpline, activation
 from tests.contracts.cases import normal, seeded
 
 needs_native = pytest.mark.skipif(not native.available(), reason="the native kernels were not compiled here")

@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from splinework import kernels
-from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.kernels import native
-from splinework.network import KAN
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import ALGORITHMS, VARIANTS, needs_native
 
@@ -24,7 +24,7 @@ REPORT = """
 import json, torch
 from splinework import kernels
 from splinework.kernels import native
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 model = KAN([2, 9, 3], generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 x = torch.linspace(-2, 2, 60, dtype=torch.float64).reshape(30, 2)

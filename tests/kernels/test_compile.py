@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from splinework import kernels
-from splinework.jets import partials
-from splinework.network import KAN
+from splinework.nn.jets import partials
+from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance
 from tests.kernels.cases import needs_native
-from tests.test_network import network
+from tests.nn.test_network import network
 
 pytestmark = [needs_native, pytest.mark.filterwarnings("ignore")]  # torch warns of itself while it traces
 

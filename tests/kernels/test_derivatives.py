@@ -10,10 +10,10 @@ from torch import Tensor
 
 from splinework import kernels
 from splinework.kernels import functions, ops
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from tests.contracts.cases import every_extrapolation, normal, relative_distance
 from tests.kernels.cases import needs_native, problem, spline_of
-from tests.test_network import network
+from tests.nn.test_network import network
 
 pytestmark = needs_native
 DOORS = {"operators": ops.calculus, "functions": functions.calculus}

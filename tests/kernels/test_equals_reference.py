@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from splinework.bases import BSpline
 from splinework.kernels import BACKENDS, ops
+from splinework.splines.bases import BSpline
 from tests.contracts.cases import RECIPES, every_extrapolation, name_of, normal, points, table_of, table_oracle
 from tests.kernels.cases import (
     ALGORITHMS,

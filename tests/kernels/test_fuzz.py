@@ -10,8 +10,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor
 
-from splinework.bases import BSpline, activation
 from splinework.kernels import BACKENDS, EXTRAPOLATIONS, Edges, Table
+from splinework.splines.bases import BSpline, activation
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import (
     ALGORITHMS,

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from splinework import kernels
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance
 from tests.kernels.cases import ALGORITHMS, VARIANTS, needs_native, problem, sums_and_gradients
-from tests.test_network import network
+from tests.nn.test_network import network
 
 pytestmark = needs_native
 

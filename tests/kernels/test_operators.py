@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
 from splinework.errors import DtypeError, ShapeError
 from splinework.kernels import native, ops
+from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal
 from tests.kernels.cases import Problem, needs_native, problem, spline_of
 from tests.kernels.test_threads import in_a_fork

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from splinework import kernels
 from splinework.kernels import BACKENDS
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import magnitudes, needs_native, problem
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
 from splinework.kernels import BACKENDS, Edges, Table
+from splinework.splines.bases import BSpline
 from tests.contracts.cases import normal
 from tests.kernels.cases import needs_native, problem, sums_and_gradients
 

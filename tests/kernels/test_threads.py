@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from splinework.kernels import native
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from tests.contracts.cases import normal, seeded
 from tests.kernels.cases import ALGORITHMS, DTYPES, needs_native, problem, spline_of, sums_and_gradients
 

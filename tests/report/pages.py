@@ -10,7 +10,7 @@ import sympy
 import torch
 
 from splinework import KAN
-from splinework.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.expression import compile_expression, symbol
 
 HOSTILE = "\"'><script>alert('x')</script><img src=x onerror=alert(1)> ${title} \x00\ud800"
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}

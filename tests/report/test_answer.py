@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.formula.languages import LANGUAGES
 from splinework.report import report
-from splinework.symbolic.languages import LANGUAGES
 from tests.report.pages import SECTIONS, Table, discovered, page
 
 

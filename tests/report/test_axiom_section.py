@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.frame import Frame, FramedKAN
+from splinework.nn.frame import Frame, FramedKAN
 from splinework.report import report
 from splinework.report.axiom_sections import certified
 from tests.report.pages import HOSTILE, SECTIONS, page

@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train import FitResult, Penalty, fit
 from splinework.train.data_objective import DataObjective
 from splinework.train.objective import Objective
 from splinework.train.optim import Stepper
 from tests.contracts.cases import normal, seeded
-from tests.test_network import network
+from tests.nn.test_network import network
 
 SHAPES = ([2, 1], [2, 3, 2], [2, (1, 2), (1, [3]), 2])
 

@@ -20,7 +20,7 @@ from splinework.train.diagnosis import (
     parting,
 )
 from splinework.train.jacobian import Parameters, linearise
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, fresh, noise, quick, smooth, thinned, uniform
 
 

@@ -6,7 +6,7 @@ import torch
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.train.ensemble import _draw, ensemble
 from tests.contracts.cases import relative_distance
-from tests.edit.cases import same_state, state_of
+from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, smooth, thinned, uniform
 
 RESAMPLES = ("bootstrap", "seeds")

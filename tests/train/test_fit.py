@@ -9,11 +9,11 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.layer import GRID_KINDS
+from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
 from splinework.train.optim import Adam
 from tests.contracts.cases import normal, relative_distance
-from tests.edit.cases import BASES, same_state, state_of, storages
+from tests.interpret.edit.cases import BASES, same_state, state_of, storages
 from tests.train.cases import fresh, quick, smooth, thinned, uniform
 
 X = uniform(100)

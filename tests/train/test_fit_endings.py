@@ -13,7 +13,7 @@ import torch
 from splinework.train import EarlyStopping, Step, StopTraining, fit
 from splinework.train.objective import Objective
 from splinework.train.optim import Adam, LevenbergMarquardt, Optimiser, Stepper
-from tests.edit.cases import same_state, state_of
+from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
 
 X = uniform(80)

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from splinework.bases import BSpline
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.splines.bases import BSpline
 from splinework.train import Roughness, fit
 from splinework.train.optim import Adam
 from tests.contracts.cases import normal
-from tests.edit.cases import state_of
+from tests.interpret.edit.cases import state_of
 from tests.train.cases import fresh, noise, quick, smooth, thinned, uniform
 
 X = uniform(100)

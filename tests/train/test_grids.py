@@ -5,17 +5,17 @@ import copy
 import pytest
 import torch
 
-from splinework.bases import BSpline
-from splinework.layer import GRID_KINDS
-from splinework.trace import trace
+from splinework.nn.layer import GRID_KINDS
+from splinework.nn.trace import trace
+from splinework.splines.bases import BSpline
 from splinework.train import fit
 from splinework.train.follow import MARGIN, follow, widen
 from splinework.train.growth import grow
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.run import Run
 from tests.contracts.cases import normal, seeded
-from tests.edit.cases import BASES, allowed, distance
-from tests.test_network import network
+from tests.interpret.edit.cases import BASES, allowed, distance
+from tests.nn.test_network import network
 from tests.train.cases import fresh, noise, objective_of, quick, smooth, uniform
 
 SHAPE = [2, 3, (1, 1), 2]

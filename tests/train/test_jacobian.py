@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from splinework.layer import GRID_KINDS
+from splinework.nn.layer import GRID_KINDS
 from splinework.train.jacobian import SMALL, SPARSE, Linearised, Parameters, linearise
 from tests.contracts.cases import normal, relative_distance
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, thinned
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
-from splinework.layer import GRID_KINDS
+from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
 from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters, linearise
@@ -15,7 +15,7 @@ from splinework.train.optim import LevenbergMarquardt, NewtonCG
 from splinework.train.optim.newton_cg import _Path, _System
 from splinework.train.optim.tie_break import TieBreak
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
 from tests.train.loss_cases import every_case
 

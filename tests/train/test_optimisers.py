@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
-from splinework.layer import GRID_KINDS
+from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.optim import (
@@ -25,7 +25,7 @@ from splinework.train.optim import (
     make_optimiser,
 )
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
 
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

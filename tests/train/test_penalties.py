@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.layer import GRID_KINDS, KANLayer
+from splinework.nn.layer import GRID_KINDS, KANLayer
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt
 from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import descent, fresh, objective_of, quick, smooth, thinned, uniform
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)

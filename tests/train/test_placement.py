@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from splinework.edit import insert, refine
-from splinework.functional import grid_points
+from splinework.interpret.edit import insert, refine
+from splinework.splines import grid_points
 from splinework.train import growth
 from splinework.train.data_objective import DataObjective
 from splinework.train.follow import follow, widen

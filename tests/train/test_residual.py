@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.jets import recorded
-from splinework.network import KAN
+from splinework.nn.jets import recorded
+from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters
 from splinework.train.residual import Residual, ResidualObjective
 from splinework.train.residual_jacobian import agrees, expand, highest_order, is_separate

@@ -15,7 +15,7 @@ from splinework.train import run as running
 from splinework.train.callbacks import EarlyStopping
 from splinework.train.journal import Journal, open_journal
 from splinework.train.optim import OPTIMISERS, Adam, TorchOptimiser
-from tests.edit.cases import same_state, state_of
+from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, smooth, uniform
 
 X = uniform(120)

@@ -10,8 +10,8 @@ import torch
 from scipy.optimize import lsq_linear
 
 import splinework as sw
-from splinework.functional.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
-from splinework.shaping import Shaping
+from splinework.nn.shaping import Shaping
+from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 from splinework.train import fit
 from splinework.train.coordinates import Coordinates, hold
 from splinework.train.jacobian import Parameters

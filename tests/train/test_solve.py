@@ -11,8 +11,8 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
-from splinework.frame import Frame, FramedKAN
-from splinework.network import KAN
+from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.network import KAN
 from tests.train.cases import fresh, uniform
 
 

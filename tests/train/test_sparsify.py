@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train import Sparsity, StopTraining, fit
 from splinework.train.penalties import PykanSparsity
 from splinework.train.sparsify import sparsify

@@ -12,7 +12,7 @@ from splinework.train import Roughness, linear_model
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.uncertainty import Evidence, intervals, posterior
 from tests.contracts.cases import relative_distance
-from tests.edit.cases import same_state, state_of
+from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
 
 LEVELS = (0.8, 0.9, 0.95)

@@ -14,7 +14,7 @@ from splinework.train.jacobian import Parameters, linearise
 from splinework.train.optim import LevenbergMarquardt, VariableProjection, solve_last_layer
 from splinework.train.optim.tie_break import TieBreak
 from tests.contracts.cases import normal, relative_distance, seeded
-from tests.edit.cases import BASES
+from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
 from tests.train.loss_cases import every_case
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.tabular.part import Part, Stopwatch
-from splinework.estimators import KANClassifier, KANRegressor
+from splinework.tabular import KANClassifier, KANRegressor
 
 
 def answer(part: Part, seed: int) -> Any:

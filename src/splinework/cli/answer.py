@@ -12,7 +12,7 @@ from splinework.cli.words import plural
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
-    from splinework.symbolic import FormulaRow
+    from splinework.interpret.symbolic import FormulaRow
 
 _SHOWN: Final = 12  # constants below the table
 

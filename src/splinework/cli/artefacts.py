@@ -66,7 +66,7 @@ def _simplest_first(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _write_model(outcome: Outcome, path: Path) -> None:
-    from splinework.checkpoint import save
+    from splinework.nn.checkpoint import save
 
     save(outcome.table.model, path, notes=outcome.header)
 

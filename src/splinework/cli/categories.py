@@ -9,8 +9,8 @@ import numpy as np
 
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
-from splinework.tables import Numbers, Table, numbers
-from splinework.tables.numbers import MISSING
+from splinework.tabular.tables import Numbers, Table, numbers
+from splinework.tabular.tables.numbers import MISSING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,7 @@ def classes_of(table: Table, target: str) -> NDArray[np.object_]:
 
 
 def _refuse_words(table: Table, name: str, column: Numbers) -> None:
-    from splinework.tables import quote
+    from splinework.tabular.tables import quote
 
     raise DataError(
         f"column {name!r} of {table.name} must be numbers or words that repeat, but {len(column.strangers)} of "

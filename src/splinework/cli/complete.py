@@ -16,7 +16,7 @@ AXIOMS: Final = (
     *("symmetric", "antisymmetric", "invariant", "no_interaction", "additive"),
     *("through", "boundary", "initial", "integral", "sum_to_one", "ordered", "units", "conserved", "residual", "law"),
 )
-"""The words of `splinework.axioms.language`, known here without loading it: a shell does not wait."""
+"""The words of `splinework.knowledge.axioms.language`, known here without loading it: a shell does not wait."""
 
 
 def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from splinework.cli.progress import Stages
     from splinework.cli.request import Request
     from splinework.cli.sample import Sample
-    from splinework.tables import Table
+    from splinework.tabular.tables import Table
 
 NOTHING: Final = "interrupted before there was a formula; nothing was written"
 

@@ -90,7 +90,7 @@ def formula_set(
         FormulaError: If the formula cannot be read.
     """
     from splinework.data import FormulaSet
-    from splinework.data.derivatives import parse
+    from splinework.formula.derivatives import parse
 
     names = _in_order(parse(formula))
     goal = target if target is not None else ("y" if "y" not in names else "target")
@@ -125,7 +125,7 @@ def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design
     import numpy as np
 
     from splinework.data.marginals import Marginals
-    from splinework.tables import nearest, numbers, quote, read_table
+    from splinework.tabular.tables import nearest, numbers, quote, read_table
 
     table = read_table(path)
     columns = []
@@ -183,7 +183,7 @@ def _in_order(tree: Any) -> list[str]:
     """The variables of a formula, as they first occur in it."""
     import ast
 
-    from splinework.data.derivatives import names_in
+    from splinework.formula.derivatives import names_in
 
     known = names_in(tree)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]
@@ -228,7 +228,7 @@ def _input(name: str, side: str | None, unit: str) -> Input:
 
 
 def _unit(name: str, text: str) -> str:
-    from splinework.units.parsing import parse_dimension
+    from splinework.formula.units.parsing import parse_dimension
 
     try:
         parse_dimension(text)

@@ -84,7 +84,7 @@ def _job(
     """What `splinework fit` does, on a table that is written beside the results."""
     from splinework.cli.job import Listener, Settings, measure, prepare, search
     from splinework.cli.sample import take_sample
-    from splinework.tables import read_table
+    from splinework.tabular.tables import read_table
 
     path = folder / f"{name}.csv"
     write_folder(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})

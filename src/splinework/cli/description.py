@@ -107,7 +107,7 @@ def show_description(described: Mapping[str, Any]) -> None:
 
 def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dict[str, Any]]:
     """The edges that matter most, strongest first."""
-    from splinework.plot.curves import edge_curves, edge_names
+    from splinework.report.plot.curves import edge_curves, edge_names
 
     network = fitted.network
     if not network.active_edges() or not most:
@@ -138,8 +138,8 @@ def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dic
 
 def _kind(x: Floats, y: Floats) -> tuple[str | None, float | None]:
     """The function of the library that is closest to a curve, by description length, and its R²."""
-    from splinework.symbolic.edges import candidates
-    from splinework.symbolic.library import IDENTITY, LIBRARY
+    from splinework.interpret.symbolic.edges import candidates
+    from splinework.interpret.symbolic.library import IDENTITY, LIBRARY
 
     if not np.isfinite(y).all() or np.ptp(y) <= 1e-9 * max(np.abs(y).max(), 1e-300):
         return "a constant", None

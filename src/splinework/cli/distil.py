@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy import float64
     from numpy.typing import NDArray
 
-    from splinework.tables import Table
-    from splinework.teach.distil import Distilled
+    from splinework.knowledge.teach.distil import Distilled
+    from splinework.tabular.tables import Table
 
 
 @click.command(no_args_is_help=True, short_help="Distil any model from an ONNX file into a network of splines.")
@@ -65,14 +65,14 @@ def distil(
         stages.stage("reading the rows", after=1.0)
         import warnings
 
-        from splinework.checkpoint import save
         from splinework.cli.sample import split_names
         from splinework.errors import FitWarning
-        from splinework.network import KAN
-        from splinework.tables import read_table
-        from splinework.teach.black_box import black_box
-        from splinework.teach.distil import distil as learn
-        from splinework.teach.points import Points
+        from splinework.knowledge.teach.black_box import black_box
+        from splinework.knowledge.teach.distil import distil as learn
+        from splinework.knowledge.teach.points import Points
+        from splinework.nn.checkpoint import save
+        from splinework.nn.network import KAN
+        from splinework.tabular.tables import read_table
 
         table = read_table(data, tell=stages.share)
         names = split_names(features) if features is not None else list(table.columns)
@@ -103,7 +103,7 @@ def _rows(table: Table, names: list[str]) -> NDArray[float64]:
     """
     import numpy as np
 
-    from splinework.tables import nearest, numbers, quote
+    from splinework.tabular.tables import nearest, numbers, quote
 
     columns = []
     for name in names:

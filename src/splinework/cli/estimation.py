@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from splinework.cli.progress import Stages
     from splinework.cli.request import Request
-    from splinework.symbolic import FormulaRow
-    from splinework.tables import Table
+    from splinework.interpret.symbolic import FormulaRow
+    from splinework.tabular.tables import Table
     from splinework.train.callbacks import Step
 
 _FORMULAS: Final = 0.5  # of the budget, at most, for the search for formulas
@@ -113,7 +113,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     fitted, held = rows.take(train), rows.take(test)
     _refuse_constant(fitted, request.target)
     stages.stage("loading torch", after=0.5)
-    from splinework.estimators.inside import network_of
+    from splinework.tabular.inside import network_of
 
     stop = Stop(stages.say)
     with answering(stop.interrupt):
@@ -181,7 +181,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
     """The estimator, fitted; with the best model so far where Ctrl-C was pressed on the way."""
     import pandas as pd
 
-    from splinework.estimators import KANClassifier, KANRegressor
+    from splinework.tabular import KANClassifier, KANRegressor
     from splinework.train.callbacks import StopTraining
 
     def until_stopped(step: Step) -> None:

@@ -12,8 +12,8 @@ from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 
 if TYPE_CHECKING:
-    from splinework.frame import FramedKAN
-    from splinework.network import KAN
+    from splinework.nn.frame import FramedKAN
+    from splinework.nn.network import KAN
 
 _CHUNK: Final = 65_536  # rows at a time, so that memory stays small
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from splinework.cli.words import plural
 from splinework.errors import DataError, FormulaError
-from splinework.tables import Table, nearest, numbers, quote
+from splinework.tabular.tables import Table, nearest, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
-    from splinework.frame import FramedKAN
-    from splinework.network import KAN
+    from splinework.nn.frame import FramedKAN
+    from splinework.nn.network import KAN
 
 _ROWS: Final = 2000
 
@@ -32,9 +32,9 @@ class Fitted:
     """
 
     def __init__(self, path: str) -> None:
-        from splinework.checkpoint import load, read_header
-        from splinework.estimators.inside import network_of
-        from splinework.frame.framed import names_of
+        from splinework.nn.checkpoint import load, read_header
+        from splinework.nn.frame.framed import names_of
+        from splinework.tabular.inside import network_of
 
         header = read_header(path)
         self.path, self.version = path, str(header.get("version"))
@@ -68,7 +68,7 @@ class Fitted:
         """
         if "estimator" not in self._notes:
             return None
-        from splinework.estimators import load
+        from splinework.tabular import load
 
         return load(self.path)
 
@@ -138,7 +138,7 @@ class Fitted:
 
     def inside(self, x: Floats) -> Any:
         """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
-        from splinework.estimators.inside import inside
+        from splinework.tabular.inside import inside
 
         return inside(self.model, x, self.input_names)
 
@@ -274,7 +274,7 @@ class KeptFormula:
 
     def numpy(self) -> Any:
         """A function of an array `(n, columns)` that returns `(n,)`."""
-        from splinework.symbolic.expression import compile_expression
+        from splinework.interpret.symbolic.expression import compile_expression
 
         return compile_expression(self.expression, self.names, {})
 
@@ -289,8 +289,8 @@ class KeptTable:
 
 def kept_table(fitted: Fitted) -> KeptTable | None:
     """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none."""
-    from splinework.symbolic.expression import count
-    from splinework.symbolic.parse import parse_formula
+    from splinework.interpret.symbolic.expression import count
+    from splinework.interpret.symbolic.parse import parse_formula
 
     names = fitted.input_names
     rows = []

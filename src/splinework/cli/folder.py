@@ -98,7 +98,7 @@ def write_folder(folder: Path, writers: Mapping[str, Callable[[Path], None]], *,
     Raises:
         FileError: If something cannot be written.
     """
-    from splinework.checkpoint import make_parents, umask
+    from splinework.nn.checkpoint import make_parents, umask
 
     made: list[Path] = []
     aside: Path | None = None
@@ -134,7 +134,7 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         FileError: If it cannot be written.
     """
-    from splinework.checkpoint import write_whole
+    from splinework.nn.checkpoint import write_whole
 
     try:
         plain = not path.exists() or stat.S_ISREG(path.stat().st_mode)

@@ -18,11 +18,11 @@ from splinework.cli.versions import own_version
 from splinework.cli.wishes import Wishes
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
-from splinework.tables import identifiers
-from splinework.threads import suited_to
+from splinework.kernels.threads import suited_to
+from splinework.tabular.tables import identifiers
 
 if TYPE_CHECKING:
-    from splinework.symbolic import FormulaRow, FormulaTable
+    from splinework.interpret.symbolic import FormulaRow, FormulaTable
 
 FEWEST: Final = 8
 """Rows without which nothing is fitted."""
@@ -279,6 +279,6 @@ def _is_short(equation: dict[str, Any]) -> bool:
 
 def _reserved(sample: Sample) -> set[str]:
     """The words that formulas use themselves."""
-    from splinework.data.expressions import CONSTANTS, FUNCTIONS
+    from splinework.formula.expressions import CONSTANTS, FUNCTIONS
 
     return {*FUNCTIONS, *CONSTANTS, *filter(NAME.fullmatch, (*sample.features, sample.target))}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.axioms import Axiom
+    from splinework.knowledge.axioms import Axiom
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Told:
             ConfigError: If one is empty or says nothing known, or there are no axioms in the file.
             FileError: If the file cannot be read.
         """
-        from splinework.axioms.files import read_axioms
-        from splinework.axioms.language import axioms_of
+        from splinework.knowledge.axioms.files import read_axioms
+        from splinework.knowledge.axioms.language import axioms_of
 
         if not all(text.strip() for text in self.axioms):
             raise ConfigError("--axiom is empty; give it a text such as 'monotone(age)', or leave it out.")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from splinework.cli.fitted import Fitted, column_of, inputs_of, kept_table
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
-from splinework.tables import Table
+from splinework.tabular.tables import Table
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats

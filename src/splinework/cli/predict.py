@@ -50,7 +50,7 @@ def predict(model: str, data: str, out: str | None, quiet: bool, as_json: bool) 
         from splinework.cli.fitted import Fitted
         from splinework.cli.folder import write_file
         from splinework.cli.predictions import as_csv, predictions
-        from splinework.tables import read_table
+        from splinework.tabular.tables import read_table
 
         fitted = Fitted(model)
         stages.stage(f"reading {data if data != '-' else 'the standard input'}", after=1.0)

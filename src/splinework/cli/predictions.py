@@ -13,7 +13,7 @@ from splinework.cli.figures import model_values
 from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
 from splinework.cli.words import plural
 from splinework.errors import DataError
-from splinework.tables import Table
+from splinework.tabular.tables import Table
 
 if TYPE_CHECKING:
     import pandas as pd

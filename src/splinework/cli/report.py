@@ -55,7 +55,7 @@ def report(
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import Fitted
         from splinework.cli.pages import rows_of, write_page
-        from splinework.tables import read_table
+        from splinework.tabular.tables import read_table
 
         fitted, rows = Fitted(model), None
         if data is not None:

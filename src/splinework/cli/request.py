@@ -18,7 +18,7 @@ from splinework.cli.terminal import default_folder
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.tables import Table
+    from splinework.tabular.tables import Table
 
 _GAPS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn what they mean"}
 
@@ -87,7 +87,7 @@ class Request:
         Raises:
             SplineworkError: If there is none.
         """
-        from splinework.tables import read_table
+        from splinework.tabular.tables import read_table
 
         return read_table(self.data, tell=tell)
 

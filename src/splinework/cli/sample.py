@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from splinework.cli.words import plural
 from splinework.errors import DataError
-from splinework.tables import Numbers, Table, nearest, numbers, quote
-from splinework.tables.numbers import MISSING
+from splinework.tabular.tables import Numbers, Table, nearest, numbers, quote
+from splinework.tabular.tables.numbers import MISSING
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
-    from splinework.symbolic import FormulaRow, FormulaTable
+    from splinework.interpret.symbolic import FormulaRow, FormulaTable
 
 SPLINE_FIELDS: Final = ("spline", "place", "value")
 NAME: Final = re.compile(r"spline_\d+")

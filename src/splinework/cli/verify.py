@@ -13,8 +13,8 @@ from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.axioms.verify import Certificate
-    from splinework.axioms.verify.checker import Verdict
+    from splinework.knowledge.axioms.verify import Certificate
+    from splinework.knowledge.axioms.verify.checker import Verdict
 
 PROVED: Final = 0
 REFUTED: Final = 1
@@ -67,12 +67,12 @@ def verify(
             if texts or file or ranges or out:
                 raise ConfigError("a certificate is checked as it is; leave out --axiom, --axioms, --box and --out.")
             stages.stage("checking the certificate", after=1.0)
-            from splinework.axioms.verify.checker import check
+            from splinework.knowledge.axioms.verify.checker import check
 
             return _checked(check(subject, certificate), certificate, as_json=as_json)
         axioms = _axioms(subject, texts, file)
         stages.stage("looking for proofs and counter-examples", after=1.0)
-        from splinework.axioms.verify import verify as prove
+        from splinework.knowledge.axioms.verify import verify as prove
 
         found = prove(subject, axioms, box=_box(ranges), budget=budget)
     if out is not None:
@@ -89,7 +89,7 @@ def _model(path: str) -> Any:
         from splinework.hardware.golden import read_golden
 
         return read_golden(path)
-    from splinework.checkpoint import load
+    from splinework.nn.checkpoint import load
 
     return load(path)
 
@@ -100,8 +100,8 @@ def _axioms(model: Any, texts: tuple[str, ...], file: str | None) -> list[Any]:
     Raises:
         ConfigError: If there are none.
     """
-    from splinework.axioms.files import read_axioms
-    from splinework.axioms.language import parse_axiom
+    from splinework.knowledge.axioms.files import read_axioms
+    from splinework.knowledge.axioms.language import parse_axiom
 
     found: list[Any] = [*map(parse_axiom, texts), *(read_axioms(file) if file is not None else ())]
     if not found:
@@ -132,7 +132,7 @@ def _box(ranges: tuple[str, ...]) -> dict[str, tuple[float, float]] | None:
 
 
 def _show(found: Certificate, out: str | None) -> None:
-    from splinework.axioms.verify.certificate import line_of
+    from splinework.knowledge.axioms.verify.certificate import line_of
 
     for claim in found.claims:
         click.echo(line_of(claim))

@@ -107,7 +107,7 @@ def _sigma(text: str | None) -> float | None:
 
 def _units(text: str, columns: Mapping[str, str]) -> dict[str, str]:
     """Name in formulas → unit."""
-    from splinework.units.parsing import parse_units
+    from splinework.formula.units.parsing import parse_units
 
     try:
         found = parse_units(text, names=list(dict.fromkeys((*columns.values(), *columns))))
@@ -123,7 +123,7 @@ def _time(name: str, columns: Mapping[str, str]) -> str:
     if key == target:
         raise ConfigError(f"--ode {name} is the target; name the column of time, and as --target what changes with it.")
     if key not in features:
-        from splinework.tables import nearest
+        from splinework.tabular.tables import nearest
 
         known: Sequence[str] = [columns[feature] for feature in features]
         raise ConfigError(f"--ode {name} is no column to explain the target by; {nearest(name, known)}")

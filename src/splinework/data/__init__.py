@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.catalogue import RECIPES
     from splinework.data.drawn import Card, Drawn, Truth
-    from splinework.data.expressions import Formula, compile_formula
     from splinework.data.formulas import FormulaSet
     from splinework.data.inputs import Input
     from splinework.data.knots import load_knots
@@ -21,6 +20,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.special import SpecialSet
     from splinework.data.stream import write_parquet
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
+    from splinework.formula.expressions import Formula, compile_formula
 
 # Name → the module that has it.
 _HOMES = {

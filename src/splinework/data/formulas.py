@@ -9,16 +9,16 @@ from typing import Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.derivatives import names_in, parse
 from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
-from splinework.data.expressions import Formula, compile_formula
 from splinework.data.inputs import Input
 from splinework.data.marginals import Marginals
 from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.sets import BoxSet
 from splinework.errors import ConfigError
+from splinework.formula.derivatives import names_in, parse
+from splinework.formula.expressions import Formula, compile_formula
 
 Floats = NDArray[np.float64]
 _IDLE: Final = "idle"

@@ -10,9 +10,9 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.expressions import positions
 from splinework.data.recipes import nearest
 from splinework.errors import ConfigError
+from splinework.formula.expressions import positions
 
 Floats = NDArray[np.float64]
 Distribution = Literal["uniform", "loguniform", "normal", "integer"]

@@ -15,8 +15,8 @@ from typing import Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.expressions import compile_formula
 from splinework.errors import ConfigError
+from splinework.formula.expressions import compile_formula
 
 Floats = NDArray[np.float64]
 

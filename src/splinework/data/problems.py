@@ -10,7 +10,6 @@ from typing import Final, Literal, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.derivatives import names_in, parse
 from splinework.data.drawn import Outline, Tally
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise, Rows, Scale
@@ -19,6 +18,7 @@ from splinework.data.sets import Recipe
 from splinework.data.streams import BLOCK, checked_rows, checked_seed
 from splinework.data.synthetic import Problem, feynman, problem
 from splinework.errors import ConfigError
+from splinework.formula.derivatives import names_in, parse
 
 Floats = NDArray[np.float64]
 Table = Literal["toys", "dimensionless", "dimensional"]

@@ -16,11 +16,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.derivatives import constant, derivative, function_name, names_in, parse
-from splinework.data.expressions import CONSTANTS, compile_formula
 from splinework.data.inputs import Input
-from splinework.data.intervals import Interval, continuous, enclose
 from splinework.errors import FormulaError
+from splinework.formula.derivatives import constant, derivative, function_name, names_in, parse
+from splinework.formula.expressions import CONSTANTS, compile_formula
+from splinework.formula.intervals import Interval, continuous, enclose
 
 Floats = NDArray[np.float64]
 

@@ -11,13 +11,13 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.derivatives import derivative, function_name, names_in, parse
 from splinework.data.designs import SOBOL, Design
-from splinework.data.expressions import CONSTANTS, Formula, compile_formula
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.streams import checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
+from splinework.formula.derivatives import derivative, function_name, names_in, parse
+from splinework.formula.expressions import CONSTANTS, Formula, compile_formula
 
 Floats = NDArray[np.float64]
 

@@ -21,8 +21,8 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.expressions import compile_formula
 from splinework.errors import ConfigError, DataError
+from splinework.formula.expressions import compile_formula
 
 Floats = NDArray[np.float64]
 FeynmanTable = Literal["dimensionless", "dimensional"]

@@ -30,11 +30,11 @@ from splinework.discover.right_sides import skeleton
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.description import structure_cost
-from splinework.symbolic.expression import compile_expression
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaRow, FormulaTable
-from splinework.symbolic.tidy import tidied
+from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.expression import compile_expression
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.tidy import tidied
 
 HELD_OUT = 0.2
 """Share of rows on which the answer is judged."""

@@ -16,9 +16,9 @@ from splinework.discover.inversion import Inversion
 from splinework.discover.smooth import Smooth, SmoothFit, features
 from splinework.discover.solving import Part, Setting, Solving, solvable
 from splinework.errors import FormulaError
-from splinework.symbolic.constants import Target
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaRow
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaRow
 
 _FEWEST = 8
 """Rows on which an unknown part must be defined."""

@@ -15,11 +15,11 @@ from splinework.discover.inner import Inner, RegressionSearch, table_of
 from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.errors import DataError
-from splinework.symbolic.answer import ranked
-from splinework.symbolic.constants import Target
-from splinework.symbolic.expression import symbol
-from splinework.symbolic.partial import Hole, PartialFormula
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.answer import ranked
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.expression import symbol
+from splinework.interpret.symbolic.partial import Hole, PartialFormula
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 _PLAIN_SHARE = 0.4
 """Of the time, for a search that knows nothing of the terms."""

@@ -10,9 +10,9 @@ from typing import Any
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.symbolic.library import LIBRARY, Function
-from splinework.symbolic.parse import parse_formula
-from splinework.symbolic.vocabulary import UNARY
+from splinework.formula.vocabulary import UNARY
+from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.parse import parse_formula
 
 _ROOTS = {"sqrt": 2, "cbrt": 3}
 """Functions that sympy writes as powers, by the denominator of the exponent."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from splinework.errors import DataError
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.library import Array
 
 FEWEST = 10
 """Rows that a trajectory needs."""

@@ -16,12 +16,12 @@ from splinework.discover.progress import telling
 from splinework.discover.regression import regress
 from splinework.discover.several import several
 from splinework.errors import ConfigError, DataError
-from splinework.symbolic.consistency import dimension_of
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.formula.units.buckingham import balance
+from splinework.formula.units.dimensions import PURE, Dimension
+from splinework.formula.units.parsing import parse_units
+from splinework.interpret.symbolic.consistency import dimension_of
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.callbacks import Callback
-from splinework.units.buckingham import balance
-from splinework.units.dimensions import PURE, Dimension
-from splinework.units.parsing import parse_units
 
 
 def discover(  # noqa: PLR0913  # the one door: every kind of question has its name here

@@ -19,10 +19,10 @@ from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
-from splinework.symbolic.description import structure_cost
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaRow, FormulaTable
-from splinework.symbolic.tidy import tidied
+from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.tidy import tidied
 
 RIVALS = 3
 """Candidates of each right-hand side that are tried on the trajectories, for each way to rank them."""

@@ -10,14 +10,14 @@ import sympy
 from splinework.discover.holes import Outline
 from splinework.discover.smooth import SmoothFit
 from splinework.discover.snapping import Constants
-from splinework.symbolic.answer import row
-from splinework.symbolic.constants import Target, Template, snap
-from splinework.symbolic.expression import Splines
-from splinework.symbolic.intervals import intervals
-from splinework.symbolic.languages.python import python
-from splinework.symbolic.pool import Proposal, usable
-from splinework.symbolic.table import FormulaRow
-from splinework.symbolic.tidy import tidied
+from splinework.formula.languages.python import python
+from splinework.interpret.symbolic.answer import row
+from splinework.interpret.symbolic.constants import Target, Template, snap
+from splinework.interpret.symbolic.expression import Splines
+from splinework.interpret.symbolic.intervals import intervals
+from splinework.interpret.symbolic.pool import Proposal, usable
+from splinework.interpret.symbolic.table import FormulaRow
+from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""

@@ -14,8 +14,8 @@ import sympy
 
 from splinework.discover.holes import evaluator
 from splinework.discover.inversion import path
-from splinework.symbolic.expression import Splines
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.expression import Splines
+from splinework.interpret.symbolic.library import Array
 
 ADD, MULTIPLY, RAISE = "add", "multiply", "raise"
 _NEUTRAL: Final = {ADD: 0, MULTIPLY: 1, RAISE: 1}

@@ -8,9 +8,9 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.symbolic.expression import Splines, compiled, symbol
-from splinework.symbolic.library import Array
-from splinework.symbolic.partial import PartialFormula
+from splinework.interpret.symbolic.expression import Splines, compiled, symbol
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.partial import PartialFormula
 
 
 @dataclass(frozen=True)

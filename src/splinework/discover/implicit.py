@@ -19,11 +19,11 @@ from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
 from splinework.discover.terms import Terms, exponents, functions, monomials
 from splinework.errors import DataError
-from splinework.symbolic.description import structure_cost
-from splinework.symbolic.expression import compile_expression, symbol
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaRow, FormulaTable
-from splinework.symbolic.tidy import tidied
+from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.tidy import tidied
 
 DEGREE = 3
 MOST_MONOMIALS = 60

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from splinework.discover.regression import INTERRUPTED, regress
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaTable
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaTable
 
 RegressionSearch = Callable[..., FormulaTable]
 """As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""

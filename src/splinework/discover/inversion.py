@@ -10,7 +10,7 @@ from scipy import special
 
 from splinework.discover.holes import evaluator
 from splinework.errors import FormulaError
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.library import Array
 
 Undo = Callable[[Array, Array], Array]
 """From values of a node and of what stands beside its child, to values of the child."""

@@ -9,8 +9,8 @@ import numpy as np
 import sympy
 
 from splinework.discover.snapping import Constants, derivative
-from splinework.symbolic.expression import compiled, count, symbol
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.expression import compiled, count, symbol
+from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-10
 """Errors below this share of a target's size count as none."""

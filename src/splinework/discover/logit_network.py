@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from splinework.discover.logits import nats
 from splinework.discover.trial import trial_fit
-from splinework.network import KAN
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.library import Array
+from splinework.nn.network import KAN
 
 LARGEST = 12.0
 """Logits beyond this are cut off: the data do not determine them."""

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.discover.snapping import Constants, derivative
-from splinework.symbolic.expression import compiled, symbol
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.library import Array
 
 RIDGE = 1e-3
 """Half of it times the squared constants is added where classes are separated: without it they would grow for ever."""

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified
 from splinework.discover.trial import trial_fit
-from splinework.network import KAN
-from splinework.symbolic.expression import Splines
-from splinework.symbolic.library import LIBRARY, Function
-from splinework.symbolic.symbolify import propose
+from splinework.interpret.symbolic.expression import Splines
+from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.symbolify import propose
+from splinework.nn.network import KAN
 from splinework.train import History, Penalty, Roughness
 from splinework.train.callbacks import Callback
 

@@ -17,11 +17,11 @@ from splinework.discover.inner import Inner, RegressionSearch, table_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.scales import choose_scale
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.answer import ranked
-from splinework.symbolic.constants import Target
-from splinework.symbolic.library import Array
-from splinework.symbolic.partial import PartialFormula, parse_partial
-from splinework.symbolic.table import FormulaTable
+from splinework.interpret.symbolic.answer import ranked
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
+from splinework.interpret.symbolic.table import FormulaTable
 
 ROWS = 8
 """Most rows of an answer."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.bases import BSpline
+from splinework.splines.bases import BSpline
 
 MOST_INPUTS = 12
 """Shapes with several hidden nodes are tried up to this many inputs."""

@@ -12,15 +12,15 @@ from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
 from splinework.discover.plans import only, plans
 from splinework.discover.scales import choose_scale, describe
 from splinework.errors import DataError, ShapeError
-from splinework.symbolic.answer import answer
-from splinework.symbolic.constants import Target
-from splinework.symbolic.expression import compile_expression, monomial, symbol
-from splinework.symbolic.library import LIBRARY, Function
-from splinework.symbolic.pool import Pool
-from splinework.symbolic.screening import Problem, Screen, trusted, whole
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.formula.units.buckingham import Balance
+from splinework.interpret.symbolic.answer import answer
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
+from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.callbacks import Callback
-from splinework.units.buckingham import Balance
 
 FEWEST_ROWS = 8
 INTERRUPTED = "interrupted: the formulas found so far"

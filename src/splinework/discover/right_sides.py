@@ -13,9 +13,9 @@ from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time
 from splinework.discover.inner import Inner
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
-from splinework.symbolic.description import structure_cost
-from splinework.symbolic.expression import compile_expression, count
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.expression import compile_expression, count
+from splinework.interpret.symbolic.library import Array
 
 DEGREE = 3
 """Total degree of the monomials."""

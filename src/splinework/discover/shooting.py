@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from splinework.discover.derivatives import Trajectory
 from splinework.discover.snapping import Constants, derivative
-from splinework.symbolic.expression import compiled, symbol
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-7
 """Errors below this share of a state's spread count as none."""

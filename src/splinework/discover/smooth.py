@@ -16,9 +16,9 @@ from scipy.interpolate import BSpline
 from splinework.discover.holes import Outline, Unknown, evaluator
 from splinework.discover.inversion import Inversion
 from splinework.discover.starts import starts
-from splinework.symbolic.constants import Target
-from splinework.symbolic.library import Array
-from splinework.symbolic.marquardt import minimise
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.marquardt import minimise
 
 _SCANNED_ROWS = 400
 """Rows on which starts are compared."""

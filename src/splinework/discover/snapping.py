@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.symbolic.constants import MARGIN, ROUNDING, simple_numbers
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
+from splinework.interpret.symbolic.library import Array
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""

@@ -16,10 +16,10 @@ from splinework.discover.holes import Outline, Unknown
 from splinework.discover.inversion import Inversion
 from splinework.discover.smooth import per_change
 from splinework.errors import FormulaError
-from splinework.symbolic.constants import Target
-from splinework.symbolic.expression import Splines, compile_expression, symbol
-from splinework.symbolic.library import Array
-from splinework.symbolic.table import FormulaRow
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.expression import Splines, compile_expression, symbol
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.table import FormulaRow
 
 
 @dataclass(frozen=True)

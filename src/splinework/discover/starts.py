@@ -6,8 +6,8 @@ import numpy as np
 import sympy
 
 from splinework.discover.holes import Outline, evaluator
-from splinework.symbolic.constants import Target
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.library import Array
 
 _DRAWS = 300
 """Starts of the constants that are compared."""

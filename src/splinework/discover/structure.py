@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from splinework.discover.trial import trial_fit
-from splinework.edit import prune
-from splinework.edit.prune import without_edges
-from splinework.network import KAN
-from splinework.scores import attribution
+from splinework.interpret.edit import prune
+from splinework.interpret.edit.prune import without_edges
+from splinework.interpret.scores import attribution
+from splinework.nn.network import KAN
 from splinework.train import FitResult, History, Penalty
 from splinework.train.history import joined
 

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from splinework.discover.terms import Terms
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.library import Array
 
 ROUNDS = 8
 """Rounds of reweighting by the gradient."""

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.symbolic.expression import compiled, symbol
-from splinework.symbolic.library import Array
+from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.library import Array
 
 RIDGE = 1e-13
 """Added to the squares of unit columns, so that sums of squares can be inverted when some are dependent."""

@@ -4,7 +4,7 @@ import warnings
 from typing import Any
 
 from splinework.errors import FitWarning
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train import FitResult, fit
 
 

@@ -12,7 +12,7 @@ from splinework.export.clike_functions import base_functions, family_function
 from splinework.export.dialect import Dialect
 from splinework.export.frames import clike_formulas, clike_helpers
 from splinework.export.layout import LayerTables, Layout
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
 
 
 def tables(layout: Layout, d: Dialect) -> list[str]:

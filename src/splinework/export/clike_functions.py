@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from splinework.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 from splinework.errors import ConfigError
 from splinework.export.dialect import Dialect
 from splinework.export.layout import Family
+from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 
 
 def family_function(family: Family, linear: bool, d: Dialect) -> str:

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, DtypeError
 from splinework.export.targets import TARGETS, Job
 from splinework.export.torch_program import program_bytes
 from splinework.export.words import About, about
-from splinework.frame import FramedKAN
-from splinework.network import KAN
-from splinework.symbolic.languages import LANGUAGES
-from splinework.symbolic.table import FormulaRow, FormulaTable
+from splinework.formula.languages import LANGUAGES
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.nn.checkpoint import write_whole
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 
 def export(
@@ -45,11 +45,11 @@ def export(
 
     Args:
         model: A network, in a frame or not: a frame's formulas are part of the artefact. Or a formula, or a table of formulas of
-            which the best is taken, and then `to` is one of `splinework.symbolic.languages.LANGUAGES`.
+            which the best is taken, and then `to` is one of `splinework.formula.languages.LANGUAGES`.
         to: See above; None reads it off the ending of `path`: `.onnx`, `.pt2`, `.py` (NumPy), `.c`, `.h`, `.js`, `.mjs`, `.tex`.
         path: File to write, whole or not at all; None writes nothing.
         name: What functions of the artefact are called after, where a language needs that.
-        notes: As `splinework.checkpoint.read_header(path)["notes"]` gives them: names and ranges of the columns of the fit.
+        notes: As `splinework.nn.checkpoint.read_header(path)["notes"]` gives them: names and ranges of the columns of the fit.
         precision: Of `c`: `float` or `double`.
         check: Of `onnx`: whether onnxruntime, where it is installed, must first give the same values as the model.
         recognise: Of `latex` and `sympy`: whether `symbolify` is asked first if all edges are known functions, and then the

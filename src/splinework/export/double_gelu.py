@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.bases import Activation
 from splinework.errors import ConfigError
+from splinework.splines.bases import Activation
 
 _TERMS: Final = 32
 """Of the Chebyshev series; those left out are below 1e-16."""

@@ -1,4 +1,4 @@
-"""The formulas of a frame as text of other languages: what each of them calls the operations of `splinework.frame.Expression`.
+"""The formulas of a frame as text of other languages: what each of them calls the operations of `splinework.nn.frame.Expression`.
 
 The softplus is the straight line beyond 50, as in `frame/expression.py`: nothing of it is left there in double precision.
 """
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from splinework.export.dialect import Dialect
-from splinework.frame import Expression, Frame
+from splinework.nn.frame import Expression, Frame
 
 LINE: Final = 50
 """Beyond this the softplus is a straight line."""

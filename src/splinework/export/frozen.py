@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.bases import Activation, Basis, activation
 from splinework.kernels import Edges, Table
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines.bases import Activation, Basis, activation
 
 
 @dataclass(frozen=True)

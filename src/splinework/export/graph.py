@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from splinework.export.frames import LINE
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.frame import Expression, Frame
-from splinework.frame.expression import TENSORS
+from splinework.formula.expression import TENSORS
 from splinework.kernels import Table
+from splinework.nn.frame import Expression, Frame
 
 LEAST_BATCH: Final = 3
 """Rows of the example that a graph is traced with: a batch of one would be taken for a constant."""

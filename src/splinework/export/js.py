@@ -9,7 +9,7 @@ from splinework.export.dialect import Dialect
 from splinework.export.layout import Layout
 from splinework.export.numbers import nested
 from splinework.export.words import About
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
 
 
 class _JavaScript(Dialect):

@@ -6,9 +6,9 @@ from typing import Final
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
-from splinework.frame import Expression, Frame
-from splinework.symbolic.languages import safe_names
-from splinework.teach.wording import Composer
+from splinework.formula.languages import safe_names
+from splinework.knowledge.teach.wording import Composer
+from splinework.nn.frame import Expression, Frame
 
 _DIGITS: Final = 6
 _IN_A_LINE: Final = 4

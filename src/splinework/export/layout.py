@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.bases import Basis, BSpline
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.splines.bases import Basis, BSpline
 
 Floats = NDArray[np.float64]
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from splinework.bases import BSpline, GaussianRBF
 from splinework.errors import ConfigError
 from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_SOFTPLUS, python_formulas
 from splinework.export.layout import Family, LayerTables, Layout
 from splinework.export.numbers import nested
 from splinework.export.numpy_parts import BASES, FAMILIES, PREDICT, SCRIPT, SPLINES
 from splinework.export.words import About
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
+from splinework.splines.bases import BSpline, GaussianRBF
 
 
 def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import torch
 
-from splinework.bases.activations import GELU
-from splinework.checkpoint import own_version
 from splinework.errors import ConfigError, SplineworkError
 from splinework.export.double_gelu import DoubleGELU
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import graph_of, program, with_constants
 from splinework.export.words import About
-from splinework.frame import Frame
+from splinework.nn.checkpoint import own_version
+from splinework.nn.frame import Frame
+from splinework.splines.bases.activations import GELU
 
 _TOLERANCE: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
 """What the check allows, relative to the largest value of an output: it looks for a wrong graph, not for rounding."""

@@ -10,9 +10,9 @@ from typing import Final
 
 import torch
 
-from splinework.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
 
 MOST_CASES: Final = 4000
 """Pieces of all edges together, up to which formulas are written."""

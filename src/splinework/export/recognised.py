@@ -7,12 +7,12 @@ import torch
 
 from splinework.export.frozen import freeze
 from splinework.export.words import About
-from splinework.frame import FramedKAN
-from splinework.frame.framed import names_of
-from splinework.network import KAN
-from splinework.symbolic.languages import safe_names
-from splinework.symbolic.table import FormulaRow
-from splinework.teach.formulas import symbolify
+from splinework.formula.languages import safe_names
+from splinework.interpret.symbolic.table import FormulaRow
+from splinework.knowledge.teach.formulas import symbolify
+from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of
+from splinework.nn.network import KAN
 
 _ROWS: Final = 512
 _SECONDS: Final = 30.0

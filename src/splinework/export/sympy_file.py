@@ -7,7 +7,7 @@ from splinework.export.frames import SYMPY, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
 
 _BASES: Final[dict[str, str]] = {
     "identity": "t",

@@ -18,8 +18,8 @@ from splinework.export.recognised import latex_formulas, recognised, sympy_formu
 from splinework.export.sympy_file import sympy_file
 from splinework.export.torch_program import torch_program
 from splinework.export.words import About
-from splinework.frame import Frame, FramedKAN
-from splinework.network import KAN
+from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.network import KAN
 
 
 @dataclass(frozen=True)

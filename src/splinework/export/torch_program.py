@@ -8,7 +8,7 @@ import torch
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import program
 from splinework.export.words import About
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
 
 
 def torch_program(network: FrozenNetwork, frame: Frame | None = None) -> torch.export.ExportedProgram:

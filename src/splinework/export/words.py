@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from splinework.checkpoint import own_version
 from splinework.errors import ConfigError
-from splinework.frame import FramedKAN
-from splinework.frame.framed import names_of
-from splinework.network import KAN
-from splinework.symbolic.languages.names import said
+from splinework.formula.languages.names import said
+from splinework.nn.checkpoint import own_version
+from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of
+from splinework.nn.network import KAN
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 

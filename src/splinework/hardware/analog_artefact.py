@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
 from splinework.hardware.analog.budget import area, check_headroom, power
@@ -27,7 +26,8 @@ from splinework.hardware.folders import artefact_folder, check_place, read_marke
 from splinework.hardware.integer import Task
 from splinework.hardware.made import Checked, Made, Progress, nobody
 from splinework.hardware.report_page import write_report
-from splinework.network import KAN
+from splinework.nn.checkpoint import write_whole
+from splinework.nn.network import KAN
 
 _JUDGES = 5
 _FEWEST, _USUAL, _POINTS = 12, 60, 9000

@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-from splinework.checkpoint import write_whole
 from splinework.errors import FileError, SplineworkError
 from splinework.hardware.analog.ekv import Technology
 from splinework.hardware.analog.network import (
@@ -22,6 +21,7 @@ from splinework.hardware.analog.network import (
     SumNode,
     Units,
 )
+from splinework.nn.checkpoint import write_whole
 
 FORMAT: Final = "splinework-analog/1"
 _LARGEST: Final = 1 << 28

@@ -21,7 +21,7 @@ from splinework.hardware.analog.yields import Condition, Metric, MonteCarlo, Yie
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.made import Progress
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.fit import fit
 
 _CELSIUS = tuple(float(c) for c in range(0, 90, 5))

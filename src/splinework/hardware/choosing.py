@@ -11,7 +11,6 @@ from typing import Final, Literal
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.frame import FramedKAN
 from splinework.hardware.area import area, largest_tables
 from splinework.hardware.examples import Examples
 from splinework.hardware.formats import Floats
@@ -21,7 +20,8 @@ from splinework.hardware.quantise import WIDEST_CODE, Bits
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
 from splinework.hardware.sweep import sweep
 from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
-from splinework.network import KAN
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 Progress = Callable[[str], None]
 LARGEST: Final = 200_000.0

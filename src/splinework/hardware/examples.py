@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.arrays import as_columns, check_finite, data_of
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.frame import FramedKAN
 from splinework.hardware.formats import Floats
 from splinework.hardware.integer import TASKS, IntegerModel, Task
-from splinework.network import KAN
+from splinework.nn.arrays import as_columns, check_finite, data_of
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 FEWEST: Final = 10
 """Rows without which nothing is made."""

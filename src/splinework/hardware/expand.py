@@ -10,9 +10,9 @@ from math import comb
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 
 _MARGIN = 0.02
 """Of the span of the activations, how much wider the grid of a square is."""

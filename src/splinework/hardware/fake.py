@@ -18,7 +18,7 @@ from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
 from splinework.hardware.monotone import Signs
 from splinework.hardware.simplify import simplify
-from splinework.layer import KANLayer
+from splinework.nn.layer import KANLayer
 
 
 class Wires(nn.Module):

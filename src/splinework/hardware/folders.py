@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from splinework.checkpoint import make_parents, own_version, umask, write_whole
 from splinework.errors import FileError
+from splinework.nn.checkpoint import make_parents, own_version, umask, write_whole
 
 FORMAT: Final = "splinework-artefact/1"
 MARKER: Final = "artefact.json"

@@ -13,9 +13,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError
-from splinework.frame import FramedKAN
 from splinework.hardware import tools
 from splinework.hardware.artefact_reports import counted, fpga_report
 from splinework.hardware.choosing import Quantising, choose
@@ -37,7 +35,9 @@ from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.made import Checked, Made, Progress, nobody
 from splinework.hardware.report_facts import Check
 from splinework.hardware.report_page import write_report
-from splinework.network import KAN
+from splinework.nn.checkpoint import write_whole
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
 _MHZ: Final = 250.0

@@ -12,14 +12,14 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError
-from splinework.frame import Expression, FramedKAN
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel, Task
 from splinework.hardware.quantise import WIDEST_CODE, Bits, as_bits, wires_of
 from splinework.hardware.quantise import quantise as quantise_network
-from splinework.network import KAN
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.frame import Expression, FramedKAN
+from splinework.nn.network import KAN
 
 _WAY_OUT: Final = (
     "quantise the network alone, sw.hardware.quantise(model.network, model.inside(x)), and do what the frame does outside of "
@@ -55,7 +55,7 @@ def quantise(
         ShapeError: If x has another number of columns.
 
     Example:
-        >>> from splinework.frame import Frame
+        >>> from splinework.nn.frame import Frame
         >>> model = FramedKAN(KAN([1, 1]), Frame(("a",), (), ("y",), ("3*sigmoid(z1)",)))
         >>> golden = quantise(model, torch.rand(100, 1))
         >>> low, high = golden.decode([[golden.layers[-1].tables[0].min()], [golden.layers[-1].tables[0].max()]])[:, 0]

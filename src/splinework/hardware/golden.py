@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, FileError, SplineworkError
 from splinework.hardware.formats import Format, Integers, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.nn.checkpoint import write_whole
 
 FORMAT: Final = "splinework-integer/1"
 _LARGEST = 1 << 28

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from splinework.errors import DataError, ShapeError
 from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import Task
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 
 def targets_of(model: KAN, y: Any, rows: int, task: Task) -> Tensor:

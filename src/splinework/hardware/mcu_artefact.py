@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from splinework.errors import ConfigError, FileError
-from splinework.frame import FramedKAN
 from splinework.hardware import tools
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.choosing import Quantising, choose
@@ -25,7 +24,8 @@ from splinework.hardware.mcu.measure import Cost, measure
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.verify import McuVerification, read_artefact, verify_mcu
 from splinework.hardware.report_page import write_report
-from splinework.network import KAN
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 MEASURED: Final = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4f")
 """Processors whose costs are measured, where their tools are here."""

@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.arrays import data_of
 from splinework.errors import ConfigError
-from splinework.frame import FramedKAN
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.fake import FakeQuantised, Wires
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import TASKS, IntegerModel, Task
 from splinework.hardware.monotone import edge_signs, held_edges
-from splinework.network import KAN
+from splinework.nn.arrays import data_of
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 
 WIDEST_CODE: Final = 12
 """Bits of the widest code that tables are made for: 4096 entries."""

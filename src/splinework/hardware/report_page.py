@@ -7,10 +7,10 @@ What it says is in `report_facts`, what its sections look like in `report_sectio
 import os
 from pathlib import Path
 
-from splinework.checkpoint import own_version, write_whole
 from splinework.errors import FileError
 from splinework.hardware import report_sections
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
+from splinework.nn.checkpoint import own_version, write_whole
 from splinework.report.page import page
 
 __all__ = ["ArtefactReport", "Check", "Picture", "Power", "Table", "report_html", "write_report"]

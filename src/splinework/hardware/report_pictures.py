@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from splinework.errors import DataError
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.report_facts import Picture
-from splinework.plot import style
+from splinework.report.plot import style
 
 MOST_TABLES: Final = 24
 """Tables of a layer that are drawn."""

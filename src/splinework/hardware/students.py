@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import torch
 
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 MOST_EDGES: Final = 200
 """Active edges from which on a network gets a student, if nothing else is asked for."""

@@ -2,11 +2,11 @@
 
 from typing import Any, Final
 
-from splinework.axioms.language import axioms_of
-from splinework.axioms.verify import ClaimResult, verify
 from splinework.errors import ConfigError
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.report_facts import Table
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.verify import ClaimResult, verify
 
 BUDGET: Final = 20.0
 """Seconds for each axiom."""

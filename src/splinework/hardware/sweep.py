@@ -8,7 +8,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.integer import Task
 from splinework.hardware.quantise import Bits
 from splinework.hardware.training import Schedule, Stage, train_quantised
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
 """Bits tried by default. Up to six a bit of a table is one look-up table of an FPGA; a seventh costs three times as much."""

@@ -21,7 +21,7 @@ from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.lessons import Lesson, TaskLoss, roughness, targets_of
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 _NARROW = 8
 """Inputs of a layer up to which it learns at the full rate."""

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.bases import activation
 from splinework.errors import DtypeError, ShapeError
 from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import base_with_tails
+from splinework.splines.bases import activation
 
 TAILS = {"linear": 0, "constant": 1, "zero": 2, "natural": 2}
 """Number of each extrapolation in csrc/layer.hpp; B-splines as they are die out."""
@@ -34,7 +34,7 @@ class Spline:
 
     Attributes:
         grid: Knots `(I, M + k + 1)`.
-        pieces: `splinework.functional.cell_polynomials(grid, degree)`.
+        pieces: `splinework.splines.cell_polynomials(grid, degree)`.
         degree: k.
         tail: A value of `TAILS`.
         base: Name of the base function, or `none`.

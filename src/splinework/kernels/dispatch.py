@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
 from splinework.errors import ConfigError
 from splinework.kernels import chain, functions, native, ops, reference
 from splinework.kernels.addresses import MOST_SPLINES, TAILS, Spline
 from splinework.kernels.calculus import Calculus
 from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import Table
+from splinework.splines.bases import BSpline
 
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 

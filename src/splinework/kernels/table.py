@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from splinework.bases import Activation, Basis
 from splinework.errors import ConfigError
+from splinework.splines.bases import Activation, Basis
 
 EXTRAPOLATIONS = ("linear", "constant", "zero", "natural")
 

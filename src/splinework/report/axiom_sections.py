@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from splinework.axioms import Hard
-from splinework.axioms.language import axioms_of
-from splinework.axioms.verify import Certificate, ClaimResult, verify
 from splinework.errors import SplineworkError
-from splinework.frame import FramedKAN
-from splinework.network import KAN
+from splinework.knowledge.axioms import Hard
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.verify import Certificate, ClaimResult, verify
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 from splinework.report.facts import Facts
 from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
 

@@ -5,10 +5,8 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from splinework.network import KAN
-from splinework.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
-from splinework.plot.fits import ROWS_FOR_MEDIANS
-from splinework.plot.style import new_figure, shown_name
+from splinework.interpret.scores import attribution
+from splinework.nn.network import KAN
 from splinework.report.facts import Facts, Floats, Rows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -25,8 +23,10 @@ from splinework.report.html import (
     table,
     text,
 )
+from splinework.report.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
+from splinework.report.plot.fits import ROWS_FOR_MEDIANS
+from splinework.report.plot.style import new_figure, shown_name
 from splinework.report.protocols import best_of
-from splinework.scores import attribution
 
 MOST_POINTS = 800
 MOST_COLUMNS = 200
@@ -225,7 +225,7 @@ def _inputs(facts: Facts, rows: Rows) -> list[int]:
     alive = [i for i, name in enumerate(facts.names) if name in used]
     if len(alive) <= MOST_INPUTS or len(rows) < 2 or not isinstance(facts.model, KAN):
         return alive[:MOST_INPUTS]
-    from splinework.plot.curves import private_copy
+    from splinework.report.plot.curves import private_copy
 
     work, columns = private_copy(facts.model, rows.x[:2000])
     scores = attribution(work, columns).inputs.tolist()

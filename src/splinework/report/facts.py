@@ -11,14 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.arrays import as_columns, check_finite
-from splinework.axioms.verify.certificate import Certificate
 from splinework.errors import ConfigError, ShapeError
-from splinework.frame import FramedKAN
-from splinework.frame.framed import names_of
-from splinework.network import KAN
-from splinework.plot.curves import CHUNK, inside, private_copy
-from splinework.plot.protocols import HistoryLike
+from splinework.knowledge.axioms.verify.certificate import Certificate
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of
+from splinework.nn.network import KAN
+from splinework.report.plot.curves import CHUNK, inside, private_copy
+from splinework.report.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedFormula, ReportedTable, best_of
 
 Floats = NDArray[np.float64]

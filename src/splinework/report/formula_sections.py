@@ -6,9 +6,6 @@ from urllib.parse import quote
 import numpy as np
 
 from splinework.errors import SplineworkError
-from splinework.plot import plot_pareto
-from splinework.plot.splines import plot_spline, shown_places
-from splinework.plot.style import new_figure, rounded
 from splinework.report.facts import Facts, Floats, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -23,6 +20,9 @@ from splinework.report.html import (
     table,
     text,
 )
+from splinework.report.plot import plot_pareto
+from splinework.report.plot.splines import plot_spline, shown_places
+from splinework.report.plot.style import new_figure, rounded
 from splinework.report.protocols import ReportedFormula, best_of
 
 MOST_FORMULAS = 40
@@ -131,8 +131,8 @@ def _argument(facts: Facts, row: ReportedFormula, name: str) -> tuple[str, Float
     """What a spline of a formula is a function of: as text, and its values for the rows, if there are any."""
     from sympy.core.function import AppliedUndef
 
-    from splinework.symbolic.expression import compile_expression
-    from splinework.symbolic.languages.python import python
+    from splinework.formula.languages.python import python
+    from splinework.interpret.symbolic.expression import compile_expression
 
     calls = [call for call in row.sympy().atoms(AppliedUndef) if call.func.__name__ == name]
     if not calls:
@@ -148,7 +148,7 @@ def languages(facts: Facts) -> Html:
     """The best formulas as text of other languages, to copy and to save."""
     if facts.table is None:
         return NOTHING
-    from splinework.symbolic.languages import LANGUAGES, write
+    from splinework.formula.languages import LANGUAGES, write
 
     parts = []
     best = best_of(facts.table)

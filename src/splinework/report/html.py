@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from splinework.plot.svg import svg
+from splinework.report.plot.svg import svg
 
 Html = NewType("Html", str)
 NOTHING = Html("")

@@ -6,9 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 import torch
 from matplotlib.figure import Figure
 
-from splinework.frame import FramedKAN
-from splinework.plot import plot, plot_edges
-from splinework.plot.curves import edge_curves, edge_names
+from splinework.nn.frame import FramedKAN
 from splinework.report.facts import Facts
 from splinework.report.html import (
     NOTHING,
@@ -23,6 +21,8 @@ from splinework.report.html import (
     table,
     text,
 )
+from splinework.report.plot import plot, plot_edges
+from splinework.report.plot.curves import edge_curves, edge_names
 
 MOST_EDGES = 24
 MOST_EDGE_ROWS = 200

@@ -1,11 +1,11 @@
-"""What the report needs to know of a table of formulas; that of a fit's history is in `splinework.plot.protocols`."""
+"""What the report needs to know of a table of formulas; that of a fit's history is in `splinework.report.plot.protocols`."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from splinework.frame import FramedKAN
-from splinework.network import KAN
-from splinework.plot.protocols import FormulaLike, HistoryLike
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.report.plot.protocols import FormulaLike, HistoryLike
 
 
 class ReportedResult(Protocol):

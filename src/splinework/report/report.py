@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from splinework.axioms.verify import Certificate
-from splinework.checkpoint import write_whole
-from splinework.frame import FramedKAN
-from splinework.network import KAN
-from splinework.plot.protocols import HistoryLike
+from splinework.knowledge.axioms.verify import Certificate
+from splinework.nn.checkpoint import write_whole
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
 from splinework.report import answer_sections, axiom_sections, data_sections, formula_sections, model_sections
 from splinework.report.facts import Facts, gather
 from splinework.report.html import Html
 from splinework.report.page import page
+from splinework.report.plot.protocols import HistoryLike
 from splinework.report.protocols import ReportedResult, ReportedTable
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, final
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, DataError, FileError
+from splinework.nn.checkpoint import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

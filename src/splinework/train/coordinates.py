@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from splinework.functional.cones import Floats
-from splinework.network import KAN
-from splinework.shaping import Cones
+from splinework.nn.network import KAN
+from splinework.nn.shaping import Cones
+from splinework.splines.cones import Floats
 from splinework.train.jacobian import Parameters
 
 _Entries = tuple[NDArray[np.intp], NDArray[np.intp], Floats]

@@ -9,8 +9,8 @@ import torch
 from scipy.special import fdtri
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.network import KAN
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from splinework.train.callbacks import Step
 from splinework.train.penalties import Penalty, Roughness
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.edit.degree import raise_layer
-from splinework.edit.prune import without_edges
-from splinework.edit.refine import refine_layer
-from splinework.layer import KANLayer
-from splinework.network import KAN
-from splinework.scores import Attribution, attribution
+from splinework.interpret.edit.degree import raise_layer
+from splinework.interpret.edit.prune import without_edges
+from splinework.interpret.edit.refine import refine_layer
+from splinework.interpret.scores import Attribution, attribution
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from splinework.train.data_objective import DataObjective
 from splinework.train.follow import widen
 from splinework.train.journal import fingerprint_of

@@ -15,9 +15,9 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from splinework.arrays import as_columns, check_finite, inputs_of
 from splinework.errors import ConfigError, ShapeError
-from splinework.network import KAN
+from splinework.nn.arrays import as_columns, check_finite, inputs_of
+from splinework.nn.network import KAN
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, FitWarning
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback
 from splinework.train.data_objective import DataObjective
 from splinework.train.diagnosis import Finding, diagnose

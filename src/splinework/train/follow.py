@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.edit.adapt import adapt_layer
-from splinework.functional import bspline_rows, solve_least_squares
-from splinework.functional.knots import extended, grid_points
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.interpret.edit.adapt import adapt_layer
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines import bspline_rows, solve_least_squares
+from splinework.splines.bases import BSpline
+from splinework.splines.knots import extended, grid_points
 
 MARGIN = 0.05
 """How far hidden grids reach beyond the activations: new data go further than those at hand, and so do later steps."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.coordinates import Coordinates, is_shaped
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective

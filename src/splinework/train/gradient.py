@@ -5,7 +5,7 @@ from torch import Tensor
 
 from splinework.errors import ShapeError
 from splinework.kernels import Units, squared_error
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 
 def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:

@@ -6,12 +6,12 @@ from functools import partial
 
 import torch
 
-from splinework.bases import BSpline
-from splinework.edit.degree import raise_layer
-from splinework.edit.insert import insert
-from splinework.edit.refine import refine_layer
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.interpret.edit.degree import raise_layer
+from splinework.interpret.edit.insert import insert
+from splinework.interpret.edit.refine import refine_layer
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from splinework.train.follow import widen
 from splinework.train.freedom import effective_parameters
 from splinework.train.objective import Objective

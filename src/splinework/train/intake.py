@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
 from splinework.train.losses import Loss
 from splinework.train.penalties import Penalty

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from splinework.kernels import Table, contract, probe, scatter
-from splinework.layer import KANLayer
-from splinework.network import KAN
-from splinework.nodes import Nodes
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.nn.nodes import Nodes
 
 SMALL, SPARSE = 128, 2.5
 """From so many parameters on, where a layer has so many times more splines than are active at a point, its part of JᵀJ is a

@@ -18,8 +18,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, FileError, FitWarning
+from splinework.nn.checkpoint import write_whole
 
 FORMAT = 1
 _KEY = "splinework-fit"

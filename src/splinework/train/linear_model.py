@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.penalties import Penalty

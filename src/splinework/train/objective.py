@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import Self
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.batches import Batches
 from splinework.train.jacobian import Parameters
 from splinework.train.penalties import Penalty

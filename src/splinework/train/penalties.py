@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.layer import KANLayer
+from splinework.nn.layer import KANLayer
 
 SMALLEST_SIZE = 1e-3
 """Values below this share of the layer's largest edge are penalised by their square: there the magnitude has no parabola."""

@@ -5,10 +5,10 @@ import copy
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.edit.refine import refine_layer
-from splinework.functional import grid_points
-from splinework.layer import KANLayer
+from splinework.interpret.edit.refine import refine_layer
+from splinework.nn.layer import KANLayer
+from splinework.splines import grid_points
+from splinework.splines.bases import BSpline
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.coordinates import is_shaped
 from splinework.train.objective import Objective
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.linear_model import LinearModel, blocks
 from splinework.train.penalties import Penalty

@@ -8,8 +8,8 @@ from typing import Any, final
 import torch
 from torch import Tensor
 
-from splinework.frame import Frame, FramedKAN
-from splinework.network import KAN
+from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.network import KAN
 from splinework.train.batches import Batches, RowBatches
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Curvatures, Objective, Products

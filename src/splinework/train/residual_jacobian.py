@@ -20,10 +20,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from splinework.jets import Monomial, Passage, Series, edge_sums, powers, recorded
 from splinework.kernels import contract
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.nn.jets import Monomial, Passage, Series, edge_sums, powers, recorded
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters
 
 Evaluate = Callable[[], Tensor]

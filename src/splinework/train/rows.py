@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.network import KAN
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.network import KAN
 from splinework.train.losses import Loss
 
 HOLD_OUT_SHARE = 0.15

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
 from splinework.train.history import History, history_from_dict

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.edit.refine import refine_layer
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.interpret.edit.refine import refine_layer
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
 from splinework.train.follow import widen
 from splinework.train.freedom import BUDGET, covariance_of, free_directions
 from splinework.train.jacobian import Parameters

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.bases import basis_from_dict
-from splinework.network import KAN
+from splinework.nn.network import KAN
+from splinework.splines.bases import basis_from_dict
 
 
 @dataclass(frozen=True)

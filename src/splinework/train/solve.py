@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.edit.degree import raise_layer
 from splinework.errors import ConfigError, FitWarning
-from splinework.frame import Frame
-from splinework.network import KAN
+from splinework.interpret.edit.degree import raise_layer
+from splinework.nn.frame import Frame
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
 from splinework.train.callbacks import Callback
 from splinework.train.fit import FitResult
 from splinework.train.follow import widen

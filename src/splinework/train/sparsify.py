@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.arrays import data_of
-from splinework.edit.prune import prune
 from splinework.errors import ConfigError
-from splinework.network import KAN
-from splinework.scores import Attribution, attribution
+from splinework.interpret.edit.prune import prune
+from splinework.interpret.scores import Attribution, attribution
+from splinework.nn.arrays import data_of
+from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed

@@ -4,7 +4,7 @@ import copy
 import math
 from dataclasses import replace
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.follow import follow, widen
 from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degrees
 from splinework.train.objective import Objective

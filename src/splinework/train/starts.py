@@ -11,12 +11,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.edit.refit import refitted
-from splinework.functional.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
-from splinework.initialise import start
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.interpret.edit.refit import refitted
+from splinework.nn.initialise import start
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines.bases import BSpline
+from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
 from splinework.train.follow import follow
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser

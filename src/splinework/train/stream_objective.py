@@ -9,7 +9,7 @@ from typing import Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.batches import Batches
 from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.network import KAN
+from splinework.nn.network import KAN
 from splinework.train.callbacks import Step
 from splinework.train.losses import Loss
 from splinework.train.progress import Progress

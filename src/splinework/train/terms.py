@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.arrays import as_columns, check_finite
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.frame import Frame
-from splinework.network import KAN
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.frame import Frame
+from splinework.nn.network import KAN
 from splinework.train.residual import Residual, Term
 from splinework.train.residual_jacobian import is_separate
 

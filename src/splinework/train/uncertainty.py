@@ -13,9 +13,9 @@ import torch
 from scipy.special import stdtrit
 from torch import Tensor
 
-from splinework.arrays import check_finite, inputs_of
 from splinework.errors import ConfigError
-from splinework.network import KAN
+from splinework.nn.arrays import check_finite, inputs_of
+from splinework.nn.network import KAN
 from splinework.train.posterior import Evidence, Posterior, posterior, variance_of_mean
 
 __all__ = ["Evidence", "Interval", "Posterior", "check_level", "intervals", "posterior"]

@@ -7,7 +7,6 @@ import pytest
 from scipy.integrate import quad
 
 from splinework.data import compile_formula
-from splinework.data.derivatives import derivative
 from splinework.data.simulators.equations import (
     HEAT,
     HELMHOLTZ,
@@ -18,6 +17,7 @@ from splinework.data.simulators.equations import (
     cole_hopf,
 )
 from splinework.errors import ConfigError
+from splinework.formula.derivatives import derivative
 
 RANDOM = np.random.default_rng(0)
 X, T = RANDOM.uniform(-1, 1, 300), RANDOM.uniform(0, 1, 300)

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from splinework import kernels
 from splinework.cli.bench import truth
 from splinework.cli.bench.cases import DEGREE, Job
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
 from splinework.train.gradient import squared_error_gradient
 
 

@@ -113,7 +113,7 @@ def fpga(
 
         from splinework.cli.fitted import Fitted
         from splinework.cli.hardware.rows import material
-        from splinework.tables import read_table
+        from splinework.tabular.tables import read_table
 
         fitted = Fitted(order.model)
         stages.stage(f"reading {order.data}", after=1.0)

@@ -75,7 +75,7 @@ def mcu(
         need_compilers(processors or None)
         from splinework.cli.fitted import Fitted
         from splinework.cli.hardware.rows import material
-        from splinework.tables import read_table
+        from splinework.tabular.tables import read_table
 
         fitted = Fitted(order.model)
         stages.stage(f"reading {order.data}", after=1.0)

@@ -13,14 +13,14 @@ from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import Settings, split
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
-from splinework.tables import Table, nearest, numbers
+from splinework.tabular.tables import Table, nearest, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from splinework.cli.hardware.options import Order
     from splinework.cli.sample import Floats
-    from splinework.network import KAN
+    from splinework.nn.network import KAN
 
 _SHOWN: Final = 8
 
@@ -92,7 +92,7 @@ def material(fitted: Fitted, table: Table, order: Order) -> Material:
 
 def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as the estimator encodes them: categories as indicators, gaps as it has learned them."""
-    from splinework.estimators.intake import read
+    from splinework.tabular.intake import read
 
     estimator = fitted.estimator
     own = estimator.columns_.columns

@@ -12,14 +12,14 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.derivatives import derivative, names_in, parse
 from splinework.data.drawn import Outline
-from splinework.data.expressions import Formula, compile_formula
 from splinework.data.inputs import Input, check_inputs
 from splinework.data.noise import Noise
 from splinework.data.sets import Recipe
 from splinework.data.streams import POINTS, stream
 from splinework.errors import ConfigError, DataError
+from splinework.formula.derivatives import derivative, names_in, parse
+from splinework.formula.expressions import Formula, compile_formula
 
 Floats = NDArray[np.float64]
 

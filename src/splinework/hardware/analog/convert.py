@@ -10,7 +10,6 @@ from typing import Any, Final
 import numpy as np
 import torch
 
-from splinework.arrays import inputs_of
 from splinework.errors import ConfigError, DataError
 from splinework.hardware.analog.budget import check_headroom
 from splinework.hardware.analog.calibration import offset_currents, trim
@@ -26,11 +25,12 @@ from splinework.hardware.analog.network import (
     SumNode,
     Units,
 )
-from splinework.layer import KANLayer
-from splinework.network import KAN
-from splinework.nodes import Nodes
-from splinework.scaling import Scaling
-from splinework.trace import LayerTrace, trace
+from splinework.nn.arrays import inputs_of
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.nn.nodes import Nodes
+from splinework.nn.scaling import Scaling
+from splinework.nn.trace import LayerTrace, trace
 
 _SMALL: Final = 1e-4
 """An edge whose span is below this part of the widest one's into the same node becomes a constant."""

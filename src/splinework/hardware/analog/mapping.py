@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from splinework.errors import ConfigError, DataError
 from splinework.hardware.analog.memory import Cell, CellArray, Floats, Mask
 from splinework.hardware.analog.programming import Integers, Prior, Readout, WriteVerify, program
-from splinework.network import KAN
+from splinework.nn.network import KAN
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, FileError, ShapeError
 from splinework.hardware import tools
 from splinework.hardware.analog.devices import library
 from splinework.hardware.analog.ekv import NOMINAL, Technology
 from splinework.hardware.analog.netlist import edge_text, netlist
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Element, Floats, Perturbation
+from splinework.nn.checkpoint import write_whole
 
 ZERO_CELSIUS: Final = 273.15
 

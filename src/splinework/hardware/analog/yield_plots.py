@@ -9,7 +9,7 @@ from splinework.errors import DataError
 from splinework.hardware.analog.characterise import Endurance, ErrorCurve, Kept
 from splinework.hardware.analog.network import Floats
 from splinework.hardware.analog.yields import Condition, Yield
-from splinework.plot import style
+from splinework.report.plot import style
 
 _WORDS = {"accuracy": "accuracy, %", "rmse": "RMSE"}
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
 from splinework.hardware.fpga.synthesis_results import (
@@ -32,6 +31,7 @@ from splinework.hardware.fpga.synthesis_scripts import (
     wrapping_script,
 )
 from splinework.hardware.fpga.targets import Router, Target, target_of
+from splinework.nn.checkpoint import write_whole
 
 _PATIENCE = 120.0
 """Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""

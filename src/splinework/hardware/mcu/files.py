@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from splinework.checkpoint import write_whole
 from splinework.errors import ConfigError, FileError
 from splinework.export.numbers import nested
 from splinework.hardware.formats import Integers
@@ -22,6 +21,7 @@ from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.quantiser import quantiser
 from splinework.hardware.mcu.source import Plan, code_type, functions, plan, signed, unsigned
 from splinework.hardware.mcu.vectors import vectors
+from splinework.nn.checkpoint import write_whole
 
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""

@@ -1,13 +1,13 @@
 """`NAME.h`: sizes, what codes and sums mean, and what there is to call."""
 
-from splinework.checkpoint import own_version
+from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Wire
 from splinework.hardware.golden import digest
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.quantiser import slack
 from splinework.hardware.mcu.source import Plan, code_type
-from splinework.symbolic.languages.names import plain
+from splinework.nn.checkpoint import own_version
 
 
 def title(model: IntegerModel) -> list[str]:

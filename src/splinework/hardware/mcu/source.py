@@ -11,12 +11,12 @@ from typing import Final
 import numpy as np
 
 from splinework.export.numbers import nested
+from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Format
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.blocks import Arrangement, Array, Block, Lane, arrange
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.sums import Stage, Sum, stages
-from splinework.symbolic.languages.names import plain
 
 Tables = dict[bytes, tuple[str, str]]
 """By content: the name and the text of each table."""

@@ -7,7 +7,7 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.frame import Frame
+from splinework.nn.frame import Frame
 from splinework.train.losses.base import Loss
 from splinework.train.losses.regression import Squared
 

@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from splinework.bases import BSpline
-from splinework.functional import derivative_jumps
-from splinework.layer import KANLayer
-from splinework.network import KAN
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines import derivative_jumps
+from splinework.splines.bases import BSpline
 from splinework.train.jacobian import Parameters
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.functional import solve_least_squares
+from splinework.splines import solve_least_squares
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Stepper
@@ -52,7 +52,7 @@ def solve_last_layer(objective: Objective, *, smoothness: float = 0.0) -> None:
     Raises:
         ConfigError: If the outputs of the network are products.
 
-    >>> from splinework.network import KAN
+    >>> from splinework.nn.network import KAN
     >>> from splinework.train.data_objective import DataObjective
     >>> u = torch.linspace(-1, 1, 50, dtype=torch.float64)[:, None]
     >>> objective = DataObjective(KAN([1, 1], dtype=torch.float64), u=u, t=u**3)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.arrays import as_columns
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.nn.arrays import as_columns
 from splinework.train.sources.base import Chunk, Source, mixed
 
 LIKE = torch.empty(0, dtype=torch.float64)

@@ -1,0 +1,54 @@
+"""LaTeX: mathematics without its dollar signs, numbers in full."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+from sympy.core.alphabets import greeks
+from sympy.printing.latex import LatexPrinter
+
+from splinework.formula.languages.names import Naming
+
+NAMING = Naming(given=r"[^$%#&\x00-\x1f]+")
+
+
+class _Latex(LatexPrinter):  # type: ignore[misc]  # sympy is untyped
+    """sympy's, with numbers in full."""
+
+    def _print_Float(self, expr: Any) -> str:
+        mantissa, _, exponent = repr(float(expr)).partition("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
+
+    def _print_Pow(self, expr: Any) -> str:
+        if expr.base.is_Float and not expr.exp.is_Rational:
+            return rf"\left({self._print(expr.base)}\right)^{{{self._print(expr.exp)}}}"
+        return str(super()._print_Pow(expr))
+
+
+def latex_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Column -> its symbol: one letter or a Greek one, with an index where digits follow; other words upright."""
+    chosen: dict[str, str] = {}
+    for column, name in names.items():
+        symbol = _symbol(name) if column == name else name
+        chosen[column] = symbol if symbol not in chosen.values() else _upright(name)
+    return chosen
+
+
+def _symbol(name: str) -> str:
+    match = re.fullmatch(r"([A-Za-z]+?)_?(\d*)", name)
+    if match is None or not (len(match[1]) == 1 or match[1].lower() in greeks):
+        return _upright(name)
+    letter = match[1] if len(match[1]) == 1 else str(sympy.latex(sympy.Symbol(match[1])))
+    return f"{letter}_{{{match[2]}}}" if match[2] else letter
+
+
+def _upright(name: str) -> str:
+    return r"\mathrm{" + name.replace("_", r"\_") + "}"
+
+
+def latex_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
+    """A formula; a spline that is left is a function by its name."""
+    symbols = {s: latex_names(names)[s.name] for s in expression.free_symbols if s.name in names}
+    settings = {"symbol_names": symbols, "ln_notation": True, "inv_trig_style": "full"}
+    return str(_Latex(settings).doprint(expression))

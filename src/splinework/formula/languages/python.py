@@ -1,0 +1,159 @@
+"""Python text: over numpy's functions (with scipy.special's for the rarer ones), and over sympy's."""
+
+import keyword
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from splinework.formula.expressions import FUNCTIONS
+from splinework.formula.languages.names import Naming
+from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
+
+SPECIAL = ("erf", "erfc", "gamma", "gammaln", "digamma", "polygamma", *(f"{k}{n}" for k in "jyik" for n in (0, 1)))
+"""Names that come from `scipy.special`; with `jv`, `yv`, `iv` and `kv` for higher orders."""
+_OTHER = (
+    "heaviside",
+    "where",
+    "logical_and",
+    "logical_or",
+    "logical_not",
+    "interp",
+    "jv",
+    "yv",
+    "iv",
+    "kv",
+    "psi",
+    "nan",
+)
+_SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "sign", "floor", "erf", "erfc", "gamma")
+
+NUMPY = Naming(frozenset({*keyword.kwlist, *FUNCTIONS, *SPECIAL, *_OTHER, "pi"}), ascii=False)
+SYMPY = Naming(
+    frozenset(
+        {*keyword.kwlist, *_SAME, "Abs", "Function", "Max", "Min", "Piecewise", "Rational", "pi", "nan", "Heaviside"}
+        | {
+            "And",
+            "Or",
+            "Not",
+            "Eq",
+            "Ne",
+            "sinc",
+            "asin",
+            "acos",
+            "atan",
+            "asinh",
+            "acosh",
+            "atanh",
+            "atan2",
+            "ceiling",
+        }
+        | {"besselj", "bessely", "besseli", "besselk", "digamma", "loggamma", "polygamma"}
+    ),
+    ascii=False,
+)
+
+
+class NumPy(Printer):
+    """Python syntax over numpy's functions."""
+
+    language = "numpy"
+    functions: ClassVar[Mapping[str, str]] = {
+        **{name: f"{name}({{}})" for name in _SAME},
+        **{f"a{name}": f"arc{name}({{}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+        "Abs": "abs({})",
+        "ceiling": "ceil({})",
+        "digamma": "digamma({})",
+        "loggamma": "gammaln({})",
+        "polygamma": "polygamma({}, {})",
+        "atan2": "arctan2({}, {})",
+        "Min": "minimum({}, {})",
+        "Max": "maximum({}, {})",
+        "Heaviside": "heaviside({}, {})",
+    }
+
+    def number(self, value: float) -> str:
+        return f"{int(value)}.0" if value.is_integer() and value < 1e6 else repr(value)
+
+    def bessel(self, kind: str, order: int, z: str) -> str:
+        return f"{kind}{order}({z})" if order < 2 else f"{kind}v({order}, {z})"
+
+    def logic(self, name: str, parts: list[str]) -> str:
+        text = parts[0] if name != "Not" else f"logical_not({parts[0]})"
+        for part in parts[1:]:
+            text = f"logical_{name.lower()}({text}, {part})"
+        return text
+
+    def spline(self, name: str, z: str) -> str:
+        if name not in self.splines:
+            return super().spline(name, z)
+        columns = (f"[{', '.join(f'{v:.10g}' for v in column)}]" for column in self.splines[name].table())
+        return f"interp({z}, {', '.join(columns)})"
+
+    def _function(self, expression: Any) -> Shown:
+        if expression.func.__name__ == "sinc":  # numpy's is sin(πz)/(πz)
+            return f"sinc({self.within(expression.args[0], POWER)}/{self.pi()[0]})", ATOM
+        return super()._function(expression)
+
+
+class _WithoutPi(NumPy):
+    """The same where a column is called `pi`."""
+
+    def pi(self) -> Shown:
+        return repr(float(np.pi)), ATOM
+
+
+class SymPy(NumPy):
+    """Python syntax over sympy's functions; fractions stay exact, splines stay functions by name."""
+
+    language = "sympy"
+    functions: ClassVar[Mapping[str, str]] = {
+        **{name: f"{name}({{}})" for name in (*_SAME, "Abs", "ceiling", "digamma", "loggamma", "sinc")},
+        **{f"a{name}": f"a{name}({{}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+        **{name: f"{name}({{}}, {{}})" for name in ("atan2", "Min", "Max", "Heaviside", "polygamma")},
+    }
+
+    def fraction(self, top: int, bottom: int) -> Shown:
+        return f"Rational({top}, {bottom})", ATOM
+
+    def bessel(self, kind: str, order: int, z: str) -> str:
+        return f"bessel{kind}({order}, {z})"
+
+    def choose(self, condition: str, value: str, otherwise: str) -> Shown:
+        return f"Piecewise(({value}, {condition}), ({otherwise}, True))", ATOM
+
+    def logic(self, name: str, parts: list[str]) -> str:
+        return f"{name}({', '.join(parts)})"
+
+    def _boolean(self, expression: Any) -> str:
+        name = {"Equality": "Eq", "Unequality": "Ne"}.get(type(expression).__name__)
+        if name is None:
+            return super()._boolean(expression)
+        return f"{name}({', '.join(self.show(side)[0] for side in expression.args)})"
+
+    def spline(self, name: str, z: str) -> str:
+        return f"Function('{name}')({z})"
+
+    def _function(self, expression: Any) -> Shown:
+        return Printer._function(self, expression)
+
+
+def python(expression: Any, names: Sequence[str] = ()) -> str:
+    """The expression in Python syntax, numbers in full, such as `2.0*exp(sin(pi*x1))`; `names` are those of all columns."""
+    return tabulated(expression, names, {})
+
+
+def tabulated(expression: Any, names: Sequence[str], splines: Mapping[str, Any]) -> str:
+    """As `python`, with every spline written out as numpy's `interp` over a table of its values, ten digits each."""
+    taken = {*names, *(s.name for s in expression.free_symbols)}
+    return (_WithoutPi if "pi" in taken else NumPy)(None, splines).text(expression)
+
+
+def numpy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
+    """An expression over numpy's names, splines as `interp`."""
+    return NumPy(names, splines).text(expression)
+
+
+def sympy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
+    """An expression over sympy's names and symbols called as the columns; splines stay functions by name."""
+    return SymPy(names).text(expression)

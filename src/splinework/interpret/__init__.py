@@ -1,0 +1,1 @@
+"""Model -> new model, and model -> reading: editing, scores, symbolic edges."""

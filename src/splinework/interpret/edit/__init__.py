@@ -1,0 +1,10 @@
+"""Verbs that turn one model into another: a new one each time, with the same meaning. The old one is left as it was."""
+
+from splinework.interpret.edit.adapt import adapt
+from splinework.interpret.edit.degree import elevate, raise_degree
+from splinework.interpret.edit.insert import insert
+from splinework.interpret.edit.prune import prune, without_edges
+from splinework.interpret.edit.refine import refine
+from splinework.interpret.edit.within import adapt_within
+
+__all__ = ["adapt", "adapt_within", "elevate", "insert", "prune", "raise_degree", "refine", "without_edges"]

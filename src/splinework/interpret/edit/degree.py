@@ -1,0 +1,118 @@
+"""Splines of a higher degree: exactly, with repeated knots, or on the same intervals, as close as least squares come."""
+
+import copy
+import operator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.interpret.edit.refit import refitted
+from splinework.nn.arrays import data_of
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.splines import bspline_rows, cell_polynomials, grid_points, solve_least_squares
+from splinework.splines.bases import BSpline
+from splinework.splines.knots import extended
+
+SMOOTHNESS = 1e-6
+"""What keeps a refit from imitating the jumps of the lower degree by wiggles of the higher one."""
+
+
+@torch.no_grad()
+def elevate(model: KAN, degree: int) -> KAN:
+    """A model with splines of a higher degree and the same output: the old splines are among the new ones.
+
+    A spline of degree k is k - 1 times continuously differentiable at its knots. One of degree k + d that may be no smoother
+    needs each inner knot d times more (Prautzsch 1984), so G intervals become `(d + 1)(G - 1) + 1`, most of no width.
+    Exact inside the grids, and on linear and constant tails; 1e-12 of the output's size in float64.
+
+    Args:
+        model: The network; unchanged.
+        degree: For every layer of edges; those that have it, or another basis, stay as they are.
+
+    Raises:
+        ConfigError: If the degree is no whole number up to 9, or a layer has a higher one, or a learnable grid.
+
+    >>> model = KAN([2, 3, 1], grid=4, dtype=torch.float64)
+    >>> x = torch.rand(20, 2, dtype=torch.float64)
+    >>> bool((elevate(model, 5)(x) - model(x)).abs().max() < 1e-12)
+    True
+    """
+    return _with_degree(model, degree, None, _elevate_layer)
+
+
+@torch.no_grad()
+def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
+    """A model with splines of a higher degree on the same intervals: smoother, and no larger than it needs to be.
+
+    The new splines have more derivatives than the old ones, whose jumps at the knots they cannot have: the function is
+    refitted by least squares, closest at the activations that x causes. `elevate` keeps it exactly.
+
+    Args:
+        model: The network; unchanged.
+        degree: For every layer of edges; those that have it, or another basis, stay as they are.
+        x: Data in raw units `(B, inputs)` that the refit should be closest on.
+
+    Raises:
+        ConfigError: As `elevate`.
+        ShapeError: If x has another number of columns.
+        DataError: If x does not hold numbers, or some are not finite.
+    """
+    return _with_degree(model, degree, None if x is None else data_of(model, x), raise_layer)
+
+
+@torch.no_grad()
+def raise_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
+    """`raise_degree` of one layer in place; x are its activations `(B, I)`, for the refit."""
+    basis = replace(_spline(layer), degree=degree)
+    grid = extended(grid_points(layer.knots(), _spline(layer).degree), degree)
+    layer.replace_grid(basis, grid, refitted(layer, basis, grid, x, smoothness=SMOOTHNESS))
+
+
+def _elevate_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
+    old, knots = _spline(layer), layer.knots().double()
+    points = grid_points(knots, old.degree)
+    inner = points[:, 1:-1].repeat_interleave(degree - old.degree + 1, dim=1)
+    grid = extended(torch.cat([points[:, :1], inner, points[:, -1:]], dim=1), degree)
+    basis = replace(old, degree=degree, grid=grid.shape[1] - 1 - 2 * degree)
+    # degree + 1 points in a cell say what its polynomial is.
+    share = (torch.arange(degree + 1, dtype=grid.dtype, device=grid.device) + 0.5) / (degree + 1)
+    share = (1 - torch.cos(torch.pi * share)) / 2
+    inside = torch.lerp(points[:, :-1, None], points[:, 1:, None], share).flatten(1).T
+    coefficients = layer.edge_coefficients()
+    own, base = coefficients[:, : old.size].double(), coefficients[:, old.size :]
+    before = bspline_rows(inside, knots, cell_polynomials(knots, old.degree), old.degree)
+    after = bspline_rows(inside, grid, cell_polynomials(grid, degree), degree).transpose(0, 1)
+    targets = torch.einsum("bim,imj->ibj", before, own)
+    fitted = solve_least_squares(after, targets)
+    fitted = fitted + solve_least_squares(after, targets - after @ fitted)  # what rounding left over the first time
+    layer.replace_grid(basis, grid, torch.cat([fitted.to(base), base], dim=1))
+
+
+def _with_degree(model: KAN, degree: int, x: Tensor | None, change: Any) -> KAN:
+    try:
+        wanted = operator.index(degree)
+    except TypeError:
+        wanted = -1
+    if not 0 <= wanted <= 9:
+        raise ConfigError(f"degree is a whole number from 0 to 9, got {degree!r}.")
+    other = copy.deepcopy(model)
+    u = None if x is None else other.input_scaling(x)
+    for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
+        if isinstance(layer.basis, BSpline) and layer.basis.degree != wanted:
+            if layer.basis.degree > wanted or layer.grid_kind == "learnable":
+                raise ConfigError(
+                    f"a degree can only be raised, and not on a learnable grid: got degree {wanted} for a layer of "
+                    f"{layer.basis} with a {layer.grid_kind} grid; fit a new model."
+                )
+            change(layer, wanted, u)
+        u = None if u is None else nodes.combine(layer(u))
+    return other
+
+
+def _spline(layer: KANLayer) -> BSpline:
+    assert isinstance(layer.basis, BSpline)
+    return layer.basis

@@ -1,0 +1,75 @@
+"""Least-squares refit of a layer's edges on another grid: the function *in use*, tails included, is what is kept."""
+
+import copy
+
+import torch
+from torch import Tensor
+
+from splinework.kernels import Table
+from splinework.nn.layer import KANLayer
+from splinework.splines import derivative_jumps, grid_points, solve_least_squares
+from splinework.splines.bases import Basis, BSpline
+
+ANCHOR_WEIGHT = 1e-6
+"""Weight of the points where no data are: enough to say what the function does there, too little to cost anything on
+the data: there the change is least squares' own, up to this share of the function's size."""
+
+
+@torch.no_grad()
+def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, smoothness: float = 0.0) -> Tensor:
+    """Edge coefficients `(I, size, J)` on the new grid that come closest to the edges in use.
+
+    Closest at the activations x; where there are none, at anchors in every new cell and on both tails. The base
+    function's weight stays as it is, only the basis is fitted. Worked out in float64, whatever the layer's dtype: where
+    the data hardly say what the function is, single precision would leave nothing of it.
+
+    Args:
+        layer: The layer as it is.
+        basis: The new basis, of the same family.
+        grid: The new grid, `(I, K)`.
+        x: Activations `(B, I)` as the layer receives them; None fits the anchors alone.
+        smoothness: What a squared jump of the highest derivative costs, as a share of a squared change at every point.
+    """
+    layer = copy.deepcopy(layer).double()
+    old, coefficients = layer.table(), layer.edge_coefficients()
+    grid = grid.double()
+    new = Table(basis, old.base, old.extrapolation, grid, basis.prepare(grid))
+    points = _anchors(old, new)
+    rows = new.rows(points)
+    # On the tails rows grow with the distance; scaled back, they say what the slope is and no more.
+    weights = 1 / rows.abs().amax(-1).clamp_min(1)
+    if x is not None and x.shape[0]:
+        seen = layer.squash(x.double())
+        weights *= ANCHOR_WEIGHT * (seen.shape[0] / points.shape[0]) ** 0.5
+        points, weights = torch.cat([seen, points]), torch.cat([torch.ones_like(seen), weights])
+        rows = torch.cat([new.rows(seen), rows])
+    targets = torch.einsum("bim,imj->bij", old.rows(points), coefficients)
+    base = coefficients[:, layer.basis.size :]
+    if base.shape[1]:
+        targets = targets - torch.einsum("bim,imj->bij", rows[..., basis.size :], base)
+    design = (rows[..., : basis.size] * weights[..., None]).transpose(0, 1)
+    targets = (targets * weights[..., None]).transpose(0, 1)
+    if smoothness and isinstance(basis, BSpline) and basis.grid > 1:
+        jumps = derivative_jumps(grid, basis.degree).transpose(0, 1) * (smoothness * design.shape[1]) ** 0.5
+        design = torch.cat([design, jumps], dim=1)
+        targets = torch.cat([targets, targets.new_zeros(*jumps.shape[:2], targets.shape[2])], dim=1)
+    fitted = solve_least_squares(design, targets)
+    fitted = fitted + solve_least_squares(design, targets - design @ fitted)  # what rounding left over the first time
+    return torch.cat([fitted, base], dim=1)
+
+
+def _anchors(old: Table, new: Table) -> Tensor:
+    """Some points in every cell of the new domain, and two on both tails, `(A, I)`."""
+    low, high = new.basis.domain(new.grid)
+    if isinstance(new.basis, BSpline):
+        ends = grid_points(new.grid, new.basis.degree)
+    else:
+        share = torch.linspace(0, 1, new.basis.size + 1, dtype=low.dtype, device=low.device)
+        ends = torch.lerp(low[:, None], high[:, None], share)
+    count = -(-4 * new.basis.size // (ends.shape[1] - 1))
+    share = (torch.arange(count, dtype=low.dtype, device=low.device) + 0.5) / count
+    inner = torch.lerp(ends[:, :-1, None], ends[:, 1:, None], share).flatten(1).T
+    old_low, old_high = old.basis.domain(old.grid)
+    below, above = torch.minimum(low, old_low), torch.maximum(high, old_high)
+    step = torch.tensor([0.05, 0.5], dtype=low.dtype, device=low.device)[:, None] * (above - below)
+    return torch.cat([below - step, low[None], inner, high[None], above + step])

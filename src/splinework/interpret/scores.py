@@ -1,0 +1,83 @@
+"""How much each edge, node and input matters: the attribution score of KAN 2.0 (Liu et al. 2024b, arXiv 2408.10205).
+
+From the outputs backwards (§4.1): an edge's share of its sum is the ratio of their standard deviations, and a node's
+score is what its outgoing edges carry. Unlike a mean magnitude, this sees that an edge is useless when all that follows
+ignores it.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ShapeError
+from splinework.nn.arrays import data_of
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.nn.trace import Trace, trace
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """Scores, all in units of the outputs' spread.
+
+    Attributes:
+        edges: Per layer `(I, J)`.
+        nodes: Per layer of nodes, inputs first: `(N_l,)`; the outputs' are one.
+    """
+
+    edges: tuple[Tensor, ...]
+    nodes: tuple[Tensor, ...]
+
+    @property
+    def inputs(self) -> Tensor:
+        """Score of every input."""
+        return self.nodes[0]
+
+
+@torch.no_grad()
+def attribution(model: KAN | FramedKAN, x: Any, *, record: Trace | None = None) -> Attribution:
+    """Attribution scores on the data x; where several outputs differ, the largest counts.
+
+    The share is `std(edge) / std(sum)`; where edges cancel in their sum, it is taken against the largest of them
+    instead, so that no score exceeds what the edge itself carries.
+
+    Args:
+        model: The network; of one in a frame, the scores of what is inside it.
+        x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; at least two rows.
+        record: `trace(model, x)`, if it is at hand already.
+
+    Raises:
+        ShapeError: If x has another number of columns, or fewer than two rows, on which no spread is defined.
+        DataError: If x does not hold numbers, or some are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = torch.linspace(-1, 1, 200).reshape(100, 2)
+        >>> scores = attribution(sw.KAN([2, 5, 1]), x)
+        >>> [tuple(one.shape) for one in scores.edges], [tuple(one.shape) for one in scores.nodes]
+        ([(2, 5), (5, 1)], [(2,), (5,), (1,)])
+    """
+    if isinstance(model, FramedKAN):
+        x, model = model.inside(x).detach(), model.network
+    data = data_of(model, x)
+    if data.shape[0] < 2:
+        raise ShapeError(f"scores compare spreads over the data and need at least 2 rows, got {data.shape[0]}.")
+    record = record or trace(model, data)
+    nodes = model.config.nodes
+    per_output = torch.eye(nodes[-1].width, dtype=data.dtype, device=data.device)  # (outputs, nodes of this layer)
+    edge_scores, node_scores = [], [per_output.amax(0)]
+    for layer, shape in zip(reversed(record.layers), reversed(nodes[1:]), strict=True):
+        factors = data.new_zeros(per_output.shape[0], shape.fan_in)
+        for node, group in enumerate(shape.groups):
+            factors[:, list(group)] = per_output[:, node : node + 1]
+        spread = layer.edges.std(dim=0)
+        reference = torch.maximum(layer.sums.std(dim=0), spread.amax(dim=0))
+        share = spread / torch.where(reference > 0, reference, torch.ones_like(reference))
+        scores = factors[:, None, :] * share
+        edge_scores.append(scores.amax(0))
+        per_output = scores.sum(dim=2)
+        node_scores.append(per_output.amax(0))
+    return Attribution(tuple(reversed(edge_scores)), tuple(reversed(node_scores)))

@@ -1,0 +1,261 @@
+"""From a symbolic net to a sympy expression over the raw columns, in a form in which every number means something.
+
+Numbers that only move between an edge and the sum it feeds are pulled out: `exp(a u + b)` gives its b to the amplitude,
+a power or logarithm the scale of its argument, and sums of logarithms under an exponential become products of powers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.formula.languages.python import python as python
+from splinework.formula.languages.python import tabulated as tabulated
+from splinework.interpret.symbolic.edges import Candidate
+from splinework.interpret.symbolic.library import Array, Function
+from splinework.interpret.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
+from splinework.interpret.symbolic.program import Program
+
+
+@dataclass(frozen=True)
+class Units:
+    """How columns become network units: `(s(value) - shift) / scale` with s the identity or the logarithm."""
+
+    names: tuple[str, ...]
+    scales: tuple[str, ...]
+    shift: tuple[float, ...]
+    scale: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """`Σ coefficient · expression + constant`."""
+
+    terms: tuple[tuple[float, Any], ...]
+    constant: float
+
+    def times(self, factor: float) -> "_Sum":
+        return _Sum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
+
+    def over(self, divisor: float) -> "_Sum":
+        """Divided: the term whose coefficient the divisor is gets exactly 1."""
+        return _Sum(tuple((k / divisor, e) for k, e in self.terms), self.constant / divisor)
+
+    def plus(self, constant: float) -> "_Sum":
+        return _Sum(self.terms, self.constant + constant)
+
+    def merged(self, other: "_Sum") -> "_Sum":
+        together: dict[Any, float] = {}
+        for k, e in (*self.terms, *other.terms):
+            together[e] = together.get(e, 0.0) + k
+        return _Sum(tuple((k, e) for e, k in together.items()), self.constant + other.constant)
+
+    def expression(self) -> Any:
+        parts = [e if k == 1 else sympy.Float(k) * e for k, e in self.terms]
+        if self.constant != 0 or not parts:
+            parts.append(sympy.Float(self.constant))
+        return sympy.Add(*parts)
+
+
+@dataclass(frozen=True)
+class NamedSpline:
+    """A spline that a formula still contains: a function of a raw column, or of a node's value in network units."""
+
+    edge: SplineEdge
+    scale: str = "linear"
+    shift: float = 0.0
+    unit: float = 1.0
+
+    def __call__(self, raw: Array) -> Array:
+        """Its values at `raw`, `(N,)`."""
+        flat = np.log(raw) if self.scale == "log" else raw
+        return self.edge.value((flat - self.shift) / self.unit)[0]
+
+    def table(self, points: int = 201) -> tuple[Array, Array]:
+        """Places and values between which straight lines stand for the spline, the outermost far out on the tails."""
+        layer = self.edge.layer
+        low, high = (float(end[self.edge.i]) for end in layer.basis.domain(layer.knots()))
+        inner = np.linspace(low, high, points)
+        flat = np.concatenate([[low - 10 * (high - low)], inner, [high + 10 * (high - low)]]) * self.unit + self.shift
+        with np.errstate(all="ignore"):
+            places = np.exp(flat) if self.scale == "log" else flat
+        usable = np.isfinite(places)
+        return places[usable], self(places[usable])
+
+    @property
+    def size(self) -> int:
+        """Number of its coefficients."""
+        return self.edge.layer.basis.size
+
+
+Splines = dict[str, NamedSpline]
+
+
+def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], Splines]:
+    """The expression of every output in raw units, numbers as floats, and the splines that it still contains by name."""
+    splines: Splines = {}
+    layer_values = [_input(inputs, i) for i in range(len(inputs.names))]
+    for layer, constants in enumerate(net.constants):
+        sums = [_Sum((), float(c)) for c in constants]
+        for place, edge in net.edges.items():
+            if place[0] == layer:
+                if isinstance(edge, SymbolicEdge):
+                    part = _compose(edge, layer_values[place[1]])
+                else:
+                    part = _spline(edge, place, layer_values[place[1]], inputs, splines)
+                sums[place[2]] = sums[place[2]].merged(part)
+        layer_values = [_node([sums[j] for j in group]) for group in net.nodes[layer + 1].groups]
+    results = []
+    for index, value in enumerate(layer_values):
+        raw = value.times(outputs.scale[index]).plus(outputs.shift[index])
+        results.append(_exponential(raw, 1.0).expression() if outputs.scales[index] == "log" else raw.expression())
+    return results, splines
+
+
+def symbol(name: str) -> Any:
+    """The symbol of a column; real."""
+    return sympy.Symbol(name, real=True)
+
+
+def monomial(powers: Mapping[str, Any]) -> Any:
+    """The product of columns to rational powers, by name."""
+    return sympy.Mul(*(symbol(name) ** sympy.Rational(str(Fraction(power))) for name, power in powers.items()))
+
+
+def _input(units: Units, i: int) -> _Sum:
+    x = symbol(units.names[i])
+    return _Sum(
+        ((1 / units.scale[i], sympy.log(x) if units.scales[i] == "log" else x),), -units.shift[i] / units.scale[i]
+    )
+
+
+def _node(factors: Sequence[_Sum]) -> _Sum:
+    """A sum as it is; a product with the leading coefficient of every factor pulled out."""
+    if len(factors) == 1:
+        return factors[0]
+    amplitude, product = 1.0, sympy.Integer(1)
+    for factor in factors:
+        if not factor.terms:
+            amplitude *= factor.constant
+            continue
+        lead = factor.terms[0][0]
+        amplitude *= lead
+        product *= factor.over(lead).expression()
+    return _Sum(((amplitude, product),), 0.0)
+
+
+def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
+    """`c F(a node + b)`."""
+    name = edge.function.name
+    inner = node.times(edge.a).plus(edge.b)
+    if name == "x":
+        return inner.times(edge.c)
+    if name == "sin":  # a phase between -π/2 and π/2, whole half turns into the sign
+        turns = round(inner.constant / np.pi)
+        inner = inner.plus(-turns * np.pi)
+        return _Sum((((-1) ** turns * edge.c, sympy.sin(inner.expression())),), 0.0)
+    if not inner.terms:
+        value = edge.function.value(np.array([inner.constant]))[0]
+        return _Sum((), edge.c * float(value))
+    if name == "exp":
+        return _exponential(inner, edge.c)
+    lead = inner.terms[0][0]
+    size = abs(lead)
+    if name == "log" and size > 0:
+        return _Sum(((edge.c, sympy.log(inner.over(size).expression())),), edge.c * float(np.log(size)))
+    exponent = _exponent(edge.function)
+    if exponent is not None and size > 0:
+        pulled = lead if exponent.is_Integer else size
+        amplitude = edge.c * float(pulled ** int(exponent) if exponent.is_Integer else size ** float(exponent))
+        return _Sum(((amplitude, inner.over(pulled).expression() ** exponent),), 0.0)
+    if name == "abs" and size > 0:
+        return _Sum(((edge.c * size, sympy.Abs(inner.over(lead).expression())),), 0.0)
+    return _Sum(((edge.c, edge.function.build(inner.expression())),), 0.0)
+
+
+def written(candidate: Candidate, inner: Any) -> Any:
+    """`c F(a inner + b) + d` with every number where it means something."""
+    return _compose(SymbolicEdge.of(candidate), _Sum(((1.0, inner),), 0.0)).plus(candidate.d).expression()
+
+
+def _exponent(function: Function) -> Any:
+    """The exponent of a power, else None."""
+    z = sympy.Dummy(positive=True)
+    power = function.build(z)
+    return power.exp if power.is_Pow and power.base == z else None
+
+
+def _exponential(inner: _Sum, amplitude: float) -> _Sum:
+    """`amplitude · exp(inner)`, with logarithms turned into powers."""
+    product = sympy.Integer(1)
+    rest = []
+    for k, e in inner.terms:
+        if isinstance(e, sympy.log):
+            product *= e.args[0] ** (sympy.Integer(1) if k == 1 else sympy.Float(k))
+        else:
+            rest.append(e if k == 1 else sympy.Float(k) * e)
+    if rest:
+        product *= sympy.exp(sympy.Add(*rest))
+    return _Sum(((amplitude * float(np.exp(inner.constant)), product),), 0.0)
+
+
+def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: Splines) -> _Sum:
+    """A named spline: of the raw column where it reads one, else of the node's value in network units."""
+    name = f"spline_{len(splines) + 1}"
+    if place[0] > 0:
+        splines[name] = NamedSpline(edge)
+        return _Sum(((1.0, sympy.Function(name)(node.expression())),), 0.0)
+    i = place[1]
+    splines[name] = NamedSpline(edge, inputs.scales[i], inputs.shift[i], inputs.scale[i])
+    return _Sum(((1.0, sympy.Function(name)(symbol(inputs.names[i]))),), 0.0)
+
+
+def count(expression: Any) -> int:
+    """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as SRBench takes it)."""
+    return sum(1 for _ in sympy.preorder_traversal(expression))
+
+
+def compiled(symbols: Sequence[Any], expressions: Any, splines: Splines | None = None) -> Callable[..., Any]:
+    """A function of arrays, one for each symbol; whatever the symbols are called, they mean nothing else."""
+    own = {**_special(), **(splines or {})}
+    hidden = {s: sympy.Dummy(real=True) for s in symbols}
+    many = [e.xreplace(hidden) for e in expressions] if isinstance(expressions, list) else expressions.xreplace(hidden)
+    function: Callable[..., Any] = sympy.lambdify(list(hidden.values()), many, modules=[own, "numpy"], cse=True)
+    return function
+
+
+def _special() -> dict[str, Any]:
+    """What sympy's numpy printer calls and numpy lacks."""
+    from scipy import special
+
+    bessel = {"besselj": special.jv, "bessely": special.yv, "besseli": special.iv, "besselk": special.kv}
+    gamma = {"gamma": special.gamma, "loggamma": special.gammaln, "polygamma": special.polygamma}
+    jump = {"sign": np.sign, "DiracDelta": np.zeros_like}  # the slope of a jump is 0 but where it jumps
+    return {**bessel, **gamma, **jump, "erf": special.erf, "erfc": special.erfc}
+
+
+def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:
+    if not Program.knows(expression, splines or ()) or not expression.free_symbols <= set(symbols):
+        return compiled(symbols, expression, splines)
+    program = Program(expression, symbols, splines)
+    return lambda *columns: program(columns)
+
+
+def compile_expression(
+    expression: Any, names: Sequence[str], splines: Splines | None = None
+) -> Callable[[Array], Array]:
+    """A function of an array `(n, columns)` that returns `(n,)`; NaN where the expression is undefined."""
+    symbols = [symbol(name) for name in names]
+    function = _evaluator(symbols, expression, splines)
+
+    def evaluate(x: Array) -> Array:
+        x = np.asarray(x, dtype=float)
+        with np.errstate(all="ignore"):
+            value = function(*x.T)
+        value = np.broadcast_to(np.asarray(value), (len(x),))
+        return np.where(np.isreal(value), value.real, np.nan).astype(float)
+
+    return evaluate

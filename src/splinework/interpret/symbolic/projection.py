@@ -1,0 +1,189 @@
+"""Variable projection of many functions at once: rates, shifts and shapes by damped least squares, c and d always the best.
+
+For each function the residual of `c F(a t + b) + d` with the best c and d is minimised over (a, b, shape), with the Jacobian of
+Kaufman (BIT 15, 49, 1975). The linear algebra is done for all functions together: they are few points and three constants each.
+Arguments never reach the end of a function's domain: a step takes at most `REACH` of the way there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.interpret.symbolic.function import BOTH, RATE, SHIFT, Array, Function, bare
+
+REACH = 0.95
+LAST = 1e-30
+"""A share of variance left from which on rounding is all that is left."""
+FIRST, EASE, STIFFEN = 0.01, 8.0, 8.0
+"""Damping to begin with, and by how much it falls after a good step and rises after a bad one."""
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Start:
+    """A function at a place (a, b, shape), for inputs between 0 and 1, and the share of variance that it leaves there.
+
+    c and d are the best factor and constant; 0 where nobody has asked.
+    """
+
+    function: Function
+    place: Array
+    left: float
+    c: float = 0.0
+    d: float = 0.0
+
+
+class Curve:
+    """What is fitted: inputs t between 0 and 1, roots of the weights, and the values without their mean, of norm 1.
+
+    Args:
+        t: Inputs, `(N,)`.
+        y: Values, `(N,)`.
+        weights: Sum to 1, `(N,)`.
+    """
+
+    def __init__(self, t: Array, y: Array, weights: Array) -> None:
+        self.t = t
+        self.root = np.sqrt(weights)
+        self.mean = float(weights @ y)
+        target = self.root * (y - self.mean)
+        self.norm = float(np.linalg.norm(target))
+        self.target = target / self.norm
+
+    def centre(self, rows: Array) -> Array:
+        """Weights rows `(…, N)` and takes out their means, in place; the means `(…)`."""
+        rows *= self.root
+        means = rows @ self.root
+        rows -= means[..., None] * self.root
+        return np.asarray(means)
+
+
+class Projection:
+    """Functions at places, moved together.
+
+    Args:
+        starts: Functions and places.
+        curve: To fit.
+    """
+
+    def __init__(self, starts: Sequence[Start], curve: Curve) -> None:
+        self._curve = curve
+        self._functions = [start.function for start in starts]
+        self._places = np.array([start.place for start in starts])
+        self._free = np.array([_free(f) for f in self._functions])
+        self._pivot = np.array([0.5 if f.free == RATE else 0.0 for f in self._functions])
+        self._bounds = np.array([f.bounds for f in self._functions])
+        self._bounded = np.isfinite(self._bounds).any(1)
+        self._damping = np.full(len(starts), FIRST)
+        every = np.arange(len(starts))
+        self._values, self._scale, self._left = self._valued(every, self._places)
+        self._systems = np.zeros((len(starts), 3, 3))
+        self._slopes = np.zeros((len(starts), 3))
+        self._active = np.isfinite(self._left) & self._free.any(1)
+        self._stale = self._active.copy()
+
+    def run(self, steps: int, gain: float) -> list[Start]:
+        """Takes steps; a function whose share left falls by less than `gain` of itself is done. Where they are then."""
+        for _ in range(steps):
+            rows = np.flatnonzero(self._active)
+            if not len(rows):
+                break
+            self._linearise(np.flatnonzero(self._stale))
+            self._step(rows, gain)
+        c = (self._values @ self._curve.target) * self._curve.norm / self._scale[:, 0]
+        d = self._curve.mean - c * self._scale[:, 1]
+        found = zip(self._functions, self._places, self._left.tolist(), c.tolist(), d.tolist(), strict=True)
+        return [Start(*one) for one in found]
+
+    def narrow(self, kept: Sequence[int]) -> None:
+        """Goes on with these functions only."""
+        rows = np.array(kept, dtype=np.int64)
+        self._functions = [self._functions[n] for n in kept]
+        for name in _PER_FUNCTION:
+            setattr(self, name, getattr(self, name)[rows])
+
+    def _step(self, rows: Rows, gain: float) -> None:
+        trial = self._places[rows] + self._moves(rows)
+        values, scale, left = self._valued(rows, trial)
+        before = self._left[rows]
+        better = left < before
+        done = (np.abs(before - left) <= gain * before) | (left < LAST)
+        taken, refused = rows[better], rows[~better]
+        self._places[taken], self._values[taken] = trial[better], values[better]
+        self._scale[taken], self._left[taken] = scale[better], left[better]
+        self._damping[taken] = np.maximum(self._damping[taken] / EASE, 1e-13)
+        self._damping[refused] *= STIFFEN
+        self._stale[rows] = better & ~done
+        self._active[rows] = ~done & (better | (self._damping[rows] < 1e4))
+
+    def _valued(self, rows: Rows, places: Array) -> tuple[Array, Array, Array]:
+        """Centred curves of norm 1; what they were divided by and their means, `(K, 2)`; and the shares of variance left."""
+        values = places[:, :1] * self._curve.t + places[:, 1:2]
+        for n, (row, shape) in enumerate(zip(rows.tolist(), places[:, 2].tolist(), strict=True)):
+            values[n] = bare(self._functions[row].at(shape).value)(values[n])
+        means = self._curve.centre(values)
+        size = np.sqrt(np.einsum("kt,kt->k", values, values))
+        values /= size[:, None]
+        residual = (values @ self._curve.target)[:, None] * values
+        residual -= self._curve.target
+        left = np.einsum("kt,kt->k", residual, residual)
+        return values, np.stack([size, means], 1), np.where(np.isfinite(left), left, np.inf)
+
+    def _linearise(self, rows: Rows) -> None:
+        """Normal equations of the projected problem and their right sides, in the free constants as they are."""
+        if not len(rows):
+            return
+        t, places = self._curve.t, self._places[rows]
+        shaped = self._free[rows, 2].any()
+        z = places[:, :1] * t + places[:, 1:2]
+        columns = np.zeros((len(rows), 3 if shaped else 2, len(t)))
+        for n, (row, shape) in enumerate(zip(rows.tolist(), places[:, 2].tolist(), strict=True)):
+            function = self._functions[row].at(shape)
+            columns[n, 1] = bare(function.slope)(z[n])
+            if function.by_shape is not None:
+                columns[n, 2] = function.by_shape(z[n])
+        np.multiply(columns[:, 1], t - self._pivot[rows, None], out=columns[:, 0])
+        self._curve.centre(columns)
+        values = self._values[rows]
+        columns -= (columns @ values[..., None]) * values[:, None]
+        m = columns.shape[1]
+        scale = ((values @ self._curve.target) / self._scale[rows, 0])[:, None] * self._free[rows, :m]
+        system = columns @ columns.transpose(0, 2, 1)
+        slopes = columns @ self._curve.target
+        infinite = ~np.isfinite(slopes)  # an infinite slope says nothing
+        if infinite.any():
+            scale[infinite] = slopes[infinite] = 0.0
+            system[infinite] = system.transpose(0, 2, 1)[infinite] = 0.0
+        self._systems[rows, :m, :m] = scale[:, :, None] * scale[:, None] * system
+        self._slopes[rows, :m] = -scale * slopes
+
+    def _moves(self, rows: Rows) -> Array:
+        """Steps in (a, b, shape) that stay inside the domains: `(K, 3)`."""
+        system, places = self._systems[rows], self._places[rows]
+        length = np.sqrt(system[:, _DIAGONAL, _DIAGONAL])
+        inverse = np.where(length > 0, 1 / length, 0.0)
+        system *= inverse[:, :, None] * inverse[:, None]
+        system[:, _DIAGONAL, _DIAGONAL] += self._damping[rows, None]
+        move = np.linalg.solve(system, (-self._slopes[rows] * inverse)[..., None])[..., 0] * inverse
+        move[:, 1] -= self._pivot[rows] * move[:, 0]
+        ways = move[:, :1] * _ENDS + move[:, 1:2]
+        if self._bounded[rows].any():
+            ends = places[:, :1] * _ENDS + places[:, 1:2]
+            room = (np.where(ways < 0, self._bounds[rows, :1], self._bounds[rows, 1:]) - ends) / ways
+            move *= np.minimum(1.0, REACH * np.where(ways == 0, np.inf, room).min(1))[:, None]
+        return np.asarray(move, dtype=float)
+
+
+_PER_FUNCTION = (
+    *("_places", "_free", "_pivot", "_bounds", "_bounded", "_damping", "_values", "_scale", "_left"),
+    *("_systems", "_slopes", "_active", "_stale"),
+)
+_DIAGONAL = np.arange(3)
+_ENDS = np.array([0.0, 1.0])
+
+
+def _free(function: Function) -> tuple[bool, bool, bool]:
+    """Which of rate, shift and shape move."""
+    return function.free in (RATE, BOTH), function.free in (SHIFT, BOTH), function.shape is not None

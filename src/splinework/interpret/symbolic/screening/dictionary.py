@@ -1,0 +1,132 @@
+"""Products of simple functions of the columns, the simplest first."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.problem import Problem
+
+MOST = 4000
+"""Products in a dictionary."""
+BELOW = 1000
+"""Of them, how many may stand below the bar of a fraction."""
+BAR = 1.4
+"""Nats of standing there."""
+
+
+@dataclass(frozen=True)
+class Atom:
+    """A function of one column at the rows, its expression and its cost in nats."""
+
+    values: Array
+    expression: Any
+    cost: float
+
+
+@dataclass(frozen=True)
+class Dictionary:
+    """Weighted columns of unit length, one for each product.
+
+    Attributes:
+        columns: `(M, N)`.
+        lengths: Of the weighted columns before they were scaled, `(M,)`.
+        costs: In nats, `(M,)`.
+        below: Whether it stands below the bar of a fraction, multiplied by the target, `(M,)`.
+        picks: For every product the atom of each column, `(M, d)`.
+        atoms: Of each column; the first is 1.
+    """
+
+    columns: Array
+    lengths: Array
+    costs: Array
+    below: NDArray[np.bool_]
+    picks: NDArray[np.intp]
+    atoms: tuple[tuple[Atom, ...], ...]
+    grams: dict[int, Array] = field(default_factory=dict)
+
+    def gram(self, index: NDArray[np.intp]) -> Array:
+        """Inner products of some products, kept by their number."""
+        if len(index) not in self.grams:
+            self.grams[len(index)] = self.columns[index] @ self.columns[index].T
+        return self.grams[len(index)]
+
+    def expression(self, product: int) -> Any:
+        """A product as an expression."""
+        return sympy.Mul(*(self.atoms[i][p].expression for i, p in enumerate(self.picks[product]) if p))
+
+
+def dictionary(problem: Problem, *, rational: bool) -> Dictionary:
+    """The products for a problem; with `rational` also those times the target, for the lower side of a fraction."""
+    d = problem.size
+    every = tuple(tuple(atoms(problem.columns[:, i], problem.expressions[i], few=d > 3)) for i in range(d))
+    picks, costs = _products([[a.cost for a in own] for own in every])
+    columns = np.ones((len(picks), len(problem.y)))
+    for i, own in enumerate(every):
+        columns *= np.stack([a.values for a in own])[picks[:, i]]
+    below = np.zeros(len(picks), bool)
+    if rational:
+        some = np.arange(1, min(len(picks), BELOW))
+        columns = np.vstack([columns, columns[some] * problem.y])
+        picks, costs = np.vstack([picks, picks[some]]), np.concatenate([costs, costs[some] + BAR])
+        below = np.concatenate([below, np.ones(len(some), bool)])
+    columns *= np.sqrt(problem.weights)
+    lengths = np.linalg.norm(columns, axis=1)
+    good = np.isfinite(lengths) & (lengths > 0)
+    return Dictionary(columns[good] / lengths[good, None], lengths[good], costs[good], below[good], picks[good], every)
+
+
+def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array]:
+    """The cheapest products of at most three atoms: their atoms `(M, d)` and costs `(M,)`."""
+    d = len(costs)
+    most = 3 if d <= 9 else 2 if d <= 30 else 1
+    found: list[tuple[float, tuple[tuple[int, int], ...]]] = [(0.0, ())]
+    for order in range(1, min(d, most) + 1):
+        for which in itertools.combinations(range(d), order):
+            for chosen in itertools.product(*(range(1, len(costs[i])) for i in which)):
+                parts = tuple(zip(which, chosen, strict=True))
+                found.append((sum(costs[i][p] for i, p in parts), parts))
+    found = sorted(found, key=lambda entry: entry[0])[:MOST]
+    picks = np.zeros((len(found), d), dtype=np.intp)
+    for row, (_, parts) in enumerate(found):
+        for i, p in parts:
+            picks[row, i] = p
+    return picks, np.array([cost for cost, _ in found])
+
+
+def atoms(column: Array, expression: Any, *, few: bool) -> list[Atom]:
+    """Simple functions of a column, the constant first."""
+    found = [Atom(np.ones_like(column), sympy.Integer(1), 0.0), Atom(column, expression, 0.7)]
+
+    def add(values: Array, made: Any, cost: float) -> None:
+        if np.isfinite(values).all():
+            found.append(Atom(values, made, cost))
+
+    with np.errstate(all="ignore"):
+        add(column**2, expression**2, 1.4)
+        away = np.abs(column).min() > 1e-3 * np.abs(column).max()
+        if away:
+            add(1 / column, 1 / expression, 1.4)
+        if few:
+            return found
+        if away:
+            add(column**-2.0, expression**-2, 2.1)
+        add(column**3, expression**3, 2.1)
+        if column.min() >= 0:
+            add(np.sqrt(column), sympy.sqrt(expression), 1.8)
+        if column.min() > 0 and away:
+            add(column**-0.5, 1 / sympy.sqrt(expression), 2.4)
+            add(np.log(column), sympy.log(expression), 1.8)
+        if np.abs(column).max() < 30:
+            add(np.exp(column), sympy.exp(expression), 2.1)
+            add(np.exp(-column), sympy.exp(-expression), 2.1)
+        for turns in (1, 2):
+            if 1.0 < turns * np.ptp(column) < 60:
+                add(np.sin(turns * column), sympy.sin(turns * expression), 1.4 + 0.7 * turns)
+                add(np.cos(turns * column), sympy.cos(turns * expression), 1.4 + 0.7 * turns)
+    return found

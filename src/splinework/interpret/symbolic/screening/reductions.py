@@ -1,0 +1,237 @@
+"""Which reductions the gradient of the data suggests: factors, sums, and pairs of columns that act as one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.powers import power, rational
+from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.surrogate import Surrogate
+
+LOOSE, ROUGH = 0.2, 4.0
+"""A law of the gradient may be broken by this share, more by so many times the relative error of the stand-in."""
+FEW = 3
+"""In so many columns factors and groups are tried blindly together."""
+POWERS = tuple(sorted({Fraction(a, b) for b in (1, 2, 3) for a in range(-18, 19) if a and abs(a) <= 6 * b}))
+"""Exponents of a factor."""
+SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) if a * b <= 6}))
+"""Ratios and coefficients that are tried as they are."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A smaller problem, and by how much the law behind it is broken."""
+
+    problem: Problem
+    broken: float
+
+
+def proposals(problem: Problem, stand_in: Surrogate, rough: float) -> list[Proposal]:
+    """Smaller problems that the gradient suggests, the likeliest first; each is to be verified by a fit.
+
+    Args:
+        problem: To be made smaller.
+        stand_in: For its target.
+        rough: Error of the stand-in, relative to the spread: the gradient is less sure than that.
+    """
+    slack = min(ROUGH * rough, 0.8)
+    found = [
+        *_idle(problem, stand_in),
+        *_factors(problem, stand_in, slack),
+        *_pairs_scaled(problem, stand_in, slack),
+        *_pairs_added(problem, stand_in),
+    ]
+    return sorted((p for p in found if p.broken < LOOSE + slack), key=lambda p: p.broken)
+
+
+def blind(problem: Problem) -> list[Proposal]:
+    """What is common enough to be tried whatever the gradient says: for noise in which it drowns."""
+    found = []
+    for i in range(problem.size):
+        for divided in _divided(problem, i):
+            found.append(Proposal(divided.without(i), 1.0))
+            if problem.size <= FEW:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
+                for j in range(problem.size):
+                    if j != i:
+                        found += [Proposal(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
+        for j in range(i):
+            one, two = problem.columns[:, j], problem.columns[:, i]
+            left, right = problem.expressions[j], problem.expressions[i]
+            options = [*_groups(problem, i, j), (one - two, left - right), (one + two, left + right)]
+            options.append((one**2 + two**2, left**2 + right**2))
+            found += [Proposal(problem.merged(j, i, *option), 1.0) for option in options]
+    return found
+
+
+def _divided(problem: Problem, i: int) -> Iterator[Problem]:
+    """Divided by common powers of a column."""
+    for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
+        if (factor := power(problem.columns[:, i], exponent)) is not None:
+            yield problem.divided(factor, problem.expressions[i] ** rational(exponent))
+
+
+def _groups(problem: Problem, i: int, j: int) -> list[tuple[Array, Any]]:
+    """The product and the quotient of two columns."""
+    one, two = problem.columns[:, j], problem.columns[:, i]
+    left, right = problem.expressions[j], problem.expressions[i]
+    found = [(one * two, left * right)]
+    if np.abs(two).min() > 0:
+        found.append((one / two, left / right))
+    return found
+
+
+def _norm(values: Array, weights: Array) -> float:
+    return float(np.sqrt(np.mean(weights * values**2)))
+
+
+def _idle(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    spread = _norm(problem.y - np.average(problem.y, weights=problem.weights), problem.weights)
+    for i in range(problem.size):
+        moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
+        yield Proposal(problem.dropped(i), moved / (spread or 1.0))
+
+
+def _nearest(value: float, choices: tuple[Fraction, ...], count: int) -> list[Fraction]:
+    return sorted(choices, key=lambda c: abs(float(c) - value))[:count]
+
+
+def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
+    """`y = x_i^p · rest`, where `x_i ∂_i y = p y`."""
+    w, y = problem.weights, s.values
+    size = float(np.mean(w * y**2))
+    for i in range(problem.size):
+        scaled = problem.columns[:, i] * s.gradient[:, i]
+        p = float(np.mean(w * scaled * y)) / size
+        broken = _norm(scaled - p * y, w) / max(_norm(scaled, w), _norm(y, w))
+        for exponent in _nearest(p, POWERS, 2):
+            factor = power(problem.columns[:, i], exponent)
+            if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
+                expression = problem.expressions[i] ** rational(exponent)
+                yield Proposal(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
+
+
+def _pairs_scaled(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
+    """`y = x_i^λ g(x_j x_i^-r, rest)`, where `x_i ∂_i y + r x_j ∂_j y = λ y`."""
+    w = np.sqrt(problem.weights)
+    scaled = problem.columns * s.gradient
+    sizes = [_norm(c, problem.weights) for c in scaled.T]
+    for i in range(problem.size):
+        for j in range(i + 1, problem.size):
+            for with_factor in (False, True):
+                parts = [scaled[:, i], scaled[:, j], *([s.values] if with_factor else [])]
+                lengths = np.array([np.linalg.norm(w * p) for p in parts])
+                if lengths.min() <= 0:
+                    continue
+                matrix = np.stack([w * p for p in parts], 1) / lengths
+                if not np.isfinite(matrix).all():
+                    continue
+                _, values, vectors = np.linalg.svd(matrix, full_matrices=False)
+                vector = vectors[-1] / lengths
+                broken = float(values[-1])
+                yield from _scaled(problem, i, j, vector, broken, sizes, slack)
+
+
+def _scaled(
+    problem: Problem, i: int, j: int, vector: Array, broken: float, sizes: list[float], slack: float
+) -> Iterator[Proposal]:
+    """The merged column of one null vector `(a, b[, -λ])`, its exponents rounded."""
+    a, b = float(vector[0]), float(vector[1])
+    if abs(a) * sizes[i] < 1e-3 * abs(b) * sizes[j] or abs(b) * sizes[j] < 1e-3 * abs(a) * sizes[i]:
+        return  # a factor alone
+    if a == 0 or b == 0 or not np.isfinite(vector).all():
+        return
+    ratio = b / a  # invariant: x_i^(b/a)... y(t^a x_i, t^b x_j) = t^λ y, u = x_j x_i^(-b/a)
+    sign = 1 if ratio > 0 else -1
+    for size in _nearest(abs(ratio), SIMPLE, 2):
+        if abs(float(size) - abs(ratio)) > (0.15 + slack) * float(size):
+            continue
+        r = sign * size
+        one, two = (-r, Fraction(1)) if abs(r) >= 1 else (Fraction(1), -1 / r)
+        if one < 0 and two < 0:
+            one, two = -one, -two
+        left, right = power(problem.columns[:, i], one), power(problem.columns[:, j], two)
+        if left is None or right is None:
+            continue
+        expression = problem.expressions[i] ** rational(one) * problem.expressions[j] ** rational(two)
+        off = abs(float(size) / abs(ratio) - 1)
+        if len(vector) == 2:
+            yield Proposal(problem.merged(i, j, left * right, expression), broken + off)
+            continue
+        exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
+        for p in _nearest(exponent, POWERS, 2):
+            factor = power(problem.columns[:, i], p)
+            if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
+                divided = problem.divided(factor, problem.expressions[i] ** rational(p))
+                yield Proposal(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
+
+
+def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+    """`y = g(A(x_i) + B(x_j), rest)` with powers A and B, where `ln |∂_i y / ∂_j y|` is linear in their logarithms."""
+    for i in range(problem.size):
+        for j in range(i + 1, problem.size):
+            gi, gj = s.gradient[:, i], s.gradient[:, j]
+            xi, xj = problem.columns[:, i], problem.columns[:, j]
+            weights = problem.weights * np.minimum(np.abs(gi), np.abs(gj)) ** 2
+            usable = (weights > 1e-4 * weights.max()) & (xi != 0) & (xj != 0)
+            if usable.sum() < 20:
+                continue
+            rho = np.log(np.abs(gi[usable] / gj[usable]))
+            if not np.isfinite(rho).all():
+                continue
+            design = np.stack([np.log(np.abs(xi[usable])), -np.log(np.abs(xj[usable])), np.ones(usable.sum())], 1)
+            root = np.sqrt(weights[usable])
+            root /= np.linalg.norm(root)
+            (alpha, beta, _), *_ = np.linalg.lstsq(design * root[:, None], rho * root, rcond=None)
+            for one in _nearest(alpha + 1, _SHAPES, 2):
+                for two in _nearest(beta + 1, _SHAPES, 2):
+                    left = rho - design[:, 0] * (float(one) - 1) - design[:, 1] * (float(two) - 1)
+                    level = float(np.average(left, weights=root**2))
+                    broken = float(np.sqrt(np.average((left - level) ** 2, weights=root**2)))
+                    with np.errstate(all="ignore"):
+                        ratio = gi / gj / xi ** _whole(one, -1) * xj ** _whole(two, -1)
+                    sign = 1 if np.average(np.nan_to_num(np.sign(ratio[usable])), weights=root**2) > 0 else -1
+                    yield from _added(problem, i, j, one, two, sign * np.exp(-level), broken)
+
+
+_SHAPES = (Fraction(-2), Fraction(-1), Fraction(0), Fraction(1, 2), Fraction(1), Fraction(2), Fraction(3))
+"""Powers in a sum of two; 0 stands for the logarithm."""
+
+
+def _whole(exponent: Fraction, add: int) -> float:
+    value = exponent + add
+    return int(value) if value.denominator == 1 else float(value)
+
+
+def _added(
+    problem: Problem, i: int, j: int, one: Fraction, two: Fraction, slope: float, broken: float
+) -> Iterator[Proposal]:
+    """`x_i^one + c x_j^two`, the coefficient rounded if that is near."""
+    if one == two == 0:
+        return  # a product of powers
+    parts = []
+    for k, exponent in ((i, one), (j, two)):
+        column = problem.columns[:, k]
+        if exponent == 0:
+            if column.min() <= 0:
+                return
+            parts.append((np.log(column), sympy.log(problem.expressions[k])))
+        else:
+            value = column ** int(exponent) if exponent.denominator == 1 and exponent > 0 else power(column, exponent)
+            if value is None:
+                return
+            parts.append((value, problem.expressions[k] ** rational(exponent)))
+    c = slope * float(one or 1) / float(two or 1)
+    near = min(SIMPLE, key=lambda r: abs(float(r) / abs(c) - 1))
+    options = [(c, sympy.Float(c))]
+    if abs(float(near) / abs(c) - 1) < 0.05:
+        exact = near if c > 0 else -near
+        options.insert(0, (float(exact), rational(exact)))
+    for factor, number in options:
+        column = parts[0][0] + factor * parts[1][0]
+        if np.ptp(column) > 0:
+            yield Proposal(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)

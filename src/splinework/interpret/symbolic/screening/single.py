@@ -1,0 +1,75 @@
+"""One column left: which function of it, after a power of it as a factor, or under a function of the target."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+
+from splinework.interpret.symbolic.edges import candidates
+from splinework.interpret.symbolic.expression import written
+from splinework.interpret.symbolic.library import LIBRARY
+from splinework.interpret.symbolic.screening.guess import Guess
+from splinework.interpret.symbolic.screening.maps import mapped
+from splinework.interpret.symbolic.screening.powers import power, rational
+from splinework.interpret.symbolic.screening.problem import Problem
+
+FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
+"""Powers of the column that may stand before the function."""
+INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
+"""Powers of the column that the function may be of."""
+KEPT = 3
+"""Functions of each combination that are handed on."""
+
+
+def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> list[Guess]:
+    """Expressions for a problem of one column, the shortest description first.
+
+    Args:
+        problem: With one column.
+        floor: Sum of squares, on the scale of the data's target, below which all are equally good.
+        deadline: On the monotonic clock; after it no further combination is tried.
+    """
+    found: list[Guess] = []
+    for variant, extra in _variants(problem):
+        if found and time.monotonic() > deadline:
+            break
+        n = len(variant.y)
+        level = np.average(variant.y, weights=variant.weights)
+        total = float(np.sum(variant.weights * (variant.y - level) ** 2))
+        if not total > 0:
+            continue
+        for c in candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:KEPT]:
+            expression = written(c, variant.expressions[0])
+            rss = max(c.left * total, floor)
+            score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)
+            found.append(Guess(variant, expression, score))
+            if rss <= floor and extra == 0:
+                return sorted(found, key=lambda g: g.score)
+    return sorted(found, key=lambda g: g.score)
+
+
+def _variants(problem: Problem) -> Iterator[tuple[Problem, float]]:
+    """The problem as it is, of powers of its column, divided by powers, and under functions of the target."""
+    for p in INNER:
+        yield from _powered(problem, p, 0.0 if p == 1 else 1.4)
+    for t in FACTORS[1:]:
+        factor = power(problem.columns[:, 0], t)
+        if factor is not None:
+            divided = problem.divided(factor, problem.expressions[0] ** rational(t))
+            for p in INNER[:3]:
+                yield from _powered(divided, p, 2.1 if p == 1 else 3.5)
+    for other in mapped(problem):
+        for p in INNER[:3]:
+            yield from _powered(other, p, 2.1 if p == 1 else 3.5)
+
+
+def _powered(problem: Problem, p: Fraction, extra: float) -> Iterator[tuple[Problem, float]]:
+    if p == 1:
+        yield problem, extra
+        return
+    column = power(problem.columns[:, 0], p, nonzero=False)
+    if column is not None:
+        yield replace(problem, columns=column[:, None], expressions=(problem.expressions[0] ** rational(p),)), extra

@@ -1,0 +1,187 @@
+"""A smooth stand-in for the data: a polynomial of total degree, with its held-out error and its gradient.
+
+It is used to ask what the data depend on, never as an answer.
+"""
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from splinework.interpret.symbolic.library import Array
+
+SHARE = 0.3
+"""Most terms, as a share of the rows."""
+MOST_TERMS = 230
+"""Most terms altogether: what a fraction of a second solves."""
+HIGHEST = 60
+"""Highest degree, which only one column reaches."""
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A polynomial in the columns, or in their logarithms.
+
+    Attributes:
+        error: Weighted root mean square of the errors that each row has when it is left out.
+        values: `(N,)`.
+        gradient: `(N, d)`, by the columns themselves.
+        kind: Whether it is one of logarithms of the columns, and for that of the target.
+    """
+
+    error: float
+    values: Array
+    gradient: Array
+    kind: tuple[bool, bool] = (False, False)
+
+
+def surrogate(
+    columns: Array, y: Array, weights: Array, *, terms: int = MOST_TERMS, kind: tuple[bool, bool] | None = None
+) -> Surrogate:
+    """The polynomial that predicts left-out rows best: of columns or their logarithms, for y or its logarithm.
+
+    Args:
+        columns: `(N, d)`.
+        y: `(N,)`.
+        weights: Inverse variances of y up to a factor, `(N,)`.
+        terms: Most terms.
+        kind: The one kind to fit, where it can be; all by default.
+    """
+    if columns.shape[1] == 0:
+        level = float(weights @ y / weights.sum())
+        error = float(np.sqrt(np.mean(weights * (y - level) ** 2)))
+        return Surrogate(error, np.full(len(y), level), np.empty((len(y), 0)))
+    one_sign = y.min() > 0 or y.max() < 0
+    best: _Fit | None = None
+    some_logs = bool((columns.min(0) > 0).any())
+    for logs in (False, True) if kind is None else (kind[0],):
+        if logs and not some_logs and kind is None:
+            continue
+        basis = _basis(columns, logs, terms)
+        for log_target in (False, True) if kind is None else (kind[1],):
+            if log_target and not one_sign:
+                if kind is None:
+                    continue
+                log_target = False
+            fit = basis.fit(np.log(np.abs(y)) if log_target else y, weights * y**2 if log_target else weights)
+            fit = replace(fit, kind=(logs, log_target))
+            if best is None or fit.error < best.error:
+                best = fit
+    assert best is not None
+    values, gradient = best.values, best.gradient()
+    if best.kind[1]:
+        values = np.sign(y[0]) * np.exp(values)
+        gradient = gradient * values[:, None]
+    return Surrogate(best.error, values, gradient, best.kind)
+
+
+@dataclass(frozen=True)
+class _Basis:
+    """Products of Chebyshev polynomials up to a total degree, at the rows."""
+
+    z: Array
+    chain: Array
+    powers: Array
+    design: Array
+
+    def fit(self, y: Array, weights: Array) -> "_Fit":
+        """The degree with the least error of left-out rows."""
+        root = np.sqrt(weights)
+        q, r = np.linalg.qr(self.design * root[:, None])
+        drawn = q.T @ (y * root)
+        best, end = math.inf, 1
+        totals = self.powers.sum(1)
+        left, leverage = y * root, np.zeros(len(y))
+        start = 0
+        for total in range(int(totals[-1]) + 1):
+            stop = int((totals <= total).sum())
+            left = left - q[:, start:stop] @ drawn[start:stop]
+            leverage = leverage + (q[:, start:stop] ** 2).sum(1)
+            start = stop
+            error = float(np.sqrt(np.mean((left / np.maximum(1 - leverage, 1e-3)) ** 2)))
+            if error < best:
+                best, end = error, stop
+        coefficients = np.linalg.lstsq(r[:end, :end], drawn[:end], rcond=None)[0]
+        return _Fit(best, self, self.design[:, :end] @ coefficients, coefficients)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    error: float
+    basis: _Basis
+    values: Array
+    coefficients: Array
+    kind: tuple[bool, bool] = (False, False)
+
+    def gradient(self) -> Array:
+        """By the columns: `(N, d)`."""
+        basis = self.basis
+        powers = basis.powers[: len(self.coefficients)]
+        value, slope = _chebyshev(basis.z, int(powers.max(initial=0)))
+        out = np.empty_like(basis.z)
+        for i in range(basis.z.shape[1]):
+            design = np.ones((len(basis.z), len(powers)))
+            for k in range(basis.z.shape[1]):
+                design *= (slope if k == i else value)[k][:, powers[:, k]]
+            out[:, i] = design @ self.coefficients
+        return out * basis.chain
+
+
+def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
+    n, d = columns.shape
+    logs = (columns.min(0) > 0) if logarithmic else np.zeros(d, bool)
+    flat = np.where(logs, np.log(np.where(logs, columns, 1.0)), columns)
+    low, high = flat.min(0), flat.max(0)
+    span = np.where(high > low, high - low, 1.0)
+    z = 2 * (flat - low) / span - 1
+    degree = _degree(d, min(SHARE * n, terms))
+    powers = _powers(d, degree)
+    value, _ = _chebyshev(z, degree)
+    design = np.ones((n, len(powers)))
+    for k in range(d):
+        design *= value[k][:, powers[:, k]]
+    return _Basis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
+
+
+def _degree(d: int, most: float) -> int:
+    degree = 1
+    while degree < HIGHEST and math.comb(d + degree + 1, d) <= most:
+        degree += 1
+    return degree
+
+
+@lru_cache(maxsize=64)
+def _powers(d: int, degree: int) -> Array:
+    """Exponents of all products up to a total degree, ordered by it: `(terms, d)`."""
+    found = (
+        [p for p in itertools.product(range(degree + 1), repeat=d) if sum(p) <= degree] if d <= 4 else _grown(d, degree)
+    )
+    return np.array(sorted(found, key=lambda p: (sum(p), p)), dtype=int).reshape(-1, d)
+
+
+def _grown(d: int, degree: int) -> list[tuple[int, ...]]:
+    found = {(0,) * d}
+    layer = found
+    for _ in range(degree):
+        layer = {(*p[:i], p[i] + 1, *p[i + 1 :]) for p in layer for i in range(d)}
+        found |= layer
+    return list(found)
+
+
+def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:
+    """Values and slopes of T_0 … T_degree at every column: two lists of `(N, degree + 1)`."""
+    values, slopes = [], []
+    for column in z.T:
+        t = np.empty((len(column), degree + 1))
+        s = np.zeros_like(t)
+        t[:, 0] = 1.0
+        if degree >= 1:
+            t[:, 1], s[:, 1] = column, 1.0
+        for k in range(2, degree + 1):
+            t[:, k] = 2 * column * t[:, k - 1] - t[:, k - 2]
+            s[:, k] = 2 * t[:, k - 1] + 2 * column * s[:, k - 1] - s[:, k - 2]
+        values.append(t)
+        slopes.append(s)
+    return values, slopes

@@ -1,0 +1,242 @@
+"""Sums of products of simple functions, and quotients of two such sums: a beam of orthogonal least squares."""
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import sympy
+from numpy.typing import NDArray
+
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.dictionary import Dictionary, dictionary
+from splinework.interpret.symbolic.screening.guess import Guess
+from splinework.interpret.symbolic.screening.problem import Problem
+
+WIDTH, BRANCHES, DEEPEST = 12, 8, 7
+"""Sums that are followed, continuations of each, and terms of the longest."""
+PAIRED = 1200
+"""Products, the simplest, of which all pairs are compared; longer sums grow from the best of them."""
+NUMERATORS, DENOMINATORS = 240, 120
+"""The same above the bar of a fraction, and the products that are tried below it."""
+SEEDED = 3
+"""Terms of the fractions that are compared from all pairs above the bar and all products below it."""
+EACH, ROUNDS = 4, 3
+"""Pairs that are kept for each denominator, and rounds in which a fraction is fitted."""
+SIMPLEST = {3: 70, 4: 36, 5: 24, 6: 19}
+"""For sums of so many terms: among how many of the simplest products all of them are compared."""
+ALIKE = 1e-9
+"""A product that differs less from the terms of a sum, in squares, brings nothing."""
+KEPT = 2
+
+Key = tuple[int, ...]
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class _State:
+    """A sum: its products, an orthonormal basis of them, what is left of the target, and what of every product is spanned."""
+
+    key: Key
+    basis: Array
+    left: Array
+    spanned: Array
+
+    def extended(self, index: int, book: Dictionary) -> "_State":
+        direction = book.columns[index]
+        for _ in range(2):  # twice, so that nearly equal products end up at right angles
+            direction = direction - self.basis.T @ (self.basis @ direction)
+        direction = direction / np.linalg.norm(direction)
+        return _State(
+            tuple(sorted((*self.key, index))),
+            np.vstack([self.basis, direction]),
+            self.left - (direction @ self.left) * direction,
+            self.spanned + (book.columns @ direction) ** 2,
+        )
+
+
+_Step = tuple[float, Key, _State | None, int]
+"""A continuation: its value, its products, the state that it continues, and the product that it adds."""
+
+
+@dataclass(frozen=True)
+class _Beam:
+    """The search in one dictionary for one target, `(N,)` and weighted."""
+
+    book: Dictionary
+    target: Array
+    floor: float
+    deadline: float = math.inf
+
+    @property
+    def rows(self) -> int:
+        return len(self.target)
+
+    def run(self, *, rational: bool) -> list[tuple[Key, float]]:
+        """The sums of shortest description, and the best of every number of terms."""
+        count = len(self.book.costs)
+        empty = _State((), np.empty((0, self.rows)), self.target, np.zeros(count))
+        states, done = [empty], dict[Key, float]()
+        for depth in range(1, min(DEEPEST, self.rows // 8) + 1):
+            grown = self._continued(states)
+            if depth == 2 and not rational:
+                grown += [(value, key, None, -1) for key, value in self._seeds()]
+            if depth in SIMPLEST and not rational:
+                grown += [(value, key, None, -1) for key, value in self._all_of(depth)]
+            if rational:  # what is linear in both sums says little about the errors of their quotient
+                grown = [(self.value(g[1]), *g[1:]) for g in sorted(grown, key=lambda g: g[0])[: 4 * WIDTH]]
+                grown += [(value, key, None, -1) for key, value in (self._seeds() if depth == SEEDED else [])]
+            states = []
+            for _, key, state, index in sorted(grown, key=lambda entry: entry[0]):
+                if key not in done:
+                    states.append(self._of(key) if state is None else state.extended(index, self.book))
+                    rss = float(states[-1].left @ states[-1].left)
+                    done[key] = self.value(key) + depth * (math.log(self.rows) + 2 * math.log(count))
+                    if rss <= self.floor or len(states) == WIDTH:
+                        break
+            if (
+                time.monotonic() > self.deadline
+                or not states
+                or any(float(s.left @ s.left) <= self.floor for s in states)
+            ):
+                break
+        ordered = sorted(done.items(), key=lambda entry: entry[1])
+        longest: dict[int, tuple[Key, float]] = {}
+        for key, value in ordered:
+            longest.setdefault(len(key), (key, value))
+        return [*ordered[:KEPT], *(entry for entry in longest.values() if entry not in ordered[:KEPT])]
+
+    def _continued(self, states: list[_State]) -> list[_Step]:
+        """The best continuations of every state: value, key, state and product."""
+        drawn = self.book.columns @ np.stack([s.left for s in states], 1)
+        found: list[_Step] = []
+        for number, state in enumerate(states):
+            remaining = 1 - state.spanned
+            gain = drawn[:, number] ** 2 / np.maximum(remaining, ALIKE)
+            rss = np.maximum(float(state.left @ state.left) - gain, self.floor)
+            value = self.rows * np.log(rss / self.rows) + 2 * self.book.costs
+            value = np.where(remaining > ALIKE, value, np.inf)
+            own = 2 * float(self.book.costs[list(state.key)].sum())
+            most = min(BRANCHES if state.key else 4 * WIDTH, len(value) - 1)
+            for index in np.argpartition(value, most)[:most].tolist():
+                if np.isfinite(value[index]):
+                    found.append((float(value[index]) + own, tuple(sorted((*state.key, index))), state, index))
+        return found
+
+    def _all_of(self, size: int) -> list[tuple[Key, float]]:
+        """The best of all sums of so many terms among the very simplest products."""
+        few = min(SIMPLEST[size], len(self.book.costs))
+        if few < size:
+            return []
+        chosen = _choices(few, size)
+        columns = self.book.columns[:few]
+        gram, drawn = columns @ columns.T + ALIKE * np.eye(few), columns @ self.target
+        right = drawn[chosen]
+        solved = np.linalg.solve(gram[chosen[:, :, None], chosen[:, None, :]], right[..., None])[..., 0]
+        rss = np.maximum(float(self.target @ self.target) - (solved * right).sum(1), self.floor)
+        value = self.rows * np.log(rss / self.rows) + 2 * self.book.costs[chosen].sum(1)
+        count = min(2 * WIDTH, len(value) - 1)
+        return [(tuple(chosen[n].tolist()), float(value[n])) for n in np.argpartition(value, count)[:count].tolist()]
+
+    def _of(self, key: Key) -> _State:
+        state = _State((), np.empty((0, self.rows)), self.target, np.zeros(len(self.book.costs)))
+        for index in key:
+            state = state.extended(index, self.book)
+        return state
+
+    def _seeds(self) -> list[tuple[Key, float]]:
+        """The best of all sums of two among the simplest products; below the bar one more, each of the simplest."""
+        above = np.flatnonzero(~self.book.below)
+        if not self.book.below.any():
+            return self._pairs(above[:PAIRED], None)
+        found = []
+        for index in np.flatnonzero(self.book.below)[:DENOMINATORS].tolist():
+            if time.monotonic() > self.deadline:
+                break
+            best = sorted(self._pairs(above[:NUMERATORS], index), key=lambda entry: entry[1])[:EACH]
+            found += [(key, self.value(key)) for key, _ in best]
+        return sorted(found, key=lambda entry: entry[1])[: 8 * WIDTH]
+
+    def value(self, key: Key) -> float:
+        """Twice the description length of errors and products; of a fraction that of its own errors.
+
+        What is linear in a and b weighs errors by the denominator, and can make them small by making that small. Dividing by the
+        denominator of the last round gives errors their own weight (Sanathanan & Koerner 1963).
+        """
+        index = list(key)
+        columns, below = self.book.columns[index], self.book.below[index]
+        weights, rss = np.ones(self.rows), math.inf
+        for _ in range(ROUNDS if below.any() else 1):
+            found = np.linalg.lstsq((columns * weights).T, self.target * weights, rcond=None)[0]
+            above = found[~below] @ columns[~below]
+            under = 1 - (found[below] @ columns[below]) / np.where(self.target == 0, 1.0, self.target)
+            gap = above / under - self.target
+            rss = float(gap @ gap)
+            weights = 1 / np.maximum(np.abs(under), 1e-6)
+        if not math.isfinite(rss):
+            return math.inf
+        return self.rows * math.log(max(rss, self.floor) / self.rows) + 2 * float(self.book.costs[index].sum())
+
+    def _pairs(self, index: Indices, beside: int | None) -> list[tuple[Key, float]]:
+        """The best pairs of some products, beside another one."""
+        columns, costs = self.book.columns[index], self.book.costs[index]
+        gram, drawn, size, price = self.book.gram(index), columns @ self.target, float(self.target @ self.target), 0.0
+        if beside is not None:
+            other = self.book.columns[beside]
+            along, own = columns @ other, float(other @ self.target)
+            gram, drawn, size = gram - np.outer(along, along), drawn - own * along, size - own**2
+            price = 2 * float(self.book.costs[beside])
+        squares = np.diag(gram)
+        apart = squares > 100 * ALIKE
+        lengths = np.sqrt(np.where(apart, squares, 1.0))
+        gram, drawn = gram / lengths / lengths[:, None], drawn / lengths
+        angle = 1 - gram**2
+        with np.errstate(all="ignore"):
+            gain = (drawn[:, None] ** 2 + drawn**2 - 2 * gram * drawn[:, None] * drawn) / angle
+            value = self.rows * np.log(np.maximum(size - gain, self.floor) / self.rows) + 2 * (costs[:, None] + costs)
+        value = np.where(np.triu(angle > ALIKE, 1) & apart & apart[:, None], value + price, np.inf).ravel()
+        count = min(4 * WIDTH if beside is None else WIDTH, len(value) - 1)
+        found = []
+        for flat in np.argpartition(value, count)[:count].tolist():
+            if np.isfinite(value[flat]):
+                one, two = divmod(flat, len(costs))
+                key = sorted([int(index[one]), int(index[two]), *([] if beside is None else [beside])])
+                found.append((tuple(key), float(value[flat])))
+        return found
+
+
+@lru_cache(maxsize=8)
+def _choices(count: int, size: int) -> Indices:
+    """All sets of `size` among `count`."""
+    return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
+
+
+def guesses(problem: Problem, *, floor: float, rational: bool = False, deadline: float = math.inf) -> list[Guess]:
+    """Sums of products for the problem, the shortest description first.
+
+    Args:
+        problem: Of any number of columns.
+        floor: Sum of squares, on the scale of the data's target, below which all are equally good.
+        deadline: On the monotonic clock; after it sums grow no further.
+        rational: Quotients of two sums: `y = Σ a_k t_k - y Σ b_k t_k`, linear in a and b.
+    """
+    target = problem.y * np.sqrt(problem.weights)
+    book = dictionary(problem, rational=rational)
+    if len(book.costs) < 2 or not float(target @ target) > 0:
+        return []
+    found = _Beam(book, target, floor, deadline).run(rational=rational)
+    return [guess for key, score in found if (guess := _guess(problem, book, target, key, score)) is not None]
+
+
+def _guess(problem: Problem, book: Dictionary, target: Array, key: Key, score: float) -> Guess | None:
+    index = list(key)
+    coefficients = np.linalg.lstsq(book.columns[index].T, target, rcond=None)[0] / book.lengths[index]
+    above, below = [], [sympy.Integer(1)]
+    for product, c in zip(index, coefficients.tolist(), strict=True):
+        if book.below[product]:
+            below.append(sympy.Float(-c) * book.expression(product))
+        else:
+            above.append(sympy.Float(c) * book.expression(product))
+    return Guess(problem, sympy.Add(*above) / sympy.Add(*below), score) if above else None

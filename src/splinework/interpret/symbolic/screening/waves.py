@@ -1,0 +1,95 @@
+"""Columns that act together through a wave, where it turns too often for a polynomial to follow."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy
+
+from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.screening.problem import Problem
+
+MOST_COLUMNS = 7
+"""Among more columns no waves are searched."""
+FEW = 3
+"""In more columns, only simple products of a few are tried."""
+FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
+"""Of the waves that are tried, over the range of their argument."""
+WORTH = 0.25
+"""Share of the weighted variance that a wave must explain."""
+KEPT = 4
+
+
+@dataclass(frozen=True)
+class Wave:
+    """A problem whose columns are merged into the argument of the wave, and what share of the variance it explains."""
+
+    problem: Problem
+    share: float
+
+
+def waves(problem: Problem) -> list[Wave]:
+    """The products of powers `u` for which `M (A + B cos ωu + C sin ωu)` explains most, M a product of powers too."""
+    d = problem.size
+    if not 1 <= d <= MOST_COLUMNS or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
+        return []
+    factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= FEW or sum(map(abs, p)) <= 2]
+    scales = np.stack([np.prod(problem.columns ** np.array(p, dtype=float), axis=1) for p in factors])  # (M, N)
+    found = []
+    for merged in _arguments(problem):
+        u = merged.columns[:, -1]
+        reach = float(np.ptp(u))
+        if 0 < reach < np.inf:
+            found.append(Wave(merged, _best(u, reach, problem.y, problem.weights, scales)))
+    found.sort(key=lambda wave: -wave.share)
+    return [wave for wave in found[:KEPT] if wave.share > WORTH]
+
+
+def _arguments(problem: Problem) -> Iterator[Problem]:
+    """What a wave may run over, each as the last column: products of powers, sums and differences of two."""
+    d = problem.size
+    for q in itertools.product((0, 1, -1, 2, -2) if d <= FEW else (0, 1, -1), repeat=d):
+        used = [v for v in q if v]
+        if used and used[0] > 0 and len(used) <= FEW and (len(used) == 1 or any(v % 2 for v in used)):
+            yield _merged(problem, q)
+    for i, j in itertools.combinations(range(d), 2):
+        for sign in (1, -1):
+            u = problem.columns[:, i] + sign * problem.columns[:, j]
+            yield problem.merged(i, j, u, problem.expressions[i] + sign * problem.expressions[j])
+
+
+def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> float:
+    """Share of the variance that the best wave in u explains."""
+    angle = np.outer(FREQUENCIES / reach, u)
+    c, s = np.cos(angle), np.sin(angle)
+    a = (weights * scales**2).T  # (N, M)
+    b = (weights * scales * y).T
+    total = float(weights @ (y - np.average(y, weights=weights)) ** 2)
+    shape = (len(FREQUENCIES), len(scales))
+    gram = np.empty((*shape, 3, 3))
+    gram[..., 0, 0] = a.sum(0)
+    gram[..., 0, 1] = gram[..., 1, 0] = c @ a
+    gram[..., 0, 2] = gram[..., 2, 0] = s @ a
+    gram[..., 1, 1] = (c * c) @ a
+    gram[..., 2, 2] = (s * s) @ a
+    gram[..., 1, 2] = gram[..., 2, 1] = (c * s) @ a
+    drawn = np.stack([np.broadcast_to(b.sum(0), shape), c @ b, s @ b], -1)
+    gram += 1e-9 * np.trace(gram, axis1=2, axis2=3)[..., None, None] * np.eye(3)
+    explained = (np.linalg.solve(gram, drawn[..., None])[..., 0] * drawn).sum(-1)
+    left = float(weights @ y**2) - explained
+    return 1 - float(left.min()) / total
+
+
+def _merged(problem: Problem, q: tuple[int, ...]) -> Problem:
+    """The columns of the product replaced by it."""
+    used = [i for i, v in enumerate(q) if v]
+    u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)
+    expression = sympy.Mul(*(problem.expressions[i] ** q[i] for i in used))
+    rest = problem.without(*used)
+    return replace(
+        rest,
+        columns=np.column_stack([rest.columns, u]),
+        expressions=(*rest.expressions, expression),
+        steps=(*problem.steps, f"a wave in {expression}"),
+    )

@@ -1,0 +1,278 @@
+"""Which functions together: joint choices for all edges, each fitted to the data as a whole and judged by BIC."""
+
+import heapq
+import itertools
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from splinework.interpret.symbolic.edges import Candidate, candidates, score
+from splinework.interpret.symbolic.library import IDENTITY, Array, Function
+from splinework.interpret.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, places
+from splinework.nn.network import KAN
+from splinework.nn.trace import trace
+
+POINTS = 256
+"""Quantiles of an edge's input at which functions are compared with it."""
+KEPT = 5
+"""How many functions of each edge are considered in joint choices."""
+MUCH_MORE = 4.0
+"""Ratio of sums of squares, of the best choice and of the network, above which all functions are considered."""
+ALWAYS = (IDENTITY.name, "x^2")
+"""Functions that are considered whatever the edge looks like."""
+PLAIN = (0.2, 0.05, 1e-2, 1e-3)
+"""Shares of an edge's variance that the cheapest choices may leave."""
+JOINT = 24
+"""Joint choices that are fitted before single exchanges; a third of them where there are more than six edges."""
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """The choice to do without an edge: what it gave on average goes to its sum."""
+
+    d: float
+
+
+Option = Candidate | SplineEdge | Dropped
+Choice = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class State:
+    """A joint choice: index of every edge's option, the fitted net, its BIC and its sum of squares."""
+
+    choice: Choice
+    net: SymbolicNet
+    bic: float
+    rss: float = math.inf
+
+
+@dataclass
+class Search:
+    """The search over one model's edges.
+
+    Attributes:
+        u: Inputs in network units, `(N, inputs)`.
+        t: Outputs in network units, `(N, outputs)`.
+        options: What each living edge may be.
+        further: What it may be besides, if those leave much more than the network does.
+        deadline: Time on the monotonic clock after which nothing new is tried.
+    """
+
+    model: KAN
+    u: Array
+    t: Array
+    options: dict[Place, list[Option]]
+    further: dict[Place, list[Option]] = field(default_factory=dict)
+    deadline: float = math.inf
+    states: dict[Choice, State] = field(default_factory=dict)
+
+    def run(self) -> list[SymbolicNet]:
+        """The best nets, BIC first, and after them simpler ones with a lower cost of functions."""
+        if not self.options:
+            return []
+        joint = JOINT if len(self.options) <= 6 else JOINT // 3
+        for choice in (*self._plain(), *itertools.islice(self._best_first(), joint)):
+            self._consider(choice)
+            if self._late():
+                break
+        best = min(self.states.values(), key=lambda state: state.bic)
+        best = self._exchanged(self._without(best))
+        if best.rss > MUCH_MORE * self._left_by_network():
+            self.options = {place: found + self.further.get(place, []) for place, found in self.options.items()}
+            self._exchanged(best)
+        ordered = sorted((s for s in self.states.values() if math.isfinite(s.bic)), key=lambda state: state.bic)
+        return [state.net for state in ordered[:4]] + _simpler(ordered)
+
+    @torch.no_grad()
+    def _left_by_network(self) -> float:
+        """Sum of squares of the network itself."""
+        return float((self.model.unit_forward(torch.from_numpy(self.u)) - torch.from_numpy(self.t)).square().sum())
+
+    def _late(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    def _without(self, best: State) -> State:
+        """Drops edges, the weakest first, as long as that lowers the BIC."""
+        entries = list(self.options.values())
+        for at in sorted(range(len(entries)), key=lambda at: _amplitude(entries[at])):
+            if self._late():
+                break
+            trial = self._changed(best, at, len(entries[at]) - 1)
+            if trial.bic < best.bic:
+                best = trial
+        return best
+
+    def _exchanged(self, best: State) -> State:
+        """Exchanges one function at a time, until none lowers the BIC."""
+        for _ in range(3):
+            before = best
+            for at, options in enumerate(self.options.values()):
+                for index in range(len(options)):
+                    if self._late():
+                        return best
+                    trial = self._changed(best, at, index)
+                    if trial.bic < best.bic - 1e-9:
+                        best = trial
+            if best is before:
+                break
+        return best
+
+    def _changed(self, state: State, at: int, index: int) -> State:
+        choice = (*state.choice[:at], index, *state.choice[at + 1 :])
+        return self._consider(choice, near=state)
+
+    def _consider(self, choice: Choice, near: State | None = None) -> State:
+        """Fits a joint choice, from the numbers of a state `near` it where they agree."""
+        if choice in self.states:
+            return self.states[choice]
+        edges: dict[Place, Edge] = {}
+        offsets: dict[Place, float] = {}
+        for at, (place, options) in enumerate(self.options.items()):
+            option = options[choice[at]]
+            offsets[place] = option.d if isinstance(option, Candidate | Dropped) else 0.0
+            if near is not None and near.choice[at] == choice[at]:
+                if place in near.net.edges:
+                    edges[place] = near.net.edges[place]
+            elif isinstance(option, Candidate):
+                edges[place] = SymbolicEdge.of(option)
+            elif isinstance(option, SplineEdge):
+                edges[place] = option
+        net = SymbolicNet.of(self.model, edges, offsets)
+        if near is not None:
+            net = SymbolicNet(edges, self._moved_constants(near, choice), net.nodes)
+        state = self._fitted(choice, net)
+        self.states[choice] = state
+        return state
+
+    def _moved_constants(self, near: State, choice: Choice) -> tuple[Array, ...]:
+        """The constants of `near`, moved by what the exchanged options bring along."""
+        constants = [c.copy() for c in near.net.constants]
+        for at, ((layer, _, j), options) in enumerate(self.options.items()):
+            if near.choice[at] != choice[at]:
+                old, new = options[near.choice[at]], options[choice[at]]
+                constants[layer][j] += getattr(new, "d", 0.0) - getattr(old, "d", 0.0)
+        return tuple(constants)
+
+    def _fitted(self, choice: Choice, net: SymbolicNet) -> State:
+        outcome = net.refitted(self.u, self.t, gain=1e-3)
+        if outcome is None:
+            return State(choice, net, math.inf)
+        net, solution = outcome
+        if net.degenerate(self.u):
+            return State(choice, net, math.inf)
+        n = self.t.size
+        size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
+        fit = n * math.log(max(solution.rss, n * 1e-20) / n)
+        return State(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost, solution.rss)
+
+    def _plain(self) -> list[Choice]:
+        """The choices of the cheapest function that is near enough on every edge, for several measures of near.
+
+        A trained network has bent its edges a little where that did no harm; a joint fit bends them back.
+        """
+        entries = list(self.options.values())
+        found = []
+        for near in PLAIN:
+            costs = [[_cost(option, near) for option in options] for options in entries]
+            found.append(tuple(c.index(min(c)) for c in costs))
+        return list(dict.fromkeys(found))
+
+    def _best_first(self) -> Iterator[Choice]:
+        """Joint choices in order of the summed description lengths of their edges."""
+        costs = []
+        for entries in self.options.values():
+            values = [score(e, POINTS, 1e-12) if isinstance(e, Candidate) else math.nan for e in entries]
+            best = min((v for v in values if not math.isnan(v)), default=0.0)
+            costs.append([v - best if not math.isnan(v) else 20.0 for v in values])
+        ranked = [sorted(range(len(c)), key=c.__getitem__) for c in costs]
+        heap = [(0.0, (0,) * len(costs))]
+        seen = {heap[0][1]}
+        while heap:
+            total, position = heapq.heappop(heap)
+            yield tuple(order[p] for order, p in zip(ranked, position, strict=True))
+            for at in range(len(position)):
+                if position[at] + 1 < len(ranked[at]):
+                    step = (*position[:at], position[at] + 1, *position[at + 1 :])
+                    if step not in seen:
+                        seen.add(step)
+                        more = costs[at][ranked[at][step[at]]] - costs[at][ranked[at][position[at]]]
+                        heapq.heappush(heap, (total + more, step))
+
+
+def _cost(option: Option, near: float) -> float:
+    """Of a function that leaves less than `near`; more than any of those, if it leaves more."""
+    if not isinstance(option, Candidate):
+        return math.inf
+    return option.function.cost if option.left < near else 100 + option.left
+
+
+def _simpler(ordered: list[State]) -> list[SymbolicNet]:
+    """For the simple end of the table: the best state of each lower cost."""
+    kept: list[SymbolicNet] = []
+    least = min((state.net.cost for state in ordered[:4]), default=0.0)
+    for state in ordered[4:]:
+        if state.net.cost < least - 0.5 and not state.net.splines:
+            kept.append(state.net)
+            least = state.net.cost
+    return kept[:3]
+
+
+def _amplitude(options: Sequence[Option]) -> float:
+    """How much an edge does, roughly: the least factor among its functions."""
+    return min(abs(option.c) for option in options if isinstance(option, Candidate))
+
+
+Choices = dict[Place, list[Option]]
+
+
+def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> tuple[Choices, Choices]:
+    """For every living edge: its best functions, a line, the spline that it is where no function is close, and nothing.
+
+    And, apart, the other functions: an edge may look like anything, where others make up for it.
+    """
+    record = trace(model, xs)
+    weights = _sensitivities(model, xs)
+    options: Choices = {}
+    further: Choices = {}
+    for layer, i, j in places(model):
+        inputs, values = (v.numpy() for v in record.edge(layer, i, j))
+        at = np.unique(np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, POINTS).round().astype(int)])
+        weight = weights[layer][:, j].numpy()[at]
+        weight = weight + 1e-3 * weight.mean() + 1e-300
+        found = candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
+        chosen: list[Option] = [c for n, c in enumerate(found) if n < KEPT or c.function.name in ALWAYS]
+        if all(candidate.function.name != IDENTITY.name for candidate in found):
+            chosen.append(_line(inputs[at], values[at]))
+        if found[0].left > 1e-4:
+            chosen.append(SplineEdge(model.kan_layers[layer], i, j))
+        chosen.append(Dropped(float(values.mean())))
+        options[layer, i, j] = chosen
+        further[layer, i, j] = [candidate for candidate in found if candidate not in chosen]
+    return options, further
+
+
+def _line(x: Array, y: Array) -> Candidate:
+    slope, level = np.polyfit(x, y, 1) if np.ptp(x) > 0 else (0.0, float(y.mean()))
+    variance = float(y.var())
+    left = float(((y - slope * x - level) ** 2).mean()) / variance if variance > 0 else 0.0
+    return Candidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
+
+
+def _sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:
+    """Per layer `(N, J)`: the squared derivative of the outputs, summed over them, with respect to every sum."""
+    u = model.input_scaling(xs)
+    sums: list[torch.Tensor] = []
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        total = layer(u)
+        sums.append(total if sums else total.detach().requires_grad_())
+        u = nodes.combine(sums[-1])
+    squares = [torch.zeros_like(s) for s in sums]
+    for column in u.unbind(1):
+        for square, g in zip(squares, torch.autograd.grad(column.sum(), sums, retain_graph=True), strict=True):
+            square += g**2
+    return [s.detach() for s in squares]

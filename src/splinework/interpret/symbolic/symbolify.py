@@ -1,0 +1,138 @@
+"""`symbolify`: a fitted model in, formulas out."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from splinework.errors import DataError, ShapeError
+from splinework.interpret.symbolic.answer import answer
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.expression import Splines, Units, build
+from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.search import Search, edge_options
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.network import KAN
+
+
+def symbolify(
+    model: KAN,
+    x: Any,
+    y: Any,
+    *,
+    library: Sequence[Function] = LIBRARY,
+    rows: int = 8,
+    seconds: float | None = None,
+    scale: str | None = None,
+) -> FormulaTable:
+    """Turns the edges of a fitted model into known functions, and the model into formulas.
+
+    Each living edge is compared with the library, the linear part in closed form; the best joint choices are fitted to the
+    data as a whole, their numbers snapped to simple ones where the data agree, and ranked by description length. An edge
+    that no function describes stays a spline, and the row says so.
+
+    Args:
+        model: A fitted and, best, pruned network; unchanged.
+        x: Data in raw units, `(N, inputs)`.
+        y: `(N, outputs)` or `(N,)`.
+        library: Functions to choose from.
+        rows: Most rows of the table for each output.
+        seconds: After about this time no further choices are tried.
+        scale: `linear` or `log`: the scale of y on which the errors of formulas count, and numbers are fitted at the end;
+            None takes that of the model's outputs.
+
+    Returns:
+        Formulas, best first; always at least one, a constant if nothing else.
+
+    Raises:
+        ShapeError: If x or y do not fit the model or each other.
+        DataError: If there are no rows, or values that are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = 2 * torch.rand(200, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 1
+        >>> result = sw.fit(sw.KAN([1, 1]), x, torch.exp(x), validation=None)
+        >>> print(sw.symbolify(result.model, x, torch.exp(x)).best)
+        y = exp(x1)
+    """
+    model = _double(model)
+    xs, ys = _checked(model, x, y)
+    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
+        return _table(model, xs, ys, library, rows, deadline, scale)
+
+
+def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """The data as columns in raw units, finite in the model's units too."""
+    like, config = next(model.parameters()), model.config
+    xs = as_columns(x, model.inputs, "x", config.input_names, like)
+    ys = as_columns(y, model.outputs, "y", config.output_names, like)
+    if len(xs) != len(ys):
+        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+    if len(xs) == 0:
+        raise DataError("there are no rows in x; a formula needs some.")
+    for values, what, names, scaling in (
+        (xs, "x", config.input_names, model.input_scaling),
+        (ys, "y", config.output_names, model.output_scaling),
+    ):
+        check_finite(values, what, names)
+        check_finite(scaling(values), what, names, scales=scaling.scales)
+    return xs, ys
+
+
+def _table(
+    model: KAN,
+    xs: torch.Tensor,
+    ys: torch.Tensor,
+    library: Sequence[Function],
+    rows: int,
+    deadline: float,
+    scale: str | None,
+) -> FormulaTable:
+    table: list[FormulaRow] = []
+    built = propose(model, xs, ys, library=library, deadline=deadline)
+    for index, name in enumerate(model.config.output_names):
+        own = scale or model.config.output_scales[index]
+        pool = Pool(Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
+        for expressions, splines in built:
+            if pool.entries and time.monotonic() > deadline:
+                break
+            if expressions[index].free_symbols:
+                pool.offer(expressions[index], splines)
+        table += answer(pool, name, rows=rows)
+    return FormulaTable(tuple(table))
+
+
+def propose(
+    model: KAN, xs: torch.Tensor, ys: torch.Tensor, *, library: Sequence[Function] = LIBRARY, deadline: float = math.inf
+) -> list[tuple[list[Any], Splines]]:
+    """What the model may be, as expressions: of every output, in raw units, with the splines that are left in them.
+
+    Args:
+        model: In float64, without gradients.
+        xs: Data in raw units, `(N, inputs)`.
+        ys: `(N, outputs)`.
+        library: Functions to choose from.
+        deadline: On the monotonic clock; after it no further choices are tried.
+    """
+    u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
+    nets = Search(model, u, t, *edge_options(model, xs, library), deadline).run()
+    inputs = _units(model.input_scaling, model.config.input_names)
+    outputs = _units(model.output_scaling, model.config.output_names)
+    return [build(net, inputs, outputs) for net in nets]
+
+
+def _double(model: KAN) -> KAN:
+    import copy
+
+    return copy.deepcopy(model).double().requires_grad_(False)
+
+
+def _units(scaling: Any, names: tuple[str, ...]) -> Units:
+    return Units(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))

@@ -1,0 +1,1 @@
+"""What is known beforehand: axioms, their proofs, and training under them."""

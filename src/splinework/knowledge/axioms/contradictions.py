@@ -1,0 +1,184 @@
+"""Axioms that no function fulfils together, or only a constant one; told before any training, with a way out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import combinations
+from typing import Any, Final, final
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.clash import NOTE, Clash, Context
+from splinework.knowledge.axioms.face_clashes import FACE_RULES
+from splinework.knowledge.axioms.implications import Derived, derive
+from splinework.knowledge.axioms.joint_clashes import JOINT_RULES, steady
+from splinework.knowledge.axioms.point_clashes import POINT_RULES
+from splinework.knowledge.axioms.setting import Units, box_of, read_unit
+from splinework.knowledge.axioms.shape_clashes import SHAPE_RULES, Rule
+from splinework.knowledge.axioms.strength import Verify
+from splinework.knowledge.axioms.value_clashes import VALUE_RULES
+
+_LONGEST: Final = 160
+"""Most characters of the text of one axiom in a message; a `through` of many points has more."""
+_TOLD: Final = 5
+"""Most contradictions that one error tells."""
+
+
+@final
+@dataclass(frozen=True)
+class Contradiction:
+    """Axioms that do not go together.
+
+    Attributes:
+        first: An axiom.
+        second: Another one, or the setting of the model that is in its way; None where the first contradicts itself.
+        why: Why they do not go together.
+        way_out: What to do.
+        verdict: `impossible`, `constant` (only a function that does not change is left) or `note` (little freedom is left, and
+            that may be meant).
+        others: Further axioms that take part.
+    """
+
+    first: Axiom
+    second: Axiom | str | None
+    why: str
+    way_out: str
+    verdict: str
+    others: tuple[Axiom, ...] = ()
+
+    def __str__(self) -> str:
+        parts = [_brief(str(part)) for part in (self.first, self.second, *self.others) if part is not None]
+        listed = f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+        return f"{listed}: {self.why}. {self.way_out}"
+
+
+def find_contradictions(
+    axioms: Sequence[Axiom],
+    input_names: Sequence[str],
+    output_names: Sequence[str] = ("y",),
+    *,
+    extrapolation: str = "linear",
+    box: Any = None,
+    read_unit: Units = read_unit,
+) -> list[Contradiction]:
+    """All contradictions that rules know of, by pairs and in a few larger sets; notes among them.
+
+    Axioms that are only verified demand nothing and are left out.
+
+    Args:
+        axioms: Hard and soft axioms.
+        input_names: Names of the inputs.
+        output_names: Names of the outputs.
+        extrapolation: What edges do outside their grid.
+        box: Ranges of the inputs, `(I, 2)`: where the grids are. Where it is not known, the grid is taken to be as large as a
+            rule asks.
+        read_unit: From the text of a unit to the exponents of its base units.
+
+    Returns:
+        Each set of axioms once.
+
+    Raises:
+        ConfigError: If an axiom names an input or output that does not exist.
+        FormulaError: If a formula of an axiom cannot be read.
+
+    Example:
+        >>> from splinework.knowledge.axioms import Monotone, Periodic
+        >>> found = find_contradictions([Monotone("a"), Periodic("a", 24.0)], ["a", "b"])
+        >>> print(found[0].verdict, "|", found[0])
+        constant | monotone('a') and periodic('a', period=24.0): a function that never falls along a and is the same after 24 does
+        not depend on it. Keep one of them, or let monotone hold on a part of the period, domain={'a': (low, high)}.
+    """
+    known = None if box is None else tuple((float(a), float(b)) for a, b in box_of(box, len(input_names)).tolist())
+    context = Context(tuple(input_names), tuple(output_names), extrapolation, known, read_unit)
+    given = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
+    derived = derive(given, input_names, output_names)
+    found: dict[frozenset[Any], Contradiction] = {}
+    for parts, setting, clash in [*_pairs(derived, context), *_sets(derived, context)]:
+        contradiction = _told(parts, setting, clash)
+        key = frozenset((contradiction.first, contradiction.second, *contradiction.others))
+        found.setdefault(key, contradiction)
+    return list(found.values())
+
+
+def check_axioms(
+    axioms: Sequence[Axiom],
+    input_names: Sequence[str],
+    output_names: Sequence[str] = ("y",),
+    *,
+    extrapolation: str = "linear",
+    box: Any = None,
+    read_unit: Units = read_unit,
+) -> tuple[Contradiction, ...]:
+    """Refuses axioms that contradict each other; arguments as in `find_contradictions`.
+
+    Returns:
+        The notes: what leaves little freedom, and may be meant.
+
+    Raises:
+        ConfigError: If there is a contradiction, or an axiom names an input or output that does not exist.
+        FormulaError: If a formula of an axiom cannot be read.
+    """
+    found = find_contradictions(
+        axioms, input_names, output_names, extrapolation=extrapolation, box=box, read_unit=read_unit
+    )
+    fatal = [each for each in found if each.verdict != NOTE]
+    if fatal:
+        told = " ".join(map(str, fatal[:_TOLD]))
+        more = f" There are {len(fatal) - _TOLD} more." if len(fatal) > _TOLD else ""
+        raise ConfigError(f"the axioms contradict each other. {told}{more}")
+    return tuple(each for each in found if each.verdict == NOTE)
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+Parts = tuple[list[Derived], str | None, Clash]
+
+
+@cache
+def _rules(first: type[Axiom], second: type[Axiom]) -> tuple[Rule, ...]:
+    return tuple(
+        r for one, other, r in (*SHAPE_RULES, *VALUE_RULES) if issubclass(first, one) and issubclass(second, other)
+    )
+
+
+def _pairs(derived: Sequence[Derived], context: Context) -> list[Parts]:
+    """Two by two, by the tables; of each pair the first thing that is found."""
+    found: list[Parts] = []
+    for one, other in combinations(derived, 2):
+        ways = [(a, b, rule) for a, b in ((one, other), (other, one)) for rule in _rules(type(a.axiom), type(b.axiom))]
+        if not ways or not context.together(one.axiom, other.axiom):
+            continue
+        clashes = (([a, b], None, rule(a.axiom, b.axiom, context)) for a, b, rule in ways)
+        found += [(parts, setting, clash) for parts, setting, clash in clashes if clash is not None][:1]
+    return found
+
+
+def _sets(derived: Sequence[Derived], context: Context) -> list[Parts]:
+    """One axiom against all others, or against a setting."""
+    by_axiom = {each.axiom: each for each in derived}
+    found: list[Parts] = []
+    for each in derived:
+        others = tuple(other.axiom for other in derived if other is not each)
+        clash = steady(each.axiom, others, context)
+        if clash is not None:
+            found.append(([each], f"extrapolation={context.extrapolation!r}", clash))
+        for rule in (*JOINT_RULES, *FACE_RULES, *POINT_RULES):
+            joint = rule(each.axiom, others, context)
+            if joint is not None:
+                found.append(([each, *(by_axiom[axiom] for axiom in joint[1])], None, joint[0]))
+    return found
+
+
+def _told(parts: Sequence[Derived], setting: str | None, clash: Clash) -> Contradiction:
+    """In terms of the axioms that were given."""
+    sources = list(dict.fromkeys(source for part in parts for source in part.sources))
+    steps = [
+        f"{' and '.join(map(str, part.sources))} {'give' if len(part.sources) > 1 else 'means'} {part.axiom}"
+        for part in parts
+        if len(part.sources) > 1 or (len(part.sources) == 1 and type(part.axiom) is not type(part.sources[0]))
+    ]
+    why = "; ".join([*steps, clash.why])
+    second = setting or (sources[1] if len(sources) > 1 else None)
+    return Contradiction(sources[0], second, why, clash.way_out, clash.verdict, tuple(sources[2:]))

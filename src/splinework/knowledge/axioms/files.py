@@ -1,0 +1,71 @@
+"""Axioms in a TOML file: `axioms = ["monotone(age)", …]`, and tables `[[axiom]]` with a kind and its fields."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from splinework.errors import ConfigError, FileError, SplineworkError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.language import axiom_of, parse_axiom
+
+_LARGEST: Final = 20_000_000
+"""Most bytes of a file of axioms; a table of ten thousand points has less than a million."""
+
+
+def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
+    """The axioms of a TOML file, those of the list first.
+
+    A table `[[axiom]]` has the key `kind`, such as `monotone`, and the fields of that axiom: `input = "age"`,
+    `strength = "soft"`, `domain = { age = [18, 65] }`.
+
+    Args:
+        path: The file, in UTF-8.
+
+    Raises:
+        FileError: If it cannot be read.
+        ConfigError: If it is not TOML, has other keys, or an axiom is wrong; the message tells which one.
+    """
+    written = _read(Path(path))
+    for key in written:
+        if key not in ("axioms", "axiom"):
+            raise ConfigError(
+                f'{path} has a key {key!r}; a file of axioms has a list axioms = ["monotone(age)"] and tables [[axiom]].'
+            )
+    listed, tables = written.get("axioms", []), written.get("axiom", [])
+    if not isinstance(listed, list) or not isinstance(tables, list):
+        raise ConfigError(f'{path}: axioms is a list of texts, axioms = ["monotone(age)"], and a table is [[axiom]].')
+    found = []
+    for number, entry in enumerate([*listed, *tables]):
+        try:
+            found.append(_table(entry) if number >= len(listed) else parse_axiom(entry))
+        except SplineworkError as error:
+            what = f"axiom {number + 1} of the list" if number < len(listed) else f"table {number - len(listed) + 1}"
+            raise ConfigError(f"{path}, {what}: {error}") from error
+    return tuple(found)
+
+
+def _table(entry: Any) -> Axiom:
+    if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
+        raise ConfigError(f'a table [[axiom]] has kind = "monotone" and the fields of that axiom, got {entry!r}.')
+    return axiom_of(entry["kind"], {key: value for key, value in entry.items() if key != "kind"})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError(f"{path} is larger than {_LARGEST} bytes, too many for a file of axioms.")
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except FileNotFoundError as error:
+        raise FileError(f"there is no file {path}; axioms are read from a TOML file.") from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}; axioms are read from a TOML file.") from error
+    except ConfigError:
+        raise
+    except (ValueError, RecursionError) as error:  # of the reader, of UTF-8, or a NUL in the name
+        raise ConfigError(f'{path} is not TOML: {error}. Write axioms = ["monotone(age)"].') from error

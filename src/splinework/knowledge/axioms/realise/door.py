@@ -1,0 +1,230 @@
+"""From a network and hard axioms to a model that fulfils them whatever its numbers are."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, place
+from splinework.knowledge.axioms.physics import Conserved, Law, Residual
+from splinework.knowledge.axioms.realise.conflicts import check_together, no_hard_form
+from splinework.knowledge.axioms.realise.draft import Draft
+from splinework.knowledge.axioms.realise.rules import Rules, is_sum_of_inputs, rules_of
+from splinework.knowledge.axioms.shapes import Even, Lipschitz, Odd, Periodic
+from splinework.knowledge.axioms.strength import Hard
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN, KANConfig
+from splinework.nn.nodes import Nodes
+from splinework.nn.shaping import Shaping
+from splinework.splines.bases import BSpline
+
+_NO_HARD_FORM = {
+    Conserved: "there is no network that is conserved along any given flow by itself",
+    Residual: "there is no network that solves any given equation by itself",
+    Law: "no construction is known for statements of one's own",
+}
+
+
+def realise(
+    model: KAN,
+    axioms: Sequence[Axiom],
+    ranges: Sequence[tuple[float, float]],
+    *,
+    spread: Sequence[float] | None = None,
+) -> KAN | FramedKAN:
+    """A model of the given shape that fulfils the hard ones of these axioms for every value of its numbers.
+
+    Points and integrals need the numbers of the network, and are put in once these are there: `anchored`.
+
+    Where no inputs may meet, there are no hidden layers: a spline of each input says all.
+
+    Edges that have shapes are B-splines without a base function: silu neither rises everywhere nor is it convex.
+
+    Args:
+        model: The network, unchanged; its inputs are the raw ones.
+        axioms: Any; those that are not hard are passed over.
+        ranges: Ends of every raw input.
+        spread: Typical size of each output's changes, for how wide bends at bounds are; None means 1.
+
+    Raises:
+        ConfigError: If an axiom names what does not exist, has no hard form, or cannot be built in beside another.
+    """
+    hard = [axiom for axiom in axioms if axiom.strength == Hard()]
+    for axiom in hard:
+        why = _NO_HARD_FORM.get(type(axiom))
+        if why is not None:
+            raise no_hard_form(axiom, why)
+        for name in axiom.inputs:
+            place(name, model.config.input_names, axiom.word)
+    check_together(hard)
+    config = model.config
+    _check_scales(config, hard)
+    sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
+    draft = Draft(config.input_names, config.output_names, tuple(ranges), sizes)
+    draft.take(hard)
+    hidden = () if is_sum_of_inputs(draft, hard) else config.nodes[1:-1]
+    nodes = (Nodes(len(draft.features)), *hidden, config.nodes[-1])
+    rules = rules_of(draft, hard, nodes)
+    network = _built(model, draft, nodes, rules, tuple(axiom.text() for axiom in hard))
+    _centre(network, draft, hard)
+    frame = draft.frame()
+    return network if frame is None else FramedKAN(network, frame)
+
+
+def set_slopes(network: KAN, axioms: Sequence[Axiom], inputs: Sequence[str]) -> None:
+    """Gives the edges their largest slopes, once the network has its units; in place.
+
+    The slope of a path is the product of its edges' slopes. Edges out of hidden nodes get at most 1, and those of an input its
+    constant, in the network's units, over the number of nodes that they lead to.
+
+    Raises:
+        ConfigError: If a scale is logarithmic.
+    """
+    found = [axiom for axiom in axioms if isinstance(axiom, Lipschitz) and axiom.strength == Hard()]
+    if not found:
+        return
+    if "log" in (*network.config.input_scales, *network.config.output_scales):
+        raise no_hard_form(found[0], "slopes on logarithmic scales are not bounded by those of edges")
+    largest = dict.fromkeys(range(network.inputs), float("inf"))
+    for axiom in found:
+        for i in [place(name, inputs, axiom.word) for name in axiom.inputs] or range(network.inputs):
+            largest[i] = min(largest[i], axiom.constant)
+    unit = network.input_scaling.scale / network.output_scaling.scale.max()
+    for index, layer in enumerate(network.kan_layers):
+        rules = layer.shaping or Shaping.none(layer.inputs, layer.outputs)
+        alive = (layer.mask != 0).double().cpu()
+        if index == 0:
+            share = 1.0 if len(network.kan_layers) == 1 else float(_paths(network))
+            wanted = torch.tensor([largest[i] for i in range(layer.inputs)], dtype=torch.float64) * unit.cpu().double()
+            steepest = (wanted / share)[:, None].expand(-1, layer.outputs).clone()
+        else:
+            steepest = torch.ones(layer.inputs, layer.outputs, dtype=torch.float64)
+        steepest[alive == 0] = torch.inf
+        layer.shape(replace(rules, steepest=torch.minimum(rules.steepest.cpu().double(), steepest)))
+
+
+def _paths(network: KAN) -> int:
+    """The largest number of paths from one input to one output."""
+    paths: Tensor | None = None
+    for layer in network.kan_layers:
+        alive = (layer.mask != 0).double()
+        paths = alive if paths is None else paths @ alive
+    assert paths is not None
+    return int(paths.max())
+
+
+def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tensor:
+    """The network's inputs `(N, F)` for raw rows, and a few rows more, so that units and grids made of them suit the axioms.
+
+    Inputs that share their edges get one range, even ones a range that is symmetric about their centre, periodic ones a whole
+    period.
+    """
+    network = model.network if isinstance(model, FramedKAN) else model
+    features = model.frame.features_of(x) if isinstance(model, FramedKAN) else x
+    first = network.kan_layers[0]
+    names = model.input_names if isinstance(model, FramedKAN) else network.config.input_names
+    low, high = features.amin(0), features.amax(0)
+    for axiom in axioms:
+        if axiom.strength != Hard() or not isinstance(axiom, (Even, Odd, Periodic)):
+            continue
+        at = _feature(model, names, axiom)
+        if at is None:
+            continue
+        if isinstance(axiom, Periodic):
+            centre = next(
+                (a.centre for a in axioms if isinstance(a, Even) and a.inputs == axiom.inputs), axiom.period / 2
+            )
+            low[at], high[at] = centre - axiom.period / 2, centre + axiom.period / 2
+        else:
+            reach = torch.maximum(high[at] - axiom.centre, axiom.centre - low[at])
+            low[at], high[at] = axiom.centre - reach, axiom.centre + reach
+    if first.shaping is not None:
+        for group in first.shaping.groups():
+            low[group], high[group] = low[group].min(), high[group].max()
+    return torch.cat([features, low[None], high[None]])
+
+
+def _feature(model: KAN | FramedKAN, names: Sequence[str], axiom: Even | Odd | Periodic) -> int | None:
+    """The number of the feature that an input has become, by itself."""
+    i = place(axiom.inputs[0], names, axiom.word)
+    if not isinstance(model, FramedKAN) or not model.frame.features:
+        return i
+    found = [n for n, feature in enumerate(model.frame.before) if feature.columns == (i,)]
+    return found[0] if found else None
+
+
+def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: Rules, texts: tuple[str, ...]) -> KAN:
+    """The network with masks and shapes; with the numbers that it had, where they still mean the same."""
+    config = model.config
+    constrained = rules.shaped or rules.shared
+    if constrained:
+        _check_splines(model)
+    scales = tuple(
+        config.input_scales[feature.sources[0]] if feature.straight else "linear" for feature in draft.features
+    )
+    wanted = replace(
+        config,
+        nodes=nodes,
+        bases=config.bases[: len(nodes) - 1],
+        input_names=tuple(draft.inputs[f.sources[0]] if f.straight else f.text for f in draft.features),
+        input_scales=scales,
+        base="none" if rules.shaped else config.base,
+        bias=config.bias and not rules.odd,
+        axioms=texts,
+    )
+    like = next(model.parameters())
+    network = KAN(wanted, dtype=like.dtype, device=like.device, generator=torch.Generator())
+    if (wanted.base, wanted.bias, wanted.nodes, wanted.input_names) == (
+        config.base,
+        config.bias,
+        config.nodes,
+        config.input_names,
+    ):
+        network.load_state_dict(model.state_dict())
+    for layer, mask, flags in zip(network.kan_layers, rules.masks, rules.flags, strict=True):
+        layer.mask.mul_(mask.to(layer.mask))
+        if constrained:
+            shaping = replace(Shaping.none(layer.inputs, layer.outputs), flags=flags)
+            first = layer is network.kan_layers[0]
+            layer.shape(replace(shaping, twins=rules.twins) if first else shaping)
+    return network
+
+
+def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
+    """Puts centres of even and odd inputs to the middle of their grids, and periods onto these, until data give other scales."""
+    low, high = network.config.domain
+    middle, half = (low + high) / 2, (high - low) / 2
+    shift, scale = network.input_scaling.shift.clone(), network.input_scaling.scale.clone()
+    for i, feature in enumerate(draft.features):
+        if feature.period:
+            scale[i] = feature.period / 2 / half
+        if feature.even or feature.period:
+            shift[i] = feature.centre - float(scale[i]) * middle
+    for axiom in axioms:
+        if isinstance(axiom, Odd) and len(draft.inputs) == 1:
+            shift[0] = axiom.centre - float(scale[0]) * middle
+    network.input_scaling.set(shift, scale)
+
+
+def _check_splines(model: KAN) -> None:
+    for layer in model.kan_layers:
+        if not isinstance(layer.basis, BSpline):
+            raise ConfigError(f"hard shapes and symmetries need B-splines, got {layer.basis}; take basis='bspline'.")
+        if layer.grid_kind not in ("adaptive", "fixed") or layer.extrapolation not in ("linear", "constant"):
+            raise ConfigError(
+                "hard shapes and symmetries need grid_kind 'adaptive' or 'fixed' and extrapolation 'linear' or 'constant', got "
+                f"{layer.grid_kind!r} and {layer.extrapolation!r}."
+            )
+
+
+def _check_scales(config: KANConfig, axioms: Sequence[Axiom]) -> None:
+    """Raises where a logarithmic scale changes what an axiom says."""
+    for axiom in axioms:
+        logs = [n for n, s in zip(config.input_names, config.input_scales, strict=True) if s == "log"]
+        named = {config.input_names[place(name, config.input_names, axiom.word)] for name in axiom.inputs}
+        if axiom.word in ("convex", "concave", "even", "odd", "periodic", "lipschitz") and named & set(logs):
+            raise no_hard_form(axiom, f"the input {sorted(named & set(logs))[0]!r} is on a logarithmic scale")
+        if axiom.word in ("concave", "additive", "no_interaction") and "log" in config.output_scales:
+            raise no_hard_form(axiom, "the output is on a logarithmic scale")

@@ -1,0 +1,203 @@
+"""Soft axioms as terms of an objective, and how much a model violates an axiom.
+
+A term is what `splinework.train` takes as a residual: a function of the model and of points that should vanish, scaled so that 1
+is one standard deviation of the output.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError, ShapeError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.demands import DEMANDS
+from splinework.knowledge.axioms.penalties import SHAPES, Function, Penalty
+from splinework.knowledge.axioms.setting import Setting, Units, box_of, domain_box, read_unit, sobol
+from splinework.knowledge.axioms.statements import Model
+from splinework.knowledge.axioms.strength import Soft
+from splinework.nn.frame.framed import names_of
+
+POINTS: Final = 256
+"""Points of a term where nobody says how many; a power of two keeps the balance of Sobol's points."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Term:
+    """A soft axiom as something that should vanish.
+
+    Attributes:
+        function: `function(model, x)`, or `function(model, x, data)` where there are data: the violation, `(B, columns)`, at rows
+            `(B, I)` in raw units; `(1, columns)` where it is coupled.
+        points: Where, `(N, I)`, in float64.
+        name: The axiom's text.
+        weight: Of the mean of its squares; 1 where the axiom says `auto`.
+        axiom: The axiom.
+        data: What is known at the points, `(N, …)`: partners, values, free variables.
+        coupled: Whether all rows make one value, as in an integral.
+    """
+
+    function: Function
+    points: Tensor
+    name: str
+    weight: float
+    axiom: Axiom
+    data: Tensor | None = None
+    coupled: bool = False
+
+    @property
+    def auto(self) -> bool:
+        """Whether the weight is to be found."""
+        return self.axiom.strength == Soft("auto")
+
+    def violation(self, model: Model) -> Tensor:
+        """The violation at all points, `(N, columns)`, in the model's dtype; differentiable in its parameters."""
+        like = next(model.parameters())
+        x = self.points.to(like)
+        return self.function(model, x) if self.data is None else self.function(model, x, self.data.to(like))
+
+
+class Violation(NamedTuple):
+    """How much a model violates an axiom, in standard deviations of the output.
+
+    Attributes:
+        worst: The largest magnitude.
+        mean_square: The mean of the squares.
+        where: The inputs at which it is worst; empty where no point is (an integral).
+    """
+
+    worst: float
+    mean_square: float
+    where: tuple[float, ...]
+
+
+def terms_of(
+    axioms: Sequence[Axiom],
+    model: Model,
+    *,
+    box: Any,
+    spread: Any = 1.0,
+    centre: Any = 0.0,
+    points: int = POINTS,
+    seed: int = 0,
+    read_unit: Units = read_unit,
+) -> tuple[Term, ...]:
+    """The terms of the axioms that are soft, in order.
+
+    Args:
+        axioms: Axioms of any strength.
+        model: The model, for the names of its inputs and outputs.
+        box: Ranges of the inputs, `(I, 2)`: where the grids are.
+        spread: Standard deviation of the outputs: one number, or one each.
+        centre: Mean of the outputs; statements such as `f(x + y) == f(x)*f(y)` are scaled by it.
+        points: How many points a term has, if the axiom has none of its own.
+        seed: Of the points.
+        read_unit: From the text of a unit to the exponents of its base units.
+
+    Raises:
+        ConfigError: If an axiom does not fit the model, or a setting is wrong.
+        FormulaError: If a formula in an axiom cannot be read.
+    """
+    if not isinstance(points, int) or points < 1:
+        raise ConfigError(f"points is a number of points, 1 or more, got {points!r}.")
+    found = []
+    for number, axiom in enumerate(axioms):
+        if not isinstance(axiom.strength, Soft):
+            continue
+        setting = _setting(axiom, model, box, spread, centre, points, seed + 1000 * number, read_unit)
+        penalty = penalty_of(axiom, setting)
+        weight = 1.0 if axiom.strength.weight == "auto" else float(axiom.strength.weight)
+        found.append(Term(penalty.function, penalty.points, axiom.text(), weight, axiom, penalty.data, penalty.coupled))
+    return tuple(found)
+
+
+def violation(
+    model: Model,
+    axiom: Axiom,
+    points: Any = 1024,
+    *,
+    box: Any = None,
+    spread: Any = 1.0,
+    centre: Any = 0.0,
+    seed: int = 0,
+    read_unit: Units = read_unit,
+) -> Violation:
+    """How much a model violates an axiom of any strength, by sampling: a report, not a proof.
+
+    Args:
+        model: The model.
+        axiom: The axiom.
+        points: Points in raw units, `(N, I)`, or how many to draw in the axiom's domain.
+        box: Ranges of the inputs, `(I, 2)`; that of the points where it is None.
+        spread: Standard deviation of the outputs: one number, or one each.
+        centre: Mean of the outputs.
+        seed: Of what is drawn.
+        read_unit: As in `terms_of`.
+
+    Raises:
+        ConfigError: If the axiom does not fit the model, or there is neither a box nor points.
+        ShapeError: If points have another number of columns.
+        FormulaError: If a formula in the axiom cannot be read.
+    """
+    setting = _setting(axiom, model, box, spread, centre, points, seed, read_unit)
+    penalty = penalty_of(axiom, setting)
+    like = next(model.parameters())
+    term = Term(penalty.function, penalty.points, axiom.text(), 1.0, axiom, penalty.data, penalty.coupled)
+    with torch.no_grad():
+        found = term.violation(model).double()
+    worst, row = found.abs().amax(dim=-1).max(dim=0)
+    where = () if penalty.coupled else tuple(penalty.points[row].to(like).tolist())
+    return Violation(float(worst), float(found.square().mean()), where)
+
+
+def penalty_of(axiom: Axiom, setting: Setting) -> Penalty:
+    """The function that vanishes where an axiom holds, with its points."""
+    return {**SHAPES, **DEMANDS}[type(axiom)](axiom, setting)
+
+
+def _setting(
+    axiom: Axiom,
+    model: Model,
+    box: Any,
+    spread: Any,
+    centre: Any,
+    points: Any,
+    seed: int,
+    read_unit: Units,
+) -> Setting:
+    names = names_of(model)
+    inputs, outputs = map(tuple, names)
+    chosen = None if isinstance(points, int) else torch.as_tensor(points).detach().to("cpu", torch.float64)
+    if chosen is not None and (chosen.dim() != 2 or chosen.shape[1] != len(inputs) or len(chosen) == 0):
+        raise ShapeError(f"points have shape (N, {len(inputs)}), got {tuple(chosen.shape)}.")
+    if box is None:
+        if chosen is None:
+            raise ConfigError(
+                "where shall the axiom be looked at? Give box=, a range (low, high) for every input, or points."
+            )
+        low, high = chosen.min(dim=0).values, chosen.max(dim=0).values
+        box = torch.stack([low, torch.where(high > low, high, low + 1)], dim=-1)
+    domain = domain_box(axiom, box_of(box, len(inputs)), inputs)
+    return Setting(
+        input_names=inputs,
+        output_names=outputs,
+        box=domain,
+        spread=_each(spread, len(outputs), "spread"),
+        centre=_each(centre, len(outputs), "centre"),
+        points=sobol(points, domain, seed) if chosen is None else chosen,
+        given=chosen is not None,
+        seed=seed,
+        read_unit=read_unit,
+    )
+
+
+def _each(given: Any, outputs: int, what: str) -> Tensor:
+    value = torch.as_tensor(given, dtype=torch.float64).detach().cpu()
+    sound = value.numel() in (1, outputs) and bool(torch.isfinite(value).all())
+    if not sound or (what == "spread" and not bool((value > 0).all())):
+        wanted = "positive numbers" if what == "spread" else "numbers"
+        raise ConfigError(f"{what} is one of the {wanted} of {outputs} outputs, or one for all, got {given!r}.")
+    return value.reshape(-1).expand(outputs)

@@ -1,0 +1,114 @@
+"""Looking for a point that refutes a claim: Sobol's points, projected gradient descent, and a decision in 60 digits.
+
+A point that refutes is given by the fewest decimals that still do.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import torch
+
+from splinework.knowledge.axioms.verify.claim import Claim, enclose
+from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel, shown
+from splinework.knowledge.axioms.verify.intervals import Floats
+from splinework.knowledge.axioms.verify.network import Enclosure
+
+POINTS: Final = 1024
+_STARTS: Final = 24
+_STEPS: Final = 10
+_TRIED: Final = 4
+
+
+@dataclass(frozen=True)
+class Refutation:
+    """A point at which a claim does not hold.
+
+    Attributes:
+        point: Values of the variables, by name, in the fewest decimals.
+        value: The claim's function there, in decimals.
+    """
+
+    point: dict[str, float]
+    value: str
+
+
+def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int = POINTS) -> tuple[Floats, Floats]:
+    """Points where the function may be least, worst first, `(m, n)`, and an upper bound of its value at each.
+
+    Args:
+        claim: The claim.
+        enclosure: The model.
+        near: Points to start from besides, `(m, n)`.
+        points: How many of Sobol's points.
+    """
+    share = (
+        torch.quasirandom.SobolEngine(len(claim.lo), scramble=True, seed=1).draw(points, dtype=torch.float64).numpy()
+    )
+    x = np.concatenate([claim.lo + share * (claim.hi - claim.lo), np.clip(near, claim.lo, claim.hi)])
+    value = _values(claim, enclosure, x)
+    best = np.argsort(value)[:_STARTS]
+    x, value = x[best], value[best]
+    step = np.full(len(x), 0.1)
+    width = claim.hi - claim.lo
+    for _ in range(_STEPS):
+        found = enclose(claim, enclosure, x, x, gradient=True)
+        if found.gradient is None:
+            moved = x + step[:, None] * width * _pattern(x.shape)
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):
+                slope = np.nan_to_num(found.gradient.lo / 2 + found.gradient.hi / 2, posinf=0.0, neginf=0.0) * width
+                size = np.abs(slope).max(1, keepdims=True)
+                direction = np.nan_to_num(slope / np.where(size > 0, size, 1.0))
+            moved = x - step[:, None] * width * direction
+        moved = np.clip(moved, claim.lo, claim.hi)
+        after = _values(claim, enclosure, moved)
+        better = after < value
+        x, value = np.where(better[:, None], moved, x), np.where(better, after, value)
+        step = np.where(better, step * 1.5, step / 3)
+    order = np.argsort(value)
+    return x[order], value[order]
+
+
+def _pattern(shape: tuple[int, ...]) -> Floats:
+    """Directions to try where there is no gradient, the same in every run."""
+    rows, columns = np.indices(shape)
+    pattern: Floats = np.sin(1.0 + 12.9898 * rows + 78.233 * columns)
+    return pattern
+
+
+def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
+    found = enclose(claim, enclosure, x, x, gradient=False)
+    return np.where(np.isnan(found.value.hi) | ~found.inside, np.inf, found.value.hi)
+
+
+def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Refutation | None:
+    """The first of some points at which the function is below `-tolerance`, in the fewest decimals; None where none is."""
+    for point, value in zip(points[:_TRIED], values[:_TRIED], strict=True):
+        if not value < -claim.tolerance:
+            return None
+        if exact_value(claim, model, point) is None:
+            continue
+        for digits in range(1, 18):
+            short = [_shortened(v, digits, low, high) for v, low, high in zip(point, claim.lo, claim.hi, strict=True)]
+            found = exact_value(claim, model, short)
+            if found is not None:
+                named = dict(zip(claim.names, short, strict=True))
+                return Refutation(named, str(found))
+    return None
+
+
+def _shortened(value: float, digits: int, low: float, high: float) -> float:
+    """A number in few decimals, within its range."""
+    return float(min(max(float(f"{value:.{digits}g}"), low), high))
+
+
+def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
+    """The function at a point in 60 digits, shown with 20, if it is below `-tolerance` and the claim speaks of the point."""
+    asker = ExactAsker(model, point, claim.inputs)
+    if any(low(asker) > high(asker) for low, high in claim.conditions):
+        return None
+    value = claim.define(asker)
+    if not value < -asker.number(claim.tolerance):
+        return None
+    return shown(value)

@@ -1,0 +1,214 @@
+"""Branch and bound: whether a function is nowhere below a level on a box.
+
+Many boxes are looked at in one go. On each the function's lower bound is the better of two: its interval, and the
+mean-value form `f(c) + Σ J_i (x_i - c_i)` at the centre for which that is best (Baumann 1988): the end where J_i has a
+sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. Where J_i has a sign, the least value lies on a face, and only that face is divided
+further. What is divided is the input whose change matters most, width times the size of J.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
+from splinework.knowledge.axioms.verify.intervals import Floats, Interval, down, gamma
+from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.knowledge.axioms.verify.tree import Tree
+
+_BATCHES: Final = (8, 64, 512)
+_NARROW: Final = 1e-13
+_HAIR: Final = 1e-6
+
+
+@dataclass(frozen=True)
+class Search:
+    """What became of a search.
+
+    Attributes:
+        lower: The function is at least this on the whole box.
+        upper: The least value that was met.
+        point: Where, `(n,)`.
+        proved: Whether it is at least the target everywhere.
+        tree: How the box was divided.
+        boxes: How many boxes were looked at.
+        open: The worst boxes that are left, `(m, n)` lower and upper ends.
+    """
+
+    lower: float
+    upper: float
+    point: Floats
+    proved: bool
+    tree: Tree
+    boxes: int
+    open: tuple[Floats, Floats]
+
+
+def bound_below(
+    claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats
+) -> tuple[Floats, Interval | None, Floats, Floats]:
+    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with an upper bound of the value there."""
+    first = enclose(claim, enclosure, lo, hi, gradient=True)
+    lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
+    centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)
+    there = enclose(claim, enclosure, centre, centre, gradient=False)
+    if change is not None:
+        with np.errstate(invalid="ignore"):
+            form = down(there.value.lo + change)
+        lower = np.maximum(lower, np.where(np.isnan(form), -np.inf, form))
+    lower = np.where(first.outside, np.inf, lower)
+    return lower, first.gradient, centre, np.where(there.inside, there.value.hi, np.inf)
+
+
+def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
+    """The best centres `(B, n)`, and a lower bound of `Σ J_i (x_i - c_i)` over each box, `(B,)`."""
+    assert bounds.gradient is not None
+    low, high = bounds.gradient
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        mixed = (high * lo - low * hi) / (high - low)
+        mixed = np.where(np.isfinite(mixed), np.clip(mixed, lo, hi), lo / 2 + hi / 2)
+        centre = np.where(low >= 0, lo, np.where(high <= 0, hi, mixed))
+        left, right = np.minimum(lo - centre, 0), np.maximum(hi - centre, 0)
+        parts = np.minimum(np.where(right == 0, 0.0, low * right), np.where(left == 0, 0.0, high * left))
+        parts = np.minimum(parts, 0.0)
+        change = parts.sum(1) * (1 + gamma(4 * lo.shape[1] + 16)) - 1e-300
+    return centre, np.where(np.isnan(change), -np.inf, change)
+
+
+def search(
+    claim: Claim,
+    enclosure: Enclosure,
+    *,
+    target: float,
+    deadline: float,
+    gap: float = 0.0,
+    most: int = 4_000_000,
+) -> Search:
+    """Looks for a proof that the function is at least `target`, or for a point where it is less.
+
+    Args:
+        claim: The function and its box.
+        enclosure: The model.
+        target: The level.
+        deadline: Value of `time.monotonic` at which to stop.
+        gap: Stops, too, when lower and upper bound of the minimum are as near as this.
+        most: Stops, too, after so many boxes.
+    """
+    state = _State(claim, enclosure, target, gap)
+    while state.count and state.undecided() and time.monotonic() < deadline and state.boxes < most:
+        state.step()
+    return state.outcome()
+
+
+class _State:
+    """Boxes that are open, worst first."""
+
+    def __init__(self, claim: Claim, enclosure: Enclosure, target: float, gap: float) -> None:
+        self.claim, self.enclosure, self.target, self.gap = claim, enclosure, target, gap
+        self.tree = Tree(claim.lo, claim.hi)
+        self.lo, self.hi = claim.lo[None].copy(), claim.hi[None].copy()
+        self.bound = np.array([-np.inf])
+        self.node = np.array([0])
+        self.root_width = np.where(claim.hi > claim.lo, claim.hi - claim.lo, 1.0)
+        self.upper, self.point = np.inf, claim.lo / 2 + claim.hi / 2
+        self.closed = np.inf
+        self.boxes = 0
+        self.rounds = 0
+
+    @property
+    def count(self) -> int:
+        return len(self.bound)
+
+    def undecided(self) -> bool:
+        if self.upper < self.target:
+            return False
+        lower = min(float(self.bound.min(initial=np.inf)), self.closed)
+        return not (self.gap > 0 and self.upper - lower <= self.gap)
+
+    def step(self) -> None:
+        """Looks at the worst boxes, and divides those that are not good enough."""
+        size = min(_BATCHES[min(self.rounds, len(_BATCHES) - 1)], self.count)
+        self.rounds += 1
+        worst = np.argpartition(self.bound, size - 1)[:size] if size < self.count else np.arange(self.count)
+        lo, hi, node, before = self.lo[worst], self.hi[worst], self.node[worst], self.bound[worst]
+        kept = np.ones(self.count, dtype=bool)
+        kept[worst] = False
+        lower, gradient, centre, value = bound_below(self.claim, self.enclosure, lo, hi)
+        self.boxes += size
+        self._note(centre, value)
+        lower = np.maximum(lower, before)
+        done = lower >= self._level()
+        self.closed = min(self.closed, float(lower[done].min(initial=np.inf)))
+        lo, hi, node, lower = lo[~done], hi[~done], node[~done], lower[~done]
+        weight = np.ones_like(lo)
+        if gradient is not None:
+            slope = Interval(gradient.lo[~done], gradient.hi[~done])
+            if not self.claim.conditions:  # the least value may lie where nothing is claimed
+                lo, hi = self._to_faces(node, lo, hi, slope)
+            weight = slope.magnitude
+            weight = np.where(np.isfinite(weight), weight, np.where(np.isinf(weight), 1e30, 1.0))
+        effect = (hi - lo) * weight
+        relative = (hi - lo) / self.root_width
+        effect = np.where(effect.max(1, keepdims=True) > 0, effect, relative)
+        effect = np.where(relative > _NARROW, effect, -1.0)
+        axis = effect.argmax(1)
+        stuck = effect.max(1, initial=-1.0) <= 0
+        lower, children = self._divide(node, lo, hi, lower, axis, stuck)
+        self.lo = np.concatenate([self.lo[kept], children[0]])
+        self.hi = np.concatenate([self.hi[kept], children[1]])
+        self.node = np.concatenate([self.node[kept], children[2]])
+        self.bound = np.concatenate([self.bound[kept], lower])
+
+    def _level(self) -> float:
+        """What a box's bound must reach to be closed: the target, or near enough to the least value met."""
+        return max(self.target, self.upper - self.gap) if self.gap > 0 else self.target
+
+    def _note(self, centre: Floats, value: Floats) -> None:
+        value = np.where(np.isnan(value), np.inf, value)
+        best = int(value.argmin())
+        if value[best] < self.upper:
+            self.upper, self.point = float(value[best]), centre[best].copy()
+
+    def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
+        """Boxes cut down to the faces where the function is least; the tree keeps on which ground."""
+        # A sign that the checker, whose arithmetic is another, sees too: not by a hair, and not from a corner.
+        least = _HAIR * slope.magnitude if self.claim.order else np.zeros_like(lo)
+        clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
+        at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
+        at_high &= ~at_low
+        self.tree.face(node, at_low, at_high)
+        return np.where(at_high, hi, lo), np.where(at_low, lo, hi)
+
+    def _divide(
+        self, node: np.ndarray, lo: Floats, hi: Floats, lower: Floats, axis: np.ndarray, stuck: np.ndarray
+    ) -> tuple[Floats, tuple[Floats, Floats, np.ndarray]]:
+        """Halves of the boxes; one that is too narrow stays as it is and is never closed."""
+        if stuck.any():
+            self.closed = min(self.closed, float(lower[stuck].min()))
+            self.tree.give_up()
+        lo, hi, node, lower, axis = lo[~stuck], hi[~stuck], node[~stuck], lower[~stuck], axis[~stuck]
+        rows = np.arange(len(lo))
+        middle = lo[rows, axis] / 2 + hi[rows, axis] / 2
+        upper_lo, lower_hi = lo.copy(), hi.copy()
+        upper_lo[rows, axis] = lower_hi[rows, axis] = middle
+        children = self.tree.split(node, axis)
+        return np.concatenate([lower, lower]), (
+            np.concatenate([lo, upper_lo]),
+            np.concatenate([lower_hi, hi]),
+            np.concatenate([children, children + 1]),
+        )
+
+    def outcome(self) -> Search:
+        """What is known now."""
+        lower = min(float(self.bound.min(initial=np.inf)), self.closed)
+        worst = np.argsort(self.bound)[:64]
+        return Search(
+            lower=lower,
+            upper=self.upper,
+            point=self.point,
+            proved=not self.count and lower >= self.target and self.tree.whole,
+            tree=self.tree,
+            boxes=self.boxes,
+            open=(self.lo[worst], self.hi[worst]),
+        )

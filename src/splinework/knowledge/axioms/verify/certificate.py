@@ -1,0 +1,235 @@
+"""What `verify` returns: a status, what proves it, and all that a checker needs to see for itself."""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from splinework.errors import FileError
+from splinework.nn.checkpoint import own_version, write_whole
+
+FORMAT: Final = "splinework-certificate/1"
+STATUSES: Final = ("proved", "refuted", "unknown")
+METHODS: Final = ("formula", "structure", "bounds", "exhaustion", "point", "none")
+MARGIN: Final = (
+    "real numbers are meant; every interval is rounded outward: one unit in the last place per operation, gamma_n sum|x| per sum "
+    "with gamma_n = n u/(1 - n u) and u = 2^-53, gamma_(8k+8) max|c| per Bernstein coefficient, 16 u per library function"
+)
+_LARGEST: Final = 1 << 28
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """One claim: a function that is nowhere below `-tolerance` on a box.
+
+    Attributes:
+        axiom: Text of the axiom that it belongs to.
+        text: What it says.
+        status: `proved`, `refuted` or `unknown`.
+        method: `formula` (normal forms), `structure` (one box, by signs), `bounds` (branch and bound), `exhaustion` (all codes of
+            an integer model), `point` (a counter-example) or `none`.
+        bound: The function is at least this on the whole box, as proved.
+        tolerance: How far below zero it may be.
+        names: Names of the variables.
+        lo: Lower ends of the box.
+        hi: Upper ends.
+        tree: How the box was divided; see `tree.py`.
+        boxes: How many boxes were looked at.
+        counterexample: A point where it fails, by name, or None.
+        value: The function there, in decimals.
+        least: The least value that was met anywhere.
+        reason: Why it is unknown.
+    """
+
+    axiom: str
+    text: str
+    status: str
+    method: str
+    bound: float
+    tolerance: float
+    names: tuple[str, ...]
+    lo: tuple[float, ...]
+    hi: tuple[float, ...]
+    tree: str = ""
+    boxes: int = 0
+    counterexample: dict[str, float] | None = None
+    value: str = ""
+    least: float = math.inf
+    reason: str = ""
+
+    @property
+    def gap(self) -> float:
+        """How far the proved bound is from the least value that was met."""
+        return self.least - self.bound
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is known of a model's axioms.
+
+    Attributes:
+        status: `proved` if all claims are, `refuted` if one is, else `unknown`.
+        claims: One by one.
+        axioms: Texts of the axioms.
+        model: SHA-256 of the model's numbers, config and frame.
+        box: Ranges of the raw inputs that were looked at.
+        seconds: How long it took.
+        margin: How rounding is taken into account.
+        version: Of splinework.
+    """
+
+    status: str
+    claims: tuple[ClaimResult, ...]
+    axioms: tuple[str, ...]
+    model: str
+    box: dict[str, tuple[float, float]]
+    seconds: float
+    margin: str = MARGIN
+    version: str = ""
+
+    @property
+    def counterexample(self) -> dict[str, float] | None:
+        """The first point at which a claim fails; None if none is known."""
+        return next((c.counterexample for c in self.claims if c.counterexample is not None), None)
+
+    @property
+    def bound(self) -> float:
+        """The least of the claims' bounds: no claim's function is below this."""
+        return min((claim.bound for claim in self.claims), default=math.inf)
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes were looked at."""
+        return sum(claim.boxes for claim in self.claims)
+
+    def of(self, axiom: Any) -> tuple[ClaimResult, ...]:
+        """The claims of one axiom, given itself or as a text."""
+        text = axiom if isinstance(axiom, str) else axiom.text()
+        return tuple(claim for claim in self.claims if claim.axiom == text)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, with a seal over all of them."""
+        content = {"format": FORMAT, **asdict(self)}
+        plain: dict[str, Any] = _plain(content)
+        return {**plain, "seal": seal(plain)}
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        return json.dumps(self.to_dict(), indent=1) + "\n"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes the file, whole or not at all.
+
+        Raises:
+            FileError: If it cannot be written.
+        """
+        write_whole(Path(path), self.to_json().encode())
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Certificate":
+        """The certificate that `save` wrote.
+
+        Raises:
+            FileError: If it is missing, damaged, changed or of another version.
+        """
+        file = Path(path)
+        try:
+            if file.stat().st_size > _LARGEST:
+                raise FileError(f"{file} has more than {_LARGEST >> 20} MiB; that is no certificate.")
+            content = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            if isinstance(error, FileError):
+                raise
+            raise FileError(f"{file} cannot be read as a certificate ({error}); make it anew with verify.") from error
+        return from_dict(content, str(file))
+
+    def __str__(self) -> str:
+        lines = [f"{self.status}: {len(self.claims)} claims in {self.seconds:.2f} s"]
+        return "\n".join(lines + [f"  {line_of(claim)}" for claim in self.claims])
+
+
+def line_of(claim: ClaimResult) -> str:
+    """A claim and what is known of it, in one line."""
+    if claim.status == "proved":
+        how = "formula" if claim.method == "formula" else f"{claim.method}, {claim.boxes} boxes"
+        return f"proved   {claim.text} (bound {claim.bound:.3g}, tolerance {claim.tolerance:.1g}; {how})"
+    if claim.status == "refuted":
+        point = ", ".join(f"{name}={value!r}" for name, value in (claim.counterexample or {}).items())
+        return f"refuted  {claim.text}: {float(claim.value):.6g} at {point}"
+    why = claim.reason or f"between {claim.bound:.3g} and {claim.least:.3g} after {claim.boxes} boxes"
+    return f"unknown  {claim.text}: {why}"
+
+
+def status_of(claims: tuple[ClaimResult, ...]) -> str:
+    """What claims say together."""
+    found = {claim.status for claim in claims}
+    return "refuted" if "refuted" in found else "unknown" if "unknown" in found else "proved"
+
+
+def seal(content: dict[str, Any]) -> str:
+    """SHA-256 over plain values; it tells what was changed by accident, not by somebody who seals anew."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def from_dict(content: Any, where: str = "the certificate") -> Certificate:
+    """The certificate that `to_dict` wrote.
+
+    Raises:
+        FileError: If it is damaged, changed or of another version.
+    """
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        found = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise FileError(f"{where} has the format {found!r}, expected {FORMAT!r}; make it anew with verify.")
+    values = {key: value for key, value in content.items() if key != "seal"}
+    if content.get("seal") != seal(values):
+        raise FileError(f"{where} was changed after it was written: its seal does not match; make it anew with verify.")
+    try:
+        return _certificate({key: value for key, value in values.items() if key != "format"})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise FileError(f"{where} is no whole certificate ({error!r}); make it anew with verify.") from error
+
+
+def _certificate(values: dict[str, Any]) -> Certificate:
+    claims = []
+    for entry in values["claims"]:
+        entry = dict(entry)
+        for key in ("lo", "hi"):
+            entry[key] = tuple(_number(v) for v in entry[key])
+        for key in ("bound", "tolerance", "least"):
+            entry[key] = _number(entry[key])
+        entry["names"] = tuple(entry["names"])
+        if entry["counterexample"] is not None:
+            entry["counterexample"] = {str(k): _number(v) for k, v in entry["counterexample"].items()}
+        claims.append(ClaimResult(**entry))
+    box = {str(k): (_number(low), _number(high)) for k, (low, high) in values["box"].items()}
+    rest = {**values, "claims": tuple(claims), "axioms": tuple(values["axioms"]), "box": box}
+    rest["seconds"] = _number(rest["seconds"])
+    return Certificate(**rest)
+
+
+def _plain(value: Any) -> Any:
+    """JSON values; infinities as texts."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError(f"a number is expected, got {value!r}")
+    if isinstance(value, str) and value not in ("inf", "-inf", "nan"):
+        raise ValueError(f"a number is expected, got {value!r}")
+    return float(value)
+
+
+def new(claims: list[ClaimResult], **values: Any) -> Certificate:
+    """A certificate of these claims by this version."""
+    held = tuple(claims)
+    return Certificate(status=status_of(held), claims=held, version=own_version(), **values)

@@ -1,0 +1,206 @@
+"""What a certificate is about: a function of some variables that is nowhere negative on a box.
+
+An axiom becomes claims (`claims.py`). A claim is written once, in the operations of an `Asker`; so the prover (intervals),
+the attack (points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same
+function.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from splinework.knowledge.axioms.verify.intervals import Floats, Interval, exactly
+from splinework.knowledge.axioms.verify.jets import ALGEBRA, Jet, Pair, Space, constant, joined, variables
+from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.nn.frame import Expression
+
+Along = tuple[int, ...]
+
+
+class Asker(ABC):
+    """Where a claim is worked out: its variables, the model, and arithmetic.
+
+    Attributes:
+        x: The variables; the first are the model's inputs.
+        algebra: What operations do.
+    """
+
+    x: list[Any]
+    algebra: Mapping[str, Callable[..., Any]]
+
+    @abstractmethod
+    def number(self, value: float) -> Any:
+        """A number."""
+
+    @abstractmethod
+    def f(self, arguments: Sequence[Any]) -> list[Any]:
+        """The outputs of the model at inputs."""
+
+    @abstractmethod
+    def partial(self, output: int, along: Along) -> Any:
+        """A derivative of an output, of order 0 to 2, at the variables."""
+
+    def do(self, operation: str, *arguments: Any) -> Any:
+        """One operation; numbers may be plain."""
+        lifted = [self.number(float(a)) if isinstance(a, (int, float)) else a for a in arguments]
+        return self.algebra[operation](*lifted)
+
+    def run(self, expression: Expression, columns: Sequence[Any]) -> Any:
+        """A formula."""
+        return expression.run(columns, self.algebra, self.number)
+
+    def off(self, a: Any, b: Any) -> Any:
+        """`-|a - b|`, which is not negative where they are equal."""
+        return self.do("neg", self.do("abs", self.do("sub", a, b)))
+
+
+Define = Callable[[Asker], Any]
+Argument = Callable[[Asker], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """`define >= -tolerance` for all variables in a box.
+
+    Attributes:
+        text: What it says, for people.
+        names: Names of the variables, the model's inputs first.
+        lo: Lower ends of the box, `(n,)`.
+        hi: Upper ends.
+        define: The function.
+        inputs: How many of the variables are inputs of the model.
+        derivatives: The derivatives of outputs that the function is made of, as tuples of inputs.
+        arguments: Other inputs at which the model is asked.
+        tolerance: By how much it may be negative.
+        scale: Typical size of the function, for what "small" means.
+        conditions: Pairs `(low, high)`: where `low <= high` fails for one of them, nothing is claimed.
+        reason: Why it cannot be decided, where that is known beforehand.
+    """
+
+    text: str
+    names: tuple[str, ...]
+    lo: Floats
+    hi: Floats
+    define: Define
+    inputs: int
+    derivatives: tuple[Along, ...] = ((),)
+    arguments: tuple[Argument, ...] = ()
+    tolerance: float = 0.0
+    scale: float = 1.0
+    conditions: tuple[tuple[Define, Define], ...] = ()
+    reason: str = ""
+
+    @property
+    def order(self) -> int:
+        """The highest derivative that the function itself needs."""
+        return max((len(along) for along in self.derivatives), default=0)
+
+    def space(self, *, gradient: bool) -> Space:
+        """What must be differentiated to have the function, and with `gradient` its gradient where that is at hand."""
+        n = len(self.names)
+        order = min(self.order + gradient, 2)
+        pairs: set[Pair] = set()
+        if order == 2:
+            for along in self.derivatives:
+                if len(along) == 2:
+                    pairs.add((min(along), max(along)))
+                elif len(along) == 1:
+                    pairs |= {(min(along[0], i), max(along[0], i)) for i in range(n)}
+        return Space(n, order, tuple(sorted(pairs)))
+
+
+@dataclass
+class JetAsker(Asker):
+    """Arithmetic in intervals, over many boxes at once; without an enclosure, of arguments only."""
+
+    enclosure: Enclosure | None
+    point: Jet
+    inputs: int
+    algebra: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: ALGEBRA)
+
+    def __post_init__(self) -> None:
+        self._here: Jet | None = None
+        self.x = [self.point.column(i) for i in range(self.point.v.shape[1])]
+
+    def number(self, value: float) -> Jet:
+        return constant(self.point.space, value)
+
+    def f(self, arguments: Sequence[Jet]) -> list[Jet]:
+        if all(a is b for a, b in zip(arguments, self.x, strict=False)):
+            found = self._at_x()
+        else:
+            found = self._run(joined(list(arguments)))
+        return [found.column(j) for j in range(found.v.shape[1])]
+
+    def _run(self, x: Jet) -> Jet:
+        assert self.enclosure is not None, "only the arguments of the model are asked for"
+        return self.enclosure.run(x)
+
+    def _at_x(self) -> Jet:
+        if self._here is None:
+            whole = self.inputs == self.point.v.shape[1]
+            self._here = self._run(self.point if whole else joined(self.x[: self.inputs]))
+        return self._here
+
+    def partial(self, output: int, along: Along) -> Jet:
+        found = self._at_x().column(output)
+        if not along:
+            return found
+        return found.slope(along[0]) if len(along) == 1 else found.bend(along[0], along[1])
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """A claim's function over boxes.
+
+    Attributes:
+        value: What it can be, `(B,)`.
+        gradient: Its gradient, `(B, n)`, where that is known.
+        outside: Where a condition surely fails, so that nothing is claimed, `(B,)`.
+        inside: Where all conditions surely hold.
+    """
+
+    value: Interval
+    gradient: Interval | None
+    outside: np.ndarray
+    inside: np.ndarray
+
+
+def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradient: bool) -> Bounds:
+    """What the function of a claim can be over boxes `(B, n)`, whether or not its conditions hold there."""
+    space = claim.space(gradient=gradient)
+    point = variables(space, lo, hi)
+    asker = JetAsker(enclosure, point, claim.inputs)
+    found: Jet = claim.define(asker)
+    batch, n = lo.shape
+    value = Interval(*(np.broadcast_to(end[:, 0], (batch,)) for end in found.v))
+    slope = None
+    if gradient and found.space.order >= 1:
+        held = found.dense().d
+        zero = np.zeros((batch, n))
+        slope = exactly(zero) if held is None else Interval(*(np.broadcast_to(e[..., 0], (batch, n)) for e in held))
+    outside, inside = np.zeros(batch, dtype=bool), np.ones(batch, dtype=bool)
+    for low, high in claim.conditions:
+        left, right = (side(asker) for side in (low, high))
+        outside = outside | (left.v.lo[:, 0] > right.v.hi[:, 0])
+        inside = inside & (left.v.hi[:, 0] <= right.v.lo[:, 0])
+    return Bounds(value, slope, outside, inside)
+
+
+def reach(claims: Sequence[Claim]) -> Interval:
+    """All inputs at which a model is asked by some claims: a box `(I,)`."""
+    lows, highs = [], []
+    for claim in claims:
+        lows.append(claim.lo[: claim.inputs])
+        highs.append(claim.hi[: claim.inputs])
+        if claim.arguments:
+            start = variables(Space(len(claim.names)), claim.lo[None], claim.hi[None])
+            asker = JetAsker(None, start, claim.inputs)
+            for argument in claim.arguments:
+                columns = argument(asker)
+                lows.append(np.array([column.v.lo.min() for column in columns]))
+                highs.append(np.array([column.v.hi.max() for column in columns]))
+    return Interval(np.min(lows, axis=0), np.max(highs, axis=0))

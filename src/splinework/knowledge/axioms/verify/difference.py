@@ -1,0 +1,123 @@
+"""Bounds of a function on a box: the greatest value of an output, and the greatest difference of two models."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.verify.branch import search
+from splinework.knowledge.axioms.verify.claim import Asker, Claim, JetAsker
+from splinework.knowledge.axioms.verify.intervals import Interval
+from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.knowledge.axioms.verify.numbers import Model
+from splinework.knowledge.axioms.verify.perturbation import apart
+from splinework.knowledge.axioms.verify.subject import subject_of
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The greatest value of something on a box.
+
+    Attributes:
+        upper: It is nowhere more than this, proved.
+        lower: It is as much as this at `point`, proved too.
+        point: Values of the inputs, by name.
+        boxes: How many boxes were looked at.
+        seconds: How long it took.
+    """
+
+    upper: float
+    lower: float
+    point: dict[str, float]
+    boxes: int
+    seconds: float
+
+
+def bound(
+    model: Model,
+    *,
+    output: int | str = 0,
+    box: Any = None,
+    largest: bool = True,
+    gap: float = 0.01,
+    budget: float = 30.0,
+) -> Bound:
+    """The greatest (or least, as the greatest of its negative) value of an output on a box.
+
+    Args:
+        model: A KAN or FramedKAN.
+        output: Which output.
+        box: As in `verify`.
+        largest: Whether the greatest value is meant; else the greatest of `-f`, so that the least is `-upper`.
+        gap: How near `lower` and `upper` shall come, as a share of the output's range.
+        budget: Seconds.
+
+    Raises:
+        ConfigError: If the model or the box cannot be used.
+    """
+    subject = subject_of(model, box)
+    j = place(output, subject.outputs, "bound", "output")
+
+    def define(ask: Asker) -> Any:
+        value = ask.partial(j, ())
+        return ask.do("neg", value) if largest else value
+
+    claim = Claim(subject.outputs[j], subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
+    enclosure = Enclosure(model, Interval(subject.lo, subject.hi))
+    return _greatest(claim, enclosure, gap * float(subject.spread[j]), budget)
+
+
+def difference(
+    a: Model, b: Model, box: Any = None, *, output: int | str = 0, gap: float = 0.01, budget: float = 30.0
+) -> Bound:
+    """The greatest `|a - b|` of two models on a box, as real functions: refined, pruned, rounded against the original.
+
+    Args:
+        a: A model.
+        b: Another one with as many inputs and outputs.
+        box: As in `verify`; by default that of a.
+        output: Which output.
+        gap: How near `lower` and `upper` shall come, as a share of `upper` or of a billionth of the output's range.
+        budget: Seconds.
+
+    Raises:
+        ConfigError: If the models have other numbers of inputs, or the box cannot be used.
+    """
+    subject = subject_of(a, box)
+    other = subject_of(b, list(zip(subject.lo.tolist(), subject.hi.tolist(), strict=True)))
+    if len(other.inputs) != len(subject.inputs) or len(other.outputs) != len(subject.outputs):
+        raise ConfigError(
+            f"the models have {len(subject.inputs)} and {len(other.inputs)} inputs, {len(subject.outputs)} and "
+            f"{len(other.outputs)} outputs; they can be compared only where these are the same."
+        )
+    j = place(output, subject.outputs, "difference", "output")
+    reach = Interval(subject.lo, subject.hi)
+    second = Enclosure(b, reach)
+
+    def define(ask: Asker) -> Any:
+        assert isinstance(ask, JetAsker)
+        twin = JetAsker(second, ask.point, ask.inputs)
+        return ask.off(ask.partial(j, ()), twin.partial(j, ()))
+
+    claim = Claim("difference", subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
+    start = time.monotonic()
+    floor = 1e-9 * float(subject.spread[j])
+    near = apart(a, b, reach)
+    known = np.inf if near is None else float(near[j])
+    first = _greatest(claim, Enclosure(a, reach), max(floor, 1e-300), 0.2 * budget if known > floor else 1e-3)
+    found = first
+    wanted = max(gap * first.lower, floor)
+    if min(first.upper, known) - first.lower > wanted:
+        second_try = _greatest(claim, Enclosure(a, reach), wanted, budget - (time.monotonic() - start))
+        found = second_try if second_try.upper < first.upper else first
+    return replace(found, upper=min(found.upper, known), seconds=time.monotonic() - start)
+
+
+def _greatest(claim: Claim, enclosure: Enclosure, gap: float, budget: float) -> Bound:
+    start = time.monotonic()
+    found = search(claim, enclosure, target=-np.inf, gap=gap, deadline=start + budget)
+    point = {name: float(value) for name, value in zip(claim.names, found.point, strict=True)}
+    return Bound(-found.lower, -found.upper, point, found.boxes, time.monotonic() - start)

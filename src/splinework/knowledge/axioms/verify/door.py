@@ -1,0 +1,240 @@
+"""`verify`: axioms of a model, proved, refuted, or unknown with what is known."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.values import Boundary, Integral
+from splinework.knowledge.axioms.verify.attack import candidates, refute
+from splinework.knowledge.axioms.verify.branch import Search, search
+from splinework.knowledge.axioms.verify.cells import HIGHEST
+from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
+from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
+from splinework.knowledge.axioms.verify.claims import claims_of
+from splinework.knowledge.axioms.verify.exact import ExactModel
+from splinework.knowledge.axioms.verify.identity import least
+from splinework.knowledge.axioms.verify.integer import IntegerModel, is_integer, verify_integer
+from splinework.knowledge.axioms.verify.integrals import integral_result
+from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.knowledge.axioms.verify.numbers import Model, digest
+from splinework.knowledge.axioms.verify.subject import Subject, subject_of
+from splinework.nn.frame import Expression
+from splinework.nn.frame.regions import Region
+
+_SHARE: Final = 0.5
+"""Of the time that is left, this share goes to the first of several claims."""
+_EASE: Final = 1e-3
+_SPARE: Final = 0.5
+_LARGEST_TREE: Final = 400_000
+"""An unfinished division with more boxes than this is not kept, and then neither is its bound."""
+
+
+def verify(
+    model: Model | IntegerModel, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
+) -> Certificate:
+    """Proves or refutes axioms of a model, whatever it was trained with.
+
+    First by formula and by the signs of coefficients, which takes milliseconds; then by branch and bound, while points are looked
+    for that refute. The bounds hold for the real numbers that the model's formulas give; rounding is taken into account.
+
+    Args:
+        model: A KAN, a FramedKAN, or an integer model of `splinework.hardware`.
+        axioms: One axiom, its text, or several.
+        box: Ranges of raw inputs, by name or in order; those that are not given span the model's grids.
+        budget: Seconds that may be spent on all axioms together.
+
+    Returns:
+        A certificate; `.status` is `proved`, `refuted` or `unknown`.
+
+    Raises:
+        ConfigError: If the model, the box or an axiom cannot be used.
+        FormulaError: If a text cannot be read.
+
+    Example:
+        >>> import splinework as sw
+        >>> verify(sw.KAN([1, 1], base="identity"), "bounded(-100, 100)").status
+        'proved'
+    """
+    start = time.monotonic()
+    listed = _axioms(axioms)
+    if not budget > 0:
+        raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
+    if is_integer(model):
+        return verify_integer(model, listed, box=box, budget=budget)  # type: ignore[arg-type]
+    subject = subject_of(model, box)  # type: ignore[arg-type]
+    prover = Prover(subject)
+    pending = [(axiom, claim) for axiom in listed for claim in claims_of(axiom, subject)]
+    found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
+    left = [number for number, result in enumerate(found) if result is None]
+    for place, number in enumerate(left):
+        now = time.monotonic()
+        rest = max(start + budget - now, 0.0)
+        share = rest if place == len(left) - 1 else rest * _SHARE
+        found[number] = prover.slow(*pending[number], deadline=now + share)
+    ranges = {
+        name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
+    }
+    return new(
+        [result for result in found if result is not None],
+        axioms=tuple(axiom.text() for axiom in listed),
+        model=digest(subject.model),
+        box=ranges,
+        seconds=round(time.monotonic() - start, 4),
+    )
+
+
+def _axioms(given: Any) -> tuple[Axiom, ...]:
+    from splinework.knowledge.axioms.language import axioms_of
+
+    listed = axioms_of(given)
+    if not listed:
+        raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
+    return listed
+
+
+@dataclass
+class Prover:
+    """Proofs about one model and box; what was worked out for one claim serves the next."""
+
+    subject: Subject
+
+    def __post_init__(self) -> None:
+        self._enclosures: dict[tuple[bytes, bytes], Enclosure] = {}
+        self._exact: ExactModel | None = None
+
+    def enclosure(self, claim: Claim) -> Enclosure:
+        """The model, ready for all that a claim asks of it."""
+        wide = reach([claim])
+        key = (wide.lo.tobytes(), wide.hi.tobytes())
+        if key not in self._enclosures:
+            self._enclosures[key] = Enclosure(self.subject.model, wide)
+        return self._enclosures[key]
+
+    def exact(self) -> ExactModel:
+        """The model in many digits."""
+        if self._exact is None:
+            self._exact = ExactModel(self.subject.model)
+        return self._exact
+
+    def quick(self, axiom: Axiom, claim: Claim) -> ClaimResult | None:
+        """By formula, or by signs on the box as a whole; None where more is needed."""
+        result = _result(axiom, claim)
+        if not isinstance(axiom, Integral):
+            vanishing = _vanishing(axiom, self.subject)
+            bound = least(claim, self.subject.model, vanishing)
+            if bound >= -claim.tolerance:
+                return replace(result, status="proved", method="formula", bound=_down(bound))
+        if claim.reason or isinstance(axiom, Integral):
+            return None
+        found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
+        lower = float(found.value.lo[0]) if not found.outside[0] else float("inf")
+        if lower >= -claim.tolerance:
+            bound = _eased(lower, claim)
+            return replace(result, status="proved", method="structure", bound=bound, tree=".", boxes=1)
+        return None
+
+    def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
+        """By branch and bound, and by points that refute."""
+        result = _result(axiom, claim)
+        if isinstance(axiom, Integral):
+            return integral_result(claim, axiom.equals, self.enclosure(claim), result, deadline)
+        if claim.reason:
+            return replace(result, reason=claim.reason)
+        if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
+            return self._everywhere(claim, result)
+        enclosure = self.enclosure(claim)
+        refuted = self._refuted(claim, enclosure, claim.lo[None] / 2 + claim.hi[None] / 2, result)
+        if refuted is not None:
+            return refuted
+        found = search(claim, enclosure, target=-claim.tolerance, deadline=deadline)
+        if not found.proved:
+            near = np.concatenate([found.point[None], found.open[0] / 2 + found.open[1] / 2])
+            refuted = self._refuted(claim, enclosure, near, result)
+            return refuted or _unknown(found, claim, result)
+        return replace(
+            result,
+            status="proved",
+            method="bounds",
+            bound=_eased(found.lower, claim),
+            tree=found.tree.text(),
+            boxes=found.boxes,
+            least=found.upper,
+        )
+
+    def _refuted(self, claim: Claim, enclosure: Enclosure, near: Any, result: ClaimResult) -> ClaimResult | None:
+        points, values = candidates(claim, enclosure, near)
+        found = refute(claim, self.exact(), points, values)
+        if found is None:
+            return None
+        return replace(
+            result,
+            status="refuted",
+            method="point",
+            counterexample=found.point,
+            value=found.value,
+            least=float(found.value),
+        )
+
+    def _everywhere(self, claim: Claim, result: ClaimResult) -> ClaimResult:
+        """No structure proves it on the whole line; a box can at least refute it."""
+        subject = self.subject
+        width = subject.hi - subject.lo
+        extra = len(claim.lo) - claim.inputs
+        wide = (np.concatenate([subject.lo - width, claim.lo[claim.inputs :]]), subject.hi + width)
+        lo = np.maximum(wide[0], claim.lo) if extra == 0 else wide[0]
+        hi = np.minimum(np.concatenate([wide[1], claim.hi[claim.inputs :]]), claim.hi)
+        part = replace(claim, lo=np.where(np.isfinite(claim.lo), claim.lo, lo), hi=hi)
+        low_end = np.where(part.lo <= 0, part.hi * 1e-3, part.lo) if (claim.lo == 0).any() else part.lo
+        part = replace(part, lo=np.where(claim.lo == 0, low_end, part.lo))
+        refuted = self._refuted(part, self.enclosure(part), part.lo[None] / 2 + part.hi[None] / 2, result)
+        reason = (
+            "nothing in the structure proves it for all numbers; on a box it can be decided, leave out domain='all'"
+        )
+        return refuted or replace(result, reason=reason)
+
+
+def _result(axiom: Axiom, claim: Claim) -> ClaimResult:
+    return ClaimResult(
+        axiom=axiom.text(),
+        text=claim.text,
+        status="unknown",
+        method="none",
+        bound=-float("inf"),
+        tolerance=claim.tolerance,
+        names=claim.names,
+        lo=tuple(claim.lo.tolist()),
+        hi=tuple(claim.hi.tolist()),
+    )
+
+
+def _unknown(found: Search, claim: Claim, result: ClaimResult) -> ClaimResult:
+    """What is known after a search that came to no end; the division so far proves its bound."""
+    kept = found.tree if found.tree.size <= _LARGEST_TREE else None
+    bound = found.lower - _EASE * claim.scale if kept is not None else -float("inf")
+    tree = kept.text() if kept is not None and bound > -float("inf") else ""
+    return replace(result, bound=bound, boxes=found.boxes, least=found.upper, tree=tree)
+
+
+def _vanishing(axiom: Axiom, subject: Subject) -> Expression | None:
+    """What is zero where the axiom speaks, as a formula."""
+    if isinstance(axiom, Boundary) and isinstance(axiom.face, Region):
+        return Expression(axiom.face.formula(), subject.inputs)
+    return None
+
+
+def _eased(lower: float, claim: Claim) -> float:
+    """A bound with a little left for the checker, whose arithmetic is another; signs it sees as the prover does."""
+    if lower == 0 and claim.order < HIGHEST:
+        return lower
+    spare = lower + claim.tolerance
+    return max(lower - _EASE * claim.scale - _SPARE * spare, -claim.tolerance) if spare >= 0 else lower
+
+
+def _down(bound: Any) -> float:
+    value = float(bound)
+    return value if value <= bound else float(np.nextafter(value, -np.inf))

@@ -1,0 +1,151 @@
+"""Ranges of all edges of a layer, and of their derivatives, over many boxes at once."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from splinework.knowledge.axioms.verify.extremes import HIGHEST, Turns, turns_of
+from splinework.knowledge.axioms.verify.intervals import Floats, Interval
+from splinework.knowledge.axioms.verify.numbers import LayerNumbers
+from splinework.knowledge.axioms.verify.pieces import Pieces, pieces_of
+
+
+@dataclass
+class EdgeTable:
+    """The edges of one layer, ready to be asked for ranges.
+
+    Args:
+        numbers: The layer.
+        reach: What its inputs can be, `(I,)`; questions lie inside it.
+    """
+
+    numbers: LayerNumbers
+    reach: Interval
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The edges as polynomials."""
+        return pieces_of(self.numbers, self.reach)
+
+    @cached_property
+    def turns(self) -> dict[int, Turns]:
+        """Filled when an order is first asked for."""
+        return {}
+
+    @cached_property
+    def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        """For the first and second derivative which edges have one that is nowhere negative, nowhere positive, `(I, J)` each."""
+        return {order: _signs(self.numbers, order, self.reach) for order in range(1, HIGHEST + 1)}
+
+    def ranges(self, x: Interval, orders: int) -> list[Interval]:
+        """Ranges of the derivatives 0 … orders of every edge.
+
+        Args:
+            x: Boxes `(B, I)`.
+            orders: The highest.
+
+        Returns:
+            Intervals `(B, I, J)`.
+        """
+        cells = self.pieces.cells
+        ends = []
+        same = x.lo is x.hi
+        for point in (x.lo,) if same else (x.lo, x.hi):
+            inside = np.clip(point, cells.bounds[:, 0], cells.bounds[:, -1])
+            cell = cells.find(inside)
+            with np.errstate(invalid="ignore"):
+                local = cells.local(inside, cell)
+            ends.append((cell, local))
+        return [self._range(x, ends, order) for order in range(orders + 1)]
+
+    def _range(self, x: Interval, ends: list[tuple[np.ndarray, Floats]], order: int) -> Interval:
+        if order not in self.turns:
+            self.turns[order] = turns_of(self.pieces, order)
+        turns, part = self.turns[order], self.pieces.orders[order]
+        values = [_horner(part.powers, cell, local) for cell, local in ends]
+        lo, hi = (
+            (values[0], values[0].copy())
+            if len(values) == 1
+            else (
+                np.minimum(values[0], values[1]),
+                np.maximum(values[0], values[1]),
+            )
+        )
+        if len(turns.x) and (len(values) > 1 or order):
+            low, high = x.lo[:, :, None], x.hi[:, :, None]
+            for point, least, most in zip(turns.x, turns.low, turns.high, strict=True):
+                inside = (point >= low) & (point <= high)
+                np.minimum(lo, np.where(inside, least, np.inf), out=lo)
+                np.maximum(hi, np.where(inside, most, -np.inf), out=hi)
+        lo, hi = lo - turns.margin, hi + turns.margin
+        lo, hi = np.where(np.isnan(lo), -np.inf, lo), np.where(np.isnan(hi), np.inf, hi)
+        if order:
+            rising, falling = self.signs[order]
+            lo = np.where(rising, np.maximum(lo, 0), lo)
+            hi = np.where(falling, np.minimum(hi, 0), hi)
+        return Interval(lo, hi)
+
+
+def _horner(powers: Floats, cell: np.ndarray, v: Floats) -> Floats:
+    """Values `(B, I, J)` at v `(B, I)` of the cells `(B, I)`."""
+    rows = np.arange(cell.shape[1])
+    value: Floats = powers[rows, cell, -1]
+    v = v[:, :, None]
+    far = not np.isfinite(v).all()
+    for p in range(powers.shape[2] - 2, -1, -1):
+        with np.errstate(invalid="ignore", over="ignore"):
+            # Of a tail that has no slope nothing comes from infinitely far.
+            value = (np.where(value == 0, 0.0, value * v) if far else value * v) + powers[rows, cell, p]
+    return value
+
+
+def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarray, np.ndarray]:
+    """Which edges have a derivative of one sign, by their coefficients, exactly.
+
+    A B-spline whose coefficients rise rises (de Boor 1978, ch. XI), and differences of numbers in float64 have the right
+    sign. For the second derivative the differences are divided, so a sign is taken only where it is beyond the rounding of
+    a quotient. Linear tails go on with the slope of the end; constant ones keep rising and falling, but bend.
+    """
+    shape = numbers.weight.shape
+    nothing = np.zeros(shape, dtype=bool)
+    dead = (numbers.weight == 0) | (numbers.c == 0).all(1)
+    base_rises, base_falls = _base_signs(numbers, order)
+    low, high = numbers.domain
+    kept = numbers.extrapolation == "linear" or (numbers.extrapolation == "constant" and order == 1)
+    tails = np.full(shape[0], kept) | ((reach.lo >= low) & (reach.hi <= high))
+    rises, falls = dead & base_rises, dead & base_falls
+    # A kink of degree 1 is no number, but has a sign; a jump of degree 0 has one as a first derivative.
+    if numbers.basis.name != "bspline" or numbers.basis.degree < order - 1:  # type: ignore[attr-defined]
+        return rises, falls
+    degree = int(numbers.basis.degree)  # type: ignore[attr-defined]
+    if order == 1:
+        step = np.diff(numbers.c, axis=1)
+        up, down = (step >= 0).all(1), (step <= 0).all(1)
+    elif degree >= 1:
+        t, size = numbers.knots, numbers.c.shape[1]
+        span = t[:, 1 + degree : size + degree] - t[:, 1:size]
+        rate = np.diff(numbers.c, axis=1) / np.where(span > 0, span, np.inf)[:, :, None]
+        bend = np.diff(rate, axis=1)
+        doubt = 8 * 2.0**-53 * (np.abs(rate[:, 1:]) + np.abs(rate[:, :-1]))
+        up, down = (bend >= doubt).all(1), (bend <= -doubt).all(1)
+    else:
+        up = down = nothing
+    positive, negative = numbers.weight >= 0, numbers.weight <= 0
+    inside = tails[:, None]
+    rises |= inside & base_rises & ((up & positive) | (down & negative))
+    falls |= inside & base_falls & ((down & positive) | (up & negative))
+    return rises, falls
+
+
+def _base_signs(numbers: LayerNumbers, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """For which edges the base function's part has a derivative of one sign."""
+    shape = numbers.weight.shape
+    if numbers.base_weight is None or numbers.base == "none":
+        return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
+    w = numbers.base_weight
+    if order == 1 and numbers.base in ("identity", "tanh"):
+        return w >= 0, w <= 0
+    if order == HIGHEST and numbers.base == "identity":
+        return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
+    return w == 0, w == 0

@@ -1,0 +1,262 @@
+"""A model in 60 digits, for the points that refute a claim: what is found in floating point is decided here.
+
+Derivatives are central differences with steps so small that their error is beyond the 30th digit; at a knot they are the
+mean of both sides.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import mpmath  # type: ignore[import-untyped]
+import numpy as np
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.verify.claim import Along, Asker
+from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
+from splinework.nn.frame import FramedKAN
+from splinework.splines.bases import Chebyshev, Fourier, GaussianRBF
+
+DIGITS: Final = 60
+_STEPS: Final = {1: "1e-18", 2: "1e-14"}
+_mp = mpmath.mp.clone()
+_mp.dps = DIGITS
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + _mp.exp(-x))
+
+
+EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": lambda a, b: a ** (int(b) if b == int(b) else b),
+    "neg": lambda a: -a,
+    "pos": lambda a: a,
+    "min": lambda a, b: min(a, b),
+    "max": lambda a, b: max(a, b),
+    "abs": abs,
+    "sigmoid": _sigmoid,
+    "softplus": lambda x: _mp.log(1 + _mp.exp(x)),
+    **{
+        name: getattr(_mp, name)
+        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor")
+    },
+}
+_BASES: Final[dict[str, Callable[[Any], Any]]] = {
+    "silu": lambda x: x * _sigmoid(x),
+    "identity": lambda x: x,
+    "tanh": _mp.tanh,
+    "sin": _mp.sin,
+    "gelu": lambda x: x * _mp.ncdf(x),
+}
+
+
+def shown(value: Any) -> str:
+    """A number in 20 decimals."""
+    return str(_mp.nstr(value, 20))
+
+
+class ExactModel:
+    """A model, called with one row of numbers.
+
+    Raises:
+        ConfigError: For a basis that is not known here.
+    """
+
+    def __init__(self, model: Model) -> None:
+        network = network_of(model)
+        self.frame = model.frame if isinstance(model, FramedKAN) else None
+        self.layers = [_ExactLayer(layer_numbers(layer)) for layer in network.kan_layers]
+        self.nodes = network.config.nodes[1:]
+        self.scalings = [
+            (s.scales, _numbers(array(s.shift)), _numbers(array(s.scale)))
+            for s in (network.input_scaling, network.output_scaling)
+        ]
+
+    def __call__(self, x: Sequence[Any]) -> list[Any]:
+        raw = [_mp.mpf(value) for value in x]
+        u = raw
+        if self.frame is not None and self.frame.before:
+            u = [e.run(raw, EXACT_ALGEBRA, _mp.mpf) for e in self.frame.before]
+        (into, shift, scale), (out, after_shift, after_scale) = self.scalings
+        u = [((_mp.log(v) if s == "log" else v) - a) / b for v, s, a, b in zip(u, into, shift, scale, strict=True)]
+        for layer, nodes in zip(self.layers, self.nodes, strict=True):
+            sums = layer(u)
+            u = []
+            for group in nodes.groups:
+                node = _mp.mpf(1)
+                for j in group:
+                    node *= sums[j]
+                u.append(node)
+        z = [v * b + a for v, a, b in zip(u, after_shift, after_scale, strict=True)]
+        z = [_mp.exp(v) if s == "log" else v for v, s in zip(z, out, strict=True)]
+        if self.frame is not None and self.frame.after:
+            return [e.run([*raw, *z], EXACT_ALGEBRA, _mp.mpf) for e in self.frame.after]
+        return z
+
+
+def _numbers(values: Any) -> list[Any]:
+    return [_mp.mpf(float(value)) for value in np.asarray(values).ravel()]
+
+
+class _ExactLayer:
+    """One layer of edges in many digits."""
+
+    def __init__(self, numbers: LayerNumbers) -> None:
+        self.n = numbers
+        self.bias = _numbers(numbers.bias)
+        self.knots = [_numbers(row) for row in numbers.knots]
+        low, high = numbers.domain
+        self.low, self.high = _numbers(low), _numbers(high)
+        inputs, _, outputs = numbers.c.shape
+        self.c = [
+            [[_mp.mpf(float(v)) for v in numbers.c[i, :, j] * 1.0] for j in range(outputs)] for i in range(inputs)
+        ]
+
+    def __call__(self, u: Sequence[Any]) -> list[Any]:
+        sums = list(self.bias)
+        for i, x in enumerate(u):
+            if self.n.squashed:
+                middle, half = (self.low[i] + self.high[i]) / 2, (self.high[i] - self.low[i]) / 2
+                x = middle + half * _mp.tanh((x - middle) / half)
+            rows, base = self._rows(i, x)
+            for j in range(len(sums)):
+                w = self.n.weight[i, j]
+                if w:
+                    c = self.c[i][j]
+                    sums[j] += _mp.mpf(float(w)) * sum((row * c[m] for m, row in rows.items()), _mp.mpf(0))
+                if base is not None and self.n.base_weight is not None:
+                    sums[j] += _mp.mpf(float(self.n.base_weight[i, j])) * base
+        return sums
+
+    def _rows(self, i: int, x: Any) -> tuple[dict[int, Any], Any]:
+        """Values of the basis functions that are not zero, and of the base function, tails included."""
+        kind = self.n.extrapolation
+        base = _BASES[self.n.base] if self.n.base_weight is not None else None
+        nearest = min(max(x, self.low[i]), self.high[i])
+        if kind in ("linear", "constant"):
+            rows = self._plain(i, nearest, 0)
+            value = None if base is None else base(nearest)
+            if kind == "linear" and nearest != x:
+                slopes = self._plain(i, nearest, 1)
+                every = set(rows) | set(slopes)
+                away = x - nearest
+                rows = {m: rows.get(m, _mp.mpf(0)) + slopes.get(m, _mp.mpf(0)) * away for m in every}
+                value = None if base is None else value + _slope(base, nearest) * away
+            return rows, value
+        if kind == "zero" and not self.n.basis.dies_out and nearest != x:
+            return {}, None if base is None else base(x)
+        return self._plain(i, x, 0), None if base is None else base(x)
+
+    def _plain(self, i: int, x: Any, order: int) -> dict[int, Any]:
+        basis = self.n.basis
+        if basis.name == "bspline":
+            return self._splines(i, x, order)
+        low, high = self.low[i], self.high[i]
+        if isinstance(basis, Fourier):
+            functions: list[Callable[[Any], Any]] = [lambda z: _mp.mpf(1)]
+            for n in range(1, basis.harmonics + 1):
+                rate = 2 * _mp.pi * n / (high - low)
+                functions += [_wave(_mp.cos, rate, low), _wave(_mp.sin, rate, low)]
+        elif isinstance(basis, Chebyshev):
+            functions = [_chebyshev(n, low, high) for n in range(basis.order + 1)]
+        elif isinstance(basis, GaussianRBF):
+            step = (high - low) / (basis.centres - 1)
+            functions = [_bump(low + m * step, _mp.mpf(basis.width) * step) for m in range(basis.centres)]
+        else:
+            raise ConfigError(
+                f"certificates know the bases bspline, fourier, chebyshev, gaussian_rbf, got {basis.name}."
+            )
+        return {m: _slope(g, x) if order else g(x) for m, g in enumerate(functions)}
+
+    def _splines(self, i: int, x: Any, order: int) -> dict[int, Any]:
+        """The B-splines at x by Cox and de Boor's recursion, or their first derivatives by differences of lower ones."""
+        t, k = self.knots[i], int(self.n.basis.degree)  # type: ignore[attr-defined]
+        size = len(t) - k - 1
+        if x < t[0] or x > t[-1]:
+            return {}
+        last = max(m for m in range(len(t) - 1) if t[m] < t[m + 1])
+        cell = max((m for m in range(len(t) - 1) if t[m] <= x and t[m] < t[m + 1]), default=last)
+        if x == self.high[i]:  # the last cell of the domain includes its right end
+            cell = max(m for m in range(k, size) if t[m] < t[m + 1])
+        values = {cell: _mp.mpf(1)}
+        for degree in range(1, k - order + 1):
+            values = self._raised(t, values, degree, x)
+        for degree in range(max(k - order + 1, 1), k + 1):
+            raised: dict[int, Any] = {}
+            for m, value in values.items():
+                span = t[m + degree] - t[m] if m >= 0 and m + degree < len(t) else 0
+                if span:
+                    raised[m] = raised.get(m, _mp.mpf(0)) + degree * value / span
+                    raised[m - 1] = raised.get(m - 1, _mp.mpf(0)) - degree * value / span
+            values = raised
+        if order > k:
+            return {}
+        return {m: value for m, value in values.items() if 0 <= m < size}
+
+    @staticmethod
+    def _raised(t: list[Any], values: dict[int, Any], degree: int, x: Any) -> dict[int, Any]:
+        raised: dict[int, Any] = {}
+        for m, value in values.items():
+            if not (m >= 0 and m + degree < len(t)):
+                continue
+            span = t[m + degree] - t[m]
+            if span:
+                raised[m] = raised.get(m, _mp.mpf(0)) + (x - t[m]) / span * value
+                raised[m - 1] = raised.get(m - 1, _mp.mpf(0)) + (t[m + degree] - x) / span * value
+        return raised
+
+
+def _wave(function: Callable[[Any], Any], rate: Any, start: Any) -> Callable[[Any], Any]:
+    return lambda x: function(rate * (x - start))
+
+
+def _chebyshev(n: int, low: Any, high: Any) -> Callable[[Any], Any]:
+    return lambda x: _mp.chebyt(n, (2 * x - low - high) / (high - low))
+
+
+def _bump(centre: Any, width: Any) -> Callable[[Any], Any]:
+    return lambda x: _mp.exp(-(((x - centre) / width) ** 2))
+
+
+def _slope(function: Callable[[Any], Any], x: Any) -> Any:
+    step = _mp.mpf(_STEPS[1])
+    return (function(x + step) - function(x - step)) / (2 * step)
+
+
+@dataclass
+class ExactAsker(Asker):
+    """A claim at one point, in many digits."""
+
+    model: ExactModel
+    point: Sequence[float]
+    inputs: int
+    algebra: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: EXACT_ALGEBRA)
+
+    def __post_init__(self) -> None:
+        self.x = [_mp.mpf(float(value)) for value in self.point]
+
+    def number(self, value: float) -> Any:
+        return _mp.mpf(value)
+
+    def f(self, arguments: Sequence[Any]) -> list[Any]:
+        return self.model(arguments)
+
+    def partial(self, output: int, along: Along) -> Any:
+        x = self.x[: self.inputs]
+        if not along:
+            return self.model(x)[output]
+        step = _mp.mpf(_STEPS[len(along)])
+
+        def moved(signs: Sequence[int]) -> Any:
+            y = list(x)
+            for i, sign in zip(along, signs, strict=True):
+                y[i] = y[i] + sign * step
+            return self.model(y)[output]
+
+        if len(along) == 1:
+            return (moved([1]) - moved([-1])) / (2 * step)
+        return (moved([1, 1]) - moved([1, -1]) - moved([-1, 1]) + moved([-1, -1])) / (4 * step**2)

@@ -1,0 +1,246 @@
+"""A model over boxes: what its values, gradients and second derivatives can be, as intervals that surely hold them.
+
+The exact function is meant: the real numbers that the formulas give for the numbers the model holds. What a computer that rounds
+gives differs from it by its own rounding error, which is not part of a certificate.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from splinework.knowledge.axioms.verify.edges import EdgeTable
+from splinework.knowledge.axioms.verify.elementary import ELEMENTARY
+from splinework.knowledge.axioms.verify.intervals import (
+    Floats,
+    Interval,
+    add,
+    exactly,
+    multiply,
+    reciprocal,
+    squared,
+    stack,
+    total,
+    zeros,
+)
+from splinework.knowledge.axioms.verify.jets import (
+    ALGEBRA,
+    Jet,
+    Space,
+    apply,
+    constant,
+    jet_add,
+    jet_multiply,
+    jet_scaled,
+    joined,
+    products,
+)
+from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
+from splinework.nn.frame import Expression, FramedKAN
+from splinework.nn.nodes import Nodes
+from splinework.nn.scaling import Scaling
+
+Stage = Callable[[Jet], Jet]
+
+
+@dataclass
+class Enclosure:
+    """A model, ready to be asked what it can be over boxes of its raw inputs.
+
+    Args:
+        model: The model.
+        reach: What its raw inputs can be, `(I,)`; questions lie inside it. Infinite ends are allowed.
+    """
+
+    model: Model
+    reach: Interval
+    stages: list[Stage] = field(init=False)
+
+    def __post_init__(self) -> None:
+        network = network_of(self.model)
+        now = Interval(self.reach.lo[None], self.reach.hi[None])
+        jet = Jet(Space(now.shape[1]), now)
+        self.stages = []
+        if isinstance(self.model, FramedKAN):
+            before = self.model.frame.before
+            jet = self._then(lambda j: _features(before, j), jet)
+        jet = self._then(_entering(network.input_scaling), jet)
+        for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
+            numbers = layer_numbers(layer)
+            if numbers.squashed:
+                jet = self._then(_squashing(numbers), jet)
+            table = EdgeTable(numbers, _line(Interval(jet.v.lo[0], jet.v.hi[0])))
+            last = [_summing(table), *([_combining(nodes)] if nodes.products else [])]
+            if layer is network.kan_layers[-1]:  # nobody needs to know how far the outputs reach
+                self.stages += [*last, _leaving(network.output_scaling)]
+            else:
+                for stage in last:
+                    jet = self._then(stage, jet)
+
+    def _then(self, stage: Stage, jet: Jet) -> Jet:
+        self.stages.append(stage)
+        return stage(jet)
+
+    def run(self, x: Jet) -> Jet:
+        """Raw inputs as jets to outputs as jets."""
+        jet = x
+        for stage in self.stages:
+            jet = stage(jet)
+        if isinstance(self.model, FramedKAN) and self.model.frame.after:
+            raw, z = x.dense(), jet.dense()
+            columns = [raw.column(i) for i in range(raw.v.shape[1])] + [z.column(j) for j in range(z.v.shape[1])]
+            jet = joined([evaluate(answer, columns, z.space) for answer in self.model.frame.after])
+        return jet
+
+
+def _line(a: Interval) -> Interval:
+    """With infinite ends where nothing is known."""
+    return Interval(np.where(np.isnan(a.lo), -np.inf, a.lo), np.where(np.isnan(a.hi), np.inf, a.hi))
+
+
+def evaluate(expression: Expression, columns: Sequence[Jet], space: Space) -> Jet:
+    """A formula of jets."""
+    found: Jet = expression.run(columns, ALGEBRA, lambda number: constant(space, number))
+    return found
+
+
+def _features(before: tuple[Expression, ...], x: Jet) -> Jet:
+    if not before:
+        return x
+    columns = [x.column(i) for i in range(x.v.shape[1])]
+    return joined([evaluate(feature, columns, x.space) for feature in before])
+
+
+def _logarithms(jet: Jet, scales: tuple[str, ...], name: str) -> Jet:
+    """A function of the columns that have a logarithmic scale."""
+    if "log" not in scales:
+        return jet
+    if all(scale == "log" for scale in scales):
+        return apply(ELEMENTARY[name], jet)
+    columns = [jet.column(i) for i in range(len(scales))]
+    return joined([apply(ELEMENTARY[name], c) if s == "log" else c for c, s in zip(columns, scales, strict=True)])
+
+
+def _entering(scaling: Scaling) -> Stage:
+    """`(s(x) - shift) / scale`."""
+    shift, scale, scales = array(scaling.shift), array(scaling.scale), scaling.scales
+    factor = reciprocal(exactly(scale))
+
+    def stage(jet: Jet) -> Jet:
+        jet = _logarithms(jet, scales, "log")
+        if (shift != 0).any():
+            jet = jet_add(jet, constant(jet.space, -shift))
+        return jet_scaled(jet, factor) if (scale != 1).any() else jet
+
+    return stage
+
+
+def _leaving(scaling: Scaling) -> Stage:
+    """The inverse."""
+    shift, scale, scales = array(scaling.shift), array(scaling.scale), scaling.scales
+
+    def stage(jet: Jet) -> Jet:
+        if (scale != 1).any():
+            jet = jet_scaled(jet, exactly(scale))
+        if (shift != 0).any():
+            jet = jet_add(jet, constant(jet.space, shift))
+        return _logarithms(jet, scales, "exp")
+
+    return stage
+
+
+def _squashing(numbers: LayerNumbers) -> Stage:
+    """`middle + half tanh((x - middle) / half)`."""
+    low, high = (exactly(end) for end in numbers.domain)
+    middle = multiply(add(low, high), exactly(0.5))
+    half = multiply(add(high, Interval(-low.hi, -low.lo)), exactly(0.5))
+
+    def stage(jet: Jet) -> Jet:
+        centre = Jet(jet.space, Interval(middle.lo[None], middle.hi[None]))
+        away = Jet(jet.space, Interval(-middle.hi[None], -middle.lo[None]))
+        bent = apply(ELEMENTARY["tanh"], jet_scaled(jet_add(jet, away), reciprocal(half)))
+        return jet_add(jet_scaled(bent, half), centre)
+
+    return stage
+
+
+def _combining(nodes: Nodes) -> Stage:
+    """Sums to nodes, some of which multiply."""
+
+    def stage(jet: Jet) -> Jet:
+        found = []
+        for group in nodes.groups:
+            node = jet.column(group[0])
+            for j in group[1:]:
+                node = jet_multiply(node, jet.column(j))
+            found.append(node)
+        return joined(found)
+
+    return stage
+
+
+def _summing(table: EdgeTable) -> Stage:
+    """One layer: `Σ_i φ_ij(x_i) + bias_j`, and what the chain rule says of its derivatives."""
+    bias = table.numbers.bias
+
+    def stage(jet: Jet) -> Jet:
+        order = 0 if jet.d is None else jet.space.order
+        ranges = table.ranges(jet.v, order)
+        value = total(ranges[0], 1)
+        if (bias != 0).any():
+            value = add(value, exactly(bias))
+        if order == 0:
+            return Jet(jet.space, value)
+        assert jet.d is not None
+        if jet.diagonal:
+            return Jet(jet.space, value, *_first_layer(jet, ranges))
+        d = total(multiply(_edges(ranges[1]), _inputs(jet.d)), 2)
+        h = None
+        if order >= 2 and jet.space.pairs:
+            curved = multiply(_edges(ranges[2]), _inputs(products(jet.d, jet.space.pairs)))
+            if jet.h is not None:
+                curved = add(curved, multiply(_edges(ranges[1]), _inputs(jet.h)))
+            h = total(curved, 2)
+        return Jet(jet.space, value, d, h)
+
+    return stage
+
+
+def _edges(a: Interval) -> Interval:
+    """`(B, I, J)` to `(B, 1, I, J)`."""
+    return a.take(slice(None), None)
+
+
+def _inputs(a: Interval) -> Interval:
+    """`(B, n, I)` to `(B, n, I, 1)`."""
+    return a.take(Ellipsis, None)
+
+
+def _first_layer(jet: Jet, ranges: list[Interval]) -> tuple[Interval, Interval | None]:
+    """Derivatives where every input is a function of its own variable alone."""
+    assert jet.d is not None
+    slope = multiply(ranges[1], _inputs(jet.d))
+    if jet.space.order < 2 or not jet.space.pairs:
+        return slope, None
+    bend = multiply(ranges[2], _inputs(squared(jet.d)))
+    if jet.h is not None:
+        bend = add(bend, multiply(ranges[1], _inputs(jet.h)))
+    nothing = zeros(bend.shape[0], bend.shape[2])
+    return slope, stack([bend.take(slice(None), a) if a == b else nothing for a, b in jet.space.pairs], 1)
+
+
+def reach_of(boxes: list[Interval]) -> Interval:
+    """The least box around several, each `(1, I)` or `(I,)`."""
+    lo = np.min([np.atleast_2d(box.lo).min(0) for box in boxes], axis=0)
+    hi = np.max([np.atleast_2d(box.hi).max(0) for box in boxes], axis=0)
+    return Interval(lo, hi)
+
+
+def lowered(jet: Jet, order: int) -> Jet:
+    """The same with fewer derivatives."""
+    return replace(
+        jet, space=replace(jet.space, order=order), d=jet.d if order else None, h=jet.h if order > 1 else None
+    )
+
+
+__all__ = ["Enclosure", "Floats", "evaluate", "lowered", "reach_of"]

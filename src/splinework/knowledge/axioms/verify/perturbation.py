@@ -1,0 +1,126 @@
+"""How far two networks of one shape can be apart, edge by edge: for models that were refined, rounded or touched up.
+
+Two networks with nearly the same edges differ by little, which enclosures of both do not see. Here the edges themselves are
+subtracted: on every cell that lies in one knot interval of each, both are polynomials with Bernstein coefficients, whose
+differences are small. What layer l adds, `Σ_i |φ_ij - ψ_ij|`, is carried on by the steepest slopes:
+`e' = Σ_i (|φ_ij - ψ_ij| + |ψ'_ij| e_i)`.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from splinework.knowledge.axioms.verify.cells import derivative_splines, polar
+from splinework.knowledge.axioms.verify.edges import EdgeTable
+from splinework.knowledge.axioms.verify.intervals import Floats, Interval, U, gamma, up
+from splinework.knowledge.axioms.verify.jets import Jet, Space
+from splinework.knowledge.axioms.verify.network import Enclosure
+from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
+from splinework.nn.frame import FramedKAN
+
+_ROUNDING = 1 + 1e-12
+
+
+def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
+    """An upper bound of `|a - b|` of every output over a box `(I,)`, or None where the two are not alike enough for one.
+
+    They are where both are plain networks (or have the same frame without answers) of the same nodes and scales, with
+    B-splines of the same degree, the same ends of their grids and the same tails.
+    """
+    one, other = network_of(a), network_of(b)
+    if not _alike(a, b):
+        return None
+    first, second = Enclosure(a, reach), Enclosure(b, reach)
+    jets = [Jet(Space(len(reach.lo)), Interval(reach.lo[None], reach.hi[None])) for _ in range(2)]
+    stages = len(first.stages) - len(one.kan_layers) - 1
+    for number in range(stages):
+        jets = [e.stages[number](jet) for e, jet in zip((first, second), jets, strict=True)]
+    error = np.zeros(one.kan_layers[0].inputs)
+    for number, (mine, yours) in enumerate(zip(one.kan_layers, other.kan_layers, strict=True)):
+        p, q = layer_numbers(mine), layer_numbers(yours)
+        both = Interval(np.minimum(jets[0].v.lo[0], jets[1].v.lo[0]), np.maximum(jets[0].v.hi[0], jets[1].v.hi[0]))
+        between = _edges_apart(p, q, both)
+        if between is None:
+            return None
+        slope = EdgeTable(q, both).ranges(Interval(both.lo[None], both.hi[None]), 1)[1].magnitude[0]
+        with np.errstate(invalid="ignore"):
+            carried = np.where(error[:, None] == 0, 0.0, slope * error[:, None])
+        error = (between + carried).sum(0) * _ROUNDING + np.abs(p.bias - q.bias)
+        jets = [e.stages[stages + number](jet) for e, jet in zip((first, second), jets, strict=True)]
+    return np.asarray(up(error * np.abs(array(one.output_scaling.scale)) * _ROUNDING))
+
+
+def _alike(a: Model, b: Model) -> bool:
+    """Whether two models differ in the numbers of their edges alone."""
+    one, other = network_of(a), network_of(b)
+    frames = [m.frame if isinstance(m, FramedKAN) else None for m in (a, b)]
+    if frames[0] != frames[1] or (frames[0] is not None and frames[0].after):
+        return False
+    mine, yours = one.config, other.config
+    if mine.nodes != yours.nodes or any(node.products for node in mine.nodes):
+        return False
+    if (
+        "log" in mine.output_scales
+        or mine.input_scales != yours.input_scales
+        or mine.output_scales != yours.output_scales
+    ):
+        return False
+    scalings = [(one.input_scaling, other.input_scaling), (one.output_scaling, other.output_scaling)]
+    return all(bool((p.shift == q.shift).all() and (p.scale == q.scale).all()) for p, q in scalings)
+
+
+def _edges_apart(p: LayerNumbers, q: LayerNumbers, reach: Interval) -> Floats | None:
+    """The greatest difference of every edge `(I, J)` over the reach, tails included."""
+    same = p.basis.name == q.basis.name == "bspline" and p.extrapolation == q.extrapolation and p.base == q.base
+    if not same or p.extrapolation not in ("linear", "constant") or p.squashed or q.squashed:
+        return None
+    ends = [(n.domain, int(getattr(n.basis, "degree", 0))) for n in (p, q)]
+    if ends[0][1] != ends[1][1] or not all(np.array_equal(x, y) for x, y in zip(ends[0][0], ends[1][0], strict=True)):
+        return None
+    found = np.zeros(p.weight.shape)
+    for i in range(len(p.knots)):
+        found[i] = _input_apart(p, q, i, float(reach.lo[i]), float(reach.hi[i]))
+    if p.base_weight is not None and q.base_weight is not None:
+        table = EdgeTable(_base_only(p), reach)
+        base = table.ranges(Interval(reach.lo[None], reach.hi[None]), 0)[0].magnitude[0]
+        found += np.abs(p.base_weight - q.base_weight) * base * _ROUNDING
+    return found * _ROUNDING
+
+
+def _base_only(n: LayerNumbers) -> LayerNumbers:
+    """The base function alone, on every edge."""
+    ones = np.ones_like(n.weight)
+    return replace(n, c=np.zeros_like(n.c), base_weight=ones, bias=np.zeros_like(n.bias))
+
+
+def _input_apart(p: LayerNumbers, q: LayerNumbers, i: int, low: float, high: float) -> Floats:
+    """The greatest difference of the splines of one input, `(J,)`."""
+    k = int(getattr(p.basis, "degree", 0))
+    start, stop = p.knots[i, k], p.knots[i, -1 - k]
+    inner = [n.knots[i][(n.knots[i] >= start) & (n.knots[i] <= stop)] for n in (p, q)]
+    points = np.unique(np.concatenate(inner))
+    values, slopes = [], []
+    for n in (p, q):
+        splines = derivative_splines(n.knots[i : i + 1], n.c[i : i + 1], k)
+        parts = []
+        for c, error, degree in splines[:2]:
+            index = np.searchsorted(n.knots[i], points[:-1], side="right") - 1
+            bernstein, bound = polar(
+                n.knots[i : i + 1], c, error, degree, index[None], (points[None, :-1], points[None, 1:])
+            )
+            weight = n.weight[i]
+            size = np.abs(bernstein * weight).max(2)
+            parts.append((bernstein[0] * weight, bound[0] * np.abs(weight) * (1 + gamma(8)) + 4 * U * size[0]))
+        values.append(parts[0])
+        slopes.append(parts[1] if len(parts) > 1 else (np.zeros_like(parts[0][0]), 0.0 * parts[0][1]))
+    inside = np.abs(values[0][0] - values[1][0]).max(1) * (1 + gamma(4)) + values[0][1] + values[1][1]
+    found = inside.max(0)
+    if p.extrapolation != "linear":
+        return np.asarray(found)
+    for distance, cell, end in ((max(start - low, 0.0), 0, 0), (max(high - stop, 0.0), -1, -1)):
+        if distance > 0:
+            at_end = np.abs(values[0][0][cell, end] - values[1][0][cell, end])
+            steep = np.abs(slopes[0][0][cell, end] - slopes[1][0][cell, end])
+            doubt = values[0][1][cell] + values[1][1][cell] + (slopes[0][1][cell] + slopes[1][1][cell]) * distance
+            found = np.maximum(found, (at_end + steep * distance + doubt) * _ROUNDING)
+    return np.asarray(found)

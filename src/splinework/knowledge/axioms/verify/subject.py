@@ -1,0 +1,157 @@
+"""What is verified: a model, the names of its columns, and the box of raw inputs in which axioms are looked at."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.verify.intervals import Floats
+from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
+from splinework.nn.frame import FramedKAN
+
+_SAMPLES = 256
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and a box.
+
+    Attributes:
+        model: The model.
+        inputs: Names of its raw inputs.
+        outputs: Names of its outputs.
+        lo: Lower ends of the box, `(I,)`.
+        hi: Upper ends.
+        spread: Range of every output on points drawn from the box, `(J,)`; never 0.
+    """
+
+    model: Model
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    lo: Floats
+    hi: Floats
+    spread: Floats
+
+    def input(self, name: Name, axiom: Axiom) -> int:
+        """The number of an input."""
+        return place(name, self.inputs, axiom.word)
+
+    def outputs_of(self, axiom: Axiom) -> list[int]:
+        """The outputs that an axiom speaks of."""
+        if axiom.output is None:
+            return list(range(len(self.outputs)))
+        return [place(axiom.output, self.outputs, axiom.word, "output")]
+
+    def width(self, i: int) -> float:
+        """Width of the box along an input, never 0."""
+        return float(self.hi[i] - self.lo[i]) or 1.0
+
+
+def subject_of(model: Model, box: Any = None) -> Subject:
+    """A model and the box that is asked for, or that of its grids.
+
+    Args:
+        model: A KAN, or one in a frame.
+        box: Ranges by name or number of the input, or a sequence of pairs; inputs that are not named take the box of the grids.
+
+    Raises:
+        ConfigError: If the model is none that can be verified, a range is empty, infinite or of no input, or there is no box.
+    """
+    _check(model)
+    inputs, outputs = names_of(model)
+    own = grid_box(model)
+    if box is None and own is None:
+        raise ConfigError(
+            f"this model has no grid in its raw inputs {list(inputs)}; give their ranges, box={{{inputs[0]!r}: (0, 1), …}}."
+        )
+    ranges: list[tuple[float, float] | None] = [None] * len(inputs) if own is None else list(own)
+    for i, pair in _given(box, inputs):
+        ranges[i] = pair
+    missing = [name for name, pair in zip(inputs, ranges, strict=True) if pair is None]
+    if missing:
+        raise ConfigError(f"the box lacks a range for {', '.join(map(repr, missing))}; give one for every raw input.")
+    lo, hi = (np.array([pair[end] for pair in ranges if pair is not None]) for end in (0, 1))
+    return Subject(model, inputs, outputs, lo, hi, _spread(model, lo, hi))
+
+
+def _check(model: Any) -> None:
+    network: Any = network_of(model)
+    if not hasattr(network, "kan_layers"):
+        raise ConfigError(f"verify takes a KAN or a FramedKAN, got {type(model).__name__}.")
+    held = [*network.parameters(), *(layer.grid for layer in network.kan_layers)]
+    held += [part for s in (network.input_scaling, network.output_scaling) for part in (s.shift, s.scale)]
+    if not all(bool(torch.isfinite(value).all()) for value in held):
+        raise ConfigError("the model has numbers that are not finite; nothing can be proved of it.")
+
+
+def grid_box(model: Model) -> list[tuple[float, float]] | None:
+    """The box of raw inputs that a model was made for: that of its frame, or that of the grids of its first layer."""
+    if isinstance(model, FramedKAN):
+        ranges = getattr(model.frame, "ranges", ()) or ()
+        if ranges:
+            return [(float(low), float(high)) for low, high in ranges]
+        if model.frame.features:
+            return None
+    network = network_of(model)
+    layer = network.kan_layers[0]
+    low, high = layer.basis.domain(layer.knots().detach())
+    scaling = network.input_scaling
+    shift, scale = array(scaling.shift), array(scaling.scale)
+    ends = []
+    for i, kind in enumerate(scaling.scales):
+        pair = [float(end[i]) * scale[i] + shift[i] for end in (array(low), array(high))]
+        ends.append((math.exp(pair[0]), math.exp(pair[1])) if kind == "log" else (pair[0], pair[1]))
+    return ends
+
+
+def _given(box: Any, inputs: Sequence[str]) -> list[tuple[int, tuple[float, float]]]:
+    if box is None:
+        return []
+    items: Any = box.items() if isinstance(box, Mapping) else enumerate(box)
+    found = []
+    try:
+        for name, pair in items:
+            low, high = (float(end) for end in pair)
+            found.append((place(name, inputs, "box"), (low, high)))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(f"a box is ranges such as {{'a': (0, 1)}}, or one pair per input; got {box!r}.") from None
+    for i, (low, high) in found:
+        if not -math.inf < low < high < math.inf:
+            raise ConfigError(f"the range of {inputs[i]!r} is (low, high), finite and low < high; got ({low}, {high}).")
+    return found
+
+
+@torch.no_grad()
+def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
+    """How much every output changes on points of the box: the scale against which a tolerance is small."""
+    share = torch.quasirandom.SobolEngine(len(lo), scramble=True, seed=0).draw(_SAMPLES, dtype=torch.float64).numpy()
+    like = network_of(model).kan_layers[0].coefficients
+    points = torch.from_numpy(lo + share * (hi - lo)).to(like)
+    values = model(points).double().cpu().numpy()
+    values = values[np.isfinite(values).all(1)]
+    spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])
+    size: Floats = np.abs(values).max(0, initial=0.0)
+    return np.where(spread > 1e-9 * size, spread, np.where(size > 0, size, 1.0))
+
+
+def box_of(axiom: Axiom, subject: Subject) -> tuple[Floats, Floats]:
+    """The box of an axiom: that of the subject, with the ranges of its own domain in it; infinite for `all`."""
+    lo, hi = subject.lo.copy(), subject.hi.copy()
+    if axiom.domain == "all":
+        scales = network_of(subject.model).config.input_scales
+        framed = isinstance(subject.model, FramedKAN)
+        lowest = [0.0 if not framed and scale == "log" else -np.inf for scale in scales]
+        return np.array(lowest if not framed else [-np.inf] * len(lo)), np.full(len(lo), np.inf)
+    if not isinstance(axiom.domain, str):
+        for name, (low, high) in axiom.domain:
+            i = place(name, subject.inputs, f"the domain of {axiom.word}")
+            lo[i] = low if math.isfinite(low) else lo[i]
+            hi[i] = high if math.isfinite(high) else hi[i]
+    return lo, hi

@@ -1,0 +1,152 @@
+"""How a box was divided, as a text that a checker reads: then boxes cannot be missing or moved.
+
+In preorder: `a` halves the first variable (`b` the second, …), and its two halves follow, lower first; `La` and `Ha` before
+it say that the function falls, or rises, nowhere the wrong way along the variable, so that only the lower (upper) face
+counts; `.` is a box whose bound is good enough.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from splinework.errors import DataError
+from splinework.knowledge.axioms.verify.intervals import Floats
+
+LARGEST: Final = 40_000_000
+_FIRST: Final = ord("a")
+_MOST_VARIABLES: Final = 26
+
+
+class Tree:
+    """Divisions as they are made.
+
+    Args:
+        lo: Lower ends of the root, `(n,)`.
+        hi: Upper ends.
+    """
+
+    def __init__(self, lo: Floats, hi: Floats) -> None:
+        self.variables = len(lo)
+        self.axis = np.full(64, -1, dtype=np.int16)
+        self.child = np.zeros(64, dtype=np.int64)
+        self.low = np.zeros(64, dtype=np.int64)
+        self.high = np.zeros(64, dtype=np.int64)
+        self.size = 1
+        self.whole = True
+
+    def give_up(self) -> None:
+        """Notes that a box can be neither closed nor divided."""
+        self.whole = False
+
+    def split(self, nodes: np.ndarray, axis: np.ndarray) -> np.ndarray:
+        """Divides nodes `(m,)`; returns the numbers of the lower halves, the upper ones come just after."""
+        needed = self.size + 2 * len(nodes)
+        while needed > len(self.axis):
+            for key, fill in (("axis", -1), ("child", 0), ("low", 0), ("high", 0)):
+                held = getattr(self, key)
+                setattr(self, key, np.concatenate([held, np.full(len(held), fill, dtype=held.dtype)]))
+        children = self.size + 2 * np.arange(len(nodes))
+        self.axis[nodes], self.child[nodes] = axis, children
+        self.size = needed
+        return children
+
+    def face(self, nodes: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+        """Notes the variables `(m, n)` along which only the lower, or the upper, face of a node counts."""
+        bits = 1 << np.arange(self.variables, dtype=np.int64)
+        self.low[nodes] |= (low * bits).sum(1)
+        self.high[nodes] |= (high * bits).sum(1)
+
+    def text(self) -> str:
+        """The whole as a text."""
+        parts: list[str] = []
+        stack = [0]
+        axis, child, low, high = (v[: self.size].tolist() for v in (self.axis, self.child, self.low, self.high))
+        letters = [chr(_FIRST + i) for i in range(self.variables)]
+        while stack:
+            node = stack.pop()
+            if axis[node] < 0:
+                parts.append(".")
+                continue
+            for mask, side in ((low[node], "L"), (high[node], "H")):
+                if mask:
+                    parts += [side + letters[i] for i in range(self.variables) if mask >> i & 1]
+            parts.append(letters[axis[node]])
+            stack += [child[node] + 1, child[node]]
+        return "".join(parts)
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """What a text says must be shown.
+
+    Attributes:
+        lo: Lower ends of the boxes whose bound must be good enough, `(m, n)`.
+        hi: Upper ends.
+        faces: Boxes, the variable, and the sign that the slope along it must have: +1 not negative, -1 not positive.
+    """
+
+    lo: Floats
+    hi: Floats
+    faces: tuple[Floats, Floats, np.ndarray, np.ndarray]
+
+
+def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
+    """The boxes and slopes that a text stands for; together they are a proof for the whole root.
+
+    Raises:
+        DataError: If the text does not divide the root completely, or says more than that.
+    """
+    if len(text) > LARGEST:
+        raise DataError(f"the division of a box has {len(text)} characters, more than {LARGEST}.")
+    found_lo, found_hi, face_lo, face_hi, faces = [], [], [], [], []
+    stack = [(lo.copy(), hi.copy())]
+    reader = _tokens(text, len(lo))
+    for kind, variable in reader:
+        if not stack:
+            raise DataError("the division of a box goes on after it is complete.")
+        low, high = stack[-1]
+        if kind in "LH":
+            face_lo.append(low.copy())
+            face_hi.append(high.copy())
+            faces.append((variable, 1 if kind == "L" else -1))
+            if kind == "L":
+                high[variable] = low[variable]
+            else:
+                low[variable] = high[variable]
+            continue
+        stack.pop()
+        if kind == ".":
+            found_lo.append(low)
+            found_hi.append(high)
+            continue
+        middle = low[variable] / 2 + high[variable] / 2
+        upper = (low.copy(), high.copy())
+        upper[0][variable] = middle
+        high[variable] = middle
+        stack += [upper, (low, high)]
+    if stack:
+        raise DataError("the division of a box leaves a part of it out.")
+    n = len(lo)
+    sides = np.array(faces, dtype=np.int64).reshape(-1, 2)
+    rows = [np.array(boxes, dtype=np.float64).reshape(-1, n) for boxes in (found_lo, found_hi, face_lo, face_hi)]
+    return Leaves(rows[0], rows[1], (rows[2], rows[3], sides[:, 0], sides[:, 1]))
+
+
+def _tokens(text: str, variables: int) -> Iterator[tuple[str, int]]:
+    side = ""
+    for letter in text:
+        if letter in "LH" and not side:
+            side = letter
+            continue
+        if letter == "." and not side:
+            yield ".", -1
+            continue
+        number = ord(letter) - _FIRST
+        if not 0 <= number < variables:
+            raise DataError(f"the division of a box has {letter!r}, which is no variable.")
+        yield (side or "s"), number
+        side = ""
+    if side:
+        raise DataError("the division of a box ends in the middle of a word.")

@@ -1,0 +1,277 @@
+"""From any trained model to a KAN: the teacher is asked at points of our choice, and the student is fitted to its answers.
+
+How close the student comes is told twice, on rows like the real ones and all over the box, and always at points that it has
+not learned from.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splinework.errors import ConfigError, FitWarning
+from splinework.knowledge.teach.black_box import BlackBox, black_box, labels
+from splinework.knowledge.teach.points import Points, Sampler, domain_of
+from splinework.knowledge.teach.steps import steps_of
+from splinework.nn.jets import partials
+from splinework.nn.network import KAN
+from splinework.train.callbacks import Step, StopTraining
+from splinework.train.fit import fit
+from splinework.train.residual import Residual
+from splinework.train.solve import solve
+
+Floats = NDArray[np.float64]
+
+HELD_OUT, JUDGES, MOST_ROWS = 0.2, 1024, 4096
+"""Share of the real rows that only judge, points of the box that only judge, and most real rows used at all."""
+BEGUN, WORST = 0.6, 0.1
+"""Share of the points before the first adaptive round; share of a round's probes around which its other half is put."""
+NEAR = 0.05
+"""How far from a bad point others are put, in units of the box."""
+WIDEST = 12
+"""Hidden nodes of the usual student, at most."""
+SLOPE_POINTS, SLOPE_STEPS = 600, 60
+"""Points at which derivatives are learned, and steps for it."""
+ACCURATE, EXACT = 1e-6, 1e-10
+"""A fit ends at this share of the spread; with such a share of the variance left derivatives have nothing to improve."""
+
+
+@final
+@dataclass(frozen=True)
+class Distilled:
+    """A student and how close it is.
+
+    Attributes:
+        model: The student.
+        kind: What it learned: `values`, or `log odds` of a classifier.
+        classes: Labels, in the order of the log odds.
+        rows: R² on real rows that it has not seen, the least of the outputs'; NaN without real rows.
+        box: R² on fresh points spread over the box.
+        agreement: Share of the box's points at which student and teacher name the same class; NaN for values.
+        rounds: Per round the points learned from so far, and R² on the box.
+        asked: How many answers the teacher gave in all.
+        notes: What one should know.
+    """
+
+    model: KAN
+    kind: str
+    classes: tuple[Any, ...]
+    rows: float
+    box: float
+    agreement: float
+    rounds: tuple[tuple[int, float], ...]
+    asked: int
+    notes: tuple[str, ...]
+
+
+def distil(
+    teacher: Any,
+    x: Any = None,
+    *,
+    box: Any = None,
+    model: KAN | None = None,
+    points: Points | None = None,
+    output: str | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Distilled:
+    """Fits a KAN to what a teacher answers.
+
+    Args:
+        teacher: A function of an array or a tensor, a torch module, an object with `predict` or `predict_proba`, or the path of
+            an ONNX file. Of a classifier the student learns log odds; of a torch module also derivatives, where that pays.
+        x: Real rows `(n, inputs)`, for where inputs usually are; may be left out with a box.
+        box: `(low, high)` per input; None takes the range of the rows.
+        model: The student; None takes `[p, min(2p + 1, 12), q]` on five intervals.
+        points: Where the teacher is asked.
+        output: Name of the output of an ONNX file.
+        seed: Seed of everything random here.
+        progress: Whether to show progress on a terminal.
+
+    Returns:
+        `Distilled(.model, .rows, .box, .notes, …)`.
+
+    Raises:
+        ConfigError: Without rows and box, for a teacher that is none, or a student of another shape.
+        ShapeError: If rows, box and answers do not fit together.
+        DataError: If answers are no finite numbers.
+        FileError: If an ONNX file cannot be read.
+
+    >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=Points(200), progress=False)
+    >>> found.box > 0.9999
+    True
+    """
+    points = points or Points()
+    rows, low, high = domain_of(x, box)
+    if teacher is None:
+        raise ConfigError("distil takes a teacher first: distil(teacher, x).")
+    asked = black_box(teacher, len(low), output=output)
+    course = _Course(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
+    with torch.inference_mode(False):
+        return course.take(model, seed)
+
+
+class _Course:
+    """What one student goes through.
+
+    Args:
+        teacher: Who is asked.
+        sampler: Where; a part of its rows is kept to judge.
+        progress: Whether fits show progress.
+    """
+
+    def __init__(self, teacher: BlackBox, sampler: Sampler, progress: bool) -> None:
+        self.teacher, self.sampler, self.points, self.rng = teacher, sampler, sampler.points, sampler.rng
+        self.low, self.high, self.progress, self.asked = sampler.low, sampler.high, progress, 0
+        order = self.rng.permutation(len(sampler.rows))[:MOST_ROWS]
+        out = round(HELD_OUT * len(order)) if len(order) >= 5 else 0
+        self.held, sampler.rows = sampler.rows[order[:out]], sampler.rows[order[out:]]
+        self.notes: list[str] = []
+
+    def take(self, model: KAN | None, seed: int) -> Distilled:
+        """All rounds."""
+        points = self.points
+        judges = self.sampler.even(JUDGES)
+        truth = self.ask(judges)
+        x = self.sampler.design(round(BEGUN * points.total) if points.rounds else points.total)
+        y = self.ask(x)
+        student = self._student(model, y.shape[1], seed)
+        told: list[tuple[int, float]] = []
+        share = points.total - len(x)
+        for number in range(points.rounds + 1):
+            student = self._fitted(student, x, y, seed, first=number == 0, last=number == points.rounds)
+            told.append((len(x), _least_r2(_answers(student, judges), truth)))
+            if number < points.rounds:
+                x, y = self._more(student, x, y, share // points.rounds)
+        student = self._with_slopes(student, x, y, judges[::2], truth[::2])
+        self._look_for_steps(student)
+        seen = _answers(student, judges)
+        rows = _least_r2(_answers(student, self.held), self.ask(self.held)) if len(self.held) > 1 else float("nan")
+        agreement = float(np.mean(labels(seen) == labels(truth))) if self.teacher.kind == "log odds" else float("nan")
+        return Distilled(
+            student,
+            self.teacher.kind,
+            self.teacher.classes,
+            rows,
+            _least_r2(seen, truth),
+            agreement,
+            tuple(told),
+            self.asked,
+            tuple(self.notes),
+        )
+
+    def ask(self, x: Floats) -> Floats:
+        """The teacher's answers, blurred if that was asked for."""
+        if not self.points.blur:
+            self.asked += len(x)
+            return self.teacher.values(x, progress=self.progress)
+        many = np.repeat(x[None], 16, axis=0)
+        many = many + self.points.blur * (self.high - self.low) * self.rng.standard_normal(many.shape)
+        self.asked += many.shape[0] * many.shape[1]
+        flat = self.teacher.values(np.clip(many, self.low, self.high).reshape(-1, x.shape[1]), progress=self.progress)
+        return np.asarray(flat.reshape(16, len(x), -1).mean(0))
+
+    def _more(self, student: KAN, x: Floats, y: Floats, count: int) -> tuple[Floats, Floats]:
+        """Probes, and points around those at which the student was worst; all of them are learned from."""
+        probes = self.sampler.design(max(count // 2, 4))
+        answers = self.ask(probes)
+        error = (np.abs(_answers(student, probes) - answers) / (y.std(0) + 1e-300)).max(1)
+        worst = np.argsort(error)[::-1][: max(int(WORST * len(probes)), 1)]
+        near = self.sampler.moved(probes[self.rng.choice(worst, max(count - len(probes), 1))], NEAR)
+        return np.concatenate([x, probes, near]), np.concatenate([y, answers, self.ask(near)])
+
+    def _student(self, model: KAN | None, outputs: int, seed: int) -> KAN:
+        inputs = len(self.low)
+        if model is None:
+            names = self.teacher.names if len(self.teacher.names) == inputs else None
+            shape = [inputs, min(2 * inputs + 1, WIDEST), outputs]
+            generator = torch.Generator().manual_seed(seed)
+            return KAN(shape, names=names, dtype=torch.float64, generator=generator)
+        if (model.inputs, model.outputs) != (inputs, outputs):
+            raise ConfigError(
+                f"the teacher has {inputs} inputs and {outputs} outputs, the student {model.inputs} and {model.outputs}."
+            )
+        return model
+
+    def _fitted(self, student: KAN, x: Floats, y: Floats, seed: int, *, first: bool, last: bool) -> KAN:
+        """The first round looks for a start, the last for the grid and degree; those between only follow."""
+        options: dict[str, Any] = {} if last else {"grids": None, "degree": "keep"}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)  # fidelity is told
+            options |= {"seed": seed, "starts": None if first else 1, "progress": self.progress}
+            return fit(student, x, y, callbacks=[_Enough(float(y.std(0).min()))], **options).model
+
+    def _with_slopes(self, student: KAN, x: Floats, y: Floats, judges: Floats, truth: Floats) -> KAN:
+        """The student that has learned derivatives, too, where it is closer at points that it has not seen."""
+        before = _least_r2(_answers(student, judges), truth)
+        if self.teacher.slopes is None or self.points.blur or 1 - before < EXACT:
+            return student
+        some = self.rng.permutation(len(x))[:SLOPE_POINTS]
+        spread, width = y.std(0) + 1e-300, self.high - self.low
+        slopes = self.teacher.slopes(x[some]) * width / spread[:, None]
+        unit, reach = torch.as_tensor(spread), torch.as_tensor(width)
+
+        def values(model: KAN, at: Any, known: Any) -> Any:
+            return (model(at) - known) / unit.to(at)
+
+        def derivatives(model: KAN, at: Any, known: Any) -> Any:
+            found = partials(model, at, *range(model.inputs))
+            return torch.cat([each * part / unit for each, part in zip(found, reach, strict=True)], 1) - known
+
+        size = float(np.mean(slopes**2)) or 1.0
+        terms = [
+            Residual(values, x, data=y, name="values"),
+            Residual(
+                derivatives,
+                x[some],
+                weight=0.1 / size,
+                data=slopes.swapaxes(1, 2).reshape(len(some), -1),
+                name="slopes",
+            ),
+        ]
+        options: dict[str, Any] = {"starts": 1, "grids": None, "degree": "keep", "steps": SLOPE_STEPS, "validation": 0}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)
+            other = solve(student, terms, progress=self.progress, **options).model
+        after = _least_r2(_answers(other, judges), truth)
+        better = after > before
+        self.notes.append(
+            f"derivatives of the teacher {'were' if better else 'did not help and were not'} learned: 1 - R² {1 - before:.2g} "
+            f"without, {1 - after:.2g} with them"
+        )
+        return other if better else student
+
+    def _look_for_steps(self, student: KAN) -> None:
+        through = self.sampler.rows if len(self.sampler.rows) else self.sampler.even(8)
+        grid = student.kan_layers[0].basis.resolution
+        seen = steps_of(lambda points: self.teacher.values(points), self.low, self.high, through)
+        if seen.any and not self.points.blur:
+            text = seen.text(student.config.input_names, grid)
+            self.notes.append(text)
+            warnings.warn(FitWarning(text), stacklevel=4)
+
+
+class _Enough:
+    """A callback that ends a fit which is as exact as anybody needs."""
+
+    def __init__(self, spread: float) -> None:
+        self.error = ACCURATE * spread
+
+    def __call__(self, step: Step) -> None:
+        if step.rmse_train <= self.error:
+            raise StopTraining
+
+
+def _answers(model: KAN, x: Floats) -> Floats:
+    with torch.no_grad():
+        return np.asarray(model(torch.as_tensor(x).to(next(model.parameters()))).double().cpu().numpy())
+
+
+def _least_r2(seen: Floats, truth: Floats) -> float:
+    """R² of the output that is worst; of one that does not vary, 1 where it is met and -inf else."""
+    left, spread = np.square(seen - truth).sum(0), np.square(truth - truth.mean(0)).sum(0)
+    r2 = np.where(spread > 0, 1 - left / np.where(spread > 0, spread, 1.0), np.where(left == 0, 1.0, -np.inf))
+    return float(r2.min())

@@ -1,0 +1,198 @@
+"""What the data say against an axiom: a likelihood-ratio test after the fit.
+
+A hard axiom holds in the model whatever the rows say, so a wrong one shows as a misfit: some function of a flexible family,
+added to the model, comes nearer to the rows than any that keeps the axiom. How near it comes by chance is worked out in
+`doubt_statistic`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
+is as near to the rows, and the axiom is not blamed.
+
+Not tested: `asymptote`, `conserved`, `residual`, `law`, `sum_to_one` and `ordered`, the rate of `initial`, losses other than the
+squared one, and what has no consequence in the range of the rows, such as a period longer than it.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms import Axiom, Verify
+from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.setting import Setting, read_unit
+from splinework.knowledge.teach.doubt_demands import Demand, demands
+from splinework.knowledge.teach.doubt_family import Family, family
+from splinework.knowledge.teach.doubt_statistic import Misfit, Sample, misfit
+from splinework.knowledge.teach.informed import Fitted, GivenRows
+from splinework.nn.frame.framed import names_of
+from splinework.train.losses import Squared
+
+LEVEL = 0.01
+"""Chance of any doubt, at most, where all axioms are right."""
+EXACT = 1e-6
+"""Root mean square misfit, in spreads of y, at which every row is met."""
+FEWEST, MOST = 20, 2000
+"""Rows below which nothing is said; and of more than these, so many are looked at, in even steps."""
+FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
+"""Intervals of the splines along an input, and rows per function at least: of families that need not keep an axiom, and of the
+finer one that does where it is an inequality."""
+PLACES = 256
+"""Rows at which demands are looked at."""
+SMALL = 1e-3
+"""A misfit below this share of the spread of y is that of the splines, not of the rows."""
+LARGEST = 300
+"""Functions of a family at most."""
+DRAWS = 400
+"""Draws of the null distribution for each demand that is tested: the smallest counted probability is a quarter of the level."""
+
+
+@final
+@dataclass(frozen=True)
+class Doubt:
+    """Evidence against axioms.
+
+    Attributes:
+        text: A sentence for the user.
+        probability: Chance of such rows if the axioms are true.
+    """
+
+    text: str
+    probability: float
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One demand of an axiom on one output."""
+
+    axiom: Axiom
+    output: int
+    demand: Demand
+
+
+@torch.no_grad()
+def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Doubt]:
+    """Doubts in hard and soft axioms, most certain first.
+
+    Each axiom has its own test, in which the model may miss whatever the others are about, so that one that is right is not
+    blamed for another. Their probabilities are corrected for their number (Holm 1979).
+
+    Args:
+        fitted: The model that was fitted under the axioms.
+        axioms: All axioms, those only to be verified included.
+        rows: What it was fitted to.
+
+    Returns:
+        One doubt for each axiom against which the rows speak on the level of 1 %; none for losses other than the squared one,
+        or fewer than 20 rows.
+    """
+    outputs = names_of(fitted.model)[1]
+    tested = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
+    if not tested or len(rows.x) < FEWEST or not isinstance(rows.loss, Squared) or rows.y.shape[1] != len(outputs):
+        return []
+    if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= EXACT * rows.spread).all()):
+        return []  # every row is met: none speaks against anything
+    look = _Look.at(fitted, tested, rows)
+    if not look.free:
+        return []
+    seen: dict[int, list[tuple[Misfit, _Case]]] = {}
+    for case in _cases(tested, look, outputs):
+        seen.setdefault(id(case.axiom), []).append((look.judge(case), case))
+    worst = []
+    for parts in seen.values():
+        found, case = min(parts, key=lambda part: part[0].probability)
+        worst.append((min(1.0, len(parts) * found.probability), found, case))
+    worst.sort(key=lambda each: each[0])
+    told = []
+    for number, (probability, found, case) in enumerate(worst):
+        if probability * (len(worst) - number) > LEVEL:
+            break
+        told.append(Doubt(look.sentence(case, found, probability), probability))
+    return told
+
+
+def _cases(axioms: Sequence[Axiom], look: "_Look", outputs: Sequence[str]) -> Iterator[_Case]:
+    for axiom in axioms:
+        wanted = None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
+        for j in range(len(outputs)) if wanted is None else (wanted,):
+            for demand in demands(axiom, look.setting, j if wanted is None else 0):
+                yield _Case(axiom, j, demand)
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """The rows, the model's residuals there, and families of functions that it may have missed."""
+
+    predict: Callable[[Tensor], Tensor]
+    x: Tensor
+    residuals: Tensor
+    spread: Tensor
+    setting: Setting
+    free: tuple[Family, ...]
+    fine: Family | None
+
+    @classmethod
+    def at(cls, fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> "_Look":
+        x, y = _thinned(rows.x, MOST).cpu(), _thinned(rows.y, MOST).cpu()
+        like = next(fitted.model.parameters())
+
+        def predict(points: Tensor) -> Tensor:
+            found: Tensor = fitted.model(points.to(like))
+            return found.to("cpu", torch.float64)
+
+        one = torch.ones(1, dtype=torch.float64)
+        box = torch.stack(rows.ends, dim=1).cpu()
+        setting = Setting(
+            tuple(names_of(fitted.model)[0]), ("y",), box, one, 0 * one, _thinned(x, PLACES), read_unit=read_unit
+        )
+        numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}
+        named = sorted({pair for its in numbers for pair in itertools.combinations(sorted(its), 2)})
+        free = tuple(its for size in FREE if (its := _family(x, size, named)) is not None)
+        return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE, named))
+
+    def judge(self, case: _Case) -> Misfit:
+        """What the rows say to a demand."""
+        j, demand, widest = case.output, case.demand, self.free[-1]
+        fine = widest if demand.equal or self.fine is None else self.fine
+        count, wide = fine.size, widest.size
+
+        def together(points: Tensor) -> Tensor:
+            return torch.cat([fine.of(points), widest.of(points), self.predict(points)[:, j : j + 1]], dim=1)
+
+        values = demand.values(together, count + wide + 1)
+        sample = Sample(fine.of(self.x), tuple(its.of(self.x) for its in self.free), self.residuals[:, j])
+        found = misfit(
+            sample,
+            values[:, :count],
+            values[:, -1] + demand.offset,
+            None if demand.equal else values[:, count:-1].norm(dim=1),
+            draws=DRAWS,
+            generator=torch.Generator().manual_seed(0),
+        )
+        small = float(found.gap.abs().max()) * sample.noise < SMALL * float(self.spread[j])
+        return Misfit(1.0, found.gap) if small else found
+
+    def sentence(self, case: _Case, found: Misfit, probability: float) -> str:
+        """What to tell."""
+        names = self.setting.input_names
+        row = int(found.gap.abs().argmax())
+        inputs = [self.setting.input(name, case.axiom) for name in case.axiom.inputs] or range(len(names))
+        where = ", ".join(f"{names[i]} = {float(self.x[row, i]):.3g}" for i in list(inputs)[:3])
+        likely = f"p = {probability:.2g}" if probability >= 1e-4 else "p < 0.0001"
+        far = float(found.gap[row].abs())
+        size = f"{far:.1f}" if far < 100 else "over 100"
+        return (
+            f"the data speak against {case.axiom.text()}: {likely}; around {where} the rows lie {size} noise deviations "
+            "from the nearest function of which it is true. Check the axiom, or give it strength=Soft() or Verify()."
+        )
+
+
+def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) -> Family | None:
+    intervals, share = size
+    return family(x, intervals, min(len(x) // share, LARGEST), named)
+
+
+def _thinned(x: Tensor, most: int) -> Tensor:
+    """So many rows at most, in even steps."""
+    return x if len(x) <= most else x[torch.linspace(0, len(x) - 1, most, device=x.device).long()]

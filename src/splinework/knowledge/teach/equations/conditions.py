@@ -1,0 +1,147 @@
+"""What axioms on values fix at boundaries: per output the faces of inputs, the regions, and the start in time."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import final
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms import Axiom, Boundary, Hard, Initial, Periodic
+from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.teach.equations.formulas import number
+from splinework.nn.frame import Region
+
+Box = Mapping[str, tuple[float, float]]
+"""Range of every input, by name."""
+
+
+@final
+@dataclass(frozen=True)
+class Face:
+    """Values where an input has one value.
+
+    Attributes:
+        at: The value of the input.
+        value: What the output is there, a formula.
+        rate: What its first derivative in the input is there, or None.
+        source: The text of the axiom.
+    """
+
+    at: float
+    value: str
+    rate: str | None
+    source: str
+
+
+@final
+@dataclass(frozen=True)
+class Sides:
+    """The faces of one input: none, one or two, in order."""
+
+    low: Face | None = None
+    high: Face | None = None
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple(face for face in (self.low, self.high) if face is not None)
+
+
+@final
+@dataclass(frozen=True)
+class Edge:
+    """Values on the boundary of a region."""
+
+    region: Region
+    value: str
+    source: str
+
+
+@final
+@dataclass(frozen=True)
+class Conditions:
+    """What is fixed of one output: sides by the name of their input, and boundaries of regions."""
+
+    sides: dict[str, Sides] = field(default_factory=dict)
+    edges: tuple[Edge, ...] = ()
+
+    @property
+    def nothing(self) -> bool:
+        return not self.sides and not self.edges
+
+
+def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> list[Conditions]:
+    """What the hard ones among the axioms fix, per output.
+
+    Raises:
+        ConfigError: If an axiom names no input or output, or two fix the same face.
+    """
+    found = [Conditions() for _ in outputs]
+    for axiom in axioms:
+        if isinstance(axiom, (Boundary, Initial)) and axiom.strength == Hard():
+            for j in outputs_of(axiom, outputs):
+                found[j] = _with(found[j], axiom, inputs)
+    return found
+
+
+def outputs_of(axiom: Axiom, outputs: Sequence[str]) -> list[int]:
+    """The numbers of the outputs that an axiom speaks of."""
+    if axiom.output is None:
+        return list(range(len(outputs)))
+    return [place(axiom.output, outputs, axiom.word, "output")]
+
+
+def faces_of(axiom: Boundary | Initial, inputs: Sequence[str]) -> list[tuple[str, Face]]:
+    """The faces that it fixes, each with the name of its input; none where it speaks of a region."""
+    if isinstance(axiom, Initial):
+        name = inputs[place(axiom.input, inputs, axiom.word)]
+        rate = None if axiom.rate is None else text_of(axiom.rate)
+        return [(name, Face(axiom.at, text_of(axiom.value), rate, axiom.text()))]
+    if isinstance(axiom.face, Region):
+        return []
+    found = []
+    for one, ends in axiom.face:
+        name = inputs[place(one, inputs, axiom.word)]
+        found += [(name, Face(end, text_of(axiom.value), None, axiom.text())) for end in ends if math.isfinite(end)]
+    if not found:
+        raise ConfigError(f"{axiom.text()} has no face at a finite value; give one end at least.")
+    return found
+
+
+def periods_of(axioms: Sequence[Axiom], inputs: Sequence[str]) -> dict[str, float]:
+    """The period of every input in which the function is periodic by construction."""
+    hard = [axiom for axiom in axioms if isinstance(axiom, Periodic) and axiom.strength == Hard()]
+    return {inputs[place(axiom.input, inputs, axiom.word)]: axiom.period for axiom in hard}
+
+
+def text_of(value: float | str) -> str:
+    """A value as a formula."""
+    return value if isinstance(value, str) else number(value)
+
+
+def _with(before: Conditions, axiom: Boundary | Initial, inputs: Sequence[str]) -> Conditions:
+    if isinstance(axiom, Boundary) and isinstance(axiom.face, Region):
+        for name in axiom.face.inputs:
+            place(name, inputs, axiom.word)
+        return replace(before, edges=(*before.edges, Edge(axiom.face, text_of(axiom.value), axiom.text())))
+    sides = dict(before.sides)
+    for name, face in faces_of(axiom, inputs):
+        sides[name] = _beside(sides.get(name, Sides()), face, name)
+    return replace(before, sides=sides)
+
+
+def _beside(sides: Sides, face: Face, name: str) -> Sides:
+    """The sides with one more face."""
+    faces = sorted([*sides.faces, face], key=lambda each: each.at)
+    if len(faces) > 2 or (len(faces) == 2 and faces[0].at == faces[1].at):
+        raise ConfigError(
+            f"{name} has its values fixed at {', '.join(f'{each.at:g}' for each in faces)} by "
+            f"{' and '.join(dict.fromkeys(each.source for each in faces))}; two different faces of an input can be built in, "
+            "so make the others soft."
+        )
+    if len(faces) == 2 and any(each.rate is not None for each in faces):
+        raise ConfigError(
+            f"{faces[0].source} and {faces[1].source} fix values and a rate at two faces of {name}; make one of them soft."
+        )
+    if len(faces) == 2:
+        return Sides(faces[0], faces[1])
+    return Sides(faces[0])

@@ -1,0 +1,107 @@
+"""From slab to slab in time, with knots where the residual asks for them and slabs as long as it allows.
+
+A slab begins with exactly what the one before ends with: knots are only inserted, so its end is a spline on the next one's
+knots. What is left of the residual is parted by Legendre's polynomials in time: what is in those beyond the slab's own is for
+want of time resolution, and a shorter slab helps; the rest is for want of knots, and cells that have more than their share are
+halved.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import final
+
+import torch
+from torch import Tensor
+
+from splinework.knowledge.teach.equations.slab import Collocation, Setting, Slab
+from splinework.splines import grid_points
+
+ROUNDS, MOST_CELLS = 14, 400
+"""How often knots are inserted for one slab, and up to how many cells."""
+NARROWEST = 1 / 1500
+"""Share of the range of x below which no cell is cut: a corner in what is given at the start would ask for knots without end."""
+SMALL = 1e-2
+"""A cell with less than this share of the mean of all is not halved."""
+SHORTEST = 1 / 16
+"""Share of the first length below which no slab is cut."""
+LONGER, EASY = 1.5, 0.05
+"""How much longer the next slab is where time left less than this share of what is allowed."""
+
+
+@final
+@dataclass(frozen=True)
+class Course:
+    """A problem solved slab by slab.
+
+    Attributes:
+        slabs: In order of time.
+        residual: Root mean square of the residual in each.
+        size: What the residual was where nothing moved, the measure of it, the largest of all slabs.
+    """
+
+    slabs: tuple[Slab, ...]
+    residual: tuple[float, ...]
+    size: float
+
+
+def march(
+    setting: Setting,
+    knots: Tensor,
+    span: tuple[float, float],
+    slabs: int,
+    tolerance: float,
+    tell: Callable[[Slab, float], None],
+) -> Course:
+    """Solves slab after slab.
+
+    Args:
+        setting: The problem.
+        knots: Of x, `(K,)`, to begin with.
+        span: First and last time.
+        slabs: As many as there would be if all were as long as the first.
+        tolerance: Share of what the residual is where nothing moves that may be left of it.
+        tell: Called with every slab and its residual.
+    """
+    first = (span[1] - span[0]) / slabs
+    start, length, size = span[0], first, 0.0
+    held = torch.zeros(setting.order, len(knots) - setting.degree - 1, dtype=torch.float64)
+    done: list[Slab] = []
+    left: list[float] = []
+    while start < span[1] - 1e-9 * first:
+        length = min(length, span[1] - start)
+        last = start + 1.01 * length >= span[1]
+        moved = held.new_zeros(setting.free, held.shape[1])
+        slab = Slab(start, span[1] if last else start + length, knots, held, moved)
+        size = max(size, Collocation(setting, slab).size())
+        slab, value, by_time, short = _solved(setting, slab, tolerance * size, length > SHORTEST * first)
+        knots, held = slab.knots, slab.held
+        if short:
+            length /= 2
+            continue
+        done.append(slab)
+        left.append(value)
+        tell(slab, value)
+        start, held = slab.end, slab.ends()
+        if by_time < EASY * tolerance * size:
+            length *= LONGER
+    return Course(tuple(done), tuple(left), size)
+
+
+def _solved(setting: Setting, slab: Slab, allowed: float, divisible: bool) -> tuple[Slab, float, float, bool]:
+    """The slab, the root mean square of its residual, what time has of it, and whether a shorter slab is needed instead."""
+    turn = 0
+    while True:
+        here = Collocation(setting, slab)
+        slab = replace(slab, moved=here.solve(slab.moved))
+        by_time, by_cell = here.parted(slab.moved)
+        in_space = float(by_cell.sum())
+        value, late = (by_time + in_space) ** 0.5, by_time**0.5
+        if value > allowed and divisible and by_time > in_space:
+            return slab, value, late, True
+        wanted = by_cell > max(allowed**2, SMALL * in_space) / len(by_cell)
+        grid = grid_points(slab.knots[None], setting.degree)[0]
+        wanted &= grid.diff() > 2 * NARROWEST * (grid[-1] - grid[0])
+        full = len(by_cell) + int(wanted.sum()) > MOST_CELLS
+        if value <= allowed or turn == ROUNDS or full or not bool(wanted.any()):
+            return slab, value, late, False
+        slab, turn = slab.finer(((grid[:-1] + grid[1:]) / 2)[wanted], setting.degree), turn + 1

@@ -1,0 +1,140 @@
+"""Where equations are asked to hold: points in a box or a region, on faces, and on boundaries of regions."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms import Axiom, Boundary, Integral, Residual
+from splinework.knowledge.axioms.axiom import place
+from splinework.nn.frame import Expression, Region
+
+TRIES = 64
+"""Rounds of draws in which a region must fill up."""
+BISECTIONS = 60
+
+
+@final
+@dataclass(frozen=True)
+class Domain:
+    """Where the problem lives.
+
+    Attributes:
+        inputs: Names of the inputs, in order.
+        box: Range of every input, by name.
+        regions: What a point must lie in, besides.
+    """
+
+    inputs: tuple[str, ...]
+    box: dict[str, tuple[float, float]]
+    regions: tuple[Region, ...] = ()
+
+    def draw(self, count: int, seed: int) -> Tensor:
+        """Scrambled Sobol points in the domain, `(count, inputs)`, in float64.
+
+        Raises:
+            ConfigError: If the region hardly fills its box.
+        """
+        engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
+        kept: list[Tensor] = []
+        for _ in range(TRIES):
+            x = self._scaled(engine.draw(count, dtype=torch.float64))
+            kept.append(x[self.inside(x)])
+            if sum(map(len, kept)) >= count:
+                return torch.cat(kept)[:count]
+        raise ConfigError(
+            f"of {TRIES * count} points in the box {self.box} only {sum(map(len, kept))} lie in the region; give a box that "
+            "is closer to it."
+        )
+
+    def inside(self, x: Tensor) -> Tensor:
+        """Which points lie in all regions, `(B,)`."""
+        found = torch.ones(len(x), dtype=torch.bool)
+        for region in self.regions:
+            found &= Expression(region.formula(), self.inputs).of(x) > 0
+        return found
+
+    def face(self, name: str, at: float, count: int, seed: int) -> Tensor:
+        """Points of the domain where an input has one value, `(count, inputs)`."""
+        flat = Domain(self.inputs, {**self.box, name: (at, at)}, self.regions)
+        return flat.draw(count, seed)
+
+    def edge(self, region: Region, count: int, seed: int) -> Tensor:
+        """Points on the boundary of a region, by bisection between points inside and outside, `(count, inputs)`.
+
+        Raises:
+            ConfigError: If the box has no points on one of the sides.
+        """
+        formula = Expression(region.formula(), self.inputs)
+        wide = {
+            n: (a - 0.1 * (b - a), b + 0.1 * (b - a)) if n in region.inputs else (a, b)
+            for n, (a, b) in self.box.items()
+        }
+        engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
+        x = Domain(self.inputs, wide)._scaled(engine.draw(16 * count, dtype=torch.float64))
+        within = formula.of(x) > 0
+        inner, outer = x[within], x[~within]
+        if len(inner) == 0 or len(outer) == 0:
+            raise ConfigError(f"the box {self.box} has no points on both sides of the boundary of {region}.")
+        rows = torch.arange(count)
+        a, b = inner[rows % len(inner)], outer[rows % len(outer)].clone()
+        free = [i for i, name in enumerate(self.inputs) if name not in region.inputs]
+        b[:, free] = a[:, free]
+        for _ in range(BISECTIONS):
+            middle = (a + b) / 2
+            positive = (formula.of(middle) > 0)[:, None]
+            a, b = torch.where(positive, middle, a), torch.where(positive, b, middle)
+        return (a + b) / 2
+
+    def _scaled(self, unit: Tensor) -> Tensor:
+        low, high = (torch.tensor([self.box[n][end] for n in self.inputs], dtype=torch.float64) for end in (0, 1))
+        return low + (high - low) * unit
+
+
+def domain_of(
+    axioms: Sequence[Axiom],
+    inputs: Sequence[str],
+    over: Mapping[str, tuple[float, float]] | Region | None,
+    grid: Mapping[str, tuple[float, float]],
+) -> Domain:
+    """The domain that a user names, or that the axioms speak of.
+
+    Args:
+        axioms: A range comes from the domain of an equation, or from faces at both ends of an input.
+        inputs: Names.
+        over: Ranges or a region; they go before what axioms say.
+        grid: The ranges of the model's grids, for inputs of which nothing is said.
+
+    Raises:
+        ConfigError: If a range is not finite, or names no input.
+    """
+    box: dict[str, tuple[float, float]] = dict(grid)
+    for axiom in axioms:
+        if isinstance(axiom, Boundary) and not isinstance(axiom.face, Region):
+            box.update(_ranges(axiom.face, inputs, axiom.word))
+        if isinstance(axiom, (Residual, Integral)) and not isinstance(axiom.domain, str):
+            box.update(_ranges(axiom.domain, inputs, axiom.word))
+    edges = [axiom.face for axiom in axioms if isinstance(axiom, Boundary) and isinstance(axiom.face, Region)]
+    regions = (over,) if isinstance(over, Region) else tuple(edges) if over is None else ()
+    for region in regions:
+        box.update(_ranges(tuple(region.box().items()), inputs, "the region"))
+    if isinstance(over, Mapping):
+        box.update(_ranges(tuple(over.items()), inputs, "over"))
+        regions = tuple(edges)
+    return Domain(tuple(inputs), {name: box[name] for name in inputs}, regions)
+
+
+def _ranges(pairs: object, inputs: Sequence[str], word: str) -> dict[str, tuple[float, float]]:
+    found = {}
+    assert isinstance(pairs, tuple)
+    for name, (low, high) in pairs:
+        key = inputs[place(name, inputs, word)]
+        if not low < high:
+            raise ConfigError(f"the range of {key} in {word} is (low, high) with low < high, got {(low, high)}.")
+        if math.isfinite(low) and math.isfinite(high):
+            found[key] = (float(low), float(high))
+    return found

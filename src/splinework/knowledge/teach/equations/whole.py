@@ -1,0 +1,145 @@
+"""A problem solved as a whole by second-order steps on all numbers of the network, and what may follow its residual."""
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms import Initial
+from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.teach.equations.problem import Problem
+from splinework.knowledge.teach.equations.schedules import Causal, Whole
+from splinework.nn.jets import Model
+from splinework.nn.network import KAN
+from splinework.train import FitResult, Residual, solve
+from splinework.train.callbacks import Step, StopTraining
+
+POOL, EVEN = 10, 1.0
+"""Points among which new ones are drawn, for each that is wanted; and what is added to the residual, as a share of its mean, in
+their chances: c of Wu et al. 2023, eq. 2, whose k is 1."""
+LEAST = 1e-3
+"""The smallest weight of a chunk: second-order steps go far, and would let go of what counts for nothing."""
+ALIKE = 0.95
+"""Causal rounds end where every chunk has at least this weight."""
+
+
+@final
+@dataclass(frozen=True)
+class Enough:
+    """Ends training once the objective is small, unless these are starts, which are tried on coarser grids."""
+
+    least: float
+
+    def __call__(self, step: Step) -> None:
+        if step.objective <= self.least and not step.stage.startswith("start"):
+            raise StopTraining("the residual is as small as was asked for")
+
+
+def solved_whole(
+    problem: Problem,
+    schedule: Whole | Causal,
+    x: Tensor,
+    beside: Sequence[Residual],
+    tolerance: float,
+    options: dict[str, Any],
+) -> FitResult:
+    """The network that solves a problem, and its history.
+
+    Args:
+        problem: What is to be solved.
+        schedule: How.
+        x: Points inside, `(N, inputs)`.
+        beside: What is asked for besides the equations.
+        tolerance: Share of the root mean square without the network at which it is enough.
+        options: For `splinework.train.solve`; the seed must be there.
+    """
+    network = problem.network(options["seed"])
+    enough = Enough(tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside]))
+    options = {**options, "callbacks": [*options.get("callbacks", ()), enough]}
+    if isinstance(schedule, Causal):
+        network = _led_in(problem, network, schedule, x, beside, options)
+        options = {**options, "starts": 1}
+    result = solve(network, [*problem.inside(x), *beside], frame=problem.frame, **options)
+    for again in range(1, schedule.rounds + 1 if isinstance(schedule, Whole) else 1):
+        x = _where_large(problem, result.model, len(x), options["seed"] + again)
+        result = solve(result.model, [*problem.inside(x), *beside], frame=problem.frame, **{**options, "starts": 1})
+    return result
+
+
+@torch.no_grad()
+def left(problem: Problem, network: KAN, x: Tensor) -> Tensor:
+    """The equations at points, `(B, equations)`."""
+    whole = problem.whole(network)
+    x = x.to(next(whole.parameters()))
+    return torch.cat([x.new_zeros(len(x), 0), *(function(whole, x) for function, _, _ in problem.equations)], dim=1)
+
+
+@torch.no_grad()
+def of_nothing(problem: Problem, network: KAN, rows: Sequence[Residual]) -> float:
+    """What is minimised, for a network that is zero."""
+    nothing = _zero(network)
+    whole, total = problem.whole(nothing), 0.0
+    like = next(nothing.parameters())
+    for row in rows:
+        x = torch.as_tensor(row.points).to(like)
+        data = () if row.data is None else (torch.as_tensor(row.data).to(like).reshape(len(x), -1),)
+        total += row.weight * float(row.function(whole, x, *data).square().mean())
+    return total
+
+
+def _zero(network: KAN) -> KAN:
+    nothing = copy.deepcopy(network)
+    for parameter in nothing.parameters():
+        parameter.detach().zero_()
+    return nothing
+
+
+def _where_large(problem: Problem, network: KAN, count: int, seed: int) -> Tensor:
+    """Points drawn with chances that grow with the residual, `(count, inputs)`."""
+    pool = problem.domain.draw(POOL * count, seed + 500)
+    size = left(problem, network, pool).square().sum(1).sqrt()
+    chances = size / size.mean().clamp_min(1e-300) + EVEN
+    return pool[torch.multinomial(chances, count, generator=torch.Generator().manual_seed(seed))]
+
+
+def _led_in(
+    problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: dict[str, Any]
+) -> KAN:
+    """The network after rounds in which later times count once earlier ones are solved."""
+    starts = [axiom for axiom in problem.axioms if isinstance(axiom, Initial)]
+    if not starts:
+        raise ConfigError("Causal weights follow the time of an Initial axiom, and there is none; solve it as a Whole.")
+    name = problem.domain.inputs[place(starts[0].input, problem.domain.inputs, starts[0].word)]
+    low, high = problem.domain.box[name]
+    share = (x[:, problem.domain.inputs.index(name)] - low) / (high - low)
+    chunk = (share * causal.chunks).long().clamp(0, causal.chunks - 1)
+    size = float(left(problem, _zero(network), x).square().sum(1).mean())
+    first = {**options, "steps": causal.steps, "grids": None, "degree": "auto", "validation": 0}
+    for turn in range(causal.rounds):
+        weights = _weights(left(problem, network, x).square().sum(1) / size, chunk, causal)
+        if turn and float(weights.min()) > ALIKE:
+            break
+        rows = [_weighed(row, weights.sqrt()[chunk]) for row in problem.inside(x)]
+        network = solve(network, [*rows, *beside], frame=problem.frame, **{**first, "starts": 1}).model
+    return network
+
+
+def _weights(square: Tensor, chunk: Tensor, causal: Causal) -> Tensor:
+    """The weight of every chunk, `(chunks,)`."""
+    total = torch.zeros(causal.chunks, dtype=square.dtype).index_add_(0, chunk, square)
+    count = torch.zeros_like(total).index_add_(0, chunk, torch.ones_like(square))
+    mean = total / count.clamp_min(1)
+    return torch.exp(-causal.epsilon * (mean.cumsum(0) - mean)).clamp_min(LEAST)
+
+
+def _weighed(row: Residual, root: Tensor) -> Residual:
+    def function(model: Model, x: Tensor, factor: Tensor) -> Tensor:
+        found: Tensor = factor * row.function(model, x)
+        return found
+
+    make: Callable[[Model, Tensor, Tensor], Tensor] = function
+    return Residual(make, row.points, row.weight, root, row.name)

@@ -1,0 +1,162 @@
+"""`fit` with what is known beforehand: data and axioms in, a model out that fulfils the hard ones by construction."""
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, final, overload
+
+import torch
+from torch import Tensor
+from typing_extensions import Unpack
+
+from splinework.errors import FitWarning
+from splinework.knowledge.axioms import Axiom
+from splinework.knowledge.axioms.contradictions import check_axioms
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.verify import Certificate, verify
+from splinework.knowledge.teach.doubts import doubts
+from splinework.knowledge.teach.informed import (
+    Fitted,
+    GivenRows,
+    build,
+    fit_softly,
+    network_of,
+    taken,
+    violations_of,
+    with_implied,
+)
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.train import fit as fit_rows
+from splinework.train.callbacks import Callback
+from splinework.train.fit import FitResult
+from splinework.train.history import History
+from splinework.train.losses import Loss
+from splinework.train.optim import Optimiser
+from splinework.train.penalties import Penalty
+
+BUDGET = 2.0
+"""Seconds for proofs after a fit; more are to be had from `verify`."""
+
+
+class FitSettings(TypedDict, total=False):
+    """What `fit` takes besides; see `splinework.train.fit`."""
+
+    steps: int | None
+    optimiser: str | Optimiser
+    validation: float | tuple[Any, ...] | None
+    seed: int
+    progress: bool
+    callbacks: Sequence[Callback]
+    penalties: Sequence[Penalty]
+    grids: Sequence[int] | str | None
+    degree: str
+    starts: int | None
+    standardise: bool | str
+    seconds: float | None
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor]
+    weights: Any
+    checkpoint: Any
+
+
+@final
+@dataclass(frozen=True)
+class InformedResult:
+    """A model fitted to data under axioms.
+
+    Attributes:
+        model: A `KAN`, or a `FramedKAN` where an axiom needs formulas before or after the network.
+        history: Steps and decisions.
+        axioms: All axioms that were given, as recipes.
+        certificate: What is proved of them and what is refuted; of hard ones by the numbers of the model, not by their word.
+        violations: How much each soft axiom is still violated, in standard deviations of y: root mean square and worst.
+        rows: The fit of the network itself, in the units that the frame hands it.
+    """
+
+    model: KAN | FramedKAN
+    history: History
+    axioms: tuple[Axiom, ...]
+    certificate: Certificate
+    violations: Mapping[str, tuple[float, float]]
+    rows: FitResult = field(repr=False)
+
+
+@overload
+def fit(model: KAN, x: Any, y: Any = None, **settings: Unpack[FitSettings]) -> FitResult: ...
+
+
+@overload
+def fit(
+    model: KAN, x: Any, y: Any = None, *, axioms: Sequence[Axiom | str], **settings: Unpack[FitSettings]
+) -> InformedResult: ...
+
+
+def fit(
+    model: KAN, x: Any, y: Any = None, *, axioms: Sequence[Axiom | str] = (), **settings: Unpack[FitSettings]
+) -> FitResult | InformedResult:
+    """Fits a copy of the model to rows of data; with axioms, so that these hold. The model handed in is left unchanged.
+
+    Without axioms this is `splinework.train.fit`, bit for bit, which see for the settings. Hard axioms, the usual ones, are true
+    by construction: edges get shapes, inputs share edges or become features, the network gets a frame of formulas. Soft ones are
+    penalties. All are looked at afterwards, and the result has a certificate. Axioms that contradict each other are refused
+    before anything is trained; what the data say against one is told (`FitWarning`).
+
+    Args:
+        model: The network, of the raw inputs. Where hard axioms ask for other inputs, or edges without a base function, its
+            numbers are drawn anew.
+        x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
+        y: `(N, outputs)`, or `(N,)` for one output.
+        axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.
+        **settings: Those of `splinework.train.fit`.
+
+    Returns:
+        A `FitResult`; with axioms an `InformedResult`.
+
+    Raises:
+        ConfigError: If an axiom names what does not exist, two contradict each other, or one cannot be hard here.
+        ShapeError: If x and y do not fit the model or each other.
+        DataError: If there are no rows, or some are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = torch.linspace(0, 1, 40)[:, None]
+        >>> result = sw.fit(sw.KAN([1, 1], names=["age"]), x, x[:, 0] ** 3, axioms=["monotone(age)"], progress=False)
+        >>> result.certificate.status
+        'proved'
+    """
+    if isinstance(axioms, (Axiom, str)) or len(axioms):
+        return _informed(model, x, y, axioms_of(axioms), settings)
+    return fit_rows(model, x, y, **settings)
+
+
+def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: FitSettings) -> InformedResult:
+    rows = taken(model, x, y, settings.get("loss", "squared"))
+    names, outputs = model.config.input_names, model.config.output_names
+    check_axioms(
+        axioms,
+        names,
+        outputs,
+        extrapolation=model.config.extrapolation,
+        box=torch.stack(rows.ends, dim=1),
+    )
+    built = build(model, with_implied(axioms, names, outputs), rows)
+    fitted, weights = fit_softly(built, axioms, rows, settings)
+    result = fitted.result
+    if len(network_of(built).kan_layers) < len(model.kan_layers):
+        result.history.decide(
+            "axiom", "no inputs may meet, so there is no hidden layer: a spline of each input says all"
+        )
+    for text, weight in weights.items():
+        result.history.decide("axiom", f"{text} has the weight {weight:g}")
+    _tell_of_doubts(fitted, axioms, rows, result.history)
+    certificate = verify(fitted.model, axioms, box=rows.box(), budget=BUDGET)
+    violations = violations_of(fitted.model, axioms, rows)
+    return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)
+
+
+def _tell_of_doubts(fitted: Fitted, axioms: tuple[Axiom, ...], rows: GivenRows, history: History) -> None:
+    """Warns of axioms that the data speak against."""
+    for doubt in doubts(fitted, axioms, rows):
+        history.decide("warning", doubt.text)
+        warnings.warn(FitWarning(doubt.text), stacklevel=4)

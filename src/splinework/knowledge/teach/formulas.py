@@ -1,0 +1,193 @@
+"""`symbolify` for models with axioms: formulas in the raw inputs, of which only those are offered that fulfil the hard ones."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, product
+from typing import Any, Final, final
+
+import numpy as np
+
+from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, Function
+from splinework.interpret.symbolic import symbolify as of_network
+from splinework.interpret.symbolic.answer import answer, ranked, row
+from splinework.interpret.symbolic.pool import Entry, Pool
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.teach.composed import Composed, Proposed, compose
+from splinework.knowledge.teach.judging import Judge, Spoken
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+
+SECONDS: Final = 20.0
+"""For proofs about all formulas together."""
+EACH: Final = 2.0
+"""For those about one of them."""
+COMBINATIONS: Final = 27
+"""Of formulas of several outputs that are looked at together."""
+
+
+def symbolify(
+    model: KAN | FramedKAN,
+    x: Any,
+    y: Any,
+    *,
+    library: Sequence[Function] = LIBRARY,
+    rows: int = 8,
+    seconds: float | None = None,
+    scale: str | None = None,
+) -> FormulaTable:
+    """Turns a model into formulas. For models without axioms this is `splinework.interpret.symbolic.symbolify`.
+
+    Of a model with hard axioms only formulas are offered that fulfil them too: once its numbers are fitted, each is proved (by
+    normal forms, signs, and interval arithmetic with branch and bound), or else looked at on a dense set of points. The notes of
+    a row say which, and those of the table how many formulas were left out, and why. What a frame does before and after the
+    network is part of the formulas, and its numbers are not fitted. Where no formula of known functions is left, the network
+    itself is given, its edges splines.
+
+    Args:
+        model: A fitted and, best, pruned network, in a frame or not; unchanged.
+        x: Data in raw units, `(N, inputs)`.
+        y: `(N, outputs)` or `(N,)`.
+        library: Functions to choose from.
+        rows: Most rows of the table for each output.
+        seconds: After about this time no further choices are tried, and nothing more is proved.
+        scale: `linear` or `log`: the scale of y on which the errors of formulas count; None takes that of the model's outputs,
+            and `linear` where a frame has answers.
+
+    Returns:
+        Formulas, best first.
+
+    Raises:
+        ShapeError: If x or y do not fit the model or each other.
+        DataError: If there are no rows, or values that are not finite.
+
+    Example:
+        >>> import torch
+        >>> import splinework as sw
+        >>> x = torch.linspace(0, 1, 200, dtype=torch.float64)[:, None]
+        >>> result = sw.fit(sw.KAN([1, 1]), x, torch.exp(x), axioms=["monotone(x1)"], validation=None, progress=False)
+        >>> best = sw.symbolify(result.model, x, torch.exp(x)).best
+        >>> print(best, "|", best.notes[-1])
+        y = exp(x1) | proved: monotone('x1')
+    """
+    if isinstance(model, KAN) and not model.config.axioms:
+        return of_network(model, x, y, library=library, rows=rows, seconds=seconds, scale=scale)
+    until = math.inf if seconds is None else time.monotonic() + seconds
+    with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
+        case = compose(model, x, y, scale)
+        built = case.proposals(library, until)
+        axioms = axioms_of(list(case.network.config.axioms))
+        search = _Choice(case, Judge(case.subject(), axioms, min(until, time.monotonic() + SECONDS)), rows, until)
+        found = [search.rows_of(built, j) for j in range(len(case.outputs))]
+        if search.judge.joint:
+            found = search.together(found)
+    missing = [name for name, rows_ in zip(case.outputs, found, strict=True) if not rows_]
+    refusal = f"No formula for {', '.join(missing)} fulfils the axioms." if missing else None
+    chosen = tuple(each for rows_ in found for each in rows_)
+    return FormulaTable(chosen, notes=_notes(search.judge), refusal=refusal)
+
+
+@final
+@dataclass
+class _Choice:
+    """The choice of rows: what is fitted, kept and judged.
+
+    Attributes:
+        case: The model and its data.
+        judge: Of axioms.
+        most: Rows of each output at most.
+        until: On the monotonic clock; after it no further proposals are fitted.
+    """
+
+    case: Composed
+    judge: Judge
+    most: int
+    until: float
+
+    def rows_of(self, built: Sequence[Proposed], output: int) -> list[FormulaRow]:
+        """The formulas of one output that fulfil the axioms that speak of it alone, best first; the network if there is none."""
+        case, name = self.case, self.case.outputs[output]
+        pool = Pool(case.target(output))
+        for expressions, splines in built:
+            if pool.entries and time.monotonic() > self.until:
+                break
+            if expressions[output].free_symbols:
+                pool.offer(expressions[output], splines)
+        pool.entries = [entry for entry in pool.entries if self._plausible(entry, output)]
+        found = [case.finished(each, output) for each in answer(pool, name, rows=self.most)]
+        kept = self._judged([each for each in found if each is not None], output)
+        if not any(each.inputs for each in kept):
+            kept += self._judged(self._itself(output), output, counted=False) or self._itself(output)
+        return ranked(kept, self.most) if kept else []
+
+    def _plausible(self, entry: Entry, output: int) -> bool:
+        """Whether a fitted proposal may be finished at all; what cannot is counted."""
+        if self.case.corrects:  # at the end; until then it meets no point
+            return True
+        expression = self.case.raw(entry.proposal.whole(entry.expression))
+        spoken = Spoken((output,), (expression,), (entry.proposal.splines,))
+        return self.judge.plausible(spoken, self.judge.of(output))
+
+    def _judged(self, found: Sequence[FormulaRow], output: int, *, counted: bool = True) -> list[FormulaRow]:
+        """The rows that fulfil the axioms, with what is known in their notes."""
+        kept = []
+        for each in found:
+            spoken = Spoken((output,), (each.expression,), (each.splines,))
+            verdicts = self.judge.verdicts(spoken, self.judge.of(output), EACH, counted=counted)
+            if verdicts is not None:
+                kept.append(replace(each, notes=(*each.notes, *_said(verdicts))))
+        return kept
+
+    def _itself(self, output: int) -> list[FormulaRow]:
+        """The network with splines for edges; by construction it is what the axioms say."""
+        expressions, splines = self.case.itself()
+        expression, target = self.case.raw(expressions[output]), self.case.raw_target(output)
+        used = {name: spline for name, spline in splines.items() if expression.has(_function(name))}
+        numbers = sum(spline.size for spline in used.values()) / 2 * math.log(len(target.y))
+        made = row(expression, target, self.case.outputs[output], numbers, used)
+        return [] if made is None else [made]
+
+    def together(self, found: Sequence[list[FormulaRow]]) -> list[list[FormulaRow]]:
+        """One row of every output, that together fulfil the axioms of several outputs; else the network itself."""
+        for rows in self._combinations(found):
+            outputs = tuple(range(len(rows)))
+            spoken = Spoken(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
+            verdicts = self.judge.verdicts(spoken, self.judge.joint, EACH)
+            if verdicts is not None:
+                return [[replace(r, notes=(*r.notes, *_said(verdicts)), probability=1.0)] for r in rows]
+        return [self._itself(output) for output in range(len(found))]
+
+    def _combinations(self, found: Sequence[list[FormulaRow]]) -> Iterator[tuple[FormulaRow, ...]]:
+        """Rows of all outputs, the best of each first."""
+        ranks = sorted(product(*(range(len(rows)) for rows in found)), key=sum)
+        return (tuple(rows[n] for rows, n in zip(found, rank, strict=True)) for rank in islice(ranks, COMBINATIONS))
+
+
+def _function(name: str) -> Any:
+    import sympy
+
+    return sympy.Function(name)
+
+
+def _said(verdicts: Mapping[str, str]) -> tuple[str, ...]:
+    """What is known of a formula, a sentence for each kind of knowledge."""
+    kinds = list(dict.fromkeys(verdicts.values()))
+    return tuple(f"{kind}: {', '.join(axiom for axiom, own in verdicts.items() if own == kind)}" for kind in kinds)
+
+
+def _notes(judge: Judge) -> tuple[str, ...]:
+    """How formulas were judged, and what was left out."""
+    said = []
+    for axiom, verdicts in judge.known.items():
+        parts = [f"{verdict} of {count} formula{'s' * (count > 1)}" for verdict, count in verdicts.items()]
+        said.append(f"{axiom}: {', '.join(parts)}.")
+    if judge.undefined:
+        many = judge.undefined > 1
+        said.append(
+            f"{judge.undefined} formula{'s' * many} {'are' if many else 'is'} not defined in the whole box and left out."
+        )
+    for axiom, count in judge.broken.items():
+        many = count > 1
+        said.append(f"{count} formula{'s' * many} broke {axiom} and {'were' if many else 'was'} left out.")
+    return tuple(said)

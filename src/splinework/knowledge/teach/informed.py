@@ -1,0 +1,260 @@
+"""What `fit` does with axioms: the model that hard ones ask for, residuals for soft ones, and corrections at the end."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.knowledge.axioms import Additive, Axiom, Hard, Invariant, NoInteraction, Soft
+from splinework.knowledge.axioms.implications import implied, named
+from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
+from splinework.knowledge.axioms.terms import Term, terms_of, violation
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.train import fit as fit_rows
+from splinework.train.fit import FitResult
+from splinework.train.losses import Loss, make_loss
+from splinework.train.losses.framed import Framed
+from splinework.train.residual import Residual
+from splinework.train.rows import set_units
+from splinework.train.sources import Source
+
+ANCHOR_WEIGHT = 10.0
+"""What a hard point or integral weighs in training, so that little is left for its correction."""
+LADDER = (1.0, 10.0, 100.0, 1000.0)
+"""Weights that `auto` tries, in turn."""
+HELD, DEARER = 0.01, 1.02
+"""A violation (root mean square, in deviations of y) that is small enough; and how much higher the held-out error may be."""
+
+Model = KAN | FramedKAN
+
+
+@final
+@dataclass(frozen=True)
+class GivenRows:
+    """Rows in raw units, in float64, and their loss."""
+
+    x: Tensor
+    y: Tensor
+    loss: Loss
+    names: tuple[str, ...]
+
+    @property
+    def ends(self) -> tuple[Tensor, Tensor]:
+        """The smallest and largest of every input; a constant input has a range of 1."""
+        low, high = self.x.amin(0), self.x.amax(0)
+        return low, torch.where(high > low, high, low + 1)
+
+    @property
+    def spread(self) -> Tensor:
+        """Standard deviation of every column of y; 1 where it is constant."""
+        spread = self.y.std(0, unbiased=False)
+        return torch.where(spread > 0, spread, torch.ones_like(spread))
+
+    def box(self) -> dict[str, tuple[float, float]]:
+        """The ranges of the inputs by name."""
+        low, high = self.ends
+        return dict(zip(self.names, zip(low.tolist(), high.tolist(), strict=True), strict=True))
+
+
+@final
+@dataclass(frozen=True)
+class Fitted:
+    """A model, the fit of its network, and what the frame handed to that."""
+
+    model: Model
+    result: FitResult
+
+
+def taken(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
+    """The rows, checked as far as axioms need them.
+
+    Raises:
+        ConfigError: If the model is no plain KAN, or rows stream.
+        ShapeError: If sizes do not fit.
+        DataError: If there are no rows, or some are not finite.
+    """
+    if not isinstance(model, KAN):
+        raise ConfigError(
+            f"fit takes the model first, a KAN, got {type(model).__name__}: fit(model, x, y, axioms=[…])."
+        )
+    if isinstance(x, Source) or y is None:
+        raise ConfigError("with axioms, rows are in memory: write fit(model, x, y, axioms=[…]).")
+    like = torch.empty(0, dtype=torch.float64, device=next(model.parameters()).device)
+    names = model.config.input_names
+    xs = as_columns(x, model.inputs, "x", names, like)
+    shape = y.shape if hasattr(y, "shape") else torch.as_tensor(y).shape
+    width = int(shape[1]) if len(shape) == 2 else 1
+    labels = model.config.output_names if width == model.outputs else tuple(f"y{j + 1}" for j in range(width))
+    ys = as_columns(y, width, "y", labels, like)
+    if len(xs) != len(ys):
+        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+    if len(xs) == 0:
+        raise DataError("there are no rows in x; at least one is needed.")
+    check_finite(xs, "x", names)
+    check_finite(ys, "y", labels)
+    return GivenRows(xs, ys, make_loss(loss), names)
+
+
+def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Axiom, ...]:
+    """The axioms, and what exchanges of inputs make of them; not what an invariance says in other words, which is built in."""
+    given = tuple(named(axiom, inputs, outputs) for axiom in axioms)
+    covered = {name for axiom in given if isinstance(axiom, Invariant) for name in axiom.inputs}
+    more = tuple(a for a in implied(axioms, inputs, outputs) if a not in given and not covered & set(a.inputs))
+    kinds = {type(axiom) for axiom in given}
+    return (
+        *given,
+        *(axiom for axiom in more if type(axiom) in kinds or not isinstance(axiom, (Additive, NoInteraction))),
+    )
+
+
+def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:
+    """The model that fulfils the hard axioms, with units that suit them and the rows, in float64."""
+    low, high = rows.ends
+    regression = rows.loss.regression and rows.y.shape[1] == model.outputs
+    sizes = rows.spread.tolist() if regression else [1.0] * model.outputs
+    built = realise(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True)), spread=sizes).double()
+    network = network_of(built)
+    inputs = widened(rows.x, built, axioms)
+    check_finite(inputs, "what an axiom makes of x", network.config.input_names)
+    targets = rows.y if regression else None
+    if isinstance(built, FramedKAN) and built.frame.answers:
+        targets = _network_targets(built, rows)
+    if targets is not None:
+        targets = torch.cat([targets, targets[:1], targets[:1]])
+    shaping = network.kan_layers[0].shaping
+    set_units(
+        network, inputs, targets, always=isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric)
+    )
+    set_slopes(network, axioms, model.config.input_names)
+    return built
+
+
+def network_of(model: Model) -> KAN:
+    """The network of a model, framed or not."""
+    return model.network if isinstance(model, FramedKAN) else model
+
+
+def replace_network(model: Model, network: KAN) -> Model:
+    """The same frame, if any, around another network."""
+    return FramedKAN(network, model.frame) if isinstance(model, FramedKAN) else network
+
+
+def _network_targets(model: FramedKAN, rows: GivenRows) -> Tensor:
+    """About what the network should give for each row, `(N, J)`: one Newton step from zero, where the frame listens to it."""
+    with torch.enable_grad():
+        z = torch.zeros(len(rows.x), model.outputs, dtype=torch.float64).requires_grad_()
+        answers = model.frame.answers_of(rows.x, z)
+        (slope,) = torch.autograd.grad(answers.sum(), z, materialize_grads=True)
+    gap = rows.y[:, : model.outputs] - answers.detach()
+    firm = slope.abs() > 0.1 * slope.abs().median(0).values
+    return torch.where(firm, gap / torch.where(firm, slope, 1.0), 0.0)
+
+
+def fit_softly(
+    built: Model, axioms: Sequence[Axiom], rows: GivenRows, settings: Any
+) -> tuple[Fitted, dict[str, float]]:
+    """Fits the network, with penalties for soft axioms; weights that are `auto` climb a ladder.
+
+    Returns:
+        The fit, and the weights that were found.
+    """
+    terms = _terms(built, axioms, rows)
+    open_ = [term for term in terms if term.auto]
+    if not open_:
+        return _fitted(built, axioms, rows, settings, terms), {}
+    best: Fitted | None = None
+    before = math.inf
+    found: dict[str, float] = {}
+    for weight in LADDER:
+        tried = [replace(term, weight=weight) if term.auto else term for term in terms]
+        fitted = _fitted(built, axioms, rows, settings, tried)
+        error = _held_out_error(fitted)
+        if best is not None and error > DEARER * before:
+            return best, found
+        best, before = fitted, min(before, error)
+        found = {term.name: weight for term in open_}
+        if all(float(term.violation(fitted.model).detach().square().mean()) <= HELD**2 for term in open_):
+            break
+    assert best is not None
+    return best, found
+
+
+def _held_out_error(fitted: Fitted) -> float:
+    """The held-out error of the last step that had one, or else the error of the rows."""
+    steps = fitted.result.history.steps
+    judged = [step.rmse_validation for step in steps if step.rmse_validation == step.rmse_validation]
+    if judged:
+        return min(judged)
+    return math.sqrt(min((step.loss for step in steps if step.loss == step.loss), default=math.inf))
+
+
+def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term, ...]:
+    """Soft axioms, and hard points and integrals, as what should vanish."""
+    wanted = [replace(a, strength=Soft(ANCHOR_WEIGHT)) if is_anchored(a) else a for a in axioms]
+    regression = rows.y.shape[1] == built.outputs
+    spread = rows.spread if regression else torch.ones(built.outputs, dtype=torch.float64)
+    centre = rows.y.mean(0) if regression else torch.zeros(built.outputs, dtype=torch.float64)
+    box = torch.stack(rows.ends, dim=1)
+    return terms_of(wanted, built, box=box, spread=spread, centre=centre)
+
+
+def _fitted(built: Model, axioms: Sequence[Axiom], rows: GivenRows, settings: Any, terms: Sequence[Term]) -> Fitted:
+    own = {**settings, "residuals": [_residual(term, built) for term in terms]}
+    shaping = network_of(built).kan_layers[0].shaping
+    if isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric):
+        own["standardise"] = False  # the units are such that axioms hold in them
+    x, y = rows.x, rows.y
+    if isinstance(built, FramedKAN):
+        x = built.frame.features_of(x)
+        if built.frame.answers:
+            y = torch.cat([rows.y, rows.x], dim=1)
+            own["loss"] = Framed(built.frame, rows.loss)
+        if isinstance(own.get("validation"), (tuple, list)):
+            own["validation"] = _validation(built, own["validation"], rows)
+    result = fit_rows(network_of(built), x, y, **own)
+    low, high = rows.ends
+    model = replace_network(built, result.model)
+    return Fitted(anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result)
+
+
+def _residual(term: Term, built: Model) -> Residual:
+    """A term as a residual of the network, whose inputs may be features."""
+    if not isinstance(built, FramedKAN):
+        return Residual(term.function, term.points, term.weight, term.data, term.name)
+    frame, raw = built.frame, term.points
+    width = raw.shape[1]
+    data = raw if term.data is None else torch.cat([raw, term.data.flatten(1)], dim=1)
+
+    def function(network: KAN, _: Tensor, known: Tensor) -> Tensor:
+        model = FramedKAN(network, frame)
+        if term.data is None:
+            return term.function(model, known)
+        return term.function(model, known[:, :width], known[:, width:].reshape(len(known), *term.data.shape[1:]))
+
+    return Residual(function, frame.features_of(raw), term.weight, data, term.name)
+
+
+def _validation(model: FramedKAN, validation: Sequence[Any], rows: GivenRows) -> tuple[Any, ...]:
+    """Held-out rows that came as arrays, as the network takes them."""
+    x = as_columns(validation[0], model.inputs, "x of validation", model.input_names, rows.x)
+    columns = tuple(f"y{j + 1}" for j in range(rows.y.shape[1]))
+    y = as_columns(validation[1], rows.y.shape[1], "y of validation", columns, rows.y)
+    y = torch.cat([y, x], dim=1) if model.frame.answers else y
+    return (model.frame.features_of(x), y, *validation[2:])
+
+
+def violations_of(model: Model, axioms: Sequence[Axiom], rows: GivenRows) -> dict[str, tuple[float, float]]:
+    """For every axiom that is not hard: how much it is violated, root mean square and worst, in deviations of y."""
+    found = {}
+    spread = rows.spread if rows.y.shape[1] == model.outputs else 1.0
+    for axiom in axioms:
+        if axiom.strength != Hard():
+            seen = violation(model, axiom, box=torch.stack(rows.ends, dim=1), spread=spread)
+            found[axiom.text()] = (seen.mean_square**0.5, seen.worst)
+    return found

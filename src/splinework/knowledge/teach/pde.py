@@ -1,0 +1,127 @@
+"""`solve_equations`: differential equations and what is known at boundaries in, a model that fulfils both out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms import Axiom
+from splinework.knowledge.teach.equations.evolution import evolved
+from splinework.knowledge.teach.equations.marched import Marched
+from splinework.knowledge.teach.equations.problem import Problem, measurements, problem_of
+from splinework.knowledge.teach.equations.schedules import Causal, Schedule, Slabs, Whole
+from splinework.knowledge.teach.equations.separable import separable
+from splinework.knowledge.teach.equations.slab import Slab
+from splinework.knowledge.teach.equations.whole import left, solved_whole
+from splinework.nn.frame import FramedKAN, Region
+from splinework.nn.network import KAN
+from splinework.train import Residual
+from splinework.train.history import History
+
+__all__ = ["Causal", "Marched", "Slabs", "Solved", "Whole", "separable", "solve_equations"]
+
+TOLERANCE, SLAB_TOLERANCE = 1e-7, 1e-4
+"""Shares of the residual at which it is enough."""
+WHOLE = Whole()
+"""The usual schedule."""
+
+
+@final
+@dataclass(frozen=True)
+class Solved:
+    """A solution.
+
+    Attributes:
+        model: The network, in a frame where conditions were built in; of slabs, one for each.
+        unknowns: Coefficients that were found, by name.
+        history: How it came about.
+        residual: Root mean square of every equation at fresh points, in order.
+    """
+
+    model: KAN | FramedKAN | Marched
+    unknowns: dict[str, float]
+    history: History
+    residual: tuple[float, ...]
+
+
+def solve_equations(
+    model: KAN,
+    axioms: Sequence[Axiom | Residual],
+    *,
+    over: Mapping[str, tuple[float, float]] | Region | None = None,
+    points: int | Any = None,
+    data: tuple[Any, Any] | None = None,
+    tolerance: float | None = None,
+    schedule: Schedule = WHOLE,
+    seed: int = 0,
+    **options: Any,
+) -> Solved:
+    """Solves differential equations by a network that has boundary and initial values built in.
+
+    Hard `Boundary` and `Initial` axioms (their usual strength) become a frame `u = g + ω N` around the network, hard
+    `Periodic` ones cosines and sines of the input; soft ones are residuals beside the equations, like `Through`, `Integral`
+    and measurements. Coefficients that `Residual(…, unknowns={"nu": 0.1})` names are found with the network.
+
+    Args:
+        model: A KAN in the raw inputs, left unchanged: its shape, grids and degrees count, and so do its numbers, but for a
+            first layer that gets other inputs.
+        axioms: `Residual`, `Boundary`, `Initial`, `Periodic`, `Through` and `Integral` axioms of `sw.axioms`; and
+            `splinework.train.Residual` recipes, functions of the whole model and of points.
+        over: Ranges by input, or a region; what is missing comes from the axioms, then from the model's grids.
+        points: How many points inside, or the points, `(N, inputs)`.
+        data: Measurements `(x, y)`; a NaN in y is not known.
+        tolerance: Ends early where the root mean square of what should vanish is this share of what it is without the
+            network: 1e-7 where None is given, for slabs 1e-4; 0 goes on while it pays.
+        schedule: `Whole(rounds=…)`, `Causal(…)` or `Slabs(…)`: the way through the problem.
+        seed: Seed of everything random.
+        **options: For `splinework.train.solve`: steps, seconds, starts, optimiser, validation, grids, degree, callbacks,
+            progress.
+
+    Returns:
+        `Solved(.model, .unknowns, .history, .residual)`; the model in its own dtype.
+
+    Raises:
+        ConfigError: If an axiom cannot be used, values do not agree at a corner, or a setting makes no sense.
+        FormulaError: If a formula cannot be read.
+        ShapeError: If points or measurements have other columns than the model.
+        DataError: If they are not finite.
+
+    >>> import math, torch
+    >>> from splinework.knowledge.axioms import Boundary, Residual
+    >>> wave = KAN([1, 1], names=["x"], output_names=["u"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    >>> found = solve_equations(wave, [Residual("u_xx = -u"), Boundary({"x": (0, 1)}, "x")], progress=False)
+    >>> x = torch.tensor([[0.5]], dtype=torch.float64)
+    >>> abs(found.model(x).item() - math.sin(0.5) / math.sin(1)) < 1e-10
+    True
+    """
+    problem = problem_of(model, axioms, over)
+    if isinstance(schedule, Slabs):
+        given = options if data is None else {**options, "data": data}
+        return _evolved(problem, schedule, SLAB_TOLERANCE if tolerance is None else tolerance, given)
+    if not isinstance(schedule, (Whole, Causal)):  # by a caller without types
+        raise ConfigError(f"the schedule is Whole(…), Causal(…) or Slabs(…), got {schedule!r}.")
+    x = problem.points(points, seed)
+    beside = problem.beside(len(x), seed) + ([] if data is None else measurements(model, data))
+    enough = TOLERANCE if tolerance is None else tolerance
+    result = solved_whole(problem, schedule, x, beside, enough, {"seed": seed, **options})
+    rest = left(problem, result.model, problem.domain.draw(2 * len(x), seed + 1000)).square().mean(0).sqrt()
+    found, unknowns = problem.solution(result.model)
+    return Solved(found, unknowns, result.history, tuple(rest.tolist()))
+
+
+def _evolved(problem: Problem, slabs: Slabs, tolerance: float, options: dict[str, Any]) -> Solved:
+    unused = set(options) - {"progress"}
+    if unused:
+        raise ConfigError(
+            f"{sorted(unused)[0]} is for a problem that is solved as a whole, and says nothing to slabs; leave it out."
+        )
+    history = History()
+
+    def tell(slab: Slab, value: float) -> None:
+        size = slab.moved.numel()
+        history.decide("slab", f"{slab.start:.4g} to {slab.end:.4g}: {size} numbers, residual {value:.2g}")
+
+    model, course = evolved(problem, slabs.count, tolerance, tell)
+    lengths = [slab.end - slab.start for slab in course.slabs]
+    square = sum(length * value**2 for length, value in zip(lengths, course.residual, strict=True)) / sum(lengths)
+    return Solved(model.to(next(problem.model.parameters()).dtype), {}, history, (square**0.5,))

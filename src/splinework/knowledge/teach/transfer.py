@@ -1,0 +1,313 @@
+"""From a simulator to reality: a model that has learned from simulated rows, and few measurements that put it right.
+
+Which of the ways from one to the other helps, the measurements say by cross-validation; two rivals that use only one of the two
+sources are always among them. What comes out is one KAN like any other.
+"""
+
+import copy
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.knowledge.teach.charts import CHARTS, Chart, additive
+from splinework.knowledge.teach.evidence import Found, weighed_near
+from splinework.knowledge.teach.fit import InformedResult
+from splinework.knowledge.teach.merging import unbound
+from splinework.knowledge.teach.results import plain_result
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.network import KAN
+from splinework.train.fit import FitResult, fit
+from splinework.train.rows import set_units
+
+RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
+"""In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""
+USUAL = RECIPES[:-1]
+ROWS_FOR_NETWORK = 40
+"""From so many measurements on, the network is among the usual recipes: with fewer, `fit` follows their noise."""
+FOLDS, REPEATS = 5, 3
+"""Each measurement is predicted so often from others; the parts differ from time to time."""
+LEAST_ROWS = 4
+MOST_NUMBERS = 3000
+"""Most measured numbers; with more there is no need for a simulator."""
+ANCHORS = 512
+"""Rows drawn over the grids, where the simulator's own are not at hand."""
+REAL_GRID = 8
+"""Intervals of the curves of `real`; their smoothness says how much of them is used."""
+
+
+@final
+@dataclass(frozen=True)
+class Score:
+    """How one recipe did.
+
+    Attributes:
+        recipe: Its name.
+        error: Cross-validated root mean squared error, in standard deviations of the measured outputs; NaN where it failed.
+        spread: Standard error of that, from row to row.
+        freedom: How many numbers the measurements have determined; NaN for networks fitted otherwise.
+        note: What was found, or why there is nothing.
+    """
+
+    recipe: str
+    error: float
+    spread: float
+    freedom: float
+    note: str
+
+
+@final
+@dataclass(frozen=True)
+class Transfer:
+    """What `transfer` hands back.
+
+    Attributes:
+        model: The model of the chosen recipe, fitted to all measurements.
+        recipe: Its name.
+        scores: Of all recipes tried.
+        models: Of all recipes that could be used, fitted to all measurements.
+    """
+
+    model: KAN
+    recipe: str
+    scores: tuple[Score, ...]
+    models: Mapping[str, KAN] = field(repr=False)
+
+    def table(self) -> str:
+        """All recipes, in Markdown."""
+        lines = ["| recipe | error / sd of y | ± | numbers determined | |", "|---|---|---|---|---|"]
+        for one in self.scores:
+            name = f"**{one.recipe}**" if one.recipe == self.recipe else one.recipe
+            lines.append(f"| {name} | {one.error:.3g} | {one.spread:.2g} | {one.freedom:.3g} | {one.note} |")
+        return "\n".join(lines)
+
+
+def transfer(
+    simulated: KAN | FitResult | InformedResult | tuple[Any, Any],
+    x: Any,
+    y: Any,
+    *,
+    recipes: Sequence[str] | None = None,
+    model: KAN | None = None,
+    simulated_x: Any = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Transfer:
+    """Puts a model of a simulator right with few measurements, in the way that predicts measurements left out best.
+
+    The recipes are `residual`, `gauge` and `anchored` (see `charts`), each with strengths by the evidence of
+    the measurements; and the rivals `simulator` (as it is), `real` (one smooth curve per input, measurements alone) and
+    `network` (a network of the simulator's shape, measurements alone). Strengths are found anew within every fold, so the
+    errors compared are those of rows that nothing has seen. The winner is fitted to all of them.
+
+    Args:
+        simulated: A KAN or `FitResult` fitted to simulated rows; or these rows `(x, y)`, to which `model` is fitted first.
+        x: Measured inputs, `(n, inputs)` in raw units: a tensor, an array or a frame.
+        y: Measured outputs, `(n, outputs)` or `(n,)`.
+        recipes: Which to try; None takes all, and `network` only from 40 measurements on.
+        model: What is fitted to simulated rows; None takes `[p, 2p + 1, q]` on five intervals.
+        simulated_x: Inputs of the simulator's rows, for `anchored`; where they are not known, points all over the grids.
+        seed: Seed of everything random here.
+        progress: Whether fits show their progress on a terminal.
+
+    Returns:
+        `Transfer(.model, .recipe, .scores, .table())`.
+
+    Raises:
+        ConfigError: For an unknown recipe, a model that is none, or more than 3000 measured numbers.
+        ShapeError: If x and y do not fit the model or each other.
+        DataError: If there are fewer than 4 measurements, or values that are not finite.
+
+    >>> x = torch.linspace(-1, 1, 200, dtype=torch.float64)[:, None]
+    >>> simulated = fit(KAN([1, 1], dtype=torch.float64), x, torch.sin(3 * x), progress=False)
+    >>> few = x[::20]
+    >>> found = transfer(simulated, few, 2 * torch.sin(3 * few) + 0.5, progress=False)
+    >>> bool((found.model(x) - 2 * torch.sin(3 * x) - 0.5).abs().max() < 1e-2)
+    True
+    """
+    with torch.inference_mode(False):
+        source, anchors, like = _simulated(simulated, model, simulated_x, seed, progress)
+        xs, ys = _measured(source, x, y)
+        chosen = _recipes(recipes, len(xs))
+        contest = _Contest(source, anchors, xs, ys, seed, progress)
+        folds = [_folds(len(xs), seed + repeat) for repeat in range(REPEATS)]
+        entered = {name: contest.enter(name, folds) for name in chosen}
+        scores = tuple(score for score, _ in entered.values())
+        models = {name: found for name, (_, found) in entered.items() if found is not None}
+        best = min((one for one in scores if one.recipe in models), key=lambda one: one.error, default=None)
+        if best is None:
+            raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
+        models = {name: one.to(like) for name, one in models.items()}
+        return Transfer(models[best.recipe], best.recipe, scores, models)
+
+
+@dataclass(frozen=True)
+class _Contest:
+    """One simulator, one set of measurements, any recipe.
+
+    Attributes:
+        source: The simulator's model, in float64.
+        anchors: Simulated rows in its network units.
+        x: Measurements in raw units.
+        y: Their outputs.
+        seed: Of networks fitted to measurements.
+        progress: Of the same.
+    """
+
+    source: KAN
+    anchors: Tensor
+    x: Tensor
+    y: Tensor
+    seed: int
+    progress: bool
+
+    def enter(self, name: str, folds: list[list[Tensor]]) -> tuple[Score, KAN | None]:
+        """The score of one recipe, and its model of all measurements; None where it cannot be used."""
+        flat = self.source.output_scaling.flatten_scales
+        scale = flat(self.y).std(0).clamp_min(1e-300)
+        squares = torch.zeros(len(self.x), dtype=self.y.dtype)
+        try:
+            for parts in folds if name != "network" else folds[:1]:
+                for part in parts:
+                    kept = torch.ones(len(self.x), dtype=torch.bool)
+                    kept[part] = False
+                    with torch.no_grad():
+                        told = self.fitted(name, self.x[kept], self.y[kept])[0](self.x[part])
+                    error = ((flat(told) - flat(self.y[part])) / scale).square().mean(1)
+                    squares[part] += error / (1 if name == "network" else len(folds))
+            model, found, note = self.fitted(name, self.x, self.y)
+        except ConfigError as error:
+            return Score(name, float("nan"), float("nan"), float("nan"), str(error)), None
+        if not bool(squares.isfinite().all()):
+            return Score(name, float("nan"), float("nan"), float("nan"), "predictions are not finite"), None
+        root = float(squares.mean().sqrt())
+        spread = float(squares.std()) / len(squares) ** 0.5 / (2 * max(root, 1e-300))
+        freedom = 0.0 if name == "simulator" else float("nan") if found is None else float(found.freedom.sum())
+        return Score(name, root, spread, freedom, note), model
+
+    def fitted(self, name: str, x: Tensor, y: Tensor) -> tuple[KAN, Found | None, str]:
+        """A recipe's model of some measurements, what they said, and a remark."""
+        if name == "simulator":
+            return copy.deepcopy(self.source), None, "as it is"
+        if name == "network":
+            config = self.source.config
+            begun = KAN(config, dtype=torch.float64, generator=torch.Generator().manual_seed(self.seed))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FitWarning)  # the table tells how good it is
+                return fit(begun, x, y, seed=self.seed, progress=self.progress).model, None, str(config.shape)
+        chart = self._alone(x, y) if name == "real" else CHARTS[name](self.source, self.anchors)
+        u, t = chart.start.input_scaling(x), chart.start.output_scaling(y)
+
+        def at(z: Tensor) -> tuple[Tensor, Tensor]:
+            values, slopes = chart.at(z, u)
+            return values.flatten(), slopes.flatten(0, 1)
+
+        found = weighed_near(at, t.flatten(), chart.blocks)
+        model = chart.build(found.numbers, u)
+        return model, found, self._remark(name, chart, found, u)
+
+    def _alone(self, x: Tensor, y: Tensor) -> Chart:
+        """The chart of curves on grids over the measurements."""
+        config = self.source.config
+        plain = KAN(
+            [self.source.inputs, self.source.outputs],
+            grid=REAL_GRID,
+            base="none",
+            names=config.input_names,
+            output_names=config.output_names,
+            input_scales=config.input_scales,
+            output_scales=config.output_scales,
+            dtype=torch.float64,
+            generator=torch.Generator(),
+        )
+        set_units(plain, x, y, always=True)
+        return additive(plain, x)
+
+    def _remark(self, name: str, chart: Chart, found: Found, u: Tensor) -> str:
+        """What the measurements changed, in network units."""
+        with torch.no_grad():
+            values, _ = chart.at(found.numbers, u)
+            change = float((values - self.source.unit_forward(u)).square().mean().sqrt()) if name != "real" else 0.0
+        if name == "residual":
+            width = len(found.numbers) // self.source.outputs
+            factors = ", ".join(f"{1 + float(a):.4g}" for a in found.numbers[::width])
+            return f"a = {factors}, moved by {change:.3g} sd"
+        return "one curve per input" if name == "real" else f"moved by {change:.3g} sd"
+
+
+# ------------------------------------------------------------------------------------------------------ what comes in
+
+
+def _simulated(
+    simulated: Any, model: KAN | None, simulated_x: Any, seed: int, progress: bool
+) -> tuple[KAN, Tensor, Tensor]:
+    """The simulator's model in float64, its rows in network units, and a tensor of the dtype and device that it had."""
+    like: Tensor | None = None
+    if isinstance(simulated, tuple) and len(simulated) == 2:
+        xs, ys = (torch.as_tensor(np.asarray(part), dtype=torch.float64) for part in simulated)
+        inputs, outputs = (part.shape[1] if part.dim() > 1 else 1 for part in (xs, ys))
+        begun = model or KAN([inputs, 2 * inputs + 1, outputs], generator=torch.Generator().manual_seed(seed))
+        like = next(begun.parameters()).detach()
+        simulated = fit(copy.deepcopy(begun).double(), *simulated, seed=seed, progress=progress)
+    elif model is not None:
+        raise ConfigError(
+            "model is what simulated rows (x, y) are fitted to; simulated is a model already, leave it out."
+        )
+    simulated = plain_result(simulated)
+    result = simulated if isinstance(simulated, FitResult) else None
+    source = simulated.model if isinstance(simulated, FitResult) else simulated
+    if not isinstance(source, KAN):
+        raise ConfigError(
+            f"simulated is a KAN or FitResult fitted to simulated rows, or these rows as (x, y); got {type(source).__name__}."
+        )
+    like = next(source.parameters()).detach() if like is None else like
+    source = unbound(copy.deepcopy(source).cpu())
+    if simulated_x is not None:
+        rows = as_columns(
+            simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())
+        )
+        return source, source.input_scaling(rows), like
+    if result is not None and result.evidence is not None:
+        return source, result.evidence.u.double().cpu(), like
+    low, high = source.kan_layers[0].basis.domain(source.kan_layers[0].knots().detach())
+    drawn = torch.rand(ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return source, low + (high - low) * drawn, like
+
+
+def _measured(source: KAN, x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    like, config = next(source.parameters()), source.config
+    xs = as_columns(x, source.inputs, "x", config.input_names, like)
+    ys = as_columns(y, source.outputs, "y", config.output_names, like)
+    if len(xs) != len(ys):
+        raise ShapeError(f"x and y need the same number of rows, got {len(xs)} and {len(ys)}.")
+    if len(xs) < LEAST_ROWS:
+        raise DataError(
+            f"cross-validation needs at least {LEAST_ROWS} measurements, got {len(xs)}; use the simulator as it is."
+        )
+    if ys.numel() > MOST_NUMBERS:
+        raise ConfigError(
+            f"transfer is for few measurements, at most {MOST_NUMBERS} numbers, got {ys.numel()}; with so many, fit "
+            "them directly."
+        )
+    check_finite(source.input_scaling(xs), "x", config.input_names, scales=config.input_scales)
+    check_finite(source.output_scaling(ys), "y", config.output_names, scales=config.output_scales)
+    return xs, ys
+
+
+def _recipes(recipes: Sequence[str] | None, rows: int) -> tuple[str, ...]:
+    if recipes is None:
+        return RECIPES if rows >= ROWS_FOR_NETWORK else USUAL
+    unknown = [name for name in recipes if name not in RECIPES] if not isinstance(recipes, str) else [recipes]
+    if unknown or not recipes:
+        raise ConfigError(f"recipes is a list out of {', '.join(RECIPES)}; got {recipes!r}.")
+    return tuple(name for name in RECIPES if name in recipes)
+
+
+def _folds(rows: int, seed: int) -> list[Tensor]:
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
+    return list(order.tensor_split(min(FOLDS, rows)))

@@ -1,0 +1,49 @@
+"""Verbs that change a network, for models that may have a frame: the network inside is changed, and the frame still fits."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from splinework.interpret import edit
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.realise import anchored
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+
+P = ParamSpec("P")
+M = TypeVar("M", KAN, FramedKAN)
+
+
+def framed(verb: Callable[Concatenate[KAN, P], KAN]) -> Callable[Concatenate[M, P], M]:
+    """The verb for models with a frame, too: rows become features, and points and integrals are met anew."""
+    signature = inspect.signature(verb)
+
+    @functools.wraps(verb)
+    def wrapped(model: M, *args: P.args, **kwargs: P.kwargs) -> M:
+        if not isinstance(model, FramedKAN):
+            return verb(model, *args, **kwargs)
+        network = _inside(verb, signature, model, args, kwargs)
+        return cast("Any", reframed(model, network))  # type: ignore[no-any-return]  # which is M here
+
+    return cast("Callable[Concatenate[M, P], M]", wrapped)
+
+
+def reframed(model: FramedKAN, network: KAN) -> FramedKAN:
+    """The frame around another network, with corrections for what this one leaves of points and integrals."""
+    made = anchored(FramedKAN(network, model.frame), axioms_of(list(network.config.axioms)))
+    assert isinstance(made, FramedKAN)
+    return made
+
+
+def _inside(verb: Callable[..., Any], signature: inspect.Signature, model: FramedKAN, args: Any, kwargs: Any) -> Any:
+    """Calls a verb with the network, and with the features of x where it takes x."""
+    bound = signature.bind(model.network, *args, **kwargs)
+    if bound.arguments.get("x") is not None:
+        bound.arguments["x"] = model.inside(bound.arguments["x"]).detach()
+    return verb(*bound.args, **bound.kwargs)
+
+
+adapt = framed(edit.adapt)
+prune = framed(edit.prune)
+refine = framed(edit.refine)

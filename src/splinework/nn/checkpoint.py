@@ -1,0 +1,192 @@
+"""A model on disk: one safetensors file, tensors plus a JSON header with the config and a format version. Never pickle."""
+
+import contextlib
+import json
+import os
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+
+from splinework.errors import ConfigError, FileError
+from splinework.nn.frame import FramedKAN, frame_from_dict
+from splinework.nn.network import KAN, config_from_dict
+from splinework.nn.nodes import shape_of
+from splinework.splines.bases import basis_from_dict
+
+FORMAT_VERSION = 1
+_KEY = "splinework"
+# What a header that somebody else wrote may raise on its way to a model.
+_MISFITS = (ArithmeticError, AttributeError, LookupError, RuntimeError, StopIteration, TypeError, ValueError)
+
+
+def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[str, Any] | None = None) -> None:
+    """Writes the model to one file, whole or not at all.
+
+    The file is written beside its place, synced and renamed, so an interruption leaves the old file as it was.
+
+    Args:
+        model: The network, framed or not; it may lie on any device.
+        path: The file, by custom `….safetensors`.
+        notes: JSON values to keep with the model, such as how it was fitted; `read_header` gives them back.
+
+    Raises:
+        FileError: If the file cannot be written.
+        ConfigError: If the notes are no JSON values.
+
+    Example:
+        >>> import tempfile
+        >>> import splinework as sw
+        >>> model = sw.KAN([2, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sw.save(model, f"{folder}/model.safetensors")
+        ...     sw.load(f"{folder}/model.safetensors").config == model.config
+        True
+    """
+    network = model.network if isinstance(model, FramedKAN) else model
+    header = {
+        "format": FORMAT_VERSION,
+        "version": own_version(),
+        "config": network.config.to_dict(),
+        "notes": notes or {},
+    }
+    if isinstance(model, FramedKAN):
+        header["frame"] = model.frame.to_dict()
+    tensors = {key: value.detach().cpu().contiguous() for key, value in network.state_dict().items()}
+    try:
+        text = json.dumps(header)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"notes take JSON values only ({error}); turn others into numbers, texts or lists."
+        ) from error
+    write_whole(Path(path), to_bytes(tensors, metadata={_KEY: text}))
+
+
+def load(path: str | os.PathLike[str], *, device: torch.device | str = "cpu") -> Any:
+    """The model that `save` wrote, in the dtype it had: a `KAN`, or a `FramedKAN` where it has a frame.
+
+    Raises:
+        FileError: If the file is missing, truncated, not a splinework model, or of a newer format.
+
+    Example:
+        >>> import tempfile
+        >>> import splinework as sw
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     sw.save(sw.KAN([2, 1], names=["mass", "speed"]), f"{folder}/model.safetensors")
+        ...     sw.load(f"{folder}/model.safetensors").config.input_names
+        ('mass', 'speed')
+    """
+    header, tensors = _read(Path(path))
+    try:
+        _check_sizes(header["config"], tensors)
+        dtype = next(iter(tensors.values())).dtype
+        model = KAN(config_from_dict(header["config"]), dtype=dtype, generator=torch.Generator())
+        model.load_state_dict(tensors)
+        frame = frame_from_dict(header["frame"]) if "frame" in header else None
+        loaded = model if frame is None else FramedKAN(model, frame)
+    except _MISFITS as error:
+        raise FileError(
+            f"{path} is a splinework file whose parts do not fit together ({error}); write it again with sw.save."
+        ) from error
+    return loaded.to(device)
+
+
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The JSON header alone: `format`, `version` (of splinework), `config`, `notes`, and `frame` where there is one.
+
+    Raises:
+        FileError: As `load`.
+    """
+    return _read(Path(path))[0]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so that it is there whole or not at all.
+
+    Raises:
+        FileError: If it cannot be written.
+    """
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=".saving-"
+        )  # short: a name may be as long as it can
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~umask())
+        os.replace(temporary, path)
+        temporary = ""
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = getattr(error, "strerror", None) or error
+        raise FileError(f"cannot write {path}: {reason}; choose another place.") from error
+    finally:  # also when somebody interrupts it
+        if temporary:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+
+def umask() -> int:
+    """The permissions that new files and folders do not get; temporary ones are made private, and need it when they stay."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def make_parents(folder: Path) -> list[Path]:
+    """Makes the folders above; returns those that were not there, outermost first, so that a failure can take them back.
+
+    Raises:
+        OSError: If the system refuses.
+    """
+    missing = [path for path in folder.absolute().parents if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir()
+    return missing[::-1]
+
+
+def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Raises unless the header's layers are as large as those in the file: it must not make us reserve more than that."""
+    nodes = shape_of([(sums, list(products)) for sums, products in config["nodes"]])
+    for index, (before, after, basis) in enumerate(zip(nodes, nodes[1:], config["bases"], strict=False)):
+        expected = (before.width, basis_from_dict(basis).size, after.fan_in)
+        got = tuple(tensors[f"layers.{index}.coefficients"].shape)
+        if got != expected:
+            raise ConfigError(f"layer {index} should have coefficients of shape {expected}, has {got}")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    if not path.exists():
+        raise FileError(f"there is no file {path}; give the path of a model that sw.save or `splinework fit` wrote.")
+    if path.is_dir():
+        raise FileError(f"{path} is a folder; give the model file in it, such as {path / 'model.safetensors'}.")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata = file.metadata() or {}
+            header = json.loads(metadata[_KEY]) if _KEY in metadata else None
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  # not a dict
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise FileError(
+            f"{path} is not a whole safetensors file ({error}); it may be truncated or of another kind."
+        ) from error
+    if not isinstance(header, dict):
+        raise FileError(f"{path} is a safetensors file, but not one of splinework's: it has no {_KEY!r} header.")
+    if not isinstance(header.get("format"), int) or header["format"] > FORMAT_VERSION:
+        raise FileError(
+            f"{path} has format {header.get('format')}, written by splinework {header.get('version')}; this one reads up to "
+            f"{FORMAT_VERSION}. Upgrade splinework to read it."
+        )
+    return header, tensors
+
+
+def own_version() -> str:
+    """The version of splinework; `unknown` where it runs from its sources without having been installed."""
+    try:
+        return version("splinework")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,20 @@
+"""Formulas before and after a network, and the regions whose boundaries they know."""
+
+from splinework.formula.expression import Expression, identifiers
+from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, hidden_names
+from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
+
+__all__ = [
+    "Box",
+    "Difference",
+    "Disc",
+    "Expression",
+    "Frame",
+    "FramedKAN",
+    "Intersection",
+    "Region",
+    "Union",
+    "frame_from_dict",
+    "hidden_names",
+    "identifiers",
+]

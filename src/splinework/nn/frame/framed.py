@@ -1,0 +1,202 @@
+"""A network in a frame: formulas that make its inputs, and formulas that make the answer of its outputs.
+
+What a network cannot be made to do by its edges, a frame does for every value of its numbers: an output that vanishes on a
+boundary, `u = g + ω N` (Lagaris, Likas and Fotiadis 1998), one between bounds, one that depends on dimensionless groups only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from splinework.errors import ConfigError
+from splinework.formula.expression import Expression, identifiers
+from splinework.nn.arrays import as_columns
+from splinework.nn.layer import check_columns
+from splinework.nn.network import KAN
+
+
+@final
+@dataclass(frozen=True)
+class Frame:
+    """What stands before and after a network.
+
+    Attributes:
+        input_names: Names of the raw inputs.
+        features: The network's inputs as formulas in the raw inputs; empty where it takes these.
+        output_names: Names of the outputs.
+        answers: The outputs as formulas in the raw inputs and the network's outputs, by their `symbols` and `hidden_names`; empty
+            where these are the outputs.
+        ranges: Ends of each raw input in the data or the problem that the model was made for, `(low, high)`; empty where they
+            are not known.
+        corrections: What is added to an answer: the number of the output, a formula in the raw inputs, and a factor.
+
+    Raises:
+        ConfigError: If sizes do not fit.
+        FormulaError: If a formula cannot be read.
+    """
+
+    input_names: tuple[str, ...]
+    features: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ("y",)
+    answers: tuple[str, ...] = ()
+    ranges: tuple[tuple[float, float], ...] = ()
+    corrections: tuple[tuple[int, str, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        for key in ("input_names", "features", "output_names", "answers"):
+            object.__setattr__(self, key, tuple(getattr(self, key)))
+        object.__setattr__(self, "ranges", tuple((float(low), float(high)) for low, high in self.ranges))
+        if self.ranges and len(self.ranges) != len(self.input_names):
+            raise ConfigError(f"a frame has a range per input, {len(self.input_names)}, got {len(self.ranges)}.")
+        if self.answers and len(self.answers) != len(self.output_names):
+            raise ConfigError(
+                f"a frame has one answer per output, {len(self.output_names)}, got {len(self.answers)} formulas."
+            )
+        corrections = tuple((int(j), str(text), float(factor)) for j, text, factor in self.corrections)
+        object.__setattr__(self, "corrections", corrections)
+        if not all(0 <= j < len(self.output_names) for j, _, _ in corrections):
+            raise ConfigError(f"corrections are of the outputs 0 to {len(self.output_names) - 1}, got {corrections}.")
+        _ = self.before, self.after
+
+    @cached_property
+    def symbols(self) -> tuple[str, ...]:
+        """What the formulas call the raw inputs: their names, or something alike where a name is no word of formulas."""
+        return identifiers(self.input_names)
+
+    @cached_property
+    def hidden_names(self) -> tuple[str, ...]:
+        """What the answers call the network's outputs: `z1`, `z2`, …, or `z_1`, … where an input has such a name."""
+        return hidden_names(self.symbols, len(self.output_names))
+
+    @cached_property
+    def before(self) -> tuple[Expression, ...]:
+        """The features."""
+        return tuple(Expression(text, self.symbols) for text in self.features)
+
+    @cached_property
+    def after(self) -> tuple[Expression, ...]:
+        """The answers, corrections included, in the columns of the raw inputs and then the network's outputs."""
+        texts = list(self.answers or (self.hidden_names if self.corrections else ()))
+        for j, text, factor in self.corrections:
+            texts[j] += f"+({factor!r})*({text})"
+        return tuple(Expression(text, (*self.symbols, *self.hidden_names)) for text in texts)
+
+    def features_of(self, x: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` to the network's inputs `(…, F)`."""
+        if not self.before:
+            return x
+        return torch.stack([feature.of(x) for feature in self.before], dim=-1)
+
+    def answers_of(self, x: Tensor, z: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` and the network's outputs `(…, J)` to the outputs `(…, J)`."""
+        if not self.after:
+            return z
+        both = torch.cat([x, z], dim=-1)
+        return torch.stack([answer.of(both) for answer in self.after], dim=-1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `frame_from_dict` takes back."""
+        nested = {key: [list(v) for v in getattr(self, key)] for key in ("ranges", "corrections")}
+        return {**{key: list(getattr(self, key)) for key in self.__dataclass_fields__}, **nested}
+
+
+def hidden_names(symbols: Sequence[str], outputs: int) -> tuple[str, ...]:
+    """Words for the outputs of a network beside those of the raw inputs."""
+    stem = "z"
+    while any(f"{stem}{j + 1}" in symbols for j in range(outputs)):
+        stem += "_"
+    return tuple(f"{stem}{j + 1}" for j in range(outputs))
+
+
+def frame_from_dict(values: dict[str, Any]) -> Frame:
+    """The frame that `Frame.to_dict` wrote.
+
+    Raises:
+        ConfigError: If a field is missing or unknown, or they do not fit together.
+        FormulaError: If a formula cannot be read.
+    """
+    if set(values) != set(Frame.__dataclass_fields__):
+        raise ConfigError(f"a frame has the fields {list(Frame.__dataclass_fields__)}, got {sorted(values)}.")
+    return Frame(**{key: tuple(value) for key, value in values.items()})
+
+
+class FramedKAN(nn.Module):
+    """A KAN in a frame; called like a KAN.
+
+    Args:
+        network: The KAN, whose inputs are the frame's features.
+        frame: What stands before and after it.
+
+    Shapes: x `(…, I)` in raw units to `(…, J)`.
+
+    Raises:
+        ConfigError: If the network has other numbers of inputs or outputs than the frame asks for.
+
+    >>> wave = FramedKAN(KAN([1, 1]), Frame(("x",), answers=("x*(1-x)*z1",)))
+    >>> float(wave(torch.tensor([[1.0]])).detach())
+    0.0
+    """
+
+    def __init__(self, network: KAN, frame: Frame) -> None:
+        super().__init__()
+        wanted = len(frame.features) or len(frame.input_names)
+        if network.inputs != wanted or network.outputs != len(frame.output_names):
+            raise ConfigError(
+                f"the frame makes {wanted} inputs and takes {len(frame.output_names)} outputs, the network has "
+                f"{network.inputs} and {network.outputs}."
+            )
+        self.network, self.frame = network, frame
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw inputs `(…, I)` to outputs `(…, J)`.
+
+        Raises:
+            ShapeError: If x has another number of columns.
+            DtypeError: If x has another dtype or device than the model.
+        """
+        check_columns(self, x, self.inputs, self.network.kan_layers[0].coefficients)
+        return self.frame.answers_of(x, self.network(self.frame.features_of(x)))
+
+    def inside(self, x: Any) -> Tensor:
+        """What the network sees of raw rows, `(B, F)`: x is a tensor, an array or a frame, and becomes features.
+
+        Raises:
+            ShapeError: If x is not `(B, inputs)`.
+            DataError: If x does not hold numbers.
+        """
+        return self.frame.features_of(as_columns(x, self.inputs, "x", self.input_names, next(self.parameters())))
+
+    @property
+    def inputs(self) -> int:
+        """Number of raw inputs."""
+        return len(self.frame.input_names)
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return len(self.frame.output_names)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the raw inputs."""
+        return self.frame.input_names
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Names of the outputs."""
+        return self.frame.output_names
+
+    def extra_repr(self) -> str:
+        parts = [f"{name}" for name in self.frame.features] + [f"→ {text}" for text in self.frame.answers]
+        return ", ".join(parts)
+
+
+def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:
+    """Names of the raw inputs and of the outputs."""
+    if isinstance(model, FramedKAN):
+        return model.input_names, model.output_names
+    return model.config.input_names, model.config.output_names

@@ -1,0 +1,22 @@
+"""Derivatives of a model with respect to its inputs, in the forward pass: what a loss on a differential equation needs.
+
+Each input is a truncated Taylor series in a few variables t, and so is every number after it. The result is an ordinary
+function of the parameters: its gradient is one backward pass, and torch.compile takes both.
+"""
+
+from splinework.nn.jets.door import jet, partials
+from splinework.nn.jets.series import Monomial, Series, powers
+from splinework.nn.jets.through import Model, Passage, TakesSeries, edge_sums, recorded
+
+__all__ = [
+    "Model",
+    "Monomial",
+    "Passage",
+    "Series",
+    "TakesSeries",
+    "edge_sums",
+    "jet",
+    "partials",
+    "powers",
+    "recorded",
+]

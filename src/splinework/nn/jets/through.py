@@ -1,0 +1,178 @@
+"""Taylor series through models: networks layer by layer, and frames formula by formula.
+
+Each function of one variable takes a series on by its own derivatives at the point,
+
+    φ(u(t)) = Σ_r φ^{(r)}(u_0) (u(t) - u_0)^r / r!,
+
+which for all edges of a layer together is one `contract` per order r, with the powers as its factors.
+"""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from splinework.kernels import Table, contract
+from splinework.nn.frame import Expression, FramedKAN
+from splinework.nn.jets.algebra import algebra_of
+from splinework.nn.jets.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
+from splinework.nn.layer import KANLayer
+from splinework.nn.network import KAN
+from splinework.nn.nodes import Nodes
+from splinework.splines.bases.activations import Tanh
+
+
+@runtime_checkable
+class TakesSeries(Protocol):
+    """A model made of others, that knows itself what becomes of a series."""
+
+    inputs: int
+
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def series(self, u: Series, wanted: Collection[Monomial]) -> Series:
+        """The outputs `(B, J)` per monomial, of inputs `(B, I)`."""
+
+
+Model = KAN | FramedKAN | TakesSeries
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A series on its way through one layer: what the edges saw (`squash` is done), and the sums, bias included."""
+
+    layer: KANLayer
+    u: Series
+    sums: Series
+
+
+_TAPE: ContextVar[list[Passage] | None] = ContextVar("tape", default=None)
+
+
+@contextmanager
+def recorded() -> Iterator[list[Passage]]:
+    """Writes down every passage through a layer that `jet` and `partials` make meanwhile in this thread."""
+    tape: list[Passage] = []
+    token = _TAPE.set(tape)
+    try:
+        yield tape
+    finally:
+        _TAPE.reset(token)
+
+
+def through(model: Model, u: Series, wanted: Collection[Monomial]) -> Series:
+    """The outputs of a model, `(B, J)` per monomial.
+
+    Args:
+        model: A network, in a frame or not, or a model that `TakesSeries`.
+        u: The inputs in raw units, `(B, I)` per monomial.
+        wanted: Monomials to carry, with all their divisors.
+    """
+    if isinstance(model, KAN):
+        return _through_network(model, u, wanted)
+    if not isinstance(model, FramedKAN):
+        return model.series(u, wanted)
+    frame = model.frame
+    raw = columns_of(u)
+    seen = side_by_side([evaluated(each, raw, wanted) for each in frame.before]) if frame.before else u
+    z = _through_network(model.network, seen, wanted)
+    if not frame.after:
+        return z
+    both = raw + columns_of(z)
+    return side_by_side([evaluated(each, both, wanted) for each in frame.after])
+
+
+def evaluated(formula: Expression, columns: Sequence[Series], wanted: Collection[Monomial]) -> Series:
+    """The series of a formula, of one series per column."""
+    value = formula.run(columns, algebra_of(wanted))
+    return value if isinstance(value, dict) else {(): torch.full_like(columns[0][()], float(value))}
+
+
+def _through_network(model: KAN, u: Series, wanted: Collection[Monomial]) -> Series:
+    into, out = model.input_scaling, model.output_scaling
+    u = _by_column(u, into.scales, _logarithm, wanted)
+    u = {m: (part - into.shift if m == () else part) / into.scale for m, part in u.items()}
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        u = _combine(nodes, _layer_sums(layer, _squash(layer, u, wanted), wanted), wanted)
+    u = {m: part * out.scale + out.shift if m == () else part * out.scale for m, part in u.items()}
+    return _by_column(u, out.scales, lambda value, _: value.exp(), wanted)
+
+
+def _layer_sums(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Series:
+    """The sums that a layer's nodes take."""
+    sums = edge_sums(layer.table(), u, layer.edge_coefficients(), wanted)
+    if layer.bias is not None:
+        sums[()] = sums[()] + layer.bias
+    tape = None if torch.compiler.is_compiling() else _TAPE.get()
+    if tape is not None:
+        tape.append(Passage(layer, u, sums))
+    return sums
+
+
+def edge_sums(table: Table, u: Series, c: Tensor, wanted: Collection[Monomial]) -> Series:
+    """The sums of a layer's edges: one contraction per order, with all monomials below one another in the batch.
+
+    Args:
+        table: The functions that the edges combine.
+        u: What the edges see, `(B, I)` per monomial.
+        c: Coefficients of the edges, `(I, M, J)`, in which this is linear.
+        wanted: Monomials to carry.
+    """
+    x = u[()]
+    sums: Series = {(): contract(table, x, None, c, 0)}
+    for r, power in enumerate(powers(u, wanted), start=1):
+        s = torch.cat(list(power.values())) / math.factorial(r)
+        parts = contract(table, x.repeat(len(power), 1), s, c, r)
+        add(sums, dict(zip(power, parts.unflatten(0, (len(power), x.shape[0])).unbind(0), strict=True)))
+    return sums
+
+
+def _squash(layer: KANLayer, u: Series, wanted: Collection[Monomial]) -> Series:
+    """`KANLayer.squash` of a series."""
+    if layer.grid_kind != "normalised":
+        return u
+    low, high = layer.basis.domain(layer.grid)
+    middle, half = (low + high) / 2, (high - low) / 2
+    unit = {m: (part - middle if m == () else part) / half for m, part in u.items()}
+    bent = compose(Tanh().derivative, unit, wanted)
+    return {m: middle + half * part if m == () else half * part for m, part in bent.items()}
+
+
+def _combine(nodes: Nodes, sums: Series, wanted: Collection[Monomial]) -> Series:
+    """`Nodes.combine` of a series."""
+    if not nodes.products:
+        return sums
+    columns = [{m: part[..., : nodes.sums] for m, part in sums.items()}]
+    for group in nodes.groups[nodes.sums :]:
+        factors = [{m: part[..., j : j + 1] for m, part in sums.items()} for j in group]
+        result = factors[0]
+        for factor in factors[1:]:
+            result = product(result, factor, wanted)
+        columns.append(result)
+    return side_by_side(columns)
+
+
+def _by_column(
+    u: Series, scales: Sequence[str], function: Callable[[Tensor, int], Any], wanted: Collection[Monomial]
+) -> Series:
+    """The series with the function, given by its derivatives, taken of the columns that have a logarithmic scale."""
+    if "log" not in scales:
+        return u
+    return side_by_side(
+        [
+            compose(function, column, wanted) if s == "log" else column
+            for s, column in zip(scales, columns_of(u), strict=True)
+        ]
+    )
+
+
+def _logarithm(x: Tensor, derivative: int) -> Tensor:
+    if derivative == 0:
+        return x.log()
+    return -math.factorial(derivative - 1) * (-1 / x) ** derivative

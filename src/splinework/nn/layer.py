@@ -1,0 +1,341 @@
+"""One layer of edges: a function of one variable from every input to every output, and sums.
+
+`φ_ij(x) = w_b b(x) + w_s Σ_m c_m B_m(x)` (Liu et al. 2024, eqs. 2.10–2.12), output `y_j = Σ_i φ_ij(x_i) + bias_j`.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splinework.errors import ConfigError, DtypeError, ShapeError
+from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
+from splinework.nn import initialise
+from splinework.nn.shaping import Cones, Shaping
+from splinework.splines import grid_points
+from splinework.splines.bases import Basis, BSpline, activation, make_basis
+
+_PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
+_RULES = ("flags", "twins", "steepest")
+GRID_KINDS = ("adaptive", "fixed", "learnable", "normalised")
+SMALLEST_SHARE = 5e-3
+"""A learnable grid interval keeps at least this share of the mean width, so no gradient step can close it; it is below
+what `adapted_knots` leaves, so that a learnable grid can take any adapted one."""
+
+
+class KANLayer(nn.Module):
+    """Edges from `inputs` to `outputs`; use it like `nn.Linear`.
+
+    Args:
+        inputs: Number of inputs I.
+        outputs: Number of outputs J.
+        grid: Intervals G of each spline.
+        degree: Degree k of each spline.
+        basis: A name (`bspline`, `fourier`, `chebyshev`, `gaussian_rbf`) or a recipe such as `BSpline(grid=5)`.
+        base: Base function b: `silu`, `identity`, `tanh`, `sin`, `gelu` or `none`.
+        domain: Ends of every input's grid at the start.
+        extrapolation: Outside the grid: `linear`, `constant`, `zero` (the paper's) or `natural`.
+        grid_kind: `adaptive` (`fit` lets the grid follow the activations), `fixed`, `learnable` (knots move with the
+            gradient, always in order) or `normalised` (inputs are squashed smoothly onto the fixed domain).
+        init: `paper` or `power`.
+        bias: Whether each sum has a constant of its own.
+        generator: Source of the random start; None means torch's own.
+
+    Shapes: x `(…, I)` to `(…, J)`.
+
+    Raises:
+        ConfigError: For an unknown name or a number out of range.
+        DtypeError: If dtype is not a floating-point one.
+
+    >>> layer = KANLayer(2, 3, grid=4)
+    >>> layer(torch.zeros(7, 2)).shape
+    torch.Size([7, 3])
+    """
+
+    coefficients: nn.Parameter
+    spline_weight: nn.Parameter
+    base_weight: nn.Parameter | None
+    bias: nn.Parameter | None
+    mask: Tensor
+    grid: Tensor
+    prepared: Tensor | None
+    flags: Tensor | None
+    twins: Tensor | None
+    steepest: Tensor | None
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        *,
+        grid: int = 5,
+        degree: int = 3,
+        basis: str | Basis = "bspline",
+        base: str = "silu",
+        domain: tuple[float, float] = (-1.0, 1.0),
+        extrapolation: str = "linear",
+        grid_kind: str = "adaptive",
+        init: str = "paper",
+        bias: bool = True,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+        self.basis = make_basis(basis, grid=grid, degree=degree)
+        self.base = base
+        self.extrapolation = check_extrapolation(extrapolation)
+        self.grid_kind = _checked_kind(grid_kind, self.basis)
+        self._check_sizes(domain)
+        like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
+        if not like["dtype"].is_floating_point:
+            raise DtypeError(f"a layer's numbers are floating-point, got dtype={dtype}; use torch.float32 or float64.")
+        c, w_b, w_s = initialise.start(init, inputs, self.basis.size, outputs, generator, **like)
+        self.coefficients = nn.Parameter(c)
+        self.spline_weight = nn.Parameter(w_s)
+        self.base_weight = None if activation(base) is None else nn.Parameter(w_b)
+        self.bias = nn.Parameter(torch.zeros(outputs, **like)) if bias else None
+        self.register_buffer("mask", torch.ones(inputs, outputs, **like))
+        low, high = (torch.full((inputs,), end, **like) for end in domain)
+        self.register_buffer("grid", self.basis.make_grid(low, high))
+        self.register_buffer("prepared", None, persistent=False)
+        for name in _RULES:
+            self.register_buffer(name, None)
+        self._cones: tuple[Tensor, Tensor | None, Cones] | None = None
+        self.refresh()
+        if self.grid_kind == "learnable":
+            self.spacing = nn.Parameter(torch.zeros(inputs, self.basis.resolution, **like))
+        self.register_load_state_dict_pre_hook(_make_room)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(_refresh)  # type: ignore[no-untyped-call]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The sums: `(…, I)` to `(…, J)`; any number of batch dimensions, an empty batch too.
+
+        Raises:
+            ShapeError: If x has another number of columns.
+            DtypeError: If x has another dtype or device than the layer.
+        """
+        check_columns(self, x, self.inputs, self.coefficients)
+        flat = x.reshape(math.prod(x.shape[:-1]), self.inputs)
+        if flat.dtype != self.coefficients.dtype:
+            flat = flat.to(self.coefficients.dtype)  # under autocast: the cell of a point is found in full precision
+        sums = layer_sums(self.table(), self.squash(flat), self.parts())
+        return sums.reshape(*x.shape[:-1], self.outputs)
+
+    def table(self) -> Table:
+        """The functions that the edges combine, on the present grid."""
+        base = activation(self.base)
+        if self.grid_kind == "learnable":
+            grid = self.knots()
+            return Table(self.basis, base, self.extrapolation, grid, self.basis.prepare(grid))
+        return Table(self.basis, base, self.extrapolation, self.grid, self._prepared())
+
+    def parts(self) -> Edges:
+        """What the edges are made of."""
+        own = self._parameters  # a parametrised one is not there: torch works it out when it is asked for
+        c, w_s, w_b, bias = (own[name] if name in own else getattr(self, name) for name in _PARTS)
+        return Edges(c, w_s, w_b, self.mask, bias)  # type: ignore[arg-type]  # the first two are always there
+
+    def edge_coefficients(self) -> Tensor:
+        """One coefficient per row of the table and edge, weights and mask included: `(I, size, J)`."""
+        return self.parts().table_coefficients()
+
+    @torch.no_grad()
+    def set_edge_coefficients(self, values: Tensor) -> None:
+        """The inverse of `edge_coefficients`: sets c and w_b so that it returns `values` on the living edges.
+
+        Where the layer is shaped: what is nearest to `values` and has the shapes.
+        """
+        size = self.basis.size
+        rules = self.shaping
+        if rules is not None and isinstance(self.basis, BSpline):
+            values = rules.nearest(values, self.cones())
+            self.spline_weight.copy_(
+                torch.ones_like(self.spline_weight)
+            )  # so that c is what was shaped, to the last bit
+        weight = self.spline_weight * self.mask
+        usable = weight != 0
+        self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
+        weight = torch.where(self.mask != 0, self.spline_weight * self.mask, torch.ones_like(weight))
+        self.coefficients.copy_(values[:, :size] / weight[:, None, :])
+        if self.base_weight is not None:
+            self.base_weight.copy_(values[:, size] / torch.where(self.mask != 0, self.mask, torch.ones_like(self.mask)))
+
+    @property
+    def shaping(self) -> Shaping | None:
+        """What the edges must be, whoever puts numbers into them; None for anything."""
+        if self.flags is None or self.twins is None or self.steepest is None:
+            return None
+        return Shaping(self.flags, self.twins, self.steepest)
+
+    @torch.no_grad()
+    def shape(self, rules: Shaping) -> None:
+        """From now on the edges obey these rules, and at once take the nearest coefficients that do.
+
+        `fit` and the verbs that change grids or edges keep them. A training loop of one's own calls `hold` after each step.
+
+        Raises:
+            ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function.
+        """
+        plain = isinstance(self.basis, BSpline) and self.grid_kind in ("adaptive", "fixed")
+        base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
+        if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
+            raise ConfigError(
+                "edges can be shaped where they are B-splines without a base function, on an adaptive or fixed grid, with linear "
+                f"or constant tails; got {self.basis}, base={self.base}, a {self.grid_kind} grid and {self.extrapolation} tails."
+            )
+        for name in _RULES:
+            self.register_buffer(name, getattr(rules, name).to(self.grid.device))
+        self._cones = None
+        self.hold()
+
+    def cones(self) -> Cones:
+        """The cones of a shaped layer's edges on the present grid; none where it is not shaped."""
+        rules = self.shaping
+        if rules is None or not isinstance(self.basis, BSpline):
+            return []
+        if self._cones is None or self._cones[0] is not self.grid or self._cones[1] is not self.flags:
+            self._cones = (self.grid, self.flags, rules.cones(self.grid, self.basis.degree))
+        return self._cones[2]
+
+    @torch.no_grad()
+    def hold(self) -> None:
+        """Makes the edges what the rules say, if anything moved them."""
+        if self.flags is not None:
+            self.set_edge_coefficients(self.edge_coefficients())
+
+    def edges(self, x: Tensor, derivative: int = 0) -> Tensor:
+        """Every edge's value (or derivative with respect to its own, squashed, input): `(B, I)` to `(B, I, J)`."""
+        return torch.einsum("bim,imj->bij", self.table().rows(self.squash(x), derivative), self.edge_coefficients())
+
+    def squash(self, x: Tensor) -> Tensor:
+        """What the edges see: x itself, or for a `normalised` grid x bent smoothly into the domain (slope 1 at its middle)."""
+        if self.grid_kind != "normalised":
+            return x
+        low, high = self.basis.domain(self.grid)
+        middle, half = (low + high) / 2, (high - low) / 2
+        return middle + half * torch.tanh((x - middle) / half)
+
+    def squash_slope(self, x: Tensor) -> Tensor:
+        """Derivative of `squash`, `(B, I)`."""
+        if self.grid_kind != "normalised":
+            return torch.ones_like(x)
+        low, high = self.basis.domain(self.grid)
+        return 1 - torch.tanh((x - (low + high) / 2) / ((high - low) / 2)) ** 2
+
+    def knots(self) -> Tensor:
+        """The grid in use, `(I, K)`: the stored one, or for a learnable grid the one that `spacing` gives."""
+        if self.grid_kind != "learnable" or not isinstance(self.basis, BSpline):
+            return self.grid
+        points = grid_points(self.grid, self.basis.degree)
+        low, high = points[:, :1], points[:, -1:]
+        share = torch.softmax(self.spacing, dim=1)
+        share = (1 - SMALLEST_SHARE) * share + SMALLEST_SHARE / self.basis.resolution
+        inner = low + (high - low) * torch.cumsum(share, dim=1)[:, :-1]
+        # The knots outside stay as they are stored: they need not follow, and a refined grid is kept to the last knot.
+        k = self.basis.degree
+        return torch.cat([self.grid[:, :k], low, inner, high, self.grid[:, self.grid.shape[1] - k :]], dim=1)
+
+    @torch.no_grad()
+    def replace_grid(self, basis: Basis, grid: Tensor, values: Tensor) -> None:
+        """Puts another grid of the same family in place, with `values` `(I, size, J)` as the new edge coefficients."""
+        self.basis = basis
+        self.grid = grid.detach().to(self.grid).clone()
+        shape = (self.inputs, basis.size, self.outputs)
+        self.coefficients = nn.Parameter(self.coefficients.new_zeros(shape), self.coefficients.requires_grad)
+        if self.grid_kind == "learnable":
+            points = grid_points(self.grid, grid.shape[1] - 1 - basis.size)
+            share = torch.diff(points, dim=1) / (points[:, -1:] - points[:, :1])
+            free = (share - SMALLEST_SHARE / basis.resolution) / (1 - SMALLEST_SHARE)
+            free = free.clamp_min(torch.finfo(free.dtype).eps)
+            self.spacing = nn.Parameter(torch.log(free), self.spacing.requires_grad)
+        self.refresh()
+        self.set_edge_coefficients(values.to(self.coefficients))
+
+    def refresh(self) -> None:
+        """Works out again what follows from the grid; needed after the grid has been written to."""
+        # Nothing follows from a grid without numbers, and no buffer is then there for a loader to fill with any.
+        self.prepared = None if self.grid.is_meta else self.basis.prepare(self.grid)
+        self._prepared_from = self.grid
+        self._cones = None
+
+    def _prepared(self) -> Tensor:
+        """What follows from the grid, also where a loader put one in place tensor by tensor, without asking the module."""
+        compiling = torch.compiler.is_compiling()
+        if self.prepared is not None and (compiling or self._prepared_from is self.grid):
+            return self.prepared
+        if self.grid.is_meta or compiling or torch._C._are_functorch_transforms_active():
+            return self.basis.prepare(self.grid)  # to be used at once: it belongs to a transform, or has no numbers
+        with torch.inference_mode(False):  # what it makes may be trained with later
+            self.refresh()
+        return self._prepared()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "KANLayer":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self.refresh()  # worked out from the knots as they now are, not rounded from another dtype's
+        return self
+
+    def _check_sizes(self, domain: tuple[float, float]) -> None:
+        if self.inputs < 1 or self.outputs < 1:
+            raise ConfigError(f"a layer needs at least one input and one output, got {self.inputs} and {self.outputs}.")
+        if len(domain) != 2 or not -math.inf < domain[0] < domain[1] < math.inf:
+            raise ConfigError(f"domain is (low, high) with low < high, both finite, got {domain}.")
+
+    def extra_repr(self) -> str:
+        return f"{self.inputs}, {self.outputs}, {self.basis}, base={self.base}, {self.grid_kind} grid"
+
+
+def _refresh(layer: KANLayer, _incompatible: object) -> None:
+    layer.refresh()
+
+
+def _make_room(layer: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Rules that come with the numbers of a shaped layer get buffers to go to."""
+    for name in _RULES:
+        if prefix + name in state and getattr(layer, name) is None:
+            layer.register_buffer(name, torch.empty_like(state[prefix + name]))
+
+
+def check_columns(module: nn.Module, x: Tensor, columns: int, own: Tensor) -> None:
+    """Raises unless x is `(…, columns)` in the dtype and on the device of the module, which are those of `own`.
+
+    Raises:
+        ShapeError: If the last dimension is not `columns`.
+        DtypeError: If x is not a tensor, or dtype or device differ.
+    """
+    check_numbers(module, x, own)
+    if x.dim() < 1 or x.shape[-1] != columns:
+        raise ShapeError(
+            f"{type(module).__name__} takes x of shape (…, {columns}), got {tuple(x.shape)}; the last dimension holds the "
+            "inputs."
+        )
+
+
+def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
+    """Raises unless x is a tensor in the dtype and on the device of the module, which are those of `own`.
+
+    Raises:
+        DtypeError: If it is not.
+    """
+    kind = type(module).__name__
+    if not isinstance(x, Tensor):
+        raise DtypeError(f"{kind} takes a torch tensor, got {type(x).__name__}; convert it with torch.as_tensor(x).")
+    if not x.dtype.is_floating_point:
+        raise DtypeError(f"{kind} takes floating-point x, got {x.dtype}; convert it with x.to({own.dtype}).")
+    if x.device != own.device:
+        raise DtypeError(f"{kind} lies on {own.device}, x on {x.device}; move one of them with .to(device).")
+    if x.dtype != own.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise DtypeError(
+            f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
+        )
+
+
+def _checked_kind(kind: str, basis: Basis) -> str:
+    if kind not in GRID_KINDS:
+        raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {kind!r}.")
+    if kind == "learnable" and not isinstance(basis, BSpline):
+        raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {basis.name}.")
+    return kind

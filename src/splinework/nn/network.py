@@ -1,0 +1,328 @@
+"""The network: layers of edges, nodes that add or multiply, and the units of inputs and outputs.
+
+`KAN(x) = (Φ_{L-1} ∘ … ∘ Φ_0)(x)` (Liu et al. 2024, eqs. 2.2–2.7). What one does with a network (fit, prune, draw, save) are
+functions elsewhere.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splinework.errors import ConfigError
+from splinework.kernels import Units, network_sums
+from splinework.nn.layer import KANLayer, check_columns
+from splinework.nn.nodes import Nodes, shape_of
+from splinework.nn.scaling import Scaling
+from splinework.splines.bases import Basis, basis_from_dict, make_basis
+
+
+@dataclass(frozen=True)
+class KANConfig:
+    """Everything that says what a network is, except its numbers. Make a changed one with `dataclasses.replace`.
+
+    Attributes:
+        nodes: Nodes of every layer, inputs first.
+        bases: One basis per layer of edges.
+        base: Base function of every edge.
+        domain: Ends of every grid at the start.
+        extrapolation: What edges do outside their grid.
+        grid_kind: See `KANLayer`.
+        grid_eps: How even an adapted grid is: 1 uniform, 0 by quantiles of the activations.
+        init: Scheme of the random start.
+        bias: Whether every sum has a constant.
+        input_names: One per input.
+        output_names: One per output.
+        input_scales: `linear` or `log` per input.
+        output_scales: `linear` or `log` per output.
+        axioms: Texts of the hard axioms that it was built to fulfil.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> import splinework as sw
+        >>> config = sw.KAN([2, 3, 1], grid=5).config
+        >>> sw.KAN(replace(config, extrapolation="zero")).config.extrapolation
+        'zero'
+    """
+
+    nodes: tuple[Nodes, ...]
+    bases: tuple[Basis, ...]
+    base: str = "silu"
+    domain: tuple[float, float] = (-1.0, 1.0)
+    extrapolation: str = "linear"
+    grid_kind: str = "adaptive"
+    grid_eps: float = 0.5
+    init: str = "paper"
+    bias: bool = True
+    input_names: tuple[str, ...] = ()
+    output_names: tuple[str, ...] = ()
+    input_scales: tuple[str, ...] = field(default=())
+    output_scales: tuple[str, ...] = field(default=())
+    axioms: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.bases) != len(self.nodes) - 1:
+            raise ConfigError(f"{len(self.nodes) - 1} layers of edges need as many bases, got {len(self.bases)}.")
+        inputs, outputs = self.nodes[0].width, self.nodes[-1].width
+        defaults = {
+            "input_names": tuple(f"x{i + 1}" for i in range(inputs)),
+            "output_names": ("y",) if outputs == 1 else tuple(f"y{j + 1}" for j in range(outputs)),
+            "input_scales": ("linear",) * inputs,
+            "output_scales": ("linear",) * outputs,
+        }
+        for key, default in defaults.items():
+            given = tuple(getattr(self, key)) or default
+            if len(given) != len(default):
+                raise ConfigError(
+                    f"{key} needs {len(default)} entries for this shape, got {len(given)}: {list(given)}."
+                )
+            object.__setattr__(self, key, given)
+        object.__setattr__(self, "domain", tuple(self.domain))
+        object.__setattr__(self, "axioms", tuple(self.axioms))
+        if not 0 <= self.grid_eps <= 1:
+            raise ConfigError(f"grid_eps lies between 0 (quantiles) and 1 (uniform), got {self.grid_eps}.")
+        for key in ("input_names", "output_names"):
+            names = getattr(self, key)
+            if len(set(names)) != len(names):
+                raise ConfigError(f"{key} must differ from each other, got {list(names)}.")
+
+    @property
+    def shape(self) -> list[Any]:
+        """The shape as one would type it: `[2, 5, 1]` or `[2, (3, 2), 1]`."""
+        return [n.sums if not n.products else (n.sums, _short(n.products)) for n in self.nodes]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `config_from_dict` takes back."""
+        values = {key: getattr(self, key) for key in self.__dataclass_fields__}
+        values["nodes"] = [n.to_list() for n in self.nodes]
+        values["bases"] = [b.to_dict() for b in self.bases]
+        return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+
+
+def _short(products: tuple[int, ...]) -> int | list[int]:
+    return len(products) if set(products) == {2} else list(products)
+
+
+def config_from_dict(values: dict[str, Any]) -> KANConfig:
+    """The config that `KANConfig.to_dict` wrote.
+
+    Raises:
+        ConfigError: If a field is missing, unknown or out of range.
+    """
+    unknown = set(values) - set(KANConfig.__dataclass_fields__)
+    if unknown or not {"nodes", "bases"} <= set(values):
+        raise ConfigError(
+            f"a network's config has the fields {list(KANConfig.__dataclass_fields__)}, got {sorted(values)}."
+        )
+    fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
+    fields["nodes"] = shape_of([(n[0], list(n[1])) for n in values["nodes"]])
+    fields["bases"] = tuple(basis_from_dict(b) for b in values["bases"])
+    return KANConfig(**fields)
+
+
+class KAN(nn.Module):
+    """A Kolmogorov–Arnold network of any width and depth.
+
+    Args:
+        shape: Nodes per layer, such as `[2, 5, 1]`; `[2, (3, 2), 1]` has three sum nodes and two products of two; or a
+            `KANConfig`, and then nothing else but `generator`, `dtype` and `device`.
+        grid: Intervals G of every spline, or one number per layer of edges.
+        degree: Degree k, or one per layer of edges.
+        basis: Name or recipe of the basis, or one per layer of edges.
+        names: Names of the inputs.
+        output_names: Names of the outputs.
+        generator: Source of the random start; None means torch's own.
+        **options: Further fields of `KANConfig`: base, domain, extrapolation, grid_kind, grid_eps, init, bias, input_scales,
+            output_scales.
+
+    Shapes: x `(…, inputs)` in raw units to `(…, outputs)` in raw units.
+
+    Raises:
+        ConfigError: For a shape or an option that makes no sense.
+
+    >>> model = KAN([2, 5, 1], grid=5, names=["mass", "speed"])
+    >>> model(torch.zeros(7, 2)).shape, model.parameter_count()
+    (torch.Size([7, 1]), 156)
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[Any] | KANConfig,
+        *,
+        grid: int | Sequence[int] = 5,
+        degree: int | Sequence[int] = 3,
+        basis: str | Basis | Sequence[str | Basis] = "bspline",
+        names: Sequence[str] | None = None,
+        output_names: Sequence[str] | None = None,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if isinstance(shape, KANConfig):
+            usual = {"grid": (grid, 5), "degree": (degree, 3), "basis": (basis, "bspline")}
+            beside = [*options, *(key for key, (value, default) in usual.items() if value != default)]
+            beside += [key for key, value in (("names", names), ("output_names", output_names)) if value is not None]
+            if beside:
+                raise ConfigError(
+                    f"a KANConfig says it all, got {beside[0]} besides; use dataclasses.replace(config, …)."
+                )
+            config = shape
+        else:
+            nodes = shape_of(shape)
+            count = len(nodes) - 1
+            recipes = zip(
+                _each(basis, count, "basis"), _each(grid, count, "grid"), _each(degree, count, "degree"), strict=True
+            )
+            unknown = set(options) - (
+                set(KANConfig.__dataclass_fields__) - {"nodes", "bases", "input_names", "output_names", "axioms"}
+            )
+            if unknown:
+                raise ConfigError(f"KAN has no option {sorted(unknown)[0]!r}; see help(KAN).")
+            config = KANConfig(
+                nodes,
+                tuple(make_basis(b, grid=g, degree=k) for b, g, k in recipes),
+                input_names=tuple(names or ()),
+                output_names=tuple(output_names or ()),
+                **options,
+            )
+        self._config = config
+        like: dict[str, Any] = {"dtype": dtype, "device": device}
+        self.input_scaling = Scaling(config.input_scales, **like)
+        self.output_scaling = Scaling(config.output_scales, **like)
+        self.layers = nn.ModuleList(
+            KANLayer(
+                before.width,
+                after.fan_in,
+                basis=recipe,
+                base=config.base,
+                domain=config.domain,
+                extrapolation=config.extrapolation,
+                grid_kind=config.grid_kind,
+                init=config.init,
+                bias=config.bias,
+                generator=generator,
+                **like,
+            )
+            for before, after, recipe in zip(config.nodes, config.nodes[1:], config.bases, strict=False)
+        )
+
+    @classmethod
+    def representation(cls, inputs: int, outputs: int = 1, **options: Any) -> "KAN":
+        """The shape of Kolmogorov's theorem, `[n, 2n + 1, outputs]` (Liu et al. 2024, eq. 2.1)."""
+        return cls([inputs, 2 * inputs + 1, outputs], **options)
+
+    @property
+    def config(self) -> KANConfig:
+        """What this network is. The layers may have been refined since it was built; their bases are read off them."""
+        return replace(self._config, bases=tuple(layer.basis for layer in self.kan_layers))
+
+    @property
+    def kan_layers(self) -> list[KANLayer]:
+        """The layers of edges, typed."""
+        return [layer for layer in self.layers if isinstance(layer, KANLayer)]
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs."""
+        return self._config.nodes[0].width
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs."""
+        return self._config.nodes[-1].width
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Raw inputs `(…, inputs)` to raw outputs `(…, outputs)`.
+
+        Raises:
+            ShapeError: If x has another number of columns.
+            DtypeError: If x has another dtype or device than the model.
+        """
+        check_columns(self, x, self.inputs, self.kan_layers[0].coefficients)
+        before, after = self.input_scaling, self.output_scaling
+        if before.is_affine and after.is_affine and self.is_plain():
+            return self._sums(x, Units(before.shift, before.scale, after.shift, after.scale))
+        return after.inverse(self.unit_forward(before(x)))
+
+    def unit_forward(self, u: Tensor) -> Tensor:
+        """The network alone, in its own units: `(…, inputs)` to `(…, outputs)`."""
+        if self.is_plain():
+            return self._sums(u, None)
+        for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True):
+            u = nodes.combine(layer(u))
+        return u
+
+    def is_plain(self) -> bool:
+        """Whether a forward pass is nothing but one layer's sums after the other's."""
+        return all(_plain(layer, nodes) for layer, nodes in zip(self.layers, self._config.nodes[1:], strict=True))
+
+    def _sums(self, x: Tensor, units: Units | None) -> Tensor:
+        layers = self.kan_layers
+        flat = x if x.dim() == 2 else x.reshape(math.prod(x.shape[:-1]), self.inputs)
+        if flat.dtype != layers[0].coefficients.dtype:
+            flat = flat.to(layers[0].coefficients.dtype)  # under autocast
+        sums = network_sums([(layer.table(), layer.parts()) for layer in layers], flat, units)
+        return sums if x.dim() == 2 else sums.reshape(*x.shape[:-1], self.outputs)
+
+    def parameter_count(self, *, active: bool = False) -> int:
+        """Number of trainable numbers.
+
+        `Σ_edges (G + k + 2) + Σ_sums 1` for B-splines with a base function and biases: G + k coefficients, w_b and w_s per
+        edge, one constant per sum. (The paper's `N = edges · G`, §2.3, counts only the leading term.)
+
+        Args:
+            active: Count only the edges that are not masked.
+        """
+        total = 0
+        for layer in self.kan_layers:
+            edges = int((layer.mask != 0).sum()) if active else layer.mask.numel()
+            per_edge = layer.basis.size + 1 + (layer.base_weight is not None)
+            total += edges * per_edge + (layer.bias.numel() if layer.bias is not None else 0)
+            total += layer.spacing.numel() if layer.grid_kind == "learnable" else 0
+        return total
+
+    def active_edges(self) -> int:
+        """Number of edges that are not masked."""
+        return sum(int((layer.mask != 0).sum()) for layer in self.kan_layers)
+
+    def active_inputs(self) -> list[str]:
+        """Names of the inputs that still have an edge."""
+        alive = (self.kan_layers[0].mask != 0).any(dim=1)
+        return [name for name, a in zip(self._config.input_names, alive.tolist(), strict=True) if a]
+
+    def extra_repr(self) -> str:
+        return f"shape={self.config.shape}, {self.active_edges()} active edges"
+
+
+# Of torch: what was registered for all modules at once. No version has a public question for it.
+_GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+)
+
+
+def _plain(layer: nn.Module, nodes: Nodes) -> bool:
+    """Whether a layer does nothing but its sums: no hook listens, no grid is squashed or learned, no node multiplies."""
+    return (
+        type(layer) is KANLayer
+        and layer.grid_kind in ("adaptive", "fixed")
+        and not nodes.products
+        and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
+        and not any(getattr(nn.modules.module, hooks) for hooks in _GLOBAL_HOOKS)
+    )
+
+
+def _each(value: Any, count: int, what: str) -> list[Any]:
+    """One value per layer of edges."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != count:
+            raise ConfigError(f"{what} takes one value or {count}, one per layer of edges; got {len(value)}.")
+        return list(value)
+    return [value] * count

@@ -1,0 +1,139 @@
+"""What the edges of a layer must be: cones of their coefficients, and inputs whose edges are the same.
+
+A layer that is shaped stays so whatever puts numbers into it: `nearest` is the rule by which it takes coefficients, `evened` the
+one by which its grids see activations.
+"""
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from splinework.splines.cones import EVEN, ODD, PERIODIC, Cone, cone
+
+Cones = list[tuple[list[int], list[int], Cone]]
+"""Inputs that share their edges, outputs, and the cone of the edges between them."""
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Shaping:
+    """Rules for the edges of one layer.
+
+    Attributes:
+        flags: Shapes of the edges as in `functional/cones.py`, `(I, J)`, whole numbers.
+        twins: For each input the number of the one whose edges it shares, `(I,)`; its own, where it shares none.
+        steepest: Largest slope of each edge, `(I, J)`, infinite where there is none.
+    """
+
+    flags: Tensor
+    twins: Tensor
+    steepest: Tensor
+
+    @classmethod
+    def none(cls, inputs: int, outputs: int) -> "Shaping":
+        """No rule at all."""
+        return cls(
+            torch.zeros(inputs, outputs, dtype=torch.int64),
+            torch.arange(inputs),
+            torch.full((inputs, outputs), torch.inf, dtype=torch.float64),
+        )
+
+    @property
+    def shared(self) -> bool:
+        """Whether some inputs have the same edges."""
+        return bool((self.twins != torch.arange(len(self.twins), device=self.twins.device)).any())
+
+    @property
+    def bounded(self) -> bool:
+        """Whether some coordinate has a bound, so that a fit is a problem with inequalities."""
+        return bool(((self.flags & 15) != 0).any()) or bool(torch.isfinite(self.steepest).any())
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether grids must be alike, or alike on both sides."""
+        return self.shared or bool(((self.flags & (EVEN | ODD | PERIODIC)) != 0).any())
+
+    def part(self, rows: list[int], columns: list[int]) -> "Shaping":
+        """The rules of some edges; twins that are left alone are no longer twins."""
+        twins = torch.arange(len(rows))
+        for at, row in enumerate(rows):
+            same = [b for b, other in enumerate(rows) if int(self.twins[other]) == int(self.twins[row])]
+            twins[at] = min(same)
+        return Shaping(self.flags[rows][:, columns], twins, self.steepest[rows][:, columns])
+
+    def groups(self) -> list[list[int]]:
+        """Inputs that share their edges, each with itself at least."""
+        owners: dict[int, list[int]] = {}
+        for i, owner in enumerate(self.twins.tolist()):
+            owners.setdefault(owner, []).append(i)
+        return list(owners.values())
+
+    def cones(self, knots: Tensor, degree: int) -> Cones:
+        """For every group of inputs and every shape in it: the inputs, the outputs and the cone of these edges."""
+        found = []
+        flags, steepest = self.flags.cpu(), self.steepest.cpu()
+        points = knots.detach().cpu()
+        for group in self.groups():
+            first = group[0]
+            kinds: dict[tuple[int, float], list[int]] = {}
+            for j, (flag, slope) in enumerate(zip(flags[first].tolist(), steepest[first].tolist(), strict=True)):
+                kinds.setdefault((flag, slope), []).append(j)
+            for (flag, slope), outputs in kinds.items():
+                found.append((group, outputs, cone(flag, points[first], degree, slope)))
+        return found
+
+    @torch.no_grad()
+    def nearest(self, values: Tensor, cones: Cones) -> Tensor:
+        """The coefficients `(I, size, J)` by the rules that are nearest to the given ones.
+
+        Rows beyond the splines (a base function's) are only shared among twins.
+
+        Args:
+            values: Edge coefficients.
+            cones: `cones` of the present grid.
+        """
+        result = values.detach().clone()
+        for group in self.groups():
+            if len(group) > 1:
+                result[group] = result[group].mean(0, keepdim=True).expand(len(group), -1, -1)
+        for group, outputs, its in cones:
+            if its.is_all:
+                continue
+            size = its.map.shape[0]
+            wanted = result[group[0], :size][:, outputs].double().cpu().numpy()
+            held = torch.from_numpy(its.nearest(wanted)).to(result)
+            index = torch.tensor(outputs, device=result.device)
+            for i in group:
+                result[i, :size] = result[i, :size].index_copy(1, index, held)
+        return result
+
+    @torch.no_grad()
+    def evened(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """Activations `(B, I)` as the grids should see them: pooled among twins, mirrored about zero, over a whole period.
+
+        Only each column by itself means something in what is returned.
+
+        Args:
+            x: The activations.
+            low: Lower ends of the present grids, `(I,)`: those of a period stay.
+            high: Upper ends.
+        """
+        if not self.symmetric or len(x) < 2:
+            return x
+        result, count = x.clone(), len(x)
+        for group in self.groups():
+            flags = 0
+            for flag in self.flags[group[0]].tolist():
+                flags |= flag
+            column = x[:, group].flatten().sort().values
+            if flags & (EVEN | ODD):
+                size = column.abs().sort().values
+                column = torch.cat([-size.flip(0), size])
+            at = torch.linspace(0, len(column) - 1, count, device=x.device).round().long()
+            column = column[at]
+            if flags & PERIODIC:
+                column[0], column[-1] = low[group[0]], high[group[0]]
+            result[:, group] = column[:, None]
+        return result

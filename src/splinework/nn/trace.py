@@ -1,0 +1,70 @@
+"""A record of everything that happens inside a network for given inputs; the model itself keeps nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from splinework.nn.arrays import inputs_of
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """One layer.
+
+    Attributes:
+        inputs: Pre-activations `(B, I)`.
+        edges: Post-activations `(B, I, J)`.
+        sums: Of the edges, with bias: `(B, J)`.
+        nodes: What goes on to the next layer: `(B, N)`.
+    """
+
+    inputs: Tensor
+    edges: Tensor
+    sums: Tensor
+    nodes: Tensor
+
+
+@dataclass(frozen=True)
+class Trace:
+    """All layers, and the raw `outputs` (B, J). The layers are in network units, see `KAN.input_scaling`."""
+
+    layers: tuple[LayerTrace, ...]
+    outputs: Tensor
+
+    def edge(self, layer: int, i: int, j: int) -> tuple[Tensor, Tensor]:
+        """Input and output values of one edge, each `(B,)`."""
+        record = self.layers[layer]
+        return record.inputs[:, i], record.edges[:, i, j]
+
+
+def trace(model: KAN | FramedKAN, x: Any) -> Trace:
+    """Every pre- and post-activation of the model at x; differentiable in x, if it is a tensor, and in the parameters.
+
+    Args:
+        model: The network; of one in a frame, what happens inside the frame.
+        x: Data in raw units, `(B, inputs)`: a tensor, an array or a frame; converted to the model's dtype.
+
+    Raises:
+        ShapeError: If x is not `(B, inputs)`.
+        DataError: If x does not hold numbers.
+
+    >>> import torch
+    >>> trace(KAN([2, 3, 1]), torch.zeros(4, 2)).layers[0].edges.shape
+    torch.Size([4, 2, 3])
+    """
+    if isinstance(model, FramedKAN):
+        x, model = model.inside(x), model.network
+    records = []
+    u = model.input_scaling(inputs_of(model, x))
+    for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
+        edges = layer.edges(u)
+        sums = edges.sum(dim=1)
+        if layer.bias is not None:
+            sums = sums + layer.bias
+        after = nodes.combine(sums)
+        records.append(LayerTrace(u, edges, sums, after))
+        u = after
+    return Trace(tuple(records), model.output_scaling.inverse(u))

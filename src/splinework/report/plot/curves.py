@@ -1,0 +1,190 @@
+"""The numbers of a picture of a network: each active edge's curve over the range that the data reach, and its score."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.interpret.scores import attribution
+from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of
+from splinework.nn.network import KAN
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST_NUMBERS = 20_000_000
+"""Scores are worked out on so many edge values at most; with more rows, on every second, third, … of them."""
+CHUNK = 4096
+Model = TypeVar("Model", bound=KAN | FramedKAN)
+
+
+@dataclass(frozen=True)
+class Curves:
+    """All active edges, by layer, then input, then sum.
+
+    Attributes:
+        layer: Layer of each edge `(E,)`.
+        source: Number of its input `(E,)`.
+        target: Number of the sum that it goes into `(E,)`; a product node takes several sums.
+        score: Attribution score `(E,)`.
+        x: Points over the range of the data, network units `(E, T)`.
+        y: The edge there `(E, T)`.
+        ranges: Per layer the range of every node, `(N_l, 2)`, outputs not included.
+    """
+
+    layer: Integers
+    source: Integers
+    target: Integers
+    score: Floats
+    x: Floats
+    y: Floats
+    ranges: tuple[Floats, ...]
+
+    def __len__(self) -> int:
+        return len(self.layer)
+
+    @property
+    def keys(self) -> list[tuple[int, int, int]]:
+        """`(layer, input, sum)` of each edge."""
+        return list(zip(self.layer.tolist(), self.source.tolist(), self.target.tolist(), strict=True))
+
+    def strongest(self, count: int) -> Integers:
+        """The edges with the highest scores, in their old order."""
+        chosen = np.argsort(-self.score, kind="stable")[:count]
+        return np.sort(chosen).astype(np.int64)
+
+
+def private_copy(model: Model, x: Any) -> tuple[Model, Tensor]:
+    """The model in float64 on the CPU, and x likewise: pictures need no speed, and leave the original alone.
+
+    Raises:
+        ShapeError: If x has another number of columns.
+        DataError: If x holds no numbers, or some are not finite in the network's units.
+    """
+    work = cast(Model, copy.deepcopy(model).to("cpu", torch.float64).eval())
+    names, _ = names_of(work)
+    columns = as_columns(x, model.inputs, "x", names, next(work.parameters()))
+    if isinstance(model, FramedKAN):
+        check_finite(columns, "x", names)
+    with torch.no_grad():
+        network, seen = inside(work, columns)
+        config = network.config
+        check_finite(network.input_scaling(seen), "x", config.input_names, scales=config.input_scales)
+    return work, columns
+
+
+def inside(model: KAN | FramedKAN, x: Any) -> tuple[KAN, Any]:
+    """The network, and what it sees of x: of a model in a frame its features.
+
+    Raises:
+        ShapeError: If x has another number of columns.
+        DataError: If x holds no numbers.
+    """
+    if not isinstance(model, FramedKAN):
+        return model, x
+    with torch.no_grad():
+        return model.network, model.inside(x)
+
+
+@torch.no_grad()
+def edge_curves(model: KAN, x: Any, *, points: int = 96, most: int | None = None) -> Curves:
+    """Curves and scores of every active edge.
+
+    Args:
+        model: The network; it is left as it is.
+        x: Data `(N, inputs)`, at least two rows.
+        points: Points of each curve.
+        most: With more active edges than this, no curve is worked out, and `x` and `y` are `(E, 0)`.
+
+    Raises:
+        ShapeError: If x has another number of columns, or fewer than two rows.
+        DataError: If x holds no numbers, or some are not finite.
+    """
+    work, columns = private_copy(model, x)
+    step = max(1, -(-len(columns) * sum(layer.mask.numel() for layer in work.kan_layers) // MOST_NUMBERS))
+    scores = attribution(work, columns[::step])
+    ranges = _ranges(work, columns)
+    if most is not None and work.active_edges() > most:
+        points = 0
+    share = torch.linspace(0, 1, points, dtype=torch.float64)[:, None]
+    parts: list[tuple[Tensor, ...]] = []
+    for l, (layer, ends, score) in enumerate(zip(work.kan_layers, ranges, scores.edges, strict=True)):
+        i, j = torch.nonzero(layer.mask, as_tuple=True)
+        x_TI = ends[:, 0] + share * (ends[:, 1] - ends[:, 0])
+        if points:
+            x_TI[-1] = ends[:, 1]
+            y_ET = layer.edges(x_TI)[:, i, j].T
+        else:
+            y_ET = x_TI.new_zeros(len(i), 0)
+        parts.append((torch.full_like(i, l), i, j, score[i, j], x_TI[:, i].T, y_ET))
+    layers, sources, targets, weights, at, values = (torch.cat(part).numpy() for part in zip(*parts, strict=True))
+    return Curves(layers, sources, targets, weights, at, values, tuple(ends.numpy() for ends in ranges))
+
+
+def _ranges(model: KAN, x: Tensor) -> list[Tensor]:
+    """Smallest and largest value of every node that edges leave, per layer `(N_l, 2)`."""
+    found: list[Tensor] = []
+    for rows in x.split(CHUNK):
+        u = model.input_scaling(rows)
+        for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
+            low, high = u.amin(0), u.amax(0)
+            if l == len(found):
+                found.append(torch.stack([low, high], dim=1))
+            else:
+                found[l] = torch.stack([torch.minimum(found[l][:, 0], low), torch.maximum(found[l][:, 1], high)], dim=1)
+            u = nodes.combine(layer(u))
+    return found
+
+
+def unit_curves(y: Floats) -> Floats:
+    """Curves stretched to [0, 1] each; one that is flat (up to rounding), or not finite, lies at a half."""
+    low, high = y.min(axis=1, keepdims=True), y.max(axis=1, keepdims=True)
+    size = np.maximum(np.abs(low), np.abs(high))
+    flat = ~np.isfinite(size) | (high - low <= 1e-9 * size)
+    span = np.where(flat, 1.0, high - low)
+    with np.errstate(invalid="ignore"):
+        return np.where(flat, 0.5, (y - low) / span)
+
+
+def node_names(model: KAN, names: Sequence[str], output_names: Sequence[str]) -> list[list[str]]:
+    """A name for every node of every layer: those given, and `h3` or (in the second hidden layer) `h2.3` in between."""
+    deep = len(model.config.nodes) > 3
+    hidden = [
+        [f"h{l}.{n + 1}" if deep else f"h{n + 1}" for n in range(nodes.width)]
+        for l, nodes in enumerate(model.config.nodes[1:-1], start=1)
+    ]
+    return [list(names), *hidden, list(output_names)]
+
+
+def edge_names(model: KAN, keys: Sequence[tuple[int, int, int]]) -> list[tuple[str, str]]:
+    """From and to of each edge `(layer, input, sum)`, by name; of a product's sums it is said which one."""
+    names = node_names(model, model.config.input_names, model.config.output_names)
+    homes = []
+    for l, nodes in enumerate(model.config.nodes[1:], start=1):
+        home: dict[int, str] = {}
+        for node, group in enumerate(nodes.groups):
+            for place, j in enumerate(group, start=1):
+                home[j] = names[l][node] + (f", factor {place}" if len(group) > 1 else "")
+        homes.append(home)
+    return [(names[l][i], homes[l][j]) for l, i, j in keys]
+
+
+def given_names(names: Sequence[str] | None, default: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """The names given, or the model's.
+
+    Raises:
+        ConfigError: If there are too many or too few.
+    """
+    if names is None:
+        return default
+    if isinstance(names, str) or len(names) != len(default):
+        raise ConfigError(f"{what} needs {len(default)} names, one per column, got {names!r}.")
+    return tuple(str(name) for name in names)

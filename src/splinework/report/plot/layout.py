@@ -1,0 +1,156 @@
+"""Where the parts of a network diagram go: numbers in, numbers out, in inches of the figure that it is made for."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.nn.nodes import Nodes
+from splinework.report.plot.curves import Curves
+
+Floats = NDArray[np.float64]
+
+NARROWEST, WIDEST = 2.6, 12.0
+PITCH, SMALLEST_PITCH = 0.8, 0.42
+BOX_SHARE = 0.8  # of the pitch
+BLOCK_GAP = 0.3  # between the boxes of two inputs, in pitches
+NODE_PITCH = 0.3
+FACTOR_PITCH, FACTOR_DROP = 0.34, 0.42
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places in a drawing of `width` by `height`.
+
+    Attributes:
+        nodes: Per layer of nodes their centres `(N_l, 2)`.
+        sums: Per layer of edges the places where edges end `(S_l, 2)`: the node, or for a product one place per factor.
+        boxes: Centre of each edge's box `(E, 2)`; no rows where boxes are left out.
+        sides: Side of each box `(E,)`.
+        slots: Per layer of nodes the room of one node.
+    """
+
+    width: float
+    height: float
+    nodes: tuple[Floats, ...]
+    sums: tuple[Floats, ...]
+    boxes: Floats
+    sides: Floats
+    slots: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """The boxes of one layer: per active input a block of `columns`, in so many `rows`."""
+
+    edges: list[list[int]]
+    inputs: list[int]
+    columns: list[int]
+    rows: int
+    pitch: float
+
+    @property
+    def width(self) -> float:
+        """Room that the blocks take, side by side."""
+        return (sum(self.columns) + BLOCK_GAP * (len(self.columns) - 1)) * self.pitch if self.columns else 0.0
+
+
+def lay_out(nodes: Sequence[Nodes], curves: Curves, *, boxes: bool, label_widths: Sequence[float] = ()) -> Layout:
+    """Places for the nodes, and for the boxes of all active edges.
+
+    Args:
+        nodes: Nodes of every layer, inputs first.
+        curves: The active edges.
+        boxes: Whether edges have boxes.
+        label_widths: What the labels below and above need in all, if there is room.
+    """
+    layers = range(len(nodes) - 1)
+    stacks = [_stack(curves, l) if boxes else _Stack([], [], [], 0, PITCH) for l in layers]
+    pitch = 1.5 * min(stack.pitch for stack in stacks)  # boxes of one picture are of about one size
+    stacks = [replace(stack, pitch=min(stack.pitch, pitch)) for stack in stacks]
+    room = [NODE_PITCH * sum(_weights(n)) for n in nodes]
+    wanted = max([NARROWEST, *(s.width for s in stacks), *room, *(min(w, 0.75 * WIDEST) for w in label_widths)])
+    width = min(wanted, WIDEST)
+    gap = float(np.clip(0.085 * width, 0.42, 0.85)) if boxes else float(np.clip(0.11 * width, 0.6, 1.2))
+    centres, sums, y = [], [], 0.0
+    places, sides = np.zeros((len(curves) if boxes else 0, 2)), np.zeros(len(curves) if boxes else 0)
+    centres.append(_spread_nodes(nodes[0], width, 0.0)[0])
+    for l, stack in zip(layers, stacks, strict=True):
+        if boxes:
+            _place(stack, centres[-1][:, 0], width, y + gap, places, sides)
+        y += 2 * gap + stack.rows * stack.pitch + (FACTOR_DROP if nodes[l + 1].products else 0.0)
+        centre, ends = _spread_nodes(nodes[l + 1], width, y)
+        centres.append(centre)
+        sums.append(ends)
+    slots = tuple(width / sum(_weights(n)) for n in nodes)
+    return Layout(width, y, tuple(centres), tuple(sums), places, sides, slots)
+
+
+def _stack(curves: Curves, layer: int) -> _Stack:
+    edges: dict[int, list[int]] = {}
+    for e in np.flatnonzero(curves.layer == layer).tolist():
+        edges.setdefault(int(curves.source[e]), []).append(e)
+    blocks = list(edges.values())
+    for rows in range(1, max((len(b) for b in blocks), default=1) + 1):
+        stack = _Stack(blocks, list(edges), [-(-len(b) // rows) for b in blocks], rows if blocks else 0, 1.0)
+        pitch = min(PITCH, WIDEST / stack.width) if blocks else PITCH
+        if pitch >= SMALLEST_PITCH:
+            break
+    return _Stack(stack.edges, stack.inputs, stack.columns, stack.rows, pitch)
+
+
+def _place(stack: _Stack, x: Floats, width: float, bottom: float, places: Floats, sides: Floats) -> None:
+    """Writes centres and sides of one layer's boxes: each block as near above its input as the others allow."""
+    pitch, gap = stack.pitch, BLOCK_GAP * stack.pitch
+    blocks = [columns * pitch + gap for columns in stack.columns]
+    middles = spread([float(x[i]) for i in stack.inputs], blocks, -gap / 2, width + gap / 2)
+    for edges, columns, middle in zip(stack.edges, stack.columns, middles, strict=True):
+        for place, e in enumerate(edges):
+            row, column = divmod(place, columns)
+            inside = min(columns, len(edges) - row * columns)  # a last row that is not full is centred
+            places[e] = middle + (column - (inside - 1) / 2) * pitch, bottom + (row + 0.5) * pitch
+            sides[e] = BOX_SHARE * pitch
+
+
+def spread(targets: Sequence[float], widths: Sequence[float], low: float, high: float) -> list[float]:
+    """Middles of blocks in a row that do not overlap, each as near to its target as least squares allows.
+
+    Isotonic regression by pooling adjacent violators, after the widths have been taken out.
+
+    >>> spread([1.0, 1.0], [1.0, 1.0], 0.0, 9.0)
+    [0.5, 1.5]
+    """
+    if not targets:
+        return []
+    offsets = [0.0]
+    for before, after in itertools.pairwise(widths):
+        offsets.append(offsets[-1] + (before + after) / 2)
+    pools: list[tuple[float, int]] = []
+    for target, offset in zip(targets, offsets, strict=True):
+        value, count = target - offset, 1
+        while pools and pools[-1][0] > value:
+            other, size = pools.pop()
+            value, count = (value * count + other * size) / (count + size), count + size
+        pools.append((value, count))
+    first, last = low + widths[0] / 2, high - widths[-1] / 2 - offsets[-1]
+    free = [value for value, count in pools for _ in range(count)]
+    return [max(first, min(value, last)) + offset for value, offset in zip(free, offsets, strict=True)]
+
+
+def _weights(nodes: Nodes) -> list[int]:
+    return [len(group) for group in nodes.groups]
+
+
+def _spread_nodes(nodes: Nodes, width: float, y: float) -> tuple[Floats, Floats]:
+    """Centres of one layer's nodes, evenly over the width, and where the edges into them end."""
+    weights = np.array(_weights(nodes), dtype=np.float64)
+    slot = width / weights.sum()
+    x = (np.cumsum(weights) - weights / 2) * slot
+    ends = np.zeros((nodes.fan_in, 2))
+    for node, group in enumerate(nodes.groups):
+        offsets = (np.arange(len(group)) - (len(group) - 1) / 2) * min(FACTOR_PITCH, 0.9 * slot)
+        ends[list(group), 0] = x[node] + offsets
+        ends[list(group), 1] = y - (FACTOR_DROP if len(group) > 1 else 0.0)
+    return np.column_stack([x, np.full_like(x, y)]), ends

@@ -1,0 +1,248 @@
+"""Shapes of a spline as conditions on its coefficients, and coordinates in which these are bounds.
+
+A spline rises where its coefficients do, and is convex where the slopes of its control polygon do (de Boor 1978, ch. XI); both
+are simplicial cones, `c = T d` with `d ≥ 0` for all but the first coordinates. Even, odd and periodic splines are subspaces,
+`c = T d` with d free. A slope within ±K is a box of differences. So each shape that an edge may have is `c = T d` with bounds on
+every coordinate.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from splinework.splines.bspline import bspline_rows, cell_polynomials
+from splinework.splines.knots import domain
+
+INCREASING: Final = 1
+DECREASING: Final = 2
+CONVEX: Final = 4
+CONCAVE: Final = 8
+EVEN: Final = 16
+ODD: Final = 32
+PERIODIC: Final = 64
+"""Flags of an edge; they may be added where the shapes go together."""
+
+_ORDERED, _CURVED, _MIRRORED = INCREASING | DECREASING, CONVEX | CONCAVE, EVEN | ODD
+_ROUNDING = 1e-12
+"""Share of a spline's size by which it may miss its shape and count as having it: what rounding does."""
+
+Floats = NDArray[np.float64]
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Cone:
+    """`c = T d` with bounds on d.
+
+    Attributes:
+        map: T, `(M, q)`, of full column rank.
+        lower: `(q,)`, 0 or minus infinity, or minus a bound.
+        upper: `(q,)`.
+        flags: The shape.
+    """
+
+    map: Floats
+    lower: Floats
+    upper: Floats
+    flags: int
+
+    def coordinates(self, c: Floats) -> Floats:
+        """The d of coefficients `(M, n)` inside, `(q, n)`; rounding is cut off."""
+        return np.asarray(np.clip(self.inverse @ c, self.lower[:, None], self.upper[:, None]))
+
+    @cached_property
+    def inverse(self) -> Floats:
+        """The pseudo-inverse of T, `(q, M)`."""
+        return np.asarray(np.linalg.pinv(self.map), dtype=np.float64)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether it holds every spline."""
+        return not self.flags and not self.has_bounds
+
+    @cached_property
+    def has_bounds(self) -> bool:
+        """Whether some coordinate has a bound."""
+        return bool(np.isfinite(self.lower).any() or np.isfinite(self.upper).any())
+
+    def coefficients(self, d: Floats) -> Floats:
+        """The c of coordinates `(q, n)`, `(M, n)`; where they are to be in order, they are so to the last bit."""
+        return self._in_order(self.map @ d)
+
+    def nearest(self, c: Floats) -> Floats:
+        """The coefficients in the cone that are nearest to `(M, n)`; those inside stay as they are."""
+        inside = self.coefficients(self.coordinates(c))
+        size = np.abs(c).max(axis=0, initial=0.0)
+        far = np.abs(inside - c).max(axis=0, initial=0.0) > _ROUNDING * size
+        for n in np.flatnonzero(far):
+            inside[:, n] = self._projected(c[:, n])
+        return self._in_order(inside)
+
+    def _projected(self, c: Floats) -> Floats:
+        from scipy.optimize import lsq_linear, nnls  # slow to import, and few models need it
+        from sklearn.isotonic import isotonic_regression
+
+        if not self.has_bounds:
+            return np.asarray(self.map @ (self.inverse @ c))
+        if self.flags in (INCREASING, DECREASING) and not np.isfinite(self.upper).any():
+            return np.asarray(isotonic_regression(c, increasing=self.flags == INCREASING))
+        if np.isfinite(self.upper).any():
+            return np.asarray(self.map @ lsq_linear(self.map, c, bounds=(self.lower, self.upper), tol=1e-14).x)
+        free = ~np.isfinite(self.lower)
+        signed = np.concatenate([self.map, -self.map[:, free]], axis=1)  # a free coordinate is a difference of two
+        d = nnls(signed, c)[0]
+        return np.asarray(signed @ d)
+
+    def _in_order(self, c: Floats) -> Floats:
+        """Rounding may exchange neighbours that are equal; a running extreme puts them right."""
+        if not self.flags & _ORDERED or self.flags & _CURVED:
+            return c
+        if self.flags & _MIRRORED:
+            return c
+        running = np.maximum if self.flags & INCREASING else np.minimum
+        return np.asarray(running.accumulate(c, axis=0))
+
+
+def cone(flags: int, knots: Tensor, degree: int, steepest: float = np.inf) -> Cone:
+    """The cone of one edge.
+
+    Args:
+        flags: Its shape.
+        knots: Of its spline, `(K,)`.
+        degree: Degree k.
+        steepest: Largest slope of the control polygon, and so of the spline.
+    """
+    xi = greville(knots[None], degree)[0].double().numpy()
+    half = _half(xi) if flags & _MIRRORED else None
+    points = xi if half is None else half
+    wanted = flags & (_ORDERED | _CURVED)
+    if half is not None and flags & ODD and flags & _CURVED:
+        wanted = _CURVED  # odd and bent one way is straight
+    if half is not None and flags & EVEN and flags & _CURVED:
+        wanted |= INCREASING if flags & CONVEX else DECREASING  # from the centre outwards
+    if flags & PERIODIC and wanted:
+        wanted = _ORDERED  # it returns to where it was: constant
+    shape, lower, upper = _shaped(wanted, points, steepest)
+    if half is not None:
+        mirror = _mirror(len(xi), odd=bool(flags & ODD))
+        shape, lower, upper = _unfolded(mirror, shape, lower, upper, flags, xi, steepest)
+    if flags & PERIODIC and not wanted:
+        shape = _kernel(_closure(knots, degree) @ shape, shape)
+        lower, upper = np.full(shape.shape[1], -np.inf), np.full(shape.shape[1], np.inf)
+    return Cone(shape, lower, upper, flags)
+
+
+def greville(knots: Tensor, degree: int) -> Tensor:
+    """Greville abscissae `ξ_m = (t_{m+1} + … + t_{m+k}) / k` `(I, M)`: where a control polygon has its corners.
+
+    For degree 0, the middles of the cells.
+    """
+    count = knots.shape[1] - degree - 1
+    if degree == 0:
+        return (knots[:, 1:] + knots[:, :-1]) / 2
+    return torch.stack([knots[:, m + 1 : m + 1 + degree].mean(1) for m in range(count)], dim=1)
+
+
+def _shaped(flags: int, xi: Floats, steepest: float) -> tuple[Floats, Floats, Floats]:
+    """T and bounds of a shape without mirror."""
+    count = len(xi)
+    ones, unbounded = np.ones((count, 1)), (np.array([-np.inf]), np.array([np.inf]))
+    if count == 1 or flags & _ORDERED == _ORDERED:
+        return ones, *unbounded
+    straight = ((xi - xi[0]) / (xi[-1] - xi[0]))[:, None]
+    if flags & _CURVED == _CURVED:
+        free = flags & _ORDERED == 0
+        sign = -1.0 if flags & DECREASING else 1.0
+        low = -np.inf if free else 0.0
+        return np.concatenate([ones, sign * straight], 1), np.array([-np.inf, low]), np.full(2, np.inf)
+    if flags & _CURVED:
+        return _bent(flags, xi, ones, straight)
+    if flags & _ORDERED or np.isfinite(steepest):
+        steps = np.tril(np.ones((count, count)))
+        steps[:, 1:] *= -1.0 if flags & DECREASING else 1.0
+        reach = steepest * np.diff(xi)
+        lower = np.concatenate([[-np.inf], np.zeros(count - 1) if flags & _ORDERED else -reach])
+        return steps, lower, np.concatenate([[np.inf], reach])
+    return np.eye(count), np.full(count, -np.inf), np.full(count, np.inf)
+
+
+def _bent(flags: int, xi: Floats, ones: Floats, straight: Floats) -> tuple[Floats, Floats, Floats]:
+    """Convex or concave, and perhaps rising or falling: a constant, a line, and hinges at the inner corners."""
+    sign = 1.0 if flags & CONVEX else -1.0
+    span = xi[-1] - xi[0]
+    # A convex function that falls, and a concave one that rises, are steepest at the left: their hinges open there.
+    left = flags & _ORDERED == (DECREASING if flags & CONVEX else INCREASING)
+    line = (1 - straight if left else straight) * sign
+    away = (xi[1:-1] - xi[:, None]) if left else (xi[:, None] - xi[1:-1])
+    hinges = sign * np.maximum(away, 0.0) / span
+    count = 2 + hinges.shape[1]
+    lower = np.zeros(count)
+    lower[0] = -np.inf
+    lower[1] = 0.0 if flags & _ORDERED else -np.inf
+    return np.concatenate([ones, line, hinges], 1), lower, np.full(count, np.inf)
+
+
+def _half(xi: Floats) -> Floats:
+    """The corners from the middle to the right end."""
+    return xi[len(xi) // 2 :]
+
+
+def _mirror(count: int, *, odd: bool) -> Floats:
+    """The right half of the coefficients to all of them, `(M, ⌈M/2⌉)`."""
+    half = count - count // 2
+    mirror = np.zeros((count, half))
+    right = np.arange(count // 2, count)
+    mirror[right, np.arange(half)] = 1.0
+    mirror[count - 1 - right, np.arange(half)] = -1.0 if odd else 1.0
+    if odd and count % 2:
+        mirror[count // 2, 0] = 0.0
+    return mirror
+
+
+def _unfolded(
+    mirror: Floats, shape: Floats, lower: Floats, upper: Floats, flags: int, xi: Floats, steepest: float
+) -> tuple[Floats, Floats, Floats]:
+    """The shape of the half, mirrored. In the middle an odd spline is zero, so the half has no constant of its own there."""
+    if not flags & ODD:
+        return mirror @ shape, lower, upper
+    if mirror.shape[0] % 2:  # the middle coefficient is zero: the constant goes
+        return mirror @ shape[:, 1:], lower[1:], upper[1:]
+    if flags & _CURVED:  # straight, through the middle
+        line = (xi - xi.mean())[:, None]
+        return line / np.abs(line).max(), np.array([-np.inf]), np.array([np.inf])
+    if flags & _ORDERED == _ORDERED:
+        return np.zeros((mirror.shape[0], 0)), np.zeros(0), np.zeros(0)
+    if flags & _ORDERED or np.isfinite(steepest):
+        # The step over the middle is twice the first coefficient of the half, and has the sign of the others.
+        lower, upper = lower.copy(), upper.copy()
+        gap = steepest * (xi[len(xi) // 2] - xi[len(xi) // 2 - 1]) / 2
+        lower[0], upper[0] = (0.0 if flags & _ORDERED else -gap), gap
+        if flags & DECREASING:
+            shape = shape.copy()
+            shape[:, 0] *= -1.0
+    return mirror @ shape, lower, upper
+
+
+def _closure(knots: Tensor, degree: int) -> Floats:
+    """What vanishes for a periodic spline: the differences of value and k - 1 derivatives at the ends, `(k, M)`."""
+    grid = knots[None].double()
+    low, high = domain(grid, degree)
+    pieces, width = cell_polynomials(grid, degree), float(high - low)
+    rows = []
+    for order in range(max(degree, 1)):
+        ends = bspline_rows(torch.stack([low, high]), grid, pieces, degree, order)[:, 0]
+        rows.append((ends[1] - ends[0]) * width**order)
+    stacked = torch.stack(rows).numpy()
+    return np.asarray(stacked / np.abs(stacked).max(axis=1, keepdims=True))
+
+
+def _kernel(conditions: Floats, shape: Floats) -> Floats:
+    """The part of the columns' span on which conditions, given in their coordinates, vanish."""
+    _, singular, right = np.linalg.svd(conditions)
+    rank = int((singular > 1e-10 * singular.max(initial=1e-300)).sum())
+    return np.asarray(shape @ right[rank:].T)

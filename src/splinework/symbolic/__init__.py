@@ -1,7 +1,0 @@
-"""From a model to formulas: the library of functions, the fit of an edge, the search over edges, the numbers, the table."""
-
-from splinework.symbolic.library import LIBRARY, Function
-from splinework.symbolic.symbolify import symbolify
-from splinework.symbolic.table import FormulaRow, FormulaTable
-
-__all__ = ["LIBRARY", "FormulaRow", "FormulaTable", "Function", "symbolify"]

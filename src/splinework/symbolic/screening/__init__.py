@@ -1,7 +1,0 @@
-"""Formulas straight from data: what its symmetries, powers and sums give away before any network is fitted."""
-
-from splinework.symbolic.screening.outliers import trusted
-from splinework.symbolic.screening.problem import Problem
-from splinework.symbolic.screening.screen import Screen, whole
-
-__all__ = ["Problem", "Screen", "trusted", "whole"]

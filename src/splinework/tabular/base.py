@@ -1,0 +1,268 @@
+"""What the estimators share: from a table to canonical rows to a network, and from a table to its outputs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from splinework.kernels.threads import suited_to
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.tabular.callbacks import CallbackSupportMixin, called, listening
+from splinework.tabular.classes import Classes
+from splinework.tabular.columns import Category, Columns, Level, learn
+from splinework.tabular.constant import constant_network, leaves_nothing
+from splinework.tabular.engine import Settings, train
+from splinework.tabular.explanation import Explained
+from splinework.tabular.informed import judge_constant, train_informed
+from splinework.tabular.intake import Table, read
+from splinework.tabular.knowledge import Known
+from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
+from splinework.tabular.rows import Floats, Rows, canonical, joined, sampled
+from splinework.tabular.tasks import Task
+
+MOST_REMEMBERED = 2000
+"""Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""
+CHUNK = 16384
+"""Rows that a network is given at a time."""
+
+
+class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
+    """Base of the estimators; see `KANRegressor` for the parameters."""
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "hidden": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"}), "array-like"],
+        "grid": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "degree": [Interval(Integral, 1, 5, closed="both")],
+        "members": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "warm_start": ["boolean"],
+        "formula_seconds": [Interval(Real, 0, None, closed="neither")],
+        "callbacks": [callable, list, tuple, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        *,
+        hidden: int | Sequence[int] | str = "auto",
+        grid: int | str = "auto",
+        degree: int = 3,
+        members: int | str = "auto",
+        max_iter: int = Settings.max_iter,
+        categorical_features: Any = "from_dtype",
+        warm_start: bool = False,
+        formula_seconds: float = 20.0,
+        callbacks: Any = None,
+        random_state: Any = 0,
+    ) -> None:
+        self.hidden = hidden
+        self.grid = grid
+        self.degree = degree
+        self.members = members
+        self.max_iter = max_iter
+        self.categorical_features = categorical_features
+        self.warm_start = warm_start
+        self.formula_seconds = formula_seconds
+        self.callbacks = callbacks
+        self.random_state = random_state
+
+    @abstractmethod
+    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+        """Checks y and returns targets, `(n, q)` numbers or `(n,)` codes of classes, with their likelihood.
+
+        Args:
+            y: As the user gave it, or NumPy's copy of a foreign array.
+            where: What arrays that the estimator shows belong to.
+            first: Whether nothing is known from before.
+            partial: Whether this is `partial_fit`.
+        """
+
+    @abstractmethod
+    def _weighed(self, rows: Rows) -> Rows:
+        """The rows with what else they weigh, such as by class."""
+
+    @abstractmethod
+    def _constant(self, rows: Rows) -> Floats:
+        """The outputs `(q,)` of a network that does not look at its inputs."""
+
+    @abstractmethod
+    def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
+        """Names of the outputs, as the user calls them; `targets` is what `_intake` made of y."""
+
+    def _known(self, columns: Columns) -> tuple[Known, ...]:
+        """What the user knows beforehand of the answer, in terms of the network's inputs; nothing unless a kind asks for it."""
+        return ()
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> None:
+        """Fits from the start, or goes on: after `partial_fit`, or with `warm_start`."""
+        self._validate_params()
+        settings = Settings(self._nodes(), self.grid, self.degree, self.members, self.max_iter)
+        callbacks = called(self.callbacks)
+        if y is None:
+            raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
+        first = not ((partial or self.warm_start) and hasattr(self, "model_"))
+        if not first:
+            check_same_namespace(X, self, "partial_fit" if partial else "fit")
+        with listening(self, callbacks, X, y) as listen:
+            where = Namespace(X)
+            table = read(self, to_numpy(X), None if first else self._levels())
+            targets, task = self._intake(to_numpy(y), where, first=first, partial=partial)
+            check_consistent_length(table.values, targets)
+            raw = canonical(Rows(table.values, targets, _weights(to_numpy(sample_weight), table)))
+            columns = learn(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_
+            known = self._known(columns)
+            rows = self._weighed(replace(raw, x=columns.encode(raw.x)))
+            rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
+            # Going on leaves the shapes that axioms ask for, so with them every fit begins anew.
+            anew = first or bool(known) or (partial and self._outgrown(rows))
+            with suited_to(len(rows)):
+                if known:
+                    self._train_informed(rows, columns, task, settings, listen, known)
+                else:
+                    self._train(rows, columns, task, settings, listen, start=None if anew else self.model_)
+            self._fitted_in = where.mark()
+
+    def _outgrown(self, rows: Rows) -> bool:
+        """Whether a network deserves a new start: there are twice the rows it was made for, or a class that it has not seen."""
+        new_class = rows.y.ndim == 1 and len(np.setdiff1d(rows.y, self._rows(even=False).y)) > 0
+        return new_class or len(rows) >= 2 * self._made_for
+
+    def _train(
+        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, start: KAN | FramedKAN | None
+    ) -> None:
+        """Fits the network and sets what a fit leaves behind."""
+        seed = self._seed()
+        inputs, outputs = columns.words()
+        if not isinstance(start, KAN) or start.config.axioms or not start.active_edges():
+            start = None  # a constant is no place to start from, nor is what was made for axioms that are gone
+        if leaves_nothing(rows):
+            self.model_ = _named(constant_network(inputs, self._constant(rows)), inputs, outputs)
+            self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
+        else:
+            classes: Classes | None = getattr(self, "_classes", None)
+            full = rows if classes is None else classes.completed(rows)
+            trained = train(
+                full.x,
+                full.y,
+                full.weights,
+                task=task,
+                settings=settings,
+                seed=seed,
+                groups=columns.groups,
+                listen=listen,
+                start=start,
+                names=inputs,
+            )
+            self.model_ = _named(trained.model, inputs, outputs)
+            self.loss_, self.n_iter_, self.history_ = trained.loss, max(1, trained.steps), trained.history
+        for name in ("certificate_", "verdicts_"):
+            self.__dict__.pop(name, None)
+        if start is None:
+            self._made_for = len(rows)
+        self._keep(rows, columns, seed)
+
+    def _train_informed(
+        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, known: tuple[Known, ...]
+    ) -> None:
+        """The same under axioms."""
+        seed, names = self._seed(), columns.words()
+        if leaves_nothing(rows):
+            self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
+            self.certificate_, self.verdicts_ = judge_constant(self.model_, known, rows)
+            self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
+        else:
+            classes: Classes | None = getattr(self, "_classes", None)
+            full = rows if classes is None else classes.completed(rows)
+            found = train_informed(full, known, task=task, settings=settings, seed=seed, names=names, listen=listen)
+            self.model_, self.certificate_, self.verdicts_ = found.model, found.certificate, found.verdicts
+            self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
+        self._made_for = len(rows)
+        self._keep(rows, columns, seed)
+
+    def _keep(self, rows: Rows, columns: Columns, seed: int) -> None:
+        """What a fit leaves behind beside the network."""
+        self.columns_ = columns
+        self._sample = sampled(rows, MOST_REMEMBERED, seed)
+        self._forget()
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _nodes(self) -> int | str | tuple[int, ...]:
+        """`hidden` as the engine takes it.
+
+        Raises:
+            InvalidParameterError: If it is a list that holds something else than numbers of nodes; a ValueError, too.
+        """
+        if isinstance(self.hidden, (str, Integral)):
+            return self.hidden if isinstance(self.hidden, str) else int(self.hidden)
+        widths = np.asarray(self.hidden).reshape(-1)
+        if len(widths) and (widths.dtype.kind not in "iu" or widths.min() < 1):
+            raise InvalidParameterError(
+                f"The 'hidden' parameter of {type(self).__name__} must be 'auto', an int of 0 or more, or ints above 0, one for "
+                f"each hidden layer. Got {self.hidden!r} instead."
+            )
+        return tuple(widths.tolist())
+
+    def _levels(self) -> dict[int, tuple[Level, ...]]:
+        columns = self.columns_.columns
+        return {i: column.levels for i, column in enumerate(columns) if isinstance(column, Category)}
+
+    def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
+        """The network's inputs for a table, and where results belong.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: As scikit-learn does for a table that does not fit that of the fit.
+        """
+        check_is_fitted(self)
+        check_same_namespace(X, self, method)
+        table = read(self, to_numpy(X), self._levels())
+        return self.columns_.encode(table.values), Namespace(X)
+
+    def _outputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
+        """The network's outputs `(n, q)`."""
+        inputs, where = self._inputs(X, method)
+        return outputs_of(self.model_, inputs), where
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        tags.array_api_support = True
+        return tags
+
+
+@torch.no_grad()
+def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
+    """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
+    parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
+    return np.asarray(torch.cat(parts).numpy())
+
+
+def _weights(sample_weight: Any, table: Table) -> Floats:
+    weights = _check_sample_weight(sample_weight, table.values, dtype=np.float64, ensure_non_negative=True)
+    if not np.any(weights > 0):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return np.asarray(weights)
+
+
+def _named(model: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN:
+    """The network with these names of inputs and outputs."""
+    config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))
+    named = KAN(config, dtype=torch.float64, generator=torch.Generator())
+    named.load_state_dict(model.state_dict())
+    return named.requires_grad_(False).eval()

@@ -1,0 +1,92 @@
+"""Classes as codes, and logits as probabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit, log_softmax, softmax
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from splinework.tabular.rows import Floats, Rows, canonical
+from splinework.tabular.targets import target_names
+from splinework.tabular.tasks import Binary, Multiclass, Task
+
+
+@final
+@dataclass(frozen=True)
+class Classes:
+    """The classes of a target; a network has one logit for two of them, that of the second, and one each for more.
+
+    Attributes:
+        values: The labels, sorted.
+    """
+
+    values: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def task(self) -> Task:
+        """The likelihood of these classes."""
+        return Binary() if len(self) <= 2 else Multiclass()
+
+    def codes(self, labels: NDArray[Any]) -> NDArray[np.intp]:
+        """The place of each label among the classes.
+
+        Raises:
+            ValueError: If some are not among them.
+        """
+        strange = np.setdiff1d(labels, self.values)
+        if len(strange):
+            raise ValueError(
+                f"`y` contains classes not in `self.classes_`: {strange.tolist()}; they are {self.values.tolist()}."
+            )
+        return np.searchsorted(self.values, labels)
+
+    def names(self, y: Any) -> tuple[str, ...]:
+        """Names of the logits of a target, which a series names."""
+        (name,) = target_names(y, 1)
+        return tuple(f"logit of {name}={label}" for label in (self.values if len(self) > 2 else self.values[-1:]))
+
+    def completed(self, rows: Rows) -> Rows:
+        """The rows, and one of half their mean weight for every class that none of them has, so that it has a chance at all."""
+        absent = np.setdiff1d(np.arange(len(self)), rows.y)
+        if not len(absent):
+            return rows
+        x = np.concatenate([rows.x, np.repeat(rows.x[len(rows) // 2][None], len(absent), axis=0)])
+        weights = np.concatenate([rows.weights, np.full(len(absent), 0.5 * rows.weights.mean())])
+        return canonical(Rows(x, np.concatenate([rows.y, absent]), weights))
+
+    def probabilities(self, logits: Floats) -> Floats:
+        """Probabilities `(n, classes)` of logits `(n, q)`."""
+        if len(self) > 2:
+            return np.asarray(softmax(logits, axis=1))
+        both = np.concatenate([expit(-logits), expit(logits)], axis=1)
+        return both if len(self) == 2 else np.ones((len(logits), 1))
+
+    def log_probabilities(self, logits: Floats) -> Floats:
+        """Their logarithms `(n, classes)`, exact where a probability rounds to 0 or 1."""
+        if len(self) > 2:
+            return np.asarray(log_softmax(logits, axis=1))
+        both = np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
+        return both if len(self) == 2 else np.zeros((len(logits), 1))
+
+
+def labels_of(y: Any, estimator: Any) -> NDArray[Any]:
+    """The labels `(n,)`.
+
+    Args:
+        y: As the user gave it.
+        estimator: For messages.
+
+    Raises:
+        ValueError: If y holds no labels, or missing values.
+    """
+    labels = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y", estimator=estimator), warn=True)
+    check_classification_targets(labels)
+    return np.asarray(labels)

@@ -1,0 +1,211 @@
+"""`KANClassifier`: classes and their probabilities from a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.utils import compute_class_weight
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import _check_partial_fit_first_call
+
+from splinework.tabular.base import KANEstimator
+from splinework.tabular.callbacks import with_callbacks
+from splinework.tabular.classes import Classes, labels_of
+from splinework.tabular.columns import Columns
+from splinework.tabular.constant import SURE, logits
+from splinework.tabular.engine import Settings
+from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
+from splinework.tabular.namespaces import Namespace, to_numpy
+from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.tasks import Task
+
+
+@final
+class KANClassifier(ClassifierMixin, KANEstimator):
+    """Kolmogorov–Arnold network classification of two classes or more, with calibrated probabilities.
+
+    Parameters:
+        hidden: Nodes of the part with interactions; see `KANRegressor`, also for those not named here.
+        grid: Intervals of every spline, or `auto`.
+        degree: Degree of the splines, from 1 to 5.
+        members: Networks that are averaged, into one network; or `auto`.
+        max_iter: Passes over the rows that each member takes at most.
+        class_weight: What the rows of a class count, beside their own weights: a dict by class, or `balanced`, the same for all
+            classes together. It moves the probabilities with it.
+        categorical_features: Which columns are categories.
+        warm_start: Whether `fit` goes on from the fit before.
+        formula_seconds: Time for `equations_`.
+        callbacks: A function of a `splinework.train.Step`, or several.
+        random_state: Seed of everything random.
+        monotone: As of `KANRegressor`, of the probability of the second of two classes, `classes_[1]`.
+        axioms: Likewise. Of two classes they are about its log odds, but numbers in `bounded`, `through` and `asymptote` are
+            probabilities. Of more classes only those that say the same of every score, such as `symmetric`, can be kept.
+
+    Attributes:
+        classes_: The classes, sorted.
+        model_: The network; its outputs are the logit of the second class, or one logit per class of three and more.
+        columns_: What was learned about the columns.
+        equations_: Formulas for the probabilities of the classes, as a pandas DataFrame.
+        equation_: The best of them.
+        feature_importances_: Share of every column in what the network says.
+        certificate_: With axioms: what is proved of the log odds, in the names of the network's inputs.
+        verdicts_: With axioms: for each its text, strength and verdict.
+        loss_: What was minimised, at the end.
+        history_: Records of the fit.
+        n_iter_: Steps taken.
+        n_features_in_: Number of columns.
+        feature_names_in_: Their names, where all are texts.
+
+    Raises:
+        ValueError: As scikit-learn's own do.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> KANClassifier().fit(X, y).predict_proba(X).shape
+    (150, 3)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **KANEstimator._parameter_constraints,
+        **KNOWLEDGE,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
+
+    classes_: Any
+    _classes: Classes
+
+    def __init__(
+        self,
+        *,
+        hidden: int | Sequence[int] | str = "auto",
+        grid: int | str = "auto",
+        degree: int = 3,
+        members: int | str = "auto",
+        max_iter: int = Settings.max_iter,
+        class_weight: Any = None,
+        categorical_features: Any = "from_dtype",
+        warm_start: bool = False,
+        formula_seconds: float = 20.0,
+        callbacks: Any = None,
+        random_state: Any = 0,
+        monotone: Any = None,
+        axioms: Any = None,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            grid=grid,
+            degree=degree,
+            members=members,
+            max_iter=max_iter,
+            categorical_features=categorical_features,
+            warm_start=warm_start,
+            formula_seconds=formula_seconds,
+            callbacks=callbacks,
+            random_state=random_state,
+        )
+        self.class_weight = class_weight
+        self.monotone = monotone
+        self.axioms = axioms
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANClassifier:
+        """Fits a table.
+
+        Args:
+            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
+            y: `(n,)` classes: texts, whole numbers or truth values.
+            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
+        """
+        self._fit(X, y, sample_weight, partial=False)
+        return self
+
+    @with_callbacks
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> KANClassifier:
+        """Goes on with more rows. The first call learns the columns; see `KANRegressor.partial_fit`.
+
+        Args:
+            X: `(n, p)`.
+            y: `(n,)` classes.
+            classes: All classes that will come; needed in the first call.
+            sample_weight: `(n,)`.
+
+        Raises:
+            ValueError: If the first call lacks `classes`, y holds others, X has another width, or `class_weight` is `balanced`:
+                what balances cannot be known from some of the rows.
+        """
+        self._validate_params()
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit. Work the weights out from all rows with "
+                "compute_class_weight('balanced', classes=classes, y=y), and pass them as a dict."
+            )
+        if _check_partial_fit_first_call(self, to_numpy(classes)):
+            self._classes = Classes(np.asarray(self.classes_))
+        self._fit(X, y, sample_weight, partial=True)
+        return self
+
+    def decision_function(self, X: Any) -> Any:
+        """Logits: `(n,)` of the second class of two, `(n, classes)` of more; `predict_proba` is their sigmoid or softmax.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: If X does not fit the table of the fit.
+        """
+        values, where = self._outputs(X, "decision_function")
+        return where.back(values if len(self._classes) > 2 else values[:, 0])
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities `(n, classes)`, in the order of `classes_`; raises as `decision_function`."""
+        values, where = self._outputs(X, "predict_proba")
+        return where.back(self._classes.probabilities(values))
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Logarithms of the probabilities `(n, classes)`; raises as `decision_function`."""
+        values, where = self._outputs(X, "predict_log_proba")
+        return where.back(self._classes.log_probabilities(values))
+
+    def predict(self, X: Any) -> Any:
+        """The most probable class of each row, `(n,)`; raises as `decision_function`."""
+        values, where = self._outputs(X, "predict")
+        return where.back(self._classes.values[self._classes.probabilities(values).argmax(axis=1)])
+
+    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+        labels = labels_of(y, self)
+        if first and not partial:
+            self._classes = Classes(np.unique(labels))
+        codes = self._classes.codes(labels)
+        self.classes_ = where.back(self._classes.values)
+        return codes, self._classes.task
+
+    def _known(self, columns: Columns) -> tuple[Known, ...]:
+        return known_of(self.monotone, self.axioms, columns, classes=len(self._classes))
+
+    def _weighed(self, rows: Rows) -> Rows:
+        if self.class_weight is None:
+            return rows
+        totals = np.bincount(rows.y.astype(np.intp), rows.weights, minlength=len(self._classes))
+        if isinstance(self.class_weight, str):
+            present = totals > 0
+            factors = np.where(present, totals.sum() / (present.sum() * np.where(present, totals, 1.0)), 0.0)
+        else:
+            factors = compute_class_weight(self.class_weight, classes=self._classes.values, y=self._classes.values)
+        weighed = replace(rows, weights=rows.weights * factors[rows.y.astype(np.intp)])
+        if not np.any(weighed.weights > 0):
+            raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
+        return weighed
+
+    def _constant(self, rows: Rows) -> Floats:
+        return logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([SURE])
+
+    def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
+        return self._classes.names(y)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = True
+        return tags

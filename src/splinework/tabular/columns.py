@@ -1,0 +1,261 @@
+"""From a user's columns to a network's inputs: numbers, gaps and categories, as learned from the rows of a fit.
+
+A number is an input as it is. Where a number was missing in the fit, its place is taken by the median, and one more input, 0 or
+1, says that it is missing: the edge of that input is the value of a gap. Every level of a category has an input of its own, 0 or
+1, so an edge holds one free value for it. A level that the fit did not see counts as the mean of all levels, or as the rare
+levels, where some were joined. A column that is the same in every row has no input.
+
+Here a table is already a matrix: categories are codes, a gap is NaN, and an unknown level -1 (see `intake.py`).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.errors import FileError
+from splinework.formula.expressions import CONSTANTS, FUNCTIONS
+from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.tables.names import identifiers
+
+Level = str | float
+
+FEWEST_ROWS = 5
+"""A level in fewer distinct rows is rare: two such levels and more are joined."""
+MOST_LEVELS = 30
+"""Levels with an input of their own, the most frequent ones; the others are joined."""
+UNKNOWN = -1.0
+"""The code of a level that the fit has not seen."""
+
+
+class Column(ABC):
+    """What a fit has learned about one column.
+
+    Attributes:
+        name: As the user calls it.
+    """
+
+    name: str
+
+    @property
+    @abstractmethod
+    def inputs(self) -> tuple[str, ...]:
+        """What its inputs say, such as `cut=Ideal`."""
+
+    @abstractmethod
+    def encode(self, values: Floats) -> Floats:
+        """Values or codes `(n,)` to inputs `(n, len(inputs))`, all finite."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `column_from_dict` takes back."""
+
+
+@final
+@dataclass(frozen=True)
+class Numeric(Column):
+    """A column of numbers.
+
+    Attributes:
+        name: As the user calls it.
+        fill: What stands for a missing number, the weighted median.
+        varies: Whether the numbers differ; else they are no input.
+        gaps: Whether some were missing in the fit, and not all.
+    """
+
+    name: str
+    fill: float
+    varies: bool
+    gaps: bool
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        return (self.name,) * self.varies + (f"{self.name} missing",) * self.gaps
+
+    def encode(self, values: Floats) -> Floats:
+        missing = np.isnan(values)
+        columns = [np.where(missing, self.fill, values)] * self.varies + [missing.astype(np.float64)] * self.gaps
+        return np.stack(columns, axis=1) if columns else np.empty((len(values), 0))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "numbers", "name": self.name, "fill": self.fill, "varies": self.varies, "gaps": self.gaps}
+
+
+@final
+@dataclass(frozen=True)
+class Category(Column):
+    """A column of levels.
+
+    Attributes:
+        name: As the user calls it.
+        levels: All levels of the table of the fit; a code is a place among them.
+        own: Codes of the levels with an input of their own.
+        silent: Codes of the levels for which all inputs are 0: the first of two levels.
+        rare: Codes of the levels that are joined in one more input.
+        gaps: Whether missing values have an input.
+        unknown: The inputs for whatever the fit has not seen, `(len(inputs),)`.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+    own: tuple[int, ...]
+    silent: tuple[int, ...]
+    rare: tuple[int, ...]
+    gaps: bool
+    unknown: tuple[float, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        names = [f"{self.name}={_text(self.levels[code])}" for code in self.own]
+        return (*names, *(f"{self.name}=(other)",) * bool(self.rare), *(f"{self.name} missing",) * self.gaps)
+
+    def encode(self, values: Floats) -> Floats:
+        inputs, known = self._indicators(values)
+        inputs[~known] = self.unknown
+        return inputs
+
+    def _indicators(self, values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+        """The inputs `(n, k)`, and which rows the fit has seen the like of `(n,)`."""
+        missing = np.isnan(values)
+        inputs = [values == code for code in self.own]
+        inputs += [np.isin(values, self.rare)] * bool(self.rare) + [missing] * self.gaps
+        known = np.isin(values, [*self.own, *self.silent, *self.rare]) | (missing & self.gaps)
+        shape = (len(values), len(inputs))
+        return np.stack(inputs, axis=1).astype(np.float64) if inputs else np.empty(shape), known
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "levels", **asdict(self)}
+
+
+def column_from_dict(values: dict[str, Any]) -> Column:
+    """The column that `to_dict` wrote.
+
+    Raises:
+        FileError: If it is not one.
+    """
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    stored = given.pop("kind", None)
+    for name, kind in (("numbers", Numeric), ("levels", Category)):
+        if stored == name and set(given) == {field.name for field in fields(kind)}:
+            return kind(**given)
+    raise FileError(f"a column is stored as numbers or levels with their fields, got {sorted(values)}.")
+
+
+@final
+@dataclass(frozen=True)
+class Columns:
+    """All columns of a table, and what a network calls its inputs.
+
+    Attributes:
+        columns: In the user's order.
+        targets: What is predicted, as the user calls it.
+    """
+
+    columns: tuple[Column, ...]
+    targets: tuple[str, ...]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What every input of the network says, at least one."""
+        found = tuple(label for column in self.columns for label in column.inputs)
+        return found or (self.columns[0].name,)
+
+    @property
+    def owners(self) -> tuple[int, ...]:
+        """Which column every input belongs to."""
+        found = tuple(i for i, column in enumerate(self.columns) for _ in column.inputs)
+        return found or (0,)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """Inputs that are the levels of one category."""
+        owners = np.asarray(self.owners)
+        categories = [i for i, column in enumerate(self.columns) if isinstance(column, Category)]
+        groups = [tuple(np.flatnonzero(owners == i).tolist()) for i in categories]
+        return tuple(group for group in groups if len(group) > 1)
+
+    def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """What inputs and targets are called in formulas: distinct identifiers, a usable name as it is."""
+        labels = list(dict.fromkeys(self.labels))
+        if len(labels) < len(self.labels):  # such as a column "a=b" beside the level b of a column "a"
+            labels = [f"{label} {i}" for i, label in enumerate(self.labels)]
+        targets = [name if name not in labels else f"{name} (predicted)" for name in self.targets]
+        found = tuple(identifiers([*labels, *targets], reserved={*FUNCTIONS, *CONSTANTS}))
+        return found[: len(labels)], found[len(labels) :]
+
+    def encode(self, values: Floats) -> Floats:
+        """A table `(n, columns)` to inputs `(n, inputs)`, all finite."""
+        parts = [column.encode(values[:, i]) for i, column in enumerate(self.columns)]
+        encoded = np.concatenate(parts, axis=1)
+        return encoded if encoded.shape[1] else np.zeros((len(values), 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values that `columns_from_dict` takes back."""
+        return {"columns": [column.to_dict() for column in self.columns], "targets": list(self.targets)}
+
+
+def columns_from_dict(values: dict[str, Any]) -> Columns:
+    """The columns that `Columns.to_dict` wrote."""
+    return Columns(tuple(column_from_dict(column) for column in values["columns"]), tuple(values["targets"]))
+
+
+def learn(rows: Rows, names: Sequence[str], levels: dict[int, tuple[Level, ...]], targets: Sequence[str]) -> Columns:
+    """What canonical rows tell about the columns of a table.
+
+    Args:
+        rows: Canonical, so that what is learned depends on neither order nor repetition.
+        names: Of the columns.
+        levels: Of the columns that are categories, by place.
+        targets: Names of what is predicted.
+    """
+    columns = [
+        _category(name, rows.x[:, i], rows.weights, levels[i])
+        if i in levels
+        else _numeric(name, rows.x[:, i], rows.weights)
+        for i, name in enumerate(names)
+    ]
+    return Columns(tuple(columns), tuple(targets))
+
+
+def _numeric(name: str, values: Floats, weights: Floats) -> Numeric:
+    missing = np.isnan(values)
+    there = values[~missing]
+    if not len(there):
+        return Numeric(name, 0.0, varies=False, gaps=False)
+    order = np.lexsort((weights[~missing], there))
+    reached = np.cumsum(weights[~missing][order])
+    fill = there[order][np.searchsorted(reached, 0.5 * reached[-1])]
+    return Numeric(name, float(fill), varies=bool(there.min() < there.max()), gaps=bool(missing.any()))
+
+
+def _category(name: str, values: Floats, weights: Floats, levels: tuple[Level, ...]) -> Category:
+    missing = np.isnan(values)
+    codes = values[~missing].astype(np.intp)
+    counts = np.bincount(codes, minlength=len(levels))
+    seen = np.flatnonzero(counts)
+    frequent = set(sorted(seen, key=lambda code: (-counts[code], code))[:MOST_LEVELS])
+    own = [int(code) for code in seen if code in frequent and counts[code] >= FEWEST_ROWS]
+    rare = [int(code) for code in seen if code not in own]
+    gaps = bool(missing.any()) and bool(len(codes))
+    silent: list[int] = []
+    if len(seen) <= MOST_LEVELS and (
+        len(rare) < 2 or not own
+    ):  # one rare level stays itself; so do all, if all are rare
+        own, rare = [int(code) for code in seen], []
+    if not own:
+        silent, rare = rare, []
+    elif len(own) + bool(rare) + gaps <= 2:
+        silent = [own.pop(0)]
+    column = Category(name, levels, tuple(own), tuple(silent), tuple(rare), gaps, ())
+    inputs, _ = column._indicators(values)
+    unknown = (0.0,) * len(own) + (1.0,) + (0.0,) * gaps if rare else tuple((weights @ inputs / weights.sum()).tolist())
+    return replace(column, unknown=unknown)
+
+
+def _text(level: Level) -> str:
+    return level if isinstance(level, str) else f"{level:g}"

@@ -1,0 +1,52 @@
+"""The network that does not look at its inputs: for tables and targets that leave nothing to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from splinework.nn.network import KAN
+from splinework.tabular.rows import Floats, Rows
+
+SURE = 40.0
+"""The logit of a class that all rows belong to: its probability rounds to one."""
+
+
+def leaves_nothing(rows: Rows) -> bool:
+    """Whether all rows have the same inputs, or all the same target."""
+    return bool(np.all(rows.x == rows.x[:1]) or np.all(rows.y == rows.y[:1]))
+
+
+@torch.no_grad()
+def constant_network(names: Sequence[str], values: Floats) -> KAN:
+    """A network of these inputs, all its edges masked, with these outputs `(q,)`.
+
+    >>> constant_network(["a", "b"], np.array([3.0]))(torch.zeros(2, 2, dtype=torch.float64)).tolist()
+    [[3.0], [3.0]]
+    """
+    model = KAN(
+        [len(names), len(values)], grid=1, degree=1, names=names, dtype=torch.float64, generator=torch.Generator()
+    )
+    (layer,) = model.kan_layers
+    layer.mask.zero_()
+    assert layer.bias is not None
+    layer.bias.copy_(torch.from_numpy(values))
+    return model.requires_grad_(False)
+
+
+def mean(rows: Rows) -> Floats:
+    """The weighted mean of the targets, `(q,)`."""
+    y = np.asarray(rows.y, dtype=np.float64)
+    low, high = y.min(axis=0), y.max(axis=0)
+    return np.asarray(np.clip((rows.weights @ y) / rows.weights.sum(), low, high))  # rounding must not leave the range
+
+
+def logits(rows: Rows, classes: int) -> Floats:
+    """Logits of the classes' shares: one of the second class of two, else one per class."""
+    counts = np.bincount(np.asarray(rows.y, dtype=np.intp), rows.weights, minlength=classes)
+    with np.errstate(divide="ignore"):
+        logs = np.log(counts) - np.log(counts.sum())
+    logs = logs.clip(min=-SURE)
+    return np.asarray(logs[1:] - logs[:1] if classes == 2 else logs - logs.mean())

@@ -1,0 +1,102 @@
+"""Formulas for what an estimator has learned, in the user's names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.errors import DataError
+from splinework.nn.frame import FramedKAN
+from splinework.nn.frame.framed import names_of
+from splinework.nn.network import KAN
+from splinework.tabular.rows import Floats, Rows, unweighted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from splinework.interpret.symbolic.table import FormulaTable
+
+DRAWN = 200
+"""Rows that are drawn where there are too few and the model is more than a network, whose edges could be named."""
+MOST_INPUTS = 24
+"""The search looks at so many inputs, the most important ones; a formula of more is none that one reads."""
+
+
+def search(
+    model: KAN | FramedKAN,
+    rows: Rows,
+    importance: Floats,
+    *,
+    classes: NDArray[Any] | None,
+    target: str,
+    seconds: float,
+    seed: int,
+) -> FormulaTable:
+    """Formulas for the data, or where the search has too little to go on, for the network.
+
+    Args:
+        model: The fitted network.
+        rows: Rows of its inputs and targets.
+        importance: Of its inputs.
+        classes: The classes, where the targets are codes of them.
+        target: Name of what the classes are of.
+        seconds: About how long to search.
+        seed: Of everything random.
+    """
+    from splinework.discover import discover  # sympy comes with it, which no fit needs
+    from splinework.knowledge.teach.formulas import symbolify
+
+    kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
+    inputs, outputs = names_of(model)
+    names = [inputs[i] for i in kept]
+    common: dict[str, Any] = {"names": names, "budget": seconds, "seed": seed, "progress": False}
+    even = unweighted(rows, len(rows))
+    try:
+        if classes is not None:
+            labels = classes[even.y.astype(np.intp)].astype(str)
+            return discover(even.x[:, kept], labels, target=target, classes=True, **common)
+        if len(outputs) == 1:
+            y = np.asarray(rows.y, dtype=np.float64)[:, 0]
+            return discover(rows.x[:, kept], y, target=outputs[0], weights=rows.weights, **common)
+        return discover(even.x[:, kept], _frame(even.y, outputs), **common)
+    except DataError:  # too few rows, or rows of a class
+        if isinstance(model, FramedKAN):
+            low, high = even.x.min(axis=0), even.x.max(axis=0)
+            x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
+            return discover(x[:, kept], _frame(_outputs(model, x), outputs), **common)
+        return symbolify(model, even.x, _outputs(model, even.x), seconds=seconds)
+
+
+def as_frame(table: FormulaTable) -> pd.DataFrame:
+    """The table as a frame, one formula a row, best first for each target."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "target": [row.target for row in table],
+            "formula": [row.text for row in table],
+            "complexity": [row.complexity for row in table],
+            "rmse": [row.rmse for row in table],
+            "r2": [row.r2 for row in table],
+            "held_out": [np.nan if row.held_out is None else row.held_out for row in table],
+            "bits": [row.bits for row in table],
+            "probability": [row.probability for row in table],
+            "notes": ["; ".join(row.notes) for row in table],
+        }
+    )
+
+
+def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(values, columns=list(names))
+
+
+def _outputs(model: KAN | FramedKAN, x: Floats) -> Floats:
+    import torch
+
+    with torch.no_grad():
+        return np.asarray(model(torch.from_numpy(x)).numpy())

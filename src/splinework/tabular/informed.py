@@ -1,0 +1,334 @@
+"""Fits under axioms: one network of a size that held-out rows choose, from `splinework.knowledge.teach.fit`, with a certificate.
+
+Inputs and targets are in raw units here, on linear scales, so that an axiom is about the very numbers that a user has.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError, DataError, FitWarning
+from splinework.knowledge.axioms import Axiom, Hard
+from splinework.knowledge.axioms.contradictions import check_axioms
+from splinework.knowledge.axioms.realise import anchored
+from splinework.knowledge.axioms.setting import read_unit
+from splinework.knowledge.axioms.verify import Certificate, verify
+from splinework.knowledge.teach.averaged import averaged
+from splinework.knowledge.teach.informed import network_of, replace_network, taken, violations_of
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.tabular.engine import Settings
+from splinework.tabular.knowledge import Known
+from splinework.tabular.members import Listen
+from splinework.tabular.rows import Rows, sampled
+from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.verdicts import Verdict, verdicts_of
+
+HIDDEN: Final = 5
+"""Nodes of the hidden layer that is compared with none."""
+FEWEST: Final = 60
+"""Rows below which a hidden layer is not looked for unless asked for."""
+HELD: Final = 0.25
+"""Share of the rows by which sizes are compared."""
+MOST_COMPARED, MOST = 1000, 10_000
+"""Rows of which so many compare sizes, and are fitted; of more, as many drawn at random."""
+FEW: Final = 1000
+"""Rows up to which a network with hidden nodes has two starts: they cost little, and more rows leave fewer ways to be stuck."""
+STEPS_COMPARED, STEPS_FEW, STEPS = 100, 150, 60
+"""Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
+SEVERAL: Final = (5000, 5000, 1000, 1000)
+"""Rows up to which one network more is averaged: five of few rows, three of more, one of many."""
+ASTRAY: Final = 1.5
+"""A fit whose loss is so many times the best one's has gone astray, and is left out of the mean."""
+ALONE: Final = 4.0
+"""The same of one that is so many times farther from the median of all than the nearest, somewhere between the rows."""
+BETWEEN, EXCHANGED = 2000, 0.15
+"""How many such places are looked at, and the share of columns that come from another row there."""
+GRID: Final = 5
+"""Intervals of the splines at first."""
+BUDGET: Final = 10.0
+"""Seconds for proofs about a network that does not look at its inputs."""
+CERTAIN: Final = 1.0
+"""Hidden nodes stay where they help by more than so many standard errors of the help, as without axioms."""
+LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
+
+Model = KAN | FramedKAN
+
+
+@final
+@dataclass(frozen=True)
+class Informed:
+    """A fit under axioms.
+
+    Attributes:
+        model: The network, in a frame where an axiom needs one, in float64.
+        certificate: What is proved of the axioms, in the names of the network's inputs; None where all hold by themselves.
+        verdicts: One per axiom.
+        loss: Mean loss: of rows held out where sizes were compared, else of the rows; in units of the targets' spread.
+        steps: Steps of training.
+        history: Records `{"stage", "step", "loss"}`.
+    """
+
+    model: Model
+    certificate: Certificate | None
+    verdicts: tuple[Verdict, ...]
+    loss: float
+    steps: int
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def train_informed(
+    rows: Rows,
+    known: Sequence[Known],
+    *,
+    task: Task,
+    settings: Settings,
+    seed: int,
+    names: tuple[Sequence[str], Sequence[str]],
+    listen: Listen | None = None,
+) -> Informed:
+    """Fits a network that keeps the hard axioms, and is drawn to the soft ones.
+
+    Args:
+        rows: Canonical; x of the network's inputs, y numbers `(n, q)` or codes of classes `(n,)`.
+        known: What the user knows.
+        task: Regression, binary or multi-class.
+        settings: What the user said; `members` networks with a hidden layer are averaged into one.
+        seed: Seed of everything random.
+        names: Of inputs and of outputs.
+        listen: Called with stage, step, steps and loss; True ends that stage with the best so far.
+
+    Raises:
+        ConfigError: If two axioms contradict each other, or one cannot be built in.
+    """
+    axioms = _all(known)
+    _check(axioms, rows, names)
+    job = _Job(rows, task, settings, seed, names, _Ear(listen))
+    hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", FitWarning)
+        fitted = job.mean(sampled(rows, MOST, seed), hidden, axioms)
+    for warning in told:  # advice on grids and penalties is not for a user of tables; what rows say against an axiom is
+        text = str(warning.message)
+        if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
+            warnings.warn(text, warning.category, stacklevel=2)
+    if math.isnan(loss):
+        loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
+    verdicts = verdicts_of(known, fitted.certificate, fitted.violations)
+    for verdict in verdicts:
+        if verdict.strength == "hard" and verdict.verdict == "refuted":
+            text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
+            warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
+    model = fitted.model.requires_grad_(False).eval()
+    return Informed(model, fitted.certificate, verdicts, loss, len(job.ear.history), job.ear.history)
+
+
+def judge_constant(model: KAN, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
+    """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
+
+    Raises:
+        DataError: If a hard axiom does not hold for it.
+    """
+    axioms = _all(known)
+    certificate = verify(model, axioms, box=_box(rows), budget=BUDGET) if axioms else None
+    verdicts = verdicts_of(known, certificate, {})
+    for verdict in verdicts:
+        if verdict.strength == "hard" and verdict.verdict == "refuted":
+            raise DataError(
+                f"the rows leave nothing to learn but a constant, and {verdict.axiom} does not hold for it ({verdict.note}); "
+                "change the axiom, or give other rows."
+            )
+    return certificate, verdicts
+
+
+def _all(known: Sequence[Known]) -> tuple[Axiom, ...]:
+    return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
+
+
+def _box(rows: Rows) -> list[tuple[float, float]]:
+    """The ranges of the inputs; a constant input has a range of 1."""
+    low, high = rows.x.min(axis=0), rows.x.max(axis=0)
+    return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
+
+
+def _check(axioms: Sequence[Axiom], rows: Rows, names: tuple[Sequence[str], Sequence[str]]) -> None:
+    """Refuses contradictions before anything is trained."""
+    if axioms:
+        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
+
+
+class _Ear:
+    """Passes on what the listener is told, and keeps it; where it says so, a fit ends with the best so far."""
+
+    def __init__(self, listen: Listen | None) -> None:
+        self._listen, self.history = listen, list[dict[str, Any]]()
+
+    def during(self, what: str) -> Callable[[Any], None]:
+        """A callback of one fit."""
+        from splinework.train.callbacks import StopTraining
+
+        def hear(step: Any) -> None:
+            stage = f"{what}, {step.stage}"
+            self.history.append({"stage": stage, "step": step.number, "loss": step.loss})
+            if self._listen is not None and self._listen(stage, step.number, step.number, step.loss):
+                raise StopTraining
+
+        return hear
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A model, what is proved of it, and violations of soft axioms."""
+
+    model: Model
+    certificate: Certificate | None
+    violations: Mapping[str, tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The rows and what to do with them."""
+
+    rows: Rows
+    task: Task
+    settings: Settings
+    seed: int
+    names: tuple[Sequence[str], Sequence[str]]
+    ear: _Ear
+
+    def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
+        """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
+
+        Soft axioms are left out: their weights are found by fits of their own, and they hardly change which size suits the rows.
+        """
+        asked = self.settings.hidden
+        if not isinstance(asked, str):
+            nodes = (asked,) if isinstance(asked, int) else tuple(asked)
+            return (nodes if nodes != (0,) else ()), math.nan
+        if asked != "auto":
+            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {asked!r}.")
+        if len(self.rows) < FEWEST:
+            return (), math.nan
+        few = sampled(self.rows, MOST_COMPARED, self.seed)
+        order = np.random.default_rng(self.seed).permutation(len(few))
+        count = round(HELD * len(few))
+        held, seen = (Rows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
+        losses = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
+            for hidden in ((), (HIDDEN,)):
+                losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
+        share = held.weights / held.weights.sum()
+        help_ = losses[0] - losses[1]
+        mean = float(share @ help_)
+        error = math.sqrt(float(share**2 @ (help_ - mean) ** 2))
+        better = mean > CERTAIN * error
+        return ((HIDDEN,) if better else ()), float(share @ losses[better])
+
+    def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
+        """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
+        wanted = self.settings.members
+        count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
+        fits = [self.fitted(rows, hidden, axioms, held, start=k) for k in range(count if hidden else 1)]
+        losses = [float(np.average(self.losses(each.model, rows), weights=rows.weights)) for each in fits]
+        apart = self._apart(rows, fits)
+        kept = [
+            each
+            for each, loss, gap in zip(fits, losses, apart, strict=True)
+            if loss <= ASTRAY * min(losses) and gap <= ALONE * min(apart)
+        ]
+        best = fits[int(np.argmin(losses))]
+        mean = averaged([network_of(each.model) for each in kept]) if kept else None
+        if len(kept) == 1 or mean is None:
+            return best
+        model = replace_network(best.model, mean)
+        if held is not None:
+            return _Fitted(model, None, {})
+        inputs, outputs = self.names
+        given = taken(
+            KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
+        )
+        model = anchored(model, axioms, list(given.box().values()))
+        certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
+        return _Fitted(model, certificate, violations_of(model, axioms, given))
+
+    @torch.no_grad()
+    def _apart(self, rows: Rows, fits: Sequence[_Fitted]) -> list[float]:
+        """How far each fit is from the median of all, at most, on rows between the rows: these with some columns exchanged."""
+        random = np.random.default_rng(self.seed)
+        count = len(rows)
+        one, other = (rows.x[random.integers(count, size=BETWEEN)] for _ in range(2))
+        mixed = torch.from_numpy(np.where(random.random(one.shape) < EXCHANGED, other, one))
+        found = torch.stack([each.model(mixed) for each in fits])
+        gaps = (found - found.median(0).values).abs().flatten(1).amax(1)
+        return [max(float(gap), 1e-300) for gap in gaps]
+
+    @property
+    def loss(self) -> str:
+        """What is minimised, by its name."""
+        return LOSSES[type(self.task).__name__]
+
+    def fitted(
+        self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None, *, start: int = 0
+    ) -> _Fitted:
+        """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
+        from splinework.knowledge.teach.fit import FitSettings, fit  # with it comes what no fit without axioms needs
+
+        inputs, outputs = self.names
+        grid = GRID if self.settings.grid == "auto" else int(self.settings.grid)
+        model = KAN(
+            [len(inputs), *hidden, len(outputs)],
+            grid=grid,
+            degree=self.settings.degree,
+            names=inputs,
+            output_names=outputs,
+            dtype=torch.float64,
+            generator=torch.Generator().manual_seed(self.seed + start),
+        )
+        few = len(rows) <= FEW
+        most = STEPS_COMPARED if held is not None else STEPS_FEW if few else STEPS
+        options: FitSettings = {
+            "steps": min(self.settings.max_iter, most),
+            "seed": self.seed + start,
+            "progress": False,
+            "callbacks": [self.ear.during("curves" if not hidden else "interactions")],
+            "grids": "auto" if self.settings.grid == "auto" else None,
+            "degree": "keep",
+            "starts": 2 if few else 1,
+            "loss": self.loss,
+            "weights": rows.weights,
+        }
+        if held is not None:
+            options["validation"] = (held.x, _column(held), held.weights)
+        if not axioms:
+            return _Fitted(fit(model, rows.x, _column(rows), **options).model, None, {})
+        result = fit(model, rows.x, _column(rows), axioms=axioms, **options)
+        return _Fitted(result.model, result.certificate, result.violations)
+
+    @torch.no_grad()
+    def losses(self, model: Model, rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
+        outputs = model(torch.from_numpy(rows.x))
+        y: Tensor
+        if isinstance(self.task, Multiclass):
+            y = torch.nn.functional.one_hot(torch.from_numpy(rows.y.astype(np.int64)), outputs.shape[1]).double()
+        else:
+            y = torch.from_numpy(np.ascontiguousarray(_column(rows), dtype=np.float64))
+        if self.task.is_regression:
+            spread = torch.from_numpy(np.asarray(self.rows.y, dtype=np.float64)).std(0, unbiased=False)
+            spread = torch.where(spread > 0, spread, torch.ones_like(spread))
+            outputs, y = outputs / spread, y / spread
+        return np.asarray(self.task.loss(outputs, y).numpy())
+
+
+def _column(rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Targets `(n, q)`, or codes of classes `(n, 1)`."""
+    return np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)

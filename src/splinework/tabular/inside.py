@@ -1,0 +1,63 @@
+"""A network that may stand in a frame, seen from outside: the network itself, its inputs, and what these are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+import numpy as np
+import torch
+
+from splinework.nn.frame import FramedKAN
+from splinework.nn.network import KAN
+from splinework.tabular.rows import Floats
+
+Model = KAN | FramedKAN
+
+
+def network_of(model: Model) -> KAN:
+    """The network, which may stand in a frame."""
+    return model.network if isinstance(model, FramedKAN) else model
+
+
+@final
+@dataclass(frozen=True)
+class Inside:
+    """What a picture or a page shows: a plain network on rows of its own inputs.
+
+    Attributes:
+        network: The network.
+        x: `(n, F)`, its inputs.
+        labels: What each of them is: the user's column, or a formula that the frame works out first.
+        answers: How the frame makes the answers of the network's outputs z1, z2, …; none where these are the answers.
+    """
+
+    network: KAN
+    x: Floats
+    labels: tuple[str, ...]
+    answers: tuple[str, ...] = ()
+
+
+def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
+    """What is inside a frame, for rows `(n, p)` of raw inputs; a network without one is its own inside."""
+    if not isinstance(model, FramedKAN):
+        return Inside(model, x, tuple(labels))
+    seen = np.asarray(model.inside(x).detach().numpy())
+    answers = tuple(
+        f"{name} = {formula}" for name, formula in zip(model.output_names, model.frame.answers, strict=False)
+    )
+    return Inside(model.network, seen, model.frame.features or tuple(labels), answers)
+
+
+def shared_out(model: Model, scores: Any) -> Floats:
+    """Scores of a network's inputs `(F,)` as scores of the raw inputs `(p,)`: those that make a feature share its score."""
+    given = np.asarray(torch.as_tensor(scores).numpy(), dtype=np.float64)
+    if not isinstance(model, FramedKAN) or not model.frame.features:
+        return given
+    found = np.zeros(model.inputs)
+    for score, feature in zip(given, model.frame.before, strict=True):
+        columns = list(feature.columns)
+        if columns:
+            found[columns] += score / len(columns)
+    return found

@@ -1,0 +1,11 @@
+"""Tables in files: CSV and Parquet read as they are, cells turned into numbers on demand, names that formulas can use.
+
+Not here: which columns are fitted, and what happens to missing cells (`splinework.cli.sample`).
+"""
+
+from splinework.tabular.tables.names import identifiers, nearest
+from splinework.tabular.tables.numbers import Numbers, numbers, quote
+from splinework.tabular.tables.read import read_table
+from splinework.tabular.tables.table import Table, check_distinct
+
+__all__ = ["Numbers", "Table", "check_distinct", "identifiers", "nearest", "numbers", "quote", "read_table"]

@@ -1,0 +1,122 @@
+"""Cells to numbers: what is a number, what is missing, and what is neither."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.tabular.tables.table import Table
+
+MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nat", "?"})
+"""Cells, in lower case, that hold no value."""
+
+_TRUTH: Final = {"true": 1.0, "false": 0.0}
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """One column as numbers.
+
+    Attributes:
+        values: float64, NaN where the cell holds no value.
+        strangers: Place and text of the cells that are neither numbers nor missing; their values are NaN too.
+        notes: What was done beyond reading, in sentences.
+    """
+
+    values: NDArray[np.float64]
+    strangers: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def numbers(table: Table, column: str) -> Numbers:
+    """The cells of a column as numbers; `true` and `false` count as 1 and 0.
+
+    >>> import pandas as pd
+    >>> numbers(Table(pd.DataFrame({"a": ["1.5", "", "two"]}, index=[2, 3, 4]), "a.csv"), "a")
+    Numbers(values=array([1.5, nan, nan]), strangers=((4, 'two'),), notes=())
+    """
+    series = table.frame[column]
+    kind = getattr(series.dtype, "kind", "O")
+    if kind not in "iufb":
+        return _from_cells(list(series), list(series.index), column, table.decimal)
+    extension = not isinstance(series.dtype, np.dtype)
+    values = series.to_numpy(dtype=np.float64, na_value=np.nan) if extension else series.to_numpy(dtype=np.float64)
+    return Numbers(values, (), _notes(column, series, values, truth=kind == "b", whole=kind in "iu"))
+
+
+def quote(strangers: Sequence[tuple[int, str]], place: str) -> str:
+    """The first three cells that are no numbers, with their places, for a message.
+
+    >>> quote([(4, "two"), (9, "three")], "line")
+    "'two' (line 4), 'three' (line 9)"
+    """
+    shown = ", ".join(f"{_short(text)} ({place} {at})" for at, text in strangers[:3])
+    return f"{shown} and {len(strangers) - 3} more" if len(strangers) > 3 else shown
+
+
+def number(cell: Any, decimal: str = ".") -> float | None:
+    """The number in a cell: NaN where it is missing, None where it is something else.
+
+    >>> number("1,5", ","), number("1,5"), number("n/a")
+    (1.5, None, nan)
+    """
+    if not isinstance(cell, str):
+        return _from_object(cell)
+    text = cell.strip()
+    if text.lower() in MISSING:
+        return np.nan
+    if text.lower() in _TRUTH:
+        return _TRUTH[text.lower()]
+    if decimal == ",":
+        if "." in text:  # 1.234 would be thousands there
+            return None
+        text = text.replace(",", ".", 1)
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def _from_object(cell: Any) -> float | None:
+    """A cell of a Parquet file that is no text."""
+    if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
+        return np.nan
+    if isinstance(cell, np.ndarray) or not hasattr(cell, "__float__"):
+        return None
+    try:
+        return float(cell)
+    except OverflowError:
+        return np.inf
+    except (TypeError, ValueError):
+        return None
+
+
+def _from_cells(cells: Sequence[Any], places: Sequence[int], column: str, decimal: str) -> Numbers:
+    try:
+        if decimal == "." and all(isinstance(cell, str) and "_" not in cell for cell in cells):
+            plain = np.array(cells, dtype=object).astype(np.float64)
+            return Numbers(plain, (), _notes(column, cells, plain, truth=False, whole=True))
+    except ValueError:
+        pass  # not plain numbers throughout: one by one
+    found = [number(cell, decimal) for cell in cells]
+    strangers = tuple(
+        (int(at), str(cell)) for at, cell, value in zip(places, cells, found, strict=True) if value is None
+    )
+    values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    truth = not strangers and any(str(cell).strip().lower() in _TRUTH for cell in cells)
+    return Numbers(values, strangers, _notes(column, cells, values, truth=truth, whole=True))
+
+
+def _notes(column: str, cells: Any, values: NDArray[np.float64], *, truth: bool, whole: bool) -> tuple[str, ...]:
+    if truth:
+        return (f"{column!r} holds true and false: read as 1 and 0",)
+    large = np.isfinite(values) & (np.abs(values) > 2**53) if whole else np.zeros(0, dtype=bool)
+    if any(str(cell).strip().lstrip("+-").isdigit() for cell, is_large in zip(cells, large, strict=False) if is_large):
+        return (f"{column!r} holds whole numbers beyond 2**53: rounded to 16 digits",)
+    return ()
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else text[:37] + "…")

@@ -1,0 +1,185 @@
+"""`KANTransformer`: the hidden nodes of a network as features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.multiclass import type_of_target
+
+from splinework.nn.network import KAN
+from splinework.tabular.base import CHUNK, KANEstimator
+from splinework.tabular.callbacks import with_callbacks
+from splinework.tabular.classes import Classes, labels_of
+from splinework.tabular.constant import logits, mean
+from splinework.tabular.engine import Settings
+from splinework.tabular.namespaces import Namespace
+from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.targets import target_names
+from splinework.tabular.tasks import Regression, Task
+
+MOST_CLASSES = 20
+"""Whole numbers of more different values are numbers, unless `target` says otherwise."""
+
+
+@final
+class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstimator):
+    """Features learned for a target: the nodes of the last hidden layer of a Kolmogorov–Arnold network.
+
+    An additive model on these features is as good as the network. Where the network has no hidden layer, the features are
+    its outputs.
+
+    Parameters:
+        hidden: Nodes of the hidden layers, one number or one per layer; see `KANRegressor`, also for those not named here.
+        grid: Intervals of every spline, or `auto`.
+        degree: Degree of the splines, from 1 to 5.
+        members: Networks whose hidden nodes stand side by side; or `auto`.
+        max_iter: Passes over the rows that each member takes at most.
+        target: `numbers`, `classes`, or `auto`: what y holds decides.
+        categorical_features: Which columns are categories.
+        warm_start: Whether `fit` goes on from the fit before.
+        formula_seconds: Time for `equations_`.
+        callbacks: A function of a `splinework.train.Step`, or several.
+        random_state: Seed of everything random.
+
+    Attributes:
+        model_: The network.
+        columns_: What was learned about the columns.
+        classes_: The classes, where the target is classes.
+        loss_: What was minimised, at the end.
+        history_: Records of the fit.
+        n_iter_: Steps taken.
+        n_features_in_: Number of columns.
+        feature_names_in_: Their names, where all are texts.
+
+    Raises:
+        ValueError: As scikit-learn's own do.
+
+    >>> import numpy as np
+    >>> X = np.random.default_rng(0).uniform(-1, 1, (100, 3))
+    >>> KANTransformer(hidden=4).fit_transform(X, X[:, 0] * X[:, 1]).shape[0]
+    100
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        **KANEstimator._parameter_constraints,
+        "target": [StrOptions({"auto", "numbers", "classes"})],
+    }
+
+    model_: KAN
+    _classes: Classes | None
+
+    def __init__(
+        self,
+        *,
+        hidden: int | Sequence[int] | str = 8,
+        grid: int | str = "auto",
+        degree: int = 3,
+        members: int | str = 1,
+        max_iter: int = Settings.max_iter,
+        target: str = "auto",
+        categorical_features: Any = "from_dtype",
+        warm_start: bool = False,
+        formula_seconds: float = 20.0,
+        callbacks: Any = None,
+        random_state: Any = 0,
+    ) -> None:
+        super().__init__(
+            hidden=hidden,
+            grid=grid,
+            degree=degree,
+            members=members,
+            max_iter=max_iter,
+            categorical_features=categorical_features,
+            warm_start=warm_start,
+            formula_seconds=formula_seconds,
+            callbacks=callbacks,
+            random_state=random_state,
+        )
+        self.target = target
+
+    @with_callbacks
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANTransformer:
+        """Fits a table.
+
+        Args:
+            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
+            y: `(n,)` or `(n, q)` numbers, or `(n,)` classes.
+            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
+        """
+        self._fit(X, y, sample_weight, partial=False)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """The hidden nodes `(n, nodes)`, in the network's units.
+
+        Raises:
+            NotFittedError: Before a fit.
+            ValueError: If X does not fit the table of the fit.
+        """
+        inputs, where = self._inputs(X, "transform")
+        return where.back(_hidden(self.model_, inputs))
+
+    @property
+    def _n_features_out(self) -> int:
+        nodes = self.model_.config.nodes
+        return nodes[-2].width if len(nodes) > 2 else nodes[-1].width
+
+    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+        kind = self.target
+        if kind == "auto":
+            kind = "classes" if _are_classes(y) else "numbers"
+        if not first and (kind == "classes") != hasattr(self, "classes_"):
+            raise ValueError(f"y holds {kind} now, but did not in the fit before; set target, or warm_start=False.")
+        if kind == "classes":
+            labels = labels_of(y, self)
+            known = None if first else self._classes
+            classes = known or Classes(np.unique(labels))
+            codes = classes.codes(labels)
+            self._classes, self.classes_ = classes, where.back(classes.values)
+            return codes, classes.task
+        self.__dict__.pop("classes_", None)
+        self._classes = None
+        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+        columns = values.reshape(len(values), -1)
+        if not first and columns.shape[1] != self.model_.outputs:
+            raise ValueError(f"y has {columns.shape[1]} outputs, but had {self.model_.outputs} in the fit before.")
+        return columns, Regression()
+
+    def _weighed(self, rows: Rows) -> Rows:
+        return rows
+
+    def _constant(self, rows: Rows) -> Floats:
+        if self._classes is None:
+            return mean(rows)
+        return logits(rows, len(self._classes)) if len(self._classes) > 1 else np.zeros(1)
+
+    def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
+        return target_names(y, targets.shape[1]) if self._classes is None else self._classes.names(y)
+
+
+def _are_classes(y: Any) -> bool:
+    """Whether y holds labels; whole numbers are labels where there are few different ones."""
+    if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
+        return False
+    labels = np.asarray(y)
+    return labels.dtype.kind not in "iuf" or len(np.unique(labels)) <= MOST_CLASSES
+
+
+@torch.no_grad()
+def _hidden(model: KAN, inputs: Floats) -> Floats:
+    """The nodes of the last hidden layer, or the outputs of a network that has none, `(n, nodes)`."""
+    layers = model.kan_layers
+    parts = []
+    for part in torch.from_numpy(inputs).split(CHUNK):
+        nodes = model.input_scaling(part)
+        for layer, shape in zip(layers[: max(1, len(layers) - 1)], model.config.nodes[1:], strict=False):
+            nodes = shape.combine(layer(nodes))
+        parts.append(nodes)
+    return np.asarray(torch.cat(parts).numpy())

@@ -1,0 +1,65 @@
+"""What is known of each axiom after a fit, in the words of the user."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import final
+
+from splinework.knowledge.axioms import Axiom, Hard
+from splinework.knowledge.axioms.verify import Certificate, ClaimResult
+from splinework.tabular.knowledge import Known
+
+
+@final
+@dataclass(frozen=True)
+class Verdict:
+    """What is known of one axiom after a fit.
+
+    Attributes:
+        axiom: Its text, in the names of the columns.
+        strength: `hard`, `soft`, `soft(0.1)` or `verify`.
+        verdict: `proved`, `refuted` or `unknown`, of the model.
+        note: What proves or refutes it, or how much it is violated, in a few words.
+    """
+
+    axiom: str
+    strength: str
+    verdict: str
+    note: str = ""
+
+
+def verdicts_of(
+    known: Sequence[Known], certificate: Certificate | None, violations: Mapping[str, tuple[float, float]]
+) -> tuple[Verdict, ...]:
+    """One verdict per axiom of the user: it is proved if all claims of it are, refuted if one is, else unknown."""
+    found = []
+    for each in known:
+        claims = [claim for axiom in each.axioms for claim in (certificate.of(axiom) if certificate else ())]
+        statuses = {claim.status for claim in claims}
+        verdict = "refuted" if "refuted" in statuses else "unknown" if "unknown" in statuses else "proved"
+        notes = [each.why] if each.why else []
+        refuted = next((claim for claim in claims if claim.status == "refuted" and claim.counterexample), None)
+        if refuted is not None:
+            at = ", ".join(f"{name}={value:.6g}" for name, value in (refuted.counterexample or {}).items())
+            notes.append(f"not so at {at}")
+        notes += [_open(claim) for claim in claims if claim.status == "unknown"][:1]
+        worst = [violations[axiom.text()] for axiom in each.axioms if axiom.text() in violations]
+        if worst and each.said.strength != Hard():
+            mean = math.sqrt(sum(rms**2 for rms, _ in worst) / len(worst))
+            notes.append(
+                f"violated by {mean:.2g} (rms), {max(most for _, most in worst):.2g} at most, in deviations of y"
+            )
+        found.append(Verdict(_bare(each.said), each.said.strength.text(), verdict, "; ".join(notes)))
+    return tuple(found)
+
+
+def _open(claim: ClaimResult) -> str:
+    """What is known where neither a proof nor a point was found."""
+    return claim.reason or f"{claim.text}: the least is between {claim.bound:.3g} and {claim.least:.3g}"
+
+
+def _bare(axiom: Axiom) -> str:
+    """The text of an axiom; its strength stands beside it."""
+    return replace(axiom, strength=Hard()).text()

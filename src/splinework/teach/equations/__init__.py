@@ -1,1 +1,0 @@
-"""Differential equations: read, built into an ansatz, and solved; `splinework.teach.pde` is the door."""

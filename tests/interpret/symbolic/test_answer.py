@@ -1,0 +1,167 @@
+"""From the pool to the table: nothing equal is changed, nothing doubtful is claimed."""
+
+import itertools
+
+import numpy as np
+import pytest
+import sympy
+
+from splinework.interpret.symbolic.answer import answer, constant_row, ranked
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.description import structure
+from splinework.interpret.symbolic.expression import compile_expression, count, symbol
+from splinework.interpret.symbolic.intervals import intervals
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.residuals import structured
+from splinework.interpret.symbolic.screening import trusted
+from splinework.interpret.symbolic.tidy import tidied
+
+A, B = symbol("a"), symbol("b")
+F = sympy.Float
+
+
+def data(form, *, count=300, noise=0.0, seed=0, low=0.5, high=2.0):
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(low, high, (count, 2))
+    y = compile_expression(form, ["a", "b"])(x)
+    return Target(x, y + noise * y.std() * draw.normal(size=count), ("a", "b"))
+
+
+FORMS = [
+    A * (1 + B / A) / (1 + 1 / B),
+    sympy.sqrt(A**2) + B,
+    sympy.Abs(A - 5) * B,
+    1 / sympy.sqrt((1 / A**2 + 1 / B**2) / 4),
+    sympy.exp(sympy.log(A) + B),
+    (A + B) ** 2 - A**2 - B**2,
+    F(1.5) * A * B + F(3.0) * A * B**2,
+]
+
+
+@pytest.mark.parametrize("form", FORMS, ids=str)
+def test_a_tidied_formula_is_the_same_and_no_longer(form):
+    target = data(form)
+    short = tidied(form, target.names, target.x)
+    values = compile_expression(short, target.names)(target.x)
+    np.testing.assert_allclose(values, target.y, rtol=1e-9)
+    assert count(short) <= count(form)
+
+
+def test_bars_go_only_where_the_sign_is_sure():
+    x = np.linspace(-1, 1, 41)[:, None]
+    assert tidied(sympy.Abs(A), ["a"], x) == sympy.Abs(A)
+    assert tidied(sympy.Abs(A - 2), ["a"], x) == 2 - A
+
+
+def test_longer_formulas_cost_more():
+    assert structure(A, 2) < structure(A + B, 2) < structure(sympy.sin(A + B), 2) < structure(sympy.sin(A + B) + A, 2)
+    assert structure(A, 2) < structure(A, 20)
+    assert structure(sympy.Integer(2) * A, 2) < structure(sympy.Integer(97) * A, 2)
+
+
+def test_noise_has_no_structure_and_a_trend_has():
+    draw = np.random.default_rng(0)
+    flagged = 0
+    for _ in range(40):
+        x, r = draw.uniform(size=(300, 3)), draw.normal(size=300)
+        flagged += structured(x, draw.normal(size=300), r)
+    assert flagged == 0
+    assert structured(x, r, r + np.sin(6 * x[:, 1]))
+    assert structured(x, r, np.sin(4 * x[:, 0]) * np.sin(4 * x[:, 1]) + 0.1 * r)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
+def test_gross_errors_are_found_and_others_kept(share):
+    target = data(A / B**2, count=600)
+    bad = np.random.default_rng(1).random(600) < share
+    y = np.where(bad, target.y + 20 * target.y.std(), target.y)
+    kept = trusted(target.x, y, np.ones(600))
+    assert not kept[bad].any()
+    assert kept[~bad].mean() > 0.9
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 0.3])
+def test_without_gross_errors_every_row_is_trusted(noise):
+    target = data(sympy.exp(A) * B, noise=noise)
+    assert trusted(target.x, target.y, np.ones(300)) is None
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    hits = 0
+    for seed in range(200):
+        target = data(F(1.7) * sympy.exp(F(-0.6) * A), noise=0.1, seed=seed)
+        pool = Pool(target)
+        pool.offer(F(1.5) * sympy.exp(F(-0.5) * A))
+        small, large = intervals(pool.entries[0].expression, target)
+        hits += (small.low <= -0.6 <= small.high) + (large.low <= 1.7 <= large.high)
+    assert 0.91 < hits / 400 < 0.98
+
+
+def test_a_pool_keeps_the_best_once():
+    target = data(A * B)
+    pool = Pool(target)
+    assert pool.offer(F(2.0) * A * B) is not None
+    assert pool.exact
+    assert pool.offer(F(2.0) * A * B) is None
+    assert pool.offer(sympy.log(A - 10)) is None  # undefined on the data
+    assert pool.offer(sympy.zoo * A) is None
+    assert pool.offer(F(1.1) * A) is not None
+    assert str(pool.entries[0].expression.free_symbols).count("b") == 1
+
+
+def test_what_is_not_allowed_is_not_taken():
+    target = data(sympy.exp(A))
+    pool = Pool(target, allows=lambda e: not e.has(sympy.exp))
+    assert pool.offer(F(1.0) * sympy.exp(A)) is None
+    assert pool.offer(F(1.0) * A) is not None
+
+
+def test_the_table_is_a_front_with_probabilities_and_held_out_errors():
+    train, held = data(2 * A + B**2, noise=0.02), data(2 * A + B**2, noise=0.02, seed=1)
+    pool = Pool(train)
+    for form in (
+        F(1.1) * A,
+        F(1.1) * A + F(0.9) * B,
+        F(1.1) * A + F(0.9) * B**2,
+        F(1.1) * A + F(0.9) * B**2 + F(0.1) * A * B,
+    ):
+        pool.offer(form)
+    rows = answer(pool, "y", held=held)
+    assert rows[0].text == "2*a + b**2"
+    assert sum(r.probability for r in rows) == pytest.approx(1)
+    assert rows[0].probability > 0.9
+    assert [r.description for r in rows] == sorted(r.description for r in rows)
+    assert all(r.held_out == pytest.approx(r.rmse, rel=0.5) for r in rows)
+    assert rows[0].valid.keys() == {"a", "b"}
+    front = sorted(rows, key=lambda r: r.complexity)
+    assert all(later.rmse <= earlier.rmse for earlier, later in itertools.pairwise(front))
+
+
+def test_noise_gives_a_constant():
+    draw = np.random.default_rng(0)
+    target = Target(draw.uniform(size=(200, 2)), draw.normal(size=200), ("a", "b"))
+    pool = Pool(target)
+    for form in (F(1.0) * A + F(0.1), F(1.0) * A * B + F(0.1), F(0.1) * sympy.sin(F(5.0) * A) + F(0.1)):
+        pool.offer(form)
+    assert answer(pool, "y")[0].inputs == ()
+    assert ranked([constant_row(target, "y")], 3)[0].probability == 1.0
+
+
+def test_known_noise_is_not_explained():
+    target = data(A + B, noise=0.05)
+    known = Target(target.x, target.y, target.names, noise=0.05 * float(np.std(target.x.sum(1))))
+    assert known.floor > 100 * target.floor
+    pool = Pool(known)
+    pool.offer(F(1.1) * A + F(0.9) * B)
+    assert pool.exact
+
+
+def test_weights_count():
+    target = data(A)
+    y = target.y.copy()
+    y[:50] = 100.0
+    weights = np.ones(300)
+    weights[:50] = 1e-20
+    pool = Pool(Target(target.x, y, target.names, weights=weights))
+    pool.offer(F(0.5) * A)
+    assert pool.exact

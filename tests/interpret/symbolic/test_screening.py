@@ -1,0 +1,212 @@
+"""Screening: what is planted is found, what is done to a problem is undone by its wrap, and noise is left alone."""
+
+import numpy as np
+import pytest
+import sympy
+
+from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.expression import compile_expression, symbol
+from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.screening import Problem, Screen, dictionary, single, terms, whole
+from splinework.interpret.symbolic.screening.maps import MAPS, mapped
+from splinework.interpret.symbolic.screening.reductions import blind, proposals
+from splinework.interpret.symbolic.screening.surrogate import surrogate
+from splinework.interpret.symbolic.screening.waves import waves
+
+A, B, C = (symbol(n) for n in "abc")
+NAMES = ("a", "b", "c")
+
+
+def problem(expression, *, low=0.5, high=2.0, count=400, seed=0, noise=0.0):
+    draw = np.random.default_rng(seed)
+    x = draw.uniform(low, high, (count, 3))
+    y = compile_expression(expression, NAMES)(x)
+    y = y + noise * y.std() * draw.normal(size=count)
+    return whole(Target(x, y, NAMES))
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_polynomial_is_its_own_surrogate(degree):
+    form = (A - 2 * B + 0.5 * C) ** degree
+    data = problem(form, low=-1.0, high=1.0)
+    found = surrogate(data.columns, data.y, data.weights)
+    np.testing.assert_allclose(found.values, data.y, atol=1e-10)
+    for i, s in enumerate((A, B, C)):
+        truth = compile_expression(sympy.diff(form, s), NAMES)(data.columns)
+        np.testing.assert_allclose(found.gradient[:, i], truth, atol=1e-8)
+
+
+def test_the_error_of_a_surrogate_is_the_noise():
+    draw = np.random.default_rng(1)
+    x = draw.uniform(-1, 1, (2000, 2))
+    y = np.sin(x[:, 0]) + x[:, 1] + 0.3 * draw.normal(size=2000)
+    assert surrogate(x, y, np.ones(2000)).error == pytest.approx(0.3, rel=0.05)
+
+
+def test_weights_put_the_error_on_the_scale_of_the_data():
+    """A target divided by a factor has the same error as the target itself."""
+    draw = np.random.default_rng(2)
+    x = draw.uniform(1, 3, (1500, 2))
+    y = x[:, 0] * (np.exp(x[:, 1]) + 0.1 * draw.normal(size=1500))
+    data = whole(Target(x, y, ("a", "b")))
+    divided = data.divided(x[:, 0], A)
+    one, two = (surrogate(p.columns, p.y, p.weights).error for p in (data, divided))
+    assert one == pytest.approx(two, rel=0.1)
+
+
+STRUCTURES = {
+    "a factor": A**2 * sympy.exp(B * C),
+    "a root as a factor": sympy.sqrt(B) * (1 + A * C),
+    "a product": sympy.sin(A * B) + C,
+    "a ratio": sympy.exp(A / B) * (1 + C),
+    "a power of a ratio": sympy.log(1 + A / B**2) + C,
+    "a difference": sympy.exp(A - B) + C**2,
+    "a sum with a coefficient": sympy.sin(A + 2 * B) * C,
+    "a sum of squares": sympy.exp(-(A**2) - B**2) + C,
+    "a sum of reciprocals": 1 / (1 / A + 1 / B) + C,
+    "an idle input": sympy.exp(A) + B**2,
+    "a scaled group": A**2 / (1 + B / A) + C * A**2,
+}
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_the_gradient_suggests_the_structure(name):
+    """Some proposal is a smaller problem that is as easy, though it has a column less."""
+    data = problem(STRUCTURES[name])
+    stand_in = surrogate(data.columns, data.y, data.weights)
+    errors = []
+    for found in proposals(data, stand_in, 0.0)[:8]:
+        small = found.problem
+        assert small.size == 2
+        errors.append(surrogate(small.columns, small.y, small.weights).error)
+    assert min(errors) < stand_in.error + 1e-12
+
+
+@pytest.mark.parametrize("name", STRUCTURES)
+def test_wrap_undoes_what_was_done(name):
+    """With numbers in the place of the answer: the data's target comes back on every row."""
+    data = problem(STRUCTURES[name], count=30)
+    stand_in = surrogate(data.columns, data.y, data.weights)
+    derived = [p.problem for p in (*proposals(data, stand_in, 0.1), *blind(data))]
+    assert len(derived) > 10
+    for other in (*derived, *mapped(data), *(m for p in derived[:5] for m in mapped(p))):
+        for row in range(0, 30, 7):
+            at = dict(zip((A, B, C), data.columns[row].tolist(), strict=True))
+            value = other.wrap(sympy.Float(float(other.y[row]))).xreplace({s: sympy.Float(v) for s, v in at.items()})
+            assert complex(value.evalf()).real == pytest.approx(float(data.y[row]), rel=1e-9, abs=1e-9)
+            for column, made in zip(other.columns.T, other.expressions, strict=True):
+                assert float(made.subs(at)) == pytest.approx(float(column[row]), rel=1e-9)
+
+
+@pytest.mark.parametrize("entry", MAPS, ids=lambda m: m.name)
+def test_maps(entry):
+    y = np.linspace(0.2, 0.9, 20) + (0.3 if entry.name == "the cosine" else 0.0)
+    step = 1e-6
+    np.testing.assert_allclose(entry.slope(y), (entry.value(y + step) - entry.value(y - step)) / (2 * step), rtol=1e-6)
+    back = [float(entry.back(sympy.Float(float(v)), 1)) for v in entry.value(y)]
+    np.testing.assert_allclose(back, y, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "form", [sympy.sin(7 * A * B) * C, 2 + C * sympy.cos(9 * A / B), sympy.sin(12 * A) * B**2, sympy.cos(8 * (A - B))]
+)
+def test_waves_are_found_where_polynomials_fail(form):
+    data = problem(form, count=800)
+    best = waves(data)[0]
+    assert best.share > 0.85
+    assert str(best.problem.expressions[-1]) in {"a*b", "a/b", "b/a", "a", "a - b"}
+
+
+SUMS = {
+    "two terms": 1 + 2.5 * A * sympy.cos(B),
+    "three terms": A + B**2 - 3 * sympy.sqrt(A) * C,
+    "four terms": 1.5 * A * B - 0.3 * C**2 + A / C + 2,
+}
+QUOTIENTS = {
+    "of sums": (A + B) / (1 + A * B / 3),
+    "a weighted mean": (A + B * C) / (1 + C),
+    "saturation": 2 * A / (0.7 + A) + 0 * B,
+}
+
+
+@pytest.mark.parametrize("name", SUMS)
+def test_sums_of_products(name):
+    data = problem(SUMS[name])
+    best = terms.guesses(data, floor=1e-16)[0].expression
+    np.testing.assert_allclose(compile_expression(best, NAMES)(data.columns), data.y, rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", QUOTIENTS)
+def test_quotients_of_sums(name):
+    data = problem(QUOTIENTS[name])
+    best = terms.guesses(data, floor=1e-16, rational=True)[0].expression
+    np.testing.assert_allclose(compile_expression(best, NAMES)(data.columns), data.y, rtol=1e-9)
+
+
+def test_a_dictionary_says_what_its_columns_are():
+    data = problem(1 + A)
+    book = dictionary.dictionary(data, rational=True)
+    for product in range(0, len(book.costs), 97):
+        values = compile_expression(book.expression(product), NAMES)(data.columns)
+        values = values * data.y if book.below[product] else values
+        np.testing.assert_allclose(values, book.columns[product] * book.lengths[product], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "form",
+    [sympy.exp(-2 * A), A**3 / (sympy.exp(A) - 1), 1 / sympy.sqrt(1 - A**2 / 9), sympy.tanh(A), sympy.log(A) * 0.4],
+    ids=str,
+)
+def test_one_column(form):
+    x = np.random.default_rng(3).uniform(0.3, 2.5, (300, 1))
+    y = compile_expression(form, ["a"])(x)
+    pool = Pool(Target(x, y, ("a",)))
+    for guess in single.guesses(whole(pool.target), floor=pool.target.floor)[:6]:
+        pool.offer(guess.expression)
+    assert pool.exact
+
+
+FORMULAS = {
+    "a monomial": 0.3 * A**1.5 / (B**2 * sympy.sqrt(C)),
+    "a norm": sympy.sqrt(A**2 + B**2 + C**2),
+    "a gaussian of a ratio": sympy.exp(-(A**2) / (2 * B**2)) / C,
+    "a square in the target": sympy.sqrt(A**2 + 2 * B * C),
+    "a lens": 1 / (1 / A + B / C),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_formulas_are_found(name):
+    data = problem(FORMULAS[name])
+    pool = Pool(Target(data.columns, data.y, NAMES))
+    screen = Screen(pool, (whole(pool.target),))
+    screen.run()
+    assert pool.exact
+    assert screen.settled
+
+
+def test_rows_may_come_in_any_order():
+    data = problem(FORMULAS["a norm"])
+    order = np.random.default_rng(5).permutation(len(data.y))
+    found = []
+    for rows in (np.arange(len(order)), order):
+        pool = Pool(Target(data.columns[rows], data.y[rows], NAMES))
+        Screen(pool, (whole(pool.target),)).run()
+        values = compile_expression(pool.entries[0].expression, NAMES)(data.columns)
+        found.append(values)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+def test_nothing_is_offered_after_the_deadline():
+    data = problem(sympy.exp(A * B) + C * sympy.sin(3 * A))
+    pool = Pool(Target(data.columns, data.y, NAMES))
+    Screen(pool, (whole(pool.target),), deadline=0.0).run()
+    assert len(pool.seen) <= 5  # what the first look left, and no search
+
+
+def test_a_problem_is_not_changed():
+    data = problem(A + B)
+    before = data.columns.copy()
+    assert isinstance(data.dropped(0), Problem)
+    data.merged(0, 1, data.columns[:, 0], A)
+    np.testing.assert_array_equal(before, data.columns)

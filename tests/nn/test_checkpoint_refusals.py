@@ -1,0 +1,205 @@
+"""A file that is not ours, or not whole: a FileError that says so, and never another exception."""
+
+import itertools
+import json
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save as to_bytes
+
+from splinework.errors import FileError
+from splinework.nn.checkpoint import FORMAT_VERSION, load, read_header, save
+from splinework.nn.network import KAN
+from tests.contracts.cases import normal
+from tests.nn.test_checkpoint import example
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    path = tmp_path / "model.safetensors"
+    save(example(), path)
+    return path
+
+
+def with_header(path: Path, header: object, tensors: dict[str, torch.Tensor] | None = None) -> Path:
+    """A file with that header and the tensors of a good model, or others."""
+    text = header if isinstance(header, str) else json.dumps(header)
+    own = {key: value.detach() for key, value in example().state_dict().items()}
+    path.write_bytes(to_bytes(own if tensors is None else tensors, metadata={"splinework": text}))
+    return path
+
+
+@pytest.mark.parametrize("share", [k / 20 for k in range(20)])
+def test_a_truncated_file_is_refused(saved, share):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(FileError, match=r"model.safetensors"):
+        load(saved)
+
+
+@pytest.mark.parametrize("cut", [1, 7, 8, 9, 100])
+def test_a_file_that_lacks_or_has_a_few_bytes_more_is_refused(saved, cut):
+    content = saved.read_bytes()
+    for wrong in (content[:-cut], content + b"\0" * cut, content[:cut]):
+        saved.write_bytes(wrong)
+        with pytest.raises(FileError):
+            load(saved)
+
+
+def loaded_or_refused(path: Path) -> KAN | None:
+    """The model, or None where there is a FileError; any other error comes through."""
+    try:
+        return load(path)
+    except FileError:
+        return None
+
+
+QUIETLY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@QUIETLY
+@given(content=st.binary(max_size=300))
+def test_random_bytes_are_refused(tmp_path, content):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(FileError):
+        load(path)
+
+
+@QUIETLY
+@given(data=st.data())
+def test_a_flipped_byte_gives_a_model_or_a_file_error(saved, data):
+    content = bytearray(saved.read_bytes())
+    copy = saved.with_name("flipped.safetensors")
+    (length,) = struct.unpack("<Q", content[:8])
+    index = data.draw(st.integers(0, 8 + length + 20))
+    content[index] ^= data.draw(st.integers(1, 255))
+    copy.write_bytes(content)
+    assert isinstance(loaded_or_refused(copy), KAN | None)
+
+
+LEAVES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 9),
+    st.sampled_from([10**9, 10**30, -1, 1e308, float("nan"), float("inf")]),
+    st.floats(),
+    st.sampled_from(["", "ab", "bspline", "fourier", "linear", "log", "none", "\ud800"]),
+    st.text(max_size=3),
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "grid", "x"]), inner, max_size=2)
+    ),
+    max_leaves=5,
+)
+
+
+def places(value: object, path: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    """Every place inside nested lists and dicts."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *itertools.chain.from_iterable(places(v, (*path, k)) for k, v in inner)]
+
+
+PLACES = places({"format": 1, "version": "0", "config": json.loads(json.dumps(example().config.to_dict()))})
+
+
+@settings(parent=QUIETLY, max_examples=300)
+@given(place=st.sampled_from(PLACES), value=JSON, remove=st.integers(0, 9))
+def test_whatever_stands_in_the_header_gives_a_working_model_or_a_file_error(tmp_path_factory, place, value, remove):
+    header = {"format": 1, "version": "0", "config": json.loads(json.dumps(example().config.to_dict())), "notes": {}}
+    if not place:
+        header = value
+    else:
+        inside = header
+        for step in place[:-1]:
+            inside = inside[step]
+        if remove == 0:
+            del inside[place[-1]]
+        else:
+            inside[place[-1]] = value
+    path = with_header(tmp_path_factory.getbasetemp() / "fuzzed.safetensors", header)
+    model = loaded_or_refused(path)
+    assert model is None or model(normal(3, 2)).shape == (3, 2)  # what is let in, works
+
+
+@pytest.mark.parametrize("header", ["{", "nonsense", "[]", "3", "null", '"text"', "[" * 100_000, '{"format": 1}', "{}"])
+def test_a_header_that_is_no_model_is_refused(tmp_path, header):
+    with pytest.raises(FileError):
+        load(with_header(tmp_path / "m.safetensors", header))
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [[[10**9, []], [1, [2, 3]], [2, []]], [[2, []], [1, [2, 10**9]], [2, []]], [[2, []], [10**12, []], [2, []]]],
+)
+def test_a_header_cannot_make_us_reserve_more_than_the_file_holds(tmp_path, nodes):
+    config = json.loads(json.dumps(example().config.to_dict()))
+    config["nodes"] = nodes
+    for key in ("input_names", "output_names", "input_scales", "output_scales"):
+        config[key] = []
+    with pytest.raises(FileError, match=r"do not fit together.*shape"):
+        load(with_header(tmp_path / "m.safetensors", {"format": 1, "version": "0", "config": config}))
+    config = json.loads(json.dumps(example().config.to_dict()))
+    config["bases"][0]["grid"] = 10**9
+    with pytest.raises(FileError, match=r"do not fit together.*shape"):
+        load(with_header(tmp_path / "m.safetensors", {"format": 1, "version": "0", "config": config}))
+
+
+@pytest.mark.parametrize("change", ["missing", "extra", "shape", "whole numbers", "none", "grid"])
+def test_tensors_that_do_not_fit_the_header_are_refused(tmp_path, change):
+    model = example()
+    tensors = {key: value.detach() for key, value in model.state_dict().items()}
+    if change == "missing":
+        del tensors["layers.1.mask"]
+    elif change == "extra":
+        tensors["layers.2.mask"] = torch.ones(1)
+    elif change == "shape":
+        tensors["layers.0.spline_weight"] = torch.ones(7, 7)
+    elif change == "whole numbers":
+        tensors = {key: value.nan_to_num().long() for key, value in tensors.items()}
+    elif change == "none":
+        tensors = {}
+    elif change == "grid":
+        tensors["layers.0.grid"] = tensors["layers.0.grid"][:, :-1].contiguous()
+    header = {"format": 1, "version": "0", "config": model.config.to_dict()}
+    with pytest.raises(FileError, match=r"do not fit together"):
+        load(with_header(tmp_path / "m.safetensors", header, tensors))
+
+
+def test_a_newer_format_is_refused_with_both_numbers_and_the_way_out(tmp_path):
+    header = {"format": FORMAT_VERSION + 1, "version": "9.9.9", "config": {}}
+    with pytest.raises(FileError) as caught:
+        load(with_header(tmp_path / "m.safetensors", header))
+    for word in (f"format {FORMAT_VERSION + 1}", "9.9.9", f"up to {FORMAT_VERSION}", "Upgrade splinework"):
+        assert word in str(caught.value)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "other"
+    path.write_bytes(to_bytes({"weight": torch.ones(3)}))
+    with pytest.raises(FileError, match=r"not one of splinework's"):
+        load(path)
+    torch.save({"weight": torch.ones(3)}, path)
+    with pytest.raises(FileError, match=r"not a whole safetensors file"):
+        load(path)
+    for content in (b"", b"a,b\n1,2\n", "größe;µ\n".encode("latin-1")):
+        path.write_bytes(content)
+        with pytest.raises(FileError, match=r"not a whole safetensors file"):
+            load(path)
+
+
+def test_a_folder_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(FileError, match=r"is a folder.*model\.safetensors"):
+        load(tmp_path)
+    with pytest.raises(FileError, match=r"there is no file .*nowhere"):
+        load(tmp_path / "nowhere")
+    with pytest.raises(FileError):
+        load("bad\0name")
+    with pytest.raises(OSError, match=r"no file"):  # also the builtin of its kind
+        read_header(tmp_path / "nowhere")

@@ -1,0 +1,136 @@
+"""Cones of coefficients: what they hold has its shape, what is nearest is nearest, and what has the shape stays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import lsq_linear
+
+from splinework.splines import bspline_rows, cell_polynomials, cone, greville, uniform_knots
+from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD, PERIODIC
+
+SHAPES = {
+    "any": 0,
+    "increasing": INCREASING,
+    "decreasing": DECREASING,
+    "convex": CONVEX,
+    "concave": CONCAVE,
+    "convex increasing": CONVEX | INCREASING,
+    "convex decreasing": CONVEX | DECREASING,
+    "concave increasing": CONCAVE | INCREASING,
+    "concave decreasing": CONCAVE | DECREASING,
+    "straight": CONVEX | CONCAVE,
+    "straight increasing": CONVEX | CONCAVE | INCREASING,
+    "constant": INCREASING | DECREASING,
+    "even": EVEN,
+    "odd": ODD,
+    "even convex": EVEN | CONVEX,
+    "even concave": EVEN | CONCAVE,
+    "odd increasing": ODD | INCREASING,
+    "odd decreasing": ODD | DECREASING,
+    "odd straight": ODD | CONVEX,
+    "periodic": PERIODIC,
+    "periodic even": PERIODIC | EVEN,
+    "periodic odd": PERIODIC | ODD,
+}
+GRIDS = [(degree, grid) for degree in (1, 2, 3, 5) for grid in (1, 2, 5, 8)]
+
+
+def knots_of(degree: int, grid: int, shape: int, seed: int = 0) -> torch.Tensor:
+    """Uneven knots; even where the shape needs both sides alike."""
+    low, high = torch.tensor([-1.0], dtype=torch.float64), torch.tensor([1.0], dtype=torch.float64)
+    knots = uniform_knots(low, high, grid, degree)[0]
+    if not shape & (EVEN | ODD):
+        step = 2 / grid
+        noise = torch.rand(grid - 1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 0.5
+        knots = knots.clone()
+        knots[degree + 1 : degree + grid] += 0.6 * step * noise
+    return knots
+
+
+def values(c: np.ndarray, knots: torch.Tensor, degree: int, derivative: int = 0) -> np.ndarray:
+    x = torch.linspace(-1, 1, 401, dtype=torch.float64)[:, None]
+    rows = bspline_rows(x, knots[None], cell_polynomials(knots[None], degree), degree, derivative)[:, 0]
+    return rows.numpy() @ c
+
+
+def rough(size: int, seed: int = 1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(size, 6))
+
+
+@pytest.mark.parametrize(("degree", "grid"), GRIDS)
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_nearest_spline_has_the_shape_and_stays(name, degree, grid):
+    flags, knots = SHAPES[name], knots_of(degree, grid, SHAPES[name])
+    its = cone(flags, knots, degree)
+    held = its.nearest(rough(len(knots) - degree - 1))
+    f = values(held, knots, degree)
+    step, bend = np.diff(f, axis=0), np.diff(f, 2, axis=0)
+    tiny = 1e-12
+    if flags & INCREASING:
+        assert step.min() >= -tiny
+    if flags & DECREASING:
+        assert step.max() <= tiny
+    if flags & CONVEX:
+        assert bend.min() >= -tiny
+    if flags & CONCAVE:
+        assert bend.max() <= tiny
+    if flags & EVEN:
+        np.testing.assert_allclose(f, f[::-1], atol=1e-12)
+    if flags & ODD:
+        np.testing.assert_allclose(f, -f[::-1], atol=1e-12)
+    if flags & PERIODIC:
+        for order in range(max(degree, 1)):
+            slope = values(held, knots, degree, order)
+            np.testing.assert_allclose(slope[0], slope[-1], atol=1e-9 * max(1.0, np.abs(slope).max()))
+    np.testing.assert_allclose(its.nearest(held), held, atol=1e-10)
+    np.testing.assert_allclose(its.coefficients(its.coordinates(held)), held, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_nearest_is_the_nearest_by_another_solver(name):
+    degree, grid = 3, 6
+    knots = knots_of(degree, grid, SHAPES[name])
+    its = cone(SHAPES[name], knots, degree)
+    c = rough(len(knots) - degree - 1)
+    held = its.nearest(c)
+    for n in range(c.shape[1]):
+        oracle = (
+            its.map @ lsq_linear(its.map, c[:, n], bounds=(its.lower, its.upper), tol=1e-14).x if its.map.size else 0
+        )
+        assert np.linalg.norm(held[:, n] - c[:, n]) <= np.linalg.norm(oracle - c[:, n]) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 5])
+def test_ordered_coefficients_are_ordered_to_the_last_bit(degree):
+    knots = knots_of(degree, 7, INCREASING)
+    its = cone(INCREASING, knots, degree)
+    held = its.nearest(rough(7 + degree, seed=3) * 1e-3 + 1e6)
+    assert (np.diff(held, axis=0) >= 0).all()
+    again = its.coefficients(its.coordinates(held) + 1e-3)
+    assert (np.diff(again, axis=0) >= 0).all()
+
+
+@pytest.mark.parametrize("flags", [0, INCREASING, DECREASING, EVEN, ODD, ODD | INCREASING])
+@pytest.mark.parametrize(("degree", "grid"), [(1, 4), (2, 5), (3, 6), (4, 3)])
+def test_slopes_stay_below_the_steepest(flags, degree, grid):
+    knots = knots_of(degree, grid, flags)
+    held = cone(flags, knots, degree, 0.7).nearest(5 * rough(grid + degree))
+    assert np.abs(values(held, knots, degree, 1)).max() <= 0.7 * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_a_convex_spline_is_in_the_cone(degree):
+    # Necessary for degrees up to 3 (second derivatives are piecewise linear at most): a convex function is not changed.
+    knots = knots_of(degree, 6, CONVEX)
+    xi = greville(knots[None], degree)[0].numpy()
+    inside = np.stack([xi**2, np.abs(xi - 0.1), np.exp(xi)], axis=1)
+    np.testing.assert_allclose(cone(CONVEX, knots, degree).nearest(inside), inside, atol=1e-12)
+
+
+def test_greville_points_give_the_identity():
+    knots = knots_of(3, 6, 0)
+    xi = greville(knots[None], 3)[0].numpy()
+    x = np.linspace(-1, 1, 401)
+    np.testing.assert_allclose(values(xi[:, None], knots, 3)[:, 0], x, atol=1e-12)

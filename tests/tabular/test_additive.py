@@ -1,0 +1,109 @@
+"""Laws of the additive part: what its columns are, and that the rows say how smooth curves are."""
+
+import numpy as np
+import pytest
+import torch
+
+from splinework.nn.layer import KANLayer
+from splinework.splines import adapted_knots
+from splinework.tabular.additive import fit_additive, make_design, refit_additive
+from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
+
+TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
+
+
+def layer_on(u: torch.Tensor, grid: int = 8, degree: int = 3) -> KANLayer:
+    layer = KANLayer(u.shape[1], 1, grid=grid, degree=degree, base="none", dtype=torch.float64)
+    low, high = u.min(0).values, u.max(0).values
+    layer.grid.copy_(adapted_knots(u, grid, degree, grid_eps=0.1, low=low, high=high))
+    layer.refresh()
+    return layer
+
+
+def rows(count: int = 300, inputs: int = 3, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def targets(task: Task, truth: torch.Tensor, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if isinstance(task, Regression):
+        return (truth + 0.1 * torch.randn(len(truth), generator=generator, dtype=torch.float64))[:, None]
+    draw = torch.rand(len(truth), generator=generator, dtype=torch.float64)
+    if isinstance(task, Binary):
+        return (draw < torch.sigmoid(2 * truth)).double()[:, None]
+    logits = torch.stack([2 * truth, -2 * truth, 0 * truth], 1)
+    codes = (draw[:, None] > torch.softmax(logits, 1).cumsum(1)).sum(1).clamp(max=2)
+    return torch.nn.functional.one_hot(codes, 3).double()
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 5])
+def test_columns_are_centred_and_their_curves_are_what_they_say(degree: int) -> None:
+    u = rows()
+    u[:, 1] = (u[:, 1] > 0).double()
+    weights = torch.rand(len(u), generator=torch.Generator().manual_seed(3), dtype=torch.float64) + 0.1
+    layer = layer_on(u, degree=degree)
+    design = make_design(layer, u, weights, [])
+    assert (weights @ design.values / weights.sum()).abs().max() < 1e-12
+    assert design.spans[1].stop - design.spans[1].start == 1  # two values, one step
+    numbers = torch.randn(design.values.shape[1], 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    curves = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), design.coefficients(numbers))
+    assert (curves - design.values @ numbers).abs().max() < 1e-10
+
+
+def test_a_straight_truth_gets_straight_curves() -> None:
+    u = rows(2000)
+    design = make_design(layer_on(u), u, torch.ones(len(u), dtype=torch.float64), [])
+    found = fit_additive(
+        design, targets(Regression(), u[:, 0] - 0.5 * u[:, 1]), torch.ones(len(u)).double(), Regression()
+    )
+    assert 2 <= float(found.freedom) < 6  # two slopes, and what chance adds
+    truth = u[:, 0] - 0.5 * u[:, 1]
+    assert (found.values(design)[:, 0] - truth).square().mean().sqrt() < 0.02
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+def test_an_input_that_tells_nothing_gets_a_flat_curve(task: Task) -> None:
+    u = rows(1500)
+    design = make_design(layer_on(u), u, torch.ones(len(u)).double(), [])
+    found = fit_additive(design, targets(task, torch.sin(2 * u[:, 0])), torch.ones(len(u)).double(), task)
+    size = [(design.values[:, span] @ found.numbers[span]).std(0).max() for span in design.spans]
+    assert max(size[1:]) < 0.25 * size[0]
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+def test_rows_of_weight_zero_leave_no_trace_in_a_refit(task: Task) -> None:
+    u = rows(200)
+    y = targets(task, u[:, 0] ** 2 - 1)
+    weights = torch.ones(len(u)).double()
+    design = make_design(layer_on(u), u, weights, [])
+    found = fit_additive(design, y, weights, task)
+    held = torch.arange(len(u)) % 5 == 0
+    seen = weights * ~held
+    other = y.clone()
+    other[held] = other[held].flip(0) if task.is_regression else 1 - other[held]
+    one, two = (refit_additive(found, design, t, seen, task) for t in (y, other))
+    tolerance = 1e-12 if isinstance(task, Regression) else 1e-9
+    assert (one.values(design) - two.values(design)).abs().max() < tolerance
+
+
+def test_levels_of_a_category_are_shrunk_together() -> None:
+    generator = np.random.default_rng(0)
+    code = generator.integers(0, 12, 120)
+    u = torch.from_numpy(np.eye(12)[code])
+    y = torch.from_numpy(generator.normal(size=120))[:, None]  # noise: levels mean nothing
+    weights = torch.ones(120).double()
+    joint = fit_additive(make_design(layer_on(u), u, weights, [range(12)]), y, weights, Regression())
+    assert len(torch.unique(joint.strengths)) == 1
+    assert float(joint.freedom) < 5  # of eleven that levels without a common variance would take
+
+
+def test_several_classes_end_where_the_slope_vanishes() -> None:
+    u = rows(300)
+    y = targets(Multiclass(), u[:, 0])
+    weights = torch.ones(300).double()
+    design = make_design(layer_on(u), u, weights, [])
+    found = fit_additive(design, y, weights, Multiclass())
+    numbers = found.numbers.clone().requires_grad_()
+    cost = Multiclass().loss(design.values @ numbers + found.bias, y).sum() + 0.5 * (found.strengths * numbers**2).sum()
+    (slope,) = torch.autograd.grad(cost, numbers)
+    assert (slope / (1 + found.strengths)).abs().max() / len(u) < 1e-4

@@ -1,0 +1,76 @@
+"""scikit-learn's own checks: all that `check_estimator` yields, and those that it never does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from sklearn.utils import estimator_checks as checks
+
+from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
+
+KINDS = (KANRegressor, KANClassifier, KANTransformer)
+SHORT = 40
+"""Steps of the fits of every day; with the defaults, which take longer, the slow tests do the same."""
+ESTIMATORS = (
+    *(pytest.param(kind(max_iter=SHORT), id=f"{kind.__name__}-short") for kind in KINDS),
+    *(pytest.param(kind(), id=kind.__name__, marks=pytest.mark.slow) for kind in KINDS),
+)
+OF_TRANSFORMERS = (
+    "check_set_output_transform",
+    "check_set_output_transform_pandas",
+    "check_set_output_transform_polars",
+    "check_global_output_transform_pandas",
+    "check_global_set_output_transform_polars",
+    "check_transformer_get_feature_names_out",
+    "check_transformer_get_feature_names_out_pandas",
+    "check_get_feature_names_out_error",
+)
+UNYIELDED = (
+    "check_dataframe_column_names_consistency",
+    "check_param_validation",
+    "check_inplace_ensure_writeable",
+    *OF_TRANSFORMERS,
+)
+
+
+def _name(check: Any) -> str:
+    """The name of a check, with what it is asked for."""
+    return f"{check.func.__name__}-{'-'.join(map(str, check.keywords.values()))}".rstrip("-")
+
+
+@pytest.mark.parametrize(
+    ("estimator", "check"),
+    [
+        pytest.param(given, check, id=f"{case.id}-{_name(check)}", marks=case.marks)
+        for case in ESTIMATORS
+        for given, check in checks.estimator_checks_generator(case.values[0])
+    ],
+)
+def test_every_check_of_scikit_learn_passes(estimator: Any, check: Any) -> None:
+    if "cuda" in str(check.keywords) and not torch.cuda.is_available():
+        pytest.skip("no GPU here: scikit-learn itself asks only whether torch was built for one")
+    check(estimator)
+
+
+@pytest.mark.filterwarnings(
+    "ignore:X (does not have valid|has) feature names"
+)  # frames and arrays are mixed on purpose
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        pytest.param(case.values[0], name, id=f"{case.id}-{name}", marks=case.marks)
+        for case in ESTIMATORS
+        for name in UNYIELDED
+        if hasattr(checks, name) and (name not in OF_TRANSFORMERS or hasattr(case.values[0], "transform"))
+    ],
+)
+def test_the_checks_that_are_not_yielded_pass_too(estimator: Any, name: str) -> None:
+    getattr(checks, name)(type(estimator).__name__, estimator)
+
+
+@pytest.mark.parametrize("library", ["numpy", "array_api_strict", "torch"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_arrays_of_every_library_give_the_same_values(estimator: Any, library: str) -> None:
+    checks.check_array_api_input_and_values(type(estimator).__name__, estimator, library)

@@ -1,0 +1,203 @@
+"""Laws of the engine: parts add up to the network, rows held out are held out, and the same rows give the same bits."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from splinework.errors import ConfigError
+from splinework.nn.layer import KANLayer
+from splinework.splines import refine_coefficients
+from splinework.tabular.assembly import Units, whole_network
+from splinework.tabular.blend import blend, sharpen
+from splinework.tabular.engine import Settings, train
+from splinework.tabular.members import Course, Group, train_members, wide_network
+from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
+
+QUICK = Settings(max_iter=60)
+
+
+def table(count: int = 120, inputs: int = 2, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(count, inputs))
+
+
+def asked(task: Task, x: np.ndarray) -> np.ndarray:
+    value = x[:, 0] * x[:, 1]
+    if isinstance(task, Regression):
+        return value[:, None]
+    return (value > 0).astype(int) if isinstance(task, Binary) else np.digitize(value, [-0.3, 0.3])
+
+
+def never(stage: str, step: int, steps: int, loss: float) -> bool:
+    return False
+
+
+TASKS: list[Task] = [Regression(), Binary(), Multiclass()]
+each_task = pytest.mark.parametrize("task", TASKS, ids=lambda task: type(task).__name__)
+
+
+@pytest.mark.parametrize("hidden", [(3,), (3, 2)], ids=str)
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    layer = KANLayer(2, 1, grid=4, base="none", dtype=torch.float64, generator=generator)
+    finer = KANLayer(2, 1, grid=8, base="none", dtype=torch.float64, generator=generator)
+    finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), 3, 2)[0])
+    finer.refresh()
+    u = 2 * torch.rand(50, 2, generator=generator, dtype=torch.float64) - 1
+    course = Course(hidden, members=3)
+    net = wide_network(finer, u, outputs, course, generator)
+    groups = []
+    for index in range(2):  # each with numbers of its own time
+        for parameter in net.parameters():
+            parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=generator))
+        state = {name: value.clone() for name, value in net.state_dict().items()}
+        groups.append(Group(index, torch.zeros(50, outputs), state, 1, 0.0))
+    curves = torch.randn(2, layer.basis.size, outputs, generator=generator, dtype=torch.float64)
+    bias = torch.randn(outputs, generator=generator, dtype=torch.float64)
+    units = Units(*(torch.full((n,), v).double() for n, v in ((2, 0.5), (2, 2.0), (outputs, -1.0), (outputs, 3.0))))
+    whole = whole_network(layer, curves, bias, net, groups, (0.3, 0.6), 1.7, course, units, None)
+    expected = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), curves) + bias
+    for group, share in zip(groups, (0.3, 0.6), strict=True):
+        net.load_state_dict(group.state)
+        with torch.no_grad():
+            values = net.double().unit_forward(u).view(50, 2, 3, outputs)[:, group.index].mean(1)
+        net.float()
+        expected = expected + share * values
+    with torch.no_grad():
+        found = (whole(0.5 + 2 * u) + 1) / 3
+    assert (found - 1.7 * expected).abs().max() < 1e-10 * expected.abs().max()
+    only = whole_network(layer, curves, bias, net, groups, (0.0, 0.6), 1.0, course, units, None)
+    assert only.config.shape[1] == outputs + 3 * hidden[0]
+
+
+def test_a_member_never_learns_from_its_fold() -> None:
+    x = torch.from_numpy(table())
+    y = x[:, :1] * x[:, 1:]
+    fold = torch.arange(len(x)) % 3
+    other = torch.where(fold[:, None] == 1, -5 * y, y)
+    layer = KANLayer(2, 1, grid=4, domain=(-3, 3), base="none", dtype=torch.float64)
+    course = Course((2,), members=3, decays=(1.0,), steps=20, batch=40)
+    ends = []
+    for targets in (y, other):
+        generator = torch.Generator().manual_seed(5)
+        net = wide_network(layer, x, 1, course, generator)
+        train_members(
+            net, x, targets, torch.ones(len(x)).double(), torch.zeros(len(x), 3, 1).double(), fold, Regression(), course,
+            generator, never,
+        )  # fmt: skip
+        ends.append(net.unit_forward(x.float()).detach())
+    assert torch.equal(ends[0][:, 1], ends[1][:, 1])
+    assert not torch.equal(ends[0][:, 0], ends[1][:, 0])
+
+
+@each_task
+def test_a_blend_is_never_worse_than_curves_alone_and_finds_a_true_correction(task: Task) -> None:
+    generator = torch.Generator().manual_seed(0)
+    q = 3 if isinstance(task, Multiclass) else 1
+    truth = torch.randn(400, q, generator=generator, dtype=torch.float64)
+    if isinstance(task, Regression):
+        y = truth + 0.1 * torch.randn(400, q, generator=generator, dtype=torch.float64)
+    elif isinstance(task, Binary):
+        y = torch.bernoulli(torch.sigmoid(3 * truth), generator=generator)
+    else:
+        y = torch.nn.functional.one_hot(
+            torch.multinomial(torch.softmax(3 * truth, 1), 1, generator=generator)[:, 0], 3
+        ).double()
+    noise = torch.randn(400, q, generator=generator, dtype=torch.float64)
+    weights = torch.ones(400).double()
+    mixture = blend(torch.zeros_like(truth), [noise, truth], y, weights, task)
+    assert mixture.pays
+    assert mixture.shares[1] >= 0.9
+    assert mixture.shares[0] <= 0.2
+    assert mixture.loss <= float(task.loss(torch.zeros_like(truth), y).mean())
+    alone = blend(truth, [noise], y, weights, task)
+    assert not alone.pays
+
+
+def test_sharpness_is_the_factor_that_was_taken_away() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = 2 * torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
+    y = torch.bernoulli(torch.sigmoid(logits), generator=generator)
+    found = sharpen(logits / 1.6, y, torch.ones(len(y)).double(), Binary())
+    assert abs(found - 1.6) < 0.08
+
+
+@each_task
+def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Task) -> None:
+    x = table()
+    y = asked(task, x)
+    outputs = []
+    for scale in (1.0, 1.0, 4.0):
+        trained = train(x, y, np.full(len(x), scale), task=task, settings=QUICK, seed=3)
+        outputs.append(trained.model(torch.from_numpy(x)))
+    assert torch.equal(outputs[0], outputs[1])
+    assert torch.equal(outputs[0], outputs[2])
+    assert outputs[0].dtype == torch.float64
+
+
+@each_task
+def test_interactions_are_found_where_there_are_some(task: Task) -> None:
+    x = table(600)
+    trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Settings(), seed=0)
+    plain = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Settings(hidden=0), seed=0)
+    assert len(trained.model.config.shape) == 3
+    assert len(plain.model.config.shape) == 2
+    fresh = table(500, seed=9)
+    y = asked(task, fresh)
+    with torch.no_grad():
+        losses = [_loss(task, each.model(torch.from_numpy(fresh)), y, x) for each in (trained, plain)]
+    assert losses[0] < 0.6 * losses[1]
+
+
+def _loss(task: Task, outputs: torch.Tensor, y: np.ndarray, x: np.ndarray) -> float:
+    if isinstance(task, Regression):
+        return float(task.loss(outputs, torch.from_numpy(y)).mean())
+    targets = torch.from_numpy(y)
+    shown = targets.double()[:, None] if isinstance(task, Binary) else torch.nn.functional.one_hot(targets, 3).double()
+    return float(task.loss(outputs, shown).mean())
+
+
+def test_additive_truths_keep_an_additive_network() -> None:
+    x = table(400)
+    y = (np.sin(x[:, 0]) + x[:, 1] ** 2 + 0.3 * np.random.default_rng(2).normal(size=400))[:, None]
+    trained = train(x, y, np.ones(400), task=Regression(), settings=Settings(), seed=0)
+    assert trained.model.config.shape == [2, 1]
+
+
+def test_a_listener_ends_the_training_and_hears_of_every_stage() -> None:
+    x = table()
+    heard: list[tuple[str, int, int]] = []
+
+    def listen(stage: str, step: int, steps: int, loss: float) -> bool:
+        heard.append((stage, step, steps))
+        return stage == "interactions"
+
+    train(x, asked(Regression(), x), np.ones(len(x)), task=Regression(), settings=QUICK, seed=0, listen=listen)
+    assert [stage for stage, _, _ in heard] == ["curves", "interactions"]
+
+
+@each_task
+def test_going_on_keeps_grids_and_lowers_the_loss_on_new_rows(task: Task) -> None:
+    x, other = table(80), table(200, seed=5) + 0.5
+    first = train(x, asked(task, x), np.ones(80), task=task, settings=dataclasses.replace(QUICK, hidden=4), seed=0)
+    more = train(other, asked(task, other), np.ones(200), task=task, settings=QUICK, seed=0, start=first.model)
+    for old, new in zip(first.model.kan_layers, more.model.kan_layers, strict=True):
+        assert torch.equal(old.grid, new.grid)
+        assert torch.equal(old.mask, new.mask)
+    with torch.no_grad():
+        losses = [_loss(task, each.model(torch.from_numpy(other)), asked(task, other), x) for each in (first, more)]
+    assert losses[1] < losses[0]
+
+
+def test_few_rows_and_constant_inputs_are_borne() -> None:
+    x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
+    trained = train(x, np.array([[0.0], [1.0], [2.0]]), np.ones(3), task=Regression(), settings=Settings(), seed=0)
+    assert torch.isfinite(trained.model(torch.from_numpy(x))).all()
+
+
+def test_an_unknown_word_for_hidden_is_refused() -> None:
+    x = table()
+    with pytest.raises(ConfigError, match="hidden is 'auto'"):
+        train(x, asked(Regression(), x), np.ones(len(x)), task=Regression(), settings=Settings(hidden="many"), seed=0)
