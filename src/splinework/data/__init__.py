@@ -28,7 +28,7 @@ _HOMES = {
     "Card": "drawn",
     "DataSet": "registry",
     "Drawn": "drawn",
-    "Formula": "expressions",
+    "Formula": "splinework.formula.expressions",
     "FormulaSet": "formulas",
     "Input": "inputs",
     "OdeSet": "simulators.ode",
@@ -36,7 +36,7 @@ _HOMES = {
     "RandomFormula": "random_formulas",
     "SpecialSet": "special",
     "Truth": "drawn",
-    "compile_formula": "expressions",
+    "compile_formula": "splinework.formula.expressions",
     "data_names": "registry",
     "data_set": "registry",
     "feynman": "synthetic",
@@ -84,7 +84,8 @@ def __getattr__(name: str) -> Any:
     """A public name, loaded when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = _HOMES[name]
+    found = getattr(import_module(home if home.startswith("splinework.") else f"{__name__}.{home}"), name)
     globals()[name] = found
     return found
 
