@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError
+from splinework.formula import vocabulary
 from splinework.formula.expressions import FUNCTIONS, compile_formula
 from splinework.formula.languages import write
-from splinework.interpret.symbolic import vocabulary
 from splinework.interpret.symbolic.expression import compile_expression, python, symbol
 from splinework.interpret.symbolic.parse import MAX_NESTING, parse_formula
 from splinework.interpret.symbolic.partial import parse_partial
