@@ -17,8 +17,8 @@ from benchmarks.formulas.results import Key, Results
 from benchmarks.formulas.tasks import FAR
 from benchmarks.formulas.truth import rounded
 from splinework.errors import ConfigError
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
-from splinework.interpret.symbolic.parse import parse_formula
 
 ROOT = Path(__file__).resolve().parents[1]
 SUITES = ("27", "main", "bonus", "random")

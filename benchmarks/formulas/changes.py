@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from benchmarks.formulas.tasks import Floats, Task, stretched
-from splinework.data import compile_formula
+from splinework.formula.expression import Expression
 
 CORRELATION = 0.99
 OUTLIERS = 0.05
@@ -95,7 +95,7 @@ def _categories(task: Task) -> Task:
         task,
         inputs=names,
         truth=text,
-        function=compile_formula(text, names),
+        function=Expression(text, names),
         draw=draw,
         low=(*task.low, 0.0),
         high=(*task.high, 2.0),

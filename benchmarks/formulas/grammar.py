@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from benchmarks.formulas.tasks import FAR, Floats, Task
-from splinework.data import Formula, compile_formula
+from splinework.formula.expression import Expression
 
 SEED = 0
 SIZE = 30
@@ -42,7 +42,7 @@ def _drawn(generator: random.Random, suite: str, number: int) -> Task | None:
     ranges = [generator.choice(RANGES) for _ in inputs]
     text = _expression(generator, inputs, DEPTH)
     low, high = (tuple(each[end] for each in ranges) for end in (0, 1))
-    function = compile_formula(text, inputs)
+    function = Expression(text, inputs)
     task = Task(suite, f"{number:02d}", inputs, function, low, high, text)
     return task if _fair(task, function) else None
 
@@ -75,7 +75,7 @@ def _constant(generator: random.Random) -> str:
     return f"{10 ** generator.uniform(-1, 1):.{generator.choice((2, 3))}g}"
 
 
-def _fair(task: Task, function: Formula) -> bool:
+def _fair(task: Task, function: Expression) -> bool:
     """Whether y is finite and moderate, every input acts, and the wide range is mostly defined."""
     x = np.random.default_rng(0).uniform(task.low, task.high, (2000, len(task.inputs)))
     y = function(x)

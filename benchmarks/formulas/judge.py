@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmarks.formulas.tasks import FAR, Floats, Task
 from benchmarks.formulas.truth import rounded, simplified, size
-from splinework.data import compile_formula
 from splinework.errors import FormulaError
+from splinework.formula.expression import Expression
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
-from splinework.interpret.symbolic.parse import parse_formula
 
 EXACT = 1e-6
 """Largest NRMSE on fresh noiseless rows, where there was no noise; with noise `NOISY` times its level."""
@@ -207,7 +207,7 @@ def _values(formula: str, given: Any, task: Task, x: Floats) -> Floats:
     the text overflows on its way.
     """
     try:
-        values = compile_formula(formula, task.inputs)(x)
+        values = Expression(formula, task.inputs)(x)
     except FormulaError:
         return compile_expression(given, task.inputs)(x)
     return values if np.isfinite(values).all() else compile_expression(given, task.inputs)(x)

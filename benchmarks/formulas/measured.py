@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.formulas.tasks import Floats, Task
-from splinework.data import compile_formula, load_orbits
+from splinework.data import load_orbits
+from splinework.formula.expression import Expression
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 FOLDS = 5
@@ -59,7 +60,7 @@ def suite() -> tuple[Task, ...]:
 def _law(
     name: str, inputs: tuple[str, ...], x: Floats, y: Floats, truth: str, tolerance: float, skip: int = 0
 ) -> Table:
-    law = compile_formula(truth, inputs)
+    law = Expression(truth, inputs)
     return Table(
         "real",
         name,

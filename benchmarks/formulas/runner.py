@@ -23,8 +23,8 @@ from benchmarks.formulas.results import Key, Record, Results
 from benchmarks.formulas.tasks import Task
 from benchmarks.processes import commit, cores, duration, package_version, say, stop
 from splinework.errors import FormulaError
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import python, symbol
-from splinework.interpret.symbolic.parse import parse_formula
 
 GRACE = 20.0
 """Seconds after the budget, start of the process and import included, at which a process is stopped."""

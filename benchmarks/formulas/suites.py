@@ -13,7 +13,7 @@ from benchmarks.formulas.truth import is_power_product
 from splinework.data import feynman, feynman_ids
 from splinework.data.synthetic import FeynmanTable
 from splinework.errors import ConfigError
-from splinework.interpret.symbolic.parse import parse_formula
+from splinework.formula.parse import parse_formula
 
 POWERS = "powers"
 """The power products among main and bonus, whose results lie with theirs."""

@@ -11,8 +11,8 @@ from typing import Any
 import sympy
 
 from splinework.errors import FormulaError
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import count, python
-from splinework.interpret.symbolic.parse import parse_formula
 
 FULL = 15
 """Digits of a number in float64."""

@@ -13,12 +13,13 @@ import pytest
 import torch
 from scipy import stats
 
-from splinework.data import RECIPES, FormulaSet, Input, compile_formula, from_dict, to_dict
+from splinework.data import RECIPES, FormulaSet, Input, from_dict, to_dict
 from splinework.data.designs import Corners, Grid, LatinHypercube, Sobol, Uniform
 from splinework.data.marginals import Marginals
 from splinework.data.noise import Gaussian, Missing, Outliers
 from splinework.data.recipes import toml_text
 from splinework.errors import ConfigError, DataError, FormulaError
+from splinework.formula.expression import Expression
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -72,7 +73,7 @@ def test_the_digest_is_that_of_names_and_values():
 def test_the_truth_is_the_formula_and_names_the_active_inputs():
     drawn = RICH.draw(64, seed=1)
     clean = dataclasses.replace(RICH, noise=()).draw(64, seed=1)
-    np.testing.assert_array_equal(compile_formula(clean.truth.formula, clean.names)(clean.x), clean.y)
+    np.testing.assert_array_equal(Expression(clean.truth.formula, clean.names)(clean.x), clean.y)
     assert clean.truth.active == ("a", "b")
     assert clean.names == ("a", "b", "idle1", "idle2")
     assert drawn.units == {"a": "m", "b": "s", "z": "m"}

@@ -11,7 +11,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splinework.data import compile_formula, data_names, data_set
+from splinework.data import data_names, data_set
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.problems import ProblemSet
@@ -19,9 +19,18 @@ from splinework.data.properties import statements
 from splinework.data.random_formulas import RandomFormula
 from splinework.data.structures import structure
 from splinework.errors import FormulaError
-from splinework.formula.derivatives import RULES, constant, derivative, names_in, parse
-from splinework.formula.expressions import FUNCTIONS
-from splinework.formula.intervals import continuous, enclose
+from splinework.formula.derivatives import constant, derivative
+from splinework.formula.enclosures import continuous, enclose
+from splinework.formula.expression import Expression
+from splinework.formula.functions import FUNCTIONS
+from splinework.formula.reading import names_in, parse
+from tests.formula.calls import NUMERIC
+
+RULES = [
+    name
+    for name in NUMERIC
+    if FUNCTIONS[name].arity == 1 and FUNCTIONS[name].array.startswith("numpy") and name != "sinc"
+]
 
 LEAVES = st.sampled_from(["x", "y", "2", "0.5", "pi"])
 TREES = st.recursive(
@@ -42,7 +51,7 @@ CORNERS = np.random.default_rng(0).random((200, 2))
 def holds(text: str, formula: str, inputs: tuple[Input, ...]) -> bool:
     """Whether a statement holds at 300 sampled points (and steps from them), to rounding."""
     names = [one.name for one in inputs]
-    function = compile_formula(formula, names)
+    function = Expression(formula, names)
     low, high = np.array([(one.low, one.high) for one in inputs]).T
     x = low + np.random.default_rng(1).random((300, len(inputs))) * (high - low)
     call = parse_call(text)
@@ -119,7 +128,7 @@ def test_everything_stated_of_a_random_formula_holds(seed):
 @given(text=TREES)
 def test_everything_stated_of_any_formula_holds_where_it_is_defined(text):
     inputs = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
-    sample = compile_formula(text, ["x", "y"])(2 * CORNERS - 1)
+    sample = Expression(text, ["x", "y"])(2 * CORNERS - 1)
     for statement in statements(text, inputs):
         if np.isfinite(sample).all() and not statement.startswith(("even", "odd", "sym", "anti", "no_", "periodic")):
             assert holds(statement, text, inputs), statement
@@ -129,7 +138,7 @@ def test_everything_stated_of_any_formula_holds_where_it_is_defined(text):
 def test_an_enclosure_holds_every_value(text):
     low, high = np.array([-1.0, 0.5]), np.array([2.0, 1.5])
     lower, upper = enclose(text, {"x": (low[:1], high[:1]), "y": (low[1:], high[1:])})
-    y = compile_formula(text, ["x", "y"])(low + CORNERS * (high - low))
+    y = Expression(text, ["x", "y"])(low + CORNERS * (high - low))
     known = np.isfinite(y)
     room = 1e-12 * (1 + np.abs(y[known]))
     assert (y[known] >= lower[0] - room).all()
@@ -139,14 +148,14 @@ def test_an_enclosure_holds_every_value(text):
 
 
 @pytest.mark.parametrize(
-    "text", [f"{name}(0.3*x + 0.2)" for name in RULES if name != "arccosh"] + ["arccosh(x + 2)", "x**y", "hypot(x, 2*y)",
+    "text", [f"{name}(0.3*x + 0.2)" for name in RULES if name != "acosh"] + ["arccosh(x + 2)", "x**y", "hypot(x, 2*y)",
     "arctan2(x, y)", "power(x, 2*y)", "x**3/(1 + x*y)", "exp(-(x - y)**2/2)*sin(3*x)", "-x**-2 + y*2**x"],
 )  # fmt: skip
 def test_a_derivative_is_that_of_sympy_or_of_differences(text):
-    function = compile_formula(text, ["x", "y"])
+    function = Expression(text, ["x", "y"])
     x = 0.2 + 0.6 * CORNERS
     for place, name in enumerate("xy"):
-        slope = compile_formula(derivative(text, name), ["x", "y"])(x)
+        slope = Expression(derivative(text, name), ["x", "y"])(x)
         step = np.zeros(2)
         step[place] = 1e-5
         differences = (
@@ -162,7 +171,7 @@ def test_derivatives_of_higher_order_are_those_of_sympy():
     text = "exp(sin(x*y))/(1 + x**2)"
     for name in "xxy":
         text = derivative(text, name)
-    np.testing.assert_allclose(compile_formula(text, ["x", "y"])(CORNERS), oracle(*CORNERS.T), rtol=1e-10)
+    np.testing.assert_allclose(Expression(text, ["x", "y"])(CORNERS), oracle(*CORNERS.T), rtol=1e-10)
 
 
 def test_stated_invariances_hold():
@@ -201,11 +210,9 @@ def test_a_known_structure_is_among_its_statements(name, expected):
 
 
 def test_what_has_no_derivative_is_told():
-    for name in ("minimum", "sinc"):
-        with pytest.raises(FormulaError, match=f"{name} has no rule"):
-            derivative(f"{name}(x{', 1' if name == 'minimum' else ''})", "x")
+    with pytest.raises(FormulaError, match="cannot differentiate Compare"):
+        derivative("x < 2", "x")
     assert derivative("sinc(y)", "x") == "0"
-    assert set(RULES) <= set(FUNCTIONS)
 
 
 def test_the_classical_statements_are_found():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from splinework.data import RandomFormula, compile_formula
+from splinework.data import RandomFormula
 from splinework.data.designs import Sobol
 from splinework.data.inputs import Input
 from splinework.data.random_formulas import canonical, rejection, total_index
 from splinework.errors import ConfigError, FormulaError
+from splinework.formula.expression import Expression
 
 BOX = (Input("x1", 0.5, 3.0), Input("x2", 0.5, 3.0))
 CASES = [(depth, inputs, seed) for depth, inputs in ((2, 1), (3, 2), (4, 3)) for seed in range(4)]
@@ -25,7 +26,7 @@ def test_every_formula_is_fit_to_be_learnt(depth, inputs, seed):
     x = np.random.default_rng(7).uniform(0.5, 3.0, (5000, inputs))
     for text in formulas:
         assert rejection(text, recipe._box()) == ""
-        y = compile_formula(text, names)(x)
+        y = Expression(text, names)(x)
         assert np.isfinite(y).mean() > 0.99
         design = np.column_stack([x, np.ones(len(x))])[np.isfinite(y)]
         known = y[np.isfinite(y)]
@@ -60,7 +61,7 @@ def test_the_reason_of_a_rejection_is_named(text, reason):
 
 def test_total_indices_are_those_of_ishigami():
     # Ishigami & Homma 1990 with a = 7, b = 0.1: total indices 0.5576, 0.4424, 0.2437
-    function = compile_formula("sin(x) + 7*sin(y)**2 + 0.1*z**4*sin(x)", ["x", "y", "z"])
+    function = Expression("sin(x) + 7*sin(y)**2 + 0.1*z**4*sin(x)", ["x", "y", "z"])
     levels = Sobol().points(2**14, [(-np.pi, np.pi)] * 6, seed=0)
     found = [total_index(function, levels[:, :3], levels[:, 3:], place) for place in range(3)]
     np.testing.assert_allclose(found, [0.5576, 0.4424, 0.2437], atol=0.02)

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splinework.data import RECIPES, compile_formula, data_names, data_set, from_dict, to_dict
+from splinework.data import RECIPES, data_names, data_set, from_dict, to_dict
 from splinework.data.drawn import Drawn
 from splinework.data.problems import ProblemSet
 from splinework.errors import ConfigError, DataError
+from splinework.formula.expression import Expression
 from splinework.knowledge.axioms.language import parse_axiom
 
 NAMES = data_names()
@@ -65,7 +66,7 @@ def test_a_problem_is_its_formula_on_rows_that_the_seed_draws(name):
     assert frame.columns.tolist() == [*found.features, found.target]
     x = frame[list(found.features)].to_numpy()
     if name != "pure_noise":
-        np.testing.assert_array_equal(compile_formula(found.formula, found.features)(x), frame[found.target])
+        np.testing.assert_array_equal(Expression(found.formula, found.features)(x), frame[found.target])
     pd.testing.assert_frame_equal(found.frame(20, seed=3), frame)
     assert not found.frame(20, seed=4).equals(frame)
     noisy = found.frame(20, seed=3, noise=0.5)
@@ -126,7 +127,7 @@ def test_the_formula_of_the_truth_is_the_target(name):
     if name == "pure_noise":
         return
     drawn = drawn_of(name)
-    np.testing.assert_array_equal(compile_formula(drawn.truth.formula, drawn.names)(drawn.x), drawn.y)
+    np.testing.assert_array_equal(Expression(drawn.truth.formula, drawn.names)(drawn.x), drawn.y)
     assert drawn.truth.noise_floor == 0.0
 
 

@@ -12,8 +12,9 @@ import sympy
 import torch
 from sympy.parsing.sympy_parser import parse_expr
 
-from splinework.data import Problem, compile_formula, feynman, feynman_ids, problem, problem_names
+from splinework.data import Problem, feynman, feynman_ids, problem, problem_names
 from splinework.errors import ConfigError, DataError
+from splinework.formula.expression import Expression
 
 REGISTERED = [problem(name) for name in problem_names()]
 DIMENSIONLESS = [feynman(identifier) for identifier in feynman_ids()]
@@ -99,7 +100,7 @@ def test_its_box_has_a_side_for_each_input(recipe: Problem) -> None:
 @every_problem
 def test_its_text_is_its_function(recipe: Problem) -> None:
     x, _ = recipe.sample(20, seed=5)
-    assert np.array_equal(compile_formula(recipe.formula, recipe.inputs)(x), recipe.function(x))
+    assert np.array_equal(Expression(recipe.formula, recipe.inputs)(x), recipe.function(x))
 
 
 @every_problem

@@ -12,9 +12,9 @@ from splinework.discover.demanding import demanding
 from splinework.discover.demands import barred, contains
 from splinework.discover.partial import complete
 from splinework.errors import DataError, FormulaError
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import LIBRARY
-from splinework.interpret.symbolic.parse import parse_formula
 from splinework.interpret.symbolic.table import FormulaTable
 from tests.discover.test_partial import NAMES, pairs_of_terms, rows
 

@@ -10,7 +10,7 @@ import torch
 from splinework.discover import discover
 from splinework.discover.regression import regress
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.formula.expressions import compile_formula
+from splinework.formula.expression import Expression
 
 SECONDS = 120.0
 """Far more than is needed, so that a busy machine changes no result."""
@@ -27,7 +27,7 @@ def error(found, function, columns, low=-1.0, high=1.0):
     """NRMSE of the first formula's text on fresh rows."""
     x = np.random.default_rng(77).uniform(low, high, (2000, columns))
     best, truth = found.best, function(x)
-    return float(np.sqrt(((compile_formula(best.text, best.names)(x) - truth) ** 2).mean()) / truth.std())
+    return float(np.sqrt(((Expression(best.text, best.names)(x) - truth) ** 2).mean()) / truth.std())
 
 
 MONOMIALS = {

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from splinework.discover.partial import complete
 from splinework.errors import DataError, FormulaError, ShapeError
+from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression, symbol
-from splinework.interpret.symbolic.parse import parse_formula
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 Array = NDArray[np.float64]

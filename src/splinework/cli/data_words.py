@@ -90,7 +90,7 @@ def formula_set(
         FormulaError: If the formula cannot be read.
     """
     from splinework.data import FormulaSet
-    from splinework.formula.derivatives import parse
+    from splinework.formula.reading import parse
 
     names = _in_order(parse(formula))
     goal = target if target is not None else ("y" if "y" not in names else "target")
@@ -183,7 +183,7 @@ def _in_order(tree: Any) -> list[str]:
     """The variables of a formula, as they first occur in it."""
     import ast
 
-    from splinework.formula.derivatives import names_in
+    from splinework.formula.reading import names_in
 
     known = names_in(tree)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]

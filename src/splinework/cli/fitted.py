@@ -289,8 +289,8 @@ class KeptTable:
 
 def kept_table(fitted: Fitted) -> KeptTable | None:
     """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none."""
+    from splinework.formula.parse import parse_formula
     from splinework.interpret.symbolic.expression import count
-    from splinework.interpret.symbolic.parse import parse_formula
 
     names = fitted.input_names
     rows = []

@@ -279,6 +279,6 @@ def _is_short(equation: dict[str, Any]) -> bool:
 
 def _reserved(sample: Sample) -> set[str]:
     """The words that formulas use themselves."""
-    from splinework.formula.expressions import CONSTANTS, FUNCTIONS
+    from splinework.formula.functions import PLAIN_WORDS
 
-    return {*FUNCTIONS, *CONSTANTS, *filter(NAME.fullmatch, (*sample.features, sample.target))}
+    return {*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))}

@@ -1,7 +1,4 @@
-"""Data: measured tables, synthetic sets, simulators, and the reader of formulas. Recipes in, rows out.
-
-Each name is loaded when it is first used: what only reads formulas does not load the recipes.
-"""
+"""Data: measured tables, synthetic sets, simulators. Recipes in, rows out; each name is loaded when first used."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,6 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.special import SpecialSet
     from splinework.data.stream import write_parquet
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
-    from splinework.formula.expressions import Formula, compile_formula
 
 # Name → the module that has it.
 _HOMES = {
@@ -28,7 +24,6 @@ _HOMES = {
     "Card": "drawn",
     "DataSet": "registry",
     "Drawn": "drawn",
-    "Formula": "splinework.formula.expressions",
     "FormulaSet": "formulas",
     "Input": "inputs",
     "OdeSet": "simulators.ode",
@@ -36,7 +31,6 @@ _HOMES = {
     "RandomFormula": "random_formulas",
     "SpecialSet": "special",
     "Truth": "drawn",
-    "compile_formula": "splinework.formula.expressions",
     "data_names": "registry",
     "data_set": "registry",
     "feynman": "synthetic",
@@ -56,7 +50,6 @@ __all__ = [
     "Card",
     "DataSet",
     "Drawn",
-    "Formula",
     "FormulaSet",
     "Input",
     "OdeSet",
@@ -64,7 +57,6 @@ __all__ = [
     "RandomFormula",
     "SpecialSet",
     "Truth",
-    "compile_formula",
     "data_names",
     "data_set",
     "feynman",
@@ -84,8 +76,7 @@ def __getattr__(name: str) -> Any:
     """A public name, loaded when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES[name]
-    found = getattr(import_module(home if home.startswith("splinework.") else f"{__name__}.{home}"), name)
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = found
     return found
 

@@ -17,8 +17,8 @@ from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.sets import BoxSet
 from splinework.errors import ConfigError
-from splinework.formula.derivatives import names_in, parse
-from splinework.formula.expressions import Formula, compile_formula
+from splinework.formula.expression import Expression
+from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
 _IDLE: Final = "idle"
@@ -30,7 +30,7 @@ class FormulaSet(BoxSet):
     """A formula on a box.
 
     Attributes:
-        formula: Its text, as `compile_formula` reads it.
+        formula: Its text, as `Expression` reads it.
         inputs: Its variables with ranges, units and distributions; those that the formula does not name are idle.
         design: Where the inputs lie.
         noise: What disturbs the rows, one after the other.
@@ -131,5 +131,5 @@ class FormulaSet(BoxSet):
                 )
 
     @cached_property
-    def _function(self) -> Formula:
-        return compile_formula(self.formula, [one.name for one in self.box()])
+    def _function(self) -> Expression:
+        return Expression(self.formula, [one.name for one in self.box()])

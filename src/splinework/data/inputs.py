@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from splinework.data.recipes import nearest
 from splinework.errors import ConfigError
-from splinework.formula.expressions import positions
+from splinework.formula.reading import positions
 
 Floats = NDArray[np.float64]
 Distribution = Literal["uniform", "loguniform", "normal", "integer"]

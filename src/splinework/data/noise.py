@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
-from splinework.formula.expressions import compile_formula
+from splinework.formula.expression import Expression
 
 Floats = NDArray[np.float64]
 
@@ -114,7 +114,7 @@ class Heteroscedastic(Noise):
     sd: str
 
     def disturb(self, rows: Rows, generator: np.random.Generator) -> Rows:
-        sd = compile_formula(self.sd, rows.names)(rows.x)
+        sd = Expression(self.sd, rows.names)(rows.x)
         if not (np.isfinite(sd) & (sd >= 0)).all():
             raise ConfigError(f"the standard deviation {self.sd!r} is negative or not finite for some of the inputs.")
         return replace(rows, y=rows.y + sd[:, None] * generator.standard_normal(rows.y.shape))

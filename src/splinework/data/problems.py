@@ -18,7 +18,7 @@ from splinework.data.sets import Recipe
 from splinework.data.streams import BLOCK, checked_rows, checked_seed
 from splinework.data.synthetic import Problem, feynman, problem
 from splinework.errors import ConfigError
-from splinework.formula.derivatives import names_in, parse
+from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
 Table = Literal["toys", "dimensionless", "dimensional"]

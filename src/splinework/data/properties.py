@@ -18,9 +18,11 @@ from numpy.typing import NDArray
 
 from splinework.data.inputs import Input
 from splinework.errors import FormulaError
-from splinework.formula.derivatives import constant, derivative, function_name, names_in, parse
-from splinework.formula.expressions import CONSTANTS, compile_formula
-from splinework.formula.intervals import Interval, continuous, enclose
+from splinework.formula.derivatives import constant, derivative, function_name
+from splinework.formula.enclosures import continuous, enclose
+from splinework.formula.expression import Expression
+from splinework.formula.functions import CONSTANTS, FUNCTIONS
+from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
 
@@ -34,10 +36,8 @@ _DEEPEST: Final = 150
 """Levels of a formula; of deeper ones, which no recursion can walk, nothing is stated."""
 _ROUNDING: Final = 1e-12
 """Part of the largest derivative that counts as 0."""
-_ODD: Final = frozenset(
-    {"sin", "tan", "sinh", "tanh", "arcsin", "arctan", "arcsinh", "arctanh", "cbrt", "sign", "reciprocal", "negative"}
-)
-_EVEN: Final = frozenset({"cos", "cosh", "abs", "square", "sinc", "j0"})
+Ends = tuple[Floats, Floats]
+"""Lower and upper ends of intervals, one for each piece of the box."""
 
 
 @lru_cache(maxsize=256)
@@ -68,7 +68,7 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
     found: list[str] = []
     if 0 < len(active) <= _MANY and continuous(text, ranges):  # across a pole the sign of the slope says nothing
         found += _slopes(text, active, ranges, 1)
-        if not any(isinstance(one, ast.Call) and function_name(one) == "abs" for one in ast.walk(tree)):
+        if not any(isinstance(one, ast.Call) and FUNCTIONS[function_name(one)].kinks for one in ast.walk(tree)):
             found += _slopes(text, active, ranges, 2)
     found += _parities(tree, active) + _periods(tree, active)
     if len(active) <= _MANY:
@@ -89,7 +89,7 @@ def _depth(tree: ast.AST) -> int:
     return depth
 
 
-def _partition(inputs: Sequence[Input]) -> dict[str, Interval]:
+def _partition(inputs: Sequence[Input]) -> dict[str, Ends]:
     """The box in pieces: for each input the ends of its interval in every piece."""
     if not inputs:
         return {}
@@ -100,7 +100,7 @@ def _partition(inputs: Sequence[Input]) -> dict[str, Interval]:
     return {one.name: (edge[i], edge[i + 1]) for one, edge, i in zip(inputs, edges, index, strict=True)}
 
 
-def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Interval], order: int) -> list[str]:
+def _slopes(text: str, inputs: Sequence[Input], ranges: Mapping[str, Ends], order: int) -> list[str]:
     """Inputs in which the first (or second) derivative has one sign."""
     found = []
     rising, falling = (("monotone(%s)", "monotone(%s, increasing=False)"), ("convex(%s)", "concave(%s)"))[order - 1]
@@ -156,7 +156,7 @@ def _rates(node: ast.expr, name: str) -> list[float] | None:
         except FormulaError:  # a function without a derivative
             return None
         if not names_in(parse(rate)):
-            value = abs(float(compile_formula(rate, [name])(np.zeros((1, 1)))[0]))
+            value = abs(float(Expression(rate, [name])(np.zeros((1, 1)))[0]))
             return [value] if value > 0 else None
     inner = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
     parts = [_rates(child, name) for child in inner if isinstance(child, ast.expr)]
@@ -209,16 +209,19 @@ def _canonical(node: ast.expr, moved: Mapping[str, tuple[int, str]]) -> tuple[in
         if isinstance(node.op, (ast.Mult, ast.Div)):
             return _canonical_product(node, moved)
         return _canonical_power(node.left, node.right, moved)
+    if isinstance(node, ast.Compare):
+        sides = [_canonical(side, moved) for side in (node.left, *node.comparators)]
+        return 1, f"({type(node.ops[0]).__name__} {' '.join(f'{sign:+}{key}' for sign, key in sides)})"
     assert isinstance(node, ast.Call)
     name, arguments = function_name(node), [_canonical(argument, moved) for argument in node.args]
-    if name in _ODD:
+    if FUNCTIONS[name].parity == "odd":
         return arguments[0][0], f"{name}({arguments[0][1]})"
-    if name in _EVEN:
+    if FUNCTIONS[name].parity == "even":
         return 1, f"{name}({arguments[0][1]})"
     if name == "hypot":
         return 1, f"{name}({', '.join(sorted(key for _, key in arguments))})"
     texts = [f"{sign:+}{key}" for sign, key in arguments]
-    return 1, f"{name}({', '.join(sorted(texts) if name in ('minimum', 'maximum') else texts)})"
+    return 1, f"{name}({', '.join(sorted(texts) if name in ('min', 'max') else texts)})"
 
 
 def _canonical_sum(node: ast.BinOp, moved: Mapping[str, tuple[int, str]]) -> tuple[int, str]:

@@ -16,8 +16,10 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.streams import checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
-from splinework.formula.derivatives import derivative, function_name, names_in, parse
-from splinework.formula.expressions import CONSTANTS, Formula, compile_formula
+from splinework.formula.derivatives import derivative, function_name
+from splinework.formula.expression import Expression
+from splinework.formula.functions import CONSTANTS
+from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
 
@@ -137,7 +139,7 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
     absent = [name for name in names if name not in names_in(parse(text))]
     if absent:
         return f"{absent[0]} does not occur"
-    function = compile_formula(text, names)
+    function = Expression(text, names)
     box = [(one.low, one.high) for one in inputs]
     levels = SOBOL.points(_POINTS, box * 2, seed=0)
     base, other = levels[:, : len(names)], levels[:, len(names) :]
@@ -162,7 +164,7 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
     return ""
 
 
-def total_index(function: Formula, base: Floats, other: Floats, place: int) -> float:
+def total_index(function: Expression, base: Floats, other: Floats, place: int) -> float:
     """Total Sobol index of one input by Jansen's estimator: the mean of (f(x) - f(x'))²/2 over the variance.
 
     Jansen 1999, doi 10.1016/S0010-4655(98)00154-4. x' has the input from `other`, all else from `base`.
@@ -194,7 +196,7 @@ def _affine(x: Floats, y: Floats) -> bool:
 
 
 def _condition(text: str, name: str, names: Sequence[str], x: Floats, y: Floats, place: int) -> float:
-    slope = compile_formula(derivative(text, name), names)(x)
+    slope = Expression(derivative(text, name), names)(x)
     with np.errstate(all="ignore"):
         sizes = np.abs(x[:, place] * slope / y)
     return float(np.median(np.where(np.isnan(sizes), np.inf, sizes)))

@@ -3,7 +3,7 @@
 `problem(name)` gives the toys of the KAN paper (Liu et al. 2024, arXiv 2404.19756, section 3.1) and a few
 that test function recovery; `feynman(identifier)` gives the formulas of the Feynman data set (Udrescu &
 Tegmark 2020), in the 27 dimensionless forms of the paper's Table 2 or in the full dimensional ones. Each
-formula is text that `compile_formula` reads, so what is printed and what is computed cannot differ.
+formula is text that `Expression` reads, so what is printed and what is computed cannot differ.
 
 Not here: measured data (`orbits.py`), and the partial differential equations of the paper.
 """
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError, DataError
-from splinework.formula.expressions import compile_formula
+from splinework.formula.expression import Expression
 
 Floats = NDArray[np.float64]
 FeynmanTable = Literal["dimensionless", "dimensional"]
@@ -40,7 +40,7 @@ class Problem:
 
     Attributes:
         name: Name in the registry, or identifier of the Feynman formula.
-        formula: The function as text, which `compile_formula` reads.
+        formula: The function as text, which `Expression` reads.
         function: The same as a numpy function, x of shape (n, d) to y of shape (n,).
         inputs: Names of the d inputs, in the order of the columns of x.
         low: Lower corner of the box that x is drawn from.
@@ -192,7 +192,7 @@ def _problem(
     names = tuple(inputs)
     lower = low if isinstance(low, tuple) else (low,) * len(names)
     upper = high if isinstance(high, tuple) else (high,) * len(names)
-    return Problem(name, formula, compile_formula(formula, names), names, lower, upper, scatter)
+    return Problem(name, formula, Expression(formula, names), names, lower, upper, scatter)
 
 
 def _names(count: int) -> tuple[str, ...]:

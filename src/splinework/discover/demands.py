@@ -10,9 +10,10 @@ from typing import Any
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.vocabulary import UNARY
+from splinework.formula.functions import NAMES
+from splinework.formula.parse import parse_formula
+from splinework.formula.sympy_bridge import SYMPY
 from splinework.interpret.symbolic.library import LIBRARY, Function
-from splinework.interpret.symbolic.parse import parse_formula
 
 _ROOTS = {"sqrt": 2, "cbrt": 3}
 """Functions that sympy writes as powers, by the denominator of the exponent."""
@@ -61,7 +62,7 @@ def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
     """
     if isinstance(forbid, str):
         raise FormulaError(f"forbid takes a list of names, got the text {forbid!r}; write [{forbid!r}].")
-    known = [*names, *UNARY, *(f.name for f in LIBRARY)]
+    known = [*names, *(word for word, each in NAMES.items() if each.arity == 1), *(f.name for f in LIBRARY)]
     for name in forbid:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
@@ -78,9 +79,10 @@ def _stands(name: str, expression: Any) -> bool:
     if name in _ROOTS:
         powers = expression.atoms(sympy.Pow)
         return any(p.exp.is_Rational and p.exp.q == _ROOTS[name] for p in powers)
-    if name not in UNARY:
+    function = NAMES.get(name)
+    if function is None or function.arity != 1 or function.name not in SYMPY:
         return False
-    sample = UNARY[name](sympy.Symbol("z", real=True))
+    sample = SYMPY[function.name](sympy.Symbol("z", real=True))
     return bool(sample.is_Function) and expression.has(sample.func)
 
 

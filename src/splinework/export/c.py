@@ -22,9 +22,9 @@ _LONGEST_NAME: Final = (
 class _C(Dialect):
     """C99 with numbers of one type."""
 
+    language: ClassVar[str] = "c"
     whole: ClassVar[str] = "int "
     pick: ClassVar[str] = "const int "
-    absolute: ClassVar[str] = "fabs"
 
     def __init__(self, prefix: str, precision: str) -> None:
         super().__init__(f"{prefix}_")

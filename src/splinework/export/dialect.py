@@ -9,21 +9,21 @@ class Dialect(ABC):
     """C or JavaScript.
 
     Attributes:
+        language: `c` or `js`, as `splinework.formula.functions` calls it.
         prefix: Of every name.
         const: Begins the declaration of a number that stays.
         var: Of one that changes.
         whole: Of a whole number that changes.
         pick: Of a whole number that stays.
         row: Of a row of a table.
-        absolute: What the absolute value is called, for `call`.
     """
 
+    language: ClassVar[str]
     const: ClassVar[str]
     var: ClassVar[str]
     whole: ClassVar[str]
     pick: ClassVar[str]
     row: ClassVar[str]
-    absolute: ClassVar[str] = "abs"
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix

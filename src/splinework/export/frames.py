@@ -1,42 +1,93 @@
-"""The formulas of a frame as text of other languages: what each of them calls the operations of `splinework.nn.frame.Expression`.
+"""The formulas of a frame as text of other languages, by the templates of `splinework.formula.functions`.
 
-The softplus is the straight line beyond 50, as in `frame/expression.py`: nothing of it is left there in double precision.
+The softplus is the straight line beyond 50, as in `formula/tensors.py`: nothing of it is left there in double precision. What a
+language lacks is written by its definition.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from splinework.errors import FormulaError
 from splinework.export.dialect import Dialect
+from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.nn.frame import Expression, Frame
 
 LINE: Final = 50
 """Beyond this the softplus is a straight line."""
-_PLAIN: Final = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor")
-_SIGNS: Final[dict[str, Callable[..., str]]] = {
+Text = Callable[..., str]
+
+_SIGNS: Final[Mapping[str, Text]] = {
     "add": lambda a, b: f"({a} + {b})",
     "sub": lambda a, b: f"({a} - {b})",
     "mul": lambda a, b: f"({a} * {b})",
     "div": lambda a, b: f"({a} / {b})",
     "neg": lambda a: f"(-{a})",
     "pos": lambda a: a,
+    **{name: (lambda a, b, sign=sign: f"({a} {sign} {b})") for name, sign in COMPARISONS.items()},
 }
+_HELPERS: Final = ("sigmoid", "softplus", "min", "max", "sign")
+"""Functions that artefacts in C and JavaScript bring along."""
+_NOT_IN_LIBRARY: Final = ("digamma",)
+"""Functions that the mathematical library of C lacks."""
+
+
+def _templates(language: str) -> dict[str, Text]:
+    """Function → text of a call, of those that the language has."""
+    found = {}
+    for each in FUNCTIONS.values():
+        if language in each.texts and not each.order:
+            template = each.texts[language]
+            found[each.name] = lambda *arguments, template=template: template.format(*map(_bare, arguments))
+    return found
 
 
 def clike_formulas(formulas: Sequence[Expression], columns: Sequence[str], d: Dialect) -> list[str]:
-    """Formulas of texts as texts of C or JavaScript."""
-    algebra: dict[str, Callable[..., str]] = {
-        **_SIGNS,
-        **{name: _called(d.call(name)) for name in _PLAIN},
-        "pow": _called(d.call("pow")),
-        "abs": _called(d.call(d.absolute)),
-        **{name: _called(d.name(name)) for name in _HELPERS},
+    """Formulas of texts as texts of C or JavaScript.
+
+    Raises:
+        FormulaError: If one has a function that the language lacks.
+    """
+    algebra = {**_SIGNS, **_called_by(d)}
+    return _written(formulas, columns, algebra, lambda value: _bracketed(d.number(value)), d.language)
+
+
+def _called_by(d: Dialect) -> dict[str, Text]:
+    """The functions of the mathematical library by the names that the artefact's precision gives them, and its own."""
+    library = {
+        name: _template(template, d)
+        for name, template in ((each.name, each.texts.get(d.language, "")) for each in FUNCTIONS.values())
+        if template and name not in _NOT_IN_LIBRARY
     }
-    return [str(formula.run(columns, algebra, lambda value: _bracketed(d.number(value)))) for formula in formulas]
+    return {
+        **library,
+        "pow": _called(d.call("pow")),
+        **{name: _called(d.name(name)) for name in _HELPERS},
+        "where": lambda condition, a, b: f"({condition} ? {a} : {b})",
+        "logical_and": lambda a, b: f"({a} && {b})",
+        "logical_or": lambda a, b: f"({a} || {b})",
+        "logical_not": lambda a: f"(!{a})",
+    }
+
+
+def _template(template: str, d: Dialect) -> Text:
+    name = template.partition("(")[0]
+    return _called(d.call(name)) if name else lambda *arguments: template.format(*map(_bare, arguments))
 
 
 def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
     """The functions that a frame's formulas call and the language lacks."""
-    used = {step.operation for formula in (*frame.before, *frame.after) for step in formula.program}
+    used: set[str] = set()
+
+    def noting(name: str) -> Text:
+        def of(*_: str) -> str:
+            used.add(name)
+            return "0"
+
+        return of
+
+    notes = {name: noting(name) for name in _HELPERS}
+    for formula in (*frame.before, *frame.after):
+        formula.run(["0"] * len(formula.names), {**_SIGNS, **_called_by(d), **notes}, lambda value: "0")
     one, two = [("number", "x")], [("number", "a"), ("number", "b")]
     exp, log = d.call("exp"), d.call("log1p")
     bodies = {
@@ -44,64 +95,80 @@ def clike_helpers(frame: Frame, d: Dialect) -> list[str]:
         "softplus": (one, f"return x > {LINE} ? x : {log}({exp}(x));"),
         "min": (two, "return a != a || a < b ? a : b;"),  # NaN stays, as in torch
         "max": (two, "return a != a || a > b ? a : b;"),
+        "sign": (one, "return x > 0 ? 1 : x < 0 ? -1 : x;"),  # zero and NaN stay
     }
-    return [d.function(name, "number", *_of(bodies[name])) for name in _HELPERS if name in used]
+    return [d.function(name, "number", bodies[name][0], [bodies[name][1]]) for name in _HELPERS if name in used]
 
 
-_HELPERS: Final = ("sigmoid", "softplus", "min", "max")
+def _called(function: str) -> Text:
+    return lambda *arguments: f"{function}({', '.join(_bare(a) for a in arguments)})"
 
 
-def _of(body: tuple[list[tuple[str, str]], str]) -> tuple[list[tuple[str, str]], list[str]]:
-    return body[0], [body[1]]
-
-
-NUMPY: Final[Mapping[str, Callable[..., str]]] = {
-    **_SIGNS,
-    **{name: (lambda a, f=name: f"np.{f}({a})") for name in _PLAIN if not name.startswith("a")},
-    **{name: (lambda a, f=name: f"np.arc{f[1:]}({a})") for name in ("asin", "acos", "atan")},
-    "pow": lambda a, b: f"({a} ** {b})",
-    "abs": lambda a: f"np.abs({a})",
-    "min": lambda a, b: f"np.minimum({a}, {b})",
-    "max": lambda a, b: f"np.maximum({a}, {b})",
-    "sigmoid": lambda a: f"(1 / (1 + np.exp(-{a})))",
-    "softplus": lambda a: f"_softplus({a})",
+NUMPY_HELPERS: Final[Mapping[str, str]] = {
+    "softplus": f"""def _softplus(x):
+    return np.where(x > {LINE}, x, np.log1p(np.exp(np.minimum(x, {LINE}))))""",
+    **{name: f"import math\n\n_{name} = np.vectorize(math.{name}, otypes=[float])" for name in ("erf", "erfc")},
 }
-"""Operations in the NumPy file; `NUMPY_SOFTPLUS` is the source of the one that it calls."""
-NUMPY_SOFTPLUS: Final = f"""def _softplus(x):
-    return np.where(x > {LINE}, x, np.log1p(np.exp(np.minimum(x, {LINE}))))"""
+"""Functions that NumPy lacks, and their sources in the file, where each has a `_` before its name."""
+NUMPY: Final[Mapping[str, Text]] = {
+    **_SIGNS,
+    **{
+        each.name: _called(each.array.replace("numpy:", "np."))
+        for each in FUNCTIONS.values()
+        if each.array.startswith("numpy:")
+    },
+    "pow": lambda a, b: f"({a} ** {b})",
+    "sigmoid": lambda a: f"(1 / (1 + np.exp(-{a})))",
+    **{name: _called(f"_{name}") for name in NUMPY_HELPERS},
+}
+"""Operations in the NumPy file."""
 NUMPY_COLUMNS: Final = """def _columns(x, *values):
     return np.column_stack([np.broadcast_to(value, len(x)) for value in values])"""
 
-SYMPY: Final[Mapping[str, Callable[..., str]]] = {
+SYMPY: Final[Mapping[str, Text]] = {
     **_SIGNS,
-    **{name: (lambda a, f=name: f"{f}({a})") for name in _PLAIN},
+    **_templates("sympy"),
     "pow": lambda a, b: f"({a} ** {b})",
-    "abs": lambda a: f"Abs({a})",
-    "min": lambda a, b: f"Min({a}, {b})",
-    "max": lambda a, b: f"Max({a}, {b})",
-    "sigmoid": lambda a: f"(1/(1 + exp(-{a})))",
-    "softplus": lambda a: f"log(1 + exp({a}))",
+    "where": lambda condition, a, b: f"Piecewise(({a}, {condition}), ({b}, True))",
+    "logical_and": lambda a, b: f"And({a}, {b})",
+    "logical_or": lambda a, b: f"Or({a}, {b})",
+    "logical_not": lambda a: f"Not({a})",
+    "eq": lambda a, b: f"Eq({a}, {b})",
+    "ne": lambda a, b: f"Ne({a}, {b})",
 }
 """Operations in the file for sympy."""
 
 
 def python_formulas(
-    formulas: Sequence[Expression], columns: Sequence[str], algebra: Mapping[str, Callable[..., str]]
+    formulas: Sequence[Expression], columns: Sequence[str], algebra: Mapping[str, Text], language: str
 ) -> list[str]:
-    """Formulas of texts as texts of Python. Whole numbers are written as such: they are exact as exponents."""
-    return [str(formula.run(columns, algebra, _number)) for formula in formulas]
+    """Formulas of texts as texts of Python. Whole numbers are written as such: they are exact as exponents.
+
+    Raises:
+        FormulaError: If one has a function that the language lacks.
+    """
+    return _written(formulas, columns, algebra, _number, language)
+
+
+def _written(
+    formulas: Sequence[Expression],
+    columns: Sequence[str],
+    algebra: Mapping[str, Text],
+    number: Callable[[float], str],
+    language: str,
+) -> list[str]:
+    try:
+        return [str(formula.run(columns, algebra, number)) for formula in formulas]
+    except FormulaError as error:
+        raise FormulaError(f"a formula of the frame cannot be written in {language}: {error}") from None
 
 
 def _number(value: float) -> str:
-    return _bracketed(str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value))
+    return _bracketed(str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value))
 
 
 def _bracketed(text: str) -> str:
     return f"({text})" if text.startswith("-") else text
-
-
-def _called(function: str) -> Callable[..., str]:
-    return lambda *arguments: f"{function}({', '.join(_bare(a) for a in arguments)})"
 
 
 def _bare(text: Any) -> str:

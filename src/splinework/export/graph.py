@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from splinework.export.frames import LINE
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.formula.expression import TENSORS
+from splinework.formula.tensors import TENSORS
 from splinework.kernels import Table
 from splinework.nn.frame import Expression, Frame
 

@@ -15,6 +15,7 @@ from splinework.nn.frame import Frame
 class _JavaScript(Dialect):
     """ECMAScript 2015."""
 
+    language: ClassVar[str] = "js"
     const: ClassVar[str] = "const "
     var: ClassVar[str] = "let "
     whole: ClassVar[str] = "let "
@@ -58,9 +59,9 @@ def js_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
         ]
     )
     functions = clike.functions(layout, d, frame)
-    if any("erfc(" in text for text in functions):
-        functions.insert(0, _ERFC)
     lines = clike.predict_body(layout, d) if frame is None else clike.framed_body(layout, frame, d)
+    if any("erfc(" in text for text in (*functions, *lines)):
+        functions.insert(0, _ERFC)
     body = "\n".join(f"  {line}" for line in lines)
     return "\n\n".join(
         [

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_SOFTPLUS, python_formulas
+from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_HELPERS, python_formulas
 from splinework.export.layout import Family, LayerTables, Layout
 from splinework.export.numbers import nested
 from splinework.export.numpy_parts import BASES, FAMILIES, PREDICT, SCRIPT, SPLINES
@@ -102,14 +102,17 @@ def _constants(t: LayerTables, number: int) -> str:
 def _framed(layout: Layout, frame: Frame) -> list[str]:
     """`_predict` of a network in a frame, and what its formulas call."""
     columns = [f"x[:, {i}]" for i in range(len(frame.input_names))]
-    before = python_formulas(frame.before, columns, NUMPY)
+    before = python_formulas(frame.before, columns, NUMPY, "numpy")
     given = "x" if not before else f"_columns(x, {', '.join(before)})"
-    after = python_formulas(frame.after, [*columns, *(f"z[:, {j}]" for j in range(layout.network.outputs))], NUMPY)
+    after = python_formulas(
+        frame.after, [*columns, *(f"z[:, {j}]" for j in range(layout.network.outputs))], NUMPY, "numpy"
+    )
     lines = ["def _predict(x):", f"    z = _network({given})"]
     listed = ", ".join(after)
     lines.append(f"    return _columns(x, {listed})" if after else "    return z")
-    used = "_softplus(" in "".join([*before, *after])
-    return ["\n".join(lines), NUMPY_COLUMNS, *([NUMPY_SOFTPLUS] if used else [])]
+    written = "".join([*before, *after])
+    helpers = [source for name, source in NUMPY_HELPERS.items() if f"_{name}(" in written]
+    return ["\n".join(lines), NUMPY_COLUMNS, *helpers]
 
 
 def _predict(layout: Layout, name: str) -> str:

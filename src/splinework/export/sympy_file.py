@@ -1,5 +1,6 @@
 """sympy: a Python file that builds the network as expressions, exact, with one piecewise function for each edge."""
 
+import re
 from collections.abc import Sequence
 from typing import Final, SupportsFloat
 
@@ -7,6 +8,7 @@ from splinework.export.frames import SYMPY, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
+from splinework.formula.functions import templates
 from splinework.nn.frame import Frame
 
 _BASES: Final[dict[str, str]] = {
@@ -16,7 +18,9 @@ _BASES: Final[dict[str, str]] = {
     "sin": "sin(t)",
     "gelu": "t*(1 + erf(t/sqrt(2)))/2",
 }
-_FURTHER: Final = ("Abs", "Max", "Min", "acos", "asin", "atan", "cosh", "floor", "sinh", "tan")
+_KNOWN: Final = frozenset({"Piecewise", "cos", "erf", "exp", "log", "sin", "sqrt", "tanh"})
+_FURTHER: Final = frozenset({*templates("sympy"), "And", "Eq", "Ne", "Not", "Or"}) - _KNOWN
+"""What the formulas of frames call besides."""
 _WAVES: Final = {"cosine": "cos", "sine": "sin"}
 _HEAD: Final = '''"""A network of splines as expressions of sympy.
 
@@ -50,15 +54,17 @@ def sympy_file(network: FrozenNetwork, about: About, frame: Frame | None = None)
     """
     check_size(network)
     inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
-    called = "" if frame is None else f"\nfrom sympy import {', '.join(_FURTHER)}"
-    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=called)
-    return "\n\n\n".join([head, *map(_function, edges(network)), _nodes(network, about, frame), _TAIL])
+    nodes = _nodes(network, about, frame)
+    called = sorted(_FURTHER & set(re.findall(r"\w+", nodes)))
+    more = f"\nfrom sympy import {', '.join(called)}" if called and frame is not None else ""
+    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=more)
+    return "\n\n\n".join([head, *map(_function, edges(network)), nodes, _TAIL])
 
 
 def _nodes(network: FrozenNetwork, about: About, frame: Frame | None) -> str:
     """Lists of the nodes, layer by layer; the last is `y`."""
     columns = [f"x[{i}]" for i in range(len(about.inputs))]
-    before = columns if frame is None or not frame.before else python_formulas(frame.before, columns, SYMPY)
+    before = columns if frame is None or not frame.before else python_formulas(frame.before, columns, SYMPY, "sympy")
     after = () if frame is None else frame.after
     letter = "h"
     while any(name.startswith(letter) for name in about.inputs):  # a symbol of its own for every hidden node
@@ -79,7 +85,7 @@ def _nodes(network: FrozenNetwork, about: About, frame: Frame | None) -> str:
     if after:
         last = len(network.layers)
         lines += _step(last, letter, outputs)
-        outputs = python_formulas(after, [*columns, *(f"h{last}[{j}]" for j in range(len(outputs)))], SYMPY)
+        outputs = python_formulas(after, [*columns, *(f"h{last}[{j}]" for j in range(len(outputs)))], SYMPY, "sympy")
     return "\n".join([*lines, "y = [", *(f"    {output}," for output in outputs), "]"])
 
 

@@ -1,51 +1,15 @@
-"""Derivatives of formula texts, as formula texts: the tree is differentiated by rules, and simplified only by 0 and 1."""
+"""Derivatives of formula texts, as formula texts: by the rules of `functions.py`, simplified by 0 and 1."""
 
 from __future__ import annotations
 
 import ast
 import copy
-from functools import cache
-from typing import Final
+from functools import lru_cache
 
 from splinework.errors import FormulaError
-from splinework.formula.expressions import CONSTANTS, read_tokens, shortened, syntax_tree
-
-RULES: Final[dict[str, str]] = {
-    "sin": "cos(u)",
-    "cos": "-sin(u)",
-    "tan": "1 + tan(u)**2",
-    "sinh": "cosh(u)",
-    "cosh": "sinh(u)",
-    "tanh": "1 - tanh(u)**2",
-    "arcsin": "1/sqrt(1 - u**2)",
-    "arccos": "-1/sqrt(1 - u**2)",
-    "arctan": "1/(1 + u**2)",
-    "arcsinh": "1/sqrt(u**2 + 1)",
-    "arccosh": "1/sqrt(u**2 - 1)",
-    "arctanh": "1/(1 - u**2)",
-    "exp": "exp(u)",
-    "exp2": "exp2(u)*log(2)",
-    "expm1": "exp(u)",
-    "log": "1/u",
-    "log2": "1/(u*log(2))",
-    "log10": "1/(u*log(10))",
-    "log1p": "1/(1 + u)",
-    "sqrt": "1/(2*sqrt(u))",
-    "cbrt": "1/(3*cbrt(u)**2)",
-    "square": "2*u",
-    "reciprocal": "-1/u**2",
-    "negative": "-1",
-    "abs": "sign(u)",
-    "sign": "0",
-    "floor": "0",
-    "ceil": "0",
-}
-"""Function of one argument → its derivative at u; `abs`, `sign`, `floor`, `ceil` where they have one."""
-ALIASES: Final[dict[str, str]] = {
-    **{name.replace("arc", "a"): name for name in RULES if name.startswith("arc")},
-    "absolute": "abs",
-}
-"""Other names of the same functions."""
+from splinework.formula.functions import NAMES
+from splinework.formula.program import derivative_text
+from splinework.formula.reading import parse, shortened
 
 
 def derivative(text: str, variable: str) -> str:
@@ -69,23 +33,15 @@ def derivative(text: str, variable: str) -> str:
         raise FormulaError(f"the formula {shortened(text)} is nested too deeply to be differentiated.") from None
 
 
-def parse(text: str) -> ast.expr:
-    """The tree of a formula text, as `compile_formula` reads it."""
-    return syntax_tree(read_tokens(text), text)
-
-
-def names_in(node: ast.AST) -> frozenset[str]:
-    """The variables of a tree: all its names but those of functions and constants."""
-    called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
-    found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in called}
-    return frozenset(found - set(CONSTANTS))
-
-
 def function_name(call: ast.Call) -> str:
-    """The plain name of what is called."""
-    if not isinstance(call.func, ast.Name):
-        raise FormulaError("a formula calls something that is not a name.")
-    return ALIASES.get(call.func.id, call.func.id)
+    """The canonical name of what is called.
+
+    Raises:
+        FormulaError: If that is no function.
+    """
+    if not isinstance(call.func, ast.Name) or call.func.id not in NAMES:
+        raise FormulaError(f"a formula calls {shortened(ast.unparse(call.func))}, which is no function.")
+    return NAMES[call.func.id].name
 
 
 def _derive(node: ast.expr, variable: str) -> ast.expr:
@@ -133,38 +89,47 @@ def _power(u: ast.expr, v: ast.expr, variable: str) -> ast.expr:
 
 
 def _call(node: ast.Call, variable: str) -> ast.expr:
-    name = function_name(node)
-    inner = [_derive(argument, variable) for argument in node.args]
+    function = NAMES[function_name(node)]
+    if function.name == "where":
+        condition, *branches = node.args
+        inner = [_derive(branch, variable) for branch in branches]
+        return _number(0) if all(_is(one, 0) for one in inner) else ast.Call(node.func, [condition, *inner], [])
+    if function.name == "power":
+        return _power(node.args[0], node.args[1], variable)
+    arguments = node.args[1:] if function.order else node.args
+    inner = [_derive(argument, variable) for argument in arguments]
     if all(_is(one, 0) for one in inner):
         return _number(0)
-    if name == "power":
-        return _power(node.args[0], node.args[1], variable)
-    if name in ("hypot", "arctan2"):
-        (u, v), (du, dv) = node.args, inner
-        if name == "hypot":
-            return _quotient(_sum(_product(u, du), _product(v, dv)), node)
-        square = _sum(ast.BinOp(u, ast.Pow(), _number(2)), ast.BinOp(v, ast.Pow(), _number(2)))
-        return _quotient(_difference(_product(v, du), _product(u, dv)), square)
-    if name not in RULES:
-        raise FormulaError(f"{name} has no rule for its derivative.")
-    return _product(_insert(_rule(name), node.args[0]), inner[0])
+    if not function.derivative:
+        raise FormulaError(f"{function.name} has no rule for its derivative.")
+    order = int(constant(node.args[0]) or 0) if function.order else 0
+    known = {**dict(zip(("u", "v"), arguments, strict=False)), "w": node}
+    terms = [
+        _product(_insert(_rule(rule, order), known), slope)
+        for rule, slope in zip(function.derivative, inner, strict=True)
+        if not _is(slope, 0)
+    ]
+    total = terms[0]
+    for term in terms[1:]:
+        total = _sum(total, term)
+    return total
 
 
-@cache
-def _rule(name: str) -> ast.expr:
-    return parse(RULES[name])
+@lru_cache(maxsize=1024)
+def _rule(rule: str, order: int) -> ast.expr:
+    return parse(derivative_text(rule, order))
 
 
 class _Insert(ast.NodeTransformer):
-    def __init__(self, argument: ast.expr) -> None:
-        self.argument = argument
+    def __init__(self, known: dict[str, ast.expr]) -> None:
+        self.known = known
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
-        return self.argument if node.id == "u" else node
+        return self.known.get(node.id, node)
 
 
-def _insert(rule: ast.expr, argument: ast.expr) -> ast.expr:
-    found: ast.expr = _Insert(argument).visit(copy.deepcopy(rule))
+def _insert(rule: ast.expr, known: dict[str, ast.expr]) -> ast.expr:
+    found: ast.expr = _Insert(known).visit(copy.deepcopy(rule))
     return found
 
 

@@ -1,215 +1,179 @@
-"""Interval arithmetic over formula texts: the range of a formula on boxes, enclosed, not sampled.
+"""Intervals of arrays in float64 with outward rounding: what an operation gives holds the exact result.
 
-Ends are computed in float64 without outward rounding: an enclosure holds up to a few units of the last place.
+Every result is moved outward by one unit in the last place, or by the classical bound of a sum,
+`γ_n Σ|x_i|` with `γ_n = n u / (1 - n u)`, `u = 2⁻⁵³` (Higham 2002, section 3.1). What is known by its sign stays so: sums and
+products of numbers that are not negative never come out below zero, and zero times anything is zero.
 """
 
-from __future__ import annotations
-
-import ast
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.errors import FormulaError
-from splinework.formula.derivatives import constant, function_name, parse
-from splinework.formula.expressions import CONSTANTS, FUNCTIONS, shortened
-
 Floats = NDArray[np.float64]
-Interval = tuple[Floats, Floats]
-"""Lower and upper ends, one for each box."""
-
-_RISING: Final = frozenset({
-    "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sqrt", "cbrt", "arctan", "arcsin", "sinh", "tanh",
-    "arcsinh", "arccosh", "arctanh", "floor", "ceil", "sign",
-})  # fmt: skip
-_EVEN: Final = frozenset({"abs", "square", "cosh"})
-"""Falling left of 0 and rising right of it."""
-JUMPS: Final = frozenset({"sign", "floor", "ceil", "arctan2"})
-"""Functions that are not continuous."""
-_BOUNDED: Final = {"sinc": (-0.2172336282112217, 1.0), "j0": (-0.4027593957025530, 1.0), "arctan2": (-np.pi, np.pi)}
+U: Final = 2.0**-53
+_INF: Final = np.inf
 
 
-def enclose(text: str, ranges: Mapping[str, Interval]) -> Interval:
-    """An enclosure of a formula's values on each box.
+class Interval(NamedTuple):
+    """Lower and upper ends, arrays of one shape."""
 
-    Args:
-        text: The formula.
-        ranges: Variable → lower and upper ends of its interval in each box, shape (boxes,).
+    lo: Floats
+    hi: Floats
 
-    Returns:
-        Lower and upper ends, shape (boxes,); -inf and inf where nothing is known, or where it may be undefined.
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the ends."""
+        return self.lo.shape
 
-    Raises:
-        FormulaError: If the formula cannot be read, or a variable has no range.
+    @property
+    def width(self) -> Floats:
+        """`hi - lo`, rounded up."""
+        width: Floats = np.nextafter(self.hi - self.lo, _INF)
+        return width
 
-    Example:
-        >>> low, high = enclose("x**2 - 1", {"x": (np.array([-1.0]), np.array([2.0]))})
-        >>> float(low[0]), float(high[0])
-        (-1.0, 3.0)
-    """
-    return _walk(text, ranges).whole
+    @property
+    def magnitude(self) -> Floats:
+        """The largest absolute value."""
+        return np.maximum(np.abs(self.lo), np.abs(self.hi))
 
-
-def continuous(text: str, ranges: Mapping[str, Interval]) -> bool:
-    """Whether a formula is proved to be defined and continuous on all of the boxes: nothing inside of it is unbounded or jumps.
-
-    >>> ends = np.array([-1.0]), np.array([1.0])
-    >>> continuous("1/(x + 2)", {"x": ends}), continuous("arctan(1/x)", {"x": ends})
-    (True, False)
-    """
-    return _walk(text, ranges).continuous
+    def take(self, *index: object) -> "Interval":
+        """The same part of both ends."""
+        return Interval(self.lo[index], self.hi[index])  # type: ignore[index]
 
 
-def _walk(text: str, ranges: Mapping[str, Interval]) -> _Walk:
-    with np.errstate(all="ignore"):
-        try:
-            return _Walk(parse(text), ranges)
-        except RecursionError:
-            raise FormulaError(f"the formula {shortened(text)} is nested too deeply to be enclosed.") from None
+def gamma(count: int) -> float:
+    """`γ_n`, rounded up."""
+    return count * U / (1 - count * U) * (1 + 4 * U)
 
 
-def _known(interval: Interval) -> Interval:
-    """What could not be computed may be anything."""
-    low, high = interval
-    unknown = np.isnan(low) | np.isnan(high)
-    return np.where(unknown, -np.inf, low), np.where(unknown, np.inf, high)
+def down(x: Floats) -> Floats:
+    """The next number below."""
+    below: Floats = np.nextafter(x, -_INF)
+    return below
 
 
-class _Walk:
-    """A tree that is enclosed node by node."""
-
-    def __init__(self, tree: ast.expr, ranges: Mapping[str, Interval]) -> None:
-        self.ranges = ranges
-        self.count = len(next(iter(ranges.values()))[0]) if ranges else 1
-        self.continuous = True
-        self.whole = self.node(tree)
-
-    def node(self, node: ast.expr) -> Interval:
-        """The enclosure of one node; takes note of what may be undefined or jump there."""
-        low, high = found = _known(self._of(node))
-        self.continuous &= bool(np.isfinite(low).all() and np.isfinite(high).all())
-        return found
-
-    def _of(self, node: ast.expr) -> Interval:
-        if isinstance(node, ast.Constant):
-            return _point(float(node.value), self.count)  # type: ignore[arg-type]  # the lexer admits numbers only
-        if isinstance(node, ast.Name):
-            if node.id in self.ranges:
-                return self.ranges[node.id]
-            if node.id in CONSTANTS:
-                return _point(CONSTANTS[node.id], self.count)
-            raise FormulaError(f"{node.id!r} has no range.")
-        if isinstance(node, ast.UnaryOp):
-            low, high = self.node(node.operand)
-            return (-high, -low) if isinstance(node.op, ast.USub) else (low, high)
-        if isinstance(node, ast.BinOp):
-            return self._binary(node)
-        if isinstance(node, ast.Call):
-            name, arguments = function_name(node), [self.node(argument) for argument in node.args]
-            self.continuous &= name not in JUMPS or bool((arguments[0][0] == arguments[0][1]).all())
-            return _function(name, arguments)
-        raise FormulaError(f"cannot enclose {type(node).__name__}; only arithmetic and function calls are read.")
-
-    def _binary(self, node: ast.BinOp) -> Interval:
-        u = self.node(node.left)
-        if isinstance(node.op, ast.Pow):
-            exponent = constant(node.right)
-            if exponent is not None:
-                return _powered(u, exponent)
-            return _exponential(u, self.node(node.right))
-        if isinstance(node.op, ast.Mult) and ast.dump(node.left) == ast.dump(node.right):
-            return _even(np.square, u)
-        v = self.node(node.right)
-        if isinstance(node.op, ast.Add):
-            return u[0] + v[0], u[1] + v[1]
-        if isinstance(node.op, ast.Sub):
-            return u[0] - v[1], u[1] - v[0]
-        if isinstance(node.op, ast.Mult):
-            return _times(u, v)
-        self.continuous &= bool(((v[0] > 0) | (v[1] < 0)).all())  # 0/0 is undefined, where 0 times unbounded is not
-        return _times(u, _inverse(v))
+def up(x: Floats) -> Floats:
+    """The next number above."""
+    above: Floats = np.nextafter(x, _INF)
+    return above
 
 
-def _point(value: float, count: int) -> Interval:
-    ends = np.full(count, value)
-    return ends, ends
+def exactly(x: object) -> Interval:
+    """The interval of numbers that are exact."""
+    array = np.asarray(x, dtype=np.float64)
+    return Interval(array, array)
 
 
-def _times(u: Interval, v: Interval) -> Interval:
-    # 0 times unbounded is 0: the ends are limits of finite numbers
-    products = [np.where((a == 0) | (b == 0), 0.0, a * b) for a in u for b in v]
-    return np.minimum.reduce(products), np.maximum.reduce(products)
+def zeros(*shape: int) -> Interval:
+    """Exact zeros."""
+    return Interval(np.zeros(shape), np.zeros(shape))
 
 
-def _inverse(v: Interval) -> Interval:
-    low, high = v
-    inside = (low < 0) & (high > 0) | (low == 0) & (high == 0)
-    lower = np.where(inside, -np.inf, np.where(high == 0, -np.inf, 1 / high))
-    upper = np.where(inside, np.inf, np.where(low == 0, np.inf, 1 / low))
-    return lower, upper
+def everything(*shape: int) -> Interval:
+    """The whole line."""
+    return Interval(np.full(shape, -_INF), np.full(shape, _INF))
 
 
-def _powered(u: Interval, exponent: float) -> Interval:
-    if exponent == 0:
-        return np.ones_like(u[0]), np.ones_like(u[0])
-    if exponent < 0:
-        return _inverse(_powered(u, -exponent))
-    if exponent % 2 == 0:
-        return _even(lambda x: np.asarray(x**exponent), u)
-    low, high = u  # odd, or a root: rising; what is undefined becomes NaN, then unknown
-    return low**exponent, high**exponent
+def add(a: Interval, b: Interval) -> Interval:
+    """`a + b`; ends that are exact stay as they are."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        lo, hi = a.lo + b.lo, a.hi + b.hi
+        return Interval(
+            np.where(_lost(a.lo, b.lo, lo) >= 0, lo, down(lo)), np.where(_lost(a.hi, b.hi, hi) <= 0, hi, up(hi))
+        )
 
 
-def _exponential(u: Interval, v: Interval) -> Interval:
-    low, high = _times((np.log(u[0]), np.log(u[1])), v)
-    return np.exp(low), np.exp(high)
+def _lost(a: Floats, b: Floats, rounded: Floats) -> Floats:
+    """What rounding took away from `a + b`, exactly (Knuth 1998, section 4.2.2); NaN beside infinities."""
+    part = rounded - a
+    lost: Floats = (a - (rounded - part)) + (b - part)
+    return lost
 
 
-def _even(function: Callable[[Floats], Floats], u: Interval) -> Interval:
-    left, right = function(u[0]), function(u[1])
-    least = np.where((u[0] <= 0) & (u[1] >= 0), function(np.zeros_like(u[0])), np.minimum(left, right))
-    return least, np.maximum(left, right)
+def negative(a: Interval) -> Interval:
+    """`-a`."""
+    return Interval(-a.hi, -a.lo)
 
 
-def _wave(u: Interval, function: Callable[[Floats], Floats], shift: float) -> Interval:
-    """Sine or cosine, cos(x - shift): 1 where the interval holds a multiple of 2π, -1 where it holds an odd multiple of π."""
-    ends = function(u[0]), function(u[1])
-    low, high = u[0] - shift, u[1] - shift
-    top = np.ceil(low / (2 * np.pi)) <= np.floor(high / (2 * np.pi))
-    bottom = np.ceil((low - np.pi) / (2 * np.pi)) <= np.floor((high - np.pi) / (2 * np.pi))
-    known = np.isfinite(low) & np.isfinite(high)
-    lower = np.where(bottom | ~known, -1.0, np.minimum(*ends))
-    return lower, np.where(top | ~known, 1.0, np.maximum(*ends))
+def subtract(a: Interval, b: Interval) -> Interval:
+    """`a - b`."""
+    return add(a, negative(b))
 
 
-def _function(name: str, arguments: list[Interval]) -> Interval:
-    u = arguments[0]
-    if name in _RISING:
-        function = FUNCTIONS[name][0]
-        return function(u[0]), function(u[1])
-    if name in _EVEN:
-        return _even(FUNCTIONS[name][0], u)
-    if name in ("sin", "cos"):
-        return _wave(u, FUNCTIONS[name][0], np.pi / 2 if name == "sin" else 0.0)
-    if name == "tan":
-        cell = np.floor(u[0] / np.pi + 0.5)
-        whole = cell != np.floor(u[1] / np.pi + 0.5)
-        return np.where(whole, np.nan, np.tan(u[0])), np.where(whole, np.nan, np.tan(u[1]))
-    if name == "arccos":
-        return np.arccos(u[1]), np.arccos(u[0])
-    if name == "reciprocal":
-        return _inverse(u)
-    if name == "negative":
-        return -u[1], -u[0]
-    if name in ("minimum", "maximum"):
-        function = FUNCTIONS[name][0]
-        return function(u[0], arguments[1][0]), function(u[1], arguments[1][1])
-    if name == "hypot":
-        squares = [_even(np.square, one) for one in arguments]
-        return np.sqrt(squares[0][0] + squares[1][0]), np.sqrt(squares[0][1] + squares[1][1])
-    if name == "power":
-        return _exponential(u, arguments[1])
-    low, high = _BOUNDED[name]
-    return np.full_like(u[0], low), np.full_like(u[0], high)
+def multiply(a: Interval, b: Interval) -> Interval:
+    """`a b`; shapes broadcast."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        products = (a.lo * b.lo, a.lo * b.hi, a.hi * b.lo, a.hi * b.hi)
+        lo = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
+        if np.isnan(lo).any():  # zero times infinity: the factor is a number, however large, so the product is zero
+            products = tuple(np.where(np.isnan(p), 0.0, p) for p in products)  # type: ignore[assignment]
+            lo = np.minimum(np.minimum(products[0], products[1]), np.minimum(products[2], products[3]))
+        hi = np.maximum(np.maximum(products[0], products[1]), np.maximum(products[2], products[3]))
+    return _signed(a, b, down(lo), up(hi))
+
+
+def _signed(a: Interval, b: Interval, lo: Floats, hi: Floats) -> Interval:
+    """The product with the sign that its factors give it, whatever was rounded."""
+    a_up, a_down, b_up, b_down = a.lo >= 0, a.hi <= 0, b.lo >= 0, b.hi <= 0
+    zero = (a_up & a_down) | (b_up & b_down)
+    lo = np.where((a_up & b_up) | (a_down & b_down) | zero, np.maximum(lo, 0), lo)
+    return Interval(lo, np.where((a_up & b_down) | (a_down & b_up) | zero, np.minimum(hi, 0), hi))
+
+
+def scaled(a: Interval, factor: Floats) -> Interval:
+    """`a` times exact numbers."""
+    return multiply(a, exactly(factor))
+
+
+def squared(a: Interval) -> Interval:
+    """`a²`, which is never negative."""
+    with np.errstate(over="ignore"):
+        low, high = a.lo * a.lo, a.hi * a.hi
+    holds_zero = (a.lo <= 0) & (a.hi >= 0)
+    lo = np.where(holds_zero, 0.0, np.maximum(down(np.minimum(low, high)), 0))
+    most = np.maximum(low, high)
+    return Interval(lo, np.where(most == 0, 0.0, up(most)))
+
+
+def reciprocal(a: Interval) -> Interval:
+    """`1 / a`; the whole line where a holds zero inside, half of it where zero is an end."""
+    with np.errstate(divide="ignore", over="ignore"):
+        lo, hi = down(1 / a.hi), up(1 / a.lo)
+    inside = (a.lo < 0) & (a.hi > 0) | ((a.lo == 0) & (a.hi == 0))
+    lo = np.where(a.lo >= 0, np.maximum(lo, 0), lo)
+    hi = np.where(a.hi <= 0, np.minimum(hi, 0), hi)
+    lo = np.where(inside | ((a.hi == 0) & (a.lo < 0)), -_INF, lo)
+    hi = np.where(inside | ((a.lo == 0) & (a.hi > 0)), _INF, hi)
+    return Interval(lo, hi)
+
+
+def total(a: Interval, axis: int) -> Interval:
+    """The sum along an axis."""
+    bound = gamma(2 * a.lo.shape[axis] + 8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        lo = down(a.lo.sum(axis) - bound * np.abs(a.lo).sum(axis))
+        hi = up(a.hi.sum(axis) + bound * np.abs(a.hi).sum(axis))
+    lo = np.where(a.lo.min(axis, initial=0.0) >= 0, np.maximum(lo, 0), lo)
+    return Interval(lo, np.where(a.hi.max(axis, initial=0.0) <= 0, np.minimum(hi, 0), hi))
+
+
+def intersect(a: Interval, b: Interval) -> Interval:
+    """What lies in both; each holds the same number, so this is never empty but for rounding, and then it is `a`."""
+    lo, hi = np.maximum(a.lo, b.lo), np.minimum(a.hi, b.hi)
+    sound = lo <= hi
+    return Interval(np.where(sound, lo, a.lo), np.where(sound, hi, a.hi))
+
+
+def hull(a: Interval, b: Interval) -> Interval:
+    """The least interval around both."""
+    return Interval(np.minimum(a.lo, b.lo), np.maximum(a.hi, b.hi))
+
+
+def stack(parts: list[Interval], axis: int) -> Interval:
+    """Several along a new axis."""
+    shape = np.broadcast_shapes(*(part.lo.shape for part in parts))
+    return Interval(
+        np.stack([np.broadcast_to(part.lo, shape) for part in parts], axis),
+        np.stack([np.broadcast_to(part.hi, shape) for part in parts], axis),
+    )

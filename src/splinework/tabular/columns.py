@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import FileError
-from splinework.formula.expressions import CONSTANTS, FUNCTIONS
+from splinework.formula.functions import PLAIN_WORDS
 from splinework.tabular.rows import Floats, Rows
 from splinework.tabular.tables.names import identifiers
 
@@ -185,7 +185,7 @@ class Columns:
         if len(labels) < len(self.labels):  # such as a column "a=b" beside the level b of a column "a"
             labels = [f"{label} {i}" for i, label in enumerate(self.labels)]
         targets = [name if name not in labels else f"{name} (predicted)" for name in self.targets]
-        found = tuple(identifiers([*labels, *targets], reserved={*FUNCTIONS, *CONSTANTS}))
+        found = tuple(identifiers([*labels, *targets], reserved=PLAIN_WORDS))
         return found[: len(labels)], found[len(labels) :]
 
     def encode(self, values: Floats) -> Floats:

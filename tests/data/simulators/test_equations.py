@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from splinework.data import compile_formula
 from splinework.data.simulators.equations import (
     HEAT,
     HELMHOLTZ,
@@ -18,6 +17,7 @@ from splinework.data.simulators.equations import (
 )
 from splinework.errors import ConfigError
 from splinework.formula.derivatives import derivative
+from splinework.formula.expression import Expression
 
 RANDOM = np.random.default_rng(0)
 X, T = RANDOM.uniform(-1, 1, 300), RANDOM.uniform(0, 1, 300)
@@ -27,7 +27,7 @@ def partial(recipe, names: str):
     text = recipe.formula
     for name in names:
         text = derivative(text, name)
-    return compile_formula(text, [one.name for one in recipe.inputs])
+    return Expression(text, [one.name for one in recipe.inputs])
 
 
 def test_closed_forms_solve_their_equations():

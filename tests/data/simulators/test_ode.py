@@ -9,12 +9,13 @@ import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import ellipj, ellipk
 
-from splinework.data import OdeSet, compile_formula, ode_set
+from splinework.data import OdeSet, ode_set
 from splinework.data.inputs import Input
 from splinework.data.noise import Gaussian
 from splinework.data.simulators.ode import substituted
 from splinework.data.simulators.systems import system, system_names
 from splinework.errors import ConfigError, DataError, FormulaError
+from splinework.formula.expression import Expression
 
 QUICK = {name: system(name, points=40) for name in system_names()}
 
@@ -25,7 +26,7 @@ def test_targets_are_the_exact_derivatives_of_the_states(name):
     drawn = recipe.draw(60, seed=0)
     names = ["t", *(state for state, _ in recipe.equations)]
     for place, text in enumerate(recipe.formulas()):
-        np.testing.assert_array_equal(compile_formula(text, names)(drawn.x), drawn.y[:, place])
+        np.testing.assert_array_equal(Expression(text, names)(drawn.x), drawn.y[:, place])
     assert drawn.x.shape == (60, len(names))
     assert drawn.y.shape == (60, len(names) - 1)
     np.testing.assert_array_equal(drawn.x[40:, 0], drawn.x[:20, 0])  # the second trajectory begins again at 0
@@ -36,7 +37,7 @@ def test_states_lie_on_the_trajectory_of_another_solver(name):
     recipe = QUICK[name]
     x = recipe.draw(40, seed=3).x
     names = ["t", *(state for state, _ in recipe.equations)]
-    sides = [compile_formula(text, names) for text in recipe.formulas()]
+    sides = [Expression(text, names) for text in recipe.formulas()]
 
     def slope(t, y):
         row = np.concatenate([[t], y])[None]

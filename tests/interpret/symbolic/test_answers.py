@@ -8,7 +8,7 @@ import sympy
 import torch
 
 from splinework import KAN, fit, symbolify
-from splinework.formula.expressions import compile_formula
+from splinework.formula.expression import Expression
 from splinework.interpret.symbolic.expression import symbol
 from tests.interpret.symbolic.cases import generator, network, paper_example, paper_table, relative, trained, uniform
 
@@ -36,7 +36,7 @@ def test_a_rows_figures_are_those_of_its_formula():
         error = row.numpy()(x) - y
         assert row.rmse == pytest.approx(np.sqrt((error**2).mean()))
         assert row.r2 == pytest.approx(1 - (error**2).mean() / y.var())
-        assert relative(compile_formula(row.text, row.names)(x), row.numpy()(x)) <= 1e-12
+        assert relative(Expression(row.text, row.names)(x), row.numpy()(x)) <= 1e-12
         assert row.complexity == sum(1 for _ in sympy.preorder_traversal(row.sympy()))
         assert set(row.inputs) == {s.name for s in row.sympy().free_symbols}
 
@@ -69,5 +69,5 @@ def test_names_that_sympy_uses_itself(names):
     best = symbolify(model, x, y).best
     assert best.inputs == tuple(names)
     assert relative(best.numpy()(x), y) <= 1e-10
-    assert relative(compile_formula(best.text, names)(x), y) <= 1e-10
+    assert relative(Expression(best.text, names)(x), y) <= 1e-10
     assert len(best.latex()) > 5

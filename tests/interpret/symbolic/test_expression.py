@@ -9,7 +9,7 @@ import pytest
 import sympy
 
 from splinework import KAN
-from splinework.formula.expressions import compile_formula
+from splinework.formula.expression import Expression
 from splinework.interpret.symbolic.expression import Units, build, compile_expression, count, python, symbol
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge
@@ -205,7 +205,7 @@ def test_text_means_the_same_to_python_with_numpy(name):
     assert np.isfinite(truth).all()
     value = eval(python(expression), {"__builtins__": {}, **vars(np)}, dict(zip(["x1", "x2"], raw.T, strict=True)))
     assert relative(value, truth) <= 1e-12
-    assert relative(compile_formula(python(expression), ["x1", "x2"])(raw), truth) <= 1e-12
+    assert relative(Expression(python(expression), ["x1", "x2"])(raw), truth) <= 1e-12
 
 
 @pytest.mark.parametrize("function", [f for f in LIBRARY if f.numpy], ids=lambda f: f.name)
@@ -216,10 +216,9 @@ def test_text_of_every_function_means_the_same_to_numpy(function):
     (expression,), _ = build(net, one, one)
     raw = generator(4).uniform(low, high, (50, 1))
     text = python(expression)  # exp(a x + b) is printed as a factor exp(b), of which b's rounding is seen
-    assert relative(compile_formula(text, ["x"])(raw), compile_expression(expression, ["x"])(raw)) <= 1e-10
+    assert relative(Expression(text, ["x"])(raw), compile_expression(expression, ["x"])(raw)) <= 1e-10
     assert (
-        relative(eval(text, {"__builtins__": {}, **vars(np)}, {"x": raw[:, 0]}), compile_formula(text, ["x"])(raw))
-        <= 1e-10
+        relative(eval(text, {"__builtins__": {}, **vars(np)}, {"x": raw[:, 0]}), Expression(text, ["x"])(raw)) <= 1e-10
     )
 
 
@@ -228,8 +227,8 @@ def test_text_of_every_function_means_the_same_to_numpy(function):
 )
 def test_numbers_are_written_in_full(value):
     text = python(sympy.Float(value) * symbol("x"))
-    assert compile_formula(text, ["x"])([[1.0]])[0] == value
-    assert compile_formula(python(sympy.Float(value)), ["x"])([[1.0]])[0] == value
+    assert Expression(text, ["x"])([[1.0]])[0] == value
+    assert Expression(python(sympy.Float(value)), ["x"])([[1.0]])[0] == value
 
 
 @pytest.mark.parametrize("name", HARD_NAMES)
@@ -246,7 +245,7 @@ def test_no_name_of_a_column_is_taken_for_something_else(name):
     assert expression.free_symbols == {x}
     if name not in ("log",):  # the command line renames columns that are called like a function
         text = python(expression - sympy.Function("s1")(x))
-        assert relative(compile_formula(text, [name, "other"])(raw), truth - 10 * v) <= 1e-14
+        assert relative(Expression(text, [name, "other"])(raw), truth - 10 * v) <= 1e-14
 
 
 def test_names_like_those_of_common_subexpressions_stay_apart():
@@ -264,7 +263,7 @@ def test_names_like_those_of_common_subexpressions_stay_apart():
 def test_a_column_called_pi_is_never_the_number():
     expression = sympy.pi * symbol("x")
     text = python(expression, ["x", "pi"])
-    assert compile_formula(text, ["x", "pi"])([[1.0, 100.0]])[0] == np.pi
+    assert Expression(text, ["x", "pi"])([[1.0, 100.0]])[0] == np.pi
 
 
 @pytest.mark.parametrize("name", ["lambda", "class", "two words", "1st", "a-b", "größe", "x.y", "$"])

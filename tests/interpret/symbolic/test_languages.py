@@ -14,7 +14,7 @@ from scipy import special
 
 from splinework.errors import FormulaError, ShapeError
 from splinework.formula.languages import LANGUAGES, FormulaModule, safe_names, write
-from splinework.formula.languages.torch_functions import bessel
+from splinework.formula.tensor_functions import bessel
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.table import FormulaRow
 from tests.interpret.symbolic import evaluators

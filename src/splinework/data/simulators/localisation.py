@@ -153,6 +153,6 @@ class LocalisationSet(Recipe):
 
     def edge(self, x: Floats) -> Floats:
         """The analytic criterion at rows of energy and parameters, above 0 where a state is extended; shape (n,)."""
-        from splinework.formula.expressions import compile_formula
+        from splinework.formula.expression import Expression
 
-        return compile_formula(_EDGES[self.model], ["E", *(one.name for one in self.parameters())])(x)
+        return Expression(_EDGES[self.model], ["E", *(one.name for one in self.parameters())])(x)

@@ -18,8 +18,9 @@ from splinework.data.noise import Noise
 from splinework.data.sets import Recipe
 from splinework.data.streams import POINTS, stream
 from splinework.errors import ConfigError, DataError
-from splinework.formula.derivatives import derivative, names_in, parse
-from splinework.formula.expressions import Formula, compile_formula
+from splinework.formula.derivatives import derivative
+from splinework.formula.expression import Expression
+from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
 
@@ -176,17 +177,15 @@ class OdeSet(Recipe):
         return self.evaluate(x)
 
     @cached_property
-    def _sides(self) -> tuple[Formula, ...]:
+    def _sides(self) -> tuple[Expression, ...]:
         names = [_TIME, *(state for state, _ in self.equations)]
-        return tuple(compile_formula(text, names) for text in self.formulas())
+        return tuple(Expression(text, names) for text in self.formulas())
 
     @cached_property
-    def slopes(self) -> tuple[tuple[Formula, ...], ...]:
+    def slopes(self) -> tuple[tuple[Expression, ...], ...]:
         """The Jacobian: row i has the derivatives of right-hand side i by each state."""
         names = [_TIME, *(state for state, _ in self.equations)]
-        return tuple(
-            tuple(compile_formula(derivative(text, name), names) for name in names[1:]) for text in self.formulas()
-        )
+        return tuple(tuple(Expression(derivative(text, name), names) for name in names[1:]) for text in self.formulas())
 
 
 class _Watched:

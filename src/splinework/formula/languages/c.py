@@ -3,15 +3,12 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from splinework.formula.functions import templates
 from splinework.formula.languages import reserved
 from splinework.formula.languages.c_helpers import CALLS, SOURCES
 from splinework.formula.languages.names import Naming, said
 from splinework.formula.languages.printer import ATOM, PRODUCT, Printer, Shown
 
-_SAME = (
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
-    *("exp", "log", "sqrt", "erf", "erfc", "floor"),
-)
 _LOGIC = {"And": " && ", "Or": " || "}
 NAMING = Naming(reserved.C | SOURCES.keys(), looks_like=r"_.*|.*__.*|M_\w+", given=r"[A-Za-z]\w*")
 """Keywords of C and C++, the mathematical library, our helpers; what begins with `_` belongs to the compiler."""
@@ -21,18 +18,7 @@ class C(Printer):
     """C over math.h; every number a double, so that no quotient is one of integers."""
 
     language = "c"
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"{name}({{}})" for name in _SAME},
-        "Abs": "fabs({})",
-        "ceiling": "ceil({})",
-        "gamma": "tgamma({})",
-        "loggamma": "lgamma({})",
-        "atan2": "atan2({}, {})",
-        "sign": "sign_of({})",
-        "Min": "smaller({}, {})",
-        "Max": "larger({}, {})",
-        "digamma": "digamma({})",
-    }
+    functions: ClassVar[Mapping[str, str]] = templates("c")
 
     def integer(self, value: int) -> str:
         return self.number(float(value))

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from splinework.errors import FormulaError
+from splinework.formula.functions import templates
 from splinework.formula.languages.names import Naming
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
@@ -18,23 +19,6 @@ LONGEST = 8192
 DEEPEST = 64
 """Levels to which calls may be nested."""
 
-_SAME = (
-    "sin",
-    "cos",
-    "tan",
-    "asin",
-    "acos",
-    "atan",
-    "sinh",
-    "cosh",
-    "tanh",
-    "asinh",
-    "acosh",
-    "atanh",
-    "exp",
-    "sqrt",
-    "sign",
-)
 NAMING = Naming(
     reserved=frozenset({"TRUE", "FALSE", "R", "C", "NULL"}),
     looks_like=r"(?i:[a-z]{1,3}\d+|r\d*c\d*|r\d+|c\d+)",
@@ -50,15 +34,7 @@ class Excel(Printer):
 
     language = "excel"
     comparisons: ClassVar[Mapping[str, str]] = {"==": "=", "!=": "<>"}
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"{name.upper()}({{}})" for name in (*_SAME, "erf", "erfc", "gamma")},
-        "log": "LN({})",
-        "Abs": "ABS({})",
-        "floor": "INT({})",
-        "ceiling": "(0-INT(0-({})))",
-        "loggamma": "GAMMALN({})",
-        "atan2": "ATAN2({1},{0})",
-    }
+    functions: ClassVar[Mapping[str, str]] = templates("excel")
 
     def number(self, value: float) -> str:
         if 0 < value < 2.3e-308 or value > 9.99e307:

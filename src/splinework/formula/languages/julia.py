@@ -5,14 +5,11 @@ from typing import Any, ClassVar
 
 import sympy
 
+from splinework.formula.functions import templates
 from splinework.formula.languages import reserved
 from splinework.formula.languages.names import Naming, said
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
-_SAME = (
-    *("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
-    *("exp", "log", "sqrt", "sign", "floor"),
-)
 _SPECIAL = ("erf", "erfc", "gamma", "logabsgamma", "digamma", "polygamma", "besselj", "bessely", "besseli", "besselk")
 _TOTAL = frozenset(
     {"exp", "sinh", "cosh", "tanh", "atan", "asinh", "sign", "floor", "Abs", "ceiling", "erf", "erfc", "atan2"}
@@ -37,16 +34,7 @@ class Julia(Printer):
     """Julia over Base and SpecialFunctions."""
 
     language = "julia"
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"{name}({{}})" for name in (*_SAME, "erf", "erfc", "gamma", "digamma")},
-        "loggamma": "first(logabsgamma({}))",
-        "polygamma": "polygamma({}, {})",
-        "Abs": "abs({})",
-        "ceiling": "ceil({})",
-        "atan2": "atan({}, {})",
-        "Min": "min({}, {})",
-        "Max": "max({}, {})",
-    }
+    functions: ClassVar[Mapping[str, str]] = templates("julia")
 
     def integer(self, value: int) -> str:
         return self.number(float(value))

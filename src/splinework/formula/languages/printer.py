@@ -3,34 +3,19 @@
 Not here: files around the text, tables of splines, names of columns (`names.py`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import sympy
 
 from splinework.errors import FormulaError
+from splinework.formula.sympy_bridge import REWRITTEN
 
 SUM, PRODUCT, POWER, ATOM = range(4)
 """How tightly a text binds, from the loosest; a negative number binds like a sum."""
 
 Shown = tuple[str, int]
 
-REWRITTEN: dict[str, Callable[..., Any]] = {
-    **{name: lambda z, f=f: 1 / f(z) for name, f in (("sec", sympy.cos), ("csc", sympy.sin), ("cot", sympy.tan))},
-    **{name: lambda z, f=f: 1 / f(z) for name, f in (("sech", sympy.cosh), ("csch", sympy.sinh), ("coth", sympy.tanh))},
-    **{name: lambda z, f=f: f(1 / z) for name, f in (("asec", sympy.acos), ("acsc", sympy.asin), ("acot", sympy.atan))},
-    **{name: lambda z, f=f: f(1 / z) for name, f in (("asech", sympy.acosh), ("acsch", sympy.asinh))},
-    "acoth": lambda z: sympy.atanh(1 / z),
-    "erfc": lambda z: 1 - sympy.erf(z),
-    **{name: lambda z: z for name in ("conjugate", "re")},  # every part of a real formula is real
-    "factorial": lambda z: sympy.gamma(z + 1),
-    "Heaviside": lambda z, at_zero: (
-        (sympy.sign(z) + 1) / 2
-        if at_zero == sympy.Rational(1, 2)
-        else sympy.Piecewise((0, z < 0), (at_zero, sympy.Eq(z, 0)), (1, True))
-    ),
-    "sinc": lambda z: sympy.Piecewise((1, sympy.Eq(z, 0)), (sympy.sin(z) / z, True)),
-}
 _COMPARISONS = {
     "StrictLessThan": "<",
     "LessThan": "<=",

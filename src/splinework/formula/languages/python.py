@@ -6,29 +6,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from splinework.formula.expressions import FUNCTIONS
+from splinework.formula.functions import NAMES, templates
 from splinework.formula.languages.names import Naming
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
-SPECIAL = ("erf", "erfc", "gamma", "gammaln", "digamma", "polygamma", *(f"{k}{n}" for k in "jyik" for n in (0, 1)))
-"""Names that come from `scipy.special`; with `jv`, `yv`, `iv` and `kv` for higher orders."""
-_OTHER = (
-    "heaviside",
-    "where",
-    "logical_and",
-    "logical_or",
-    "logical_not",
-    "interp",
-    "jv",
-    "yv",
-    "iv",
-    "kv",
-    "psi",
-    "nan",
-)
 _SAME = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "sign", "floor", "erf", "erfc", "gamma")
 
-NUMPY = Naming(frozenset({*keyword.kwlist, *FUNCTIONS, *SPECIAL, *_OTHER, "pi"}), ascii=False)
+NUMPY = Naming(frozenset({*keyword.kwlist, *NAMES, "interp", "nan", "pi"}), ascii=False)
 SYMPY = Naming(
     frozenset(
         {*keyword.kwlist, *_SAME, "Abs", "Function", "Max", "Min", "Piecewise", "Rational", "pi", "nan", "Heaviside"}
@@ -58,19 +42,7 @@ class NumPy(Printer):
     """Python syntax over numpy's functions."""
 
     language = "numpy"
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"{name}({{}})" for name in _SAME},
-        **{f"a{name}": f"arc{name}({{}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-        "Abs": "abs({})",
-        "ceiling": "ceil({})",
-        "digamma": "digamma({})",
-        "loggamma": "gammaln({})",
-        "polygamma": "polygamma({}, {})",
-        "atan2": "arctan2({}, {})",
-        "Min": "minimum({}, {})",
-        "Max": "maximum({}, {})",
-        "Heaviside": "heaviside({}, {})",
-    }
+    functions: ClassVar[Mapping[str, str]] = templates("numpy")
 
     def number(self, value: float) -> str:
         return f"{int(value)}.0" if value.is_integer() and value < 1e6 else repr(value)
@@ -107,11 +79,7 @@ class SymPy(NumPy):
     """Python syntax over sympy's functions; fractions stay exact, splines stay functions by name."""
 
     language = "sympy"
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"{name}({{}})" for name in (*_SAME, "Abs", "ceiling", "digamma", "loggamma", "sinc")},
-        **{f"a{name}": f"a{name}({{}})" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-        **{name: f"{name}({{}}, {{}})" for name in ("atan2", "Min", "Max", "Heaviside", "polygamma")},
-    }
+    functions: ClassVar[Mapping[str, str]] = {**templates("sympy"), "sinc": "sinc({0})"}
 
     def fraction(self, top: int, bottom: int) -> Shown:
         return f"Rational({top}, {bottom})", ATOM

@@ -1,13 +1,14 @@
-"""torch: the text of a Python function `f` of tensors; Bessel functions, Γ and tables come from `torch_functions.py`."""
+"""torch: the text of a Python function `f` of tensors; Bessel functions, Γ and tables come from `tensor_functions.py`."""
 
 import keyword
 import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from splinework.formula.functions import templates
 from splinework.formula.languages.names import Naming, said
 from splinework.formula.languages.printer import ATOM, SUM, Printer, Shown
-from splinework.formula.languages.pytorch import UNARY, real_value
+from splinework.formula.sympy_bridge import real_value
 
 _IMPORTED = ("bessel", "gamma", "interpolate", "sign")
 _NUMBER = re.compile(r"-?[\d.]+(e[+-]?\d+)?|float\('nan'\)")
@@ -18,14 +19,7 @@ class Torch(Printer):
     """torch's functions; parts without a column become numbers, since torch's functions take tensors only."""
 
     language = "torch"
-    functions: ClassVar[Mapping[str, str]] = {
-        **{name: f"torch.{own}({{}})" for name, own in UNARY.items()},
-        "gamma": "gamma({})",
-        "sign": "sign({})",
-        "atan2": "torch.atan2({}, {})",
-        "Min": "torch.minimum({}, {})",
-        "Max": "torch.maximum({}, {})",
-    }
+    functions: ClassVar[Mapping[str, str]] = templates("torch")
     like = "x"
 
     def show(self, expression: Any) -> Shown:
@@ -79,5 +73,5 @@ def torch_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, 
     imports = sorted(printer.used)
     lines = [f"# {sentence}" for sentence in said(names)] + ["import torch"]
     if imports:
-        lines += [f"from splinework.formula.languages.torch_functions import {', '.join(imports)}"]
+        lines += [f"from splinework.formula.tensor_functions import {', '.join(imports)}"]
     return "\n".join([*lines, "", "", f"def f({', '.join(names.values())}):", f"    return {body}", ""])

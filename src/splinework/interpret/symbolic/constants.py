@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.errors import FormulaError
+from splinework.formula.arrays import arrays
+from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.marquardt import Solution, minimise
-from splinework.interpret.symbolic.program import Program
 
 MARGIN = 2.3
 """Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""
@@ -83,13 +85,14 @@ class Target:
 
 def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[Any]) -> Callable[..., Sequence[Any]]:
     """A function of constants and columns that gives the value and its derivatives by the constants."""
-    if not Program.knows(expression):
+    try:
+        program, wanted = program_of_expression(expression, [*constants, *columns]), range(len(constants))
+    except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
         slopes = [sympy.diff(expression, s) for s in constants]
         return compiled([*constants, *columns], [expression, *slopes])
-    program, wanted = Program(expression, [*constants, *columns]), range(len(constants))
 
     def function(*values: Any) -> Sequence[Any]:
-        value, slopes = program.with_slopes(values, wanted)
+        value, slopes = program.with_slopes(values, wanted, arrays())
         return [value, *slopes]
 
     return function

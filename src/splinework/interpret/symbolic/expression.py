@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 import sympy
 
+from splinework.errors import FormulaError
+from splinework.formula.arrays import arrays
 from splinework.formula.languages.python import python as python
 from splinework.formula.languages.python import tabulated as tabulated
+from splinework.formula.program import Algebra
+from splinework.formula.sympy_bridge import program_of_expression
+from splinework.formula.sympy_bridge import symbol as symbol
 from splinework.interpret.symbolic.edges import Candidate
 from splinework.interpret.symbolic.library import Array, Function
 from splinework.interpret.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
-from splinework.interpret.symbolic.program import Program
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,6 @@ def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], S
         raw = value.times(outputs.scale[index]).plus(outputs.shift[index])
         results.append(_exponential(raw, 1.0).expression() if outputs.scales[index] == "log" else raw.expression())
     return results, splines
-
-
-def symbol(name: str) -> Any:
-    """The symbol of a column; real."""
-    return sympy.Symbol(name, real=True)
 
 
 def monomial(powers: Mapping[str, Any]) -> Any:
@@ -238,10 +237,12 @@ def _special() -> dict[str, Any]:
 
 
 def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None) -> Callable[..., Any]:
-    if not Program.knows(expression, splines or ()) or not expression.free_symbols <= set(symbols):
+    try:
+        program = program_of_expression(expression, symbols, (splines or {}).keys())
+    except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
         return compiled(symbols, expression, splines)
-    program = Program(expression, symbols, splines)
-    return lambda *columns: program(columns)
+    algebra: Algebra = {**arrays(), **(splines or {})}
+    return lambda *columns: program.run(columns, algebra, np.float64)
 
 
 def compile_expression(

@@ -4,14 +4,19 @@ import ast
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.expressions import positions, read_tokens, shortened
-from splinework.interpret.symbolic.expression import symbol
-from splinework.interpret.symbolic.parse import SIGNS, Reader, expression_of
+from splinework.formula.parse import expression_of
+from splinework.formula.program import program_of
+from splinework.formula.reading import positions, read_tokens, shortened, syntax_tree
+from splinework.formula.sympy_bridge import symbol
+
+_HOLE: Final = "ʔ"
+"""Begins the name of a hole while the formula is read: a letter, and no name that anybody gives."""
+_CONSTANT: Final = re.compile(r"[A-Z][A-Z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -68,14 +73,17 @@ def parse_partial(text: str, names: Sequence[str], *, functions: Collection[str]
         >>> formula.expression
         A*x2*exp(hole_1(x1))
     """
-    columns = {name: symbol(name) for name in positions(names)}
-    tokens = read_tokens(text, rf"{SIGNS}|=|\?")
-    target, tokens = _target(tokens, text, columns)
-    marks = _Marks(columns, tokens, functions)
-    reader = Reader(text, columns, functions, marks.leaf, marks.call)
-    marks.reader = reader
-    expression = expression_of(marks.tokens, text, reader)
-    return PartialFormula(target, expression, tuple(marks.constants), tuple(marks.holes))
+    columns = positions(names)
+    target, tokens = _target(read_tokens(text, r"=(?!=)|\?"), text, columns)
+    tokens = _named_holes(tokens, [*columns, *functions])
+    tree = syntax_tree(tokens, text)
+    marks = _Marks(text, tuple(columns), tree)
+    every = [*columns, *marks.constants, *(name for name, hole in marks.bare.items())]
+    program = program_of(tree, positions(every), text, (*functions, *marks.called))
+    known = [symbol(name) if name not in marks.bare else marks.bare[name].term for name in every]
+    calls = {name: lambda *_, term=hole.term: term for name, hole in marks.called.items()}
+    expression = expression_of(program, text, known, {**{f: sympy.Function(f) for f in functions}, **calls})
+    return PartialFormula(target, expression, marks.constants, marks.holes)
 
 
 def _target(tokens: list[str], text: str, columns: Collection[str]) -> tuple[str | None, list[str]]:
@@ -90,43 +98,54 @@ def _target(tokens: list[str], text: str, columns: Collection[str]) -> tuple[str
     return tokens[0], tokens[2:]
 
 
+def _named_holes(tokens: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """The tokens with a name, `hole_1` and so on, for every `?`."""
+    stem = "hole_"
+    while any(name.startswith(stem) for name in (*taken, *tokens)):
+        stem += "_"
+    numbers = iter(range(1, len(tokens) + 1))
+    return [_HOLE + f"{stem}{next(numbers)}" if token == "?" else token for token in tokens]
+
+
 class _Marks:
-    """Constants and holes met while reading."""
+    """The constants and holes of a formula, in order of appearance.
 
-    def __init__(self, columns: dict[str, Any], tokens: list[str], functions: Collection[str]) -> None:
-        self.columns = columns
-        self.constants: list[str] = []
-        self.holes: list[Hole] = []
-        self._hole = "hole_"
-        while any(name.startswith(self._hole) for name in (*columns, *tokens, *functions)):
-            self._hole += "_"
-        numbers = iter(range(1, len(tokens) + 1))
-        self.tokens = [f"{self._hole}{next(numbers)}" if token == "?" else token for token in tokens]
+    Attributes:
+        constants: Names of the constants.
+        bare: Holes that may read every column, by name.
+        called: Holes with columns of their own, by name.
+        holes: All holes.
+    """
 
-    reader: Reader
+    def __init__(self, text: str, columns: tuple[str, ...], tree: ast.expr) -> None:
+        self.text, self.columns = text, columns
+        calls = {id(node.func): node for node in ast.walk(tree) if isinstance(node, ast.Call)}
+        words = sorted((n for n in ast.walk(tree) if isinstance(n, ast.Name)), key=lambda n: (n.lineno, n.col_offset))
+        self.bare: dict[str, Hole] = {}
+        self.called: dict[str, Hole] = {}
+        constants: dict[str, None] = {}
+        holes: list[Hole] = []
+        for word in words:
+            if word.id.startswith(_HOLE):
+                call = calls.get(id(word))
+                hole = self._hole(word.id, columns if call is None else self._read(call))
+                (self.bare if call is None else self.called)[word.id] = hole
+                holes.append(hole)
+            elif id(word) not in calls and word.id not in columns and _CONSTANT.fullmatch(word.id):
+                constants[word.id] = None
+        self.constants, self.holes = tuple(constants), tuple(holes)
 
-    def leaf(self, name: str) -> Any:
-        """A hole without columns, or a constant."""
-        if name.startswith(self._hole):
-            return self._new(name, tuple(self.columns))
-        if not re.fullmatch(r"[A-Z][A-Z0-9_]*", name):
-            return None
-        if name not in self.constants:
-            self.constants.append(name)
-        return symbol(name)
-
-    def call(self, name: str, arguments: list[ast.expr]) -> Any:
-        """A hole with its columns."""
-        if not name.startswith(self._hole):
-            return None
-        read = [argument.id if isinstance(argument, ast.Name) else "" for argument in arguments]
+    def _read(self, call: ast.Call) -> tuple[str, ...]:
+        """The columns between the parentheses of a hole."""
+        read = [argument.id if isinstance(argument, ast.Name) else "" for argument in call.args]
         if not read or any(column not in self.columns for column in read) or len(set(read)) < len(read):
-            raise self.reader.error(f"has `?(...)` over something else than columns; known: {', '.join(self.columns)}.")
-        return self._new(name, tuple(read))
+            raise self._error(f"has `?(...)` over something else than columns; known: {', '.join(self.columns)}.")
+        return tuple(read)
 
-    def _new(self, name: str, columns: tuple[str, ...]) -> Any:
+    def _hole(self, name: str, columns: tuple[str, ...]) -> Hole:
         if not columns:
-            raise self.reader.error("has a `?` but there are no columns for it to read.")
-        term = sympy.Function(name, real=True)(*(self.columns[column] for column in columns))
-        self.holes.append(Hole(term, columns))
-        return term
+            raise self._error("has a `?` but there are no columns for it to read.")
+        return Hole(sympy.Function(name.removeprefix(_HOLE), real=True)(*map(symbol, columns)), columns)
+
+    def _error(self, what: str) -> FormulaError:
+        return FormulaError(f"the formula {shortened(self.text)} {what}")

@@ -12,8 +12,10 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from splinework.errors import ConfigError, FormulaError, SplineworkError
-from splinework.formula.expression import CONSTANTS, TENSORS, Expression
-from splinework.formula.expressions import MAX_LENGTH, shortened
+from splinework.formula.expression import Expression
+from splinework.formula.functions import CONSTANTS
+from splinework.formula.reading import MAX_LENGTH, shortened
+from splinework.formula.tensors import TENSORS
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.physics import Conserved, Law, Residual, Units
 from splinework.knowledge.axioms.relations import read_relation

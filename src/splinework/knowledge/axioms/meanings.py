@@ -8,8 +8,9 @@ from itertools import product
 from typing import Final, final
 
 from splinework.errors import FormulaError
-from splinework.formula.expression import CONSTANTS, FUNCTIONS, Expression
-from splinework.formula.expressions import shortened, unknown
+from splinework.formula.expression import Expression
+from splinework.formula.functions import CONSTANTS, NAMES
+from splinework.formula.reading import shortened, unknown
 from splinework.knowledge.axioms.relations import DERIVATIVE, Comparison, Relation, read_relation
 from splinework.knowledge.axioms.statements import Atom, Statement
 
@@ -134,7 +135,7 @@ class _Names:
 
     def output_of_call(self, name: str) -> int | None:
         """As `output_of`, where functions such as `exp` come first only if no output has their name."""
-        return None if name in FUNCTIONS and name not in self.outputs else self.output_of(name)
+        return None if name in NAMES and name not in self.outputs else self.output_of(name)
 
     def _unknown_in(self, tree: ast.expr) -> list[str]:
         calls = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -220,6 +221,9 @@ class _Reader:
             if output is not None:
                 return self.call(node, output)
             return ast.Call(node.func, [self.formula_tree(each) for each in node.args], node.keywords)
+        if isinstance(node, ast.Compare):
+            sides = [self.formula_tree(side) for side in (node.left, *node.comparators)]
+            return ast.Compare(sides[0], node.ops, sides[1:])
         return node  # a number; what is no arithmetic, `Expression` refuses
 
     def name(self, node: ast.Name) -> ast.expr:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from splinework.errors import FormulaError
-from splinework.formula.expression import FUNCTIONS
-from splinework.formula.expressions import read_tokens, shortened, syntax_tree
+from splinework.formula.functions import NAMES
+from splinework.formula.reading import read_tokens, shortened, syntax_tree
 
 DERIVATIVE: Final = "derivative"
 """The call that `d2 f/d x d y` becomes: `derivative(f, 2, x, y)`."""
@@ -63,7 +63,7 @@ class Relation:
         calls = {name for tree in self.trees for name in called(tree)}
         names = {name for tree in self.trees for name in named(tree)}
         derived = any("_" in name.strip("_") for name in names)
-        return derived and self.claim.equation and not self.conditions and calls <= set(FUNCTIONS)
+        return derived and self.claim.equation and not self.conditions and calls <= set(NAMES)
 
 
 def read_relation(text: str) -> Relation:
@@ -105,7 +105,7 @@ def named(tree: ast.expr) -> list[str]:
 
 
 def _comparison(tokens: Sequence[str], text: str) -> Comparison:
-    signs = [token for token in tokens if token in SIGNS]
+    signs = [token for token, depth in _levels(tokens) if depth == 0 and token in SIGNS]
     kinds = {sign[0] for sign in signs}
     if len(kinds) > 1:
         raise FormulaError(f"{shortened(text)} mixes {', '.join(sorted(set(signs)))} in one row; write several axioms.")
@@ -126,7 +126,7 @@ def _check(tree: ast.expr, text: str) -> None:
         node, depth = pending.pop()
         if depth > MAX_LEVELS:
             raise FormulaError(f"{shortened(text)} is nested more than {MAX_LEVELS} levels deep; split it.")
-        if not isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name, ast.Constant)):
+        if not isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.Name, ast.Constant)):
             raise FormulaError(
                 f"{type(node).__name__} is not read in {shortened(text)}; sides are arithmetic, and calls such as f(y, x)."
             )
@@ -135,13 +135,21 @@ def _check(tree: ast.expr, text: str) -> None:
 
 def _split(tokens: Sequence[str], *at: str) -> Iterator[list[str]]:
     part: list[str] = []
-    for token in tokens:
-        if token in at:
+    for token, depth in _levels(tokens):
+        if depth == 0 and token in at:  # a sign within a call is a condition, as in where(x < 2, x, 2)
             yield part
             part = []
         else:
             part.append(token)
     yield part
+
+
+def _levels(tokens: Sequence[str]) -> Iterator[tuple[str, int]]:
+    """Each token, and within how many parentheses it stands."""
+    depth = 0
+    for token in tokens:
+        depth += (token == "(") - (token == ")")
+        yield token, depth
 
 
 def _derivatives(tokens: Sequence[str], text: str) -> list[str]:

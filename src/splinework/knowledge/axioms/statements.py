@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
-from splinework.formula.expression import TENSORS, Expression
-from splinework.formula.expressions import shortened
+from splinework.formula.expression import Expression
+from splinework.formula.reading import shortened
+from splinework.formula.tensors import TENSORS
 from splinework.nn.frame.framed import FramedKAN
 from splinework.nn.jets import partials
 from splinework.nn.network import KAN

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.formula.expression import TENSORS
+from splinework.formula.tensors import TENSORS
 from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.knowledge.axioms import (

@@ -9,8 +9,11 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 import sympy
+from sympy.core.function import AppliedUndef
 
-from splinework.interpret.symbolic.expression import symbol
+from splinework.errors import FormulaError
+from splinework.formula.languages.python import NumPy
+from splinework.formula.sympy_bridge import SYMPY, symbol
 from splinework.nn.frame import Expression
 
 LARGEST_DENOMINATOR: Final = 1000
@@ -59,17 +62,8 @@ class Composer:
         return stand_in
 
     def _algebra(self) -> dict[str, Callable[..., Any]]:
-        same = ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor")
         return {
-            "add": lambda a, b: a + b,
-            "sub": lambda a, b: a - b,
-            "mul": lambda a, b: a * b,
-            "div": lambda a, b: a / b,
-            "pow": lambda a, b: a**b,
-            "neg": lambda a: -a,
-            "pos": lambda a: a,
-            **{name: getattr(sympy, name) for name in same},
-            "abs": sympy.Abs,
+            **SYMPY,
             "sigmoid": lambda a: self._between(1 / (1 + sympy.exp(-a)), 0.0, 1.0),
             "softplus": lambda a: self._between(sympy.log(1 + sympy.exp(a)), 0.0, float("inf")),
             "max": lambda a, b: self._extreme(a, b, 1),
@@ -108,59 +102,18 @@ class Composer:
         return ends[0], ends[1]
 
 
-_CALLS: Final = {
-    **{
-        name: name
-        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "floor")
-    },
-    "Abs": "abs",
-}
-_FOLDED: Final = {"Max": "max", "Min": "min"}
-_REWRITTEN: Final[Mapping[str, Callable[[str], str]]] = {
-    "asinh": lambda z: f"log({z}+sqrt(({z})**2+1))",
-    "atanh": lambda z: f"(log((1+{z})/(1-({z})))/2)",
-}
-
-
 def worded(expression: Any, names: Mapping[str, str]) -> str | None:
-    """A sympy expression as a formula of frames, numbers in full; None where it has a function that these do not know.
+    """A sympy expression as a formula of frames, numbers in full; None where it has a part that no formula has, such as a spline.
 
     Args:
         expression: Over symbols.
         names: What symbols are called in the formula, by their own names.
 
     >>> worded(sympy.exp(-symbol("x")) / 3, {"x": "a"})
-    '((1/3)*exp(((-1)*a)))'
+    'exp(-a)/3'
     """
-    if expression.is_Symbol:
-        return names.get(expression.name)
-    if expression.is_Integer:
-        return str(int(expression)) if expression >= 0 else f"({int(expression)})"
-    if expression.is_Rational:
-        return f"({expression.p}/{expression.q})"
-    if expression.is_Float or expression.is_NumberSymbol:
-        value = float(expression)
-        return repr(value) if value >= 0 else f"({value!r})"
-    parts = [worded(part, names) for part in expression.args]
-    if any(part is None for part in parts):
+    try:
+        text = NumPy(names).text(expression)
+    except FormulaError:
         return None
-    return _joined(expression, [part for part in parts if part is not None])
-
-
-def _joined(expression: Any, parts: list[str]) -> str | None:
-    name = expression.func.__name__
-    if expression.is_Add:
-        return f"({'+'.join(parts)})"
-    if expression.is_Mul:
-        return f"({'*'.join(parts)})"
-    if expression.is_Pow:
-        half = {sympy.Rational(1, 2): f"sqrt({parts[0]})", -sympy.Rational(1, 2): f"(1/sqrt({parts[0]}))"}
-        return half.get(expression.exp) or f"(({parts[0]})**{parts[1]})"
-    if name in _FOLDED:
-        found = parts[0]
-        for part in parts[1:]:
-            found = f"{_FOLDED[name]}({found},{part})"
-        return found
-    if name in _REWRITTEN:
-        return _REWRITTEN[name](parts[0])
-    return f"{_CALLS[name]}({parts[0]})" if name in _CALLS else None
+    return None if expression.has(AppliedUndef) else text

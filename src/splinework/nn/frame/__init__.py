@@ -1,6 +1,7 @@
 """Formulas before and after a network, and the regions whose boundaries they know."""
 
-from splinework.formula.expression import Expression, identifiers
+from splinework.formula.expression import Expression
+from splinework.formula.reading import identifiers
 from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, hidden_names
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 

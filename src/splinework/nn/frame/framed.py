@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError
-from splinework.formula.expression import Expression, identifiers
+from splinework.formula.expression import Expression
+from splinework.formula.reading import identifiers
 from splinework.nn.arrays import as_columns
 from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN

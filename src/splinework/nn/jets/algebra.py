@@ -5,6 +5,7 @@ any order. Where a function has a corner (`abs`, `min`, `max`) or a jump (`floor
 between both.
 """
 
+import functools
 import math
 from collections.abc import Callable, Collection
 from functools import lru_cache
@@ -13,7 +14,9 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from splinework.formula.expression import TENSORS, Algebra
+from splinework.formula.functions import COMPARISONS, FUNCTIONS
+from splinework.formula.program import Algebra, derivative_programs
+from splinework.formula.tensors import TENSORS
 from splinework.nn.jets.series import Monomial, Series, add, compose, product
 
 Derivatives = Callable[[Tensor, int], Tensor]
@@ -64,9 +67,48 @@ def algebra_of(wanted: Collection[Monomial]) -> Algebra:
         "pos": lambda a: a,
         "min": lambda a, b: _chosen(a, b, torch.minimum),
         "max": lambda a, b: _chosen(a, b, torch.maximum),
+        **{name: _values_only(name) for name in (*COMPARISONS, "logical_and", "logical_or", "logical_not")},
         **{name: of(function) for name, function in _FUNCTIONS.items()},
+        **{each.name: _ordered(each.name, wanted) for each in FUNCTIONS.values() if each.order},
     }
-    return {name: _of_numbers_too(name, operation) for name, operation in operations.items()}
+    return {**{name: _of_numbers_too(name, operation) for name, operation in operations.items()}, "where": _selected}
+
+
+def _values_only(name: str) -> Callable[..., Any]:
+    """A condition: it has a value at a point and no slope."""
+    return lambda *arguments: TENSORS[name](*(a[()] if isinstance(a, dict) else a for a in arguments))
+
+
+def _selected(condition: Any, a: Any, b: Any) -> Any:
+    """One of two series by a condition, point by point; slopes are those of the piece."""
+    if not isinstance(condition, Tensor):
+        return a if condition else b
+    one, other = _lifted(a, {(): condition}), _lifted(b, {(): condition})
+    zero = torch.zeros_like(condition)
+    return {m: torch.where(condition > 0, one.get(m, zero), other.get(m, zero)) for m in dict.fromkeys((*one, *other))}
+
+
+def _ordered(name: str, wanted: Collection[Monomial]) -> Callable[[int, Series], Series]:
+    return lambda order, a: compose(_by_derivative(name, order), a, wanted)
+
+
+def _by_derivative(name: str, order: int = 0) -> Derivatives:
+    """A function that is known by the formula of its slope: its Taylor coefficients one by one, as those of an integral."""
+    value = functools.partial(TENSORS[name], order) if FUNCTIONS[name].order else TENSORS[name]
+
+    def derivatives(x: Tensor, r: int) -> Tensor:
+        (program,) = derivative_programs(name, order)
+        found = [value(x)]
+        for n in range(1, r + 1):
+            here: Series = {(): x, **({(0,): torch.ones_like(x)} if n > 1 else {})}
+            own: Series = {(0,) * k: part for k, part in enumerate(found)}
+            slope = program.run((here, own), algebra_of({(0,) * k for k in range(n)}))
+            part = slope.get((0,) * (n - 1), 0.0) if isinstance(slope, dict) else slope * (n == 1)
+            found.append(part / n + torch.zeros_like(x))
+        total: Tensor = math.factorial(r) * found[r]
+        return total
+
+    return derivatives
 
 
 def _of_numbers_too(name: str, operation: Callable[..., Any]) -> Callable[..., Any]:
@@ -201,6 +243,7 @@ _FUNCTIONS: Final[dict[str, Derivatives]] = {
     "floor": _floor,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
+    **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "erf", "gamma", "gammaln", "sign")},
 }
 
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 import splinework as sw
+from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.verify.edges import EdgeTable
-from splinework.knowledge.axioms.verify.intervals import Interval
 from splinework.knowledge.axioms.verify.jets import Space, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import layer_numbers

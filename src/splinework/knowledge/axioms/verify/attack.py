@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 import torch
 
+from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.verify.claim import Claim, enclose
 from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel, shown
-from splinework.knowledge.axioms.verify.intervals import Floats
 from splinework.knowledge.axioms.verify.network import Enclosure
 
 POINTS: Final = 1024

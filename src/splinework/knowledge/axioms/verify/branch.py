@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from splinework.formula.intervals import Floats, Interval, down, gamma
 from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
-from splinework.knowledge.axioms.verify.intervals import Floats, Interval, down, gamma
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree
 

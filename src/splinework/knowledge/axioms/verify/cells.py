@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.intervals import Floats, gamma
+from splinework.formula.intervals import Floats, gamma
 
 HIGHEST: Final = 2
 """The highest derivative that is enclosed."""

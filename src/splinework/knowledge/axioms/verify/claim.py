@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.intervals import Floats, Interval, exactly
+from splinework.formula.intervals import Floats, Interval, exactly
 from splinework.knowledge.axioms.verify.jets import ALGEBRA, Jet, Pair, Space, constant, joined, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.nn.frame import Expression

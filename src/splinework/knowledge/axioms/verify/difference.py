@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.axiom import place
 from splinework.knowledge.axioms.verify.branch import search
 from splinework.knowledge.axioms.verify.claim import Asker, Claim, JetAsker
-from splinework.knowledge.axioms.verify.intervals import Interval
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model
 from splinework.knowledge.axioms.verify.perturbation import apart

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import numpy as np
 
+from splinework.formula.intervals import Floats, Interval
 from splinework.knowledge.axioms.verify.extremes import HIGHEST, Turns, turns_of
-from splinework.knowledge.axioms.verify.intervals import Floats, Interval
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.pieces import Pieces, pieces_of
 

@@ -4,6 +4,7 @@ Derivatives are central differences with steps so small that their error is beyo
 mean of both sides.
 """
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,6 +13,7 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.knowledge.axioms.verify.claim import Along, Asker
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import FramedKAN
@@ -23,28 +25,55 @@ _mp = mpmath.mp.clone()
 _mp.dps = DIGITS
 
 
+number: Final = _mp.mpf
+"""A number of 60 digits."""
+
+
 def _sigmoid(x: Any) -> Any:
     return 1 / (1 + _mp.exp(-x))
 
 
+def _real(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is NaN where it has no real value, as in IEEE 754."""
+
+    def of(*arguments: Any) -> Any:
+        try:
+            value = function(*arguments)
+        except (ZeroDivisionError, ValueError, OverflowError):
+            return _mp.nan
+        return _mp.nan if isinstance(value, _mp.mpc) else value
+
+    return of
+
+
+def _divided(a: Any, b: Any) -> Any:
+    return a / b if b else _mp.nan if not a or _mp.isnan(a) else _mp.inf * _mp.sign(a)
+
+
+def _power(a: Any, b: Any) -> Any:
+    if not a and b < 0:
+        return _mp.inf
+    return a ** (int(b) if _mp.isint(b) else b)
+
+
 EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
+    **{each.name: _real(getattr(_mp, each.mpmath)) for each in FUNCTIONS.values() if each.mpmath},
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "pow": lambda a, b: a ** (int(b) if b == int(b) else b),
+    "div": _divided,
+    "pow": _real(_power),
     "neg": lambda a: -a,
     "pos": lambda a: a,
     "min": lambda a, b: min(a, b),
     "max": lambda a, b: max(a, b),
-    "abs": abs,
-    "sigmoid": _sigmoid,
-    "softplus": lambda x: _mp.log(1 + _mp.exp(x)),
-    **{
-        name: getattr(_mp, name)
-        for name in ("sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "exp", "log", "sqrt", "floor")
-    },
+    "where": lambda condition, a, b: a if condition else b,
+    **{name: getattr(operator, name) for name in COMPARISONS},
+    "logical_and": lambda a, b: a and b,
+    "logical_or": lambda a, b: a or b,
+    "logical_not": lambda a: not a,
 }
+"""Operations of formulas on numbers of 60 digits."""
 _BASES: Final[dict[str, Callable[[Any], Any]]] = {
     "silu": lambda x: x * _sigmoid(x),
     "identity": lambda x: x,

@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from splinework.formula.intervals import Floats, gamma
 from splinework.knowledge.axioms.verify.cells import HIGHEST, Cells, Polynomials, evaluation_error, to_bernstein
-from splinework.knowledge.axioms.verify.intervals import Floats, gamma
 from splinework.knowledge.axioms.verify.pieces import Pieces
 
 _PARTS: Final = 8

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from splinework.formula.expression import Step
 from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
 from splinework.knowledge.axioms.verify.normal import (
     Atom,
@@ -177,18 +176,11 @@ class FormAsker(Asker):
         return found if sign > 0 else [minus(form) for form in found]
 
     def _answer(self, answer: Expression, columns: Sequence[Form]) -> Form:
-        if self.vanishing is None:
-            found: Form = answer.run(columns, self.algebra, self.number)
-            return found
-        stack: list[Form] = []
-        for step in _without(answer.program, self.vanishing.program):
-            if step.arity:
-                arguments = stack[len(stack) - step.arity :]
-                del stack[len(stack) - step.arity :]
-                stack.append(self.algebra[step.operation](*arguments))
-            else:
-                stack.append(self.number(step.number) if step.column is None else columns[step.column])
-        return stack[0]
+        program = answer.program
+        if self.vanishing is not None:
+            program = program.replaced(self.vanishing.program, 0.0)
+        found: Form = program.run(columns, self.algebra, self.number)
+        return found
 
     def partial(self, output: int, along: Along) -> Form:
         x = list(self.x[: self.claim.inputs])
@@ -198,20 +190,6 @@ class FormAsker(Asker):
             x[along[0]] = plus(x[along[0]], atom("small"))
             return coefficient(self.f(x)[output], ("small",))
         return self.f(x)[output]
-
-
-def _without(program: tuple[Step, ...], part: tuple[Step, ...]) -> list[Step]:
-    """A program in which another one, wherever it occurs, is the number 0."""
-    found: list[Step] = []
-    at = 0
-    while at < len(program):
-        if program[at : at + len(part)] == part:
-            found.append(Step(number=0.0))
-            at += len(part)
-        else:
-            found.append(program[at])
-            at += 1
-    return found
 
 
 def least(claim: Claim, model: Model, vanishing: Expression | None = None) -> Bound:

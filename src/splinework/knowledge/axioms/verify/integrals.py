@@ -11,9 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.certificate import ClaimResult
-from splinework.knowledge.axioms.verify.claim import Claim, JetAsker
-from splinework.knowledge.axioms.verify.intervals import (
+from splinework.formula.intervals import (
     Floats,
     Interval,
     add,
@@ -24,6 +22,8 @@ from splinework.knowledge.axioms.verify.intervals import (
     total,
     up,
 )
+from splinework.knowledge.axioms.verify.certificate import ClaimResult
+from splinework.knowledge.axioms.verify.claim import Claim, JetAsker
 from splinework.knowledge.axioms.verify.jets import Jet, Space, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree

@@ -6,15 +6,18 @@ makes formulas of jets.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.elementary import ELEMENTARY, Jet3, power
-from splinework.knowledge.axioms.verify.intervals import (
+from splinework.formula.enclosures import ELEMENTARY, LOGIC, Jet3, Truth, chosen, compared, of_order, power
+from splinework.formula.functions import COMPARISONS, FUNCTIONS
+from splinework.formula.intervals import (
     Floats,
     Interval,
     add,
+    everything,
     exactly,
     multiply,
     negative,
@@ -23,6 +26,7 @@ from splinework.knowledge.axioms.verify.intervals import (
     stack,
     zeros,
 )
+from splinework.formula.program import Algebra
 
 Pair = tuple[int, int]
 
@@ -270,7 +274,34 @@ def _extreme(sign: float) -> Callable[[Jet, Jet], Jet]:
     return of
 
 
-ALGEBRA: Final[dict[str, Callable[..., Jet]]] = {
+def _ordered(name: str) -> Callable[[int, Jet], Jet]:
+    return lambda order, a: apply(partial(of_order(name), order), a)
+
+
+def _compared(name: str) -> Callable[[Jet, Jet], Truth]:
+    return lambda a, b: compared(name, a.v, b.v)
+
+
+def _selected(condition: Truth, a: Jet, b: Jet) -> Jet:
+    """One of two by a condition; where that is open, the function may jump, and nothing is known of its slopes."""
+    space, (a, b) = _space(a, b), (a.dense(), b.dense())
+    value = chosen(condition, a.v, b.v)
+    decided = bool((condition.always | condition.never).all())
+    batch, width = value.shape
+    rows = Truth(condition.always[:, None], condition.never[:, None])
+
+    def part(x: Interval | None, y: Interval | None, count: int) -> Interval | None:
+        if decided and x is None and y is None:
+            return None
+        left, right = (zeros(batch, count, width) if z is None else z for z in (x, y))
+        return chosen(rows, left, right, everything(batch, count, width))
+
+    d = part(a.d, b.d, space.variables) if space.order >= 1 else None
+    h = part(a.h, b.h, len(space.pairs)) if space.order >= 2 and space.pairs else None
+    return Jet(space, value, d, h)
+
+
+ALGEBRA: Final[Algebra] = {
     "add": jet_add,
     "sub": _subtracted,
     "mul": jet_multiply,
@@ -280,7 +311,11 @@ ALGEBRA: Final[dict[str, Callable[..., Jet]]] = {
     "pos": lambda a: a,
     "min": _extreme(-1.0),
     "max": _extreme(1.0),
-    **{name: _unary(name) for name in ELEMENTARY if name != "reciprocal"},
+    "where": _selected,
+    **{name: _compared(name) for name in COMPARISONS},
+    **LOGIC,
+    **{name: _unary(name) for name in ELEMENTARY},
+    **{each.name: _ordered(each.name) for each in FUNCTIONS.values() if each.order},
 }
 """What operations of formulas do to jets; see `splinework.nn.frame.Expression.run`."""
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.edges import EdgeTable
-from splinework.knowledge.axioms.verify.elementary import ELEMENTARY
-from splinework.knowledge.axioms.verify.intervals import (
+from splinework.formula.enclosures import ELEMENTARY
+from splinework.formula.intervals import (
     Floats,
     Interval,
     add,
@@ -23,6 +22,7 @@ from splinework.knowledge.axioms.verify.intervals import (
     total,
     zeros,
 )
+from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import (
     ALGEBRA,
     Jet,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
+from splinework.formula.functions import COMPARISONS, FUNCTIONS
+
 Atom = tuple[Any, ...]
 Monomial = tuple[tuple[Atom, Fraction], ...]
 _MOST_TERMS: Final = 400
@@ -245,10 +247,28 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
         "floor": _floored,
         "exp": exponential,
         "sqrt": lambda a: power(a, Fraction(1, 2), positive),
-        **{name: _odd(name) for name in ("sin", "tan", "asin", "atan", "sinh", "tanh")},
-        **{name: _even(name) for name in ("cos", "cosh")},
-        **{name: _plain(name) for name in ("acos", "log", "sigmoid", "softplus")},
+        **_ATOMS,
+        **{name: _joined(name) for name in (*COMPARISONS, "where", "logical_and", "logical_or", "logical_not")},
     }
+
+
+def _joined(name: str) -> Callable[..., Form]:
+    return lambda *parts: atom(name, *parts)
+
+
+def _atoms() -> dict[str, Callable[..., Form]]:
+    """Functions that are atoms of their arguments; others are worked out by their definitions."""
+    found: dict[str, Callable[..., Form]] = {}
+    for each in FUNCTIONS.values():
+        primitive = each.name in ("sigmoid", "softplus") or not each.definition
+        if each.order:
+            found[each.name] = lambda n, a, name=each.name: atom(name, n, a)
+        elif each.arity == 1 and primitive and not each.truth:
+            found[each.name] = {"odd": _odd, "even": _even, "": _plain}[each.parity](each.name)
+    return found
+
+
+_ATOMS: Final = _atoms()
 
 
 def coefficient(a: Form, small: Atom) -> Form:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.intervals import Floats
+from splinework.formula.intervals import Floats
 from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN

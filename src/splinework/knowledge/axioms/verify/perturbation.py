@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from splinework.formula.intervals import Floats, Interval, U, gamma, up
 from splinework.knowledge.axioms.verify.cells import derivative_splines, polar
 from splinework.knowledge.axioms.verify.edges import EdgeTable
-from splinework.knowledge.axioms.verify.intervals import Floats, Interval, U, gamma, up
 from splinework.knowledge.axioms.verify.jets import Jet, Space
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of

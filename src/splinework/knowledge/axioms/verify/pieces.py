@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from splinework.errors import ConfigError
+from splinework.formula.intervals import Floats, Interval, gamma
 from splinework.knowledge.axioms.verify.cells import (
     HIGHEST,
     Cells,
@@ -14,7 +15,6 @@ from splinework.knowledge.axioms.verify.cells import (
     polar,
     powers_of,
 )
-from splinework.knowledge.axioms.verify.intervals import Floats, Interval, gamma
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.smooth import (
     FAR,

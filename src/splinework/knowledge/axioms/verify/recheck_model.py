@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from splinework.formula.arrays import arrays
+from splinework.formula.functions import COMPARISONS
 from splinework.knowledge.axioms.verify.claim import Along, Asker
 from splinework.knowledge.axioms.verify.numbers import Model, array, layer_numbers, network_of
 from splinework.knowledge.axioms.verify.recheck import (
@@ -25,6 +28,8 @@ from splinework.nn.frame import FramedKAN
 _LIBRARY: Final = 1e-14
 _LARGEST: Final = float(np.finfo(np.float64).max)
 Three = tuple[Range, Range, Range]
+Truth = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+"""Where a condition surely holds, and where it surely does not."""
 
 
 def _ends(f: Callable[[Floats], Floats], x: Range, least: float = -np.inf, most: float = np.inf) -> Range:
@@ -156,6 +161,53 @@ def _inverse(x: Range) -> Three:
     return value, -value.square(), exact(2.0) * value * value.square()
 
 
+def _asinh(x: Range) -> Three:
+    slope = _sqrt(_one(x) + x.square())[0].inverse()
+    return _ends(np.arcsinh, x), slope, -(x * slope * slope.square())
+
+
+def _acosh(x: Range) -> Three:
+    held = Range(np.maximum(x.a, 1.0), np.maximum(x.b, 1.0))
+    slope = _sqrt(held.square() + exact(-1.0))[0].inverse()
+    return _ends(np.arccosh, held, 0.0), slope, -(held * slope * slope.square())
+
+
+def _atanh(x: Range) -> Three:
+    held = Range(np.clip(x.a, -1.0, 1.0), np.clip(x.b, -1.0, 1.0))
+    slope = (_one(x) + -held.square()).inverse()
+    return _ends(np.arctanh, held), slope, exact(2.0) * held * slope.square()
+
+
+def _erf(x: Range) -> Three:
+    factor = Range(np.full_like(x.a, 1.1283791670955125), np.full_like(x.a, 1.1283791670955128))  # 2/√π
+    slope = factor * _exp(-x.square())[0]
+    return _ends(arrays()["erf"], x, -1.0, 1.0), slope, exact(-2.0) * x * slope
+
+
+def _sign(x: Range) -> Three:
+    jump = np.where((x.a > 0) | (x.b < 0), 0.0, np.inf)
+    return Range(np.sign(x.a), np.sign(x.b)), Range(np.zeros_like(x.a), jump), Range(-jump, jump)
+
+
+def _within(x: Range, size: float) -> Range:
+    return Range(np.full_like(x.a, -size), np.full_like(x.a, size))
+
+
+def _sinc(x: Range) -> Three:
+    """`∫₀¹ cos(πxt) dt`, so that slopes are at most π/2 and π²/3 in size."""
+    angle = Range(np.full_like(x.a, 3.141592653589793), np.full_like(x.a, 3.1415926535897936)) * x
+    value = _sine(angle, 0) * angle.inverse()
+    return Range(np.maximum(value.a, -0.2173), np.minimum(value.b, 1.0)), _within(x, 1.5708), _within(x, 3.29)
+
+
+def _unknown(x: Range) -> Three:
+    return (_within(x, np.inf),) * 3
+
+
+def _bessel_j(x: Range) -> Three:
+    return (_within(x, 1.0),) * 3  # DLMF 10.14.1; slopes are halves of differences of two
+
+
 FUNCTIONS: Final[dict[str, Callable[[Range], Three]]] = {
     "exp": _exp,
     "log": _log,
@@ -173,6 +225,14 @@ FUNCTIONS: Final[dict[str, Callable[[Range], Three]]] = {
     "acos": _acos,
     "abs": _abs,
     "floor": _floor,
+    "asinh": _asinh,
+    "acosh": _acosh,
+    "atanh": _atanh,
+    "erf": _erf,
+    "sign": _sign,
+    "sinc": _sinc,
+    "gamma": _unknown,
+    "gammaln": _unknown,
 }
 
 
@@ -214,6 +274,38 @@ def through_named(name: str, f: Function) -> Function:
     return through(f, *FUNCTIONS[name](f.v))
 
 
+def _compare(name: str) -> Callable[[Function, Function], Truth]:
+    def of(f: Function, g: Function) -> Truth:
+        low, high = f.v.a - g.v.b, f.v.b - g.v.a  # a difference of doubles has the sign of the exact one
+        if name in ("eq", "ne"):
+            same, apart = (low == 0) & (high == 0), (low > 0) | (high < 0)
+            return (same, apart) if name == "eq" else (apart, same)
+        at_most = {"lt": (high < 0, low >= 0), "le": (high <= 0, low > 0)}
+        return at_most[name] if name in at_most else at_most["le" if name == "gt" else "lt"][::-1]
+
+    return of
+
+
+def _choose(condition: Truth, f: Function, g: Function) -> Function:
+    """One of two by a condition; where it is open, either value and any slope."""
+    always, never = condition
+    open_ = ~(always | never)
+
+    def part(x: Range | None, y: Range | None, more: int, jump: bool) -> Range | None:
+        if x is None or y is None:
+            return None
+        a, n, o = (mask.reshape(mask.shape + (1,) * more) for mask in (always, never, open_))
+        low, high = (
+            np.where(a, p, np.where(n, q, r))
+            for p, q, r in ((x.a, y.a, np.minimum(x.a, y.a)), (x.b, y.b, np.maximum(x.b, y.b)))
+        )
+        return Range(np.where(o, -np.inf, low), np.where(o, np.inf, high)) if jump else Range(low, high)
+
+    value = part(f.v, g.v, 0, False)
+    assert value is not None
+    return Function(min(f.order, g.order), value, part(f.d, g.d, 1, True), part(f.h, g.h, 2, True))
+
+
 ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "add": add,
     "sub": lambda f, g: add(f, negative(g)),
@@ -225,6 +317,13 @@ ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "min": _extreme(False),
     "max": _extreme(True),
     **{name: (lambda f, n=name: through_named(n, f)) for name in FUNCTIONS},
+    "where": _choose,
+    **{name: _compare(name) for name in COMPARISONS},
+    "logical_and": lambda p, q: (p[0] & q[0], p[1] | q[1]),
+    "logical_or": lambda p, q: (p[0] | q[0], p[1] & q[1]),
+    "logical_not": lambda p: (p[1], p[0]),
+    "jv": lambda n, f: through(f, *_bessel_j(f.v)),
+    **{name: (lambda n, f: through(f, *_unknown(f.v))) for name in ("yv", "iv", "kv", "polygamma")},
 }
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
+from splinework.formula.intervals import Floats, gamma
 from splinework.knowledge.axioms.verify.cells import HIGHEST
-from splinework.knowledge.axioms.verify.intervals import Floats, gamma
 from splinework.splines.bases import Activation, Basis, Chebyshev, Fourier, GaussianRBF
 
 NODES: Final = 8

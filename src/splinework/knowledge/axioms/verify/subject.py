@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
+from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, place
-from splinework.knowledge.axioms.verify.intervals import Floats
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import FramedKAN
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import DataError
-from splinework.knowledge.axioms.verify.intervals import Floats
+from splinework.formula.intervals import Floats
 
 LARGEST: Final = 40_000_000
 _FIRST: Final = ord("a")

@@ -5,8 +5,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from splinework.errors import FormulaError
-from splinework.formula.expression import CONSTANTS, TENSORS
-from splinework.formula.expressions import read_tokens, syntax_tree
+from splinework.formula import reading
+from splinework.formula.functions import CONSTANTS
+from splinework.formula.tensors import TENSORS
 from splinework.nn.frame import Expression
 
 ZERO = "0"
@@ -58,20 +59,14 @@ def restricted(text: str, values: Mapping[str, float]) -> str:
     """
     if text == ZERO:
         return ZERO
-    tree = _Restriction(values).visit(syntax_tree(read_tokens(text), text))
+    tree = _Restriction(values).visit(reading.parse(text))
     found = ast.unparse(tree)
     return ZERO if found in ("0", "0.0") else found
 
 
-def names_in(text: str) -> set[str]:
+def names_in(text: str) -> frozenset[str]:
     """The names that a formula has, functions and constants aside."""
-    tree = syntax_tree(read_tokens(text), text)
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    return {
-        node.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in CONSTANTS
-    }
+    return reading.names_in(reading.parse(text))
 
 
 class _Restriction(ast.NodeTransformer):

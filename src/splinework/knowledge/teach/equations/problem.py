@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError
-from splinework.formula.expression import identifiers
+from splinework.formula.reading import identifiers
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.teach.equations.ansatz import frame_of
 from splinework.knowledge.teach.equations.conditions import conditions_of, periods_of

@@ -69,3 +69,8 @@ def interpolate(x: Tensor, places: Tensor, values: Tensor) -> Tensor:
     right = torch.searchsorted(places, inside.detach().contiguous(), right=True).clamp(1, len(places) - 1)
     slope = (values[right] - values[right - 1]) / (places[right] - places[right - 1])
     return values[right - 1] + slope * (inside - places[right - 1])
+
+
+def polygamma(order: int, x: Tensor) -> Tensor:
+    """The derivative of digamma of an order from 0 on."""
+    return torch.digamma(x) if order == 0 else torch.polygamma(order, x)

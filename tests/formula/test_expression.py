@@ -12,7 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError, ShapeError, SplineworkError
-from splinework.formula.expressions import FUNCTIONS, MAX_DEPTH, MAX_LENGTH, Formula, compile_formula
+from splinework.formula.expression import Expression
+from splinework.formula.reading import MAX_DEPTH, MAX_LENGTH
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, size=(64, 2))
 A, B = X.T
@@ -48,26 +49,16 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "expected"), ARITHMETIC)
 def test_it_computes_what_numpy_computes(text: str, expected: np.ndarray) -> None:
-    values = compile_formula(text, ["a", "b"])(X)
+    values = Expression(text, ["a", "b"])(X)
     assert values.shape == (64,)
     assert values.dtype == np.float64
     np.testing.assert_allclose(values, expected, rtol=1e-15)
 
 
-@pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_each_function_is_that_of_numpy(name: str) -> None:
-    function, arity = FUNCTIONS[name]
-    text = f"{name}({', '.join(['a', 'b'][:arity])})"
-    with np.errstate(all="ignore"):
-        expected = scipy.special.j0(A) if name == "j0" else getattr(np, name)(*X.T[:arity])
-    np.testing.assert_allclose(compile_formula(text, ["a", "b"])(X), expected, rtol=1e-14)
-    assert callable(function)
-
-
 @pytest.mark.parametrize("text", REFUSED)
 def test_it_refuses_what_is_not_arithmetic(text: str) -> None:
     with pytest.raises(FormulaError) as caught:
-        compile_formula(text, ["a", "b"])
+        Expression(text, ["a", "b"])
     assert isinstance(caught.value, SplineworkError)
     assert isinstance(caught.value, ValueError)
     assert len(str(caught.value)) < 600
@@ -76,23 +67,23 @@ def test_it_refuses_what_is_not_arithmetic(text: str) -> None:
 @pytest.mark.parametrize("variables", ["ab", ["a", "a"], ["ﬁ", "fi"], ["1a"], ["a b"], [""], ["lambda"], [3]])
 def test_it_refuses_variables_that_are_not_distinct_names(variables: object) -> None:
     with pytest.raises(FormulaError, match="variable"):
-        compile_formula("1", variables)  # type: ignore[arg-type]
+        Expression("1", variables)  # type: ignore[arg-type]
 
 
 def test_a_formula_is_text() -> None:
     with pytest.raises(FormulaError, match="str"):
-        compile_formula(3, ["a"])  # type: ignore[arg-type]
+        Expression(3, ["a"])  # type: ignore[arg-type]
 
 
 def test_unknown_names_bring_the_nearest() -> None:
     with pytest.raises(FormulaError, match=r"did you mean: .*alpha"):
-        compile_formula("2*alhpa", ["alpha", "b"])
+        Expression("2*alhpa", ["alpha", "b"])
     with pytest.raises(FormulaError, match=r"did you mean: .*sqrt"):
-        compile_formula("sqr(a)", ["a"])
+        Expression("sqr(a)", ["a"])
 
 
 def test_the_shape_of_x_is_checked() -> None:
-    formula = compile_formula("a + b", ["a", "b"])
+    formula = Expression("a + b", ["a", "b"])
     for x in (X[:, :1], X[0], X[None]):
         with pytest.raises(ShapeError, match="2"):
             formula(x)
@@ -100,18 +91,16 @@ def test_the_shape_of_x_is_checked() -> None:
 
 
 def test_a_variable_hides_a_constant_and_never_a_function() -> None:
-    assert compile_formula("pi", ["pi"])([[3.0]])[0] == 3.0
-    assert compile_formula("exp(exp)", ["exp"])([[0.0]])[0] == 1.0
+    assert Expression("pi", ["pi"])([[3.0]])[0] == 3.0
+    assert Expression("exp(exp)", ["exp"])([[0.0]])[0] == 1.0
 
 
 def test_identifiers_are_spelt_as_python_spells_them() -> None:
-    assert compile_formula("ﬁ + µ", ["fi", "μ"])([[1.0, 2.0]])[0] == 3.0
+    assert Expression("ﬁ + µ", ["fi", "μ"])([[1.0, 2.0]])[0] == 3.0
 
 
 def test_undefined_values_are_nan_or_inf_without_a_warning() -> None:
-    values = [
-        compile_formula(text, ["a"])([[0.0]])[0] for text in ("1/a", "log(-1)", "a/a", "9**9**9**9", "(-8)**(1/3)")
-    ]
+    values = [Expression(text, ["a"])([[0.0]])[0] for text in ("1/a", "log(-1)", "a/a", "9**9**9**9", "(-8)**(1/3)")]
     assert np.array_equal(values, [np.inf, np.nan, np.nan, np.inf, np.nan], equal_nan=True)
 
 
@@ -119,14 +108,14 @@ def test_x_is_left_unchanged_and_may_be_read_only_or_strided() -> None:
     x = np.linspace(0, 1, 40).reshape(10, 4)[::-2, ::-2]
     before = x.copy()
     x.flags.writeable = False
-    np.testing.assert_allclose(compile_formula("j0(a) + b", ["a", "b"])(x), scipy.special.j0(x[:, 0]) + x[:, 1])
-    column = compile_formula("a", ["a", "b"])(x)
+    np.testing.assert_allclose(Expression("j0(a) + b", ["a", "b"])(x), scipy.special.j0(x[:, 0]) + x[:, 1])
+    column = Expression("a", ["a", "b"])(x)
     column += 1.0
     assert np.array_equal(x, before)
 
 
 def test_a_formula_survives_pickling() -> None:
-    formula = compile_formula("j0(a) + b**2", ["a", "b"])
+    formula = Expression("j0(a) + b**2", ["a", "b"])
     copied = pickle.loads(pickle.dumps(formula))
     assert copied == formula
     assert np.array_equal(copied(X), formula(X))
@@ -134,14 +123,14 @@ def test_a_formula_survives_pickling() -> None:
 
 def test_nesting_up_to_the_limit_is_read() -> None:
     terms = MAX_DEPTH - 1
-    assert compile_formula(" + ".join(["a"] * terms), ["a"])([[1.0]])[0] == terms
+    assert Expression(" + ".join(["a"] * terms), ["a"])([[1.0]])[0] == terms
 
 
 def test_the_longest_text_is_read_or_refused_at_once() -> None:
     for unit in ("9**", "-", "(", "sin(", "a+", "a,", " ", "1.", "e"):
         start = time.perf_counter()
         with pytest.raises(FormulaError):
-            compile_formula((unit * MAX_LENGTH)[:MAX_LENGTH], ["a"])
+            Expression((unit * MAX_LENGTH)[:MAX_LENGTH], ["a"])
         assert time.perf_counter() - start < 2.0
 
 
@@ -175,10 +164,10 @@ FRAGMENTS = [
 @given(st.one_of(st.text(max_size=80), st.lists(st.sampled_from(FRAGMENTS), max_size=30).map("".join)))
 def test_any_text_compiles_or_raises_formula_error(text: str) -> None:
     try:
-        formula = compile_formula(text, ["a", "b"])
+        formula = Expression(text, ["a", "b"])
     except FormulaError:
         return
-    assert isinstance(formula, Formula)
+    assert isinstance(formula, Expression)
     assert formula(X).shape == (64,)
 
 
@@ -199,4 +188,4 @@ def test_well_formed_arithmetic_equals_python_itself(text: str) -> None:
     with np.errstate(all="ignore"):
         expected = eval(text, {"a": A, "b": B, "pi": np.pi, "sin": np.sin, "exp": np.exp})
     expected = np.broadcast_to(np.asarray(expected, dtype=np.float64), 64)
-    np.testing.assert_allclose(compile_formula(text, ["a", "b"])(X), expected, rtol=1e-12)
+    np.testing.assert_allclose(Expression(text, ["a", "b"])(X), expected, rtol=1e-12)

@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError
-from splinework.formula import vocabulary
-from splinework.formula.expressions import FUNCTIONS, compile_formula
+from splinework.formula.expression import Expression
+from splinework.formula.functions import FUNCTIONS
 from splinework.formula.languages import write
+from splinework.formula.parse import MAX_NESTING, parse_formula
 from splinework.interpret.symbolic.expression import compile_expression, python, symbol
-from splinework.interpret.symbolic.parse import MAX_NESTING, parse_formula
 from splinework.interpret.symbolic.partial import parse_partial
+from tests.formula.calls import NUMERIC, call
 from tests.interpret.symbolic.language_cases import NAMES, POINTS, X, Y, agrees, disagreements, expressions, numbers
 
 
@@ -34,25 +35,24 @@ def test_random_expressions_are_read_back(expression):
     assert agrees(compile_expression(again, NAMES)(POINTS), compile_expression(expression, NAMES)(POINTS))
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", NUMERIC)
 def test_functions_mean_what_they_mean_to_numpy(name):
-    _, arity = FUNCTIONS[name]
-    text = f"{name}({', '.join(['0.4*x1', 'x2'][:arity])})"
-    points = POINTS if name != "power" else np.abs(POINTS)
-    truth = compile_formula(text, NAMES)(points)
+    text = call(name, "0.4*x1", "x2")
+    points = POINTS if name not in ("power", "gammaln") else np.abs(POINTS)
+    truth = Expression(text, NAMES)(points)
     assert agrees(compile_expression(parse_formula(text, NAMES), NAMES)(points), truth)
     folded = text.replace("x1", "1.5").replace("x2", "0.75")
-    value = compile_formula(folded, [])([[]])[0]
+    value = Expression(folded, [])([[]])[0]
     if np.isfinite(value):
         assert float(parse_formula(folded, [])) == pytest.approx(value, rel=1e-14)
 
 
-def test_everything_of_the_vocabulary_is_written_too():
-    for name, (_, arity) in vocabulary.FUNCTIONS.items():
-        arguments = "2, x1**2" if name in vocabulary.ORDERED else ", ".join(["x1**2", "0.5"][:arity])
-        expression = parse_formula(f"{name}({arguments})", NAMES)
+def test_every_function_is_written_too():
+    for name in NUMERIC:
+        expression = parse_formula(call(name, "x1**2", "0.5"), NAMES)
         for language in ("numpy", "torch", "c", "latex", "julia", "sympy"):
-            assert write(expression, NAMES, language)
+            if name != "polygamma":  # of order 2: sympy's, NumPy's and Julia's
+                assert write(expression, NAMES, language)
 
 
 def test_exact_numbers_stay_exact():
@@ -86,9 +86,9 @@ def test_splines_that_are_left_stay():
         ("x1 if x2 else 1", "IfExp"),
         ("x1 and x2", "BoolOp"),
         ("not x1", "UnaryOp"),
-        ("x1 < 2", "Compare"),
+        ("x1 < 2", "where a number is needed"),
         ("where(x1, 1, 2)", "condition"),
-        ("where(1 < x1 < 2, 1, 2)", "condition"),
+        ("where(1 < x1 < 2, 1, 2)", "in a row"),
         ("where(where(x1 < 1, 2, 3) < x2, 1, 2)", "cases one by one"),
         ("eval(x1)", "unknown function"),
         ("sin", "unknown name"),
@@ -202,7 +202,7 @@ def sentences():
     leaves = st.sampled_from(
         ["x1", "x2", "2", "3", "0", "1/3", "0.1", "99999", "1e200", "1e-300", "pi", "9007199254740993", "-1"]
     )
-    unary = [name for name, (_, arity) in vocabulary.FUNCTIONS.items() if arity == 1]
+    unary = [name for name in NUMERIC if FUNCTIONS[name].arity == 1]
 
     def more(inner):
         return (
@@ -223,7 +223,7 @@ def test_every_formula_is_read_or_refused_in_time(text):
 
 def test_long_sums_are_read():
     text = " + ".join(f"{n}.5*sin({n}*x1)" for n in range(1, 400))
-    truth = compile_formula(text, NAMES)(POINTS)
+    truth = Expression(text, NAMES)(POINTS)
     assert agrees(compile_expression(parse_formula(text, NAMES), NAMES)(POINTS), truth, slack=1e-10)
 
 

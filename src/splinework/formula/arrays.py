@@ -1,0 +1,36 @@
+"""Formulas of NumPy arrays: what the operations do in float64, by the rules of IEEE 754 and without a warning of ours."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, Final
+
+import numpy as np
+
+from splinework.formula.functions import FUNCTIONS
+from splinework.formula.program import raised
+
+_OWN: Final[Mapping[str, Callable[..., Any]]] = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "pow": raised,
+    "power": raised,
+    "neg": np.negative,
+    "pos": np.positive,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "softplus": lambda z: np.logaddexp(0.0, z),
+}
+
+
+@cache
+def arrays() -> Mapping[str, Callable[..., Any]]:
+    """What every operation does to arrays; SciPy's special functions are loaded with it."""
+    named = {name: each.array.split(":") for name, each in FUNCTIONS.items() if each.array}
+    return {**{name: getattr(import_module(module), own) for name, (module, own) in named.items()}, **_OWN}

@@ -1,0 +1,432 @@
+"""A formula as a list of operations, evaluated in any arithmetic: arrays, tensors, intervals, series, fractions, symbols.
+
+Each step works on earlier ones, equal parts stand once, and the last step is the result. An arithmetic (*algebra*) says what the
+operations do; a function for which it has no rule is worked out by its definition in simpler ones (`functions.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import Any, Final, final
+
+import numpy as np
+
+from splinework.errors import FormulaError
+from splinework.formula.functions import COMPARISONS, CONSTANTS, FUNCTIONS, MOST_ORDER, NAMES, Function
+from splinework.formula.reading import MAX_DEPTH, parse, positions, shortened, unknown
+
+Algebra = Mapping[str, Callable[..., Any]]
+"""What each operation does: `add`, `sub`, `mul`, `div`, `pow`, `neg`, `pos`, `COMPARISONS`, and the names of `FUNCTIONS`."""
+
+SIGNS: Final = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "pow",
+    ast.USub: "neg",
+    ast.UAdd: "pos",
+}
+_COMPARED: Final = {
+    ast.Lt: "lt",
+    ast.LtE: "le",
+    ast.Gt: "gt",
+    ast.GtE: "ge",
+    ast.Eq: "eq",
+    ast.NotEq: "ne",
+}
+_EXACT_WHOLE: Final = 2**53
+
+
+@final
+@dataclass(frozen=True)
+class Step:
+    """One operation on the values of earlier steps; without an operation, a column or a number.
+
+    Attributes:
+        operation: Its name; empty for a leaf.
+        arguments: Places of the steps that it works on.
+        column: The column that a leaf reads; None for a number.
+        number: The number of a leaf; the order of a function that has one.
+    """
+
+    operation: str = ""
+    arguments: tuple[int, ...] = ()
+    column: int | None = None
+    number: float = 0.0
+
+
+@final
+@dataclass(frozen=True)
+class Program:
+    """The steps of a formula, in an order in which they can be worked out; the last one is the result."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def columns(self) -> tuple[int, ...]:
+        """The columns that it reads, in order."""
+        return tuple(sorted({step.column for step in self.steps if step.column is not None}))
+
+    @cached_property
+    def _last_used(self) -> tuple[tuple[int, ...], ...]:
+        """After which step which values are needed no more: large arrays are let go at once."""
+        last = {a: place for place, step in enumerate(self.steps) for a in step.arguments}
+        return tuple(tuple(a for a in set(step.arguments) if last[a] == n) for n, step in enumerate(self.steps))
+
+    def run(self, columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any] = float) -> Any:
+        """The value in an algebra.
+
+        Args:
+            columns: One value per column.
+            algebra: What the operations do.
+            number: What a number becomes.
+
+        Raises:
+            FormulaError: If the algebra knows neither a function nor those that define it.
+        """
+        values: list[Any] = []
+        for step, done in zip(self.steps, self._last_used, strict=True):
+            values.append(_value(step, values, columns, algebra, number))
+            for place in done:
+                values[place] = None
+        return values[-1]
+
+    def with_slopes(self, columns: Sequence[Any], wanted: Sequence[int], algebra: Algebra) -> tuple[Any, list[Any]]:
+        """The value on arrays, and its derivatives by some columns, taken backwards through the steps.
+
+        Args:
+            columns: Arrays of one shape, or numbers.
+            wanted: Columns to differentiate by.
+            algebra: Of arrays, see `arrays.py`.
+        """
+        values: list[Any] = []
+        for step in self.steps:
+            values.append(_value(step, values, columns, algebra, np.float64))
+        adjoints: list[Any] = [0.0] * len(values)
+        adjoints[-1] = 1.0
+        for place in range(len(values) - 1, -1, -1):
+            step, adjoint = self.steps[place], adjoints[place]
+            if not self._varying[place] or not step.arguments or (np.ndim(adjoint) == 0 and adjoint == 0):
+                continue
+            inputs = [values[a] for a in step.arguments]
+            for n, argument in enumerate(step.arguments):
+                if self._varying[argument]:
+                    slope = slopes_of(step.operation, int(step.number))[n](inputs, values[place])
+                    adjoints[argument] = adjoints[argument] + adjoint * slope
+        at = {step.column: n for n, step in enumerate(self.steps) if step.column is not None}
+        return values[-1], [adjoints[at[n]] if n in at else 0.0 for n in wanted]
+
+    @cached_property
+    def _varying(self) -> tuple[bool, ...]:
+        """Whether each step depends on a column."""
+        found: list[bool] = []
+        for step in self.steps:
+            found.append(step.column is not None or any(found[a] for a in step.arguments))
+        return tuple(found)
+
+    def replaced(self, part: Program, value: float) -> Program:
+        """This program with a number wherever another program over the same columns occurs in it."""
+        known: dict[tuple[Any, ...], int] = {}
+        wanted = _structure(part, known)[-1]
+        return Program(
+            tuple(
+                Step(number=value) if key == wanted else step
+                for step, key in zip(self.steps, _structure(self, known), strict=True)
+            )
+        )
+
+
+def _value(
+    step: Step, values: Sequence[Any], columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]
+) -> Any:
+    if not step.operation:
+        return number(step.number) if step.column is None else columns[step.column]
+    inputs = [values[a] for a in step.arguments]
+    operation = algebra.get(step.operation)
+    if operation is None:
+        return _by_definition(step, inputs, algebra, number)
+    known = FUNCTIONS.get(step.operation)
+    return operation(int(step.number), *inputs) if known is not None and known.order else operation(*inputs)
+
+
+def _by_definition(step: Step, inputs: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]) -> Any:
+    if step.operation not in FUNCTIONS or not FUNCTIONS[step.operation].definition:
+        raise FormulaError(f"{step.operation} has no rule in this arithmetic; write the formula without it.")
+    return definition(step.operation).run(inputs, algebra, number)
+
+
+def _structure(program: Program, known: dict[tuple[Any, ...], int]) -> list[int]:
+    """A number for each step; equal numbers for equal formulas."""
+    found: list[int] = []
+    for step in program.steps:
+        key = (step.operation, tuple(found[a] for a in step.arguments), step.column, step.number)
+        found.append(known.setdefault(key, len(known)))
+    return found
+
+
+@final
+class Builder:
+    """Collects steps; equal ones stand once."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._places: dict[tuple[Any, ...], int] = {}
+
+    def add(self, operation: str, *arguments: int, order: int = 0) -> int:
+        """The place of an operation on earlier steps."""
+        return self._place(Step(operation, arguments, number=float(order)))
+
+    def column(self, column: int) -> int:
+        """The place of a column."""
+        return self._place(Step(column=column))
+
+    def number(self, value: float) -> int:
+        """The place of a number."""
+        return self._place(Step(number=value))
+
+    def program(self, result: int) -> Program:
+        """The program whose result stands at a place: what does not serve it is left out."""
+        needed = {result}
+        for place in range(result, -1, -1):
+            if place in needed:
+                needed.update(self.steps[place].arguments)
+        kept = sorted(needed)
+        new = {old: place for place, old in enumerate(kept)}
+        steps = (self.steps[old] for old in kept)
+        return Program(tuple(Step(s.operation, tuple(new[a] for a in s.arguments), s.column, s.number) for s in steps))
+
+    def _place(self, step: Step) -> int:
+        key = (step.operation, step.arguments, step.column, repr(step.number))
+        if key not in self._places:
+            self.steps.append(step)
+            self._places[key] = len(self.steps) - 1
+        return self._places[key]
+
+
+def compiled(text: str, names: Sequence[str], functions: Sequence[str] = ()) -> Program:
+    """The program of a text.
+
+    Args:
+        text: A formula, see `Expression`.
+        names: Names of the columns, in order.
+        functions: Names of further functions of any number of arguments, which an algebra must know.
+
+    Raises:
+        FormulaError: If the text cannot be read, or has words that are no columns, constants or functions.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")
+    return _compiled(text, tuple(positions(names)), tuple(functions))
+
+
+@lru_cache(maxsize=4096)
+def _compiled(text: str, names: tuple[str, ...], functions: tuple[str, ...]) -> Program:
+    return program_of(parse(text), {name: place for place, name in enumerate(names)}, text, functions)
+
+
+def program_of(tree: ast.expr, columns: Mapping[str, int], text: str, functions: Collection[str] = ()) -> Program:
+    """The program of a tree; `text` is for the errors."""
+    reader = _Reader(columns, text, functions)
+    operations: list[tuple[Step, int]] = []  # from root, right, left; reversed: left, right, root
+    pending: list[tuple[ast.expr, int, bool]] = [(tree, 1, False)]
+    while pending:
+        node, depth, condition = pending.pop()
+        if depth > MAX_DEPTH:
+            raise FormulaError(f"the formula {shortened(text)} is nested more than {MAX_DEPTH} levels deep; split it.")
+        step, operands, conditions = reader.read(node, condition)
+        operations.append((step, len(operands)))
+        pending.extend((o, depth + 1, n in conditions) for n, o in enumerate(operands))
+    builder, stack = Builder(), list[int]()
+    for step, count in reversed(operations):
+        arguments = tuple(stack[len(stack) - count :])
+        del stack[len(stack) - count :]
+        stack.append(builder._place(Step(step.operation, arguments, step.column, step.number)))
+    return builder.program(stack[0])
+
+
+class _Reader:
+    """What the nodes of a tree mean."""
+
+    def __init__(self, columns: Mapping[str, int], text: str, functions: Collection[str]) -> None:
+        self.columns, self.text, self.functions = columns, text, functions
+
+    def read(self, node: ast.expr, condition: bool) -> tuple[Step, Sequence[ast.expr], Collection[int]]:
+        """The step of a node, the nodes that it works on, and which of these are conditions."""
+        truth = False
+        if isinstance(node, ast.Compare):
+            truth, found = True, self._comparison(node)
+        elif isinstance(node, ast.Call):
+            step, operands, function = self._call(node)
+            truth = function is not None and function.truth
+            found = step, operands, function.conditions if function is not None else ()
+        else:
+            found = (*self._arithmetic(node), ())
+        if truth != condition:
+            wanted = "a condition such as `x < 2`" if condition else "a number"
+            raise self._error(f"has {shortened(ast.unparse(node))} where {wanted} is needed; see `where(x < 2, x, 2)`.")
+        return found
+
+    def _arithmetic(self, node: ast.expr) -> tuple[Step, Sequence[ast.expr]]:
+        if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
+            return Step(SIGNS[type(node.op)]), [node.left, node.right]
+        if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
+            return Step(SIGNS[type(node.op)]), [node.operand]
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+            return Step(number=finite(node.value, self.text)), []
+        if isinstance(node, ast.Name):
+            if node.id in self.columns:
+                return Step(column=self.columns[node.id]), []
+            if node.id in CONSTANTS:
+                return Step(number=CONSTANTS[node.id]), []
+            raise FormulaError(unknown("name", node.id, [*self.columns, *CONSTANTS], self.text))
+        raise self._error(f"uses {type(node).__name__}; only arithmetic and function calls are read.")
+
+    def _comparison(self, node: ast.Compare) -> tuple[Step, Sequence[ast.expr], Collection[int]]:
+        if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
+            raise self._error("compares more than two values in a row; join comparisons by logical_and(…, …).")
+        return Step(_COMPARED[type(node.ops[0])]), [node.left, *node.comparators], ()
+
+    def _call(self, node: ast.Call) -> tuple[Step, Sequence[ast.expr], Function | None]:
+        if not isinstance(node.func, ast.Name):
+            raise self._error("calls something that is not a name; write * to multiply.")
+        name = node.func.id
+        if name in self.functions:
+            return Step(name), node.args, None
+        if name not in NAMES:
+            if name in self.columns:
+                raise self._error(f"calls {shortened(name)}, which is a variable; write * to multiply.")
+            raise FormulaError(unknown("function", name, [*NAMES, *self.functions], self.text))
+        function = NAMES[name]
+        if node.keywords or len(node.args) != function.arity or any(isinstance(a, ast.Starred) for a in node.args):
+            came = len(node.args) + len(node.keywords)
+            raise self._error(f"gives {name} {came} argument(s); it takes {function.arity}.")
+        if function.order:
+            return Step(function.name, number=float(self._order(name, node.args[0]))), node.args[1:], function
+        return Step(function.name), node.args, function
+
+    def _order(self, name: str, node: ast.expr) -> int:
+        sign, inside = (
+            (-1, node.operand) if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else (1, node)
+        )
+        value = inside.value if isinstance(inside, ast.Constant) else None
+        if not isinstance(value, (int, float)) or value != int(value) or value > MOST_ORDER:
+            raise self._error(
+                f"gives {name} the order {shortened(ast.unparse(node))}; write a whole number up to {MOST_ORDER}."
+            )
+        return sign * int(value)
+
+    def _error(self, what: str) -> FormulaError:
+        return FormulaError(f"the formula {shortened(self.text)} {what}")
+
+
+def finite(value: Any, text: str) -> float:
+    """A number of a formula in float64, whole ones as such where float64 holds them; `FormulaError` where it is beyond."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if not np.isfinite(number):
+        raise FormulaError(f"a number in the formula {shortened(text)} is beyond float64 (about 1.8e308); rescale it.")
+    return value if isinstance(value, int) and value <= _EXACT_WHOLE else number
+
+
+# ------------------------------------------------------------------------------------------ definitions and slopes
+
+
+@cache
+def definition(name: str) -> Program:
+    """The program of a function's definition, over its arguments."""
+    function = FUNCTIONS[name]
+    return compiled(function.definition, ("u", "v")[: function.arity])
+
+
+@cache
+def derivative_programs(name: str, order: int = 0) -> tuple[Program, ...]:
+    """The partial derivatives of a function, over its arguments and then its own value.
+
+    Raises:
+        FormulaError: If it has none.
+    """
+    function = FUNCTIONS[name]
+    if not function.derivative:
+        raise FormulaError(f"{name} has no derivative.")
+    names = (*("u", "v")[: len(function.derivative)], "w")
+    return tuple(compiled(derivative_text(text, order), names) for text in function.derivative)
+
+
+def derivative_text(rule: str, order: int) -> str:
+    """A rule of `Function.derivative` for an order."""
+    return rule.format(lower=order - 1, higher=order + 1)
+
+
+Slope = Callable[[Sequence[Any], Any], Any]
+"""The partial derivative of an operation on arrays, given its arguments and its value."""
+
+
+def _flat(u: Sequence[Any], w: Any) -> float:
+    return 0.0
+
+
+_SLOPES: Final[Mapping[str, tuple[Slope, ...]]] = {
+    **dict.fromkeys((*COMPARISONS, "logical_and", "logical_or", "logical_not"), (_flat, _flat)),
+    "add": (lambda u, w: 1.0, lambda u, w: 1.0),
+    "sub": (lambda u, w: 1.0, lambda u, w: -1.0),
+    "mul": (lambda u, w: u[1], lambda u, w: u[0]),
+    "div": (lambda u, w: 1 / u[1], lambda u, w: -w / u[1]),
+    "neg": (lambda u, w: -1.0,),
+    "pos": (lambda u, w: 1.0,),
+    "pow": (lambda u, w: u[1] * raised(u[0], u[1] - 1), lambda u, w: w * np.log(u[0])),
+    "where": (_flat, lambda u, w: u[0] * 1.0, lambda u, w: 1.0 - u[0]),
+}
+
+
+@cache
+def slopes_of(operation: str, order: int = 0) -> tuple[Slope, ...]:
+    """The partial derivatives of an operation on arrays."""
+    if operation in _SLOPES:
+        return _SLOPES[operation]
+    return tuple(_closure(program) for program in derivative_programs(operation, order))
+
+
+def _closure(program: Program) -> Slope:
+    """A program over arguments and value as one call of nested functions: short formulas in inner loops."""
+    from splinework.formula.arrays import arrays
+
+    def of(place: int) -> Slope:
+        step = program.steps[place]
+        if not step.operation:
+            if step.column is None:
+                number = np.float64(step.number)
+                return lambda u, w: number
+            column = step.column
+            return lambda u, w: u[column] if column < len(u) else w
+        known, parts = arrays()[step.operation], [of(a) for a in step.arguments]
+        if FUNCTIONS.get(step.operation) is not None and FUNCTIONS[step.operation].order:
+            order = int(step.number)
+            return lambda u, w: known(order, *(part(u, w) for part in parts))
+        if len(parts) == 1:
+            (only,) = parts
+            return lambda u, w: known(only(u, w))
+        return lambda u, w: known(*(part(u, w) for part in parts))
+
+    return of(len(program.steps) - 1)
+
+
+def raised(base: Any, exponent: Any) -> Any:
+    """A power of arrays: small whole ones by products, since NumPy's is slow, halves by roots."""
+    if np.ndim(exponent) == 0:
+        if exponent == 2:
+            return base * base
+        if exponent == -1:
+            return 1 / base
+        if exponent == 0.5:
+            return np.sqrt(base)
+        if exponent == -0.5:
+            return 1 / np.sqrt(base)
+        if exponent == 1:
+            return base
+    return np.power(np.asarray(base, dtype=float), exponent)

@@ -1,0 +1,150 @@
+"""Formulas as text, read by a whitelist, never by `eval`: tokens, their limits, the tree, the names of columns.
+
+A lexer admits the characters and `ast.parse` gives the grammar; nothing of the text is ever executed, and its length and nesting
+have limits. What the tree means is said in `program.py`.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import keyword
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Final
+
+from splinework.errors import FormulaError
+from splinework.formula.functions import CONSTANTS
+
+MAX_LENGTH: Final = 20_000
+"""Longest formula accepted, in characters."""
+MAX_DEPTH: Final = 500
+"""Deepest nesting accepted; a sum of n terms nests n deep, as Python reads it from the left."""
+_TOKEN: Final = re.compile(
+    r"(?P<space>\s+)"
+    r"|(?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[^\W\d]\w*)"
+    r"|(?P<sign>\*\*|<=|>=|==|!=|[-+*/(),<>])"
+)
+
+
+def positions(variables: Sequence[str]) -> dict[str, int]:
+    """Names -> positions, spelt as Python spells identifiers (NFKC).
+
+    Raises:
+        FormulaError: If a name cannot be used, or is listed twice.
+    """
+    if isinstance(variables, str):
+        raise FormulaError(f"variables is a sequence of names, got the str {variables!r}; write [{variables!r}].")
+    columns: dict[str, int] = {}
+    for position, variable in enumerate(variables):
+        name = unicodedata.normalize("NFKC", variable) if isinstance(variable, str) else ""
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise FormulaError(f"variable {position} is {variable!r}, not a usable name; use letters, digits and _.")
+        if name in columns:
+            raise FormulaError(
+                f"variable {name!r} is listed twice, at {columns[name]} and {position}; names must differ."
+            )
+        columns[name] = position
+    return columns
+
+
+def identifiers(names: Sequence[str]) -> tuple[str, ...]:
+    """What columns are called in formulas: their names, where these can be, else something alike that can.
+
+    >>> identifiers(["mass", "flow rate (m/s)", "lambda"])
+    ('mass', 'flow_rate_m_s', 'lambda_')
+    """
+    taken = {name for name in names if _usable(name)}
+    found = []
+    for name in names:
+        if not _usable(name):
+            plain = re.sub(r"\W+", "_", name).strip("_") or "x"
+            plain = f"x{plain}" if plain[0].isdigit() else f"{plain}_" if keyword.iskeyword(plain) else plain
+            name = plain
+            while name in taken:
+                name += "_"
+            taken.add(name)
+        found.append(name)
+    return tuple(found)
+
+
+def _usable(name: str) -> bool:
+    return name.isidentifier() and not keyword.iskeyword(name) and unicodedata.normalize("NFKC", name) == name
+
+
+def parse(text: str) -> ast.expr:
+    """The tree of a formula's text.
+
+    Raises:
+        FormulaError: If it is no str, too long, or cannot be read.
+    """
+    return syntax_tree(read_tokens(text), text)
+
+
+def names_in(node: ast.AST) -> frozenset[str]:
+    """The variables of a tree: all its names but those of functions and constants."""
+    called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in called}
+    return frozenset(found - set(CONSTANTS))
+
+
+def syntax_tree(tokens: Sequence[str], text: str) -> ast.expr:
+    """Let Python's own parser find the structure of tokens that `read_tokens` admitted; `text` is for the errors."""
+    if not tokens:
+        raise FormulaError("the formula is empty; write for example '2*x + 1'.")
+    try:
+        return ast.parse(" ".join(tokens), mode="eval").body
+    except (SyntaxError, ValueError, OverflowError) as error:
+        reason = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise FormulaError(f"cannot read the formula {shortened(text)}: {reason}.") from None
+    except (MemoryError, RecursionError):
+        raise FormulaError(f"the formula {shortened(text)} is nested too deeply; at most {MAX_DEPTH} levels.") from None
+
+
+def read_tokens(text: str, more: str = "(?!)") -> list[str]:
+    """Split the text into numbers, names and signs; anything else is an error here, before Python sees it.
+
+    Args:
+        text: A formula, at most `MAX_LENGTH` characters.
+        more: Pattern of further signs.
+
+    Raises:
+        FormulaError: If it is no str, too long, or has other characters.
+    """
+    if not isinstance(text, str):
+        raise FormulaError(f"a formula is a str, got {type(text).__name__}; pass its text.")
+    if len(text) > MAX_LENGTH:
+        raise FormulaError(f"the formula has {len(text)} characters, at most {MAX_LENGTH} are read; split it.")
+    pattern = re.compile(f"(?P<more>{more})|{_TOKEN.pattern}")
+    tokens: list[str] = []
+    position, previous = 0, "space"
+    while position < len(text):
+        match = pattern.match(text, position)
+        if match is None:
+            hint = (
+                "write ** for powers" if text[position] == "^" else "only numbers, names and + - * / ** ( ) , are read"
+            )
+            raise FormulaError(f"unexpected {text[position]!r} at {position} in the formula {shortened(text)}; {hint}.")
+        kind = str(match.lastgroup)
+        if kind == "name" and previous == "number":
+            came = shortened(match.group())
+            raise FormulaError(f"{came} follows a number at {position} in {shortened(text)}; write * between.")
+        if kind != "space":
+            tokens.append(match.group())
+        position, previous = match.end(), kind
+    return tokens
+
+
+def unknown(kind: str, name: str, known: list[str], text: str) -> str:
+    """The sentence on a name that a formula may not use, with those near it."""
+    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
+    known_names = ", ".join(near or sorted(known)[:12]) or "none"
+    lead = "did you mean" if near else "known"
+    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {lead}: {known_names}."
+
+
+def shortened(text: str) -> str:
+    """A text in quotes for a message, its start where it is long."""
+    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -1,0 +1,264 @@
+"""One language: every function and every expression means the same in all arithmetics, and what is printed is read again."""
+
+from __future__ import annotations
+
+import ast
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from splinework.errors import FormulaError
+from splinework.formula import FUNCTIONS, NAMES, Expression, Function
+from splinework.formula.arrays import arrays
+from splinework.formula.enclosures import enclose
+from splinework.formula.languages.python import python
+from splinework.formula.parse import parse_formula
+from splinework.formula.program import compiled, derivative_programs
+from splinework.formula.sympy_bridge import program_of_expression, symbol
+from splinework.knowledge.axioms import parse_axiom
+from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
+from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
+from splinework.knowledge.axioms.verify.recheck_model import ALGEBRA as CHECKER
+from splinework.nn.frame import Frame
+from splinework.nn.jets.algebra import algebra_of
+from splinework.nn.jets.series import derivative as coefficient
+from tests.formula.calls import NUMERIC, ORDER, call
+
+COLUMNS = ("x", "y")
+WITH_DERIVATIVE = sorted(name for name, each in FUNCTIONS.items() if each.derivative)
+RANDOM = 10_000
+
+
+POSITIVE = [each for each in FUNCTIONS.values() if each.array.startswith("scipy") or each.name == "power"]
+"""Functions that are defined, or have a value that is real, on the right alone."""
+
+
+def defined(each: Function, *, word: str = "") -> str:
+    """A call of a function with its arguments where most are defined."""
+    low, high = max(each.domain[0], -3.0), min(each.domain[1], 3.0)
+    inside = f"({low + 0.5 * (high - low)} + {0.3 * (high - low)}*x)" if each not in POSITIVE else "(2 + x)"
+    return call(each.name, inside, "(y + 0.25)", word=word)
+
+
+def rows(count: int = 40) -> np.ndarray:
+    return np.random.default_rng(0).uniform(-0.9, 0.9, (count, 2))
+
+
+def exactly(text: str, x: np.ndarray) -> np.ndarray:
+    """The values in 60 digits."""
+    return exactly_of(compiled(text, COLUMNS), x)
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_a_function_has_one_value_in_all_arithmetics(name):
+    text, x = defined(FUNCTIONS[name]), rows()
+    values, truth = Expression(text, COLUMNS)(x), exactly(text, x)
+    np.testing.assert_allclose(values, truth, rtol=1e-13, atol=1e-14)
+    tensors = Expression(text, COLUMNS).of(torch.from_numpy(x))
+    np.testing.assert_allclose(tensors.numpy(), truth, rtol=1e-12, atol=1e-13)
+    expression = parse_formula(text, COLUMNS)
+    again = program_of_expression(expression, [symbol(c) for c in COLUMNS])
+    np.testing.assert_allclose(exactly_of(again, x), truth, rtol=1e-12, atol=1e-13)
+
+
+def exactly_of(program, x):
+    return np.array([float(program.run([number(v) for v in row], EXACT_ALGEBRA, number)) for row in x])
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(FUNCTIONS)))
+def test_an_alias_is_the_function(name):
+    assert compiled(defined(NAMES[name], word=name), COLUMNS) == compiled(defined(NAMES[name]), COLUMNS)
+
+
+@pytest.mark.parametrize("name", WITH_DERIVATIVE)
+def test_derivatives_are_those_of_the_function(name):
+    """As formulas, by torch, backwards through the program, and as Taylor coefficients: all against differences in 60 digits."""
+    text, x = defined(FUNCTIONS[name]), rows(12)
+    smooth = text if name not in ("sign", "floor", "ceil", "heaviside") else f"({text})*x"
+    for place, column in enumerate(COLUMNS):
+        formula = Expression(smooth, COLUMNS)
+        step = number("1e-20")
+        program = formula.program
+        truth = []
+        for row in x:
+            up, down = ([number(v) + sign * step * (i == place) for i, v in enumerate(row)] for sign in (1, -1))
+            rise = program.run(up, EXACT_ALGEBRA, number) - program.run(down, EXACT_ALGEBRA, number)
+            truth.append(float(rise / (2 * step)))
+        close = {"rtol": 1e-9, "atol": 1e-10}
+        np.testing.assert_allclose(formula.derivative(column)(x), truth, **close)
+        tensor = torch.from_numpy(x).requires_grad_()
+        (slope,) = torch.autograd.grad(formula.of(tensor).sum(), tensor)
+        np.testing.assert_allclose(slope[:, place], truth, **close)
+        _, (backwards,) = program.with_slopes(list(x.T), [place], arrays())
+        np.testing.assert_allclose(np.broadcast_to(backwards, len(x)), truth, **close)
+        lines = [{(): c, (i,): torch.ones_like(c)} for i, c in enumerate(torch.from_numpy(x).unbind(1))]
+        series = program.run(lines, algebra_of({(), (0,), (1,)}))
+        np.testing.assert_allclose(coefficient(series, (place,)), truth, **close)
+
+
+@pytest.mark.parametrize("name", WITH_DERIVATIVE)
+def test_rules_of_derivatives_read_arguments_and_value_only(name):
+    for program in derivative_programs(name, ORDER):
+        assert max(program.columns, default=0) <= FUNCTIONS[name].arity
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+def test_enclosures_hold_the_values_and_slopes(name):
+    """The prover's and the checker's, over random boxes, against points inside."""
+    draw = np.random.default_rng(1)
+    text = defined(FUNCTIONS[name])
+    lo = draw.uniform(-0.95, 0.9, (200, 2))
+    hi = lo + draw.uniform(0, 0.5, (200, 2)) * (0.95 - lo)
+    low, high = enclose(text, {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
+    points = lo + draw.uniform(0, 1, (200, 2)) * (hi - lo)
+    values = exactly(text, points)
+    assert ((low <= values) & (values <= high)).all()
+    slope = Expression(text, COLUMNS).derivative("x")(points) if FUNCTIONS[name].derivative else None
+    for (v_lo, v_hi), (d_lo, d_hi) in (proved(text, lo, hi), checked(text, lo, hi)):
+        assert ((v_lo <= values) & (values <= v_hi)).all()
+        if slope is not None:
+            slack = 1e-12 * np.abs(slope)
+            assert ((d_lo <= slope + slack) & (slope - slack <= d_hi)).all()
+
+
+def proved(text, lo, hi):
+    from splinework.knowledge.axioms.verify.jets import Space, constant, variables
+
+    space = Space(2, 1)
+    x = variables(space, lo, hi)
+    found = compiled(text, COLUMNS).run([x.column(i) for i in range(2)], PROVER, lambda n: constant(space, n)).dense()
+    d = (np.zeros(1), np.zeros(1)) if found.d is None else (found.d.lo[:, 0, 0], found.d.hi[:, 0, 0])
+    return (found.v.lo[:, 0], found.v.hi[:, 0]), d
+
+
+def checked(text, lo, hi):
+    from splinework.knowledge.axioms.verify.recheck import Function as Bounded
+    from splinework.knowledge.axioms.verify.recheck import Range, exact
+
+    batch = len(lo)
+    unit = [exact(np.tile(np.eye(2)[i], (batch, 1))) for i in range(2)]
+    x = [Bounded(1, Range(lo[:, i], hi[:, i]), unit[i]) for i in range(2)]
+    flat = exact(np.zeros((batch, 2)))
+    found = compiled(text, COLUMNS).run(x, CHECKER, lambda n: Bounded(1, exact(np.full(batch, float(n))), flat))
+    return (found.v.a, found.v.b), (found.d.a[:, 0], found.d.b[:, 0])
+
+
+# ---------------------------------------------------------------------------------------------- random expressions
+
+
+def grown(draw: random.Random, depth: int) -> str:
+    if depth == 0 or draw.random() < 0.15:
+        return draw.choice(["x", "y", "x", "y", "pi", "e", f"{draw.uniform(0, 3):.3g}", str(draw.randint(0, 9))])
+    kind = draw.random()
+    if kind < 0.5:
+        sign = draw.choice(["+", "-", "*", "/", "+", "*"])
+        return f"({grown(draw, depth - 1)} {sign} {grown(draw, depth - 1)})"
+    if kind < 0.58:
+        return f"({grown(draw, depth - 1)})**{draw.choice(['2', '3', '(-1)', '0.5', '(-2)', '(1/3)'])}"
+    if kind < 0.62:
+        return f"-{grown(draw, depth - 1)}"
+    if kind < 0.66:
+        sign = draw.choice(["<", "<=", ">", ">="])
+        condition = f"{grown(draw, 0)} {sign} {grown(draw, 0)}"
+        return f"where({condition}, {grown(draw, depth - 1)}, {grown(draw, depth - 1)})"
+    word = draw.choice(sorted(word for word, each in NAMES.items() if word in NUMERIC or each.name in NUMERIC))
+    each = NAMES[word]
+    arguments = [grown(draw, depth - 1) for _ in range(each.arity - each.order)]
+    return f"{word}({', '.join([*([str(draw.randint(0, 3))] if each.order else []), *arguments])})"
+
+
+@pytest.fixture(scope="module")
+def expressions() -> list[str]:
+    draw = random.Random(0)
+    return [grown(draw, 3) for _ in range(RANDOM)]
+
+
+def test_all_readers_read_them_all(expressions):
+    """Recipes of data, frames, axioms, discovery: what one of them reads all read, and it is the same program."""
+    for text in expressions[::10]:
+        program = compiled(text, COLUMNS)
+        assert Frame(COLUMNS, (text,), ("f",), (), ()).before[0].program == program
+        law = parse_axiom(f"f(x, y) == {text}")
+        assert law.word == "law"
+
+
+def test_what_is_printed_is_read_again_as_the_same_function(expressions):
+    """Text → sympy → our text → program: the values stay; what is no number in float64 is refused by name."""
+    x = rows(16)
+    read = 0
+    for text in expressions[::5]:
+        truth = Expression(text, COLUMNS)(x)
+        try:
+            printed = python(parse_formula(text, COLUMNS), COLUMNS)
+        except FormulaError:
+            continue
+        read += 1
+        again = Expression(printed, COLUMNS)(x)
+        known = np.isfinite(truth) & np.isfinite(again) & (np.abs(truth) < 1e12)
+        close = np.abs(again[known] - truth[known]) <= 1e-6 * np.maximum(np.abs(truth[known]), 1e-3)
+        assert close.sum() >= 0.9 * len(close), (text, printed)
+    assert read > 0.7 * len(expressions[::5])
+
+
+def test_derivatives_of_random_expressions_are_read_again(expressions):
+    for text in expressions[::20]:
+        tree = ast.parse(text, mode="eval")
+        if any(
+            isinstance(n, ast.Call) and not NAMES[n.func.id].derivative and n.func.id != "where" for n in ast.walk(tree)
+        ):
+            continue
+        slope = Expression(text, COLUMNS).derivative("x")
+        assert slope(rows(3)).shape == (3,)
+
+
+def test_random_expressions_lie_in_their_enclosures(expressions):
+    draw = np.random.default_rng(2)
+    for text in expressions[::25]:
+        lo = draw.uniform(-2, 1.5, (20, 2))
+        hi = lo + draw.uniform(0, 0.3, (20, 2))
+        low, high = enclose(text, {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
+        values = Expression(text, COLUMNS)(lo + draw.uniform(0, 1, (20, 2)) * (hi - lo))
+        known = np.isfinite(values)
+        low, high, values = low[known], high[known], values[known]
+        slack = 1e-9 * np.maximum(np.abs(values), 1)
+        assert ((low <= values + slack) & (values - slack <= high)).all(), text
+
+
+def test_constants_follow_ieee_arithmetic():
+    """No complex number, no ZeroDivisionError, in tensors as in arrays."""
+    for text, value in {
+        "1/0": math.inf,
+        "-1/0": -math.inf,
+        "0/0": math.nan,
+        "(-8)**(1/3)": math.nan,
+        "log(0)": -math.inf,
+        "10**400": math.inf,
+    }.items():
+        for found in (Expression(text, ())(np.zeros((1, 0)))[0], float(Expression(text, ()).of(torch.zeros(1, 0)))):
+            assert found == value or (math.isnan(found) and math.isnan(value)), text
+
+
+def test_a_definition_is_the_function():
+    x = rows()
+    for each in FUNCTIONS.values():
+        if each.definition and each.array and not each.truth:
+            plain = defined(each)
+            inner = plain[plain.index("(") + 1 : -1].split(", ")
+            written = each.definition
+            text = sympy_free(written, dict(zip("uv", inner, strict=False)))
+            np.testing.assert_allclose(
+                Expression(text, COLUMNS)(x), Expression(plain, COLUMNS)(x), rtol=1e-10, atol=1e-12
+            )
+
+
+def sympy_free(text: str, known: dict[str, str]) -> str:
+    tree = ast.parse(text, mode="eval").body
+
+    class Put(ast.NodeTransformer):
+        def visit_Name(self, node: ast.Name) -> ast.AST:
+            return ast.parse(known[node.id], mode="eval").body if node.id in known else node
+
+    return ast.unparse(Put().visit(tree))
