@@ -61,7 +61,7 @@ def holds(text: str, formula: str, inputs: tuple[Input, ...]) -> bool:
     if word == "bounded":
         return bool((y >= options["lower"] - slack).all() and (y <= options["upper"] + slack).all())
     if word == "additive":
-        pairs = itertools.combinations(sorted(names_in(parse(formula))), 2)
+        pairs = itertools.combinations(sorted(names_in(parse(formula), names)), 2)
         return all(holds(f"no_interaction({a}, {b})", formula, inputs) for a, b in pairs)
     i = names.index(columns[0])
     if word in ("monotone", "convex", "concave"):
@@ -242,13 +242,18 @@ def test_a_formula_as_deep_as_may_be_is_drawn_without_statements():
 
 def test_what_cannot_be_differentiated_is_passed_over():
     box = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
-    assert statements("sin(minimum(x, y))", box) == ("symmetric(x, y)", "bounded(lower=-0.841471, upper=0.841471)")
+    assert statements("sin(minimum(x, y))", box) == (
+        *("monotone(x)", "monotone(y)", "symmetric(x, y)"),
+        "bounded(lower=-0.841471, upper=0.841471)",
+    )
+    assert not [one for one in statements("minimum(x, -x)", box) + statements("maximum(x, y)", box) if "con" in one[:3]]
     assert not continuous("0*y/x", {name: (np.array([-1.0]), np.array([1.0])) for name in "xy"})
     assert statements("sin(pi) + 0", box) == ()
 
 
 def test_names_and_constants_of_trees():
     assert names_in(parse("sin(x)*pi + y")) == {"x", "y"}
+    assert names_in(parse("e*pi*x"), ["e"]) == {"e", "x"}  # a column hides the constant
     assert [constant(parse(text)) for text in ("2", "-1/2", "1/0", "pi")] == [2.0, -0.5, None, None]
-    with pytest.raises(FormulaError, match="has no range"):
+    with pytest.raises(FormulaError, match="unknown name"):
         enclose("z", {})

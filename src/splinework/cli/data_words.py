@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from splinework.errors import ConfigError, SplineworkError
@@ -92,7 +92,7 @@ def formula_set(
     from splinework.data import FormulaSet
     from splinework.formula.reading import parse
 
-    names = _in_order(parse(formula))
+    names = _in_order(parse(formula), [word.partition("=")[0].strip() for word in ranges])
     goal = target if target is not None else ("y" if "y" not in names else "target")
     sides = _pairs(ranges, "--range", names, "x=0:1")
     dimensions = {name: _unit(name, unit) for name, unit in _pairs(units, "--unit", [*names, goal], "x=m/s").items()}
@@ -179,13 +179,13 @@ def equation_set(
     return OdeSet(tuple(sides.items()), inputs, until, noise=noise, time_unit=dimensions.get("t", ""))
 
 
-def _in_order(tree: Any) -> list[str]:
+def _in_order(tree: Any, declared: Collection[str]) -> list[str]:
     """The variables of a formula, as they first occur in it."""
     import ast
 
     from splinework.formula.reading import names_in
 
-    known = names_in(tree)
+    known = names_in(tree, declared)
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in known]
     return list(dict.fromkeys(node.id for node in sorted(found, key=lambda node: (node.lineno, node.col_offset))))
 

@@ -101,7 +101,7 @@ class FormulaSet(BoxSet):
 
     def outline(self) -> Outline:
         box = self.box()
-        used = names_in(parse(self.formula))
+        used = names_in(parse(self.formula), [one.name for one in box])
         units = {one.name: one.unit for one in box if one.unit} | ({self.target: self.unit} if self.unit else {})
         return Outline(
             self.name,

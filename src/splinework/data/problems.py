@@ -78,7 +78,7 @@ class ProblemSet(Recipe):
     def outline(self) -> Outline:
         one = self.found
         target = "y" if "y" not in one.inputs else "target"
-        used = names_in(parse(one.formula))
+        used = names_in(parse(one.formula), one.inputs)
         units = dict(zip(one.inputs, one.units, strict=True)) if one.units else {}
         if one.unit:
             units[target] = one.unit

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Final
@@ -21,7 +21,7 @@ from splinework.errors import FormulaError
 from splinework.formula.derivatives import constant, derivative, function_name
 from splinework.formula.enclosures import continuous, enclose
 from splinework.formula.expression import Expression
-from splinework.formula.functions import CONSTANTS, FUNCTIONS
+from splinework.formula.functions import FUNCTIONS
 from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def statements(text: str, inputs: tuple[Input, ...]) -> tuple[str, ...]:
     tree = parse(text)
     if _depth(tree) > _DEEPEST:
         return ()
-    active = [one for one in inputs if one.name in names_in(tree)]
+    active = [one for one in inputs if one.name in names_in(tree, [each.name for each in inputs])]
     ranges = _partition(active)
     found: list[str] = []
     if 0 < len(active) <= _MANY and continuous(text, ranges):  # across a pole the sign of the slope says nothing
@@ -136,7 +136,7 @@ def _parities(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
 def _periods(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
     found = []
     for one in inputs:
-        rates = _rates(tree, one.name)
+        rates = _rates(tree, one.name, [each.name for each in inputs])
         if rates:
             slowest = min(rates)
             period = 2 * math.pi / slowest
@@ -146,26 +146,27 @@ def _periods(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
     return found
 
 
-def _rates(node: ast.expr, name: str) -> list[float] | None:
+def _rates(node: ast.expr, name: str, names: Collection[str]) -> list[float] | None:
     """The rates at which a variable runs through the sines and cosines of a tree; None if it stands elsewhere."""
     if isinstance(node, ast.Name):
         return None if node.id == name else []
-    if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos") and name in names_in(node):
+    if isinstance(node, ast.Call) and function_name(node) in ("sin", "cos") and name in names_in(node, [name]):
         try:
             rate = derivative(ast.unparse(node.args[0]), name)
         except FormulaError:  # a function without a derivative
             return None
-        if not names_in(parse(rate)):
+        if not names_in(parse(rate), names):
             value = abs(float(Expression(rate, [name])(np.zeros((1, 1)))[0]))
             return [value] if value > 0 else None
     inner = node.args if isinstance(node, ast.Call) else ast.iter_child_nodes(node)
-    parts = [_rates(child, name) for child in inner if isinstance(child, ast.expr)]
+    parts = [_rates(child, name, names) for child in inner if isinstance(child, ast.expr)]
     return None if any(part is None for part in parts) else [rate for part in parts if part for rate in part]
 
 
 def _pairs(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
     plain = _canonical(tree, {})
-    terms = [names_in(term) for term in _terms(tree)]
+    every = [one.name for one in inputs]
+    terms = [names_in(term, every) for term in _terms(tree, every)]
     found = []
     for a, b in combinations(inputs, 2):
         if (a.low, a.high) == (b.low, b.high):
@@ -179,17 +180,17 @@ def _pairs(tree: ast.expr, inputs: Sequence[Input]) -> list[str]:
     return found
 
 
-def _terms(node: ast.expr) -> list[ast.expr]:
+def _terms(node: ast.expr, names: Collection[str]) -> list[ast.expr]:
     """The terms of the outermost sum; constant factors around it are looked through."""
     if isinstance(node, ast.UnaryOp):
-        return _terms(node.operand)
+        return _terms(node.operand, names)
     if isinstance(node, ast.BinOp):
         if isinstance(node.op, (ast.Add, ast.Sub)):
-            return [*_terms(node.left), *_terms(node.right)]
-        if isinstance(node.op, (ast.Mult, ast.Div)) and not names_in(node.right):
-            return _terms(node.left)
-        if isinstance(node.op, ast.Mult) and not names_in(node.left):
-            return _terms(node.right)
+            return [*_terms(node.left, names), *_terms(node.right, names)]
+        if isinstance(node.op, (ast.Mult, ast.Div)) and not names_in(node.right, names):
+            return _terms(node.left, names)
+        if isinstance(node.op, ast.Mult) and not names_in(node.left, names):
+            return _terms(node.right, names)
     return [node]
 
 
@@ -199,7 +200,7 @@ def _canonical(node: ast.expr, moved: Mapping[str, tuple[int, str]]) -> tuple[in
         value = float(node.value)  # type: ignore[arg-type]  # the lexer admits numbers only
         return 1, repr(value)
     if isinstance(node, ast.Name):
-        return moved.get(node.id, (1, node.id)) if node.id not in CONSTANTS or node.id in moved else (1, node.id)
+        return moved.get(node.id, (1, node.id))
     if isinstance(node, ast.UnaryOp):
         sign, key = _canonical(node.operand, moved)
         return (-sign if isinstance(node.op, ast.USub) else sign), key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, final
@@ -16,9 +16,8 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.streams import checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
-from splinework.formula.derivatives import derivative, function_name
+from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
-from splinework.formula.functions import CONSTANTS
 from splinework.formula.reading import names_in, parse
 
 Floats = NDArray[np.float64]
@@ -136,7 +135,7 @@ def rejection(text: str, inputs: Sequence[Input]) -> str:
         'x2 does not occur'
     """
     names = tuple(one.name for one in inputs)
-    absent = [name for name in names if name not in names_in(parse(text))]
+    absent = [name for name in names if name not in names_in(parse(text), names)]
     if absent:
         return f"{absent[0]} does not occur"
     function = Expression(text, names)
@@ -181,7 +180,15 @@ def canonical(text: str) -> str:
     """A text that is the same for formulas that sympy expands to the same expression."""
     import sympy
 
-    return str(sympy.srepr(sympy.expand(_sympy(parse(text)))))
+    from splinework.formula.sympy_bridge import SYMPY, exact_number, symbol
+
+    def number(value: float) -> Any:
+        exact = exact_number(value)
+        return sympy.Rational(str(value)) if exact.is_Float else exact  # rationals as they are written
+
+    names = sorted(names_in(parse(text)))
+    expression = Expression(text, names).run([symbol(name) for name in names], SYMPY, number)
+    return str(sympy.srepr(sympy.expand(expression)))
 
 
 def _peaked(y: Floats) -> bool:
@@ -229,29 +236,3 @@ def _tree(recipe: RandomFormula, depth: int, generator: np.random.Generator) -> 
     if generator.random() < 0.5:
         sides.reverse()
     return f"({sides[0]}) {sign} ({sides[1]})"
-
-
-def _sympy(node: ast.expr) -> Any:
-    """The tree of a formula as a sympy expression, built node by node; numbers are rationals as they are written."""
-    import sympy
-
-    if isinstance(node, ast.Constant):
-        return sympy.Rational(str(node.value))
-    if isinstance(node, ast.Name):
-        return sympy.pi if node.id in CONSTANTS else sympy.Symbol(node.id, real=True)
-    if isinstance(node, ast.UnaryOp):
-        return -_sympy(node.operand) if isinstance(node.op, ast.USub) else _sympy(node.operand)
-    if isinstance(node, ast.BinOp):
-        u, v = _sympy(node.left), _sympy(node.right)
-        operations: Mapping[type[ast.operator], Any] = {
-            ast.Add: lambda: u + v,
-            ast.Sub: lambda: u - v,
-            ast.Mult: lambda: u * v,
-            ast.Div: lambda: u / v,
-            ast.Pow: lambda: u**v,
-        }
-        return operations[type(node.op)]()
-    assert isinstance(node, ast.Call)
-    name, argument = function_name(node), _sympy(node.args[0])
-    special = {"arctan": sympy.atan, "abs": sympy.Abs, "square": lambda u: u**2, "reciprocal": lambda u: 1 / u}
-    return (special.get(name) or getattr(sympy, name))(argument)

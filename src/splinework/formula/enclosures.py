@@ -476,6 +476,8 @@ class _Walk:
             beyond = ~self._defined(name, taken)
             found = Interval(np.where(beyond, -_INF, found.lo), np.where(beyond, _INF, found.hi))
             self.continuous &= bool(np.isfinite(found.lo).all() and np.isfinite(found.hi).all())
+            if name == "div":  # 0/0 is undefined, where 0 times unbounded is not
+                self.continuous &= bool(((taken[1].lo > 0) | (taken[1].hi < 0)).all())
             if function is not None and function.jumps:
                 fixed = found.lo == found.hi
                 still = name == "where" and bool((arguments[0].always | arguments[0].never).all())

@@ -11,7 +11,7 @@ import difflib
 import keyword
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from splinework.errors import FormulaError
@@ -83,11 +83,11 @@ def parse(text: str) -> ast.expr:
     return syntax_tree(read_tokens(text), text)
 
 
-def names_in(node: ast.AST) -> frozenset[str]:
-    """The variables of a tree: all its names but those of functions and constants."""
+def names_in(node: ast.AST, columns: Collection[str] = ()) -> frozenset[str]:
+    """The variables of a tree: all its names but those of functions, and of constants that no column hides."""
     called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
     found = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and id(one) not in called}
-    return frozenset(found - set(CONSTANTS))
+    return frozenset(found - (set(CONSTANTS) - set(columns)))
 
 
 def syntax_tree(tokens: Sequence[str], text: str) -> ast.expr:

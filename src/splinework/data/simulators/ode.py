@@ -103,7 +103,7 @@ class OdeSet(Recipe):
 
     def outline(self) -> Outline:
         states = tuple(state for state, _ in self.equations)
-        used = {name for text in self.formulas() for name in names_in(parse(text))}
+        used = {name for text in self.formulas() for name in names_in(parse(text), states)}
         time = self.time_unit
         units = {_TIME: time} if time else {}
         for one in self.start:

@@ -83,6 +83,7 @@ EXACT = {
     "softplus": lambda x: mpmath.log(1 + mpmath.exp(x)),
     "abs": abs,
     "gammaln": mpmath.loggamma,
+    "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     "sinc": lambda x: mpmath.sincpi(x),
     "reciprocal": lambda x: 1 / x,
 }
