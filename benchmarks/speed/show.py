@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splinework.cli.bench.results import Case, Results, Row
+from benchmarks.speed.results import Case, Results, Row
 from splinework.cli.terminal import console
 
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import torch
 
-from splinework.cli.bench.cases import Job
-from splinework.cli.bench.timing import Data, make_call
+from benchmarks.speed.cases import Job
+from benchmarks.speed.timing import Data, make_call
 
 _CLEAR: Final = Path("/proc/self/clear_refs")
 _STATM: Final = Path("/proc/self/statm")

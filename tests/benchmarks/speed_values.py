@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from splinework.cli.bench.cases import Job, select
-from splinework.cli.bench.contenders import Contender, own_contenders
-from splinework.cli.bench.results import Case, Results, Row, row_of
+from benchmarks.speed.cases import Job, select
+from benchmarks.speed.contenders import Contender, own_contenders
+from benchmarks.speed.results import Case, Results, Row, row_of
 
 
 def job_of(config: str, grid: int = 5, mode: str = "backward", **changes) -> Job:

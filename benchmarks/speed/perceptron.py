@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from splinework.cli.bench import truth
-from splinework.cli.bench.cases import DEGREE, Job
+from benchmarks.speed import truth
+from benchmarks.speed.cases import DEGREE, Job
 
 
 def alternatives(job: Job, option: str, compiled: bool) -> list[dict[str, Any]]:

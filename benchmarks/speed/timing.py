@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from splinework.cli.bench import truth
-from splinework.cli.bench.cases import Job
+from benchmarks.speed import truth
+from benchmarks.speed.cases import Job
 
 CHUNK_SECONDS: Final = 1e-3  # calls are timed in chunks at least so long: the clock then costs nothing
 CHECKED_ROWS: Final = 64

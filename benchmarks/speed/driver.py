@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import IO, Any, final
 
 import splinework
-from splinework.cli.bench.cases import Job
-from splinework.cli.bench.contenders import Contender
-from splinework.cli.bench.results import Case, Row, row_of
+from benchmarks.speed.cases import Job
+from benchmarks.speed.contenders import Contender
+from benchmarks.speed.results import Case, Row, row_of
+
+ROOT = str(Path(__file__).resolve().parents[2])
+"""Where a worker finds `benchmarks`."""
 
 
 @final
@@ -165,7 +168,7 @@ class _Worker:
     def __init__(self, contender: Contender, threads: int, cache: str) -> None:
         self.threads, self.version = threads, ""
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the worker
-        roots = [str(Path(splinework.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+        roots = [ROOT, str(Path(splinework.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
         count = str(threads)
         environment = {
             **os.environ,
@@ -181,7 +184,7 @@ class _Worker:
         }
         order = json.dumps({"contender": contender.to_dict(), "threads": threads})
         self._process = subprocess.Popen(
-            [contender.python, "-m", "splinework.cli.bench.worker", order],
+            [contender.python, "-m", "benchmarks.speed.worker", order],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,

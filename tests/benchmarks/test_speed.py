@@ -1,26 +1,31 @@
-"""`bench`: what is chosen, what is true, what is said of it; and one small real run."""
+"""The bench of speed: what is chosen, what is true, what is said of it; and one small real run."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
-from splinework.cli.bench import ours, perceptron, truth
-from splinework.cli.bench.cases import CONFIGS, Job, select
-from splinework.cli.bench.contenders import Contender, own_contenders
-from splinework.cli.bench.driver import Settings
-from splinework.cli.bench.options import Choice
-from splinework.cli.bench.results import Results, load
-from splinework.cli.bench.run import run as run_bench
-from splinework.cli.bench.timing import Data, make_call, time_round
-from splinework.errors import ConfigError
-from tests.cli.bench_values import job_of
-from tests.cli.stand_in import refused
+from benchmarks.speed import ours, perceptron, truth
+from benchmarks.speed.__main__ import bench
+from benchmarks.speed.cases import CONFIGS, Job, select
+from benchmarks.speed.contenders import Contender, own_contenders
+from benchmarks.speed.driver import Settings
+from benchmarks.speed.options import Choice
+from benchmarks.speed.results import Results, load
+from benchmarks.speed.run import run as run_bench
+from benchmarks.speed.timing import Data, make_call, time_round
+from splinework.errors import ConfigError, FileError
+from tests.benchmarks.speed_values import job_of
 
 GENERATOR = np.random.default_rng(0)
 
@@ -166,7 +171,15 @@ def test_a_call_leaves_gradients_where_they_belong(mode):
 
 # ------------------------------------------------------------------------------------------------ the command
 
-OPTIONS = ("bench", "--quick", "--network", "D", "--grid", "5", "--threads", "1", "--no-memory")
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+OPTIONS = ("--quick", "--network", "D", "--grid", "5", "--threads", "1", "--no-memory")
 
 
 @pytest.mark.parametrize(
@@ -186,9 +199,20 @@ OPTIONS = ("bench", "--quick", "--network", "D", "--grid", "5", "--threads", "1"
         (["--wrong"], ["--wrong"]),
     ],
 )
-def test_a_wrong_option_is_refused(run, folder, options, fragments):
-    refused(run("bench", *options), *fragments)
+def test_a_wrong_option_is_refused(folder, options, fragments):
+    with pytest.raises((ConfigError, FileError, click.UsageError)) as refusal:
+        bench.main(options, standalone_mode=False)
+    text = refusal.value.format_message() if isinstance(refusal.value, click.UsageError) else str(refusal.value)
+    assert all(fragment in text for fragment in fragments)
     assert list(folder.iterdir()) == []
+
+
+def test_a_refusal_is_one_line_and_exit_code_2():
+    command = [sys.executable, "-m", "benchmarks.speed", "--network", "Z"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: --network knows A")
+    assert ended.stderr.count("\n") == 1
 
 
 def test_only_takes_a_whole_name_or_a_beginning():
@@ -198,8 +222,9 @@ def test_only_takes_a_whole_name_or_a_beginning():
     assert replace(choice, only=()).among(everyone) == everyone
 
 
-def test_a_small_run_gives_times_and_errors(run, folder):
-    result = run(*OPTIONS, "--mode", "backward", "--only", "splinework, r;MLP, same w", "--json", "--out", "r.json")
+def test_a_small_run_gives_times_and_errors(folder):
+    only = ("--mode", "backward", "--only", "splinework, r;MLP, same w")
+    result = CliRunner().invoke(bench, [*OPTIONS, *only, "--json", "--out", "r.json"])
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
     assert Results.from_dict(found) == load(folder / "r.json")
@@ -219,7 +244,7 @@ def alternatives(job, option, compiled):
     raise RuntimeError("it broke")
 '''
 CHATTY = '''"""Prints, writes a file, and is wrong."""
-from splinework.cli.bench import perceptron
+from benchmarks.speed import perceptron
 def alternatives(job, option, compiled):
     print("hello"); open("left.txt", "w").write("x")
     return [{}]

@@ -1,8 +1,9 @@
-"""The options of a bench, shared by every command that runs one, and what they mean."""
+"""The options of a bench, shared by every command that runs one, what they mean, and how such a command ends."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ from typing import Any, TypeVar, final
 
 import click
 
-from splinework.cli.bench.cases import DTYPES, MODES, Job, select
-from splinework.cli.bench.contenders import Contender
-from splinework.cli.bench.driver import Settings
-from splinework.cli.bench.machine import cores
+from benchmarks.speed.cases import DTYPES, MODES, Job, select
+from benchmarks.speed.contenders import Contender
+from benchmarks.speed.driver import Settings
+from benchmarks.speed.machine import cores
+from benchmarks.speed.results import Results
 from splinework.cli.config import Listed
-from splinework.errors import ConfigError, FileError
+from splinework.cli.folder import write_file
+from splinework.cli.plain import json_text
+from splinework.errors import ConfigError, FileError, SplineworkError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _QUICK = Settings(rounds=3, seconds=0.03, budget=5.0)
@@ -169,6 +173,24 @@ def choose(
         settings = Settings(rounds, seconds, cap=cap, compile_mode=compile_mode)
     names = tuple(name.strip() for name in only.split(";") if name.strip())
     return Choice(jobs, settings, names, memory, None if out is None else _checked(Path(out)), quiet)
+
+
+def save(results: Results, path: Path | None) -> None:
+    """Writes the results so far, if a file was named."""
+    if path is not None:
+        write_file(path, json_text(results.to_dict()).encode())
+
+
+def run_command(command: click.Command, name: str) -> None:
+    """Runs a command of the developers: what is wrong is said in one line, with exit code 2; 130 after Ctrl-C."""
+    try:
+        command.main(prog_name=name, standalone_mode=False)
+    except (SplineworkError, click.ClickException) as error:
+        click.echo(f"error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\ninterrupted; what was measured is kept where --out names a file", err=True)
+        sys.exit(130)
 
 
 def _words(text: str) -> list[str]:

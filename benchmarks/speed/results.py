@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any, Final
 
-from splinework.cli.bench.cases import Job
-from splinework.cli.bench.contenders import Contender
+from benchmarks.speed.cases import Job
+from benchmarks.speed.contenders import Contender
 from splinework.errors import ConfigError, FileError
 
 FORMAT: Final = 1

@@ -1,6 +1,6 @@
 """The process of one contender: takes requests as lines of JSON, answers each with one line.
 
-Run as `python -m splinework.cli.bench.worker '{…}'`. It does nothing between requests, so that contenders can take turns. What
+Run as `python -m benchmarks.speed.worker '{…}'`. It does nothing between requests, so that contenders can take turns. What
 goes wrong ends it, and its last words say why. Its output belongs to the answers: whatever else is printed goes to the error
 stream.
 """
@@ -51,8 +51,8 @@ class Worker:
 
     def do_prepare(self, job: dict[str, Any], cap: float, compile_mode: str) -> dict[str, Any]:
         """Builds, compiles, warms up and checks."""
-        from splinework.cli.bench import timing
-        from splinework.cli.bench.cases import Job
+        from benchmarks.speed import timing
+        from benchmarks.speed.cases import Job
 
         self.ready, wanted = None, Job.from_dict(job)
         options: dict[str, Any] = {"compiled": self.compiled, "compile_mode": compile_mode, "cap": cap}
@@ -68,7 +68,7 @@ class Worker:
 
     def do_round(self, seconds: float) -> dict[str, Any]:
         """Times the call that is ready."""
-        from splinework.cli.bench.timing import time_round
+        from benchmarks.speed.timing import time_round
 
         return dict(time_round(self.ready.call, self.ready.seconds, seconds))
 
@@ -79,8 +79,8 @@ class Worker:
 
     def do_memory(self, job: dict[str, Any], compile_mode: str) -> dict[str, Any]:
         """The peak of the memory; meant for a fresh process."""
-        from splinework.cli.bench import memory
-        from splinework.cli.bench.cases import Job
+        from benchmarks.speed import memory
+        from benchmarks.speed.cases import Job
 
         options: dict[str, Any] = {"compiled": self.compiled, "compile_mode": compile_mode}
         return {"bytes": memory.measure(self.source, Job.from_dict(job), self.option, **options)}
@@ -89,7 +89,7 @@ class Worker:
         """The machine's rate of multiply-adds."""
         import torch
 
-        from splinework.cli.bench import peak
+        from benchmarks.speed import peak
 
         return dict(peak.measure(dtype, torch.get_num_threads(), seconds=seconds))
 

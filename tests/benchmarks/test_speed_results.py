@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from splinework.cli.bench.driver import reason
-from splinework.cli.bench.results import Case, load
+from benchmarks.speed.driver import reason
+from benchmarks.speed.results import Case, load
 from splinework.errors import ConfigError, FileError
-from tests.cli.bench_values import job_of, results, row, whole
+from tests.benchmarks.speed_values import job_of, results, row, whole
 
 
 def test_the_minimum_of_rounds_is_the_least_and_the_median_is_theirs():

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from splinework.cli.bench import machine
-from splinework.cli.bench.cases import Job
-from splinework.cli.bench.contenders import Contender
-from splinework.cli.bench.driver import Failed, Settings, Workers, measure, measure_memory
-from splinework.cli.bench.progress import Progress
-from splinework.cli.bench.results import Case, Memory, Results
+from benchmarks.speed import machine
+from benchmarks.speed.cases import Job
+from benchmarks.speed.contenders import Contender
+from benchmarks.speed.driver import Failed, Settings, Workers, measure, measure_memory
+from benchmarks.speed.progress import Progress
+from benchmarks.speed.results import Case, Memory, Results
 
 
 def run(

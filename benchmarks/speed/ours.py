@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from benchmarks.speed import truth
+from benchmarks.speed.cases import DEGREE, Job
 from splinework import kernels
-from splinework.cli.bench import truth
-from splinework.cli.bench.cases import DEGREE, Job
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.gradient import squared_error_gradient

@@ -20,7 +20,7 @@ from splinework.errors import ConfigError
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.parse import parse_formula
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("27", "main", "bonus", "random")
 LAW = suites.tasks("27")[0]
 
