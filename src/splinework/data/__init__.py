@@ -3,8 +3,9 @@
 Each name is loaded when it is first used: what only reads formulas does not load the recipes.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from splinework import lazy
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.catalogue import RECIPES
@@ -22,13 +23,13 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
     from splinework.formula.expressions import Formula, compile_formula
 
-# Name → the module that has it.
+# Name → the module here that has it; with a dot, the one beside this package.
 _HOMES = {
     "RECIPES": "catalogue",
     "Card": "drawn",
     "DataSet": "registry",
     "Drawn": "drawn",
-    "Formula": "splinework.formula.expressions",
+    "Formula": ".formula.expressions",
     "FormulaSet": "formulas",
     "Input": "inputs",
     "OdeSet": "simulators.ode",
@@ -36,7 +37,7 @@ _HOMES = {
     "RandomFormula": "random_formulas",
     "SpecialSet": "special",
     "Truth": "drawn",
-    "compile_formula": "splinework.formula.expressions",
+    "compile_formula": ".formula.expressions",
     "data_names": "registry",
     "data_set": "registry",
     "feynman": "synthetic",
@@ -79,16 +80,4 @@ __all__ = [
     "write_parquet",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """A public name, loaded when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES[name]
-    found = getattr(import_module(home if home.startswith("splinework.") else f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__ = lazy(__name__)

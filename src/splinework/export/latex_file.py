@@ -7,7 +7,7 @@ from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
 from splinework.formula.languages import safe_names
-from splinework.knowledge.teach.wording import Composer
+from splinework.formula.sympy_bridge import Composer
 from splinework.nn.frame import Expression, Frame
 
 _DIGITS: Final = 6

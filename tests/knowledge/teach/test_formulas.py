@@ -20,7 +20,7 @@ from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.knowledge.teach.composed import compose
 from splinework.knowledge.teach.edge_shapes import has_shape
 from splinework.knowledge.teach.judging import Judge, Spoken
-from splinework.knowledge.teach.wording import Composer, worded
+from splinework.formula.sympy_bridge import Composer, worded
 from splinework.nn.frame import Expression, Frame, FramedKAN
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 

@@ -10,8 +10,7 @@ from typing import Any, Final, final
 
 import sympy
 
-from splinework.interpret.symbolic.expression import symbol
-from splinework.nn.frame import Expression
+from splinework.formula.expression import Expression
 
 LARGEST_DENOMINATOR: Final = 1000
 """Numbers that are a fraction with a denominator up to this stay numbers."""
@@ -42,7 +41,7 @@ class Composer:
         exact = Fraction(repr(float(value)))
         if exact.denominator <= LARGEST_DENOMINATOR:
             return sympy.Rational(exact.numerator, exact.denominator)
-        stand_in = symbol(f"number({value!r})")
+        stand_in = sympy.Symbol(f"number({value!r})", real=True)
         self.numbers[stand_in] = float(value)
         return stand_in
 
@@ -129,7 +128,7 @@ def worded(expression: Any, names: Mapping[str, str]) -> str | None:
         expression: Over symbols.
         names: What symbols are called in the formula, by their own names.
 
-    >>> worded(sympy.exp(-symbol("x")) / 3, {"x": "a"})
+    >>> worded(sympy.exp(-sympy.Symbol("x")) / 3, {"x": "a"})
     '((1/3)*exp(((-1)*a)))'
     """
     if expression.is_Symbol:
