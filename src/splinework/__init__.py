@@ -26,10 +26,15 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES a
     from splinework.discover import discover
     from splinework.errors import FitWarning
     from splinework.export import export
+    from splinework.interpret import edit as edit
+    from splinework.interpret import symbolic as symbolic
+    from splinework.knowledge import axioms as axioms
+    from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
     from splinework.knowledge.teach.verbs import adapt, prune, refine
+    from splinework.nn import jets as jets
     from splinework.nn.checkpoint import load, save
     from splinework.nn.layer import KANLayer
     from splinework.nn.network import KAN, KANConfig
