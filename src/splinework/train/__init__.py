@@ -1,4 +1,4 @@
-"""Fitting: changes the numbers of a model, and its grids, never its structure; `sparsify` alone takes edges out.
+"""Fitting: changes the numbers and grids of a model, never its structure; only `sparsify` takes edges out.
 
 Each name is loaded when it is first used: a plain fit loads neither ensembles nor trackers.
 """
