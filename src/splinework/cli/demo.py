@@ -157,7 +157,9 @@ def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
     from sklearn.preprocessing import StandardScaler
 
     x, y = prepared.train
-    network = MLPRegressor((16,), early_stopping=True, learning_rate_init=1e-2, max_iter=2000, random_state=0)
+    network = MLPRegressor(
+        hidden_layer_sizes=(16,), early_stopping=True, learning_rate_init=1e-2, max_iter=2000, random_state=0
+    )
     perceptron = TransformedTargetRegressor(
         make_pipeline(StandardScaler(), network), transformer=StandardScaler()
     )  # both sides standardised, as our network is
