@@ -116,7 +116,7 @@ class Ready:
 def make_ready(source: Any, job: Job, option: str, *, compiled: bool, compile_mode: str, cap: float) -> Ready:
     """Builds every alternative, warms it up, and keeps the fastest."""
     if compiled:
-        torch._dynamo.reset()
+        torch.compiler.reset()
     found: list[Ready] = []
     for settings in source.alternatives(job, option, compiled):
         model, data = source.build(job, option, **settings), Data.of(job)
