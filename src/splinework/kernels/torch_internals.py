@@ -1,7 +1,7 @@
 """Who looks on while a network is evaluated: questions to torch, and the only place for its private names.
 
 The fast path gives plain tensors to C++ and hides the work from torch; it may do so only if no compiler, transform, mode, tracer
-or hook wants to see it. Torch answers in public for compilers and tracers; for the rest it has no public question.
+or hook wants to see it. Torch answers in public for compilers; for the rest it has no public question.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ def plain(x: Tensor) -> bool:
         and type(x) in (Tensor, nn.Parameter)
         and not transformed()
         and torch._C._len_torch_dispatch_stack() == 0
-        and not torch.jit.is_tracing()
+        and torch._C._get_tracing_state() is None  # torch.jit.is_tracing is not in torch.jit.__all__ either
     )
 
 
