@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_solution():
 
 @pytest.mark.slow
 def test_the_page_s_examples_say_what_they_promise(tmp_path, capsys):
-    page = Path(__file__).resolve().parents[2] / "docs" / "equations.md"
+    page = Path(__file__).resolve().parents[3] / "docs" / "equations.md"
     blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks), encoding="utf-8")

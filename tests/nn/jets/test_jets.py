@@ -21,7 +21,7 @@ from tests.contracts.cases import every_base, every_extrapolation, every_recipe,
 from tests.nn.test_network import DOUBLE, SHAPES, network
 from tests.nn.test_network_derivatives import edge, laplacian_by_autograd
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "pde.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "pde.md"
 
 every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)

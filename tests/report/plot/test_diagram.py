@@ -179,7 +179,7 @@ sw.report(model, "report.html", x=x, y=x[:, 0])
 high = ("matplotlib.pyplot", "splinework.train", "splinework.interpret.symbolic", "splinework.discover")
 assert not [name for name in high if name in sys.modules]
 """
-    source = Path(__file__).parents[2] / "src"
+    source = Path(__file__).parents[3] / "src"
     subprocess.run(
         [sys.executable, "-c", script], check=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(source)}
     )
