@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,31 +19,22 @@ import torch
 from sklearn.datasets import load_digits, load_wine, make_moons
 from sklearn.model_selection import train_test_split
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import splinework as sw
-from splinework.hardware.analog.characterise import (
-    characterise,
-    endurance_curve,
-    error_curve,
-    levels,
-    retention_curve,
-)
+from benchmarks.analog.characterise import characterise, endurance_curve, error_curve, levels, retention_curve
+from benchmarks.analog.mapping import Mapping, map_table
+from benchmarks.analog.memory import CellArray
+from benchmarks.analog.plots import plot_endurance, plot_error_curve, plot_retention
+from benchmarks.analog.programming import READOUTS, Readout, WriteVerify, program
+from splinework.hardware.analog.chips import Imperfection
 from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.fitting import Recipe
 from splinework.hardware.analog.imperfections import ACCEPTANCE, Mismatch, Programming, ReadNoise
-from splinework.hardware.analog.mapping import Mapping, map_table
-from splinework.hardware.analog.memory import CellArray
 from splinework.hardware.analog.network import AnalogNetwork
 from splinework.hardware.analog.noise_aware import NoiseAware, train_through_device
-from splinework.hardware.analog.programming import READOUTS, Readout, WriteVerify, program
-from splinework.hardware.analog.yield_plots import (
-    plot_endurance,
-    plot_error_curve,
-    plot_over_temperature,
-    plot_over_years,
-    plot_retention,
-    plot_yield,
-)
-from splinework.hardware.analog.yields import MonteCarlo, ablation, over_temperature, over_years, yields
+from splinework.hardware.analog.yield_plots import plot_over_temperature, plot_over_years, plot_yield
+from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
 
 RESULTS = Path(__file__).parent / "results" / "floating_gate"
 HARSH = (Programming(gain=0.05, centre=2.5e-3), ReadNoise(span=0.015))
@@ -115,6 +107,34 @@ def save(name: str, numbers: dict[str, object]) -> None:
 def picture(name: str, ax: object) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     ax.figure.savefig(RESULTS / f"{name}.png", dpi=150)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
+
+    name: str
+    alone: float
+    saved: float
+
+
+def ablation(
+    network: AnalogNetwork,
+    x: np.ndarray,
+    y: np.ndarray,
+    imperfections: Sequence[Imperfection],
+    *,
+    recipe: MonteCarlo | None = None,
+) -> tuple[Ablation, ...]:
+    """Each imperfection alone, and all but it; arguments as for `yields`."""
+    everything = yields(network, x, y, imperfections, recipe=recipe).loss
+    rows = []
+    for imperfection in imperfections:
+        rest = [other for other in imperfections if other is not imperfection]
+        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
+        without = yields(network, x, y, rest, recipe=recipe).loss
+        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
+    return tuple(rows)
 
 
 def write_verify() -> None:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,6 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
 Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
-_MHZ: Final = 250.0
-"""What routing works towards where no clock is asked for."""
 
 
 @dataclass(frozen=True)

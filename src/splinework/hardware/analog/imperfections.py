@@ -195,27 +195,6 @@ class Temperature(Imperfection):
         return replace(before, temperature=celsius + ZERO_CELSIUS)
 
 
-@final
-@dataclass(frozen=True)
-class Supply(Imperfection):
-    """A supply that is not nominal; it acts through the output conductance λ and the rails.
-
-    Attributes:
-        relative: V_DD is nominal times one plus this, such as −0.1.
-    """
-
-    relative: float = -0.1
-    stream: ClassVar[int] = 6
-
-    def __post_init__(self) -> None:
-        if not -0.5 <= self.relative <= 0.5:
-            raise ConfigError(f"the supply differs by −0.5 to 0.5 of its nominal value, got {self.relative}.")
-
-    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
-        shift = before.perturbation.supply_shift + self.relative * network.technology.supply
-        return replace(before, perturbation=replace(before.perturbation, supply_shift=shift))
-
-
 def _with(before: Chips, **errors: Floats) -> Chips:
     """Further errors: relative ones and factors multiply, the others add."""
     p, fields = before.perturbation, {}

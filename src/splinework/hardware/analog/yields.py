@@ -1,4 +1,4 @@
-"""How many chips would do: Monte Carlo over chips, what each imperfection costs, and tables over temperature and years.
+"""How many chips would do: Monte Carlo over chips, and tables over temperature and years.
 
 Every number comes from `draws` chips with a seed; with the same seed two networks, or two lists of imperfections, meet the same
 chips. Pictures are in `yield_plots`.
@@ -154,34 +154,6 @@ def yields(
     if limit is None:
         limit = nominal - 0.01 if metric == "accuracy" else 1.1 * nominal
     return Yield(metric, nominal, measure(found, target, metric), limit, seed)
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
-
-    name: str
-    alone: float
-    saved: float
-
-
-def ablation(
-    network: AnalogNetwork,
-    x: ArrayLike,
-    y: ArrayLike,
-    imperfections: Sequence[Imperfection],
-    *,
-    recipe: MonteCarlo | None = None,
-) -> tuple[Ablation, ...]:
-    """Each imperfection alone, and all but it; arguments as for `yields`."""
-    everything = yields(network, x, y, imperfections, recipe=recipe).loss
-    rows = []
-    for imperfection in imperfections:
-        rest = [other for other in imperfections if other is not imperfection]
-        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
-        without = yields(network, x, y, rest, recipe=recipe).loss
-        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
-    return tuple(rows)
 
 
 @dataclass(frozen=True)

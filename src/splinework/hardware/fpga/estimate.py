@@ -161,11 +161,6 @@ class Estimate:
     latency_cycles: int
     fmax_mhz: float | None
 
-    @property
-    def latency_ns(self) -> float | None:
-        """From input to result in ns at the highest frequency; None where nothing routes."""
-        return None if self.fmax_mhz is None else self.latency_cycles * 1000.0 / self.fmax_mhz
-
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return asdict(self)
