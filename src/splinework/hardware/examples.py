@@ -203,3 +203,19 @@ def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
     used = np.flatnonzero(golden.layers[0].mask.any(axis=1)).tolist()
     counts = golden.saturated(x).tolist()
     return {golden.inputs[i].name: counts[i] for i in used if counts[i]}
+
+
+def integer_figures(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None) -> dict[str, Any]:
+    """What every report of a network of integers says: merit on the rows held back, values beyond the codes, its size.
+
+    Args:
+        model: The network in floating point, where there is one.
+        golden: The network of integers.
+        rows: None leaves the figures of rows out.
+    """
+    figures: dict[str, Any] = {}
+    if rows is not None:
+        figures = {**figures_of(model, golden, rows), "rows_held_back": len(rows.held_x)}
+        figures["saturated"] = dict(saturation(golden, rows.all_x))
+    bits = [wire.format.width for wire in golden.inputs]
+    return figures | {"shape": golden.shape, "tables": golden.edges, "input_bits": bits}

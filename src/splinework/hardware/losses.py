@@ -1,4 +1,4 @@
-"""What quantisation-aware training minimises: a task's loss, a teacher's lesson, and how rough tables are."""
+"""What quantisation-aware training minimises: the loss of the task, a distillation loss, and how rough tables are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -56,8 +56,8 @@ class TaskLoss:
         return F.cross_entropy(values, self.targets[rows])
 
 
-class Lesson:
-    """What a teacher says on rows and between them."""
+class DistillationLoss:
+    """The distance from what a teacher gives on rows and between them (Hinton, Vinyals, Dean 2015)."""
 
     def __init__(
         self, teacher: KAN, model: KAN, u: Tensor, loss: TaskLoss, jitter: float, batch: int, generator: torch.Generator
