@@ -16,7 +16,7 @@ from splinework.hardware.analog.imperfections import (
     Temperature,
 )
 from splinework.hardware.analog.recalibration import recalibrate, recalibrated_outputs
-from splinework.hardware.analog.yield_plots import plot_over_temperature, plot_over_years, plot_yield
+from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
 from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
 from tests.hardware.fgate_cases import random_network
 
@@ -165,7 +165,7 @@ def test_tables_over_conditions_and_their_pictures():
     assert warm[1].plain.mean < min(warm[0].plain.mean, warm[2].plain.mean)
     old = over_years(NETWORK, X, Y, [], years=(1, 10), celsius=125.0, recipe=recipe)
     assert old[0].plain.mean < old[1].plain.mean
-    assert [len(plot_over_temperature(warm).get_lines()), len(plot_over_years(old).get_lines())] == [3, 2]
+    assert [len(plot_conditions(warm, "celsius").get_lines()), len(plot_conditions(old, "years").get_lines())] == [3, 2]
     assert plot_yield(warm[2].plain).patches
 
 
@@ -179,5 +179,5 @@ def test_refusals_say_what_is_expected():
     with pytest.raises(DataError, match="classes of 2 outputs"):
         yields(NETWORK, X, np.full(60, 7))
     with pytest.raises(DataError, match="at least one row"):
-        plot_over_years([])
+        plot_conditions([], "years")
     assert len(ACCEPTANCE) == 2

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_moons
 
+from benchmarks.analog.device import Device, Probed, SimulatedChip
+from benchmarks.analog.tuning import Tuning, tune
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.device import Device, Probed, SimulatedChip
 from splinework.hardware.analog.imperfections import Mismatch, Programming, ReadNoise
 from splinework.hardware.analog.network import AnalogNetwork, Parameters
 from splinework.hardware.analog.noise_aware import NoiseAware, respanned, train_through_device
-from splinework.hardware.analog.tuning import Tuning, tune
 from splinework.hardware.analog.yields import MonteCarlo, yields
 from tests.hardware.fgate_cases import random_network
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from splinework.hardware.analog.network import AnalogNetwork
-from splinework.hardware.analog.yield_plots import plot_over_temperature, plot_over_years, plot_yield
+from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
 from splinework.hardware.analog_study import Study
 from splinework.hardware.artefact_reports import counted
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
@@ -89,9 +89,11 @@ def _pictures(study: Study) -> tuple[Picture, ...]:
             _of(plot_yield(found)), "histogram over chips", f"{len(found.values)} chips, and the limit of a good one."
         ),
         Picture(
-            _of(plot_over_temperature(warm)), "the same chips over temperature", "Mean and the middle 90 % of chips."
+            _of(plot_conditions(warm, "celsius")),
+            "the same chips over temperature",
+            "Mean and the middle 90 % of chips.",
         ),
-        Picture(_of(plot_over_years(aged)), "the same chips over years", "Mean and the middle 90 % of chips."),
+        Picture(_of(plot_conditions(aged, "years")), "the same chips over years", "Mean and the middle 90 % of chips."),
     )
 
 

@@ -6,7 +6,7 @@
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -240,21 +240,12 @@ def write_circuit(
 
 def design_text(planned: Design, seen: Seen | None) -> str:
     """`design.json`: what must be known to use and verify the circuit."""
-    options = planned.options
     content = {
         "format": FORMAT,
         "digest": planned.digest,
         "name": planned.name,
         "latency_cycles": planned.latency_cycles,
-        "options": {
-            "target": options.target,
-            "compress": options.compress,
-            "stage_levels": planned.levels,
-            "max_cycles": options.max_cycles,
-            "handshake": options.handshake,
-            "dont_care": options.dont_care,
-            "objective": options.objective,
-        },
+        "options": asdict(planned.options) | {"stage_levels": planned.levels},
         "inputs": [form.to_dict() for form in planned.inputs],
         "outputs": [form.to_dict() for form in planned.outputs],
         "seen": None if seen is None else [flags.astype(int).tolist() for flags in seen],

@@ -1,6 +1,6 @@
 """What makes a chip differ from the network that was programmed: recipes that are drawn, chip by chip, from a seed.
 
-`Programming`, `ReadNoise`, `Mismatch`, `Retention`, `Temperature` and `Supply` are frozen and go together in any number; each
+`Programming`, `ReadNoise`, `Mismatch`, `Retention` and `Temperature` are frozen and go together in any number; each
 has a stream of random numbers of its own, so that leaving one out does not change what the others draw. `chips` draws them and
 computes with them, `recalibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
 what acceptance is measured at.

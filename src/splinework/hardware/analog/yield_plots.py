@@ -1,6 +1,7 @@
 """Pictures of yields; each function draws and returns Axes, none saves or shows."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,36 +34,21 @@ def plot_yield(found: Yield, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_over_temperature(rows: Sequence[Condition], *, ax: Axes | None = None) -> Axes:
-    """Draws a metric against temperature: means and the middle 90 % of chips, with and without calibration.
+def plot_conditions(rows: Sequence[Condition], by: Literal["celsius", "years"], *, ax: Axes | None = None) -> Axes:
+    """Draws a metric against temperature or years: means and the middle 90 % of chips, with and without calibration.
 
     Args:
-        rows: From `over_temperature`.
+        rows: From `over_temperature` or `over_years`.
+        by: What changes from row to row.
         ax: Where to draw; None makes a figure of its own.
 
     Raises:
         DataError: If there are no rows.
     """
-    return _plot_conditions(rows, [row.celsius for row in rows], "temperature, °C", ax)
-
-
-def plot_over_years(rows: Sequence[Condition], *, ax: Axes | None = None) -> Axes:
-    """Draws a metric against years, as `plot_over_temperature` does.
-
-    Args:
-        rows: From `over_years`.
-        ax: Where to draw; None makes a figure of its own.
-
-    Raises:
-        DataError: If there are no rows.
-    """
-    where = f"years at {rows[0].celsius:g} °C" if rows else ""
-    return _plot_conditions(rows, [row.years for row in rows], where, ax)
-
-
-def _plot_conditions(rows: Sequence[Condition], places: Sequence[float], x: str, ax: Axes | None) -> Axes:
     if not rows:
         raise DataError("a picture over conditions needs at least one row, got none.")
+    x = "temperature, °C" if by == "celsius" else f"years at {rows[0].celsius:g} °C"
+    places = [getattr(row, by) for row in rows]
     ax = style.axes_or_new(ax, 4.6, 2.9)
     metric = rows[0].plain.metric
     factor = _factor(metric)

@@ -176,22 +176,14 @@ def over_temperature(
     recipe: MonteCarlo | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[Condition, ...]:
-    """The same chips at several temperatures, with and (where rows for it are given) without calibration at each.
+    """The same chips at several temperatures in °C, without and (where rows for it are given) with calibration at each.
 
-    Args:
-        network: As for `yields`.
-        x: As for `yields`.
-        y: As for `yields`.
-        imperfections: Besides the temperature.
-        celsius: Temperatures, 0 to 85 °C in steps of 5 °C.
-        recipe: As for `yields`.
-        calibration: As for `yields`.
+    The other arguments are those of `yields`.
     """
-    rows = []
-    for degrees in celsius:
-        these = [*imperfections, Temperature(float(degrees))]
-        rows.append(_condition(network, x, y, these, recipe, calibration, (float(degrees), 0.0)))
-    return tuple(rows)
+    return tuple(
+        _condition(network, x, y, [*imperfections, Temperature(float(c))], recipe, calibration, (float(c), 0.0))
+        for c in celsius
+    )
 
 
 def over_years(
@@ -206,24 +198,14 @@ def over_years(
     recipe: MonteCarlo | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[Condition, ...]:
-    """The same chips after years at a temperature, read at 27 °C.
-
-    Args:
-        network: As for `yields`.
-        x: As for `yields`.
-        y: As for `yields`.
-        imperfections: Besides retention.
-        years: Times.
-        celsius: Temperature in which they pass.
-        law: How charge leaks.
-        recipe: As for `yields`.
-        calibration: As for `yields`.
-    """
-    rows = []
-    for time in years:
-        these = [*imperfections, Retention(float(time), celsius, law or RetentionLaw())]
-        rows.append(_condition(network, x, y, these, recipe, calibration, (celsius, float(time))))
-    return tuple(rows)
+    """The same chips after `years` at a temperature, read at 27 °C; `law` says how charge leaks, the rest is as for `yields`."""
+    leaks = law or RetentionLaw()
+    return tuple(
+        _condition(
+            network, x, y, [*imperfections, Retention(float(t), celsius, leaks)], recipe, calibration, (celsius, t)
+        )
+        for t in map(float, years)
+    )
 
 
 def _condition(
