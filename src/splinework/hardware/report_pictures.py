@@ -1,4 +1,4 @@
-"""Pictures for reports of artefacts: the tables of a network, a front of cost and error, costs beside each other.
+"""Pictures for reports of artefacts: the tables of a network, a front of cost and error.
 
 Each function draws and returns Axes or a figure; none saves or shows. Those of yields are in `analog.yield_plots`.
 """
