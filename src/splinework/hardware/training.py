@@ -17,9 +17,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.hardware.area import area, smooth_area
+from splinework.hardware.examples import targets_of
 from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness, targets_of
+from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
@@ -178,7 +179,7 @@ def train_quantised(
     """
     how = schedule or Schedule()
     u = network_units(model, x)
-    targets = targets_of(model, y, len(u), task)
+    targets = torch.from_numpy(targets_of(y, len(u), model.outputs, task))
     generator = torch.Generator().manual_seed(how.seed)
     order = torch.randperm(len(u), generator=generator)
     held = order[: round(how.validation * len(u))]
