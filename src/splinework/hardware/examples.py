@@ -129,7 +129,7 @@ def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
             raise ShapeError(f"y has {len(labels)} numbers of classes for {rows} rows.")
         if not np.isin(labels, np.arange(count)).all():
             raise DataError(
-                f"y of a classification is the number of a class in each row, 0 to {count - 1}; got "
+                f"y of a classification is the number of a class in each row, numbered from 0 to {count - 1}; got "
                 f"{np.unique(labels)[:9].tolist()}."
             )
         return labels.astype(np.int64)
