@@ -90,10 +90,6 @@ class Job:
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
         return f"{self.config} {list(self.shape)} B={self.batch} G={self.grid}, {MODES[self.mode]}, {self.dtype}, {threads}"
 
-    def edge_evaluations(self) -> int:
-        """How often an edge function is evaluated: B times the number of edges."""
-        return self.batch * sum(a * b for a, b in pairwise(self.shape))
-
     def multiply_adds(self) -> int:
         """The fewest fused multiply-adds that splines of degree k need: k + 2 per evaluation and pass.
 

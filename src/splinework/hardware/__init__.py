@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from splinework import lazy
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
-    from splinework.hardware.analog_artefact import analog
-    from splinework.hardware.analog_study import AnalogRecipe
+    from splinework.hardware.analog_artefact import AnalogRecipe, analog
+    from splinework.hardware.artefact import verify
     from splinework.hardware.choosing import Quantising
     from splinework.hardware.fpga_artefact import FpgaRecipe, fpga
     from splinework.hardware.framed import quantise
@@ -25,11 +25,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.hardware.quantise import Bits
     from splinework.hardware.sweep import sweep
     from splinework.hardware.training import Schedule, train_quantised
-    from splinework.hardware.verifying import verify
 
 # Name → the module here that has it.
 _HOMES = {
-    "AnalogRecipe": "analog_study",
+    "AnalogRecipe": "analog_artefact",
     "Bits": "quantise",
     "FpgaRecipe": "fpga_artefact",
     "IntegerModel": "integer",
@@ -42,7 +41,7 @@ _HOMES = {
     "quantise": "framed",
     "sweep": "sweep",
     "train_quantised": "training",
-    "verify": "verifying",
+    "verify": "artefact",
 }
 
 __all__ = [

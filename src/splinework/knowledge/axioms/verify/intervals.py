@@ -165,11 +165,6 @@ def intersect(a: Interval, b: Interval) -> Interval:
     return Interval(np.where(sound, lo, a.lo), np.where(sound, hi, a.hi))
 
 
-def hull(a: Interval, b: Interval) -> Interval:
-    """The least interval around both."""
-    return Interval(np.minimum(a.lo, b.lo), np.maximum(a.hi, b.hi))
-
-
 def stack(parts: list[Interval], axis: int) -> Interval:
     """Several along a new axis."""
     shape = np.broadcast_shapes(*(part.lo.shape for part in parts))

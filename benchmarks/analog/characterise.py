@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from benchmarks.analog.memory import Cell, CellArray, Floats, product_for
+from benchmarks.analog.programming import Prior, Programmed, Readout, WriteVerify, program
 from splinework.errors import ConfigError, DataError
-from splinework.hardware.analog.memory import Cell, CellArray, Floats, product_for
-from splinework.hardware.analog.programming import Prior, Programmed, Readout, WriteVerify, program
 from splinework.hardware.analog.retention import celsius_thermal_voltage
 
 

@@ -6,17 +6,14 @@ where that is possible, else a spare pair of the column takes its place; what is
 in `programming`.
 """
 
-import copy
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 
+from benchmarks.analog.memory import Cell, CellArray, Floats, Mask
+from benchmarks.analog.programming import Integers, Prior, Readout, WriteVerify, program
 from splinework.errors import ConfigError, DataError
-from splinework.hardware.analog.memory import Cell, CellArray, Floats, Mask
-from splinework.hardware.analog.programming import Integers, Prior, Readout, WriteVerify, program
-from splinework.nn.network import KAN
 
 
 @dataclass(frozen=True)
@@ -300,28 +297,3 @@ def _report(slices: list[_Slice], raw: Floats, error: Floats, lost: Mask) -> Map
         worst=float(np.abs(error).max()),
         bits=float(np.log2(2 / (max(rms, 1e-12) * np.sqrt(12)))),
     )
-
-
-def map_network(model: KAN, recipe: Mapping | None = None, *, seed: int) -> tuple[KAN, tuple[MappedTable, ...]]:
-    """Puts all coefficients of a network into cells, a column for each node, and gives back the network that they make.
-
-    Args:
-        model: The network; it does not change.
-        recipe: How.
-        seed: Of the cells; each layer has its own.
-
-    Returns:
-        A copy with the achieved coefficients, and the tables of the layers, `(inputs · basis functions, nodes)`.
-    """
-    made = copy.deepcopy(model)
-    tables = []
-    for number, layer in enumerate(made.kan_layers):
-        edges = layer.edge_coefficients().detach()
-        mapped = map_table(edges.reshape(-1, edges.shape[2]).double().numpy(force=True), recipe, seed=seed + number)
-        achieved = torch.as_tensor(mapped.achieved, dtype=edges.dtype, device=edges.device)
-        layer.set_edge_coefficients(achieved.reshape(edges.shape))
-        if layer.bias is not None:
-            with torch.no_grad():
-                layer.bias.add_(torch.as_tensor(mapped.offsets, dtype=edges.dtype, device=edges.device))
-        tables.append(mapped)
-    return made, tuple(tables)

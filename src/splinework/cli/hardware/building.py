@@ -1,32 +1,72 @@
-"""What the commands say at the end: for people the figures and what to open, for programs one object."""
+"""What `fpga`, `mcu` and `analog` do alike: read, build, and say what came out: figures for people, one object for programs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from splinework.cli.plain import json_text
+from splinework.cli.progress import Stages
 from splinework.cli.terminal import console, show_next_steps, show_notes
 
 if TYPE_CHECKING:
     from splinework.cli.hardware.options import Order
-    from splinework.hardware.made import Checked, Made
+    from splinework.hardware.results import BuildResult, CheckResult
 
 UNEQUAL: Final = 1
 """The exit code where an artefact does not do what it should."""
 _LISTED: Final = 10
 
 
-def end(made: Made, order: Order, lines: Sequence[str]) -> int:
-    """Says what was built; returns the exit code.
+def build(
+    order: Order,
+    recipe: Callable[[], Any],
+    rest: Callable[[Any], Mapping[str, Any]],
+    lines: Callable[[Mapping[str, Any]], Sequence[str]],
+) -> int:
+    """Builds what was ordered and says so; returns the exit code.
 
     Args:
-        made: What there is.
         order: What was asked for.
-        lines: The figures, for people.
+        recipe: Makes the recipe, as far as it is known before the model and the rows are read.
+        rest: Its other fields, by the shape of the network that is wanted.
+        lines: The figures in sentences.
     """
+    order.check()
+    with Stages(quiet=order.quiet) as stages:
+        stages.stage("loading the model", after=1.0)
+        from splinework.hardware import artefact
+        from splinework.hardware.folders import check_place
+
+        how = recipe()
+        check_place(order.out, how.kind)
+        how.need()
+        from splinework.cli.fitted import Fitted
+        from splinework.cli.hardware.rows import material
+        from splinework.tabular.tables import read_table
+
+        fitted = Fitted(order.model)
+        stages.stage(f"reading {order.data}", after=1.0)
+        given = material(fitted, read_table(order.data, tell=stages.share), order)
+        made = artefact.build(
+            replace(how, **rest(given.whole_shape(order.wanted_shape)), notes=given.notes),
+            given.model,
+            order.out,
+            x=given.x,
+            y=given.y,
+            test=given.test,
+            task=given.task,
+            classes=given.classes,
+            progress=stages.stage,
+        )
+    return _end(made, order, lines(made.figures))
+
+
+def _end(made: BuildResult, order: Order, lines: Sequence[str]) -> int:
+    """Says what was built; returns the exit code."""
     report = str(made.folder / "report.html")
     if order.as_json:
         files = {"report": report, "figures": str(made.folder / "report.json")}
@@ -43,7 +83,7 @@ def end(made: Made, order: Order, lines: Sequence[str]) -> int:
     return 0 if made.passed else UNEQUAL
 
 
-def end_checked(found: Checked, *, as_json: bool, quiet: bool, line: str) -> int:
+def end_checked(found: CheckResult, *, as_json: bool, quiet: bool, line: str) -> int:
     """Says what a verification found; returns the exit code."""
     if as_json:
         results = {

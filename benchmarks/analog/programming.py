@@ -12,8 +12,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.analog.memory import Cell, CellArray, Floats, Mask, product_for
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.memory import Cell, CellArray, Floats, Mask, product_for
 from splinework.hardware.analog.retention import celsius_thermal_voltage
 
 Integers = NDArray[np.int64]

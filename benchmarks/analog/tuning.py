@@ -15,8 +15,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from benchmarks.analog.device import Device, Probed
 from splinework.errors import ConfigError
-from splinework.hardware.analog.device import Device, Probed
 from splinework.hardware.analog.network import AnalogNetwork, Floats, Units
 from splinework.hardware.analog.noise_aware import Knobs, check_rows, loss_of, loss_scale
 from splinework.hardware.analog.parts import Parameters

@@ -1,38 +1,14 @@
-"""What quantisation-aware training minimises: a task's loss, a teacher's lesson, and how rough tables are."""
+"""What quantisation-aware training minimises: the loss of the task, a distillation loss, and how rough tables are."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splinework.errors import DataError, ShapeError
 from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import Task
 from splinework.nn.network import KAN
-
-
-def targets_of(model: KAN, y: Any, rows: int, task: Task) -> Tensor:
-    """Numbers of classes `(n,)`, or raw targets `(n, outputs)`."""
-    values = torch.as_tensor(np.asarray(y))
-    if task == "classification":
-        labels = values.reshape(-1)
-        count = max(2, model.outputs)
-        whole = labels.numel() == 0 or (torch.equal(labels, labels.round()) if labels.is_floating_point() else True)
-        if len(labels) != rows or not whole or bool((labels < 0).any()) or bool((labels >= count).any()):
-            raise DataError(
-                f"y of a classification is one number of a class for each of the {rows} rows, 0 to {count - 1}; got "
-                f"{len(labels)} values from {labels.min().item():g} to {labels.max().item():g}."
-            )
-        return labels.long()
-    columns = values.double().reshape(len(values), -1)
-    if columns.shape != (rows, model.outputs):
-        raise ShapeError(
-            f"y has the shape {tuple(values.shape)}, expected ({rows}, {model.outputs}) to go with x and the model."
-        )
-    return columns
 
 
 class TaskLoss:
@@ -56,8 +32,8 @@ class TaskLoss:
         return F.cross_entropy(values, self.targets[rows])
 
 
-class Lesson:
-    """What a teacher says on rows and between them."""
+class DistillationLoss:
+    """The distance from what a teacher gives on rows and between them (Hinton, Vinyals, Dean 2015)."""
 
     def __init__(
         self, teacher: KAN, model: KAN, u: Tensor, loss: TaskLoss, jitter: float, batch: int, generator: torch.Generator

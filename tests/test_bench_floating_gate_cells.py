@@ -1,20 +1,24 @@
-"""Laws of floating-gate cells, of programming them by pulses, and of what they hold afterwards."""
+"""Laws of floating-gate cells, of programming them by pulses, of what they hold afterwards, and of what each error costs."""
 
 import numpy as np
 import pytest
 
-from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.characterise import (
+from benchmarks.analog.characterise import (
     characterise,
     endurance_curve,
     error_curve,
     levels,
     retention_curve,
 )
-from splinework.hardware.analog.memory import Cell, CellArray, growth, product_for
-from splinework.hardware.analog.programming import READOUTS, Prior, Readout, WriteVerify, program
+from benchmarks.analog.memory import Cell, CellArray, growth, product_for
+from benchmarks.analog.plots import plot_endurance, plot_error_curve, plot_retention
+from benchmarks.analog.programming import READOUTS, Prior, Readout, WriteVerify, program
+from benchmarks.bench_floating_gate import ablation
+from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.hardware.analog.imperfections import Programming, ReadNoise
 from splinework.hardware.analog.retention import RetentionLaw
-from splinework.hardware.analog.yield_plots import plot_endurance, plot_error_curve, plot_retention
+from splinework.hardware.analog.yields import MonteCarlo
+from tests.hardware.fgate_cases import random_network
 
 QUIET = Cell(pulse_spread=0.0, read_noise=0.0, strength_spread=0.0, slope_spread=0.0, kappa_spread=0.0, low_spread=0.0)
 
@@ -215,3 +219,11 @@ def test_refusals_say_what_is_expected():
         WriteVerify(bits=0)
     with pytest.raises(ConfigError, match="years"):
         array.age(-1.0, 55.0)
+
+
+def test_ablation_names_the_largest_cause():
+    network, x = random_network(0, (2, 3, 2), 5), np.random.default_rng(0).uniform(-1, 1, size=(60, 2))
+    rows = ablation(network, x, network.forward(x), [Programming(0.05), ReadNoise(1e-4)], recipe=MonteCarlo("rmse", 10))
+    assert [r.name for r in rows] == ["Programming", "ReadNoise"]
+    assert rows[0].alone > 10 * rows[1].alone
+    assert rows[0].saved > 10 * abs(rows[1].saved)

@@ -1,4 +1,4 @@
-"""Which hard axioms of a network survived quantisation: proved by its tables, or by all combinations of codes."""
+"""Which hard axioms of a network quantisation preserves: proved by its tables, or by all combinations of codes."""
 
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ _HOW: Final = {
 }
 
 
-def survivors(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
+def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
     """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none.
 
     Args:
