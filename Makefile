@@ -44,7 +44,7 @@ SEED ?= 0
 CROSS := aarch64-linux-gnu
 
 .PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
-.PHONY: bench-pde hardware-tools lint docs wheel wheel-check clean
+.PHONY: bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -110,6 +110,9 @@ hardware-tools: ## install the free programs that `splinework hardware` runs, on
 
 lint: $(TESTING) ## style, types and layers only
 	@$(lint)
+
+structure: $(RUNTIME) ## count parts, arrows and loaded modules, and draw docs/images/structure.svg
+	@$(BIN)/python docs/structure.py --check --draw docs/images/structure.svg
 
 docs: $(DOCUMENTING) ## build docs/_build/html, warnings as errors
 	@rm -rf docs/api

@@ -12,22 +12,26 @@ Run: python benchmarks/bench_analog.py edges [--splines 60] [--elements 6,8,10,1
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from scipy.interpolate import BSpline
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import splinework as sw
+from benchmarks.analog.spice import run_edge, run_network
+from benchmarks.analog.temperature import over_temperature, span_error
 from splinework.hardware.analog.budget import area, headroom, power
 from splinework.hardware.analog.circuits import Conditions
 from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.ekv import GENERIC, NOMINAL
 from splinework.hardware.analog.fitting import EdgeFit, Recipe, edge_current, fit_edge
 from splinework.hardware.analog.network import Element, Span
-from splinework.hardware.analog.ngspice import run_edge, run_network
-from splinework.hardware.analog.temperature import over_temperature, span_error
 
 SPAN = Span(-1.0, 1.0, GENERIC.input_low, GENERIC.input_high)
 KELVIN = (273.15, NOMINAL, 358.15)

@@ -1,15 +1,17 @@
-"""Floating-gate memory and analogue networks: write-verify, noise-aware training, temperature and retention.
+"""Floating-gate memory and analogue networks: write-verify, noise-aware training, temperature, retention, a chip in the loop.
 
 Everything is simulated with the stated models; no figure here was measured on a chip. Pictures and numbers go to
-benchmarks/results/floating_gate. Run: python benchmarks/bench_floating_gate.py write-verify|noise|temperature|retention
+benchmarks/results/floating_gate. Run:
+python benchmarks/bench_floating_gate.py write-verify|noise|temperature|retention|tuning
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -18,31 +20,24 @@ import torch
 from sklearn.datasets import load_digits, load_wine, make_moons
 from sklearn.model_selection import train_test_split
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import splinework as sw
-from splinework.hardware.analog.characterise import (
-    characterise,
-    endurance_curve,
-    error_curve,
-    levels,
-    retention_curve,
-)
+from benchmarks.analog.characterise import characterise, endurance_curve, error_curve, levels, retention_curve
+from benchmarks.analog.device import SimulatedChip
+from benchmarks.analog.mapping import Mapping, map_table
+from benchmarks.analog.memory import CellArray
+from benchmarks.analog.plots import plot_endurance, plot_error_curve, plot_retention
+from benchmarks.analog.programming import READOUTS, Readout, WriteVerify, program
+from benchmarks.analog.tuning import Tuning, tune
+from splinework.hardware.analog.chips import Imperfection
 from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.fitting import Recipe
 from splinework.hardware.analog.imperfections import ACCEPTANCE, Mismatch, Programming, ReadNoise
-from splinework.hardware.analog.mapping import Mapping, map_table
-from splinework.hardware.analog.memory import CellArray
 from splinework.hardware.analog.network import AnalogNetwork
 from splinework.hardware.analog.noise_aware import NoiseAware, train_through_device
-from splinework.hardware.analog.programming import READOUTS, Readout, WriteVerify, program
-from splinework.hardware.analog.yield_plots import (
-    plot_endurance,
-    plot_error_curve,
-    plot_over_temperature,
-    plot_over_years,
-    plot_retention,
-    plot_yield,
-)
-from splinework.hardware.analog.yields import MonteCarlo, ablation, over_temperature, over_years, yields
+from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
+from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
 
 RESULTS = Path(__file__).parent / "results" / "floating_gate"
 HARSH = (Programming(gain=0.05, centre=2.5e-3), ReadNoise(span=0.015))
@@ -115,6 +110,34 @@ def save(name: str, numbers: dict[str, object]) -> None:
 def picture(name: str, ax: object) -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     ax.figure.savefig(RESULTS / f"{name}.png", dpi=150)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
+
+    name: str
+    alone: float
+    saved: float
+
+
+def ablation(
+    network: AnalogNetwork,
+    x: np.ndarray,
+    y: np.ndarray,
+    imperfections: Sequence[Imperfection],
+    *,
+    recipe: MonteCarlo | None = None,
+) -> tuple[Ablation, ...]:
+    """Each imperfection alone, and all but it; arguments as for `yields`."""
+    everything = yields(network, x, y, imperfections, recipe=recipe).loss
+    rows = []
+    for imperfection in imperfections:
+        rest = [other for other in imperfections if other is not imperfection]
+        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
+        without = yields(network, x, y, rest, recipe=recipe).loss
+        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
+    return tuple(rows)
 
 
 def write_verify() -> None:
@@ -218,7 +241,7 @@ def temperature(names: list[str], draws: int) -> None:
         rows = over_temperature(
             network, data.x_new, data.y_new, recipe=MonteCarlo(draws=draws), calibration=data.x[:64]
         )
-        picture(f"temperature_{name}", plot_over_temperature(rows))
+        picture(f"temperature_{name}", plot_conditions(rows, "celsius"))
         numbers[name] = [
             {"celsius": r.celsius, "plain": r.plain.to_dict(), "calibrated": r.calibrated.to_dict()} for r in rows
         ]
@@ -236,13 +259,31 @@ def retention(names: list[str], draws: int) -> None:
         for celsius in (55.0, 85.0, 125.0):
             recipe = MonteCarlo(draws=draws)
             rows = over_years(network, data.x_new, data.y_new, celsius=celsius, recipe=recipe, calibration=data.x[:64])
-            picture(f"retention_{name}_{celsius:.0f}", plot_over_years(rows))
+            picture(f"retention_{name}_{celsius:.0f}", plot_conditions(rows, "years"))
             numbers[f"{name} {celsius:g}"] = [
                 {"years": r.years, "plain": r.plain.to_dict(), "calibrated": r.calibrated.to_dict()} for r in rows
             ]
             print(f"\n{name} at {celsius:g} °C: accuracy, % (nominal {100 * rows[0].plain.nominal:.2f})")
             _table("years", [(r.years, r) for r in rows])
     save("retention", numbers)
+
+
+def tuning(names: list[str], draws: int) -> None:
+    """Chips with hidden mismatch, tuned in the loop: measured loss before and after, accuracy on new rows, pulses."""
+    numbers = {}
+    print("| data | loss before | after | accuracy before, % | after, % | pulses |\n|---|---|---|---|---|---|")
+    for name in names:
+        data = DATA[name]()
+        network, rows = circuits(trained(data), data), []
+        for seed in range(min(draws, 10)):
+            chip = SimulatedChip(network, seed=seed)
+            before = float((decided(chip.measure(data.x_new)) == data.y_new).mean())
+            found = tune(chip, network, data.x[:100], data.y[:100], Tuning(task="cross_entropy"))
+            after = float((decided(chip.measure(data.x_new)) == data.y_new).mean())
+            rows.append((found.before, found.after, 100 * before, 100 * after, found.pulses))
+        numbers[name] = rows
+        print(f"| {name} | " + " | ".join(f"{v:.4g}" for v in np.mean(rows, axis=0)) + " |", flush=True)
+    save("tuning", numbers)
 
 
 def _robust(data: Data) -> AnalogNetwork:
@@ -259,7 +300,7 @@ def _table(what: str, rows: list) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["write-verify", "noise", "temperature", "retention"])
+    parser.add_argument("what", choices=["write-verify", "noise", "temperature", "retention", "tuning"])
     parser.add_argument("--data", nargs="+", choices=list(DATA), default=["moons", "wine"])
     parser.add_argument("--draws", type=int, default=100)
     chosen = parser.parse_args()
@@ -267,7 +308,9 @@ def main() -> None:
     if chosen.what == "write-verify":
         write_verify()
     else:
-        {"noise": noise, "temperature": temperature, "retention": retention}[chosen.what](chosen.data, chosen.draws)
+        {"noise": noise, "temperature": temperature, "retention": retention, "tuning": tuning}[chosen.what](
+            chosen.data, chosen.draws
+        )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Networks of splines side by side: ours, other packages, and multilayer perceptrons. What `make bench` runs.
 
-Every contender has a process of its own and they take turns; see `splinework.cli.bench`. Packages on the index are installed
+Every contender has a process of its own and they take turns; see `benchmarks/speed`. Packages on the index are installed
 into environments of their own; of repositories a path to a checkout is given. Writes the results as JSON, and from them the
 tables and pictures of the documentation.
 
@@ -19,13 +19,11 @@ import click
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.kernels import environments, pictures, tables
-from splinework.cli.bench import save
-from splinework.cli.bench.contenders import own_contenders
-from splinework.cli.bench.options import bench_options, choose
-from splinework.cli.bench.results import load
-from splinework.cli.bench.run import run
-from splinework.cli.bench.show import show_case
-from splinework.errors import SplineworkError
+from benchmarks.speed.contenders import own_contenders
+from benchmarks.speed.options import bench_options, choose, run_command, save
+from benchmarks.speed.results import load
+from benchmarks.speed.run import run
+from benchmarks.speed.show import show_case
 
 RESULTS = environments.ROOT / "benchmarks" / "results" / "kernels.json"
 
@@ -70,7 +68,7 @@ def main(peers, efficient_kan, fast_kan, compiled, add, render, docs, out, **opt
         choice.among(own_contenders(compiled=compiled) + others),
         choice.settings,
         memory=choice.memory,
-        keep=lambda so_far: save(joined(so_far).to_dict(), path),
+        keep=lambda so_far: save(joined(so_far), path),
         show=(lambda case, so_far: None) if choice.quiet else show_case,
         quiet=choice.quiet,
     )
@@ -87,11 +85,4 @@ def write_pages(results, docs) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(prog_name="bench_kernels.py", standalone_mode=False)
-    except (SplineworkError, click.ClickException) as error:
-        click.echo(f"error: {error.format_message() if isinstance(error, click.ClickException) else error}", err=True)
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\ninterrupted; what was measured is kept, see --add and --render", err=True)
-        sys.exit(130)
+    run_command(main, "bench_kernels.py")

@@ -24,9 +24,11 @@ from sklearn.model_selection import train_test_split
 
 import splinework as sw
 from splinework.export import export
+from splinework.export.numbers import nested
 from splinework.hardware.mcu import Options, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
-from splinework.hardware.mcu.measure import Cost, Probe, cost, float_rows
+from splinework.hardware.mcu.measure import Cost, Probe, cost
+from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.quantise import quantise
 
 RESULTS = Path(__file__).parent / "results" / "mcu.json"
@@ -72,7 +74,7 @@ def baseline(model: sw.KAN, x: Any, core: str) -> Cost:
     declared = [
         "void spline_predict(const float *x, float *y);",
         f"static float sums[{model.outputs}];",
-        f"static const float values[{ROWS}][{model.inputs}] = {float_rows(rows)};",
+        f"static const float values[{ROWS}][{model.inputs}] = {nested(rows, number, '{}')};",
     ]
     probe = Probe("spline_predict", "spline_predict(values[row], sums);")
     return cost(PROCESSORS[core], files, "spline.c", declared, probe, ROWS, strict=False)

@@ -121,10 +121,11 @@ def test_a_type_checker_sees_the_names_where_they_are_found_at_run_time():
         for alias in statement.names
     }
     homes = {name: f"splinework.{module}" for name, module in sw._HOMES.items()}
-    assert seen == homes | dict.fromkeys(sw._MODULES, "splinework")
+    parents = {name: f"splinework.{module}".rpartition(".")[0] for name, module in sw._MODULES.items()}
+    assert seen == homes | parents
     assert set(homes) | {"SplineworkError"} == set(sw.__all__)
     assert not [
-        name for name, home in homes.items() if hasattr(sys.modules[home], "__path__") and find_spec(f"{home}.{name}")
+        name for name, home in homes.items() if hasattr(import_module(home), "__path__") and find_spec(f"{home}.{name}")
     ]
 
 
@@ -135,9 +136,29 @@ def test_a_verb_stays_a_verb_when_its_module_is_imported(report):
     assert report["verbs"] == dict.fromkeys(sw.__all__, True)
 
 
+LAZY = ("", ".data", ".hardware", ".interpret.edit", ".knowledge.teach", ".train", ".train.sources")
+
+
+@pytest.mark.parametrize("package", LAZY)
+def test_lazy_names_are_what_their_homes_have_though_a_module_is_called_the_same(package):
+    module = import_module(f"splinework{package}")
+    assert set(module._HOMES) <= set(dir(module))
+    for name, home in module._HOMES.items():
+        lies_in = import_module(f".{home}", module.__name__)  # python binds it to the package, under its own name
+        assert getattr(module, name) is getattr(lies_in, name)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = module.nothing
+
+
+@pytest.mark.parametrize("package", LAZY[1:])
+def test_a_lazy_package_offers_all_that_it_can_load(package):
+    module = import_module(f"splinework{package}")
+    assert sorted(module.__all__) == sorted(module._HOMES)
+
+
 @pytest.mark.parametrize("name", sw._MODULES)
 def test_a_module_is_reached_without_an_import_of_its_own(name):
-    assert getattr(sw, name) is import_module(f"splinework.{name}")
+    assert getattr(sw, name) is import_module(f"splinework.{sw._MODULES[name]}")
 
 
 @pytest.mark.parametrize("name", sw._ELSEWHERE)

@@ -1,8 +1,11 @@
-"""The house stays in order: small files, no prints, and nothing that the repository should not say."""
+"""The house stays in order: small files, few parts and arrows, and no verb loads what it does not need."""
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+
+from docs import structure
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
@@ -26,3 +29,53 @@ def test_no_file_is_longer_than_350_lines(path):
 def test_every_module_says_what_is_in_it(path):
     text = path.read_text(encoding="utf-8").lstrip()
     assert not text or text.startswith(('"""', "#!", 'r"""')), "a module opens with a docstring"
+
+
+# --------------------------------------------------------------------------------------------- parts and arrows
+
+
+@pytest.fixture(scope="module")
+def house():
+    return structure.read()
+
+
+def test_parts_and_arrows_are_few(house):
+    assert len(house.parts) <= structure.LIMITS["parts"]
+    assert len(house.arrows) <= structure.LIMITS["arrows"]
+
+
+def test_every_part_has_a_place_in_the_layers_and_arrows_go_down(house):
+    depth = {part: n for n, row in enumerate(house.rows) for part in row}
+    assert house.parts == set(depth) - structure.EVERYBODYS
+    assert [(a, b) for a, b in house.arrows if depth[a] >= depth[b]] == []
+
+
+def test_direct_arrows_reach_all_that_arrows_reach_and_none_is_superfluous():
+    code = "import splinework.{}\n"
+    below = {"a": "bcd", "b": "cd", "c": "d", "d": "", "e": "ad"}
+    files = {f"{part}.py": "".join(code.format(other) for other in others) for part, others in below.items()}
+    house = structure.House(files, ())
+    assert set(house.arrows) == {(a, b) for a, others in below.items() for b in others}
+    assert house.direct == {("a", "b"), ("b", "c"), ("c", "d"), ("e", "a")}
+
+
+def test_the_picture_shows_every_part_and_arrow(house):
+    space = "{http://www.w3.org/2000/svg}"
+    tree = ElementTree.fromstring(structure.picture(house, "<&>"))
+    words = {text.text for text in tree.iter(f"{space}text")}
+    assert house.parts <= words
+    titles = {title.text.split(":")[0] for title in tree.iter(f"{space}title")}
+    assert titles == {f"{a} → {b}" for a, b in house.arrows}
+
+
+@pytest.mark.parametrize(
+    ("what", "foreign"),
+    [
+        ("fit", ("knowledge.axioms", "export", "discover", "interpret.symbolic", "train.ensemble", "train.solve")),
+        ("export", ("knowledge", "interpret", "train", "export.onnx", "export.sympy_file")),
+    ],
+)
+def test_a_verb_loads_few_modules_and_none_that_it_does_not_need(what, foreign):
+    names = structure.loaded(what)
+    assert len(names) <= structure.LIMITS[f"modules of {what}"]
+    assert not set(names) & {f"splinework.{name}" for name in foreign}

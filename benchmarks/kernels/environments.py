@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from splinework.cli.bench.contenders import Contender
+from benchmarks.speed.contenders import Contender
 from splinework.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from splinework.cli.bench.results import Case, Results
+from benchmarks.speed.results import Case, Results
 from splinework.report.plot.style import AMBER, BLUE, GREEN, INK, MUTED, PURPLE, VERMILION, legend, new_figure, tidy
 
 GRID_CONFIGS = ("A", "B", "C")

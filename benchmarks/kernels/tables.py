@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchmarks.kernels.targets import targets
-from splinework.cli.bench.cases import CONFIGS, MODES
-from splinework.cli.bench.results import Case, Results, Row
-from splinework.cli.bench.show import duration
+from benchmarks.speed.cases import CONFIGS, MODES
+from benchmarks.speed.results import Case, Results, Row
+from benchmarks.speed.show import duration
 
 
 def page(results: Results, pictures: Sequence[tuple[str, str]]) -> str:

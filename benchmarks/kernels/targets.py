@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from splinework.cli.bench.results import Case, Results
+from benchmarks.speed.results import Case, Results
 
 AGAINST_RIVAL = {"A": {5: 2.5, 20: 7, 100: 25}, "B": {5: 2.4, 20: 4}, "C": {5: 2, 20: 5.5, 100: 20}}
 AGAINST_EQUAL_MLP = {5: 0.6, 20: 0.2, 100: 0.05}

@@ -11,6 +11,7 @@ loaded with the first of them that needs it.
 """
 
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,15 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES a
     from splinework.discover import discover
     from splinework.errors import FitWarning
     from splinework.export import export
+    from splinework.interpret import edit as edit
+    from splinework.interpret import symbolic as symbolic
+    from splinework.knowledge import axioms as axioms
+    from splinework.knowledge import teach as teach
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
     from splinework.knowledge.teach.verbs import adapt, prune, refine
+    from splinework.nn import jets as jets
     from splinework.nn.checkpoint import load, save
     from splinework.nn.layer import KANLayer
     from splinework.nn.network import KAN, KANConfig
@@ -132,19 +138,43 @@ __all__ = [
 
 
 class _Package(ModuleType):
-    """This package: a verb that has the name of its module (`sw.trace`, in trace.py) stays the verb.
+    """A package of which a verb that has the name of a module in it stays the verb.
 
-    Python binds a submodule to its package when it is first imported; without this, `sw.trace` would turn from the function
-    into the module as soon as somebody imports `splinework.nn.trace`.
+    Python binds a submodule to its package when it is first imported; without this, `sw.export` would turn from the function
+    into the package as soon as somebody imports `splinework.export.frozen`.
     """
 
+    _HOMES: Mapping[str, str]
+
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and _HOMES.get(name, "").split(".")[0] == name:
-            value = getattr(value, name)
-        super().__setattr__(name, value)
+        if not (isinstance(value, ModuleType) and name in self._HOMES):
+            super().__setattr__(name, value)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._HOMES})
 
 
-sys.modules[__name__].__class__ = _Package
+def lazy(package: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a package whose names are loaded when they are first used: those of its table `_HOMES`.
+
+    Args:
+        package: Its `__name__`. `_HOMES` says for each name which module of the package has it; one that begins with a dot lies
+            beside the package.
+    """
+    module = sys.modules[package]
+    module.__class__ = _Package
+
+    def load(name: str) -> Any:
+        if name not in module._HOMES:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(f".{module._HOMES[name]}", package), name)
+        setattr(module, name, value)
+        return value
+
+    return load
+
+
+_load = lazy(__name__)
 
 
 def __getattr__(name: str) -> Any:
@@ -158,12 +188,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(
             f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"
         )
-    if name not in _HOMES:
-        raise AttributeError(f"module 'splinework' has no attribute {name!r}")
-    value = getattr(import_module(f"splinework.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+    return _load(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES, "__version__"})
+    return [*globals(), *_MODULES, "__version__"]

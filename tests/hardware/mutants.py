@@ -15,7 +15,6 @@ import numpy as np
 
 from splinework.hardware.formats import Format
 from splinework.hardware.fpga.circuit import Design, Node, Options
-from splinework.hardware.fpga.evaluate import node_value
 from splinework.hardware.fpga.interface import FORMAT
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.verilog import verilog
@@ -23,6 +22,7 @@ from splinework.hardware.golden import digest, write_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import reach
 from tests.hardware.cases import random_model
+from tests.hardware.evaluate import node_value
 
 
 @dataclass(frozen=True, eq=False)

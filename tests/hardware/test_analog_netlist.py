@@ -5,16 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.analog import spice
+from benchmarks.analog.spice import run_edge, run_network
 from splinework.errors import ConfigError, FileError, ShapeError
 from splinework.hardware import tools
-from splinework.hardware.analog import ngspice
 from splinework.hardware.analog.circuits import Conditions
-from splinework.hardware.analog.convert import to_analog
+from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.ekv import Technology
-from splinework.hardware.analog.fitting import edge_current, fit_edge
+from splinework.hardware.analog.fitting import Recipe, edge_current, fit_edge
 from splinework.hardware.analog.netlist import netlist
 from splinework.hardware.analog.network import Perturbation, Span
-from splinework.hardware.analog.ngspice import run_edge, run_network
 from tests.hardware.analog_cases import random_elements, random_network, random_spline, trained
 
 TECHNOLOGY = Technology()
@@ -109,7 +109,7 @@ def test_a_converted_network_agrees_and_a_netlist_with_a_wrong_charge_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, x = trained([2, 1])
-    network = to_analog(model, x, elements=6)
+    network = convert(model, x, recipe=Recipe(elements=6)).network
     few = x.numpy()[:8]
     wanted = network.forward(few)
     assert distance(run_network(network, few, folder=tmp_path)[0], wanted) < 2e-3
@@ -121,7 +121,7 @@ def test_a_converted_network_agrees_and_a_netlist_with_a_wrong_charge_does_not(
         first, second = line.split()[2:4]
         return text.replace(line, line.replace(f"{first} {second} pair", f"{second} {first} pair"))
 
-    monkeypatch.setattr(ngspice, "netlist", broken)
+    monkeypatch.setattr(spice, "netlist", broken)
     assert distance(run_network(network, few)[0], wanted) > 2e-3
 
 
@@ -158,7 +158,7 @@ def test_wrong_rows_and_sweeps_are_refused() -> None:
 
 @needs_ngspice
 def test_what_ngspice_says_comes_with_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngspice, "netlist", lambda *_, **__: "* nothing\n")
+    monkeypatch.setattr(spice, "netlist", lambda *_, **__: "* nothing\n")
     with pytest.raises(FileError, match="it said"):
         run_network(random_network(0), rows(0, 3))
 

@@ -14,9 +14,9 @@ from splinework.hardware import McuRecipe, tools
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.golden import from_dict, read_golden, to_dict, write_golden
 from splinework.hardware.integer import IntegerModel, equal
+from splinework.hardware.preserved import preserved_axioms
 from splinework.hardware.quantise import Bits
 from splinework.hardware.report_page import report_html
-from splinework.hardware.survivors import survivors
 from splinework.nn.frame import Frame, FramedKAN
 
 KEPT = {
@@ -53,7 +53,7 @@ def test_hard_axioms_hold_in_every_code_at_any_width(name):
     for bits in BITS:
         golden = sw.hardware.quantise(model, x, bits=bits)
         assert sw.verify(golden, axiom).status == "proved"
-        table, warnings = survivors(golden)
+        table, warnings = preserved_axioms(golden)
         assert table is not None
         assert not warnings
         assert {row[1] for row in table.rows} == {"proved"}
@@ -152,7 +152,7 @@ def test_a_refuted_axiom_is_told_with_a_point_at_which_it_fails():
         sw.KAN([1, 1], names=["a"], dtype=torch.float64), torch.linspace(-2, 2, 60)[:, None] * 1.0
     )
     claimed = IntegerModel(golden.name, golden.inputs, golden.layers, axioms=("bounded(0.0, upper=1e-06)",))
-    _, warnings = survivors(claimed)
+    _, warnings = preserved_axioms(claimed)
     assert len(warnings) == 1
     assert "refuted: it fails at a = " in warnings[0]
 
@@ -173,7 +173,7 @@ def test_an_axiom_of_a_domain_is_looked_at_there():
     model = sw.fit(sw.KAN([1, 1], names=["a"], dtype=torch.float64), x, x**2, validation=None, progress=False).model
     golden = sw.hardware.quantise(model, x, bits=6)
     for axiom, verdict in (('monotone(a, domain={"a": (0.1, 1)})', "proved"), ("monotone(a)", "refuted")):
-        table, _ = survivors(replace(golden, axioms=(axiom,)))
+        table, _ = preserved_axioms(replace(golden, axioms=(axiom,)))
         assert table is not None
         assert table.rows[0][1] == verdict
 

@@ -10,11 +10,10 @@ import pytest
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import analog_study, tools
 from splinework.hardware.analog.fpaa import FpaaDevice
-from splinework.hardware.analog_artefact import analog
+from splinework.hardware.analog_artefact import AnalogRecipe, analog
 from splinework.hardware.analog_checks import AGREED, drawn_rows
 from splinework.hardware.analog_files import read_analog, write_analog
-from splinework.hardware.analog_study import AnalogRecipe
-from splinework.hardware.verifying import verify
+from splinework.hardware.artefact import verify
 from tests.hardware.analog_cases import random_network
 from tests.hardware.door_cases import curves, rows, says, tree
 

@@ -8,10 +8,10 @@ import pytest
 
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
+from splinework.hardware.artefact import verify
 from splinework.hardware.fpga.plan import Options
 from splinework.hardware.fpga_artefact import FpgaRecipe, circuit, fpga
 from splinework.hardware.golden import read_golden
-from splinework.hardware.verifying import verify
 from tests.hardware.cases import random_model
 from tests.hardware.door_cases import QUICK, classes, curves, rows, says, tree
 

@@ -9,12 +9,12 @@ import pytest
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
+from splinework.hardware.artefact import verify
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu_artefact import McuRecipe, mcu
-from splinework.hardware.verifying import verify
 from tests.hardware.cases import random_model
 from tests.hardware.door_cases import QUICK, classes, curves, rows, says, tree
 

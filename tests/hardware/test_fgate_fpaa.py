@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from splinework.errors import ConfigError, DataError
-from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of, programmed, save_fpaa
+from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of, device_of, save_fpaa
 from splinework.hardware.analog.fpaa_check import check_fpaa, form_problems, problems, schema
 from splinework.hardware.analog.fpaa_placement import fpaa_document, place
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, ProductNode
@@ -38,6 +38,33 @@ NETWORKS = {
 DOCUMENTS = {name: fpaa_document(network, swaps=500) for name, network in NETWORKS.items()}
 
 
+def element_names(network: AnalogNetwork) -> list[str]:
+    """`e<layer>_<source>_<target>.<kind's letter><number>` of every element, in the order of the parameters."""
+    return [
+        f"e{l}_{edge.source}_{edge.target}.{element.kind[0]}{k}"
+        for l, layer in enumerate(network.layers)
+        for edge in layer.edges
+        for k, element in enumerate(edge.elements)
+    ]
+
+
+def programmed(network: AnalogNetwork, document: dict[str, Any]) -> AnalogNetwork:
+    """The network with the currents and centres that a document's codes stand for."""
+    device = device_of(document)
+    codes = {block["id"]: block for block in document["blocks"]}
+    names, own = element_names(network), network.parameters()
+    gains, centres, offsets = own.gains.copy(), own.centres.copy(), own.offsets.copy()
+    for k, name in enumerate(names):
+        if name in codes:
+            gains[k] = np.sign(gains[k]) * device.bias(codes[name]["bias_code"])
+            if "offset_code" in codes[name]:
+                centres[k] = device.offset(codes[name]["offset_code"])
+    for k, name in enumerate(network.node_names):
+        if f"{name}.offset" in codes:
+            offsets[k] = np.sign(offsets[k]) * device.bias(codes[f"{name}.offset"]["bias_code"])
+    return network.with_parameters(replace(own, gains=gains, centres=centres, offsets=offsets))
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_document_is_sound(name):
     check_fpaa(DOCUMENTS[name])
@@ -47,7 +74,7 @@ def test_a_document_is_sound(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_element_and_node_has_its_block(name):
     network, ids = NETWORKS[name], {block["id"] for block in DOCUMENTS[name]["blocks"]}
-    assert set(network.element_names) | set(network.node_names) <= ids
+    assert set(element_names(network)) | set(network.node_names) <= ids
     kinds = {block["type"] for block in DOCUMENTS[name]["blocks"]}
     assert name != "rich" or kinds == {"pad", "diff_pair", "bump", "current", "sum", "multiplier"}
 
@@ -67,7 +94,7 @@ def test_codes_stand_for_the_values_to_half_a_step(name):
 
 def test_signs_decide_which_wire_a_current_goes_to():
     blocks = {b.id: b for b in blocks_of(NETWORKS["small"], FpaaDevice())}
-    gains = dict(zip(NETWORKS["small"].element_names, NETWORKS["small"].parameters().gains, strict=True))
+    gains = dict(zip(element_names(NETWORKS["small"]), NETWORKS["small"].parameters().gains, strict=True))
     for name, gain in gains.items():
         assert blocks[name].nets[1].endswith(".plus" if gain > 0 else ".minus")
 

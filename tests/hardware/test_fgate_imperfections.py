@@ -13,12 +13,11 @@ from splinework.hardware.analog.imperfections import (
     Programming,
     ReadNoise,
     Retention,
-    Supply,
     Temperature,
 )
 from splinework.hardware.analog.recalibration import recalibrate, recalibrated_outputs
-from splinework.hardware.analog.yield_plots import plot_over_temperature, plot_over_years, plot_yield
-from splinework.hardware.analog.yields import MonteCarlo, ablation, over_temperature, over_years, yields
+from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
+from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
 from tests.hardware.fgate_cases import random_network
 
 NETWORK = random_network(0, (2, 3, 2), 5)
@@ -32,7 +31,6 @@ EVERY: tuple[Imperfection, ...] = (
     Mismatch(residual=0.2, node_gain=0.02, node_offset=0.01),
     Retention(10.0, 125.0),
     Temperature(60.0),
-    Supply(-0.1),
 )
 NAMES = [type(i).__name__ for i in EVERY]
 
@@ -48,7 +46,7 @@ def test_the_same_seed_draws_the_same_chips(imperfection):
         outputs(NETWORK, X, draw(NETWORK, [imperfection], chips=3, rows=60, seed=s)) for s in (5, 5, 6)
     )
     assert np.array_equal(one, other)
-    assert isinstance(imperfection, Temperature | Supply) or not np.array_equal(one, third)
+    assert isinstance(imperfection, Temperature) or not np.array_equal(one, third)
 
 
 @pytest.mark.parametrize("imperfection", EVERY, ids=NAMES)
@@ -64,7 +62,6 @@ NONE: tuple[Imperfection, ...] = (
     Mismatch(kappa=0.0),
     Retention(0.0, 125.0),
     Temperature(27.0),
-    Supply(0.0),
 )
 
 
@@ -127,11 +124,10 @@ def test_chips_together_are_the_chips_one_by_one():
     "imperfections",
     [
         [Mismatch(kappa=0.0, node_gain=0.05, node_offset=0.02)],
-        [Supply(0.1)],
         [Temperature(85.0)],
         [Retention(10.0, 125.0)],
     ],
-    ids=["nodes", "Supply", "Temperature", "Retention"],
+    ids=["nodes", "Temperature", "Retention"],
 )
 def test_calibration_lowers_the_error(imperfections):
     chips = draw(NETWORK, imperfections, chips=6, rows=60, seed=0)
@@ -163,20 +159,13 @@ def test_accuracy_counts_right_decisions():
     assert wrong.mean == pytest.approx(1 - found.mean)
 
 
-def test_ablation_names_the_largest_cause():
-    rows = ablation(NETWORK, X, Y, [Programming(0.05), ReadNoise(1e-4)], recipe=MonteCarlo("rmse", 10))
-    assert [r.name for r in rows] == ["Programming", "ReadNoise"]
-    assert rows[0].alone > 10 * rows[1].alone
-    assert rows[0].saved > 10 * abs(rows[1].saved)
-
-
 def test_tables_over_conditions_and_their_pictures():
     recipe = MonteCarlo("rmse", 6)
     warm = over_temperature(NETWORK, X, Y, [], celsius=(0.0, 27.0, 85.0), recipe=recipe, calibration=ROWS)
     assert warm[1].plain.mean < min(warm[0].plain.mean, warm[2].plain.mean)
     old = over_years(NETWORK, X, Y, [], years=(1, 10), celsius=125.0, recipe=recipe)
     assert old[0].plain.mean < old[1].plain.mean
-    assert [len(plot_over_temperature(warm).get_lines()), len(plot_over_years(old).get_lines())] == [3, 2]
+    assert [len(plot_conditions(warm, "celsius").get_lines()), len(plot_conditions(old, "years").get_lines())] == [3, 2]
     assert plot_yield(warm[2].plain).patches
 
 
@@ -190,5 +179,5 @@ def test_refusals_say_what_is_expected():
     with pytest.raises(DataError, match="classes of 2 outputs"):
         yields(NETWORK, X, np.full(60, 7))
     with pytest.raises(DataError, match="at least one row"):
-        plot_over_years([])
+        plot_conditions([], "years")
     assert len(ACCEPTANCE) == 2

@@ -12,7 +12,7 @@ import pytest
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware.report_facts import REQUIRED
 from splinework.hardware.report_page import ArtefactReport, Check, Picture, Power, Table, report_html, write_report
-from splinework.hardware.report_pictures import plot_costs, plot_front, tables_of
+from splinework.hardware.report_pictures import plot_front, tables_of
 from splinework.hardware.report_sections import WORDS, shown
 from tests.hardware.cases import random_model
 from tests.report.pages import HOSTILE, Page, page
@@ -184,9 +184,5 @@ def test_pictures_show_what_they_are_given():
     for better, expected in (("less", [(1, 9), (3, 5), (4, 4)]), ("more", [(1, 9), (2, 9.5)])):
         line = next(x for x in plot_front(points, better=better).lines if x.get_gid() == "front")
         assert [tuple(p) for p in np.transpose(line.get_data())] == expected
-    ax = plot_costs({"a": {"m0": 10, "m3": 20}, "b": {"m3": 2000}})
-    assert [bar.get_width() for container in ax.containers for bar in container] == [10, 20, 2000]
     with pytest.raises(DataError):
         plot_front([])
-    with pytest.raises(DataError):
-        plot_costs({"a": {"m0": 0}})

@@ -5,13 +5,13 @@ import pytest
 
 from splinework.hardware.formats import Format, Integers
 from splinework.hardware.fpga.circuit import Bit, Node, Options, Table
-from splinework.hardware.fpga.compress_bits import bits_of, smallest, to_flags, to_mask, without
+from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask, without
 from splinework.hardware.fpga.compress_halve import folded, odd, parts
 from splinework.hardware.fpga.compress_merge import joined, narrowed, whole
 from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
 from splinework.hardware.fpga.cost import functions, lookups, per_bit, shared_with_adder
-from splinework.hardware.fpga.evaluate import node_value
 from splinework.hardware.fpga.schedule import chains_needed, connect
+from tests.hardware.evaluate import node_value
 
 XCUP = Options()
 
@@ -75,12 +75,6 @@ def test_a_function_of_fewest_inputs_keeps_ones_and_zeros_and_needs_each_input(s
         pair = to_flags(ones, 1 << places).reshape(-1, 2, 1 << place)
         assert place in needed or (pair[:, 0] == pair[:, 1]).all()
         assert place not in needed or without(ones, zeros, place, places) is None
-
-
-def test_bits_of_values_are_their_sets() -> None:
-    values = np.random.default_rng(0).integers(0, 64, size=32)
-    again = sum(to_flags(mask, 32).astype(int) << k for k, mask in enumerate(bits_of(values, 6)))
-    assert np.array_equal(again, values)
 
 
 @pytest.mark.parametrize("exact", [False, True])

@@ -10,11 +10,11 @@ from splinework.errors import ConfigError
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.fpga.circuit import Design, Options, Sum
 from splinework.hardware.fpga.cost import lookups
-from splinework.hardware.fpga.evaluate import evaluate
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.reach import reach
 from tests.hardware.cases import corner_codes, random_model
+from tests.hardware.evaluate import evaluate
 from tests.hardware.rtl_cases import PLAIN, VARIANTS, family
 
 MODELS = {f"net{k}": model for k, model in enumerate(family(40))}

@@ -9,9 +9,10 @@ import pytest
 from splinework.hardware import tools
 from splinework.hardware.fpga.circuit import Options
 from splinework.hardware.fpga.plan import design
-from splinework.hardware.fpga.verilog import spec_verilog, verilog
+from splinework.hardware.fpga.verilog import verilog
 from tests.hardware.cases import corner_codes, random_model
 from tests.hardware.rtl_cases import VARIANTS, bench, family, needs_iverilog, needs_yosys, simulate
+from tests.hardware.verilog_spec import spec_verilog
 
 pytestmark = pytest.mark.skipif(needs_iverilog, reason="iverilog is not installed")
 

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from splinework.cli.bench import truth
+from benchmarks.speed import truth
 
 FOLDER = "src"
 FAMILY = "spline"

@@ -6,8 +6,8 @@ Without its LayerNorm, as no other contender has one: less work for it.
 import torch
 from torch import nn
 
-from splinework.cli.bench import truth
-from splinework.cli.bench.cases import DEGREE
+from benchmarks.speed import truth
+from benchmarks.speed.cases import DEGREE
 
 FOLDER = ""
 FAMILY = "rbf"

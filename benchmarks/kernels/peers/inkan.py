@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from splinework.cli.bench import truth
+from benchmarks.speed import truth
 
 PACKAGE = "inkan"
 REQUIREMENTS = ("inkan==0.5.2",)

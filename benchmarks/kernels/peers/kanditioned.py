@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from splinework.cli.bench import truth
-from splinework.cli.bench.cases import DEGREE
+from benchmarks.speed import truth
+from benchmarks.speed.cases import DEGREE
 
 PACKAGE = "kanditioned"
 REQUIREMENTS = ("kanditioned==1.0.4",)

@@ -6,7 +6,7 @@ from unittest.mock import patch
 import torch
 from torch import nn
 
-from splinework.cli.bench import truth
+from benchmarks.speed import truth
 
 PACKAGE = "pykan"
 REQUIREMENTS = ("pykan==0.2.8", "tqdm", "pyyaml")

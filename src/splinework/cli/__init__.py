@@ -25,7 +25,6 @@ COMMANDS = {
     "distil": "Distil any model from an ONNX file into a network of splines.",
     "data": "List and write built-in tables, synthetic sets and simulators.",
     "doctor": "Show versions, cores, kernels and GPUs.",
-    "bench": "Measure how fast networks of splines are on this machine.",
     "completion": "Print what makes a shell complete these commands.",
 }
 """Name → what the list of commands says. The command is what `splinework.cli.NAME` calls NAME."""

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -149,23 +149,22 @@ def _show_comparison(outcome: Outcome) -> None:
 
 def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
     """A linear model, a multilayer perceptron and gradient boosting, fitted to the same rows."""
-    import numpy as np
-    import torch
+    from sklearn.compose import TransformedTargetRegressor
     from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.linear_model import LinearRegression
-
-    from splinework.baselines import fit_mlp
+    from sklearn.neural_network import MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
     x, y = prepared.train
-    mlp = fit_mlp([x.shape[1], 16, 1], x, y)
-
-    def perceptron(rows: Floats) -> Floats:
-        with torch.no_grad():
-            values: Any = mlp(torch.from_numpy(rows))[:, 0].numpy()
-        return np.asarray(values)
-
+    network = MLPRegressor(
+        hidden_layer_sizes=(16,), early_stopping=True, learning_rate_init=1e-2, max_iter=2000, random_state=0
+    )
+    perceptron = TransformedTargetRegressor(
+        make_pipeline(StandardScaler(), network), transformer=StandardScaler()
+    )  # both sides standardised, as our network is
     return {
         "linear model": LinearRegression().fit(x, y).predict,
-        "multilayer perceptron [10, 16, 1]": perceptron,
+        "multilayer perceptron [10, 16, 1]": perceptron.fit(x, y).predict,
         "gradient boosting (scikit-learn)": GradientBoostingRegressor(random_state=0).fit(x, y).predict,
     }

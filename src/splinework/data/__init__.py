@@ -1,7 +1,8 @@
 """Data: measured tables, synthetic sets, simulators. Recipes in, rows out; each name is loaded when first used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from splinework import lazy
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.catalogue import RECIPES
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.stream import write_parquet
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
 
-# Name → the module that has it.
+# Name → the module here that has it; with a dot, the one beside this package.
 _HOMES = {
     "RECIPES": "catalogue",
     "Card": "drawn",
@@ -71,15 +72,4 @@ __all__ = [
     "write_parquet",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """A public name, loaded when it is first used."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__ = lazy(__name__)

@@ -3,21 +3,27 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from splinework.errors import ConfigError, DtypeError
 from splinework.export.targets import TARGETS, Job
-from splinework.export.torch_program import program_bytes
 from splinework.export.words import About, about
-from splinework.formula.languages import LANGUAGES
-from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.checkpoint import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
 
+@runtime_checkable
+class Formula(Protocol):
+    """What writes itself in a language: a `FormulaRow`, and a `FormulaTable`, which takes its best row."""
+
+    def export(self, language: str) -> str:
+        """Text of one of `splinework.formula.languages.LANGUAGES`."""
+        ...
+
+
 def export(
-    model: KAN | FramedKAN | FormulaRow | FormulaTable,
+    model: KAN | FramedKAN | Formula,
     to: str | None = None,
     path: str | os.PathLike[str] | None = None,
     *,
@@ -73,9 +79,8 @@ def export(
         True
     """
     target = _target(model, to, path)
-    if isinstance(model, FormulaRow | FormulaTable):
-        row = model.best if isinstance(model, FormulaTable) else model
-        made: Any = row.export(target)
+    if isinstance(model, Formula):
+        made: Any = model.export(target)
         content = str(made).encode("utf-8", "replace")
     else:
         _check_options(target, precision, recognise)
@@ -97,7 +102,11 @@ def content_of(made: Any, names: About) -> bytes:
     """
     if isinstance(made, str):
         return made.encode()
-    return made if isinstance(made, bytes) else program_bytes(made, names)
+    if isinstance(made, bytes):
+        return made
+    from splinework.export.torch_program import program_bytes
+
+    return program_bytes(made, names)
 
 
 def target_of(path: str | os.PathLike[str]) -> str | None:
@@ -112,12 +121,16 @@ def target_of(path: str | os.PathLike[str]) -> str | None:
 
 def _target(model: Any, to: str | None, path: str | os.PathLike[str] | None) -> str:
     """The target, checked."""
-    formula = isinstance(model, FormulaRow | FormulaTable)
+    formula = isinstance(model, Formula)
     if not formula and not isinstance(model, KAN | FramedKAN):
         raise DtypeError(
             f"export takes a KAN, a FramedKAN, a FormulaRow or a FormulaTable, got {type(model).__name__}."
         )
-    known = list(LANGUAGES if formula else TARGETS)
+    known = list(TARGETS)
+    if formula:
+        from splinework.formula.languages import LANGUAGES
+
+        known = list(LANGUAGES)
     found = to
     if found is None and path is not None:
         found = target_of(path)

@@ -6,8 +6,8 @@ from typing import Final
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.words import About
+from splinework.formula.composer import Composer
 from splinework.formula.languages import safe_names
-from splinework.knowledge.teach.wording import Composer
 from splinework.nn.frame import Expression, Frame
 
 _DIGITS: Final = 6

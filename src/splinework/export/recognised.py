@@ -1,15 +1,13 @@
 """Formulas of known functions, where a network consists of them: found by `symbolify` on values of the network itself."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 
 from splinework.export.frozen import freeze
 from splinework.export.words import About
 from splinework.formula.languages import safe_names
-from splinework.interpret.symbolic.table import FormulaRow
-from splinework.knowledge.teach.formulas import symbolify
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
@@ -20,18 +18,32 @@ _UNEXPLAINED: Final = 1e-6
 """Share of the variance of the network that a formula may leave to count as the network's."""
 
 
-def recognised(model: KAN | FramedKAN, about: About) -> tuple[FormulaRow, ...]:
+class Row(Protocol):
+    """What is needed of a formula that was found; a `FormulaRow` of `symbolify` has it."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def rmse(self) -> float: ...
+
+    def export(self, language: str) -> str: ...
+
+
+def recognised(model: KAN | FramedKAN, about: About) -> tuple[Row, ...]:
     """A formula for every output without splines, as good as the network itself; empty where there is one without.
 
     The values are those on the ranges of the inputs in the fit, where they are known, else on the domain of the grids.
     """
+    from splinework import symbolify  # by its public name: exports stand on no search for formulas
+
     x = _points(model, about)
     with torch.no_grad():
         y = model(x)
     if not (bool(x.isfinite().all()) and bool(y.isfinite().all())):
         return ()
     table = symbolify(model, x, y, seconds=_SECONDS)
-    found = []
+    found: list[Row] = []
     for target in names_of(model)[1]:
         good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]
         found += good[:1]
@@ -65,7 +77,7 @@ def _framed_points(model: FramedKAN, about: About) -> torch.Tensor:
     return (ends[:, 0] + shares * (ends[:, 1] - ends[:, 0])).to(next(model.parameters()))
 
 
-def latex_formulas(rows: Sequence[FormulaRow], about: About) -> str:
+def latex_formulas(rows: Sequence[Row], about: About) -> str:
     """An `align*` environment, one line for each output."""
     names = safe_names([*about.inputs, *(name for name in about.outputs if name not in about.inputs)], "latex")
     lines = [f"{names[name]} &= {row.export('latex')}" for name, row in zip(about.outputs, rows, strict=True)]
@@ -73,7 +85,7 @@ def latex_formulas(rows: Sequence[FormulaRow], about: About) -> str:
     return "\n".join([*(f"% {note}" for note in notes), r"\begin{align*}", " \\\\\n".join(lines), r"\end{align*}", ""])
 
 
-def sympy_formulas(rows: Sequence[FormulaRow], about: About) -> str:
+def sympy_formulas(rows: Sequence[Row], about: About) -> str:
     """A Python file: the list `y` of the outputs, as expressions of the symbols `x`."""
     notes = "\n".join([*about.sentences(), *_quality(rows)])
     columns = safe_names(rows[0].names, "sympy")
@@ -94,5 +106,5 @@ def sympy_formulas(rows: Sequence[FormulaRow], about: About) -> str:
     )
 
 
-def _quality(rows: Sequence[FormulaRow]) -> list[str]:
+def _quality(rows: Sequence[Row]) -> list[str]:
     return [f"y[{j}] differs from the network by {row.rmse:.2g} (root mean square)." for j, row in enumerate(rows)]

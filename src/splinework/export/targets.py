@@ -7,16 +7,8 @@ from typing import Any, Final
 import torch
 
 from splinework.errors import ConfigError
-from splinework.export.c import PRECISIONS, c_file
 from splinework.export.frozen import FrozenNetwork, freeze
-from splinework.export.js import js_file
-from splinework.export.latex_file import latex_file
 from splinework.export.layout import Layout, lay_out
-from splinework.export.numpy_file import numpy_file
-from splinework.export.onnx import onnx_file
-from splinework.export.recognised import latex_formulas, recognised, sympy_formulas
-from splinework.export.sympy_file import sympy_file
-from splinework.export.torch_program import torch_program
 from splinework.export.words import About
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
@@ -80,11 +72,30 @@ class Target:
     about: str
 
 
+# Each loads its own file when it is asked for: an export to C knows neither ONNX nor sympy.
+
+
 def _onnx(job: Job) -> bytes:
+    from splinework.export.onnx import onnx_file
+
     return onnx_file(job.network(), job.about, job.bare.config.to_dict(), frame=job.frame, check=job.check)
 
 
+def _torch(job: Job) -> torch.export.ExportedProgram:
+    from splinework.export.torch_program import torch_program
+
+    return torch_program(job.network(), job.frame)
+
+
+def _numpy(job: Job) -> str:
+    from splinework.export.numpy_file import numpy_file
+
+    return numpy_file(job.layout(), job.about, job.frame)
+
+
 def _c(job: Job) -> str:
+    from splinework.export.c import PRECISIONS, c_file
+
     own = "float" if next(job.model.parameters()).dtype == torch.float32 else "double"
     precision = own if job.precision is None else job.precision
     if precision not in PRECISIONS:
@@ -92,24 +103,34 @@ def _c(job: Job) -> str:
     return c_file(job.layout(), job.about, precision, job.frame)
 
 
+def _js(job: Job) -> str:
+    from splinework.export.js import js_file
+
+    return js_file(job.layout(), job.about, job.frame)
+
+
 def _latex(job: Job) -> str:
+    from splinework.export.latex_file import latex_file
+    from splinework.export.recognised import latex_formulas, recognised
+
     formulas = recognised(job.model, job.about) if job.recognise else ()
     return latex_formulas(formulas, job.about) if formulas else latex_file(job.double(), job.about, job.frame)
 
 
 def _sympy(job: Job) -> str:
+    from splinework.export.recognised import recognised, sympy_formulas
+    from splinework.export.sympy_file import sympy_file
+
     formulas = recognised(job.model, job.about) if job.recognise else ()
     return sympy_formulas(formulas, job.about) if formulas else sympy_file(job.double(), job.about, job.frame)
 
 
 TARGETS: Final[dict[str, Target]] = {
     "onnx": Target(_onnx, (".onnx",), False, "ONNX graph for onnxruntime and others"),
-    "torch": Target(lambda job: torch_program(job.network(), job.frame), (".pt2",), False, "torch.export program"),
-    "numpy": Target(
-        lambda job: numpy_file(job.layout(), job.about, job.frame), (".py",), True, "Python file that needs numpy only"
-    ),
+    "torch": Target(_torch, (".pt2",), False, "torch.export program"),
+    "numpy": Target(_numpy, (".py",), True, "Python file that needs numpy only"),
     "c": Target(_c, (".c", ".h"), True, "C99 file without memory allocation"),
-    "js": Target(lambda job: js_file(job.layout(), job.about, job.frame), (".mjs", ".js"), True, "JavaScript module"),
+    "js": Target(_js, (".mjs", ".js"), True, "JavaScript module"),
     "latex": Target(_latex, (".tex",), True, "formulas for a paper, rounded"),
     "sympy": Target(_sympy, (), True, "Python file of exact expressions"),
 }

@@ -15,7 +15,7 @@ from typing import Any, Final, final
 import numpy as np
 
 from splinework.errors import FormulaError
-from splinework.formula.functions import COMPARISONS, CONSTANTS, FUNCTIONS, MOST_ORDER, NAMES, Function
+from splinework.formula.functions import CONSTANTS, FUNCTIONS, MOST_ORDER, NAMES, Function
 from splinework.formula.reading import MAX_DEPTH, parse, positions, shortened, unknown
 
 Algebra = Mapping[str, Callable[..., Any]]
@@ -90,38 +90,13 @@ class Program:
         """
         values: list[Any] = []
         for step, done in zip(self.steps, self._last_used, strict=True):
-            values.append(_value(step, values, columns, algebra, number))
+            values.append(value_of(step, values, columns, algebra, number))
             for place in done:
                 values[place] = None
         return values[-1]
 
-    def with_slopes(self, columns: Sequence[Any], wanted: Sequence[int], algebra: Algebra) -> tuple[Any, list[Any]]:
-        """The value on arrays, and its derivatives by some columns, taken backwards through the steps.
-
-        Args:
-            columns: Arrays of one shape, or numbers.
-            wanted: Columns to differentiate by.
-            algebra: Of arrays, see `arrays.py`.
-        """
-        values: list[Any] = []
-        for step in self.steps:
-            values.append(_value(step, values, columns, algebra, np.float64))
-        adjoints: list[Any] = [0.0] * len(values)
-        adjoints[-1] = 1.0
-        for place in range(len(values) - 1, -1, -1):
-            step, adjoint = self.steps[place], adjoints[place]
-            if not self._varying[place] or not step.arguments or (np.ndim(adjoint) == 0 and adjoint == 0):
-                continue
-            inputs = [values[a] for a in step.arguments]
-            for n, argument in enumerate(step.arguments):
-                if self._varying[argument]:
-                    slope = slopes_of(step.operation, int(step.number))[n](inputs, values[place])
-                    adjoints[argument] = adjoints[argument] + adjoint * slope
-        at = {step.column: n for n, step in enumerate(self.steps) if step.column is not None}
-        return values[-1], [adjoints[at[n]] if n in at else 0.0 for n in wanted]
-
     @cached_property
-    def _varying(self) -> tuple[bool, ...]:
+    def varying(self) -> tuple[bool, ...]:
         """Whether each step depends on a column."""
         found: list[bool] = []
         for step in self.steps:
@@ -140,9 +115,10 @@ class Program:
         )
 
 
-def _value(
+def value_of(
     step: Step, values: Sequence[Any], columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]
 ) -> Any:
+    """The value of a step, given those of the steps before it."""
     if not step.operation:
         return number(step.number) if step.column is None else columns[step.column]
     inputs = [values[a] for a in step.arguments]
@@ -334,7 +310,7 @@ def finite(value: Any, text: str) -> float:
     return value if isinstance(value, int) and value <= _EXACT_WHOLE else number
 
 
-# ------------------------------------------------------------------------------------------ definitions and slopes
+# ------------------------------------------------------------------------------------- definitions and derivatives
 
 
 @cache
@@ -361,72 +337,3 @@ def derivative_programs(name: str, order: int = 0) -> tuple[Program, ...]:
 def derivative_text(rule: str, order: int) -> str:
     """A rule of `Function.derivative` for an order."""
     return rule.format(lower=order - 1, higher=order + 1)
-
-
-Slope = Callable[[Sequence[Any], Any], Any]
-"""The partial derivative of an operation on arrays, given its arguments and its value."""
-
-
-def _flat(u: Sequence[Any], w: Any) -> float:
-    return 0.0
-
-
-_SLOPES: Final[Mapping[str, tuple[Slope, ...]]] = {
-    **dict.fromkeys((*COMPARISONS, "logical_and", "logical_or", "logical_not"), (_flat, _flat)),
-    "add": (lambda u, w: 1.0, lambda u, w: 1.0),
-    "sub": (lambda u, w: 1.0, lambda u, w: -1.0),
-    "mul": (lambda u, w: u[1], lambda u, w: u[0]),
-    "div": (lambda u, w: 1 / u[1], lambda u, w: -w / u[1]),
-    "neg": (lambda u, w: -1.0,),
-    "pos": (lambda u, w: 1.0,),
-    "pow": (lambda u, w: u[1] * raised(u[0], u[1] - 1), lambda u, w: w * np.log(u[0])),
-    "where": (_flat, lambda u, w: u[0] * 1.0, lambda u, w: 1.0 - u[0]),
-}
-
-
-@cache
-def slopes_of(operation: str, order: int = 0) -> tuple[Slope, ...]:
-    """The partial derivatives of an operation on arrays."""
-    if operation in _SLOPES:
-        return _SLOPES[operation]
-    return tuple(_closure(program) for program in derivative_programs(operation, order))
-
-
-def _closure(program: Program) -> Slope:
-    """A program over arguments and value as one call of nested functions: short formulas in inner loops."""
-    from splinework.formula.arrays import arrays
-
-    def of(place: int) -> Slope:
-        step = program.steps[place]
-        if not step.operation:
-            if step.column is None:
-                number = np.float64(step.number)
-                return lambda u, w: number
-            column = step.column
-            return lambda u, w: u[column] if column < len(u) else w
-        known, parts = arrays()[step.operation], [of(a) for a in step.arguments]
-        if FUNCTIONS.get(step.operation) is not None and FUNCTIONS[step.operation].order:
-            order = int(step.number)
-            return lambda u, w: known(order, *(part(u, w) for part in parts))
-        if len(parts) == 1:
-            (only,) = parts
-            return lambda u, w: known(only(u, w))
-        return lambda u, w: known(*(part(u, w) for part in parts))
-
-    return of(len(program.steps) - 1)
-
-
-def raised(base: Any, exponent: Any) -> Any:
-    """A power of arrays: small whole ones by products, since NumPy's is slow, halves by roots."""
-    if np.ndim(exponent) == 0:
-        if exponent == 2:
-            return base * base
-        if exponent == -1:
-            return 1 / base
-        if exponent == 0.5:
-            return np.sqrt(base)
-        if exponent == -0.5:
-            return 1 / np.sqrt(base)
-        if exponent == 1:
-            return base
-    return np.power(np.asarray(base, dtype=float), exponent)

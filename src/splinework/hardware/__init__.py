@@ -10,14 +10,13 @@ network of integers alone. Each name is loaded when it is first used.
 [2, 1]
 """
 
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from splinework import lazy
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
-    from splinework.hardware.analog_artefact import analog
-    from splinework.hardware.analog_study import AnalogRecipe
+    from splinework.hardware.analog_artefact import AnalogRecipe, analog
+    from splinework.hardware.artefact import verify
     from splinework.hardware.choosing import Quantising
     from splinework.hardware.fpga_artefact import FpgaRecipe, fpga
     from splinework.hardware.framed import quantise
@@ -26,11 +25,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.hardware.quantise import Bits
     from splinework.hardware.sweep import sweep
     from splinework.hardware.training import Schedule, train_quantised
-    from splinework.hardware.verifying import verify
 
 # Name → the module here that has it.
 _HOMES = {
-    "AnalogRecipe": "analog_study",
+    "AnalogRecipe": "analog_artefact",
     "Bits": "quantise",
     "FpgaRecipe": "fpga_artefact",
     "IntegerModel": "integer",
@@ -43,7 +41,7 @@ _HOMES = {
     "quantise": "framed",
     "sweep": "sweep",
     "train_quantised": "training",
-    "verify": "verifying",
+    "verify": "artefact",
 }
 
 __all__ = [
@@ -63,30 +61,4 @@ __all__ = [
     "verify",
 ]
 
-
-class _Package(ModuleType):
-    """This package: a verb that has the name of a module or package in it stays the verb.
-
-    Python binds a submodule to its package when it is first imported; without this, `sw.hardware.fpga` would turn from the
-    function into the package as soon as somebody imports `splinework.hardware.fpga.plan`.
-    """
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, ModuleType) and name in _HOMES:
-            return  # the verb is loaded when it is asked for, by __getattr__
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'splinework.hardware' has no attribute {name!r}")
-    value = getattr(import_module(f"splinework.hardware.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__ = lazy(__name__)

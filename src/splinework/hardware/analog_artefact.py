@@ -1,12 +1,13 @@
 """From a network to a folder for an analogue array: circuits, training through the device, netlist, FPAA document, yields.
 
-`analog` builds the folder, `verify_analog_folder` runs its netlist again. The circuits are in the package `analog`.
+`analog` builds the folder, `verify_folder` runs its netlist again. The circuits are in the package `analog`.
 """
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
@@ -20,18 +21,92 @@ from splinework.hardware.analog.yields import Condition
 from splinework.hardware.analog_checks import Agreement, compare
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.analog_report import analog_report
-from splinework.hardware.analog_study import AnalogRecipe, Study, small_enough, study_of
-from splinework.hardware.examples import Examples, examples, merit, outputs_of
-from splinework.hardware.folders import artefact_folder, check_place, read_marker
+from splinework.hardware.analog_study import Study, StudySettings, small_enough, study_of
+from splinework.hardware.artefact import build
+from splinework.hardware.examples import Examples, merit, outputs_of
+from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
-from splinework.hardware.made import Checked, Made, Progress, nobody
-from splinework.hardware.report_page import write_report
+from splinework.hardware.report_facts import ArtefactReport
+from splinework.hardware.results import BuildResult, CheckResult, Progress
 from splinework.nn.checkpoint import write_whole
 from splinework.nn.network import KAN
 
 _JUDGES = 5
 _FEWEST, _USUAL, _POINTS = 12, 60, 9000
 """Rows that ngspice is run at: at least, at most, and times elements, for which it takes about a minute."""
+
+
+@dataclass(frozen=True)
+class AnalogRecipe(StudySettings):
+    """How an analogue artefact is made; the fields are those of `StudySettings`."""
+
+    kind: ClassVar[Kind] = "analog"
+
+    def need(self) -> None:
+        """Raises unless ngspice is here.
+
+        Raises:
+            ConfigError: Says what to install.
+        """
+        tools.need("ngspice", purpose="an analogue artefact")
+
+    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> "AnalogPlan":
+        """The circuits, trained through the device, and how they fit the array.
+
+        Raises:
+            ConfigError: If an edge is steeper than the device can follow, or the network does not fit the array.
+            DataError: If too few rows are held back.
+        """
+        if rows is None or len(rows.held_x) < _JUDGES:
+            held = 0 if rows is None else len(rows.held_x)
+            raise DataError(f"yields take at least {_JUDGES} rows held back to judge by, got {held}; give more rows.")
+        chosen, notes = small_enough(model, rows, self, tell)
+        study = study_of(chosen, rows, self, tell)
+        check_headroom(study.network)
+        document = None
+        if self.fpaa:
+            tell("placing blocks on the array")
+            document = fpaa_document(study.network, rows=rows.x[:256], seed=self.seed)
+            check_fpaa(document)
+        return AnalogPlan(self, model, rows, study, document, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class AnalogPlan:
+    """Circuits that are about to be written; see `artefact.Plan`."""
+
+    how: AnalogRecipe
+    model: KAN
+    rows: Examples
+    study: Study
+    document: dict[str, Any] | None
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.how.name
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What verifying it again must know."""
+        usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, self.study.network.element_count)))
+        rows = self.how.rows if self.how.rows is not None else usual
+        return {"rows": rows, "seed": self.how.seed, "name": self.name}
+
+    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+        """Writes the circuits, and runs the netlist."""
+        how, network, file = self.how, self.study.network, folder / "spice" / f"{self.name}.cir"
+        write_analog(network, folder / "analog.json")
+        file.parent.mkdir()
+        write_whole(file, netlist(network, name=self.name).encode())
+        if self.document is not None:
+            save_fpaa(self.document, folder / "fpaa.json")
+        tell("running the netlist in ngspice")
+        found = compare(file, network, self.name, rows=self.details["rows"], seed=how.seed)
+        figures = _figures(self.model, self.rows, self.study, found, how)
+        notes = (*how.notes, *self.notes, *self.rows.notes, *_remarks(self.document))
+        return analog_report(self.name, figures, notes, self.study)
 
 
 def analog(
@@ -45,7 +120,7 @@ def analog(
     classes: Sequence[str] | None = None,
     recipe: AnalogRecipe | None = None,
     progress: Progress | None = None,
-) -> Made:
+) -> BuildResult:
     """Builds a folder for an analogue array: netlist, FPAA document, yields; the netlist is run and compared.
 
     Args:
@@ -77,75 +152,25 @@ def analog(
             f"an analogue artefact is built from a KAN, got {type(model).__name__}; of a model in a frame take the network and "
             "what it sees: analog(model.network, out, x=model.inside(x), y=...)."
         )
-    how, tell = recipe or AnalogRecipe(), progress or nobody
-    place = check_place(out, "analog")
-    rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
-    if len(rows.held_x) < _JUDGES:
-        raise DataError(
-            f"yields take at least {_JUDGES} rows held back to judge by, got {len(rows.held_x)}; give more rows."
-        )
-    tools.need("ngspice", purpose="an analogue artefact")
-    chosen, notes = small_enough(model, rows, how, tell)
-    study = study_of(chosen, rows, how, tell)
-    network = study.network
-    check_headroom(network)
-    document = None
-    if how.fpaa:
-        tell("placing blocks on the array")
-        document = fpaa_document(network, rows=rows.x[:256], seed=how.seed)
-        check_fpaa(document)
-    count = how.rows if how.rows is not None else max(_FEWEST, min(_USUAL, _POINTS // max(1, network.element_count)))
-    details = {"rows": count, "seed": how.seed, "name": how.name}
-    with artefact_folder(place, "analog", how.name, details) as folder:
-        write_analog(network, folder / "analog.json")
-        (folder / "spice").mkdir()
-        write_whole(folder / "spice" / f"{how.name}.cir", netlist(network, name=how.name).encode())
-        if document is not None:
-            save_fpaa(document, folder / "fpaa.json")
-        tell("running the netlist in ngspice")
-        found = compare(folder / "spice" / f"{how.name}.cir", network, how.name, rows=count, seed=how.seed)
-        figures = _figures(model, rows, study, found, how)
-        notes = (*how.notes, *notes, *rows.notes, *_remarks(document))
-        drawn = study.after, study.temperature, study.years
-        write_report(folder, analog_report(how.name, network, figures, notes, drawn))
-    return Made("analog", place, how.name, figures, found.passed, notes)
+    how = recipe or AnalogRecipe()
+    return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
-def verify_analog_folder(
-    folder: Path, *, rows: int | None = None, seed: int | None = None, progress: Progress | None = None
-) -> Checked:
-    """Runs the netlist in a folder as it is and compares it with the device model.
-
-    Args:
-        folder: What `analog` wrote; nothing is written to it.
-        rows: At which; None takes as many as when it was built.
-        seed: Of the rows; None takes that of then.
-        progress: Is told what is done.
-
-    Raises:
-        FileError: If a file is missing, or of another version.
-        ConfigError: If ngspice is missing: what to install.
-    """
-    marker = read_marker(folder)
+def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+    """Runs the netlist in a folder as it is and compares it with the device model; see `artefact.verify`."""
     network = read_analog(folder / "analog.json")
-    file = folder / "spice" / f"{marker.name}.cir"
+    file = folder / "spice" / f"{name}.cir"
     if not file.is_file():
-        raise FileError(f"{folder} has no spice/{marker.name}.cir; write the artefact anew.")
-    tools.need("ngspice", purpose="the verification of an analogue artefact")
-    count = rows if rows is not None else int(marker.details.get("rows", 60))
-    (progress or nobody)("running the netlist in ngspice")
+        raise FileError(f"{folder} has no spice/{name}.cir; write the artefact anew.")
+    AnalogRecipe().need()
+    tell("running the netlist in ngspice")
     try:
-        found = compare(
-            file,
-            network,
-            marker.name,
-            rows=count,
-            seed=seed if seed is not None else int(marker.details.get("seed", 0)),
-        )
+        found = compare(file, network, name, rows=vectors, seed=seed)
     except FileError as error:  # a netlist without a solution is not what it should be
-        return Checked("analog", folder, marker.name, {"rows": count, "error": str(error)}, False, (str(error),))
+        figures = {"rows": vectors, "error": str(error)}
+        return CheckResult("analog", folder, name, figures, passed=False, failures=(str(error),))
     failures = () if found.passed else (f"{found.where} ({100 * max(found.rms):.3g} % of the span rms)",)
-    return Checked("analog", folder, marker.name, found.to_dict(), found.passed, failures)
+    return CheckResult("analog", folder, name, found.to_dict(), found.passed, failures)
 
 
 def _figures(model: KAN, rows: Examples, study: Study, found: Agreement, how: AnalogRecipe) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from splinework.errors import FileError
 from splinework.hardware import tools
 from splinework.hardware.analog.ekv import NOMINAL
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.ngspice import ZERO_CELSIUS, bench
+from splinework.hardware.analog.ngspice import ZERO_CELSIUS, bench, simulate
 
 AGREED: Final = 0.002
 """The largest rms difference between ngspice and the device model, in parts of an output's span."""
@@ -104,12 +104,8 @@ def compare(
             shutil.copyfile(netlist, folder / "network.cir")
         except OSError as error:
             raise FileError(f"{netlist} cannot be read ({error.strerror}); write the artefact anew.") from error
-        test = f"* test of {name}\n.include network.cir\n{bench(network, network.input_units.apply(x), name, _KELVIN)}"
-        (folder / "test.cir").write_text(test, encoding="utf-8")
-        said = tools.call(["ngspice", "-b", "test.cir"], folder, timeout=timeout, refuse=False)
-        found = [
-            _read(folder / f"data{k}.txt", len(x), outputs, said.stdout + said.stderr) for k in range(len(_KELVIN))
-        ]
+        text = f"* test of {name}\n.include network.cir\n{bench(network, network.input_units.apply(x), name, _KELVIN)}"
+        found = simulate(text, folder, sweeps=len(_KELVIN), rows=len(x), columns=outputs, timeout=timeout)
     wanted = [network.output_units.apply(network.forward(x, temperature=kelvin)) for kelvin in _KELVIN]
     span = np.maximum(np.ptp(wanted[1], axis=0), 1e-12)
     errors = [np.abs(f - w) / span for f, w in zip(found, wanted, strict=True)]
@@ -127,13 +123,3 @@ def compare(
         f"model {expected:.6g}",
         tools.version("ngspice") or "",
     )
-
-
-def _read(path: Path, rows: int, columns: int, said: str) -> Floats:
-    """What `wrdata` wrote: it repeats the sweep before every vector."""
-    table = np.loadtxt(path, ndmin=2) if path.is_file() else np.empty((0, 0))
-    if table.shape != (rows, 2 * columns) or not np.isfinite(table).all():
-        words = "\n".join(said.splitlines()[-8:])
-        raise FileError(f"ngspice gave {table.shape[0]} of {rows} points; it said:\n{words}")
-    found: Floats = table[:, 1::2]
-    return found

@@ -3,7 +3,6 @@
 It is to an analogue artefact what `golden.json` is to a digital one; netlists and documents for tool chains are compared with it.
 """
 
-import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -21,11 +20,10 @@ from splinework.hardware.analog.network import (
     SumNode,
     Units,
 )
+from splinework.hardware.golden import digest_of, read_document
 from splinework.nn.checkpoint import write_whole
 
 FORMAT: Final = "splinework-analog/1"
-_LARGEST: Final = 1 << 28
-"""Bytes of the largest file that is read."""
 
 
 def write_analog(network: AnalogNetwork, path: Path) -> None:
@@ -35,7 +33,7 @@ def write_analog(network: AnalogNetwork, path: Path) -> None:
         FileError: If the file cannot be written.
     """
     content = asdict(network)
-    whole = {"format": FORMAT, "digest": _digest(content), **content}
+    whole = {"format": FORMAT, "digest": digest_of(content), **content}
     write_whole(path, (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
 
 
@@ -45,31 +43,14 @@ def read_analog(path: Path) -> AnalogNetwork:
     Raises:
         FileError: If the file is missing, damaged, of another version, or its numbers do not match its digest.
     """
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise FileError(f"{path} has more than {_LARGEST >> 20} MiB; that is no analogue network.")
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileError:
-        raise
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{path} cannot be read as an analogue network ({error}); write the artefact anew.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise FileError(
-            f"{path} has the format {found!r}, expected {FORMAT!r}: it is no analogue network, or of another version of "
-            "splinework; write the artefact anew with this version."
-        )
+    content = read_document(path, FORMAT, "an analogue network")
     try:
         network = _network(content)
     except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileError(f"{path} is no whole analogue network ({error}); write the artefact anew.") from error
-    if content.get("digest") != _digest(asdict(network)):
+    if content.get("digest") != digest_of(asdict(network)):
         raise FileError(f"{path} was changed after it was written: its digest does not match; write the artefact anew.")
     return network
-
-
-def _digest(content: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _network(content: dict[str, Any]) -> AnalogNetwork:

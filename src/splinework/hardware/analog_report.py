@@ -7,28 +7,27 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from splinework.hardware.analog.network import AnalogNetwork
-from splinework.hardware.analog.yield_plots import plot_over_temperature, plot_over_years, plot_yield
-from splinework.hardware.analog.yields import Condition, Yield
+from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
+from splinework.hardware.analog_study import Study
 from splinework.hardware.artefact_reports import counted
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 
 
 def analog_report(
     name: str,
-    network: AnalogNetwork,
     figures: Mapping[str, Any],
     notes: Sequence[str],
-    drawn: tuple[Yield, Sequence[Condition], Sequence[Condition]],
+    study: Study,
 ) -> ArtefactReport:
     """The report of circuits.
 
     Args:
         name: Of the network.
-        network: The circuits.
         figures: What was found out.
         notes: What was decided.
-        drawn: The yield, and those over temperature and years.
+        study: The circuits, their yield, and those over temperature and years.
     """
+    network = study.network
     checked = figures["verification"]
     worst = max(checked["rms_by_celsius"].values())
     checks = (
@@ -68,7 +67,7 @@ def analog_report(
             _conditions("Over temperature", "°C", "celsius", figures["temperature"], is_share),
             _conditions("Over years at 85 °C, read at 27 °C", "years", "years", figures["retention"], is_share),
         ),
-        pictures=_pictures(drawn),
+        pictures=_pictures(study),
         usage=use,
         warnings=_outside(figures),
         notes=tuple(notes),
@@ -83,16 +82,18 @@ def _outside(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"Of the values given, these many lie outside the spans that the circuits were fitted for: {listed}.",)
 
 
-def _pictures(drawn: tuple[Yield, Sequence[Condition], Sequence[Condition]]) -> tuple[Picture, ...]:
-    found, warm, aged = drawn
+def _pictures(study: Study) -> tuple[Picture, ...]:
+    found, warm, aged = study.after, study.temperature, study.years
     return (
         Picture(
             _of(plot_yield(found)), "histogram over chips", f"{len(found.values)} chips, and the limit of a good one."
         ),
         Picture(
-            _of(plot_over_temperature(warm)), "the same chips over temperature", "Mean and the middle 90 % of chips."
+            _of(plot_conditions(warm, "celsius")),
+            "the same chips over temperature",
+            "Mean and the middle 90 % of chips.",
         ),
-        Picture(_of(plot_over_years(aged)), "the same chips over years", "Mean and the middle 90 % of chips."),
+        Picture(_of(plot_conditions(aged, "years")), "the same chips over years", "Mean and the middle 90 % of chips."),
     )
 
 

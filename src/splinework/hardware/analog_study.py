@@ -1,6 +1,6 @@
 """What is found out about a network as analogue circuits: fitted, trained through the device, and drawn chip by chip.
 
-Here are the recipe and the steps that take long; folders and reports are in `analog_artefact`.
+Here are the settings and the steps that take long; folders and reports are in `analog_artefact`.
 """
 
 from dataclasses import dataclass, field, replace
@@ -19,7 +19,7 @@ from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.hardware.analog.noise_aware import NoiseAware, train_through_device
 from splinework.hardware.analog.yields import Condition, Metric, MonteCarlo, Yield, over_temperature, over_years, yields
 from splinework.hardware.examples import Examples, merit, outputs_of
-from splinework.hardware.made import Progress
+from splinework.hardware.results import Progress
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
 from splinework.nn.network import KAN
 from splinework.train.fit import fit
@@ -33,8 +33,8 @@ MOST_PAIRS = FpaaDevice().cabs * FpaaDevice().slots["diff_pair"]
 
 
 @dataclass(frozen=True)
-class AnalogRecipe:
-    """How an analogue artefact is made.
+class StudySettings:
+    """How a network becomes analogue circuits, and how chips are drawn.
 
     Attributes:
         elements: Most differential pairs of an edge.
@@ -108,7 +108,7 @@ class Study:
     years: tuple[Condition, ...]
 
 
-def small_enough(model: KAN, rows: Examples, how: AnalogRecipe, tell: Progress) -> tuple[KAN, tuple[str, ...]]:
+def small_enough(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> tuple[KAN, tuple[str, ...]]:
     """The network, or the best of its students on the rows held back from their training."""
     most = MOST_PAIRS // how.elements if how.fpaa else MOST_EDGES
     shapes = shapes_for(model, how.shape, most=most)
@@ -118,13 +118,13 @@ def small_enough(model: KAN, rows: Examples, how: AnalogRecipe, tell: Progress) 
     order = rng.permutation(len(rows.x))
     kept, judged = order[len(order) // 5 :], order[: len(order) // 5]
     x = _between(rows.x[kept], rng)
-    lesson = outputs_of(model, x)
+    wanted = outputs_of(model, x)
     found = []
     for shape in shapes:
         tell(f"a network of {shown(shape)} learns from the given one")
         fresh = student(model, shape, grid=5, seed=how.seed)
         made = fit(
-            fresh, x, lesson, progress=False, grids=None, degree="keep", seed=how.seed, seconds=60, steps=200
+            fresh, x, wanted, progress=False, grids=None, degree="keep", seed=how.seed, seconds=60, steps=200
         ).model
         score = merit(outputs_of(made, rows.x[judged]), rows.y[judged], rows.task)
         found.append((score if rows.task == "classification" else -score, -made.active_edges(), made, shape))
@@ -145,7 +145,7 @@ def _between(x: Floats, rng: np.random.Generator) -> Floats:
     return np.concatenate([x, share * x[a] + (1 - share) * x[b]])
 
 
-def study_of(model: KAN, rows: Examples, how: AnalogRecipe, tell: Progress) -> Study:
+def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> Study:
     """Fits the circuits, trains them through the device, and draws chips.
 
     Args:
@@ -191,7 +191,7 @@ def study_of(model: KAN, rows: Examples, how: AnalogRecipe, tell: Progress) -> S
     return Study(made, network, before, after, warm, aged)
 
 
-def _limit(rows: Examples, how: AnalogRecipe) -> float | None:
+def _limit(rows: Examples, how: StudySettings) -> float | None:
     if how.limit is not None or rows.task == "classification":
         return how.limit
     return _GOOD * float(np.ptp(rows.held_y, axis=0).mean())

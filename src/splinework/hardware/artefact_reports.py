@@ -6,11 +6,12 @@ The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from splinework.hardware.formats import Format
+from splinework.hardware.folders import Kind
+from splinework.hardware.formats import Wire
 from splinework.hardware.integer import IntegerModel
+from splinework.hardware.preserved import preserved_axioms
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 from splinework.hardware.report_pictures import plot_front, tables_of
-from splinework.hardware.survivors import survivors
 
 PICOJOULE_PER_CYCLE: Final = 72.0
 """Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
@@ -35,26 +36,28 @@ def counted(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def input_table(golden: IntegerModel) -> Table:
-    """What the codes of the inputs stand for."""
-    rows = []
-    for wire in golden.inputs:
-        low, high = (float(v) for v in wire.decode([wire.format.low, wire.format.high]))
-        law = f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
-        rows.append((wire.name, wire.format.width, _range(wire.format), f"{low:.5g} … {high:.5g}", law))
-    return Table("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), tuple(rows))
+def _wire_tables(golden: IntegerModel) -> tuple[Table, Table]:
+    """What the codes of the inputs and of the outputs stand for."""
+
+    def law(wire: Wire) -> str:
+        return f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
+
+    def codes(wire: Wire) -> tuple[str, int, str]:
+        return wire.name, wire.format.width, f"{wire.format.low} … {wire.format.high}"
+
+    ends = [wire.decode([wire.format.low, wire.format.high]) for wire in golden.inputs]
+    rows = tuple(
+        (*codes(w), f"{float(low):.5g} … {float(high):.5g}", law(w))
+        for w, (low, high) in zip(golden.inputs, ends, strict=True)
+    )
+    sums = tuple((*codes(w), law(w)) for w in golden.wires(len(golden.layers)))
+    return (
+        Table("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), rows),
+        Table("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), sums),
+    )
 
 
-def output_table(golden: IntegerModel) -> Table:
-    """What the codes of the outputs stand for."""
-    rows = []
-    for wire in golden.wires(len(golden.layers)):
-        law = f"{'ln(value)' if wire.log else 'value'} = {wire.shift:.6g} + {wire.step:.6g} · code"
-        rows.append((wire.name, wire.format.width, _range(wire.format), law))
-    return Table("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), tuple(rows))
-
-
-def decision(golden: IntegerModel) -> str:
+def _decision(golden: IntegerModel) -> str:
     """How outputs say a class, in a sentence; empty for a regression."""
     if golden.task != "classification":
         return ""
@@ -63,7 +66,7 @@ def decision(golden: IntegerModel) -> str:
     return f"The class is that of the largest output, of equal ones the first: {', '.join(golden.classes)}."
 
 
-def saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
+def _saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
     """A sentence on values outside the codes, where there are some."""
     found = figures.get("saturated") or {}
     if not found:
@@ -75,7 +78,7 @@ def saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[Picture, ...]:
+def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[Picture, ...]:
     """The networks that were tried, and the tables of the one that was chosen."""
     found = []
     if len(front) > 1:
@@ -107,7 +110,7 @@ def mcu_report(
         notes: What was decided.
         front: As for `fpga_report`.
     """
-    name = golden.name
+    name, upper = golden.name, golden.name.upper()
     checks = tuple(
         Check(
             f"bit for bit on {run['processor']}",
@@ -131,7 +134,6 @@ def mcu_report(
     if figures["quantise_instructions"]:
         fills = f"{name}_quantise(values, codes);"
     last = f"\nuint32_t class_number = {name}_classify(codes);" if golden.classes else ""
-    upper = name.upper()
     call = (
         f'#include "{name}.h"\n\n{name}_code_t codes[{upper}_INPUTS];\n{name}_sum_t sums[{upper}_OUTPUTS];\n{fills}\n'
         f"{name}_predict(codes, sums);{last}"
@@ -140,21 +142,8 @@ def mcu_report(
         ("Put the two files into your project and call:", call),
         ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
     )
-    held, unproved = survivors(golden)
-    tables = () if held is None else (held,)
-    return ArtefactReport(
-        f"{name}: a network in C for microcontrollers",
-        "mcu",
-        figures,
-        lead=_lead(golden, "C99"),
-        checks=checks,
-        power=power,
-        tables=(*tables, input_table(golden), output_table(golden)),
-        pictures=pictures_of(golden, front),
-        usage=use,
-        warnings=(*unproved, *saturation_warning(figures)),
-        notes=tuple(notes),
-    )
+    title = f"{name}: a network in C for microcontrollers"
+    return _integer_report("mcu", title, golden, figures, notes, front, "C99", checks, power, use)
 
 
 def fpga_report(
@@ -192,35 +181,46 @@ def fpga_report(
         f"{name} {name}_0 (.clk(clk), .rst(rst), .in_valid(in_valid), {ready}{ports},\n"
         f"    .out_valid(out_valid), {taken}{outs});"
     )
+    cycles = figures["latency_cycles"]
     use = (
-        (
-            f"Instantiate the top; a result comes {figures['latency_cycles']} cycles after its inputs, one a cycle:",
-            call,
-        ),
+        (f"Instantiate the top; a result comes {cycles} cycles after its inputs, one a cycle:", call),
         ("Verify again, the files as they are:", "splinework hardware verify ."),
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
-    held, unproved = survivors(golden)
-    tables = () if held is None else (held,)
-    return ArtefactReport(
-        f"{name}: a network as a circuit for {figures['target_title']}",
-        "fpga",
-        figures,
-        lead=_lead(golden, "Verilog-2005"),
-        checks=tuple(checks),
-        power=power,
-        tables=(*tables, input_table(golden), output_table(golden)),
-        pictures=pictures_of(golden, front),
-        usage=use,
-        warnings=(*warnings, *unproved, *saturation_warning(figures)),
-        notes=tuple(notes),
+    title = f"{name}: a network as a circuit for {figures['target_title']}"
+    return _integer_report(
+        "fpga", title, golden, figures, notes, front, "Verilog-2005", tuple(checks), power, use, warnings
     )
 
 
-def _lead(golden: IntegerModel, language: str) -> str:
+def _integer_report(
+    kind: Kind,
+    title: str,
+    golden: IntegerModel,
+    figures: Mapping[str, Any],
+    notes: Sequence[str],
+    front: Sequence[tuple[float, float]],
+    language: str,
+    checks: tuple[Check, ...],
+    power: Power | None,
+    usage: tuple[tuple[str, str], ...],
+    warnings: Sequence[str] = (),
+) -> ArtefactReport:
+    """What the reports of all networks of integers have in common: tables, pictures, axioms, saturated values."""
     shape = "-".join(map(str, golden.shape))
-    return f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {decision(golden)}".strip()
-
-
-def _range(form: Format) -> str:
-    return f"{form.low} … {form.high}"
+    lead = f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {_decision(golden)}"
+    held, unproved = preserved_axioms(golden)
+    tables = () if held is None else (held,)
+    return ArtefactReport(
+        title,
+        kind,
+        figures,
+        lead=lead.strip(),
+        checks=checks,
+        power=power,
+        tables=(*tables, *_wire_tables(golden)),
+        pictures=_pictures_of(golden, front),
+        usage=usage,
+        warnings=(*warnings, *unproved, *_saturation_warning(figures)),
+        notes=tuple(notes),
+    )

@@ -4,9 +4,9 @@ It may be trained as integers or only calibrated, with given widths of codes or 
 small student; among what comes out, the recipe chooses. Training itself is in `training` and `sweep`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -17,13 +17,13 @@ from splinework.hardware.formats import Floats
 from splinework.hardware.framed import quantise
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.quantise import WIDEST_CODE, Bits
+from splinework.hardware.results import Progress, no_progress
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
 from splinework.hardware.sweep import sweep
 from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
-Progress = Callable[[str], None]
 LARGEST: Final = 200_000.0
 """LUTs by the rule of thumb from which on nothing is trained: no part of the targets holds it."""
 
@@ -147,7 +147,7 @@ def choose(
         return Chosen(model, None, notes=("the network of integers was given as it is",))
     if rows is None:
         raise ConfigError("a trained network becomes integers by rows that are typical for its use; give x and y.")
-    tell = progress if progress is not None else _nobody
+    tell = progress or no_progress
     if isinstance(model, FramedKAN):
         return _framed(model, rows, recipe, name)
     axioms = model.config.axioms
@@ -220,33 +220,19 @@ def _trained(
     model: KAN, teacher: KAN | None, rows: Examples, recipe: Quantising, name: str, tell: Progress
 ) -> tuple[QuantisedFit, Stage]:
     """What training gives, and the stage of it that the recipe chooses."""
-    classes = rows.classes or None
+    how: dict[str, Any] = {
+        "task": rows.task,
+        "classes": rows.classes or None,
+        "name": name,
+        "schedule": recipe.schedule,
+    }
+    how |= {"teacher": teacher, "progress": tell}
     if recipe.bits == "auto":
-        front = sweep(
-            model,
-            rows.x,
-            rows.y,
-            task=rows.task,
-            classes=classes,
-            name=name,
-            schedule=recipe.schedule,
-            teacher=teacher,
-            progress=tell,
-        )
+        front = sweep(model, rows.x, rows.y, **how)
         fit = QuantisedFit(tuple(one.stage for one in front.candidates), recipe.schedule)
     else:
-        fit = train_quantised(
-            model,
-            rows.x,
-            rows.y,
-            bits=recipe.widths(model.inputs, needed_widths(rows.x)),
-            task=rows.task,
-            classes=classes,
-            name=name,
-            schedule=recipe.schedule,
-            teacher=teacher,
-            progress=tell,
-        )
+        bits = recipe.widths(model.inputs, needed_widths(rows.x))
+        fit = train_quantised(model, rows.x, rows.y, bits=bits, **how)
     return fit, pick(fit, luts=recipe.luts, loss=recipe.loss)
 
 
@@ -307,7 +293,3 @@ def refuse_large(golden: IntegerModel) -> None:
             f"the most; prune edges or use fewer bits, first {'; '.join(largest_tables(golden))}; or let a small network learn "
             "from it: shape='auto'."
         )
-
-
-def _nobody(text: str) -> None:
-    """Hears what is done."""

@@ -112,21 +112,33 @@ def _class_names(model: KAN | FramedKAN | IntegerModel, task: Task, classes: Seq
 
 def _checked(model: KAN | FramedKAN | IntegerModel, x: Any, y: Any, task: Task) -> tuple[Floats, NDArray[Any]]:
     rows = _rows(model, x)
+    return rows, targets_of(y, len(rows), model.outputs, task)
+
+
+def targets_of(y: Any, rows: int, outputs: int, task: Task) -> NDArray[Any]:
+    """Numbers of classes `(rows,)`, int64, or values `(rows, outputs)`, float64.
+
+    Raises:
+        DataError: If a class has no output, or a value is not finite.
+        ShapeError: If there are more or fewer than rows and outputs.
+    """
     values = np.asarray(y)
     if task == "classification":
-        labels = values.reshape(-1)
-        count = max(2, model.outputs)
-        if len(labels) != len(rows):
-            raise ShapeError(f"y has {len(labels)} numbers of classes for {len(rows)} rows.")
+        labels, count = values.reshape(-1), max(2, outputs)
+        if len(labels) != rows:
+            raise ShapeError(f"y has {len(labels)} numbers of classes for {rows} rows.")
         if not np.isin(labels, np.arange(count)).all():
-            raise DataError(f"classes are numbered from 0 to {count - 1}, got {np.unique(labels)[:9].tolist()}.")
-        return rows, labels.astype(np.int64)
+            raise DataError(
+                f"y of a classification is the number of a class in each row, numbered from 0 to {count - 1}; got "
+                f"{np.unique(labels)[:9].tolist()}."
+            )
+        return labels.astype(np.int64)
     wanted = values.astype(np.float64).reshape(len(values), -1)
-    if wanted.shape != (len(rows), model.outputs):
-        raise ShapeError(f"y has the shape {values.shape}, expected ({len(rows)}, {model.outputs}) to go with x.")
+    if wanted.shape != (rows, outputs):
+        raise ShapeError(f"y has the shape {values.shape}, expected ({rows}, {outputs}) to go with x.")
     if not np.isfinite(wanted).all():
         raise DataError("y has values that are not finite; leave out their rows.")
-    return rows, wanted
+    return wanted
 
 
 def _rows(model: KAN | FramedKAN | IntegerModel, x: Any) -> Floats:
@@ -203,3 +215,19 @@ def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
     used = np.flatnonzero(golden.layers[0].mask.any(axis=1)).tolist()
     counts = golden.saturated(x).tolist()
     return {golden.inputs[i].name: counts[i] for i in used if counts[i]}
+
+
+def integer_figures(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None) -> dict[str, Any]:
+    """What every report of a network of integers says: merit on the rows held back, values beyond the codes, its size.
+
+    Args:
+        model: The network in floating point, where there is one.
+        golden: The network of integers.
+        rows: None leaves the figures of rows out.
+    """
+    figures: dict[str, Any] = {}
+    if rows is not None:
+        figures = {**figures_of(model, golden, rows), "rows_held_back": len(rows.held_x)}
+        figures["saturated"] = dict(saturation(golden, rows.all_x))
+    bits = [wire.format.width for wire in golden.inputs]
+    return figures | {"shape": golden.shape, "tables": golden.edges, "input_bits": bits}

@@ -4,7 +4,7 @@ Every rounding in a quantised network is half to even and every narrowing satura
 monotone or symmetric before stays so.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -83,7 +83,7 @@ class Format:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"width": self.width, "fraction": self.fraction, "signed": self.signed}
+        return asdict(self)
 
 
 def round_shift(values: Integers, bits: int) -> Integers:
@@ -146,10 +146,4 @@ class Wire:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {
-            "name": self.name,
-            "format": self.format.to_dict(),
-            "scale": self.scale,
-            "shift": self.shift,
-            "log": self.log,
-        }
+        return asdict(self)

@@ -1,25 +1,25 @@
 """From a network to a folder for an FPGA: integers, Verilog, testbenches, proofs, synthesis.
 
-`fpga` builds the folder, `verify_fpga_folder` looks at one again. The circuit itself is made in the package `fpga`.
+`fpga` builds the folder, `verify_folder` looks at one again. The circuit itself is made in the package `fpga`.
 """
 
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
 from splinework.hardware import tools
+from splinework.hardware.artefact import Model, build
 from splinework.hardware.artefact_reports import counted, fpga_report
-from splinework.hardware.choosing import Quantising, choose
-from splinework.hardware.examples import Examples, examples, figures_of, saturation
-from splinework.hardware.folders import artefact_folder, check_place, read_marker
-from splinework.hardware.formats import Integers
+from splinework.hardware.choosing import Chosen, Quantising, choose
+from splinework.hardware.examples import Examples, integer_figures
+from splinework.hardware.folders import Kind
 from splinework.hardware.fpga.axi import axi as axi_wrapper
 from splinework.hardware.fpga.estimate import Estimate, choose_depth, estimate
 from splinework.hardware.fpga.findings import Verification
@@ -32,16 +32,11 @@ from splinework.hardware.fpga.verification import verify
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.golden import write_golden
 from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.made import Checked, Made, Progress, nobody
-from splinework.hardware.report_facts import Check
-from splinework.hardware.report_page import write_report
+from splinework.hardware.report_facts import ArtefactReport, Check
+from splinework.hardware.results import BuildResult, CheckResult, Progress
 from splinework.nn.checkpoint import write_whole
-from splinework.nn.frame import FramedKAN
-from splinework.nn.network import KAN
 
 Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
-_MHZ: Final = 250.0
-"""What routing works towards where no clock is asked for."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ class FpgaRecipe:
         quantising: How the network becomes integers.
         options: How these become a circuit.
         mhz: The clock to reach, for targets that are placed and routed: the depth of the pipeline is chosen for it. None takes
-            the depth of the options.
+            the depth of the options, and routing works towards 250 MHz.
         axi: Whether there is a wrapper for AXI-stream.
         vectors: That are simulated.
         proof: Whether every neuron is proven.
@@ -62,6 +57,8 @@ class FpgaRecipe:
         seed: Of held-out rows and of vectors.
         notes: What the report says besides.
     """
+
+    kind: ClassVar[Kind] = "fpga"
 
     quantising: Quantising = field(default_factory=Quantising)
     options: Options = field(default_factory=Options)
@@ -82,9 +79,79 @@ class FpgaRecipe:
         if self.mhz is not None and not self.mhz > 0:
             raise ConfigError(f"mhz is a frequency above 0, got {self.mhz!r}.")
 
+    def need(self) -> None:
+        """Raises unless the programs that the recipe takes are here.
+
+        Raises:
+            ConfigError: Says what to install.
+        """
+        wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
+        router = target_of(self.options.target).router
+        if self.proof or self.synthesis:
+            wanted.append("yosys")
+        if self.synthesis and router is not None:
+            wanted.append(router.program)
+        tools.need(*wanted, purpose="an artefact for an FPGA")
+
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> "FpgaPlan":
+        """The network of integers and its circuit.
+
+        Raises:
+            ConfigError: If the network is too large, or something does not fit the recipe.
+        """
+        chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
+        tell("planning the circuit")
+        return FpgaPlan(self, rows, chosen, *circuit(chosen.golden, self, rows))
+
+
+@dataclass(frozen=True, eq=False)
+class FpgaPlan:
+    """A circuit that is about to be written; see `artefact.Plan`."""
+
+    how: FpgaRecipe
+    rows: Examples | None
+    chosen: Chosen
+    circuit: Design
+    seen: Seen | None
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.chosen.golden.name
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What verifying it again must know."""
+        how = self.how
+        return {"vectors": how.vectors, "seed": how.seed, "proof": how.proof, "target": how.options.target}
+
+    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+        """Writes, simulates, proves and synthesises the circuit."""
+        how, golden, rows = self.how, self.chosen.golden, self.rows
+        target, guess = target_of(how.options.target), estimate(self.circuit, how.options.target)
+        tell(f"writing Verilog: about {guess.luts} {guess.unit}, {self.circuit.latency_cycles} cycles")
+        write_circuit(folder, golden, self.circuit, axi=how.axi, seen=self.seen)
+        codes = None if rows is None else np.unique(golden.encode(rows.all_x), axis=0)
+        found = verify(folder, vectors=how.vectors, seed=how.seed, proof=how.proof, rows=codes, progress=tell)
+        made = None
+        if how.synthesis:
+            tell(f"synthesising for {target.title}")
+            freq = how.mhz if how.mhz is not None else 250.0
+            made = synthesise(folder, golden.name, target.name, seeds=how.place_seeds, freq=freq, out=folder / "synth")
+        word = "accuracy" if golden.task == "classification" else "rmse"
+        figures = {
+            f"{word}_float": None,
+            f"{word}_quantised": None,
+            **integer_figures(self.chosen.teacher, golden, rows),
+        }
+        figures |= _planned(self.circuit, guess) | _measured(found, made)
+        notes = (*how.notes, *self.chosen.notes, *(rows.notes if rows is not None else ()), *self.circuit.notes)
+        warnings = (*found.limits, *(() if made is None else (made.note,)))
+        return fpga_report(golden, figures, notes, _checks(found), warnings, self.chosen.front)
+
 
 def fpga(
-    model: KAN | FramedKAN | IntegerModel,
+    model: Model,
     out: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -94,7 +161,7 @@ def fpga(
     classes: Sequence[str] | None = None,
     recipe: FpgaRecipe | None = None,
     progress: Progress | None = None,
-) -> Made:
+) -> BuildResult:
     """Builds a folder of Verilog that equals a quantised network, simulates it, proves every neuron, and synthesises it.
 
     Args:
@@ -109,7 +176,7 @@ def fpga(
         progress: Is told what is done.
 
     Raises:
-        ConfigError: If a program is missing (what to install), the network is too large, or something does not fit the recipe.
+        ConfigError: If a program is missing (what to install), or something does not fit the recipe.
         DataError: If the rows are not usable.
         FileError: If the folder cannot be used. Nothing is written in all these cases.
 
@@ -120,37 +187,14 @@ def fpga(
             ...
         splinework.errors.ConfigError: a trained network is built by rows that are typical for its use; give x and y.
     """
-    how, tell = recipe or FpgaRecipe(), progress or nobody
-    place = check_place(out, "fpga")
-    rows = None
-    if x is not None or isinstance(model, KAN | FramedKAN):
-        rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
-    need_programs(how)
-    chosen = choose(model, rows, how.quantising, name=how.name, progress=tell)
-    golden = chosen.golden
-    tell("planning the circuit")
-    planned, seen = circuit(golden, how, rows)
-    guess = estimate(planned, how.options.target)
-    details = {"vectors": how.vectors, "seed": how.seed, "proof": how.proof, "target": how.options.target}
-    with artefact_folder(place, "fpga", golden.name, details) as folder:
-        tell(f"writing Verilog: about {guess.luts} {guess.unit}, {planned.latency_cycles} cycles")
-        write_circuit(folder, golden, planned, axi=how.axi, seen=seen)
-        found = verify(
-            folder, vectors=how.vectors, seed=how.seed, proof=how.proof, rows=_codes(golden, rows), progress=tell
-        )
-        made = None
-        if how.synthesis:
-            tell(f"synthesising for {target_of(how.options.target).title}")
-            freq = how.mhz if how.mhz is not None else 250.0
-            made = synthesise(
-                folder, golden.name, how.options.target, seeds=how.place_seeds, freq=freq, out=folder / "synth"
-            )
-        figures = _figures(chosen.teacher, golden, rows, planned, guess)
-        figures |= _measured(found, made)
-        notes = (*how.notes, *chosen.notes, *(rows.notes if rows is not None else ()), *planned.notes)
-        warnings = (*found.limits, *(() if made is None else (made.note,)))
-        write_report(folder, fpga_report(golden, figures, notes, _checks(found), warnings, chosen.front))
-    return Made("fpga", place, golden.name, figures, found.passed, notes)
+    how = recipe or FpgaRecipe()
+    return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
+
+
+def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+    """Simulates and proves the files in a folder as they are; see `artefact.verify`."""
+    found = verify(folder, vectors=vectors, seed=seed, proof=proof, progress=tell)
+    return CheckResult("fpga", folder, name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
 
 
 def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tuple[Design, Seen | None]:
@@ -172,21 +216,6 @@ def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tup
     if how.mhz is not None and target_of(how.options.target).router is not None:
         return choose_depth(golden, how.options.target, how.mhz, how.options), None
     return design(golden, how.options), None
-
-
-def need_programs(how: FpgaRecipe) -> None:
-    """Raises unless the programs that the recipe takes are here.
-
-    Raises:
-        ConfigError: Says what to install.
-    """
-    wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
-    router = target_of(how.options.target).router
-    if how.proof or how.synthesis:
-        wanted.append("yosys")
-    if how.synthesis and router is not None:
-        wanted.append(router.program)
-    tools.need(*wanted, purpose="an artefact for an FPGA")
 
 
 def write_circuit(
@@ -211,21 +240,12 @@ def write_circuit(
 
 def design_text(planned: Design, seen: Seen | None) -> str:
     """`design.json`: what must be known to use and verify the circuit."""
-    options = planned.options
     content = {
         "format": FORMAT,
         "digest": planned.digest,
         "name": planned.name,
         "latency_cycles": planned.latency_cycles,
-        "options": {
-            "target": options.target,
-            "compress": options.compress,
-            "stage_levels": planned.levels,
-            "max_cycles": options.max_cycles,
-            "handshake": options.handshake,
-            "dont_care": options.dont_care,
-            "objective": options.objective,
-        },
+        "options": asdict(planned.options) | {"stage_levels": planned.levels},
         "inputs": [form.to_dict() for form in planned.inputs],
         "outputs": [form.to_dict() for form in planned.outputs],
         "seen": None if seen is None else [flags.astype(int).tolist() for flags in seen],
@@ -233,55 +253,12 @@ def design_text(planned: Design, seen: Seen | None) -> str:
     return json.dumps(content) + "\n"
 
 
-def verify_fpga_folder(
-    folder: Path,
-    *,
-    vectors: int | None = None,
-    seed: int | None = None,
-    proof: bool = True,
-    progress: Progress | None = None,
-) -> Checked:
-    """Simulates and proves the files in a folder as they are.
-
-    Args:
-        folder: What `fpga` wrote.
-        vectors: That are simulated; None takes as many as when it was built.
-        seed: Of drawn vectors; None takes that of then.
-        proof: Whether neurons and wiring are proven.
-        progress: Is told what is done.
-
-    Raises:
-        FileError: If a file is missing, or of another version.
-        ConfigError: If no simulator or prover is here: what to install.
-    """
-    marker = read_marker(folder)
-    count = vectors if vectors is not None else int(marker.details.get("vectors", 100_000))
-    own = seed if seed is not None else int(marker.details.get("seed", 0))
-    found = verify(folder, vectors=count, seed=own, proof=proof, progress=progress)
-    return Checked("fpga", folder, found.name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
-
-
 # ------------------------------------------------------------------------------------------------------- figures
 
 
-def _codes(golden: IntegerModel, rows: Examples | None) -> Integers | None:
-    return None if rows is None else np.unique(golden.encode(rows.all_x), axis=0)
-
-
-def _figures(
-    model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None, planned: Design, guess: Estimate
-) -> dict[str, Any]:
-    word = "accuracy" if golden.task == "classification" else "rmse"
-    figures: dict[str, Any] = {f"{word}_float": None, f"{word}_quantised": None}
-    if rows is not None:
-        figures |= figures_of(model, golden, rows)
-        figures["rows_held_back"] = len(rows.held_x)
-        figures["saturated"] = dict(saturation(golden, rows.all_x))
+def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
     target = target_of(planned.options.target)
-    return figures | {
-        "shape": golden.shape,
-        "tables": golden.edges,
-        "input_bits": [wire.format.width for wire in golden.inputs],
+    return {
         "target": target.name,
         "target_title": target.title,
         "unit": target.unit,

@@ -52,19 +52,8 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
         ChangedError: If its numbers do not match its digest.
     """
     file = Path(path)
-    try:
-        if file.stat().st_size > _LARGEST:
-            raise FileError(f"{file} has more than {_LARGEST >> 20} MiB; that is no golden model.")
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FileError(f"{file} cannot be read as a golden model ({error}); write the artefact anew.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise FileError(
-            f"{file} has the format {found!r}, expected {FORMAT!r}: it is no golden model, or of another version of splinework; "
-            "write the artefact anew with this version."
-        )
-    if content.pop("digest", None) != _digest(content):
+    content = read_document(file, FORMAT, "a golden model")
+    if content.pop("digest", None) != digest_of(content):
         raise ChangedError(
             f"{file} was changed after it was written: its digest does not match; write the artefact anew."
         )
@@ -74,12 +63,39 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
         raise FileError(f"{file} is no whole golden model ({error}); write the artefact anew.") from error
 
 
+def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
+    """The JSON object in a file of an artefact.
+
+    Args:
+        file: Where it is.
+        form: The format that it must name, such as `splinework-integer/1`.
+        what: It is, with an article, for messages.
+
+    Raises:
+        FileError: If the file is missing, too large, damaged, or of another version.
+    """
+    try:
+        if file.stat().st_size > _LARGEST:
+            raise ValueError(f"it has more than {_LARGEST >> 20} MiB")
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise FileError(f"{file} cannot be read as {what} ({error}); write the artefact anew.") from error
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != form:
+        raise FileError(
+            f"{file} has the format {found!r}, expected {form!r}: it is no {what.split(' ', 1)[1]}, or of another version of "
+            "splinework; write the artefact anew with this version."
+        )
+    return dict(content)
+
+
 def digest(model: IntegerModel) -> str:
     """SHA-256 over all numbers and names, 64 hexadecimal digits."""
-    return _digest(to_dict(model))
+    return digest_of(to_dict(model))
 
 
-def _digest(content: dict[str, Any]) -> str:
+def digest_of(content: dict[str, Any]) -> str:
+    """SHA-256 over JSON values, whatever the order of their names."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

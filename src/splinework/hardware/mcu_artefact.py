@@ -1,31 +1,30 @@
 """From a network to a folder of C for a microcontroller: integers, files, compared on every processor that is here, measured.
 
-`mcu` builds the folder, `verify_mcu_folder` looks at one again. The C itself is written in the package `mcu`.
+`mcu` builds the folder, `verify_folder` looks at one again. The C itself is written in the package `mcu`.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
+from splinework.hardware.artefact import Model, build
 from splinework.hardware.artefact_reports import mcu_report
-from splinework.hardware.choosing import Quantising, choose
-from splinework.hardware.examples import Examples, examples, figures_of, saturation
-from splinework.hardware.folders import artefact_folder, check_place, read_marker
-from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.made import Checked, Made, Progress, nobody
+from splinework.hardware.choosing import Chosen, Quantising, choose
+from splinework.hardware.examples import Examples, integer_figures
+from splinework.hardware.folders import Kind
+from splinework.hardware.integer import Task
 from splinework.hardware.mcu import boards
 from splinework.hardware.mcu.files import mcu as files_of
 from splinework.hardware.mcu.files import write_mcu
 from splinework.hardware.mcu.measure import Cost, measure
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.verify import McuVerification, read_artefact, verify_mcu
-from splinework.hardware.report_page import write_report
-from splinework.nn.frame import FramedKAN
-from splinework.nn.network import KAN
+from splinework.hardware.report_facts import ArtefactReport
+from splinework.hardware.results import BuildResult, CheckResult, Progress
 
 MEASURED: Final = ("gcc", "cortex-m0plus", "cortex-m3", "cortex-m4f")
 """Processors whose costs are measured, where their tools are here."""
@@ -45,6 +44,8 @@ class McuRecipe:
         notes: What the report says besides.
     """
 
+    kind: ClassVar[Kind] = "mcu"
+
     quantising: Quantising = field(default_factory=Quantising)
     options: Options = field(default_factory=Options)
     vectors: int = 100_000
@@ -59,9 +60,65 @@ class McuRecipe:
         for name in self.processors or ():
             boards.processor(name)
 
+    def need(self) -> None:
+        """Raises unless what was asked for can be compiled here, or anything at all.
+
+        Raises:
+            ConfigError: Says what to install.
+        """
+        chosen = [
+            boards.processor(name) for name in (boards.PROCESSORS if self.processors is None else self.processors)
+        ]
+        missing = {name for p in chosen for name in p.missing()}
+        if missing and (self.processors is not None or all(p.missing() for p in chosen)):
+            tools.need(*sorted(missing), purpose="an artefact for a microcontroller")
+
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> "McuPlan":
+        """The network of integers.
+
+        Raises:
+            ConfigError: If it cannot be written as C by this recipe.
+        """
+        chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
+        files_of(chosen.golden, options=self.options)  # refuses before anything is written
+        return McuPlan(self, rows, chosen)
+
+
+@dataclass(frozen=True, eq=False)
+class McuPlan:
+    """C files that are about to be written; see `artefact.Plan`."""
+
+    how: McuRecipe
+    rows: Examples | None
+    chosen: Chosen
+
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.chosen.golden.name
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """What verifying it again must know."""
+        return {"vectors": self.how.vectors, "seed": self.how.seed}
+
+    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+        """Writes, compares and measures the C."""
+        how, golden, rows = self.how, self.chosen.golden, self.rows
+        tell("writing C")
+        write_mcu(golden, folder, options=how.options)
+        tell(f"comparing {how.vectors} vectors on each processor")
+        data = rows.held_x if rows is not None else None
+        found = verify_mcu(folder, rows=how.vectors, seed=how.seed, processors=how.processors, data=data)
+        tell("measuring instructions, flash and RAM")
+        figures = integer_figures(self.chosen.teacher, golden, rows) | _measured(found, _costs(folder, how.processors))
+        held = rows.notes if rows is not None else ()
+        notes = (*how.notes, *self.chosen.notes, *held, *_remarks(found, figures))
+        return mcu_report(golden, figures, notes, self.chosen.front)
+
 
 def mcu(
-    model: KAN | FramedKAN | IntegerModel,
+    model: Model,
     out: str | os.PathLike[str],
     *,
     x: Any = None,
@@ -71,7 +128,7 @@ def mcu(
     classes: Sequence[str] | None = None,
     recipe: McuRecipe | None = None,
     progress: Progress | None = None,
-) -> Made:
+) -> BuildResult:
     """Builds a folder of C99 that equals a quantised network bit for bit, and compares and measures it.
 
     Args:
@@ -86,7 +143,7 @@ def mcu(
         progress: Is told what is done.
 
     Raises:
-        ConfigError: If a tool is missing (what to install), or something does not fit the recipe.
+        ConfigError: If a program is missing (what to install), or something does not fit the recipe.
         DataError: If the rows are not usable.
         FileError: If the folder cannot be used. Nothing is written in all these cases.
 
@@ -97,75 +154,27 @@ def mcu(
             ...
         splinework.errors.ConfigError: a trained network is built by rows that are typical for its use; give x and y.
     """
-    how, tell = recipe or McuRecipe(), progress or nobody
-    place = check_place(out, "mcu")
-    rows = None
-    if x is not None or isinstance(model, KAN | FramedKAN):
-        rows = examples(model, x, y, test=test, task=task, classes=classes, seed=how.seed)
-    need_compilers(how.processors)
-    chosen = choose(model, rows, how.quantising, name=how.name, progress=tell)
-    golden = chosen.golden
-    files_of(golden, options=how.options)  # refuses before anything is written
-    details = {"vectors": how.vectors, "seed": how.seed}
-    with artefact_folder(place, "mcu", golden.name, details) as folder:
-        tell("writing C")
-        write_mcu(golden, folder, options=how.options)
-        tell(f"comparing {how.vectors} vectors on each processor")
-        data = rows.held_x if rows is not None else None
-        found = verify_mcu(folder, rows=how.vectors, seed=how.seed, processors=how.processors, data=data)
-        tell("measuring instructions, flash and RAM")
-        costs = _costs(folder, how.processors)
-        figures = _figures(chosen.teacher, golden, rows, found, costs)
-        notes = (*how.notes, *chosen.notes, *(rows.notes if rows is not None else ()), *_remarks(found, figures))
-        write_report(folder, mcu_report(golden, figures, notes, chosen.front))
-    return Made("mcu", place, golden.name, figures, found.passed, notes)
+    how = recipe or McuRecipe()
+    return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
-def verify_mcu_folder(
-    folder: Path, *, vectors: int | None = None, seed: int | None = None, progress: Progress | None = None
-) -> Checked:
-    """Compiles and compares the files in a folder as they are.
-
-    Args:
-        folder: What `mcu` wrote; nothing is written to it.
-        vectors: Rows; None takes as many as when it was built.
-        seed: Of the rows; None takes that of then.
-        progress: Is told what is done.
-
-    Raises:
-        FileError: If a file is missing, or of another version.
-        ConfigError: If no compiler is here: what to install.
-    """
-    marker = read_marker(folder)
-    rows = vectors if vectors is not None else int(marker.details.get("vectors", 100_000))
-    (progress or nobody)(f"comparing {rows} vectors on each processor")
+def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+    """Compiles and compares the files in a folder as they are; see `artefact.verify`."""
+    tell(f"comparing {vectors} vectors on each processor")
     read_artefact(folder)
-    need_compilers(None)
+    McuRecipe().need()
     try:
-        found = verify_mcu(folder, rows=rows, seed=seed if seed is not None else int(marker.details.get("seed", 0)))
+        found = verify_mcu(folder, rows=vectors, seed=seed)
     except FileError as error:  # what does not compile is not what it should be
-        return Checked(
-            "mcu", folder, marker.name, {"vectors": 0, "mismatches": 0, "error": str(error)}, False, (str(error),)
-        )
-    failures = tuple(f"{run.processor}: {text}" for run in found.runs for text in run.failures)
-    counted = tuple(
+        figures = {"vectors": 0, "mismatches": 0, "error": str(error)}
+        return CheckResult("mcu", folder, name, figures, passed=False, failures=(str(error),))
+    failures = [f"{run.processor}: {text}" for run in found.runs for text in run.failures]
+    failures += [
         f"{run.processor}: {run.misquantised} of {run.quantised} values got a code that the golden model does not allow"
         for run in found.runs
         if run.misquantised
-    )
-    return Checked("mcu", folder, found.name, found.to_dict(), found.passed, failures + counted)
-
-
-def need_compilers(processors: Sequence[str] | None) -> None:
-    """Raises unless what was asked for can be compiled here, or anything at all.
-
-    Raises:
-        ConfigError: Says what to install.
-    """
-    chosen = [boards.processor(name) for name in (boards.PROCESSORS if processors is None else processors)]
-    missing = {name for p in chosen for name in p.missing()}
-    if missing and (processors is not None or all(p.missing() for p in chosen)):
-        tools.need(*sorted(missing), purpose="an artefact for a microcontroller")
+    ]
+    return CheckResult("mcu", folder, name, found.to_dict(), found.passed, tuple(failures))
 
 
 def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[Cost]]:
@@ -178,31 +187,20 @@ def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[Cos
     return measure(folder, processors=names) if names else {}
 
 
-def _figures(
-    model: KAN | FramedKAN | None,
-    golden: IntegerModel,
-    rows: Examples | None,
-    found: McuVerification,
-    costs: dict[str, list[Cost]],
-) -> dict[str, Any]:
-    figures: dict[str, Any] = {}
-    if rows is not None:
-        figures |= figures_of(model, golden, rows)
-        figures["rows_held_back"] = len(rows.held_x)
-        figures["saturated"] = dict(saturation(golden, rows.all_x))
-    figures["vectors"] = found.vectors
-    figures["mismatches"] = found.mismatches
-    predict = {cost.processor: cost for cost in costs.get("predict", ())}
-    for word in ("instructions", "flash", "ram", "stack"):
-        figures[word] = {name: _plain(getattr(cost, word)) for name, cost in predict.items()}
-    quantise = {cost.processor: cost for cost in costs.get("quantise", ())}
-    figures["quantise_instructions"] = {name: _plain(cost.instructions) for name, cost in quantise.items()}
-    figures["tables"] = golden.edges
-    figures["shape"] = golden.shape
-    figures["input_bits"] = [wire.format.width for wire in golden.inputs]
-    figures["verification"] = found.to_dict()
-    figures["tools"] = dict(found.tools)
-    return figures
+def _measured(found: McuVerification, costs: dict[str, list[Cost]]) -> dict[str, Any]:
+    predict, quantise = ({cost.processor: cost for cost in costs.get(name, ())} for name in ("predict", "quantise"))
+    counts = {
+        word: {name: _plain(getattr(cost, word)) for name, cost in predict.items()}
+        for word in ("instructions", "flash", "ram", "stack")
+    }
+    return {
+        "vectors": found.vectors,
+        "mismatches": found.mismatches,
+        **counts,
+        "quantise_instructions": {name: _plain(cost.instructions) for name, cost in quantise.items()},
+        "verification": found.to_dict(),
+        "tools": dict(found.tools),
+    }
 
 
 def _plain(value: float | None) -> float | int | None:

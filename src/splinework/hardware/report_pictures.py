@@ -1,9 +1,9 @@
-"""Pictures for reports of artefacts: the tables of a network, a front of cost and error, costs beside each other.
+"""Pictures for reports of artefacts: the tables of a network, a front of cost and error.
 
 Each function draws and returns Axes or a figure; none saves or shows. Those of yields are in `analog.yield_plots`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -123,40 +123,4 @@ def plot_front(
         )
     style.tidy(ax, x=x, y=y)
     ax.margins(x=0.08, y=0.12)
-    return ax
-
-
-def plot_costs(
-    costs: Mapping[str, Mapping[str, float]], *, x: str = "instructions of an inference", ax: Axes | None = None
-) -> Axes:
-    """Draws costs as bars beside each other, on a logarithmic scale, with their numbers.
-
-    Args:
-        costs: For each series, such as `tables` and `float splines`, the cost by place, such as a processor.
-        x: What the cost is.
-        ax: Where to draw; None makes a figure of its own.
-
-    Raises:
-        DataError: If there is no cost above 0.
-    """
-    places = list(dict.fromkeys(place for series in costs.values() for place in series))
-    values = [value for series in costs.values() for value in series.values()]
-    if not values or min(values) <= 0:
-        raise DataError("a picture of costs on a logarithmic scale needs costs, all above 0.")
-    ax = style.axes_or_new(ax, 5.2, 0.9 + 0.24 * len(places) * len(costs))
-    thick = 0.8 / len(costs)
-    for k, (name, series) in enumerate(costs.items()):
-        at = [places.index(place) - 0.4 + thick * (k + 0.5) for place in series]
-        bars = ax.barh(
-            at, list(series.values()), thick, color=style.SERIES[k % len(style.SERIES)], label=name, gid=name
-        )
-        written = [f"{value:,.0f}".replace(",", " ") for value in series.values()]
-        ax.bar_label(bars, written, padding=3, fontsize=style.SMALL_POINTS, color=style.INK)
-    ax.set_xscale("log")
-    ax.set_xlim(min(values) / 3, max(values) * 4)
-    ax.set_yticks(range(len(places)), places)
-    ax.invert_yaxis()
-    style.tidy(ax, x=x)
-    if len(costs) > 1:
-        style.legend(ax, loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=len(costs))
     return ax

@@ -1,6 +1,6 @@
 """Small networks for small devices: fresh ones of a chosen shape, which learn from a large one what it says.
 
-Which shapes are tried is decided here; the lesson itself is `train_quantised(…, teacher=…)`.
+Which shapes are tried is decided here; distillation itself is `train_quantised(…, teacher=…)`.
 """
 
 from collections.abc import Sequence

@@ -17,9 +17,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.hardware.area import area, smooth_area
+from splinework.hardware.examples import targets_of
 from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.lessons import Lesson, TaskLoss, roughness, targets_of
+from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
@@ -178,7 +179,7 @@ def train_quantised(
     """
     how = schedule or Schedule()
     u = network_units(model, x)
-    targets = targets_of(model, y, len(u), task)
+    targets = torch.from_numpy(targets_of(y, len(u), model.outputs, task))
     generator = torch.Generator().manual_seed(how.seed)
     order = torch.randperm(len(u), generator=generator)
     held = order[: round(how.validation * len(u))]
@@ -186,10 +187,10 @@ def train_quantised(
     ready = prepare(model, u[used], as_bits(bits), keep=keep)
     correct_biases(ready, u[used])
     loss = TaskLoss(ready, task, targets, model)
-    lesson = None
+    distillation = None
     if teacher is not None:
-        lesson = Lesson(teacher, model, u[used], loss, how.jitter, how.batch, generator)
-    course = _Course(ready, u, used, loss, lesson, how, generator)
+        distillation = DistillationLoss(teacher, model, u[used], loss, how.jitter, how.batch, generator)
+    course = _Course(ready, u, used, loss, distillation, how, generator)
     raw = np.asarray(model.input_scaling.inverse(u.to(model.input_scaling.shift)).double())
     stages: list[Stage] = []
     for number in range(how.stages):
@@ -234,7 +235,7 @@ class _Course:
     u: Tensor
     used: Tensor
     loss: TaskLoss
-    lesson: Lesson | None
+    distillation: DistillationLoss | None
     how: Schedule
     generator: torch.Generator
 
@@ -268,8 +269,8 @@ class _Course:
     def value(self, rows: Tensor, tables: Sequence[LayerTables], weight: float) -> Tensor:
         """The loss on some rows, with the area at a weight."""
         value = self.loss(self.ready.run(self.u[rows], tables), rows)
-        if self.lesson is not None:
-            value = (1 - self.how.distil) * value + self.how.distil * self.lesson(tables)
+        if self.distillation is not None:
+            value = (1 - self.how.distil) * value + self.how.distil * self.distillation(tables)
         return value + weight * smooth_area(self.ready, [t.exact for t in tables])
 
     def _groups(self) -> list[dict[str, Any]]:

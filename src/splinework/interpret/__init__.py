@@ -1,1 +1,1 @@
-"""Model -> new model, and model -> reading: editing, scores, symbolic edges."""
+"""A fitted network read and edited: importance of edges, pruning, finer grids, other degrees, formulas for edges."""

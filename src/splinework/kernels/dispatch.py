@@ -13,6 +13,7 @@ from splinework.kernels.addresses import MOST_SPLINES, TAILS, Spline
 from splinework.kernels.calculus import Calculus
 from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import Table
+from splinework.kernels.torch_internals import plain, transformed
 from splinework.splines.bases import BSpline
 
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
@@ -81,7 +82,7 @@ class NativeBackend(Backend):
         spline = _spline(table, x)
         if spline is None:
             return super().layer_sums(table, x, edges)
-        if _plain(x):
+        if plain(x):
             return chain.chain(x, [(edges, spline)])
         if _calls() is ops.calculus:
             return chain.operator(x, edges, spline)
@@ -118,7 +119,7 @@ def _listened_to(p: Tensor) -> bool:
 
 def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges, Spline]] | None:
     """The layers as one native call takes them; None where one call cannot do it."""
-    if not _plain(x):
+    if not plain(x):
         return None
     found = []
     for n, (table, edges) in enumerate(layers):
@@ -142,23 +143,7 @@ def _spline(table: Table, x: Tensor) -> Spline | None:
 
 def _calls() -> Calculus:
     """The three primitives as whoever looks on understands them: compilers operators, transforms functions."""
-    return functions.calculus if not torch.compiler.is_compiling() and _transformed() else ops.calculus
-
-
-def _transformed() -> bool:
-    """Whether torch.func is at work, or derivatives are carried forward."""
-    return torch._C._are_functorch_transforms_active() or torch.autograd.forward_ad._current_level >= 0
-
-
-def _plain(x: Tensor) -> bool:
-    """Whether nobody looks on: no compiler, no transform, no mode, no subclass."""
-    return (
-        not torch.compiler.is_compiling()
-        and type(x) in (Tensor, torch.nn.Parameter)
-        and not _transformed()
-        and torch._C._len_torch_dispatch_stack() == 0
-        and torch._C._get_tracing_state() is None
-    )
+    return functions.calculus if not torch.compiler.is_compiling() and transformed() else ops.calculus
 
 
 BACKENDS: dict[str, Backend] = {"reference": Backend("reference")}
@@ -179,6 +164,8 @@ def _at_first() -> Backend:
     return _checked(wanted) if wanted else BACKENDS.get("native", BACKENDS["reference"])
 
 
+# One choice for the process, not one for each context: torch.compile cannot trace `ContextVar.get`, and a thread of its own
+# (a loader, a backward pass of another device) would fall back to the first backend.
 _active = _at_first()
 
 

@@ -1,1 +1,1 @@
-"""The network: layers, nodes, scaling, derivatives in the inputs, formulas around it, one file that holds it."""
+"""The network: layers, nodes, scaling, derivatives in the inputs, formulas around it, and its file."""

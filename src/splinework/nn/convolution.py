@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.kernels.torch_internals import functional_transform
 from splinework.nn.layer import KANLayer, check_numbers
 from splinework.splines.bases import Basis
 
@@ -118,7 +119,7 @@ class _KANConv(nn.Module):
             return piece(x)
         # Patches would be kept for the backward pass, all of them; worked out again, each piece is gone when it is done.
         needed = torch.is_grad_enabled() and (x.requires_grad or any(p.requires_grad for p in self.parameters()))
-        again = needed and not torch._C._are_functorch_transforms_active()
+        again = needed and not functional_transform()
         images = max(1, PATCH_NUMBERS // (height * per_row))
         rows = height if images > 1 else max(1, PATCH_NUMBERS // per_row)
         done = []

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from splinework.errors import ConfigError, DtypeError, ShapeError
 from splinework.kernels import Edges, Table, check_extrapolation, layer_sums
+from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
@@ -267,7 +268,7 @@ class KANLayer(nn.Module):
         compiling = torch.compiler.is_compiling()
         if self.prepared is not None and (compiling or self._prepared_from is self.grid):
             return self.prepared
-        if self.grid.is_meta or compiling or torch._C._are_functorch_transforms_active():
+        if self.grid.is_meta or compiling or functional_transform():
             return self.basis.prepare(self.grid)  # to be used at once: it belongs to a transform, or has no numbers
         with torch.inference_mode(False):  # what it makes may be trained with later
             self.refresh()

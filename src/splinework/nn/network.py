@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from splinework.errors import ConfigError
 from splinework.kernels import Units, network_sums
+from splinework.kernels.torch_internals import hooks_of_all_modules
 from splinework.nn.layer import KANLayer, check_columns
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
@@ -299,15 +300,6 @@ class KAN(nn.Module):
         return f"shape={self.config.shape}, {self.active_edges()} active edges"
 
 
-# Of torch: what was registered for all modules at once. No version has a public question for it.
-_GLOBAL_HOOKS = (
-    "_global_forward_hooks",
-    "_global_forward_pre_hooks",
-    "_global_backward_hooks",
-    "_global_backward_pre_hooks",
-)
-
-
 def _plain(layer: nn.Module, nodes: Nodes) -> bool:
     """Whether a layer does nothing but its sums: no hook listens, no grid is squashed or learned, no node multiplies."""
     return (
@@ -315,7 +307,7 @@ def _plain(layer: nn.Module, nodes: Nodes) -> bool:
         and layer.grid_kind in ("adaptive", "fixed")
         and not nodes.products
         and not (layer._forward_hooks or layer._forward_pre_hooks or layer._backward_hooks or layer._backward_pre_hooks)
-        and not any(getattr(nn.modules.module, hooks) for hooks in _GLOBAL_HOOKS)
+        and not hooks_of_all_modules()
     )
 
 

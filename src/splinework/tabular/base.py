@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils import check_array, check_consistent_length, check_random_state
+
+# Private, but the only way to state what parameters may be so that scikit-learn's own checks and messages hold.
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from splinework.kernels.threads import suited_to
 from splinework.nn.frame import FramedKAN
@@ -254,10 +256,18 @@ def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
 
 
 def _weights(sample_weight: Any, table: Table) -> Floats:
-    weights = _check_sample_weight(sample_weight, table.values, dtype=np.float64, ensure_non_negative=True)
+    rows = len(table.values)
+    if sample_weight is None or isinstance(sample_weight, Real):
+        sample_weight = np.full(rows, 1.0 if sample_weight is None else float(sample_weight))
+    checked = check_array(
+        sample_weight, ensure_2d=False, ensure_non_negative=True, dtype=np.float64, input_name="sample_weight"
+    )
+    weights: Floats = np.asarray(checked)
+    if weights.shape != (rows,):
+        raise ValueError(f"sample_weight is a number or one for each of the {rows} rows, got shape {weights.shape}.")
     if not np.any(weights > 0):
         raise ValueError("Sample weights must contain at least one non-zero number.")
-    return np.asarray(weights)
+    return weights
 
 
 def _named(model: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN:

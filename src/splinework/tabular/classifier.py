@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin
 from sklearn.utils import compute_class_weight
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import _check_partial_fit_first_call
+from sklearn.utils._param_validation import StrOptions  # private: see base
+from sklearn.utils.multiclass import unique_labels
 
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
@@ -144,10 +144,23 @@ class KANClassifier(ClassifierMixin, KANEstimator):
                 "class_weight 'balanced' is not supported for partial_fit. Work the weights out from all rows with "
                 "compute_class_weight('balanced', classes=classes, y=y), and pass them as a dict."
             )
-        if _check_partial_fit_first_call(self, to_numpy(classes)):
-            self._classes = Classes(np.asarray(self.classes_))
+        self._take_classes(to_numpy(classes))
         self._fit(X, y, sample_weight, partial=True)
         return self
+
+    def _take_classes(self, classes: Any) -> None:
+        """Keeps the classes of the first `partial_fit`; those of later ones must be the same."""
+        known = getattr(self, "classes_", None)
+        if classes is None:
+            if known is None:
+                raise ValueError("classes must be passed on the first call to partial_fit.")
+            return
+        given = unique_labels(classes)
+        if known is None:
+            self.classes_ = given
+            self._classes = Classes(np.asarray(given))
+        elif not np.array_equal(known, given):
+            raise ValueError(f"classes={classes!r} is not the same as on last call to partial_fit, was: {known!r}.")
 
     def decision_function(self, X: Any) -> Any:
         """Logits: `(n,)` of the second class of two, `(n, classes)` of more; `predict_proba` is their sigmoid or softmax.

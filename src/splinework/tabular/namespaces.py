@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _array_api as sk
+from sklearn.utils import _array_api as sk  # private, but whether dispatch is on is said nowhere else
 
 
 class Namespace:

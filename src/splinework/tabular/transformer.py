@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import type_of_target
 
 from splinework.nn.network import KAN

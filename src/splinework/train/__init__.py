@@ -1,16 +1,59 @@
-"""Fitting: changes the numbers of a model, and its grids, never its structure; `sparsify` alone takes edges out."""
+"""Fitting: changes the numbers and grids of a model, never its structure; only `sparsify` takes edges out.
 
-from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
-from splinework.train.ensemble import Ensemble, ensemble
-from splinework.train.fit import FitResult, fit
-from splinework.train.history import Decision, History
-from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
-from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
-from splinework.train.residual import Residual
-from splinework.train.solve import solve
-from splinework.train.sparsify import sparsify
-from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
-from splinework.train.uncertainty import Interval
+Each name is loaded when it is first used: a plain fit loads neither ensembles nor trackers.
+"""
+
+from typing import TYPE_CHECKING
+
+from splinework import lazy
+
+if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+    from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
+    from splinework.train.ensemble import Ensemble, ensemble
+    from splinework.train.fit import FitResult, fit
+    from splinework.train.history import Decision, History
+    from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
+    from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
+    from splinework.train.residual import Residual
+    from splinework.train.solve import solve
+    from splinework.train.sparsify import sparsify
+    from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
+    from splinework.train.uncertainty import Interval
+
+# Name → the module here that has it.
+_HOMES = {
+    "Absolute": "losses",
+    "Custom": "losses",
+    "Decision": "history",
+    "EarlyStopping": "callbacks",
+    "Ensemble": "ensemble",
+    "FitResult": "fit",
+    "GroupLasso": "penalties",
+    "History": "history",
+    "Huber": "losses",
+    "Interval": "uncertainty",
+    "Logistic": "losses",
+    "Loss": "losses",
+    "MLflow": "trackers",
+    "OptunaPruning": "trackers",
+    "Penalty": "penalties",
+    "PlotLive": "callbacks",
+    "Poisson": "losses",
+    "PykanSparsity": "penalties",
+    "Quantile": "losses",
+    "Residual": "residual",
+    "Roughness": "penalties",
+    "Softmax": "losses",
+    "Sparsity": "penalties",
+    "Squared": "losses",
+    "Step": "callbacks",
+    "StopTraining": "callbacks",
+    "TensorBoard": "trackers",
+    "ensemble": "ensemble",
+    "fit": "fit",
+    "solve": "solve",
+    "sparsify": "sparsify",
+}
 
 __all__ = [
     "Absolute",
@@ -45,3 +88,5 @@ __all__ = [
     "solve",
     "sparsify",
 ]
+
+__getattr__ = lazy(__name__)

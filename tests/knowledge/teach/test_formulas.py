@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import splinework as sw
 from splinework.errors import DataError, ShapeError
+from splinework.formula.composer import Composer, worded
 from splinework.interpret.symbolic.edges import Candidate
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import BY_NAME
@@ -19,7 +20,6 @@ from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.knowledge.teach.composed import compose
 from splinework.knowledge.teach.edge_shapes import has_shape
 from splinework.knowledge.teach.judging import Judge, Spoken
-from splinework.knowledge.teach.wording import Composer, worded
 from splinework.nn.frame import Expression, Frame, FramedKAN
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 from tests.formula.calls import NUMERIC, call

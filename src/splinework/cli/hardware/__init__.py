@@ -1,6 +1,7 @@
 """`splinework hardware`: artefacts for devices from a fitted model, one command a file, and one that looks at an artefact again.
 
-What the commands share is in `options` (what is typed), `rows` (from a table to numbers) and `speech` (what is said at the end).
+What the commands share is in `options` (what is typed), `rows` (from a table to numbers) and `building` (from there to the
+folder, and what is said).
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
+from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import Order, on_model
-from splinework.cli.progress import Stages
 
 
 @click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, simulated and with yields.")
@@ -53,18 +53,7 @@ from splinework.cli.progress import Stages
     "--rows", type=click.IntRange(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
 )
 @click.option("--no-fpaa", is_flag=True, help="Leave the document for a field-programmable array out.")
-def analog(
-    order: Order,
-    elements: int,
-    tolerance: float,
-    programming: float,
-    read_noise: float,
-    steps: int,
-    draws: int,
-    limit: float | None,
-    rows: int | None,
-    no_fpaa: bool,
-) -> int:
+def analog(order: Order, no_fpaa: bool, **settings: Any) -> int:
     """Build circuits for an analogue array from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     Each edge becomes differential pairs with floating gates. The circuits are trained through the device model with its errors,
@@ -76,57 +65,16 @@ def analog(
       splinework hardware analog splinework-sensor/model.safetensors --data sensor.csv --out array
       splinework hardware analog model.safetensors --data data.csv --out array --elements 8 --programming 0.02
     """
-    order.check()
-    with Stages(quiet=order.quiet) as stages:
-        stages.stage("loading the model", after=1.0)
-        from splinework.hardware import tools
-        from splinework.hardware.analog_artefact import analog as build
-        from splinework.hardware.analog_study import AnalogRecipe
-        from splinework.hardware.folders import check_place
 
-        check_place(order.out, "analog")
-        tools.need("ngspice", purpose="an analogue artefact")
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
+    def recipe() -> Any:
+        from splinework.hardware.analog_artefact import AnalogRecipe
 
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        recipe = AnalogRecipe(
-            elements=elements,
-            tolerance=tolerance,
-            programming=programming,
-            read_noise=read_noise,
-            steps=steps,
-            draws=draws,
-            limit=limit,
-            rows=rows,
-            fpaa=not no_fpaa,
-            shape=given.whole_shape(order.wanted_shape),
-            name=order.called,
-            seed=order.seed,
-            notes=given.notes,
-        )
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=recipe,
-            progress=stages.stage,
-        )
-    from splinework.cli.hardware.speech import end
+        return AnalogRecipe(**settings, fpaa=not no_fpaa, name=order.called, seed=order.seed)
 
-    return end(made, order, _lines(made.figures))
+    return build(order, recipe, lambda shape: {"shape": shape}, _lines)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    from splinework.cli.hardware.speech import merits
-
     share, limit = figures["yield"]["yield"], figures["yield"]["limit"]
     checked = figures["verification"]
     worst = max(checked["rms_by_celsius"].values())

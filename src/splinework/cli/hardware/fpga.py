@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
+from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import Order, Widths, on_integers, on_model
-from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 
 _TARGETS: Final = ("xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic")
@@ -78,7 +78,6 @@ def fpga(
       splinework hardware fpga model.safetensors --data data.csv --out circuit --bits auto --loss 0.01
       splinework hardware fpga model.safetensors --data data.csv --out circuit --target ecp5 --mhz 200
     """
-    order.check()
     widths.check()
     if mhz is not None and (levels is not None or cycles is not None):
         raise ConfigError(
@@ -86,17 +85,15 @@ def fpga(
         )
     if mhz is not None and not mhz > 0:
         raise ConfigError(f"--mhz is a frequency above 0, such as 200; got {mhz:g}.")
-    with Stages(quiet=order.quiet) as stages:
-        stages.stage("loading the model", after=1.0)
-        from splinework.hardware.folders import check_place
+
+    def recipe() -> Any:
         from splinework.hardware.fpga.plan import Options
-        from splinework.hardware.fpga_artefact import FpgaRecipe, need_programs
-        from splinework.hardware.fpga_artefact import fpga as build
+        from splinework.hardware.fpga_artefact import FpgaRecipe
 
         options = Options(
             target=target, stage_levels=levels or 1, max_cycles=cycles, handshake=handshake, dont_care=dont_care
         )
-        recipe = FpgaRecipe(
+        return FpgaRecipe(
             options=options,
             mhz=mhz,
             axi=not no_axi,
@@ -107,37 +104,11 @@ def fpga(
             name=order.called,
             seed=order.seed,
         )
-        check_place(order.out, "fpga")
-        need_programs(recipe)
-        from dataclasses import replace
 
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
-
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        quantising = widths.recipe(order, given.whole_shape(order.wanted_shape))
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=replace(recipe, quantising=quantising, notes=given.notes),
-            progress=stages.stage,
-        )
-    from splinework.cli.hardware.speech import end
-
-    return end(made, order, _lines(made.figures))
+    return build(order, recipe, lambda shape: {"quantising": widths.recipe(order, shape)}, _lines)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    from splinework.cli.hardware.speech import merits
-
     proven = figures["neurons_proven"]
     said = "no proofs" if proven is None else f"{proven} of {figures['neurons']} neurons proven"
     lines = [

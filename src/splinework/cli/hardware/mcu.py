@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import click
 
+from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import Order, Widths, on_integers, on_model
-from splinework.cli.progress import Stages
 
 _PROCESSORS: Final = ("gcc", "clang", "cortex-m0plus", "cortex-m3", "cortex-m4f")
 
@@ -62,26 +62,13 @@ def mcu(
       splinework hardware mcu splinework-wine/model.safetensors --data wine.csv --out firmware
       splinework hardware mcu model.safetensors --data data.csv --out firmware --prefer flash --bits 5 --flash 4096
     """
-    order.check()
     widths.check()
-    with Stages(quiet=order.quiet) as stages:
-        stages.stage("loading the model", after=1.0)
-        from splinework.hardware.folders import check_place
+
+    def recipe() -> Any:
         from splinework.hardware.mcu.options import Options
-        from splinework.hardware.mcu_artefact import McuRecipe, need_compilers
-        from splinework.hardware.mcu_artefact import mcu as build
+        from splinework.hardware.mcu_artefact import McuRecipe
 
-        check_place(order.out, "mcu")
-        need_compilers(processors or None)
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
-
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        recipe = McuRecipe(
-            quantising=widths.recipe(order, given.whole_shape(order.wanted_shape)),
+        return McuRecipe(
             options=Options(
                 prefer=prefer,
                 float=floats,
@@ -93,27 +80,12 @@ def mcu(
             processors=processors or None,
             name=order.called,
             seed=order.seed,
-            notes=given.notes,
         )
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=recipe,
-            progress=stages.stage,
-        )
-    from splinework.cli.hardware.speech import end
 
-    return end(made, order, _lines(made.figures))
+    return build(order, recipe, lambda shape: {"quantising": widths.recipe(order, shape)}, _lines)
 
 
 def _lines(figures: Mapping[str, Any]) -> list[str]:
-    from splinework.cli.hardware.speech import merits
-
     lines = [merits(figures)]
     runs = figures["verification"]["runs"]
     lines.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from splinework.cli.complete import files_of
+from splinework.cli.hardware.building import end_checked
 from splinework.cli.progress import Stages
 
 
@@ -31,11 +32,9 @@ def verify(folder: str, vectors: int | None, seed: int | None, no_proof: bool, q
     """
     with Stages(quiet=quiet or as_json) as stages:
         stages.stage("reading the artefact", after=1.0)
-        from splinework.hardware.verifying import verify as check
+        from splinework.hardware.artefact import verify as check
 
         found = check(folder, vectors=vectors, seed=seed, proof=not no_proof, progress=stages.stage)
-    from splinework.cli.hardware.speech import end_checked
-
     return end_checked(found, as_json=as_json, quiet=quiet, line=_line(found.kind, dict(found.figures), found.passed))
 
 

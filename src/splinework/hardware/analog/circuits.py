@@ -182,11 +182,6 @@ FLOOR: Final = 1e-4
 """This part of I_0 flows into a multiplier's inputs in any case."""
 
 
-def square_current(current: Values, at: Conditions) -> Values:
-    """`current² / I_0` in A by the same circuit with both inputs alike."""
-    return multiply_currents(current, current, at)
-
-
 # ------------------------------------------------------------------------------------------------------ solver
 
 

@@ -56,34 +56,6 @@ class Conversion:
         return float(np.median([f.rms for f in self.fits.values()])) if self.fits else 0.0
 
 
-def to_analog(
-    model: KAN,
-    x: Any,
-    *,
-    technology: Technology = GENERIC,
-    elements: int = 10,
-    kinds: tuple[str, ...] = ("tanh",),
-    tolerance: float = 0.02,
-) -> AnalogNetwork:
-    """The analogue network of a trained one.
-
-    Args:
-        model: A network of any shape, sums and products.
-        x: Representative rows in raw units; they give every node its span, so they should hold the extremes.
-        technology: The device.
-        elements: Most elements of an edge.
-        kinds: `("tanh",)`, `("bump",)` or both.
-        tolerance: Largest error of an edge, in parts of its span or of a tenth of the widest span into its node.
-
-    Raises:
-        ConfigError: If an edge is steeper than the device can follow: says which, how near it comes, and what would help;
-            or if a transistor runs out of drain-source voltage between 0 and 85 °C.
-        DataError: If x has fewer than 8 rows, or activations are not finite.
-    """
-    recipe = Recipe(elements=elements, kinds=kinds)
-    return convert(model, x, technology=technology, recipe=recipe, tolerance=tolerance).network
-
-
 def convert(
     model: KAN,
     x: Any,
@@ -94,20 +66,21 @@ def convert(
     margin: float = 0.02,
     occupancy: float = 0.5,
 ) -> Conversion:
-    """As `to_analog`, with the fits.
+    """The analogue network of a trained one, and how well each edge was met.
 
     Args:
-        model: The network.
-        x: Rows in raw units.
+        model: A network of any shape, sums and products.
+        x: Representative rows in raw units; they give every node its span, so they should hold the extremes.
         technology: The device.
         recipe: How edges are fitted.
-        tolerance: As in `to_analog`.
+        tolerance: Largest error of an edge, in parts of its span or of a tenth of the widest span into its node.
         margin: How much farther spans reach than the activations, in parts of them, at each end.
         occupancy: Part of an edge's weights that follows the density of the activations; the rest is even over the span.
 
     Raises:
-        ConfigError: See `to_analog`.
-        DataError: See `to_analog`.
+        ConfigError: If an edge is steeper than the device can follow: says which, how near it comes, and what would help;
+            or if a transistor runs out of drain-source voltage between 0 and 85 °C.
+        DataError: If x has fewer than 8 rows, or activations are not finite.
     """
     if not 0 <= occupancy <= 1 or not 0 <= margin < 1 or tolerance <= 0:
         raise ConfigError(

@@ -234,17 +234,6 @@ def voltage_of(current: Values) -> Values:
     return 2 * (root + np.log(-np.expm1(-root)))
 
 
-def floating_gate(voltages: Values, dividers: Values, charge: Values = 0.0) -> Values:
-    """`V_FG = Σ (C_i/C_T) V_i + Q/C_T` in V.
-
-    Args:
-        voltages: Of the input capacitors in V, `(…, n)`.
-        dividers: C_i/C_T of each, `(n,)`.
-        charge: Q/C_T in V.
-    """
-    return (voltages * dividers).sum(-1) + charge
-
-
 def channel_factor(voltage: Values, conductance: float, thermal: float) -> Values:
     """`1 + λ |V_DS|`, smoothed where V_DS changes its sign: `1 + λ V tanh(V / 2U_T)`, so that source and drain can swap."""
     return 1 + conductance * voltage * tanh(voltage / (2 * thermal))
@@ -255,41 +244,6 @@ def channel_and_slope(voltage: Values, conductance: float, thermal: float) -> tu
     half = voltage / (2 * thermal)
     t = tanh(half)
     return 1 + conductance * voltage * t, conductance * (t + half * (1 - t * t))
-
-
-def drain_current(
-    gate: Values,
-    source: Values,
-    drain: Values,
-    *,
-    ratio: float,
-    technology: Technology,
-    temperature: float = NOMINAL,
-    kappa_factor: Values = 1.0,
-) -> Values:
-    """Current in A from drain to source of an n-channel transistor; voltages in V from the bulk, `gate` the floating one.
-
-    `I = I_s (W/L) [F(p - V_S/U_T) - F(p - V_D/U_T)] (1 + λ |V_DS|)`, `p = κ (V_G - V_T0) / U_T`.
-
-    Args:
-        gate: Of the (floating) gate.
-        source: Of the source.
-        drain: Of the drain.
-        ratio: W/L.
-        technology: The process.
-        temperature: In K.
-        kappa_factor: Multiplies κ: a mismatch.
-
-    >>> tech = Technology(conductance=0.0)
-    >>> weak = [float(drain_current(v, 0.0, 1.0, ratio=1.0, technology=tech)) for v in (0.2, 0.2 + 0.02587 / 0.7)]
-    >>> round(weak[1] / weak[0], 1)
-    2.7
-    """
-    thermal = thermal_voltage(temperature)
-    p = technology.kappa * kappa_factor * (gate - threshold(technology, temperature)) / thermal
-    specific = specific_current(technology, ratio, temperature)
-    forward, reverse = inversion(p - source / thermal), inversion(p - drain / thermal)
-    return specific * (forward - reverse) * channel_factor(drain - source, technology.conductance, thermal)
 
 
 def tail_currents(tails: Values, technology: Technology, temperature: float = NOMINAL) -> Values:

@@ -7,7 +7,7 @@ wrote them.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -196,34 +196,6 @@ def calibration_of(network: AnalogNetwork, rows: Floats | None, celsius: Sequenc
 
 def _trims(p: Parameters) -> dict[str, list[float]]:
     return {"node_gain": [float(v) for v in p.node_gains], "node_offset": [float(v) for v in p.node_trims]}
-
-
-def programmed(network: AnalogNetwork, document: dict[str, Any]) -> AnalogNetwork:
-    """The network with the currents and centres that a document's codes stand for: what quantising them does.
-
-    Args:
-        network: The one that the document was made from.
-        document: From `fpaa_document`.
-
-    Raises:
-        ConfigError: If a block of the network is not in the document.
-    """
-    device = device_of(document)
-    codes = {block["id"]: block for block in document["blocks"]}
-    names, own = network.element_names, network.parameters()
-    gains, centres, offsets = own.gains.copy(), own.centres.copy(), own.offsets.copy()
-    live = [name for name, gain in zip(names, gains, strict=True) if gain != 0]
-    if missing := [name for name in live if name not in codes]:
-        raise ConfigError(f"the document has no block {missing[0]!r}; it was made from another network.")
-    for k, name in enumerate(names):
-        if name in codes:
-            gains[k] = np.sign(gains[k]) * device.bias(codes[name]["bias_code"])
-            if "offset_code" in codes[name]:
-                centres[k] = device.offset(codes[name]["offset_code"])
-    for k, name in enumerate(network.node_names):
-        if f"{name}.offset" in codes:
-            offsets[k] = np.sign(offsets[k]) * device.bias(codes[f"{name}.offset"]["bias_code"])
-    return network.with_parameters(replace(own, gains=gains, centres=centres, offsets=offsets))
 
 
 def device_of(document: dict[str, Any]) -> FpaaDevice:

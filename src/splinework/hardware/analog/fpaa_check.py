@@ -1,12 +1,9 @@
 """Checks FPAA documents, whoever wrote them: their form by the schema, their meaning by following every switch.
 
-The schema is JSON Schema (2020-12) and is checked by `jsonschema` where that is installed; without it, the keywords that the
-schema uses are checked here. What no schema can say comes after that: slots, limits, and that the switches join exactly the
-terminals of each net.
+The schema is JSON Schema (2020-12), of which the keywords that it uses are checked here. What no schema can say comes
+after that: slots, limits, and that the switches join exactly the terminals of each net.
 """
 
-import importlib
-import importlib.util
 import json
 import re
 from collections import Counter, defaultdict
@@ -48,22 +45,11 @@ def check_fpaa(document: Any) -> None:
 
 def problems(document: Any) -> list[str]:
     """What is wrong with a document; nothing where it is sound. Meaning is checked only where the form is right."""
-    found = _form(document)
-    if found:
+    rules = schema()
+    if found := form_problems(document, rules, rules, "the document"):
         return found
     device = device_of(document)
     return [*_places(document, device), *_values(document, device), *_nets(document, device), *_used(document)]
-
-
-def _form(document: Any) -> list[str]:
-    rules = schema()
-    if importlib.util.find_spec("jsonschema") is not None:
-        jsonschema = importlib.import_module("jsonschema")  # optional, and without types
-        errors = sorted(
-            jsonschema.Draft202012Validator(rules).iter_errors(document), key=lambda e: list(map(str, e.path))
-        )
-        return [f"{'/'.join(map(str, error.path)) or 'the document'}: {error.message}" for error in errors]
-    return form_problems(document, rules, rules, "the document")
 
 
 def form_problems(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str) -> list[str]:

@@ -1,6 +1,6 @@
 """What makes a chip differ from the network that was programmed: recipes that are drawn, chip by chip, from a seed.
 
-`Programming`, `ReadNoise`, `Mismatch`, `Retention`, `Temperature` and `Supply` are frozen and go together in any number; each
+`Programming`, `ReadNoise`, `Mismatch`, `Retention` and `Temperature` are frozen and go together in any number; each
 has a stream of random numbers of its own, so that leaving one out does not change what the others draw. `chips` draws them and
 computes with them, `recalibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
 what acceptance is measured at.
@@ -193,27 +193,6 @@ class Temperature(Imperfection):
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
         celsius = self.celsius + self.spread * random.uniform(-1, 1)
         return replace(before, temperature=celsius + ZERO_CELSIUS)
-
-
-@final
-@dataclass(frozen=True)
-class Supply(Imperfection):
-    """A supply that is not nominal; it acts through the output conductance λ and the rails.
-
-    Attributes:
-        relative: V_DD is nominal times one plus this, such as −0.1.
-    """
-
-    relative: float = -0.1
-    stream: ClassVar[int] = 6
-
-    def __post_init__(self) -> None:
-        if not -0.5 <= self.relative <= 0.5:
-            raise ConfigError(f"the supply differs by −0.5 to 0.5 of its nominal value, got {self.relative}.")
-
-    def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
-        shift = before.perturbation.supply_shift + self.relative * network.technology.supply
-        return replace(before, perturbation=replace(before.perturbation, supply_shift=shift))
 
 
 def _with(before: Chips, **errors: Floats) -> Chips:

@@ -6,7 +6,7 @@ The interface that programming, yield and noise-aware training build on, kept st
 `SumNode`, `ProductNode`, `AnalogLayer`, `AnalogNetwork` (all frozen); `Parameters` (everything programmable, as flat arrays:
 `network.parameters()`, `network.with_parameters(p)`); `Perturbation` (what goes wrong with one chip or many); and
 `network.forward(x, temperature=, perturbation=, parameters=)`, with NumPy arrays or torch tensors, one formula for both.
-Elements are numbered through all layers, edges and their elements in order (`network.element_names`), sums likewise
+Elements are numbered through all layers, edges and their elements in order , sums likewise
 (`network.node_names`). How a trained network becomes one is in `fitting` and `convert`, the currents in `circuits`.
 """
 
@@ -108,16 +108,6 @@ class AnalogNetwork:
     def node_count(self) -> int:
         """N, counting sums."""
         return sum(len(layer.sums) for layer in self.layers)
-
-    @property
-    def element_names(self) -> list[str]:
-        """`e<layer>_<source>_<target>.<kind's letter><number>` of every element."""
-        return [
-            f"e{l}_{edge.source}_{edge.target}.{element.kind[0]}{k}"
-            for l, layer in enumerate(self.layers)
-            for edge in layer.edges
-            for k, element in enumerate(edge.elements)
-        ]
 
     @property
     def node_names(self) -> list[str]:

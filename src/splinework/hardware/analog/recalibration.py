@@ -1,8 +1,7 @@
 """Many chips calibrated where they are: what takes temperature, age and mismatch out of each of them again.
 
 Layer by layer, the measured sums of each chip are fitted to those of the programmed network by least squares, a line for each
-sum; the lines become that chip's trims. `calibration` trims one network against given targets and knows no reading noise; a chip
-behind an interface is tuned in `device`.
+sum; the lines become that chip's trims. `calibration` trims one network against given targets and knows no reading noise.
 """
 
 from dataclasses import replace

@@ -1,12 +1,12 @@
-"""Pictures of yields and of floating-gate memory; each function draws and returns Axes, none saves or shows."""
+"""Pictures of yields; each function draws and returns Axes, none saves or shows."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from splinework.errors import DataError
-from splinework.hardware.analog.characterise import Endurance, ErrorCurve, Kept
 from splinework.hardware.analog.network import Floats
 from splinework.hardware.analog.yields import Condition, Yield
 from splinework.report.plot import style
@@ -34,106 +34,21 @@ def plot_yield(found: Yield, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_over_temperature(rows: Sequence[Condition], *, ax: Axes | None = None) -> Axes:
-    """Draws a metric against temperature: means and the middle 90 % of chips, with and without calibration.
+def plot_conditions(rows: Sequence[Condition], by: Literal["celsius", "years"], *, ax: Axes | None = None) -> Axes:
+    """Draws a metric against temperature or years: means and the middle 90 % of chips, with and without calibration.
 
     Args:
-        rows: From `over_temperature`.
+        rows: From `over_temperature` or `over_years`.
+        by: What changes from row to row.
         ax: Where to draw; None makes a figure of its own.
 
     Raises:
         DataError: If there are no rows.
     """
-    return _plot_conditions(rows, [row.celsius for row in rows], "temperature, °C", ax)
-
-
-def plot_over_years(rows: Sequence[Condition], *, ax: Axes | None = None) -> Axes:
-    """Draws a metric against years, as `plot_over_temperature` does.
-
-    Args:
-        rows: From `over_years`.
-        ax: Where to draw; None makes a figure of its own.
-
-    Raises:
-        DataError: If there are no rows.
-    """
-    where = f"years at {rows[0].celsius:g} °C" if rows else ""
-    return _plot_conditions(rows, [row.years for row in rows], where, ax)
-
-
-def plot_error_curve(curve: ErrorCurve, *, bits: int = 8, ax: Axes | None = None) -> Axes:
-    """Draws the error of floating-gate cells against the number of pulses, and half a step of so many bits.
-
-    Args:
-        curve: From `error_curve`.
-        bits: Where the dashed line is.
-        ax: Where to draw; None makes a figure of its own.
-    """
-    ax = style.axes_or_new(ax, 4.6, 2.9)
-    ax.set_yscale("log")
-    for label, values, colour in (
-        ("median", curve.median, style.BLUE),
-        ("95 % of cells", curve.upper, style.VERMILION),
-    ):
-        shown = np.maximum(100 * values, 1e-4)
-        ax.plot(curve.pulses, shown, color=colour, linewidth=style.LINE, label=label, gid=label)
-    half = 50 / (2**bits - 1)
-    ax.axhline(half, color=style.MUTED, linewidth=1.0, linestyle="--", label=f"half a step of {bits} bits", gid="step")
-    style.tidy(ax, x="pulses", y="error, % of full scale")
-    style.legend(ax, loc="best")
-    return ax
-
-
-def plot_endurance(rows: Sequence[Endurance], *, ax: Axes | None = None) -> Axes:
-    """Draws how the window of floating-gate cells closes with cycles.
-
-    Args:
-        rows: From `endurance_curve`.
-        ax: Where to draw; None makes a figure of its own.
-
-    Raises:
-        DataError: If there are no rows.
-    """
-    if not rows:
-        raise DataError("a picture of endurance needs at least one row, got none.")
-    ax = style.axes_or_new(ax, 4.6, 2.9)
-    ax.set_xscale("symlog", linthresh=100)
-    ax.plot(
-        [r.cycles for r in rows], [r.window for r in rows], color=style.BLUE, marker="o", markersize=3, gid="window"
-    )
-    ax.set_ylim(bottom=0)
-    style.tidy(ax, x="cycles", y="window, V")
-    return ax
-
-
-def plot_retention(rows: Sequence[Kept], *, ax: Axes | None = None) -> Axes:
-    """Draws the error of stored values over the years, a line for each temperature.
-
-    Args:
-        rows: From `retention_curve`.
-        ax: Where to draw; None makes a figure of its own.
-
-    Raises:
-        DataError: If there are no rows.
-    """
-    if not rows:
-        raise DataError("a picture of retention needs at least one row, got none.")
-    ax = style.axes_or_new(ax, 4.6, 2.9)
-    ax.set_yscale("log")
-    for number, celsius in enumerate(dict.fromkeys(row.celsius for row in rows)):
-        mine = [row for row in rows if row.celsius == celsius]
-        colour = style.SERIES[number % len(style.SERIES)]
-        errors = [max(100 * row.rms, 1e-4) for row in mine]
-        label = f"{celsius:g} °C"
-        ax.plot([row.years for row in mine], errors, color=colour, marker="o", markersize=3, label=label, gid=label)
-    style.tidy(ax, x="years", y="rms error, % of full scale")
-    style.legend(ax, loc="best")
-    return ax
-
-
-def _plot_conditions(rows: Sequence[Condition], places: Sequence[float], x: str, ax: Axes | None) -> Axes:
     if not rows:
         raise DataError("a picture over conditions needs at least one row, got none.")
+    x = "temperature, °C" if by == "celsius" else f"years at {rows[0].celsius:g} °C"
+    places = [getattr(row, by) for row in rows]
     ax = style.axes_or_new(ax, 4.6, 2.9)
     metric = rows[0].plain.metric
     factor = _factor(metric)

@@ -1,4 +1,4 @@
-"""How many chips would do: Monte Carlo over chips, what each imperfection costs, and tables over temperature and years.
+"""How many chips would do: Monte Carlo over chips, and tables over temperature and years.
 
 Every number comes from `draws` chips with a seed; with the same seed two networks, or two lists of imperfections, meet the same
 chips. Pictures are in `yield_plots`.
@@ -157,34 +157,6 @@ def yields(
 
 
 @dataclass(frozen=True)
-class Ablation:
-    """What one imperfection costs: the metric's loss with it alone, and by how much leaving it out would lower the loss."""
-
-    name: str
-    alone: float
-    saved: float
-
-
-def ablation(
-    network: AnalogNetwork,
-    x: ArrayLike,
-    y: ArrayLike,
-    imperfections: Sequence[Imperfection],
-    *,
-    recipe: MonteCarlo | None = None,
-) -> tuple[Ablation, ...]:
-    """Each imperfection alone, and all but it; arguments as for `yields`."""
-    everything = yields(network, x, y, imperfections, recipe=recipe).loss
-    rows = []
-    for imperfection in imperfections:
-        rest = [other for other in imperfections if other is not imperfection]
-        alone = yields(network, x, y, [imperfection], recipe=recipe).loss
-        without = yields(network, x, y, rest, recipe=recipe).loss
-        rows.append(Ablation(type(imperfection).__name__, alone, everything - without))
-    return tuple(rows)
-
-
-@dataclass(frozen=True)
 class Condition:
     """One row of a table over temperature or years: the yield as it is, and after calibration at the condition."""
 
@@ -204,22 +176,14 @@ def over_temperature(
     recipe: MonteCarlo | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[Condition, ...]:
-    """The same chips at several temperatures, with and (where rows for it are given) without calibration at each.
+    """The same chips at several temperatures in °C, without and (where rows for it are given) with calibration at each.
 
-    Args:
-        network: As for `yields`.
-        x: As for `yields`.
-        y: As for `yields`.
-        imperfections: Besides the temperature.
-        celsius: Temperatures, 0 to 85 °C in steps of 5 °C.
-        recipe: As for `yields`.
-        calibration: As for `yields`.
+    The other arguments are those of `yields`.
     """
-    rows = []
-    for degrees in celsius:
-        these = [*imperfections, Temperature(float(degrees))]
-        rows.append(_condition(network, x, y, these, recipe, calibration, (float(degrees), 0.0)))
-    return tuple(rows)
+    return tuple(
+        _condition(network, x, y, [*imperfections, Temperature(float(c))], recipe, calibration, (float(c), 0.0))
+        for c in celsius
+    )
 
 
 def over_years(
@@ -234,24 +198,14 @@ def over_years(
     recipe: MonteCarlo | None = None,
     calibration: ArrayLike | None = None,
 ) -> tuple[Condition, ...]:
-    """The same chips after years at a temperature, read at 27 °C.
-
-    Args:
-        network: As for `yields`.
-        x: As for `yields`.
-        y: As for `yields`.
-        imperfections: Besides retention.
-        years: Times.
-        celsius: Temperature in which they pass.
-        law: How charge leaks.
-        recipe: As for `yields`.
-        calibration: As for `yields`.
-    """
-    rows = []
-    for time in years:
-        these = [*imperfections, Retention(float(time), celsius, law or RetentionLaw())]
-        rows.append(_condition(network, x, y, these, recipe, calibration, (celsius, float(time))))
-    return tuple(rows)
+    """The same chips after `years` at a temperature, read at 27 °C; `law` says how charge leaks, the rest is as for `yields`."""
+    leaks = law or RetentionLaw()
+    return tuple(
+        _condition(
+            network, x, y, [*imperfections, Retention(float(t), celsius, leaks)], recipe, calibration, (celsius, t)
+        )
+        for t in map(float, years)
+    )
 
 
 def _condition(

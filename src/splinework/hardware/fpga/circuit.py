@@ -1,7 +1,7 @@
 """The circuit between a golden model and its Verilog: tables over bits of codes, a tree of exact sums, one rounding and clamp.
 
-Only the recipe is here; `plan` makes it, `compress` makes it smaller, `schedule` cuts it into cycles, `evaluate` runs it in
-Python and `verilog` writes it down. All numbers are integers, and every word is as wide as its values need.
+Only the recipe is here; `plan` makes it, `compress` makes it smaller, `schedule` cuts it into cycles and `verilog` writes it
+down. All numbers are integers, and every word is as wide as its values need.
 """
 
 from dataclasses import dataclass, field

@@ -8,8 +8,6 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.hardware.formats import Integers
-
 
 def to_mask(flags: NDArray[np.bool_]) -> int:
     """Flags of addresses as a set.
@@ -75,8 +73,3 @@ def _drop(on: int, off: int, order: range, places: int) -> tuple[tuple[int, ...]
         else:
             on, off = less
     return tuple(sorted(kept)), on, off
-
-
-def bits_of(values: Integers, width: int) -> list[int]:
-    """For each bit of some values the set of addresses where it is 1."""
-    return [to_mask((values >> k) & 1 != 0) for k in range(width)]

@@ -46,95 +46,29 @@ def _area(**costs: float) -> Mapping[str, float]:
 
 COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
     {
-        "xcup": Costs(
-            6,
-            3,
-            _area(
-                lookups=1.008,
-                parts=1.223,
-                muxes=1.116,
-                more_parts=1.438,
-                more_muxes=1.328,
-                opposites=0.989,
-                adder_bits=1.008,
-                soft_bits=1.56,
-                merged_bits=0.263,
-                clamps=0.72,
-            ),
-        ),
-        "ecp5": Costs(
-            4,
-            5,
-            _area(
-                lookups=0.828,
-                parts=0.862,
-                muxes=0.298,
-                more_parts=1.108,
-                more_muxes=0.331,
-                absorbed=0.991,
-                adder_bits=0.028,
-                carry_bits=1.108,
-                soft_bits=1.608,
-                merged_bits=0.595,
-                clamps=0.871,
-            ),
-            Path(0.599, 1.303, 0.356, 1.007, 0.112, 0.062),
-        ),
-        "ice40": Costs(
-            4,
-            3,
-            _area(
-                lookups=1.169,
-                parts=1.39,
-                muxes=1.144,
-                more_parts=1.28,
-                more_muxes=1.034,
-                absorbed=1.035,
-                carry_bits=0.72,
-                soft_bits=2.085,
-                merged_bits=0.329,
-                clamps=0.397,
-            ),
-            Path(0.213, 1.403, 1.198, 0.552, 0.178, 0.107),
-        ),
-        "ice40-up5k": Costs(
-            4,
-            3,
-            _area(
-                lookups=1.004,
-                parts=1.109,
-                muxes=1.031,
-                more_parts=1.223,
-                more_muxes=1.121,
-                absorbed=0.998,
-                carry_bits=0.828,
-                soft_bits=2.0,
-                merged_bits=0.364,
-                clamps=0.413,
-            ),
-            Path(4.642, 0.008, 3.156, 2.857, 0.521, 0.097),
-        ),
-        "asic": Costs(
-            4,
-            3,
-            _area(
-                lookups=3.667,
-                parts=5.231,
-                muxes=1.018,
-                more_parts=4.751,
-                more_muxes=1.009,
-                absorbed=1.002,
-                opposites=0.983,
-                adder_bits=7.171,
-                carry_bits=1.124,
-                soft_bits=0.999,
-                merged_bits=0.761,
-                clamps=0.281,
-                flipflops=3.948,
-            ),
-        ),
+        "xcup": Costs(6, 3, _area(
+            lookups=1.008, parts=1.223, muxes=1.116, more_parts=1.438, more_muxes=1.328, opposites=0.989,
+            adder_bits=1.008, soft_bits=1.56, merged_bits=0.263, clamps=0.72
+        )),
+        "ecp5": Costs(4, 5, _area(
+            lookups=0.828, parts=0.862, muxes=0.298, more_parts=1.108, more_muxes=0.331, absorbed=0.991,
+            adder_bits=0.028, carry_bits=1.108, soft_bits=1.608, merged_bits=0.595, clamps=0.871
+        ), Path(0.599, 1.303, 0.356, 1.007, 0.112, 0.062)),
+        "ice40": Costs(4, 3, _area(
+            lookups=1.169, parts=1.39, muxes=1.144, more_parts=1.28, more_muxes=1.034, absorbed=1.035,
+            carry_bits=0.72, soft_bits=2.085, merged_bits=0.329, clamps=0.397
+        ), Path(0.213, 1.403, 1.198, 0.552, 0.178, 0.107)),
+        "ice40-up5k": Costs(4, 3, _area(
+            lookups=1.004, parts=1.109, muxes=1.031, more_parts=1.223, more_muxes=1.121, absorbed=0.998,
+            carry_bits=0.828, soft_bits=2.0, merged_bits=0.364, clamps=0.413
+        ), Path(4.642, 0.008, 3.156, 2.857, 0.521, 0.097)),
+        "asic": Costs(4, 3, _area(
+            lookups=3.667, parts=5.231, muxes=1.018, more_parts=4.751, more_muxes=1.009, absorbed=1.002,
+            opposites=0.983, adder_bits=7.171, carry_bits=1.124, soft_bits=0.999, merged_bits=0.761, clamps=0.281,
+            flipflops=3.948
+        )),
     }
-)
+)  # fmt: skip
 """What each thing costs on each family."""
 
 _SAME: Final = {"ecp5-25": "ecp5"}
@@ -160,11 +94,6 @@ class Estimate:
     flipflops: int
     latency_cycles: int
     fmax_mhz: float | None
-
-    @property
-    def latency_ns(self) -> float | None:
-        """From input to result in ns at the highest frequency; None where nothing routes."""
-        return None if self.fmax_mhz is None else self.latency_cycles * 1000.0 / self.fmax_mhz
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

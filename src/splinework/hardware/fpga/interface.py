@@ -1,6 +1,5 @@
 """What the files of an artefact say about a circuit: `design.json`, read apart from everything that wrote it."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, cast
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import FileError
-from splinework.hardware.golden import digest
+from splinework.hardware.golden import digest, read_document
 from splinework.hardware.integer import IntegerModel
 
 FORMAT: Final = "splinework-fpga/1"
@@ -48,16 +47,7 @@ def read_interface(file: Path, model: IntegerModel) -> Interface:
     Raises:
         FileError: If it is missing, damaged, of another version or of another golden model.
     """
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{file} cannot be read as a design ({error}); write the artefact anew.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise FileError(
-            f"{file} has the format {found!r}, expected {FORMAT!r}: it is no design, or of another version of splinework; "
-            "write the artefact anew with this version."
-        )
+    content = read_document(file, FORMAT, "a design")
     if content.get("digest") != digest(model):
         raise FileError(f"{file} belongs to another golden model than golden.json beside it; write the artefact anew.")
     try:

@@ -11,9 +11,6 @@ The modules of `verilog(design)`, all registers on the rising edge of clk:
   mask), `output [W-1:0] y`, and the parameter `PIPELINED`. By default it is 1: y follows the inputs after
   `design.layers[l].cycles` edges of clk with en = 1. With `PIPELINED = 0` all registers are wires and the neuron is a pure
   function, which is the form for proofs; clk and en are then unused.
-- `NAME_l{l}_n{j}_spec` from `spec_verilog(model)`: the same ports, plain tables, no registers, made from the golden model
-  without a look at the circuit. `NAME_l{l}_n{j}_care` has the inputs of the neuron and `output care`: whether all codes can
-  occur. What is proved is `care -> y == y of the spec`.
 """
 
 from dataclasses import replace

@@ -85,23 +85,13 @@ class Synthesis:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, without files and log."""
-        return {
-            "top": self.top,
-            "target": self.target,
-            "title": self.title,
-            "luts": self.luts,
-            "unit": self.unit,
-            "lcs": self.lcs,
-            "flipflops": self.flipflops,
-            "carries": self.carries,
-            "fmax_mhz": self.fmax_mhz,
+        content = {key: value for key, value in vars(self).items() if key not in ("files", "log")}
+        return content | {
             "fmax_by_seed": {str(seed): mhz for seed, mhz in self.fmax_by_seed},
             "rerouted": list(self.rerouted),
             "utilisation": {name: list(pair) for name, pair in self.utilisation.items()},
             "cells": dict(self.cells),
-            "recipe": self.recipe,
             "tools": dict(self.tools),
-            "note": self.note,
         }
 
 

@@ -41,7 +41,6 @@ class Target:
     Attributes:
         name: As the command line calls it.
         title: What it is, for a report.
-        lut_inputs: Inputs of a LUT; 0 where there are none.
         recipes: Alternative synthesis commands of Yosys; the smallest result is kept. `{top}` is the top module.
         stat: Arguments of `stat`.
         logic: What each cell of logic counts, in `unit`.
@@ -55,7 +54,6 @@ class Target:
 
     name: str
     title: str
-    lut_inputs: int
     recipes: tuple[str, ...]
     logic: Mapping[str, float]
     flipflops: Mapping[str, float]
@@ -87,7 +85,6 @@ def _ecp5(name: str, size: str, words: str) -> Target:
     return Target(
         name=name,
         title=f"Lattice ECP5 {words}",
-        lut_inputs=4,
         recipes=("synth_ecp5 -nobram -nodsp -top {top}",),
         # A carry cell is two LUTs with a chain between them.
         logic=_cells(LUT4=1, CCU2C=2),
@@ -111,7 +108,6 @@ def _ice40(name: str, device: str, package: str, words: str) -> Target:
     return Target(
         name=name,
         title=f"Lattice iCE40 {words}",
-        lut_inputs=4,
         recipes=(f"synth_ice40 -device {'u' if device[0] == 'u' else 'hx'} -top {{top}}",),
         logic=_cells(SB_LUT4=1),
         flipflops=_cells(dict.fromkeys(_ICE40_FLOPS, 1)),
@@ -134,7 +130,6 @@ _ALL: Final = (
     Target(
         name="xcup",
         title="AMD (Xilinx) UltraScale+",
-        lut_inputs=6,
         recipes=(f"{_XCUP} -top {{top}}", f"{_XCUP} -abc9 -top {{top}}"),
         stat="-tech xilinx",
         logic=_cells({f"LUT{k}": 1 for k in range(1, 7)}, INV=1, SRL16E=1, SRLC16E=1, SRLC32E=1),
@@ -150,7 +145,6 @@ _ALL: Final = (
     Target(
         name="asic",
         title="generic standard cells",
-        lut_inputs=0,
         recipes=(
             "synth -flatten -top {top}; dfflegalize -cell $_DFF_P_ 01; abc -g cmos4; opt_clean",
         ),

@@ -14,7 +14,7 @@ import numpy as np
 
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.interface import Interface
-from splinework.hardware.fpga.testbench_axi import axi_testbench
+from splinework.hardware.fpga.testbench_axi import AXI, TASKS, axi_words
 from splinework.hardware.fpga.testbench_cpp import CPP
 from splinework.hardware.fpga.vectors import packed
 from splinework.hardware.integer import IntegerModel
@@ -50,9 +50,8 @@ def bench_files(model: IntegerModel, interface: Interface, codes: Integers, *, a
         "AXI": " axi" if axi else "",
         "AXI_COUNT": str(min(len(codes), AXI_VECTORS)),
     }
-    verilog = {
-        "PORTS": ",\n".join(_ports(inputs, outputs, interface)),
-    }
+    shared = {"TASKS": TASKS, "SHOWN": str(SHOWN)}
+    verilog = shared | {"PORTS": ",\n".join(_ports(inputs, outputs, interface))}
     cpp = {
         "WIDTHS_IN": ", ".join(map(str, inputs)),
         "WIDTHS_OUT": ", ".join(map(str, outputs)),
@@ -64,7 +63,8 @@ def bench_files(model: IntegerModel, interface: Interface, codes: Integers, *, a
     files = {}
     if axi:
         ins, outs = ([w.format for w in wires] for wires in (model.inputs, model.wires(len(model.layers))))
-        files["tb_axis.v"] = axi_testbench(interface.top, ins, outs, interface.latency).encode()
+        own = axi_words(interface.top, ins, outs, interface.latency)
+        files["tb_axis.v"] = _filled(AXI, shared | own).encode()
     return files | {
         "tb.v": _filled(_VERILOG, words | verilog).encode(),
         "tb.cpp": _filled(CPP, words | cpp).encode(),
@@ -153,21 +153,7 @@ module tb;
     reg [@WIDTH_OUT@-1:0] before;
     reg [31:0] state = 32'h2545f491;
 
-    task breach(input [8*40-1:0] what);
-        begin
-            protocol = protocol + 1;
-            if (protocol <= SHOWN) $display("PROTOCOL %0d %0s", cycle, what);
-        end
-    endtask
-
-    // A draw: xorshift, the same in both testbenches.
-    task draw;
-        begin
-            state = state ^ (state << 13);
-            state = state ^ (state >> 17);
-            state = state ^ (state << 5);
-        end
-    endtask
+@TASKS@
 
     // Inputs change on the falling edge and outputs are read right before the rising one.
     task drive(input valid, input ready);

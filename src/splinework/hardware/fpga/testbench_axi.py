@@ -10,8 +10,8 @@ from typing import Final
 from splinework.hardware.formats import Format
 
 
-def axi_testbench(top: str, inputs: Sequence[Format], outputs: Sequence[Format], latency: int) -> str:
-    """Verilog for Icarus Verilog that reads the same vectors as the other testbenches.
+def axi_words(top: str, inputs: Sequence[Format], outputs: Sequence[Format], latency: int) -> dict[str, str]:
+    """What fills the gaps of `AXI`, Verilog for Icarus Verilog that reads the same vectors as the other testbenches.
 
     Args:
         top: Name of the circuit; the wrapper is called `…_axis`.
@@ -34,7 +34,7 @@ def axi_testbench(top: str, inputs: Sequence[Format], outputs: Sequence[Format],
         back += [f"{{{fill}{{{sign}}}}}"] if fill else []
         place += form.width
     # A fill stands above its word, so both lists are turned over as a whole.
-    words = {
+    return {
         "TOP": top,
         "LATENCY": str(latency),
         "WIDTH_IN": str(low),
@@ -44,17 +44,30 @@ def axi_testbench(top: str, inputs: Sequence[Format], outputs: Sequence[Format],
         "LANES": ", ".join(reversed(lanes)),
         "BACK": ", ".join(reversed(back)),
     }
-    text = _VERILOG
-    for key, value in words.items():
-        text = text.replace(f"@{key}@", value)
-    return text
 
 
-_VERILOG: Final = """// Test of @TOP@_axis against the golden model.
+TASKS: Final = """    task breach(input [8*40-1:0] what);
+        begin
+            protocol = protocol + 1;
+            if (protocol <= SHOWN) $display("PROTOCOL %0d %0s", cycle, what);
+        end
+    endtask
+
+    // A draw: xorshift, the same in all testbenches.
+    task draw;
+        begin
+            state = state ^ (state << 13);
+            state = state ^ (state >> 17);
+            state = state ^ (state << 5);
+        end
+    endtask"""
+"""What both testbenches in Verilog have."""
+
+AXI: Final = """// Test of @TOP@_axis against the golden model.
 `timescale 1ns / 1ps
 module tb_axis;
     parameter COUNT = 0;  // vectors that are used, from the first
-    localparam LATENCY = @LATENCY@, FULL = COUNT / 2;
+    localparam LATENCY = @LATENCY@, FULL = COUNT / 2, SHOWN = @SHOWN@;
 
     reg clk = 0, aresetn = 0;
     reg s_valid = 0, s_last = 0, m_ready = 0;
@@ -81,20 +94,7 @@ module tb_axis;
     wire [@LANES_OUT@-1:0] wanted = {@BACK@};
     reg [31:0] state = 32'h2545f491;
 
-    task breach(input [8*40-1:0] what);
-        begin
-            protocol = protocol + 1;
-            if (protocol <= 8) $display("PROTOCOL %0d %0s", cycle, what);
-        end
-    endtask
-
-    task draw;
-        begin
-            state = state ^ (state << 13);
-            state = state ^ (state >> 17);
-            state = state ^ (state << 5);
-        end
-    endtask
+@TASKS@
 
     // valid: whether a new row is offered; one that was not taken is offered again, as the protocol asks.
     task step(input valid, input ready, input full);
@@ -123,7 +123,7 @@ module tb_axis;
                 else begin
                     if (m_data !== wanted || m_last !== last[received]) begin
                         mismatches = mismatches + 1;
-                        if (mismatches <= 8) $display("MISMATCH %0d %h %h", received, m_data, wanted);
+                        if (mismatches <= SHOWN) $display("MISMATCH %0d %h %h", received, m_data, wanted);
                     end
                     received = received + 1;
                 end

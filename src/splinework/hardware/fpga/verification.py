@@ -7,7 +7,7 @@ The golden numbers come from `golden.json`; nothing that the Verilog was made wi
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -26,8 +26,8 @@ from splinework.hardware.fpga.wiring import check_wiring
 from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import reach
+from splinework.hardware.results import Progress, no_progress
 
-Progress = Callable[[str], None]
 _PROVERS: Final = ("yosys", "yosys-abc")
 
 
@@ -62,7 +62,7 @@ def verify(
         DataError: If the rows are no codes of the model.
     """
     place = Path(folder)
-    tell = progress if progress is not None else _nobody
+    tell = progress or no_progress
     model = read_golden(place / "golden.json")
     interface = read_interface(place / "design.json", model)
     sources = _sources(place)
@@ -93,10 +93,6 @@ def verify(
         failures=_failures(model, interface, made, runs, proofs, broken),
         tools={tool: tools.version(tool) or "" for tool in (*chosen, *_PROVERS[: int(proof)])},
     )
-
-
-def _nobody(said: str) -> None:
-    """For whoever does not want to know."""
 
 
 def _sources(place: Path) -> list[Path]:

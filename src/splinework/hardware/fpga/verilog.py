@@ -5,9 +5,6 @@ The ports are listed in `plan`; how a neuron is written is in `verilog_node`.
 
 from splinework.hardware.fpga.circuit import Design, Layer
 from splinework.hardware.fpga.verilog_node import node_module, vector
-from splinework.hardware.fpga.verilog_spec import spec_verilog
-
-__all__ = ["spec_verilog", "verilog"]
 
 
 def verilog(design: Design) -> dict[str, str]:

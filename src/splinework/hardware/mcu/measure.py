@@ -15,8 +15,10 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import FileError
+from splinework.export.numbers import nested
 from splinework.hardware import tools
 from splinework.hardware.mcu import boards
+from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.mcu.source import signed
 from splinework.hardware.mcu.verify import read_artefact
 
@@ -92,11 +94,11 @@ def measure(
     declared = [
         f'#include "{name}.h"',
         f"static {name}_sum_t sums[{model.outputs}];",
-        f"static const {name}_code_t codes[{calls}][{len(model.inputs)}] = {_rows(codes)};",
+        f"static const {name}_code_t codes[{calls}][{len(model.inputs)}] = {nested(codes, signed, '{}')};",
     ]
     if artefact.options.float != "none":
         values = np.column_stack([w.decode(c) for w, c in zip(model.inputs, codes.T, strict=True)])
-        declared.append(f"static const float values[{calls}][{len(model.inputs)}] = {float_rows(values)};")
+        declared.append(f"static const float values[{calls}][{len(model.inputs)}] = {nested(values, number, '{}')};")
         declared.append(f"static {name}_code_t quantised[{len(model.inputs)}];")
         probes["quantise"] = Probe(f"{name}_quantise", f"{name}_quantise(values[row], quantised);")
     files = {file: (artefact.folder / file).read_bytes() for file in (f"{name}.c", f"{name}.h")}
@@ -149,15 +151,6 @@ def cost(
 
 def _here() -> list[boards.Processor]:
     return [p for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
-
-
-def _rows(codes: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]") -> str:
-    return "{" + ",\n".join("{" + ", ".join(signed(int(c)) for c in row) + "}" for row in codes) + "}"
-
-
-def float_rows(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> str:
-    """Rows of floats as C initialises an array with them."""
-    return "{" + ",\n".join("{" + ", ".join(f"{float(np.float32(v))!r}f" for v in row) + "}" for row in values) + "}"
 
 
 def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:

@@ -1,6 +1,6 @@
 """How a network becomes C: the recipe. What it leads to is in the other files."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, get_args
 
 from splinework.errors import ConfigError
@@ -52,12 +52,4 @@ class Options:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {
-            "prefer": self.prefer,
-            "layout": self.layout,
-            "accumulator": self.accumulator,
-            "float": self.float,
-            "codes": self.codes,
-            "unroll": self.unroll,
-            "flash": self.flash,
-        }
+        return asdict(self)

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.arrays import arrays
+from splinework.formula.slopes import with_slopes
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
@@ -92,7 +92,7 @@ def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[An
         return compiled([*constants, *columns], [expression, *slopes])
 
     def function(*values: Any) -> Sequence[Any]:
-        value, slopes = program.with_slopes(values, wanted, arrays())
+        value, slopes = with_slopes(program, values, wanted)
         return [value, *slopes]
 
     return function

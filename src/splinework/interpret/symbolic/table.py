@@ -132,6 +132,10 @@ class FormulaTable:
         """The row of the least held-out error, or of the least error where no rows were held out."""
         return min(self.rows, key=lambda row: row.rmse if row.held_out is None else row.held_out)
 
+    def export(self, language: str) -> str:
+        """Text of the best row: see `FormulaRow.export`."""
+        return self.best.export(language)
+
     def simplest(self, worse: float = 1.1) -> FormulaRow:
         """The row with the fewest nodes whose error is at most `worse` times that of the most accurate one."""
         least = self.most_accurate

@@ -1,7 +1,8 @@
 """Teaching: what is known beforehand, simulators and other models make a network better than its rows alone would."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from splinework import lazy
 
 if TYPE_CHECKING:
     from splinework.knowledge.teach.active import Suggestion, suggest
@@ -52,10 +53,4 @@ __all__ = [
     "suggest",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'splinework.knowledge.teach' has no attribute {name!r}")
-    value = getattr(import_module(f"splinework.knowledge.teach.{_HOMES[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy(__name__)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import DataError, ShapeError
+from splinework.formula.composer import Composer, worded
 from splinework.interpret.symbolic import FormulaRow, Function
 from splinework.interpret.symbolic.answer import row
 from splinework.interpret.symbolic.constants import Target
@@ -21,7 +22,6 @@ from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored, is_anchored
 from splinework.knowledge.axioms.verify.subject import Subject, grid_box, subject_of
 from splinework.knowledge.teach.edge_shapes import fitting, tied
-from splinework.knowledge.teach.wording import Composer, worded
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Expression, Frame, FramedKAN
 from splinework.nn.network import KAN

@@ -1,39 +1,31 @@
 """`fit` with what is known beforehand: data and axioms in, a model out that fulfils the hard ones by construction."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, final, overload
+from typing import TYPE_CHECKING, Any, TypedDict, final, overload
 
 import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import FitWarning
-from splinework.knowledge.axioms import Axiom
-from splinework.knowledge.axioms.contradictions import check_axioms
-from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.axioms.verify import Certificate, verify
-from splinework.knowledge.teach.doubts import doubts
-from splinework.knowledge.teach.informed import (
-    Fitted,
-    GivenRows,
-    build,
-    fit_softly,
-    network_of,
-    taken,
-    violations_of,
-    with_implied,
-)
-from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
-from splinework.train.callbacks import Callback
-from splinework.train.fit import FitResult
-from splinework.train.history import History
-from splinework.train.losses import Loss
-from splinework.train.optim import Optimiser
-from splinework.train.penalties import Penalty
+
+if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
+    from splinework.knowledge.axioms import Axiom
+    from splinework.knowledge.axioms.verify import Certificate
+    from splinework.knowledge.teach.informed import Fitted, GivenRows
+    from splinework.nn.frame import FramedKAN
+    from splinework.train.callbacks import Callback
+    from splinework.train.fit import FitResult
+    from splinework.train.history import History
+    from splinework.train.losses import Loss
+    from splinework.train.optim import Optimiser
+    from splinework.train.penalties import Penalty
 
 BUDGET = 2.0
 """Seconds for proofs after a fit; more are to be had from `verify`."""
@@ -125,12 +117,25 @@ def fit(
         >>> result.certificate.status
         'proved'
     """
-    if isinstance(axioms, (Axiom, str)) or len(axioms):
-        return _informed(model, x, y, axioms_of(axioms), settings)
-    return fit_rows(model, x, y, **settings)
+    if isinstance(axioms, (list, tuple)) and not axioms:
+        return fit_rows(model, x, y, **settings)
+    from splinework.knowledge.axioms.language import axioms_of
+
+    return _informed(model, x, y, axioms_of(axioms), settings)
 
 
 def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: FitSettings) -> InformedResult:
+    from splinework.knowledge.axioms.contradictions import check_axioms
+    from splinework.knowledge.axioms.verify import verify
+    from splinework.knowledge.teach.informed import (
+        build,
+        fit_softly,
+        network_of,
+        taken,
+        violations_of,
+        with_implied,
+    )
+
     rows = taken(model, x, y, settings.get("loss", "squared"))
     names, outputs = model.config.input_names, model.config.output_names
     check_axioms(
@@ -157,6 +162,8 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: F
 
 def _tell_of_doubts(fitted: Fitted, axioms: tuple[Axiom, ...], rows: GivenRows, history: History) -> None:
     """Warns of axioms that the data speak against."""
+    from splinework.knowledge.teach.doubts import doubts
+
     for doubt in doubts(fitted, axioms, rows):
         history.decide("warning", doubt.text)
         warnings.warn(FitWarning(doubt.text), stacklevel=4)

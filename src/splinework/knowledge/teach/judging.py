@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from splinework.formula.composer import worded
 from splinework.formula.tensors import TENSORS
 from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
@@ -31,7 +32,6 @@ from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
 from splinework.knowledge.axioms.verify.claims import claims_of
 from splinework.knowledge.axioms.verify.door import Prover
 from splinework.knowledge.axioms.verify.subject import Subject
-from splinework.knowledge.teach.wording import worded
 from splinework.nn.frame import Frame, FramedKAN, Region
 from splinework.nn.network import KAN
 

@@ -28,41 +28,6 @@ _CHUNK: Final = 1 << 16
 MARGIN: Final = "integers are exact; nothing is rounded"
 
 
-class Codes(Protocol):
-    """What integers a wire carries."""
-
-    @property
-    def low(self) -> int: ...
-
-    @property
-    def high(self) -> int: ...
-
-    def saturate(self, values: Integers) -> Integers: ...
-
-
-class WireLike(Protocol):
-    """A column of integers and what they mean."""
-
-    name: str
-    format: Codes
-
-    @property
-    def step(self) -> float: ...
-
-    def decode(self, codes: Any) -> Any: ...
-
-    def encode(self, values: Any) -> Any: ...
-
-
-class LayerLike(Protocol):
-    """Tables from every input `(codes, J)`, and sums with `guard` bits more than the codes behind them."""
-
-    tables: tuple[Integers, ...]
-    bias: Integers
-    guard: int
-    outputs: tuple[Any, ...]
-
-
 @runtime_checkable
 class IntegerModel(Protocol):
     """A network of integer tables: `c' = saturate(round(bias + Σ T_i[c_i], guard))`."""

@@ -1,0 +1,119 @@
+"""Formulas of frames as sympy expressions, and sympy expressions as formulas that frames and proofs can read.
+
+A frame's numbers are part of what an axiom says, so no fit may move them: those that are not short become symbols of constant
+columns.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any, Final, final
+
+import sympy
+from sympy.core.function import AppliedUndef
+
+from splinework.errors import FormulaError
+from splinework.formula.expression import Expression
+from splinework.formula.languages.python import NumPy
+from splinework.formula.sympy_bridge import SYMPY, symbol
+
+LARGEST_DENOMINATOR: Final = 1000
+"""Numbers that are a fraction with a denominator up to this stay numbers."""
+
+
+@final
+class Composer:
+    """Formulas as sympy expressions, with stand-ins for long numbers.
+
+    Attributes:
+        numbers: Symbol → the number that it stands for.
+    """
+
+    def __init__(self) -> None:
+        self.numbers: dict[Any, float] = {}
+        self._ranges: dict[Any, tuple[Any, float, float]] = {}
+
+    def expression(self, formula: Expression, columns: Sequence[Any]) -> Any:
+        """A formula of columns, which are expressions.
+
+        Guards against rounding, such as the bound of a sigmoid, are left out: in real numbers they do nothing.
+        """
+        found = formula.run(columns, self._algebra(), self.number)
+        return self._shown(found)
+
+    def number(self, value: float) -> Any:
+        """A number, exact where it is short."""
+        exact = Fraction(repr(float(value)))
+        if exact.denominator <= LARGEST_DENOMINATOR:
+            return sympy.Rational(exact.numerator, exact.denominator)
+        stand_in = symbol(f"number({value!r})")
+        self.numbers[stand_in] = float(value)
+        return stand_in
+
+    def _shown(self, found: Any) -> Any:
+        """The expression with what stood for sigmoids and the like written out."""
+        while self._ranges and found.free_symbols & set(self._ranges):
+            found = found.xreplace({stand_in: whole for stand_in, (whole, _, _) in self._ranges.items()})
+        return found
+
+    def _between(self, whole: Any, low: float, high: float) -> Any:
+        """A stand-in for something whose range is known."""
+        stand_in = sympy.Dummy(real=True)
+        self._ranges[stand_in] = (whole, low, high)
+        return stand_in
+
+    def _algebra(self) -> dict[str, Callable[..., Any]]:
+        return {
+            **SYMPY,
+            "sigmoid": lambda a: self._between(1 / (1 + sympy.exp(-a)), 0.0, 1.0),
+            "softplus": lambda a: self._between(sympy.log(1 + sympy.exp(a)), 0.0, float("inf")),
+            "max": lambda a, b: self._extreme(a, b, 1),
+            "min": lambda a, b: self._extreme(a, b, -1),
+        }
+
+    def _extreme(self, a: Any, b: Any, sign: int) -> Any:
+        """`max` (sign 1) or `min` (-1); one of the two where it is never the other."""
+        ends = self._ends(sign * (a - b))
+        if ends is not None and ends[0] >= -1e-12 * max(1.0, abs(ends[0]), abs(self._size(b))):
+            return a
+        if ends is not None and ends[1] <= 0:
+            return b
+        family = sympy.Max if sign > 0 else sympy.Min
+        return family(a, b, evaluate=False)
+
+    def _size(self, value: Any) -> float:
+        plain = value.xreplace(self.numbers)
+        return float(plain) if plain.is_number else 0.0
+
+    def _ends(self, expression: Any) -> tuple[float, float] | None:
+        """Range of an expression that is a line in one stand-in; None for others."""
+        expression = sympy.expand(expression.xreplace(self.numbers))
+        free = expression.free_symbols
+        if not free:
+            return float(expression), float(expression)
+        if len(free) > 1 or not free <= set(self._ranges):
+            return None
+        (stand_in,) = free
+        slope = expression.diff(stand_in)
+        if not slope.is_number:
+            return None
+        _, low, high = self._ranges[stand_in]
+        level, factor = float(expression.xreplace({stand_in: sympy.Integer(0)})), float(slope)
+        ends = sorted([level + factor * low, level + factor * high])
+        return ends[0], ends[1]
+
+
+def worded(expression: Any, names: Mapping[str, str]) -> str | None:
+    """A sympy expression as a formula of frames, numbers in full; None where it has a part that no formula has, such as a spline.
+
+    Args:
+        expression: Over symbols.
+        names: What symbols are called in the formula, by their own names.
+
+    >>> worded(sympy.exp(-symbol("x")) / 3, {"x": "a"})
+    'exp(-a)/3'
+    """
+    try:
+        text = NumPy(names).text(expression)
+    except FormulaError:
+        return None
+    return None if expression.has(AppliedUndef) else text
