@@ -4,6 +4,7 @@ Printing an expression as source, compiling it and differentiating it as a tree 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
