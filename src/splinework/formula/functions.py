@@ -97,377 +97,148 @@ _ELEMENTARY: Final = (
     _everywhere("sqrt", "1/(2*w)", domain=(0.0, inf), range=(0.0, inf), rising=True),
 )
 
+
+def _texts(same: str, **other: str) -> dict[str, str]:
+    """Templates: the languages of the first text have the call that it ends with, others one of their own."""
+    *languages, template = same.split()
+    return {**dict.fromkeys(languages, template), **other}
+
+
+_BOTH: Final = "({0}, {1})"
 _LOGARITHMS_AND_POWERS: Final = (
-    Function(
-        "exp2",
-        derivative=("w*log(2)",),
-        definition="2**u",
-        range=(0.0, inf),
-        rising=True,
-        array="numpy:exp2",
-        torch="exp2",
+    Function("exp2", 1, (), ("w*log(2)",), "2**u", range=(0.0, inf), rising=True, array="numpy:exp2", torch="exp2"),
+    *(
+        Function(
+            name, 1, (), (slope,), definition, (least, inf), range_, rising=True, array=f"numpy:{name}", torch=name,
+            mpmath="" if name == "log2" else name, texts=_texts(f"c js {name}({{0}})"),
+        )
+        for name, slope, definition, least, range_ in (
+            ("expm1", "exp(u)", "exp(u) - 1", -inf, (-1.0, inf)),
+            ("log2", "1/(u*log(2))", "log(u)/log(2)", 0.0, (-inf, inf)),
+            ("log10", "1/(u*log(10))", "log(u)/log(10)", 0.0, (-inf, inf)),
+            ("log1p", "1/(1 + u)", "log(1 + u)", -1.0, (-inf, inf)),
+        )
     ),
     Function(
-        "expm1",
-        derivative=("exp(u)",),
-        definition="exp(u) - 1",
-        range=(-1.0, inf),
-        rising=True,
-        array="numpy:expm1",
-        torch="expm1",
-        mpmath="expm1",
-        texts={"c": "expm1({0})", "js": "expm1({0})"},
+        "cbrt", 1, (), ("1/(3*w**2)",), "sign(u)*abs(u)**(1/3)", rising=True, parity="odd", array="numpy:cbrt",
+        texts=_texts("c js cbrt({0})"),
     ),
-    Function(
-        "log2",
-        derivative=("1/(u*log(2))",),
-        definition="log(u)/log(2)",
-        domain=(0.0, inf),
-        rising=True,
-        array="numpy:log2",
-        torch="log2",
-        texts={"c": "log2({0})", "js": "log2({0})"},
-    ),
-    Function(
-        "log10",
-        derivative=("1/(u*log(10))",),
-        definition="log(u)/log(10)",
-        domain=(0.0, inf),
-        rising=True,
-        array="numpy:log10",
-        torch="log10",
-        mpmath="log10",
-        texts={"c": "log10({0})", "js": "log10({0})"},
-    ),
-    Function(
-        "log1p",
-        derivative=("1/(1 + u)",),
-        definition="log(1 + u)",
-        domain=(-1.0, inf),
-        rising=True,
-        array="numpy:log1p",
-        torch="log1p",
-        mpmath="log1p",
-        texts={"c": "log1p({0})", "js": "log1p({0})"},
-    ),
-    Function(
-        "cbrt",
-        derivative=("1/(3*w**2)",),
-        definition="sign(u)*abs(u)**(1/3)",
-        rising=True,
-        parity="odd",
-        array="numpy:cbrt",
-        texts={"c": "cbrt({0})", "js": "cbrt({0})"},
-    ),
-    Function(
-        "square",
-        derivative=("2*u",),
-        definition="u**2",
-        range=(0.0, inf),
-        parity="even",
-        array="numpy:square",
-        torch="square",
-    ),
-    Function(
-        "reciprocal",
-        derivative=("-1/u**2",),
-        definition="1/u",
-        parity="odd",
-        array="numpy:reciprocal",
-        torch="reciprocal",
-    ),
-    Function("negative", derivative=("-1",), definition="-u", parity="odd", array="numpy:negative", torch="neg"),
+    Function("square", 1, (), ("2*u",), "u**2", range=(0.0, inf), parity="even", array="numpy:square", torch="square"),
+    Function("reciprocal", 1, (), ("-1/u**2",), "1/u", parity="odd", array="numpy:reciprocal", torch="reciprocal"),
+    Function("negative", 1, (), ("-1",), "-u", parity="odd", array="numpy:negative", torch="neg"),
     Function("power", 2, ("pow",), ("v*u**(v - 1)", "w*log(u)"), "u**v"),
     Function(
-        "hypot",
-        2,
-        derivative=("u/w", "v/w"),
-        definition="sqrt(u**2 + v**2)",
-        range=(0.0, inf),
-        array="numpy:hypot",
-        texts={"c": "hypot({0}, {1})", "js": "hypot({0}, {1})"},
+        "hypot", 2, (), ("u/w", "v/w"), "sqrt(u**2 + v**2)", range=(0.0, inf), array="numpy:hypot",
+        texts=dict.fromkeys(("c", "js"), f"hypot{_BOTH}"),
     ),
     Function(
-        "sigmoid",
-        aliases=("logistic", "expit"),
-        derivative=("w*(1 - w)",),
-        definition="1/(1 + exp(-u))",
-        range=(0.0, 1.0),
-        rising=True,
-        array="scipy.special:expit",
-        torch="sigmoid",
+        "sigmoid", 1, ("logistic", "expit"), ("w*(1 - w)",), "1/(1 + exp(-u))", range=(0.0, 1.0), rising=True,
+        array="scipy.special:expit", torch="sigmoid",
     ),
-    Function(
-        "softplus",
-        derivative=("sigmoid(u)",),
-        definition="log(1 + exp(u))",
-        range=(0.0, inf),
-        rising=True,
+    Function("softplus", 1, (), ("sigmoid(u)",), "log(1 + exp(u))", range=(0.0, inf), rising=True),
+    Function(  # NumPy's: sin(πu)/(πu)
+        "sinc", 1, (), ("where(u == 0, 0, (cos(3.141592653589793*u) - w)/u)",), "where(u == 0, 1, sin(pi*u)/(pi*u))",
+        range=(-0.21723362821122166, 1.0), parity="even", array="numpy:sinc", torch="sinc",
     ),
-    Function(
-        "sinc",  # NumPy's: sin(πu)/(πu)
-        derivative=("where(u == 0, 0, (cos(3.141592653589793*u) - w)/u)",),
-        definition="where(u == 0, 1, sin(pi*u)/(pi*u))",
-        range=(-0.21723362821122166, 1.0),
-        parity="even",
-        array="numpy:sinc",
-        torch="sinc",
-    ),
-)
+)  # fmt: skip
+
+
+def _extreme(name: str, sign: str, c: str) -> Function:
+    slopes = (f"(1 {sign} sign(u - v))/2", f"(1 {sign} sign(v - u))/2")
+    texts = {"numpy": f"{name}imum", "sympy": name.title(), "torch": f"torch.{name}imum", "c": c, "julia": name}
+    return Function(
+        name, 2, (f"{name}imum",), slopes, kinks=True, array=f"numpy:{name}imum", sympy=name.title(),
+        texts={language: f"{called}{_BOTH}" for language, called in texts.items()},
+    )  # fmt: skip
+
 
 _PIECEWISE: Final = (
     Function(
-        "abs",
-        aliases=("absolute",),
-        derivative=("sign(u)",),
-        range=(0.0, inf),
-        parity="even",
-        kinks=True,
-        array="numpy:abs",
-        sympy="Abs",
-        torch="abs",
-        mpmath="fabs",
-        texts={
-            "numpy": "abs({0})",
-            "sympy": "Abs({0})",
-            "torch": "torch.abs({0})",
-            "c": "fabs({0})",
-            "js": "abs({0})",
-            "julia": "abs({0})",
-            "excel": "ABS({0})",
-        },
+        "abs", 1, ("absolute",), ("sign(u)",), range=(0.0, inf), parity="even", kinks=True, array="numpy:abs",
+        sympy="Abs", torch="abs", mpmath="fabs",
+        texts=_texts("numpy js julia abs({0})", sympy="Abs({0})", torch="torch.abs({0})", c="fabs({0})", excel="ABS({0})"),
     ),
     Function(
-        "sign",
-        derivative=("0",),
-        range=(-1.0, 1.0),
-        rising=True,
-        parity="odd",
-        jumps=True,
-        array="numpy:sign",
-        sympy="sign",
-        mpmath="sign",
-        texts={
-            "numpy": "sign({0})",
-            "sympy": "sign({0})",
-            "torch": "sign({0})",
-            "c": "sign_of({0})",
-            "js": "sign({0})",
-            "julia": "sign({0})",
-            "excel": "SIGN({0})",
-        },
+        "sign", 1, (), ("0",), range=(-1.0, 1.0), rising=True, parity="odd", jumps=True, array="numpy:sign", sympy="sign",
+        mpmath="sign", texts=_texts("numpy sympy torch js julia sign({0})", c="sign_of({0})", excel="SIGN({0})"),
     ),
     Function(
-        "floor",
-        derivative=("0",),
-        rising=True,
-        jumps=True,
-        array="numpy:floor",
-        sympy="floor",
-        torch="floor",
-        mpmath="floor",
-        texts={
-            **dict.fromkeys(("numpy", "sympy", "c", "js", "julia"), "floor({0})"),
-            "torch": "torch.floor({0})",
-            "excel": "INT({0})",
-        },
+        "floor", 1, (), ("0",), rising=True, jumps=True, array="numpy:floor", sympy="floor", torch="floor", mpmath="floor",
+        texts=_texts("numpy sympy c js julia floor({0})", torch="torch.floor({0})", excel="INT({0})"),
     ),
     Function(
-        "ceil",
-        aliases=("ceiling",),
-        derivative=("0",),
-        definition="-floor(-u)",
-        rising=True,
-        jumps=True,
-        array="numpy:ceil",
-        sympy="ceiling",
-        torch="ceil",
-        mpmath="ceil",
-        texts={
-            **dict.fromkeys(("numpy", "c", "js", "julia"), "ceil({0})"),
-            "sympy": "ceiling({0})",
-            "torch": "torch.ceil({0})",
-            "excel": "(0-INT(0-({0})))",
-        },
+        "ceil", 1, ("ceiling",), ("0",), "-floor(-u)", rising=True, jumps=True, array="numpy:ceil", sympy="ceiling",
+        torch="ceil", mpmath="ceil",
+        texts=_texts(
+            "numpy c js julia ceil({0})", sympy="ceiling({0})", torch="torch.ceil({0})", excel="(0-INT(0-({0})))"
+        ),
     ),
+    _extreme("min", "-", "smaller"),
+    _extreme("max", "+", "larger"),
     Function(
-        "min",
-        2,
-        ("minimum",),
-        ("(1 + sign(v - u))/2", "(1 + sign(u - v))/2"),
-        kinks=True,
-        array="numpy:minimum",
-        sympy="Min",
-        texts={
-            "numpy": "minimum({0}, {1})",
-            "sympy": "Min({0}, {1})",
-            "torch": "torch.minimum({0}, {1})",
-            "c": "smaller({0}, {1})",
-            "julia": "min({0}, {1})",
-        },
+        "heaviside", 2, (), ("0", "where(u == 0, 1, 0)"), "where(u < 0, 0, where(u > 0, 1, v))", jumps=True,
+        array="numpy:heaviside", sympy="Heaviside", texts={"numpy": f"heaviside{_BOTH}", "sympy": f"Heaviside{_BOTH}"},
     ),
-    Function(
-        "max",
-        2,
-        ("maximum",),
-        ("(1 + sign(u - v))/2", "(1 + sign(v - u))/2"),
-        kinks=True,
-        array="numpy:maximum",
-        sympy="Max",
-        texts={
-            "numpy": "maximum({0}, {1})",
-            "sympy": "Max({0}, {1})",
-            "torch": "torch.maximum({0}, {1})",
-            "c": "larger({0}, {1})",
-            "julia": "max({0}, {1})",
-        },
-    ),
-    Function(
-        "heaviside",
-        2,
-        derivative=("0", "where(u == 0, 1, 0)"),
-        definition="where(u < 0, 0, where(u > 0, 1, v))",
-        jumps=True,
-        array="numpy:heaviside",
-        sympy="Heaviside",
-        texts={"numpy": "heaviside({0}, {1})", "sympy": "Heaviside({0}, {1})"},
-    ),
-    Function(
-        "atan2",  # of y and x
-        2,
-        ("arctan2",),
-        ("v/(u**2 + v**2)", "-u/(u**2 + v**2)"),
+    Function(  # of y and x
+        "atan2", 2, ("arctan2",), ("v/(u**2 + v**2)", "-u/(u**2 + v**2)"),
         "where(v > 0, atan(u/v), where(v < 0, atan(u/v) + where(u >= 0, pi, -pi), sign(u)*pi/2))",
-        range=(-pi, pi),
-        jumps=True,
-        array="numpy:arctan2",
-        sympy="atan2",
-        torch="atan2",
-        mpmath="atan2",
+        range=(-pi, pi), jumps=True, array="numpy:arctan2", sympy="atan2", torch="atan2", mpmath="atan2",
         texts={
-            "numpy": "arctan2({0}, {1})",
-            "sympy": "atan2({0}, {1})",
-            "torch": "torch.atan2({0}, {1})",
-            "c": "atan2({0}, {1})",
-            "js": "atan2({0}, {1})",
-            "julia": "atan({0}, {1})",
-            "excel": "ATAN2({1},{0})",
+            **dict.fromkeys(("sympy", "c", "js"), f"atan2{_BOTH}"),
+            **{"numpy": f"arctan2{_BOTH}", "torch": f"torch.atan2{_BOTH}", "julia": f"atan{_BOTH}", "excel": "ATAN2({1},{0})"},
         },
     ),
     Function("where", 3, jumps=True, kinks=True, conditions=(0,), array="numpy:where"),
     *(
-        Function(
-            f"logical_{word}", 1 if word == "not" else 2, conditions=(0, 1), truth=True, array=f"numpy:logical_{word}"
-        )
-        for word in ("and", "or", "not")
+        Function(f"logical_{word}", count, conditions=(0, 1), truth=True, array=f"numpy:logical_{word}")
+        for word, count in (("and", 2), ("or", 2), ("not", 1))
     ),
-)
+)  # fmt: skip
 
 
 def _special(name: str, derivative: str, *, texts: Mapping[str, str], **rest: object) -> Function:
-    own = {"numpy": f"{name}({{0}})", "sympy": f"{name}({{0}})", **texts}
+    own = {**_texts(f"numpy sympy {name}({{0}})"), **texts}
     libraries = {"array": f"scipy.special:{name}", "sympy": name, "mpmath": name}
     return Function(name, derivative=(derivative,), texts=own, **{**libraries, **rest})  # type: ignore[arg-type]
 
 
 _SPECIAL: Final = (
     _special(
-        "erf",
-        "1.1283791670955126*exp(-u**2)",
-        texts={
-            "torch": "torch.erf({0})",
-            "c": "erf({0})",
-            "js": "(1 - erfc({0}))",
-            "julia": "erf({0})",
-            "excel": "ERF({0})",
-        },
-        range=(-1.0, 1.0),
-        rising=True,
-        parity="odd",
-        torch="erf",
+        "erf", "1.1283791670955126*exp(-u**2)", range=(-1.0, 1.0), rising=True, parity="odd", torch="erf",
+        texts=_texts("c julia erf({0})", torch="torch.erf({0})", js="(1 - erfc({0}))", excel="ERF({0})"),
     ),
     _special(
-        "erfc",
-        "-1.1283791670955126*exp(-u**2)",
-        texts={
-            "torch": "torch.erfc({0})",
-            "c": "erfc({0})",
-            "js": "erfc({0})",
-            "julia": "erfc({0})",
-            "excel": "ERFC({0})",
-        },
-        definition="1 - erf(u)",
-        range=(0.0, 2.0),
-        torch="erfc",
+        "erfc", "-1.1283791670955126*exp(-u**2)", definition="1 - erf(u)", range=(0.0, 2.0), torch="erfc",
+        texts=_texts("c js julia erfc({0})", torch="torch.erfc({0})", excel="ERFC({0})"),
     ),
+    _special("gamma", "w*digamma(u)", texts=_texts("torch julia gamma({0})", c="tgamma({0})", excel="GAMMA({0})")),
     _special(
-        "gamma",
-        "w*digamma(u)",
-        texts={"torch": "gamma({0})", "c": "tgamma({0})", "julia": "gamma({0})", "excel": "GAMMA({0})"},
-    ),
-    _special(
-        "gammaln",
-        "digamma(u)",
+        "gammaln", "digamma(u)", aliases=("loggamma", "lgamma"), sympy="loggamma", mpmath="loggamma", torch="lgamma",
         texts={
-            "sympy": "loggamma({0})",
-            "torch": "torch.lgamma({0})",
-            "c": "lgamma({0})",
+            **_texts("sympy loggamma({0})", torch="torch.lgamma({0})", c="lgamma({0})", excel="GAMMALN({0})"),
             "julia": "first(logabsgamma({0}))",
-            "excel": "GAMMALN({0})",
         },
-        aliases=("loggamma", "lgamma"),
-        sympy="loggamma",
-        mpmath="loggamma",
-        torch="lgamma",
     ),
     _special(
-        "digamma",
-        "polygamma(1, u)",
-        texts={"torch": "torch.digamma({0})", "c": "digamma({0})", "julia": "digamma({0})"},
-        aliases=("psi",),
-        definition="polygamma(0, u)",
-        torch="digamma",
+        "digamma", "polygamma(1, u)", aliases=("psi",), definition="polygamma(0, u)", torch="digamma",
+        texts=_texts("c julia digamma({0})", torch="torch.digamma({0})"),
     ),
     Function(
-        "polygamma",
-        2,
-        derivative=("polygamma({higher}, u)",),
-        order=True,
-        array="scipy.special:polygamma",
-        sympy="polygamma",
-        mpmath="polygamma",
-        texts={
-            "numpy": "polygamma({0}, {1})",
-            "sympy": "polygamma({0}, {1})",
-            "julia": "polygamma({0}, {1})",
-        },
+        "polygamma", 2, (), ("polygamma({higher}, u)",), order=True, array="scipy.special:polygamma", sympy="polygamma",
+        mpmath="polygamma", texts=dict.fromkeys(("numpy", "sympy", "julia"), f"polygamma{_BOTH}"),
     ),
     *(
         Function(
-            f"{kind}v",
-            2,
-            (f"bessel{kind}",),
-            (slope,),
-            order=True,
-            range=(-1.0, 1.0) if kind == "j" else (-inf, inf),
-            array=f"scipy.special:{kind}v",
-            sympy=f"bessel{kind}",
+            f"{kind}v", 2, (f"bessel{kind}",), (f"{minus}({kind}v({{lower}}, u) {sign} {kind}v({{higher}}, u))/2",), order=True,
+            range=(-1.0, 1.0) if kind == "j" else (-inf, inf), array=f"scipy.special:{kind}v", sympy=f"bessel{kind}",
             mpmath=f"bessel{kind}",
         )
-        for kind, slope in {
-            "j": "(jv({lower}, u) - jv({higher}, u))/2",
-            "y": "(yv({lower}, u) - yv({higher}, u))/2",
-            "i": "(iv({lower}, u) + iv({higher}, u))/2",
-            "k": "-(kv({lower}, u) + kv({higher}, u))/2",
-        }.items()
+        for kind, minus, sign in (("j", "", "-"), ("y", "", "-"), ("i", "", "+"), ("k", "-", "+"))
     ),
     *(
         Function(
-            f"{kind}{order}",
-            derivative=(slope,),
-            definition=f"{kind}v({order}, u)",
-            parity={"j0": "even", "j1": "odd", "i0": "even", "i1": "odd"}.get(f"{kind}{order}", ""),
-            array=f"scipy.special:{kind}{order}",
+            f"{kind}{order}", 1, (), (slope,), f"{kind}v({order}, u)", array=f"scipy.special:{kind}{order}",
+            parity=("even", "odd")[order] if kind in "ji" else "",
         )
         for kind, slopes in {
             "j": ("-j1(u)", "(j0(u) - jv(2, u))/2"),
@@ -477,7 +248,7 @@ _SPECIAL: Final = (
         }.items()
         for order, slope in enumerate(slopes)
     ),
-)
+)  # fmt: skip
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     each.name: each for each in (*_ELEMENTARY, *_LOGARITHMS_AND_POWERS, *_PIECEWISE, *_SPECIAL)

@@ -105,7 +105,7 @@ def named(tree: ast.expr) -> list[str]:
 
 
 def _comparison(tokens: Sequence[str], text: str) -> Comparison:
-    signs = [token for token, depth in _levels(tokens) if depth == 0 and token in SIGNS]
+    signs = [token for token, depth in _levels(tokens) if token in SIGNS and (depth == 0 or token == "=")]
     kinds = {sign[0] for sign in signs}
     if len(kinds) > 1:
         raise FormulaError(f"{shortened(text)} mixes {', '.join(sorted(set(signs)))} in one row; write several axioms.")
@@ -136,7 +136,9 @@ def _check(tree: ast.expr, text: str) -> None:
 def _split(tokens: Sequence[str], *at: str) -> Iterator[list[str]]:
     part: list[str] = []
     for token, depth in _levels(tokens):
-        if depth == 0 and token in at:  # a sign within a call is a condition, as in where(x < 2, x, 2)
+        if token in at and (
+            depth == 0 or token == "="
+        ):  # a sign within a call is a condition, as in where(x < 2, x, 2)
             yield part
             part = []
         else:

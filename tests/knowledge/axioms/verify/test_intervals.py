@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from splinework.formula import intervals as iv
-from splinework.formula.enclosures import ELEMENTARY, power, whole_power
+from splinework.formula.elementary import power, whole_power
+from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.verify.recheck import Range
 from splinework.knowledge.axioms.verify.recheck_model import FUNCTIONS

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from splinework.formula.enclosures import ELEMENTARY, LOGIC, Jet3, Truth, chosen, compared, of_order, power
+from splinework.formula.elementary import Jet3, of_order, power
+from splinework.formula.enclosures import ELEMENTARY, LOGIC, Truth, chosen, compared
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.formula.intervals import (
     Floats,

@@ -234,6 +234,7 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
         return atom("pow", a, b)
 
     return {
+        **_ATOMS,
         "add": plus,
         "sub": lambda a, b: plus(a, minus(b)),
         "mul": times,
@@ -247,7 +248,6 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
         "floor": _floored,
         "exp": exponential,
         "sqrt": lambda a: power(a, Fraction(1, 2), positive),
-        **_ATOMS,
         **{name: _joined(name) for name in (*COMPARISONS, "where", "logical_and", "logical_or", "logical_not")},
     }
 
