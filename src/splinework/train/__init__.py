@@ -5,6 +5,7 @@ from splinework.train.ensemble import Ensemble, ensemble
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import Decision, History
 from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
+from splinework.train.options import TrainingOptions
 from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
 from splinework.train.residual import Residual
 from splinework.train.solve import solve
@@ -40,6 +41,7 @@ __all__ = [
     "Step",
     "StopTraining",
     "TensorBoard",
+    "TrainingOptions",
     "ensemble",
     "fit",
     "solve",
