@@ -197,7 +197,7 @@ class TrainingOptions:
         return tuple(penalty for penalty in self.penalties if penalty != Roughness("auto"))
 
 
-_FIELDS = {each.name: each for each in fields(TrainingOptions)}
+_NAMES = frozenset(each.name for each in fields(TrainingOptions))
 
 
 def _resolutions(grids: Any) -> list[int] | str | None:
@@ -216,19 +216,21 @@ def _resolutions(grids: Any) -> list[int] | str | None:
 # ----------------------------------------------------------------------------------------------- verbs that take options
 
 
-def with_options(keywords: type) -> Callable[[Verb], Verb]:
+def with_options(keywords: type, *beside: type[Any]) -> Callable[[Verb], Verb]:
     """Spells out the options that a verb takes as `**keywords`, in its signature and under `Args:` of its docstring.
 
     An option that the docstring describes itself keeps that description.
 
     Args:
         keywords: The `TypedDict` of the verb's `Unpack`.
+        beside: Dataclasses that have some of them, besides `TrainingOptions`.
     """
 
     def spelled_out(verb: Verb) -> Verb:
         signature = inspect.signature(verb)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        taken = [each for name, each in _FIELDS.items() if name in keywords.__annotations__]
+        records = (*beside, TrainingOptions)
+        taken = {each: one for one in records for each in fields(one) if each.name in keywords.__annotations__}
         named = [
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
             for each in taken
@@ -237,16 +239,19 @@ def with_options(keywords: type) -> Callable[[Verb], Verb]:
         spelled = signature.replace(parameters=[*own[:-1], *named, own[-1]])
         verb.__signature__ = spelled  # type: ignore[attr-defined]
         if verb.__doc__:
-            texts = [_text(each.name) for each in taken if f"\n        {each.name}: " not in verb.__doc__]
+            own_words = verb.__doc__
+            texts = [
+                _text(one, each.name) for each, one in taken.items() if f"\n        {each.name}: " not in own_words
+            ]
             verb.__doc__ = re.sub(r" {8}\*\*keywords: .*\n", lambda _: "".join(texts), verb.__doc__)
         return verb
 
     return spelled_out
 
 
-def _text(name: str) -> str:
-    """What `TrainingOptions` says of one of its fields, line by line."""
-    found = re.search(rf"^        {name}: .*\n(?:            .*\n)*", TrainingOptions.__doc__ or "", re.MULTILINE)
+def _text(record: type, name: str) -> str:
+    """What a dataclass says of one of its fields, line by line."""
+    found = re.search(rf"^        {name}: .*\n(?:            .*\n)*", record.__doc__ or "", re.MULTILINE)
     return found[0] if found else ""
 
 
@@ -268,4 +273,4 @@ def options_of(
             near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
             lead = f"did you mean {near[0]}? It" if near else "it"
             raise ConfigError(f"{verb.__name__} has no option {name!r}; {lead} has {', '.join(allowed)}.")
-    return replace(begun, **keywords)
+    return replace(begun, **{name: value for name, value in keywords.items() if name in _NAMES})

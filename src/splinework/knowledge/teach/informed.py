@@ -209,8 +209,8 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term
 def _fitted(
     built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[Term]
 ) -> Fitted:
-    given = [_in_tensors(residual, rows) for residual in options.residuals]
-    own = replace(options, residuals=[_residual(each, built) for each in (*given, *terms)])
+    given = [_residual(_in_tensors(each, rows), built) for each in options.residuals]
+    own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
     shaping = network_of(built).kan_layers[0].shaping
     if isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric):
         own = replace(own, standardise=False)  # the units are such that axioms hold in them
