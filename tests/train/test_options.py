@@ -175,7 +175,9 @@ def test_every_option_reaches_the_run_of_every_verb(verb, name, by, caught, tmp_
     given = {name: value}
     with pytest.raises(Caught):
         call(**given) if by == "keyword" else call(options=TrainingOptions(**given))
-    assert any(reaches(name, value, found, before) for found in caught)
+    arrived = [reaches(name, value, found, before) for found in caught]
+    # The last fit of `sparsify` must not change the units any more; `discover` shows progress for its fits.
+    assert all(arrived) if verb == "sparsify" and name != "standardise" else any(arrived)
 
 
 @pytest.mark.parametrize("by", ["keyword", "object"])
