@@ -14,7 +14,7 @@ from splinework.interpret.edit.prune import prune
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Callback, Step, StopTraining
+from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed
 from splinework.train.fit import FitResult, fit
@@ -104,8 +104,8 @@ def sparsify(
         run.history.decide("stop", f"the search for a structure ended: {run.stopped}")
         if run.deadline is None or time.monotonic() < run.deadline:  # not for want of time: somebody wants an end
             return FitResult(search.best.model.to(dtype), run.history)
-    enough: Callback = _Enough(search, accuracy)
-    polishing = replace(chosen, starts=1, standardise=False, callbacks=[*chosen.callbacks, enough])
+    callbacks: list[Callback] = [*chosen.callbacks, _enough(search, accuracy)]
+    polishing = replace(chosen, starts=1, standardise=False, callbacks=callbacks)
     while True:
         candidate = search.best
         left = None if seconds is None else max(began + seconds - time.monotonic(), 0.0)
@@ -223,15 +223,10 @@ def _lost(search: Search, model: KAN, accuracy: float) -> bool:
     )
 
 
-class _Enough:
+def _enough(search: Search, share: float) -> StopBelow:
     """Ends a fit when the held-out error is a share of the spread of y."""
-
-    def __init__(self, search: Search, share: float) -> None:
-        objective = search.objective
-        scale = objective.model.output_scaling.scale
-        known = isinstance(objective.criterion, Squared)
-        self.level = share * float((objective.t * scale).var(0, unbiased=False).mean().sqrt()) if known else -math.inf
-
-    def __call__(self, step: Step) -> None:
-        if step.rmse_validation <= self.level:
-            raise StopTraining(f"a held-out error of {self.level:.3g} was enough")
+    objective, level = search.objective, -math.inf
+    if isinstance(objective.criterion, Squared):
+        values = objective.t * objective.model.output_scaling.scale
+        level = share * float(values.var(0, unbiased=False).mean().sqrt())
+    return StopBelow("rmse_validation", level, f"a held-out error of {level:.3g} was enough")

@@ -18,7 +18,7 @@ from splinework.knowledge.teach.points import Points, Sampler, domain_of
 from splinework.knowledge.teach.steps import steps_of
 from splinework.nn.jets import partials
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Step, StopTraining
+from splinework.train.callbacks import StopBelow
 from splinework.train.fit import fit
 from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
@@ -203,7 +203,7 @@ class _Course:
             seed=seed,
             starts=None if first else 1,
             progress=self.progress,
-            callbacks=[_Enough(float(y.std(0).min()))],
+            callbacks=[StopBelow("rmse_train", ACCURATE * float(y.std(0).min()))],
         )
         if not last:
             options = replace(options, grids=None, degree="keep")
@@ -261,17 +261,6 @@ class _Course:
             text = seen.text(student.config.input_names, grid)
             self.notes.append(text)
             warnings.warn(FitWarning(text), stacklevel=4)
-
-
-class _Enough:
-    """A callback that ends a fit which is as exact as anybody needs."""
-
-    def __init__(self, spread: float) -> None:
-        self.error = ACCURATE * spread
-
-    def __call__(self, step: Step) -> None:
-        if step.rmse_train <= self.error:
-            raise StopTraining
 
 
 def _answers(model: KAN, x: Floats) -> Floats:

@@ -2,8 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import final
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,7 +15,7 @@ from splinework.knowledge.teach.equations.schedules import Causal, Whole
 from splinework.nn.jets import Model
 from splinework.nn.network import KAN
 from splinework.train import FitResult, Residual, TrainingOptions, solve
-from splinework.train.callbacks import Step, StopTraining
+from splinework.train.callbacks import StopBelow
 
 POOL, EVEN = 10, 1.0
 """Points among which new ones are drawn, for each that is wanted; and what is added to the residual, as a share of its mean, in
@@ -25,18 +24,6 @@ LEAST = 1e-3
 """The smallest weight of a chunk: second-order steps go far, and would let go of what counts for nothing."""
 ALIKE = 0.95
 """Causal rounds end where every chunk has at least this weight."""
-
-
-@final
-@dataclass(frozen=True)
-class Enough:
-    """Ends training once the objective is small, unless these are starts, which are tried on coarser grids."""
-
-    least: float
-
-    def __call__(self, step: Step) -> None:
-        if step.objective <= self.least and not step.stage.startswith("start"):
-            raise StopTraining("the residual is as small as was asked for")
 
 
 def solved_whole(
@@ -58,7 +45,8 @@ def solved_whole(
         options: For `splinework.train.solve`.
     """
     network = problem.network(options.seed)
-    enough = Enough(tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside]))
+    least = tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside])
+    enough = StopBelow("objective", least, "the residual is as small as was asked for", in_starts=False)
     options = replace(options, callbacks=[*options.callbacks, enough])
     if isinstance(schedule, Causal):
         network = _led_in(problem, network, schedule, x, beside, options)
