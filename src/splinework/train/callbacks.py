@@ -81,6 +81,28 @@ class StopTraining(Exception):  # a signal, not an error
     """Raised by a callback to end the fit; the best state so far is returned."""
 
 
+@final
+@dataclass(frozen=True)
+class StopBelow:
+    """Ends the fit once a number that its steps tell is small enough.
+
+    Attributes:
+        name: The field of `Step`, such as `rmse_validation`.
+        level: The value at which it is enough.
+        reason: What the history says then.
+        in_starts: Whether starts count, which are tried on coarser grids.
+    """
+
+    name: str
+    level: float
+    reason: str = ""
+    in_starts: bool = True
+
+    def __call__(self, step: Step) -> None:
+        if getattr(step, self.name) <= self.level and (self.in_starts or not step.stage.startswith("start")):
+            raise StopTraining(self.reason)
+
+
 class EarlyStopping:
     """Ends the fit when the held-out error has not improved for `patience` steps of one stage.
 
