@@ -72,7 +72,7 @@ def test_alone_it_shows_what_there_is_and_a_slip_is_met(run):
     for name, text in TABLE.items():
         assert name in result.stderr
         assert text in result.stderr
-    assert "did you mean fpga" in run("hardware", "fpg").stderr
+    assert "did you mean 'fpga'" in run("hardware", "fpg").stderr
     assert run("hardware", "mcu").exit_code == 2
     assert "--data" in run("hardware", "mcu", "m", "--out", "o").stderr
 

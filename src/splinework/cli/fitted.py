@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from splinework.cli.words import plural
-from splinework.errors import DataError, FormulaError
-from splinework.tabular.tables import Table, nearest, numbers, quote
+from splinework.errors import DataError, FormulaError, nearest
+from splinework.tabular.tables import Table, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,6 @@ def _time(name: str, columns: Mapping[str, str]) -> str:
     if key == target:
         raise ConfigError(f"--ode {name} is the target; name the column of time, and as --target what changes with it.")
     if key not in features:
-        from splinework.tabular.tables import nearest
-
         known: Sequence[str] = [columns[feature] for feature in features]
         raise ConfigError(f"--ode {name} is no column to explain the target by; {nearest(name, known)}")
     return key
