@@ -3,68 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from splinework.cli.hardware.options import Order, on_model
+from splinework.cli.options import option, takes
 from splinework.cli.progress import Stages
+
+
+@dataclass(frozen=True)
+class Array:
+    """How the circuits are made and judged, as it was given."""
+
+    elements: int = option(default=10, within=(2, 64), metavar="N", help="Most differential pairs of an edge.")
+    tolerance: float = option(default=0.02, metavar="P", help="Largest error of an edge, of its span.")
+    programming: float = option(default=0.01, metavar="P", help="Error of programmed currents.")
+    read_noise: float = option(default=0.003, metavar="P", help="Of sums, of their spans.")
+    steps: int = option(default=200, within=(0, None), metavar="N", help="Of training through the device; 0 for none.")
+    draws: int = option(default=100, within=(1, 10_000), metavar="N", help="Chips of the yields.")
+    limit: float | None = option(
+        metavar="V", help="What a good chip achieves; a point of accuracy less, or 2 % of the span."
+    )
+    rows: int | None = option(
+        within=(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
+    )
+    no_fpaa: bool = option(default=False, help="Leave the document for a field-programmable array out.")
 
 
 @click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, simulated and with yields.")
 @on_model("the circuits")
-@click.option(
-    "--elements",
-    type=click.IntRange(2, 64),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Most differential pairs of an edge.",
-)
-@click.option(
-    "--tolerance",
-    type=float,
-    default=0.02,
-    show_default=True,
-    metavar="P",
-    help="Largest error of an edge, of its span.",
-)
-@click.option(
-    "--programming", type=float, default=0.01, show_default=True, metavar="P", help="Error of programmed currents."
-)
-@click.option(
-    "--read-noise", type=float, default=0.003, show_default=True, metavar="P", help="Of sums, of their spans."
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(0),
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Of training through the device; 0 for none.",
-)
-@click.option(
-    "--draws", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N", help="Chips of the yields."
-)
-@click.option(
-    "--limit", type=float, metavar="V", help="What a good chip achieves; a point of accuracy less, or 2 % of the span."
-)
-@click.option(
-    "--rows", type=click.IntRange(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
-)
-@click.option("--no-fpaa", is_flag=True, help="Leave the document for a field-programmable array out.")
-def analog(
-    order: Order,
-    elements: int,
-    tolerance: float,
-    programming: float,
-    read_noise: float,
-    steps: int,
-    draws: int,
-    limit: float | None,
-    rows: int | None,
-    no_fpaa: bool,
-) -> int:
+@takes(Array)
+def analog(order: Order, array: Array) -> int:
     """Build circuits for an analogue array from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     Each edge becomes differential pairs with floating gates. The circuits are trained through the device model with its errors,
@@ -94,15 +65,15 @@ def analog(
         stages.stage(f"reading {order.data}", after=1.0)
         given = material(fitted, read_table(order.data, tell=stages.share), order)
         recipe = AnalogRecipe(
-            elements=elements,
-            tolerance=tolerance,
-            programming=programming,
-            read_noise=read_noise,
-            steps=steps,
-            draws=draws,
-            limit=limit,
-            rows=rows,
-            fpaa=not no_fpaa,
+            elements=array.elements,
+            tolerance=array.tolerance,
+            programming=array.programming,
+            read_noise=array.read_noise,
+            steps=array.steps,
+            draws=array.draws,
+            limit=array.limit,
+            rows=array.rows,
+            fpaa=not array.no_fpaa,
             shape=given.whole_shape(order.wanted_shape),
             name=order.called,
             seed=order.seed,
