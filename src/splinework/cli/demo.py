@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from splinework.cli.artefacts import FILES, write_artefacts
-from splinework.cli.folder import check_folder, write_folder
+from splinework.cli.folder import check_folder
 from splinework.cli.progress import Stages
 from splinework.cli.terminal import show_next_steps, show_outcome
 from splinework.errors import ConfigError, FileError
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ def _job(
     from splinework.tabular.tables import read_table
 
     path = folder / f"{name}.csv"
-    write_folder(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
+    write_into(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
     settings = Settings(seconds)
     prepared = prepare(take_sample(read_table(path), target, features), settings)
     with Stages(quiet=quiet) as stages:

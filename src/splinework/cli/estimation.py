@@ -15,7 +15,6 @@ import numpy as np
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
 from splinework.cli.figures import r2, rmse
-from splinework.cli.folder import write_folder
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
@@ -24,6 +23,7 @@ from splinework.cli.terminal import console, figure, share
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -288,7 +288,7 @@ def _write(
         "metrics.json": partial(write_text, json_text(metrics)),
         "report.html": lambda path: estimator.report(path, equations=bool(equations), title=title),
     }
-    write_folder(folder, writers)
+    write_into(folder, writers)
     return {Path(name).stem: str(folder / name) for name in FILES}
 
 

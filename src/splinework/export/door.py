@@ -11,7 +11,7 @@ from splinework.export.torch_program import program_bytes
 from splinework.export.words import About, about
 from splinework.formula.languages import LANGUAGES
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 

@@ -26,7 +26,7 @@ from splinework.hardware.folders import artefact_folder, check_place, read_marke
 from splinework.hardware.integer import Task
 from splinework.hardware.made import Checked, Made, Progress, nobody
 from splinework.hardware.report_page import write_report
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 from splinework.nn.network import KAN
 
 _JUDGES = 5

@@ -21,7 +21,7 @@ from splinework.hardware.analog.network import (
     SumNode,
     Units,
 )
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-analog/1"
 _LARGEST: Final = 1 << 28

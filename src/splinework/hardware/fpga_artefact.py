@@ -35,7 +35,7 @@ from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.made import Checked, Made, Progress, nobody
 from splinework.hardware.report_facts import Check
 from splinework.hardware.report_page import write_report
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 

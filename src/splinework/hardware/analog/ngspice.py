@@ -16,7 +16,7 @@ from splinework.hardware.analog.devices import library
 from splinework.hardware.analog.ekv import NOMINAL, Technology
 from splinework.hardware.analog.netlist import edge_text, netlist
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Element, Floats, Perturbation
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 ZERO_CELSIUS: Final = 273.15
 
