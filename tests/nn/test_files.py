@@ -23,11 +23,14 @@ def into_folder(place: Path, end: Callable[[], None]) -> None:
 
 
 def beside_others(place: Path, end: Callable[[], None]) -> None:
+    def first(path: Path) -> None:
+        path.write_text("new")
+
     def second(path: Path) -> None:
         path.write_text("half")
         end()
 
-    write_into(place, {"a": lambda path: None if path.write_text("new") else None, "b": second}, without=["gone"])
+    write_into(place, {"a": first, "b": second}, without=["gone"])
 
 
 WAYS = {"whole_folder": into_folder, "write_into": beside_others}
