@@ -131,6 +131,7 @@ def _show_comparison(outcome: Outcome) -> None:
 
     from splinework.cli.figures import r2
     from splinework.cli.terminal import console
+    from splinework.formula.figures import figure
 
     prepared = outcome.prepared
     title = Text("the same rows, other models", style="bold")
@@ -144,7 +145,7 @@ def _show_comparison(outcome: Outcome) -> None:
     x_test, y_test = prepared.test
     rows |= {name: r2(predict(x_test), y_test) for name, predict in _others(prepared).items()}
     for name, value in rows.items():
-        table.add_row(name, "–" if value is None else f"{value:.3f}")
+        table.add_row(name, figure(value, ".3f"))
     console().print(table)
 
 

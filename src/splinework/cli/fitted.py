@@ -33,8 +33,8 @@ class Fitted:
 
     def __init__(self, path: str) -> None:
         from splinework.nn.checkpoint import load, read_header
+        from splinework.nn.frame import network_of
         from splinework.nn.frame.framed import names_of
-        from splinework.tabular.inside import network_of
 
         header = read_header(path)
         self.path, self.version = path, str(header.get("version"))

@@ -18,7 +18,7 @@ from splinework.export.recognised import latex_formulas, recognised, sympy_formu
 from splinework.export.sympy_file import sympy_file
 from splinework.export.torch_program import torch_program
 from splinework.export.words import About
-from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.frame import Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 
 
@@ -43,12 +43,12 @@ class Job:
     @property
     def bare(self) -> KAN:
         """The network without its frame."""
-        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+        return network_of(self.model)
 
     @property
     def frame(self) -> Frame | None:
         """The frame, if there is one."""
-        return self.model.frame if isinstance(self.model, FramedKAN) else None
+        return frame_of(self.model)
 
     def network(self) -> FrozenNetwork:
         """The network in its own dtype."""

@@ -12,7 +12,7 @@ from safetensors.torch import save as to_bytes
 
 from splinework.errors import ConfigError, FileError
 from splinework.nn.files import write_whole
-from splinework.nn.frame import FramedKAN, frame_from_dict
+from splinework.nn.frame import FramedKAN, frame_from_dict, network_of
 from splinework.nn.network import KAN, config_from_dict
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
@@ -46,7 +46,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
         ...     sw.load(f"{folder}/model.safetensors").config == model.config
         True
     """
-    network = model.network if isinstance(model, FramedKAN) else model
+    network = network_of(model)
     header = {
         "format": FORMAT_VERSION,
         "version": own_version(),

@@ -51,45 +51,32 @@ def analog(order: Order, array: Array) -> int:
     with Stages(quiet=order.quiet) as stages:
         stages.stage("loading the model", after=1.0)
         from splinework.hardware import tools
-        from splinework.hardware.analog_artefact import analog as build
+        from splinework.hardware.analog_artefact import analog as make
         from splinework.hardware.analog_study import AnalogRecipe
         from splinework.hardware.folders import check_place
 
         check_place(order.out, "analog")
         tools.need("ngspice", purpose="an analogue artefact")
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
+        from splinework.cli.hardware.rows import Material, build
 
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        recipe = AnalogRecipe(
-            elements=array.elements,
-            tolerance=array.tolerance,
-            programming=array.programming,
-            read_noise=array.read_noise,
-            steps=array.steps,
-            draws=array.draws,
-            limit=array.limit,
-            rows=array.rows,
-            fpaa=not array.no_fpaa,
-            shape=given.whole_shape(order.wanted_shape),
-            name=order.called,
-            seed=order.seed,
-            notes=given.notes,
-        )
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=recipe,
-            progress=stages.stage,
-        )
+        def recipe(given: Material, shape: Any) -> AnalogRecipe:
+            return AnalogRecipe(
+                elements=array.elements,
+                tolerance=array.tolerance,
+                programming=array.programming,
+                read_noise=array.read_noise,
+                steps=array.steps,
+                draws=array.draws,
+                limit=array.limit,
+                rows=array.rows,
+                fpaa=not array.no_fpaa,
+                shape=shape,
+                name=order.called,
+                seed=order.seed,
+                notes=given.notes,
+            )
+
+        made = build(order, stages, make, recipe)
     from splinework.cli.hardware.speech import end
 
     return end(made, order, _lines(made.figures))

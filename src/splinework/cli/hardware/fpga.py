@@ -74,7 +74,7 @@ def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
         from splinework.hardware.folders import check_place
         from splinework.hardware.fpga.plan import Options
         from splinework.hardware.fpga_artefact import FpgaRecipe, need_programs
-        from splinework.hardware.fpga_artefact import fpga as build
+        from splinework.hardware.fpga_artefact import fpga as make
 
         options = Options(
             target=circuit.target,
@@ -96,25 +96,12 @@ def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
         )
         check_place(order.out, "fpga")
         need_programs(recipe)
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
+        from splinework.cli.hardware.rows import Material, build
 
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        quantising = widths.recipe(order, given.whole_shape(order.wanted_shape))
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=replace(recipe, quantising=quantising, notes=given.notes),
-            progress=stages.stage,
-        )
+        def whole(given: Material, shape: Any) -> FpgaRecipe:
+            return replace(recipe, quantising=widths.recipe(order, shape), notes=given.notes)
+
+        made = build(order, stages, make, whole)
     from splinework.cli.hardware.speech import end
 
     return end(made, order, _lines(made.figures))

@@ -55,43 +55,30 @@ def mcu(order: Order, widths: Widths, firmware: Firmware) -> int:
         from splinework.hardware.folders import check_place
         from splinework.hardware.mcu.options import Options
         from splinework.hardware.mcu_artefact import McuRecipe, need_compilers
-        from splinework.hardware.mcu_artefact import mcu as build
+        from splinework.hardware.mcu_artefact import mcu as make
 
         check_place(order.out, "mcu")
         need_compilers(firmware.processors or None)
-        from splinework.cli.fitted import Fitted
-        from splinework.cli.hardware.rows import material
-        from splinework.tabular.tables import read_table
+        from splinework.cli.hardware.rows import Material, build
 
-        fitted = Fitted(order.model)
-        stages.stage(f"reading {order.data}", after=1.0)
-        given = material(fitted, read_table(order.data, tell=stages.share), order)
-        recipe = McuRecipe(
-            quantising=widths.recipe(order, given.whole_shape(order.wanted_shape)),
-            options=Options(
-                prefer=firmware.prefer,
-                float=firmware.floats,
-                accumulator=int(firmware.accumulator),
-                flash=firmware.flash,
-                codes="saturated" if firmware.checked else "trusted",
-            ),
-            vectors=firmware.vectors,
-            processors=firmware.processors or None,
-            name=order.called,
-            seed=order.seed,
-            notes=given.notes,
-        )
-        made = build(
-            given.model,
-            order.out,
-            x=given.x,
-            y=given.y,
-            test=given.test,
-            task=given.task,
-            classes=given.classes,
-            recipe=recipe,
-            progress=stages.stage,
-        )
+        def recipe(given: Material, shape: Any) -> McuRecipe:
+            return McuRecipe(
+                quantising=widths.recipe(order, shape),
+                options=Options(
+                    prefer=firmware.prefer,
+                    float=firmware.floats,
+                    accumulator=int(firmware.accumulator),
+                    flash=firmware.flash,
+                    codes="saturated" if firmware.checked else "trusted",
+                ),
+                vectors=firmware.vectors,
+                processors=firmware.processors or None,
+                name=order.called,
+                seed=order.seed,
+                notes=given.notes,
+            )
+
+        made = build(order, stages, make, recipe)
     from splinework.cli.hardware.speech import end
 
     return end(made, order, _lines(made.figures))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -13,13 +13,15 @@ from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import Settings, split
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, nearest
-from splinework.tabular.tables import Table, numbers
+from splinework.tabular.tables import Table, numbers, read_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from splinework.cli.hardware.options import Order
+    from splinework.cli.progress import Stages
     from splinework.cli.sample import Floats
+    from splinework.hardware.made import Made
     from splinework.nn.network import KAN
 
 _SHOWN: Final = 8
@@ -52,6 +54,31 @@ class Material:
         if isinstance(asked, tuple) and asked[0] is None:
             return (self.model.inputs, *asked[1:-1], self.model.outputs)
         return asked
+
+
+def build(order: Order, stages: Stages, make: Callable[..., Made], recipe: Callable[[Material, Any], Any]) -> Made:
+    """Reads the model and the rows that are ordered, and builds the artefact.
+
+    Args:
+        order: What was asked for.
+        stages: Told what is being done.
+        make: `fpga`, `mcu` or `analog` of `splinework.hardware`.
+        recipe: From the material and the whole shape to what `make` goes by.
+    """
+    fitted = Fitted(order.model)
+    stages.stage(f"reading {order.data}", after=1.0)
+    given = material(fitted, read_table(order.data, tell=stages.share), order)
+    return make(
+        given.model,
+        order.out,
+        x=given.x,
+        y=given.y,
+        test=given.test,
+        task=given.task,
+        classes=given.classes,
+        recipe=recipe(given, given.whole_shape(order.wanted_shape)),
+        progress=stages.stage,
+    )
 
 
 def material(fitted: Fitted, table: Table, order: Order) -> Material:

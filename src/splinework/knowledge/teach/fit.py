@@ -20,12 +20,11 @@ from splinework.knowledge.teach.informed import (
     GivenRows,
     build,
     fit_softly,
-    network_of,
     taken,
     violations_of,
     with_implied,
 )
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
 from splinework.train.callbacks import Callback
