@@ -291,7 +291,7 @@ def test_a_full_disk_leaves_nothing(run, folder, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr("splinework.nn.files.os.replace", full)
-        refused(run("data", "nguyen:1", "--out", "n.csv", "--card", "n.md"), "no space left")
+        refused(run("data", "nguyen:1", "--out", "n.csv", "--card", "n.md"), "No space left")
     assert tree(folder) == {}
 
 
