@@ -14,7 +14,6 @@ from splinework.discover.demanding import demanding
 from splinework.discover.dynamics import dynamics
 from splinework.discover.implicit import implicit as relation
 from splinework.discover.partial import complete
-from splinework.discover.progress import telling
 from splinework.discover.regression import regress
 from splinework.discover.several import several
 from splinework.errors import ConfigError, DataError
@@ -23,6 +22,7 @@ from splinework.formula.units.dimensions import PURE, Dimension
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.progress import telling
 from splinework.train.options import TrainingOptions, options_of, with_options
 
 

@@ -11,7 +11,6 @@ Not here: making formulas (`splinework.interpret.symbolic`), simplifying them, o
 from __future__ import annotations
 
 import ast
-import difflib
 import keyword
 import re
 import unicodedata
@@ -22,7 +21,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from splinework.errors import FormulaError, ShapeError
+from splinework.errors import FormulaError, ShapeError, nearest
 from splinework.formula.bessel import bessel_j0
 
 Floats = NDArray[np.float64]
@@ -265,10 +264,7 @@ def finite(value: Any, text: str) -> np.float64:
 
 def unknown(kind: str, name: str, known: list[str], text: str) -> str:
     """The sentence on a name that a formula may not use, with those near it."""
-    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
-    known_names = ", ".join(near or sorted(known)[:12]) or "none"
-    lead = "did you mean" if near else "known"
-    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {lead}: {known_names}."
+    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {nearest(name, sorted(known))}"
 
 
 def shortened(text: str) -> str:

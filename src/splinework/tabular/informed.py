@@ -22,8 +22,8 @@ from splinework.knowledge.axioms.realise import anchored
 from splinework.knowledge.axioms.setting import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
 from splinework.knowledge.teach.averaged import averaged
-from splinework.knowledge.teach.informed import network_of, replace_network, taken, violations_of
-from splinework.nn.frame import FramedKAN
+from splinework.knowledge.teach.informed import replace_network, taken, violations_of
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.engine import Settings
 from splinework.tabular.knowledge import Known

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from splinework.errors import ConfigError, DataError, FileError
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -123,11 +123,11 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
     from splinework.knowledge.teach.informed import (
         build,
         fit_softly,
-        network_of,
         taken,
         violations_of,
         with_implied,
     )
+    from splinework.nn.frame import network_of
 
     rows = taken(model, x, y, options.loss)
     names, outputs = model.config.input_names, model.config.output_names

@@ -15,7 +15,7 @@ from splinework.knowledge.axioms.implications import implied, named
 from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
 from splinework.knowledge.axioms.terms import Term, terms_of, violation
 from splinework.nn.arrays import as_columns, check_finite
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
 from splinework.train.fit import FitResult
@@ -135,11 +135,6 @@ def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:
     )
     set_slopes(network, axioms, model.config.input_names)
     return built
-
-
-def network_of(model: Model) -> KAN:
-    """The network of a model, framed or not."""
-    return model.network if isinstance(model, FramedKAN) else model
 
 
 def replace_network(model: Model, network: KAN) -> Model:

@@ -1,7 +1,7 @@
 """Formulas before and after a network, and the regions whose boundaries they know."""
 
 from splinework.formula.expression import Expression, identifiers
-from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, hidden_names
+from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, frame_of, hidden_names, network_of
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
@@ -15,6 +15,8 @@ __all__ = [
     "Region",
     "Union",
     "frame_from_dict",
+    "frame_of",
     "hidden_names",
     "identifiers",
+    "network_of",
 ]
