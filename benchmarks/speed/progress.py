@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from splinework.cli.progress import EVERY, moves
-from splinework.cli.words import duration
+from splinework.cli.progress import EVERY
+from splinework.progress import duration, moves
 
 
 class Progress:

@@ -1,8 +1,11 @@
-"""The errors that splinework raises, and its one warning.
+"""The errors that splinework raises, its one warning, and the end of a message about an unknown name.
 
-Each error is a `SplineworkError` and, where one fits, also the builtin of its kind. Nothing else is here. A message says what
-was expected, what came, and what to do.
+Each error is a `SplineworkError` and, where one fits, also the builtin of its kind. A message says what was expected, what
+came, and what to do.
 """
+
+import difflib
+from collections.abc import Iterable
 
 
 class SplineworkError(Exception):
@@ -54,3 +57,22 @@ class FitWarning(UserWarning):
         ...     warnings.simplefilter("ignore", sw.FitWarning)  # or "error", where nobody would read them
         ...     result = sw.fit(sw.KAN([1, 1]), [[0.0], [1.0], [2.0]], [0.0, 1.0, 2.0], steps=1, validation=None)
     """
+
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name, as a sentence: the names nearest to it, or all there are.
+
+    >>> nearest("Perod", ["period", "mass"])
+    "did you mean 'period'?"
+    >>> nearest("q", ["period", "mass"])
+    "there are: 'period', 'mass'."
+    """
+    names, word = list(known), str(name)[:100]  # the time that matching takes grows with the length squared
+    near = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    if not near:
+        folded = {other.casefold(): other for other in names}
+        near = [folded[match] for match in difflib.get_close_matches(word.casefold(), folded, n=3, cutoff=0.5)]
+    if near:
+        return f"did you mean {' or '.join(map(repr, near))}?"
+    shown = ", ".join(map(repr, names[:12])) or "none"
+    return f"there are: {shown}{f' and {len(names) - 12} more' if len(names) > 12 else ''}."

@@ -62,11 +62,11 @@ def test_options_that_may_come_several_times_are_arrays(run, folder):
 @pytest.mark.parametrize(
     ("text", "fragments"),
     [
-        ("budgt = 3", ["run.toml has a key 'budgt'", "no option of fit", "did you mean budget"]),
-        ("[fit]\nzzzzz = 3", ["[fit] of run.toml has a key 'zzzzz'", "there are: data, target"]),
+        ("budgt = 3", ["run.toml has a key 'budgt'", "no option of fit", "did you mean 'budget'"]),
+        ("[fit]\nzzzzz = 3", ["[fit] of run.toml has a key 'zzzzz'", "there are: 'data', 'target'"]),
         ("config = 'x'", ["'config'"]),
         ("debug = true", ["'debug'"]),
-        ("[fitt]", ["a table [fitt]", "did you mean fit?"]),
+        ("[fitt]", ["a table [fitt]", "did you mean 'fit'?"]),
         ("fit = 3", ["fit is a command", "[fit]"]),
         ('budget = "soon"', ["budget = 'soon' does not fit", "not a valid float"]),
         ("budget = true", ["budget takes a value", "got true"]),

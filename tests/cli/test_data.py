@@ -90,6 +90,6 @@ def test_a_full_disk_leaves_the_old_file(run, folder, monkeypatch):
 
     (folder / "r.csv").write_text("old")
     with monkeypatch.context() as patch:
-        patch.setattr("splinework.cli.folder.os.replace", full)
-        refused(run("data", "ratio", "--out", "r.csv"), "no space left")
+        patch.setattr("splinework.nn.files.os.replace", full)
+        refused(run("data", "ratio", "--out", "r.csv"), "No space left")
     assert tree(folder) == {"r.csv": b"old"}

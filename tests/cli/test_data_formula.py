@@ -202,7 +202,7 @@ def test_every_word_for_noise_and_design_is_understood():
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
     [
-        ([*WORDS, "--range", "q=0:1"], ["'q' does not occur", "x, b", "--idle"]),
+        ([*WORDS, "--range", "q=0:1"], ["'q' does not occur", "'x', 'b'", "--idle"]),
         ([*WORDS, "--range", "x=0:1"], ["given twice", "'x'"]),
         (["--formula", "x", "--range", "x"], ["x=0:1", "'x'"]),
         (["--formula", "x", "--range", "x=1"], ["two numbers"]),
@@ -290,8 +290,8 @@ def test_a_full_disk_leaves_nothing(run, folder, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("splinework.cli.folder.os.replace", full)
-        refused(run("data", "nguyen:1", "--out", "n.csv", "--card", "n.md"), "no space left")
+        patch.setattr("splinework.nn.files.os.replace", full)
+        refused(run("data", "nguyen:1", "--out", "n.csv", "--card", "n.md"), "No space left")
     assert tree(folder) == {}
 
 

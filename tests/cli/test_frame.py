@@ -116,8 +116,8 @@ def test_the_exit_codes_are_told(run):
 def test_an_unknown_command_suggests_the_nearest(run):
     result = run("fti", "data.csv")
     assert result.exit_code == 2
-    assert result.stderr == "error: there is no command 'fti'; did you mean fit? See: splinework --help\n"
-    assert "there are: demo, fit" in run("qqq").stderr
+    assert result.stderr == "error: there is no command 'fti'; did you mean 'fit'? See: splinework --help\n"
+    assert "there are: 'demo', 'fit'" in run("qqq").stderr
     assert run("--wrong").exit_code == 2
 
 

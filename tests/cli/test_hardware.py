@@ -72,7 +72,7 @@ def test_alone_it_shows_what_there_is_and_a_slip_is_met(run):
     for name, text in TABLE.items():
         assert name in result.stderr
         assert text in result.stderr
-    assert "did you mean fpga" in run("hardware", "fpg").stderr
+    assert "did you mean 'fpga'" in run("hardware", "fpg").stderr
     assert run("hardware", "mcu").exit_code == 2
     assert "--data" in run("hardware", "mcu", "m", "--out", "o").stderr
 
@@ -256,7 +256,7 @@ def test_the_shape_is_what_was_asked_for(net):
         ({"shape": "2,3,1"}, (2, 3, 1)),
     ):
         assert found.whole_shape(order(**changes).wanted_shape) == shape
-    recipe = Widths("5", 4, False, None, 0.1, 20, 3).recipe(order(seed=4), (2, 1))
+    recipe = Widths(bits="5", hidden_bits=4, loss=0.1, steps=20, stages=3).recipe(order(seed=4), (2, 1))
     assert (recipe.bits, recipe.hidden, recipe.loss, recipe.schedule.seed, recipe.shape) == (5, 4, 0.1, 4, (2, 1))
     assert order(out="some/my-net 2").called == "my_net_2"
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from splinework.cli import main
 from splinework.cli.sample import split_names
-from splinework.cli.terminal import rounded, share
+from splinework.cli.terminal import share, shortened
 from tests.cli.stand_in import refused, tree
 
 FILES = {"model.safetensors", "equations.csv", "metrics.json", "report.html"}
@@ -82,10 +82,10 @@ def test_embedding_without_standalone_mode_raises(folder):
 
 
 def test_formulas_are_rounded_for_the_eye_only():
-    assert rounded("2.123456789*x1**0.5 + x_1.5") == "2.1235*x1**0.5 + x_1.5"
-    assert rounded("1.23456789e-20*a2**(3/2)") == "1.2346e-20*a2**(3/2)"
-    assert rounded("sin(3.141592653589793*x)") == "sin(3.1416*x)"
-    assert len(rounded("x + " * 1000)) == 300
+    assert shortened("2.123456789*x1**0.5 + x_1.5") == "2.1235*x1**0.5 + x_1.5"
+    assert shortened("1.23456789e-20*a2**(3/2)") == "1.2346e-20*a2**(3/2)"
+    assert shortened("sin(3.141592653589793*x)") == "sin(3.1416*x)"
+    assert len(shortened("x + " * 1000)) == 300
 
 
 def test_r2_near_one_is_shown_by_its_distance():

@@ -209,7 +209,7 @@ def test_wrong_places_are_refused(run, folder, data, model):
 
 
 def test_a_full_disk_is_told_and_a_device_stays_a_device(run, folder, model):
-    refused(run("predict", model, "data.csv", "--out", "/dev/full"), "/dev/full", "no space left")
+    refused(run("predict", model, "data.csv", "--out", "/dev/full"), "/dev/full", "No space left")
     assert run("predict", model, "data.csv", "--out", "/dev/null").exit_code == 0
     assert not (folder / "/dev/null").is_file()
 
@@ -221,7 +221,7 @@ def test_an_older_file_of_predictions_is_replaced_whole_or_not_at_all(run, folde
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("splinework.nn.checkpoint.os.replace", full)
+        patch.setattr("splinework.nn.files.os.replace", full)
         refused(run("predict", model, "data.csv", "--out", "p.csv"), "cannot write p.csv")
     assert (folder / "p.csv").read_text() == "old"
     assert run("predict", model, "data.csv", "--out", "p.csv", "--quiet").output == ""

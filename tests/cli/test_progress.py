@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from splinework.cli import progress
-from splinework.cli.progress import Stages, moves
-from splinework.cli.words import duration
+from splinework.cli.progress import Stages
+from splinework.progress import duration, moves
 
 if sys.platform != "win32":
     import pty

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splinework.cli import folder as folder_module
+from splinework.nn import files
 from tests.cli.stand_in import refused, tree
 
 GOOD = "\n".join(["a,b,y", *(f"{i},{i * i % 7},{2 * i}" for i in range(20))]) + "\n"
@@ -138,7 +138,7 @@ def test_a_folder_that_has_files_is_refused(refuse, folder):
 
 def test_places_that_are_no_folders_are_refused(refuse, folder):
     (folder / "file").write_text("mine")
-    refuse(GOOD, ["--target", "y", "--out", "file"], "is not a folder")
+    refuse(GOOD, ["--target", "y", "--out", "file"], "is a file")
     refuse(GOOD, ["--target", "y", "--out", "file/below"], "file")
     refuse(GOOD, ["--target", "y", "--out", "x" * 5000], "cannot use the folder")
     (folder / "o" / "metrics.json").mkdir(parents=True)
@@ -152,8 +152,8 @@ def test_data_among_the_results_is_not_replaced(run, folder, pipeline):
 
 
 def test_a_folder_without_permission_is_refused_before_the_work(refuse, monkeypatch):
-    monkeypatch.setattr(folder_module.os, "access", lambda path, mode: False)  # root may write anywhere
-    refuse(GOOD, [], "no permission", "--out")
+    monkeypatch.setattr(files.os, "access", lambda path, mode: False)  # root may write anywhere
+    refuse(GOOD, [], "no permission", "name another folder")
 
 
 @pytest.mark.parametrize("existing", [False, True])
@@ -172,7 +172,7 @@ def test_a_full_disk_or_a_sudden_refusal_leaves_everything_as_it_was(run, folder
     before = tree(folder)
     pipeline.report_hook = fail
     result = run("fit", "d.csv", "--target", "y", "--out", "p/o", "--overwrite", "--quiet")
-    refused(result, "cannot write into p/o", "no space left" if error.errno == errno.ENOSPC else "Permission denied")
+    refused(result, "cannot write p/o", "No space left" if error.errno == errno.ENOSPC else "Permission denied")
     assert tree(folder) == before
 
 
@@ -182,8 +182,8 @@ def test_a_model_that_cannot_be_written_is_told_with_the_reason(run, folder, pip
 
     (folder / "d.csv").write_text(GOOD)
     before = tree(folder)
-    monkeypatch.setattr("splinework.nn.checkpoint.os.replace", full)
-    refused(run("fit", "d.csv", "--target", "y", "--quiet"), "cannot write into splinework-d", "no space left")
+    monkeypatch.setattr("splinework.nn.files.os.replace", full)
+    refused(run("fit", "d.csv", "--target", "y", "--quiet"), "cannot write splinework-d", "No space left")
     assert tree(folder) == before
 
 

@@ -152,9 +152,9 @@ GOOD = to_dict(RICH)
 @pytest.mark.parametrize(
     ("change", "fragment"),
     [
-        ({"kind": "FormulaSett"}, "did you mean FormulaSet"),
+        ({"kind": "FormulaSett"}, "did you mean 'FormulaSet'"),
         ({"kind": None}, "kind None"),
-        ({"formla": "a"}, "did you mean formula"),
+        ({"formla": "a"}, "did you mean 'formula'"),
         ({"idle": 1.5}, "idle of FormulaSet is a whole number"),
         ({"idle": True}, "whole number"),
         ({"inputs": 3}, "is a list"),

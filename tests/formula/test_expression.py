@@ -76,9 +76,9 @@ def test_a_formula_is_text() -> None:
 
 
 def test_unknown_names_bring_the_nearest() -> None:
-    with pytest.raises(FormulaError, match=r"did you mean: .*alpha"):
+    with pytest.raises(FormulaError, match=r"did you mean .*alpha"):
         Expression("2*alhpa", ["alpha", "b"])
-    with pytest.raises(FormulaError, match=r"did you mean: .*sqrt"):
+    with pytest.raises(FormulaError, match=r"did you mean .*sqrt"):
         Expression("sqr(a)", ["a"])
 
 

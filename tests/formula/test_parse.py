@@ -96,7 +96,7 @@ def test_splines_that_are_left_stay():
         ("sin(x1)(2)", "not a name"),
         ("sin(x1, x2)", "it takes 1"),
         ("hypot(x1)", "it takes 2"),
-        ("x3", "did you mean: x1, x2|did you mean: x2, x1"),
+        ("x3", "did you mean 'x1' or 'x2'|did you mean 'x2' or 'x1'"),
         ("x1 = 2", "unexpected"),
         ("? + x1", "unexpected"),
         ("A*x1", "unknown name"),

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splinework.errors import DataError, FileError, SplineworkError
-from splinework.tabular.tables import Table, identifiers, nearest, numbers, read_table
+from splinework.tabular.tables import Table, identifiers, numbers, read_table
 
 
 def read(tmp_path: Path, content: str | bytes, name: str = "data.csv") -> Table:
@@ -340,9 +340,3 @@ def test_identifiers_of_awkward_names():
     assert list(identifiers(names, reserved=RESERVED)) == [
         "mass_kg_2", "class_", "sin_", "x_2x", "größe", "m2", "x", "debug", "mass_kg"
     ]  # fmt: skip
-
-
-def test_nearest_names_are_suggested():
-    assert nearest("PERIOD", ["period_days", "mass"]) == "did you mean 'period_days'?"
-    assert nearest("zzz", ["a", "b"]) == "there are: 'a', 'b'."
-    assert "and 8 more" in nearest("zzz", [f"a{i}" for i in range(20)])

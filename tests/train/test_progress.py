@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
+from splinework.progress import duration
 from splinework.train import Step
 from splinework.train import progress as progress_module
-from splinework.train.progress import Progress, clock
+from splinework.train.progress import Progress
 
 
 def steps_of(errors, *, stage="grid 5", pace=1.0) -> list[Step]:
@@ -129,7 +130,7 @@ def test_on_a_narrow_terminal_the_times_stay_in_view_on_one_line(columns, stream
     show(Progress(True, steps=200), steps_of([0.000123456], stage="start 1 of 2, round 2, " + 40 * "x"))
     assert "start 1 of" in errors.text
     assert "…" in errors.text
-    assert f"1 s · at most {clock(199)} left" in errors.text
+    assert f"1 s · at most {duration(199)} left" in errors.text
     assert "\x1b[2A" not in errors.text  # one line is taken away, not two
     assert "━" not in errors.text
 
@@ -141,11 +142,11 @@ def test_the_time_left_is_that_of_the_steps_left_at_the_present_pace(taken, pace
     bar = Progress(True, steps=120)
     for step in steps_of([0.5] * taken, pace=pace):
         bar(step)
-    assert bar.times().endswith(f"at most {clock((120 - taken) * pace)} left")
+    assert bar.times().endswith(f"at most {duration((120 - taken) * pace)} left")
     assert bar.share() == pytest.approx(taken / 120)
     for number in range(taken + 1, taken + 40):  # the steps become slower, and the old pace is forgotten
         bar(Step(number, "s", 5, 1.0, 1.0, math.nan, pace * taken + 7.0 * (number - taken)))
-    assert bar.times().endswith(f"at most {clock(max(120 - number, 0) * 7.0)} left")
+    assert bar.times().endswith(f"at most {duration(max(120 - number, 0) * 7.0)} left")
 
 
 def test_of_steps_and_time_the_one_that_ends_first_counts(streams):

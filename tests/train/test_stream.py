@@ -15,8 +15,9 @@ import torch
 from splinework.errors import ConfigError
 from splinework.train import Sparsity, sources, survey
 from splinework.train.jacobian import Parameters
-from splinework.train.losses import Loss, Quantile, Squared, make_loss
+from splinework.train.losses import Loss, Quantile
 from splinework.train.optim import Adam
+from splinework.train.options import TrainingOptions
 from splinework.train.rows import take_rows
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.survey import Stream, take_stream
@@ -67,8 +68,7 @@ def source_of(kind: str, folder: Path, x=X, y=Y, w=None):
 
 def taken(model, source, loss: str | Loss = "squared", **options):
     """Sample and held-out rows, the stream and the objective."""
-    settings = {"validation": 0, "seed": 0, "standardise": "auto", **options}
-    rows, stream, extremes = take_stream(model, source, criterion=make_loss(loss), **settings)
+    rows, stream, extremes = take_stream(model, source, TrainingOptions(loss=loss, **{"validation": 0, **options}))
     return rows, stream, StreamObjective(model, stream=stream, sample=rows.used, extremes=extremes)
 
 
@@ -161,7 +161,7 @@ def test_a_value_is_worked_out_again_only_when_the_model_has_changed():
 def test_every_source_gives_the_units_and_rows_that_arrays_give(kind, weighted, tmp_path):
     w, model, memory = W if weighted else None, fresh([2, 1]), fresh([2, 1])
     rows, stream, objective = taken(model, source_of(kind, tmp_path, w=w))
-    expected = take_rows(memory, X, Y, criterion=Squared(), weights=w, validation=0, seed=0, standardise="auto")
+    expected = take_rows(memory, X, Y, TrainingOptions(weights=w, validation=0))
     for own, other in zip(model.buffers(), memory.buffers(), strict=True):
         torch.testing.assert_close(own, other, rtol=1e-12, atol=1e-12)
     both = ordered([torch.cat([expected.used.u, expected.used.t], 1)])

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.plain import finite
 from splinework.cli.splines import splines_of
-from splinework.cli.terminal import console, figure, rounded, show_formulas, show_model, show_notes
+from splinework.cli.terminal import console, shortened, show_formulas, show_model, show_notes
 from splinework.cli.words import plural
+from splinework.formula.figures import figure, probability
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
@@ -28,8 +29,8 @@ def show_answer(outcome: Outcome) -> None:
         "complexity": [str(record["complexity"]) for record in outcome.equations],
         "error": [figure(record["rmse_train"]) for record in outcome.equations],
         "held-out": [figure(record["rmse_held_out"]) for record in outcome.equations],
-        "probability": [_percent(record["probability"]) for record in outcome.equations],
-        "formula": [rounded(record["formula"]) for record in outcome.equations],
+        "probability": [probability(record["probability"]) for record in outcome.equations],
+        "formula": [shortened(record["formula"]) for record in outcome.equations],
     }
     known = {name: cells for name, cells in columns.items() if any(cell != "–" for cell in cells)}
     show_formulas(outcome.prepared.target, list(known), list(zip(*known.values(), strict=True)))
@@ -83,13 +84,3 @@ def _intervals(row: FormulaRow) -> list[dict[str, float | None]]:
 
 def _valid(row: FormulaRow) -> dict[str, list[float | None]]:
     return {name: [finite(low), finite(high)] for name, (low, high) in row.valid.items()}
-
-
-def _percent(value: float | None) -> str:
-    """A probability, such as `97 %`; those that round to the ends say so."""
-    if value is None:
-        return "–"
-    percent = 100 * value
-    if percent < 0.1:
-        return "< 0.1 %"
-    return f"{percent:.3g} %" if percent < 99.95 else "> 99.9 %"

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.cli.folder import write_folder
 from splinework.cli.plain import json_text, only
 from splinework.cli.splines import splines_of, write_splines
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
@@ -55,7 +55,7 @@ def write_artefacts(
     if splines:
         writers["splines.csv"] = partial(write_splines, splines)
     written = {name: writers[name] for name in files if name in writers}
-    write_folder(folder, written, without=[name for name in files if name not in written])
+    write_into(folder, written, without=[name for name in files if name not in written])
     return {Path(name).stem: str(folder / name) for name in written}
 
 

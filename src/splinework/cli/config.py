@@ -6,17 +6,16 @@ A key is an option without its dashes, such as `budget` or `test-fraction` (`tes
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from splinework.errors import ConfigError, FileError
+from splinework.errors import ConfigError, FileError, nearest
 
 SHARED: Final = ("config_file", "print_config", "debug", "help")
 """Names of the options that a file cannot hold."""
@@ -65,7 +64,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
                 raise ConfigError(f"{path}: {key} is a command; write its options below a line [{key}].")
             found[_known(key, known, path, command)] = value
         elif key not in commands:
-            raise ConfigError(f"{path} has a table [{key}], but there is no such command; {_near(key, commands)}")
+            raise ConfigError(f"{path} has a table [{key}], but there is no such command; {nearest(key, commands)}")
     own = written.get(command, {})
     found |= {_known(key, known, f"[{command}] of {path}", command): value for key, value in own.items()}
     parameters = {parameter.name: parameter for parameter in known.values()}
@@ -123,13 +122,10 @@ def _known(key: str, known: Mapping[str, click.Parameter], place: str, command: 
     """The name of the parameter that a key stands for."""
     parameter = known.get(key.replace("_", "-")) or known.get(key)
     if parameter is None or parameter.name is None:
-        raise ConfigError(f"{place} has a key {key!r}, which is no option of {command}; {_near(key, list(known))}")
+        raise ConfigError(
+            f"{place} has a key {key!r}, which is no option of {command}; {nearest(key.replace('_', '-'), known)}"
+        )
     return parameter.name
-
-
-def _near(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.replace("_", "-"), known, n=2, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(known)}."
 
 
 def _checked(parameter: click.Parameter, value: Any, path: str, context: click.Context) -> Any:

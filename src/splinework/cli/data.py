@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,7 @@ from splinework.cli.data_files import (
 )
 from splinework.cli.data_list import facts, show_list
 from splinework.cli.data_words import DESIGNS, design_of, equation_set, formula_set, noise_of
+from splinework.cli.options import argument, given, option, takes
 from splinework.cli.plain import json_text
 from splinework.errors import ConfigError
 
@@ -33,6 +35,12 @@ if TYPE_CHECKING:
     from splinework.data.sets import Recipe
 
 _ROWS = 1000
+_SOURCES = ("name", "formula", "equations", "recipe")
+_OF_FORMULAS = ("correlations", "idle", "target", "like")
+_OF_BOTH = ("ranges", "units")
+_OF_ONE_SET = (
+    *("rows", "seed", "noises", "outliers", "design", "end", "card", "save_recipe", "out"), *_OF_FORMULAS, *_OF_BOTH
+)  # fmt: skip
 
 
 def _names(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -44,65 +52,94 @@ def _names(context: click.Context, parameter: click.Parameter, incomplete: str) 
     return [CompletionItem(name) for name in data_names() if name.startswith(incomplete)]
 
 
+@dataclass(frozen=True)
+class Choices:
+    """What is drawn and where it goes, as it was given."""
+
+    name: str | None = argument(required=False, shell_complete=_names)
+    out: str | None = option(
+        metavar="FILE.csv", shell_complete=files_of, help="Write it there, .csv or .parquet; else to stdout."
+    )
+    rows: int | None = option(within=(1, 10_000_000_000), metavar="N", help="Rows of a synthetic set; 1000.")
+    seed: int | None = option(within=(0, 2**32 - 1), metavar="N", help="Seed of all that is drawn; 0 if not given.")
+    noises: tuple[str, ...] = option(
+        "--noise",
+        default=(),
+        metavar="F",
+        help="A share of the target's spread, or a model such as student:0.1; may be repeated.",
+    )
+    outliers: float | None = option(metavar="F", help="Share of rows that are far off.")
+    formula: str | None = option(metavar="TEXT", help="Draw from this formula, such as 'sin(x)*y'.")
+    equations: tuple[str, ...] = option(
+        "--ode", default=(), metavar="x=TEXT", help="Draw trajectories of dx/dt = TEXT."
+    )
+    end: float | None = option(metavar="T", help="Time at which the trajectories of --ode end; 10.")
+    ranges: tuple[str, ...] = option(
+        "--range", default=(), metavar="x=0:1", help="Range of a variable, or of a state at t = 0."
+    )
+    units: tuple[str, ...] = option(
+        "--unit", default=(), metavar="x=m", help="Unit of a variable, a state or the target."
+    )
+    correlations: tuple[str, ...] = option(
+        "--correlation", default=(), metavar="a:b=0.8", help="Correlation of two variables."
+    )
+    idle: int | None = option(within=(0, 1000), metavar="N", help="So many more inputs that do nothing.")
+    target: str | None = option(metavar="COLUMN", help="Name of the target of --formula; y.")
+    design: str | None = option(type=click.Choice(DESIGNS), help="Where the inputs lie; sobol for --formula.")
+    like: str | None = option(
+        metavar="FILE", shell_complete=files_of, help="Draw the inputs of --formula like this table's."
+    )
+    recipe: str | None = option(metavar="FILE.toml", shell_complete=files_of, help="Draw what this file says.")
+    save_recipe: str | None = option(
+        metavar="FILE.toml", shell_complete=files_of, help="Write what was drawn as such a file."
+    )
+    card: str | None = option(metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.")
+    everything: bool = option("--all", default=False, help="List the formulas one by one, too.")
+    quiet: bool = option(default=False, help="Print nothing but errors and the table.")
+    as_json: bool = option("--json", default=False, help="Print what there is, or what NAME is, as one JSON object.")
+
+    def refuse(self, names: Sequence[str], why: str) -> None:
+        """Raises if one of these was given.
+
+        Raises:
+            ConfigError: With the reason.
+        """
+        if words := " and ".join(given(self, *names)):
+            raise ConfigError(f"{words} is {why}.")
+
+    def check(self) -> None:
+        """Raises where they do not go together.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        sources = given(self, *_SOURCES)
+        if len(sources) > 1:
+            raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")
+        if not sources:
+            self.refuse(_OF_ONE_SET, "for one set; name it, such as: splinework data orbits")
+            return
+        if self.as_json and self.out == "-":
+            raise ConfigError("--json and --out - both want the standard output; leave one out.")
+        own = self.name or self.recipe or "an equation"
+        if self.formula is None:
+            self.refuse(_OF_FORMULAS, f"for --formula; {own} has its own")
+            if not self.equations:
+                self.refuse(_OF_BOTH, f"for --formula and --ode; {own} has its own")
+        elif self.like:
+            taken = ("ranges", "design", "correlations", "idle")
+            self.refuse(taken, f"given by the rows of --like {self.like}; leave it out")
+        if self.equations:
+            self.refuse(("design",), "for --formula; trajectories have their own times")
+        else:
+            self.refuse(("end",), f"for --ode; {own if self.formula is None else 'a formula'} has none")
+        if self.recipe is not None:
+            self.refuse(("noises", "outliers", "design"), f"part of a recipe; change it in {self.recipe}")
+
+
 @click.command(short_help="List and write built-in tables, synthetic sets and simulators.")
-@click.argument("name", required=False, shell_complete=_names)
-@click.option(
-    "--out", metavar="FILE.csv", shell_complete=files_of, help="Write it there, .csv or .parquet; else to stdout."
-)
-@click.option("--rows", type=click.IntRange(1, 10_000_000_000), metavar="N", help="Rows of a synthetic set; 1000.")
-@click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), metavar="N", help="Seed of all that is drawn; 0 if not given."
-)
-@click.option(
-    "--noise",
-    "noises",
-    multiple=True,
-    metavar="F",
-    help="A share of the target's spread, or a model such as student:0.1; may be repeated.",
-)
-@click.option("--outliers", type=float, metavar="F", help="Share of rows that are far off.")
-@click.option("--formula", metavar="TEXT", help="Draw from this formula, such as 'sin(x)*y'.")
-@click.option("--ode", "equations", multiple=True, metavar="x=TEXT", help="Draw trajectories of dx/dt = TEXT.")
-@click.option("--end", type=float, metavar="T", help="Time at which the trajectories of --ode end; 10.")
-@click.option("--range", "ranges", multiple=True, metavar="x=0:1", help="Range of a variable, or of a state at t = 0.")
-@click.option("--unit", "units", multiple=True, metavar="x=m", help="Unit of a variable, a state or the target.")
-@click.option("--correlation", "correlations", multiple=True, metavar="a:b=0.8", help="Correlation of two variables.")
-@click.option("--idle", type=click.IntRange(0, 1000), metavar="N", help="So many more inputs that do nothing.")
-@click.option("--target", metavar="COLUMN", help="Name of the target of --formula; y.")
-@click.option("--design", type=click.Choice(DESIGNS), help="Where the inputs lie; sobol for --formula.")
-@click.option("--like", metavar="FILE", shell_complete=files_of, help="Draw the inputs of --formula like this table's.")
-@click.option("--recipe", metavar="FILE.toml", shell_complete=files_of, help="Draw what this file says.")
-@click.option(
-    "--save-recipe", metavar="FILE.toml", shell_complete=files_of, help="Write what was drawn as such a file."
-)
-@click.option("--card", metavar="FILE.md", shell_complete=files_of, help="Write a data card, .md or .json.")
-@click.option("--all", "everything", is_flag=True, help="List the formulas one by one, too.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors and the table.")
-@click.option("--json", "as_json", is_flag=True, help="Print what there is, or what NAME is, as one JSON object.")
-def data(
-    name: str | None,
-    out: str | None,
-    rows: int | None,
-    seed: int | None,
-    noises: tuple[str, ...],
-    outliers: float | None,
-    formula: str | None,
-    equations: tuple[str, ...],
-    end: float | None,
-    ranges: tuple[str, ...],
-    units: tuple[str, ...],
-    correlations: tuple[str, ...],
-    idle: int | None,
-    target: str | None,
-    design: str | None,
-    like: str | None,
-    recipe: str | None,
-    save_recipe: str | None,
-    card: str | None,
-    everything: bool,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+@takes(Choices)
+def data(choices: Choices) -> None:
     """List the tables that splinework has, or write the one called NAME as CSV or Parquet.
 
     Measurements have the rows that they have. Synthetic sets are a formula or a simulator, and a box from which rows are drawn;
@@ -124,125 +161,91 @@ def data(
       splinework data --ode "x=v" --ode "v=-sin(x)" --range x=-2:2 --range v=-1:1 --end 20 --out swing.csv
       splinework data --formula "m*v**2/2" --rows 100000000 --out big.parquet
     """
-    formulas = {"--correlation": correlations, "--idle": idle, "--target": target, "--like": like}
-    both = {"--range": ranges, "--unit": units}
-    drawn = {
-        "--rows": rows, "--seed": seed, "--noise": noises, "--outliers": outliers, "--design": design, "--end": end,
-        "--card": card, "--save-recipe": save_recipe, "--out": out, **formulas, **both
-    }  # fmt: skip
-    sources = _words({"NAME": name, "--formula": formula, "--ode": equations, "--recipe": recipe})
-    if len(sources) > 1:
-        raise ConfigError(f"{' and '.join(sources)} both say what to draw; leave one out.")
-    if not sources:
-        _refuse(drawn, "for one set; name it, such as: splinework data orbits")
-        show_list(everything=everything, as_json=as_json)
+    choices.check()
+    name, formula, equations, recipe = choices.name, choices.formula, choices.equations, choices.recipe
+    if not given(choices, *_SOURCES):
+        show_list(everything=choices.everything, as_json=choices.as_json)
         return
-    if as_json and out == "-":
-        raise ConfigError("--json and --out - both want the standard output; leave one out.")
-    own = name or recipe or "an equation"
-    _refuse(formulas if formula is None else {}, f"for --formula; {own} has its own")
-    _refuse(both if formula is None and not equations else {}, f"for --formula and --ode; {own} has its own")
-    _refuse({} if equations else {"--end": end}, f"for --ode; {own if formula is None else 'a formula'} has none")
-    share, models = noise_of(noises)
-    models = (*models, *_outliers(outliers))
-    check_out(out, (name or "drawn").replace(":", "-"), card=card, saved=save_recipe)
+    share, models = noise_of(choices.noises)
+    models = (*models, *_outliers(choices.outliers))
+    check_out(choices.out, (name or "drawn").replace(":", "-"), card=choices.card, saved=choices.save_recipe)
     made: Any
     if formula is not None:
-        taken = {"--range": ranges, "--design": design, "--correlation": correlations, "--idle": idle}
-        _refuse(taken if like else {}, f"given by the rows of --like {like}; leave it out")
-        noise = (*_spread(share), *models)
         made = formula_set(
-            formula, ranges, units, correlations, target=target, design=design, idle=idle or 0, like=like, noise=noise
+            formula,
+            choices.ranges,
+            choices.units,
+            choices.correlations,
+            target=choices.target,
+            design=choices.design,
+            idle=choices.idle or 0,
+            like=choices.like,
+            noise=(*_spread(share), *models),
         )
     elif equations:
-        _refuse({"--design": design}, "for --formula; trajectories have their own times")
-        made = equation_set(equations, ranges, units, end=end, noise=(*_spread(share), *models))
+        noise = (*_spread(share), *models)
+        made = equation_set(equations, choices.ranges, choices.units, end=choices.end, noise=noise)
     elif recipe is not None:
-        _refuse(
-            {"--noise": noises, "--outliers": outliers, "--design": design}, f"part of a recipe; change it in {recipe}"
-        )
-        made, own_rows, own_seed = read_recipe(recipe)
-        rows, seed = rows or own_rows, seed if seed is not None else own_seed
+        made, rows, seed = read_recipe(recipe)
+        choices = replace(choices, rows=choices.rows or rows, seed=choices.seed if choices.seed is not None else seed)
     else:
-        made = _named(str(name), share, models, design, rows, seed, card, save_recipe)
-    _finish(made, str(name or "formula"), out, rows, seed or 0, card, save_recipe, quiet=quiet, as_json=as_json)
+        made = _named(str(name), share, models, choices)
+    _finish(made, choices)
 
 
-def _named(
-    name: str,
-    share: float,
-    models: tuple[Noise, ...],
-    design: str | None,
-    rows: int | None,
-    seed: int | None,
-    card: str | None,
-    saved: str | None,
-) -> Recipe | DataSet:
+def _named(name: str, share: float, models: tuple[Noise, ...], choices: Choices) -> Recipe | DataSet:
     """The recipe of a name with noise and design; measurements as they are."""
     from splinework.data import data_set
 
     found = data_set(name)
     if found.measured:
-        wanted = {"--rows": rows, "--seed": seed, "--noise": share or models, "--design": design}
-        _refuse(wanted, f"for synthetic sets; {name} holds measurements, with the rows that it has")
-        _refuse(
-            {"--card": card, "--save-recipe": saved}, f"for synthetic sets; {name} holds measurements ({found.source})"
-        )
+        of_drawn = ("rows", "seed", *(("noises", "outliers") if share or models else ()), "design")
+        choices.refuse(of_drawn, f"for synthetic sets; {name} holds measurements, with the rows that it has")
+        choices.refuse(("card", "save_recipe"), f"for synthetic sets; {name} holds measurements ({found.source})")
         return found
     made: Any = found.noisy(share, models)
-    if design is not None:
+    if choices.design is not None:
         if "design" not in {one.name for one in fields(made)}:
             raise ConfigError(f"the inputs of {name} come from its own source; leave --design out.")
-        made = replace(made, design=design_of(design))
-    if share or models or design:
+        made = replace(made, design=design_of(choices.design))
+    if share or models or choices.design:
         return made  # type: ignore[no-any-return]
     return found
 
 
-def _finish(
-    made: Any,
-    name: str,
-    out: str | None,
-    rows: int | None,
-    seed: int,
-    card: str | None,
-    saved: str | None,
-    *,
-    quiet: bool,
-    as_json: bool,
-) -> None:
+def _finish(made: Any, choices: Choices) -> None:
     """Draws, writes and says what was written."""
     from splinework.data import DataSet
     from splinework.data.registry import described
 
-    found: DataSet = made if isinstance(made, DataSet) else described(name if name != "formula" else made.name, made)
+    out, card, saved = choices.out, choices.card, choices.save_recipe
+    found: DataSet = made if isinstance(made, DataSet) else described(choices.name or made.name, made)
     values = {**facts(found), "units": dict(found.units)}
-    if as_json and out is None and card is None and saved is None:
+    if choices.as_json and out is None and card is None and saved is None:
         click.echo(json_text(values), nl=False)
         return
-    wanted = rows or _ROWS
+    rows, seed = choices.rows or _ROWS, choices.seed or 0
     files = {}
-    count, notes = _rows(found, out, wanted, seed, card, quiet=quiet, silent=as_json)
+    count, notes = _rows(found, rows, seed, choices)
     if saved is not None and found.recipe is not None:
-        write_recipe(found.recipe, wanted, seed, saved)
+        write_recipe(found.recipe, rows, seed, saved)
         files["recipe"] = saved
     if card is not None:
         files["card"] = card
     if out not in (None, "-"):
         files = {"data": str(out), **files}
-    if as_json:
+    if choices.as_json:
         click.echo(json_text({**values, "rows": count, "files": files}), nl=False)
-    elif not quiet and out not in (None, "-"):
+    elif not choices.quiet and out not in (None, "-"):
         click.echo(f"{count} rows in {out}", err=True)
         for note in notes:
             click.echo(note, err=True)
         _next(found, str(out))
 
 
-def _rows(
-    found: DataSet, out: str | None, rows: int, seed: int, card: str | None, *, quiet: bool, silent: bool
-) -> tuple[int, list[str]]:
+def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, list[str]]:
     """Draws and writes the table and its card; returns the number of rows, and what there is to say about them."""
+    out, silent = choices.out, choices.as_json
     if found.recipe is None:
         frame = found.frame()
         if out in (None, "-"):
@@ -253,7 +256,7 @@ def _rows(
     if is_parquet(out):
         from splinework.cli.progress import Stages
 
-        with Stages(quiet=quiet or silent) as stages:
+        with Stages(quiet=choices.quiet or silent) as stages:
             stages.stage(f"drawing {rows} rows")
             page = write_stream(found.recipe, str(out), rows, seed, stages.share)
     else:
@@ -265,8 +268,8 @@ def _rows(
             write_table(drawn.frame(), str(out))
         elif not silent:
             click.echo(csv_text(drawn.frame()), nl=False)
-    if card is not None:
-        write_card(page, card)
+    if choices.card is not None:
+        write_card(page, choices.card)
     facts = page.facts
     floor = facts["truth"]["noise_floor"]
     said = [f"noise floor {floor:.4g} (RMSE of the truth on these rows)"] if floor else []
@@ -279,21 +282,6 @@ def _next(found: DataSet, out: str) -> None:
     if found.name == "orbits" or len(found.targets) > 1:
         option = ["--features", ",".join(found.features)]
     click.echo(f"next   {shlex.join(['splinework', 'fit', out, '--target', found.target, *option])}", err=True)
-
-
-def _words(options: dict[str, Any]) -> list[str]:
-    """The options that were given."""
-    return [word for word, value in options.items() if value not in (None, ())]
-
-
-def _refuse(options: dict[str, Any], why: str) -> None:
-    """Raises if one of the options was given.
-
-    Raises:
-        ConfigError: With the reason.
-    """
-    if given := " and ".join(_words(options)):
-        raise ConfigError(f"{given} is {why}.")
 
 
 def _spread(share: float) -> tuple[Noise, ...]:

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.cli.folder import check_file, write_file, write_folder
+from splinework.cli.folder import check_file, write_file
 from splinework.errors import ConfigError, FileError
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def write_table(frame: pd.DataFrame, out: str) -> int:
         else:
             aside.write_text(csv_text(frame), encoding="utf-8", newline="")
 
-    write_folder(path.absolute().parent, {path.name: write})
+    write_into(path.absolute().parent, {path.name: write})
     return len(frame)
 
 

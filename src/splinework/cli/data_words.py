@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
-from splinework.errors import ConfigError, SplineworkError
+from splinework.errors import ConfigError, SplineworkError, nearest
 
 if TYPE_CHECKING:
     from splinework.data import FormulaSet, Input, OdeSet
@@ -125,7 +125,7 @@ def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design
     import numpy as np
 
     from splinework.data.marginals import Marginals
-    from splinework.tabular.tables import nearest, numbers, quote, read_table
+    from splinework.tabular.tables import numbers, quote, read_table
 
     table = read_table(path)
     columns = []
@@ -194,8 +194,6 @@ def _pairs(
     words: Sequence[str], option: str, names: Sequence[str], example: str, *, among: str = "the formula"
 ) -> dict[str, str]:
     """`x=…` texts by the name before the sign."""
-    from splinework.data.recipes import nearest
-
     found: dict[str, str] = {}
     for word in words:
         name, sign, value = (part.strip() for part in word.partition("="))
@@ -203,8 +201,8 @@ def _pairs(
             raise ConfigError(f"{option} is written as {example}, got {word!r}.")
         if name not in names:
             idle = option == "--range" and among == "the formula"
-            hint = "; for inputs that do nothing there is --idle N" if idle else ""
-            raise ConfigError(f"{option} {word}: {name!r} does not occur in {among}; {nearest(name, names)}{hint}.")
+            hint = " For inputs that do nothing there is --idle N." if idle else ""
+            raise ConfigError(f"{option} {word}: {name!r} does not occur in {among}; {nearest(name, names)}{hint}")
         if name in found:
             raise ConfigError(f"{option} is given twice for {name!r}; name every column once.")
         found[name] = value
@@ -213,7 +211,6 @@ def _pairs(
 
 def _input(name: str, side: str | None, unit: str) -> Input:
     from splinework.data import Input
-    from splinework.data.recipes import nearest
 
     if side is None:
         return Input(name, unit=unit)
@@ -222,7 +219,7 @@ def _input(name: str, side: str | None, unit: str) -> Input:
         raise ConfigError(f"--range {name}={side} is written as {name}=0:1, or {name}=1:100:log; two numbers at least.")
     word = rest[1].strip() if len(rest) == 2 else "uniform"
     if word not in _DISTRIBUTIONS:
-        raise ConfigError(f"--range {name}={side}: no distribution {word!r}; {nearest(word, _DISTRIBUTIONS)}.")
+        raise ConfigError(f"--range {name}={side}: no distribution {word!r}; {nearest(word, _DISTRIBUTIONS)}")
     first, last = (_number(end, f"--range {name}={side}: an end is a number") for end in (low, rest[0]))
     return Input(name, first, last, unit, cast(Any, _DISTRIBUTIONS[word]))
 
@@ -257,10 +254,9 @@ def _correlation(words: Sequence[str], names: Sequence[str]) -> tuple[tuple[floa
 
 def _model(name: str, rest: str, word: str) -> Noise:
     from splinework.data import noise as models
-    from splinework.data.recipes import nearest
 
     if name not in NOISES:
-        raise ConfigError(f"--noise {word}: there is no noise {name!r}; {nearest(name, NOISES)}.")
+        raise ConfigError(f"--noise {word}: there is no noise {name!r}; {nearest(name, NOISES)}")
     how = f"--noise {word} is written as {NOISES[name]}"
     if not rest:
         raise ConfigError(f"{how}.")

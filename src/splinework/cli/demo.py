@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from splinework.cli.artefacts import FILES, write_artefacts
-from splinework.cli.folder import check_folder, write_folder
+from splinework.cli.folder import check_folder
 from splinework.cli.progress import Stages
 from splinework.cli.terminal import show_next_steps, show_outcome
 from splinework.errors import ConfigError, FileError
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +88,7 @@ def _job(
     from splinework.tabular.tables import read_table
 
     path = folder / f"{name}.csv"
-    write_folder(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
+    write_into(folder, {path.name: lambda aside: frame.to_csv(aside, index=False)})
     settings = Settings(seconds)
     prepared = prepare(take_sample(read_table(path), target, features), settings)
     with Stages(quiet=quiet) as stages:
@@ -130,6 +131,7 @@ def _show_comparison(outcome: Outcome) -> None:
 
     from splinework.cli.figures import r2
     from splinework.cli.terminal import console
+    from splinework.formula.figures import figure
 
     prepared = outcome.prepared
     title = Text("the same rows, other models", style="bold")
@@ -143,7 +145,7 @@ def _show_comparison(outcome: Outcome) -> None:
     x_test, y_test = prepared.test
     rows |= {name: r2(predict(x_test), y_test) for name, predict in _others(prepared).items()}
     for name, value in rows.items():
-        table.add_row(name, "–" if value is None else f"{value:.3f}")
+        table.add_row(name, figure(value, ".3f"))
     console().print(table)
 
 

@@ -11,8 +11,9 @@ from splinework.cli.fitted import Fitted
 from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
-from splinework.cli.terminal import console, figure, rounded, share
+from splinework.cli.terminal import console, share, shortened
 from splinework.cli.words import plural
+from splinework.formula.figures import figure
 
 _POINTS: Final = 64
 _LETTERS: Final = 16  # of a curve in the terminal
@@ -206,7 +207,7 @@ def _show_formulas(formulas: Sequence[Mapping[str, Any]]) -> None:
     for row in formulas:
         test = row.get("r2_test")
         quality = f"   (R² test {share(test)})" if isinstance(test, (int, float)) else ""
-        out.print(f"  {row.get('target', 'y')} = {rounded(row['formula'])}{quality}")
+        out.print(f"  {row.get('target', 'y')} = {shortened(row['formula'])}{quality}")
 
 
 def _named(column: Mapping[str, Any]) -> str:

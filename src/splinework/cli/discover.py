@@ -8,6 +8,7 @@ from splinework.cli.answer import results, show_answer
 from splinework.cli.artefacts import DISCOVERED
 from splinework.cli.course import run_course
 from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.options import takes
 from splinework.cli.plain import json_text
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
@@ -17,27 +18,8 @@ from splinework.cli.wishes import Wishes
 
 @click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
 @on_table(seconds=60.0, gaps=("drop", "mean"))
-@click.option("--units", metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
-@click.option("--noise", metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default.")
-@click.option("--form", metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
-@click.option("--require", metavar="TERM", multiple=True, help="A term that must occur; may be given several times.")
-@click.option("--forbid", metavar="A,B", multiple=True, help="Functions and columns to do without.")
-@click.option("--ode", metavar="TIME", help="The column of time; finds the target's derivative by it.")
-@click.option("--implicit", is_flag=True, help="Find a relation f(columns) = 0 instead.")
-@click.option(
-    "--classes/--no-classes", default=None, help="The target is a class, or a number; by default as it looks."
-)
-def discover(
-    request: Request,
-    units: str | None,
-    noise: str | None,
-    form: str | None,
-    require: tuple[str, ...],
-    forbid: tuple[str, ...],
-    ode: str | None,
-    implicit: bool,
-    classes: bool | None,
-) -> int:
+@takes(Wishes)
+def discover(request: Request, wishes: Wishes) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
@@ -56,7 +38,6 @@ def discover(
       splinework discover data.csv --target y --form "y = A*exp(?)*x2" --forbid tan,sinh
       splinework discover run.csv --target x --ode time
     """
-    wishes = Wishes(units, noise, form, require, forbid, ode, implicit, classes)
     wishes.check()
     folder = request.check(DISCOVERED)
 
@@ -74,7 +55,7 @@ def discover(
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         table = request.table(stages.share)
-        done = run_course(request, table, settings, stages, folder, DISCOVERED, beside=ode, check=refuse_copy)
+        done = run_course(request, table, settings, stages, folder, DISCOVERED, beside=wishes.ode, check=refuse_copy)
     if done is None:
         return INTERRUPTED
     if request.as_json:

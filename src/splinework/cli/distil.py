@@ -11,7 +11,7 @@ from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file
 from splinework.cli.plain import finite, json_text
 from splinework.cli.progress import Stages
-from splinework.errors import ConfigError, DataError
+from splinework.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -103,7 +103,7 @@ def _rows(table: Table, names: list[str]) -> NDArray[float64]:
     """
     import numpy as np
 
-    from splinework.tabular.tables import nearest, numbers, quote
+    from splinework.tabular.tables import numbers, quote
 
     columns = []
     for name in names:

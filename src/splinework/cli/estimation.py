@@ -15,15 +15,16 @@ import numpy as np
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
 from splinework.cli.figures import r2, rmse
-from splinework.cli.folder import write_folder
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite, json_text
-from splinework.cli.terminal import console, figure, share
+from splinework.cli.terminal import console, share
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
+from splinework.formula.figures import figure
+from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,8 +86,12 @@ class Estimation:
         m = self.metrics
         edges = plural(m["active_edges"], "active edge")
         if m["task"] == "classification":
-            held = f", of {plural(m['n_test'], 'row')} held back {_percent(m['accuracy_test'])}" if m["n_test"] else ""
-            errors = f"of {plural(m['n_train'], 'row')} fitted {_percent(m['accuracy_train'])} are right{held}"
+            held = (
+                f", of {plural(m['n_test'], 'row')} held back {figure(m['accuracy_test'], '.1%')}"
+                if m["n_test"]
+                else ""
+            )
+            errors = f"of {plural(m['n_train'], 'row')} fitted {figure(m['accuracy_train'], '.1%')} are right{held}"
         else:
             held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
             errors = (
@@ -113,7 +118,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     fitted, held = rows.take(train), rows.take(test)
     _refuse_constant(fitted, request.target)
     stages.stage("loading torch", after=0.5)
-    from splinework.tabular.inside import network_of
+    from splinework.nn.frame import network_of
 
     stop = Stop(stages.say)
     with answering(stop.interrupt):
@@ -288,9 +293,5 @@ def _write(
         "metrics.json": partial(write_text, json_text(metrics)),
         "report.html": lambda path: estimator.report(path, equations=bool(equations), title=title),
     }
-    write_folder(folder, writers)
+    write_into(folder, writers)
     return {Path(name).stem: str(folder / name) for name in FILES}
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES
-from splinework.cli.complete import axioms_for, files_of, signs_for
 from splinework.cli.course import Course, run_course
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.knowledge import Told
+from splinework.cli.options import option, takes
 from splinework.cli.plain import json_text, only
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
@@ -22,45 +22,22 @@ from splinework.errors import ConfigError
 if TYPE_CHECKING:
     from splinework.cli.estimation import Estimation
 
-_TASKS: Final = ("auto", "regression", "classification")
+
+@dataclass(frozen=True)
+class Kind:
+    """What kind of model is fitted, as it was given."""
+
+    shape: str | None = option(metavar="2,5,1", help="Nodes in each layer; chosen from the data by default.")
+    task: Literal["auto", "regression", "classification"] = option(
+        default="auto", help="Numbers or classes; as the target looks."
+    )
 
 
 @click.command(no_args_is_help=True, short_help="Find formulas for one column of a table.")
 @on_table(seconds=45.0, gaps=("drop", "mean", "learn"))
-@click.option("--shape", metavar="2,5,1", help="Nodes in each layer; chosen from the data by default.")
-@click.option(
-    "--task",
-    type=click.Choice(_TASKS),
-    default="auto",
-    show_default=True,
-    help="Numbers or classes; as the target looks.",
-)
-@click.option(
-    "--axiom",
-    "axioms",
-    multiple=True,
-    metavar="TEXT",
-    shell_complete=axioms_for,
-    help="What the model must keep, such as 'monotone(age)' or 'bounded(0, 1)'; may be given several times.",
-)
-@click.option(
-    "--axioms", "axioms_file", metavar="FILE.toml", shell_complete=files_of, help="The same from a file of axioms."
-)
-@click.option(
-    "--monotone",
-    multiple=True,
-    metavar="COL=1",
-    shell_complete=signs_for,
-    help="The target never falls (1) or never rises (-1) with a column; several times, or A=1,B=-1.",
-)
-def fit(
-    request: Request,
-    shape: str | None,
-    task: str,
-    axioms: tuple[str, ...],
-    axioms_file: str | None,
-    monotone: tuple[str, ...],
-) -> int:
+@takes(Kind)
+@takes(Told)
+def fit(request: Request, kind: Kind, told: Told) -> int:
     """Find formulas for one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Writes model.safetensors, equations.csv, metrics.json and report.html into one folder.
@@ -84,8 +61,8 @@ def fit(
       splinework fit data.csv --target y --json --quiet > results.json
       splinework fit --config run.toml
     """
-    layers = parse_shape(shape) if shape is not None else None
-    folder, told = request.check(FILES), Told(axioms, axioms_file, monotone)
+    layers = parse_shape(kind.shape) if kind.shape is not None else None
+    folder = request.check(FILES)
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         from splinework.cli.categories import wanted_task
@@ -94,7 +71,7 @@ def fit(
         known = told.read() if told else None
         table = request.table(stages.share)
         learn = request.missing == "learn" or known is not None
-        found = wanted_task(table, request.target, request.chosen(table), asked=task, learn=learn)
+        found = wanted_task(table, request.target, request.chosen(table), asked=kind.task, learn=learn)
         if found is not None and layers is not None:
             raise ConfigError(
                 "--shape is for tables of numbers; with categories, classes, axioms or --missing learn leave it out."

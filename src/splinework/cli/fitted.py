@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from splinework.cli.words import plural
-from splinework.errors import DataError, FormulaError
-from splinework.tabular.tables import Table, nearest, numbers, quote
+from splinework.errors import DataError, FormulaError, nearest
+from splinework.tabular.tables import Table, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
@@ -33,8 +33,8 @@ class Fitted:
 
     def __init__(self, path: str) -> None:
         from splinework.nn.checkpoint import load, read_header
+        from splinework.nn.frame import network_of
         from splinework.nn.frame.framed import names_of
-        from splinework.tabular.inside import network_of
 
         header = read_header(path)
         self.path, self.version = path, str(header.get("version"))

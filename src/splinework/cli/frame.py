@@ -5,7 +5,6 @@ So `splinework --help` loads no command, and no command loads what another one n
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -14,6 +13,7 @@ import click
 
 from splinework.cli.endings import Frame, NoReader, end
 from splinework.cli.shared import with_shared_options
+from splinework.errors import nearest
 
 
 class Commands(click.Group):
@@ -55,9 +55,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.table:
-            near = difflib.get_close_matches(args[0], self.table, n=2, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"there are: {', '.join(self.table)}."
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(f"there is no command {args[0]!r}; {nearest(args[0], self.table)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

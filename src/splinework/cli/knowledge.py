@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from splinework.cli.complete import axioms_for, files_of, signs_for
+from splinework.cli.options import option
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,17 +16,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Told:
-    """The options as they were given.
+    """The options as they were given."""
 
-    Attributes:
-        axioms: Texts of axioms, such as `monotone(age)`.
-        file: A TOML file of more, or None.
-        monotone: Texts such as `age=1` or `age=1,price=-1`.
-    """
-
-    axioms: tuple[str, ...] = ()
-    file: str | None = None
-    monotone: tuple[str, ...] = ()
+    axioms: tuple[str, ...] = option(
+        "--axiom",
+        default=(),
+        metavar="TEXT",
+        shell_complete=axioms_for,
+        help="What the model must keep, such as 'monotone(age)' or 'bounded(0, 1)'; may be given several times.",
+    )
+    file: str | None = option(
+        "--axioms", metavar="FILE.toml", shell_complete=files_of, help="The same from a file of axioms."
+    )
+    monotone: tuple[str, ...] = option(
+        default=(),
+        metavar="COL=1",
+        shell_complete=signs_for,
+        help="The target never falls (1) or never rises (-1) with a column; several times, or A=1,B=-1.",
+    )
 
     def __bool__(self) -> bool:
         return bool(self.axioms or self.file is not None or self.monotone)

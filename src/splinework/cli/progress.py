@@ -5,8 +5,6 @@ On a terminal one line that moves; else a plain line when a stage begins, and on
 
 from __future__ import annotations
 
-import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,18 +14,13 @@ from typing import Any, Final
 
 import click
 
-from splinework.cli.words import duration
+from splinework.progress import Line, Said, duration, moves
 
 EVERY: Final = 10.0
 """Seconds between two plain lines on one stage."""
 _BEAT: Final = 0.25
 _SOON: Final = 2.0
 """Seconds that a stage has to run before its pace says when it will end."""
-
-
-def moves() -> bool:
-    """Whether the error stream is a terminal on which a line can be written over."""
-    return sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 class Stages:
@@ -46,7 +39,7 @@ class Stages:
         self._end: float | None = None  # of a budget, as the monotonic clock has it
         self._share: float | None = None
         self._due = float("inf")
-        self._bar: Any = None
+        self._line: Line | None = None
         self._over = threading.Event()
         self._lock = threading.RLock()  # one that a signal's handler may take again
         self._thread: threading.Thread | None = None
@@ -55,15 +48,10 @@ class Stages:
         if self.quiet:
             return self
         if moves():
-            from rich.console import Console
-            from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-            columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.add_task("starting", total=None)
-            self._bar.start()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
+            self._line = Line(self._said)
+        else:
+            self._thread = threading.Thread(target=self._beat, daemon=True)
+            self._thread.start()
         return self
 
     def __exit__(
@@ -72,8 +60,8 @@ class Stages:
         self._over.set()
         if self._thread is not None:
             self._thread.join(timeout=5)
-        if self._bar is not None:
-            self._bar.stop()
+        if self._line is not None:
+            self._line.stop()
 
     def stage(self, text: str, *, after: float = 0.0) -> None:
         """A stage begins; a plain line on it comes after so many seconds, if it still goes on then."""
@@ -103,8 +91,8 @@ class Stages:
 
     def say(self, text: str) -> None:
         """A sentence that stays, between the stages."""
-        if self._bar is not None:
-            self._bar.console.print(text, markup=False, highlight=False)
+        if self._line is not None:
+            self._line.print(text)
         elif not self.quiet:
             click.echo(text, err=True)
 
@@ -118,21 +106,24 @@ class Stages:
             return f"; about {duration(spent * (1 - share) / share)} left"
         return ""
 
+    def _said(self) -> Said:
+        """What the line on the terminal says."""
+        text = f"{self._text or 'starting'}{self._detail}{self.left()}"
+        return Said(text, duration(time.monotonic() - self._began), self._share)
+
     def _show(self) -> None:
-        """Shows the stage as it is now."""
+        """Shows the stage in a plain line, where none moves."""
         with self._lock:
             self._due = time.monotonic() + EVERY
-            text = f"{self._text}{self._detail}{self.left()}"
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], description=text)
-            elif not self.quiet:
+            if self._line is None and not self.quiet:
+                text = f"{self._text}{self._detail}{self.left()}"
                 click.echo(f"{time.monotonic() - self._began:6.1f} s  {text}", err=True)
 
     def _beat(self) -> None:
-        """Keeps what is shown up to date, until the end."""
+        """Repeats the plain line while a stage goes on, until the end."""
         while not self._over.wait(_BEAT):
             try:
-                if self._bar is not None or time.monotonic() >= self._due:
+                if time.monotonic() >= self._due:
                     self._show()
             except (OSError, RuntimeError, ValueError):  # the stream is closed, or busy: the main thread will see it
                 continue

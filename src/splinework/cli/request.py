@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ import click
 from splinework.cli.complete import columns_of, files_of, header_of
 from splinework.cli.config import Listed
 from splinework.cli.folder import check_folder
+from splinework.cli.options import argument, option, takes
 from splinework.cli.terminal import default_folder
 from splinework.errors import ConfigError
 
@@ -27,17 +27,26 @@ _GAPS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "lea
 class Request:
     """The options as they were given."""
 
-    data: str
-    wanted: str | None
-    features: str | None
-    out: str | None
-    seed: int
-    test_fraction: float | None
-    budget: float
-    missing: str | None
-    overwrite: bool
-    quiet: bool
-    as_json: bool
+    data: str = argument(shell_complete=files_of)
+    wanted: str | None = option(
+        "--target", metavar="COL", shell_complete=columns_of, help="The column to explain; always needed."
+    )
+    features: str | None = option(
+        type=Listed(),
+        metavar="A,B,C",
+        shell_complete=columns_of,
+        help="The columns to explain it by; all others by default.",
+    )
+    out: str | None = option(
+        metavar="DIR", shell_complete=files_of, help="Folder for the results; splinework-NAME by default."
+    )
+    seed: int = option(default=0, within=(0, 2**32 - 1), metavar="N", help="Seed of split and search.")
+    budget: float = option(default=45.0, metavar="SECONDS", help="Time for the search.")
+    test_fraction: float | None = option(metavar="F", help="Share of rows held back to test; 0.2, fewer of few rows.")
+    missing: str | None = option()
+    overwrite: bool = option(default=False, help="Replace earlier results in the folder; other files stay.")
+    quiet: bool = option(default=False, help="Print nothing but errors.")
+    as_json: bool = option("--json", default=False, help="Print the results as one JSON object.")
 
     @property
     def target(self) -> str:
@@ -113,56 +122,12 @@ class Request:
 
 
 def on_table(*, seconds: float, gaps: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of a `Request`, which it gets as its first argument; `seconds` are the usual budget.
+    """Gives a command the options of a `Request`, which it gets as its first argument.
 
     Args:
         seconds: The usual budget.
         gaps: What --missing may be.
     """
-    seeds = click.IntRange(0, 2**32 - 1)
-    missing = click.Choice(gaps)
     filled = ", or ".join(_GAPS[gap] for gap in gaps)
-    options = [
-        click.argument("data", shell_complete=files_of),
-        click.option(
-            "--target",
-            "wanted",
-            metavar="COL",
-            shell_complete=columns_of,
-            help="The column to explain; always needed.",
-        ),
-        click.option(
-            "--features",
-            type=Listed(),
-            metavar="A,B,C",
-            shell_complete=columns_of,
-            help="The columns to explain it by; all others by default.",
-        ),
-        click.option(
-            "--out", metavar="DIR", shell_complete=files_of, help="Folder for the results; splinework-NAME by default."
-        ),
-        click.option("--seed", type=seeds, default=0, show_default=True, metavar="N", help="Seed of split and search."),
-        click.option(
-            "--budget", type=float, default=seconds, show_default=True, metavar="SECONDS", help="Time for the search."
-        ),
-        click.option(
-            "--test-fraction", type=float, metavar="F", help="Share of rows held back to test; 0.2, fewer of few rows."
-        ),
-        click.option("--missing", type=missing, help=f"Missing cells: {filled}."),
-        click.option("--overwrite", is_flag=True, help="Replace earlier results in the folder; other files stay."),
-        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
-        click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object."),
-    ]
-    names = [field.name for field in fields(Request)]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def run(**given: Any) -> Any:
-            request = Request(**{name: given.pop(name) for name in names})
-            return command(request, **given)
-
-        for option in reversed(options):
-            run = option(run)
-        return run
-
-    return decorate
+    missing = {"type": click.Choice(gaps), "help": f"Missing cells: {filled}."}
+    return takes(Request, budget={"default": seconds}, missing=missing)

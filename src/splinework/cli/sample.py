@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.cli.words import plural
-from splinework.errors import DataError
-from splinework.tabular.tables import Numbers, Table, nearest, numbers, quote
+from splinework.errors import DataError, nearest
+from splinework.tabular.tables import Numbers, Table, numbers, quote
 from splinework.tabular.tables.numbers import MISSING
 
 Floats = NDArray[np.float64]

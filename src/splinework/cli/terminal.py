@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import click
 
 from splinework.cli.words import plural
+from splinework.formula.figures import DASH, figure, rounded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 8  # formulas in the table
 _LONGEST: Final = 300  # characters of one formula
-_DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
 _FORMULA_WIDTH: Final = 20  # letters, below which a terminal is too narrow anyway
 _WIDE: Final = 160  # columns where there is no terminal to ask
 
@@ -68,7 +67,7 @@ def show_ranked(target: str, equations: Sequence[dict[str, Any]]) -> None:
     columns = {
         "rank": [str(row["rank"]) for row in equations],
         "target": [row["target"] if several else "–" for row in equations],
-        "formula": [rounded(row["formula"]) for row in equations],
+        "formula": [shortened(row["formula"]) for row in equations],
         "size": [str(row["complexity"]) for row in equations],
         "rmse train": [figure(row["rmse_train"]) for row in equations],
         "rmse test": [figure(row["rmse_test"]) for row in equations],
@@ -138,21 +137,16 @@ def default_folder(data: str) -> Path:
     return Path("splinework-" + (Path(data).stem if data != "-" else "stdin"))
 
 
-def figure(value: float | None) -> str:
-    """A number for the eye."""
-    return "–" if value is None else f"{value:.4g}"
-
-
 def share(value: float | None) -> str:
     """R², by its distance from 1 where it is close."""
     if value is None:
-        return "–"
+        return DASH
     if value >= 1:
         return "1"
     return f"{value:.4f}" if 1 - value > 1e-4 else f"1-{1 - value:.1e}"
 
 
-def rounded(formula: str) -> str:
+def shortened(formula: str) -> str:
     """A formula for the eye: numbers of five digits, and an end to it."""
-    text = _DECIMAL.sub(lambda match: f"{float(match.group()):.5g}", formula)
+    text = rounded(formula, 5)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -11,32 +11,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from splinework.errors import ConfigError
+from splinework.cli.options import option
+from splinework.errors import ConfigError, nearest
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """The options as they were given; None, empty or False where they were not.
+    """The options as they were given; None, empty or False where they were not."""
 
-    Attributes:
-        units: Such as `x=m,t=s`.
-        noise: `auto`, or a standard deviation in the units of the target.
-        form: A formula with gaps, such as `y = A*exp(?)*x2`.
-        require: Terms that must occur.
-        forbid: Functions and columns that must not.
-        ode: The column of time: the derivative of the target by it is explained.
-        implicit: A relation that is zero is looked for.
-        classes: Whether the target counts as classes; None leaves it to the data.
-    """
-
-    units: str | None = None
-    noise: str | None = None
-    form: str | None = None
-    require: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-    ode: str | None = None
-    implicit: bool = False
-    classes: bool | None = None
+    units: str | None = option(metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
+    noise: str | None = option(
+        metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default."
+    )
+    form: str | None = option(metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
+    require: tuple[str, ...] = option(
+        default=(), metavar="TERM", help="A term that must occur; may be given several times."
+    )
+    forbid: tuple[str, ...] = option(default=(), metavar="A,B", help="Functions and columns to do without.")
+    ode: str | None = option(metavar="TIME", help="The column of time; finds the target's derivative by it.")
+    implicit: bool = option(default=False, help="Find a relation f(columns) = 0 instead.")
+    classes: bool | None = option(
+        "--classes/--no-classes", help="The target is a class, or a number; by default as it looks."
+    )
 
     @property
     def of_the_target(self) -> bool:
@@ -54,9 +50,9 @@ class Wishes:
         several = [option for option, given in chosen.items() if given]
         if len(several) > 1:
             raise ConfigError(f"{' and '.join(several)} ask for formulas of different kinds; give one of them.")
-        for option, texts in (("--form", (self.form,)), ("--require", self.require), ("--forbid", self.forbid)):
+        for word, texts in (("--form", (self.form,)), ("--require", self.require), ("--forbid", self.forbid)):
             if any(text is not None and not text.strip(" ,") for text in texts):
-                raise ConfigError(f"{option} is empty; give it a text, or leave it out.")
+                raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
 
     def for_columns(self, columns: Mapping[str, str]) -> dict[str, Any]:
         """The options of `discover`.
@@ -123,8 +119,6 @@ def _time(name: str, columns: Mapping[str, str]) -> str:
     if key == target:
         raise ConfigError(f"--ode {name} is the target; name the column of time, and as --target what changes with it.")
     if key not in features:
-        from splinework.tabular.tables import nearest
-
         known: Sequence[str] = [columns[feature] for feature in features]
         raise ConfigError(f"--ode {name} is no column to explain the target by; {nearest(name, known)}")
     return key

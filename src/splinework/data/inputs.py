@@ -10,8 +10,7 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.data.recipes import nearest
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 from splinework.formula.reading import positions
 
 Floats = NDArray[np.float64]
@@ -56,7 +55,7 @@ class Input:
         if self.distribution not in get_args(Distribution):
             raise ConfigError(
                 f"no distribution {self.distribution!r} for {self.name!r}; "
-                f"{nearest(self.distribution, get_args(Distribution))}."
+                f"{nearest(self.distribution, get_args(Distribution))}"
             )
         if self.distribution == "loguniform" and self.low <= 0:
             raise ConfigError(

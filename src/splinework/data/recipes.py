@@ -6,7 +6,6 @@ the types of the fields; nothing is ever executed.
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import types
@@ -15,7 +14,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 
 
 def to_dict(recipe: Any) -> dict[str, Any]:
@@ -45,17 +44,6 @@ def from_dict(values: Mapping[str, Any], kinds: Iterable[type]) -> Any:
         Gaussian(gamma=0.1, of='rms')
     """
     return _recipe(values, {kind.__name__: kind for kind in kinds}, "the recipe")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """What to say about a word that is not known: those near it, or all.
-
-    >>> nearest("gausian", ["gaussian", "drift"])
-    'did you mean gaussian'
-    """
-    names = list(known)
-    near = difflib.get_close_matches(str(name)[:100], names, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}" if near else f"there are: {', '.join(names)}"
 
 
 def toml_text(values: Mapping[str, Any]) -> str:
@@ -106,12 +94,12 @@ def _recipe(values: Any, kinds: Mapping[str, type], where: str) -> Any:
         raise ConfigError(f"{where} is a table of values, got {type(values).__name__}.")
     name = values.get("kind")
     if not isinstance(name, str) or name not in kinds:
-        raise ConfigError(f"{where} has kind {name!r}; {nearest(str(name), kinds)}.")
+        raise ConfigError(f"{where} has kind {name!r}; {nearest(name, kinds)}")
     kind = kinds[name]
     known = {field.name: field for field in fields(kind) if field.init}
     for word in values:
         if word != "kind" and word not in known:
-            raise ConfigError(f"{name} knows no {word!r}; {nearest(str(word), known)}.")
+            raise ConfigError(f"{name} knows no {word!r}; {nearest(word, known)}")
     for word, field in known.items():
         if field.default is MISSING and field.default_factory is MISSING and word not in values:
             raise ConfigError(f"{name} needs {word!r}; add it.")

@@ -7,7 +7,6 @@ for the 120 with units, `special:jv`, `nguyen:7` or `random:3`.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final, final
@@ -17,7 +16,7 @@ from splinework.data.measured import MEASURED, Measured
 from splinework.data.noise import Gaussian
 from splinework.data.problems import ProblemSet
 from splinework.data.simulators.ode import OdeSet
-from splinework.errors import ConfigError, DataError
+from splinework.errors import ConfigError, DataError, nearest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,13 +140,7 @@ def data_set(name: str) -> DataSet:
     found = recipe(name)
     if found is not None:
         return described(name, found)
-    near = difflib.get_close_matches(name, data_names(), n=3, cutoff=0.5)
-    hint = (
-        f"nearest: {', '.join(near)}"
-        if near
-        else f"there are: {', '.join(data_names(formulas=False))}, feynman:I.6.2 …"
-    )
-    raise DataError(f"there is no data set {name!r}; {hint}.")
+    raise DataError(f"there is no data set {name!r}; {nearest(name, data_names())}")
 
 
 def data_names(*, formulas: bool = True) -> tuple[str, ...]:

@@ -19,9 +19,8 @@ from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
-from splinework.data.recipes import nearest
 from splinework.data.sets import BoxSet
-from splinework.errors import DataError
+from splinework.errors import DataError, nearest
 
 Floats = NDArray[np.float64]
 
@@ -145,7 +144,7 @@ class SpecialSet(BoxSet):
 
     def __post_init__(self) -> None:
         if self.function not in _TABLE:
-            raise DataError(f"there is no special function {self.function!r}; {nearest(self.function, _TABLE)}.")
+            raise DataError(f"there is no special function {self.function!r}; {nearest(self.function, _TABLE)}")
         self.check()
 
     def box(self) -> tuple[Input, ...]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,24 +75,21 @@ def write_parquet(
     outline = recipe.outline()
     tally = Tally(outline, recipe.axioms())
     total = recipe.count(rows)
-    spare, spare_card = (place.with_name(f".{uuid4().hex}") for _ in range(2))
     try:
-        with spare.open("xb") as file:
-            _fill(
-                file, recipe, outline, _grouped(recipe.blocks(rows, seed=seed, tally=tally), chunk), seed, total, tell
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        card = Card(recipe.card_of(tally, rows, seed))
-        spare_card.write_text(card.to_markdown(), encoding="utf-8", newline="")
-        os.replace(spare, place)
-        os.replace(spare_card, beside)
+        # Made aside and moved when it is whole, as `nn.files` does it: but nothing here stands on `nn`.
+        with TemporaryDirectory(prefix=".saving-", dir=place.parent, ignore_cleanup_errors=True) as aside:
+            spare, spare_card = Path(aside) / "rows", Path(aside) / "card"
+            with spare.open("xb") as file:
+                groups = _grouped(recipe.blocks(rows, seed=seed, tally=tally), chunk)
+                _fill(file, recipe, outline, groups, seed, total, tell)
+                file.flush()
+                os.fsync(file.fileno())
+            card = Card(recipe.card_of(tally, rows, seed))
+            spare_card.write_text(card.to_markdown(), encoding="utf-8", newline="")
+            os.replace(spare, place)
+            os.replace(spare_card, beside)
     except OSError as error:
         raise FileError(f"cannot write {place}: {error.strerror or error}; choose another place.") from error
-    finally:  # also when somebody interrupts it
-        for left in (spare, spare_card):
-            with contextlib.suppress(OSError):
-                left.unlink(missing_ok=True)
     return card
 
 

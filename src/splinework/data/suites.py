@@ -8,7 +8,6 @@ used: where a suite divides or takes a root or logarithm of what may be negative
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, final
@@ -16,7 +15,7 @@ from typing import Final, final
 from splinework.data.designs import Design, Uniform
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
-from splinework.errors import DataError
+from splinework.errors import DataError, nearest
 
 Range = tuple[float, float]
 
@@ -146,8 +145,7 @@ def suite_set(name: str, design: Design = _UNIFORM) -> FormulaSet:
     suite, _, one = name.partition(":")
     entry = _SUITES.get(suite, {}).get(one)
     if entry is None:
-        near = difflib.get_close_matches(name, suite_names(), n=3, cutoff=0.4)
-        raise DataError(f"there is no formula {name!r}; nearest: {', '.join(near or suite_names()[:3])}.")
+        raise DataError(f"there is no formula {name!r}; {nearest(name, suite_names())}")
     inputs = tuple(Input(variable, *ends) for variable, ends in entry.ranges)
     names = {one.name for one in inputs}
     target = "f" if "y" in names else "y"

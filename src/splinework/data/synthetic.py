@@ -11,7 +11,6 @@ Not here: measured data (`orbits.py`), and the partial differential equations of
 from __future__ import annotations
 
 import csv
-import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -21,7 +20,7 @@ from typing import Final, Literal, final, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.errors import ConfigError, DataError
+from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.expression import Expression
 
 Floats = NDArray[np.float64]
@@ -175,9 +174,7 @@ def _found(name: str, known: Iterable[str], kind: str) -> str:
     names = list(known)
     if name in names:
         return name
-    near = difflib.get_close_matches(str(name), names, n=3, cutoff=0.4)
-    lead = "nearest" if near else "known"
-    raise DataError(f"there is no {kind} {name!r}; {lead}: {', '.join(near or names[:12])}.")
+    raise DataError(f"there is no {kind} {name!r}; {nearest(name, names)}")
 
 
 def _problem(

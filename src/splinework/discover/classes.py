@@ -6,7 +6,7 @@ of labels and formula wins.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import sympy
 from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
+from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.logit_network import logit_network
 from splinework.discover.logits import (
     RIDGE,
@@ -58,10 +59,7 @@ def classes(
     names: Sequence[str] | None = None,
     target: str = "y",
     reference: Any = None,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Formulas for the probability of classes.
 
@@ -74,10 +72,7 @@ def classes(
         names: Of the columns.
         target: Name of what the labels are.
         reference: The label against which log odds count; the first in order by default.
-        search: The search for formulas, as `regress`, which it is by default.
-        budget: About how many seconds to take.
-        seed: Of everything random.
-        on_stage: Told in words what is being done.
+        **keywords: What every search takes, see `SearchKeywords`.
 
     Returns:
         Rows of targets such as `P(y=1)`, best first; log-loss, area under the curve and calibration on held-out rows, and a
@@ -97,7 +92,7 @@ def classes(
         numbers,
         columns,
         [f"P({target}={kind})" for kind in kinds[1:]],
-        Inner.within(search, budget, seed, on_stage),
+        Inner.within(**keywords),
     )
     return carried_out(found)
 

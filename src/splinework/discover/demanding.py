@@ -2,16 +2,17 @@
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import sympy
+from typing_extensions import Unpack
 
 from splinework.discover.demands import Barred, barred, contains, required
 from splinework.discover.filling import EXACT
-from splinework.discover.inner import Inner, RegressionSearch, table_of
+from splinework.discover.inner import Inner, SearchKeywords, table_of
 from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.errors import DataError
@@ -35,10 +36,7 @@ def demanding(
     forbid: Sequence[str] = (),
     weights: Any = None,
     noise: float | None = None,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Formulas that keep to what is required and forbidden.
 
@@ -54,10 +52,7 @@ def demanding(
         forbid: Functions and columns that must not.
         weights: `(N,)`, what each squared error counts; all the same by default.
         noise: Standard deviation of the errors of y, where it is known.
-        search: Finds formulas; None takes `discover`.
-        budget: About how many seconds to take.
-        seed: Seed of everything random.
-        on_stage: Told in words what is being done.
+        **keywords: What every search takes, see `SearchKeywords`.
 
     Raises:
         FormulaError: If a term cannot be read or uses what is forbidden, or a forbidden name is unknown.
@@ -68,7 +63,7 @@ def demanding(
     data = target_of(columns, y, labels, "demanding", weights)
     without = barred(forbid, labels)
     terms = required(require, labels, without)
-    inner = Inner.within(search, budget, seed, on_stage)
+    inner = Inner.within(**keywords)
     if noise is not None and "noise" in inspect.signature(inner.search).parameters:
         inner = replace(inner, search=partial(inner.search, noise=noise))
     plain = _plain(data, target, without, inner, _PLAIN_SHARE if terms else 1.0)

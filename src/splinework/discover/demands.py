@@ -1,6 +1,5 @@
 """What a user allows in a formula, and what must stand in it."""
 
-import difflib
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from splinework.errors import FormulaError
+from splinework.errors import FormulaError, nearest
 from splinework.formula.functions import NAMES
 from splinework.formula.parse import parse_formula
 from splinework.formula.sympy_bridge import SYMPY
@@ -65,9 +64,9 @@ def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
     known = [*names, *(word for word, each in NAMES.items() if each.arity == 1), *(f.name for f in LIBRARY)]
     for name in forbid:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-            lead = f"did you mean {', '.join(near)}?" if near else f"columns are {', '.join(names)}."
-            raise FormulaError(f"{name!r} cannot be forbidden: it is neither a column nor a function; {lead}")
+            raise FormulaError(
+                f"{name!r} cannot be forbidden: it is neither a column nor a function; {nearest(name, known)}"
+            )
     columns = tuple(name for name in forbid if name in names)
     if names and set(columns) == set(names):
         raise FormulaError("every column is forbidden, so that nothing is left to make a formula of; allow one.")

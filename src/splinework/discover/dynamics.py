@@ -6,15 +6,16 @@ form and from the search for formulas; the constants, and the choice among the c
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy
+from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
@@ -54,10 +55,7 @@ def dynamics(
     clock: str = "t",
     trajectory: Any = None,
     forced: bool = False,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """The differential equations `dx/dt = f(x)` that trajectories follow.
 
@@ -68,10 +66,7 @@ def dynamics(
         clock: Name of time.
         trajectory: Which trajectory each row belongs to, `(N,)`, where restarts of time do not tell.
         forced: Whether time itself may occur in the laws.
-        search: The search for formulas, as `regress`, which it is by default.
-        budget: About how many seconds to take.
-        seed: Of everything random.
-        on_stage: Told in words what is being done.
+        **keywords: What every search takes, see `SearchKeywords`.
 
     Returns:
         Rows for each state, best first, of targets such as `dx/dt`. Their errors are those against the smoothed rates of
@@ -88,7 +83,7 @@ def dynamics(
         raise ShapeError(f"dynamics takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
     if clock in states or len(set(states)) < len(states):
         raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
-    inner = Inner.within(search, budget, seed, on_stage)
+    inner = Inner.within(**keywords)
     found = _Dynamics(RightSides(split(ts, xs, trajectory), states, clock, forced), inner)
     return carried_out(found)
 

@@ -6,14 +6,15 @@ else it says something of one column, not of several.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy
+from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint
 from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
@@ -62,21 +63,15 @@ def implicit(
     x: Any,
     *,
     names: Sequence[str] | None = None,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Relations that hold among columns, none of which is the target.
 
     Args:
         x: `(N, d)`, two columns or more; a frame brings its own names.
         names: Of the columns.
-        search: The search for formulas, as `regress`, which it is by default: tried for each column in turn where sums of
+        **keywords: What every search takes, see `SearchKeywords`. Formulas are searched for each column in turn where sums of
             terms find nothing.
-        budget: About how many seconds to take.
-        seed: Of everything random.
-        on_stage: Told in words what is being done.
 
     Returns:
         Rows of target `0`, the shortest relation first. `rmse` is the distance of the rows from the surface in units of the
@@ -89,7 +84,7 @@ def implicit(
     xs, columns = table_of(x, names, "implicit")
     if len(xs) < FEWEST:
         raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
-    found = _Implicit(xs, columns, Inner.within(search, budget, seed, on_stage))
+    found = _Implicit(xs, columns, Inner.within(**keywords))
     return carried_out(found)
 
 

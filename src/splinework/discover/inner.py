@@ -4,7 +4,7 @@ import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,22 @@ from splinework.interpret.symbolic.table import FormulaTable
 
 RegressionSearch = Callable[..., FormulaTable]
 """As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
+
+
+class SearchKeywords(TypedDict, total=False):
+    """What every search beyond one column takes.
+
+    Attributes:
+        search: The search for formulas, as `regress`, which it is by default.
+        budget: About how many seconds to take; 60 by default.
+        seed: Of everything random; 0 by default.
+        on_stage: Told in words what is being done.
+    """
+
+    search: RegressionSearch | None
+    budget: float
+    seed: int
+    on_stage: Callable[[str], None] | None
 
 
 @dataclass(frozen=True)
@@ -38,7 +54,11 @@ class Inner:
 
     @classmethod
     def within(
-        cls, search: RegressionSearch | None, budget: float, seed: int, on_stage: Callable[[str], None] | None
+        cls,
+        search: RegressionSearch | None = None,
+        budget: float = 60.0,
+        seed: int = 0,
+        on_stage: Callable[[str], None] | None = None,
     ) -> "Inner":
         """With `regress` where no search is given, and `budget` seconds from now."""
         return cls(search or regress, seed, time.monotonic() + budget, on_stage or (lambda text: None))

@@ -10,6 +10,7 @@ from splinework.discover.logits import nats
 from splinework.discover.trial import trial_fit
 from splinework.interpret.symbolic.library import Array
 from splinework.nn.network import KAN
+from splinework.train import TrainingOptions
 
 LARGEST = 12.0
 """Logits beyond this are cut off: the data do not determine them."""
@@ -34,18 +35,11 @@ def logit_network(
     y, truth = labels.astype(float), np.eye(classes)[labels][:, 1:]
     own = torch.Generator().manual_seed(seed)  # the global one is not to be touched
     found: list[tuple[float, Array, KAN, Any]] = []
+    options = TrainingOptions(
+        loss=loss, validation=(x[held], y[held]), seed=seed, progress=False, starts=2, seconds=seconds / 2
+    )
     for shape in ([d, outputs], [d, 2, outputs]):
-        fitted = trial_fit(
-            KAN(shape, grid=3, generator=own),
-            x[~held],
-            y[~held],
-            loss=loss,
-            validation=(x[held], y[held]),
-            seed=seed,
-            progress=False,
-            starts=2,
-            seconds=seconds / 2,
-        )
+        fitted = trial_fit(KAN(shape, grid=3, generator=own), x[~held], y[~held], options)
         with torch.no_grad():
             rows = torch.from_numpy(np.ascontiguousarray(x)).to(next(fitted.model.parameters()).dtype)
             raw = np.asarray(fitted.model(rows).double())

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,7 @@ from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.library import LIBRARY, Function
 from splinework.interpret.symbolic.symbolify import propose
 from splinework.nn.network import KAN
-from splinework.train import History, Penalty, Roughness
-from splinework.train.callbacks import Callback
+from splinework.train import History, Penalty, Roughness, TrainingOptions
 
 Array = NDArray[np.float64]
 GOOD = 0.05
@@ -86,9 +85,8 @@ class Networks:
         rows: The data.
         names: Of the columns.
         target: Name of y.
-        seed: Of everything random.
+        options: The seed, and who is told of the steps of the fits.
         say: Told in words what is being done.
-        callbacks: Functions of a `Step` of the fits.
         deadline: On the monotonic clock.
         offer: Takes what a network may be: an expression over the columns, with the splines that are left in it.
         done: Whether what was offered is good enough to stop.
@@ -100,9 +98,8 @@ class Networks:
     rows: Rows
     names: tuple[str, ...]
     target: str
-    seed: int
+    options: TrainingOptions
     say: Callable[[str], None]
-    callbacks: tuple[Callback, ...]
     deadline: float
     offer: Callable[[Any, Splines], object]
     done: Callable[[], bool]
@@ -155,21 +152,19 @@ class Networks:
         self.trials.append(self._try(plan, seconds=seconds))
         return self.trials[-1]
 
+    @property
+    def _common(self) -> TrainingOptions:
+        """What all fits have in common."""
+        return TrainingOptions(validation=(self.rows.held_x, self.rows.held_y), seed=self.options.seed, progress=False)
+
     def _refined(self, trial: Trial) -> Trial:
         """The trial with grids as fine as pay and without the edges that do not matter."""
         self.say(f"refining {trial.plan}")
         left = max(self.deadline - time.monotonic(), 2.0)
         rows = self.rows
+        options = replace(self._common, starts=1, standardise=False, penalties=trial.penalties)
         model, history = simplified(
-            trial.model,
-            rows.x,
-            rows.y,
-            rows.held_x,
-            rows.held_y,
-            seed=self.seed,
-            seconds=left / 2,
-            fallback=trial.history,
-            penalties=trial.penalties,
+            trial.model, rows.x, rows.y, options=options, seconds=left / 2, fallback=trial.history
         )
         return Trial(trial.plan, model, history, rows.error(predictor(model)), trial.penalties, refined=True)
 
@@ -195,26 +190,22 @@ class Networks:
             output_names=[self.target],
             input_scales=plan.input_scales,
             output_scales=(plan.output_scale,),
-            generator=torch.Generator().manual_seed(self.seed),
+            generator=torch.Generator().manual_seed(self.options.seed),
             dtype=torch.float64,
         )
         best: Trial | None = None
         for penalties in ((), (Roughness(1e-4),), (Roughness(1e-2),)):
-            result = trial_fit(
-                model if best is None else best.model,
-                rows.x,
-                rows.y,
-                validation=(rows.held_x, rows.held_y),
-                seed=self.seed,
-                progress=False,
+            options = replace(
+                self._common,
                 grids=None,
                 starts=4 if best is None and len(plan.shape) > 2 else 1,
                 standardise=best is None,
                 penalties=penalties,
                 seconds=seconds,
-                callbacks=self.callbacks,
+                callbacks=self.options.callbacks,
                 weights=rows.weights,
             )
+            result = trial_fit(model if best is None else best.model, rows.x, rows.y, options)
             trial = Trial(plan, result.model, result.history, rows.error(predictor(result.model)), penalties)
             if best is not None and trial.error >= best.error:
                 break

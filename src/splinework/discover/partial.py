@@ -4,16 +4,17 @@ An unknown part is solved for row by row, which makes its values a target like a
 rest. What it finds is put in, all numbers are fitted again on the data, and the shortest description wins.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from typing_extensions import Unpack
 
 from splinework.discover.completion import Completion
 from splinework.discover.demands import Barred, barred
 from splinework.discover.holes import outline
-from splinework.discover.inner import Inner, RegressionSearch, table_of
+from splinework.discover.inner import Inner, SearchKeywords, table_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.scales import choose_scale
 from splinework.errors import DataError, ShapeError
@@ -39,10 +40,7 @@ def complete(
     forbid: Sequence[str] = (),
     weights: Any = None,
     noise: float | None = None,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Fills the unknown parts of a formula and finds its free constants.
 
@@ -55,10 +53,7 @@ def complete(
         forbid: Functions and columns that may not stand in the unknown parts.
         weights: `(N,)`, what each squared error counts; all the same by default.
         noise: Standard deviation of the errors of y, where it is known.
-        search: Finds formulas of the unknown parts; None takes `discover`.
-        budget: About how many seconds to take.
-        seed: Seed of everything random.
-        on_stage: Told in words what is being done.
+        **keywords: What every search takes, see `SearchKeywords`.
 
     Returns:
         Formulas of the given form, best first. The notes of a row say what its constants and unknown parts have become.
@@ -72,7 +67,7 @@ def complete(
     data = target_of(columns, y, labels, "complete", weights)
     read = parse_partial(form, labels) if isinstance(form, str) else form
     without = barred(forbid, labels)
-    work = completion(read, data, read.target or target, without, Inner.within(search, budget, seed, on_stage), noise)
+    work = completion(read, data, read.target or target, without, Inner.within(**keywords), noise)
     if not work.found:
         raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")
     return FormulaTable(tuple(ranked([answer.row for answer in work.found], ROWS)), tuple(dict.fromkeys(work.notes)))

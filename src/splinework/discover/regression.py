@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from typing_extensions import Unpack
 
+from splinework.discover.constraints import WeightedKeywords
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
 from splinework.discover.plans import only, plans
 from splinework.discover.scales import choose_scale, describe
@@ -20,7 +22,7 @@ from splinework.interpret.symbolic.library import LIBRARY, Function
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.train.callbacks import Callback
+from splinework.train.options import TrainingOptions, options_of, with_options
 
 FEWEST_ROWS = 8
 INTERRUPTED = "interrupted: the formulas found so far"
@@ -37,6 +39,7 @@ WORSE = 1.2
 """A formula whose held-out error is this many times the network's does not explain the data."""
 
 
+@with_options(WeightedKeywords)
 def regress(
     x: Any,
     y: Any,
@@ -45,14 +48,13 @@ def regress(
     target: str = "y",
     shape: Sequence[Any] | None = None,
     budget: float = 60.0,
-    seed: int = 0,
     on_stage: Callable[[str], None] | None = None,
-    callbacks: Sequence[Callback] = (),
-    weights: Any = None,
     noise: float | None = None,
     balance: Balance | None = None,
     allows: Callable[[Any], bool] | None = None,
     network: bool = True,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[WeightedKeywords],
 ) -> FormulaTable:
     """Formulas for one column, and a network beside them.
 
@@ -63,14 +65,15 @@ def regress(
         target: Name of y.
         shape: Try only a network of this shape.
         budget: About how many seconds to take.
-        seed: Seed of everything random.
         on_stage: Told in words what is being done.
-        callbacks: Functions of a `Step` of the fits.
-        weights: `(N,)`, what each squared error counts; all the same by default.
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
         balance: Dimensionless groups to try first.
         allows: Whether an expression may be proposed; all by default.
         network: Whether the table must have a network; without one it is faster.
+        callbacks: Functions of a `Step` of the fits.
+        weights: `(N,)`, what each squared error counts; all the same by default.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Raises:
         ShapeError: If x and y do not fit each other.
@@ -81,11 +84,12 @@ def regress(
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
     _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
-    counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
+    chosen = options_of(regress, options, keywords)
+    counts = None if chosen.weights is None else np.asarray(chosen.weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = Target(xs, ys, labels, scale, counts, noise or 0.0)
-    search = _Search(data, target, scales, seed, on_stage or _silent, tuple(callbacks), budget, noise, allows)
+    search = _Search(data, target, scales, chosen, on_stage or _silent, budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
@@ -101,9 +105,8 @@ class _Search:
     data: Target
     name: str
     scales: tuple[str, ...]
-    seed: int
+    options: TrainingOptions
     say: Callable[[str], None]
-    callbacks: tuple[Callback, ...]
     budget: float
     noise: float | None
     allows: Callable[[Any], bool] | None
@@ -111,7 +114,7 @@ class _Search:
 
     def __post_init__(self) -> None:
         self.began = time.monotonic()
-        self.rows = _split(self.data, self.seed)
+        self.rows = _split(self.data, self.options.seed)
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.allows)
         self.screen = Screen(self.pool, (whole(self.pool.target),), self._at(SCREENING))
@@ -125,9 +128,8 @@ class _Search:
             rows,
             names,
             self.name,
-            self.seed,
+            self.options,
             self.say,
-            self.callbacks,
             self._at(NETWORKS),
             offer,
             lambda: self.pool.exact,
@@ -194,7 +196,7 @@ class _Search:
         def offer(expression: Any, splines: Any) -> object:
             return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
 
-        networks = self._networks(_split(Target(problem.columns, problem.y, names), self.seed), names, offer)
+        networks = self._networks(_split(Target(problem.columns, problem.y, names), self.options.seed), names, offer)
         networks.deadline = time.monotonic() + 0.5 * left
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 

@@ -1,15 +1,16 @@
 """`several`: formulas for several targets over the same inputs, which may share their structure and parts of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
+from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, RegressionSearch, carried_out, table_of
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint, common_parts
 from splinework.discover.scales import choose_scale
 from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
@@ -37,10 +38,7 @@ def several(
     *,
     names: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
-    search: RegressionSearch | None = None,
-    budget: float = 60.0,
-    seed: int = 0,
-    on_stage: Callable[[str], None] | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Formulas for several targets, with what they have in common.
 
@@ -53,10 +51,7 @@ def several(
         y: `(N, K)`; a frame brings its own names.
         names: Of the columns of x.
         targets: Of the columns of y; `y1`, `y2`, … by default.
-        search: The search for one target, as `regress`, which it is by default.
-        budget: About how many seconds to take.
-        seed: Of everything random.
-        on_stage: Told in words what is being done.
+        **keywords: What every search takes, see `SearchKeywords`.
 
     Returns:
         The rows of each target together, best first, targets in order. `model` and `history` are dicts by target, of the
@@ -73,7 +68,7 @@ def several(
         raise ShapeError(f"several takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
-    found = _Several(xs, ys, inputs, outputs, Inner.within(search, budget, seed, on_stage))
+    found = _Several(xs, ys, inputs, outputs, Inner.within(**keywords))
     return carried_out(found)
 
 

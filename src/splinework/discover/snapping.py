@@ -5,9 +5,11 @@ constants: rows of several targets, classes, trajectories of a differential equa
 numbers there are is `symbolic.constants`' business.
 """
 
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import sympy
 
 from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.marquardt import Seen, descent
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""
@@ -57,50 +60,35 @@ def minimise(
     """
     constants = np.array(start, dtype=float)
     free = [n for n in range(len(constants)) if n not in set(fixed)]
+
+    def look(constants: Array) -> Seen | None:
+        found = objective(constants)
+        return found if found is not None and all(np.isfinite(part).all() for part in found) else None
+
+    def solver(now: Seen) -> Callable[[float], Array]:
+        gradient, information = now[1][free], now[2][np.ix_(free, free)]
+        scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+        values, vectors = np.linalg.eigh(information / scale[:, None] / scale)
+        along = vectors.T @ (gradient / scale)
+
+        def step(damping: float) -> Array:
+            move = np.zeros(len(constants))
+            move[free] = -(vectors @ (along / (np.maximum(values, 0) + damping))) / scale
+            return move
+
+        return step
+
     with np.errstate(all="ignore"):
-        now = objective(constants)
-        if now is None or not _finite(now):
+        now = look(constants)
+        if now is None:
             return None
-        damping = 1e-4
-        for _ in range(steps):
-            if not free:
-                break
-            trial, damping = _step(objective, constants, now, free, damping)
-            if trial is None:
-                break
-            saved = now[0] - trial[1][0]
-            constants, now = trial
-            if saved < gain:
-                break
+        places = descent(constants, now, look, solver, damping=1e-4, growth=4.0, relief=10.0, trials=12)
+        with contextlib.suppress(np.linalg.LinAlgError):  # constants so far off that their effects overflow
+            for place, found in islice(places, steps if free else 0):
+                saved, constants, now = now[0] - found[0], place, found
+                if saved < gain:
+                    break
     return Optimum(constants, now[0], now[2])
-
-
-def _step(
-    objective: Objective, constants: Array, now: tuple[float, Array, Array], free: list[int], damping: float
-) -> tuple[tuple[Array, tuple[float, Array, Array]] | None, float]:
-    """A step that lowers the nats, and the damping to go on with; None where none is found."""
-    gradient, information = now[1][free], now[2][np.ix_(free, free)]
-    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    matrix = information / scale[:, None] / scale
-    try:
-        values, vectors = np.linalg.eigh(matrix)
-    except np.linalg.LinAlgError:
-        return None, damping  # constants so far off that their effects overflow
-    along = vectors.T @ (gradient / scale)
-    growth = 4.0
-    for _ in range(12):
-        move = -(vectors @ (along / (np.maximum(values, 0) + damping))) / scale
-        place = constants.copy()
-        place[free] += move
-        trial = objective(place)
-        if trial is not None and _finite(trial) and trial[0] < now[0]:
-            return (place, trial), max(damping / 10, 1e-12)
-        damping, growth = max(damping, 1e-10) * growth, growth * 2
-    return None, damping
-
-
-def _finite(outcome: tuple[float, Array, Array]) -> bool:
-    return math.isfinite(outcome[0]) and bool(np.isfinite(outcome[1]).all() and np.isfinite(outcome[2]).all())
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from splinework.interpret.edit import prune
 from splinework.interpret.edit.prune import without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.train import FitResult, History, Penalty
+from splinework.train import FitResult, History, TrainingOptions
 from splinework.train.history import joined
 
 LOWEST, HIGHEST = 1e-4, 3e-2
@@ -32,33 +33,18 @@ ELIMINATION_STEPS = 25
 
 
 def simplified(
-    model: KAN,
-    x: Any,
-    y: Any,
-    held_x: Any,
-    held_y: Any,
-    *,
-    seed: int,
-    seconds: float,
-    fallback: History,
-    penalties: tuple[Penalty, ...],
+    model: KAN, x: Any, y: Any, *, options: TrainingOptions, seconds: float, fallback: History
 ) -> tuple[KAN, History]:
     """Fits with growing grids, prunes by attribution and fits again, as long as the held-out error allows.
 
-    `fallback` is the history of the model handed in, for the case that it stays the best; `penalties` are those it was
-    fitted with.
+    `options` say which rows are held out and what else all fits have in common; `fallback` is the history of the model handed
+    in, for the case that it stays the best.
 
     Returns:
         The network, and the history of the fit that led to it.
     """
-    common: dict[str, Any] = {
-        "seed": seed,
-        "progress": False,
-        "validation": (held_x, held_y),
-        "standardise": False,
-        "penalties": penalties,
-    }
-    grown = trial_fit(model, x, y, starts=1, seconds=seconds / 2, **common)
+    held_x, held_y = options.validation  # type: ignore[misc]  # rows, here
+    grown = trial_fit(model, x, y, replace(options, seconds=seconds / 2))
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
     else:
@@ -70,7 +56,7 @@ def simplified(
 
     def as_good(smaller: KAN, steps: int | None) -> FitResult | None:
         """The smaller network fitted again, if it is as good as the best so far."""
-        again = trial_fit(smaller, x, y, starts=1, grids=None, steps=steps, seconds=seconds / 6, **common)
+        again = trial_fit(smaller, x, y, replace(options, grids=None, steps=steps, seconds=seconds / 6))
         nonlocal reference
         error = _error(again.model, held_x, held_y)
         allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference

@@ -10,7 +10,7 @@ from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenNetwork, freeze
 from splinework.export.layout import Layout, lay_out
 from splinework.export.words import About
-from splinework.nn.frame import Frame, FramedKAN
+from splinework.nn.frame import Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 
 
@@ -35,12 +35,12 @@ class Job:
     @property
     def bare(self) -> KAN:
         """The network without its frame."""
-        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+        return network_of(self.model)
 
     @property
     def frame(self) -> Frame | None:
         """The frame, if there is one."""
-        return self.model.frame if isinstance(self.model, FramedKAN) else None
+        return frame_of(self.model)
 
     def network(self) -> FrozenNetwork:
         """The network in its own dtype."""

@@ -7,14 +7,13 @@ have limits. What the tree means is said in `program.py`.
 from __future__ import annotations
 
 import ast
-import difflib
 import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from splinework.errors import FormulaError
+from splinework.errors import FormulaError, nearest
 from splinework.formula.functions import CONSTANTS
 
 MAX_LENGTH: Final = 20_000
@@ -137,12 +136,9 @@ def read_tokens(text: str, more: str = "(?!)") -> list[str]:
     return tokens
 
 
-def unknown(kind: str, name: str, known: list[str], text: str) -> str:
+def unknown(kind: str, name: str, known: Sequence[str], text: str) -> str:
     """The sentence on a name that a formula may not use, with those near it."""
-    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
-    known_names = ", ".join(near or sorted(known)[:12]) or "none"
-    lead = "did you mean" if near else "known"
-    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {lead}: {known_names}."
+    return f"unknown {kind} {shortened(name)} in the formula {shortened(text)}; {nearest(name, known)}"
 
 
 def shortened(text: str) -> str:

@@ -28,7 +28,7 @@ from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
 from splinework.hardware.report_facts import ArtefactReport
 from splinework.hardware.results import BuildResult, CheckResult, Progress
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 from splinework.nn.network import KAN
 
 _JUDGES = 5

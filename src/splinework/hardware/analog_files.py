@@ -21,7 +21,7 @@ from splinework.hardware.analog.network import (
     Units,
 )
 from splinework.hardware.golden import digest_of, read_document
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-analog/1"
 

@@ -4,11 +4,8 @@ An earlier artefact of the same kind is replaced; anything else that lies there 
 what a folder is; what its files mean is known to `fpga_artefact`, `mcu_artefact` and `analog_artefact`.
 """
 
-import contextlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from splinework.errors import FileError
-from splinework.nn.checkpoint import make_parents, own_version, umask, write_whole
+from splinework.nn.checkpoint import own_version
+from splinework.nn.files import check_writable, whole_folder, write_whole
 
 FORMAT: Final = "splinework-artefact/1"
 MARKER: Final = "artefact.json"
@@ -81,24 +79,10 @@ def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
         FileError: If something else lies there, or nothing can be written; with the way out.
     """
     folder = Path(out)
-    try:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            folder.lstat()  # a name that cannot be one
-        if folder.exists() and not folder.is_dir():
-            raise FileError(f"{folder} is a file; an artefact is a folder: name another one.")
-        if folder.is_dir():
-            _refuse_others(folder, kind)
-        ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    except FileError:
-        raise
-    except (OSError, ValueError) as error:  # no permission to look, a name too long, a NUL in the name
-        raise FileError(f"cannot use the folder {folder}: {getattr(error, 'strerror', None) or error}.") from error
-    if not ground.is_dir():
-        raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
-    if ground == folder.absolute():
-        ground = ground.parent
-    if not os.access(ground, os.W_OK | os.X_OK):
-        raise FileError(f"cannot write into {ground}: no permission; name another folder.")
+    check_writable(folder)
+    check_writable(folder.absolute().parent)
+    if folder.is_dir():
+        _refuse_others(folder, kind)
     return folder
 
 
@@ -115,29 +99,9 @@ def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details:
     Raises:
         FileError: See `check_place`; or if the system refuses to write.
     """
-    folder = check_place(out, kind)
-    made: list[Path] = []
-    aside: Path | None = None
-    try:
-        made = make_parents(folder)
-        aside = Path(tempfile.mkdtemp(prefix=f"{folder.name}.making-", dir=folder.absolute().parent))
-        yield aside
-        _mark(aside, kind, name, details)
-        aside.chmod(0o777 & ~umask())  # mkdtemp makes folders private
-        _put(aside, folder)
-        made = []
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(
-            f"cannot write {folder}: {error.strerror or error}; nothing there was changed. Name another folder."
-        ) from error
-    finally:
-        if aside is not None:
-            shutil.rmtree(aside, ignore_errors=True)
-        for path in reversed(made):
-            with contextlib.suppress(OSError):
-                path.rmdir()
+    with whole_folder(check_place(out, kind)) as folder:
+        yield folder
+        _mark(folder, kind, name, details)
 
 
 def _refuse_others(folder: Path, kind: Kind) -> None:
@@ -172,19 +136,3 @@ def _mark(folder: Path, kind: Kind, name: str, details: dict[str, Any]) -> None:
         "files": _files(folder),
     }
     write_whole(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-
-
-def _put(aside: Path, folder: Path) -> None:
-    """Renames the new folder over the old one, which is there until then."""
-    if not folder.exists():
-        os.rename(aside, folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f"{folder.name}.old-", dir=folder.absolute().parent))
-    os.rename(folder, old / "it")
-    try:
-        os.rename(aside, folder)
-    except OSError:
-        os.rename(old / "it", folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)

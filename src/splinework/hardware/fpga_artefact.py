@@ -34,7 +34,7 @@ from splinework.hardware.golden import write_golden
 from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.report_facts import ArtefactReport, Check
 from splinework.hardware.results import BuildResult, CheckResult, Progress
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 Seen: TypeAlias = tuple[NDArray[np.bool_], ...]
 

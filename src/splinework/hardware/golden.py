@@ -11,7 +11,7 @@ import numpy as np
 from splinework.errors import ConfigError, FileError, SplineworkError
 from splinework.hardware.formats import Format, Integers, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-integer/1"
 _LARGEST = 1 << 28

@@ -10,7 +10,8 @@ from pathlib import Path
 from splinework.errors import FileError
 from splinework.hardware import report_sections
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
-from splinework.nn.checkpoint import own_version, write_whole
+from splinework.nn.checkpoint import own_version
+from splinework.nn.files import write_whole
 from splinework.report.page import page
 
 __all__ = ["ArtefactReport", "Check", "Picture", "Power", "Table", "report_html", "write_report"]

@@ -1,9 +1,7 @@
 """A model on disk: one safetensors file, tensors plus a JSON header with the config and a format version. Never pickle."""
 
-import contextlib
 import json
 import os
-import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 
 from splinework.errors import ConfigError, FileError
-from splinework.nn.frame import FramedKAN, frame_from_dict
+from splinework.nn.files import write_whole
+from splinework.nn.frame import FramedKAN, frame_from_dict, network_of
 from splinework.nn.network import KAN, config_from_dict
 from splinework.nn.nodes import shape_of
 from splinework.splines.bases import basis_from_dict
@@ -47,7 +46,7 @@ def save(model: KAN | FramedKAN, path: str | os.PathLike[str], *, notes: dict[st
         ...     sw.load(f"{folder}/model.safetensors").config == model.config
         True
     """
-    network = model.network if isinstance(model, FramedKAN) else model
+    network = network_of(model)
     header = {
         "format": FORMAT_VERSION,
         "version": own_version(),
@@ -102,52 +101,6 @@ def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
         FileError: As `load`.
     """
     return _read(Path(path))[0]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that it is there whole or not at all.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
-    temporary = ""
-    try:
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=".saving-"
-        )  # short: a name may be as long as it can
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-        temporary = ""
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name
-        reason = getattr(error, "strerror", None) or error
-        raise FileError(f"cannot write {path}: {reason}; choose another place.") from error
-    finally:  # also when somebody interrupts it
-        if temporary:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
-
-
-def umask() -> int:
-    """The permissions that new files and folders do not get; temporary ones are made private, and need it when they stay."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def make_parents(folder: Path) -> list[Path]:
-    """Makes the folders above; returns those that were not there, outermost first, so that a failure can take them back.
-
-    Raises:
-        OSError: If the system refuses.
-    """
-    missing = [path for path in folder.absolute().parents if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir()
-    return missing[::-1]
 
 
 def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:

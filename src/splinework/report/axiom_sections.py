@@ -9,7 +9,7 @@ from splinework.errors import SplineworkError
 from splinework.knowledge.axioms import Hard
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.verify import Certificate, ClaimResult, verify
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.report.facts import Facts
 from splinework.report.html import NOTHING, Html, element, join, number, paragraph, table, text
@@ -27,11 +27,10 @@ _ORDER: Final = ("refuted", "unknown", "proved")
 
 def certified(model: KAN | FramedKAN | None) -> Certificate | None:
     """What is known of the hard axioms that a model was built with; None where there are none, or they cannot be looked at."""
-    network = model.network if isinstance(model, FramedKAN) else model
-    if model is None or network is None or not network.config.axioms:
+    if model is None or not network_of(model).config.axioms:
         return None
     try:
-        return verify(model, list(network.config.axioms), budget=BUDGET)
+        return verify(model, list(network_of(model).config.axioms), budget=BUDGET)
     except SplineworkError:  # such as a model without ranges: the page is about more than that
         return None
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, ShapeError
 from splinework.knowledge.axioms.verify.certificate import Certificate
 from splinework.nn.arrays import as_columns, check_finite
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
 from splinework.report.plot.curves import CHUNK, inside, private_copy
@@ -85,7 +85,7 @@ class Facts:
     @property
     def network(self) -> KAN | None:
         """The network without its frame."""
-        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+        return None if self.model is None else network_of(self.model)
 
     @property
     def seen(self) -> Floats | None:

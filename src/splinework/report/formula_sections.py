@@ -6,6 +6,7 @@ from urllib.parse import quote
 import numpy as np
 
 from splinework.errors import SplineworkError
+from splinework.formula.figures import probability, rounded
 from splinework.report.facts import Facts, Floats, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -22,7 +23,7 @@ from splinework.report.html import (
 )
 from splinework.report.plot import plot_pareto
 from splinework.report.plot.splines import plot_spline, shown_places
-from splinework.report.plot.style import new_figure, rounded
+from splinework.report.plot.style import new_figure
 from splinework.report.protocols import ReportedFormula, best_of
 
 MOST_FORMULAS = 40
@@ -72,7 +73,9 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
         "held-out": [_known(_held_out(facts, row)) for row in rows],
         "R²": [r_squared(_r2(facts, row)) for row in rows],
         "bits": [_difference(_number(row, "bits"), best[row.target]) for row in rows],
-        "probability": [_percent(_number(row, "probability")) for row in rows],
+        "probability": [
+            None if p is None else text(probability(p)) for p in (_number(row, "probability") for row in rows)
+        ],
         "notes": [text("; ".join(row.notes)) if row.notes else None for row in rows],
     }
     held = {name: cells for name, cells in columns.items() if any(cell is not None for cell in cells)}
@@ -204,11 +207,3 @@ def _difference(value: float | None, best: float | None) -> Html | None:
     if value is None or best is None:
         return None
     return Html("0" if value == best else f"{value - best:+.1f}".replace("-", "−"))
-
-
-def _percent(value: float | None) -> Html | None:
-    if value is None:
-        return None
-    if value < 1e-3:
-        return text("< 0.1 %")
-    return text(f"{100 * value:.3g} %" if value < 0.9995 else "> 99.9 %")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from splinework.knowledge.axioms.verify import Certificate
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.report import answer_sections, axiom_sections, data_sections, formula_sections, model_sections

@@ -18,13 +18,12 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Binary, Multiclass, Task
+from splinework.train.smoothing import likelier
 
 ROUNDS = 30
 """Most rounds of the fixed point; it settles long before on most tables."""
 SETTLED = 1e-3
 """The variances are found when the number of effective parameters changes by less than this share."""
-LEAP = 30.0
-"""Largest factor by which one round changes a variance."""
 WEAKEST, WEAKEST_CLASSES, STRONGEST = 1e-6, 1.0, 1e10
 """Classes that can be told apart for certain would like no penalty at all, and would then be too sure."""
 MOST_COLUMNS = 600
@@ -230,10 +229,7 @@ class _Work:
         return inverse, normal
 
     def round(self, state: Additive, j: int) -> None:
-        """One solution and one update of output j's variances.
-
-        `λ ← λ σ² (m - λ tr C) / |a|²` over the m numbers a of a block, C their part of the inverse.
-        """
+        """One solution and one update of output j's variances, with `tr(S⁻S_j) = m / λ` for the m numbers of a block."""
         inverse, normal = self.solve(state, j)
         numbers, strengths = state.numbers[:, j], state.strengths[:, j]
         noise = 1.0
@@ -243,8 +239,8 @@ class _Work:
         blocks = self.design.blocks
         sums = strengths.new_zeros(int(blocks.max()) + 1)
         size = sums.index_add(0, blocks, numbers**2)
-        sure = sums.index_add(0, blocks, 1 - strengths * inverse.diagonal()).clamp_min(0)
-        updated = (noise * sure / size.clamp_min(1e-300))[blocks].clamp(strengths / LEAP, strengths * LEAP)
+        asked = noise * sums.index_add(0, blocks, 1 / strengths - inverse.diagonal())
+        updated = likelier(strengths, asked[blocks], size[blocks])
         weakest = WEAKEST if self.task.is_regression else WEAKEST_CLASSES
         state.strengths[:, j] = updated.clamp(weakest, STRONGEST)
 

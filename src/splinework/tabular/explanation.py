@@ -17,12 +17,12 @@ from sklearn.utils.validation import check_is_fitted
 
 from splinework.errors import DataError
 from splinework.interpret.scores import attribution
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular import formulas
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inside import Inside, inside, network_of, shared_out
+from splinework.tabular.inside import Inside, inside, shared_out
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:

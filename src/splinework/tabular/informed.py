@@ -22,8 +22,8 @@ from splinework.knowledge.axioms.realise import anchored
 from splinework.knowledge.axioms.setting import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
 from splinework.knowledge.teach.averaged import averaged
-from splinework.knowledge.teach.informed import network_of, replace_network, taken, violations_of
-from splinework.nn.frame import FramedKAN
+from splinework.knowledge.teach.informed import replace_network, taken, violations_of
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.engine import Settings
 from splinework.tabular.knowledge import Known
@@ -280,7 +280,9 @@ class _Job:
         self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None, *, start: int = 0
     ) -> _Fitted:
         """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
-        from splinework.knowledge.teach.fit import FitSettings, fit  # with it comes what no fit without axioms needs
+        # With these comes what no fit without axioms needs.
+        from splinework.knowledge.teach.fit import fit
+        from splinework.train.options import TrainingOptions
 
         inputs, outputs = self.names
         grid = GRID if self.settings.grid == "auto" else int(self.settings.grid)
@@ -295,22 +297,21 @@ class _Job:
         )
         few = len(rows) <= FEW
         most = STEPS_COMPARED if held is not None else STEPS_FEW if few else STEPS
-        options: FitSettings = {
-            "steps": min(self.settings.max_iter, most),
-            "seed": self.seed + start,
-            "progress": False,
-            "callbacks": [self.ear.during("curves" if not hidden else "interactions")],
-            "grids": "auto" if self.settings.grid == "auto" else None,
-            "degree": "keep",
-            "starts": 2 if few else 1,
-            "loss": self.loss,
-            "weights": rows.weights,
-        }
-        if held is not None:
-            options["validation"] = (held.x, _column(held), held.weights)
+        options = TrainingOptions(
+            steps=min(self.settings.max_iter, most),
+            seed=self.seed + start,
+            progress=False,
+            callbacks=[self.ear.during("curves" if not hidden else "interactions")],
+            grids="auto" if self.settings.grid == "auto" else None,
+            degree="keep",
+            starts=2 if few else 1,
+            loss=self.loss,
+            weights=rows.weights,
+            validation=None if held is None else (held.x, _column(held), held.weights),
+        )
         if not axioms:
-            return _Fitted(fit(model, rows.x, _column(rows), **options).model, None, {})
-        result = fit(model, rows.x, _column(rows), axioms=axioms, **options)
+            return _Fitted(fit(model, rows.x, _column(rows), options=options).model, None, {})
+        result = fit(model, rows.x, _column(rows), axioms=axioms, options=options)
         return _Fitted(result.model, result.certificate, result.violations)
 
     @torch.no_grad()

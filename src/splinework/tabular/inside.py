@@ -16,11 +16,6 @@ from splinework.tabular.rows import Floats
 Model = KAN | FramedKAN
 
 
-def network_of(model: Model) -> KAN:
-    """The network, which may stand in a frame."""
-    return model.network if isinstance(model, FramedKAN) else model
-
-
 @final
 @dataclass(frozen=True)
 class Inside:

@@ -13,7 +13,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 from splinework.knowledge.axioms import (
     Additive,
     Asymptote,
@@ -41,7 +41,6 @@ from splinework.knowledge.axioms.implications import renamed
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.structure import Antisymmetric
 from splinework.tabular.columns import Category, Columns, Numeric
-from splinework.tabular.tables.names import nearest
 
 KNOWLEDGE: Final[dict[str, list[Any]]] = {
     "monotone": [Mapping, "array-like", None],
@@ -164,7 +163,7 @@ def _column(name: Name, columns: Columns, word: str) -> int:
               if label == names[owner]}  # fmt: skip
     if name in called:
         return called[name]
-    raise ConfigError(f"{word} names the column {name!r}, which does not exist; {nearest(str(name), names)}")
+    raise ConfigError(f"{word} names the column {name!r}, which does not exist; {nearest(name, names)}")
 
 
 def _inputs(columns: Columns, place: int) -> list[str]:
@@ -224,9 +223,7 @@ def _target(name: Name, columns: Columns) -> str:
     for known in (columns.targets, words):
         if name in known:
             return words[list(known).index(str(name))]
-    raise ConfigError(
-        f"an axiom names the output {name!r}, which does not exist; {nearest(str(name), columns.targets)}"
-    )
+    raise ConfigError(f"an axiom names the output {name!r}, which does not exist; {nearest(name, columns.targets)}")
 
 
 # -------------------------------------------------------------------------------------------------------- classes

@@ -13,6 +13,7 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.train.fit import FitResult, fit
     from splinework.train.history import Decision, History
     from splinework.train.losses import Absolute, Custom, Huber, Logistic, Loss, Poisson, Quantile, Softmax, Squared
+    from splinework.train.options import TrainingOptions
     from splinework.train.penalties import GroupLasso, Penalty, PykanSparsity, Roughness, Sparsity
     from splinework.train.residual import Residual
     from splinework.train.solve import solve
@@ -49,6 +50,7 @@ _HOMES = {
     "Step": "callbacks",
     "StopTraining": "callbacks",
     "TensorBoard": "trackers",
+    "TrainingOptions": "options",
     "ensemble": "ensemble",
     "fit": "fit",
     "solve": "solve",
@@ -83,6 +85,7 @@ __all__ = [
     "Step",
     "StopTraining",
     "TensorBoard",
+    "TrainingOptions",
     "ensemble",
     "fit",
     "solve",

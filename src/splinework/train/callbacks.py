@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from splinework.errors import ConfigError, DataError, FileError
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -79,6 +79,28 @@ Callback = Callable[[Step], None]
 
 class StopTraining(Exception):  # a signal, not an error
     """Raised by a callback to end the fit; the best state so far is returned."""
+
+
+@final
+@dataclass(frozen=True)
+class StopBelow:
+    """Ends the fit once a number that its steps tell is small enough.
+
+    Attributes:
+        name: The field of `Step`, such as `rmse_validation`.
+        level: The value at which it is enough.
+        reason: What the history says then.
+        in_starts: Whether starts count, which are tried on coarser grids.
+    """
+
+    name: str
+    level: float
+    reason: str = ""
+    in_starts: bool = True
+
+    def __call__(self, step: Step) -> None:
+        if getattr(step, self.name) <= self.level and (self.in_starts or not step.stage.startswith("start")):
+            raise StopTraining(self.reason)
 
 
 class EarlyStopping:

@@ -4,16 +4,16 @@ What the Gauss–Newton intervals cannot see, an ensemble does: other minima, an
 """
 
 import copy
-import inspect
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
 import torch
 from scipy.special import stdtrit
 from torch import Tensor
+from typing_extensions import Unpack
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite, inputs_of
@@ -21,6 +21,7 @@ from splinework.nn.network import KAN
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
+from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
 from splinework.train.starts import fresh
 from splinework.train.uncertainty import BEYOND, Interval, check_level
 
@@ -94,6 +95,7 @@ class Ensemble:
         return Interval(middle, lower, upper, torch.where(logs, middle * deviation, deviation))
 
 
+@with_options(EnsembleKeywords)
 def ensemble(
     model: KAN,
     x: Any,
@@ -101,11 +103,8 @@ def ensemble(
     *,
     members: int = 10,
     resample: str = "bootstrap",
-    seed: int = 0,
-    weights: Any = None,
-    validation: Any = None,
-    seconds: float | None = None,
-    **options: Any,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[EnsembleKeywords],
 ) -> Ensemble:
     """Fits several copies of the model, each from fresh random numbers and on rows of its own.
 
@@ -118,11 +117,10 @@ def ensemble(
         y: `(N, outputs)`, or as the loss takes it.
         members: Number of fits, at least 2.
         resample: `bootstrap` or `seeds`.
-        seed: Seed of everything random.
-        weights: `(N,)` per row, or None.
         validation: As in `fit`; None leaves it to the ensemble.
         seconds: Most time for all members together.
-        **options: Further options of `fit`, the same for all members.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         `Ensemble(.models, .predict(x), .interval(x), .coverage)`.
@@ -138,32 +136,31 @@ def ensemble(
     >>> several.predict(x).shape
     torch.Size([60, 1])
     """
-    _check(members, resample, options)
-    regression = make_loss(options.get("loss", "squared")).regression
+    _check(members, resample)
+    chosen = options_of(ensemble, options, keywords)
+    regression, weights, validation = make_loss(chosen.loss).regression, chosen.weights, chosen.validation
     like, config = torch.empty(0, dtype=torch.float64), model.config
     xs = as_columns(x, model.inputs, "x", config.input_names, like)
     ys: Any = as_columns(y, model.outputs, "y", config.output_names, like) if regression else np.asarray(y)
     ws = None if weights is None else torch.as_tensor(np.asarray(weights), dtype=torch.float64)
     if len(xs) != len(ys) or (ws is not None and len(ws) != len(xs)):
         raise ShapeError(f"x, y and weights need the same number of rows, got {len(xs)} of x and {len(ys)} of y.")
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(chosen.seed)
     folds = torch.randperm(len(xs), generator=generator).tensor_split(members)
     results: list[FitResult] = []
     unseen = torch.zeros(members, len(xs), dtype=torch.bool)
     for member in range(members):
         drawn, judges, left = _draw(len(xs), folds[member], resample, validation is None, generator)
         begun = fresh(model, torch.Generator().manual_seed(_number(generator)))
-        own = validation if not len(judges) else _rows(xs, ys, ws, judges)
-        result = fit(
-            begun,
-            xs[drawn],
-            ys[drawn.numpy() if isinstance(ys, np.ndarray) else drawn],
-            weights=None if ws is None else ws[drawn],
-            validation=own,
+        x_own, y_own, *w_own = _rows(xs, ys, ws, drawn)
+        own = replace(
+            chosen,
+            weights=w_own[0] if w_own else None,
+            validation=_rows(xs, ys, ws, judges) if len(judges) else validation,
             seed=_number(generator),
-            seconds=None if seconds is None else seconds / members,
-            **options,
+            seconds=None if chosen.seconds is None else chosen.seconds / members,
         )
+        result = fit(begun, x_own, y_own, options=own)
         results.append(result)
         unseen[member, left] = True
         if "interrupted" in result.history.notes[-1]:  # Ctrl-C ends the ensemble too, not one member after the other
@@ -173,15 +170,11 @@ def ensemble(
     return _judged(results, unseen[: len(results)], xs, ys if regression else None)
 
 
-def _check(members: Any, resample: Any, options: Mapping[str, Any]) -> None:
+def _check(members: Any, resample: Any) -> None:
     if not (isinstance(members, int) and members >= 2):
         raise ConfigError(f"an ensemble has at least 2 members, a whole number, got {members!r}; 10 is usual.")
     if resample not in RESAMPLES:
         raise ConfigError(f"resample is one of {', '.join(RESAMPLES)}, got {resample!r}.")
-    known = [name for name in inspect.signature(fit).parameters if name not in ("model", "x", "y", "seed")]
-    for name in options:
-        if name not in known:
-            raise ConfigError(f"fit has no option {name!r}; it has {', '.join(known)}.")
 
 
 def _draw(

@@ -1,31 +1,26 @@
 """`fit`: data in, fitted model out."""
 
 import copy
-import os
-import time
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from typing_extensions import Unpack
 
-from splinework.errors import ConfigError, FitWarning
+from splinework.errors import ConfigError
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Callback
 from splinework.train.data_objective import DataObjective
 from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.intake import objective_of, take, working_copy
 from splinework.train.joint_objective import JointObjective
 from splinework.train.journal import fingerprint_of, open_journal
-from splinework.train.losses import Loss, Squared, make_loss
-from splinework.train.optim import Optimiser
-from splinework.train.penalties import Penalty, Roughness
-from splinework.train.plan import Plan, check_settings, make_plan
+from splinework.train.losses import Squared
+from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
+from splinework.train.plan import Plan, make_plan
 from splinework.train.posterior import Evidence, Posterior, posterior
 from splinework.train.residual import Residual
 from splinework.train.rows import Rows, joined
@@ -72,27 +67,9 @@ class FitResult:
         return posterior(self.model, self.evidence)
 
 
-def fit(  # noqa: PLR0913  # the one door: every setting of training has its name here
-    model: KAN,
-    x: Any,
-    y: Any = None,
-    *,
-    steps: int | None = None,
-    optimiser: str | Optimiser = "auto",
-    validation: float | tuple[Any, ...] | None = None,
-    seed: int = 0,
-    progress: bool = True,
-    callbacks: Sequence[Callback] = (),
-    penalties: Sequence[Penalty] = (),
-    grids: Sequence[int] | str | None = "auto",
-    degree: str = "auto",
-    starts: int | None = None,
-    standardise: bool | str = "auto",
-    seconds: float | None = None,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared",
-    weights: Any = None,
-    checkpoint: str | os.PathLike[str] | None = None,
-    residuals: Sequence[Residual] = (),
+@with_options(FitKeywords)
+def fit(
+    model: KAN, x: Any, y: Any = None, *, options: TrainingOptions | None = None, **keywords: Unpack[FitKeywords]
 ) -> FitResult:
     """Fits a copy of the model to rows of data; the model handed in is left unchanged.
 
@@ -107,31 +84,8 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
             memory: `parquet`, `memmap` or `batches` of `splinework.train.sources`.
         y: `(N, outputs)`, or `(N,)` for one output, in raw units; labels or counts where the loss is one of those.
             None with a source.
-        steps: Most steps of the optimiser in all; None lets each stage converge.
-        optimiser: `auto`, `lm`, `ssbroyden`, `lbfgs`, `adam` and others, any of `torch.optim` by name, or a recipe such
-            as `Adam(learning_rate=1e-3, batch=64)`.
-        validation: Share of rows to hold out, or `(x, y)` of their own, or `(x, y, weights)`; None holds out 15 % where
-            there are 40 rows or more. 0 holds out none: then generalised cross-validation decides on grids.
-        seed: Seed of everything random here; same seed, same bits on one machine. The global seed is not touched.
-        progress: Whether to show progress on a terminal.
-        callbacks: Functions of a `Step`; one may raise `StopTraining`. One that is a context manager is entered too.
-        penalties: Such as `Sparsity(1e-3)`; `Roughness("auto")` smooths every edge as its likelihood asks for, which is what
-            noisy data get anyway where `grids` is `auto`.
-        grids: `auto`, a list of resolutions to go through such as `[5, 10, 20]` (those not finer than the model's are
-            passed over), or None to keep the model's.
-        degree: `auto` lets second-order methods raise the degree of the splines where that pays; `keep` forbids it.
-        starts: Number of starts; None takes 12 for a network with hidden nodes and a second-order method (fewer where
-            `steps` are few), else 1.
-        standardise: Whether to set the units of the model from the data; `auto` does where x does not fit the grids'
-            domain or y is far from unit size, and the model has no units yet.
-        seconds: Most time to take.
-        loss: `squared`, `huber`, `absolute`, `quantile`, `poisson`, `logistic`, `softmax`, a recipe such as `Huber(0.5)`,
-            or a function of outputs and targets that gives one value per row.
-        weights: `(N,)`, what each row counts; only their ratios matter.
-        checkpoint: A file to record the fit in. If it is there already, and of the same fit, that one goes on: to the
-            same bits as if it had never been interrupted.
-        residuals: What should vanish besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of each
-            is added to the loss, which is in units of the standardised outputs.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
@@ -147,65 +101,37 @@ def fit(  # noqa: PLR0913  # the one door: every setting of training has its nam
     >>> result.history[-1].rmse_train < 1e-3
     True
     """
-    check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
-    fixed = tuple(penalty for penalty in penalties if penalty != Roughness("auto"))
+    chosen = options_of(fit, options, keywords)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "fit", "x, y")
-        criterion = make_loss(loss)
-        rows, objective = take(
-            work,
-            x,
-            y,
-            criterion=criterion,
-            weights=weights,
-            penalties=fixed,
-            validation=validation,
-            seed=seed,
-            standardise=standardise,
-            progress=progress,
-        )
-        if len(residuals):
-            objective = _joined_by(objective, residuals)
-        plan = make_plan(
-            objective,
-            optimiser=optimiser,
-            starts=starts,
-            steps=steps,
-            grids=grids,
-            degree=degree,
-            smooth=len(fixed) < len(penalties),
-        )
-        run = Run(
-            held_out=None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ()),
-            generator=torch.Generator().manual_seed(seed),
-            deadline=None if seconds is None else time.monotonic() + seconds,
-            remaining=steps,
-        )
-        if checkpoint is not None:
-            run.journal = open_journal(Path(checkpoint), _fingerprint(objective, rows, plan, seed, seconds))
-        run.history.decide(
-            "optimiser",
-            f"optimiser {plan.method.name}, {plan.why}; {objective.count} rows to fit, {rows.held_out_count} held out",
-        )
+        rows, objective = take(work, x, y, chosen)
+        if len(chosen.residuals):
+            objective = _joined_by(objective, chosen.residuals)
+        plan = make_plan(objective, chosen, smooth=chosen.smooths)
+        held_out = None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ())
+        run = Run.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
+        if chosen.checkpoint is not None:
+            run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
+        counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
+        run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {counts}")
         run.judge_anew(objective, run.held_out)
-        with run.listening(callbacks, progress=progress, seconds=seconds):
+        with run.listening(chosen):
             polished, judge = _take_all_steps(run, objective, rows, plan)
         assert run.best is not None
-        everything = joined(rows.used, rows.held_out) if polished and rows.held_out is not None else rows.used
         for finding in _findings(run, rows, judge if polished else None, objective):
-            run.history.decide("warning", finding.text)
-            warnings.warn(FitWarning(finding.text), stacklevel=2)
+            run.warn(finding.text)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
-        evidence = Evidence(
-            everything.u,
-            everything.t,
-            everything.weights,
-            run.best_penalties,
-            None if polished or rows.held_out is None else (rows.held_out.u, rows.held_out.t),
-            rows.criterion.name,
-        )
-        return FitResult(run.best.to(next(model.parameters()).dtype), run.history, evidence)
+        return FitResult(run.best.to(next(model.parameters()).dtype), run.history, _evidence(run, rows, polished))
+
+
+def _evidence(run: Run, rows: Rows, polished: bool) -> Evidence:
+    """The rows that the best model was fitted to."""
+    everything, judging = rows.used, rows.held_out
+    if polished and judging is not None:
+        everything, judging = joined(everything, judging), None
+    others = None if judging is None else (judging.u, judging.t)
+    return Evidence(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
 
 
 def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: Rows, plan: Plan) -> tuple[bool, KAN]:
@@ -245,9 +171,7 @@ def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[R
     return JointObjective(**parts, terms=tuple(terms))
 
 
-def _fingerprint(
-    objective: DataObjective | StreamObjective, rows: Rows, plan: Plan, seed: int, seconds: float | None
-) -> str:
+def _fingerprint(objective: DataObjective | StreamObjective, rows: Rows, plan: Plan, options: TrainingOptions) -> str:
     """What must be the same for a fit to go on from a checkpoint."""
     parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
     parts["config"] = objective.model.config
@@ -257,7 +181,8 @@ def _fingerprint(
             parts.update({f"{name}.{key}": value for key, value in vars(part).items()})
     if isinstance(objective, JointObjective):
         parts.update({f"{term.name} of weight {term.weight}": term.x for term in objective.terms})
-    parts.update(plan=plan, penalties=objective.penalties, criterion=rows.criterion, seed=seed, seconds=seconds)
+    parts.update(plan=plan, penalties=objective.penalties, criterion=rows.criterion)
+    parts.update(seed=options.seed, seconds=options.seconds)
     return fingerprint_of(parts)
 
 

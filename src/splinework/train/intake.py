@@ -7,6 +7,7 @@ from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
 from splinework.train.losses import Loss
+from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.rows import Part, Rows, take_rows
 from splinework.train.sources import Source
@@ -14,19 +15,7 @@ from splinework.train.stream_objective import StreamObjective
 from splinework.train.survey import take_stream
 
 
-def take(
-    model: KAN,
-    x: Any,
-    y: Any,
-    *,
-    criterion: Loss,
-    weights: Any,
-    penalties: tuple[Penalty, ...],
-    validation: Any,
-    seed: int,
-    standardise: bool | str,
-    progress: bool,
-) -> tuple[Rows, DataObjective | StreamObjective]:
+def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Rows, DataObjective | StreamObjective]:
     """Checks the data, sets the units of the model where asked, splits, and makes the objective.
 
     Of a source, the rows to fit that are handed back are a sample.
@@ -34,35 +23,24 @@ def take(
     Raises:
         ShapeError: If sizes do not fit.
         DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
-        ConfigError: If y is missing, or comes twice, or a setting makes no sense.
+        ConfigError: If y is missing, or comes twice, or the loss does not fit the model.
         FileError: If a file of a source cannot be read.
     """
     if isinstance(x, Source):
-        if y is not None or weights is not None:
+        if y is not None or options.weights is not None:
             raise ConfigError(
                 f"a source has y and weights in it, got {'y' if y is not None else 'weights'} besides; write fit(model, source), "
                 "and name the weights where the source is made."
             )
-        rows, stream, extremes = take_stream(
-            model, x, criterion=criterion, validation=validation, seed=seed, standardise=standardise, progress=progress
-        )
-        return rows, StreamObjective(model, penalties, stream=stream, sample=rows.used, extremes=extremes)
+        rows, stream, extremes = take_stream(model, x, options)
+        return rows, StreamObjective(model, options.fixed_penalties, stream=stream, sample=rows.used, extremes=extremes)
     if y is None:
         raise ConfigError(
             "y is missing: write fit(model, x, y), or fit(model, source) with a source of both, such as "
             'splinework.train.sources.parquet("rows.parquet", target="y").'
         )
-    rows = take_rows(
-        model,
-        x,
-        y,
-        criterion=criterion,
-        weights=weights,
-        validation=validation,
-        seed=seed,
-        standardise=standardise,
-    )
-    return rows, objective_of(model, rows.used, rows.criterion, penalties)
+    rows = take_rows(model, x, y, options)
+    return rows, objective_of(model, rows.used, rows.criterion, options.fixed_penalties)
 
 
 def objective_of(model: KAN, part: Part, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:

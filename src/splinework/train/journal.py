@@ -19,7 +19,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from splinework.errors import ConfigError, FileError, FitWarning
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 FORMAT = 1
 _KEY = "splinework-fit"

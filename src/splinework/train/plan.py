@@ -1,6 +1,5 @@
 """What a fit is going to do: which optimiser, how many starts and steps, which grids and degrees; and why."""
 
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from splinework.train.coordinates import is_shaped
 from splinework.train.objective import Objective
 from splinework.train.optim import LBFGS, Adam, LevenbergMarquardt, NewtonCG, Optimiser, SSBroyden, make_optimiser
 from splinework.train.optim.torch_optim import FirstOrder
-from splinework.train.penalties import Penalty
+from splinework.train.options import TrainingOptions
 
 MOST_BY_LM, LM_WORK = 4000, 1e11
 """Levenberg–Marquardt up to so many parameters, and so many multiplications per step (rows · outputs · parameters²)."""
@@ -54,38 +53,27 @@ class Plan:
     starts: int
     steps: int | None
     stage_steps: int
-    grids: list[int] | str | None
+    grids: Sequence[int] | str | None
     raises: bool
     smooths: str
 
 
-def make_plan(
-    objective: Objective,
-    *,
-    optimiser: str | Optimiser,
-    starts: Any,
-    steps: Any,
-    grids: Any,
-    degree: Any,
-    smooth: bool | None = None,
-) -> Plan:
+def make_plan(objective: Objective, options: TrainingOptions, *, smooth: bool | None = None) -> Plan:
     """The plan for an objective; `smooth` is whether a user asks for it, or None where there is no noise to smooth.
 
     Raises:
-        ConfigError: For a setting that makes no sense, or that contradicts another.
+        ConfigError: For options that contradict each other, or the model.
     """
-    method, why = _choose(objective, optimiser)
-    if degree not in ("auto", "keep"):
-        raise ConfigError(f"degree is 'auto' (raised where that pays) or 'keep', got {degree!r}.")
+    method, why = _choose(objective, options.optimiser)
     return Plan(
         method,
         why,
-        _starts(starts, method, objective, steps),
-        steps,
+        _starts(options.starts, method, objective, options.steps),
+        options.steps,
         _stage_steps(method, objective),
-        _grids(grids),
-        degree == "auto" and method.second_order,
-        _smooths(smooth, method, objective, grids),
+        options.grids,
+        options.degree == "auto" and method.second_order,
+        _smooths(smooth, method, objective, options.grids),
     )
 
 
@@ -99,20 +87,6 @@ def _smooths(wanted: bool | None, method: Optimiser, objective: Objective, grids
             )
         return "always"
     return "noisy" if wanted is not None and fits and grids == "auto" else "never"
-
-
-def check_settings(*, steps: Any, starts: Any, seconds: Any, seed: Any, callbacks: Any, penalties: Any) -> None:
-    """Raises ConfigError for a setting that makes no sense."""
-    for name, value, least in (("steps", steps, 0), ("starts", starts, 1), ("seed", seed, 0)):
-        whole = hasattr(value, "__index__") and operator.index(value) >= least
-        if not (whole or (value is None and name != "seed")):
-            raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}.")
-    if seconds is not None and not (isinstance(seconds, (int, float)) and seconds >= 0):
-        raise ConfigError(f"seconds is a time, zero or more, got {seconds!r}.")
-    if not isinstance(callbacks, Sequence) or not all(callable(callback) for callback in callbacks):
-        raise ConfigError(f"callbacks is a list of functions of a Step, got {callbacks!r}; write [callback].")
-    if not isinstance(penalties, Sequence) or not all(isinstance(penalty, Penalty) for penalty in penalties):
-        raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {penalties!r}.")
 
 
 def _choose(objective: Objective, optimiser: str | Optimiser) -> tuple[Optimiser, str]:
@@ -180,16 +154,3 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
     dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
     most = FEW_STARTS if dear else STARTS
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)
-
-
-def _grids(grids: Any) -> list[int] | str | None:
-    """`auto`, None or a list of resolutions, in order."""
-    if grids is None or (isinstance(grids, str) and grids == "auto"):
-        return grids
-    try:
-        wanted = sorted(operator.index(g) for g in grids)
-    except TypeError:
-        wanted = []
-    if not wanted or wanted[0] < 1:
-        raise ConfigError(f"grids is 'auto', None or a list of resolutions such as [5, 10, 20], got {grids!r}.")
-    return wanted

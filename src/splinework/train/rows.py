@@ -10,7 +10,8 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
-from splinework.train.losses import Loss
+from splinework.train.losses import Loss, make_loss
+from splinework.train.options import TrainingOptions
 
 HOLD_OUT_SHARE = 0.15
 HOLD_OUT_FROM = 40
@@ -53,36 +54,32 @@ def joined(used: Part, held_out: Part) -> Part:
     return Part(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
 
 
-def take_rows(
-    model: KAN, x: Any, y: Any, *, criterion: Loss, weights: Any, validation: Any, seed: int, standardise: bool | str
-) -> Rows:
+def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Rows:
     """Checks the data, sets the units of the model where asked, and splits.
 
     Raises:
         ShapeError: If sizes do not fit.
         DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
-        ConfigError: If `validation` is neither a share nor a pair, or `standardise` unknown, or the loss does not fit
-            the model.
+        ConfigError: If `validation` has neither two nor three parts, or the loss does not fit the model.
     """
-    if standardise not in (True, False, "auto"):
-        raise ConfigError(f"standardise is True, False or 'auto', got {standardise!r}.")
+    criterion, validation = make_loss(options.loss), options.validation
     xs, ys = _pair(model, criterion, x, y, "x", "y")
-    ws = None if weights is None else _weights_of(weights, xs, "weights")
+    ws = None if options.weights is None else _weights_of(options.weights, xs, "weights")
     criterion = criterion.settle(ys)
     targets = criterion.targets(ys, model.outputs, _names(model, ys))
-    if standardise:
-        set_units(model, xs, targets if criterion.regression else None, always=standardise is True)
+    if options.standardise:
+        set_units(model, xs, targets if criterion.regression else None, always=options.standardise is True)
     if not criterion.regression and "log" in model.config.output_scales:
         raise ConfigError(f"the loss {criterion.name} needs linear output_scales; it has a scale of its own.")
     used = _part(model, criterion, xs, targets, ws, "x", "y")
     if isinstance(validation, (tuple, list)):
         return Rows(used, validation_rows(model, criterion, validation), False, criterion)
-    count = round(_share(validation, len(xs)) * len(xs))
+    count = round(share_held_out(validation, len(xs)) * len(xs))
     if count == 0:
         return Rows(used, None, validation is None, criterion)
     if count >= len(xs):
         raise DataError(f"holding out {count} of {len(xs)} rows leaves none to fit; use a smaller validation share.")
-    order = torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed)).to(xs.device)
+    order = torch.randperm(len(xs), generator=torch.Generator().manual_seed(options.seed)).to(xs.device)
     return Rows(used.rows(order[count:]), used.rows(order[:count]), validation is None, criterion)
 
 
@@ -102,13 +99,17 @@ def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> P
     return _part(model, criterion, x, t, w, "x of validation", "y of validation")
 
 
-def _share(validation: Any, rows: int) -> float:
-    """Which part of the rows to hold out."""
+def share_held_out(validation: Any, rows: int) -> float:
+    """Which part of the rows to hold out.
+
+    Raises:
+        ConfigError: If it is not said by a share.
+    """
     if validation is None:
         return HOLD_OUT_SHARE if rows >= HOLD_OUT_FROM else 0.0
-    if isinstance(validation, (int, float)) and 0 <= validation < 1:
-        return float(validation)
-    raise ConfigError(f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y); got {validation!r}.")
+    if not isinstance(validation, (int, float)):
+        raise ConfigError(f"validation of rows is a share of them, or a pair (x, y); got {validation!r}.")
+    return float(validation)
 
 
 def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:

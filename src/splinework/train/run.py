@@ -4,6 +4,7 @@ import contextlib
 import copy
 import math
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
@@ -19,6 +21,7 @@ from splinework.train.history import History, history_from_dict
 from splinework.train.journal import EVERY, Journal
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
+from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.progress import Progress
 from splinework.train.snapshot import Snapshot
@@ -63,16 +66,26 @@ class Run:
             self.stopped = "the steps given were used up"
         return bool(self.stopped)
 
+    @classmethod
+    def of(cls, options: TrainingOptions, held_out: Objective | None, generator: torch.Generator) -> "Run":
+        """A run that begins now."""
+        return cls(held_out, generator, deadline=options.deadline, remaining=options.steps)
+
     @contextlib.contextmanager
-    def listening(self, callbacks: Sequence[Callback], *, progress: bool, seconds: float | None) -> Iterator[None]:
+    def listening(self, options: TrainingOptions) -> Iterator[None]:
         """Tells every step to the callbacks and to a line on the terminal; those that are context managers are entered too."""
         with contextlib.ExitStack() as stack:
-            for callback in callbacks:
+            for callback in options.callbacks:
                 if isinstance(callback, contextlib.AbstractContextManager):
                     stack.enter_context(callback)
-            bar = stack.enter_context(Progress(progress, steps=self.remaining, seconds=seconds))
-            self.callbacks = (*callbacks, bar)
+            bar = stack.enter_context(Progress(options.progress, steps=self.remaining, seconds=options.seconds))
+            self.callbacks = (*options.callbacks, bar)
             yield
+
+    def warn(self, text: str) -> None:
+        """Tells whoever called the verb that has called this, and the history."""
+        self.history.decide("warning", text)
+        warnings.warn(FitWarning(text), stacklevel=3)
 
     def advance(
         self, objective: Objective, optimiser: Optimiser, steps: int, stage: str, *, settles: float | None = None

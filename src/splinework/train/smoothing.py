@@ -31,8 +31,8 @@ STEPS_LINEAR = 2
 SETTLED = 0.02
 """The strengths are found when the number of effective parameters changes by less than this share."""
 WEAKEST, STRONGEST = 1e-12, 1e8
-LONGEST = 30.0
-"""Largest factor of one update."""
+LEAP = 30.0
+"""Largest factor by which one update changes a strength."""
 POINTS = 65
 SCARCE, FROM_ABOVE = 2.0, 1e3
 """Rows per parameter below which smoothing does not wait for noise to show; and by how much stronger it then begins."""
@@ -123,6 +123,19 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     return smoothed
 
 
+def likelier(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
+    """One step of Fellner and Schall's fixed point, whose end maximises the restricted likelihood (Wood & Fasiolo 2017, eq. 7).
+
+    `λ_j ← λ_j σ² (tr(S⁻S_j) - tr((JᵀJ + S)⁻¹S_j)) / θᵀS_jθ` with `S = Σ λ_j S_j` and `S⁻` its pseudo-inverse.
+
+    Args:
+        strengths: λ, of any shape.
+        asked: σ² times the difference of traces.
+        sizes: θᵀS_jθ.
+    """
+    return strengths * (asked.clamp_min(0) / sizes.clamp_min(1e-300)).clamp(1 / LEAP, LEAP)
+
+
 def unjudged(run: Run, objective: Objective) -> bool:
     """Whether a model goes through nearly all rows, as these are few, and none are held out that tell what that is worth."""
     few = objective.numbers < SCARCE * objective.model.parameter_count(active=True)
@@ -135,10 +148,7 @@ def beside_smoothing(optimiser: Optimiser) -> Optimiser:
 
 
 def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
-    """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones.
-
-    `λ_j ← λ_j σ² (tr(S⁻S_j) - tr((JᵀJ + S)⁻¹S_j)) / θᵀS_jθ` with `S = Σ λ_j S_j` and `S⁻` its pseudo-inverse.
-    """
+    """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones."""
     model, parameters = objective.model, Parameters.of(objective.model)
     with torch.no_grad():
         loss, _ = objective.normal(parameters, BUDGET)
@@ -167,9 +177,7 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
             prior = _prior(total, both, None if directions is None else directions[own].unflatten(0, (len(i), size)))
             posterior = (mine[None] * both).sum((-1, -2))
             bend = torch.einsum("em,kemn,en->ke", theta, both, theta)
-            factor = noise * (prior - posterior).clamp_min(0) / bend.clamp_min(1e-300)
-            factor = factor.clamp(1 / LONGEST, LONGEST)
-            fresh[index][:, i, j] = (lambdas * factor).clamp(WEAKEST, STRONGEST)
+            fresh[index][:, i, j] = likelier(lambdas, noise * (prior - posterior), bend).clamp(WEAKEST, STRONGEST)
         return tuple(fresh), freedom
 
 

@@ -2,23 +2,19 @@
 
 import copy
 import math
-import os
-import time
-import warnings
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from splinework.errors import ConfigError, FitWarning
 from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
-from splinework.train.callbacks import Callback
 from splinework.train.fit import FitResult
 from splinework.train.follow import widen
 from splinework.train.growth import HIGHEST
@@ -26,8 +22,9 @@ from splinework.train.intake import working_copy
 from splinework.train.jacobian import Parameters
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
+from splinework.train.options import SolveKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import Penalty
-from splinework.train.plan import Plan, check_settings, make_plan
+from splinework.train.plan import Plan, make_plan
 from splinework.train.residual import Residual, ResidualObjective, Term
 from splinework.train.residual_jacobian import agrees, expand, highest_order
 from splinework.train.rows import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
@@ -45,23 +42,14 @@ UNSOLVED = 1e-2
 """A residual of which this share is left, in the mean of its squares, has not been solved: that is warned of."""
 
 
-def solve(  # noqa: PLR0913  # the one door: every setting has its name here
+@with_options(SolveKeywords)
+def solve(
     model: KAN,
     residuals: Residual | Sequence[Residual],
     *,
     frame: Frame | None = None,
-    steps: int | None = None,
-    optimiser: str | Optimiser = "auto",
-    validation: float | Sequence[Residual] | None = None,
-    seed: int = 0,
-    progress: bool = True,
-    callbacks: Sequence[Callback] = (),
-    penalties: Sequence[Penalty] = (),
-    grids: Sequence[int] | str | None = "auto",
-    degree: str = "auto",
-    starts: int | None = None,
-    seconds: float | None = None,
-    checkpoint: str | os.PathLike[str] | None = None,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[SolveKeywords],
 ) -> FitResult:
     """Changes a copy of the model until the residuals vanish: `Σ weight · mean(residual²)` is minimised.
 
@@ -75,19 +63,12 @@ def solve(  # noqa: PLR0913  # the one door: every setting has its name here
         residuals: What should vanish, and where.
         frame: What the network stands in: residuals are handed `FramedKAN(network, frame)`, and their points have the frame's
             columns. The result is the network without it.
-        steps: Most steps of the optimiser in all; None lets each stage converge.
-        optimiser: As for `fit`.
         validation: Share of the points to hold out of every residual, or residuals of their own; None holds out 15 % of
             each that has 40 points or more. 0 holds out none.
-        seed: Seed of everything random here; the global seed is not touched.
-        progress: Whether to show progress on a terminal.
         callbacks: Functions of a `Step`, whose `rmse` is the root of the weighted mean square of the residuals.
-        penalties: Such as `Sparsity(1e-3)`.
-        grids: As for `fit`.
-        degree: `auto` or `keep`.
         starts: As for `fit`; where None is given, up to four rounds of them, until one converges to a small residual.
-        seconds: Most time to take.
-        checkpoint: As for `fit`.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         `FitResult(.model, .history)`; the model in its own dtype, the numbers having been found in float64.
@@ -107,72 +88,87 @@ def solve(  # noqa: PLR0913  # the one door: every setting has its name here
     >>> abs(result.model(torch.ones(1, 1, dtype=torch.float64)).item() - math.exp(-1)) < 1e-10
     True
     """
-    check_settings(steps=steps, starts=starts, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    chosen = options_of(solve, options, keywords)
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "solve", "residuals")
-        used = [term_of(work, each, n, frame=frame) for n, each in enumerate(listed(residuals), start=1)]
-        set_units(work, torch.cat([term.seen() for term in used]), None, always=False)
-        terms = [checked(work, term) for term in used]
-        given = [] if validation is None or isinstance(validation, (int, float)) else listed(validation)
-        held = [checked(work, term_of(work, each, n, "validation ", frame)) for n, each in enumerate(given, start=1)]
-        generator = torch.Generator().manual_seed(seed)
-        whole = _objective(work, terms, tuple(penalties))
-        tails = work.config.extrapolation
-        if degree == "auto":
-            _raise_degrees(whole)
-        if whole.order and _may_go_on(work):
-            work = _with_tails(work, "natural")
-            whole = whole.on(work)
-        if not given:
-            terms, held = _split(terms, validation, generator)
-        objective = replace(whole, terms=tuple(terms))
-        method, doubt = _method(objective, optimiser)
-        plan = make_plan(objective, optimiser=method, starts=starts, steps=steps, grids=grids, degree=degree)
-        run = Run(
-            held_out=_objective(work, held, ()) if held else None,
-            generator=generator,
-            deadline=None if seconds is None else time.monotonic() + seconds,
-            remaining=steps,
-        )
-        if checkpoint is not None:
-            kept = _fingerprint(objective, held, plan, seed, seconds)
-            run.journal = open_journal(Path(checkpoint), kept)
-        sizes = f"{objective.count} points to fit, {sum(len(t.x) for t in held)} held out"
+        task = _task(work, residuals, frame, chosen)
+        method, doubt = _method(task.objective, chosen.optimiser)
+        plan = make_plan(task.objective, replace(chosen, optimiser=method))
+        run = Run.of(chosen, _objective(task.whole.model, task.held, ()) if task.held else None, task.generator)
+        if chosen.checkpoint is not None:
+            run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(task, plan, chosen))
+        sizes = f"{task.objective.count} points to fit, {sum(len(t.x) for t in task.held)} held out"
         run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {sizes}")
         if doubt:
-            run.history.decide("warning", doubt)
-            warnings.warn(FitWarning(doubt), stacklevel=2)
-        run.judge_anew(objective, run.held_out)
-        with run.listening(callbacks, progress=progress, seconds=seconds):
-            everything = whole if held and not given else objective
-            _take_all_steps(run, objective, plan, everything, tails, starts is None)
+            run.warn(doubt)
+        run.judge_anew(task.objective, run.held_out)
+        with run.listening(chosen):
+            _take_all_steps(run, task, plan, chosen.starts is None)
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         assert run.best is not None
-        left = whole.on(run.best).learned()
+        left = task.whole.on(run.best).learned()
         if not left <= UNSOLVED:
-            text = (
+            run.warn(
                 f"the residuals are not solved: {left:.2g} of their mean square is left; give the model more nodes, more "
                 "starts or more steps, or weigh the residuals otherwise."
             )
-            run.history.decide("warning", text)
-            warnings.warn(FitWarning(text), stacklevel=2)
         return FitResult(run.best.to(next(model.parameters()).dtype), run.history)
 
 
-def _take_all_steps(
-    run: Run, objective: ResidualObjective, plan: Plan, everything: ResidualObjective, tails: str, again: bool
-) -> None:
+@dataclass(frozen=True)
+class _Task:
+    """What is to be solved.
+
+    Attributes:
+        whole: All points.
+        objective: The points that are fitted.
+        held: Those that are held out.
+        everything: What the last polish is on: points held out of residuals that are fitted come back.
+        tails: What edges are to do beyond their grids in the end.
+        generator: Of everything random.
+    """
+
+    whole: ResidualObjective
+    objective: ResidualObjective
+    held: Sequence[Term]
+    everything: ResidualObjective
+    tails: str
+    generator: torch.Generator
+
+
+def _task(work: KAN, residuals: Any, frame: Frame | None, options: TrainingOptions) -> _Task:
+    """The residuals, checked; the model gets units, degrees and tails that suit them."""
+    used = [term_of(work, each, n, frame=frame) for n, each in enumerate(listed(residuals), start=1)]
+    set_units(work, torch.cat([term.seen() for term in used]), None, always=False)
+    terms = [checked(work, term) for term in used]
+    share = options.validation is None or isinstance(options.validation, (int, float))
+    given = [] if share else listed(options.validation)
+    held = [checked(work, term_of(work, each, n, "validation ", frame)) for n, each in enumerate(given, start=1)]
+    generator = torch.Generator().manual_seed(options.seed)
+    whole, tails = _objective(work, terms, tuple(options.penalties)), work.config.extrapolation
+    if options.degree == "auto":
+        _raise_degrees(whole)
+    if whole.order and _may_go_on(work):
+        whole = whole.on(_with_tails(work, "natural"))
+    if not given:
+        terms, held = _split(terms, options.validation, generator)
+    objective = replace(whole, terms=tuple(terms))
+    return _Task(whole, objective, held, whole if held and not given else objective, tails, generator)
+
+
+def _take_all_steps(run: Run, task: _Task, plan: Plan, again: bool) -> None:
     """All stages; then, where points were held out or tails were others meanwhile, a polish on all points."""
+    objective, everything = task.objective, task.everything
     try:
         started = _started(run, objective, plan) if again and plan.starts > 1 else None
         run_stages(run, objective if started is None else started, plan if started is None else replace(plan, starts=1))
     except KeyboardInterrupt:
         run.stopped = "interrupted; the best state so far was kept"
     assert run.best is not None
-    changed = run.best.config.extrapolation != tails
+    changed = run.best.config.extrapolation != task.tails
     if changed:
         widen(run.best, everything.activations())
-        run.best = _with_tails(run.best, tails)
+        run.best = _with_tails(run.best, task.tails)
     if (changed or everything is not objective) and plan.method.second_order and not run.over:
         try:
             polish(run, everything, plan)
@@ -258,10 +254,6 @@ def _objective(model: KAN, terms: Sequence[Term], penalties: tuple[Penalty, ...]
 
 def _split(terms: list[Term], validation: Any, generator: torch.Generator) -> tuple[list[Term], list[Term]]:
     """Points to fit and points to hold out."""
-    if validation is not None and not 0 <= validation < 1:
-        raise ConfigError(
-            f"validation is a share of the points, 0 <= share < 1, or a list of residuals; got {validation!r}."
-        )
     used, held = [], []
     for term in terms:
         count = len(term.x)
@@ -303,15 +295,14 @@ def _is_known(model: KAN, term: Term) -> bool:
     return agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled))
 
 
-def _fingerprint(
-    objective: ResidualObjective, held: Sequence[Term], plan: Plan, seed: int, seconds: float | None
-) -> str:
+def _fingerprint(task: _Task, plan: Plan, options: TrainingOptions) -> str:
     """What must be the same for a fit to go on from a checkpoint; a function is told by its values."""
-    parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
-    parts["config"] = objective.model.config
-    for kind, terms in (("used", objective.terms), ("held out", held)):
+    model = task.objective.model
+    parts: dict[str, Any] = {f"model.{name}": value for name, value in model.state_dict().items()}
+    parts["config"] = model.config
+    for kind, terms in (("used", task.objective.terms), ("held out", task.held)):
         for n, term in enumerate(terms):
             parts.update({f"{kind}.{n}.x": term.x, f"{kind}.{n}.data": term.data, f"{kind}.{n}.weight": term.weight})
-            parts[f"{kind}.{n}.values"] = term.values(objective.model).detach()
-    parts.update(plan=plan, penalties=objective.penalties, seed=seed, seconds=seconds)
+            parts[f"{kind}.{n}.values"] = term.values(model).detach()
+    parts.update(plan=plan, penalties=task.objective.penalties, seed=options.seed, seconds=options.seconds)
     return fingerprint_of(parts)

@@ -3,28 +3,27 @@
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
 from splinework.interpret.edit.prune import prune
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Callback, Step, StopTraining
+from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import joined
 from splinework.train.intake import working_copy
-from splinework.train.losses import Loss, Squared, make_loss
-from splinework.train.optim import Optimiser
+from splinework.train.losses import Squared
+from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import GroupLasso, Penalty
-from splinework.train.plan import check_settings, make_plan
+from splinework.train.plan import make_plan
 from splinework.train.rows import Part, Rows, take_rows
 from splinework.train.run import Run
 from splinework.train.starts import LEARNED, best_start
@@ -41,22 +40,16 @@ MISSES = 2
 """Under noise, ever wider networks are tried until so many in a row did not pay."""
 
 
+@with_options(SparsifyKeywords)
 def sparsify(
     model: KAN,
     x: Any,
     y: Any,
     *,
     penalty: float | Penalty = 1e-3,
-    seed: int = 0,
-    progress: bool = True,
-    callbacks: Sequence[Callback] = (),
-    validation: float | tuple[Any, ...] | None = None,
-    seconds: float | None = None,
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared",
-    weights: Any = None,
-    optimiser: str | Optimiser = "auto",
-    standardise: bool | str = "auto",
     accuracy: float = 1e-9,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[SparsifyKeywords],
 ) -> FitResult:
     """Fits the smallest part of a network that explains the data as well as all of it.
 
@@ -75,16 +68,11 @@ def sparsify(
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output, in raw units.
         penalty: A weight of `GroupLasso`, or a recipe such as `Sparsity(1e-2)`; 0 goes without.
-        seed: Seed of everything random here.
-        progress: Whether to show progress on a terminal.
+        accuracy: The last phase ends at this held-out error, as a share of y's spread; 0 goes on to the limit.
         callbacks: Functions of a `Step`; the last phase is a fit of its own to them.
         validation: Held-out rows, as in `fit`. Where there are none, the information criterion judges.
-        seconds: Most time to take.
-        loss: As in `fit`.
-        weights: `(N,)`, what each row counts.
-        optimiser: As in `fit`.
-        standardise: As in `fit`.
-        accuracy: The last phase ends at this held-out error, as a share of y's spread; 0 goes on to the limit.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         `FitResult`: a model without the edges, nodes and inputs that did not matter (inputs keep their columns), and the
@@ -100,37 +88,28 @@ def sparsify(
     ['x2']
     """
     penalties = _penalties(penalty)
-    check_settings(steps=None, starts=None, seconds=seconds, seed=seed, callbacks=callbacks, penalties=penalties)
+    chosen = options_of(sparsify, options, keywords)
     if not 0 <= accuracy < 1:
         raise ConfigError(f"accuracy is a share of the spread of y, from 0 to below 1, got {accuracy}.")
-    began = time.monotonic()
-    data: dict[str, Any] = {"validation": validation, "seed": seed, "weights": weights}
+    began, seconds = time.monotonic(), chosen.seconds
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
-        rows = take_rows(work, x, y, criterion=make_loss(loss), standardise=standardise, **data)
-        search = _opened(work, rows, x, optimiser, seed)
-        search.run.deadline = None if seconds is None else began + SEARCH_SHARE * seconds
-        share = None if seconds is None else SEARCH_SHARE * seconds
-        with search.run.listening(callbacks, progress=progress, seconds=share):
+        timed = replace(chosen, seconds=None if seconds is None else SEARCH_SHARE * seconds)
+        search = _opened(work, take_rows(work, x, y, chosen), x, timed)
+        search.run.deadline = None if timed.seconds is None else began + timed.seconds
+        with search.run.listening(timed):
             _search(search, penalties)
     run, dtype = search.run, next(model.parameters()).dtype
     if run.stopped:
         run.history.decide("stop", f"the search for a structure ended: {run.stopped}")
         if run.deadline is None or time.monotonic() < run.deadline:  # not for want of time: somebody wants an end
             return FitResult(search.best.model.to(dtype), run.history)
-    settings: dict[str, Any] = {"progress": progress, "loss": loss, "optimiser": optimiser, **data}
+    callbacks: list[Callback] = [*chosen.callbacks, _enough(search, accuracy)]
+    polishing = replace(chosen, starts=1, standardise=False, callbacks=callbacks)
     while True:
         candidate = search.best
-        result = fit(
-            copy.deepcopy(candidate.model).to(dtype),
-            x,
-            y,
-            starts=1,
-            standardise=False,
-            callbacks=[*callbacks, _Enough(search, accuracy)],
-            seconds=None if seconds is None else max(began + seconds - time.monotonic(), 0.0),
-            **settings,
-        )
+        left = None if seconds is None else max(began + seconds - time.monotonic(), 0.0)
+        result = fit(copy.deepcopy(candidate.model).to(dtype), x, y, options=replace(polishing, seconds=left))
         if len(search.path) == 1 or not _lost(search, result.model, accuracy):
             return FitResult(result.model, joined(run.history, result.history), result.evidence)
         search.path.pop()
@@ -145,7 +124,7 @@ def _penalties(penalty: Any) -> tuple[Penalty, ...]:
     return (GroupLasso(float(penalty)),) if penalty else ()
 
 
-def _opened(work: KAN, rows: Rows, x: Any, optimiser: str | Optimiser, seed: int) -> Search:
+def _opened(work: KAN, rows: Rows, x: Any, options: TrainingOptions) -> Search:
     """A search that has not begun."""
 
     def objective(part: Part) -> DataObjective:
@@ -153,8 +132,8 @@ def _opened(work: KAN, rows: Rows, x: Any, optimiser: str | Optimiser, seed: int
 
     used = objective(rows.used)
     held_out = None if rows.held_out is None else objective(rows.held_out)
-    plan = make_plan(used, optimiser=optimiser, starts=1, steps=None, grids=None, degree="keep")
-    run = Run(held_out=held_out, generator=torch.Generator().manual_seed(seed))
+    plan = make_plan(used, replace(options, starts=1, grids=None, degree="keep"))
+    run = Run(held_out=held_out, generator=torch.Generator().manual_seed(options.seed))
     run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {rows.held_out_count} rows held out")
     return Search(run, used, held_out, data_of(work, x), plan.method)
 
@@ -244,15 +223,10 @@ def _lost(search: Search, model: KAN, accuracy: float) -> bool:
     )
 
 
-class _Enough:
+def _enough(search: Search, share: float) -> StopBelow:
     """Ends a fit when the held-out error is a share of the spread of y."""
-
-    def __init__(self, search: Search, share: float) -> None:
-        objective = search.objective
-        scale = objective.model.output_scaling.scale
-        known = isinstance(objective.criterion, Squared)
-        self.level = share * float((objective.t * scale).var(0, unbiased=False).mean().sqrt()) if known else -math.inf
-
-    def __call__(self, step: Step) -> None:
-        if step.rmse_validation <= self.level:
-            raise StopTraining(f"a held-out error of {self.level:.3g} was enough")
+    objective, level = search.objective, -math.inf
+    if isinstance(objective.criterion, Squared):
+        values = objective.t * objective.model.output_scaling.scale
+        level = share * float(values.var(0, unbiased=False).mean().sqrt())
+    return StopBelow("rmse_validation", level, f"a held-out error of {level:.3g} was enough")

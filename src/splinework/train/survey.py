@@ -17,9 +17,10 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Step
-from splinework.train.losses import Loss
+from splinework.train.losses import Loss, make_loss
+from splinework.train.options import TrainingOptions
 from splinework.train.progress import Progress
-from splinework.train.rows import HOLD_OUT_FROM, HOLD_OUT_SHARE, Part, Rows, set_units_from, validation_rows
+from splinework.train.rows import Part, Rows, set_units_from, share_held_out, validation_rows
 from splinework.train.sources import Chunk, Source
 
 HELD_OUT, SAMPLE = 20_000, 20_000
@@ -119,16 +120,7 @@ def part_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Pa
     return Part(model.input_scaling(chunk.x.to(like)), t, w)
 
 
-def take_stream(
-    model: KAN,
-    source: Source,
-    *,
-    criterion: Loss,
-    validation: Any,
-    seed: int,
-    standardise: bool | str,
-    progress: bool = False,
-) -> tuple[Rows, Stream, Tensor]:
+def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[Rows, Stream, Tensor]:
     """Reads all rows once, sets the units of the model where asked, and splits.
 
     Returns:
@@ -138,48 +130,34 @@ def take_stream(
     Raises:
         ShapeError: If sizes do not fit.
         DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
-        ConfigError: If `validation` or `standardise` make no sense, or the loss does not fit the model.
+        ConfigError: If `validation` has neither two nor three parts, or the loss does not fit the model.
         FileError: If a file cannot be read.
     """
-    if standardise not in (True, False, "auto"):
-        raise ConfigError(f"standardise is True, False or 'auto', got {standardise!r}.")
+    criterion, validation = make_loss(options.loss), options.validation
     if not criterion.regression and "log" in model.config.output_scales:
         raise ConfigError(f"the loss {criterion.name} needs linear output_scales; it has a scale of its own.")
-    pair, share = isinstance(validation, (tuple, list)), None
-    if not pair and validation is not None:
-        share = _share(validation)
+    pair = isinstance(validation, (tuple, list))
     source = source.bound(model.config.input_names)
-    found = _Survey(model, source, criterion, seed)
+    found = _Survey(model, source, criterion, options.seed)
     began = time.monotonic()
-    with Progress(progress) as bar:
+    with Progress(options.progress) as bar:
         for chunk in source.chunks(found.size):
             found.add(chunk)
             bar(_read(found.count, source.rows, time.monotonic() - began))
     if not found.count:
         raise DataError("there are no rows in the source; at least one is needed.")
     criterion = found.settled()
-    if standardise:
+    if options.standardise:
         spread = (found.squares / found.count).sqrt()
         targets = (found.mean, spread) if criterion.regression else None
         ends = found.ends.to(next(model.parameters()))
-        set_units_from(model, ends.amin(0), ends.amax(0), targets, always=standardise is True)
-    if pair:
-        chosen = 0
-    else:
-        if share is None:
-            share = HOLD_OUT_SHARE if found.count >= HOLD_OUT_FROM else 0.0
-        chosen = min(round(share * found.count), HELD_OUT)
-        if chosen and chosen >= found.count:
-            raise DataError(
-                f"holding out {chosen} of {found.count} rows leaves none to fit; use a smaller validation share."
-            )
+        set_units_from(model, ends.amin(0), ends.amax(0), targets, always=options.standardise is True)
+    chosen = 0 if pair else min(round(share_held_out(validation, found.count) * found.count), HELD_OUT)
+    if chosen and chosen >= found.count:
+        raise DataError(
+            f"holding out {chosen} of {found.count} rows leaves none to fit; use a smaller validation share."
+        )
     return found.split(criterion, chosen, validation if pair else None, automatically=validation is None)
-
-
-def _share(validation: Any) -> float:
-    if isinstance(validation, (int, float)) and 0 <= validation < 1:
-        return float(validation)
-    raise ConfigError(f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y); got {validation!r}.")
 
 
 def _read(count: int, rows: int | None, seconds: float) -> Step:

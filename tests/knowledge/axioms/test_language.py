@@ -254,11 +254,11 @@ def test_the_forms_that_people_write(text, axiom):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("monotne(age)", "did you mean monotone"),
-        ("monotone(age, increase=True)", "did you mean increasing"),
+        ("monotne(age)", "did you mean 'monotone'"),
+        ("monotone(age, increase=True)", "did you mean 'increasing'"),
         ("monotone()", "needs input"),
         ("monotone(a, True, 3)", "takes input, increasing"),
-        ("boundary(disk(('x',), (0,), 1))", "did you mean disc"),
+        ("boundary(disk(('x',), (0,), 1))", "did you mean 'disc'"),
         ("monotone(a, strength='sofft')", "a strength is hard, soft"),
         ("monotone(a, input='b')", "no field 'input' left"),
         ("monotone(a, domain='everywhere')", "the domain of monotone"),
@@ -285,7 +285,7 @@ def test_a_table_of_plain_values_is_an_axiom():
     assert axiom_of("symmetric", {"among": ["a", "b"]}) == ax.Symmetric(("a", "b"))
     disc = axiom_of("boundary", {"face": "disc((x, y), (0, 0), 1)", "value": "x"})
     assert disc == ax.Boundary(ax.Disc(("x", "y"), (0, 0), 1), "x")
-    with pytest.raises(ConfigError, match="did you mean monotone"):
+    with pytest.raises(ConfigError, match="did you mean 'monotone'"):
         axiom_of("monoton", {})
 
 

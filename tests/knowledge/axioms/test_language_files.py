@@ -78,7 +78,7 @@ def test_an_empty_file_has_none(tmp_path):
         ('axioms = ["monotone(a)", "monotne(b)"]', "axiom 2 of the list: 'monotne' is no axiom"),
         ("axioms = [3]", "axiom 1 of the list"),
         ('[[axiom]]\ninput = "a"', "table 1: a table"),
-        ('[[axiom]]\nkind = "monotone"\ninput = "a"\nincrease = true', "did you mean increasing"),
+        ('[[axiom]]\nkind = "monotone"\ninput = "a"\nincrease = true', "did you mean 'increasing'"),
         ('[[axiom]]\nkind = "monotone"', "needs input"),
         ('[[axiom]]\nkind = "monotone"\ninput = {a = 1}', "table 1"),
         ('[[axiom]]\nkind = "boundary"\nface = "disc(1)"', "table 1: disc takes"),

@@ -3,57 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import click
 
 from splinework.cli.hardware.building import build, merits
 from splinework.cli.hardware.options import Order, on_model
+from splinework.cli.options import option, takes
+
+
+@dataclass(frozen=True)
+class Array:
+    """How the circuits are made and judged, as it was given."""
+
+    elements: int = option(default=10, within=(2, 64), metavar="N", help="Most differential pairs of an edge.")
+    tolerance: float = option(default=0.02, metavar="P", help="Largest error of an edge, of its span.")
+    programming: float = option(default=0.01, metavar="P", help="Error of programmed currents.")
+    read_noise: float = option(default=0.003, metavar="P", help="Of sums, of their spans.")
+    steps: int = option(default=200, within=(0, None), metavar="N", help="Of training through the device; 0 for none.")
+    draws: int = option(default=100, within=(1, 10_000), metavar="N", help="Chips of the yields.")
+    limit: float | None = option(
+        metavar="V", help="What a good chip achieves; a point of accuracy less, or 2 % of the span."
+    )
+    rows: int | None = option(
+        within=(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
+    )
+    no_fpaa: bool = option(default=False, help="Leave the document for a field-programmable array out.")
 
 
 @click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, simulated and with yields.")
 @on_model("the circuits")
-@click.option(
-    "--elements",
-    type=click.IntRange(2, 64),
-    default=10,
-    show_default=True,
-    metavar="N",
-    help="Most differential pairs of an edge.",
-)
-@click.option(
-    "--tolerance",
-    type=float,
-    default=0.02,
-    show_default=True,
-    metavar="P",
-    help="Largest error of an edge, of its span.",
-)
-@click.option(
-    "--programming", type=float, default=0.01, show_default=True, metavar="P", help="Error of programmed currents."
-)
-@click.option(
-    "--read-noise", type=float, default=0.003, show_default=True, metavar="P", help="Of sums, of their spans."
-)
-@click.option(
-    "--steps",
-    type=click.IntRange(0),
-    default=200,
-    show_default=True,
-    metavar="N",
-    help="Of training through the device; 0 for none.",
-)
-@click.option(
-    "--draws", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N", help="Chips of the yields."
-)
-@click.option(
-    "--limit", type=float, metavar="V", help="What a good chip achieves; a point of accuracy less, or 2 % of the span."
-)
-@click.option(
-    "--rows", type=click.IntRange(3, 10_000), metavar="N", help="That ngspice is run at; 60, fewer of large networks."
-)
-@click.option("--no-fpaa", is_flag=True, help="Leave the document for a field-programmable array out.")
-def analog(order: Order, no_fpaa: bool, **settings: Any) -> int:
+@takes(Array)
+def analog(order: Order, array: Array) -> int:
     """Build circuits for an analogue array from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     Each edge becomes differential pairs with floating gates. The circuits are trained through the device model with its errors,
@@ -69,7 +51,8 @@ def analog(order: Order, no_fpaa: bool, **settings: Any) -> int:
     def recipe() -> Any:
         from splinework.hardware.analog_artefact import AnalogRecipe
 
-        return AnalogRecipe(**settings, fpaa=not no_fpaa, name=order.called, seed=order.seed)
+        settings = {field.name: getattr(array, field.name) for field in fields(array) if field.name != "no_fpaa"}
+        return AnalogRecipe(**settings, fpaa=not array.no_fpaa, name=order.called, seed=order.seed)
 
     return build(order, recipe, lambda shape: {"shape": shape}, _lines)
 

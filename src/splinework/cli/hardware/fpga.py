@@ -3,70 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import click
 
 from splinework.cli.hardware.building import build, merits
-from splinework.cli.hardware.options import Order, Widths, on_integers, on_model
+from splinework.cli.hardware.options import Order, Widths, on_model
+from splinework.cli.options import option, takes
 from splinework.errors import ConfigError
 
-_TARGETS: Final = ("xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic")
+
+@dataclass(frozen=True)
+class Circuit:
+    """How the circuit is made and checked, as it was given."""
+
+    target: Literal["xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic"] = option(
+        default="xcup", help="AMD UltraScale+, Lattice ECP5 or iCE40, or generic cells."
+    )
+    mhz: float | None = option(metavar="F", help="Clock to reach, where the target is placed and routed.")
+    levels: int | None = option(within=(1, 8), metavar="N", help="Levels of adders in a cycle; 1 by default.")
+    cycles: int | None = option(within=(1, None), metavar="N", help="The longest latency.")
+    handshake: Literal["stream", "valid_ready"] = option(
+        default="stream", help="Whether the receiver can hold a result."
+    )
+    no_axi: bool = option(default=False, help="Leave the AXI-stream wrapper out.")
+    dont_care: Literal["proof", "data", "off"] = option(
+        default="proof", help="Codes that are taken as impossible: by proof, those not in DATA, or none."
+    )
+    vectors: int = option(default=100_000, within=(16, 10_000_000), metavar="N", help="To simulate.")
+    placings: int = option(default=1, within=(1, 99), metavar="N", help="Seeds of routing.")
+    no_proof: bool = option(default=False, help="Do not prove the neurons.")
+    no_synthesis: bool = option(default=False, help="Do not synthesise; the report has estimates.")
+
+    def check(self) -> None:
+        """Raises where they do not go together, before anything is loaded.
+
+        Raises:
+            ConfigError: With the way out.
+        """
+        if self.mhz is not None and (self.levels is not None or self.cycles is not None):
+            raise ConfigError(
+                "--mhz chooses the depth of the pipeline, which --levels and --cycles say too; give one of them."
+            )
+        if self.mhz is not None and not self.mhz > 0:
+            raise ConfigError(f"--mhz is a frequency above 0, such as 200; got {self.mhz:g}.")
 
 
 @click.command(no_args_is_help=True, short_help="Build a circuit for an FPGA, prove it and synthesise it.")
 @on_model("the circuit")
-@on_integers
-@click.option(
-    "--target",
-    type=click.Choice(_TARGETS),
-    default="xcup",
-    show_default=True,
-    help="AMD UltraScale+, Lattice ECP5 or iCE40, or generic cells.",
-)
-@click.option("--mhz", type=float, metavar="F", help="Clock to reach, where the target is placed and routed.")
-@click.option("--levels", type=click.IntRange(1, 8), metavar="N", help="Levels of adders in a cycle; 1 by default.")
-@click.option("--cycles", type=click.IntRange(1), metavar="N", help="The longest latency.")
-@click.option(
-    "--handshake",
-    type=click.Choice(["stream", "valid_ready"]),
-    default="stream",
-    show_default=True,
-    help="Whether the receiver can hold a result.",
-)
-@click.option("--no-axi", is_flag=True, help="Leave the AXI-stream wrapper out.")
-@click.option(
-    "--dont-care",
-    type=click.Choice(["proof", "data", "off"]),
-    default="proof",
-    show_default=True,
-    help="Codes that are taken as impossible: by proof, those not in DATA, or none.",
-)
-@click.option(
-    "--vectors",
-    type=click.IntRange(16, 10_000_000),
-    default=100_000,
-    show_default=True,
-    metavar="N",
-    help="To simulate.",
-)
-@click.option(
-    "--placings", type=click.IntRange(1, 99), default=1, show_default=True, metavar="N", help="Seeds of routing."
-)
-@click.option("--no-proof", is_flag=True, help="Do not prove the neurons.")
-@click.option("--no-synthesis", is_flag=True, help="Do not synthesise; the report has estimates.")
-def fpga(
-    order: Order,
-    widths: Widths,
-    target: str,
-    mhz: float | None,
-    levels: int | None,
-    cycles: int | None,
-    handshake: Any,
-    no_axi: bool,
-    dont_care: Any,
-    **checks: Any,
-) -> int:
+@takes(Widths)
+@takes(Circuit)
+def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
     """Build a circuit for an FPGA from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     The network is trained as integers, written as Verilog, simulated against its golden model, proven neuron by neuron, and
@@ -79,28 +67,27 @@ def fpga(
       splinework hardware fpga model.safetensors --data data.csv --out circuit --target ecp5 --mhz 200
     """
     widths.check()
-    if mhz is not None and (levels is not None or cycles is not None):
-        raise ConfigError(
-            "--mhz chooses the depth of the pipeline, which --levels and --cycles say too; give one of them."
-        )
-    if mhz is not None and not mhz > 0:
-        raise ConfigError(f"--mhz is a frequency above 0, such as 200; got {mhz:g}.")
+    circuit.check()
 
     def recipe() -> Any:
         from splinework.hardware.fpga.plan import Options
         from splinework.hardware.fpga_artefact import FpgaRecipe
 
         options = Options(
-            target=target, stage_levels=levels or 1, max_cycles=cycles, handshake=handshake, dont_care=dont_care
+            target=circuit.target,
+            stage_levels=circuit.levels or 1,
+            max_cycles=circuit.cycles,
+            handshake=circuit.handshake,
+            dont_care=circuit.dont_care,
         )
         return FpgaRecipe(
             options=options,
-            mhz=mhz,
-            axi=not no_axi,
-            vectors=checks["vectors"],
-            proof=not checks["no_proof"],
-            synthesis=not checks["no_synthesis"],
-            place_seeds=tuple(range(1, checks["placings"] + 1)),
+            mhz=circuit.mhz,
+            axi=not circuit.no_axi,
+            vectors=circuit.vectors,
+            proof=not circuit.no_proof,
+            synthesis=not circuit.no_synthesis,
+            place_seeds=tuple(range(1, circuit.placings + 1)),
             name=order.called,
             seed=order.seed,
         )

@@ -3,54 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import click
 
 from splinework.cli.hardware.building import build, merits
-from splinework.cli.hardware.options import Order, Widths, on_integers, on_model
+from splinework.cli.hardware.options import Order, Widths, on_model
+from splinework.cli.options import option, takes
 
-_PROCESSORS: Final = ("gcc", "clang", "cortex-m0plus", "cortex-m3", "cortex-m4f")
+
+@dataclass(frozen=True)
+class Firmware:
+    """How the C is written and compared, as it was given."""
+
+    prefer: Literal["speed", "flash"] = option(default="speed", help="What to save.")
+    floats: Literal["none", "single", "exact"] = option(
+        "--float",
+        default="single",
+        help="How values become codes: not at all, by float arithmetic, or by exact comparison.",
+    )
+    accumulator: Literal["16", "32"] = option(default="32", help="Bits of sums.")
+    flash: int | None = option(within=(1, None), metavar="BYTES", help="Refuse what takes more.")
+    checked: bool = option(default=False, help="Saturate codes that are passed in, instead of trusting them.")
+    processors: tuple[Literal["gcc", "clang", "cortex-m0plus", "cortex-m3", "cortex-m4f"], ...] = option(
+        "--processor", default=(), help="Compare on this one; may be repeated. All whose tools are here by default."
+    )
+    vectors: int = option(default=100_000, within=(1, 10_000_000), metavar="N", help="To compare.")
 
 
 @click.command(no_args_is_help=True, short_help="Build C for a microcontroller, compare it and measure it.")
 @on_model("the C files")
-@on_integers
-@click.option(
-    "--prefer", type=click.Choice(["speed", "flash"]), default="speed", show_default=True, help="What to save."
-)
-@click.option(
-    "--float",
-    "floats",
-    type=click.Choice(["none", "single", "exact"]),
-    default="single",
-    show_default=True,
-    help="How values become codes: not at all, by float arithmetic, or by exact comparison.",
-)
-@click.option("--accumulator", type=click.Choice(["16", "32"]), default="32", show_default=True, help="Bits of sums.")
-@click.option("--flash", type=click.IntRange(1), metavar="BYTES", help="Refuse what takes more.")
-@click.option("--checked", is_flag=True, help="Saturate codes that are passed in, instead of trusting them.")
-@click.option(
-    "--processor",
-    "processors",
-    type=click.Choice(_PROCESSORS),
-    multiple=True,
-    help="Compare on this one; may be repeated. All whose tools are here by default.",
-)
-@click.option(
-    "--vectors", type=click.IntRange(1, 10_000_000), default=100_000, show_default=True, metavar="N", help="To compare."
-)
-def mcu(
-    order: Order,
-    widths: Widths,
-    prefer: Any,
-    floats: Any,
-    accumulator: str,
-    flash: int | None,
-    checked: bool,
-    processors: tuple[str, ...],
-    vectors: int,
-) -> int:
+@takes(Widths)
+@takes(Firmware)
+def mcu(order: Order, widths: Widths, firmware: Firmware) -> int:
     """Build C99 for a microcontroller from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     The network is trained as integers, written without memory allocation and floats in its sums, compiled without a warning,
@@ -70,14 +56,14 @@ def mcu(
 
         return McuRecipe(
             options=Options(
-                prefer=prefer,
-                float=floats,
-                accumulator=int(accumulator),
-                flash=flash,
-                codes="saturated" if checked else "trusted",
+                prefer=firmware.prefer,
+                float=firmware.floats,
+                accumulator=int(firmware.accumulator),
+                flash=firmware.flash,
+                codes="saturated" if firmware.checked else "trusted",
             ),
-            vectors=vectors,
-            processors=processors or None,
+            vectors=firmware.vectors,
+            processors=firmware.processors or None,
             name=order.called,
             seed=order.seed,
         )

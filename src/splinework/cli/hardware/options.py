@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-
-import click
+from typing import TYPE_CHECKING, Any, Literal
 
 from splinework.cli.complete import columns_of, files_of
 from splinework.cli.folder import check_order
+from splinework.cli.options import argument, option, takes
 from splinework.cli.shape import parse_shape
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
     from splinework.hardware.choosing import Quantising
 
-_SEEDS: Final = click.IntRange(0, 2**31 - 1)
-_TASKS: Final = ("auto", "regression", "classification")
-
 
 @dataclass(frozen=True)
 class Order:
     """What every artefact is ordered with, as it was given."""
 
-    model: str
-    data: str
-    out: str
-    column: str | None
-    task: str
-    name: str | None
-    hidden: int | None
-    shape: str | None
-    keep: bool
-    test_fraction: float | None
-    seed: int
-    quiet: bool
-    as_json: bool
+    model: str = argument(shell_complete=files_of)
+    data: str = option(
+        required=True,
+        metavar="DATA.csv",
+        shell_complete=files_of,
+        help="Rows with the columns of the model and what it predicts.",
+    )
+    out: str = option(required=True, metavar="DIR", shell_complete=files_of)
+    column: str | None = option(
+        metavar="COL",
+        shell_complete=columns_of,
+        help="The column that is predicted; the model's file says it by default.",
+    )
+    task: Literal["auto", "regression", "classification"] = option(default="auto", help="Numbers or classes.")
+    name: str | None = option(metavar="NAME", help="What its parts are called after; by default the folder's name.")
+    hidden: int | None = option(
+        within=(0, 10_000),
+        metavar="N",
+        help="Train a small network with N hidden nodes (0 for none) with MODEL as its teacher.",
+    )
+    shape: str | None = option(metavar="13,4,3", help="The same with a shape; chosen where MODEL is large by default.")
+    keep: bool = option("--keep-shape", default=False, help="Take MODEL as it is, however large.")
+    test_fraction: float | None = option(metavar="F", help="Share of rows held back to judge; 0.2, fewer of few rows.")
+    seed: int = option(default=0, within=(0, 2**31 - 1), metavar="N", help="Seed of everything random.")
+    quiet: bool = option(default=False, help="Print nothing but errors.")
+    as_json: bool = option("--json", default=False, help="Print the results as one JSON object.")
 
     @property
     def wanted_shape(self) -> Any:
@@ -90,59 +98,20 @@ class Order:
 
 def on_model(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Gives a command the options of an `Order`, which it gets as its first argument; `kind` names the artefact."""
-    options = [
-        click.argument("model", shell_complete=files_of),
-        click.option(
-            "--data",
-            required=True,
-            metavar="DATA.csv",
-            shell_complete=files_of,
-            help="Rows with the columns of the model and what it predicts.",
-        ),
-        click.option("--out", required=True, metavar="DIR", shell_complete=files_of, help=f"Folder for {kind}."),
-        click.option(
-            "--column",
-            metavar="COL",
-            shell_complete=columns_of,
-            help="The column that is predicted; the model's file says it by default.",
-        ),
-        click.option(
-            "--task", type=click.Choice(_TASKS), default="auto", show_default=True, help="Numbers or classes."
-        ),
-        click.option("--name", metavar="NAME", help="What its parts are called after; by default the folder's name."),
-        click.option(
-            "--hidden",
-            type=click.IntRange(0, 10_000),
-            metavar="N",
-            help="Train a small network with N hidden nodes (0 for none) with MODEL as its teacher.",
-        ),
-        click.option(
-            "--shape", metavar="13,4,3", help="The same with a shape; chosen where MODEL is large by default."
-        ),
-        click.option("--keep-shape", "keep", is_flag=True, help="Take MODEL as it is, however large."),
-        click.option(
-            "--test-fraction", type=float, metavar="F", help="Share of rows held back to judge; 0.2, fewer of few rows."
-        ),
-        click.option(
-            "--seed", type=_SEEDS, default=0, show_default=True, metavar="N", help="Seed of everything random."
-        ),
-        click.option("--quiet", is_flag=True, help="Print nothing but errors."),
-        click.option("--json", "as_json", is_flag=True, help="Print the results as one JSON object."),
-    ]
-    return _with(options, Order)
+    return takes(Order, out={"help": f"Folder for {kind}."})
 
 
 @dataclass(frozen=True)
 class Widths:
     """How the network becomes integers, as it was given."""
 
-    bits: str
-    hidden_bits: int | None
-    post_training: bool
-    luts: float | None
-    loss: float | None
-    steps: int
-    stages: int
+    bits: str = option(default="6", metavar="B|auto", help="Bits of inputs and hidden nodes.")
+    hidden_bits: int | None = option(within=(1, 12), metavar="B", help="Bits of hidden nodes, if others.")
+    luts: float | None = option(metavar="N", help="The best network of about N lookup tables at most.")
+    loss: float | None = option(metavar="P", help="The smallest network that loses at most P, such as 0.01.")
+    steps: int = option(default=400, within=(1, None), metavar="N", help="Of each stage of training.")
+    stages: int = option(default=9, within=(1, 50), metavar="N", help="Of training, each of which weighs area more.")
+    post_training: bool = option(default=False, help="Only round the trained splines: quick, and less accurate.")
 
     def recipe(self, order: Order, shape: Any) -> Quantising:
         """The recipe.
@@ -187,51 +156,3 @@ class Widths:
             raise ConfigError(f"--luts is a number above 0, got {self.luts:g}.")
         if self.loss is not None and not 0 <= self.loss < 1:
             raise ConfigError(f"--loss is a share such as 0.01, 0 <= P < 1; got {self.loss:g}.")
-
-
-def on_integers(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options of `Widths`, which it gets as its next argument."""
-    options = [
-        click.option(
-            "--bits", default="6", show_default=True, metavar="B|auto", help="Bits of inputs and hidden nodes."
-        ),
-        click.option("--hidden-bits", type=click.IntRange(1, 12), metavar="B", help="Bits of hidden nodes, if others."),
-        click.option("--luts", type=float, metavar="N", help="The best network of about N lookup tables at most."),
-        click.option(
-            "--loss", type=float, metavar="P", help="The smallest network that loses at most P, such as 0.01."
-        ),
-        click.option(
-            "--steps",
-            type=click.IntRange(1),
-            default=400,
-            show_default=True,
-            metavar="N",
-            help="Of each stage of training.",
-        ),
-        click.option(
-            "--stages",
-            type=click.IntRange(1, 50),
-            default=9,
-            show_default=True,
-            metavar="N",
-            help="Of training, each of which weighs area more.",
-        ),
-        click.option("--post-training", is_flag=True, help="Only round the trained splines: quick, and less accurate."),
-    ]
-    return _with(options, Widths)(command)
-
-
-def _with(options: list[Any], kind: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    names = [field.name for field in fields(kind)]
-
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(command)
-        def run(*before: Any, **given: Any) -> Any:
-            made = kind(**{name: given.pop(name) for name in names})
-            return command(*before, made, **given)
-
-        for option in reversed(options):
-            run = option(run)
-        return run
-
-    return decorate

@@ -12,8 +12,8 @@ from splinework.cli.categories import as_frame, repeats, words_of
 from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import Settings, split
 from splinework.cli.words import plural
-from splinework.errors import ConfigError, DataError
-from splinework.tabular.tables import Table, nearest, numbers
+from splinework.errors import ConfigError, DataError, nearest
+from splinework.tabular.tables import Table, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
-from splinework.data.recipes import nearest
 from splinework.data.sets import Recipe
 from splinework.data.streams import POINTS, stream
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 
 Floats = NDArray[np.float64]
 Model = Literal["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
@@ -80,7 +79,7 @@ class LocalisationSet(Recipe):
 
     def __post_init__(self) -> None:
         if self.model not in get_args(Model):
-            raise ConfigError(f"there is no chain {self.model!r}; {nearest(self.model, get_args(Model))}.")
+            raise ConfigError(f"there is no chain {self.model!r}; {nearest(self.model, get_args(Model))}")
         if not 50 <= self.sites <= 10_000:
             raise ConfigError(f"a chain has 50 to 10000 sites, got {self.sites}.")
         if self.states < 1:

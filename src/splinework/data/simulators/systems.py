@@ -6,9 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 from splinework.data.inputs import Input
-from splinework.data.recipes import nearest
 from splinework.data.simulators.ode import OdeSet
-from splinework.errors import DataError
+from splinework.errors import DataError, nearest
 
 
 def system_names() -> tuple[str, ...]:
@@ -37,7 +36,7 @@ def system(name: str, *, end: float | None = None, points: int | None = None) ->
         (('sigma', 10.0), ('rho', 28.0), ('beta', 2.6666666666666665))
     """
     if name not in _SYSTEMS:
-        raise DataError(f"there is no system {name!r}; {nearest(name, _SYSTEMS)}.")
+        raise DataError(f"there is no system {name!r}; {nearest(name, _SYSTEMS)}")
     found = _SYSTEMS[name]
     changed = {word: value for word, value in (("end", end), ("points", points)) if value is not None}
     return replace(found, **changed) if changed else found  # type: ignore[arg-type]

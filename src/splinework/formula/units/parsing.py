@@ -4,14 +4,13 @@ A unit is a product of names with rational powers. Names are those of the SI wit
 only the dimension is kept, so `km` and `m` are the same. A unit that no table has is written in square brackets: `[EUR]/kg`.
 """
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Final
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 from splinework.formula.units.dimensions import BASE_UNITS, PURE, Dimension
 
 LONGEST: Final = 500
@@ -70,7 +69,7 @@ def parse_units(
     found: dict[str, Dimension] = {}
     for name, unit in pairs:
         if names is not None and name not in names:
-            raise ConfigError(f"a unit is given for {name!r}, which is no column; {_near(name, names)}.")
+            raise ConfigError(f"a unit is given for {name!r}, which is no column; {nearest(name, names)}")
         if name in found:
             raise ConfigError(f"{name!r} is given two units; name every column once.")
         try:
@@ -217,7 +216,7 @@ class _Parser:
             raise self._error(f"the zero of {name} is a convention, no power law can hold; convert the column to K")
         if name not in known:
             raise self._error(
-                f"{name!r} is no known unit; {_near(name, known)}; a unit of your own is written [{name}]"
+                f"{name!r} is no known unit; {nearest(name, known)} A unit of your own is written [{name}]"
             )
         return known[name]
 
@@ -270,9 +269,3 @@ def _defined(definition: str, known: Mapping[str, Dimension]) -> Dimension:
             name, _, power = factor.partition("^")
             result *= PURE if name == "1" else known[name] ** (sign * int(power or 1))
     return result
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    names = list(known)
-    near = difflib.get_close_matches(name[:50], names, n=3, cutoff=0.6)
-    return f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(names[:12])}, …"

@@ -17,7 +17,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.calibration import trim
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
 from splinework.hardware.analog.retention import ZERO_CELSIUS
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-fpaa/1"
 TERMINALS: Final[dict[str, tuple[str, ...]]] = {

@@ -12,7 +12,7 @@ import numpy as np
 from splinework.errors import FileError
 from splinework.hardware import tools
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 ZERO_CELSIUS: Final = 273.15
 

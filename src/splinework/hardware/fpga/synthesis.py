@@ -31,7 +31,7 @@ from splinework.hardware.fpga.synthesis_scripts import (
     wrapping_script,
 )
 from splinework.hardware.fpga.targets import Router, Target, target_of
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 _PATIENCE = 120.0
 """Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""

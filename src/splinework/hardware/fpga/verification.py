@@ -5,7 +5,6 @@ The golden numbers come from `golden.json`; nothing that the Verilog was made wi
 """
 
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import reach
 from splinework.hardware.results import Progress, no_progress
+from splinework.nn.files import whole_folder
 
 _PROVERS: Final = ("yosys", "yosys-abc")
 
@@ -79,7 +79,8 @@ def verify(
         runs = _simulated(work, chosen, made, axi, tell)
         proofs, broken = _proven(model, interface, work, budget, tell) if proof else ((), None)
     if not (place / "tb").exists():
-        _keep(place, bench)
+        with whole_folder(place / "tb") as folder:
+            _put(folder, bench)
     return Verification(
         name=model.name,
         kinds=dict(made.kinds),
@@ -178,19 +179,3 @@ def _put(folder: Path, files: dict[str, bytes]) -> None:
     folder.mkdir(exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
-
-
-def _keep(place: Path, files: dict[str, bytes]) -> None:
-    """The folder `tb`, there whole or not at all."""
-    aside = ""
-    try:
-        aside = tempfile.mkdtemp(dir=place, prefix=".saving-")
-        _put(Path(aside), files)
-        os.chmod(aside, 0o755)
-        os.rename(aside, place / "tb")
-        aside = ""
-    except OSError as error:
-        raise FileError(f"cannot write {place / 'tb'}: {error.strerror or error}; choose another place.") from error
-    finally:
-        if aside:
-            shutil.rmtree(aside, ignore_errors=True)

@@ -21,7 +21,7 @@ from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.quantiser import quantiser
 from splinework.hardware.mcu.source import Plan, code_type, functions, plan, signed, unsigned
 from splinework.hardware.mcu.vectors import vectors
-from splinework.nn.checkpoint import write_whole
+from splinework.nn.files import write_whole
 
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""

@@ -8,10 +8,9 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from typing import Any, Final
 
-from splinework.errors import ConfigError, FormulaError, SplineworkError
+from splinework.errors import ConfigError, FormulaError, SplineworkError, nearest
 from splinework.formula.expression import Expression
 from splinework.formula.functions import CONSTANTS
 from splinework.formula.reading import MAX_LENGTH, shortened
@@ -94,7 +93,7 @@ def parse_axiom(text: str) -> Axiom:
     kind = WORDS.get(_plain(tree.func.id))
     if kind is None:
         raise ConfigError(
-            f"{tree.func.id!r} is no axiom, in {shortened(text)}; {near(_plain(tree.func.id), WORDS)} A relation has a sign "
+            f"{tree.func.id!r} is no axiom, in {shortened(text)}; {nearest(_plain(tree.func.id), WORDS)} A relation has a sign "
             "such as == or >=."
         )
     try:
@@ -136,19 +135,13 @@ def axiom_of(kind: str, values: Mapping[str, Any]) -> Axiom:
         ConfigError: If there is no such axiom or field, or a value does not fit.
     """
     if not isinstance(kind, str) or _plain(kind) not in WORDS:
-        raise ConfigError(f"{kind!r} is no axiom; {near(_plain(str(kind)), WORDS)}")
+        raise ConfigError(f"{kind!r} is no axiom; {nearest(_plain(str(kind)), WORDS)}")
     axiom = WORDS[_plain(kind)]
     found = {key: _frozen(value) for key, value in values.items()}
     face = found.get("face")
     if isinstance(face, str):
         found["face"] = _value(_parsed(face, face), face, "face", 0)
     return _made(axiom, [], found, f"{kind} with {dict(values)!r}")
-
-
-def near(name: str, known: Any) -> str:
-    """What was perhaps meant."""
-    close = get_close_matches(name[:60], list(known), n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"there are {', '.join(known)}."
 
 
 def _one_of(each: Any) -> tuple[Axiom, ...]:
@@ -223,7 +216,7 @@ def _made(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, Any], sa
     known = [each.name for each in fields(kind)]
     for key in named:
         if key not in known or key in filled:
-            raise ConfigError(f"{kind.word} has no field {key!r} left, in {said}; {near(key, known)}")
+            raise ConfigError(f"{kind.word} has no field {key!r} left, in {said}; {nearest(key, known)}")
     filled |= named
     missing = [each.name for each in fields(kind) if each.default is MISSING and each.name not in filled]
     if missing:
@@ -296,7 +289,7 @@ def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
         if word in REGIONS:
             return _region(REGIONS[word], node, text, depth)
         if key == "face":
-            raise ConfigError(f"{word!r} is no region, in {shortened(text)}; {near(word, REGIONS)}")
+            raise ConfigError(f"{word!r} is no region, in {shortened(text)}; {nearest(word, REGIONS)}")
     if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name)):
         return _formula(node, text, key)
     raise FormulaError(

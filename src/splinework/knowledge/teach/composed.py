@@ -23,7 +23,7 @@ from splinework.knowledge.axioms.realise import anchored, is_anchored
 from splinework.knowledge.axioms.verify.subject import Subject, grid_box, subject_of
 from splinework.knowledge.teach.edge_shapes import fitting, tied
 from splinework.nn.arrays import as_columns, check_finite
-from splinework.nn.frame import Expression, Frame, FramedKAN
+from splinework.nn.frame import Expression, Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 
 DAMPING: Final = 0.1
@@ -61,12 +61,12 @@ class Composed:
     @property
     def network(self) -> KAN:
         """Without its frame."""
-        return self.model.network if isinstance(self.model, FramedKAN) else self.model
+        return network_of(self.model)
 
     @property
     def frame(self) -> Frame | None:
         """The frame, if there is one."""
-        return self.model.frame if isinstance(self.model, FramedKAN) else None
+        return frame_of(self.model)
 
     @property
     def seen(self) -> Tensor:
@@ -203,8 +203,7 @@ def compose(model: KAN | FramedKAN, x: Any, y: Any, scale: str | None) -> Compos
         DataError: If there are no rows, or values that are not finite, in the network's units too.
     """
     work = copy.deepcopy(model).double().cpu().requires_grad_(False)
-    frame = work.frame if isinstance(work, FramedKAN) else None
-    network = work.network if isinstance(work, FramedKAN) else work
+    frame, network = frame_of(work), network_of(work)
     config = network.config
     names = config.input_names if frame is None else frame.input_names
     outputs = config.output_names if frame is None else frame.output_names

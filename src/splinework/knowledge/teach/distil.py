@@ -5,7 +5,7 @@ not learned from.
 """
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import numpy as np
@@ -18,8 +18,9 @@ from splinework.knowledge.teach.points import Points, Sampler, domain_of
 from splinework.knowledge.teach.steps import steps_of
 from splinework.nn.jets import partials
 from splinework.nn.network import KAN
-from splinework.train.callbacks import Step, StopTraining
+from splinework.train.callbacks import StopBelow
 from splinework.train.fit import fit
+from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
 from splinework.train.solve import solve
 
@@ -198,11 +199,17 @@ class _Course:
 
     def _fitted(self, student: KAN, x: Floats, y: Floats, seed: int, *, first: bool, last: bool) -> KAN:
         """The first round looks for a start, the last for the grid and degree; those between only follow."""
-        options: dict[str, Any] = {} if last else {"grids": None, "degree": "keep"}
+        options = TrainingOptions(
+            seed=seed,
+            starts=None if first else 1,
+            progress=self.progress,
+            callbacks=[StopBelow("rmse_train", ACCURATE * float(y.std(0).min()))],
+        )
+        if not last:
+            options = replace(options, grids=None, degree="keep")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # fidelity is told
-            options |= {"seed": seed, "starts": None if first else 1, "progress": self.progress}
-            return fit(student, x, y, callbacks=[_Enough(float(y.std(0).min()))], **options).model
+            return fit(student, x, y, options=options).model
 
     def _with_slopes(self, student: KAN, x: Floats, y: Floats, judges: Floats, truth: Floats) -> KAN:
         """The student that has learned derivatives, too, where it is closer at points that it has not seen."""
@@ -232,10 +239,12 @@ class _Course:
                 name="slopes",
             ),
         ]
-        options: dict[str, Any] = {"starts": 1, "grids": None, "degree": "keep", "steps": SLOPE_STEPS, "validation": 0}
+        options = TrainingOptions(
+            starts=1, grids=None, degree="keep", steps=SLOPE_STEPS, validation=0, progress=self.progress
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)
-            other = solve(student, terms, progress=self.progress, **options).model
+            other = solve(student, terms, options=options).model
         after = _least_r2(_answers(other, judges), truth)
         better = after > before
         self.notes.append(
@@ -252,17 +261,6 @@ class _Course:
             text = seen.text(student.config.input_names, grid)
             self.notes.append(text)
             warnings.warn(FitWarning(text), stacklevel=4)
-
-
-class _Enough:
-    """A callback that ends a fit which is as exact as anybody needs."""
-
-    def __init__(self, spread: float) -> None:
-        self.error = ACCURATE * spread
-
-    def __call__(self, step: Step) -> None:
-        if step.rmse_train <= self.error:
-            raise StopTraining
 
 
 def _answers(model: KAN, x: Floats) -> Floats:

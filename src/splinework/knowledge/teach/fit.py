@@ -3,52 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict, final, overload
+from typing import TYPE_CHECKING, Any, final, overload
 
 import torch
-from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import FitWarning
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
+from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
 
 if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.knowledge.axioms import Axiom
     from splinework.knowledge.axioms.verify import Certificate
     from splinework.knowledge.teach.informed import Fitted, GivenRows
     from splinework.nn.frame import FramedKAN
-    from splinework.train.callbacks import Callback
     from splinework.train.fit import FitResult
     from splinework.train.history import History
-    from splinework.train.losses import Loss
-    from splinework.train.optim import Optimiser
-    from splinework.train.penalties import Penalty
 
 BUDGET = 2.0
 """Seconds for proofs after a fit; more are to be had from `verify`."""
-
-
-class FitSettings(TypedDict, total=False):
-    """What `fit` takes besides; see `splinework.train.fit`."""
-
-    steps: int | None
-    optimiser: str | Optimiser
-    validation: float | tuple[Any, ...] | None
-    seed: int
-    progress: bool
-    callbacks: Sequence[Callback]
-    penalties: Sequence[Penalty]
-    grids: Sequence[int] | str | None
-    degree: str
-    starts: int | None
-    standardise: bool | str
-    seconds: float | None
-    loss: str | Loss | Callable[[Tensor, Tensor], Tensor]
-    weights: Any
-    checkpoint: Any
 
 
 @final
@@ -74,21 +50,36 @@ class InformedResult:
 
 
 @overload
-def fit(model: KAN, x: Any, y: Any = None, **settings: Unpack[FitSettings]) -> FitResult: ...
+def fit(
+    model: KAN, x: Any, y: Any = None, *, options: TrainingOptions | None = None, **keywords: Unpack[FitKeywords]
+) -> FitResult: ...
 
 
 @overload
 def fit(
-    model: KAN, x: Any, y: Any = None, *, axioms: Sequence[Axiom | str], **settings: Unpack[FitSettings]
+    model: KAN,
+    x: Any,
+    y: Any = None,
+    *,
+    axioms: Sequence[Axiom | str],
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
 ) -> InformedResult: ...
 
 
+@with_options(FitKeywords)
 def fit(
-    model: KAN, x: Any, y: Any = None, *, axioms: Sequence[Axiom | str] = (), **settings: Unpack[FitSettings]
+    model: KAN,
+    x: Any,
+    y: Any = None,
+    *,
+    axioms: Sequence[Axiom | str] = (),
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[FitKeywords],
 ) -> FitResult | InformedResult:
     """Fits a copy of the model to rows of data; with axioms, so that these hold. The model handed in is left unchanged.
 
-    Without axioms this is `splinework.train.fit`, bit for bit, which see for the settings. Hard axioms, the usual ones, are true
+    Without axioms this is `splinework.train.fit`, bit for bit. Hard axioms, the usual ones, are true
     by construction: edges get shapes, inputs share edges or become features, the network gets a frame of formulas. Soft ones are
     penalties. All are looked at afterwards, and the result has a certificate. Axioms that contradict each other are refused
     before anything is trained; what the data say against one is told (`FitWarning`).
@@ -99,7 +90,8 @@ def fit(
         x: `(N, inputs)`: a tensor, an array or a frame, in raw units.
         y: `(N, outputs)`, or `(N,)` for one output.
         axioms: Recipes of `splinework.knowledge.axioms`, or their texts, such as `"monotone(age)"`.
-        **settings: Those of `splinework.train.fit`.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         A `FitResult`; with axioms an `InformedResult`.
@@ -117,26 +109,27 @@ def fit(
         >>> result.certificate.status
         'proved'
     """
+    chosen = options_of(fit, options, keywords)
     if isinstance(axioms, (list, tuple)) and not axioms:
-        return fit_rows(model, x, y, **settings)
+        return fit_rows(model, x, y, options=chosen)
     from splinework.knowledge.axioms.language import axioms_of
 
-    return _informed(model, x, y, axioms_of(axioms), settings)
+    return _informed(model, x, y, axioms_of(axioms), chosen)
 
 
-def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: FitSettings) -> InformedResult:
+def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: TrainingOptions) -> InformedResult:
     from splinework.knowledge.axioms.contradictions import check_axioms
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.informed import (
         build,
         fit_softly,
-        network_of,
         taken,
         violations_of,
         with_implied,
     )
+    from splinework.nn.frame import network_of
 
-    rows = taken(model, x, y, settings.get("loss", "squared"))
+    rows = taken(model, x, y, options.loss)
     names, outputs = model.config.input_names, model.config.output_names
     check_axioms(
         axioms,
@@ -146,7 +139,7 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], settings: F
         box=torch.stack(rows.ends, dim=1),
     )
     built = build(model, with_implied(axioms, names, outputs), rows)
-    fitted, weights = fit_softly(built, axioms, rows, settings)
+    fitted, weights = fit_softly(built, axioms, rows, options)
     result = fitted.result
     if len(network_of(built).kan_layers) < len(model.kan_layers):
         result.history.decide(

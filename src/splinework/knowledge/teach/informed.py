@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,12 +15,13 @@ from splinework.knowledge.axioms.implications import implied, named
 from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
 from splinework.knowledge.axioms.terms import Term, terms_of, violation
 from splinework.nn.arrays import as_columns, check_finite
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.train import fit as fit_rows
 from splinework.train.fit import FitResult
 from splinework.train.losses import Loss, make_loss
 from splinework.train.losses.framed import Framed
+from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
 from splinework.train.rows import set_units
 from splinework.train.sources import Source
@@ -135,11 +137,6 @@ def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:
     return built
 
 
-def network_of(model: Model) -> KAN:
-    """The network of a model, framed or not."""
-    return model.network if isinstance(model, FramedKAN) else model
-
-
 def replace_network(model: Model, network: KAN) -> Model:
     """The same frame, if any, around another network."""
     return FramedKAN(network, model.frame) if isinstance(model, FramedKAN) else network
@@ -157,7 +154,7 @@ def _network_targets(model: FramedKAN, rows: GivenRows) -> Tensor:
 
 
 def fit_softly(
-    built: Model, axioms: Sequence[Axiom], rows: GivenRows, settings: Any
+    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions
 ) -> tuple[Fitted, dict[str, float]]:
     """Fits the network, with penalties for soft axioms; weights that are `auto` climb a ladder.
 
@@ -167,13 +164,13 @@ def fit_softly(
     terms = _terms(built, axioms, rows)
     open_ = [term for term in terms if term.auto]
     if not open_:
-        return _fitted(built, axioms, rows, settings, terms), {}
+        return _fitted(built, axioms, rows, options, terms), {}
     best: Fitted | None = None
     before = math.inf
     found: dict[str, float] = {}
     for weight in LADDER:
         tried = [replace(term, weight=weight) if term.auto else term for term in terms]
-        fitted = _fitted(built, axioms, rows, settings, tried)
+        fitted = _fitted(built, axioms, rows, options, tried)
         error = _held_out_error(fitted)
         if best is not None and error > DEARER * before:
             return best, found
@@ -204,26 +201,37 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term
     return terms_of(wanted, built, box=box, spread=spread, centre=centre)
 
 
-def _fitted(built: Model, axioms: Sequence[Axiom], rows: GivenRows, settings: Any, terms: Sequence[Term]) -> Fitted:
-    own = {**settings, "residuals": [_residual(term, built) for term in terms]}
+def _fitted(
+    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[Term]
+) -> Fitted:
+    given = [_residual(_in_tensors(each, rows), built) for each in options.residuals]
+    own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
     shaping = network_of(built).kan_layers[0].shaping
     if isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric):
-        own["standardise"] = False  # the units are such that axioms hold in them
+        own = replace(own, standardise=False)  # the units are such that axioms hold in them
     x, y = rows.x, rows.y
     if isinstance(built, FramedKAN):
         x = built.frame.features_of(x)
         if built.frame.answers:
             y = torch.cat([rows.y, rows.x], dim=1)
-            own["loss"] = Framed(built.frame, rows.loss)
-        if isinstance(own.get("validation"), (tuple, list)):
-            own["validation"] = _validation(built, own["validation"], rows)
-    result = fit_rows(network_of(built), x, y, **own)
+            own = replace(own, loss=Framed(built.frame, rows.loss))
+        if isinstance(own.validation, (tuple, list)):
+            own = replace(own, validation=_validation(built, own.validation, rows))
+    result = fit_rows(network_of(built), x, y, options=own)
     low, high = rows.ends
     model = replace_network(built, result.model)
     return Fitted(anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result)
 
 
-def _residual(term: Term, built: Model) -> Residual:
+def _in_tensors(residual: Residual, rows: GivenRows) -> Residual:
+    """A residual of the user's with points and data as tensors like the rows."""
+    points = as_columns(residual.points, len(rows.names), "points of a residual", rows.names, rows.x)
+    data = None if residual.data is None else torch.as_tensor(np.asarray(residual.data)).to(rows.x)
+    data = data[:, None] if data is not None and data.dim() == 1 else data
+    return replace(residual, points=points, data=data, name=residual.name or residual.function.__name__)
+
+
+def _residual(term: Term | Residual, built: Model) -> Residual:
     """A term as a residual of the network, whose inputs may be features."""
     if not isinstance(built, FramedKAN):
         return Residual(term.function, term.points, term.weight, term.data, term.name)

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
+from typing_extensions import Unpack
+
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.teach.equations.evolution import evolved
@@ -17,6 +19,7 @@ from splinework.nn.frame import FramedKAN, Region
 from splinework.nn.network import KAN
 from splinework.train import Residual
 from splinework.train.history import History
+from splinework.train.options import SolveKeywords, TrainingOptions, options_of, with_options
 
 __all__ = ["Causal", "Marched", "Slabs", "Solved", "Whole", "separable", "solve_equations"]
 
@@ -44,6 +47,7 @@ class Solved:
     residual: tuple[float, ...]
 
 
+@with_options(SolveKeywords)
 def solve_equations(
     model: KAN,
     axioms: Sequence[Axiom | Residual],
@@ -53,8 +57,8 @@ def solve_equations(
     data: tuple[Any, Any] | None = None,
     tolerance: float | None = None,
     schedule: Schedule = WHOLE,
-    seed: int = 0,
-    **options: Any,
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[SolveKeywords],
 ) -> Solved:
     """Solves differential equations by a network that has boundary and initial values built in.
 
@@ -73,9 +77,8 @@ def solve_equations(
         tolerance: Ends early where the root mean square of what should vanish is this share of what it is without the
             network: 1e-7 where None is given, for slabs 1e-4; 0 goes on while it pays.
         schedule: `Whole(rounds=…)`, `Causal(…)` or `Slabs(…)`: the way through the problem.
-        seed: Seed of everything random.
-        **options: For `splinework.train.solve`: steps, seconds, starts, optimiser, validation, grids, degree, callbacks,
-            progress.
+        **keywords: Fields of `TrainingOptions`.
+        options: These as one object; what is named beside it counts instead.
 
     Returns:
         `Solved(.model, .unknowns, .history, .residual)`; the model in its own dtype.
@@ -94,27 +97,27 @@ def solve_equations(
     >>> abs(found.model(x).item() - math.sin(0.5) / math.sin(1)) < 1e-10
     True
     """
+    chosen = options_of(solve_equations, options, keywords)
     problem = problem_of(model, axioms, over)
     if isinstance(schedule, Slabs):
-        given = options if data is None else {**options, "data": data}
-        return _evolved(problem, schedule, SLAB_TOLERANCE if tolerance is None else tolerance, given)
+        unused = {*chosen.changed, *([] if data is None else ["data"])} - {"progress", "seed"}
+        if unused:
+            raise ConfigError(
+                f"{min(unused)} is for a problem that is solved as a whole, and says nothing to slabs; leave it out."
+            )
+        return _evolved(problem, schedule, SLAB_TOLERANCE if tolerance is None else tolerance)
     if not isinstance(schedule, (Whole, Causal)):  # by a caller without types
         raise ConfigError(f"the schedule is Whole(…), Causal(…) or Slabs(…), got {schedule!r}.")
-    x = problem.points(points, seed)
-    beside = problem.beside(len(x), seed) + ([] if data is None else measurements(model, data))
+    x = problem.points(points, chosen.seed)
+    beside = problem.beside(len(x), chosen.seed) + ([] if data is None else measurements(model, data))
     enough = TOLERANCE if tolerance is None else tolerance
-    result = solved_whole(problem, schedule, x, beside, enough, {"seed": seed, **options})
-    rest = left(problem, result.model, problem.domain.draw(2 * len(x), seed + 1000)).square().mean(0).sqrt()
+    result = solved_whole(problem, schedule, x, beside, enough, chosen)
+    rest = left(problem, result.model, problem.domain.draw(2 * len(x), chosen.seed + 1000)).square().mean(0).sqrt()
     found, unknowns = problem.solution(result.model)
     return Solved(found, unknowns, result.history, tuple(rest.tolist()))
 
 
-def _evolved(problem: Problem, slabs: Slabs, tolerance: float, options: dict[str, Any]) -> Solved:
-    unused = set(options) - {"progress"}
-    if unused:
-        raise ConfigError(
-            f"{sorted(unused)[0]} is for a problem that is solved as a whole, and says nothing to slabs; leave it out."
-        )
+def _evolved(problem: Problem, slabs: Slabs, tolerance: float) -> Solved:
     history = History()
 
     def tell(slab: Slab, value: float) -> None:

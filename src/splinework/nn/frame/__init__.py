@@ -2,7 +2,7 @@
 
 from splinework.formula.expression import Expression
 from splinework.formula.reading import identifiers
-from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, hidden_names
+from splinework.nn.frame.framed import Frame, FramedKAN, frame_from_dict, frame_of, hidden_names, network_of
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
@@ -16,6 +16,8 @@ __all__ = [
     "Region",
     "Union",
     "frame_from_dict",
+    "frame_of",
     "hidden_names",
     "identifiers",
+    "network_of",
 ]

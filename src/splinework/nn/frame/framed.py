@@ -201,3 +201,13 @@ def names_of(model: KAN | FramedKAN) -> tuple[Sequence[str], Sequence[str]]:
     if isinstance(model, FramedKAN):
         return model.input_names, model.output_names
     return model.config.input_names, model.config.output_names
+
+
+def network_of(model: KAN | FramedKAN) -> KAN:
+    """The network, which may stand in a frame."""
+    return model.network if isinstance(model, FramedKAN) else model
+
+
+def frame_of(model: KAN | FramedKAN) -> Frame | None:
+    """The frame, if there is one."""
+    return model.frame if isinstance(model, FramedKAN) else None

@@ -6,7 +6,7 @@ Srivastava 2022, doi 10.1016/j.cma.2021.114333): `a ∨ b = a + b + √(a² + b�
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -132,6 +132,13 @@ class _Of(Region):
     def inputs(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.first.inputs, *self.second.inputs)))
 
+    def _ends(self) -> Iterator[tuple[str, tuple[float, ...], tuple[float, ...]]]:
+        """Of every input the two low and the two high ends."""
+        boxes = (self.first.box(), self.second.box())
+        for name in self.inputs:
+            lows, highs = zip(*(box.get(name, (-math.inf, math.inf)) for box in boxes), strict=True)
+            yield name, lows, highs
+
 
 @final
 @dataclass(frozen=True)
@@ -143,12 +150,7 @@ class Union(_Of):
         return f"({a}+{b}+sqrt({a}**2+{b}**2))"
 
     def box(self) -> dict[str, tuple[float, float]]:
-        a, b = self.first.box(), self.second.box()
-        free = (-math.inf, math.inf)
-        return {
-            name: (min(a.get(name, free)[0], b.get(name, free)[0]), max(a.get(name, free)[1], b.get(name, free)[1]))
-            for name in self.inputs
-        }
+        return {name: (min(lows), max(highs)) for name, lows, highs in self._ends()}
 
 
 @final
@@ -160,12 +162,7 @@ class Intersection(_Of):
         return _both(f"({self.first.signed()})", f"({self.second.signed()})")
 
     def box(self) -> dict[str, tuple[float, float]]:
-        a, b = self.first.box(), self.second.box()
-        free = (-math.inf, math.inf)
-        return {
-            name: (max(a.get(name, free)[0], b.get(name, free)[0]), min(a.get(name, free)[1], b.get(name, free)[1]))
-            for name in self.inputs
-        }
+        return {name: (max(lows), min(highs)) for name, lows, highs in self._ends()}
 
 
 @final

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 from numpy.typing import NDArray
 
+from splinework.formula.figures import rounded
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -146,7 +147,7 @@ def _answers(model: KAN | FramedKAN) -> str:
     if not isinstance(model, FramedKAN):
         return ""
     pairs = list(zip(model.frame.output_names, model.frame.after, strict=False))
-    return "\n".join(f"{name} = {style.rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
+    return "\n".join(f"{name} = {rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
 
 
 def _formulas(table: TableLike | None) -> str:

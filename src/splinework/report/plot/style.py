@@ -25,7 +25,6 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 TEXT_POINTS = 9.0
 SMALL_POINTS = 7.5
 LINE = 1.4
-_DECIMAL = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
 MOST_POINTS = 1500
 """More points than this make a scatter slower, and no clearer."""
 
@@ -82,11 +81,6 @@ def shown_name(name: str, longest: int = 32) -> str:
     if match:
         return match[1] + match[2].translate(_SUBSCRIPTS) + (match[3] or "")
     return name if len(name) <= longest else name[: longest - 1] + "…"
-
-
-def rounded(formula: str) -> str:
-    """The text of a formula with its numbers to six digits."""
-    return _DECIMAL.sub(lambda match: f"{float(match.group()):.6g}", formula)
 
 
 def wrapped(text: str, columns: int, lines: int) -> str:

@@ -3,9 +3,9 @@
 Not here: which columns are fitted, and what happens to missing cells (`splinework.cli.sample`).
 """
 
-from splinework.tabular.tables.names import identifiers, nearest
+from splinework.tabular.tables.names import identifiers
 from splinework.tabular.tables.numbers import Numbers, numbers, quote
 from splinework.tabular.tables.read import read_table
 from splinework.tabular.tables.table import Table, check_distinct
 
-__all__ = ["Numbers", "Table", "check_distinct", "identifiers", "nearest", "numbers", "quote", "read_table"]
+__all__ = ["Numbers", "Table", "check_distinct", "identifiers", "numbers", "quote", "read_table"]

@@ -1,10 +1,9 @@
-"""Names of columns: identifiers for formulas, and the nearest name to one that is not there."""
+"""Names of columns as identifiers for formulas."""
 
-import difflib
 import keyword
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 
 def identifiers(names: Sequence[str], *, reserved: Collection[str] = ()) -> dict[str, str]:
@@ -32,21 +31,6 @@ def identifiers(names: Sequence[str], *, reserved: Collection[str] = ()) -> dict
         taken.add(choice)
         found[choice] = name
     return found
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The tail of a message about an unknown name: the names nearest to it, or all there are.
-
-    >>> nearest("Perod", ["period", "mass"])
-    "did you mean 'period'?"
-    """
-    names = list(known)
-    folded = {other.casefold(): other for other in names}
-    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), list(folded), n=3, cutoff=0.5)]
-    if near:
-        return f"did you mean {' or '.join(map(repr, near))}?"
-    shown = ", ".join(map(repr, names[:12])) or "none"
-    return f"there are: {shown}{f' and {len(names) - 12} more' if len(names) > 12 else ''}."
 
 
 def _usable(name: str, reserved: Collection[str]) -> bool:

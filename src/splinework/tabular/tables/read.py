@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import gzip
 import io
 import os
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from splinework.errors import FileError
+from splinework.errors import FileError, nearest
 from splinework.tabular.tables.numbers import number
 from splinework.tabular.tables.table import Table, check_distinct
 
@@ -112,8 +111,7 @@ def _file_hint(path: Path) -> str:
         known = [beside.name for beside in path.parent.iterdir() if beside.is_file()]
     except OSError:
         return "give the path of a CSV or Parquet file."
-    near = difflib.get_close_matches(path.name, known, n=1, cutoff=0.6)
-    return f"did you mean {path.parent / near[0]}?" if near else "give the path of a CSV or Parquet file."
+    return f"in this folder, {nearest(path.name, known)}"
 
 
 def _decode(content: bytes, name: str) -> tuple[str, list[str]]:

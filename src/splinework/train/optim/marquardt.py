@@ -14,22 +14,15 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser
 from splinework.train.optim.systems import Factor, Normal, System, Triangular, precision_needed, triangle_of
-from splinework.train.optim.tie_break import TieBreak
+from splinework.train.optim.tie_break import WithTieBreak
 
-WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
-"""Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
 SMALLEST_SCALE = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
 SLOW = 0.02
 """A step that gains less than this share is slow: the tie-break may stand in its way, and is weakened."""
-LEAST, LEAST_PRECISE = 1e-4, 1e-8
-"""Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
-CLEAN = 1e-4
-"""That is done below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
 CURVED, PROBE, TRUST = 1e-2, 0.1, 0.4
 """Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
 long the turn may be, as a share of the step."""
@@ -73,27 +66,19 @@ class Damped(Optimiser):
             )
 
 
-class Marquardt:
+class Marquardt(WithTieBreak):
     """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
 
     def __init__(self, recipe: Damped, objective: Objective, *, lightly: slice = slice(0)) -> None:
-        self.objective, self.chunk = objective, recipe.chunk
-        self.model = objective.model
-        self.parameters = Parameters.of(self.model)
-        values = self._read()
+        super().__init__(objective, recipe.tie_break)
+        self.chunk, values = recipe.chunk, self._read()
         self.size = values.numel()
         self.damped = torch.ones_like(values)
         self.damped[lightly] = LIGHT
         self.damping, self.growth = recipe.damping, 2.0
         self.exhausted, self.every = self.size == 0, 1
         self.gradient_norm = self.step_norm = math.nan
-        self.precise = False
         self.scale: Tensor | None = None
-        self.tie_break = TieBreak(self.model, self.parameters)
-        self.share, self.weight = recipe.tie_break, STRONGEST if recipe.tie_break else 0.0
-        self.spread = objective.spread or 1.0
-        self.error, self.roughness = self._look()
-        self._weaken()
 
     @torch.no_grad()
     def step(self) -> float:
@@ -110,7 +95,7 @@ class Marquardt:
                 if math.isfinite(gained) and gained > 0:
                     self.step_norm = float(move.norm())
                     self._accept(gained / max(system.promised(straight), 1e-300), error, roughness)
-                    if gained < SLOW * before and error < CLEAN * self.spread:
+                    if gained < SLOW * before:
                         self._lessen()
                     return error
             self.damping = min(self.damping * self.growth, 1e12)
@@ -128,10 +113,6 @@ class Marquardt:
         names = ("damping", "growth", "exhausted", "precise", "scale", "share", "weight", "error", "roughness")
         return {name: getattr(self, name) for name in names}
 
-    def restore(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
-
     def _moves(self, factor: Factor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
         move = factor.move
@@ -142,38 +123,11 @@ class Marquardt:
                 yield move + turn / 2, move
         yield move, move
 
-    @property
-    def value(self) -> float:
-        """What the steps lower: the objective and the tie-break."""
-        return self.error + self.weight * self.roughness
-
-    @property
-    def _weakest(self) -> float:
-        return WEAKEST_PRECISE if self.precise else WEAKEST
-
     def _accept(self, ratio: float, error: float, roughness: float) -> None:
         self.damping = max(self.damping * max(1 / 3, 1 - (2 * min(ratio, 2.0) - 1) ** 3), 1e-15)
         self.growth = 2.0
         self.error, self.roughness = error, roughness
         self._weaken()
-
-    def _look(self) -> tuple[float, float]:
-        """The objective, and the sum of the squared jumps."""
-        return self.objective.number(), self.tie_break.value() if self.share else 0.0
-
-    def _weaken(self) -> None:
-        """Keeps the tie-break at its share of the error, which falls; the weight never rises, so no step is undone by it."""
-        fair = self.share * self.error / max(self.roughness, 1e-300)
-        self.weight = min(self.weight, max(fair, self._weakest)) if self.share else 0.0
-
-    def _lessen(self) -> bool:
-        """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
-        least = LEAST_PRECISE if self.precise else LEAST
-        if self.share <= least or self.error >= CLEAN * self.spread:
-            return False
-        self.share = max(self.share * 0.01, least)
-        self._weaken()
-        return True
 
     def _can_be_precise(self) -> bool:
         numbers = self.objective.numbers

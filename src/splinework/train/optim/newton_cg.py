@@ -8,16 +8,12 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective, Products
 from splinework.train.optim.base import Optimiser, Stepper
-from splinework.train.optim.tie_break import TieBreak
+from splinework.train.optim.tie_break import TieBreak, WithTieBreak
 
-STRONGEST, WEAKEST = 1e-3, 1e-14
-"""Bounds of the tie-break's weight, at the start and at the end."""
-SLOW, LEAST, CLEAN = 0.02, 1e-4, 1e-4
-"""The tie-break's share of the error is lessened, as far as to the second number, after a step that gains less than the first
-share of the objective, once the error is below the third share of the spread."""
+SLOW = 0.02
+"""The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
 ROUNDING = 1e-13
 """Changes of the objective below this share of it mean nothing."""
 KEPT = 1.3
@@ -67,25 +63,15 @@ class NewtonCG(Optimiser):
         return _NewtonCGStepper(self, objective)
 
 
-class _NewtonCGStepper:
+class _NewtonCGStepper(WithTieBreak):
     every = 1
 
     def __init__(self, recipe: NewtonCG, objective: Objective) -> None:
-        self.recipe, self.objective, self.model = recipe, objective, objective.model
-        self.parameters = Parameters.of(self.model)
-        self.tie_break = TieBreak(self.model, self.parameters)
-        self.share, self.weight = recipe.tie_break, STRONGEST if recipe.tie_break else 0.0
-        self.spread = objective.spread or 1.0
-        self.error, self.roughness = self._look()
-        self._weaken()
+        super().__init__(objective, recipe.tie_break)
+        self.recipe = recipe
         # A step's length is about what it changes the outputs by.
         self.radius, self.slope = math.sqrt(max(self.error, 0.0)), math.inf
         self.exhausted = self.parameters.read(self.model).numel() == 0
-
-    @property
-    def value(self) -> float:
-        """What the steps lower: the objective and the tie-break."""
-        return self.error + self.weight * self.roughness
 
     @torch.no_grad()
     def step(self) -> float:
@@ -126,25 +112,6 @@ class _NewtonCGStepper:
     def state(self) -> dict[str, Any]:
         names = ("error", "roughness", "share", "weight", "radius", "slope", "exhausted")
         return {name: getattr(self, name) for name in names}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            setattr(self, name, value)
-
-    def _look(self) -> tuple[float, float]:
-        return self.objective.number(), self.tie_break.value() if self.share else 0.0
-
-    def _weaken(self) -> None:
-        """Keeps the tie-break at its share of the error; the weight never rises, so no step is undone by it."""
-        fair = self.share * self.error / max(self.roughness, 1e-300)
-        self.weight = min(self.weight, max(fair, WEAKEST)) if self.share else 0.0
-
-    def _lessen(self) -> bool:
-        if self.share <= LEAST or self.error >= CLEAN * self.spread:
-            return False
-        self.share = max(self.share * 0.01, LEAST)
-        self._weaken()
-        return True
 
 
 class _System:

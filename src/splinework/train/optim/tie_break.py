@@ -1,5 +1,7 @@
 """What the jumps of the highest derivative at the knots cost: each spline goes on as smoothly as it can where no data are."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,6 +10,14 @@ from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
 from splinework.splines.bases import BSpline
 from splinework.train.jacobian import Parameters
+from splinework.train.objective import Objective
+
+WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
+"""Bounds of the tie-break's weight: by the normal equations, by QR, and at the start."""
+LEAST, LEAST_PRECISE = 1e-4, 1e-8
+"""Smallest shares of the error that the tie-break is allowed to be, by the normal equations and by QR."""
+CLEAN = 1e-4
+"""That is lessened below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
 
 
 class TieBreak:
@@ -83,6 +93,55 @@ class TieBreak:
                 part = slice(own.start + edge * width, own.start + (edge + 1) * width)
                 matrix[part, part] += forms[a]
                 vector[part] += forms[a] @ values[part]
+
+
+class WithTieBreak:
+    """What steppers share that lower the objective and a tie-break, which is a share of the error and falls with it.
+
+    Args:
+        objective: Of the fit.
+        share: Of the error, that the tie-break is allowed to be; 0 switches it off.
+    """
+
+    precise = False
+    """Whether the steps come from a QR factorisation, which leaves room for a weaker tie-break."""
+
+    def __init__(self, objective: Objective, share: float) -> None:
+        self.objective, self.model = objective, objective.model
+        self.parameters = Parameters.of(self.model)
+        self.tie_break = TieBreak(self.model, self.parameters)
+        self.share, self.weight = share, STRONGEST if share else 0.0
+        self.spread = objective.spread or 1.0
+        self.error, self.roughness = self._look()
+        self._weaken()
+
+    @property
+    def value(self) -> float:
+        """What the steps lower: the objective and the tie-break."""
+        return self.error + self.weight * self.roughness
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _look(self) -> tuple[float, float]:
+        """The objective, and the sum of the squared jumps."""
+        return self.objective.number(), self.tie_break.value() if self.share else 0.0
+
+    def _weaken(self) -> None:
+        """Keeps the tie-break at its share of the error; the weight never rises, so no step is undone by it."""
+        fair = self.share * self.error / max(self.roughness, 1e-300)
+        self.weight = min(self.weight, max(fair, WEAKEST_PRECISE if self.precise else WEAKEST)) if self.share else 0.0
+
+    def _lessen(self) -> bool:
+        """Takes a hundredth of the share, if that leaves enough to hold what no data hold."""
+        least = LEAST_PRECISE if self.precise else LEAST
+        if self.share <= least or self.error >= CLEAN * self.spread:
+            return False
+        self.share = max(self.share * 0.01, least)
+        self._weaken()
+        return True
 
 
 def _jumps(layer: KANLayer) -> Tensor | None:

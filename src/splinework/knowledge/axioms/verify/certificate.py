@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from splinework.errors import FileError
-from splinework.nn.checkpoint import own_version, write_whole
+from splinework.nn.checkpoint import own_version
+from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-certificate/1"
 MARGIN: Final = (

@@ -2,8 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, final
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -15,8 +14,8 @@ from splinework.knowledge.teach.equations.problem import Problem
 from splinework.knowledge.teach.equations.schedules import Causal, Whole
 from splinework.nn.jets import Model
 from splinework.nn.network import KAN
-from splinework.train import FitResult, Residual, solve
-from splinework.train.callbacks import Step, StopTraining
+from splinework.train import FitResult, Residual, TrainingOptions, solve
+from splinework.train.callbacks import StopBelow
 
 POOL, EVEN = 10, 1.0
 """Points among which new ones are drawn, for each that is wanted; and what is added to the residual, as a share of its mean, in
@@ -27,25 +26,13 @@ ALIKE = 0.95
 """Causal rounds end where every chunk has at least this weight."""
 
 
-@final
-@dataclass(frozen=True)
-class Enough:
-    """Ends training once the objective is small, unless these are starts, which are tried on coarser grids."""
-
-    least: float
-
-    def __call__(self, step: Step) -> None:
-        if step.objective <= self.least and not step.stage.startswith("start"):
-            raise StopTraining("the residual is as small as was asked for")
-
-
 def solved_whole(
     problem: Problem,
     schedule: Whole | Causal,
     x: Tensor,
     beside: Sequence[Residual],
     tolerance: float,
-    options: dict[str, Any],
+    options: TrainingOptions,
 ) -> FitResult:
     """The network that solves a problem, and its history.
 
@@ -55,18 +42,20 @@ def solved_whole(
         x: Points inside, `(N, inputs)`.
         beside: What is asked for besides the equations.
         tolerance: Share of the root mean square without the network at which it is enough.
-        options: For `splinework.train.solve`; the seed must be there.
+        options: For `splinework.train.solve`.
     """
-    network = problem.network(options["seed"])
-    enough = Enough(tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside]))
-    options = {**options, "callbacks": [*options.get("callbacks", ()), enough]}
+    network = problem.network(options.seed)
+    least = tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside])
+    enough = StopBelow("objective", least, "the residual is as small as was asked for", in_starts=False)
+    options = replace(options, callbacks=[*options.callbacks, enough])
     if isinstance(schedule, Causal):
         network = _led_in(problem, network, schedule, x, beside, options)
-        options = {**options, "starts": 1}
-    result = solve(network, [*problem.inside(x), *beside], frame=problem.frame, **options)
+        options = replace(options, starts=1)
+    result = solve(network, [*problem.inside(x), *beside], frame=problem.frame, options=options)
     for again in range(1, schedule.rounds + 1 if isinstance(schedule, Whole) else 1):
-        x = _where_large(problem, result.model, len(x), options["seed"] + again)
-        result = solve(result.model, [*problem.inside(x), *beside], frame=problem.frame, **{**options, "starts": 1})
+        x = _where_large(problem, result.model, len(x), options.seed + again)
+        rows = [*problem.inside(x), *beside]
+        result = solve(result.model, rows, frame=problem.frame, options=replace(options, starts=1))
     return result
 
 
@@ -107,7 +96,7 @@ def _where_large(problem: Problem, network: KAN, count: int, seed: int) -> Tenso
 
 
 def _led_in(
-    problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: dict[str, Any]
+    problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: TrainingOptions
 ) -> KAN:
     """The network after rounds in which later times count once earlier ones are solved."""
     starts = [axiom for axiom in problem.axioms if isinstance(axiom, Initial)]
@@ -118,13 +107,13 @@ def _led_in(
     share = (x[:, problem.domain.inputs.index(name)] - low) / (high - low)
     chunk = (share * causal.chunks).long().clamp(0, causal.chunks - 1)
     size = float(left(problem, _zero(network), x).square().sum(1).mean())
-    first = {**options, "steps": causal.steps, "grids": None, "degree": "auto", "validation": 0}
+    first = replace(options, steps=causal.steps, grids=None, degree="auto", validation=0, starts=1)
     for turn in range(causal.rounds):
         weights = _weights(left(problem, network, x).square().sum(1) / size, chunk, causal)
         if turn and float(weights.min()) > ALIKE:
             break
         rows = [_weighed(row, weights.sqrt()[chunk]) for row in problem.inside(x)]
-        network = solve(network, [*rows, *beside], frame=problem.frame, **{**first, "starts": 1}).model
+        network = solve(network, [*rows, *beside], frame=problem.frame, options=first).model
     return network
 
 

@@ -1,18 +1,19 @@
-"""`discover`: the one door. It reads what is asked and hands it to the search that answers it."""
+"""`discover` reads what is asked and hands it to the search that answers it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
+from typing_extensions import Unpack
 
 from splinework.discover.classes import classes as of_classes
+from splinework.discover.constraints import DiscoverKeywords, FormulaConstraints
 from splinework.discover.demanding import demanding
 from splinework.discover.dynamics import dynamics
 from splinework.discover.implicit import implicit as relation
 from splinework.discover.partial import complete
-from splinework.discover.progress import telling
 from splinework.discover.regression import regress
 from splinework.discover.several import several
 from splinework.errors import ConfigError, DataError
@@ -21,30 +22,21 @@ from splinework.formula.units.dimensions import PURE, Dimension
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.train.callbacks import Callback
+from splinework.progress import telling
+from splinework.train.options import TrainingOptions, options_of, with_options
 
 
-def discover(  # noqa: PLR0913  # the one door: every kind of question has its name here
+@with_options(DiscoverKeywords, FormulaConstraints)
+def discover(
     x: Any,
     y: Any = None,
     *,
     names: Sequence[str] | None = None,
     target: str | None = None,
     budget: float = 60.0,
-    seed: int = 0,
-    progress: bool = True,
-    units: str | Mapping[str, str] | None = None,
-    noise: float | None = None,
-    form: str | None = None,
-    require: Sequence[str] = (),
-    forbid: Sequence[str] = (),
-    classes: bool | None = None,
-    ode: str | None = None,
-    implicit: bool = False,
-    shape: Sequence[Any] | None = None,
-    weights: Any = None,
     on_stage: Callable[[str], None] | None = None,
-    callbacks: Sequence[Callback] = (),
+    options: TrainingOptions | None = None,
+    **keywords: Unpack[DiscoverKeywords],
 ) -> FormulaTable:
     """From rows of data to formulas, and a network beside them, without a setting to choose.
 
@@ -57,21 +49,13 @@ def discover(  # noqa: PLR0913  # the one door: every kind of question has its n
         names: Names of the columns of x; a frame brings its own.
         target: Name of y; that of a series, or `y`.
         budget: About how many seconds to take.
+        on_stage: Told in words what is being done; then `progress` shows nothing.
         seed: Seed of everything random; the same seed gives the same result where time does not run out.
         progress: Shows on a terminal what is being done.
-        units: Of the columns and the target, such as `"x=m,t=s,y=m/s"`, or a mapping; columns without one have none.
-            Dimensionless groups are tried first (Buckingham 1914), and formulas whose units do not balance are marked.
-        noise: Standard deviation of the errors of y where it is known; else it is estimated.
-        form: A formula to complete, such as `"y = A*exp(?)*x2"`: capitals are constants, `?` is what is unknown.
-        require: Terms that must occur, such as `"exp(x1)"`.
-        forbid: Functions and columns that must not.
-        classes: Whether y are labels, so that formulas give their odds; None decides by what y holds.
-        ode: The column of x that is time: differential equations of the other columns, and of y where there is one.
-        implicit: Relations `f(x) = 0` among all columns.
-        shape: Try only a network of this shape.
-        weights: `(N,)`, what each squared error counts.
-        on_stage: Told in words what is being done; then `progress` shows nothing.
         callbacks: Functions of a `Step` of the fits.
+        weights: `(N,)`, what each squared error counts.
+        **keywords: Fields of `FormulaConstraints`, and of `TrainingOptions`.
+        options: The latter as one object; what is named beside it counts instead.
 
     Returns:
         The table; its `model` is the fitted and pruned network where there is one, its `history` that of the fit that led to it.
@@ -93,63 +77,38 @@ def discover(  # noqa: PLR0913  # the one door: every kind of question has its n
         names = [str(c) for c in x.columns]
     if target is None:
         target = str(name) if isinstance(name := getattr(y, "name", None), str) else "y"
-    kinds = {"form": form is not None, "ode": ode is not None, "implicit": implicit, "classes": bool(classes)}
-    _only_one(**kinds)
-    given = {
-        "units": units is not None,
-        "shape": shape is not None,
-        "require": bool(require),
-        "forbid": bool(forbid),
-        "noise": noise is not None,
-        "weights": weights is not None,
-    }
-    _goes_together(next((kind for kind, asked in kinds.items() if asked), None), given)
-    with telling(progress, on_stage) as say:
-        common: dict[str, Any] = {"budget": budget, "seed": seed, "on_stage": say}
-        if implicit:
+    chosen = options_of(discover, options, keywords)
+    given: dict[str, Any] = {**keywords}
+    asked = FormulaConstraints(
+        **{each.name: given[each.name] for each in fields(FormulaConstraints) if each.name in given}
+    )
+    asked.check(chosen.weights)
+    with telling(chosen.progress, on_stage) as say:
+        common: dict[str, Any] = {"budget": budget, "seed": chosen.seed, "on_stage": say}
+        if asked.implicit:
             columns, labels = _joined(x, y, names, target)
             return relation(columns, names=labels, **common)
-        if ode is not None:
-            return _equations(x, y, names, target, ode, common)
+        if asked.ode is not None:
+            return _equations(x, y, names, target, asked.ode, common)
         if y is None:
             raise DataError("there is no y to explain; give one, or ask for a relation among columns by implicit=True.")
         values = np.asarray(y)
-        if classes or (classes is None and values.dtype.kind in "bOUS" and not _numbers(values)):
-            _goes_together("classes", given)
+        if asked.classes or (asked.classes is None and values.dtype.kind in "bOUS" and not _numbers(values)):
+            asked.check(chosen.weights, "classes")
             return of_classes(x, values, names=names, target=target, **common)
         if values.ndim == 2 and values.shape[1] > 1:
-            _goes_together("several targets", given)
+            asked.check(chosen.weights, "several targets")
             own = [str(c) for c in y.columns] if hasattr(y, "columns") else None
             return several(x, values, names=names, targets=own, **common)
-        search = partial(regress, callbacks=callbacks)
-        common |= {"noise": noise, "weights": weights}
-        if form is not None:
-            return complete(form, x, values, names=names, target=target, forbid=forbid, search=search, **common)
-        if require or forbid:
-            common |= {"require": require, "forbid": forbid}
-            return demanding(x, values, names=names, target=target, search=search, **common)
-        return _regression(x, values, names, target, units, {**common, "shape": shape}, search)
-
-
-def _only_one(**asked: bool) -> None:
-    given = [name for name, wanted in asked.items() if wanted]
-    if len(given) > 1:
-        raise ConfigError(f"{' and '.join(given)} ask for formulas of different kinds; give one of them.")
-
-
-_TAKES = {"form": ("forbid", "noise", "weights"), "require or forbid": ("require", "forbid", "noise", "weights")}
-"""What can be said beside these questions; beside others nothing of it, beside a plain one everything."""
-
-
-def _goes_together(kind: str | None, given: Mapping[str, bool]) -> None:
-    """Raises for an option that would do nothing, rather than to let it."""
-    if kind is None and (given["require"] or given["forbid"]):
-        kind = "require or forbid"
-    if kind is None:
-        return
-    idle = [name for name, there in given.items() if there and name not in _TAKES.get(kind, ())]
-    if idle:
-        raise ConfigError(f"{' and '.join(idle)} cannot be used together with {kind}; leave it out.")
+        search = partial(regress, callbacks=chosen.callbacks)
+        common |= {"names": names, "target": target, "noise": asked.noise, "weights": chosen.weights}
+        if asked.form is not None:
+            return complete(asked.form, x, values, forbid=asked.forbid, search=search, **common)
+        if asked.require or asked.forbid:
+            return demanding(x, values, require=asked.require, forbid=asked.forbid, search=search, **common)
+        _told_apart(x, values, names, target)
+        search = partial(search, shape=asked.shape, **common)
+        return search(x, values) if asked.units is None else _balanced(x, values, names, target, asked.units, search)
 
 
 def _numbers(values: Any) -> bool:
@@ -170,18 +129,15 @@ def _joined(x: Any, y: Any, names: Sequence[str] | None, target: str) -> tuple[A
     return np.column_stack([columns, np.asarray(y, dtype=float)]), [*labels, target]
 
 
-def _regression(
+def _balanced(
     x: Any,
     y: Any,
     names: Sequence[str] | None,
     target: str,
-    units: str | Mapping[str, str] | None,
-    options: dict[str, Any],
+    units: str | Mapping[str, str],
     search: Callable[..., FormulaTable],
 ) -> FormulaTable:
-    _told_apart(x, y, names, target)
-    if units is None:
-        return search(x, y, names=names, target=target, **options)
+    """A search that begins with dimensionless groups; its rows are told whether their units balance."""
     labels = list(names) if names is not None else [f"x{i + 1}" for i in range(np.asarray(x).shape[1])]
     given = parse_units(units, names=(*labels, target))
     if target not in given:
@@ -190,7 +146,7 @@ def _regression(
         )
     dimensions = {name: given.get(name, PURE) for name in labels}
     groups = balance(dimensions, given[target], name=target)
-    table = search(x, y, names=labels, target=target, balance=groups, **options)
+    table = search(x, y, names=labels, balance=groups)
     return replace(table, rows=tuple(_checked(row, dimensions, given[target]) for row in table.rows))
 
 

@@ -1,0 +1,30 @@
+"""Numbers as people read them: a dash for none, few digits."""
+
+import re
+from typing import Final
+
+DASH: Final = "–"
+_DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
+
+
+def figure(value: float | None, form: str = ".4g") -> str:
+    """A number to four digits, or in another format.
+
+    >>> figure(0.123456), figure(None), figure(0.9731, ".1%")
+    ('0.1235', '–', '97.3 %')
+    """
+    return DASH if value is None else format(value, form).replace("%", " %")
+
+
+def probability(value: float | None) -> str:
+    """A probability, such as `97 %`; those that round to the ends say so."""
+    if value is None:
+        return DASH
+    if value < 1e-3:
+        return "< 0.1 %"
+    return f"{100 * value:.3g} %" if value < 0.9995 else "> 99.9 %"
+
+
+def rounded(formula: str, digits: int = 6) -> str:
+    """The text of a formula with its numbers to so many digits."""
+    return _DECIMAL.sub(lambda match: f"{float(match.group()):.{digits}g}", formula)

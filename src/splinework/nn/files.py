@@ -1,0 +1,119 @@
+"""Files and folders that are there whole or not at all: made aside, and moved into their place when all went well."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from splinework.errors import FileError
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes a file, synced before it replaces the one that is there.
+
+    Raises:
+        FileError: If it cannot be written; what was there stays.
+    """
+    with writing(path), _aside(path.parent) as aside:
+        with (aside / "new").open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside / "new", path)
+
+
+def write_into(folder: Path, writers: Mapping[str, Callable[[Path], None]], *, without: Iterable[str] = ()) -> None:
+    """Writes files into a folder, beside those that are there. If one of them fails, the folder stays as it was.
+
+    Args:
+        folder: Made where it does not exist.
+        writers: Name of each file → what writes it to the path that it is given.
+        without: Files of an earlier job that would now mislead; they are removed.
+
+    Raises:
+        FileError: If something cannot be written.
+    """
+    if not folder.is_dir():
+        with whole_folder(folder) as aside:
+            for name, write in writers.items():
+                write(aside / name)
+        return
+    with writing(folder), _aside(folder) as aside:
+        for name, write in writers.items():
+            write(aside / name)
+        for name in writers:
+            os.replace(aside / name, folder / name)
+        for name in without:
+            (folder / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_folder(place: Path) -> Iterator[Path]:
+    """Gives an empty folder beside the place; if all goes well it takes the place of what is there, else nothing is left of it.
+
+    Raises:
+        FileError: If the system refuses to write.
+    """
+    folder = place.absolute()
+    missing = [path for path in folder.parents if not path.exists()]  # innermost first
+    with writing(place):
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with _aside(folder.parent) as aside:
+                new, old = aside / "new", aside / "old"
+                new.mkdir()
+                yield new
+                if folder.exists():
+                    os.rename(folder, old)
+                try:
+                    os.rename(new, folder)
+                except OSError:
+                    if old.exists():
+                        os.rename(old, folder)
+                    raise
+        except BaseException:
+            for path in missing:
+                with contextlib.suppress(OSError):
+                    path.rmdir()
+            raise
+
+
+def check_writable(folder: Path) -> None:
+    """Raises unless files may be written into the folder, there or to be made; asks before the work, not after it.
+
+    Raises:
+        FileError: With the way out.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            folder.lstat()  # a name that cannot be one
+        ground = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    except (OSError, ValueError) as error:  # no permission to look, a name too long, a NUL in the name
+        raise FileError(f"cannot use the folder {folder}: {getattr(error, 'strerror', None) or error}.") from error
+    if not ground.is_dir():
+        raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
+    if not os.access(ground, os.W_OK | os.X_OK):
+        raise FileError(f"cannot write into {ground}: no permission; name another folder.")
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Inside, what the system refuses becomes a `FileError` about the place; other errors go on as they are."""
+    if "\0" in str(place):
+        raise FileError(f"cannot write {str(place)!r}: a name has no null character; choose another place.")
+    try:
+        yield
+    except OSError as error:
+        cause = error.__cause__ if isinstance(error, FileError) else error
+        if not isinstance(cause, OSError):
+            raise
+        raise FileError(f"cannot write {place}: {cause.strerror or cause}; choose another place.") from error
+
+
+@contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """A folder in this one, gone afterwards with all that is left in it; what it holds has the usual permissions."""
+    with TemporaryDirectory(prefix=".saving-", dir=folder, ignore_cleanup_errors=True) as aside:
+        yield Path(aside)

@@ -1,0 +1,276 @@
+"""The options of a training: what each means, its default, and what is refused. `fit`, `solve`, `ensemble`, … share them.
+
+Users name options by keyword, or hand in one `TrainingOptions`; functions inside take the object. The groups of keywords below
+say which verb takes which: type checkers read them in its signature, and so does `with_options`.
+"""
+
+import difflib
+import inspect
+import operator
+import os
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypedDict, TypeVar, final
+
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.train.callbacks import Callback
+from splinework.train.losses import Loss, make_loss
+from splinework.train.optim import Optimiser, make_optimiser
+from splinework.train.penalties import Penalty, Roughness
+from splinework.train.residual import Residual
+from splinework.train.terms import listed
+
+Verb = TypeVar("Verb", bound=Callable[..., Any])
+
+
+class RunKeywords(TypedDict, total=False):
+    """Of whatever takes a while."""
+
+    seed: int
+    progress: bool
+    callbacks: Sequence[Callback]
+
+
+class CommonKeywords(RunKeywords, total=False):
+    """Of everything that minimises something."""
+
+    optimiser: str | Optimiser
+    validation: float | Sequence[Any] | Residual | None
+    seconds: float | None
+
+
+class DataKeywords(TypedDict, total=False):
+    """Of what is fitted to rows."""
+
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor]
+    weights: Any
+    standardise: bool | str
+
+
+class GrowthKeywords(TypedDict, total=False):
+    """Of what is trained from several starts to splines as rich as pays."""
+
+    steps: int | None
+    starts: int | None
+    grids: Sequence[int] | str | None
+    degree: str
+    penalties: Sequence[Penalty]
+
+
+class SparsifyKeywords(CommonKeywords, DataKeywords, total=False):
+    """Of `sparsify`, which decides on steps, starts and grids itself."""
+
+
+class SolveKeywords(CommonKeywords, GrowthKeywords, total=False):
+    """Of `solve`: there are no rows."""
+
+    checkpoint: str | os.PathLike[str] | None
+
+
+class EnsembleKeywords(CommonKeywords, GrowthKeywords, DataKeywords, total=False):
+    """Of `ensemble`: a checkpoint is that of one fit, not of several."""
+
+    residuals: Sequence[Residual]
+
+
+class FitKeywords(EnsembleKeywords, total=False):
+    """Of `fit`: all there are."""
+
+    checkpoint: str | os.PathLike[str] | None
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class TrainingOptions:
+    """How a model is trained. Every option has a default that suits most data.
+
+    Attributes:
+        steps: Most steps of the optimiser in all; None lets each stage converge.
+        optimiser: `auto`, `lm`, `ssbroyden`, `lbfgs`, `adam` and others, any of `torch.optim` by name, or a recipe such
+            as `Adam(learning_rate=1e-3, batch=64)`.
+        validation: Share of rows (or of the points of every residual) to hold out, or rows of their own as `(x, y)` or
+            `(x, y, weights)`, or for `solve` residuals of their own; None holds out 15 % where there are 40 or more. 0 holds
+            out none: then generalised cross-validation decides on grids.
+        seed: Seed of everything random here; same seed, same bits on one machine. The global seed is not touched.
+        progress: Whether to show progress on a terminal.
+        callbacks: Functions of a `Step`; one may raise `StopTraining`. One that is a context manager is entered too.
+        penalties: Such as `Sparsity(1e-3)`; `Roughness("auto")` smooths every edge as its likelihood asks for, which is what
+            noisy data get anyway where `grids` is `auto`.
+        grids: `auto`, a list of resolutions to go through such as `[5, 10, 20]` (those not finer than the model's are
+            passed over), or None to keep the model's.
+        degree: `auto` lets second-order methods raise the degree of the splines where that pays; `keep` forbids it.
+        starts: Number of starts; None takes 12 for a network with hidden nodes and a second-order method (fewer where
+            `steps` are few), else 1.
+        standardise: Whether to set the units of the model from the data; `auto` does where x does not fit the grids'
+            domain or y is far from unit size, and the model has no units yet.
+        seconds: Most time to take.
+        loss: `squared`, `huber`, `absolute`, `quantile`, `poisson`, `logistic`, `softmax`, a recipe such as `Huber(0.5)`,
+            or a function of outputs and targets that gives one value per row.
+        weights: `(N,)`, what each row counts; only their ratios matter.
+        checkpoint: A file to record the training in. If it is there already, and of the same training, that one goes on: to
+            the same bits as if it had never been interrupted.
+        residuals: What should vanish besides, such as `[sw.Residual(function, points, weight)]`; the mean of the squares of
+            each is added to the loss, which is in units of the standardised outputs.
+
+    Raises:
+        ConfigError: For an option that makes no sense.
+
+    >>> TrainingOptions(seconds=60, loss="huber").penalties
+    ()
+    """
+
+    steps: int | None = None
+    optimiser: str | Optimiser = "auto"
+    validation: float | Sequence[Any] | Residual | None = None
+    seed: int = 0
+    progress: bool = True
+    callbacks: Sequence[Callback] = ()
+    penalties: Sequence[Penalty] = ()
+    grids: Sequence[int] | str | None = "auto"
+    degree: str = "auto"
+    starts: int | None = None
+    standardise: bool | str = "auto"
+    seconds: float | None = None
+    loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared"
+    weights: Any = field(default=None, repr=False)
+    checkpoint: str | os.PathLike[str] | None = None
+    residuals: Sequence[Residual] = ()
+
+    def __post_init__(self) -> None:
+        for name, least in (("steps", 0), ("starts", 1), ("seed", 0)):
+            value = getattr(self, name)
+            whole = hasattr(value, "__index__") and operator.index(value) >= least
+            if not (whole or (value is None and name != "seed")):
+                raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}.")
+        if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and self.seconds >= 0):
+            raise ConfigError(f"seconds is a time, zero or more, got {self.seconds!r}.")
+        if not isinstance(self.callbacks, Sequence) or not all(map(callable, self.callbacks)):
+            raise ConfigError(f"callbacks is a list of functions of a Step, got {self.callbacks!r}; write [callback].")
+        if not isinstance(self.penalties, Sequence) or not all(isinstance(one, Penalty) for one in self.penalties):
+            raise ConfigError(f"penalties is a list such as [Sparsity(1e-3)], got {self.penalties!r}.")
+        if self.degree not in ("auto", "keep"):
+            raise ConfigError(f"degree is 'auto' (raised where that pays) or 'keep', got {self.degree!r}.")
+        if self.standardise not in (True, False, "auto"):
+            raise ConfigError(f"standardise is True, False or 'auto', got {self.standardise!r}.")
+        if not isinstance(self.checkpoint, (str, os.PathLike, type(None))):
+            raise ConfigError(f"checkpoint is the path of a file, got {self.checkpoint!r}.")
+        if not (isinstance(self.residuals, Sequence) and len(self.residuals) == 0):
+            listed(self.residuals)
+        self._check_validation()
+        object.__setattr__(self, "grids", _resolutions(self.grids))
+        make_loss(self.loss)
+        if self.optimiser != "auto":
+            make_optimiser(self.optimiser)
+
+    def _check_validation(self) -> None:
+        value = self.validation
+        share = isinstance(value, (int, float)) and 0 <= value < 1
+        if not (value is None or share or isinstance(value, (Sequence, Residual))) or isinstance(value, str):
+            raise ConfigError(
+                f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y), or a list of residuals; got {value!r}."
+            )
+
+    @property
+    def deadline(self) -> float | None:
+        """On the monotonic clock, for what begins now; None without a limit."""
+        return None if self.seconds is None else time.monotonic() + self.seconds
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Names of the options that are not at their default."""
+        # What is of another type may be an array, which is not to be compared.
+        pairs = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
+        return tuple(name for name, value, default in pairs if type(value) is not type(default) or value != default)
+
+    @property
+    def smooths(self) -> bool:
+        """Whether the strengths of smoothing are to be found."""
+        return Roughness("auto") in self.penalties
+
+    @property
+    def fixed_penalties(self) -> tuple[Penalty, ...]:
+        """The penalties whose strength is given."""
+        return tuple(penalty for penalty in self.penalties if penalty != Roughness("auto"))
+
+
+_NAMES = frozenset(each.name for each in fields(TrainingOptions))
+
+
+def _resolutions(grids: Any) -> list[int] | str | None:
+    """`auto`, None or a list of resolutions, in order."""
+    if grids is None or (isinstance(grids, str) and grids == "auto"):
+        return grids
+    try:
+        wanted = sorted(operator.index(g) for g in grids)
+    except TypeError:
+        wanted = []
+    if not wanted or wanted[0] < 1:
+        raise ConfigError(f"grids is 'auto', None or a list of resolutions such as [5, 10, 20], got {grids!r}.")
+    return wanted
+
+
+# ----------------------------------------------------------------------------------------------- verbs that take options
+
+
+def with_options(keywords: type, *beside: type[Any]) -> Callable[[Verb], Verb]:
+    """Spells out the options that a verb takes as `**keywords`, in its signature and under `Args:` of its docstring.
+
+    An option that the docstring describes itself keeps that description.
+
+    Args:
+        keywords: The `TypedDict` of the verb's `Unpack`.
+        beside: Dataclasses that have some of them, besides `TrainingOptions`.
+    """
+
+    def spelled_out(verb: Verb) -> Verb:
+        signature = inspect.signature(verb)
+        own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        records = (*beside, TrainingOptions)
+        taken = {each: one for one in records for each in fields(one) if each.name in keywords.__annotations__}
+        named = [
+            inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
+            for each in taken
+        ]
+        # "options" stays last.
+        spelled = signature.replace(parameters=[*own[:-1], *named, own[-1]])
+        verb.__signature__ = spelled  # type: ignore[attr-defined]
+        if verb.__doc__:
+            own_words = verb.__doc__
+            texts = [
+                _text(one, each.name) for each, one in taken.items() if f"\n        {each.name}: " not in own_words
+            ]
+            verb.__doc__ = re.sub(r" {8}\*\*keywords: .*\n", lambda _: "".join(texts), verb.__doc__)
+        return verb
+
+    return spelled_out
+
+
+def _text(record: type, name: str) -> str:
+    """What a dataclass says of one of its fields, line by line."""
+    found = re.search(rf"^        {name}: .*\n(?:            .*\n)*", record.__doc__ or "", re.MULTILINE)
+    return found[0] if found else ""
+
+
+def options_of(
+    verb: Callable[..., Any], options: TrainingOptions | None, keywords: Mapping[str, Any]
+) -> TrainingOptions:
+    """The options of one call of a verb that is under `with_options`: those of the object, with what is named beside it.
+
+    Raises:
+        ConfigError: For one that the verb does not take, or that makes no sense.
+    """
+    if not isinstance(options, (TrainingOptions, type(None))):
+        raise ConfigError(f"options is a TrainingOptions, got {options!r}; name single options by keyword.")
+    begun = TrainingOptions() if options is None else options
+    allowed = [p.name for p in inspect.signature(verb).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    allowed.remove("options")
+    for name in (*begun.changed, *keywords):
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+            lead = f"did you mean {near[0]}? It" if near else "it"
+            raise ConfigError(f"{verb.__name__} has no option {name!r}; {lead} has {', '.join(allowed)}.")
+    return replace(begun, **{name: value for name, value in keywords.items() if name in _NAMES})

@@ -1,0 +1,88 @@
+"""Files and folders: whole or not at all, whatever ends the writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from splinework.errors import FileError
+from splinework.nn.files import check_writable, whole_folder, write_into, write_whole
+
+
+def tree(folder: Path) -> dict[str, bytes | None]:
+    return {str(p.relative_to(folder)): p.read_bytes() if p.is_file() else None for p in sorted(folder.rglob("*"))}
+
+
+def into_folder(place: Path, end: Callable[[], None]) -> None:
+    with whole_folder(place) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "a").write_text("new")
+        end()
+
+
+def beside_others(place: Path, end: Callable[[], None]) -> None:
+    def first(path: Path) -> None:
+        path.write_text("new")
+
+    def second(path: Path) -> None:
+        path.write_text("half")
+        end()
+
+    write_into(place, {"a": first, "b": second}, without=["gone"])
+
+
+WAYS = {"whole_folder": into_folder, "write_into": beside_others}
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("place", ["old", "new", "new/er/still"])
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), ValueError("no"), KeyboardInterrupt()], ids=repr
+)
+def test_what_goes_wrong_leaves_everything_as_it_was(tmp_path, way, place, error):
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a").write_text("old")
+    (tmp_path / "old" / "gone").write_text("old")
+    before = tree(tmp_path)
+
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(FileError if isinstance(error, OSError) else type(error)) as caught:
+        way(tmp_path / place, fail)
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"cannot write {tmp_path / place}: No space left on device; choose another place."
+    assert tree(tmp_path) == before
+
+
+def test_a_folder_replaces_what_was_there_and_files_go_beside_it(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").write_text("old")
+        (tmp_path / name / "gone").write_text("old")
+    into_folder(tmp_path / "one", lambda: None)
+    beside_others(tmp_path / "two", lambda: None)
+    beside_others(tmp_path / "three" / "four", lambda: None)
+    assert tree(tmp_path) == {
+        **{"one": None, "one/sub": None, "one/sub/a": b"new"},
+        **{"two": None, "two/a": b"new", "two/b": b"half", "two/mine": b"old"},
+        **{"three": None, "three/four": None, "three/four/a": b"new", "three/four/b": b"half"},
+    }
+    assert (tmp_path / "one").stat().st_mode == (tmp_path / "two").stat().st_mode  # as of any folder
+
+
+def test_a_place_that_cannot_be_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for place in (tmp_path / "file", tmp_path / "file" / "below", tmp_path / ("x" * 5000), tmp_path / "a\0b"):
+        with pytest.raises(FileError):
+            check_writable(place)
+    check_writable(tmp_path / "not" / "yet")
+    assert tree(tmp_path) == {"file": b"mine"}
+
+
+def test_write_whole_takes_a_name_as_long_as_the_file_system_does(tmp_path):
+    path = tmp_path / ("n" * 250)
+    write_whole(path, b"content")
+    assert path.read_bytes() == b"content"
