@@ -1,0 +1,142 @@
+"""Formulas of bases and base functions in the checker's ranges, and the bounds of derivatives that follow.
+
+A bound is not believed because a member states it: it is held against derivatives in 60 digits, by central differences, at
+points of the domain.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, final
+
+import numpy as np
+from scipy.special import erfc, expit
+
+from splinework.errors import SplineworkError
+from splinework.knowledge.axioms.verify.exact import EXACT, derivatives
+from splinework.knowledge.axioms.verify.recheck import Floats, Range, exact, wider
+from splinework.splines.bases import ACTIVATIONS, Basis
+from splinework.splines.bases.bounds import base_bound, basis_bounds
+from splinework.splines.bases.functions import Operand
+
+_LIBRARY: Final = 1e-14
+_PLACES: Final = (-0.97, -0.61, -0.29, 0.0, 0.17, 0.53, 0.83, 1.0)
+"""Where bounds are tried: shares of the domain, or of what a base function does near zero, from -1 to 1."""
+_NEAR: Final = 4.0
+
+
+@final
+class Ranged(Operand):
+    """Ranges with operators."""
+
+    def __init__(self, held: Range) -> None:
+        self.held = held
+
+    def operate(self, sign: str, left: Any, right: Any) -> "Ranged":
+        a, b = _lifted(left), _lifted(right)
+        if sign == "*" and left is right:
+            return Ranged(a.square())
+        if sign in "+-":
+            return Ranged(a + (b if sign == "+" else -b))
+        return Ranged(a * (b if sign == "*" else b.inverse()))
+
+
+def _lifted(value: Any) -> Range:
+    return value.held if isinstance(value, Ranged) else exact(value)
+
+
+class RangeFunctions:
+    """Elementary functions of ranges; a library is taken to be right to 1e-14."""
+
+    pi = Ranged(wider(np.asarray(np.pi), np.asarray(np.pi)))
+
+    def number(self, value: float) -> Ranged:
+        return Ranged(exact(value))
+
+    def interval(self, low: Floats, high: Floats) -> Ranged:
+        return Ranged(Range(low, high))
+
+    def magnitude(self, x: Any) -> Floats:
+        held = _lifted(x)
+        return np.maximum(np.abs(held.a), np.abs(held.b))
+
+    def exp(self, x: Any) -> Ranged:
+        return _rising(np.exp, x, 0.0)
+
+    def log(self, x: Any) -> Ranged:
+        return _rising(lambda z: np.log(np.maximum(z, 0.0)), x)
+
+    def sqrt(self, x: Any) -> Ranged:
+        return _rising(lambda z: np.sqrt(np.maximum(z, 0.0)), x, 0.0)
+
+    def tanh(self, x: Any) -> Ranged:
+        return _rising(np.tanh, x, -1.0, 1.0)
+
+    def sigmoid(self, x: Any) -> Ranged:
+        return _rising(expit, x, 0.0, 1.0)
+
+    def erfc(self, x: Any) -> Ranged:
+        return _rising(erfc, -x, 0.0, 2.0, falling=True)
+
+    def sin(self, x: Any) -> Ranged:
+        return _wave(np.sin, np.cos, x)
+
+    def cos(self, x: Any) -> Ranged:
+        return _wave(np.cos, np.sin, x)
+
+
+def _rising(
+    f: Callable[[Floats], Floats], x: Any, least: float = -np.inf, most: float = np.inf, *, falling: bool = False
+) -> Ranged:
+    held = _lifted(x)
+    with np.errstate(all="ignore"):
+        low, high = (f(-held.a), f(-held.b)) if falling else (f(held.a), f(held.b))
+        low, high = low - np.abs(low) * _LIBRARY, high + np.abs(high) * _LIBRARY
+    low = np.where(np.isfinite(low), np.maximum(low, least), least)
+    return Ranged(Range(low, np.where(np.isnan(high), most, np.minimum(high, most))))
+
+
+def _wave(f: Callable[[Floats], Floats], slope: Callable[[Floats], Floats], x: Any) -> Ranged:
+    """Sine or cosine: the middle, the size of its slope, and a curvature of at most one."""
+    held = _lifted(x)
+    with np.errstate(all="ignore"):
+        middle, half = held.a / 2 + held.b / 2, (held.b - held.a) / 2 * (1 + 1e-15)
+        value = f(middle)
+        off = np.minimum(np.abs(slope(middle)) * half + half**2 / 2, 2.0) + 1e-14 + 1e-15 * np.abs(middle)
+    low, high = np.maximum(value - off, -1.0), np.minimum(value + off, 1.0)
+    return Ranged(Range(np.where(np.isnan(low), -1.0, low), np.where(np.isnan(high), 1.0, high)))
+
+
+@lru_cache(maxsize=512)
+def row_bounds(basis: Basis, low: float, high: float, order: int) -> Floats:
+    """Bounds of the order-th derivatives of the functions of a basis on a domain, `(M,)`.
+
+    Raises:
+        SplineworkError: If a derivative is larger.
+    """
+    bounds = basis_bounds(basis, order, np.array([low]), np.array([high]), RangeFunctions())[0] * 1.001
+    ends = EXACT.number(low), EXACT.number(high)
+    for share in _PLACES:
+        at = (ends[0] + ends[1]) / 2 + (ends[1] - ends[0]) / 2 * EXACT.number(share)
+        _try(derivatives(lambda x: basis.formula(x, *ends, EXACT), at, order), bounds, order, str(basis))
+    return bounds
+
+
+@lru_cache(maxsize=512)
+def curve_bound(base: str, order: int) -> float:
+    """A bound of the order-th derivative of a base function on the line.
+
+    Raises:
+        SplineworkError: If the derivative is larger somewhere.
+    """
+    function = ACTIVATIONS[base]
+    bound = base_bound(function, order, RangeFunctions())
+    for share in _PLACES:
+        at = EXACT.number(_NEAR * share)
+        _try(derivatives(lambda x: [function.formula(x, EXACT)], at, order), [bound], order, base)
+    return bound
+
+
+def _try(values: list[Any], bounds: Any, order: int, name: str) -> None:
+    for value, bound in zip(values, bounds, strict=True):
+        if abs(value) > bound * (1 + 1e-9) + 1e-12:
+            raise SplineworkError(f"a derivative of order {order} of {name} is {float(value)}, beyond its bound {bound}.")
