@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from splinework.splines.bases import Activation
+from splinework.splines.bases.activations import formula_derivative
 from splinework.splines.bases.functions import Functions, TensorFunctions
-from splinework.splines.bases.series import SeriesFunctions, derivative
 
 _TERMS: Final = 32
 """Of the Chebyshev series; those left out are below 1e-16."""
@@ -35,9 +35,7 @@ class InDouble(Activation):
         return self.inner.formula(x, f)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
-        functions = SeriesFunctions(_DoubleFunctions())
-        found = derivative(self.formula(functions.variable(x, order), functions), order)
-        return torch.zeros_like(x) if found is None else found + torch.zeros_like(x)
+        return formula_derivative(self.inner, x, order, _DoubleFunctions())
 
 
 class _DoubleFunctions(TensorFunctions):

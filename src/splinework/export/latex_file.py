@@ -170,6 +170,10 @@ def _written(node: Node, rank: int = 0) -> str:
         text, own = rf"\frac{{{_written(parts[0])}}}{{{_written(parts[1])}}}", 2
     elif node.kind == "*" and parts[0] is parts[1]:
         text, own = f"{_written(parts[0], 3)}^{{2}}", 2
+    elif node.kind == "*" and parts[1].kind == "/":  # a product with a fraction is one
+        above, under = parts[1].parts
+        whole = "" if above.value == 1 else rf"\,{_written(above, 2)}"
+        text, own = rf"\frac{{{_written(parts[0], 2)}{whole}}}{{{_written(under)}}}", 2
     elif node.kind == "*":
         text, own = rf"{_written(parts[0], 2)}\,{_written(parts[1], 2)}", 2
     elif parts[0].kind == "number" and parts[0].value == 0:

@@ -59,15 +59,15 @@ class Recorder:
         """`a sign b`, without what zeros and ones make superfluous."""
         if a.kind == b.kind == "number" and not (sign == "/" and b.value == 0):
             return self.number(_OPERATIONS[sign](a.value, b.value))
-        if sign in "+*" and b.kind == "number":
-            a, b = b, a
+        if (sign == "*" and b.kind == "number") or (sign == "+" and a.kind == "number"):
+            a, b = b, a  # 2 x, but x + 2
         first, second = (node.value if node.kind == "number" else None for node in (a, b))
-        if first == 0 and sign in "*/":
+        if (first == 0 and sign in "*/") or (second, sign) in ((0, "+"), (0, "-"), (1, "/")):
             return a
-        if (first, sign) in ((0, "+"), (1, "*")):
+        if (first, sign) == (1, "*"):
             return b
-        if (sign, second) in (("-", 0), ("/", 1)):
-            return a
+        if sign in "+-" and second is not None and second < 0:
+            sign, b = "-" if sign == "+" else "+", self.number(-second)
         return self.node(sign, None, a, b)
 
     def named(self, sympy: str, letter: str, n: int, x: Any) -> Node:
@@ -125,11 +125,13 @@ class Language:
 
     Attributes:
         number: A constant, without a sign.
-        call: A function's name.
+        call: A call of a function, with `{}` for its argument.
+        square: The square of `{}`; nothing, where it is a product.
     """
 
     number: Callable[[float], str]
     call: Callable[[Any], str]
+    square: str = ""
 
     def text(self, node: Node, names: dict[Node, str] | None = None, rank: int = 0) -> str:
         """A node as an operand of that rank; those with names by their names."""
@@ -146,6 +148,8 @@ class Language:
         left, right = node.parts
         if node.kind == "-" and left.kind == "number" and left.value == 0:
             text, own = f"-{self.text(right, names, 2)}", 1
+        elif node.kind == "*" and left is right and self.square:
+            text = self.square.format(self.text(left, names, 3))
         else:
             text = f"{self.text(left, names, own)} {node.kind} {self.text(right, names, own + 1)}"
         return f"({text})" if own < rank else text

@@ -122,7 +122,7 @@ def _term(term: Term) -> str:
     return f"{_number(term.factor)}*(t{_minus(term.a)})" + (f"**{term.n}" if term.n > 1 else "")
 
 
-_LANGUAGE: Final = Language(repr, lambda f: f"{f}({{}})" if isinstance(f, str) else f"{f[0]}({f[2]}, {{}})")
+_LANGUAGE: Final = Language(repr, lambda f: f"{f}({{}})" if isinstance(f, str) else f"{f[0]}({f[2]}, {{}})", "{}**2")
 
 
 def _number(value: SupportsFloat) -> str:

@@ -50,9 +50,19 @@ class Activation(ABC):
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         """The derivative of the given order (0: the function itself) at every element of x."""
-        functions = SeriesFunctions(TensorFunctions())
-        found = derivative(self.formula(functions.variable(x, order), functions), order)
-        return torch.zeros_like(x) if found is None else found + torch.zeros_like(x)
+        return formula_derivative(self, x, order, TensorFunctions())
+
+
+def formula_derivative(base: Activation, x: Tensor, order: int, functions: Functions) -> Tensor:
+    """The derivative of a base function by its formula; beyond `FAR` of its asymptotes, for there powers of x overflow."""
+    near = x if base.asymptotes is None else x.clamp(-FAR, FAR)
+    series = SeriesFunctions(functions)
+    found = derivative(base.formula(series.variable(near, order), series), order)
+    value = torch.zeros_like(x) if found is None else found + torch.zeros_like(x)
+    if base.asymptotes is None or order:
+        return value
+    (left, _), (right, _) = base.asymptotes
+    return value + torch.where(x < 0, left, right) * (x - near)
 
 
 @final
