@@ -16,7 +16,6 @@ from unittest import mock
 
 import numpy as np
 import pytest
-import scipy.special
 import torch
 from numpy.polynomial import Legendre as Polynomial
 
@@ -115,11 +114,17 @@ def laws(module: ModuleType, **given: Any) -> list[Any]:
                 if isinstance(names, str) and names not in given:
                     axes.append([(names, value) for value in mark.args[1]])
             for values in itertools.product(*axes):
-                found.append(pytest.param(law, given | dict(values), id=f"{name}-{'-'.join(str(v) for _, v in values)}"[:120]))
+                found.append(
+                    pytest.param(law, given | dict(values), id=f"{name}-{'-'.join(str(v) for _, v in values)}"[:120])
+                )
     return found
 
 
-OF_BASES = [*laws(test_bases, basis=Legendre(6)), *laws(test_primitives, basis=Legendre(5)), *laws(test_tails, basis=Legendre(5))]
+OF_BASES = [
+    *laws(test_bases, basis=Legendre(6)),
+    *laws(test_primitives, basis=Legendre(5)),
+    *laws(test_tails, basis=Legendre(5)),
+]
 OF_FUNCTIONS = [
     *laws(test_activations, name="wavelet"),
     *laws(test_primitives, base="wavelet", basis=BSpline()),
@@ -180,7 +185,9 @@ def test_it_refines_exactly(fitted):
 
 def test_its_edges_have_formulas():
     x = torch.linspace(-1, 1, 300, dtype=torch.float64)[:, None]
-    model = sw.KAN([1, 1], basis=Legendre(8), base="wavelet", dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    model = sw.KAN(
+        [1, 1], basis=Legendre(8), base="wavelet", dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
     model = sw.fit(model, x, torch.sin(2 * x), steps=60, seed=0).model
     assert "sin" in str(sw.symbolify(model, x, torch.sin(2 * x)))
 
@@ -215,7 +222,10 @@ def test_a_false_claim_of_it_is_refuted_at_a_point_that_the_checker_accepts(fitt
 
 def test_a_bound_that_is_too_small_is_found_out(fitted):
     certificate = verify(fitted, "bounded(-2.5, 3.5)", budget=20)
-    too_small = [(Legendre, lambda self, order, low, high: np.full((len(low), self.size), 1e-3)), (Wavelet, lambda *_: 0.1)]
+    too_small = [
+        (Legendre, lambda self, order, low, high: np.full((len(low), self.size), 1e-3)),
+        (Wavelet, lambda *_: 0.1),
+    ]
     for member, bound in too_small:
         for cached in (row_bounds, curve_bound):
             cached.cache_clear()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.kernels import EXTRAPOLATIONS, Table, check_extrapolation
-from splinework.splines.bases import BSpline, Fourier
+from splinework.splines.bases import Fourier
 from tests.contracts.cases import (
     base_oracle,
     basis_oracle,

@@ -127,7 +127,7 @@ def _beyond(slopes: Sequence[str]) -> list[str]:
 def _formula(basis: Basis, linear: bool, d: Dialect) -> list[str]:
     """A basis that is one formula everywhere."""
     ends = "low", "high"
-    values, slopes = values_and_slopes(lambda x, f: basis.formula(x, *map(f.own.name, ends), f))
+    values, slopes = values_and_slopes(lambda x, f: basis.formula(x, f.own.name("low"), f.own.name("high"), f))
     statements = Statements(_language(d), d.const, ";")
     statements.count([*values, *(slopes if linear else [])])
     lines, beyond = [], []

@@ -1,6 +1,5 @@
 """Base functions without the error function: onnxruntime has none in double precision."""
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Final, final

@@ -13,7 +13,14 @@ from splinework.nn.frame import Expression, Frame
 
 _DIGITS: Final = 6
 _IN_A_LINE: Final = 4
-_NAMES: Final = {"exp": r"\exp", "log": r"\ln", "sin": r"\sin", "cos": r"\cos", "tanh": r"\tanh", "erfc": r"\operatorname{erfc}"}
+_NAMES: Final = {
+    "exp": r"\exp",
+    "log": r"\ln",
+    "sin": r"\sin",
+    "cos": r"\cos",
+    "tanh": r"\tanh",
+    "erfc": r"\operatorname{erfc}",
+}
 
 
 def latex_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:

@@ -24,7 +24,10 @@ def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
     """
     living = [t for t in layout.layers if t.layer.inputs]
     bases = {t.layer.base.name: t.layer.base for t in living if t.layer.base is not None}
-    functions = [*sorted({_source(family) for family in layout.families}), *(_base(b) for _, b in sorted(bases.items()))]
+    functions = [
+        *sorted({_source(family) for family in layout.families}),
+        *(_base(b) for _, b in sorted(bases.items())),
+    ]
     functions += [ERFC] if any("_erfc(" in text for text in functions) else []
     imports = ["import csv", *(["import math"] if ERFC in functions else []), "import sys", "", "import numpy as np"]
     title = "Predictions of a network of splines: `predict(x)`, or as a program, `python FILE.py DATA.csv > PRED.csv`."
@@ -43,10 +46,11 @@ def _source(family: Family) -> str:
     """The function of a family: values `(rows, size)`, straight on by `far`."""
     if family.basis.degree is not None:
         return SPLINES[_kind(family)]
-    values, slopes = values_and_slopes(lambda x, f: family.basis.formula(x, *map(f.own.name, ("low", "high")), f))
+    values, slopes = values_and_slopes(lambda x, f: family.basis.formula(x, f.own.name("low"), f.own.name("high"), f))
     statements = Statements(_LANGUAGE, "", "")
     statements.count([*values, *slopes])
-    lines, beyond = [], []
+    lines: list[str] = []
+    beyond: list[str] = []
     for nodes, found, sign in ((values, lines, "="), (slopes, beyond, "+=")):
         for n, node in enumerate(nodes):
             before, text = statements.bring(node, 2 * (sign == "+="))

@@ -151,9 +151,7 @@ def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
     value, slope = (table.rows(ends, order)[:, i] @ c for order in (0, 1))
     if layer.extrapolation == "constant":
         slope = torch.zeros_like(slope)
-    before, after = (
-        (Term(float(value[n])), Term(float(slope[n]), 1, float(ends[n, i]))) for n in (0, 1)
-    )
+    before, after = ((Term(float(value[n])), Term(float(slope[n]), 1, float(ends[n, i]))) for n in (0, 1))
     return before, after
 
 

@@ -44,7 +44,9 @@ def sympy_file(network: FrozenNetwork, about: About, frame: Frame | None = None)
     check_size(network)
     inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
     found = list(edges(network))
-    bodies = {t.body for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms if t.body}
+    bodies = {
+        t.body for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms if t.body
+    }
     further = {name[0] for name in called(bodies) if isinstance(name, tuple)} | set(_FURTHER if frame else ())
     more = f"\nfrom sympy import {', '.join(sorted(further))}" if further else ""
     head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=more)

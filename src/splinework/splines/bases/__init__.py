@@ -1,6 +1,6 @@
 """Families of functions of one variable: one family, one file, one frozen recipe, made known by `register_basis`."""
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from splinework.errors import ConfigError
 from splinework.splines.bases.activations import (
@@ -20,6 +20,8 @@ __all__ = [
     "ACTIVATIONS",
     "BASES",
     "DEFAULT_BASE",
+    "DEFAULT_BASIS",
+    "STRAIGHT",
     "Activation",
     "BSpline",
     "Basis",
@@ -45,16 +47,23 @@ def register_basis(recipe: type[_B]) -> type[_B]:
         ConfigError: If the name is taken by another class.
     """
     if BASES.setdefault(recipe.name, recipe) is not recipe:
-        raise ConfigError(f"there is a basis {recipe.name!r} already, {BASES[recipe.name].__name__}; choose another name.")
+        raise ConfigError(
+            f"there is a basis {recipe.name!r} already, {BASES[recipe.name].__name__}; choose another name."
+        )
     return recipe
 
 
 for _recipe in (BSpline, Fourier, Chebyshev, GaussianRBF):
     register_basis(_recipe)
 
+DEFAULT_BASIS: Final = BSpline.name
+"""The basis of the paper."""
+STRAIGHT: Final = BSpline(grid=1, degree=1)
+"""A straight line on its domain."""
 
-def make_basis(basis: str | Basis, *, grid: int = 5, degree: int = 3) -> Basis:
-    """A recipe by name, with about `grid + degree` functions; a recipe is passed through.
+
+def make_basis(basis: str | Basis = DEFAULT_BASIS, *, grid: int = 5, degree: int = 3) -> Basis:
+    """A recipe by name, with about `grid + degree` functions; a recipe is passed through. Without a name, splines.
 
     Raises:
         ConfigError: For an unknown name.

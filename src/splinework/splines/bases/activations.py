@@ -1,7 +1,7 @@
 """Base functions b(x) of an edge.
 
-`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid: its formula says it all, for any kind of
-numbers. Derivatives in closed form are there for speed.
+`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid: its formula says it all, for any kind
+of numbers. Derivatives in closed form are there for speed.
 """
 
 import math

@@ -157,4 +157,3 @@ def require_whole(recipe: Basis, field: str, least: int, meaning: str) -> None:
         raise ConfigError(f"{meaning} must be a whole number, got {value!r}.") from None
     require(whole >= least, f"{meaning} must be at least {least}, got {whole}.")
     object.__setattr__(recipe, field, whole)
-

@@ -5,7 +5,6 @@ coarse cells give a bound. Both come from Taylor series of the formula over inte
 """
 
 from collections.abc import Callable
-from math import factorial
 from typing import Any, Final
 
 import numpy as np
@@ -54,7 +53,9 @@ def base_bound(base: Activation, order: int, f: IntervalFunctions) -> float:
     if closed is not None:
         return closed
     if base.asymptotes is None:
-        raise ConfigError(f"the base function {base.name!r} has no asymptotes, so it must give its bounds in closed form.")
+        raise ConfigError(
+            f"the base function {base.name!r} has no asymptotes, so it must give its bounds in closed form."
+        )
     own, ends = SeriesFunctions(f), np.array([[FAR]])
     cells = round(2 * FAR) * 16
     return float(_greatest(lambda x: [base.formula(x, own)], order, -ends, ends, cells, f)[0, 0])
@@ -83,4 +84,6 @@ def _largest(part: Any, order: int, f: IntervalFunctions, inputs: int) -> Floats
     found = derivative(part, order)
     if found is None:
         return np.zeros(inputs)
-    return np.broadcast_to(f.magnitude(found), (inputs, np.shape(f.magnitude(found))[-1] if np.ndim(f.magnitude(found)) else 1)).max(1)
+    size = np.atleast_2d(f.magnitude(found))
+    largest: Floats = np.broadcast_to(size, (inputs, size.shape[1])).max(1)
+    return largest

@@ -83,7 +83,7 @@ class SeriesFunctions:
         return self.own.number(value)
 
     def variable(self, x: Any, order: int) -> Series:
-        """x itself."""
+        """X itself."""
         return Series([x, self.own.number(1.0)], order)
 
     def exp(self, u: Any) -> Any:

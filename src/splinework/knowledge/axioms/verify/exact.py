@@ -160,7 +160,9 @@ class _ExactLayer:
     def _plain(self, i: int, x: Any, order: int) -> dict[int, Any]:
         if self.n.basis.degree is not None:
             return self._splines(i, x, order)
-        return dict(enumerate(derivatives(lambda z: self.n.basis.formula(z, self.low[i], self.high[i], EXACT), x, order)))
+        return dict(
+            enumerate(derivatives(lambda z: self.n.basis.formula(z, self.low[i], self.high[i], EXACT), x, order))
+        )
 
     def _splines(self, i: int, x: Any, order: int) -> dict[int, Any]:
         """The B-splines at x by Cox and de Boor's recursion, or their first derivatives by differences of lower ones."""

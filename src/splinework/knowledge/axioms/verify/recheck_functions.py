@@ -113,7 +113,7 @@ def row_bounds(basis: Basis, low: float, high: float, order: int) -> Floats:
     Raises:
         SplineworkError: If a derivative is larger.
     """
-    bounds = basis_bounds(basis, order, np.array([low]), np.array([high]), RangeFunctions())[0] * 1.001
+    bounds: Floats = basis_bounds(basis, order, np.array([low]), np.array([high]), RangeFunctions())[0] * 1.001
     ends = EXACT.number(low), EXACT.number(high)
     for share in _PLACES:
         at = (ends[0] + ends[1]) / 2 + (ends[1] - ends[0]) / 2 * EXACT.number(share)
@@ -139,4 +139,6 @@ def curve_bound(base: str, order: int) -> float:
 def _try(values: list[Any], bounds: Any, order: int, name: str) -> None:
     for value, bound in zip(values, bounds, strict=True):
         if abs(value) > bound * (1 + 1e-9) + 1e-12:
-            raise SplineworkError(f"a derivative of order {order} of {name} is {float(value)}, beyond its bound {bound}.")
+            raise SplineworkError(
+                f"a derivative of order {order} of {name} is {float(value)}, beyond its bound {bound}."
+            )

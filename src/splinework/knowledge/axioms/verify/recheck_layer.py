@@ -15,6 +15,7 @@ from splinework.splines.bases import activation
 _PARTS: Final = 4096
 _MOST_PARTS: Final = 256
 
+
 def spline(
     knots: Floats, c: Floats, error: Floats, degree: int, x: Range, *, low: float = -np.inf, high: float = np.inf
 ) -> Range:
