@@ -19,7 +19,7 @@ from splinework.splines.bases.bounds import base_bound, basis_bounds
 from splinework.splines.bases.functions import Operand
 
 _LIBRARY: Final = 1e-14
-_PLACES: Final = (-0.97, -0.61, -0.29, 0.0, 0.17, 0.53, 0.83, 1.0)
+_PLACES: Final = (-0.97, -0.29, 0.53, 1.0)
 """Where bounds are tried: shares of the domain, or of what a base function does near zero, from -1 to 1."""
 _NEAR: Final = 4.0
 
