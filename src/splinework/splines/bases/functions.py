@@ -6,6 +6,8 @@ digits or intervals, who writes source the names of variables: one definition se
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partialmethod
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -63,62 +65,23 @@ class Operand(ABC):
     def _with(self, sign: str, other: Any) -> Any:
         return NotImplemented if getattr(other, "rank", 0) > self.rank else self.operate(sign, self, other)
 
-    def __add__(self, other: Any) -> Any:
-        return self._with("+", other)
+    def _behind(self, sign: str, other: Any) -> Any:
+        return self.operate(sign, other, self)
 
-    def __radd__(self, other: Any) -> Any:
-        return self.operate("+", other, self)
-
-    def __sub__(self, other: Any) -> Any:
-        return self._with("-", other)
-
-    def __rsub__(self, other: Any) -> Any:
-        return self.operate("-", other, self)
-
-    def __mul__(self, other: Any) -> Any:
-        return self._with("*", other)
-
-    def __rmul__(self, other: Any) -> Any:
-        return self.operate("*", other, self)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self._with("/", other)
-
-    def __rtruediv__(self, other: Any) -> Any:
-        return self.operate("/", other, self)
+    __add__, __radd__ = partialmethod(_with, "+"), partialmethod(_behind, "+")
+    __sub__, __rsub__ = partialmethod(_with, "-"), partialmethod(_behind, "-")
+    __mul__, __rmul__ = partialmethod(_with, "*"), partialmethod(_behind, "*")
+    __truediv__, __rtruediv__ = partialmethod(_with, "/"), partialmethod(_behind, "/")
 
     def __neg__(self) -> Any:
         return self.operate("-", 0, self)
 
 
 class TensorFunctions:
-    """Those of tensors."""
+    """Those of tensors; constants are numbers of Python."""
 
     pi = math.pi
+    number = float
 
-    def number(self, value: float) -> float:
-        return float(value)
-
-    def exp(self, x: Any) -> Any:
-        return torch.exp(x) if isinstance(x, Tensor) else math.exp(x)
-
-    def log(self, x: Any) -> Any:
-        return torch.log(x) if isinstance(x, Tensor) else math.log(x)
-
-    def sqrt(self, x: Any) -> Any:
-        return torch.sqrt(x) if isinstance(x, Tensor) else math.sqrt(x)
-
-    def sin(self, x: Tensor) -> Tensor:
-        return torch.sin(x)
-
-    def cos(self, x: Tensor) -> Tensor:
-        return torch.cos(x)
-
-    def tanh(self, x: Tensor) -> Tensor:
-        return torch.tanh(x)
-
-    def sigmoid(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x)
-
-    def erfc(self, x: Tensor) -> Tensor:
-        return torch.erfc(x)
+    def __getattr__(self, name: str) -> Callable[[Any], Any]:
+        return lambda x: getattr(torch if isinstance(x, Tensor) else math, name)(x)

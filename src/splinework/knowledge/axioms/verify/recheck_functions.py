@@ -4,12 +4,12 @@ A bound is not believed because a member states it: it is held against derivativ
 points of the domain.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final, final
 
 import numpy as np
-from scipy.special import erfc, expit
+from scipy.special import erfc
 
 from splinework.errors import SplineworkError
 from splinework.knowledge.axioms.verify.exact import EXACT, derivatives
@@ -45,9 +45,16 @@ def _lifted(value: Any) -> Range:
 
 
 class RangeFunctions:
-    """Elementary functions of ranges; a library is taken to be right to 1e-14."""
+    """Elementary functions of ranges.
+
+    Args:
+        table: Those of the checker, by name; the first of what each gives is the value.
+    """
 
     pi = Ranged(wider(np.asarray(np.pi), np.asarray(np.pi)))
+
+    def __init__(self, table: Mapping[str, Callable[[Range], tuple[Range, ...]]]) -> None:
+        self.table = table
 
     def number(self, value: float) -> Ranged:
         return Ranged(exact(value))
@@ -59,61 +66,24 @@ class RangeFunctions:
         held = _lifted(x)
         return np.maximum(np.abs(held.a), np.abs(held.b))
 
-    def exp(self, x: Any) -> Ranged:
-        return _rising(np.exp, x, 0.0)
-
-    def log(self, x: Any) -> Ranged:
-        return _rising(lambda z: np.log(np.maximum(z, 0.0)), x)
-
-    def sqrt(self, x: Any) -> Ranged:
-        return _rising(lambda z: np.sqrt(np.maximum(z, 0.0)), x, 0.0)
-
-    def tanh(self, x: Any) -> Ranged:
-        return _rising(np.tanh, x, -1.0, 1.0)
-
-    def sigmoid(self, x: Any) -> Ranged:
-        return _rising(expit, x, 0.0, 1.0)
-
     def erfc(self, x: Any) -> Ranged:
-        return _rising(erfc, -x, 0.0, 2.0, falling=True)
+        held = _lifted(x)
+        return Ranged(Range(erfc(held.b) * (1 - _LIBRARY), erfc(held.a) * (1 + _LIBRARY)))
 
-    def sin(self, x: Any) -> Ranged:
-        return _wave(np.sin, np.cos, x)
-
-    def cos(self, x: Any) -> Ranged:
-        return _wave(np.cos, np.sin, x)
-
-
-def _rising(
-    f: Callable[[Floats], Floats], x: Any, least: float = -np.inf, most: float = np.inf, *, falling: bool = False
-) -> Ranged:
-    held = _lifted(x)
-    with np.errstate(all="ignore"):
-        low, high = (f(-held.a), f(-held.b)) if falling else (f(held.a), f(held.b))
-        low, high = low - np.abs(low) * _LIBRARY, high + np.abs(high) * _LIBRARY
-    low = np.where(np.isfinite(low), np.maximum(low, least), least)
-    return Ranged(Range(low, np.where(np.isnan(high), most, np.minimum(high, most))))
-
-
-def _wave(f: Callable[[Floats], Floats], slope: Callable[[Floats], Floats], x: Any) -> Ranged:
-    """Sine or cosine: the middle, the size of its slope, and a curvature of at most one."""
-    held = _lifted(x)
-    with np.errstate(all="ignore"):
-        middle, half = held.a / 2 + held.b / 2, (held.b - held.a) / 2 * (1 + 1e-15)
-        value = f(middle)
-        off = np.minimum(np.abs(slope(middle)) * half + half**2 / 2, 2.0) + 1e-14 + 1e-15 * np.abs(middle)
-    low, high = np.maximum(value - off, -1.0), np.minimum(value + off, 1.0)
-    return Ranged(Range(np.where(np.isnan(low), -1.0, low), np.where(np.isnan(high), 1.0, high)))
+    def __getattr__(self, name: str) -> Callable[[Any], Ranged]:
+        if name not in self.table:
+            raise AttributeError(name)
+        return lambda x: Ranged(self.table[name](_lifted(x))[0])
 
 
 @lru_cache(maxsize=512)
-def row_bounds(basis: Basis, low: float, high: float, order: int) -> Floats:
+def row_bounds(basis: Basis, low: float, high: float, order: int, functions: RangeFunctions) -> Floats:
     """Bounds of the order-th derivatives of the functions of a basis on a domain, `(M,)`.
 
     Raises:
         SplineworkError: If a derivative is larger.
     """
-    bounds: Floats = basis_bounds(basis, order, np.array([low]), np.array([high]), RangeFunctions())[0] * 1.001
+    bounds: Floats = basis_bounds(basis, order, np.array([low]), np.array([high]), functions)[0] * 1.001
     ends = EXACT.number(low), EXACT.number(high)
     for share in _PLACES:
         at = (ends[0] + ends[1]) / 2 + (ends[1] - ends[0]) / 2 * EXACT.number(share)
@@ -122,14 +92,14 @@ def row_bounds(basis: Basis, low: float, high: float, order: int) -> Floats:
 
 
 @lru_cache(maxsize=512)
-def curve_bound(base: str, order: int) -> float:
+def curve_bound(base: str, order: int, functions: RangeFunctions) -> float:
     """A bound of the order-th derivative of a base function on the line.
 
     Raises:
         SplineworkError: If the derivative is larger somewhere.
     """
     function = ACTIVATIONS[base]
-    bound = base_bound(function, order, RangeFunctions())
+    bound = base_bound(function, order, functions)
     for share in _PLACES:
         at = EXACT.number(_NEAR * share)
         _try(derivatives(lambda x: [function.formula(x, EXACT)], at, order), [bound], order, base)

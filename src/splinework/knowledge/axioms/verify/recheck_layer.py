@@ -9,7 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.recheck import Floats, Function, Range, column, exact, outer, wider
-from splinework.knowledge.axioms.verify.recheck_functions import curve_bound, row_bounds
+from splinework.knowledge.axioms.verify.recheck_functions import RangeFunctions, curve_bound, row_bounds
 from splinework.splines.bases import activation
 
 _PARTS: Final = 4096
@@ -73,7 +73,8 @@ class Layer:
         ConfigError: For a basis that has no known bounds where it is asked.
     """
 
-    def __init__(self, numbers: LayerNumbers) -> None:
+    def __init__(self, numbers: LayerNumbers, functions: RangeFunctions) -> None:
+        self.functions = functions
         self.n, self.degree = numbers, numbers.basis.degree or 0
         self.plain = numbers.basis.degree is not None
         self.splines = [self._derivatives(i) for i in range(len(numbers.knots))] if self.plain else []
@@ -92,7 +93,7 @@ class Layer:
         middle, half = held.a / 2 + held.b / 2, ((held.b - held.a) / 2 * (1 + 1e-15) + 1e-300)[:, None]
         c = n.c[i] * n.weight[i]
         at = torch.from_numpy(np.ascontiguousarray(middle))[:, None]
-        tops = [row_bounds(n.basis, low, high, r) @ np.abs(c) for r in (order, order + 1, order + 2)]
+        tops = [row_bounds(n.basis, low, high, r, self.functions) @ np.abs(c) for r in (order, order + 1, order + 2)]
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [n.basis.rows(at, grid, n.basis.prepare(grid), r).numpy()[:, 0] @ c for r in (order, order + 1)]
             off = np.minimum(np.abs(rows[1]) * half + 1.001 * tops[2] * half**2 / 2, tops[1] * half) + 1e-11 * tops[0]
@@ -204,10 +205,10 @@ class Layer:
         middle, half = x.a / 2 + x.b / 2, (x.b - x.a) / 2 * (1 + 1e-15) + 1e-300
         at = torch.from_numpy(np.ascontiguousarray(middle))
         value, slope = (self.base.derivative(at, r).numpy() for r in (order, order + 1))
-        steep, bent = (curve_bound(self.n.base, r) for r in (order + 1, order + 2))
+        steep, bent = (curve_bound(self.n.base, r, self.functions) for r in (order + 1, order + 2))
         off = np.abs(slope) * half + bent * half**2 / 2
         off = np.minimum(off, steep * half) * (1 + 1e-12) + 1e-12 * (1 + np.abs(value))
-        if curve_bound(self.n.base, 2) == 0:  # a straight line
+        if curve_bound(self.n.base, 2, self.functions) == 0:  # a straight line
             off = half * (order == 0)
         return wider(value - off, value + off)
 
