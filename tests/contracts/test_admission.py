@@ -176,6 +176,18 @@ def test_it_fits_saves_and_loads(fitted, tmp_path):
     assert basis_from_dict({"name": "legendre", "order": 3}) == make_basis("legendre", grid=1, degree=2) == Legendre(3)
 
 
+def test_its_functions_compile_without_a_break():
+    basis, base = Legendre(4), Wavelet()
+    x = torch.rand(20, 2, dtype=torch.float64)
+    grid = basis.make_grid(-torch.ones(2).double(), torch.ones(2).double())
+
+    def functions(x: torch.Tensor) -> torch.Tensor:
+        return basis.rows(x, grid, grid[:, :0], 1) + base.derivative(x, 1)[..., None]
+
+    compiled = torch.compile(functions, fullgraph=True, backend="eager")
+    assert torch.equal(compiled(x), functions(x))
+
+
 def test_it_refines_exactly(fitted):
     x = torch.rand(200, 2, dtype=torch.float64) * 3 - 1.5
     finer = sw.refine(fitted, grid=9)

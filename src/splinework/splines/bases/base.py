@@ -20,7 +20,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.splines.bases.functions import Functions, NamedFunctions, TensorFunctions
-from splinework.splines.bases.series import SeriesFunctions
+from splinework.splines.bases.series import Series, SeriesFunctions
 from splinework.splines.bases.series import derivative as nth_derivative
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,8 @@ class Basis(ABC):
             Shape `(B, I, M)`.
         """
         functions = SeriesFunctions(TensorFunctions())
-        found = self.formula(functions.variable(x, derivative), *self.domain(grid), functions)
+        low, high = (Series([end], derivative) for end in self.domain(grid))
+        found = self.formula(functions.variable(x, derivative), low, high, functions)
         columns = [nth_derivative(function, derivative) for function in found]
         zero = torch.zeros_like(x)
         return torch.stack([zero if column is None else zero + column for column in columns], dim=-1)

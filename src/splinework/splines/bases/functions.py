@@ -7,7 +7,6 @@ digits or intervals, who writes source the names of variables: one definition se
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partialmethod
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -51,6 +50,24 @@ class IntervalFunctions(Functions, Protocol):
         """The largest absolute value in each interval."""
 
 
+def _before(sign: str) -> Callable[[Any, Any], Any]:
+    """`self sign other`; functions of Python, which `torch.compile` can follow."""
+
+    def operation(self: "Operand", other: Any) -> Any:
+        return NotImplemented if getattr(other, "rank", 0) > self.rank else self.operate(sign, self, other)
+
+    return operation
+
+
+def _behind(sign: str) -> Callable[[Any, Any], Any]:
+    """`other sign self`."""
+
+    def operation(self: "Operand", other: Any) -> Any:
+        return self.operate(sign, other, self)
+
+    return operation
+
+
 class Operand(ABC):
     """Something that is added, subtracted, multiplied and divided, with its like and with plain numbers."""
 
@@ -62,16 +79,8 @@ class Operand(ABC):
     def operate(self, sign: str, left: Any, right: Any) -> Any:
         """`left sign right`, one of which is self; the sign is one of `+ - * /`."""
 
-    def _with(self, sign: str, other: Any) -> Any:
-        return NotImplemented if getattr(other, "rank", 0) > self.rank else self.operate(sign, self, other)
-
-    def _behind(self, sign: str, other: Any) -> Any:
-        return self.operate(sign, other, self)
-
-    __add__, __radd__ = partialmethod(_with, "+"), partialmethod(_behind, "+")
-    __sub__, __rsub__ = partialmethod(_with, "-"), partialmethod(_behind, "-")
-    __mul__, __rmul__ = partialmethod(_with, "*"), partialmethod(_behind, "*")
-    __truediv__, __rtruediv__ = partialmethod(_with, "/"), partialmethod(_behind, "/")
+    __add__, __sub__, __mul__, __truediv__ = map(_before, "+-*/")
+    __radd__, __rsub__, __rmul__, __rtruediv__ = map(_behind, "+-*/")
 
     def __neg__(self) -> Any:
         return self.operate("-", 0, self)
