@@ -20,6 +20,9 @@ from splinework.splines.bases.series import SeriesFunctions, derivative
 FAR: Final = 48.0
 """Beyond, a function that has asymptotes is its asymptotes to 1e-18, value and derivatives."""
 
+Asymptotes = tuple[tuple[float, float], tuple[float, float]] | None
+"""Slope and constant to the left and to the right."""
+
 
 @dataclass(frozen=True)
 class Activation(ABC):
@@ -33,7 +36,7 @@ class Activation(ABC):
     """
 
     name: ClassVar[str]
-    asymptotes: ClassVar[tuple[tuple[float, float], tuple[float, float]] | None] = None
+    asymptotes: ClassVar[Asymptotes] = None
     rising: ClassVar[bool] = False
     odd: ClassVar[bool] = False
 
@@ -71,7 +74,7 @@ class Identity(Activation):
     """`x`."""
 
     name: ClassVar[str] = "identity"
-    asymptotes: ClassVar[tuple[tuple[float, float], tuple[float, float]] | None] = ((1.0, 0.0), (1.0, 0.0))
+    asymptotes: ClassVar[Asymptotes] = ((1.0, 0.0), (1.0, 0.0))
     rising: ClassVar[bool] = True
     odd: ClassVar[bool] = True
 
@@ -110,7 +113,7 @@ class Tanh(Activation):
     """`tanh(x)`."""
 
     name: ClassVar[str] = "tanh"
-    asymptotes: ClassVar[tuple[tuple[float, float], tuple[float, float]] | None] = ((0.0, -1.0), (0.0, 1.0))
+    asymptotes: ClassVar[Asymptotes] = ((0.0, -1.0), (0.0, 1.0))
     rising: ClassVar[bool] = True
     odd: ClassVar[bool] = True
 
@@ -127,7 +130,7 @@ class SiLU(Activation):
     """`x σ(x)`, σ the logistic function."""
 
     name: ClassVar[str] = "silu"
-    asymptotes: ClassVar[tuple[tuple[float, float], tuple[float, float]] | None] = ((0.0, 0.0), (1.0, 0.0))
+    asymptotes: ClassVar[Asymptotes] = ((0.0, 0.0), (1.0, 0.0))
 
     def formula(self, x: Any, f: Functions) -> Any:
         return x * f.sigmoid(x)
@@ -142,7 +145,7 @@ class GELU(Activation):
     """`x Φ(x)`, Φ the normal distribution function."""
 
     name: ClassVar[str] = "gelu"
-    asymptotes: ClassVar[tuple[tuple[float, float], tuple[float, float]] | None] = ((0.0, 0.0), (1.0, 0.0))
+    asymptotes: ClassVar[Asymptotes] = ((0.0, 0.0), (1.0, 0.0))
 
     def formula(self, x: Any, f: Functions) -> Any:
         return x * (f.erfc(-x / f.sqrt(f.number(2.0))) / 2)
