@@ -21,9 +21,9 @@ _TERMS: Final = 32
 class InDouble(Activation):
     """The base function that it is given, from its formula in functions that onnxruntime has.
 
+    >>> from splinework.splines.bases import ACTIVATIONS
     >>> x = torch.tensor([-3.0, 0.0, 2.0], dtype=torch.float64)
-    >>> inner = splinework.splines.bases.ACTIVATIONS["gelu"]
-    >>> bool((InDouble(inner).derivative(x, 0) - torch.nn.functional.gelu(x)).abs().max() < 1e-15)
+    >>> bool((InDouble(ACTIVATIONS["gelu"]).derivative(x, 0) - torch.nn.functional.gelu(x)).abs().max() < 1e-15)
     True
     """
 
