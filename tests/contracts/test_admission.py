@@ -143,7 +143,7 @@ def test_a_new_base_function_obeys_the_laws_of_base_functions(law: Callable[...,
 
 
 def test_the_laws_are_there():
-    assert len(OF_BASES) > 200
+    assert len(OF_BASES) > 100  # how many there are depends on the backends of this machine
     assert len(OF_FUNCTIONS) > 30
     names = {parameter.values[0].__name__ for parameter in [*OF_BASES, *OF_FUNCTIONS]}
     assert "test_primitives_equal_the_sums_that_define_them" in names
