@@ -1,6 +1,6 @@
 """The cases that the laws run over, and oracles that share no code with splinework: numpy, scipy, sympy.
 
-A new basis is one row in `RECIPES` and one branch in `basis_oracle`; a new base function is one row in `FORMULAS`; a
+A new basis is one row in `RECIPES` and one in `ORACLES`; a new base function is one row in `FORMULAS`; a
 new backend needs nothing.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,24 +87,40 @@ def points(count: int, inputs: int = 3, *, beyond: float = 0.0, seed: int = 1) -
 
 def basis_oracle(basis: Basis, knots: Array, x: Array, r: int) -> Array:
     """r-th derivatives of all functions of one input: x `(N,)` to `(N, M)`, each function as it is, without tails."""
-    if isinstance(basis, BSpline):
-        return bspline_oracle(x, knots, basis.degree, r)
-    low, high = knots[0], knots[-1]
-    if isinstance(basis, Fourier):
-        rate = 2 * np.pi / (high - low)
-        rows = [np.full_like(x, float(r == 0))]
-        for n in range(1, basis.harmonics + 1):
-            # sin^{(r)}(θ) = sin(θ + rπ/2)
-            angle = n * rate * (x - low) + r * np.pi / 2
-            rows += [(n * rate) ** r * np.cos(angle), (n * rate) ** r * np.sin(angle)]
-        return np.stack(rows, axis=1)
-    if isinstance(basis, Chebyshev):
-        series = [np.polynomial.Chebyshev.basis(n, domain=[low, high]) for n in range(basis.order + 1)]
-        return np.stack([(s.deriv(r) if r else s)(x) for s in series], axis=1)
-    assert isinstance(basis, GaussianRBF)
-    step = (high - low) / (basis.centres - 1)
+    return np.stack(ORACLES[basis.name](basis, knots, x, r), axis=1)
+
+
+def _splines(basis: Any, knots: Array, x: Array, r: int) -> list[Array]:
+    return list(bspline_oracle(x, knots, basis.degree, r).T)
+
+
+def _waves(basis: Any, ends: Array, x: Array, r: int) -> list[Array]:
+    low, rate = ends[0], 2 * np.pi / (ends[-1] - ends[0])
+    rows = [np.full_like(x, float(r == 0))]
+    for n in range(1, basis.harmonics + 1):
+        # sin^{(r)}(θ) = sin(θ + rπ/2)
+        angle = n * rate * (x - low) + r * np.pi / 2
+        rows += [(n * rate) ** r * np.cos(angle), (n * rate) ** r * np.sin(angle)]
+    return rows
+
+
+def _polynomials(basis: Any, ends: Array, x: Array, r: int) -> list[Array]:
+    series = [np.polynomial.Chebyshev.basis(n, domain=[ends[0], ends[-1]]) for n in range(basis.order + 1)]
+    return [(s.deriv(r) if r else s)(x) for s in series]
+
+
+def _bumps(basis: Any, ends: Array, x: Array, r: int) -> list[Array]:
+    step = (ends[-1] - ends[0]) / (basis.centres - 1)
     bump = _derivative("exp(-(t/w)**2)", r)
-    return np.stack([bump(x - (low + m * step), basis.width * step) for m in range(basis.centres)], axis=1)
+    return [bump(x - (ends[0] + m * step), basis.width * step) for m in range(basis.centres)]
+
+
+ORACLES: dict[str, Callable[[Any, Array, Array, int], list[Array]]] = {
+    BSpline.name: _splines,
+    Fourier.name: _waves,
+    Chebyshev.name: _polynomials,
+    GaussianRBF.name: _bumps,
+}
 
 
 def bspline_oracle(x: Array, knots: Array, degree: int, r: int = 0) -> Array:
@@ -158,7 +175,7 @@ def table_oracle(table: Table, x: Tensor, r: int = 0) -> Array:
 
 
 def _rows_of_one_input(table: Table, knots: Array, x: Array, r: int) -> Array:
-    degree = table.basis.degree if isinstance(table.basis, BSpline) else 0
+    degree = table.basis.degree or 0
     low, high = knots[degree], knots[len(knots) - 1 - degree]
 
     def plain(at: Array, order: int) -> Array:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import lsq_linear
 
+from splinework.errors import ConfigError
+from splinework.nn.layer import KANLayer
+from splinework.nn.shaping import Shaping
 from splinework.splines import bspline_rows, cell_polynomials, cone, greville, uniform_knots
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD, PERIODIC
 
@@ -65,6 +70,12 @@ def test_the_nearest_spline_has_the_shape_and_stays(name, degree, grid):
     flags, knots = SHAPES[name], knots_of(degree, grid, SHAPES[name])
     its = cone(flags, knots, degree)
     held = its.nearest(rough(len(knots) - degree - 1))
+    assert_shaped(held, knots, degree, flags)
+    np.testing.assert_allclose(its.nearest(held), held, atol=1e-10)
+    np.testing.assert_allclose(its.coefficients(its.coordinates(held)), held, atol=1e-10)
+
+
+def assert_shaped(held: np.ndarray, knots: torch.Tensor, degree: int, flags: int) -> None:
     f = values(held, knots, degree)
     step, bend = np.diff(f, axis=0), np.diff(f, 2, axis=0)
     tiny = 1e-12
@@ -84,8 +95,41 @@ def test_the_nearest_spline_has_the_shape_and_stays(name, degree, grid):
         for order in range(max(degree, 1)):
             slope = values(held, knots, degree, order)
             np.testing.assert_allclose(slope[0], slope[-1], atol=1e-9 * max(1.0, np.abs(slope).max()))
-    np.testing.assert_allclose(its.nearest(held), held, atol=1e-10)
-    np.testing.assert_allclose(its.coefficients(its.coordinates(held)), held, atol=1e-10)
+
+
+@pytest.mark.parametrize("flags", range(128))
+def test_shapes_go_together_or_are_refused(flags):
+    refused = flags & EVEN and (
+        flags & (INCREASING | DECREASING | ODD) or flags & (CONVEX | CONCAVE) == CONVEX | CONCAVE
+    )
+    refused = refused or (flags & (ODD | PERIODIC) == ODD | PERIODIC and flags & ~(ODD | PERIODIC))
+    for degree, grid in GRIDS:
+        knots = knots_of(degree, grid, flags)
+        if refused:
+            with pytest.raises(ConfigError, match=r"do not go together: .*(even|odd)"):
+                cone(flags, knots, degree)
+        else:
+            assert_shaped(cone(flags, knots, degree).nearest(rough(grid + degree)), knots, degree, flags)
+
+
+@pytest.mark.parametrize("flags", [-1, 128])
+def test_what_is_no_flag_is_refused(flags):
+    with pytest.raises(ConfigError, match=str(flags)):
+        cone(flags, knots_of(3, 4, 0), 3)
+
+
+@pytest.mark.parametrize("flags", [EVEN | INCREASING, EVEN | ODD, ODD | PERIODIC | CONVEX])
+def test_a_layer_refuses_shapes_that_do_not_go_together_and_stays_as_it_was(flags):
+    layer = KANLayer(2, 1, base="none", dtype=torch.float64)
+    before = copy.deepcopy(layer.state_dict())
+    rules = Shaping.none(2, 1)
+    rules.flags[1] = flags
+    with pytest.raises(ConfigError, match="do not go together"):
+        layer.shape(rules)
+    after = layer.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    assert layer.shaping is None
 
 
 @pytest.mark.parametrize("name", SHAPES)

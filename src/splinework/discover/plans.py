@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import DEFAULT_BASE, STRAIGHT, Basis, make_basis
 
 MOST_INPUTS = 12
 """Shapes with several hidden nodes are tried up to this many inputs."""
@@ -31,16 +31,16 @@ class Plan:
     complexity: int
     outer: str = "spline"
 
-    def bases(self, grid: int) -> list[BSpline]:
+    def bases(self, grid: int) -> list[Basis]:
         """A basis per layer of edges; the last one is a straight line where that is the plan."""
         count = len(self.shape) - 1
-        last = BSpline(1, 1) if self.outer == "linear" else BSpline(grid, 3)
-        return [*[BSpline(grid, 3)] * (count - 1), last]
+        last = STRAIGHT if self.outer == "linear" else make_basis(grid=grid, degree=3)
+        return [*[make_basis(grid=grid, degree=3)] * (count - 1), last]
 
     @property
     def base(self) -> str:
         """The base function; none where the last layer must stay linear."""
-        return "none" if self.outer == "linear" else "silu"
+        return "none" if self.outer == "linear" else DEFAULT_BASE
 
     def __str__(self) -> str:
         shape = ",".join(str(entry).replace(" ", "") for entry in self.shape)

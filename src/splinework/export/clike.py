@@ -41,7 +41,7 @@ def functions(layout: Layout, d: Dialect, frame: Frame | None = None) -> list[st
     living = [t.layer for t in layout.layers if t.layer.inputs]
     linear = any(layer.extrapolation == "linear" for layer in living)
     found += [family_function(family, linear, d) for family in layout.families]
-    for base in sorted({layer.base.name for layer in living if layer.base is not None}):
+    for _, base in sorted({layer.base.name: layer.base for layer in living if layer.base is not None}.items()):
         found += base_functions(base, linear, d)
     found += [_layer(t, number, d) for number, t in enumerate(layout.layers, start=1)]
     if frame is not None:

@@ -1,34 +1,21 @@
 """The functions of one variable that edges combine, in the syntax that C and JavaScript share."""
 
+import re
 from collections.abc import Sequence
 
-import numpy as np
-
-from splinework.errors import ConfigError
 from splinework.export.dialect import Dialect
 from splinework.export.layout import Family
-from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
+from splinework.export.recording import Language, Statements, values_and_slopes
+from splinework.splines.bases import Activation, Basis
 
 
 def family_function(family: Family, linear: bool, d: Dialect) -> str:
     """`basis_N(g, x, far, b)`: puts the functions at x on grid g into b and gives the number of the first one.
 
     On a linear tail x is the end of the domain, and the functions go on from there by `far` as straight lines.
-
-    Raises:
-        ConfigError: If the family is not known here.
     """
-    basis, name = family.basis, d.name(f"points_{family.number}")
-    if isinstance(basis, BSpline):
-        body = _bspline(family, linear, d)
-    elif isinstance(basis, Chebyshev):
-        body = _chebyshev(basis, linear, d)
-    elif isinstance(basis, Fourier):
-        body = _fourier(basis, linear, d)
-    elif isinstance(basis, GaussianRBF):
-        body = _gaussian_rbf(basis, linear, d)
-    else:
-        raise ConfigError(f"no target of text knows the basis {basis.name!r}; export to onnx or torch.")
+    name = d.name(f"points_{family.number}")
+    body = _formula(family.basis, linear, d) if family.basis.degree is None else _bspline(family, linear, d)
     takes = [("whole", "g"), ("number", "x"), *([("number", "far")] if linear else []), ("out", "b")]
     if not body[-1].startswith("return"):
         body.append("return 0;")
@@ -137,91 +124,36 @@ def _beyond(slopes: Sequence[str]) -> list[str]:
     return ["if (far != 0) {", *(f"    {line}" for line in slopes), "}"]
 
 
-def _chebyshev(basis: Chebyshev, linear: bool, d: Dialect) -> list[str]:
-    """The recurrence T_{n+1} = 2u T_n - T_{n-1}, and the same differentiated."""
-    top = basis.order
-    if not top:
-        return ["b[0] = 1;", *(_beyond(["b[0] += 0 * far;"]) if linear else [])]
-    slopes = [
-        f"{d.var}before = 0, slope = 1;",
-        "b[0] += 0 * far;",
-        f"for ({d.whole}n = 1; n <= {top}; n++) {{",
-        f"    {d.const}next = 2 * b[n] + 2 * u * slope - before;",
-        "    b[n] += slope * (2 / (high - low)) * far;",
-        "    before = slope;",
-        "    slope = next;",
-        "}",
-    ]
-    return [
-        f"{d.const}low = POINTS[g][0], high = POINTS[g][1];",
-        f"{d.const}u = ((x - low) - (high - x)) / (high - low);",
-        "b[0] = 1;",
-        "b[1] = u;",
-        *([f"for ({d.whole}n = 2; n <= {top}; n++) b[n] = 2 * u * b[n - 1] - b[n - 2];"] if top > 1 else []),
-        *(_beyond(slopes) if linear else []),
-    ]
+def _formula(basis: Basis, linear: bool, d: Dialect) -> list[str]:
+    """A basis that is one formula everywhere."""
+    ends = "low", "high"
+    values, slopes = values_and_slopes(lambda x, f: basis.formula(x, f.own.name("low"), f.own.name("high"), f))
+    statements = Statements(_language(d), d.const, ";")
+    statements.count([*values, *(slopes if linear else [])])
+    lines, beyond = [], []
+    for n, node in enumerate(values):
+        before, text = statements.bring(node)
+        lines += [*before, f"b[{n}] = {text};"]
+    for n, node in enumerate(slopes if linear else []):
+        before, text = statements.bring(node, 2)
+        beyond += [*before, f"b[{n}] += {text} * far;"]
+    lines += _beyond(beyond) if linear else []
+    used = [end for end in ends if re.search(rf"\b{end}\b", " ".join(lines))]
+    given = ", ".join(f"{end} = POINTS[g][{ends.index(end)}]" for end in used)
+    return [f"{d.const}{given};", *lines] if used else lines
 
 
-def _fourier(basis: Fourier, linear: bool, d: Dialect) -> list[str]:
-    slopes = [
-        "b[0] += 0 * far;",
-        f"for ({d.whole}n = 1; n <= {basis.harmonics}; n++) {{",
-        f"    {d.const}cosine = b[2 * n - 1], sine = b[2 * n];",
-        "    b[2 * n - 1] -= sine * (rate * n) * far;",
-        "    b[2 * n] += cosine * (rate * n) * far;",
-        "}",
-    ]
-    return [
-        f"{d.const}low = POINTS[g][0], rate = {d.number(2 * np.pi)} / (POINTS[g][1] - low);",
-        "b[0] = 1;",
-        f"for ({d.whole}n = 1; n <= {basis.harmonics}; n++) {{",
-        f"    {d.const}angle = (x - low) * (rate * n);",
-        f"    b[2 * n - 1] = {d.call('cos')}(angle);",
-        f"    b[2 * n] = {d.call('sin')}(angle);",
-        "}",
-        *(_beyond(slopes) if linear else []),
-    ]
-
-
-def _gaussian_rbf(basis: GaussianRBF, linear: bool, d: Dialect) -> list[str]:
-    gaps = basis.centres - 1
-    return [
-        f"{d.const}low = POINTS[g][0], high = POINTS[g][1];",
-        f"{d.const}scale = {d.number(basis.width)} * (high - low) / {gaps};",
-        f"for ({d.whole}m = 0; m < {basis.centres}; m++) {{",
-        f"    {d.const}share = m / {d.number(gaps)};",
-        f"    {d.var}z = (x - (low * (1 - share) + high * share)) / scale;",
-        "    z = z < -40 ? -40 : z > 40 ? 40 : z;",
-        f"    b[m] = {d.call('exp')}(-(z * z));",
-        *(["    if (far != 0) b[m] += 2 * z * b[m] * (-1 / scale) * far;"] if linear else []),
-        "}",
-    ]
-
-
-def base_functions(name: str, linear: bool, d: Dialect) -> list[str]:
-    """The base function and, where tails are straight, its slope.
-
-    Raises:
-        ConfigError: If it is not known here.
-    """
-    exp, tanh, sin, cos = (d.call(f) for f in ("exp", "tanh", "sin", "cos"))
-    if name == "gelu":
-        density = f"{exp}(-x * x / 2) * {d.number(1 / np.sqrt(2 * np.pi))}"
-        half = f"{d.number(0.5)} * {d.call('erfc')}(-x * {d.number(np.sqrt(0.5))})"
-        bodies = [f"x * ({half})"], [f"{half} + x * {density}"]
-    elif name == "silu":
-        logistic = f"1 / (1 + {exp}(-x))"
-        bodies = [f"x * ({logistic})"], [f"{d.const}s = {logistic};", "s + x * (s * (1 - s))"]
-    elif name == "tanh":
-        bodies = [f"{tanh}(x)"], [f"{d.const}t = {tanh}(x);", "1 - t * t"]
-    elif name == "sin":
-        bodies = [f"{sin}(x)"], [f"{cos}(x)"]
-    elif name == "identity":
-        bodies = ["x"], ["1"]
-    else:
-        raise ConfigError(f"no target of text knows the base function {name!r}; export to onnx or torch.")
-    takes = [("number", "x")]
-    found = [d.function(name, "number", takes, [*bodies[0][:-1], f"return {bodies[0][-1]};"])]
-    if linear:
-        found.append(d.function(f"{name}_slope", "number", takes, [*bodies[1][:-1], f"return {bodies[1][-1]};"]))
+def base_functions(base: Activation, linear: bool, d: Dialect) -> list[str]:
+    """The base function and, where tails are straight, its slope."""
+    parts = values_and_slopes(lambda x, f: [base.formula(x, f)])
+    found = []
+    for suffix, (node,) in zip(("", "_slope")[: 1 + linear], parts, strict=False):
+        statements = Statements(_language(d), d.const, ";")
+        statements.count([node])
+        lines, text = statements.bring(node)
+        found.append(d.function(f"{base.name}{suffix}", "number", [("number", "x")], [*lines, f"return {text};"]))
     return found
+
+
+def _language(d: Dialect) -> Language:
+    return Language(d.number, lambda function: f"{d.call(function)}({{}})")

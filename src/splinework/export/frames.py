@@ -107,9 +107,9 @@ def _called(function: str) -> Text:
 NUMPY_HELPERS: Final[Mapping[str, str]] = {
     "softplus": f"""def _softplus(x):
     return np.where(x > {LINE}, x, np.log1p(np.exp(np.minimum(x, {LINE}))))""",
-    **{name: f"import math\n\n_{name} = np.vectorize(math.{name}, otypes=[float])" for name in ("erf", "erfc")},
+    **{name: f"_{name} = np.vectorize(math.{name}, otypes=[float])" for name in ("erf", "erfc")},
 }
-"""Functions that NumPy lacks, and their sources in the file, where each has a `_` before its name."""
+"""Functions that NumPy lacks, and their sources in the file, where each has a `_` before its name; two need `math`."""
 NUMPY: Final[Mapping[str, Text]] = {
     **_SIGNS,
     **{

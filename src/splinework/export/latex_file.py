@@ -5,6 +5,7 @@ from typing import Final
 
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
+from splinework.export.recording import Node
 from splinework.export.words import About
 from splinework.formula.composer import Composer
 from splinework.formula.languages import safe_names
@@ -12,14 +13,14 @@ from splinework.nn.frame import Expression, Frame
 
 _DIGITS: Final = 6
 _IN_A_LINE: Final = 4
-_BASES: Final[dict[str, str]] = {
-    "identity": "t",
-    "silu": r"\frac{t}{1 + e^{-t}}",
-    "tanh": r"\tanh t",
-    "sin": r"\sin t",
-    "gelu": r"\frac{t}{2}\left(1 + \operatorname{erf}\frac{t}{\sqrt{2}}\right)",
+_NAMES: Final = {
+    "exp": r"\exp",
+    "log": r"\ln",
+    "sin": r"\sin",
+    "cos": r"\cos",
+    "tanh": r"\tanh",
+    "erfc": r"\operatorname{erfc}",
 }
-_WAVES: Final = {"cosine": r"\cos", "sine": r"\sin"}
 
 
 def latex_file(network: FrozenNetwork, about: About, frame: Frame | None = None) -> str:
@@ -151,19 +152,44 @@ def _terms(terms: Terms) -> str:
 def _body(term: Term) -> str:
     """What a factor is multiplied with; nothing, for a constant."""
     moved = f"t {_signed(-term.a)}" if term.a else "t"
-    if term.kind == "power":
-        if term.n == 0:
-            return ""
-        text = rf"({moved})" if term.a else "t"
-        return rf"\,{text}" + (f"^{{{term.n}}}" if term.n > 1 else "")
-    if term.kind in _WAVES:
-        inner = f"(t {_signed(-term.b)})" if term.b else "t"
-        return rf"\,{_WAVES[term.kind]}\left({_number(term.a)}\,{inner}\right)"
-    if term.kind == "chebyshev":
-        return rf"\,T_{{{term.n}}}\left(\tfrac{{{moved}}}{{{_number(term.b)}}}\right)"
-    if term.kind == "bump":
-        return rf"\,\exp\left(-\left(\tfrac{{{moved}}}{{{_number(term.b)}}}\right)^{{2}}\right)"
-    return rf"\,{_BASES[term.kind]}"
+    if term.body is not None:
+        return rf"\,{_written(term.body, 2)}"
+    if term.n == 0:
+        return ""
+    text = rf"({moved})" if term.a else "t"
+    return rf"\,{text}" + (f"^{{{term.n}}}" if term.n > 1 else "")
+
+
+def _written(node: Node, rank: int = 0) -> str:
+    """A formula as an operand: of a sum 1, of a product 2, of a power 3."""
+    if node.kind == "number":
+        return rf"\left({_number(node.value)}\right)" if node.value < 0 and rank else _number(node.value)
+    if node.kind == "name":
+        return str(node.value)
+    parts = node.parts
+    if node.kind == "call":
+        if node.value == "sqrt":
+            return rf"\sqrt{{{_written(parts[0])}}}"
+        known = isinstance(node.value, str)
+        name = _NAMES[node.value] if known else rf"{node.value[1]}_{{{node.value[2]}}}"
+        return rf"{name}\left({_written(parts[0])}\right)"
+    if node.kind == "/":
+        text, own = rf"\frac{{{_written(parts[0])}}}{{{_written(parts[1])}}}", 2
+    elif node.kind == "*" and parts[0] is parts[1]:
+        text, own = f"{_written(parts[0], 3)}^{{2}}", 2
+    elif node.kind == "*" and parts[1].kind == "/":  # a product with a fraction is one
+        above, under = parts[1].parts
+        whole = "" if above.value == 1 else rf"\,{_written(above, 2)}"
+        text, own = rf"\frac{{{_written(parts[0], 2)}{whole}}}{{{_written(under)}}}", 2
+    elif node.kind == "*":
+        text, own = rf"{_written(parts[0], 2)}\,{_written(parts[1], 2)}", 2
+    elif parts[0].kind == "number" and parts[0].value == 0:
+        text, own = f"-{_written(parts[1], 2)}", 1
+    elif parts[1].kind == "number":
+        text, own = f"{_written(parts[0], 1)} {_signed(parts[1].value * (-1 if node.kind == '-' else 1))}", 1
+    else:
+        text, own = f"{_written(parts[0], 1)} {node.kind} {_written(parts[1], 2)}", 1
+    return rf"\left({text}\right)" if own < rank else text
 
 
 def _signed(value: float) -> str:

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.splines.bases import Basis, BSpline
+from splinework.splines.bases import Basis
 
 Floats = NDArray[np.float64]
 
@@ -60,19 +60,19 @@ class Family:
     @property
     def degree(self) -> int:
         """Of the splines; 0 for other families."""
-        return self.basis.degree if isinstance(self.basis, BSpline) else 0
+        return self.basis.degree or 0
 
     @property
     def active(self) -> int:
         """How many functions are evaluated at a point: of B-splines those that are not zero there."""
-        return self.degree + 1 if isinstance(self.basis, BSpline) else self.size
+        return self.size if self.basis.degree is None else self.degree + 1
 
     @property
     def ends(self) -> tuple[int, int]:
         """Where in `points` the domain begins and ends."""
-        if isinstance(self.basis, BSpline) and not self.clamped:
+        if self.basis.degree is not None and not self.clamped:
             return self.degree, self.basis.size
-        return 0, self.basis.grid if isinstance(self.basis, BSpline) else 1
+        return 0, 1 if self.basis.degree is None else self.basis.resolution
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _localised(t: LayerTables) -> LayerTables:
 
 
 def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], Family]) -> LayerTables:
-    clamped = not isinstance(layer.basis, BSpline) or layer.extrapolation in ("linear", "constant")
+    clamped = layer.basis.degree is None or layer.extrapolation in ("linear", "constant")
     key = (layer.basis, clamped)
     family = families.setdefault(key, Family(layer.basis, 0, clamped, [], [], [], []))
     pairs = torch.nonzero(layer.alive)
@@ -163,14 +163,14 @@ def _layer_tables(layer: FrozenLayer, families: dict[tuple[Any, ...], Family]) -
 def _grid_number(family: Family, grid: Floats, prepared: Floats) -> int:
     """The number of a grid among those of its family, which takes it up if it is new."""
     points, cells = grid, prepared
-    if isinstance(family.basis, BSpline) and family.clamped:
+    if family.basis.degree is not None and family.clamped:
         k, size = family.basis.degree, family.basis.size
         points, cells = grid[k : size + 1], prepared[k:size]
     for number, known in enumerate(family.points):
         if np.array_equal(known, points):
             return number
     family.points.append(points)
-    if isinstance(family.basis, BSpline):
+    if family.basis.degree is not None:
         family.last.append(int(np.flatnonzero(points[:-1] < points[-1])[-1]))
         known_pieces = {_key(piece): number for number, piece in enumerate(family.pieces)}
         numbers = []

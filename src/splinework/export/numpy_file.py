@@ -1,17 +1,17 @@
 """NumPy: one Python file that needs nothing but numpy, and can be run on a CSV."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from splinework.errors import ConfigError
 from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_HELPERS, python_formulas
 from splinework.export.layout import Family, LayerTables, Layout
 from splinework.export.numbers import nested
-from splinework.export.numpy_parts import BASES, FAMILIES, PREDICT, SCRIPT, SPLINES
+from splinework.export.numpy_parts import PREDICT, SCRIPT, SPLINES
+from splinework.export.recording import Language, Statements, values_and_slopes
 from splinework.export.words import About
 from splinework.nn.frame import Frame
-from splinework.splines.bases import BSpline, GaussianRBF
+from splinework.splines.bases import Activation
 
 
 def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
@@ -21,12 +21,18 @@ def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
         layout: Of the network in float64.
         about: What its columns are.
         frame: Formulas before and after the network.
-
-    Raises:
-        ConfigError: If a basis or a base function is not known here.
     """
-    bases = sorted({t.layer.base.name for t in layout.layers if t.layer.base is not None and t.layer.inputs})
-    imports = ["import csv", *(["import math"] if "gelu" in bases else []), "import sys", "", "import numpy as np"]
+    living = [t for t in layout.layers if t.layer.inputs]
+    bases = {t.layer.base.name: t.layer.base for t in living if t.layer.base is not None}
+    functions = [
+        *sorted({_source(family) for family in layout.families}),
+        *(_base(b) for _, b in sorted(bases.items())),
+    ]
+    framed = [] if frame is None else _framed(layout, frame)
+    written = "".join([*functions, *framed])
+    functions += [source for name, source in NUMPY_HELPERS.items() if f"_{name}(" in written]
+    math = ["import math"] if any("math." in text for text in functions) else []
+    imports = ["import csv", *math, "import sys", "", "import numpy as np"]
     title = "Predictions of a network of splines: `predict(x)`, or as a program, `python FILE.py DATA.csv > PRED.csv`."
     notes = [*about.sentences(), f"{layout.numbers} numbers in tables; every result is in double precision."]
     head = "\n".join(['"""' + title, "", *notes, '"""', "", *imports, "", f"INPUTS = {_texts(about.inputs)}"])
@@ -34,32 +40,55 @@ def numpy_file(layout: Layout, about: About, frame: Frame | None = None) -> str:
     parts += [_grids(family) for family in layout.families]
     parts += [_constants(t, number) for number, t in enumerate(layout.layers, start=1)]
     parts += [PREDICT, _predict(layout, "_predict" if frame is None else "_network")]
-    parts += [] if frame is None else _framed(layout, frame)
-    living = [t for t in layout.layers if t.layer.inputs]
+    parts += framed
     parts += [_layer(living[0])] if living else []
-    parts += sorted({_source(family) for family in layout.families})
-    parts += [_base(base) for base in bases]
-    return "\n\n\n".join([*parts, SCRIPT])
+    return "\n\n\n".join([*parts, *functions, SCRIPT])
 
 
 def _source(family: Family) -> str:
-    known = {**FAMILIES, **SPLINES}
-    if _kind(family) not in known:
-        raise ConfigError(f"no target of text knows the basis {family.basis.name!r}; export to onnx or torch.")
-    return known[_kind(family)]
+    """The function of a family: values `(rows, size)`, straight on by `far`."""
+    if family.basis.degree is not None:
+        return SPLINES[_kind(family)]
+    values, slopes = values_and_slopes(lambda x, f: family.basis.formula(x, f.own.name("low"), f.own.name("high"), f))
+    statements = Statements(_LANGUAGE, "", "")
+    statements.count([*values, *slopes])
+    lines: list[str] = []
+    beyond: list[str] = []
+    for nodes, found, sign in ((values, lines, "="), (slopes, beyond, "+=")):
+        for n, node in enumerate(nodes):
+            before, text = statements.bring(node, 2 * (sign == "+="))
+            found += [*before, f"rows[:, {n}] {sign} {text}{' * far' if sign == '+=' else ''}"]
+    return "\n".join(
+        [
+            f"def _{_kind(family)}(size, x, far, low, high):",
+            f'    """Values `(rows, size)` of {family.basis}; straight on by `far`."""',
+            "    rows = np.empty((len(x), size))",
+            *(f"    {line}" for line in lines),
+            "    if far is not None:",
+            *(f"        {line}" for line in beyond),
+            "    return rows",
+        ]
+    )
 
 
 def _kind(family: Family) -> str:
     """Which function of the file it is."""
-    if not isinstance(family.basis, BSpline):
-        return family.basis.name
+    if family.basis.degree is None:
+        return f"family_{family.number}"
     return "local" if family.local else "clamped" if family.clamped else "whole"
 
 
-def _base(name: str) -> str:
-    if name not in BASES:
-        raise ConfigError(f"no target of text knows the base function {name!r}; export to onnx or torch.")
-    return BASES[name]
+def _base(base: Activation) -> str:
+    """A base function: value and slope."""
+    (value,), (slope,) = values_and_slopes(lambda x, f: [base.formula(x, f)])
+    statements = Statements(_LANGUAGE, "", "")
+    statements.count([value, slope])
+    (first, value_text), (then, slope_text) = statements.bring(value), statements.bring(slope)
+    lines = [*first, *then, f"return {value_text}, {slope_text}"]
+    return "\n".join([f"def _{base.name}(x):", *(f"    {line}" for line in lines)])
+
+
+_LANGUAGE: Final = Language(repr, lambda function: "_erfc({})" if function == "erfc" else f"np.{function}({{}})")
 
 
 def _texts(names: tuple[str, ...]) -> str:
@@ -79,8 +108,6 @@ def _grids(family: Family) -> str:
         if family.last:
             pieces = f"PIECES_{n}[{family.piece[number]}], " if family.pieces else ""
             ends = f"{_array(points)}, {pieces}{family.last[number]}, {ends}"
-        elif isinstance(family.basis, GaussianRBF):
-            ends = f"{float(family.basis.width)!r}, {ends}"
         rows.append(f"    ({ends}),")
     if family.pieces:
         lines.append(f"PIECES_{n} = {_array(np.array(family.pieces))}")
@@ -110,9 +137,7 @@ def _framed(layout: Layout, frame: Frame) -> list[str]:
     lines = ["def _predict(x):", f"    z = _network({given})"]
     listed = ", ".join(after)
     lines.append(f"    return _columns(x, {listed})" if after else "    return z")
-    written = "".join([*before, *after])
-    helpers = [source for name, source in NUMPY_HELPERS.items() if f"_{name}(" in written]
-    return ["\n".join(lines), NUMPY_COLUMNS, *helpers]
+    return ["\n".join(lines), NUMPY_COLUMNS]
 
 
 def _predict(layout: Layout, name: str) -> str:

@@ -50,61 +50,8 @@ _LOCAL: Final = '''def _local(size, x, far, points, last, low, high):
     np.put_along_axis(rows, len(powers) * cell[:, None] + powers, values, axis=1)
     return rows'''
 
-_CHEBYSHEV: Final = '''def _chebyshev(size, x, far, low, high):
-    """Values `(rows, size)` of Chebyshev polynomials on the domain; straight on by `far`."""
-    u = ((x - low) - (high - x)) / (high - low)
-    values, slopes = [np.ones_like(u), u], [np.zeros_like(u), np.ones_like(u)]
-    for n in range(1, size - 1):
-        values.append(2 * u * values[n] - values[n - 1])
-        slopes.append(2 * values[n] + 2 * u * slopes[n] - slopes[n - 1])
-    rows = np.column_stack(values[:size])
-    if far is not None:
-        rows += np.column_stack(slopes[:size]) * (2 / (high - low)) * far[:, None]
-    return rows'''
-
-_FOURIER: Final = '''def _fourier(size, x, far, low, high):
-    """Values `(rows, size)` of 1, cosines and sines, periodic over the domain; straight on by `far`."""
-    rate = (2 * np.pi / (high - low)) * np.arange(1, size // 2 + 1)
-    angle = (x - low)[:, None] * rate
-    rows = np.ones((len(x), size))
-    rows[:, 1::2], rows[:, 2::2] = np.cos(angle), np.sin(angle)
-    if far is not None:
-        rows[:, 0] += 0 * far
-        rows[:, 1::2] -= np.sin(angle) * rate * far[:, None]
-        rows[:, 2::2] += np.cos(angle) * rate * far[:, None]
-    return rows'''
-
-_GAUSSIAN_RBF: Final = '''def _gaussian_rbf(size, x, far, width, low, high):
-    """Values `(rows, size)` of Gaussian bumps; straight on by `far`."""
-    share = np.arange(size) / (size - 1)
-    scale = width * (high - low) / (size - 1)
-    u = np.clip((x[:, None] - (low * (1 - share) + high * share)) / scale, -40, 40)
-    rows = np.exp(-(u**2))
-    if far is not None:
-        rows += 2 * u * rows * (-1 / scale) * far[:, None]
-    return rows'''
-
 SPLINES: Final[dict[str, str]] = {"clamped": _CLAMPED, "whole": _WHOLE, "local": _LOCAL}
 """Source for B-splines: evaluated in the domain alone, on all their knots, or as polynomials of each edge."""
-FAMILIES: Final[dict[str, str]] = {"chebyshev": _CHEBYSHEV, "fourier": _FOURIER, "gaussian_rbf": _GAUSSIAN_RBF}
-"""Source of the other families."""
-
-BASES: Final[dict[str, str]] = {
-    "identity": """def _identity(x):
-    return x, np.ones_like(x)""",
-    "silu": """def _silu(x):
-    s = 1 / (1 + np.exp(-x))
-    return x * s, s + x * (s * (1 - s))""",
-    "tanh": """def _tanh(x):
-    t = np.tanh(x)
-    return t, 1 - t * t""",
-    "sin": """def _sin(x):
-    return np.sin(x), np.cos(x)""",
-    "gelu": """def _gelu(x):
-    p = np.array([0.5 * math.erfc(-math.sqrt(0.5) * z) for z in x.tolist()])
-    return x * p, p + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi)""",
-}
-"""Source of each base function: value and slope."""
 
 PREDICT: Final = '''def predict(x):
     """Outputs `(rows, outputs)` for inputs `(rows, inputs)`, columns in the order of INPUTS."""

@@ -12,13 +12,14 @@ from typing import Any, Final
 import torch
 
 from splinework.errors import ConfigError, SplineworkError
-from splinework.export.double_gelu import DoubleGELU
+from splinework.export.double_functions import InDouble
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import graph_of, program, with_constants
+from splinework.export.recording import called, values_and_slopes
 from splinework.export.words import About
 from splinework.nn.checkpoint import own_version
 from splinework.nn.frame import Frame
-from splinework.splines.bases.activations import GELU
+from splinework.splines.bases import Activation
 
 _TOLERANCE: Final = {torch.float32: 1e-4, torch.float64: 1e-10}
 """What the check allows, relative to the largest value of an output: it looks for a wrong graph, not for rounding."""
@@ -83,8 +84,16 @@ def _sayable(network: FrozenNetwork) -> FrozenNetwork:
     """The same network of functions that onnxruntime has."""
     if network.dtype != torch.float64:
         return network
-    layers = [replace(layer, base=DoubleGELU()) if isinstance(layer.base, GELU) else layer for layer in network.layers]
+    layers = [
+        replace(layer, base=InDouble(layer.base)) if layer.base is not None and _lacks(layer.base) else layer
+        for layer in network.layers
+    ]
     return replace(network, layers=tuple(layers))
+
+
+def _lacks(base: Activation) -> bool:
+    """Whether a base function is of functions that onnxruntime does not have in double precision."""
+    return "erfc" in called(values_and_slopes(lambda x, f: [base.formula(x, f)])[0])
 
 
 def _require(*packages: str) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
-from splinework.splines.bases import BSpline, Chebyshev, Fourier, GaussianRBF
+from splinework.export.recording import Node, Recorder
 
 MOST_CASES: Final = 4000
 """Pieces of all edges together, up to which formulas are written."""
@@ -24,18 +24,15 @@ class Term:
 
     Attributes:
         factor: What it is multiplied with.
-        kind: `power`: `(t - a)^n`; `cosine`, `sine`: of `a (t - b)`; `chebyshev`: `T_n((t - a) / b)`; `bump`:
-            `exp(-((t - a) / b)²)`; otherwise the name of a base function of t.
-        n: See there.
+        n: Power of `t - a` that it is multiplied with.
         a: See there.
-        b: See there.
+        body: A function of t in place of a power.
     """
 
     factor: float
-    kind: str
     n: int = 0
     a: float = 0.0
-    b: float = 0.0
+    body: Node | None = None
 
 
 Terms = tuple[Term, ...]
@@ -71,37 +68,35 @@ def count_cases(network: FrozenNetwork) -> int:
 
 
 def edges(network: FrozenNetwork) -> Iterator[Edge]:
-    """All living edges, layer by layer and sum by sum.
-
-    Raises:
-        ConfigError: If a basis is not known here.
-    """
+    """All living edges, layer by layer and sum by sum."""
     for number, layer in enumerate(network.layers, start=1):
         for j, i in torch.nonzero(layer.alive.T).tolist():
             yield _edge(layer, number, i, j)
 
 
 def _cases_of(layer: FrozenLayer) -> int:
-    if not isinstance(layer.basis, BSpline):
+    if layer.basis.degree is None:
         return 1 if _endless(layer) else 3
-    return 2 + layer.basis.grid + (0 if layer.extrapolation in ("linear", "constant") else 2 * layer.basis.degree)
+    return 2 + layer.basis.resolution + (0 if layer.extrapolation in ("linear", "constant") else 2 * layer.basis.degree)
 
 
 def _endless(layer: FrozenLayer) -> bool:
     """Whether the functions go on beyond the domain as they are, one formula everywhere."""
     dies_out = layer.extrapolation == "zero" and layer.basis.dies_out
-    return not isinstance(layer.basis, BSpline) and (layer.extrapolation == "natural" or dies_out)
+    return layer.basis.degree is None and (layer.extrapolation == "natural" or dies_out)
 
 
 def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> Edge:
     low, high = (float(end[i]) for end in layer.basis.domain(layer.grid))
     base: Terms = ()
     if layer.base is not None:
-        base = (Term(float(layer.base_weight[i, j]), layer.base.name),)
+        recorder = Recorder()
+        body = recorder.lifted(layer.base.formula(recorder.name("t"), recorder))
+        base = (_function(float(layer.base_weight[i, j]), body),)
     clamped = layer.extrapolation in ("linear", "constant")
-    whole = isinstance(layer.basis, BSpline) and not clamped
+    whole = layer.basis.degree is not None and not clamped
     inside = (
-        _spline(layer, i, j, whole) if isinstance(layer.basis, BSpline) else [(_smooth(layer, i, j, low, high), high)]
+        _spline(layer, i, j, whole) if layer.basis.degree is not None else [(_smooth(layer, i, j, low, high), high)]
     )
     if clamped:
         before, after = _tails(layer, i, j)
@@ -119,8 +114,7 @@ def _edge(layer: FrozenLayer, number: int, i: int, j: int) -> Edge:
 def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms, float]]:
     """The polynomials of the cells that have a width, with the right end of each."""
     basis = layer.basis
-    assert isinstance(basis, BSpline)
-    k, size, knots = basis.degree, basis.size, layer.grid[i]
+    k, size, knots = basis.degree or 0, basis.size, layer.grid[i]
     pieces = basis.prepare(layer.grid[i : i + 1])[0]
     c = torch.zeros(size + 2 * k, dtype=torch.float64)
     c[k : k + size] = layer.coefficients[i, :, j]
@@ -131,24 +125,20 @@ def _spline(layer: FrozenLayer, i: int, j: int, whole: bool) -> list[tuple[Terms
             continue
         powers = (pieces[cell] @ c[cell : cell + k + 1]).tolist()
         middle, width = (left + right) / 2, right - left
-        found.append((tuple(Term(p / width**n, "power", n, middle) for n, p in enumerate(powers)), right))
+        found.append((tuple(Term(p / width**n, n, middle) for n, p in enumerate(powers)), right))
     return found
 
 
 def _smooth(layer: FrozenLayer, i: int, j: int, low: float, high: float) -> Terms:
     """The sum of the functions of a family that is one formula everywhere."""
-    basis, c = layer.basis, layer.coefficients[i, :, j].tolist()
-    if isinstance(basis, Chebyshev):
-        middle, half = (low + high) / 2, (high - low) / 2
-        return tuple(Term(value, "chebyshev", n, middle, half) for n, value in enumerate(c))
-    if isinstance(basis, Fourier):
-        rate = 2 * math.pi / (high - low)
-        waves = [Term(v, "sine" if m % 2 else "cosine", 0, rate * (m // 2 + 1), low) for m, v in enumerate(c[1:])]
-        return (Term(c[0], "power"), *waves)
-    if isinstance(basis, GaussianRBF):
-        step = (high - low) / (basis.centres - 1)
-        return tuple(Term(value, "bump", 0, low + m * step, basis.width * step) for m, value in enumerate(c))
-    raise ConfigError(f"there is no formula for the basis {basis.name!r} here; export to onnx or torch.")
+    recorder = Recorder()
+    functions = layer.basis.readable(recorder.name("t"), low, high, recorder)
+    values = layer.coefficients[i, :, j].tolist()
+    return tuple(_function(c, recorder.lifted(body)) for c, body in zip(values, functions, strict=True))
+
+
+def _function(factor: float, body: Node) -> Term:
+    return Term(factor * body.value) if body.kind == "number" else Term(factor, body=body)
 
 
 def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
@@ -161,9 +151,7 @@ def _tails(layer: FrozenLayer, i: int, j: int) -> tuple[Terms, Terms]:
     value, slope = (table.rows(ends, order)[:, i] @ c for order in (0, 1))
     if layer.extrapolation == "constant":
         slope = torch.zeros_like(slope)
-    before, after = (
-        (Term(float(value[n]), "power"), Term(float(slope[n]), "power", 1, float(ends[n, i]))) for n in (0, 1)
-    )
+    before, after = ((Term(float(value[n])), Term(float(slope[n]), 1, float(ends[n, i]))) for n in (0, 1))
     return before, after
 
 

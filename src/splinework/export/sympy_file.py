@@ -7,21 +7,14 @@ from typing import Final, SupportsFloat
 from splinework.export.frames import SYMPY, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
+from splinework.export.recording import Language, called
 from splinework.export.words import About
 from splinework.formula.functions import templates
 from splinework.nn.frame import Frame
 
-_BASES: Final[dict[str, str]] = {
-    "identity": "t",
-    "silu": "t/(1 + exp(-t))",
-    "tanh": "tanh(t)",
-    "sin": "sin(t)",
-    "gelu": "t*(1 + erf(t/sqrt(2)))/2",
-}
-_KNOWN: Final = frozenset({"Piecewise", "cos", "erf", "exp", "log", "sin", "sqrt", "tanh"})
+_KNOWN: Final = frozenset({"Piecewise", "cos", "erfc", "exp", "log", "sin", "sqrt", "tanh"})
 _FURTHER: Final = frozenset({*templates("sympy"), "And", "Eq", "Ne", "Not", "Or"}) - _KNOWN
 """What the formulas of frames call besides."""
-_WAVES: Final = {"cosine": "cos", "sine": "sin"}
 _HEAD: Final = '''"""A network of splines as expressions of sympy.
 
 `x` are the inputs; `steps` the hidden nodes, each a symbol and what it stands for in terms of those before; `y` the outputs
@@ -30,7 +23,7 @@ in terms of the last ones. `function()` is all of it as a function for numpy.
 {notes}
 """
 
-from sympy import Piecewise, Symbol, chebyshevt, cos, erf, exp, lambdify, log, sin, sqrt, tanh{more}
+from sympy import Piecewise, Symbol, cos, erfc, exp, lambdify, log, sin, sqrt, tanh{more}
 
 INPUTS = {inputs}
 x = [Symbol(name, real=True) for name in INPUTS]
@@ -54,11 +47,14 @@ def sympy_file(network: FrozenNetwork, about: About, frame: Frame | None = None)
     """
     check_size(network)
     inputs = f"({', '.join(ascii(name) for name in about.inputs)},)"
+    found = list(edges(network))
+    terms = [t for e in found for terms in (e.everywhere, *(case for case, _ in e.cases)) for t in terms]
     nodes = _nodes(network, about, frame)
-    called = sorted(_FURTHER & set(re.findall(r"\w+", nodes)))
-    more = f"\nfrom sympy import {', '.join(called)}" if called and frame is not None else ""
-    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=more)
-    return "\n\n\n".join([head, *map(_function, edges(network)), nodes, _TAIL])
+    more = {name[0] for name in called(t.body for t in terms if t.body) if isinstance(name, tuple)}
+    more |= _FURTHER & set(re.findall(r"\w+", nodes)) if frame else set()
+    further = f"\nfrom sympy import {', '.join(sorted(more))}" if more else ""
+    head = _HEAD.format(notes="\n".join(about.sentences()), inputs=inputs, more=further)
+    return "\n\n\n".join([head, *map(_function, found), nodes, _TAIL])
 
 
 def _nodes(network: FrozenNetwork, about: About, frame: Frame | None) -> str:
@@ -125,20 +121,14 @@ def _terms(terms: Terms) -> str:
 
 def _term(term: Term) -> str:
     """A product; a constant stands alone."""
-    a, b = _number(term.a), _number(term.b)
-    if term.kind == "power":
-        if term.n == 0:
-            return _number(term.factor)
-        text = f"(t{_minus(term.a)})" + (f"**{term.n}" if term.n > 1 else "")
-    elif term.kind in _WAVES:
-        text = f"{_WAVES[term.kind]}({a}*(t{_minus(term.b)}))"
-    elif term.kind == "chebyshev":
-        text = f"chebyshevt({term.n}, (t{_minus(term.a)})/{b})"
-    elif term.kind == "bump":
-        text = f"exp(-((t{_minus(term.a)})/{b})**2)"
-    else:
-        text = _BASES[term.kind]
-    return f"{_number(term.factor)}*{text}"
+    if term.body is not None:
+        return f"{_number(term.factor)}*{_LANGUAGE.text(term.body, rank=2)}"
+    if term.n == 0:
+        return _number(term.factor)
+    return f"{_number(term.factor)}*(t{_minus(term.a)})" + (f"**{term.n}" if term.n > 1 else "")
+
+
+_LANGUAGE: Final = Language(repr, lambda f: f"{f}({{}})" if isinstance(f, str) else f"{f[0]}({f[2]}, {{}})", "{}**2")
 
 
 def _number(value: SupportsFloat) -> str:

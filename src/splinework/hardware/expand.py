@@ -12,7 +12,6 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
 
 _MARGIN = 0.02
 """Of the span of the activations, how much wider the grid of a square is."""
@@ -71,15 +70,16 @@ def _squares(u: Tensor, factors: Tensor, squared: Tensor) -> KANLayer:
     low, high = u.min(dim=0).values, u.max(dim=0).values
     half = torch.clamp((high - low) * (0.5 + _MARGIN), min=1e-6)
     middle = (low + high) / 2
-    layer = KANLayer(inputs, outputs, grid=2, degree=2, base="none", bias=False, dtype=u.dtype)
-    basis = BSpline(2, 2)
+    degree = 2
+    layer = KANLayer(inputs, outputs, grid=2, degree=degree, base="none", bias=False, dtype=u.dtype)
+    basis = layer.basis
     grid = basis.make_grid(middle - half, middle + half)
     values = u.new_zeros(inputs, basis.size, outputs)
     for m in range(basis.size):
-        knots = grid[:, m + 1 : m + 1 + basis.degree]  # blossoms of x and x² at the knots of the spline
+        knots = grid[:, m + 1 : m + 1 + degree]  # blossoms of x and x² at the knots of the spline
         mean = knots.mean(dim=1)
-        products = sum(knots[:, a] * knots[:, b] for a, b in combinations(range(basis.degree), 2))
-        values[:, m] = torch.where(squared, products / comb(basis.degree, 2), mean)[:, None] * factors
+        products = sum(knots[:, a] * knots[:, b] for a, b in combinations(range(degree), 2))
+        values[:, m] = torch.where(squared, products / comb(degree, 2), mean)[:, None] * factors
     layer.mask.copy_((factors != 0).to(u.dtype))
     layer.replace_grid(basis, grid, values)
     return layer

@@ -14,7 +14,6 @@ from splinework.kernels.calculus import Calculus
 from splinework.kernels.edges import Edges, Units
 from splinework.kernels.table import Table
 from splinework.kernels.torch_internals import plain, transformed
-from splinework.splines.bases import BSpline
 
 _KINDS = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 
@@ -133,7 +132,7 @@ def _fused(layers: Sequence[tuple[Table, Edges]], x: Tensor) -> list[tuple[Edges
 def _spline(table: Table, x: Tensor) -> Spline | None:
     """What the native kernels need to know of the table; None where they cannot do it."""
     basis, grid = table.basis, table.grid
-    if not isinstance(basis, BSpline) or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
+    if basis.degree is None or x.device.type != "cpu" or x.dtype not in _KINDS or grid.requires_grad:
         return None
     if basis.size > MOST_SPLINES:
         return None

@@ -197,7 +197,7 @@ def _places(edges: Edges, wanted: Sequence[bool], kind: torch.dtype) -> list[Ten
 
 def fusable(spline: Spline) -> bool:
     """Whether a layer may stand behind another in one call: its base function is known to the kernels."""
-    return spline.base in ("silu", "none")
+    return base_kind(spline, 0) != GIVEN
 
 
 def backward(

@@ -16,7 +16,8 @@ from splinework.kernels.torch_internals import functional_transform
 from splinework.nn import initialise
 from splinework.nn.shaping import Cones, Shaping
 from splinework.splines import grid_points
-from splinework.splines.bases import Basis, BSpline, activation, make_basis
+from splinework.splines.bases import DEFAULT_BASE, Basis, activation, make_basis
+from splinework.splines.cones import check_flags
 
 _PARTS = ("coefficients", "spline_weight", "base_weight", "bias")
 _RULES = ("flags", "twins", "steepest")
@@ -34,8 +35,8 @@ class KANLayer(nn.Module):
         outputs: Number of outputs J.
         grid: Intervals G of each spline.
         degree: Degree k of each spline.
-        basis: A name (`bspline`, `fourier`, `chebyshev`, `gaussian_rbf`) or a recipe such as `BSpline(grid=5)`.
-        base: Base function b: `silu`, `identity`, `tanh`, `sin`, `gelu` or `none`.
+        basis: A name of `splinework.splines.bases.BASES`, or a recipe from there.
+        base: Base function b: a name of `splinework.splines.bases.ACTIVATIONS`, or `none`.
         domain: Ends of every input's grid at the start.
         extrapolation: Outside the grid: `linear`, `constant`, `zero` (the paper's) or `natural`.
         grid_kind: `adaptive` (`fit` lets the grid follow the activations), `fixed`, `learnable` (knots move with the
@@ -74,7 +75,7 @@ class KANLayer(nn.Module):
         grid: int = 5,
         degree: int = 3,
         basis: str | Basis = "bspline",
-        base: str = "silu",
+        base: str = DEFAULT_BASE,
         domain: tuple[float, float] = (-1.0, 1.0),
         extrapolation: str = "linear",
         grid_kind: str = "adaptive",
@@ -152,7 +153,7 @@ class KANLayer(nn.Module):
         """
         size = self.basis.size
         rules = self.shaping
-        if rules is not None and isinstance(self.basis, BSpline):
+        if rules is not None and self.basis.degree is not None:
             values = rules.nearest(values, self.cones())
             self.spline_weight.copy_(
                 torch.ones_like(self.spline_weight)
@@ -179,9 +180,12 @@ class KANLayer(nn.Module):
         `fit` and the verbs that change grids or edges keep them. A training loop of one's own calls `hold` after each step.
 
         Raises:
-            ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function.
+            ConfigError: If the layer has no splines with a grid that can stay as the rules need it, or has a base function, or
+                the shapes of an edge do not go together.
         """
-        plain = isinstance(self.basis, BSpline) and self.grid_kind in ("adaptive", "fixed")
+        for flags in rules.flags.unique().tolist():
+            check_flags(flags)
+        plain = self.basis.degree is not None and self.grid_kind in ("adaptive", "fixed")
         base_goes = self.base_weight is None or not bool((rules.flags != 0).any() or rules.steepest.isfinite().any())
         if not plain or not base_goes or (self.extrapolation not in ("linear", "constant")):
             raise ConfigError(
@@ -196,7 +200,7 @@ class KANLayer(nn.Module):
     def cones(self) -> Cones:
         """The cones of a shaped layer's edges on the present grid; none where it is not shaped."""
         rules = self.shaping
-        if rules is None or not isinstance(self.basis, BSpline):
+        if rules is None or self.basis.degree is None:
             return []
         if self._cones is None or self._cones[0] is not self.grid or self._cones[1] is not self.flags:
             self._cones = (self.grid, self.flags, rules.cones(self.grid, self.basis.degree))
@@ -229,7 +233,7 @@ class KANLayer(nn.Module):
 
     def knots(self) -> Tensor:
         """The grid in use, `(I, K)`: the stored one, or for a learnable grid the one that `spacing` gives."""
-        if self.grid_kind != "learnable" or not isinstance(self.basis, BSpline):
+        if self.grid_kind != "learnable" or self.basis.degree is None:
             return self.grid
         points = grid_points(self.grid, self.basis.degree)
         low, high = points[:, :1], points[:, -1:]
@@ -337,6 +341,6 @@ def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
 def _checked_kind(kind: str, basis: Basis) -> str:
     if kind not in GRID_KINDS:
         raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {kind!r}.")
-    if kind == "learnable" and not isinstance(basis, BSpline):
+    if kind == "learnable" and basis.degree is None:
         raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {basis.name}.")
     return kind

@@ -18,7 +18,7 @@ from splinework.kernels.torch_internals import hooks_of_all_modules
 from splinework.nn.layer import KANLayer, check_columns
 from splinework.nn.nodes import Nodes, shape_of
 from splinework.nn.scaling import Scaling
-from splinework.splines.bases import Basis, basis_from_dict, make_basis
+from splinework.splines.bases import DEFAULT_BASE, Basis, basis_from_dict, make_basis
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class KANConfig:
 
     nodes: tuple[Nodes, ...]
     bases: tuple[Basis, ...]
-    base: str = "silu"
+    base: str = DEFAULT_BASE
     domain: tuple[float, float] = (-1.0, 1.0)
     extrapolation: str = "linear"
     grid_kind: str = "adaptive"

@@ -22,7 +22,7 @@ class Shaping:
     """Rules for the edges of one layer.
 
     Attributes:
-        flags: Shapes of the edges as in `functional/cones.py`, `(I, J)`, whole numbers.
+        flags: Shapes of the edges as in `splines/cones.py`, `(I, J)`, whole numbers.
         twins: For each input the number of the one whose edges it shares, `(I,)`; its own, where it shares none.
         steepest: Largest slope of each edge, `(I, J)`, infinite where there is none.
     """

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from splinework.errors import ConfigError
 from splinework.splines.bspline import bspline_rows, cell_polynomials
 from splinework.splines.knots import domain
 
@@ -25,9 +26,10 @@ CONCAVE: Final = 8
 EVEN: Final = 16
 ODD: Final = 32
 PERIODIC: Final = 64
-"""Flags of an edge; they may be added where the shapes go together."""
+"""Flags of an edge; they may be added where the shapes go together, see `check_flags`."""
 
 _ORDERED, _CURVED, _MIRRORED = INCREASING | DECREASING, CONVEX | CONCAVE, EVEN | ODD
+_NAMES: Final = ("increasing", "decreasing", "convex", "concave", "even", "odd", "periodic")
 _ROUNDING = 1e-12
 """Share of a spline's size by which it may miss its shape and count as having it: what rounding does."""
 
@@ -116,13 +118,17 @@ def cone(flags: int, knots: Tensor, degree: int, steepest: float = np.inf) -> Co
         knots: Of its spline, `(K,)`.
         degree: Degree k.
         steepest: Largest slope of the control polygon, and so of the spline.
+
+    Raises:
+        ConfigError: If the shapes do not go together.
     """
+    check_flags(flags)
     xi = greville(knots[None], degree)[0].double().numpy()
     half = _half(xi) if flags & _MIRRORED else None
     points = xi if half is None else half
     wanted = flags & (_ORDERED | _CURVED)
     if half is not None and flags & ODD and flags & _CURVED:
-        wanted = _CURVED  # odd and bent one way is straight
+        wanted |= _CURVED  # odd and bent one way is straight
     if half is not None and flags & EVEN and flags & _CURVED:
         wanted |= INCREASING if flags & CONVEX else DECREASING  # from the centre outwards
     if flags & PERIODIC and wanted:
@@ -135,6 +141,25 @@ def cone(flags: int, knots: Tensor, degree: int, steepest: float = np.inf) -> Co
         shape = _kernel(_closure(knots, degree) @ shape, shape)
         lower, upper = np.full(shape.shape[1], -np.inf), np.full(shape.shape[1], np.inf)
     return Cone(shape, lower, upper, flags)
+
+
+def check_flags(flags: int) -> None:
+    """Raises unless an edge may have all these shapes at once.
+
+    An even edge is symmetric, so it neither rises nor falls, is not odd, and is straight only if it is constant; an odd periodic
+    one returns to where it was, so it has no further shape.
+
+    Raises:
+        ConfigError: If it may not.
+    """
+    even = flags & EVEN and (flags & (_ORDERED | ODD) or flags & _CURVED == _CURVED)
+    turning = flags & ODD and flags & PERIODIC and flags & (_ORDERED | _CURVED)
+    if even or turning or not 0 <= flags < 1 << len(_NAMES):
+        names = [name for n, name in enumerate(_NAMES) if flags >> n & 1]
+        raise ConfigError(
+            f"these shapes of an edge do not go together: {', '.join(names)} (flags {flags}); an even edge may be convex, "
+            "concave or periodic, an odd one rising, falling, straight or periodic."
+        )
 
 
 def greville(knots: Tensor, degree: int) -> Tensor:
@@ -212,11 +237,12 @@ def _unfolded(
         return mirror @ shape, lower, upper
     if mirror.shape[0] % 2:  # the middle coefficient is zero: the constant goes
         return mirror @ shape[:, 1:], lower[1:], upper[1:]
-    if flags & _CURVED:  # straight, through the middle
-        line = (xi - xi.mean())[:, None]
-        return line / np.abs(line).max(), np.array([-np.inf]), np.array([np.inf])
     if flags & _ORDERED == _ORDERED:
         return np.zeros((mirror.shape[0], 0)), np.zeros(0), np.zeros(0)
+    if flags & _CURVED:  # straight, through the middle
+        line = (xi - xi.mean())[:, None]
+        ends = 0.0 if flags & INCREASING else -np.inf, 0.0 if flags & DECREASING else np.inf
+        return line / np.abs(line).max(), np.array([ends[0]]), np.array([ends[1]])
     if flags & _ORDERED or np.isfinite(steepest):
         # The step over the middle is twice the first coefficient of the half, and has the sign of the others.
         lower, upper = lower.copy(), upper.copy()

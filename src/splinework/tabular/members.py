@@ -16,7 +16,6 @@ from torch import Tensor
 
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
 from splinework.tabular.tasks import Task
 
 Listen = Callable[[str, int, int, float], bool]
@@ -87,7 +86,7 @@ def wide_network(layer: KANLayer, u: Tensor, outputs: int, course: Course, gener
     blocks = course.members * len(course.decays)
     widths = [layer.inputs, *(blocks * h for h in course.hidden), blocks * outputs]
     resolutions = [layer.basis.resolution, *(course.resolution for _ in course.hidden)]
-    degree = layer.basis.degree if isinstance(layer.basis, BSpline) else 3
+    degree = layer.basis.degree if layer.basis.degree is not None else 3
     net = KAN(widths, grid=resolutions, degree=degree, domain=(-3.0, 3.0), generator=generator, dtype=torch.float32)
     with torch.no_grad():
         first = net.kan_layers[0]

@@ -10,7 +10,6 @@ from scipy.special import fdtri
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
 from splinework.train.callbacks import Step
 from splinework.train.penalties import Penalty, Roughness
 
@@ -115,7 +114,7 @@ def empty_cells(model: KAN, u: Tensor, penalties: Sequence[Penalty] = ()) -> Fin
     its support, `t_m < x_(m) < t_{m+k+1}` (de Boor 2001, ch. XIII).
     """
     layer = model.kan_layers[0]
-    if not isinstance(layer.basis, BSpline) or _smoothed(penalties):
+    if layer.basis.degree is None or _smoothed(penalties):
         return None
     knots, columns = layer.knots().detach(), layer.squash(u)
     low, high = layer.basis.domain(knots)

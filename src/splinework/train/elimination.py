@@ -14,7 +14,7 @@ from splinework.interpret.edit.refine import refine_layer
 from splinework.interpret.scores import Attribution, attribution
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import STRAIGHT
 from splinework.train.data_objective import DataObjective
 from splinework.train.follow import widen
 from splinework.train.journal import fingerprint_of
@@ -170,7 +170,7 @@ class Search:
     def richer(self, candidate: Candidate) -> KAN | None:
         """The same function on splines of a higher degree or on finer grids; None where the rows are too few for that."""
         layers = [layer for layer in candidate.model.kan_layers if _may_change(layer)]
-        low = [layer for layer in layers if isinstance(layer.basis, BSpline) and layer.basis.degree < HIGH]
+        low = [layer for layer in layers if layer.basis.degree is not None and layer.basis.degree < HIGH]
         raising = bool(low) and self.method.second_order and candidate.error < LEARNED
         if not raising and any(2 * layer.basis.resolution > FINEST for layer in layers):
             return None
@@ -180,7 +180,7 @@ class Search:
                 return
             if not raising:
                 refine_layer(layer, 2 * layer.basis.resolution, u)
-            elif isinstance(layer.basis, BSpline) and layer.basis.degree < HIGH:
+            elif layer.basis.degree is not None and layer.basis.degree < HIGH:
                 raise_layer(layer, HIGH, u)
 
         other, u = copy.deepcopy(candidate.model), self.objective.activations()
@@ -269,4 +269,4 @@ def narrowed(model: KAN, x: Tensor, scores: Attribution, width: int, inputs: Ten
 
 def _may_change(layer: KANLayer) -> bool:
     """Whether a layer's splines may become richer; a straight line is one by intention."""
-    return layer.grid_kind == "adaptive" and layer.basis != BSpline(1, 1)
+    return layer.grid_kind == "adaptive" and layer.basis != STRAIGHT

@@ -7,7 +7,6 @@ from splinework.interpret.edit.adapt import adapt_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, solve_least_squares
-from splinework.splines.bases import BSpline
 from splinework.splines.knots import extended, grid_points
 
 MARGIN = 0.05
@@ -50,7 +49,7 @@ def widen(model: KAN, u: Tensor, *, near: float = 0.2) -> None:
         near: Share of the margin that must be left; 1 for the last time, as new data will go further than those at hand.
     """
     for index, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        if index and layer.grid_kind == "adaptive" and isinstance(layer.basis, BSpline):
+        if index and layer.grid_kind == "adaptive" and layer.basis.degree is not None:
             low, high = layer.basis.domain(layer.grid)
             least, most = u.amin(0), u.amax(0)
             margin = MARGIN * (most - least)

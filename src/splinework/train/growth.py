@@ -11,7 +11,7 @@ from splinework.interpret.edit.insert import insert
 from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import STRAIGHT
 from splinework.train.follow import widen
 from splinework.train.freedom import effective_parameters
 from splinework.train.objective import Objective
@@ -97,7 +97,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
     the held-out rows say so at the first try.
     """
     while not run.over:
-        degrees = [basis.degree for layer in objective.model.kan_layers if (basis := _spline(layer))]
+        degrees = [degree for layer in objective.model.kan_layers if (degree := _degree(layer)) is not None]
         if not degrees or min(degrees) >= HIGHEST or objective.learned() > SMOOTH:
             break
         degree = HIGH if min(degrees) < HIGH else HIGHEST
@@ -167,7 +167,7 @@ def _refined(objective: Objective, resolution: int) -> KAN:
     present = finest(objective.model)
 
     def refine(layer: KANLayer, u: torch.Tensor) -> None:
-        if layer.basis != BSpline(1, 1):  # a straight line by intention
+        if layer.basis != STRAIGHT:  # a straight line by intention
             refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
 
     finer = _changed(objective, refine)
@@ -186,16 +186,14 @@ def _changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], No
 
 
 def _raise(degree: int, layer: KANLayer, u: torch.Tensor) -> None:
-    basis = _spline(layer)
-    if basis is not None and basis.degree < degree:
+    own = _degree(layer)
+    if own is not None and own < degree:
         raise_layer(layer, degree, u)
 
 
-def _spline(layer: KANLayer) -> BSpline | None:
-    """The basis of a layer whose degree may change; None for another, and for a straight line by intention."""
-    basis = layer.basis
-    changeable = isinstance(basis, BSpline) and basis != BSpline(1, 1) and layer.grid_kind != "learnable"
-    return basis if changeable and isinstance(basis, BSpline) else None
+def _degree(layer: KANLayer) -> int | None:
+    """The degree of a layer, if it may change; None for another, and for a straight line by intention."""
+    return None if layer.basis == STRAIGHT or layer.grid_kind == "learnable" else layer.basis.degree
 
 
 def _affordable(objective: Objective, factor: float) -> bool:

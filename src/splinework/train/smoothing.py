@@ -203,7 +203,7 @@ def _roomy(objective: Objective) -> KAN:
         resolution = layer.basis.resolution
         factor = -(-wanted // resolution)
         richer = model.parameter_count(active=True) * factor <= objective.numbers
-        if layer.basis.name == "bspline" and layer.basis.size > 2 and factor > 1 and richer:
+        if layer.basis.degree is not None and layer.basis.size > 2 and factor > 1 and richer:
             refine_layer(layer, factor * resolution, u)
         u = nodes.combine(layer(u))
     return model

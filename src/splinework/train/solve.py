@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import STRAIGHT
 from splinework.train.fit import FitResult
 from splinework.train.follow import widen
 from splinework.train.growth import HIGHEST
@@ -204,19 +204,14 @@ def _raise_degrees(objective: ResidualObjective) -> None:
     for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))
         basis = layer.basis
-        if (
-            isinstance(basis, BSpline)
-            and BSpline(1, 1) != basis
-            and layer.grid_kind == "adaptive"
-            and basis.degree < degree
-        ):
+        if basis.degree is not None and basis != STRAIGHT and layer.grid_kind == "adaptive" and basis.degree < degree:
             raise_layer(layer, degree, u)
         u = following
 
 
 def _may_go_on(model: KAN) -> bool:
     """Whether edges may go on beyond their grids while they are trained, because grids will cover what is there in the end."""
-    return all(isinstance(layer.basis, BSpline) and layer.grid_kind == "adaptive" for layer in model.kan_layers)
+    return all(layer.basis.degree is not None and layer.grid_kind == "adaptive" for layer in model.kan_layers)
 
 
 def _with_tails(model: KAN, extrapolation: str) -> KAN:

@@ -15,14 +15,14 @@ from splinework.interpret.edit.refit import refitted
 from splinework.nn.initialise import start
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import Basis, make_basis
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
 from splinework.train.follow import follow
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
 from splinework.train.run import Run
 
-COARSE = BSpline(grid=2, degree=2)
+COARSE = make_basis(grid=2, degree=2)
 """Where derivatives of order n are trained on, starts are single polynomials of degree n + 5 instead: of COARSE, little is
 left after two derivatives. On Poisson's equation in [2, 2, 1] these go on to an error a thousand times smaller than starts of
 degree n + 2 on two intervals."""
@@ -44,7 +44,7 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
         The winner, not yet converged.
     """
     model = objective.model
-    recipe = COARSE if objective.order == 0 else BSpline(grid=1, degree=min(objective.order + 5, 9))
+    recipe = COARSE if objective.order == 0 else make_basis(grid=1, degree=min(objective.order + 5, 9))
     coarse = _coarse(model, recipe) if count > 1 and objective.learned() > LEARNED else None
     if coarse is None:
         rivals = [model]
@@ -91,12 +91,12 @@ def _halved(run: Run, objective: Objective, rivals: list[KAN], optimiser: Optimi
         steps, round_number = 2 * steps, round_number + 1
 
 
-def _coarse(model: KAN, recipe: BSpline) -> KAN | None:
+def _coarse(model: KAN, recipe: Basis) -> KAN | None:
     """The same network with splines of this recipe where it has finer ones that may change; None where it has none."""
     bases = []
     for layer in model.kan_layers:
         basis = layer.basis
-        finer = isinstance(basis, BSpline) and basis.size > recipe.size and basis.degree >= recipe.degree
+        finer = basis.degree is not None and basis.size > recipe.size and basis.degree >= (recipe.degree or 0)
         bases.append(recipe if finer and layer.grid_kind == "adaptive" else basis)
     if bases == [layer.basis for layer in model.kan_layers]:
         return None
@@ -137,7 +137,7 @@ def begin_shaped(layer: KANLayer, generator: torch.Generator) -> None:
     An edge begins with the slope or the bend that it must have, of a random size, and a little of the noise that it was given.
     """
     rules = layer.shaping
-    if rules is None or not isinstance(layer.basis, BSpline):
+    if rules is None or layer.basis.degree is None:
         return
     flags, values = rules.flags, layer.edge_coefficients()
     xi = greville(layer.grid, layer.basis.degree)

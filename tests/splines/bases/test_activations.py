@@ -5,7 +5,12 @@ import torch
 from torch.nn import functional
 
 from splinework.errors import ConfigError
-from splinework.splines.bases import ACTIVATIONS, activation
+from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
+from splinework.knowledge.axioms.verify.exact import EXACT
+from splinework.knowledge.axioms.verify.recheck_model import RANGES
+from splinework.splines.bases import ACTIVATIONS, Activation, activation
+from splinework.splines.bases.activations import FAR
+from splinework.splines.bases.bounds import base_bound
 from tests.contracts.cases import base_oracle, relative_distance
 
 TORCH = {
@@ -65,10 +70,41 @@ def test_far_away_everything_is_finite(name, dtype):
         assert value.isfinite().all()
         if value.requires_grad:
             assert torch.autograd.grad(value.sum(), x)[0].isfinite().all()
-    if name in ("silu", "gelu"):
+    lines = ACTIVATIONS[name].asymptotes
+    if lines is not None:
         at = ACTIVATIONS[name].derivative(x, 0)
-        assert torch.equal(at[3:], x[3:])
-        assert torch.equal(at[:3], torch.zeros_like(at[:3]))
+        for (slope, constant), part in zip(lines, (slice(3), slice(3, 6)), strict=True):
+            assert torch.equal(at[part], slope * x[part] + constant)
+
+
+@every_activation
+def test_a_derivative_is_that_of_the_formula(name):
+    for r in range(5):
+        by_formula = Activation.derivative(ACTIVATIONS[name], X, r)
+        assert relative_distance(by_formula, ACTIVATIONS[name].derivative(X, r)) <= 1e-12, r
+
+
+@every_activation
+def test_no_derivative_is_beyond_its_bound(name):
+    x = torch.cat([torch.linspace(-12, 12, 20_001, dtype=torch.float64), torch.linspace(-60, 60, 501).double()])
+    for r in range(1, 11):
+        largest = float(ACTIVATIONS[name].derivative(x, r).abs().max())
+        for functions in (EnclosingFunctions(), RANGES):
+            bound = base_bound(ACTIVATIONS[name], r, functions)
+            assert largest <= bound * (1 + 1e-9)
+            assert bound <= 1.25 * largest + 1e-12  # and not far beyond it
+
+
+@every_activation
+def test_what_an_activation_says_of_itself_is_so(name):
+    base = ACTIVATIONS[name]
+    value, slope = (base.derivative(X, r) for r in (0, 1))
+    assert bool((slope >= 0).all()) == base.rising
+    assert torch.allclose(value, -base.derivative(-X, 0), atol=1e-15) == base.odd
+    for side, (rate, constant) in zip((-1, 1), base.asymptotes or (), strict=False):
+        for share in (1.0, 1.5, 20.0):
+            x = EXACT.number(side * FAR * share)
+            assert abs(base.formula(x, EXACT) - (rate * x + constant)) <= 1e-18
 
 
 def test_none_is_no_base_function_and_other_names_are_refused():

@@ -2,13 +2,17 @@
 
 import json
 from dataclasses import FrozenInstanceError, fields, replace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 
 from splinework.errors import ConfigError
+from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
+from splinework.knowledge.axioms.verify.recheck_model import RANGES
 from splinework.splines.bases import BASES, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, basis_from_dict, make_basis
+from splinework.splines.bases.bounds import basis_bounds
 from tests.contracts.cases import RECIPES, basis_oracle, every_recipe, grid_of, normal, points, relative_distance
 
 
@@ -40,7 +44,7 @@ def test_rows_equal_the_oracle_in_the_domain_and_outside(basis, r):
 def test_rows_equal_the_oracle_at_both_ends(basis):
     grid = grid_of(basis)
     ends = torch.stack(basis.domain(grid))
-    for r in range(min(3, basis.degree if isinstance(basis, BSpline) else 3)):
+    for r in range(min(3, 3 if basis.degree is None else basis.degree)):
         assert_close_at_scale(basis.rows(ends, grid, basis.prepare(grid), r), oracle(basis, grid, ends, r), 1e-11)
 
 
@@ -66,7 +70,7 @@ def test_single_precision_is_within_two_millionths(basis):
     rows = basis.rows(x, grid, basis.prepare(grid), 0)
     assert rows.dtype == torch.float32
     # A wave or polynomial of order n sees a rounded x magnified n² times at most; none here goes beyond 2e-6 · 10.
-    tolerance = 2e-6 if isinstance(basis, BSpline) else 2e-5
+    tolerance = 2e-5 if basis.degree is None else 2e-6
     assert relative_distance(rows, oracle(basis, grid.double(), x.double(), 0)) <= tolerance
 
 
@@ -113,14 +117,53 @@ def test_a_grid_covers_the_domain_it_was_made_for(basis):
         assert torch.equal(basis.domain(grid)[1], high)
 
 
+# ------------------------------------------------------------------------------------------------------ formula
+
+
+@pytest.mark.parametrize("r", range(4))
+@every_recipe
+def test_rows_are_the_derivatives_of_the_formula(basis, r):
+    grid, x = grid_of(basis), points(40, beyond=0.3)
+    if basis.degree is not None:
+        with pytest.raises(ConfigError, match="not one formula"):
+            Basis.rows(basis, x, grid, basis.prepare(grid), r)
+        return
+    rows = basis.rows(x, grid, basis.prepare(grid), r)
+    by_formula = Basis.rows(basis, x, grid, basis.prepare(grid), r)
+    for i in range(3):
+        assert_close_at_scale(by_formula[:, i], rows[:, i], 1e-11)
+
+
+@pytest.mark.parametrize("r", range(11))
+@every_recipe
+def test_no_derivative_is_beyond_its_bound(basis, r):
+    if basis.degree is not None:
+        return
+    grid = grid_of(basis)
+    x = points(4000, beyond=0.5 if basis.bounded_beyond else 0.0)
+    largest = basis.rows(x, grid, basis.prepare(grid), r).abs().amax(0).numpy()
+    ends = [end.numpy() for end in basis.domain(grid)]
+    for functions in (EnclosingFunctions(), RANGES):
+        bound = basis_bounds(basis, r, *ends, functions)
+        assert (largest <= bound * (1 + 1e-9)).all()
+        from_formula = _without_closed_bound(basis, r, ends, functions)
+        inside = basis.rows(points(4000), grid, basis.prepare(grid), r).abs().amax(0).numpy()
+        assert (inside <= from_formula * (1 + 1e-9) + 1e-300).all()
+
+
+def _without_closed_bound(basis, r, ends, functions):
+    with mock.patch.object(type(basis), "bound", Basis.bound):
+        return basis_bounds(basis, r, *ends, functions)
+
+
 # ------------------------------------------------------------------------------------------------- refinement
 
 
 def refinements(basis: Basis) -> list[int]:
     n = basis.resolution
-    if isinstance(basis, BSpline):
+    if basis.degree is not None:
         return [n, 2 * n, 3 * n]
-    return [n, n + 1, 2 * n] if isinstance(basis, Fourier | Chebyshev) else []
+    return [n, n + 1, 2 * n] if basis.nested else []
 
 
 @every_recipe
@@ -140,12 +183,10 @@ def test_refinement_keeps_every_function_everywhere(basis):
 @every_recipe
 def test_what_cannot_be_refined_exactly_says_so(basis):
     n = basis.resolution
-    inexact = {
-        BSpline: [n - 1, 2 * n + 1] if n > 1 else [],
-        Fourier: [n - 1],
-        Chebyshev: [n - 1],
-        GaussianRBF: [n + 1, 2 * n],
-    }[type(basis)]
+    if basis.degree is not None:
+        inexact = [n - 1, 2 * n + 1] if n > 1 else []
+    else:
+        inexact = [n - 1] if basis.nested else [n + 1, 2 * n]
     for resolution in inexact:
         assert basis.refine(grid_of(basis), normal(3, basis.size, 2), resolution) is None
 

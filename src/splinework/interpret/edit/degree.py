@@ -2,7 +2,6 @@
 
 import copy
 import operator
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, cell_polynomials, grid_points, solve_least_squares
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
 
 SMOOTHNESS = 1e-6
@@ -67,24 +66,24 @@ def raise_degree(model: KAN, degree: int, *, x: Any = None) -> KAN:
 @torch.no_grad()
 def raise_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
     """`raise_degree` of one layer in place; x are its activations `(B, I)`, for the refit."""
-    basis = replace(_spline(layer), degree=degree)
-    grid = extended(grid_points(layer.knots(), _spline(layer).degree), degree)
+    basis = make_basis(grid=layer.basis.resolution, degree=degree)
+    grid = extended(grid_points(layer.knots(), _degree(layer)), degree)
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x, smoothness=SMOOTHNESS))
 
 
 def _elevate_layer(layer: KANLayer, degree: int, x: Tensor | None) -> None:
-    old, knots = _spline(layer), layer.knots().double()
-    points = grid_points(knots, old.degree)
-    inner = points[:, 1:-1].repeat_interleave(degree - old.degree + 1, dim=1)
+    own_degree, knots = _degree(layer), layer.knots().double()
+    points = grid_points(knots, own_degree)
+    inner = points[:, 1:-1].repeat_interleave(degree - own_degree + 1, dim=1)
     grid = extended(torch.cat([points[:, :1], inner, points[:, -1:]], dim=1), degree)
-    basis = replace(old, degree=degree, grid=grid.shape[1] - 1 - 2 * degree)
+    basis = make_basis(grid=grid.shape[1] - 1 - 2 * degree, degree=degree)
     # degree + 1 points in a cell say what its polynomial is.
     share = (torch.arange(degree + 1, dtype=grid.dtype, device=grid.device) + 0.5) / (degree + 1)
     share = (1 - torch.cos(torch.pi * share)) / 2
     inside = torch.lerp(points[:, :-1, None], points[:, 1:, None], share).flatten(1).T
-    coefficients = layer.edge_coefficients()
-    own, base = coefficients[:, : old.size].double(), coefficients[:, old.size :]
-    before = bspline_rows(inside, knots, cell_polynomials(knots, old.degree), old.degree)
+    coefficients, size = layer.edge_coefficients(), layer.basis.size
+    own, base = coefficients[:, :size].double(), coefficients[:, size:]
+    before = bspline_rows(inside, knots, cell_polynomials(knots, own_degree), own_degree)
     after = bspline_rows(inside, grid, cell_polynomials(grid, degree), degree).transpose(0, 1)
     targets = torch.einsum("bim,imj->ibj", before, own)
     fitted = solve_least_squares(after, targets)
@@ -102,7 +101,7 @@ def _with_degree(model: KAN, degree: int, x: Tensor | None, change: Any) -> KAN:
     other = copy.deepcopy(model)
     u = None if x is None else other.input_scaling(x)
     for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
-        if isinstance(layer.basis, BSpline) and layer.basis.degree != wanted:
+        if layer.basis.degree is not None and layer.basis.degree != wanted:
             if layer.basis.degree > wanted or layer.grid_kind == "learnable":
                 raise ConfigError(
                     f"a degree can only be raised, and not on a learnable grid: got degree {wanted} for a layer of "
@@ -113,6 +112,6 @@ def _with_degree(model: KAN, degree: int, x: Tensor | None, change: Any) -> KAN:
     return other
 
 
-def _spline(layer: KANLayer) -> BSpline:
-    assert isinstance(layer.basis, BSpline)
-    return layer.basis
+def _degree(layer: KANLayer) -> int:
+    assert layer.basis.degree is not None
+    return layer.basis.degree

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.layer import SMALLEST_SHARE, KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import domain, insert_knots
-from splinework.splines.bases import BSpline
 
 
 @torch.no_grad()
@@ -53,11 +51,11 @@ def insert(model: KAN, points: Sequence[Any]) -> KAN:
 def insert_layer(layer: KANLayer, points: Tensor) -> None:
     """Inserts knots `(R, I)` into one layer in place; they must lie inside its grid."""
     basis, coefficients = layer.basis, layer.edge_coefficients()
-    assert isinstance(basis, BSpline)
+    assert basis.degree is not None
     if not len(points):
         return
     grid, values = insert_knots(layer.knots(), coefficients[:, : basis.size], points.T, basis.degree)
-    finer = replace(basis, grid=basis.grid + len(points))
+    finer = basis.with_resolution(basis.resolution + len(points))
     layer.replace_grid(finer, grid, torch.cat([values, coefficients[:, basis.size :]], dim=1))
 
 
@@ -70,7 +68,7 @@ def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
         DataError: If one does not lie where a knot may be.
     """
     basis, knots, where = layer.basis, layer.knots(), f"points of layer {number + 1}"
-    if not isinstance(basis, BSpline):
+    if basis.degree is None:
         raise ConfigError(f"knots can be inserted into splines, layer {number + 1} has {basis}; give None for it.")
     new = torch.as_tensor(points, dtype=knots.dtype, device=knots.device)
     if new.dim() != 2 or new.shape[1] != layer.inputs:
@@ -100,7 +98,7 @@ def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
 def _check_widths(layer: KANLayer, knots: Tensor, where: str) -> None:
     """Raises DataError where an interval would be narrower than a learnable one can be."""
     basis = layer.basis
-    assert isinstance(basis, BSpline)
+    assert basis.degree is not None
     points = torch.sort(knots, dim=1).values[:, basis.degree : knots.shape[1] - basis.degree]
     share = torch.diff(points, dim=1).amin(1) / (points[:, -1] - points[:, 0])
     least = SMALLEST_SHARE / (points.shape[1] - 1)

@@ -14,7 +14,7 @@ from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points
-from splinework.splines.bases import Basis, BSpline
+from splinework.splines.bases import Basis
 
 
 @torch.no_grad()
@@ -22,7 +22,7 @@ def refine(model: KAN, grid: int | Sequence[int], *, x: Any = None) -> KAN:
     """A model with finer grids and the same output.
 
     Exact (1e-12 of the output's size in float64, everywhere) where each new number of intervals is a multiple of the
-    old one, by knot insertion, and for every nested family (Fourier, Chebyshev). Else a least-squares refit of the
+    old one, by knot insertion, and for every nested family. Else a least-squares refit of the
     function in use, tails included: no other coefficients on the new knots change it less on x.
 
     Args:
@@ -90,6 +90,6 @@ def _resolutions(grid: Any, layers: int) -> list[int]:
 def _finer_grid(layer: KANLayer, basis: Basis) -> Tensor:
     """The present spacing at another number of intervals: grid points interpolated, as the old ones lie."""
     low, high = layer.basis.domain(layer.knots())
-    if not isinstance(layer.basis, BSpline):
+    if layer.basis.degree is None:
         return basis.make_grid(low, high)
     return basis.adapt_grid(grid_points(layer.knots(), layer.basis.degree).T, low, high, 0.0)

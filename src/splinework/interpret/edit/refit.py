@@ -8,7 +8,7 @@ from torch import Tensor
 from splinework.kernels import Table
 from splinework.nn.layer import KANLayer
 from splinework.splines import derivative_jumps, grid_points, solve_least_squares
-from splinework.splines.bases import Basis, BSpline
+from splinework.splines.bases import Basis
 
 ANCHOR_WEIGHT = 1e-6
 """Weight of the points where no data are: enough to say what the function does there, too little to cost anything on
@@ -49,7 +49,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
         targets = targets - torch.einsum("bim,imj->bij", rows[..., basis.size :], base)
     design = (rows[..., : basis.size] * weights[..., None]).transpose(0, 1)
     targets = (targets * weights[..., None]).transpose(0, 1)
-    if smoothness and isinstance(basis, BSpline) and basis.grid > 1:
+    if smoothness and basis.degree is not None and basis.resolution > 1:
         jumps = derivative_jumps(grid, basis.degree).transpose(0, 1) * (smoothness * design.shape[1]) ** 0.5
         design = torch.cat([design, jumps], dim=1)
         targets = torch.cat([targets, targets.new_zeros(*jumps.shape[:2], targets.shape[2])], dim=1)
@@ -61,7 +61,7 @@ def refitted(layer: KANLayer, basis: Basis, grid: Tensor, x: Tensor | None, *, s
 def _anchors(old: Table, new: Table) -> Tensor:
     """Some points in every cell of the new domain, and two on both tails, `(A, I)`."""
     low, high = new.basis.domain(new.grid)
-    if isinstance(new.basis, BSpline):
+    if new.basis.degree is not None:
         ends = grid_points(new.grid, new.basis.degree)
     else:
         share = torch.linspace(0, 1, new.basis.size + 1, dtype=low.dtype, device=low.device)

@@ -16,7 +16,7 @@ from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
 from splinework.splines import grid_points
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import make_basis
 from splinework.splines.knots import extended
 
 FINEST = 48
@@ -48,7 +48,9 @@ def averaged(models: Sequence[KAN]) -> KAN | None:
             return None
         grids.append(points)
     hidden = [Nodes(len(models) * nodes.sums) for nodes in first.config.nodes[1:-1]]
-    bases = tuple(BSpline(g.shape[2] - 1, _degree(layer)) for g, layer in zip(grids, first.kan_layers, strict=True))
+    bases = tuple(
+        make_basis(grid=g.shape[2] - 1, degree=_degree(layer)) for g, layer in zip(grids, first.kan_layers, strict=True)
+    )
     config = replace(first.config, nodes=(first.config.nodes[0], *hidden, first.config.nodes[-1]), bases=bases)
     mean = KAN(config, dtype=torch.float64, generator=torch.Generator())
     mean.input_scaling.load_state_dict(first.input_scaling.state_dict())
@@ -62,7 +64,7 @@ def _fits(first: KAN, other: KAN) -> bool:
     """Whether two networks differ in their numbers and knots only."""
     plain = not any(nodes.products for nodes in other.config.nodes)
     same = replace(first.config, bases=other.config.bases) == other.config
-    splines = all(isinstance(layer.basis, BSpline) for layer in (*first.kan_layers, *other.kan_layers))
+    splines = all(layer.basis.degree is not None for layer in (*first.kan_layers, *other.kan_layers))
     degrees = splines and [_degree(a) for a in first.kan_layers] == [_degree(b) for b in other.kan_layers]
     scales = all(
         torch.allclose(a, b)
@@ -78,7 +80,7 @@ def _fits(first: KAN, other: KAN) -> bool:
 
 
 def _degree(layer: KANLayer) -> int:
-    assert isinstance(layer.basis, BSpline)
+    assert layer.basis.degree is not None
     return layer.basis.degree
 
 

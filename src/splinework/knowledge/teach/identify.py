@@ -18,7 +18,6 @@ from splinework.knowledge.teach.linear_system import ROUNDING, System, power_of
 from splinework.knowledge.teach.marks import empty_cells, finest_grid, matched
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
 from splinework.train.jacobian import Parameters
 
 CONFOUNDED = 0.98
@@ -203,7 +202,7 @@ def _inputs(model: KAN, u: Tensor) -> list[InputCheck]:
     found = []
     for number, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
         basis = layer.basis
-        if isinstance(basis, BSpline):
+        if basis.degree is not None:
             seen, knots = layer.squash(u), layer.knots()
             for i in range(layer.inputs):
                 if not bool((layer.mask[i] != 0).any()):
@@ -212,7 +211,7 @@ def _inputs(model: KAN, u: Tensor) -> list[InputCheck]:
                 empty, run = empty_cells(seen[:, i], knots[i], basis.degree)
                 good = matched(seen[:, i], knots[i], basis.degree)
                 finest = finest_grid(layer, i, seen[:, i])
-                found.append(InputCheck(number, name, basis.size, good, empty, run, basis.grid, finest))
+                found.append(InputCheck(number, name, basis.size, good, empty, run, basis.resolution, finest))
         u = nodes.combine(layer(u))
     return found
 

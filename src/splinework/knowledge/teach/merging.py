@@ -15,10 +15,8 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.splines import greville
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import STRAIGHT
 
-STRAIGHT = BSpline(grid=1, degree=1)
-"""Basis of the edges of the last layer, which are straight lines."""
 ROOM = 2.0
 """Half width of the grids of straight edges, in units of the largest value that passes there."""
 
@@ -30,7 +28,7 @@ def check_splines(model: KAN) -> None:
         ConfigError: If a basis is not of splines of degree 1 or more, or inputs are squashed onto a grid.
     """
     for layer in model.kan_layers:
-        if not isinstance(layer.basis, BSpline) or layer.basis.degree < 1 or layer.grid_kind == "normalised":
+        if layer.basis.degree is None or layer.basis.degree < 1 or layer.grid_kind == "normalised":
             raise ConfigError(
                 f"a correction is led past the layers on straight edges, which take B-splines of degree 1 or more on a grid of "
                 f"kind adaptive, fixed or learnable; got {layer.basis} and {layer.grid_kind!r}. Use the recipe 'anchored'."

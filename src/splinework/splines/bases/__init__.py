@@ -1,10 +1,15 @@
-"""Families of functions of one variable: one family, one file, one frozen recipe. A new family is one row in `BASES`."""
+"""Families of functions of one variable: one family, one file, one frozen recipe, made known by `register_basis`."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from splinework.errors import ConfigError
-from splinework.splines.bases.activations import ACTIVATIONS, Activation, activation
+from splinework.splines.bases.activations import (
+    ACTIVATIONS,
+    DEFAULT_BASE,
+    Activation,
+    activation,
+    register_activation,
+)
 from splinework.splines.bases.base import Basis
 from splinework.splines.bases.bspline import BSpline
 from splinework.splines.bases.chebyshev import Chebyshev
@@ -14,6 +19,9 @@ from splinework.splines.bases.gaussian_rbf import GaussianRBF
 __all__ = [
     "ACTIVATIONS",
     "BASES",
+    "DEFAULT_BASE",
+    "DEFAULT_BASIS",
+    "STRAIGHT",
     "Activation",
     "BSpline",
     "Basis",
@@ -23,20 +31,39 @@ __all__ = [
     "activation",
     "basis_from_dict",
     "make_basis",
+    "register_activation",
+    "register_basis",
 ]
 
-# How a family is made from the two numbers that every KAN takes: G intervals of degree k, that is G + k functions.
-BASES: dict[str, Callable[[int, int], Basis]] = {
-    BSpline.name: lambda grid, degree: BSpline(grid=grid, degree=degree),
-    Fourier.name: lambda grid, degree: Fourier(harmonics=grid),
-    Chebyshev.name: lambda grid, degree: Chebyshev(order=grid + degree - 1),
-    GaussianRBF.name: lambda grid, degree: GaussianRBF(centres=grid + degree),
-}
-_RECIPES: dict[str, type[Basis]] = {recipe.name: recipe for recipe in (BSpline, Fourier, Chebyshev, GaussianRBF)}
+_B = TypeVar("_B", bound=Basis)
+BASES: dict[str, type[Basis]] = {}
+"""The families by name."""
 
 
-def make_basis(basis: str | Basis, *, grid: int = 5, degree: int = 3) -> Basis:
-    """A recipe by name, with about `grid + degree` functions; a recipe is passed through.
+def register_basis(recipe: type[_B]) -> type[_B]:
+    """Makes a family known by its name to every part of the library; a decorator of its class.
+
+    Raises:
+        ConfigError: If the name is taken by another class.
+    """
+    if BASES.setdefault(recipe.name, recipe) is not recipe:
+        raise ConfigError(
+            f"there is a basis {recipe.name!r} already, {BASES[recipe.name].__name__}; choose another name."
+        )
+    return recipe
+
+
+for _recipe in (BSpline, Fourier, Chebyshev, GaussianRBF):
+    register_basis(_recipe)
+
+DEFAULT_BASIS: Final = BSpline.name
+"""The basis of the paper."""
+STRAIGHT: Final = BSpline(grid=1, degree=1)
+"""A straight line on its domain."""
+
+
+def make_basis(basis: str | Basis = DEFAULT_BASIS, *, grid: int = 5, degree: int = 3) -> Basis:
+    """A recipe by name, with about `grid + degree` functions; a recipe is passed through. Without a name, splines.
 
     Raises:
         ConfigError: For an unknown name.
@@ -48,7 +75,7 @@ def make_basis(basis: str | Basis, *, grid: int = 5, degree: int = 3) -> Basis:
         return basis
     if basis not in BASES:
         raise ConfigError(f"basis is one of {', '.join(BASES)} or a recipe such as BSpline(grid=5), got {basis!r}.")
-    return BASES[basis](grid, degree)
+    return BASES[basis].of_size(grid, degree)
 
 
 def basis_from_dict(values: dict[str, Any]) -> Basis:
@@ -58,9 +85,9 @@ def basis_from_dict(values: dict[str, Any]) -> Basis:
         ConfigError: If the name or a field is unknown.
     """
     fields = dict(values)
-    recipe = _RECIPES.get(str(fields.pop("name", "")))
+    recipe = BASES.get(str(fields.pop("name", "")))
     if recipe is None:
-        raise ConfigError(f"unknown basis {values.get('name')!r}; this version knows {', '.join(_RECIPES)}.")
+        raise ConfigError(f"unknown basis {values.get('name')!r}; this version knows {', '.join(BASES)}.")
     try:
         return recipe(**fields)
     except TypeError as error:

@@ -1,29 +1,71 @@
-"""Base functions b(x) of an edge, with derivatives of any order in closed form.
+"""Base functions b(x) of an edge.
 
-`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid.
+`silu` is the paper's (eq. 2.11). Each is a frozen recipe like a basis, but needs no grid: its formula says it all, for any kind
+of numbers. Derivatives in closed form are there for speed.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import Any, ClassVar, Final, TypeVar, final
 
 import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.splines.bases.functions import Functions, TensorFunctions
+from splinework.splines.bases.series import SeriesFunctions, derivative
+
+FAR: Final = 48.0
+"""Beyond, a function that has asymptotes is its asymptotes to 1e-18, value and derivatives."""
+
+Asymptotes = tuple[tuple[float, float], tuple[float, float]] | None
+"""Slope and constant to the left and to the right."""
 
 
 @dataclass(frozen=True)
 class Activation(ABC):
-    """A fixed function of one variable."""
+    """A fixed function of one variable.
+
+    Attributes:
+        name: What it is called in a config.
+        asymptotes: Slope and constant of the straight lines that it is beyond `-FAR` and `FAR`; None where it has none.
+        rising: Whether its slope is nowhere negative.
+        odd: Whether `b(-x) = -b(x)`.
+    """
 
     name: ClassVar[str]
+    asymptotes: ClassVar[Asymptotes] = None
+    rising: ClassVar[bool] = False
+    odd: ClassVar[bool] = False
 
     @abstractmethod
+    def formula(self, x: Any, f: Functions) -> Any:
+        """b(x) in any kind of numbers, as `Basis.formula`."""
+
+    def bound(self, order: int) -> float | None:
+        """A bound of `|b^(order)|` on the whole line, infinity where there is none, if that has a closed form.
+
+        None: whoever needs one works it out from the formula in intervals. That takes asymptotes, for it ends at `FAR`.
+        """
+        return None
+
     def derivative(self, x: Tensor, order: int) -> Tensor:
         """The derivative of the given order (0: the function itself) at every element of x."""
+        return formula_derivative(self, x, order, TensorFunctions())
+
+
+def formula_derivative(base: Activation, x: Tensor, order: int, functions: Functions) -> Tensor:
+    """The derivative of a base function by its formula; beyond `FAR` of its asymptotes, for there powers of x overflow."""
+    near = x if base.asymptotes is None else x.clamp(-FAR, FAR)
+    series = SeriesFunctions(functions)
+    found = derivative(base.formula(series.variable(near, order), series), order)
+    value = torch.zeros_like(x) if found is None else found + torch.zeros_like(x)
+    if base.asymptotes is None or order:
+        return value
+    (left, _), (right, _) = base.asymptotes
+    return value + torch.where(x < 0, left, right) * (x - near)
 
 
 @final
@@ -32,6 +74,15 @@ class Identity(Activation):
     """`x`."""
 
     name: ClassVar[str] = "identity"
+    asymptotes: ClassVar[Asymptotes] = ((1.0, 0.0), (1.0, 0.0))
+    rising: ClassVar[bool] = True
+    odd: ClassVar[bool] = True
+
+    def formula(self, x: Any, f: Functions) -> Any:
+        return x
+
+    def bound(self, order: int) -> float:
+        return (math.inf, 1.0)[order] if order < 2 else 0.0
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         return x if order == 0 else torch.ones_like(x) if order == 1 else torch.zeros_like(x)
@@ -43,6 +94,13 @@ class Sine(Activation):
     """`sin(x)`."""
 
     name: ClassVar[str] = "sin"
+    odd: ClassVar[bool] = True
+
+    def formula(self, x: Any, f: Functions) -> Any:
+        return f.sin(x)
+
+    def bound(self, order: int) -> float:
+        return 1.0
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         wave = torch.sin(x) if order % 2 == 0 else torch.cos(x)
@@ -55,6 +113,12 @@ class Tanh(Activation):
     """`tanh(x)`."""
 
     name: ClassVar[str] = "tanh"
+    asymptotes: ClassVar[Asymptotes] = ((0.0, -1.0), (0.0, 1.0))
+    rising: ClassVar[bool] = True
+    odd: ClassVar[bool] = True
+
+    def formula(self, x: Any, f: Functions) -> Any:
+        return f.tanh(x)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         return _horner(_in_terms_of_itself((1.0, 0.0, -1.0), order), torch.tanh(x))
@@ -66,6 +130,10 @@ class SiLU(Activation):
     """`x σ(x)`, σ the logistic function."""
 
     name: ClassVar[str] = "silu"
+    asymptotes: ClassVar[Asymptotes] = ((0.0, 0.0), (1.0, 0.0))
+
+    def formula(self, x: Any, f: Functions) -> Any:
+        return x * f.sigmoid(x)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         return _times_x(x, order, lambda r: _horner(_in_terms_of_itself((0.0, 1.0, -1.0), r), torch.sigmoid(x)))
@@ -77,6 +145,10 @@ class GELU(Activation):
     """`x Φ(x)`, Φ the normal distribution function."""
 
     name: ClassVar[str] = "gelu"
+    asymptotes: ClassVar[Asymptotes] = ((0.0, 0.0), (1.0, 0.0))
+
+    def formula(self, x: Any, f: Functions) -> Any:
+        return x * (f.erfc(-x / f.sqrt(f.number(2.0))) / 2)
 
     def derivative(self, x: Tensor, order: int) -> Tensor:
         return _times_x(x, order, lambda r: _normal(x, r))
@@ -119,7 +191,26 @@ def _horner(coefficients: tuple[float, ...], s: Tensor) -> Tensor:
     return value
 
 
-ACTIVATIONS: dict[str, Activation] = {a.name: a for a in (SiLU(), Identity(), Tanh(), Sine(), GELU())}
+_A = TypeVar("_A", bound=Activation)
+ACTIVATIONS: dict[str, Activation] = {}
+"""The base functions by name."""
+DEFAULT_BASE: Final = SiLU.name
+"""The base function of the paper."""
+
+
+def register_activation(recipe: type[_A]) -> type[_A]:
+    """Makes a base function known by its name to every part of the library; a decorator of its class.
+
+    Raises:
+        ConfigError: If the name is taken by another class.
+    """
+    if not isinstance(ACTIVATIONS.setdefault(recipe.name, recipe()), recipe):
+        raise ConfigError(f"there is a base function {recipe.name!r} already; choose another name.")
+    return recipe
+
+
+for _recipe in (SiLU, Identity, Tanh, Sine, GELU):
+    register_activation(_recipe)
 
 
 def activation(name: str) -> Activation | None:

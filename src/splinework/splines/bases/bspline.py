@@ -33,6 +33,10 @@ class BSpline(Basis):
         require_whole(self, "degree", 0, "degree")
         require(self.degree <= 9, f"degree must be between 0 and 9, got {self.degree}.")
 
+    @classmethod
+    def of_size(cls, grid: int, degree: int) -> "Basis":
+        return cls(grid, degree)
+
     @property
     def size(self) -> int:
         return self.grid + self.degree

@@ -1,12 +1,15 @@
 """Gaussian bumps on evenly spaced centres (the basis of FastKAN: Li 2024, arXiv 2405.06721)."""
 
 from dataclasses import dataclass
-from typing import ClassVar, final
+from math import factorial
+from typing import Any, ClassVar, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.splines.bases.base import Basis, require, require_whole
+from splinework.splines.bases.base import Basis, Floats, require, require_whole
+from splinework.splines.bases.functions import Functions
 
 
 @final
@@ -20,6 +23,7 @@ class GaussianRBF(Basis):
     name: ClassVar[str] = "gaussian_rbf"
     resolution_field: ClassVar[str] = "centres"
     dies_out: ClassVar[bool] = True
+    bounded_beyond: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         require_whole(self, "centres", 2, "centres")
@@ -28,6 +32,20 @@ class GaussianRBF(Basis):
     @property
     def size(self) -> int:
         return self.centres
+
+    def formula(self, x: Any, low: Any, high: Any, f: Functions) -> list[Any]:
+        gaps = self.centres - 1
+        scale, found = f.number(self.width) * (high - low) / gaps, []
+        for m in range(self.centres):
+            u = (x - (low * (gaps - m) + high * m) / gaps) / scale
+            found.append(f.exp(-(u * u)))
+        return found
+
+    def bound(self, order: int, low: Floats, high: Floats) -> Floats:
+        # |H_r(u) exp(-u²)| <= 1.0865 √(2^r r!) exp(-u²/2) (Cramér).
+        step = self.width * (high - low)[:, None] / (self.centres - 1)
+        bound = 1.0865 * np.sqrt(2.0**order * factorial(order)) / step**order
+        return np.repeat(bound, self.centres, 1) * 1.0001
 
     def rows(self, x: Tensor, grid: Tensor, prepared: Tensor, derivative: int) -> Tensor:
         low, high = self.domain(grid)

@@ -8,7 +8,6 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
-from splinework.splines.bases import BSpline
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 
@@ -146,7 +145,7 @@ class WithTieBreak:
 
 def _jumps(layer: KANLayer) -> Tensor | None:
     """Jumps of the highest derivative, rows `(G - 1, I, size)`; None where the basis has no knots."""
-    if not isinstance(layer.basis, BSpline) or layer.basis.grid < 2:
+    if layer.basis.degree is None or layer.basis.resolution < 2:
         return None
     jumps = derivative_jumps(layer.knots().detach(), layer.basis.degree)
     if layer.base_weight is None:

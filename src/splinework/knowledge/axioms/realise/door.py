@@ -18,7 +18,6 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN, KANConfig
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
-from splinework.splines.bases import BSpline
 
 _NO_HARD_FORM = {
     Conserved: "there is no network that is conserved along any given flow by itself",
@@ -40,7 +39,7 @@ def realise(
 
     Where no inputs may meet, there are no hidden layers: a spline of each input says all.
 
-    Edges that have shapes are B-splines without a base function: silu neither rises everywhere nor is it convex.
+    Edges that have shapes are B-splines without a base function: the usual one neither rises everywhere nor is it convex.
 
     Args:
         model: The network, unchanged; its inputs are the raw ones.
@@ -210,7 +209,7 @@ def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
 
 def _check_splines(model: KAN) -> None:
     for layer in model.kan_layers:
-        if not isinstance(layer.basis, BSpline):
+        if layer.basis.degree is None:
             raise ConfigError(f"hard shapes and symmetries need B-splines, got {layer.basis}; take basis='bspline'.")
         if layer.grid_kind not in ("adaptive", "fixed") or layer.extrapolation not in ("linear", "constant"):
             raise ConfigError(

@@ -9,6 +9,7 @@ from splinework.formula.intervals import Floats, Interval
 from splinework.knowledge.axioms.verify.extremes import HIGHEST, Turns, turns_of
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.pieces import Pieces, pieces_of
+from splinework.splines.bases import ACTIVATIONS
 
 
 @dataclass
@@ -116,9 +117,9 @@ def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarr
     tails = np.full(shape[0], kept) | ((reach.lo >= low) & (reach.hi <= high))
     rises, falls = dead & base_rises, dead & base_falls
     # A kink of degree 1 is no number, but has a sign; a jump of degree 0 has one as a first derivative.
-    if numbers.basis.name != "bspline" or numbers.basis.degree < order - 1:  # type: ignore[attr-defined]
+    if numbers.basis.degree is None or numbers.basis.degree < order - 1:
         return rises, falls
-    degree = int(numbers.basis.degree)  # type: ignore[attr-defined]
+    degree = numbers.basis.degree
     if order == 1:
         step = np.diff(numbers.c, axis=1)
         up, down = (step >= 0).all(1), (step <= 0).all(1)
@@ -143,9 +144,9 @@ def _base_signs(numbers: LayerNumbers, order: int) -> tuple[np.ndarray, np.ndarr
     shape = numbers.weight.shape
     if numbers.base_weight is None or numbers.base == "none":
         return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
-    w = numbers.base_weight
-    if order == 1 and numbers.base in ("identity", "tanh"):
+    w, base = numbers.base_weight, ACTIVATIONS[numbers.base]
+    if order == 1 and base.rising:
         return w >= 0, w <= 0
-    if order == HIGHEST and numbers.base == "identity":
+    if order == HIGHEST and base.bound(HIGHEST) == 0:
         return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
     return w == 0, w == 0

@@ -7,17 +7,17 @@ mean of both sides.
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import comb
 from typing import Any, Final
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
 
-from splinework.errors import ConfigError
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.knowledge.axioms.verify.claim import Along, Asker
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import FramedKAN
-from splinework.splines.bases import Chebyshev, Fourier, GaussianRBF
+from splinework.splines.bases import activation
 
 DIGITS: Final = 60
 _STEPS: Final = {1: "1e-18", 2: "1e-14"}
@@ -74,13 +74,22 @@ EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
     "logical_not": lambda a: not a,
 }
 """Operations of formulas on numbers of 60 digits."""
-_BASES: Final[dict[str, Callable[[Any], Any]]] = {
-    "silu": lambda x: x * _sigmoid(x),
-    "identity": lambda x: x,
-    "tanh": _mp.tanh,
-    "sin": _mp.sin,
-    "gelu": lambda x: x * _mp.ncdf(x),
-}
+
+
+class ExactFunctions:
+    """Those of 60 digits, for the formulas of bases and base functions."""
+
+    def number(self, value: float) -> Any:
+        return _mp.mpf(value)
+
+    def sigmoid(self, x: Any) -> Any:
+        return _sigmoid(x)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_mp, name)
+
+
+EXACT: Final = ExactFunctions()
 
 
 def shown(value: Any) -> str:
@@ -89,11 +98,7 @@ def shown(value: Any) -> str:
 
 
 class ExactModel:
-    """A model, called with one row of numbers.
-
-    Raises:
-        ConfigError: For a basis that is not known here.
-    """
+    """A model, called with one row of numbers."""
 
     def __init__(self, model: Model) -> None:
         network = network_of(model)
@@ -164,7 +169,8 @@ class _ExactLayer:
     def _rows(self, i: int, x: Any) -> tuple[dict[int, Any], Any]:
         """Values of the basis functions that are not zero, and of the base function, tails included."""
         kind = self.n.extrapolation
-        base = _BASES[self.n.base] if self.n.base_weight is not None else None
+        its = activation(self.n.base) if self.n.base_weight is not None else None
+        base = None if its is None else lambda z: its.formula(z, EXACT)
         nearest = min(max(x, self.low[i]), self.high[i])
         if kind in ("linear", "constant"):
             rows = self._plain(i, nearest, 0)
@@ -174,36 +180,22 @@ class _ExactLayer:
                 every = set(rows) | set(slopes)
                 away = x - nearest
                 rows = {m: rows.get(m, _mp.mpf(0)) + slopes.get(m, _mp.mpf(0)) * away for m in every}
-                value = None if base is None else value + _slope(base, nearest) * away
+                value = None if base is None else value + derivatives(lambda z: [base(z)], nearest, 1)[0] * away
             return rows, value
         if kind == "zero" and not self.n.basis.dies_out and nearest != x:
             return {}, None if base is None else base(x)
         return self._plain(i, x, 0), None if base is None else base(x)
 
     def _plain(self, i: int, x: Any, order: int) -> dict[int, Any]:
-        basis = self.n.basis
-        if basis.name == "bspline":
+        if self.n.basis.degree is not None:
             return self._splines(i, x, order)
-        low, high = self.low[i], self.high[i]
-        if isinstance(basis, Fourier):
-            functions: list[Callable[[Any], Any]] = [lambda z: _mp.mpf(1)]
-            for n in range(1, basis.harmonics + 1):
-                rate = 2 * _mp.pi * n / (high - low)
-                functions += [_wave(_mp.cos, rate, low), _wave(_mp.sin, rate, low)]
-        elif isinstance(basis, Chebyshev):
-            functions = [_chebyshev(n, low, high) for n in range(basis.order + 1)]
-        elif isinstance(basis, GaussianRBF):
-            step = (high - low) / (basis.centres - 1)
-            functions = [_bump(low + m * step, _mp.mpf(basis.width) * step) for m in range(basis.centres)]
-        else:
-            raise ConfigError(
-                f"certificates know the bases bspline, fourier, chebyshev, gaussian_rbf, got {basis.name}."
-            )
-        return {m: _slope(g, x) if order else g(x) for m, g in enumerate(functions)}
+        return dict(
+            enumerate(derivatives(lambda z: self.n.basis.formula(z, self.low[i], self.high[i], EXACT), x, order))
+        )
 
     def _splines(self, i: int, x: Any, order: int) -> dict[int, Any]:
         """The B-splines at x by Cox and de Boor's recursion, or their first derivatives by differences of lower ones."""
-        t, k = self.knots[i], int(self.n.basis.degree)  # type: ignore[attr-defined]
+        t, k = self.knots[i], int(self.n.basis.degree or 0)
         size = len(t) - k - 1
         if x < t[0] or x > t[-1]:
             return {}
@@ -239,21 +231,17 @@ class _ExactLayer:
         return raised
 
 
-def _wave(function: Callable[[Any], Any], rate: Any, start: Any) -> Callable[[Any], Any]:
-    return lambda x: function(rate * (x - start))
-
-
-def _chebyshev(n: int, low: Any, high: Any) -> Callable[[Any], Any]:
-    return lambda x: _mp.chebyt(n, (2 * x - low - high) / (high - low))
-
-
-def _bump(centre: Any, width: Any) -> Callable[[Any], Any]:
-    return lambda x: _mp.exp(-(((x - centre) / width) ** 2))
-
-
-def _slope(function: Callable[[Any], Any], x: Any) -> Any:
-    step = _mp.mpf(_STEPS[1])
-    return (function(x + step) - function(x - step)) / (2 * step)
+def derivatives(functions: Callable[[Any], list[Any]], x: Any, order: int) -> list[Any]:
+    """The order-th derivative of each of several functions, by central differences."""
+    if not order:
+        return [_mp.mpf(value) for value in functions(x)]
+    step = _mp.mpf(10) ** -(DIGITS // (order + 2))
+    total: list[Any] = []
+    for k in range(order + 1):
+        weight = (-1) ** k * comb(order, k) / step**order
+        values = [weight * value for value in functions(x + (_mp.mpf(order) / 2 - k) * step)]
+        total = [a + b for a, b in zip(total, values, strict=True)] if total else values
+    return total
 
 
 @dataclass

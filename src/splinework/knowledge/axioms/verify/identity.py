@@ -30,6 +30,7 @@ from splinework.knowledge.axioms.verify.normal import (
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import Expression, FramedKAN
 from splinework.nn.scaling import Scaling
+from splinework.splines.bases import ACTIVATIONS
 
 Bound = Fraction | float
 """A rational number or an infinity."""
@@ -77,7 +78,7 @@ class Symmetries:
         for i in range(numbers.c.shape[0]):
             middle = _middle(numbers, i)
             mirrored = np.array_equal(numbers.c[i], numbers.c[i][::-1])
-            plain = numbers.basis.name == "bspline" and scaling.scales[i] == "linear"
+            plain = numbers.basis.degree is not None and scaling.scales[i] == "linear"
             no_base = numbers.base_weight is None or not numbers.base_weight[i].any()
             if middle is None or not (mirrored and plain and no_base):
                 found.append(None)
@@ -95,8 +96,8 @@ class Symmetries:
             return False
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
             n = layer_numbers(layer)
-            mirrored = np.array_equal(n.c, -n.c[:, ::-1]) and n.basis.name == "bspline" and not n.bias.any()
-            no_base = n.base_weight is None or not n.base_weight.any() or n.base in ("identity", "tanh", "sin")
+            mirrored = np.array_equal(n.c, -n.c[:, ::-1]) and n.basis.degree is not None and not n.bias.any()
+            no_base = n.base_weight is None or not n.base_weight.any() or ACTIVATIONS[n.base].odd
             centred = all(_middle(n, i) == 0 for i in range(len(n.knots)))
             if nodes.products or not (mirrored and no_base and centred):
                 return False

@@ -45,7 +45,7 @@ class LayerNumbers:
     @property
     def domain(self) -> tuple[Floats, Floats]:
         """Ends of every input's grid, `(I,)` each."""
-        k = int(getattr(self.basis, "degree", 0)) if self.basis.name == "bspline" else 0
+        k = self.basis.degree or 0
         return self.knots[:, k], self.knots[:, self.knots.shape[1] - 1 - k]
 
 

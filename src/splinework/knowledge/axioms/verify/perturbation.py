@@ -71,11 +71,10 @@ def _alike(a: Model, b: Model) -> bool:
 
 def _edges_apart(p: LayerNumbers, q: LayerNumbers, reach: Interval) -> Floats | None:
     """The greatest difference of every edge `(I, J)` over the reach, tails included."""
-    same = p.basis.name == q.basis.name == "bspline" and p.extrapolation == q.extrapolation and p.base == q.base
-    if not same or p.extrapolation not in ("linear", "constant") or p.squashed or q.squashed:
+    same = p.basis.degree == q.basis.degree and p.extrapolation == q.extrapolation and p.base == q.base
+    if p.basis.degree is None or not same or p.extrapolation not in ("linear", "constant") or p.squashed or q.squashed:
         return None
-    ends = [(n.domain, int(getattr(n.basis, "degree", 0))) for n in (p, q)]
-    if ends[0][1] != ends[1][1] or not all(np.array_equal(x, y) for x, y in zip(ends[0][0], ends[1][0], strict=True)):
+    if not all(np.array_equal(x, y) for x, y in zip(p.domain, q.domain, strict=True)):
         return None
     found = np.zeros(p.weight.shape)
     for i in range(len(p.knots)):
@@ -95,7 +94,7 @@ def _base_only(n: LayerNumbers) -> LayerNumbers:
 
 def _input_apart(p: LayerNumbers, q: LayerNumbers, i: int, low: float, high: float) -> Floats:
     """The greatest difference of the splines of one input, `(J,)`."""
-    k = int(getattr(p.basis, "degree", 0))
+    k = p.basis.degree or 0
     start, stop = p.knots[i, k], p.knots[i, -1 - k]
     inner = [n.knots[i][(n.knots[i] >= start) & (n.knots[i] <= stop)] for n in (p, q)]
     points = np.unique(np.concatenate(inner))

@@ -17,7 +17,6 @@ from splinework.knowledge.axioms.verify.cells import (
 )
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.smooth import (
-    FAR,
     NODES,
     base_error,
     base_values,
@@ -28,7 +27,8 @@ from splinework.knowledge.axioms.verify.smooth import (
     straight,
     widest,
 )
-from splinework.splines.bases import BSpline, activation
+from splinework.splines.bases import activation
+from splinework.splines.bases.activations import FAR
 
 _MOST_CELLS = 4096
 _ANALYTIC = 99
@@ -88,7 +88,7 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> Pieces:
 def _main(numbers: LayerNumbers) -> _Section:
     """The knot intervals of the domain, or all of them where splines die out beyond it; one cell for a smooth basis."""
     t = numbers.knots
-    if isinstance(numbers.basis, BSpline):
+    if numbers.basis.degree is not None:
         k = numbers.basis.degree
         inside = numbers.extrapolation in ("linear", "constant")
         first, last = (k, t.shape[1] - 1 - k) if inside else (0, t.shape[1] - 1)
@@ -99,14 +99,14 @@ def _main(numbers: LayerNumbers) -> _Section:
 
 
 def _is_smooth(numbers: LayerNumbers) -> bool:
-    return numbers.base != "none" or not isinstance(numbers.basis, BSpline)
+    return numbers.base != "none" or numbers.basis.degree is None
 
 
 def _width_wanted(numbers: LayerNumbers) -> float:
     """How wide a cell may be, so that what is interpolated comes out to about 1e-10."""
     base = activation(numbers.base)
     wanted = np.inf if base is None else widest(base)
-    if not isinstance(numbers.basis, BSpline):
+    if numbers.basis.degree is None:
         low, high = numbers.domain
         weight = np.abs(numbers.c)
         width = float((high - low).max())
@@ -138,12 +138,12 @@ def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) ->
     """Cells between the grid and the end of the reach, where a base function or an analytic basis goes on."""
     rim = main.start[:, 0] if side < 0 else main.stop[:, -1]
     far = reach.lo if side < 0 else reach.hi
-    alone = isinstance(numbers.basis, BSpline) or _cut_off(numbers)
+    alone = numbers.basis.degree is not None or _cut_off(numbers)
     if alone:  # the base function only: far out it is straight
         far = np.clip(far, -FAR, FAR)
     distance = np.maximum((rim - far) * -side, 0.0)
     empty = not distance.max() > 0 or (alone and numbers.base == "none")
-    if not alone and (numbers.basis.name == "chebyshev" or not np.isfinite(distance).all()) and not empty:
+    if not alone and (not numbers.basis.bounded_beyond or not np.isfinite(distance).all()) and not empty:
         raise ConfigError(
             f"a {numbers.basis.name} basis with extrapolation={numbers.extrapolation!r} has no bounds as far out as its inputs "
             "reach; use extrapolation='linear'."
@@ -179,7 +179,7 @@ def _basis_part(numbers: LayerNumbers, body: _Section, order: int) -> Polynomial
     inputs, cells = body.start.shape
     outputs = numbers.c.shape[2]
     outside = (body.interval < 0)[:, :, None]
-    if isinstance(numbers.basis, BSpline):
+    if numbers.basis.degree is not None:
         splines = derivative_splines(numbers.knots, numbers.c, numbers.basis.degree)
         if order >= len(splines):
             return Polynomials(np.zeros((inputs, cells, 1, outputs)), np.zeros((inputs, cells, outputs)))
@@ -276,7 +276,7 @@ def _smoothness(numbers: LayerNumbers, body: _Section) -> np.ndarray:
     inputs, count = body.start.shape
     found = np.full((inputs, count + 1), _ANALYTIC)
     points = np.concatenate([body.start, body.stop[:, -1:]], 1)
-    if isinstance(numbers.basis, BSpline):
+    if numbers.basis.degree is not None:
         repeated = (points[:, :, None] == numbers.knots[:, None, :]).sum(2)
         found = np.where(repeated > 0, numbers.basis.degree - repeated, found)
     if numbers.extrapolation in ("linear", "constant"):

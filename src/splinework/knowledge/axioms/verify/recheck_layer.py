@@ -1,7 +1,6 @@
 """Layers of edges in the checker's arithmetic."""
 
 from collections.abc import Sequence
-from math import factorial
 from typing import Final
 
 import numpy as np
@@ -10,18 +9,11 @@ import torch
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.recheck import Floats, Function, Range, column, exact, outer, wider
-from splinework.splines.bases import Basis, Chebyshev, Fourier, GaussianRBF, activation
+from splinework.knowledge.axioms.verify.recheck_functions import RangeFunctions, curve_bound, row_bounds
+from splinework.splines.bases import activation
 
 _PARTS: Final = 4096
 _MOST_PARTS: Final = 256
-_CURVES: Final = {
-    "silu": (1.1, 0.51, 0.31, 0.52),
-    "gelu": (1.13, 0.81, 0.81, 2.4),
-    "tanh": (1.0, 0.78, 2.01, 4.1),
-    "sin": (1.0, 1.0, 1.0, 1.0),
-    "identity": (1.0, 0.0, 0.0, 0.0),
-}
-"""Bounds of the first to fourth derivatives of base functions over the line."""
 
 
 def spline(
@@ -74,27 +66,6 @@ def differentiated(knots: Floats, c: Floats, error: Floats, degree: int) -> tupl
     return found, (loose[1:] + loose[:-1]) * rate * 1.001 + 8 * 2.0**-53 * np.abs(found)
 
 
-def row_bounds(basis: Basis, low: float, high: float, order: int) -> Floats:
-    """Bounds of the order-th derivatives of the functions of a smooth basis, `(M,)`.
-
-    Raises:
-        ConfigError: For a basis without them.
-    """
-    width = high - low
-    if isinstance(basis, Fourier):
-        rates = 2 * np.pi * np.repeat(np.arange(basis.harmonics + 1), 2)[1:] / width
-        return np.where(rates == 0, float(order == 0), rates**order) * 1.001
-    if isinstance(basis, Chebyshev):
-        m = np.arange(basis.order + 1, dtype=np.float64)
-        top = np.prod([(m**2 - q**2) / (2 * q + 1) for q in range(order)], axis=0) if order else np.ones_like(m)
-        bounds: Floats = np.abs(top) * (2 / width) ** order * 1.001
-        return bounds
-    if isinstance(basis, GaussianRBF):
-        step = basis.width * width / (basis.centres - 1)
-        return np.full(basis.size, 1.09 * np.sqrt(2.0**order * factorial(order)) / step**order)
-    raise ConfigError(f"the checker does not know the basis {basis.name}.")
-
-
 class Layer:
     """One layer of edges, ready to be asked for ranges.
 
@@ -102,13 +73,15 @@ class Layer:
         ConfigError: For a basis that has no known bounds where it is asked.
     """
 
-    def __init__(self, numbers: LayerNumbers) -> None:
-        self.n, self.degree = numbers, int(getattr(numbers.basis, "degree", 99))
-        self.plain = numbers.basis.name == "bspline"
+    def __init__(self, numbers: LayerNumbers, functions: RangeFunctions) -> None:
+        self.functions = functions
+        self.n, self.degree = numbers, numbers.basis.degree or 0
+        self.plain = numbers.basis.degree is not None
         self.splines = [self._derivatives(i) for i in range(len(numbers.knots))] if self.plain else []
         self.base = activation(numbers.base)
-        if numbers.basis.name == "chebyshev" and numbers.extrapolation == "natural":
-            raise ConfigError("the checker has no bounds of Chebyshev polynomials beyond their domain.")
+        goes_on = numbers.extrapolation == "natural" or (numbers.extrapolation == "zero" and numbers.basis.dies_out)
+        if not self.plain and not numbers.basis.bounded_beyond and goes_on:
+            raise ConfigError(f"the checker has no bounds of a {numbers.basis.name} basis beyond its domain.")
 
     def _smooth(self, i: int, x: Range, order: int) -> Range:
         """A smooth basis by its value and slope in the middle, and a bound of its curvature."""
@@ -120,7 +93,7 @@ class Layer:
         middle, half = held.a / 2 + held.b / 2, ((held.b - held.a) / 2 * (1 + 1e-15) + 1e-300)[:, None]
         c = n.c[i] * n.weight[i]
         at = torch.from_numpy(np.ascontiguousarray(middle))[:, None]
-        tops = [row_bounds(n.basis, low, high, r) @ np.abs(c) for r in (order, order + 1, order + 2)]
+        tops = [row_bounds(n.basis, low, high, r, self.functions) @ np.abs(c) for r in (order, order + 1, order + 2)]
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [n.basis.rows(at, grid, n.basis.prepare(grid), r).numpy()[:, 0] @ c for r in (order, order + 1)]
             off = np.minimum(np.abs(rows[1]) * half + 1.001 * tops[2] * half**2 / 2, tops[1] * half) + 1e-11 * tops[0]
@@ -232,10 +205,10 @@ class Layer:
         middle, half = x.a / 2 + x.b / 2, (x.b - x.a) / 2 * (1 + 1e-15) + 1e-300
         at = torch.from_numpy(np.ascontiguousarray(middle))
         value, slope = (self.base.derivative(at, r).numpy() for r in (order, order + 1))
-        curves = _CURVES[self.n.base]
-        off = np.abs(slope) * half + curves[order + 1] * half**2 / 2
-        off = np.minimum(off, curves[order] * half) * (1 + 1e-12) + 1e-12 * (1 + np.abs(value))
-        if self.n.base == "identity":
+        steep, bent = (curve_bound(self.n.base, r, self.functions) for r in (order + 1, order + 2))
+        off = np.abs(slope) * half + bent * half**2 / 2
+        off = np.minimum(off, steep * half) * (1 + 1e-12) + 1e-12 * (1 + np.abs(value))
+        if curve_bound(self.n.base, 2, self.functions) == 0:  # a straight line
             off = half * (order == 0)
         return wider(value - off, value + off)
 

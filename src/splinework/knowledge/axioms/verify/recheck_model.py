@@ -22,6 +22,7 @@ from splinework.knowledge.axioms.verify.recheck import (
     times,
     whole_power,
 )
+from splinework.knowledge.axioms.verify.recheck_functions import RangeFunctions
 from splinework.knowledge.axioms.verify.recheck_layer import Layer, run_layer
 from splinework.nn.frame import FramedKAN
 
@@ -234,6 +235,8 @@ FUNCTIONS: Final[dict[str, Callable[[Range], Three]]] = {
     "gamma": _unknown,
     "gammaln": _unknown,
 }
+RANGES: Final = RangeFunctions(FUNCTIONS)
+"""For the formulas of bases and base functions."""
 
 
 def _power(f: Function, g: Function) -> Function:
@@ -337,7 +340,7 @@ class CheckedModel:
     def __init__(self, model: Model) -> None:
         network = network_of(model)
         self.frame = model.frame if isinstance(model, FramedKAN) else None
-        self.layers = [Layer(layer_numbers(layer)) for layer in network.kan_layers]
+        self.layers = [Layer(layer_numbers(layer), RANGES) for layer in network.kan_layers]
         self.nodes = network.config.nodes[1:]
         self.scalings = [
             (s.scales, array(s.shift), array(s.scale)) for s in (network.input_scaling, network.output_scaling)

@@ -1,4 +1,4 @@
-"""Functions that are not piecewise polynomials (base functions, Fourier series, Chebyshev polynomials, bumps) on cells.
+"""Functions that are not piecewise polynomials (base functions, and bases that are one formula) on cells.
 
 Each is interpolated at the 8 Chebyshev points of a cell of width h; what it differs by is at most
 `2 (h/4)⁸ max|f⁽⁸⁾| / 8!` (Trefethen 2013, ch. 4). Greatest derivatives are bounds over the whole domain. Values at the
@@ -12,16 +12,16 @@ from typing import Final
 import numpy as np
 import torch
 
-from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats, gamma
 from splinework.knowledge.axioms.verify.cells import HIGHEST
-from splinework.splines.bases import Activation, Basis, Chebyshev, Fourier, GaussianRBF
+from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
+from splinework.splines.bases import Activation, Basis
+from splinework.splines.bases.bounds import base_bound, basis_bounds
 
 NODES: Final = 8
 LIBRARY: Final = 1e-13
 """Error of a float64 function of a library, relative to the scale of its values; some hundred units in the last place."""
-FAR: Final = 48.0
-"""Beyond, `silu`, `gelu` and `tanh` are straight lines to 1e-18."""
+_FUNCTIONS: Final = EnclosingFunctions()
 _LEBESGUE: Final = 3.0
 
 
@@ -33,24 +33,16 @@ def nodes() -> tuple[Floats, Floats]:
     return v, matrix
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def greatest(base: Activation, order: int) -> float:
-    """A bound of `|b^(order)|` over the line (for order 0: of what is not a straight line)."""
-    if base.name == "sin":
-        return 1.0
-    if base.name == "identity":
-        return 1.0 if order <= 1 else 0.0
-    if order == 0:
-        return 1.0
-    x = torch.linspace(-12, 12, 48_001, dtype=torch.float64)
-    # A grid a hundredth of the width of any feature: the true maximum is within a thousandth; a tenth is added.
-    return 1.1 * float(base.derivative(x, order).abs().max())
+    """A bound of `|b^(order)|` over the line, for an order of at least one."""
+    return base_bound(base, order, _FUNCTIONS)
 
 
 def base_error(base: Activation, width: Floats, far: Floats, order: int) -> Floats:
     """Error of the interpolant of `b^(order)` on cells of a width, out to `|x| <= far`."""
     remainder = 2 * (width / 4) ** NODES * greatest(base, NODES + order) / factorial(NODES)
-    scale = greatest(base, order) + (far if order == 0 and base.name != "sin" else 0.0)
+    scale = greatest(base, order) if order else greatest(base, 1) * far + abs(base_values(base, np.zeros(1), 0)[0])
     return remainder * 1.001 + _LEBESGUE * LIBRARY * scale
 
 
@@ -70,13 +62,9 @@ def base_values(base: Activation, x: Floats, order: int) -> Floats:
 
 def straight(base: Activation, side: int) -> tuple[float, float, float]:
     """Slope, constant and error of the base function far to the left (-1) or right (+1)."""
-    if base.name in ("silu", "gelu"):
-        return (1.0 if side > 0 else 0.0), 0.0, 1e-18
-    if base.name == "identity":
-        return 1.0, 0.0, 0.0
-    if base.name == "tanh":
-        return 0.0, float(side), 1e-18
-    return 0.0, 0.0, 1.0
+    if base.asymptotes is None:
+        return 0.0, 0.0, base_bound(base, 0, _FUNCTIONS)
+    return *base.asymptotes[side > 0], 1e-18 if greatest(base, 2) else 0.0
 
 
 def rows_of(basis: Basis, grid: Floats, x: Floats, order: int) -> Floats:
@@ -87,35 +75,11 @@ def rows_of(basis: Basis, grid: Floats, x: Floats, order: int) -> Floats:
     return values
 
 
-def bounds_of(basis: Basis, grid: Floats, order: int) -> Floats:
-    """Bounds of the order-th derivative of every function of a smooth basis, `(I, M)`.
-
-    Raises:
-        ConfigError: For a basis without known bounds.
-    """
-    span = (grid[:, -1] - grid[:, 0])[:, None]
-    if isinstance(basis, Fourier):
-        n = np.repeat(np.arange(1, basis.harmonics + 1), 2)
-        waves = (2 * pi * n / span) ** order
-        return np.concatenate([np.full_like(span, float(order == 0)), waves], 1) * 1.0001
-    if isinstance(basis, Chebyshev):
-        # T_m^(r)(1) = Π_{q<r} (m² - q²)/(2q + 1) is the maximum on [-1, 1].
-        top = np.ones(basis.order + 1)
-        for q in range(order):
-            top = top * np.maximum(np.arange(basis.order + 1) ** 2 - q**2, 0) / (2 * q + 1)
-        bound: Floats = top * (2 / span) ** order * 1.0001
-        return bound
-    if isinstance(basis, GaussianRBF):
-        # |H_r(u) exp(-u²)| <= 1.0865 √(2^r r!) exp(-u²/2) (Cramér).
-        step = basis.width * span / (basis.centres - 1)
-        return np.repeat(1.0865 * np.sqrt(2.0**order * factorial(order)) / step**order, basis.centres, 1) * 1.0001
-    raise ConfigError(f"certificates know the bases bspline, fourier, chebyshev and gaussian_rbf, got {basis.name}.")
-
-
 def basis_error(basis: Basis, grid: Floats, weight: Floats, width: Floats, order: int) -> Floats:
     """Error of interpolating `Σ_m c_m β_m^(order)` with `|c|` `(I, M, J)` on cells of widths `(I, C)`: `(I, C, J)`."""
-    high = np.einsum("im,imj->ij", bounds_of(basis, grid, NODES + order), weight)
-    here = np.einsum("im,imj->ij", bounds_of(basis, grid, order), weight)
+    ends = grid[:, 0], grid[:, -1]
+    high = np.einsum("im,imj->ij", basis_bounds(basis, NODES + order, *ends, _FUNCTIONS), weight)
+    here = np.einsum("im,imj->ij", basis_bounds(basis, order, *ends, _FUNCTIONS), weight)
     remainder = 2 * (width / 4) ** NODES / factorial(NODES) * 1.001
     error: Floats = remainder[:, :, None] * high[:, None] + _LEBESGUE * 10 * LIBRARY * here[:, None]
     return error

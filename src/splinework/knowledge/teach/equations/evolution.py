@@ -22,7 +22,6 @@ from splinework.nn.frame.framed import hidden_names
 from splinework.nn.jets import Monomial
 from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
-from splinework.splines.bases import BSpline
 
 
 def evolved(problem: Problem, slabs: int, tolerance: float, tell: Any) -> tuple[Marched, Course]:
@@ -41,8 +40,8 @@ def evolved(problem: Problem, slabs: int, tolerance: float, tell: Any) -> tuple[
     name = model.config.input_names[space]
     low, high = (torch.tensor([end], dtype=torch.float64) for end in problem.domain.box[name])
     basis = model.kan_layers[0].basis
-    assert isinstance(basis, BSpline)
-    knots = uniform_knots(low, high, basis.grid, basis.degree)[0]
+    assert basis.degree is not None
+    knots = uniform_knots(low, high, basis.resolution, basis.degree)[0]
     span = problem.domain.box[model.config.input_names[1 - space]]
     course = march(setting, knots, span, slabs, tolerance, tell)
     return marched(course.slabs, frame, setting.degree, space), course
@@ -108,7 +107,7 @@ def _sizes(model: KAN, order: int) -> tuple[int, int]:
     """
     nodes, basis = model.config.nodes, model.kan_layers[0].basis
     terms = len(nodes[1].products)
-    if len(nodes) != 3 or nodes[1].sums or set(nodes[1].products) != {2} or not isinstance(basis, BSpline):
+    if len(nodes) != 3 or nodes[1].sums or set(nodes[1].products) != {2} or basis.degree is None:
         raise ConfigError(
             f"slabs take a network of product nodes such as separable(['x', 't'], 7, grid=20, degree=7), got the shape "
             f"{model.config.shape}."

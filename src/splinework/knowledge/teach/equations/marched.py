@@ -16,7 +16,7 @@ from splinework.nn.jets.through import through
 from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import make_basis
 
 
 class Marched(nn.Module):
@@ -125,7 +125,7 @@ def _network(slab: Slab, frame: Frame, degree: int, space: int) -> KAN:
         s = (times.numpy() - slab.start) / slab.half - 1
         values[1 - space, :, 2 * r + 1 - space] = torch.tensor(_blossomed(polynomial.coef.tolist(), s.tolist(), degree))
     knots = [slab.knots, times] if space == 0 else [times, slab.knots]
-    first.replace_grid(BSpline(grid, degree), torch.stack(knots), values)
+    first.replace_grid(make_basis(grid=grid, degree=degree), torch.stack(knots), values)
     ends = torch.cat(last.basis.domain(last.grid)).reshape(2, terms)
     last.set_edge_coefficients(ends.T[:, :, None])  # a line through both ends of its grid: the identity
     for layer in (first, last):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from splinework.nn.network import KAN
-from splinework.splines.bases import BSpline
+from splinework.splines.bases import STRAIGHT, make_basis
 
 
 def separable(
@@ -39,7 +39,7 @@ def separable(
     count = len(names)
     model = KAN(
         [count, (0, [count] * terms), len(output_names)],
-        basis=[BSpline(grid, degree), BSpline(1, 1)],
+        basis=[make_basis(grid=grid, degree=degree), STRAIGHT],
         base="none",
         grid_kind="fixed",
         names=names,

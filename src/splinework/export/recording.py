@@ -1,0 +1,193 @@
+"""Formulas as source: a formula is worked out in nodes, and the nodes are written down in a language.
+
+Equal nodes are one node, constants are worked out at once. Not here: what a language's tables and functions look like.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from splinework.splines.bases.functions import Operand
+from splinework.splines.bases.series import SeriesFunctions, derivative
+
+_RANK: Final = {"+": 1, "-": 1, "*": 2, "/": 2}
+
+
+@final
+class Node(Operand):
+    """A number, a name, an operation `+ - * /`, or a call.
+
+    Attributes:
+        kind: `number`, `name`, one of the signs, or `call`.
+        value: Of a number; of a name its text; of a call the name of the function, for one of a library with what
+            `Recorder.named` was told.
+        parts: Operands or argument.
+    """
+
+    def __init__(self, recorder: "Recorder", kind: str, value: Any, parts: tuple["Node", ...]) -> None:
+        self.recorder, self.kind, self.value, self.parts = recorder, kind, value, parts
+
+    def operate(self, sign: str, left: Any, right: Any) -> "Node":
+        return self.recorder.operation(sign, self.recorder.lifted(left), self.recorder.lifted(right))
+
+
+class Recorder:
+    """Elementary functions of nodes."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[Any, ...], Node] = {}
+        self.pi = self.number(math.pi)
+
+    def number(self, value: float) -> Node:
+        """A constant."""
+        return self.node("number", float(value))
+
+    def name(self, text: str) -> Node:
+        """A variable."""
+        return self.node("name", text)
+
+    def node(self, kind: str, value: Any, *parts: Node) -> Node:
+        """The node of this kind, a new one if it is not known yet."""
+        return self.known.setdefault((kind, value, *map(id, parts)), Node(self, kind, value, parts))
+
+    def lifted(self, value: Any) -> Node:
+        """A node, for a plain number its constant."""
+        return value if isinstance(value, Node) else self.number(value)
+
+    def operation(self, sign: str, a: Node, b: Node) -> Node:
+        """`a sign b`, without what zeros and ones make superfluous."""
+        if a.kind == b.kind == "number" and not (sign == "/" and b.value == 0):
+            return self.number(_OPERATIONS[sign](a.value, b.value))
+        if (sign == "*" and b.kind == "number") or (sign == "+" and a.kind == "number"):
+            a, b = b, a  # 2 x, but x + 2
+        first, second = (node.value if node.kind == "number" else None for node in (a, b))
+        if (first == 0 and sign in "*/") or (second, sign) in ((0, "+"), (0, "-"), (1, "/")):
+            return a
+        if (first, sign) == (1, "*"):
+            return b
+        if sign in "+-" and second is not None and second < 0:
+            sign, b = "-" if sign == "+" else "+", self.number(-second)
+        return self.node(sign, None, a, b)
+
+    def named(self, sympy: str, letter: str, n: int, x: Any) -> Node:
+        """A polynomial of a library, in formulas to be read."""
+        return self.node("call", (sympy, letter, n), self.lifted(x))
+
+    def sigmoid(self, x: Any) -> Node:
+        """`1 / (1 + exp(-x))`."""
+        return self.lifted(1 / (1 + self.exp(-x)))
+
+    def __getattr__(self, name: str) -> Callable[[Any], Node]:
+        if name not in _FUNCTIONS:
+            raise AttributeError(name)
+
+        def called(x: Any) -> Node:
+            argument = self.lifted(x)
+            if argument.kind == "number" and name == "sqrt":
+                return self.number(math.sqrt(argument.value))
+            return self.node("call", name, argument)
+
+        return called
+
+
+_FUNCTIONS: Final = ("exp", "log", "sqrt", "sin", "cos", "tanh", "erfc")
+_OPERATIONS: Final[dict[str, Callable[[float, float], float]]] = {
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+}
+
+
+def values_and_slopes(formula: Callable[[Any, Any], Sequence[Any]]) -> tuple[list[Node], list[Node]]:
+    """The functions of a formula of `x`, and their derivatives."""
+    recorder = Recorder()
+    series = SeriesFunctions(recorder)
+    found = formula(series.variable(recorder.name("x"), 1), series)
+    orders = [[derivative(part, order) for part in found] for order in (0, 1)]
+    values, slopes = ([recorder.lifted(0 if node is None else node) for node in order] for order in orders)
+    return values, slopes
+
+
+def called(nodes: Iterable[Node]) -> set[Any]:
+    """The functions that occur."""
+    found: set[Any] = set()
+    for node in nodes:
+        found |= {node.value} if node.kind == "call" else set()
+        found |= called(node.parts)
+    return found
+
+
+@dataclass(frozen=True)
+class Language:
+    """How a node is written in one line.
+
+    Attributes:
+        number: A constant, without a sign.
+        call: A call of a function, with `{}` for its argument.
+        square: The square of `{}`; nothing, where it is a product.
+    """
+
+    number: Callable[[float], str]
+    call: Callable[[Any], str]
+    square: str = ""
+
+    def text(self, node: Node, names: dict[Node, str] | None = None, rank: int = 0) -> str:
+        """A node as an operand of that rank; those with names by their names."""
+        if names is not None and node in names:
+            return names[node]
+        if node.kind == "number":
+            text = self.number(node.value)
+            return f"({text})" if node.value < 0 and rank else text
+        if node.kind == "name":
+            return str(node.value)
+        if node.kind == "call":
+            return self.call(node.value).format(self.text(node.parts[0], names))
+        own = _RANK[node.kind]
+        left, right = node.parts
+        if node.kind == "-" and left.kind == "number" and left.value == 0:
+            text, own = f"-{self.text(right, names, 2)}", 1
+        elif node.kind == "*" and left is right and self.square:
+            text = self.square.format(self.text(left, names, 3))
+        else:
+            text = f"{self.text(left, names, own)} {node.kind} {self.text(right, names, own + 1)}"
+        return f"({text})" if own < rank else text
+
+
+class Statements:
+    """Nodes as a sequence of statements: what is used more than once is worked out once, by name.
+
+    Args:
+        language: How nodes are written.
+        declare: Begins the declaration of a number.
+        end: Of a statement.
+    """
+
+    def __init__(self, language: Language, declare: str, end: str) -> None:
+        self.language, self.declare, self.end = language, declare, end
+        self.names: dict[Node, str] = {}
+        self.uses: dict[Node, int] = {}
+
+    def count(self, nodes: Iterable[Node]) -> None:
+        """Counts uses; before anything is written."""
+        for node in nodes:
+            self.uses[node] = self.uses.get(node, 0) + 1
+            if self.uses[node] == 1:
+                self.count(node.parts)
+
+    def bring(self, node: Node, rank: int = 0) -> tuple[list[str], str]:
+        """Statements that come first, and the node itself, as an operand of a rank."""
+        lines: list[str] = []
+        self._prepare(node, lines)
+        return lines, self.language.text(node, self.names, rank)
+
+    def _prepare(self, node: Node, lines: list[str]) -> None:
+        if node in self.names or node.kind in ("number", "name"):
+            return
+        for part in node.parts:
+            self._prepare(part, lines)
+        if self.uses.get(node, 0) > 1:
+            text = self.language.text(node, self.names)
+            self.names[node] = f"v{len(self.names) + 1}"
+            lines.append(f"{self.declare}{self.names[node]} = {text}{self.end}")
