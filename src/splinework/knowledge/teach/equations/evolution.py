@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Boundary, Hard, Initial, Periodic, Soft
+from splinework.knowledge.axioms import Axiom, Hard, Soft
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.facts import Face, Period, Rim, facts_of
 from splinework.knowledge.teach.equations.ansatz import derivatives_of, joined
 from splinework.knowledge.teach.equations.conditions import conditions_of
 from splinework.knowledge.teach.equations.formulas import times, total
@@ -52,27 +53,25 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     """The number of the input that is space, what all slabs share, and the frame of their networks."""
     model, axioms = problem.model, problem.axioms
     inputs, outputs = model.config.input_names, model.config.output_names
-    starts = [axiom for axiom in axioms if isinstance(axiom, Initial) and axiom.strength == Hard()]
+    starts = [face for face in facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Face) if face.start]
     equations = equations_of(axioms, inputs, outputs)
     if len(inputs) != 2 or len(outputs) != 1 or len(starts) != 1 or len(equations) != 1 or problem.unknowns:
         raise ConfigError(
-            "slabs march one equation of one output in one place and time, with a hard Initial axiom and no unknowns; got "
+            "slabs march one equation of one output in one place and time, with a hard initial axiom and no unknowns; got "
             f"{len(inputs)} inputs, {len(outputs)} outputs, {len(equations)} equations, {len(starts)} hard starts and "
             f"{len(problem.unknowns)} unknowns. Solve without slabs, or make a problem of that kind."
         )
     others = [axiom for axiom in axioms if not _can_march(axiom)]
     if others or problem.recipes or problem.domain.regions:
         what = others[0].text() if others else "a residual function or a region"
-        raise ConfigError(
-            f"slabs take hard Boundary axioms on faces and Periodic(…, strength=Soft()) beside the start; got {what}."
-        )
+        raise ConfigError(f"slabs take hard boundary axioms on faces and soft periods beside the start; got {what}.")
     time = place(starts[0].input, inputs, starts[0].word)
     order = 1 if starts[0].rate is None else 2
     begins = problem.domain.box[inputs[time]][0]
     if starts[0].at != begins:
         raise ConfigError(f"the slabs begin at {inputs[time]} = {begins:g}, the start is given at {starts[0].at:g}.")
     g, omega = joined(conditions_of(axioms, inputs, outputs)[0], inputs, problem.domain.box, free=inputs[time])
-    periodic = [axiom for axiom in axioms if isinstance(axiom, Periodic)]
+    periods = facts_of(axioms, Period)
     degree, terms = _sizes(model, order)
 
     def known(text: str) -> Any:
@@ -81,7 +80,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
         return derivatives
 
-    weight = weight_of(periodic[0], BESIDE) if periodic else 0.0
+    weight = weight_of(periods[0].axiom, BESIDE) if periods else 0.0
     _, equation = equations[0]
     setting = Setting(equation, 1 - time, known(g), known(omega), degree, order, terms - order, weight)
     if setting.highest >= degree or max(setting.orders(m)[1] for m in equation.monomials) != order:
@@ -95,9 +94,9 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
 
 def _can_march(axiom: Axiom) -> bool:
-    if isinstance(axiom, Periodic):
+    if facts_of([axiom], Period):
         return isinstance(axiom.strength, Soft)
-    return not isinstance(axiom, (Boundary, Initial)) or axiom.strength == Hard()
+    return not (facts_of([axiom], Face) or facts_of([axiom], Rim)) or axiom.strength == Hard()
 
 
 def _sizes(model: KAN, order: int) -> tuple[int, int]:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Initial
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.facts import Face, facts_of
 from splinework.knowledge.teach.equations.problem import Problem
 from splinework.knowledge.teach.equations.schedules import Causal, Whole
 from splinework.nn.jets import Model
@@ -110,9 +110,9 @@ def _led_in(
     problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: dict[str, Any]
 ) -> KAN:
     """The network after rounds in which later times count once earlier ones are solved."""
-    starts = [axiom for axiom in problem.axioms if isinstance(axiom, Initial)]
+    starts = [face for face in facts_of(problem.axioms, Face) if face.start]
     if not starts:
-        raise ConfigError("Causal weights follow the time of an Initial axiom, and there is none; solve it as a Whole.")
+        raise ConfigError("causal weights follow the time of an initial axiom, and there is none; solve it as a Whole.")
     name = problem.domain.inputs[place(starts[0].input, problem.domain.inputs, starts[0].word)]
     low, high = problem.domain.box[name]
     share = (x[:, problem.domain.inputs.index(name)] - low) / (high - low)
