@@ -9,7 +9,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.conflict import NOTE, Conflict, Context
 from splinework.knowledge.axioms.face_conflicts import FACE_RULES
-from splinework.knowledge.axioms.facts import Fact, Values
+from splinework.knowledge.axioms.facts import Values
 from splinework.knowledge.axioms.implications import Derived, derive
 from splinework.knowledge.axioms.joint_conflicts import JOINT_RULES, leaving_bounds
 from splinework.knowledge.axioms.point_conflicts import POINT_RULES
@@ -19,7 +19,7 @@ from splinework.knowledge.axioms.strength import Verify
 from splinework.knowledge.axioms.value_conflicts import VALUE_RULES
 
 PAIR_RULES: Final = {**SHAPE_RULES, **VALUE_RULES}
-RULES: Final[Sequence[Mapping[type[Fact], Any]]] = (JOINT_RULES, FACE_RULES, POINT_RULES)
+RULES: Final[Sequence[Mapping[Any, Any]]] = (JOINT_RULES, FACE_RULES, POINT_RULES)
 _LONGEST: Final = 160
 """Most characters of the text of one axiom in a message; a `through` of many points has more."""
 _TOLD: Final = 5
@@ -84,8 +84,8 @@ def find_contradictions(
         FormulaError: If a formula of an axiom cannot be read.
 
     Example:
-        >>> from splinework.knowledge.axioms import Monotone, Periodic
-        >>> found = find_contradictions([Monotone("a"), Periodic("a", 24.0)], ["a", "b"])
+        >>> from splinework.knowledge.axioms import axioms_of
+        >>> found = find_contradictions(axioms_of(["monotone(a)", "periodic(a, 24)"]), ["a", "b"])
         >>> print(found[0].verdict, "|", found[0])
         constant | monotone('a') and periodic('a', period=24.0): a function that never falls along a and is the same after 24 does
         not depend on it. Keep one of them, or let monotone hold on a part of the period, domain={'a': (low, high)}.

@@ -115,6 +115,11 @@ class Evidence:
         small = is_small(wrong, -sign * far) and upper(wrong) < share * lower(far)
         return [suggest(axiom, wrong, said)] if small and not ripples(-sign * near) else []
 
+    def mirrored(self, i: int) -> tuple[Floats, Floats]:
+        """The function at rows and with the sign of an input changed, where that is inside."""
+        signs = np.where(np.arange(self.x.shape[1]) == i, -1.0, 1.0)
+        return self.partners(lambda x: x * signs)
+
     def exchanged(self, i: int, j: int) -> tuple[Floats, Floats] | None:
         """The function at rows and with two inputs exchanged; None where their ranges or rows do not allow to tell."""
         overlap = min(self.function.high[[i, j]]) - max(self.function.low[[i, j]])

@@ -50,9 +50,9 @@ def _fits(at: Floats, x: Floats, y: Floats, taking: list[Fact]) -> bool:
     low = max((fact.low for fact in bounds), default=-np.inf)
     high = min((fact.high for fact in bounds), default=np.inf)
     limits = [fact.rows(at) for fact in taking]
-    rows, right = np.concatenate([each for each, _ in limits]), np.concatenate([each for _, each in limits])
-    if not len(rows):
+    if not any(len(each) for each, _ in limits):
         return True
+    rows, right = (np.concatenate(each) for each in zip(*limits, strict=True))
     known = np.full(len(at), np.nan)
     known[np.searchsorted(at, x)] = y
     free = np.isnan(known)

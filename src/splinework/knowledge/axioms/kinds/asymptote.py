@@ -89,26 +89,27 @@ class Asymptote(OfInput):
         order = "²" if self.kind == "linear" else ""
         tends = self.kind == "value"
 
-        def said(name: str, side: str) -> str:
-            what = f"{name} tends to {self.value!r}" if tends else f"d{order} {name}/d {subject.inputs[i]}{order} == 0"
-            return f"{what} to the {side} of the box"
-
         def define(j: int) -> "Define":
             return lambda ask: ask.off(ask.partial(j, along), 0.0)
 
-        found = []
-        for side in self._sides:
+        def claims_beyond(side: str) -> "list[Claim]":
+            def said(name: str) -> str:
+                what = (
+                    f"{name} tends to {self.value!r}" if tends else f"d{order} {name}/d {subject.inputs[i]}{order} == 0"
+                )
+                return f"{what} to the {side} of the box"
+
             reason = "a limit is no bound on a box" if tends else ""
-            for claim in subject.claims(
-                self, lambda name, side=side: said(name, side), define, along=along, equal=True, reason=reason
-            ):
+            found = subject.claims(self, said, define, along=along, equal=True, reason=reason)
+            for claim in found:
                 low, high = claim.lo[i], claim.hi[i]
                 width = high - low
                 # Just beyond the end: there itself a corner is allowed.
                 away = 1e-9 * width
                 claim.lo[i], claim.hi[i] = (low - width, low - away) if side == "left" else (high + away, high + width)
-                found.append(claim)
-        return found
+            return found
+
+        return [claim for side in self._sides for claim in claims_beyond(side)]
 
     def draft_features(self, draft: "Draft") -> None:
         i = draft.at(self)[0]

@@ -69,17 +69,15 @@ class _Between(Axiom):
         return Penalty(function, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        def define(end: float, sign: int, j: int) -> "Define":
-            return lambda ask: (
-                ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
-            )
+        def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: (
+                    ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
+                )
 
-        by_end = [
-            subject.claims(
-                self, lambda name, s=shown, e=end: f"{name} {s} {e!r}", lambda j, e=end, s=sign: define(e, s, j)
-            )
-            for end, sign, shown in self._ends
-        ]
+            return subject.claims(self, lambda name: f"{name} {shown} {end!r}", define)
+
+        by_end = [claims_at(*each) for each in self._ends]
         return [claim for claims in zip(*by_end, strict=True) for claim in claims]
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":

@@ -105,8 +105,7 @@ class Integral(Axiom):
             spread = float(subject.spread[j]) * float(np.prod(hi - lo))
             text = f"the integral of {self.weight} * {subject.outputs[j]} == {self.equals!r}"
             tolerance = EQUALITY * max(spread, abs(self.equals))
-            options = {"tolerance": tolerance, "scale": spread, "total": self.equals}
-            claim = subject.claim(self, text, define(j), **options)
+            claim = subject.claim(self, text, define(j), tolerance=tolerance, scale=spread, total=self.equals)
             claim.lo[:], claim.hi[:] = lo, hi
             found.append(claim)
         return found

@@ -76,21 +76,15 @@ class Lipschitz(Axiom):
         return Penalty(function, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
+        def claims_along(i: int) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
+
+            x, most = subject.inputs[i], self.constant
+            return subject.claims(self, lambda name: f"|d {name}/d {x}| <= {most!r}", define, along=(i,), scale=most)
+
         along = [subject.input(name, self) for name in self.along] or list(range(len(subject.inputs)))
-
-        def define(j: int, i: int) -> "Define":
-            return lambda ask: ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
-
-        by_input = [
-            subject.claims(
-                self,
-                lambda name, x=subject.inputs[i]: f"|d {name}/d {x}| <= {self.constant!r}",
-                lambda j, i=i: define(j, i),
-                along=(i,),
-                scale=self.constant,
-            )
-            for i in along
-        ]
+        by_input = [claims_along(i) for i in along]
         return [claim for claims in zip(*by_input, strict=True) for claim in claims]
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from splinework.knowledge.axioms.axiom import OfInput, number_of
-from splinework.knowledge.axioms.evidence import Evidence, Floats, Suggestion, is_small, suggest
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest
 from splinework.knowledge.axioms.facts import Mirror
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
@@ -65,12 +65,7 @@ class _Mirrored(OfInput):
             low, high = evidence.function.low[i], evidence.function.high[i]
             if not min(-low, high) > 0.5 * max(-low, high):
                 continue
-            signs = np.where(np.arange(evidence.x.shape[1]) == i, -1.0, 1.0)
-
-            def flipped(x: Floats, signs: Floats = signs) -> Floats:
-                return x * signs
-
-            here, there = evidence.partners(flipped)
+            here, there = evidence.mirrored(i)
             apart = here - cls.sign * there
             if is_small(apart):
                 yield suggest(cls(evidence.names[i]), apart, "the two sides differ by")

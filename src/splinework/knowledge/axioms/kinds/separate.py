@@ -10,8 +10,8 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, names_of
-from splinework.knowledge.axioms.evidence import Evidence, Floats, Suggestion, is_small, suggest, upper
-from splinework.knowledge.axioms.facts import Separate
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
+from splinework.knowledge.axioms.facts import Floats, Separate
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, over, values
 from splinework.knowledge.axioms.setting import Setting
@@ -39,16 +39,14 @@ class _Separate(Axiom):
     def _mixed(self, subject: "Subject", pairs: Sequence[tuple[int, int]]) -> "list[Claim]":
         """The claims that mixed derivatives vanish."""
 
-        def define(pair: tuple[int, int]) -> "Callable[[int], Define]":
-            return lambda j: lambda ask: ask.off(ask.partial(j, pair), 0.0)
+        def claims_of(a: int, b: int) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: ask.off(ask.partial(j, (a, b)), 0.0)
 
-        found = []
-        for a, b in pairs:
             x, z = subject.inputs[a], subject.inputs[b]
-            found += subject.claims(
-                self, lambda name, x=x, z=z: f"d² {name}/d {x} d {z} == 0", define((a, b)), along=(a, b), equal=True
-            )
-        return found
+            return subject.claims(self, lambda name: f"d² {name}/d {x} d {z} == 0", define, along=(a, b), equal=True)
+
+        return [claim for pair in pairs for claim in claims_of(*pair)]
 
 
 @final

@@ -88,20 +88,20 @@ class Through(Axiom):
         outputs, inputs = subject.outputs_of(self), len(subject.inputs)
         if len(self.points[0]) != inputs or len(self.values[0]) not in (1, len(outputs)):
             raise self._misfit(inputs, len(outputs))
-        found = []
-        for point, row in zip(self.points, self.values, strict=True):
+
+        def claims_at(point: tuple[float, ...], row: tuple[float, ...]) -> "list[Claim]":
             values = dict(zip(outputs, row * len(outputs) if len(row) == 1 else row, strict=True))
             named = {subject.outputs[j]: value for j, value in values.items()}
             shown = ", ".join(f"{v:g}" for v in point)
 
-            def define(j: int, values: dict[int, float] = values) -> "Define":
+            def define(j: int) -> "Define":
                 return lambda ask: ask.off(ask.partial(j, ()), values[j])
 
-            claims = subject.claims(
-                self, lambda name, n=named, s=shown: f"{name}({s}) == {n[name]!r}", define, equal=True
-            )
-            found += [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
-        return found
+            claims = subject.claims(self, lambda name: f"{name}({shown}) == {named[name]!r}", define, equal=True)
+            return [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
+
+        pairs = zip(self.points, self.values, strict=True)
+        return [claim for point, row in pairs for claim in claims_at(point, row)]
 
     def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
         """Bumps about the points, with factors so that the model meets the values."""

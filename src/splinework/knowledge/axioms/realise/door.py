@@ -121,7 +121,8 @@ def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tenso
     low, high = features.amin(0), features.amax(0)
     hard = [axiom for axiom in axioms if axiom.strength == Hard()]
     mirrors = facts_of(hard, Mirror)
-    for fact in [*mirrors, *facts_of(hard, Period)]:
+    found: list[Mirror | Period] = [*mirrors, *facts_of(hard, Period)]
+    for fact in found:
         at = _feature(model, names, fact)
         if at is None:
             continue

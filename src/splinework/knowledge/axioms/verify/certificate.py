@@ -12,8 +12,6 @@ from splinework.errors import FileError
 from splinework.nn.checkpoint import own_version, write_whole
 
 FORMAT: Final = "splinework-certificate/1"
-STATUSES: Final = ("proved", "refuted", "unknown")
-METHODS: Final = ("formula", "structure", "bounds", "exhaustion", "point", "none")
 MARGIN: Final = (
     "real numbers are meant; every interval is rounded outward: one unit in the last place per operation, gamma_n sum|x| per sum "
     "with gamma_n = n u/(1 - n u) and u = 2^-53, gamma_(8k+8) max|c| per Bernstein coefficient, 16 u per library function"

@@ -96,7 +96,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 def _can_march(axiom: Axiom) -> bool:
     if facts_of([axiom], Period):
         return isinstance(axiom.strength, Soft)
-    return not (facts_of([axiom], Face) or facts_of([axiom], Rim)) or axiom.strength == Hard()
+    return axiom.strength == Hard() or not any(isinstance(fact, (Face, Rim)) for fact in axiom.facts())
 
 
 def _sizes(model: KAN, order: int) -> tuple[int, int]:

@@ -116,7 +116,7 @@ def domain_of(
     box: dict[str, tuple[float, float]] = dict(grid)
     for axiom in axioms:
         box.update(_ranges(_between_faces(axiom), inputs, axiom.word))
-        inside = facts_of([axiom], Equation) or facts_of([axiom], Total)
+        inside = any(isinstance(fact, (Equation, Total)) for fact in axiom.facts())
         if inside and not isinstance(axiom.domain, str):
             box.update(_ranges(axiom.domain, inputs, axiom.word))
     edges = [rim.region for rim in facts_of(axioms, Rim)]
