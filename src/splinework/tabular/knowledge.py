@@ -13,9 +13,9 @@ from typing import Any, Final, final
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Monotone
+from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.axiom import Name
-from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.language import axiom_of, axioms_of
 from splinework.tabular.columns import Category, Columns, Numeric
 from splinework.tabular.tables.names import nearest
 
@@ -84,7 +84,7 @@ def _monotone(wish: Any, columns: Columns) -> list[Axiom]:
         key = names[name] if isinstance(name, int) and 0 <= name < len(names) else name
         place = _column(key, columns, "monotone")
         if sign:
-            found.append(Monotone(names[place], increasing=sign > 0))
+            found.append(axiom_of("monotone", {"input": names[place], "increasing": sign > 0}))
     return found
 
 

@@ -77,6 +77,10 @@ class Axiom(ABC):
     """The constructions of its hard form, by which `realise.conflicts` tells what goes together; none without a hard form."""
     no_hard_form: ClassVar[str] = "no construction is known that makes it true"
     """Why there is none."""
+    sign_free: ClassVar[bool] = False
+    """Whether it holds for -f where it does for f."""
+    on_scores_of: ClassVar[float] = 0
+    """The most classes for which it may be said of probabilities and holds for their log odds (of two) or scores as it is."""
     linear_inputs: ClassVar[bool] = False
     """Whether its hard form needs its inputs on linear scales."""
     linear_output: ClassVar[bool] = False
@@ -109,7 +113,7 @@ class Axiom(ABC):
 
         An exchange of inputs hands on what this gives for its own sign, so None for 1 says that it cannot be handed on.
         """
-        return None
+        return self if self.sign_free else None
 
     def canonical(self) -> "Axiom":
         """The same axiom with names in one order, where their order says nothing."""
@@ -195,7 +199,7 @@ class Axiom(ABC):
         Raises:
             ConfigError: If a number in it is no probability.
         """
-        return None
+        return (self,) if classes <= self.on_scores_of else None
 
     def on_columns(self, words: "Mapping[Name, Sequence[str]]") -> "tuple[Axiom, ...]":
         """The axiom in the words of the inputs that columns have become; a column may be several inputs, the value first."""

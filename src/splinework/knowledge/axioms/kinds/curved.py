@@ -30,6 +30,7 @@ class _Curved(OfInput):
     idle: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "bend"})
     linear_inputs: ClassVar[bool] = True
+    on_scores_of: ClassVar[float] = 2
 
     def facts(self) -> Sequence[Bend]:
         return (Bend(self, self.input, self.sign),)
@@ -37,9 +38,6 @@ class _Curved(OfInput):
     def times(self, sign: int) -> "_Curved":
         options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
         return (Convex if self.sign * sign > 0 else Concave)(self.input, **options)
-
-    def on_scores(self, classes: int) -> "tuple[_Curved, ...] | None":
-        return (self,) if classes == 2 else None
 
     def penalty(self, setting: Setting) -> Penalty:
         return derivative_penalty(self, setting, (self.input, self.input), negative_part(self.sign))

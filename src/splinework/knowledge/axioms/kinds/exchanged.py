@@ -1,6 +1,7 @@
 """Inputs that may change places: symmetric or antisymmetric."""
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
@@ -114,9 +115,7 @@ class Symmetric(_Exchanged):
     rank: ClassVar[int] = 11
     sign: ClassVar[int] = 1
     built_by: ClassVar[frozenset[str]] = frozenset({"exchange"})
-
-    def on_scores(self, classes: int) -> "tuple[Symmetric, ...]":
-        return (self,)
+    on_scores_of: ClassVar[float] = math.inf
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         j, found = output, []
@@ -159,9 +158,7 @@ class Antisymmetric(_Exchanged):
     rank: ClassVar[int] = 10
     sign: ClassVar[int] = -1
     built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
-
-    def on_scores(self, classes: int) -> "tuple[Antisymmetric, ...] | None":
-        return (self,) if classes == 2 else None
+    on_scores_of: ClassVar[float] = 2
 
     @classmethod
     def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:

@@ -45,6 +45,7 @@ class Invariant(Axiom):
     word: ClassVar[str] = "invariant"
     gathers: ClassVar[int] = 1
     built_by: ClassVar[frozenset[str]] = frozenset({"group"})
+    on_scores_of: ClassVar[float] = math.inf
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,9 +89,6 @@ class Invariant(Axiom):
         vectors = tuple(tuple(map(name, vector)) for vector in self.vectors)
         changed = replace(self, acts_on=vectors if len(vectors) > 1 else vectors[0])
         return Axiom.renamed(changed, name)
-
-    def on_scores(self, classes: int) -> "tuple[Invariant, ...]":
-        return (self,)
 
     def penalty(self, setting: Setting) -> Penalty:
         """The difference of the values before and after a random element of the group acts."""

@@ -39,6 +39,8 @@ class Lipschitz(Axiom):
     idle: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "steepness"})
     linear_inputs: ClassVar[bool] = True
+    on_scores_of: ClassVar[float] = 2
+    sign_free: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -55,14 +57,8 @@ class Lipschitz(Axiom):
     def facts(self) -> Sequence[Steepness]:
         return (Steepness(self, self.along, self.constant),)
 
-    def times(self, sign: int) -> "Lipschitz":
-        return self
-
     def canonical(self) -> Axiom:
         return replace(super().canonical(), along=tuple(sorted(self.along, key=str)))  # type: ignore[call-arg]
-
-    def on_scores(self, classes: int) -> "tuple[Lipschitz, ...] | None":
-        return (self,) if classes == 2 else None
 
     def penalty(self, setting: Setting) -> Penalty:
         inputs = [setting.input(name, self) for name in self.along] or list(range(len(setting.input_names)))

@@ -1,5 +1,6 @@
 """Even or odd along an input, about a centre."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, final
@@ -30,6 +31,7 @@ class _Mirrored(OfInput):
 
     sign: ClassVar[int]
     linear_inputs: ClassVar[bool] = True
+    sign_free: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -37,9 +39,6 @@ class _Mirrored(OfInput):
 
     def facts(self) -> Sequence[Mirror]:
         return (Mirror(self, self.input, self.centre, self.sign),)
-
-    def times(self, sign: int) -> "_Mirrored":
-        return self
 
     def penalty(self, setting: Setting) -> Penalty:
         i = setting.input(self.input, self)
@@ -82,9 +81,7 @@ class Even(_Mirrored):
     idle: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"mirror"})
     draft_order: ClassVar[int] = 2
-
-    def on_scores(self, classes: int) -> "tuple[Even, ...]":
-        return (self,)
+    on_scores_of: ClassVar[float] = math.inf
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         i, j = codes.input(self.input, self), output
@@ -121,9 +118,7 @@ class Odd(_Mirrored):
     rank: ClassVar[int] = 4
     sign: ClassVar[int] = -1
     built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
-
-    def on_scores(self, classes: int) -> "tuple[Odd, ...] | None":
-        return (self,) if classes == 2 else None
+    on_scores_of: ClassVar[float] = 2
 
     def draft_answers(self, draft: "Draft") -> None:
         """Of several inputs by an even function times the distance from the centre; of one, by odd edges."""

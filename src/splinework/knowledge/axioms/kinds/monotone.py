@@ -37,6 +37,7 @@ class Monotone(OfInput):
     inequality: ClassVar[bool] = True
     idle: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "growth"})
+    on_scores_of: ClassVar[float] = 2
 
     @property
     def sign(self) -> int:
@@ -48,9 +49,6 @@ class Monotone(OfInput):
 
     def times(self, sign: int) -> "Monotone":
         return self if sign > 0 else replace(self, increasing=not self.increasing)
-
-    def on_scores(self, classes: int) -> "tuple[Monotone, ...] | None":
-        return (self,) if classes == 2 else None
 
     def penalty(self, setting: Setting) -> Penalty:
         return derivative_penalty(self, setting, (self.input,), negative_part(self.sign))

@@ -40,6 +40,8 @@ class Periodic(OfInput):
     built_by: ClassVar[frozenset[str]] = frozenset({"wrap"})
     linear_inputs: ClassVar[bool] = True
     draft_order: ClassVar[int] = 2
+    on_scores_of: ClassVar[float] = math.inf
+    sign_free: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -49,12 +51,6 @@ class Periodic(OfInput):
 
     def facts(self) -> Sequence[Period]:
         return (Period(self, self.input, self.period),)
-
-    def times(self, sign: int) -> "Periodic":
-        return self
-
-    def on_scores(self, classes: int) -> "tuple[Periodic, ...]":
-        return (self,)
 
     def penalty(self, setting: Setting) -> Penalty:
         i = setting.input(self.input, self)

@@ -1,6 +1,7 @@
 """No interaction between inputs."""
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -32,9 +33,7 @@ class _Separate(Axiom):
 
     built_by: ClassVar[frozenset[str]] = frozenset({"apart"})
     linear_output: ClassVar[bool] = True
-
-    def on_scores(self, classes: int) -> "tuple[_Separate, ...]":
-        return (self,)
+    on_scores_of: ClassVar[float] = math.inf
 
     def _mixed(self, subject: "Subject", pairs: Sequence[tuple[int, int]]) -> "list[Claim]":
         """The claims that mixed derivatives vanish."""
@@ -58,6 +57,7 @@ class NoInteraction(_Separate):
     second: Name
 
     word: ClassVar[str] = "no_interaction"
+    sign_free: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,9 +69,6 @@ class NoInteraction(_Separate):
 
     def facts(self) -> Sequence[Separate]:
         return (Separate(self, ((self.first,), (self.second,)), rest=False),)
-
-    def times(self, sign: int) -> "NoInteraction":
-        return self
 
     def canonical(self) -> Axiom:
         first, second = sorted(self.inputs, key=str)

@@ -57,14 +57,17 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     equations = equations_of(axioms, inputs, outputs)
     if len(inputs) != 2 or len(outputs) != 1 or len(starts) != 1 or len(equations) != 1 or problem.unknowns:
         raise ConfigError(
-            "slabs march one equation of one output in one place and time, with a hard initial axiom and no unknowns; got "
+            "slabs march one equation of one output in one place and time, with a hard Initial axiom and no unknowns; got "
             f"{len(inputs)} inputs, {len(outputs)} outputs, {len(equations)} equations, {len(starts)} hard starts and "
             f"{len(problem.unknowns)} unknowns. Solve without slabs, or make a problem of that kind."
         )
     others = [axiom for axiom in axioms if not _can_march(axiom)]
     if others or problem.recipes or problem.domain.regions:
         what = others[0].text() if others else "a residual function or a region"
-        raise ConfigError(f"slabs take hard boundary axioms on faces and soft periods beside the start; got {what}.")
+        raise ConfigError(
+            "slabs take hard Boundary axioms on faces and Periodic(…, strength=Soft()) beside the start; got "
+            f"{what}."
+        )
     time = place(starts[0].input, inputs, starts[0].word)
     order = 1 if starts[0].rate is None else 2
     begins = problem.domain.box[inputs[time]][0]

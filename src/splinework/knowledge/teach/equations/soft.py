@@ -89,7 +89,7 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
         if not facts or any(type(fact) not in _ROWS for fact in facts):
             faces_of(axiom, domain.inputs)  # tells of faces that are not there
             raise ConfigError(
-                "an equation is solved with axioms on faces, boundaries, periods, points and integrals; got "
+                "an equation is solved with the axioms residual, boundary, initial, periodic, through, integral; got "
                 f"{axiom.text()}."
             )
         if axiom.strength == Hard() and axiom.corrected:

@@ -112,7 +112,7 @@ def _led_in(
     """The network after rounds in which later times count once earlier ones are solved."""
     starts = [face for face in facts_of(problem.axioms, Face) if face.start]
     if not starts:
-        raise ConfigError("causal weights follow the time of an initial axiom, and there is none; solve it as a Whole.")
+        raise ConfigError("Causal weights follow the time of an Initial axiom, and there is none; solve it as a Whole.")
     name = problem.domain.inputs[place(starts[0].input, problem.domain.inputs, starts[0].word)]
     low, high = problem.domain.box[name]
     share = (x[:, problem.domain.inputs.index(name)] - low) / (high - low)
