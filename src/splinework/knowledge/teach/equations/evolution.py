@@ -65,8 +65,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     if others or problem.recipes or problem.domain.regions:
         what = others[0].text() if others else "a residual function or a region"
         raise ConfigError(
-            "slabs take hard Boundary axioms on faces and Periodic(…, strength=Soft()) beside the start; got "
-            f"{what}."
+            f"slabs take hard Boundary axioms on faces and Periodic(…, strength=Soft()) beside the start; got {what}."
         )
     time = place(starts[0].input, inputs, starts[0].word)
     order = 1 if starts[0].rate is None else 2
