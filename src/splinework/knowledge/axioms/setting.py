@@ -3,7 +3,7 @@
 import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, final
 
@@ -82,10 +82,6 @@ class Setting:
         if axiom.output is None:
             return list(range(len(self.output_names)))
         return [place(axiom.output, self.output_names, axiom.word, "output")]
-
-    def at(self, points: Tensor) -> "Setting":
-        """The same with other points."""
-        return replace(self, points=points)
 
 
 def box_of(given: Any, inputs: int) -> Tensor:
