@@ -10,9 +10,10 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import register
-from splinework.knowledge.axioms.axiom import Axiom, OfInput, number_of
+from splinework.knowledge.axioms.axiom import Axiom, OfInput
 from splinework.knowledge.axioms.contradictions import find_contradictions
 from splinework.knowledge.axioms.facts import Slope
+from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.penalties import Penalty, over, slopes

@@ -77,7 +77,7 @@ def axioms_of(given: Any) -> tuple[Axiom, ...]:
         FormulaError: If a text cannot be read.
 
     Example:
-        >>> [axiom.word for axiom in axioms_of(["positive()", Monotone("age")])]
+        >>> [axiom.word for axiom in axioms_of(["positive()", "monotone(age)"])]
         ['positive', 'monotone']
     """
     if given is None:

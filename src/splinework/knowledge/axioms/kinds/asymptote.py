@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import OfInput, log_odds, number_of
+from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.facts import Tail
+from splinework.knowledge.axioms.fields import log_odds, number_of
 from splinework.knowledge.axioms.penalties import Penalty, moved, over, slopes
 from splinework.knowledge.axioms.setting import MARGIN, Setting
 from splinework.knowledge.axioms.statements import Model

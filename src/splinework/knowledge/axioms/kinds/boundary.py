@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of, value_of
+from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
 from splinework.knowledge.axioms.facts import Face, Fact, Rim
+from splinework.knowledge.axioms.fields import value_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
 from splinework.knowledge.axioms.realise.formulas import as_formula

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, log_odds, number_of
+from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion
 from splinework.knowledge.axioms.facts import Range, Values
+from splinework.knowledge.axioms.fields import log_odds, number_of
 from splinework.knowledge.axioms.linear import CUTS, PLACES, LinearCondition, spaced_rows
 from splinework.knowledge.axioms.penalties import Penalty, over, values
 from splinework.knowledge.axioms.setting import Setting

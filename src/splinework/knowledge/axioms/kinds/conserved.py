@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import Axiom, Name, texts_of
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.fields import texts_of
 from splinework.knowledge.axioms.penalties import Penalty, over, slopes
 from splinework.knowledge.axioms.setting import Setting, formula
 from splinework.knowledge.axioms.statements import Model

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import Axiom, Name, names_of
+from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
+from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered

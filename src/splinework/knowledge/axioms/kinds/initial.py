@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import OfInput, Value, number_of, value_of
+from splinework.knowledge.axioms.axiom import OfInput, Value
 from splinework.knowledge.axioms.facts import Face
+from splinework.knowledge.axioms.fields import number_of, value_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, matched_penalty, over, slopes
 from splinework.knowledge.axioms.realise.formulas import as_formula

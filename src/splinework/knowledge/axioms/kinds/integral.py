@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, number_of, place, ranges_of
+from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, place, ranges_of
 from splinework.knowledge.axioms.facts import Total
+from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, over, values
 from splinework.knowledge.axioms.quadrature import cells, gauss

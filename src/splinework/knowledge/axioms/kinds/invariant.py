@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, names_of
+from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import Orbit
+from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.kinds.exchanged import Symmetric
 from splinework.knowledge.axioms.kinds.mirrored import Even
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty

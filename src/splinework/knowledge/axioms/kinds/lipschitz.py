@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, names_of, number_of
+from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import Steepness
+from splinework.knowledge.axioms.fields import names_of, number_of
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
 from splinework.knowledge.axioms.penalties import Penalty, over, slopes
 from splinework.knowledge.axioms.setting import Setting

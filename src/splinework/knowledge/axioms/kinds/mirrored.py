@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from splinework.knowledge.axioms.axiom import OfInput, number_of
+from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest
 from splinework.knowledge.axioms.facts import Mirror
+from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, names_of, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
 from splinework.knowledge.axioms.facts import Together, Values, facts_of
+from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.penalties import Penalty, outputs_together, over, values
 from splinework.knowledge.axioms.realise.draft import SOFTNESS
 from splinework.knowledge.axioms.setting import Setting

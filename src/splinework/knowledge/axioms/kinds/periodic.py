@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import OfInput, number_of
+from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, Evidence, Suggestion, suggest, upper
 from splinework.knowledge.axioms.facts import Floats, Period
+from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, log_odds, number_of, place
+from splinework.knowledge.axioms.axiom import Axiom, place
 from splinework.knowledge.axioms.facts import Points
+from splinework.knowledge.axioms.fields import log_odds, number_of
 from splinework.knowledge.axioms.linear import LinearCondition
 from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
 from splinework.knowledge.axioms.setting import Setting

@@ -11,8 +11,9 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.formula.units.buckingham import balance, power_text
 from splinework.formula.units.parsing import parse_dimension, parse_units
-from splinework.knowledge.axioms.axiom import Axiom, Name, texts_of
+from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import Scaling
+from splinework.knowledge.axioms.fields import texts_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, over, values
 from splinework.knowledge.axioms.setting import Setting, partnered
