@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 import torch
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify.claim import Claim, Define
     from splinework.knowledge.axioms.verify.subject import Subject
     from splinework.nn.frame import FramedKAN
-
-EQUALITY: Final = 1e-6
-"""Share of the spread over the box, or of the value, by which it may be off and yet count as proved."""
 
 
 @final
@@ -105,7 +102,7 @@ class Integral(Axiom):
         for j in subject.outputs_of(self):
             spread = float(subject.spread[j]) * float(np.prod(hi - lo))
             text = f"the integral of {self.weight} * {subject.outputs[j]} == {self.equals!r}"
-            tolerance = EQUALITY * max(spread, abs(self.equals))
+            tolerance = subject.tolerance(max(spread, abs(self.equals)), equal=True)
             claim = subject.claim(self, text, define(j), tolerance=tolerance, scale=spread, total=self.equals)
             claim.lo[:], claim.hi[:] = lo, hi
             found.append(claim)

@@ -82,7 +82,7 @@ class SumToOne(_OfOutputs):
             return ask.off(total, 1.0)
 
         text = " + ".join(subject.outputs[j] for j in among) + " == 1"
-        return [subject.claim(self, text, define, tolerance=1e-6, scale=1.0)]
+        return [subject.claim(self, text, define, tolerance=subject.tolerance(1.0, equal=True), scale=1.0)]
 
     def draft_features(self, draft: "Draft") -> None:
         draft.shares = True
@@ -128,7 +128,9 @@ class Ordered(_OfOutputs):
         for one, other in itertools.pairwise(self.among(subject.outputs)):
             spread = float(max(subject.spread[one], subject.spread[other]))
             text = f"{subject.outputs[one]} <= {subject.outputs[other]}"
-            found.append(subject.claim(self, text, define(one, other), tolerance=1e-9 * spread, scale=spread))
+            found.append(
+                subject.claim(self, text, define(one, other), tolerance=subject.tolerance(spread), scale=spread)
+            )
         return found
 
     def draft_answers(self, draft: "Draft") -> None:

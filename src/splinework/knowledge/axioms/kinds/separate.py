@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -20,8 +20,6 @@ from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from splinework.knowledge.axioms.realise.draft import Draft
     from splinework.knowledge.axioms.realise.rules import EdgeRules
     from splinework.knowledge.axioms.verify.claim import Claim, Define
@@ -130,7 +128,7 @@ class Additive(_Separate):
     def facts(self) -> Sequence[Separate]:
         return (Separate(self, self.groups, rest=True),)
 
-    def renamed(self, name: "Callable[[Any], str]") -> Axiom:
+    def renamed(self, name: Callable[[Any], str]) -> Axiom:
         groups = tuple(tuple(map(name, group)) for group in self.groups)
         return Axiom.renamed(replace(self, groups=groups), name)
 
@@ -139,7 +137,7 @@ class Additive(_Separate):
         groups = tuple(tuple(word for name in group for word in words[name]) for group in self.groups)
         return (replace(self, groups=groups, domain=inside.domain),)
 
-    def _numbers(self, place: "Callable[[Name], int]", inputs: int) -> list[list[int]]:
+    def _numbers(self, place: Callable[[Name], int], inputs: int) -> list[list[int]]:
         """All groups by numbers of inputs, those of one input that nobody named last."""
         groups = [[place(name) for name in group] for group in self.groups]
         grouped = set(itertools.chain.from_iterable(groups))

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify.subject import Subject
     from splinework.nn.frame import Expression
 
-EQUALITY: Final = 1e-6
-"""Share of the spread of the output by which a relation may fail and yet count as proved."""
 _MORE: Final = 16
 """Points that are drawn for each that is wanted, where a statement does not hold everywhere."""
 _DERIVATIVES: Final = 2
@@ -90,7 +88,7 @@ class _Stated(Axiom):
             reading.difference(0),
             derivatives=tuple(atom.along for atom in statement.atoms if not atom.arguments) or ((),),
             arguments=tuple(map(reading.called, calls)) if plain else (),
-            tolerance=EQUALITY * scale,
+            tolerance=subject.tolerance(scale, equal=True),
             scale=scale,
             conditions=tuple((reading.side(low), reading.side(high)) for low, high in statement.conditions),
             reason=reason,

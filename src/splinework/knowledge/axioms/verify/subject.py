@@ -63,6 +63,10 @@ class Subject:
         """Width of the box along an input, never 0."""
         return float(self.hi[i] - self.lo[i]) or 1.0
 
+    def tolerance(self, size: float, *, equal: bool = False, derivative: bool = False) -> float:
+        """By how much something of a typical size may fail and yet count as proved: an equation or an inequality."""
+        return (EQUALITY if equal else SLOPE if derivative else INEQUALITY) * size
+
     def claim(self, axiom: Axiom, text: str, define: Define, *, extra: Names = (), **more: Any) -> Claim:
         """One claim on the box of an axiom, and on the ranges of further variables."""
         lo, hi = box_of(axiom, self)
@@ -99,10 +103,10 @@ class Subject:
             **more: Further fields of `Claim`.
         """
         found = []
-        share = EQUALITY if equal else SLOPE if along else INEQUALITY
         for j in self.outputs_of(axiom):
             size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
-            fields = {"derivatives": (along,), "tolerance": share * size, "scale": size, **more}
+            tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
+            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
             found.append(self.claim(axiom, text(self.outputs[j]), define(j), **fields))
         return found
 
