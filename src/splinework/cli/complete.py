@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +12,13 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 _HEAD: Final = 65_536  # bytes that hold the first line
-AXIOMS: Final = (
-    *("monotone", "convex", "concave", "bounded", "positive", "lipschitz", "periodic", "even", "odd", "asymptote"),
-    *("symmetric", "antisymmetric", "invariant", "no_interaction", "additive"),
-    *("through", "boundary", "initial", "integral", "sum_to_one", "ordered", "units", "conserved", "residual", "law"),
-)
-"""The words of `splinework.knowledge.axioms.language`, known here without loading it: a shell does not wait."""
+_KINDS: Final = Path(__file__).parents[1] / "knowledge" / "axioms" / "kinds"
+_WORD: Final = re.compile(r'^    word: ClassVar\[str\] = "(\w+)"$', re.MULTILINE)
+
+
+def axiom_words() -> list[str]:
+    """The words of all kinds of axioms, read from their files without loading them: a shell does not wait."""
+    return sorted(word for path in _KINDS.glob("*.py") for word in _WORD.findall(path.read_text(encoding="utf-8")))
 
 
 def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -45,7 +47,7 @@ def axioms_for(context: click.Context, parameter: click.Parameter, incomplete: s
 
     word, bracket, inside = incomplete.partition("(")
     if not bracket:
-        return [CompletionItem(f"{known}(") for known in AXIOMS if known.startswith(word)]
+        return [CompletionItem(f"{known}(") for known in axiom_words() if known.startswith(word)]
     before, comma, begun = inside.rpartition(",")
     blank = begun[: len(begun) - len(begun.lstrip())]
     return [

@@ -6,40 +6,16 @@ A user names columns: by name, by number from 0, or as formulas call them. A net
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 import numpy as np
 
 from splinework.errors import ConfigError, nearest
-from splinework.knowledge.axioms import (
-    Additive,
-    Asymptote,
-    Axiom,
-    Bounded,
-    Concave,
-    Convex,
-    Even,
-    Integral,
-    Invariant,
-    Law,
-    Lipschitz,
-    Monotone,
-    NoInteraction,
-    Odd,
-    Periodic,
-    Positive,
-    SumToOne,
-    Symmetric,
-    Through,
-    Units,
-)
+from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.axiom import Name
-from splinework.knowledge.axioms.implications import renamed
-from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.axioms.structure import Antisymmetric
+from splinework.knowledge.axioms.language import axiom_of, axioms_of
 from splinework.tabular.columns import Category, Columns, Numeric
 
 KNOWLEDGE: Final[dict[str, list[Any]]] = {
@@ -47,17 +23,6 @@ KNOWLEDGE: Final[dict[str, list[Any]]] = {
     "axioms": [Axiom, str, list, tuple, None],
 }
 """What scikit-learn checks of the parameters; the rest is looked at here."""
-IDLE: Final = (Monotone, Convex, Concave, Even, Periodic, Lipschitz)
-"""What holds by itself along a column that is no input, since it never changed."""
-OF_ALL: Final = (Integral, Law, Units)
-"""What speaks of all inputs in their order, and so needs every column to be one input and no more."""
-OF_ODDS: Final = (
-    *(Monotone, Convex, Concave, Lipschitz, Periodic, Even, Odd, Symmetric, Antisymmetric, Invariant),
-    *(Additive, NoInteraction),
-)
-"""What is said of the log odds of the second of two classes as it is."""
-OF_EVERY_CLASS: Final = (Periodic, Even, Symmetric, Invariant, Additive, NoInteraction)
-"""What the scores of several classes hand on to their probabilities, or is usually said of scores."""
 CHANGELESS: Final = "the column is the same in every row of the fit, so the answer does not depend on it"
 GIVEN: Final = "probabilities are so by themselves"
 
@@ -118,7 +83,7 @@ def _monotone(wish: Any, columns: Columns) -> list[Axiom]:
         key = names[name] if isinstance(name, int) and 0 <= name < len(names) else name
         place = _column(key, columns, "monotone")
         if sign:
-            found.append(Monotone(names[place], increasing=sign > 0))
+            found.append(axiom_of("monotone", {"input": names[place], "increasing": sign > 0}))
     return found
 
 
@@ -132,17 +97,17 @@ def _known(said: Axiom, columns: Columns, classes: int) -> Known:
                 "it out, or turn the column into numbers."
             )
     still = [name for name, place in places.items() if not _inputs(columns, place)]
-    if still and isinstance(said, IDLE) and set(said.inputs) <= set(still):
+    if still and said.idle and set(said.inputs) <= set(still):
         return Known(said, (), CHANGELESS)
     if still:
         raise ConfigError(
             f"{said.text()} speaks of the column {still[0]!r}, which is the same in every row of the fit and so no input; leave "
             "out the axiom or the column."
         )
-    inside = _placed(said, columns, places)
-    if classes:
-        return _of_classes(said, inside, classes)
-    return Known(said, inside)
+    meant = _of_classes(said, classes) if classes else (said,)
+    return Known(
+        said, tuple(each for axiom in meant for each in _placed(axiom, columns, places)), "" if meant else GIVEN
+    )
 
 
 def _column(name: Name, columns: Columns, word: str) -> int:
@@ -185,34 +150,19 @@ def _names_in(axiom: Axiom) -> list[Name]:
 def _placed(said: Axiom, columns: Columns, places: Mapping[Name, int]) -> tuple[Axiom, ...]:
     """The axiom in the words of the inputs; several where a column has an input for its gaps, which follows it."""
     words = {name: _inputs(columns, place) for name, place in places.items()}
-    inside = renamed(said, lambda name: words[name][0])
-    if said.output is not None:
-        inside = replace(inside, output=_target(said.output, columns))
-    outputs: Sequence[Name] = getattr(said, "outputs", ())
-    if outputs:
-        changes: dict[str, Any] = {"outputs": tuple(_target(name, columns) for name in outputs)}
-        inside = replace(inside, **changes)
     plain = all(isinstance(column, Numeric) and not column.gaps for column in columns.columns)
-    if isinstance(said, Through):
-        if not plain or any(len(point) != len(columns.columns) for point in said.points):
-            raise ConfigError(
-                f"the points of through are rows of all {len(columns.columns)} columns, which must be numbers without gaps; "
-                "leave out other columns, or the axiom."
-            )
-        points = columns.encode(np.asarray(said.points, dtype=np.float64))
-        return (replace(said, points=points.tolist(), output=inside.output),)
-    if isinstance(said, OF_ALL) and not (plain and all(column.inputs for column in columns.columns)):
+    if said.of_all_inputs and not (plain and all(column.inputs for column in columns.columns)):
         raise ConfigError(
             f"{said.word} speaks of all columns, which then must be numbers that vary and have no gaps; leave out other "
             "columns, or the axiom."
         )
-    if isinstance(said, NoInteraction):
-        pairs = [(a, b) for a in words[said.first] for b in words[said.second]]
-        return tuple(replace(inside, first=a, second=b) for a, b in pairs)  # type: ignore[call-arg]
-    if isinstance(said, Additive) and said.groups:
-        groups = tuple(tuple(word for name in group for word in words[name]) for group in said.groups)
-        return (replace(said, groups=groups, domain=inside.domain, output=inside.output),)
-    return (inside,)
+    changes: dict[str, Any] = {}
+    if said.output is not None:
+        changes["output"] = _target(said.output, columns)
+    if getattr(said, "outputs", ()):
+        changes["outputs"] = tuple(_target(name, columns) for name in getattr(said, "outputs", ()))
+    encoded = replace(said.encoded(columns.encode if plain else None, len(columns.columns)), **changes)
+    return encoded.on_columns(words)
 
 
 def _target(name: Name, columns: Columns) -> str:
@@ -229,50 +179,25 @@ def _target(name: Name, columns: Columns) -> str:
 # -------------------------------------------------------------------------------------------------------- classes
 
 
-def _of_classes(said: Axiom, inside: tuple[Axiom, ...], classes: int) -> Known:
-    """The axiom of log odds or scores that says the same of probabilities.
+def _of_classes(said: Axiom, classes: int) -> tuple[Axiom, ...]:
+    """The axioms of log odds or scores that say the same of probabilities; none where these are so by themselves.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there are none that say it.
     """
     if said.output is not None:
         raise ConfigError(
             f"{said.text()} names an output; of classes, axioms speak of the last of two, or of all. Leave out output=."
         )
-    if isinstance(said, (Positive, SumToOne)) or (isinstance(said, Bounded) and _is_given(said)):
-        return Known(said, (), GIVEN)
-    if classes > 2:
-        if isinstance(said, OF_EVERY_CLASS):
-            return Known(said, inside)
+    found = said.on_scores(classes)
+    if found is None and classes > 2:
         raise ConfigError(
             f"{said.text()} cannot be an axiom of {classes} classes, whose probabilities depend on all scores together; for two "
             "classes it can. Fit one class against all others, or leave it out."
         )
-    if isinstance(said, OF_ODDS):
-        return Known(said, inside)
-    (axiom,) = inside
-    if isinstance(axiom, Bounded):
-        lower = None if axiom.lower is None or axiom.lower <= 0 else _odds(axiom.lower, said)
-        upper = None if axiom.upper is None or axiom.upper >= 1 else _odds(axiom.upper, said)
-        return Known(said, (replace(axiom, lower=lower, upper=upper),))
-    if isinstance(axiom, Through):
-        return Known(said, (replace(axiom, values=tuple(tuple(_odds(v, said) for v in row) for row in axiom.values)),))
-    if isinstance(axiom, Asymptote) and axiom.kind != "linear":
-        value = _odds(axiom.value, said) if axiom.kind == "value" else axiom.value
-        return Known(said, (replace(axiom, value=value),))
-    raise ConfigError(
-        f"{said.text()} cannot be an axiom of classes: it speaks of numbers, and a probability is another function. Leave it out."
-    )
-
-
-def _is_given(axiom: Bounded) -> bool:
-    return (axiom.lower is None or axiom.lower <= 0) and (axiom.upper is None or axiom.upper >= 1)
-
-
-def _odds(probability: float, said: Axiom) -> float:
-    """The log odds of a probability."""
-    if not 0 < probability < 1:
+    if found is None:
         raise ConfigError(
-            f"{said.text()} has the number {probability:g}, but in an axiom of classes numbers are probabilities between 0 and 1."
+            f"{said.text()} cannot be an axiom of classes: it speaks of numbers, and a probability is another function. Leave it "
+            "out."
         )
-    return math.log(probability) - math.log1p(-probability)
+    return found

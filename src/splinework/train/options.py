@@ -4,7 +4,6 @@ Users name options by keyword, or hand in one `TrainingOptions`; functions insid
 say which verb takes which: type checkers read them in its signature, and so does `with_options`.
 """
 
-import difflib
 import inspect
 import operator
 import os
@@ -16,7 +15,7 @@ from typing import Any, TypedDict, TypeVar, final
 
 from torch import Tensor
 
-from splinework.errors import ConfigError
+from splinework.errors import ConfigError, nearest
 from splinework.train.callbacks import Callback
 from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser
@@ -270,7 +269,5 @@ def options_of(
     allowed.remove("options")
     for name in (*begun.changed, *keywords):
         if name not in allowed:
-            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
-            lead = f"did you mean {near[0]}? It" if near else "it"
-            raise ConfigError(f"{verb.__name__} has no option {name!r}; {lead} has {', '.join(allowed)}.")
+            raise ConfigError(f"{verb.__name__} has no option {name!r}; {nearest(name, allowed)}")
     return replace(begun, **{name: value for name, value in keywords.items() if name in _NAMES})

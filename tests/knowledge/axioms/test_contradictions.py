@@ -11,7 +11,7 @@ import torch
 from splinework import axioms as ax
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.contradictions import check_axioms, find_contradictions
-from splinework.knowledge.axioms.joint_clashes import solved
+from splinework.knowledge.axioms.joint_conflicts import solved
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.terms import violation
 from tests.knowledge.axioms.models import formula_model
@@ -20,7 +20,7 @@ NAMES, BOX = ("x", "y", "t"), [(-1.0, 1.0), (-1.0, 1.0), (0.0, 2.0)]
 WIDE = [(-1.5, 1.5), (-1.5, 1.5), (-2.0, 4.0)]
 
 # Axioms, a piece of the reason, the verdict.
-CLASHES = [
+CONFLICTS = [
     ("monotone(x); periodic(x, period=1)", "does not depend on it", "constant"),
     ("monotone(x, increasing=False); even(x)", "same on both sides", "constant"),
     ("monotone(x); monotone(x, increasing=False)", "neither falls nor rises", "constant"),
@@ -114,10 +114,12 @@ CLASHES = [
     ("units({x: kg, y: 'm/s'}, J); additive()", "act on each other", "impossible"),
     ("units({x: kg, y: 'm/s'}, J); no_interaction(x, y)", "act on each other", "impossible"),
 ]
-for_every_clash = pytest.mark.parametrize(("texts", "why", "verdict"), CLASHES, ids=[case[0] for case in CLASHES])
+for_every_conflict = pytest.mark.parametrize(
+    ("texts", "why", "verdict"), CONFLICTS, ids=[case[0] for case in CONFLICTS]
+)
 
 
-@for_every_clash
+@for_every_conflict
 def test_a_contradiction_is_named(texts, why, verdict):
     axioms = axioms_of(texts.split("; "))
     found = find_contradictions(axioms, NAMES, box=BOX)
@@ -136,7 +138,7 @@ def test_a_contradiction_is_named(texts, why, verdict):
             check_axioms(axioms, NAMES, box=BOX)
 
 
-@for_every_clash
+@for_every_conflict
 def test_no_axiom_of_a_pair_is_at_fault_alone(texts, why, verdict):
     axioms = axioms_of(texts.split("; "))
     if verdict is None or len(axioms) == 1:
@@ -146,7 +148,7 @@ def test_no_axiom_of_a_pair_is_at_fault_alone(texts, why, verdict):
         assert not any(why in str(each) for each in find_contradictions(rest, NAMES, box=BOX))
 
 
-@for_every_clash
+@for_every_conflict
 def test_axioms_that_are_only_verified_demand_nothing(texts, why, verdict):
     axioms = [type(a)(**{**vars(a), "strength": ax.Verify()}) for a in axioms_of(texts.split("; "))]
     assert find_contradictions(axioms, NAMES, box=BOX) == []
@@ -307,7 +309,7 @@ def test_what_does_not_exist_is_told(text):
 
 def test_the_whole_table_takes_less_than_a_tenth_of_a_second():
     options = {"box": BOX}
-    lists = [axioms_of(texts.split("; ")) for texts, *_ in CLASHES]
+    lists = [axioms_of(texts.split("; ")) for texts, *_ in CONFLICTS]
     for axioms in lists:
         find_contradictions(axioms, NAMES, **options)  # scipy's programs load once
     times = []
@@ -327,7 +329,7 @@ def test_elimination_is_exact():
 
 
 def test_any_axioms_together_are_judged_and_no_error_escapes():
-    pool = [axiom for texts, *_ in CLASHES for axiom in axioms_of(texts.split("; "))]
+    pool = [axiom for texts, *_ in CONFLICTS for axiom in axioms_of(texts.split("; "))]
     chooser = random.Random(0)
     for _ in range(150):
         axioms = chooser.sample(pool, 6)

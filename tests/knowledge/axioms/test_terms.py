@@ -6,7 +6,7 @@ import torch
 from splinework import axioms as ax
 from splinework.errors import ConfigError, FormulaError, ShapeError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.language import KINDS, parse_axiom
+from splinework.knowledge.axioms.language import WORDS, parse_axiom
 from splinework.knowledge.axioms.terms import terms_of, violation
 from splinework.nn.network import KAN
 from tests.knowledge.axioms.models import formula_model, uniform
@@ -77,7 +77,7 @@ def soft(text: str) -> Axiom:
 
 
 def test_every_axiom_has_a_case():
-    assert {type(parse_axiom(case[0])) for case in CASES} | {ax.SumToOne, ax.Ordered} == set(KINDS)
+    assert {type(parse_axiom(case[0])) for case in CASES} | {ax.SumToOne, ax.Ordered} == set(WORDS.values())
 
 
 @every_case

@@ -14,7 +14,6 @@ from splinework.errors import FitWarning
 from splinework.knowledge.axioms import Axiom, Boundary, Even, Through
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.setting import Setting
-from splinework.knowledge.teach.doubt_demands import demands
 from splinework.knowledge.teach.doubt_family import family
 from splinework.knowledge.teach.doubt_statistic import Sample, _Equations, _Inequalities, misfit
 from splinework.knowledge.teach.doubts import Doubt, doubts
@@ -142,7 +141,7 @@ def test_other_losses_say_nothing():
     "axiom", [Even("x1", centre=5.0), *axioms_of(["periodic(0, period=3.0)"])], ids=["even", "periodic"]
 )
 def test_nothing_is_demanded_where_the_rows_cannot_tell(axiom: Axiom):
-    assert demands(axiom, setting()) == []
+    assert axiom.linear_conditions(setting(), 0) == []
 
 
 def test_rows_without_noise_are_no_doubt_of_a_right_axiom():
@@ -172,7 +171,7 @@ def test_values_of_demands_vanish_for_functions_that_keep_the_axiom():
             for axiom in axioms_of(["symmetric([0, 1])", "additive()", "even(0)"])
         ),
     ):
-        for demand in demands(axiom, its):
+        for demand in axiom.linear_conditions(its, 0):
             seen = demand.values(function, 1)[:, 0] + demand.offset
             assert float(seen.abs().max()) < 1e-12
 

@@ -4,25 +4,29 @@ from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.contradictions import Contradiction, check_axioms, find_contradictions
 from splinework.knowledge.axioms.files import read_axioms
 from splinework.knowledge.axioms.implications import implied
+from splinework.knowledge.axioms.kinds import register
+from splinework.knowledge.axioms.kinds.asymptote import Asymptote
+from splinework.knowledge.axioms.kinds.boundary import Boundary
+from splinework.knowledge.axioms.kinds.bounded import Bounded, Positive
+from splinework.knowledge.axioms.kinds.conserved import Conserved
+from splinework.knowledge.axioms.kinds.curved import Concave, Convex
+from splinework.knowledge.axioms.kinds.exchanged import Antisymmetric, Symmetric
+from splinework.knowledge.axioms.kinds.initial import Initial
+from splinework.knowledge.axioms.kinds.integral import Integral
+from splinework.knowledge.axioms.kinds.invariant import Invariant
+from splinework.knowledge.axioms.kinds.lipschitz import Lipschitz
+from splinework.knowledge.axioms.kinds.mirrored import Even, Odd
+from splinework.knowledge.axioms.kinds.monotone import Monotone
+from splinework.knowledge.axioms.kinds.outputs import Ordered, SumToOne
+from splinework.knowledge.axioms.kinds.periodic import Periodic
+from splinework.knowledge.axioms.kinds.separate import Additive, NoInteraction
+from splinework.knowledge.axioms.kinds.stated import Law, Residual
+from splinework.knowledge.axioms.kinds.through import Through
+from splinework.knowledge.axioms.kinds.units import Units
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
-from splinework.knowledge.axioms.physics import Conserved, Law, Residual, Units
-from splinework.knowledge.axioms.shapes import (
-    Asymptote,
-    Bounded,
-    Concave,
-    Convex,
-    Even,
-    Lipschitz,
-    Monotone,
-    Odd,
-    Periodic,
-    Positive,
-)
 from splinework.knowledge.axioms.strength import Hard, Soft, Strength, Verify
-from splinework.knowledge.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
 from splinework.knowledge.axioms.suggestions import suggest_axioms
 from splinework.knowledge.axioms.terms import violation
-from splinework.knowledge.axioms.values import Boundary, Initial, Integral, Ordered, SumToOne, Through
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
 __all__ = [
@@ -69,6 +73,7 @@ __all__ = [
     "implied",
     "parse_axiom",
     "read_axioms",
+    "register",
     "suggest_axioms",
     "violation",
 ]

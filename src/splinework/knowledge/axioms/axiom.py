@@ -2,22 +2,45 @@
 
 Each has a text, `monotone('age')`, that `splinework.knowledge.axioms.language` reads back; so a model file, a certificate, a
 configuration and a command line hold the same words.
+
+One axiom is one file of `splinework.knowledge.axioms.kinds`: a subclass that brings all its mathematics, most of it in one method
+each. Everything else asks through the methods here and knows no kind by name.
 """
 
 import math
-from abc import ABC
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.strength import Hard, Strength
+
+if TYPE_CHECKING:  # what members are handed; the modules of these import this one
+    from splinework.knowledge.axioms.evidence import Evidence, Suggestion
+    from splinework.knowledge.axioms.facts import Fact
+    from splinework.knowledge.axioms.linear import LinearCondition
+    from splinework.knowledge.axioms.penalties import Penalty
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.setting import Setting
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Claim
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.nn.frame import FramedKAN
 
 Name = str | int
 """An input or an output, by its name or its number (from 0)."""
 Ranges = tuple[tuple[Name, tuple[float, float]], ...]
 Domain = str | Ranges
 """Where an axiom holds: `grid` (the box that the model's grids span), `all`, or ranges of some inputs inside the grid's box."""
+Value = float | str
+"""A number, or a formula in the inputs as text, such as `sin(pi*x)`."""
+_ONE: Final = frozenset({"input", "first", "second"})
+_SEVERAL: Final = frozenset({"along", "among"})
+_PAIRS: Final = frozenset({"of_inputs", "flow", "over"})
+"""Names of fields that hold an input, several, or pairs of an input and something; others a member renames itself."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,32 @@ class Axiom(ABC):
 
     word: ClassVar[str]
     """What the language calls it."""
+    gathers: ClassVar[int | None] = None
+    """The number of the field that takes all further values of a text: with 0, `symmetric(a, b)` is `symmetric((a, b))`."""
+    rank: ClassVar[int] = 100
+    """Its place where people read a list of axioms; those of one rank come in alphabetical order."""
+    inequality: ClassVar[bool] = False
+    """Whether it says that something is not less than something else, so that a few points can refute it early."""
+    of_outputs: ClassVar[bool] = False
+    """Whether it speaks of several outputs at once."""
+    of_all_inputs: ClassVar[bool] = False
+    """Whether it speaks of all inputs in their order, or in formulas."""
+    idle: ClassVar[bool] = False
+    """Whether it holds by itself along an input on which the function does not depend."""
+    corrected: ClassVar[bool] = False
+    """Whether its hard form is a correction (`corrections`) to a network with its numbers, made anew whenever these change."""
+    built_by: ClassVar[frozenset[str]] = frozenset()
+    """The constructions of its hard form, by which `realise.conflicts` tells what goes together; none without a hard form."""
+    no_hard_form: ClassVar[str] = "no construction is known that makes it true"
+    """Why there is none."""
+    sign_free: ClassVar[bool] = False
+    """Whether it holds for -f where it does for f."""
+    on_scores_of: ClassVar[float] = 0
+    """The most classes for which it may be said of probabilities and holds for their log odds (of two) or scores as it is."""
+    linear_inputs: ClassVar[bool] = False
+    """Whether its hard form needs its inputs on linear scales."""
+    linear_output: ClassVar[bool] = False
+    """Whether its hard form needs the output on a linear scale."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strength, Strength):
@@ -48,6 +97,125 @@ class Axiom(ABC):
     def inputs(self) -> tuple[Name, ...]:
         """The inputs that it names, in order; none where it speaks of all."""
         return ()
+
+    # ---------------------------------------------------------------------------------------------- what it says
+
+    def facts(self) -> "Sequence[Fact]":
+        """What it says, in the vocabulary of `facts.py`, from which conflicts with others are found."""
+        return ()
+
+    def follows(self) -> "Sequence[Axiom]":
+        """What it says in other words."""
+        return ()
+
+    def times(self, sign: int) -> "Axiom | None":
+        """What holds for `sign · f` where this holds for f, sign 1 or -1; None where nothing is known.
+
+        An exchange of inputs hands on what this gives for its own sign, so None for 1 says that it cannot be handed on.
+        """
+        return self if self.sign_free else None
+
+    def canonical(self) -> "Axiom":
+        """The same axiom with names in one order, where their order says nothing."""
+        if isinstance(self.domain, str):
+            return self
+        return replace(self, domain=tuple(sorted(self.domain, key=str)))
+
+    def renamed(self, name: Callable[[Any], str]) -> "Axiom":
+        """The axiom with its inputs renamed; texts of formulas stay."""
+        changes: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _ONE:
+                changes[each.name] = name(value)
+            elif each.name in _SEVERAL:
+                changes[each.name] = tuple(map(name, value))
+            elif (each.name in _PAIRS and value is not None) or (each.name == "domain" and not isinstance(value, str)):
+                changes[each.name] = tuple((name(key), rest) for key, rest in value)
+        return replace(self, **changes)
+
+    # ------------------------------------------------------------------------------------ penalty, claims, evidence
+
+    @abstractmethod
+    def penalty(self, setting: "Setting") -> "Penalty":
+        """The function that vanishes where it holds: its soft form."""
+
+    @abstractmethod
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """The claims that together are the axiom, for the verifier.
+
+        Raises:
+            ConfigError: If it names inputs or outputs that do not exist, or cannot be verified.
+        """
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        """What is known of it for one output of a network of integers.
+
+        Raises:
+            ConfigError: If it is of a kind that nothing is proved of.
+        """
+        raise ConfigError(f"nothing is known of {self.word} in an integer model; {codes.known()}")
+
+    def linear_conditions(self, setting: "Setting", column: int) -> "list[LinearCondition]":
+        """What it asks of one output at points, for the test of whether rows speak against it; none where they cannot.
+
+        Args:
+            setting: Names, box and rows.
+            column: Which of the values at points is meant, where there are several.
+        """
+        return []
+
+    @classmethod
+    def suggestions(cls, evidence: "Evidence") -> "Iterator[Suggestion]":
+        """Axioms of this kind that rows speak for."""
+        yield from ()
+
+    # ------------------------------------------------------------------------------------------------- the hard form
+
+    def draft_features(self, draft: "Draft") -> None:  # noqa: B027  (most ask nothing)
+        """Puts in what it asks of the features that a network sees; called in the order of `draft_order`."""
+
+    draft_order: ClassVar[int] = 0
+    """When it is called among others: 0 where inputs are replaced, 1 exchanged, 2 mirrored or wrapped, 3 clamped."""
+
+    def draft_answers(self, draft: "Draft") -> None:  # noqa: B027  (most ask nothing)
+        """Puts in what it asks of the answers, once bounds are in, in the order in which axioms are given."""
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:  # noqa: B027  (most ask nothing)
+        """Notes what it asks of the edges."""
+
+    def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
+        """Outputs, formulas and factors to be added to a model so that it holds; where `corrected`."""
+        return []
+
+    # --------------------------------------------------------------------------------------------- tables and classes
+
+    def on_scores(self, classes: int) -> "tuple[Axiom, ...] | None":
+        """The axioms on log odds (of two classes) or scores (of more) that say it of probabilities.
+
+        Returns:
+            Nothing where probabilities are so by themselves; None where there are no such axioms.
+
+        Raises:
+            ConfigError: If a number in it is no probability.
+        """
+        return (self,) if classes <= self.on_scores_of else None
+
+    def on_columns(self, words: "Mapping[Name, Sequence[str]]") -> "tuple[Axiom, ...]":
+        """The axiom in the words of the inputs that columns have become; a column may be several inputs, the value first."""
+        return (self.renamed(lambda name: words[name][0]),)
+
+    def encoded(self, encode: "Callable[[Any], Any] | None", columns: int) -> "Axiom":
+        """The axiom with rows of all columns as the network takes them.
+
+        Args:
+            encode: From rows of columns to rows of inputs; None where columns are not all numbers.
+            columns: How many there are.
+
+        Raises:
+            ConfigError: If it holds rows that cannot be taken.
+        """
+        return self
 
     def text(self) -> str:
         """As the language writes it; `parse_axiom` gives an equal axiom back."""
@@ -69,6 +237,21 @@ class Axiom(ABC):
 
     def __str__(self) -> str:
         return self.text()
+
+
+@dataclass(frozen=True)
+class OfInput(Axiom):
+    """An axiom along one input."""
+
+    input: Name
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "input", name_of(self.input, self.word))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return (self.input,)
 
 
 def _first(axiom: Axiom) -> Any:
@@ -126,30 +309,6 @@ def name_of(value: Any, word: str) -> Name:
     if not is_name(value):
         raise ConfigError(f"{word} takes an input by its name or its number from 0, got {value!r}.")
     return value  # type: ignore[no-any-return]
-
-
-def names_of(values: Any, word: str, *, least: int = 1) -> tuple[Name, ...]:
-    """Names of several inputs, all different, checked.
-
-    Raises:
-        ConfigError: If they are too few, not names, or one comes twice.
-    """
-    listed = values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
-    names = tuple(name_of(value, word) for value in listed)
-    if len(names) < least or len(set(names)) < len(names):
-        raise ConfigError(f"{word} takes at least {least} different names, got {values!r}.")
-    return names
-
-
-def number_of(value: Any, what: str) -> float:
-    """A finite number, checked.
-
-    Raises:
-        ConfigError: If it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ConfigError(f"{what} is a finite number, got {value!r}.")
-    return float(value)
 
 
 def place(name: Name, names: Sequence[str], word: str, kind: str = "input") -> int:

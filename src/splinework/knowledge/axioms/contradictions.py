@@ -1,23 +1,25 @@
 """Axioms that no function fulfils together, or only a constant one; told before any training, with a way out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, Final, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.clash import NOTE, Clash, Context
-from splinework.knowledge.axioms.face_clashes import FACE_RULES
+from splinework.knowledge.axioms.conflict import NOTE, Conflict, Context
+from splinework.knowledge.axioms.face_conflicts import FACE_RULES
+from splinework.knowledge.axioms.facts import Values
 from splinework.knowledge.axioms.implications import Derived, derive
-from splinework.knowledge.axioms.joint_clashes import JOINT_RULES, steady
-from splinework.knowledge.axioms.point_clashes import POINT_RULES
-from splinework.knowledge.axioms.setting import Units, box_of, read_unit
-from splinework.knowledge.axioms.shape_clashes import SHAPE_RULES, Rule
+from splinework.knowledge.axioms.joint_conflicts import JOINT_RULES, leaving_bounds
+from splinework.knowledge.axioms.point_conflicts import POINT_RULES
+from splinework.knowledge.axioms.setting import UnitReader, box_of, read_unit
+from splinework.knowledge.axioms.shape_conflicts import SHAPE_RULES
 from splinework.knowledge.axioms.strength import Verify
-from splinework.knowledge.axioms.value_clashes import VALUE_RULES
+from splinework.knowledge.axioms.value_conflicts import VALUE_RULES
 
+PAIR_RULES: Final = {**SHAPE_RULES, **VALUE_RULES}
+RULES: Final[Sequence[Mapping[Any, Any]]] = (JOINT_RULES, FACE_RULES, POINT_RULES)
 _LONGEST: Final = 160
 """Most characters of the text of one axiom in a message; a `through` of many points has more."""
 _TOLD: Final = 5
@@ -59,7 +61,7 @@ def find_contradictions(
     *,
     extrapolation: str = "linear",
     box: Any = None,
-    read_unit: Units = read_unit,
+    read_unit: UnitReader = read_unit,
 ) -> list[Contradiction]:
     """All contradictions that rules know of, by pairs and in a few larger sets; notes among them.
 
@@ -82,8 +84,8 @@ def find_contradictions(
         FormulaError: If a formula of an axiom cannot be read.
 
     Example:
-        >>> from splinework.knowledge.axioms import Monotone, Periodic
-        >>> found = find_contradictions([Monotone("a"), Periodic("a", 24.0)], ["a", "b"])
+        >>> from splinework.knowledge.axioms import axioms_of
+        >>> found = find_contradictions(axioms_of(["monotone(a)", "periodic(a, 24)"]), ["a", "b"])
         >>> print(found[0].verdict, "|", found[0])
         constant | monotone('a') and periodic('a', period=24.0): a function that never falls along a and is the same after 24 does
         not depend on it. Keep one of them, or let monotone hold on a part of the period, domain={'a': (low, high)}.
@@ -93,8 +95,8 @@ def find_contradictions(
     given = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
     derived = derive(given, input_names, output_names)
     found: dict[frozenset[Any], Contradiction] = {}
-    for parts, setting, clash in [*_pairs(derived, context), *_sets(derived, context)]:
-        contradiction = _told(parts, setting, clash)
+    for parts, setting, conflict in [*_pairs(derived, context), *_sets(derived, context)]:
+        contradiction = _told(parts, setting, conflict)
         key = frozenset((contradiction.first, contradiction.second, *contradiction.others))
         found.setdefault(key, contradiction)
     return list(found.values())
@@ -107,7 +109,7 @@ def check_axioms(
     *,
     extrapolation: str = "linear",
     box: Any = None,
-    read_unit: Units = read_unit,
+    read_unit: UnitReader = read_unit,
 ) -> tuple[Contradiction, ...]:
     """Refuses axioms that contradict each other; arguments as in `find_contradictions`.
 
@@ -133,45 +135,42 @@ def _brief(text: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
-Parts = tuple[list[Derived], str | None, Clash]
+Parts = tuple[list[Derived], str | None, Conflict]
 
 
-@cache
-def _rules(first: type[Axiom], second: type[Axiom]) -> tuple[Rule, ...]:
-    return tuple(
-        r for one, other, r in (*SHAPE_RULES, *VALUE_RULES) if issubclass(first, one) and issubclass(second, other)
-    )
+def _pairs(derived: Sequence[Derived], context: Context) -> Iterator[Parts]:
+    """Two by two, by the tables; of each pair the first thing that is found, a note only where there is nothing worse."""
+    stated = [(each, tuple(each.axiom.facts())) for each in derived]
+    for one, other in combinations(stated, 2):
+        found = []
+        for a, b in product(one[1], other[1]):
+            parts = [one[0], other[0]]
+            if (type(a), type(b)) not in PAIR_RULES:
+                a, b, parts = b, a, parts[::-1]
+            rule = PAIR_RULES.get((type(a), type(b)))
+            conflict = rule(a, b, context) if rule is not None and context.together(a, b) else None
+            if conflict is not None:
+                found.append((parts, None, conflict))
+        yield from sorted(found, key=lambda each: each[2].verdict == NOTE)[:1]
 
 
-def _pairs(derived: Sequence[Derived], context: Context) -> list[Parts]:
-    """Two by two, by the tables; of each pair the first thing that is found."""
-    found: list[Parts] = []
-    for one, other in combinations(derived, 2):
-        ways = [(a, b, rule) for a, b in ((one, other), (other, one)) for rule in _rules(type(a.axiom), type(b.axiom))]
-        if not ways or not context.together(one.axiom, other.axiom):
-            continue
-        clashes = (([a, b], None, rule(a.axiom, b.axiom, context)) for a, b, rule in ways)
-        found += [(parts, setting, clash) for parts, setting, clash in clashes if clash is not None][:1]
-    return found
-
-
-def _sets(derived: Sequence[Derived], context: Context) -> list[Parts]:
-    """One axiom against all others, or against a setting."""
+def _sets(derived: Sequence[Derived], context: Context) -> Iterator[Parts]:
+    """One fact against all others, or against a setting."""
     by_axiom = {each.axiom: each for each in derived}
-    found: list[Parts] = []
     for each in derived:
-        others = tuple(other.axiom for other in derived if other is not each)
-        clash = steady(each.axiom, others, context)
-        if clash is not None:
-            found.append(([each], f"extrapolation={context.extrapolation!r}", clash))
-        for rule in (*JOINT_RULES, *FACE_RULES, *POINT_RULES):
-            joint = rule(each.axiom, others, context)
-            if joint is not None:
-                found.append(([each, *(by_axiom[axiom] for axiom in joint[1])], None, joint[0]))
-    return found
+        others = tuple(fact for other in derived if other is not each for fact in other.axiom.facts())
+        for fact in each.axiom.facts():
+            outside = leaving_bounds(fact, others, context) if isinstance(fact, Values) else None
+            if outside is not None:
+                yield [each], f"extrapolation={context.extrapolation!r}", outside
+            for rules in RULES:
+                joint = rules[type(fact)](fact, others, context) if type(fact) in rules else None
+                if joint is not None:
+                    taking = dict.fromkeys(by_axiom[other.axiom] for other in joint[1])
+                    yield [each, *taking], None, joint[0]
 
 
-def _told(parts: Sequence[Derived], setting: str | None, clash: Clash) -> Contradiction:
+def _told(parts: Sequence[Derived], setting: str | None, conflict: Conflict) -> Contradiction:
     """In terms of the axioms that were given."""
     sources = list(dict.fromkeys(source for part in parts for source in part.sources))
     steps = [
@@ -179,6 +178,6 @@ def _told(parts: Sequence[Derived], setting: str | None, clash: Clash) -> Contra
         for part in parts
         if len(part.sources) > 1 or (len(part.sources) == 1 and type(part.axiom) is not type(part.sources[0]))
     ]
-    why = "; ".join([*steps, clash.why])
+    why = "; ".join([*steps, conflict.why])
     second = setting or (sources[1] if len(sources) > 1 else None)
-    return Contradiction(sources[0], second, why, clash.way_out, clash.verdict, tuple(sources[2:]))
+    return Contradiction(sources[0], second, why, conflict.way_out, conflict.verdict, tuple(sources[2:]))

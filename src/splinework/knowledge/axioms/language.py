@@ -16,49 +16,17 @@ from splinework.formula.functions import CONSTANTS
 from splinework.formula.reading import MAX_LENGTH, shortened
 from splinework.formula.tensors import TENSORS
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.physics import Conserved, Law, Residual, Units
+from splinework.knowledge.axioms.kinds import WORDS
+from splinework.knowledge.axioms.kinds.stated import Law, Residual
 from splinework.knowledge.axioms.relations import read_relation
-from splinework.knowledge.axioms.shapes import (
-    Asymptote,
-    Bounded,
-    Concave,
-    Convex,
-    Even,
-    Lipschitz,
-    Monotone,
-    Odd,
-    Periodic,
-    Positive,
-)
 from splinework.knowledge.axioms.strength import Hard, Soft, Strength, Verify
-from splinework.knowledge.axioms.structure import Additive, Antisymmetric, Invariant, NoInteraction, Symmetric
-from splinework.knowledge.axioms.values import Boundary, Initial, Integral, Ordered, SumToOne, Through
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
 
-KINDS: Final[tuple[type[Axiom], ...]] = (
-    *(Monotone, Convex, Concave, Bounded, Positive, Lipschitz, Periodic, Even, Odd, Asymptote),
-    *(Symmetric, Antisymmetric, Invariant, NoInteraction, Additive),
-    *(Through, Boundary, Initial, Integral, SumToOne, Ordered),
-    *(Units, Conserved, Residual, Law),
-)
-"""Every axiom."""
-WORDS: Final[Mapping[str, type[Axiom]]] = {kind.word: kind for kind in KINDS}
-"""What the language calls each."""
 REGIONS: Final[Mapping[str, type[Region]]] = {
     kind.__name__.lower(): kind for kind in (Box, Disc, Union, Intersection, Difference)
 }
 LONGEST: Final = 4_000_000
 """Most characters of one axiom: a `through` of some ten thousand points."""
-_GATHERS: Final = {
-    "symmetric": 0,
-    "antisymmetric": 0,
-    "additive": 0,
-    "ordered": 0,
-    "sum_to_one": 0,
-    "invariant": 1,
-    "lipschitz": 1,
-}
-"""The field that takes all further values: `symmetric(a, b)` is `symmetric((a, b))`."""
 _FORMULAS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
 """Fields that hold a formula or a unit, which may stand without quotes."""
 _COUNTED: Final = frozenset({"lower", "upper", "constant", "period", "centre", "at", "equals"})
@@ -110,7 +78,7 @@ def axioms_of(given: Any) -> tuple[Axiom, ...]:
         FormulaError: If a text cannot be read.
 
     Example:
-        >>> [axiom.word for axiom in axioms_of(["positive()", Monotone("age")])]
+        >>> [axiom.word for axiom in axioms_of(["positive()", "monotone(age)"])]
         ['positive', 'monotone']
     """
     if given is None:
@@ -193,7 +161,7 @@ def _relation(text: str) -> Axiom:
 
 def _build(kind: type[Axiom], call: ast.Call, text: str) -> Axiom:
     keys = [each.name for each in fields(kind) if not each.kw_only]
-    gathers = _GATHERS.get(kind.word)
+    gathers = kind.gathers
     own = call.args if gathers is None else call.args[:gathers]
     values = [_value(node, text, keys[i] if i < len(keys) else "", 0) for i, node in enumerate(own)]
     if gathers is not None and len(call.args) > gathers:

@@ -3,7 +3,7 @@
 import keyword
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, final
 
@@ -13,11 +13,10 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.units.parsing import parse_dimension
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
-from splinework.knowledge.axioms.values import Value
+from splinework.knowledge.axioms.axiom import Axiom, Name, Value, place
 from splinework.nn.frame.regions import Region
 
-Units = Callable[[str], Mapping[str, Fraction]]
+UnitReader = Callable[[str], Mapping[str, Fraction]]
 """From the text of a unit to the exponents of its base units."""
 
 
@@ -62,7 +61,7 @@ class Setting:
     points: Tensor
     given: bool = False
     seed: int = 0
-    read_unit: Units = read_unit
+    read_unit: UnitReader = read_unit
 
     @property
     def width(self) -> Tensor:
@@ -83,10 +82,6 @@ class Setting:
         if axiom.output is None:
             return list(range(len(self.output_names)))
         return [place(axiom.output, self.output_names, axiom.word, "output")]
-
-    def at(self, points: Tensor) -> "Setting":
-        """The same with other points."""
-        return replace(self, points=points)
 
 
 def box_of(given: Any, inputs: int) -> Tensor:

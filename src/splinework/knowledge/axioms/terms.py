@@ -13,9 +13,8 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.demands import DEMANDS
-from splinework.knowledge.axioms.penalties import SHAPES, Function, Penalty
-from splinework.knowledge.axioms.setting import Setting, Units, box_of, domain_box, read_unit, sobol
+from splinework.knowledge.axioms.penalties import Function
+from splinework.knowledge.axioms.setting import Setting, UnitReader, box_of, domain_box, read_unit, sobol
 from splinework.knowledge.axioms.statements import Model
 from splinework.knowledge.axioms.strength import Soft
 from splinework.nn.frame.framed import names_of
@@ -83,7 +82,7 @@ def terms_of(
     centre: Any = 0.0,
     points: int = POINTS,
     seed: int = 0,
-    read_unit: Units = read_unit,
+    read_unit: UnitReader = read_unit,
 ) -> tuple[Term, ...]:
     """The terms of the axioms that are soft, in order.
 
@@ -108,7 +107,7 @@ def terms_of(
         if not isinstance(axiom.strength, Soft):
             continue
         setting = _setting(axiom, model, box, spread, centre, points, seed + 1000 * number, read_unit)
-        penalty = penalty_of(axiom, setting)
+        penalty = axiom.penalty(setting)
         weight = 1.0 if axiom.strength.weight == "auto" else float(axiom.strength.weight)
         found.append(Term(penalty.function, penalty.points, axiom.text(), weight, axiom, penalty.data, penalty.coupled))
     return tuple(found)
@@ -123,7 +122,7 @@ def violation(
     spread: Any = 1.0,
     centre: Any = 0.0,
     seed: int = 0,
-    read_unit: Units = read_unit,
+    read_unit: UnitReader = read_unit,
 ) -> Violation:
     """How much a model violates an axiom of any strength, by sampling: a report, not a proof.
 
@@ -143,7 +142,7 @@ def violation(
         FormulaError: If a formula in the axiom cannot be read.
     """
     setting = _setting(axiom, model, box, spread, centre, points, seed, read_unit)
-    penalty = penalty_of(axiom, setting)
+    penalty = axiom.penalty(setting)
     like = next(model.parameters())
     term = Term(penalty.function, penalty.points, axiom.text(), 1.0, axiom, penalty.data, penalty.coupled)
     with torch.no_grad():
@@ -151,11 +150,6 @@ def violation(
     worst, row = found.abs().amax(dim=-1).max(dim=0)
     where = () if penalty.coupled else tuple(penalty.points[row].to(like).tolist())
     return Violation(float(worst), float(found.square().mean()), where)
-
-
-def penalty_of(axiom: Axiom, setting: Setting) -> Penalty:
-    """The function that vanishes where an axiom holds, with its points."""
-    return {**SHAPES, **DEMANDS}[type(axiom)](axiom, setting)
 
 
 def _setting(
@@ -166,7 +160,7 @@ def _setting(
     centre: Any,
     points: Any,
     seed: int,
-    read_unit: Units,
+    read_unit: UnitReader,
 ) -> Setting:
     names = names_of(model)
     inputs, outputs = map(tuple, names)

@@ -5,8 +5,8 @@ added to the model, comes nearer to the rows than any that keeps the axiom. How 
 `doubt_statistic`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
 is as near to the rows, and the axiom is not blamed.
 
-Not tested: `asymptote`, `conserved`, `residual`, `law`, `sum_to_one` and `ordered`, the rate of `initial`, losses other than the
-squared one, and what has no consequence in the range of the rows, such as a period longer than it.
+Not tested: axioms without linear conditions on one output (`Axiom.linear_conditions`), losses other than the squared one,
+and what has no consequence in the range of the rows, such as a period longer than it.
 """
 
 import itertools
@@ -19,8 +19,8 @@ from torch import Tensor
 
 from splinework.knowledge.axioms import Axiom, Verify
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.linear import LinearCondition
 from splinework.knowledge.axioms.setting import Setting, read_unit
-from splinework.knowledge.teach.doubt_demands import Demand, demands
 from splinework.knowledge.teach.doubt_family import Family, family
 from splinework.knowledge.teach.doubt_statistic import Misfit, Sample, misfit
 from splinework.knowledge.teach.informed import Fitted, GivenRows
@@ -37,13 +37,13 @@ FREE, FINE = ((1, 4), (4, 4), (8, 4)), (16, 3)
 """Intervals of the splines along an input, and rows per function at least: of families that need not keep an axiom, and of the
 finer one that does where it is an inequality."""
 PLACES = 256
-"""Rows at which demands are looked at."""
+"""Rows at which conditions are looked at."""
 SMALL = 1e-3
 """A misfit below this share of the spread of y is that of the splines, not of the rows."""
 LARGEST = 300
 """Functions of a family at most."""
 DRAWS = 400
-"""Draws of the null distribution for each demand that is tested: the smallest counted probability is a quarter of the level."""
+"""Draws of the null distribution for each tested condition: the smallest counted probability is a quarter of the level."""
 
 
 @final
@@ -63,11 +63,11 @@ class Doubt:
 @final
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """One demand of an axiom on one output."""
+    """One condition that an axiom sets one output."""
 
     axiom: Axiom
     output: int
-    demand: Demand
+    condition: LinearCondition
 
 
 @torch.no_grad()
@@ -115,8 +115,8 @@ def _cases(axioms: Sequence[Axiom], look: "_Look", outputs: Sequence[str]) -> It
     for axiom in axioms:
         wanted = None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
         for j in range(len(outputs)) if wanted is None else (wanted,):
-            for demand in demands(axiom, look.setting, j if wanted is None else 0):
-                yield _Case(axiom, j, demand)
+            for condition in axiom.linear_conditions(look.setting, j if wanted is None else 0):
+                yield _Case(axiom, j, condition)
 
 
 @final
@@ -152,21 +152,21 @@ class _Look:
         return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE, named))
 
     def judge(self, case: _Case) -> Misfit:
-        """What the rows say to a demand."""
-        j, demand, widest = case.output, case.demand, self.free[-1]
-        fine = widest if demand.equal or self.fine is None else self.fine
+        """What the rows say to a condition."""
+        j, condition, widest = case.output, case.condition, self.free[-1]
+        fine = widest if condition.equal or self.fine is None else self.fine
         count, wide = fine.size, widest.size
 
         def together(points: Tensor) -> Tensor:
             return torch.cat([fine.of(points), widest.of(points), self.predict(points)[:, j : j + 1]], dim=1)
 
-        values = demand.values(together, count + wide + 1)
+        values = condition.values(together, count + wide + 1)
         sample = Sample(fine.of(self.x), tuple(its.of(self.x) for its in self.free), self.residuals[:, j])
         found = misfit(
             sample,
             values[:, :count],
-            values[:, -1] + demand.offset,
-            None if demand.equal else values[:, count:-1].norm(dim=1),
+            values[:, -1] + condition.offset,
+            None if condition.equal else values[:, count:-1].norm(dim=1),
             draws=DRAWS,
             generator=torch.Generator().manual_seed(0),
         )

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.axioms import Additive, Axiom, Hard, Invariant, NoInteraction, Soft
+from splinework.knowledge.axioms import Axiom, Hard, Soft
+from splinework.knowledge.axioms.facts import Orbit, Separate, facts_of
 from splinework.knowledge.axioms.implications import implied, named
 from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
 from splinework.knowledge.axioms.terms import Term, terms_of, violation
@@ -106,12 +107,12 @@ def taken(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
 def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Axiom, ...]:
     """The axioms, and what exchanges of inputs make of them; not what an invariance says in other words, which is built in."""
     given = tuple(named(axiom, inputs, outputs) for axiom in axioms)
-    covered = {name for axiom in given if isinstance(axiom, Invariant) for name in axiom.inputs}
+    covered = {name for fact in facts_of(given, Orbit) for name in fact.inputs}
     more = tuple(a for a in implied(axioms, inputs, outputs) if a not in given and not covered & set(a.inputs))
     kinds = {type(axiom) for axiom in given}
     return (
         *given,
-        *(axiom for axiom in more if type(axiom) in kinds or not isinstance(axiom, (Additive, NoInteraction))),
+        *(axiom for axiom in more if type(axiom) in kinds or not facts_of([axiom], Separate)),
     )
 
 

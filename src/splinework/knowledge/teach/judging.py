@@ -14,25 +14,12 @@ from splinework.formula.composer import worded
 from splinework.formula.tensors import TENSORS
 from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
-from splinework.knowledge.axioms import (
-    Axiom,
-    Boundary,
-    Bounded,
-    Concave,
-    Convex,
-    Integral,
-    Lipschitz,
-    Monotone,
-    Ordered,
-    Positive,
-    SumToOne,
-)
-from splinework.knowledge.axioms.realise.anchors import integral_box, rule
+from splinework.knowledge.axioms import Axiom
+from splinework.knowledge.axioms.quadrature import gauss
 from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
-from splinework.knowledge.axioms.verify.claims import claims_of
 from splinework.knowledge.axioms.verify.door import Prover
 from splinework.knowledge.axioms.verify.subject import Subject
-from splinework.nn.frame import Frame, FramedKAN, Region
+from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
 
 POINTS: Final = 4096
@@ -42,11 +29,6 @@ FEW: Final = 256
 _STEPS: Final = {1: 1e-4, 2: 2e-3}
 """Steps of finite differences, as a share of the box, by the order of the derivative."""
 PROVED, HOLDS = "proved", "holds on"
-JOINT: Final = (SumToOne, Ordered)
-"""Kinds of axioms that speak of several outputs at once."""
-
-
-INEQUALITIES: Final = (Bounded, Concave, Convex, Lipschitz, Monotone, Positive)
 
 
 @final
@@ -89,13 +71,13 @@ class Judge:
     def of(self, output: int) -> tuple[Axiom, ...]:
         """The axioms that speak of one output alone."""
         return tuple(
-            axiom for axiom in self.axioms if not isinstance(axiom, JOINT) and output in self.subject.outputs_of(axiom)
+            axiom for axiom in self.axioms if not axiom.of_outputs and output in self.subject.outputs_of(axiom)
         )
 
     @property
     def joint(self) -> tuple[Axiom, ...]:
         """The axioms that speak of several outputs at once."""
-        return tuple(axiom for axiom in self.axioms if isinstance(axiom, JOINT))
+        return tuple(axiom for axiom in self.axioms if axiom.of_outputs)
 
     def plausible(self, spoken: Spoken, axioms: Sequence[Axiom]) -> bool:
         """Whether formulas fulfil inequalities on a few points; what they break is counted.
@@ -107,7 +89,7 @@ class Judge:
             self.undefined += 1
             return False
         for axiom in axioms:
-            if isinstance(axiom, INEQUALITIES) and not _on_points(_local(axiom), subject, spoken, FEW):
+            if axiom.inequality and not _on_points(_local(axiom), subject, spoken, FEW):
                 self.broken[axiom.text()] += 1
                 return False
         return True
@@ -151,7 +133,7 @@ class Judge:
 
 def _local(axiom: Axiom) -> Axiom:
     """The axiom as it speaks of one formula."""
-    return axiom if isinstance(axiom, JOINT) else replace(axiom, output=None)
+    return axiom if axiom.of_outputs else replace(axiom, output=None)
 
 
 def _model(spoken: Spoken, subject: Subject) -> FramedKAN | None:
@@ -172,7 +154,7 @@ def _proof(axiom: Axiom, subject: Subject, until: float) -> str:
     """`proved`, `refuted` or `unknown`."""
     prover = Prover(subject)
     found = []
-    for claim in claims_of(axiom, subject):
+    for claim in axiom.claims(subject):
         result = prover.quick(axiom, claim)
         if result is None:
             result = prover.slow(axiom, claim, deadline=until) if time.monotonic() < until else None
@@ -226,16 +208,14 @@ def _defined(spoken: Spoken, subject: Subject, points: int) -> bool:
 
 def _on_points(axiom: Axiom, subject: Subject, spoken: Spoken, points: int) -> bool:
     """Whether all claims hold on points; not where what they speak of is no box."""
-    if isinstance(axiom, Integral):
-        return _integral(axiom, subject, spoken)
-    if isinstance(axiom, Boundary) and isinstance(axiom.face, Region):
-        return False
-    return all(_holds(claim, subject, spoken, points) for claim in claims_of(axiom, subject))
+    return all(_holds(claim, subject, spoken, points) for claim in axiom.claims(subject))
 
 
 def _holds(claim: Claim, subject: Subject, spoken: Spoken, points: int) -> bool:
     if claim.reason:
         return False
+    if claim.total is not None:
+        return _integral(claim, claim.total, subject, spoken)
     lo, hi = claim.lo.copy(), claim.hi.copy()
     width = subject.hi - subject.lo
     inputs = slice(0, claim.inputs)
@@ -254,9 +234,9 @@ def _holds(claim: Claim, subject: Subject, spoken: Spoken, points: int) -> bool:
     return bool((value >= -claim.tolerance).all())  # NaN is no such value
 
 
-def _integral(axiom: Integral, subject: Subject, spoken: Spoken) -> bool:
-    x, weights = rule(integral_box(axiom, subject.inputs, list(zip(subject.lo, subject.hi, strict=True))))
+def _integral(claim: Claim, equals: float, subject: Subject, spoken: Spoken) -> bool:
+    if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
+        return False
+    x, weights = gauss(list(zip(claim.lo.tolist(), claim.hi.tolist(), strict=True)))
     ask = _OnPoints(spoken, subject, torch.from_numpy(x))
-    claims = claims_of(axiom, subject)
-    sums = [float(torch.from_numpy(weights) @ claim.define(ask)) for claim in claims]
-    return all(abs(s - axiom.equals) <= c.tolerance for s, c in zip(sums, claims, strict=True))
+    return abs(float(torch.from_numpy(weights) @ claim.define(ask)) - equals) <= claim.tolerance

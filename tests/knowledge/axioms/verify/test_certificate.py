@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from splinework.knowledge.axioms.verify import Certificate, bound, verify
 from splinework.knowledge.axioms.verify.certificate import from_dict, seal
 from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.numbers import digest
+from splinework.knowledge.axioms.verify.tree import Tree
 from tests.knowledge.axioms.verify.models import any_model, box_for, smooth
 
 
@@ -198,3 +200,20 @@ def test_a_leaf_that_is_missing_or_moved_is_noticed():
         # A coarser division may still be confirmed, since the checker halves boxes: then it is a proof, too.
         assert not verdict or text == "."
     assert from_dict(found.to_dict()) == found
+
+
+@pytest.mark.parametrize("inputs", [62, 63, 64, 70, 130])
+def test_a_right_certificate_with_faces_of_many_variables_is_accepted_and_a_wrong_one_is_not(inputs):
+    model = sw.KAN([inputs, 1], grid=1, base="identity", dtype=torch.float64)
+    with torch.no_grad():
+        model.kan_layers[0].coefficients.zero_()
+        model.kan_layers[0].base_weight.fill_(1.0)
+    found = verify(model, f"bounded(lower={-float(inputs)!r})")
+    last, none = np.arange(inputs)[None] >= inputs - 5, np.zeros((1, inputs), dtype=bool)
+    for low, high, valid in ((last, none, True), (~last, none, True), (none, last, False)):
+        tree = Tree(np.full(inputs, -1.0), np.ones(inputs))
+        tree.face(np.array([0]), low, high)
+        tree.split(np.array([0]), np.array([0]))
+        claim = replace(found.claims[0], status="proved", method="bounds", tree=tree.text(), boxes=2)
+        claim = replace(claim, bound=-claim.tolerance)
+        assert bool(check(model, replace(found, claims=(claim,)))) == valid

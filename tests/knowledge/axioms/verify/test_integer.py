@@ -1,6 +1,7 @@
 """Integer models: by their tables where these tell, else by trying all codes, and then exactly."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -87,6 +88,33 @@ def test_a_counterexample_is_in_raw_units():
     found = verify(m, Bounded(upper=float(every(m).max()) - 0.5))
     point = np.array([list(found.counterexample.values())])
     assert m.predict(point)[0, 0] == every(m).max()
+
+
+@pytest.mark.parametrize("centre", [0.0, -0.125, 0.25, 0.375])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_counterexample_of_even_is_a_point_whose_mirror_image_differs_by_its_value(seed, centre):
+    m = model(seed=seed)
+    (claim,) = verify(m, Even("x0", centre)).claims
+    assert claim.status == "refuted"
+    point = np.array([list(claim.counterexample.values())])
+    image = np.column_stack([2 * centre - point[:, 0], point[:, 1]])
+    assert np.array_equal(m.encode(image), m.encode(np.clip(image, -2, 1.75)))
+    assert -abs(m.predict(point) - m.predict(image))[0, 0] * 1.0 == float(claim.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["bounded(-1000, 1000)", "bounded(upper=0)", "monotone(x0)", "even(x0)", "lipschitz(9)"]
+)
+@pytest.mark.parametrize("box", [{"x0": (-1.0, 0.5)}, {"x1": (0.0, 1.0), "x0": (-0.5, 0.5)}])
+def test_the_checker_takes_right_certificates_on_boxes_and_no_other(text, box):
+    m = model()
+    found = verify(m, text, box=box)
+    assert check(m, found)
+    assert check(m, found.to_dict())
+    other = replace(found, box={**found.box, "x0": (-8.0, 7.0)})
+    wrong = [other, replace(found, box={"x0": (-99.0, 7.0), "x1": (0.0, 1.0)}), replace(found, box={})]
+    wrong.append(replace(found, claims=(replace(found.claims[0], bound=found.claims[0].bound + 1), *found.claims[1:])))
+    assert not any(check(m, each) for each in wrong)
 
 
 def test_what_integers_do_not_have_is_refused():

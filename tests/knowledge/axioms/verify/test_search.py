@@ -115,10 +115,11 @@ def random_tree(seed: int, n: int = 3) -> tuple[Tree, list[tuple[np.ndarray, np.
     return tree, list(boxes.values())
 
 
+@pytest.mark.parametrize("n", [3, 62, 63, 64, 70, 130])
 @pytest.mark.parametrize("seed", range(5))
-def test_a_division_is_read_as_it_was_written(seed):
-    tree, boxes = random_tree(seed)
-    leaves = leaves_of(tree.text(), np.full(3, -1.0), np.full(3, 2.0))
+def test_a_division_is_read_as_it_was_written(seed, n):
+    tree, boxes = random_tree(seed, n)
+    leaves = leaves_of(tree.text(), np.full(n, -1.0), np.full(n, 2.0))
     written = sorted((tuple(a), tuple(b)) for a, b in boxes)
     read = sorted((tuple(a), tuple(b)) for a, b in zip(leaves.lo, leaves.hi, strict=True))
     assert read == written
@@ -143,3 +144,14 @@ def test_sixty_digits_agree_with_the_model(seed):
             assert float(asker.partial(j, (0,))) == pytest.approx(slope[0, j, 0], rel=1e-7, abs=1e-7)
             if model.config.bases[0].name != "bspline" or model.config.bases[0].degree > 1:
                 assert float(asker.partial(j, (0, 0))) == pytest.approx(bend[0, j, 0, 0], rel=1e-6, abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [62, 63, 64, 70, 130])
+def test_faces_of_any_variable_are_read_as_they_were_noted(n):
+    for variable in range(n):
+        tree = Tree(np.zeros(n), np.ones(n))
+        one = np.arange(n)[None] == variable
+        tree.face(np.array([0]), one, np.roll(one, 1, axis=1))
+        tree.split(np.array([0]), np.array([0]))
+        _, _, variables, signs = leaves_of(tree.text(), np.zeros(n), np.ones(n)).faces
+        assert list(zip(variables, signs, strict=True)) == [(variable, 1), ((variable + 1) % n, -1)]

@@ -39,7 +39,6 @@ from splinework.knowledge.axioms import (
 from splinework.knowledge.axioms.realise import realise
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.checker import check
-from splinework.knowledge.axioms.verify.claims import claims_of
 from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel
 from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.nn.frame import Frame, FramedKAN
@@ -115,7 +114,7 @@ def test_what_does_not_hold_is_refuted_by_decimals_that_reproduce(axiom):
     if isinstance(axiom, Integral):
         return
     subject = subject_of(model, dict(found.box))
-    for claim, result in zip(claims_of(axiom, subject), found.claims, strict=True):
+    for claim, result in zip(axiom.claims(subject), found.claims, strict=True):
         if result.status == "refuted":
             point = {name: float(repr(value)) for name, value in result.counterexample.items()}
             value = claim.define(ExactAsker(ExactModel(model), list(point.values()), claim.inputs))

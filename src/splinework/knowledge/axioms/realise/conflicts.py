@@ -1,53 +1,60 @@
 """Which hard axioms cannot be built into one model together, although a function may fulfil both."""
 
 import itertools
+import math
 from collections.abc import Sequence
+from typing import Final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.shapes import Bounded, Concave, Convex, Positive
+from splinework.knowledge.axioms.facts import Bend, Values, facts_of
 
-_ANSATZ = {"boundary", "initial"}
-_FACTOR = {"odd", "antisymmetric"}
-_LINK = {"bounded", "positive", "sum_to_one", "ordered"}
-_BENT = {"convex", "concave"}
-_MIRRORED = {"symmetric", "even", "periodic", "invariant"}
-_SHAPE = {"monotone", "lipschitz", *_BENT}
-_APART = {"no_interaction", "additive"}
-
-TOGETHER_NOT: tuple[tuple[set[str], set[str], str], ...] = (
+NOT_TOGETHER: Final[tuple[tuple[set[str], set[str], str], ...]] = (
     (
-        _ANSATZ,
-        {*_LINK, *_SHAPE, *_APART, *_FACTOR, "units", "symmetric", "even", "invariant", "asymptote"},
+        {"ansatz"},
+        {"link", "shape", "apart", "factor", "monomial", "exchange", "mirror", "group", "tail"},
         "values at given places are held by an ansatz g + ω N, which the other one does not survive",
     ),
     (
-        {"through"},
-        {*_LINK, *_SHAPE, *_APART, *_FACTOR, *_ANSATZ, *_MIRRORED, "units", "asymptote", "integral"},
+        {"bumps"},
+        {
+            "link",
+            "shape",
+            "apart",
+            "factor",
+            "ansatz",
+            "exchange",
+            "mirror",
+            "wrap",
+            "group",
+            "monomial",
+            "tail",
+            "offset",
+        },
         "points are met by bumps added to the function, which the other one does not survive",
     ),
     (
-        {"integral"},
-        {*_LINK, *_FACTOR, *_ANSATZ, "units", "asymptote"},
+        {"offset"},
+        {"link", "factor", "ansatz", "monomial", "tail"},
         "an integral is met by a constant added to the function, which the other one does not survive",
     ),
-    (_FACTOR, {*_LINK, *_SHAPE, *_APART, "units", "asymptote"}, "a sign that changes is held by a factor"),
-    (_LINK, _APART, "bounds are held by a bent function of the sum, in which inputs interact"),
+    ({"factor"}, {"link", "shape", "apart", "monomial", "tail"}, "a sign that changes is held by a factor"),
+    ({"link"}, {"apart"}, "bounds are held by a bent function of the sum, in which inputs interact"),
     (
-        {"units"},
-        {"bounded", "sum_to_one", "ordered", *_APART, "asymptote"},
+        {"monomial"},
+        {"bounds", "shares", "steps", "apart", "tail"},
         "the output is a product of powers times a network",
     ),
-    ({"lipschitz"}, {*_BENT, "periodic", "units", "invariant"}, "slopes and bends are bounds on different coordinates"),
-    ({"asymptote"}, {*_BENT, "lipschitz"}, "tails are held by clamped inputs or a fading factor"),
-    ({"sum_to_one"}, {*_SHAPE, "ordered"}, "shares are held by a function of all outputs"),
-    ({"ordered"}, {*_SHAPE, "bounded", "positive"}, "an order is held by adding positive steps"),
+    ({"steepness"}, {"bend", "wrap", "monomial", "group"}, "slopes and bends are bounds on different coordinates"),
+    ({"tail"}, {"bend", "steepness"}, "tails are held by clamped inputs or a fading factor"),
+    ({"shares"}, {"shape", "steps"}, "shares are held by a function of all outputs"),
+    ({"steps"}, {"shape", "bounds", "sign"}, "an order is held by adding positive steps"),
 )
-"""Words, words, and why."""
-ON_ONE_INPUT_NOT: tuple[tuple[set[str], set[str], str], ...] = (
-    ({"periodic"}, {"monotone", *_BENT}, "edges that do both everywhere are constant"),
-    ({"even"}, {"monotone"}, "edges that do both everywhere are constant"),
-    ({"asymptote"}, {"periodic", "even"}, "an input is clamped or wrapped, not both"),
+"""Constructions (`Axiom.built_by`), constructions, and why they do not go together."""
+NOT_ON_ONE_INPUT: Final[tuple[tuple[set[str], set[str], str], ...]] = (
+    ({"wrap"}, {"growth", "bend"}, "edges that do both everywhere are constant"),
+    ({"mirror"}, {"growth"}, "edges that do both everywhere are constant"),
+    ({"tail"}, {"wrap", "mirror"}, "an input is clamped or wrapped, not both"),
 )
 """The same for axioms on one input; on two they go together."""
 
@@ -62,20 +69,17 @@ def check_together(axioms: Sequence[Axiom]) -> None:
         for one, other in ((first, second), (second, first)):
             if _bends_back(one, other):
                 raise _conflict(one, other, "a bend at that bound would bend the other way")
-        rules = (*TOGETHER_NOT, *ON_ONE_INPUT_NOT) if set(first.inputs) & set(second.inputs) else TOGETHER_NOT
+        rules = (*NOT_TOGETHER, *NOT_ON_ONE_INPUT) if set(first.inputs) & set(second.inputs) else NOT_TOGETHER
+        a, b = first.built_by, second.built_by
         for some, others, why in rules:
-            a, b = first.word, second.word
-            if (a in some and b in others) or (b in some and a in others):
+            if (a & some and b & others) or (b & some and a & others):
                 raise _conflict(first, second, why)
 
 
 def _bends_back(bent: Axiom, bound: Axiom) -> bool:
     """Whether the bend that holds a bound is of the other sign than the axiom asks for."""
-    if isinstance(bent, Convex):
-        return isinstance(bound, Bounded) and bound.upper is not None
-    if isinstance(bent, Concave):
-        return isinstance(bound, Positive) or (isinstance(bound, Bounded) and bound.lower is not None)
-    return False
+    pairs = itertools.product(facts_of([bent], Bend), facts_of([bound], Values))
+    return any(math.isfinite(values.high if bend.sign > 0 else values.low) for bend, values in pairs)
 
 
 def _conflict(first: Axiom, second: Axiom, why: str) -> ConfigError:

@@ -8,22 +8,15 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, place
-from splinework.knowledge.axioms.physics import Conserved, Law, Residual
+from splinework.knowledge.axioms.facts import Mirror, Period, Steepness, facts_of
 from splinework.knowledge.axioms.realise.conflicts import check_together, no_hard_form
 from splinework.knowledge.axioms.realise.draft import Draft
-from splinework.knowledge.axioms.realise.rules import Rules, is_sum_of_inputs, rules_of
-from splinework.knowledge.axioms.shapes import Even, Lipschitz, Odd, Periodic
+from splinework.knowledge.axioms.realise.rules import EdgeRules, Rules, rules_of
 from splinework.knowledge.axioms.strength import Hard
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN, KANConfig
 from splinework.nn.nodes import Nodes
 from splinework.nn.shaping import Shaping
-
-_NO_HARD_FORM = {
-    Conserved: "there is no network that is conserved along any given flow by itself",
-    Residual: "there is no network that solves any given equation by itself",
-    Law: "no construction is known for statements of one's own",
-}
 
 
 def realise(
@@ -52,9 +45,8 @@ def realise(
     """
     hard = [axiom for axiom in axioms if axiom.strength == Hard()]
     for axiom in hard:
-        why = _NO_HARD_FORM.get(type(axiom))
-        if why is not None:
-            raise no_hard_form(axiom, why)
+        if not axiom.built_by:
+            raise no_hard_form(axiom, axiom.no_hard_form)
         for name in axiom.inputs:
             place(name, model.config.input_names, axiom.word)
     check_together(hard)
@@ -63,9 +55,10 @@ def realise(
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
     draft = Draft(config.input_names, config.output_names, tuple(ranges), sizes)
     draft.take(hard)
-    hidden = () if is_sum_of_inputs(draft, hard) else config.nodes[1:-1]
+    asked = EdgeRules.of(draft, hard)
+    hidden = () if asked.all_apart(len(draft.features)) else config.nodes[1:-1]
     nodes = (Nodes(len(draft.features)), *hidden, config.nodes[-1])
-    rules = rules_of(draft, hard, nodes)
+    rules = rules_of(draft, asked, nodes)
     network = _built(model, draft, nodes, rules, tuple(axiom.text() for axiom in hard))
     _centre(network, draft, hard)
     frame = draft.frame()
@@ -81,15 +74,15 @@ def set_slopes(network: KAN, axioms: Sequence[Axiom], inputs: Sequence[str]) -> 
     Raises:
         ConfigError: If a scale is logarithmic.
     """
-    found = [axiom for axiom in axioms if isinstance(axiom, Lipschitz) and axiom.strength == Hard()]
+    found = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Steepness)
     if not found:
         return
     if "log" in (*network.config.input_scales, *network.config.output_scales):
-        raise no_hard_form(found[0], "slopes on logarithmic scales are not bounded by those of edges")
+        raise no_hard_form(found[0].axiom, "slopes on logarithmic scales are not bounded by those of edges")
     largest = dict.fromkeys(range(network.inputs), float("inf"))
-    for axiom in found:
-        for i in [place(name, inputs, axiom.word) for name in axiom.inputs] or range(network.inputs):
-            largest[i] = min(largest[i], axiom.constant)
+    for fact in found:
+        for i in [place(name, inputs, fact.word) for name in fact.inputs] or range(network.inputs):
+            largest[i] = min(largest[i], fact.most)
     unit = network.input_scaling.scale / network.output_scaling.scale.max()
     for index, layer in enumerate(network.kan_layers):
         rules = layer.shaping or Shaping.none(layer.inputs, layer.outputs)
@@ -125,29 +118,29 @@ def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tenso
     first = network.kan_layers[0]
     names = model.input_names if isinstance(model, FramedKAN) else network.config.input_names
     low, high = features.amin(0), features.amax(0)
-    for axiom in axioms:
-        if axiom.strength != Hard() or not isinstance(axiom, (Even, Odd, Periodic)):
-            continue
-        at = _feature(model, names, axiom)
+    hard = [axiom for axiom in axioms if axiom.strength == Hard()]
+    mirrors = facts_of(hard, Mirror)
+    found: list[Mirror | Period] = [*mirrors, *facts_of(hard, Period)]
+    for fact in found:
+        at = _feature(model, names, fact)
         if at is None:
             continue
-        if isinstance(axiom, Periodic):
-            centre = next(
-                (a.centre for a in axioms if isinstance(a, Even) and a.inputs == axiom.inputs), axiom.period / 2
-            )
-            low[at], high[at] = centre - axiom.period / 2, centre + axiom.period / 2
+        if isinstance(fact, Period):
+            even = (each.centre for each in mirrors if each.sign > 0 and each.input == fact.input)
+            centre = next(even, fact.period / 2)
+            low[at], high[at] = centre - fact.period / 2, centre + fact.period / 2
         else:
-            reach = torch.maximum(high[at] - axiom.centre, axiom.centre - low[at])
-            low[at], high[at] = axiom.centre - reach, axiom.centre + reach
+            reach = torch.maximum(high[at] - fact.centre, fact.centre - low[at])
+            low[at], high[at] = fact.centre - reach, fact.centre + reach
     if first.shaping is not None:
         for group in first.shaping.groups():
             low[group], high[group] = low[group].min(), high[group].max()
     return torch.cat([features, low[None], high[None]])
 
 
-def _feature(model: KAN | FramedKAN, names: Sequence[str], axiom: Even | Odd | Periodic) -> int | None:
+def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Mirror | Period) -> int | None:
     """The number of the feature that an input has become, by itself."""
-    i = place(axiom.inputs[0], names, axiom.word)
+    i = place(fact.input, names, fact.word)
     if not isinstance(model, FramedKAN) or not model.frame.features:
         return i
     found = [n for n, feature in enumerate(model.frame.before) if feature.columns == (i,)]
@@ -201,9 +194,9 @@ def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
             scale[i] = feature.period / 2 / half
         if feature.even or feature.period:
             shift[i] = feature.centre - float(scale[i]) * middle
-    for axiom in axioms:
-        if isinstance(axiom, Odd) and len(draft.inputs) == 1:
-            shift[0] = axiom.centre - float(scale[0]) * middle
+    for fact in facts_of(axioms, Mirror):
+        if fact.sign < 0 and len(draft.inputs) == 1:
+            shift[0] = fact.centre - float(scale[0]) * middle
     network.input_scaling.set(shift, scale)
 
 
@@ -223,7 +216,7 @@ def _check_scales(config: KANConfig, axioms: Sequence[Axiom]) -> None:
     for axiom in axioms:
         logs = [n for n, s in zip(config.input_names, config.input_scales, strict=True) if s == "log"]
         named = {config.input_names[place(name, config.input_names, axiom.word)] for name in axiom.inputs}
-        if axiom.word in ("convex", "concave", "even", "odd", "periodic", "lipschitz") and named & set(logs):
+        if axiom.linear_inputs and named & set(logs):
             raise no_hard_form(axiom, f"the input {sorted(named & set(logs))[0]!r} is on a logarithmic scale")
-        if axiom.word in ("concave", "additive", "no_interaction") and "log" in config.output_scales:
+        if axiom.linear_output and "log" in config.output_scales:
             raise no_hard_form(axiom, "the output is on a logarithmic scale")

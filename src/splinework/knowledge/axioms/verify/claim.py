@@ -1,6 +1,6 @@
 """What a certificate is about: a function of some variables that is nowhere negative on a box.
 
-An axiom becomes claims (`claims.py`). A claim is written once, in the operations of an `Asker`; so the prover (intervals),
+An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Asker`; so the prover (intervals),
 the attack (points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same
 function.
 """
@@ -78,6 +78,8 @@ class Claim:
         scale: Typical size of the function, for what "small" means.
         conditions: Pairs `(low, high)`: where `low <= high` fails for one of them, nothing is claimed.
         reason: Why it cannot be decided, where that is known beforehand.
+        total: The number that the integral of the function over the box is, where the claim is that, and of no values.
+        vanishing: A formula that is zero where the claim speaks, if that is no box.
     """
 
     text: str
@@ -92,6 +94,8 @@ class Claim:
     scale: float = 1.0
     conditions: tuple[tuple[Define, Define], ...] = ()
     reason: str = ""
+    total: float | None = None
+    vanishing: Expression | None = None
 
     @property
     def order(self) -> int:

@@ -9,13 +9,11 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.values import Boundary, Integral
 from splinework.knowledge.axioms.verify.attack import candidates, refute
 from splinework.knowledge.axioms.verify.branch import Search, search
 from splinework.knowledge.axioms.verify.cells import HIGHEST
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
-from splinework.knowledge.axioms.verify.claims import claims_of
 from splinework.knowledge.axioms.verify.exact import ExactModel
 from splinework.knowledge.axioms.verify.identity import least
 from splinework.knowledge.axioms.verify.integer import IntegerModel, is_integer, verify_integer
@@ -23,8 +21,6 @@ from splinework.knowledge.axioms.verify.integrals import integral_result
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
-from splinework.nn.frame import Expression
-from splinework.nn.frame.regions import Region
 
 _SHARE: Final = 0.5
 """Of the time that is left, this share goes to the first of several claims."""
@@ -65,10 +61,10 @@ def verify(
     if not budget > 0:
         raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
     if is_integer(model):
-        return verify_integer(model, listed, box=box, budget=budget)  # type: ignore[arg-type]
+        return verify_integer(model, listed, box=box)  # type: ignore[arg-type]
     subject = subject_of(model, box)  # type: ignore[arg-type]
     prover = Prover(subject)
-    pending = [(axiom, claim) for axiom in listed for claim in claims_of(axiom, subject)]
+    pending = [(axiom, claim) for axiom in listed for claim in axiom.claims(subject)]
     found: list[ClaimResult | None] = [prover.quick(axiom, claim) for axiom, claim in pending]
     left = [number for number, result in enumerate(found) if result is None]
     for place, number in enumerate(left):
@@ -124,12 +120,11 @@ class Prover:
     def quick(self, axiom: Axiom, claim: Claim) -> ClaimResult | None:
         """By formula, or by signs on the box as a whole; None where more is needed."""
         result = _result(axiom, claim)
-        if not isinstance(axiom, Integral):
-            vanishing = _vanishing(axiom, self.subject)
-            bound = least(claim, self.subject.model, vanishing)
+        if claim.total is None:
+            bound = least(claim, self.subject.model, claim.vanishing)
             if bound >= -claim.tolerance:
                 return replace(result, status="proved", method="formula", bound=_down(bound))
-        if claim.reason or isinstance(axiom, Integral):
+        if claim.reason or claim.total is not None:
             return None
         found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
         lower = float(found.value.lo[0]) if not found.outside[0] else float("inf")
@@ -141,8 +136,8 @@ class Prover:
     def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
         """By branch and bound, and by points that refute."""
         result = _result(axiom, claim)
-        if isinstance(axiom, Integral):
-            return integral_result(claim, axiom.equals, self.enclosure(claim), result, deadline)
+        if claim.total is not None:
+            return integral_result(claim, claim.total, self.enclosure(claim), result, deadline)
         if claim.reason:
             return replace(result, reason=claim.reason)
         if not (np.isfinite(claim.lo).all() and np.isfinite(claim.hi).all()):
@@ -218,13 +213,6 @@ def _unknown(found: Search, claim: Claim, result: ClaimResult) -> ClaimResult:
     bound = found.lower - _EASE * claim.scale if kept is not None else -float("inf")
     tree = kept.text() if kept is not None and bound > -float("inf") else ""
     return replace(result, bound=bound, boxes=found.boxes, least=found.upper, tree=tree)
-
-
-def _vanishing(axiom: Axiom, subject: Subject) -> Expression | None:
-    """What is zero where the axiom speaks, as a formula."""
-    if isinstance(axiom, Boundary) and isinstance(axiom.face, Region):
-        return Expression(axiom.face.formula(), subject.inputs)
-    return None
 
 
 def _eased(lower: float, claim: Claim) -> float:

@@ -9,16 +9,12 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, place
-from splinework.knowledge.axioms.shapes import Bounded, Even, Lipschitz, Monotone, Positive
-from splinework.knowledge.axioms.structure import Symmetric
+from splinework.knowledge.axioms.axiom import Axiom, Name, place
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 
 Integers = NDArray[np.int64]
@@ -54,16 +50,23 @@ def integer_digest(model: IntegerModel) -> str:
     return found.hexdigest()
 
 
-def verify_integer(
-    model: IntegerModel, axioms: Sequence[Axiom], *, box: Any = None, budget: float = 30.0
-) -> Certificate:
+def verify_integer(model: IntegerModel, axioms: Sequence[Axiom], *, box: Any = None) -> Certificate:
     """Proves or refutes axioms of an integer model, on all of its codes or those of a box.
 
     Raises:
         ConfigError: If an axiom is of a kind that integers do not have, or names what does not exist.
     """
+    return verify_codes(model, axioms, _ranges(model, box))
+
+
+def verify_codes(model: IntegerModel, axioms: Sequence[Axiom], codes: Sequence[tuple[int, int]]) -> Certificate:
+    """The same on ranges of codes, one for every input; they are the box of the certificate.
+
+    Raises:
+        ConfigError: As `verify_integer`.
+    """
     start = time.monotonic()
-    subject = _Subject(model, _ranges(model, box), start + budget)
+    subject = Codes(model, list(codes))
     claims = [claim for axiom in axioms for claim in subject.claims(axiom)]
     ends = {w.name: (float(lo), float(hi)) for w, (lo, hi) in zip(model.inputs, subject.codes, strict=True)}
     return new(
@@ -89,12 +92,11 @@ def _ranges(model: IntegerModel, box: Any) -> list[tuple[int, int]]:
 
 
 @dataclass
-class _Subject:
-    """A model, the codes of its inputs that are meant, and until when."""
+class Codes:
+    """A model of integers and the codes of its inputs that are meant: of it axioms claim (`Axiom.integer_claims`)."""
 
     model: IntegerModel
     codes: list[tuple[int, int]]
-    deadline: float
 
     def __post_init__(self) -> None:
         self.inputs = [wire.name for wire in self.model.inputs]
@@ -118,29 +120,63 @@ class _Subject:
 
     def claims(self, axiom: Axiom) -> list[ClaimResult]:
         """What is known of an axiom, output by output."""
-        makers = {
-            Monotone: self._monotone,
-            Positive: self._bounded,
-            Bounded: self._bounded,
-            Symmetric: self._symmetric,
-            Even: self._even,
-            Lipschitz: self._lipschitz,
-        }
-        if type(axiom) not in makers:
-            known = ", ".join(("monotone", "positive", "bounded", "symmetric", "even", "lipschitz"))
-            raise ConfigError(f"of an integer model verify knows {known}; got {axiom.word}.")
         js = range(len(self.outputs))
         if axiom.output is not None:
             js = range(*(lambda j: (j, j + 1))(place(axiom.output, self.outputs, axiom.word, "output")))
-        return [result for j in js for result in makers[type(axiom)](axiom, j)]  # type: ignore[operator]
+        return [result for j in js for result in axiom.integer_claims(self, j)]
 
-    def _result(self, axiom: Axiom, text: str) -> ClaimResult:
+    @staticmethod
+    def known() -> str:
+        """The axioms that may be asked for, for a message."""
+        from splinework.knowledge.axioms.kinds import WORDS
+
+        words = [kind.word for kind in WORDS.values() if kind.integer_claims is not Axiom.integer_claims]
+        return f"verify knows {', '.join(words)}"
+
+    def input(self, name: Name, axiom: Axiom) -> int:
+        """The number of an input."""
+        return place(name, self.inputs, axiom.word)
+
+    def alike(self, a: int, b: int) -> bool:
+        """Whether two inputs have the same tables, formats and codes, so that they may be exchanged."""
+        tables, wires = self.model.layers[0].tables, self.model.inputs
+        same = np.array_equal(tables[a], tables[b]) and self.codes[a] == self.codes[b]
+        return bool(same and replace(wires[a], name="") == replace(wires[b], name=""))
+
+    def undecided(self, result: ClaimResult, reason: str) -> ClaimResult:
+        """The result with a reason why nothing is known."""
+        return replace(result, reason=reason)
+
+    def step_ratio(self, i: int, j: int) -> float:
+        """Units of an output's code per unit of an input's, signed."""
+        return float(self.wires[j].step / self.model.inputs[i].step)
+
+    def decoded(self, j: int, codes: Any) -> Any:
+        """Codes of an output in raw units."""
+        return np.asarray(self.wires[j].decode(codes))
+
+    def differences(self, i: int, j: int) -> Integers | None:
+        """By how many codes an output changes when an input goes up by one, at all codes; None where these are too many."""
+        if not self.few or self.codes[i][0] == self.codes[i][1]:
+            return None
+        return np.diff(self.values()[..., j], axis=i)
+
+    def result(self, axiom: Axiom, text: str) -> ClaimResult:
         lo, hi = (tuple(float(pair[end]) for pair in self.codes) for end in (0, 1))
         names = tuple(self.inputs)
         return ClaimResult(axiom.text(), text, "unknown", "none", -np.inf, 0.0, names, lo, hi)
 
-    def _decided(self, result: ClaimResult, slack: Any, *, bound: float | None = None) -> ClaimResult:
-        """The result from the slack at every combination, or from a proved bound of it."""
+    def decided(
+        self, result: ClaimResult, slack: Any, *, bound: float | None = None, start: tuple[int, int] = (0, 0)
+    ) -> ClaimResult:
+        """The result from the slack at every combination, or from a proved bound of it.
+
+        Args:
+            result: What is claimed.
+            slack: What is not negative where it holds, at all codes; None where they are too many.
+            bound: What the slack is proved to be at least.
+            start: An input, and by how many codes the slack begins after the first one along it.
+        """
         if bound is not None and bound >= 0:
             return replace(result, status="proved", method="structure", bound=bound)
         if slack is None:
@@ -151,7 +187,8 @@ class _Subject:
             return replace(
                 result, status="proved", method="exhaustion", bound=worst, least=worst, boxes=int(slack.size)
             )
-        at = np.unravel_index(int(slack.argmin()), slack.shape)
+        at = [int(i) for i in np.unravel_index(int(slack.argmin()), slack.shape)]
+        at[start[0]] += start[1]
         point = {
             name: float(np.asarray(wire.decode(np.array([lo + i])))[0])
             for name, wire, (lo, _), i in zip(self.inputs, self.model.inputs, self.codes, at, strict=False)
@@ -166,19 +203,7 @@ class _Subject:
             value=repr(worst),
         )
 
-    def _monotone(self, axiom: Monotone, j: int) -> list[ClaimResult]:
-        i = place(axiom.input, self.inputs, axiom.word)
-        sign = (1 if axiom.increasing else -1) * int(np.sign(self.model.inputs[i].step) * np.sign(self.wires[j].step))
-        text = f"{self.outputs[j]} never {'falls' if axiom.increasing else 'rises'} with {self.inputs[i]}, code by code"
-        result = self._result(axiom, text)
-        if int(self._directions(i)[j]) in (0, sign):
-            return [self._decided(result, None, bound=0.0)]
-        slack = (
-            np.diff(self.values()[..., j], axis=i) * sign if self.few and self.codes[i][0] < self.codes[i][1] else None
-        )
-        return [self._decided(result, slack)]
-
-    def _directions(self, i: int) -> Integers:
+    def directions(self, i: int) -> Integers:
         """Which way every output goes with an input: 1, -1, 0 for not at all, 9 for not known."""
         now = np.zeros(len(self.inputs), dtype=np.int64)
         now[i] = 1
@@ -187,7 +212,7 @@ class _Subject:
             for k, table in enumerate(layer.tables):
                 if now[k] == 0:
                     continue
-                held = table if number else table[self._rows(k)]
+                held = table if number else table[self.rows(k)]
                 step = np.diff(held, axis=0)
                 way = np.where(
                     (step == 0).all(0), 0, np.where((step >= 0).all(0), 1, np.where((step <= 0).all(0), -1, 9))
@@ -197,25 +222,12 @@ class _Subject:
             now = found
         return now
 
-    def _rows(self, k: int) -> slice:
+    def rows(self, k: int) -> slice:
         """The rows of a first table that are meant."""
         low = self.model.inputs[k].format.low
         return slice(self.codes[k][0] - low, self.codes[k][1] - low + 1)
 
-    def _bounded(self, axiom: Bounded | Positive, j: int) -> list[ClaimResult]:
-        lower, upper = (0.0, None) if isinstance(axiom, Positive) else (axiom.lower, axiom.upper)
-        ends = np.sort(np.asarray(self.wires[j].decode(np.array(self._range()[j]))))
-        every = np.asarray(self.wires[j].decode(self.values()[..., j])) if self.few else None
-        found = []
-        if lower is not None:
-            result = self._result(axiom, f"{self.outputs[j]} >= {lower!r}")
-            found.append(self._decided(result, None if every is None else every - lower, bound=float(ends[0]) - lower))
-        if upper is not None:
-            result = self._result(axiom, f"{self.outputs[j]} <= {upper!r}")
-            found.append(self._decided(result, None if every is None else upper - every, bound=upper - float(ends[1])))
-        return found
-
-    def _range(self) -> list[tuple[int, int]]:
+    def range(self) -> list[tuple[int, int]]:
         """Least and greatest code of every output, by sums of the ends of tables."""
         now = self.codes
         for number, layer in enumerate(self.model.layers):
@@ -232,63 +244,14 @@ class _Subject:
             now = pairs
         return now
 
-    def _symmetric(self, axiom: Symmetric, j: int) -> list[ClaimResult]:
-        found = []
-        for a, b in pairwise(place(name, self.inputs, axiom.word) for name in axiom.among):
-            text = f"{self.outputs[j]} is the same with {self.inputs[a]} and {self.inputs[b]} exchanged"
-            result = self._result(axiom, text)
-            first, wires = self.model.layers[0], self.model.inputs
-            same = np.array_equal(first.tables[a], first.tables[b]) and self.codes[a] == self.codes[b]
-            same = same and replace(wires[a], name="") == replace(wires[b], name="")
-            slack = None
-            if self.few and self.codes[a] == self.codes[b]:
-                values = self.values()[..., j]
-                slack = -np.abs(values - np.swapaxes(values, a, b))
-            found.append(self._decided(result, slack, bound=0.0 if same else None))
-        return found
-
-    def _even(self, axiom: Even, j: int) -> list[ClaimResult]:
-        i = place(axiom.input, self.inputs, axiom.word)
-        wire, (lo, hi) = self.model.inputs[i], self.codes[i]
-        result = self._result(
-            axiom, f"{self.outputs[j]} is even in {self.inputs[i]} about {axiom.centre!r}, code by code"
-        )
-        twice = 2 * (axiom.centre - float(np.asarray(wire.decode(np.array([0])))[0])) / wire.step
-        if abs(twice - round(twice)) > 1e-6:
-            return [replace(result, reason="the centre lies between the codes, and not half way")]
-        codes = np.arange(lo, hi + 1)
-        mirrored = round(twice) - codes
-        inside = (mirrored >= lo) & (mirrored <= hi)
-        table = self.model.layers[0].tables[i][self._rows(i)]
-        same = bool((table[codes[inside] - lo] == table[mirrored[inside] - lo]).all())
-        slack = None
-        if self.few and inside.any():
-            values = np.moveaxis(self.values()[..., j], i, 0)
-            slack = np.moveaxis(-np.abs(values[codes[inside] - lo] - values[mirrored[inside] - lo]), 0, i)
-        return [self._decided(result, slack, bound=0.0 if same else None)]
-
-    def _lipschitz(self, axiom: Lipschitz, j: int) -> list[ClaimResult]:
-        along = [place(name, self.inputs, axiom.word) for name in axiom.along] or list(range(len(self.inputs)))
-        found = []
-        for i in along:
-            text = f"{self.outputs[j]} changes by at most {axiom.constant!r} per unit of {self.inputs[i]}, code by code"
-            result = self._result(axiom, text)
-            ratio = abs(self.wires[j].step / self.model.inputs[i].step)
-            bound = axiom.constant - ratio * float(self._steps(i)[j])
-            slack = None
-            if self.few and self.codes[i][0] < self.codes[i][1]:
-                slack = axiom.constant - ratio * np.abs(np.diff(self.values()[..., j], axis=i))
-            found.append(self._decided(result, slack, bound=bound))
-        return found
-
-    def _steps(self, i: int) -> Integers:
+    def steps(self, i: int) -> Integers:
         """By how many codes every output can change when an input changes by one."""
         now = np.zeros(len(self.inputs), dtype=np.int64)
         now[i] = 1
         for number, layer in enumerate(self.model.layers):
             sums = np.zeros(len(layer.outputs), dtype=np.int64)
             for k, table in enumerate(layer.tables):
-                held = table if number else table[self._rows(k)]
+                held = table if number else table[self.rows(k)]
                 steepest = np.abs(np.diff(held, axis=0)).max(0, initial=0)
                 sums += np.minimum(steepest * now[k], held.max(0) - held.min(0)) * (now[k] > 0)
             now = sums if layer.guard == 0 else (sums >> layer.guard) + (sums > 0)

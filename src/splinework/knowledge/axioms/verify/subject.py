@@ -1,9 +1,12 @@
-"""What is verified: a model, the names of its columns, and the box of raw inputs in which axioms are looked at."""
+"""What is verified: a model, the names of its columns, and the box of raw inputs in which axioms are looked at.
+
+Axioms make their claims of it (`Axiom.claims`) by the methods of `Subject`.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -11,10 +14,19 @@ import torch
 from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.verify.claim import Along, Argument, Asker, Claim, Define
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
-from splinework.nn.frame import FramedKAN
+from splinework.nn.frame import Expression, FramedKAN
 
 _SAMPLES = 256
+INEQUALITY: Final = 1e-9
+"""Share of the output's spread by which an inequality may fail and yet count as proved, for values."""
+SLOPE: Final = 1e-6
+"""The same for derivatives: of the spread per width of the box."""
+EQUALITY: Final = 1e-6
+"""The same for equations."""
+Names = tuple[tuple[str, tuple[float, float]], ...]
+"""Further variables of a claim, each with its range."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +62,100 @@ class Subject:
     def width(self, i: int) -> float:
         """Width of the box along an input, never 0."""
         return float(self.hi[i] - self.lo[i]) or 1.0
+
+    def tolerance(self, size: float, *, equal: bool = False, derivative: bool = False) -> float:
+        """By how much something of a typical size may fail and yet count as proved: an equation or an inequality."""
+        return (EQUALITY if equal else SLOPE if derivative else INEQUALITY) * size
+
+    def claim(self, axiom: Axiom, text: str, define: Define, *, extra: Names = (), **more: Any) -> Claim:
+        """One claim on the box of an axiom, and on the ranges of further variables."""
+        lo, hi = box_of(axiom, self)
+        return Claim(
+            text,
+            (*self.inputs, *(name for name, _ in extra)),
+            np.concatenate([lo, [low for _, (low, _) in extra]]),
+            np.concatenate([hi, [high for _, (_, high) in extra]]),
+            define,
+            len(self.inputs),
+            **more,
+        )
+
+    def claims(
+        self,
+        axiom: Axiom,
+        text: Callable[[str], str],
+        define: Callable[[int], Define],
+        *,
+        along: Along = (),
+        equal: bool = False,
+        scale: float | None = None,
+        **more: Any,
+    ) -> list[Claim]:
+        """One claim for each output that an axiom speaks of.
+
+        Args:
+            axiom: The axiom.
+            text: From the name of the output to what is claimed of it.
+            define: From the number of the output to what is not negative.
+            along: The inputs of the derivative that this is made of; none for values.
+            equal: Whether it is an equation, which counts by another tolerance than an inequality.
+            scale: Its typical size; that of the derivative where none is given.
+            **more: Further fields of `Claim`.
+        """
+        found = []
+        for j in self.outputs_of(axiom):
+            size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
+            tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
+            fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
+            found.append(self.claim(axiom, text(self.outputs[j]), define(j), **fields))
+        return found
+
+    def moved(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
+        """`f(moved x) = sign f(x)` for every output; `f(` in the text becomes its name."""
+
+        def define(j: int) -> Define:
+            def of(ask: Asker) -> Any:
+                here, there = ask.partial(j, ()), ask.f(move(ask))[j]
+                return ask.off(here, there) if sign > 0 else ask.off(here, ask.do("neg", there))
+
+            return of
+
+        return self.claims(
+            axiom, lambda name: text.replace("f(", f"{name}("), define, equal=True, arguments=(move,), **more
+        )
+
+    def replaced(self, i: int, new: Callable[[Asker], Any]) -> Argument:
+        """All inputs as they are, but one."""
+
+        def move(ask: Asker) -> list[Any]:
+            x = list(ask.x[: len(self.inputs)])
+            x[i] = new(ask)
+            return x
+
+        return move
+
+    def on_face(self, axiom: Axiom, i: int, end: float, value: float | str, along: Along = ()) -> list[Claim]:
+        """Claims that outputs, or derivatives of them, have given values where an input is fixed."""
+        wanted = self.formula(value)
+
+        def said(name: str) -> str:
+            what = name if not along else f"d {name}/d {self.inputs[along[0]]}"
+            return f"{what} == {value} at {self.inputs[i]} = {end:g}"
+
+        def define(j: int) -> Define:
+            return lambda ask: ask.off(ask.partial(j, along), wanted(ask))
+
+        found = self.claims(axiom, said, define, along=along, equal=True)
+        for claim in found:
+            claim.lo[i] = claim.hi[i] = end
+        return found
+
+    def formula(self, value: float | str) -> Define:
+        """A number, or a formula in the inputs."""
+        if isinstance(value, str):
+            expression = Expression(value, self.inputs)
+            return lambda ask: ask.run(expression, ask.x[: len(self.inputs)])
+        return lambda ask: ask.number(float(value))
 
 
 def subject_of(model: Model, box: Any = None) -> Subject:

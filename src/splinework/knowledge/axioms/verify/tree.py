@@ -16,7 +16,8 @@ from splinework.formula.intervals import Floats
 
 LARGEST: Final = 40_000_000
 _FIRST: Final = ord("a")
-_MOST_VARIABLES: Final = 26
+_WORD: Final = 62
+"""Variables in one word of a mask: an int64 with its sign left alone."""
 
 
 class Tree:
@@ -31,8 +32,9 @@ class Tree:
         self.variables = len(lo)
         self.axis = np.full(64, -1, dtype=np.int16)
         self.child = np.zeros(64, dtype=np.int64)
-        self.low = np.zeros(64, dtype=np.int64)
-        self.high = np.zeros(64, dtype=np.int64)
+        words = -(-self.variables // _WORD)
+        self.low = np.zeros((64, words), dtype=np.int64)
+        self.high = np.zeros((64, words), dtype=np.int64)
         self.size = 1
         self.whole = True
 
@@ -46,7 +48,7 @@ class Tree:
         while needed > len(self.axis):
             for key, fill in (("axis", -1), ("child", 0), ("low", 0), ("high", 0)):
                 held = getattr(self, key)
-                setattr(self, key, np.concatenate([held, np.full(len(held), fill, dtype=held.dtype)]))
+                setattr(self, key, np.concatenate([held, np.full_like(held, fill)]))
         children = self.size + 2 * np.arange(len(nodes))
         self.axis[nodes], self.child[nodes] = axis, children
         self.size = needed
@@ -54,15 +56,18 @@ class Tree:
 
     def face(self, nodes: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         """Notes the variables `(m, n)` along which only the lower, or the upper, face of a node counts."""
-        bits = 1 << np.arange(self.variables, dtype=np.int64)
-        self.low[nodes] |= (low * bits).sum(1)
-        self.high[nodes] |= (high * bits).sum(1)
+        for word in range(self.low.shape[1]):
+            part = slice(word * _WORD, min((word + 1) * _WORD, self.variables))
+            bits = 1 << np.arange(part.stop - part.start, dtype=np.int64)
+            self.low[nodes, word] |= (low[:, part] * bits).sum(1)
+            self.high[nodes, word] |= (high[:, part] * bits).sum(1)
 
     def text(self) -> str:
         """The whole as a text."""
         parts: list[str] = []
         stack = [0]
-        axis, child, low, high = (v[: self.size].tolist() for v in (self.axis, self.child, self.low, self.high))
+        axis, child = (v[: self.size].tolist() for v in (self.axis, self.child))
+        low, high = (_joined(v[: self.size]) for v in (self.low, self.high))
         letters = [chr(_FIRST + i) for i in range(self.variables)]
         while stack:
             node = stack.pop()
@@ -75,6 +80,14 @@ class Tree:
             parts.append(letters[axis[node]])
             stack += [child[node] + 1, child[node]]
         return "".join(parts)
+
+
+def _joined(words: np.ndarray) -> list[int]:
+    """Masks `(N, words)` as whole numbers."""
+    found: list[int] = words[:, 0].tolist()
+    for number in range(1, words.shape[1]):
+        found = [mask | word << number * _WORD for mask, word in zip(found, words[:, number].tolist(), strict=True)]
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
 """What axioms on values fix at boundaries: per output the faces of inputs, the regions, and the start in time."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import final
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Boundary, Hard, Initial, Periodic
+from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.facts import Face as Given
+from splinework.knowledge.axioms.facts import Period, Rim, facts_of
 from splinework.knowledge.teach.equations.formulas import number
 from splinework.nn.frame import Region
 
@@ -77,7 +78,7 @@ def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Seque
     """
     found = [Conditions() for _ in outputs]
     for axiom in axioms:
-        if isinstance(axiom, (Boundary, Initial)) and axiom.strength == Hard():
+        if axiom.strength == Hard():
             for j in outputs_of(axiom, outputs):
                 found[j] = _with(found[j], axiom, inputs)
     return found
@@ -90,27 +91,26 @@ def outputs_of(axiom: Axiom, outputs: Sequence[str]) -> list[int]:
     return [place(axiom.output, outputs, axiom.word, "output")]
 
 
-def faces_of(axiom: Boundary | Initial, inputs: Sequence[str]) -> list[tuple[str, Face]]:
-    """The faces that it fixes, each with the name of its input; none where it speaks of a region."""
-    if isinstance(axiom, Initial):
-        name = inputs[place(axiom.input, inputs, axiom.word)]
-        rate = None if axiom.rate is None else text_of(axiom.rate)
-        return [(name, Face(axiom.at, text_of(axiom.value), rate, axiom.text()))]
-    if isinstance(axiom.face, Region):
-        return []
+def faces_of(axiom: Axiom, inputs: Sequence[str]) -> list[tuple[str, Face]]:
+    """The faces that it fixes, each with the name of its input; none where it speaks of a region.
+
+    Raises:
+        ConfigError: If it names no input, or is about faces and has none at a finite value.
+    """
     found = []
-    for one, ends in axiom.face:
-        name = inputs[place(one, inputs, axiom.word)]
-        found += [(name, Face(end, text_of(axiom.value), None, axiom.text())) for end in ends if math.isfinite(end)]
-    if not found:
+    for fact in facts_of([axiom], Given):
+        rate = None if fact.rate is None else text_of(fact.rate)
+        name = inputs[place(fact.input, inputs, fact.word)]
+        found.append((name, Face(fact.at, text_of(fact.value), rate, axiom.text())))
+    if not found and "ansatz" in axiom.built_by and not facts_of([axiom], Rim):
         raise ConfigError(f"{axiom.text()} has no face at a finite value; give one end at least.")
     return found
 
 
 def periods_of(axioms: Sequence[Axiom], inputs: Sequence[str]) -> dict[str, float]:
     """The period of every input in which the function is periodic by construction."""
-    hard = [axiom for axiom in axioms if isinstance(axiom, Periodic) and axiom.strength == Hard()]
-    return {inputs[place(axiom.input, inputs, axiom.word)]: axiom.period for axiom in hard}
+    periods = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Period)
+    return {inputs[place(fact.input, inputs, fact.word)]: fact.period for fact in periods}
 
 
 def text_of(value: float | str) -> str:
@@ -118,15 +118,16 @@ def text_of(value: float | str) -> str:
     return value if isinstance(value, str) else number(value)
 
 
-def _with(before: Conditions, axiom: Boundary | Initial, inputs: Sequence[str]) -> Conditions:
-    if isinstance(axiom, Boundary) and isinstance(axiom.face, Region):
-        for name in axiom.face.inputs:
+def _with(before: Conditions, axiom: Axiom, inputs: Sequence[str]) -> Conditions:
+    edges = list(before.edges)
+    for rim in facts_of([axiom], Rim):
+        for name in rim.region.inputs:
             place(name, inputs, axiom.word)
-        return replace(before, edges=(*before.edges, Edge(axiom.face, text_of(axiom.value), axiom.text())))
+        edges.append(Edge(rim.region, text_of(rim.value), axiom.text()))
     sides = dict(before.sides)
     for name, face in faces_of(axiom, inputs):
         sides[name] = _beside(sides.get(name, Sides()), face, name)
-    return replace(before, sides=sides)
+    return replace(before, sides=sides, edges=tuple(edges))
 
 
 def _beside(sides: Sides, face: Face, name: str) -> Sides:

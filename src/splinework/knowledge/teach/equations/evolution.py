@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Boundary, Hard, Initial, Periodic, Soft
+from splinework.knowledge.axioms import Axiom, Hard, Soft
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.facts import Face, Period, Rim, facts_of
 from splinework.knowledge.teach.equations.ansatz import derivatives_of, joined
 from splinework.knowledge.teach.equations.conditions import conditions_of
 from splinework.knowledge.teach.equations.formulas import times, total
@@ -51,7 +52,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     """The number of the input that is space, what all slabs share, and the frame of their networks."""
     model, axioms = problem.model, problem.axioms
     inputs, outputs = model.config.input_names, model.config.output_names
-    starts = [axiom for axiom in axioms if isinstance(axiom, Initial) and axiom.strength == Hard()]
+    starts = [face for face in facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Face) if face.start]
     equations = equations_of(axioms, inputs, outputs)
     if len(inputs) != 2 or len(outputs) != 1 or len(starts) != 1 or len(equations) != 1 or problem.unknowns:
         raise ConfigError(
@@ -71,7 +72,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     if starts[0].at != begins:
         raise ConfigError(f"the slabs begin at {inputs[time]} = {begins:g}, the start is given at {starts[0].at:g}.")
     g, omega = joined(conditions_of(axioms, inputs, outputs)[0], inputs, problem.domain.box, free=inputs[time])
-    periodic = [axiom for axiom in axioms if isinstance(axiom, Periodic)]
+    periods = facts_of(axioms, Period)
     degree, terms = _sizes(model, order)
 
     def known(text: str) -> Any:
@@ -80,7 +81,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
         return derivatives
 
-    weight = weight_of(periodic[0], BESIDE) if periodic else 0.0
+    weight = weight_of(periods[0].axiom, BESIDE) if periods else 0.0
     _, equation = equations[0]
     setting = Setting(equation, 1 - time, known(g), known(omega), degree, order, terms - order, weight)
     if setting.highest >= degree or max(setting.orders(m)[1] for m in equation.monomials) != order:
@@ -94,9 +95,9 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
 
 def _can_march(axiom: Axiom) -> bool:
-    if isinstance(axiom, Periodic):
+    if facts_of([axiom], Period):
         return isinstance(axiom.strength, Soft)
-    return not isinstance(axiom, (Boundary, Initial)) or axiom.strength == Hard()
+    return axiom.strength == Hard() or not any(isinstance(fact, (Face, Rim)) for fact in axiom.facts())
 
 
 def _sizes(model: KAN, order: int) -> tuple[int, int]:

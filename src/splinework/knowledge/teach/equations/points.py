@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Boundary, Integral, Residual
-from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms import Axiom
+from splinework.knowledge.axioms.axiom import Name, Ranges, place
+from splinework.knowledge.axioms.facts import Equation, Face, Rim, Total, facts_of
 from splinework.nn.frame import Expression, Region
 
 TRIES = 64
@@ -114,11 +115,11 @@ def domain_of(
     """
     box: dict[str, tuple[float, float]] = dict(grid)
     for axiom in axioms:
-        if isinstance(axiom, Boundary) and not isinstance(axiom.face, Region):
-            box.update(_ranges(axiom.face, inputs, axiom.word))
-        if isinstance(axiom, (Residual, Integral)) and not isinstance(axiom.domain, str):
+        box.update(_ranges(_between_faces(axiom), inputs, axiom.word))
+        inside = any(isinstance(fact, (Equation, Total)) for fact in axiom.facts())
+        if inside and not isinstance(axiom.domain, str):
             box.update(_ranges(axiom.domain, inputs, axiom.word))
-    edges = [axiom.face for axiom in axioms if isinstance(axiom, Boundary) and isinstance(axiom.face, Region)]
+    edges = [rim.region for rim in facts_of(axioms, Rim)]
     regions = (over,) if isinstance(over, Region) else tuple(edges) if over is None else ()
     for region in regions:
         box.update(_ranges(tuple(region.box().items()), inputs, "the region"))
@@ -128,9 +129,16 @@ def domain_of(
     return Domain(tuple(inputs), {name: box[name] for name in inputs}, regions)
 
 
-def _ranges(pairs: object, inputs: Sequence[str], word: str) -> dict[str, tuple[float, float]]:
+def _between_faces(axiom: Axiom) -> Ranges:
+    """The ranges of inputs of which an axiom fixes two faces."""
+    at: dict[Name, list[float]] = {}
+    for face in facts_of([axiom], Face):
+        at.setdefault(face.input, []).append(face.at)
+    return tuple((name, (min(ends), max(ends))) for name, ends in at.items() if len(ends) > 1)
+
+
+def _ranges(pairs: Ranges, inputs: Sequence[str], word: str) -> dict[str, tuple[float, float]]:
     found = {}
-    assert isinstance(pairs, tuple)
     for name, (low, high) in pairs:
         key = inputs[place(name, inputs, word)]
         if not low < high:

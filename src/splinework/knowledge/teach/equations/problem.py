@@ -144,7 +144,7 @@ def problem_of(
     def vanishing(equation: Any) -> Callable[[Model, Tensor], Tensor]:
         return lambda whole, x: equation.residual(whole, x, len(outputs))
 
-    equations = tuple((vanishing(equation), weight_of(axiom, 1.0), axiom.equation) for axiom, equation in statements)
+    equations = tuple((vanishing(equation), weight_of(axiom, 1.0), equation.text) for axiom, equation in statements)
     return Problem(model, axioms, recipes, domain, frame, unknowns, equations)
 
 

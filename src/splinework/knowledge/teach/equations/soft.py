@@ -1,20 +1,22 @@
 """Axioms as rows: what is not built in is asked for at points, and counts by its weight."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Axiom, Boundary, Hard, Initial, Integral, Periodic, Soft, Through, Verify
-from splinework.knowledge.axioms import Residual as Stated
+from splinework.knowledge.axioms import Axiom, Hard, Soft, Verify
 from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.facts import Equation as Stated
+from splinework.knowledge.axioms.facts import Face, Fact, Period, Points, Rim, Total, facts_of
 from splinework.knowledge.teach.equations.conditions import faces_of, outputs_of, text_of
 from splinework.knowledge.teach.equations.equation import Equation, read_equation
 from splinework.knowledge.teach.equations.points import Domain
-from splinework.nn.frame import Expression, Region
+from splinework.nn.frame import Expression
 from splinework.nn.jets import Model, Monomial, partials
 from splinework.train import Residual
 
@@ -27,7 +29,7 @@ SHARE, NODES = 0.25, 24
 
 def equations_of(
     axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]
-) -> list[tuple[Stated, Equation]]:
+) -> list[tuple[Axiom, Equation]]:
     """The differential equations among the axioms, read, each with all unknowns of the problem.
 
     Raises:
@@ -36,13 +38,13 @@ def equations_of(
     """
     unknowns = list(unknowns_of(axioms, (*inputs, *outputs)))
     return [
-        (axiom, read_equation(axiom.equation, inputs, outputs, unknowns, _output_of(axiom, outputs)))
-        for axiom in axioms
-        if isinstance(axiom, Stated) and not isinstance(axiom.strength, Verify)
+        (fact.axiom, read_equation(fact.text, inputs, outputs, unknowns, _output_of(fact.axiom, outputs)))
+        for fact in facts_of(axioms, Stated)
+        if not isinstance(fact.axiom.strength, Verify)
     ]
 
 
-def _output_of(axiom: Stated, outputs: Sequence[str]) -> int | None:
+def _output_of(axiom: Axiom, outputs: Sequence[str]) -> int | None:
     return None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
 
 
@@ -53,12 +55,12 @@ def unknowns_of(axioms: Sequence[Axiom], taken: Sequence[str]) -> dict[str, floa
         ConfigError: If one has two starts, or the name of something else.
     """
     found: dict[str, float] = {}
-    for axiom in axioms:
-        for name, start in axiom.unknowns if isinstance(axiom, Stated) else ():
+    for fact in facts_of(axioms, Stated):
+        for name, start in fact.unknowns:
             if name in taken or found.get(name, start) != start:
                 raise ConfigError(
-                    f"the unknown {name!r} of {axiom.text()} is named like an input or output, or starts elsewhere in another "
-                    "equation; give it a name of its own, and one start."
+                    f"the unknown {name!r} of {fact.axiom.text()} is named like an input or output, or starts elsewhere in "
+                    "another equation; give it a name of its own, and one start."
                 )
             found[name] = start
     return found
@@ -81,23 +83,39 @@ def rows_of(axioms: Sequence[Axiom], domain: Domain, outputs: Sequence[str], cou
     found: list[Residual] = []
     few = max(round(SHARE * count), 16)
     for number, axiom in enumerate(axioms):
-        if isinstance(axiom, (Stated,)) or isinstance(axiom.strength, Verify):
+        facts = axiom.facts()
+        if isinstance(axiom.strength, Verify) or facts_of([axiom], Stated):
             continue
-        hard = axiom.strength == Hard()
-        if isinstance(axiom, (Through, Integral)) and hard:
+        if not facts or any(type(fact) not in _ROWS for fact in facts):
+            faces_of(axiom, domain.inputs)  # tells of faces that are not there
+            raise ConfigError(
+                "an equation is solved with the axioms residual, boundary, initial, periodic, through, integral; got "
+                f"{axiom.text()}."
+            )
+        if axiom.strength == Hard() and axiom.corrected:
             raise ConfigError(
                 f"{axiom.text()} cannot be built into a frame; ask for it with strength=Soft(), or Soft(weight)."
             )
-        if isinstance(axiom, (Boundary, Initial, Periodic)) and hard:
-            continue
-        makers: dict[type[Axiom], Callable[..., list[Residual]]] = {
-            Boundary: _boundary, Initial: _initial, Periodic: _periodic, Through: _through, Integral: _integral,
-        }  # fmt: skip
-        if type(axiom) not in makers:
-            known = ", ".join(["residual", *(kind.word for kind in makers)])
-            raise ConfigError(f"an equation is solved with the axioms {known}; got {axiom.text()}.")
-        found += makers[type(axiom)](axiom, domain, outputs, few, seed + 1 + number)
+        if axiom.strength != Hard():
+            ask = _Asked(domain, outputs, few, seed + 1 + number, weight_of(axiom, BESIDE) / len(facts))
+            found += [row for fact in facts for row in _ROWS[type(fact)](fact, ask)]
     return found
+
+
+@final
+@dataclass(frozen=True)
+class _Asked:
+    """Where the facts of one axiom are asked for: names, how many points, their seed, and what each fact counts."""
+
+    domain: Domain
+    outputs: Sequence[str]
+    few: int
+    seed: int
+    weight: float
+
+    def columns(self, fact: Fact) -> list[int]:
+        """The outputs that a fact speaks of."""
+        return outputs_of(fact.axiom, self.outputs)
 
 
 def weight_of(axiom: Axiom, usual: float) -> float:
@@ -119,50 +137,46 @@ def _wanted(
     return gap
 
 
-def _boundary(axiom: Boundary, domain: Domain, outputs: Sequence[str], few: int, seed: int) -> list[Residual]:
-    gap = _wanted(text_of(axiom.value), outputs_of(axiom, outputs), (), domain.inputs)
-    if isinstance(axiom.face, Region):
-        points = [domain.edge(axiom.face, few, seed)]
-    else:
-        points = [domain.face(name, face.at, few, seed) for name, face in faces_of(axiom, domain.inputs)]
-    weight = weight_of(axiom, BESIDE) / len(points)
-    return [Residual(gap, x, weight, name=axiom.text()) for x in points]
-
-
-def _initial(axiom: Initial, domain: Domain, outputs: Sequence[str], few: int, seed: int) -> list[Residual]:
-    ((name, face),) = faces_of(axiom, domain.inputs)
-    x, columns, weight = domain.face(name, face.at, few, seed), outputs_of(axiom, outputs), weight_of(axiom, BESIDE)
-    found = [Residual(_wanted(face.value, columns, (), domain.inputs), x, weight, name=axiom.text())]
-    if face.rate is not None:
-        rate = _wanted(face.rate, columns, (domain.inputs.index(name),), domain.inputs)
-        found.append(Residual(rate, x, weight, name=f"{axiom.text()}, rate"))
+def _face(fact: Face, ask: _Asked) -> list[Residual]:
+    inputs, columns = ask.domain.inputs, ask.columns(fact)
+    i = place(fact.input, inputs, fact.word)
+    x = ask.domain.face(inputs[i], fact.at, ask.few, ask.seed)
+    found = [Residual(_wanted(text_of(fact.value), columns, (), inputs), x, ask.weight, name=fact.axiom.text())]
+    if fact.rate is not None:
+        rate = _wanted(text_of(fact.rate), columns, (i,), inputs)
+        found.append(Residual(rate, x, ask.weight, name=f"{fact.axiom.text()}, rate"))
     return found
 
 
-def _periodic(axiom: Periodic, domain: Domain, outputs: Sequence[str], few: int, seed: int) -> list[Residual]:
-    column, columns = place(axiom.input, domain.inputs, axiom.word), outputs_of(axiom, outputs)
-    name = domain.inputs[column]
+def _rim(fact: Rim, ask: _Asked) -> list[Residual]:
+    gap = _wanted(text_of(fact.value), ask.columns(fact), (), ask.domain.inputs)
+    return [Residual(gap, ask.domain.edge(fact.region, ask.few, ask.seed), ask.weight, name=fact.axiom.text())]
+
+
+def _period(fact: Period, ask: _Asked) -> list[Residual]:
+    column, columns = place(fact.input, ask.domain.inputs, fact.word), ask.columns(fact)
+    name = ask.domain.inputs[column]
 
     def gap(model: Model, x: Tensor) -> Tensor:
         step = torch.zeros_like(x)
-        step[:, column] = axiom.period
+        step[:, column] = fact.period
         here, there = (partials(model, p, (), (column,)) for p in (x, x + step))
         return torch.cat([(b - a)[:, columns] for a, b in zip(here, there, strict=True)], dim=1)
 
-    x = domain.face(name, domain.box[name][0], few, seed)
-    return [Residual(gap, x, weight_of(axiom, BESIDE), name=axiom.text())]
+    x = ask.domain.face(name, ask.domain.box[name][0], ask.few, ask.seed)
+    return [Residual(gap, x, ask.weight, name=fact.axiom.text())]
 
 
-def _through(axiom: Through, domain: Domain, outputs: Sequence[str], few: int, seed: int) -> list[Residual]:
-    x = torch.tensor(axiom.points, dtype=torch.float64)
-    y = torch.tensor(axiom.values, dtype=torch.float64)
-    columns = outputs_of(axiom, outputs)
-    if x.shape[1] != len(domain.inputs) or y.shape[1] != len(columns):
+def _points(fact: Points, ask: _Asked) -> list[Residual]:
+    x = torch.tensor(fact.points, dtype=torch.float64)
+    y = torch.tensor(fact.values, dtype=torch.float64)
+    columns, inputs = ask.columns(fact), len(ask.domain.inputs)
+    if x.shape[1] != inputs or y.shape[1] != len(columns):
         raise ConfigError(
-            f"{axiom.word} takes points of {len(domain.inputs)} inputs and values of {len(columns)} outputs; got "
-            f"{x.shape[1]} and {y.shape[1]}."
+            f"{fact.word} takes points of {inputs} inputs and values of {len(columns)} outputs; got {x.shape[1]} and "
+            f"{y.shape[1]}."
         )
-    return [measured(x, y, columns, weight_of(axiom, BESIDE), axiom.word)]
+    return [measured(x, y, columns, ask.weight, fact.word)]
 
 
 def measured(x: Any, y: Any, columns: list[int], weight: float, name: str) -> Residual:
@@ -174,18 +188,29 @@ def measured(x: Any, y: Any, columns: list[int], weight: float, name: str) -> Re
     return Residual(gap, x, weight, y, name)
 
 
-def _integral(axiom: Integral, domain: Domain, outputs: Sequence[str], few: int, seed: int) -> list[Residual]:
+def _total(fact: Total, ask: _Asked) -> list[Residual]:
+    domain = ask.domain
     box = dict(domain.box)
-    for name, ends in axiom.over or ():
-        box[domain.inputs[place(name, domain.inputs, axiom.word)]] = ends
+    for name, ends in fact.over or ():
+        box[domain.inputs[place(name, domain.inputs, fact.word)]] = ends
     nodes, weights = np.polynomial.legendre.leggauss(NODES if len(box) < 3 else NODES // 2)
     axes = [(a + b) / 2 + (b - a) / 2 * torch.as_tensor(nodes) for a, b in (box[n] for n in domain.inputs)]
     shares = [(b - a) / 2 * torch.as_tensor(weights) for a, b in (box[n] for n in domain.inputs)]
     x = torch.cartesian_prod(*axes).reshape(-1, len(box))
-    w = torch.cartesian_prod(*shares).reshape(-1, len(box)).prod(1) * Expression(axiom.weight, domain.inputs).of(x)
-    columns = outputs_of(axiom, outputs)
+    w = torch.cartesian_prod(*shares).reshape(-1, len(box)).prod(1) * Expression(fact.weight, domain.inputs).of(x)
+    columns = ask.columns(fact)
 
     def gap(model: Model, points: Tensor, share: Tensor) -> Tensor:
-        return (share * partials(model, points, ())[0][:, columns]).sum(0, keepdim=True) - axiom.equals
+        return (share * partials(model, points, ())[0][:, columns]).sum(0, keepdim=True) - fact.equals
 
-    return [Residual(gap, x, weight_of(axiom, BESIDE), w, axiom.text())]
+    return [Residual(gap, x, ask.weight, w, fact.axiom.text())]
+
+
+_ROWS: Final[dict[type[Fact], Callable[..., list[Residual]]]] = {
+    Face: _face,
+    Rim: _rim,
+    Period: _period,
+    Points: _points,
+    Total: _total,
+}
+"""What asks for each kind of fact."""

@@ -1,26 +1,25 @@
-"""What rules on contradictions share: the verdict of a rule, and what is known of the model that the axioms are for."""
+"""What rules on conflicts share: the result of a rule, and what is known of the model that the axioms are for."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, final
+from typing import final
 
 import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name, place
-from splinework.knowledge.axioms.setting import Units, formula, read_unit, sobol
+from splinework.knowledge.axioms.facts import TOLERANCE, Fact, Range
+from splinework.knowledge.axioms.setting import UnitReader, formula, read_unit, sobol
 
-Range = tuple[float, float]
 IMPOSSIBLE, CONSTANT, NOTE = "impossible", "constant", "note"
 """No function at all; only one that does not change; a function of little freedom, which may well be meant."""
-TOLERANCE: Final = 1e-9
 
 
 @final
 @dataclass(frozen=True)
-class Clash:
+class Conflict:
     """What a rule found.
 
     Attributes:
@@ -51,29 +50,30 @@ class Context:
     output_names: tuple[str, ...]
     extrapolation: str = "linear"
     box: tuple[Range, ...] | None = None
-    read_unit: Units = read_unit
+    read_unit: UnitReader = read_unit
 
     def input(self, name: Name) -> int:
         """The number of an input whose name was checked."""
         return place(name, self.input_names, "the axiom")
 
-    def outputs(self, axiom: Axiom) -> frozenset[int]:
-        """The outputs that an axiom speaks of."""
+    def outputs(self, stated: Axiom | Fact) -> frozenset[int]:
+        """The outputs that an axiom or a fact speaks of."""
+        axiom = stated.axiom if isinstance(stated, Fact) else stated
         if axiom.output is None:
             return frozenset(range(len(self.output_names)))
         return frozenset({place(axiom.output, self.output_names, axiom.word, "output")})
 
-    def range(self, axiom: Axiom, i: int) -> Range | None:
-        """Where an axiom holds along an input; None where that is the grid, and it is not known."""
-        if axiom.domain == "all":
+    def range(self, fact: Fact, i: int) -> Range | None:
+        """Where a fact holds along an input; None where that is the grid, and it is not known."""
+        if fact.domain == "all":
             return -math.inf, math.inf
-        if not isinstance(axiom.domain, str):
-            for name, ends in axiom.domain:
+        if not isinstance(fact.domain, str):
+            for name, ends in fact.domain:
                 if self.input(name) == i:
                     return ends
         return None if self.box is None else self.box[i]
 
-    def together(self, first: Axiom, second: Axiom) -> bool:
+    def together(self, first: Fact, second: Fact) -> bool:
         """Whether the two speak of one output somewhere at the same place."""
         if not self.outputs(first) & self.outputs(second):
             return False
@@ -83,24 +83,30 @@ class Context:
                 return False
         return True
 
-    def samples(self, axiom: Axiom | None = None, count: int = 64) -> Tensor:
-        """Points where an axiom holds in the box, `(count, I)`; in the unit box where that is not known."""
+    def covers(self, fact: Fact, name: Name, length: float) -> bool:
+        """Whether a fact holds on a range as long as this; a grid that is not known yet is taken to be."""
+        where = self.range(fact, self.input(name))
+        return where is None or where[1] - where[0] >= length * (1 - TOLERANCE)
+
+    def surrounds(self, fact: Fact, name: Name, at: float) -> bool:
+        """Whether a fact holds on both sides of a value of an input; a grid that is not known yet is taken to have it inside."""
+        where = self.range(fact, self.input(name))
+        return where is None or where[0] < at < where[1]
+
+    def samples(self, fact: Fact | None = None, count: int = 64) -> Tensor:
+        """Points where a fact holds in the box, `(count, I)`; in the unit box where that is not known."""
         box = list(self.box or ((0.0, 1.0),) * len(self.input_names))
         for i, (low, high) in enumerate(box):
-            ends = None if axiom is None or axiom.domain == "all" else self.range(axiom, i)
+            ends = None if fact is None or fact.domain == "all" else self.range(fact, i)
             if ends is not None:
                 box[i] = (ends[0] if math.isfinite(ends[0]) else min(low, ends[1] - 1), ends[1])
                 box[i] = (box[i][0], ends[1] if math.isfinite(ends[1]) else max(high, box[i][0] + 1))
         return _sampled(count, tuple(box))
 
-    def reaches(self, axiom: Axiom, i: int, at: float) -> bool:
-        """Whether an axiom holds at a value of an input."""
-        ends = self.range(axiom, i)
+    def reaches(self, fact: Fact, i: int, at: float) -> bool:
+        """Whether a fact holds at a value of an input."""
+        ends = self.range(fact, i)
         return ends is None or ends[0] - TOLERANCE * (1 + abs(at)) <= at <= ends[1] + TOLERANCE * (1 + abs(at))
-
-    def whole(self, axiom: Axiom) -> bool:
-        """Whether an axiom holds all over the grids, not in some ranges of inputs only."""
-        return isinstance(axiom.domain, str)
 
     def value(self, text: float | str, points: Tensor) -> Tensor:
         """A number or a formula at points, `(N,)`."""
@@ -110,6 +116,10 @@ class Context:
 @lru_cache(maxsize=64)
 def _sampled(count: int, box: tuple[Range, ...]) -> Tensor:
     return sobol(count, torch.tensor(box, dtype=torch.float64), 0)
+
+
+Found = tuple[Conflict, tuple[Fact, ...]]
+"""What a rule on a fact and all others found, and the other facts that take part."""
 
 
 def listed(names: Sequence[Name]) -> str:

@@ -1,0 +1,350 @@
+"""What axioms say, in a small common vocabulary: the sign of a slope, a mirror, a period, a range of values, a value on a face.
+
+An axiom states facts (`Axiom.facts`); rules on contradictions, the hard forms and the tests against rows look at facts and never
+at the kind of axiom, so a new axiom meets all others through the facts that it states.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splinework.knowledge.axioms.axiom import Axiom, Domain, Name, Ranges, Value
+from splinework.nn.frame.regions import Region
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.conflict import Context
+
+Floats = NDArray[np.float64]
+Pairs = NDArray[np.bool_]
+Range = tuple[float, float]
+TOLERANCE: Final = 1e-9
+"""Relative size of what is rounding, among numbers that a user wrote."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that an axiom says.
+
+    Attributes:
+        axiom: The axiom.
+        within: Where it holds; None where that is the domain of the axiom.
+    """
+
+    axiom: Axiom
+    within: Domain | None = field(default=None, kw_only=True)
+
+    @property
+    def domain(self) -> Domain:
+        """Where it holds."""
+        return self.axiom.domain if self.within is None else self.within
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it holds all over the grids, not in some ranges of inputs only."""
+        return isinstance(self.domain, str)
+
+    @property
+    def word(self) -> str:
+        """What the language calls the axiom."""
+        return self.axiom.word
+
+    def along(self, i: int, context: "Context") -> bool:
+        """Whether it limits the function on lines along an input."""
+        return False
+
+    def rows(self, at: Floats) -> tuple[Floats, Floats]:
+        """Rows and right sides of `rows @ values <= right`, for values at places `at` of a line, in units of the values."""
+        return np.zeros((0, len(at))), np.zeros(0)
+
+    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+        """Which points `(N, I)` a symmetry takes to which, `(N, N)`, and the sign that values get by that."""
+        yield from ()
+
+
+@final
+@dataclass(frozen=True)
+class Slope(Fact):
+    """The sign of the first derivative along an input: never negative (`sign` 1) or never positive (-1)."""
+
+    input: Name
+    sign: int
+
+    @property
+    def never(self) -> str:
+        """What the function never does."""
+        return "falls" if self.sign > 0 else "rises"
+
+    def along(self, i: int, context: "Context") -> bool:
+        return context.input(self.input) == i
+
+    def rows(self, at: Floats) -> tuple[Floats, Floats]:
+        return -self.sign * _steps(at), np.zeros(len(at) - 1)
+
+
+@final
+@dataclass(frozen=True)
+class Bend(Fact):
+    """The sign of the second derivative along an input: convex (`sign` 1) or concave (-1)."""
+
+    input: Name
+    sign: int
+
+    def along(self, i: int, context: "Context") -> bool:
+        return context.input(self.input) == i
+
+    def rows(self, at: Floats) -> tuple[Floats, Floats]:
+        eye, gaps = np.eye(len(at)), np.diff(at)
+        share = (gaps[1:] / (gaps[:-1] + gaps[1:]))[:, None]
+        bends = share * eye[:-2] + (1 - share) * eye[2:] - eye[1:-1]
+        return -self.sign * bends, np.zeros(len(bends))
+
+
+@final
+@dataclass(frozen=True)
+class Steepness(Fact):
+    """The largest magnitude of the slope along inputs; along all where none is named."""
+
+    inputs: tuple[Name, ...]
+    most: float
+
+    def numbers(self, context: "Context") -> list[int]:
+        """The numbers of the inputs."""
+        return [context.input(name) for name in self.inputs] or list(range(len(context.input_names)))
+
+    def along(self, i: int, context: "Context") -> bool:
+        return i in self.numbers(context)
+
+    def rows(self, at: Floats) -> tuple[Floats, Floats]:
+        steps = _steps(at)
+        return np.concatenate([steps, -steps]), np.tile(self.most * np.diff(at), 2)
+
+
+@final
+@dataclass(frozen=True)
+class Mirror(Fact):
+    """`f(centre - d) = sign f(centre + d)` along an input."""
+
+    input: Name
+    centre: float
+    sign: int
+
+    def related(self, one: float, other: float) -> bool:
+        """Whether it relates values at two places."""
+        return abs(one + other - 2 * self.centre) <= TOLERANCE * (1 + abs(self.centre))
+
+    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+        image, i = x.copy(), context.input(self.input)
+        image[:, i] = 2 * self.centre - x[:, i]
+        yield same_points(image, x), float(self.sign)
+
+
+@final
+@dataclass(frozen=True)
+class Period(Fact):
+    """`f(x + period) = f(x)` along an input."""
+
+    input: Name
+    period: float
+    sign: int = 1
+
+    def related(self, one: float, other: float) -> bool:
+        """Whether it relates values at two places."""
+        turns = (other - one) / self.period
+        return turns > 0.5 and abs(turns - round(turns)) < TOLERANCE
+
+    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+        i = context.input(self.input)
+        turns = (x[:, None, i] - x[None, :, i]) / self.period
+        rest = np.delete(x, i, axis=1)
+        yield (np.abs(turns - np.round(turns)) < TOLERANCE) & same_points(rest, rest), 1.0
+
+
+@final
+@dataclass(frozen=True)
+class Exchange(Fact):
+    """The value is multiplied by the sign when two of some inputs change places."""
+
+    among: tuple[Name, ...]
+    sign: int
+
+    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+        for a, b in itertools.combinations([context.input(name) for name in self.among], 2):
+            image = x.copy()
+            image[:, [a, b]] = x[:, [b, a]]
+            yield same_points(image, x), float(self.sign)
+
+
+@final
+@dataclass(frozen=True)
+class Orbit(Fact):
+    """The value stays when a group (`sign`, `scale`, `translation`, `rotation`) acts on vectors of inputs."""
+
+    group: str
+    vectors: tuple[tuple[Name, ...], ...]
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        """All inputs that it moves."""
+        return tuple(itertools.chain.from_iterable(self.vectors))
+
+
+@final
+@dataclass(frozen=True)
+class Separate(Fact):
+    """No mixed dependence on inputs of different groups.
+
+    Attributes:
+        groups: The groups.
+        rest: Whether every input that is in none is a group by itself.
+    """
+
+    groups: tuple[tuple[Name, ...], ...]
+    rest: bool
+
+    def among(self, names: Sequence[Name]) -> list[Name]:
+        """Those of some inputs of which it says something."""
+        named = set(itertools.chain.from_iterable(self.groups))
+        return [name for name in names if self.rest or name in named]
+
+    def apart(self, names: Sequence[Name]) -> tuple[Name, Name] | None:
+        """The first two of some inputs that may not act on each other."""
+        owner = {name: number for number, group in enumerate(self.groups) for name in group}
+        pairs = itertools.combinations(self.among(names), 2)
+        return next(((a, b) for a, b in pairs if owner.get(a, a) != owner.get(b, b)), None)
+
+
+@final
+@dataclass(frozen=True)
+class Values(Fact):
+    """All values lie between two numbers; infinite where there is no bound."""
+
+    low: float
+    high: float
+
+    @property
+    def said(self) -> str:
+        """The bounds in words."""
+        return between(self.low, self.high)
+
+    def along(self, i: int, context: "Context") -> bool:
+        return True
+
+
+@final
+@dataclass(frozen=True)
+class Tail(Fact):
+    """What comes beyond the grid of an input: `linear`, `constant`, or tending to a `value`, on one `side` or `both`."""
+
+    input: Name
+    side: str
+    kind: str
+    value: float
+
+
+@final
+@dataclass(frozen=True)
+class Face(Fact):
+    """A value, a number or a formula, where an input has one value; perhaps with the first derivative in that input.
+
+    Attributes:
+        start: Whether the input is a time that starts there.
+    """
+
+    input: Name
+    at: float
+    value: Value
+    rate: Value | None = None
+    start: bool = False
+
+
+@final
+@dataclass(frozen=True)
+class Rim(Fact):
+    """A value on the boundary of a region."""
+
+    region: Region
+    value: Value
+
+
+@final
+@dataclass(frozen=True)
+class Total(Fact):
+    """`∫ weight f dx = equals`, over ranges of all inputs or the box of the grids."""
+
+    equals: float
+    over: Ranges | None
+    weight: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a plain integral, and no moment."""
+        return self.weight.strip() in ("1", "1.0")
+
+
+@final
+@dataclass(frozen=True)
+class Points(Fact):
+    """Values at points: rows of all inputs, and rows of values."""
+
+    points: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float, ...], ...]
+
+
+@final
+@dataclass(frozen=True)
+class Together(Fact):
+    """Outputs rise in this order, or (with `shares`) add up to one; all outputs where none is named."""
+
+    outputs: tuple[Name, ...]
+    shares: bool
+
+
+@final
+@dataclass(frozen=True)
+class Scaling(Fact):
+    """Units: of inputs, and of the output."""
+
+    of_inputs: tuple[tuple[Name, str], ...]
+    of_output: str
+
+
+@final
+@dataclass(frozen=True)
+class Equation(Fact):
+    """A differential equation, with coefficients to be found and where these start."""
+
+    text: str
+    unknowns: tuple[tuple[str, float], ...]
+
+
+Kind = TypeVar("Kind", bound=Fact)
+
+
+def facts_of(axioms: Sequence[Axiom], kind: type[Kind]) -> list[Kind]:
+    """The facts of one kind that axioms state, in order."""
+    return [fact for axiom in axioms for fact in axiom.facts() if isinstance(fact, kind)]
+
+
+def between(low: float, high: float) -> str:
+    """Bounds in words."""
+    if math.isinf(high):
+        return f"at {low:g} or above"
+    return f"at {high:g} or below" if math.isinf(low) else f"between {low:g} and {high:g}"
+
+
+def same_points(x: Floats, other: Floats) -> Pairs:
+    """Which rows are one point, `(N, M)`."""
+    same = np.ones((len(x), len(other)), dtype=bool)
+    for a, b in zip(x.T, other.T, strict=True):
+        same &= np.abs(a[:, None] - b) <= TOLERANCE * (1 + np.abs(b))
+    return same
+
+
+def _steps(at: Floats) -> Floats:
+    eye = np.eye(len(at))
+    return eye[1:] - eye[:-1]

@@ -1,0 +1,74 @@
+"""What may stand in the fields of axioms, checked: names of several inputs, numbers, formulas, texts by input."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Name, Value, is_name, name_of
+
+
+def names_of(values: Any, word: str, *, least: int = 1) -> tuple[Name, ...]:
+    """Names of several inputs, all different, checked.
+
+    Raises:
+        ConfigError: If they are too few, not names, or one comes twice.
+    """
+    listed = values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
+    names = tuple(name_of(value, word) for value in listed)
+    if len(names) < least or len(set(names)) < len(names):
+        raise ConfigError(f"{word} takes at least {least} different names, got {values!r}.")
+    return names
+
+
+def number_of(value: Any, what: str) -> float:
+    """A finite number, checked.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ConfigError(f"{what} is a finite number, got {value!r}.")
+    return float(value)
+
+
+def value_of(value: Any, word: str) -> Value:
+    """A number or a formula, checked.
+
+    Raises:
+        ConfigError: If it is neither.
+    """
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, str):
+        raise ConfigError(f"the value of {word} is a number or a formula in the inputs, got an empty text.")
+    return number_of(value, f"the value of {word}")
+
+
+def texts_of(given: Any, expected: str) -> tuple[tuple[Name, str], ...]:
+    """Texts by input as a tuple of pairs, checked.
+
+    Raises:
+        ConfigError: If it is none, with what was expected.
+    """
+    pairs = tuple(given.items()) if isinstance(given, Mapping) else given
+    try:
+        found = tuple((name, text) for name, text in pairs)
+    except (TypeError, ValueError):
+        found = ()
+    if not found or not all(is_name(name) and isinstance(text, str) for name, text in found):
+        raise ConfigError(f"{expected}; got {given!r}.")
+    return found
+
+
+def log_odds(probability: float, said: str) -> float:
+    """The log odds of a probability that an axiom of classes names.
+
+    Raises:
+        ConfigError: If it is none.
+    """
+    if not 0 < probability < 1:
+        raise ConfigError(
+            f"{said} has the number {probability:g}, but in an axiom of classes numbers are probabilities between 0 and 1."
+        )
+    return math.log(probability) - math.log1p(-probability)

@@ -1,0 +1,218 @@
+"""Conflicts of more than two facts, or of one with a setting of the model."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+from splinework.knowledge.axioms.axiom import Name, place
+from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, Context, Found, listed
+from splinework.knowledge.axioms.facts import (
+    Exchange,
+    Fact,
+    Orbit,
+    Period,
+    Scaling,
+    Separate,
+    Slope,
+    Tail,
+    Together,
+    Values,
+)
+from splinework.knowledge.axioms.strength import Hard
+
+Facts = tuple[Fact, ...]
+_ACTS: Final = {"sign": "all change their sign", "scale": "all are scaled", "translation": "all are shifted"}
+
+
+def leaving_bounds(fact: Values, others: Facts, context: Context) -> Conflict | None:
+    """Soft bounds on both sides everywhere, where the tails of splines are straight lines; hard ones hold by a link."""
+    if fact.domain != "all" or context.extrapolation != "linear" or isinstance(fact.axiom.strength, Hard):
+        return None
+    if math.isinf(fact.low) or math.isinf(fact.high):
+        return None
+    level = {other.input for other in others if isinstance(other, Period)}
+    level |= {
+        other.input for other in others if isinstance(other, Tail) and other.side == "both" and other.kind != "linear"
+    }
+    loose = [name for name in context.input_names if name not in level]
+    if not loose:
+        return None
+    return Conflict(
+        f"beyond its grid a spline goes on as a straight line, which leaves every pair of bounds along {listed(loose)} unless it "
+        "is level",
+        "Let the bounds hold on the grid, domain='grid', make them hard, or take extrapolation='constant'.",
+    )
+
+
+def along_the_orbit(fact: Orbit, others: Facts, context: Context) -> Found | None:
+    """Rising along all inputs that a group moves together: then what it keeps is constant.
+
+    Every point near another one is between that and an image of it: for translation always, for sign in a box about 0, for scale
+    where no input changes its sign.
+    """
+    if fact.group == "rotation" or len(fact.vectors) > 1 or len(fact.inputs) < 2:
+        return None
+    if not _moves(fact, context) or not fact.everywhere:
+        return None
+    for sign in (1, -1):
+        found: dict[Name, Slope] = {}
+        for other in others:
+            if isinstance(other, Slope) and other.sign == sign and _with(fact, other, context):
+                found.setdefault(other.input, other)
+        if all(name in found for name in fact.inputs):
+            taking = tuple(found[name] for name in fact.inputs)
+            return Conflict(
+                f"it never {taking[0].never} along {listed(fact.inputs)}, and stays the same when {_ACTS[fact.group]} together, "
+                "so it depends on none of them",
+                "Let it rise along some and fall along others, or drop the invariance.",
+                CONSTANT,
+            ), taking
+    return None
+
+
+def _with(fact: Fact, other: Fact, context: Context) -> bool:
+    """Whether another fact holds all over the grids for some output that this one speaks of."""
+    return other.everywhere and bool(context.outputs(fact) & context.outputs(other))
+
+
+def _moves(fact: Orbit, context: Context) -> bool:
+    """Whether the images of points are where others lie in between."""
+    if context.box is None:
+        return fact.group != "scale"
+    ends = [context.box[context.input(name)] for name in fact.inputs]
+    if fact.group == "sign":
+        return all(low < 0 < high for low, high in ends)
+    if fact.group == "scale":
+        return all(low >= 0 for low, _ in ends) or all(high <= 0 for _, high in ends)
+    return True
+
+
+def shares(fact: Together, others: Facts, context: Context) -> Found | None:
+    """Bounds of the outputs against their sum and their order: is there any point at all?"""
+    outputs = _outputs(fact, context)
+    bounds = [
+        other
+        for other in others
+        if isinstance(other, Values) and other.everywhere and context.outputs(other) & set(outputs)
+    ]
+    orders = [
+        other
+        for other in others
+        if fact.shares
+        and isinstance(other, Together)
+        and not other.shares
+        and set(_outputs(other, context)) <= set(outputs)
+    ]
+    lows, highs = [-math.inf] * len(context.output_names), [math.inf] * len(context.output_names)
+    for other in bounds:
+        for j in context.outputs(other):
+            lows[j], highs[j] = max(lows[j], other.low), min(highs[j], other.high)
+    rising = [_outputs(each, context) for each in (*([] if fact.shares else [fact]), *orders)]
+    if _feasible(outputs, lows, highs, rising, fact.shares):
+        return None
+    names = listed([context.output_names[j] for j in outputs])
+    told = "; ".join(f"{context.output_names[j]} from {lows[j]:g} to {highs[j]:g}" for j in outputs)
+    wanted = "add up to 1" if fact.shares else "rise in this order"
+    also = " in the order that is wanted" if orders else ""
+    conflict = Conflict(
+        f"{names} cannot {wanted}{also} between their bounds ({told})", "Correct the bounds, or the list of outputs."
+    )
+    return conflict, (*bounds, *orders)
+
+
+def _outputs(fact: Together, context: Context) -> list[int]:
+    return [place(name, context.output_names, fact.word, "output") for name in fact.outputs or context.output_names]
+
+
+def _feasible(
+    outputs: Sequence[int], lows: Sequence[float], highs: Sequence[float], orders: Sequence[Sequence[int]], shares: bool
+) -> bool:
+    """Whether numbers between bounds have the orders, and add up to one.
+
+    The least numbers in order are running maxima of the lower bounds, the largest running minima of the upper ones; every sum
+    between those of the two is reached.
+    """
+    low, high = list(lows), list(highs)
+    for _ in range(len(orders) * len(low) + 1):
+        for order in orders:
+            for before, after in itertools.pairwise(order):
+                low[after] = max(low[after], low[before])
+                high[before] = min(high[before], high[after])
+    if any(low[j] > high[j] for j in outputs):
+        return False
+    slack = 1e-12
+    return not shares or (sum(low[j] for j in outputs) <= 1 + slack and sum(high[j] for j in outputs) >= 1 - slack)
+
+
+def unbalanced(fact: Scaling, others: Facts, context: Context) -> Found | None:
+    """Units of the output that no product of powers of the inputs has; inputs that may not be exchanged or added."""
+    inputs = {str(name): dict(context.read_unit(unit)) for name, unit in fact.of_inputs}
+    output = dict(context.read_unit(fact.of_output))
+    bases = sorted({base for powers in (*inputs.values(), output) for base in powers})
+    rows = [[Fraction(powers.get(base, 0)) for powers in (*inputs.values(), output)] for base in bases]
+    powers, free = solved(rows, len(inputs))
+    if powers is None:
+        missing = [base for base in bases if output.get(base) and not any(each.get(base) for each in inputs.values())]
+        why = (
+            f"no input has {listed(missing)} in its unit" if missing else "the units of the inputs do not combine to it"
+        )
+        return Conflict(
+            f"no product of powers of {listed(list(inputs))} has the unit {fact.of_output}: {why}",
+            "Add the input or the constant of nature that is missing, or correct a unit.",
+        ), ()
+    for other in others:
+        first, *rest = map(str, other.among) if isinstance(other, Exchange) and other.sign > 0 else ("",)
+        for name in rest:
+            if first in inputs and name in inputs and inputs[first] != inputs[name]:
+                return Conflict(
+                    f"{first} and {name} have different units, so they cannot change places",
+                    "Correct a unit, or divide the inputs by scales of their own first.",
+                ), (other,)
+    used = [name for name, power in zip(inputs, powers, strict=True) if power != 0]
+    for other in others if free == 0 else ():
+        apart = other.apart(used) if isinstance(other, Separate) else None
+        if apart is not None:
+            return Conflict(
+                f"the units leave only a constant times a product of powers of {listed(used)}, in which {listed(apart)} act on "
+                "each other",
+                f"Drop {other.word}, or fit the logarithm of the output, of which the product is a sum.",
+            ), (other,)
+    return None
+
+
+def solved(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[list[Fraction] | None, int]:
+    """A solution of linear equations by elimination in rationals, and how many numbers in it are free (they are 0).
+
+    Args:
+        rows: One equation each: coefficients of the unknowns, then the right side.
+        inputs: Number of unknowns.
+
+    Returns:
+        None for the solution if there is none.
+    """
+    matrix = [list(row) for row in rows]
+    pivots: list[int] = []
+    for column in range(inputs):
+        row = next((r for r in range(len(pivots), len(matrix)) if matrix[r][column] != 0), None)
+        if row is None:
+            continue
+        here = len(pivots)
+        matrix[here], matrix[row] = matrix[row], matrix[here]
+        matrix[here] = [value / matrix[here][column] for value in matrix[here]]
+        for r in range(len(matrix)):
+            if r != here and matrix[r][column] != 0:
+                factor = matrix[r][column]
+                matrix[r] = [a - factor * b for a, b in zip(matrix[r], matrix[here], strict=True)]
+        pivots.append(column)
+    if any(row[-1] != 0 for row in matrix[len(pivots) :]):
+        return None, 0
+    solution = [Fraction(0)] * inputs
+    for row, column in enumerate(pivots):
+        solution[column] = matrix[row][-1]
+    return solution, inputs - len(pivots)
+
+
+JOINT_RULES: Final = {Orbit: along_the_orbit, Together: shares, Scaling: unbalanced}
+"""Rules on one fact and all others; what they return names those that take part."""

@@ -1,0 +1,129 @@
+"""What comes beyond the grid of an input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import OfInput
+from splinework.knowledge.axioms.facts import Tail
+from splinework.knowledge.axioms.fields import log_odds, number_of
+from splinework.knowledge.axioms.penalties import Penalty, moved, over, slopes
+from splinework.knowledge.axioms.setting import MARGIN, Setting
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+FARTHEST: Final = 10.0
+"""Widths of the box beyond it at which a function that tends to a value has come to it."""
+
+
+@final
+@dataclass(frozen=True)
+class Asymptote(OfInput):
+    """How the function goes on beyond the grid of an input: `linear`, `constant`, or towards the number `value`.
+
+    Attributes:
+        side: `left`, `right` or `both`.
+        kind: `linear` (second derivative 0), `constant` (first derivative 0) or `value` (tends to it, exponentially).
+        value: What it tends to, for that kind.
+    """
+
+    side: str = "both"
+    kind: str = "constant"
+    value: float = 0.0
+
+    word: ClassVar[str] = "asymptote"
+    built_by: ClassVar[frozenset[str]] = frozenset({"tail"})
+    draft_order: ClassVar[int] = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.side not in ("left", "right", "both") or self.kind not in ("linear", "constant", "value"):
+            raise ConfigError(
+                "asymptote takes side='left', 'right' or 'both' and kind='linear', 'constant' or 'value', got "
+                f"{self.side!r} and {self.kind!r}."
+            )
+        object.__setattr__(self, "value", number_of(self.value, "the value of an asymptote"))
+
+    @property
+    def _sides(self) -> list[str]:
+        return [side for side in ("left", "right") if self.side in (side, "both")]
+
+    def facts(self) -> Sequence[Tail]:
+        return (Tail(self, self.input, self.side, self.kind, self.value),)
+
+    def times(self, sign: int) -> "Asymptote":
+        return replace(self, value=sign * self.value)
+
+    def on_scores(self, classes: int) -> "tuple[Asymptote, ...] | None":
+        if classes > 2 or self.kind == "linear":
+            return None
+        return (replace(self, value=log_odds(self.value, self.text())),) if self.kind == "value" else (self,)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """Beyond the box: the slope, the second derivative, or the distance to the value far outside."""
+        i, outputs = setting.input(self.input, self), setting.outputs(self)
+        low, high = setting.box[i]
+        width = high - low
+        near, far = (FARTHEST / 2, FARTHEST) if self.kind == "value" else (0.0, MARGIN)
+        share = near + (far - near) * (setting.points[:, i] - low) / width
+        places = {"left": low - share * width, "right": high + share * width}
+        order = {"value": 0, "constant": 1, "linear": 2}[self.kind]
+        size = setting.spread[outputs] / width**order
+
+        def function(model: Model, x: Tensor) -> Tensor:
+            return over(slopes(model, x, outputs, (i,) * order)[0] - self.value * (order == 0), size)
+
+        return Penalty(function, torch.cat([moved(setting.points, i, places[side]) for side in self._sides]))
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """One width of the box beyond the grid, on each side that is meant."""
+        i = subject.input(self.input, self)
+        along = (i, i) if self.kind == "linear" else (i,)
+        order = "²" if self.kind == "linear" else ""
+        tends = self.kind == "value"
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.off(ask.partial(j, along), 0.0)
+
+        def claims_beyond(side: str) -> "list[Claim]":
+            def said(name: str) -> str:
+                what = (
+                    f"{name} tends to {self.value!r}" if tends else f"d{order} {name}/d {subject.inputs[i]}{order} == 0"
+                )
+                return f"{what} to the {side} of the box"
+
+            reason = "a limit is no bound on a box" if tends else ""
+            found = subject.claims(self, said, define, along=along, equal=True, reason=reason)
+            for claim in found:
+                low, high = claim.lo[i], claim.hi[i]
+                width = high - low
+                # Just beyond the end: there itself a corner is allowed.
+                away = 1e-9 * width
+                claim.lo[i], claim.hi[i] = (low - width, low - away) if side == "left" else (high + away, high + width)
+            return found
+
+        return [claim for side in self._sides for claim in claims_beyond(side)]
+
+    def draft_features(self, draft: "Draft") -> None:
+        i = draft.at(self)[0]
+        low, high = draft.ranges[i]
+        if self.kind == "linear":
+            raise draft.no_form(self, "only a sum of edges has linear tails, and then it has them anyway; verify it")
+        if self.kind == "constant":
+            feature = draft.features[draft.of(self, i, straight=True)]
+            text = f"max({feature.text},{low!r})" if "left" in self._sides else feature.text
+            feature.text = f"min({text},{high!r})" if "right" in self._sides else text
+            feature.straight = False
+            return
+        name = draft.symbols[i]
+        beyond = {"left": f"max({low!r}-{name},0)", "right": f"max({name}-({high!r}),0)"}
+        fade = f"exp(-({'+'.join(beyond[side] for side in self._sides)})/{(high - low) / 4!r})"
+        draft.answers = [f"({self.value!r})+{fade}*({answer}-({self.value!r}))" for answer in draft.answers]

@@ -1,0 +1,119 @@
+"""Values on a boundary: faces of a box, or the rim of a region."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
+from splinework.knowledge.axioms.facts import Face, Fact, Rim
+from splinework.knowledge.axioms.fields import value_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
+from splinework.knowledge.axioms.realise.formulas import as_formula
+from splinework.knowledge.axioms.setting import Setting, formula, on_boundary, on_faces
+from splinework.nn.frame import Box, Expression, Region
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@final
+@dataclass(frozen=True)
+class Boundary(Axiom):
+    """The function has given values on a boundary.
+
+    Attributes:
+        face: Faces of a box, such as `{"x": (0, 1)}` (both faces in x), or a `Region` (a box, disc, union or difference)
+            whose boundary is meant.
+        value: A number, or a formula in the inputs that has the right values there.
+    """
+
+    face: Ranges | Region
+    value: Value = 0.0
+
+    word: ClassVar[str] = "boundary"
+    built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.face, Region):
+            expected = "boundary takes faces such as {'x': (0, 1)} or a region such as Disc(('x', 'y'), (0, 0), 1)"
+            object.__setattr__(self, "face", ranges_of(self.face, expected))
+        object.__setattr__(self, "value", value_of(self.value, self.word))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return self.face.inputs if isinstance(self.face, Region) else tuple(name for name, _ in self.face)
+
+    @property
+    def _faces(self) -> list[tuple[Name, float]]:
+        """The finite faces, none of a region."""
+        if isinstance(self.face, Region):
+            return []
+        return [(name, end) for name, ends in self.face for end in ends if math.isfinite(end)]
+
+    def facts(self) -> Sequence[Fact]:
+        if isinstance(self.face, Region):
+            return (Rim(self, self.face, self.value),)
+        return [Face(self, name, end, self.value) for name, end in self._faces]
+
+    def times(self, sign: int) -> "Boundary | None":
+        """Not of a region or a formula, which name inputs."""
+        if isinstance(self.face, Region) or isinstance(self.value, str):
+            return None
+        return replace(self, value=sign * self.value)
+
+    def renamed(self, name: Callable[[Any], str]) -> Axiom:
+        if isinstance(self.face, Region):  # its names stay, and are looked up only
+            for part in self.face.inputs:
+                name(part)
+            return super().renamed(name)
+        return Axiom.renamed(replace(self, face=tuple((name(key), ends) for key, ends in self.face)), name)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        if isinstance(self.face, Region):
+            points = on_boundary(self.face, setting.points, setting.box, setting.input_names)
+        else:
+            faces = [(setting.input(name, self), end) for name, end in self._faces]
+            if not faces:
+                raise ConfigError(f"{self} has no finite face; give one.")
+            points = on_faces(setting.points, faces)
+        value = formula(self.value, setting.input_names)(points)
+        return matched_penalty(setting, setting.outputs(self), points, value[:, None])
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """Face by face; the boundary of another region is no box, and only a formula can prove what holds there."""
+        if not isinstance(self.face, Region):
+            faces = [(place(name, subject.inputs, self.word), end) for name, end in self._faces]
+            return [claim for i, end in faces for claim in subject.on_face(self, i, end, self.value)]
+        wanted = subject.formula(self.value)
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.off(ask.partial(j, ()), wanted(ask))
+
+        return subject.claims(
+            self,
+            lambda name: f"{name} == {self.value} on the boundary",
+            define,
+            tolerance=0.0,
+            scale=1.0,
+            vanishing=Expression(self.face.formula(), subject.inputs),
+            reason="the boundary of this region is no face of a box; only the model's own formula can prove what holds there",
+        )
+
+    def draft_answers(self, draft: "Draft") -> None:
+        if isinstance(self.face, Region):
+            region: Region = self.face
+        else:
+            region = Box(tuple((draft.symbols[draft.place(name, self)], ends) for name, ends in self.face))
+        for name in region.inputs:
+            place(name, draft.symbols, self.word)
+        for j in draft.outputs_of(self):
+            draft.fixed[j].append((region.formula(), as_formula(self.value)))

@@ -1,0 +1,165 @@
+"""Values between bounds."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion
+from splinework.knowledge.axioms.facts import Range, Values
+from splinework.knowledge.axioms.fields import log_odds, number_of
+from splinework.knowledge.axioms.linear import CUTS, PLACES, LinearCondition, spaced_rows
+from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+NEAR: Final = 0.05
+"""Smallest value of a target that comes near zero, in its standard deviations."""
+
+
+@dataclass(frozen=True)
+class _Between(Axiom):
+    """Values lie between two numbers."""
+
+    inequality: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def limits(self) -> Range:
+        """The bounds, infinite where there is none."""
+
+    @property
+    def _ends(self) -> list[tuple[float, int, str]]:
+        """Each finite bound, with the sign of what is above it and the sign in a text."""
+        low, high = self.limits
+        return [end for end in ((low, 1, ">="), (high, -1, "<=")) if math.isfinite(end[0])]
+
+    def facts(self) -> Sequence[Values]:
+        return (Values(self, *self.limits),)
+
+    def times(self, sign: int) -> "_Between":
+        if sign > 0:
+            return self
+        options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
+        low, high = (0.0 - end if math.isfinite(end) else None for end in self.limits)
+        return Bounded(high, low, **options)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        outputs = setting.outputs(self)
+        size = setting.spread[outputs]
+
+        def function(model: Model, x: Tensor) -> Tensor:
+            y = values(model, x, outputs)
+            return over(
+                sum(((sign * (end - y)).clamp_min(0) for end, sign, _ in self._ends), torch.zeros_like(y)), size
+            )
+
+        return Penalty(function, setting.points)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: (
+                    ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
+                )
+
+            return subject.claims(self, lambda name: f"{name} {shown} {end!r}", define)
+
+        by_end = [claims_at(*each) for each in self._ends]
+        return [claim for claims in zip(*by_end, strict=True) for claim in claims]
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        j = output
+        low, high = np.sort(codes.decoded(j, np.array(codes.range()[j]))).tolist()
+        every = codes.decoded(j, codes.values()[..., j]) if codes.few else None
+        found = []
+        for end, sign, shown in self._ends:
+            result = codes.result(self, f"{codes.outputs[j]} {shown} {end!r}")
+            slack = None if every is None else sign * (every - end)
+            found.append(codes.decided(result, slack, bound=low - end if sign > 0 else end - high))
+        return found
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        rows = spaced_rows(setting, CUTS * PLACES)
+
+        def condition(end: float, sign: int) -> LinearCondition:
+            offset = torch.full((len(rows),), -sign * end, dtype=torch.float64)
+            return LinearCondition(lambda f, _: sign * f(rows), offset, False)
+
+        return [condition(end, sign) for end, sign, _ in self._ends]
+
+
+@final
+@dataclass(frozen=True)
+class Bounded(_Between):
+    """`lower ≤ f ≤ upper`; one of the two may be None."""
+
+    lower: float | None = None
+    upper: float | None = None
+
+    word: ClassVar[str] = "bounded"
+    built_by: ClassVar[frozenset[str]] = frozenset({"link", "bounds"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("lower", "upper"):
+            value = getattr(self, key)
+            if value is not None:
+                object.__setattr__(self, key, number_of(value, f"{key} of bounded"))
+        if self.lower is None and self.upper is None:
+            raise ConfigError("bounded takes lower=, upper= or both, got neither.")
+        if self.lower is not None and self.upper is not None and not self.lower < self.upper:
+            raise ConfigError(f"bounded takes lower < upper, got {self.lower} and {self.upper}.")
+
+    @property
+    def limits(self) -> Range:
+        return -math.inf if self.lower is None else self.lower, math.inf if self.upper is None else self.upper
+
+    def on_scores(self, classes: int) -> "tuple[Bounded, ...] | None":
+        low, high = self.limits
+        if low <= 0 and high >= 1:
+            return ()
+        if classes > 2:
+            return None
+        lower = None if low <= 0 else log_odds(low, self.text())
+        upper = None if high >= 1 else log_odds(high, self.text())
+        return (replace(self, lower=lower, upper=upper),)
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        """Values that come near zero, or zero and one, and never pass them."""
+        y = evidence.target
+        few = f"none of {len(y)} rows lies outside, so with a probability of 95 % fewer than {300 / len(y):.2g} % do"
+        if y.min() >= 0 and y.max() <= 1 and y.min() < 0.02 and y.max() > 0.98:
+            yield Suggestion(cls(0.0, 1.0), 0.0, few)
+        elif 0 <= y.min() < NEAR * float(y.std()):
+            yield Suggestion(Positive(), 0.0, few)
+
+
+@final
+@dataclass(frozen=True)
+class Positive(_Between):
+    """`f ≥ 0`."""
+
+    word: ClassVar[str] = "positive"
+    built_by: ClassVar[frozenset[str]] = frozenset({"link", "sign"})
+
+    @property
+    def limits(self) -> Range:
+        return 0.0, math.inf
+
+    def on_scores(self, classes: int) -> "tuple[Axiom, ...]":
+        return ()

@@ -1,0 +1,81 @@
+"""Conserved along a flow."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.fields import texts_of
+from splinework.knowledge.axioms.penalties import Penalty, over, slopes
+from splinework.knowledge.axioms.setting import Setting, formula
+from splinework.knowledge.axioms.statements import Model
+from splinework.nn.frame import Expression
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.verify.claim import Asker, Claim
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@final
+@dataclass(frozen=True)
+class Conserved(Axiom):
+    """The output stays along trajectories: `Σ_i ∂f/∂x_i dx_i/dt = 0`.
+
+    Attributes:
+        flow: The rate of every input as a formula in the inputs, such as `{"q": "p", "p": "-sin(q)"}`; inputs not named
+            do not change.
+    """
+
+    flow: tuple[tuple[Name, str], ...]
+
+    word: ClassVar[str] = "conserved"
+    no_hard_form: ClassVar[str] = "there is no network that is conserved along any given flow by itself"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "flow", texts_of(self.flow, "conserved takes a flow such as {'q': 'p', 'p': '-q'}"))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return tuple(name for name, _ in self.flow)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """The rate along the flow, in spreads of the output per typical time to cross the box."""
+        inputs = [setting.input(name, self) for name, _ in self.flow]
+        outputs = setting.outputs(self)
+        flow = torch.stack([formula(text, setting.input_names)(setting.points) for _, text in self.flow], dim=-1)
+        pace = (flow / setting.width[inputs]).square().sum(dim=-1).mean().sqrt().clamp_min(1e-300)
+        size = setting.spread[outputs] * pace
+
+        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            found = torch.stack(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
+            return over((found * data[:, None, :]).sum(dim=-1), size)
+
+        return Penalty(function, setting.points, flow)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """The rate along the flow."""
+        flow = [(subject.input(name, self), Expression(text, subject.inputs)) for name, text in self.flow]
+
+        def define(j: int) -> "Callable[[Asker], Any]":
+            def of(ask: "Asker") -> Any:
+                total = ask.number(0.0)
+                for i, rate in flow:
+                    total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(rate, ask.x)))
+                return ask.off(total, 0.0)
+
+            return of
+
+        slowest = min((i for i, _ in flow), key=subject.width)
+        along = tuple((i,) for i, _ in flow)
+        return subject.claims(
+            self,
+            lambda name: f"d {name}/dt == 0 along the flow",
+            define,
+            along=(slowest,),
+            equal=True,
+            derivatives=along,
+        )

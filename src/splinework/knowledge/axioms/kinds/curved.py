@@ -1,0 +1,86 @@
+"""Convex or concave along an input."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+from splinework.knowledge.axioms.axiom import OfInput
+from splinework.knowledge.axioms.evidence import EFFECT, STEP, Evidence, Suggestion, lower
+from splinework.knowledge.axioms.facts import Bend
+from splinework.knowledge.axioms.linear import LinearCondition, sign_along
+from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, negative_part
+from splinework.knowledge.axioms.setting import Setting
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+MAX_BENDS: Final = 0.16
+"""Largest share of all bends that may go the other way in rows that speak for it."""
+
+
+@dataclass(frozen=True)
+class _Curved(OfInput):
+    """The second derivative along an input has one sign."""
+
+    sign: ClassVar[int]
+    inequality: ClassVar[bool] = True
+    idle: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"shape", "bend"})
+    linear_inputs: ClassVar[bool] = True
+    on_scores_of: ClassVar[float] = 2
+
+    def facts(self) -> Sequence[Bend]:
+        return (Bend(self, self.input, self.sign),)
+
+    def times(self, sign: int) -> "_Curved":
+        options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
+        return (Convex if self.sign * sign > 0 else Concave)(self.input, **options)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        return derivative_penalty(self, setting, (self.input, self.input), negative_part(self.sign))
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        i = subject.input(self.input, self)
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.partial(j, (i, i)) if self.sign > 0 else ask.do("neg", ask.partial(j, (i, i)))
+
+        x, sign = subject.inputs[i], ">=" if self.sign > 0 else "<="
+        return subject.claims(self, lambda name: f"d² {name}/d {x}² {sign} 0", define, along=(i, i))
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [sign_along(self.input, self, setting, 2, self.sign)]
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        for i in evidence.matters:
+            if lower(evidence.differences(i, 2, STEP)) > EFFECT / 2:
+                axiom = cls(evidence.names[i])
+                yield from evidence.one_sign(axiom, i, 2, cls.sign, MAX_BENDS, "it bends the other way by")
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        (rules.convex if self.sign > 0 else rules.concave).add(draft.alone(self, straight=True))
+
+
+@final
+@dataclass(frozen=True)
+class Convex(_Curved):
+    """`f(½(a + b)) ≤ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≥ 0`."""
+
+    word: ClassVar[str] = "convex"
+    rank: ClassVar[int] = 1
+    sign: ClassVar[int] = 1
+
+
+@final
+@dataclass(frozen=True)
+class Concave(_Curved):
+    """`f(½(a + b)) ≥ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≤ 0`."""
+
+    word: ClassVar[str] = "concave"
+    rank: ClassVar[int] = 2
+    sign: ClassVar[int] = -1
+    linear_output: ClassVar[bool] = True

@@ -1,0 +1,174 @@
+"""Inputs that may change places: symmetric or antisymmetric."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
+from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
+from splinework.knowledge.axioms.fields import names_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
+from splinework.knowledge.axioms.setting import Setting, partnered
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Asker, Claim
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+MOMENTS: Final = 4
+"""The most inputs that are exchanged by moments."""
+
+
+@dataclass(frozen=True)
+class _Exchanged(Axiom):
+    """The value is multiplied by a sign when two of these inputs change places."""
+
+    among: tuple[Name, ...]
+
+    sign: ClassVar[int]
+    gathers: ClassVar[int] = 0
+    draft_order: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return self.among
+
+    def facts(self) -> Sequence[Exchange]:
+        return (Exchange(self, self.among, self.sign),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        among = torch.tensor([setting.input(name, self) for name in self.among])
+
+        def swapped(x: Tensor, generator: torch.Generator) -> Tensor:
+            order = torch.rand(len(x), len(among), generator=generator).argsort(dim=-1)
+            first, second = among[order[:, 0]][:, None], among[order[:, 1]][:, None]
+            partner = x.scatter(1, first, x.gather(1, second))
+            return partner.scatter(1, second, x.gather(1, first))
+
+        return paired_penalty(self, setting, *partnered(setting, swapped), self.sign)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """Neighbours exchanged: these exchanges make every other."""
+        found = []
+        for one, other in itertools.pairwise(subject.input(name, self) for name in self.among):
+
+            def move(ask: "Asker", a: int = one, b: int = other) -> list[Any]:
+                x = list(ask.x[: len(subject.inputs)])
+                x[a], x[b] = x[b], x[a]
+                return x
+
+            a, b = subject.inputs[one], subject.inputs[other]
+            text = f"f({a}, {b}) == {'-' if self.sign < 0 else ''}f({b}, {a})"
+            found += subject.moved(self, text, move, self.sign)
+        return found
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+    def draft_features(self, draft: "Draft") -> None:
+        """Few inputs that may be exchanged become their sum and their central moments, of which all such functions are made.
+
+        Where another axiom needs the inputs themselves, or they are many, they share their edges instead (`edge_rules`).
+        """
+        at = draft.at(self)
+        named = {i for each in draft.axioms if not facts_of([each], Exchange) for i in draft.at(each)}
+        others = [f for f in draft.features if set(f.sources) & set(at)]
+        if draft.separate or len(at) > MOMENTS or named & set(at) or not all(f.straight for f in others):
+            return
+        names = [draft.symbols[i] for i in at]
+        total = "+".join(names)
+        texts = [total]
+        if len(names) == 2:
+            texts.append(f"({names[0]}-{names[1]})**2")
+        else:
+            for power in range(2, len(names) + 1):
+                texts.append("+".join(f"({name}-({total})/{len(names)})**{power}" for name in names))
+        draft.replace(at, texts)
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        at = set(draft.at(self))
+        by_moments = all(at <= set(f.sources) for f in draft.features if at & set(f.sources))
+        if not by_moments:
+            rules.exchanged.append([draft.of(self, i, straight=True) for i in draft.at(self)])
+
+
+@final
+@dataclass(frozen=True)
+class Symmetric(_Exchanged):
+    """The output stays when any of these inputs are exchanged: `f(a, b) = f(b, a)`."""
+
+    word: ClassVar[str] = "symmetric"
+    rank: ClassVar[int] = 11
+    sign: ClassVar[int] = 1
+    built_by: ClassVar[frozenset[str]] = frozenset({"exchange"})
+    on_scores_of: ClassVar[float] = math.inf
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        j, found = output, []
+        for a, b in itertools.pairwise(codes.input(name, self) for name in self.among):
+            what = f"{codes.outputs[j]} is the same with {codes.inputs[a]} and {codes.inputs[b]} exchanged"
+            slack = None
+            if codes.few and codes.codes[a] == codes.codes[b]:
+                values = codes.values()[..., j]
+                slack = -np.abs(values - np.swapaxes(values, a, b))
+            found.append(codes.decided(codes.result(self, what), slack, bound=0.0 if codes.alike(a, b) else None))
+        return found
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        """In groups where all pairs of inputs may change places."""
+        pairs: dict[tuple[int, int], Floats] = {}
+        for i, j in itertools.combinations(evidence.matters, 2):
+            here_there = evidence.exchanged(i, j)
+            if here_there is not None and is_small(here_there[0] - here_there[1]):
+                pairs[(i, j)] = here_there[0] - here_there[1]
+        groups: list[list[int]] = []
+        for i in evidence.matters:
+            group = next((g for g in groups if all((k, i) in pairs for k in g)), None)
+            if group is None:
+                groups.append([i])
+            else:
+                group.append(i)
+        for group in groups:
+            if len(group) > 1:
+                worst = max((pairs[pair] for pair in itertools.combinations(group, 2)), key=upper)
+                yield suggest(cls(tuple(evidence.names[i] for i in group)), worst, "an exchange changes it by")
+
+
+@final
+@dataclass(frozen=True)
+class Antisymmetric(_Exchanged):
+    """The output changes its sign when two of these inputs are exchanged: `f(a, b) = -f(b, a)`."""
+
+    word: ClassVar[str] = "antisymmetric"
+    rank: ClassVar[int] = 10
+    sign: ClassVar[int] = -1
+    built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
+    on_scores_of: ClassVar[float] = 2
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        for i, j in itertools.combinations(evidence.matters, 2):
+            found = evidence.exchanged(i, j)
+            if found is not None and is_small(found[0] + found[1]):
+                axiom = cls((evidence.names[i], evidence.names[j]))
+                yield suggest(axiom, found[0] + found[1], "values after the exchange are opposite up to")
+
+    def draft_answers(self, draft: "Draft") -> None:
+        names = [draft.symbols[i] for i in draft.at(self)]
+        draft.times(self, "*".join(f"({a}-{b})" for a, b in itertools.combinations(names, 2)))

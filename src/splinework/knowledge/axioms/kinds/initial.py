@@ -1,0 +1,90 @@
+"""Values at the start of a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms.axiom import OfInput, Value
+from splinework.knowledge.axioms.facts import Face
+from splinework.knowledge.axioms.fields import number_of, value_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, matched_penalty, over, slopes
+from splinework.knowledge.axioms.realise.formulas import as_formula
+from splinework.knowledge.axioms.setting import Setting, formula, on_faces
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Claim
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@final
+@dataclass(frozen=True)
+class Initial(OfInput):
+    """The function has given values where an input, the time, has its first value.
+
+    Attributes:
+        input: The time.
+        at: Its first value.
+        value: A number, or a formula in the other inputs.
+        rate: The first derivative in time there, where that is given too.
+    """
+
+    at: float = 0.0
+    value: Value = 0.0
+    rate: Value | None = None
+
+    word: ClassVar[str] = "initial"
+    built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "at", number_of(self.at, "the start of initial"))
+        object.__setattr__(self, "value", value_of(self.value, self.word))
+        if self.rate is not None:
+            object.__setattr__(self, "rate", value_of(self.rate, f"{self.word} (rate)"))
+
+    def facts(self) -> Sequence[Face]:
+        return (Face(self, self.input, self.at, self.value, self.rate, start=True),)
+
+    def times(self, sign: int) -> "Initial | None":
+        """Not of formulas, which name inputs."""
+        if isinstance(self.value, str) or isinstance(self.rate, str):
+            return None
+        return replace(self, value=sign * self.value, rate=None if self.rate is None else sign * self.rate)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        i, outputs = setting.input(self.input, self), setting.outputs(self)
+        points = on_faces(setting.points, [(i, self.at)])
+        value = formula(self.value, setting.input_names)(points)[:, None]
+        if self.rate is None:
+            return matched_penalty(setting, outputs, points, value)
+        rate = formula(self.rate, setting.input_names)(points)[:, None]
+        size = setting.spread[outputs]
+        sizes = torch.cat([size, size / setting.width[i]])
+
+        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            y, slope = slopes(model, x, outputs, (), (i,))
+            return over(torch.cat([y - data[:, :1], slope - data[:, 1:]], dim=-1), sizes)
+
+        return Penalty(function, points, torch.cat([value, rate], dim=-1))
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(replace(self, rate=None), setting)]
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        i = subject.input(self.input, self)
+        found = subject.on_face(self, i, self.at, self.value)
+        return found if self.rate is None else found + subject.on_face(self, i, self.at, self.rate, (i,))
+
+    def draft_answers(self, draft: "Draft") -> None:
+        since = f"({draft.symbols[draft.place(self.input, self)]}-({self.at!r}))"
+        part = (since, as_formula(self.value))
+        if self.rate is not None:
+            part = (f"{since}**2", f"{as_formula(self.value)}+({as_formula(self.rate)})*{since}")
+        for j in draft.outputs_of(self):
+            draft.fixed[j].append(part)

@@ -1,0 +1,128 @@
+"""An integral, or a moment."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, place, ranges_of
+from splinework.knowledge.axioms.facts import Total
+from splinework.knowledge.axioms.fields import number_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.quadrature import cells, gauss
+from splinework.knowledge.axioms.setting import Setting, formula
+from splinework.knowledge.axioms.statements import Model
+from splinework.nn.frame import Expression
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.nn.frame import FramedKAN
+
+
+@final
+@dataclass(frozen=True)
+class Integral(Axiom):
+    """`∫ w f dx = equals` over a box: an integral, or with a weight w a moment.
+
+    Attributes:
+        equals: The value.
+        over: Ranges of all inputs; None takes the box of the grids.
+        weight: w, a formula in the inputs.
+    """
+
+    equals: float
+    over: Ranges | None = None
+    weight: str = "1"
+
+    word: ClassVar[str] = "integral"
+    corrected: ClassVar[bool] = True
+    of_all_inputs: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"offset"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "equals", number_of(self.equals, "the value of an integral"))
+        if self.over is not None:
+            ranges = ranges_of(self.over, "integral takes over={'x': (0, 1)}, a finite range for every input")
+            object.__setattr__(self, "over", ranges)
+        if not isinstance(self.weight, str) or not self.weight.strip():
+            raise ConfigError(f"the weight of an integral is a formula in the inputs, got {self.weight!r}.")
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return () if self.over is None else tuple(name for name, _ in self.over)
+
+    def facts(self) -> Sequence[Total]:
+        return (Total(self, self.equals, self.over, self.weight),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """The difference to the integral, over that of the weight: one row for all points."""
+        outputs = setting.outputs(self)
+        box = setting.box.clone()
+        if self.over is not None:
+            ranges = {setting.input(name, self): ends for name, ends in self.over}
+            if len(ranges) < len(box) or not all(math.isfinite(end) for ends in ranges.values() for end in ends):
+                raise ConfigError(
+                    f"{self} needs a finite range for every input, {', '.join(setting.input_names)}; leave over out for the box "
+                    "of the grids."
+                )
+            for i, ends in ranges.items():
+                box[i] = torch.tensor(ends, dtype=torch.float64)
+        points, weights = cells(box, setting.seed)
+        weights = weights * formula(self.weight, setting.input_names)(points)
+        size = setting.spread[outputs] * weights.abs().sum()
+
+        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            return over((data * values(model, x, outputs)).sum(dim=0, keepdim=True) - self.equals, size)
+
+        return Penalty(function, points, weights[:, None], coupled=True)
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """What the integral is of; it is enclosed by `verify.integrals`."""
+        weight = Expression(self.weight, subject.inputs)
+        lo, hi = subject.lo.copy(), subject.hi.copy()
+        for name, (low, high) in self.over or ():
+            i = place(name, subject.inputs, self.word)
+            lo[i], hi[i] = low, high
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.do("mul", ask.run(weight, ask.x), ask.partial(j, ()))
+
+        found = []
+        for j in subject.outputs_of(self):
+            spread = float(subject.spread[j]) * float(np.prod(hi - lo))
+            text = f"the integral of {self.weight} * {subject.outputs[j]} == {self.equals!r}"
+            tolerance = subject.tolerance(max(spread, abs(self.equals)), equal=True)
+            claim = subject.claim(self, text, define(j), tolerance=tolerance, scale=spread, total=self.equals)
+            claim.lo[:], claim.hi[:] = lo, hi
+            found.append(claim)
+        return found
+
+    def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
+        """A constant, so that the model meets the integral."""
+        found = list(box)
+        for name, ends in self.over or ():
+            found[place(name, model.input_names, self.word)] = ends
+        if not all(math.isfinite(low) and math.isfinite(high) for low, high in found):
+            raise ConfigError(f"{self.text()} needs a finite range of every input.")
+        x, weights = (torch.from_numpy(each).to(model.network.kan_layers[0].coefficients) for each in gauss(found))
+        density = Expression(self.weight, model.frame.symbols).of(x) * weights
+        total = float(density.sum())
+        if total == 0:
+            raise ConfigError(
+                f"the weight of {self.text()} has the integral 0, so no constant can meet it; make it soft."
+            )
+        outputs = range(model.outputs)
+        wanted = outputs if self.output is None else [place(self.output, model.output_names, self.word, "output")]
+        value = density @ model(x)
+        return [(j, "1", (self.equals - float(value[j])) / total) for j in wanted]

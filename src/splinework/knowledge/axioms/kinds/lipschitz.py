@@ -1,0 +1,105 @@
+"""A largest slope."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.facts import Steepness
+from splinework.knowledge.axioms.fields import names_of, number_of
+from splinework.knowledge.axioms.linear import LinearCondition, sign_along
+from splinework.knowledge.axioms.penalties import Penalty, over, slopes
+from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@final
+@dataclass(frozen=True)
+class Lipschitz(Axiom):
+    """`|∂f/∂x| ≤ constant` for each of the inputs, in raw units; for all inputs where none is named."""
+
+    constant: float
+    along: tuple[Name, ...] = ()
+
+    word: ClassVar[str] = "lipschitz"
+    gathers: ClassVar[int] = 1
+    inequality: ClassVar[bool] = True
+    idle: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"shape", "steepness"})
+    linear_inputs: ClassVar[bool] = True
+    on_scores_of: ClassVar[float] = 2
+    sign_free: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "constant", number_of(self.constant, "the constant of lipschitz"))
+        if not self.constant > 0:
+            raise ConfigError(f"the constant of lipschitz is positive, got {self.constant}.")
+        if self.along not in ((), []):
+            object.__setattr__(self, "along", names_of(self.along, self.word))
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return self.along
+
+    def facts(self) -> Sequence[Steepness]:
+        return (Steepness(self, self.along, self.constant),)
+
+    def canonical(self) -> Axiom:
+        return replace(super().canonical(), along=tuple(sorted(self.along, key=str)))  # type: ignore[call-arg]
+
+    def penalty(self, setting: Setting) -> Penalty:
+        inputs = [setting.input(name, self) for name in self.along] or list(range(len(setting.input_names)))
+        outputs = setting.outputs(self)
+        size = torch.cat([setting.spread[outputs] / setting.width[i] for i in inputs])
+
+        def function(model: Model, x: Tensor) -> Tensor:
+            found = torch.cat(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
+            return over((found.abs() - self.constant).clamp_min(0), size)
+
+        return Penalty(function, setting.points)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        def claims_along(i: int) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
+
+            x, most = subject.inputs[i], self.constant
+            return subject.claims(self, lambda name: f"|d {name}/d {x}| <= {most!r}", define, along=(i,), scale=most)
+
+        along = [subject.input(name, self) for name in self.along] or list(range(len(subject.inputs)))
+        by_input = [claims_along(i) for i in along]
+        return [claim for claims in zip(*by_input, strict=True) for claim in claims]
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        j, found = output, []
+        for i in [codes.input(name, self) for name in self.along] or range(len(codes.inputs)):
+            what = (
+                f"{codes.outputs[j]} changes by at most {self.constant!r} per unit of {codes.inputs[i]}, code by code"
+            )
+            ratio, steps = abs(codes.step_ratio(i, j)), codes.differences(i, j)
+            slack = None if steps is None else self.constant - ratio * np.abs(steps)
+            bound = self.constant - ratio * float(codes.steps(i)[j])
+            found.append(codes.decided(codes.result(self, what), slack, bound=bound))
+        return found
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        along = self.along or range(len(setting.input_names))
+        return [sign_along(name, self, setting, 1, sign, self.constant) for name in along for sign in (1.0, -1.0)]
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        draft.check_all_outputs(self)
+        rules.steep |= {draft.of(self, i) for i in draft.at(self) or range(len(draft.inputs))}

@@ -1,0 +1,134 @@
+"""Even or odd along an input, about a centre."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, final
+
+import numpy as np
+
+from splinework.knowledge.axioms.axiom import OfInput
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest
+from splinework.knowledge.axioms.facts import Mirror
+from splinework.knowledge.axioms.fields import number_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
+from splinework.knowledge.axioms.setting import Setting, partnered
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Claim
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@dataclass(frozen=True)
+class _Mirrored(OfInput):
+    """`f(centre - d) = sign f(centre + d)`."""
+
+    centre: float = 0.0
+
+    sign: ClassVar[int]
+    linear_inputs: ClassVar[bool] = True
+    sign_free: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "centre", number_of(self.centre, "the centre"))
+
+    def facts(self) -> Sequence[Mirror]:
+        return (Mirror(self, self.input, self.centre, self.sign),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        i = setting.input(self.input, self)
+        points, partner = partnered(setting, lambda x, _: moved(x, i, 2 * self.centre - x[:, i]))
+        return paired_penalty(self, setting, points, partner, self.sign)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        i = subject.input(self.input, self)
+        name, twice = subject.inputs[i], 2 * self.centre
+        move = subject.replaced(i, lambda ask: ask.do("sub", twice, ask.x[i]))
+        sign = "-" if self.sign < 0 else ""
+        return subject.moved(self, f"f({name}) == {sign}f({twice!r} - {name})", move, self.sign)
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        low, high = map(float, setting.box[setting.input(self.input, self)])
+        reach = min(high - self.centre, self.centre - low)
+        return [from_penalty(self, setting)] if reach > 0.1 * (high - low) else []
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        """About zero, where the rows have both sides of it."""
+        for i in evidence.matters:
+            low, high = evidence.function.low[i], evidence.function.high[i]
+            if not min(-low, high) > 0.5 * max(-low, high):
+                continue
+            here, there = evidence.mirrored(i)
+            apart = here - cls.sign * there
+            if is_small(apart):
+                yield suggest(cls(evidence.names[i]), apart, "the two sides differ by")
+
+
+@final
+@dataclass(frozen=True)
+class Even(_Mirrored):
+    """`f(centre - d) = f(centre + d)` along the input."""
+
+    word: ClassVar[str] = "even"
+    rank: ClassVar[int] = 3
+    sign: ClassVar[int] = 1
+    idle: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"mirror"})
+    draft_order: ClassVar[int] = 2
+    on_scores_of: ClassVar[float] = math.inf
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        i, j = codes.input(self.input, self), output
+        wire, (lo, hi) = codes.model.inputs[i], codes.codes[i]
+        what = f"{codes.outputs[j]} is even in {codes.inputs[i]} about {self.centre!r}, code by code"
+        result = codes.result(self, what)
+        twice = 2 * (self.centre - float(np.asarray(wire.decode(np.array([0])))[0])) / wire.step
+        if abs(twice - round(twice)) > 1e-6:
+            return [codes.undecided(result, "the centre lies between the codes, and not half way")]
+        # The codes whose mirror images are codes, too.
+        first, last = max(lo, round(twice) - hi), min(hi, round(twice) - lo)
+        inside = np.arange(first, last + 1) - lo
+        table = codes.model.layers[0].tables[i][codes.rows(i)]
+        same = bool((table[inside] == table[inside[::-1]]).all())
+        slack = None
+        if codes.few and len(inside):
+            values = np.moveaxis(codes.values()[..., j], i, 0)
+            slack = np.moveaxis(-np.abs(values[inside] - values[inside[::-1]]), 0, i)
+        return [codes.decided(result, slack, bound=0.0 if same else None, start=(i, first - lo))]
+
+    def draft_features(self, draft: "Draft") -> None:
+        feature = draft.feature(self)
+        feature.even, feature.centre = True, self.centre
+        if feature.period:
+            draft.wrap(feature, draft.symbols[draft.at(self)[0]])
+
+
+@final
+@dataclass(frozen=True)
+class Odd(_Mirrored):
+    """`f(centre - d) = -f(centre + d)` along the input."""
+
+    word: ClassVar[str] = "odd"
+    rank: ClassVar[int] = 4
+    sign: ClassVar[int] = -1
+    built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
+    on_scores_of: ClassVar[float] = 2
+
+    def draft_answers(self, draft: "Draft") -> None:
+        """Of several inputs by an even function times the distance from the centre; of one, by odd edges."""
+        feature = draft.feature(self)
+        if feature.period:
+            raise draft.no_form(self, "with a period, the factor that it needs is not periodic")
+        if len(draft.inputs) > 1:
+            feature.even, feature.centre = True, self.centre
+            draft.times(self, f"({draft.symbols[draft.at(self)[0]]}-({self.centre!r}))")
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        rules.odd = rules.odd or len(draft.inputs) == 1

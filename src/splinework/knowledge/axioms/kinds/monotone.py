@@ -1,0 +1,86 @@
+"""Rising or falling along an input."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+import numpy as np
+
+from splinework.knowledge.axioms.axiom import OfInput
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion
+from splinework.knowledge.axioms.facts import Slope
+from splinework.knowledge.axioms.linear import LinearCondition, sign_along
+from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, negative_part
+from splinework.knowledge.axioms.setting import Setting
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.certificate import ClaimResult
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.integer import Codes
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+MAX_FALLS: Final = 0.12
+"""Largest share of all rises that may go the other way in rows that speak for it."""
+
+
+@final
+@dataclass(frozen=True)
+class Monotone(OfInput):
+    """The output never falls as the input rises (never rises, where `increasing` is False): `∂f/∂x ≥ 0`."""
+
+    increasing: bool = True
+
+    word: ClassVar[str] = "monotone"
+    rank: ClassVar[int] = 0
+    inequality: ClassVar[bool] = True
+    idle: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"shape", "growth"})
+    on_scores_of: ClassVar[float] = 2
+
+    @property
+    def sign(self) -> int:
+        """The sign of the slope."""
+        return 1 if self.increasing else -1
+
+    def facts(self) -> Sequence[Slope]:
+        return (Slope(self, self.input, self.sign),)
+
+    def times(self, sign: int) -> "Monotone":
+        return self if sign > 0 else replace(self, increasing=not self.increasing)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        return derivative_penalty(self, setting, (self.input,), negative_part(self.sign))
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        i = subject.input(self.input, self)
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.partial(j, (i,)) if self.increasing else ask.do("neg", ask.partial(j, (i,)))
+
+        sign = ">=" if self.increasing else "<="
+        return subject.claims(self, lambda name: f"d {name}/d {subject.inputs[i]} {sign} 0", define, along=(i,))
+
+    def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
+        i, j = codes.input(self.input, self), output
+        sign = self.sign * int(np.sign(codes.step_ratio(i, j)))
+        never = "falls" if self.increasing else "rises"
+        result = codes.result(self, f"{codes.outputs[j]} never {never} with {codes.inputs[i]}, code by code")
+        if int(codes.directions(i)[j]) in (0, sign):
+            return [codes.decided(result, None, bound=0.0)]
+        steps = codes.differences(i, j)
+        return [codes.decided(result, None if steps is None else steps * sign)]
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [sign_along(self.input, self, setting, 1, self.sign)]
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        for i in evidence.matters:
+            for increasing in (True, False):
+                axiom = cls(evidence.names[i], increasing)
+                yield from evidence.one_sign(axiom, i, 1, axiom.sign, MAX_FALLS, "it goes the other way by")
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        rules.rising[draft.alone(self)] = self.sign

@@ -1,0 +1,139 @@
+"""What outputs are to each other: shares of one, or in an order."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
+from splinework.knowledge.axioms.facts import Together, Values, facts_of
+from splinework.knowledge.axioms.fields import names_of
+from splinework.knowledge.axioms.penalties import Penalty, outputs_together, over, values
+from splinework.knowledge.axioms.realise.draft import SOFTNESS
+from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Asker, Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@dataclass(frozen=True)
+class _OfOutputs(Axiom):
+    """An axiom on several outputs together; all of them where none is named."""
+
+    outputs: tuple[Name, ...] = ()
+
+    gathers: ClassVar[int] = 0
+    of_outputs: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.outputs not in ((), []):
+            object.__setattr__(self, "outputs", names_of(self.outputs, self.word, least=2))
+        if self.output is not None or not all(map(is_name, self.outputs)):
+            raise ConfigError(f"{self.word} takes outputs=(…), got output={self.output!r}.")
+
+    def among(self, known: Sequence[str]) -> list[int]:
+        """Numbers of the outputs."""
+        return [place(name, known, self.word, "output") for name in self.outputs or known]
+
+    def _drafted(self, draft: "Draft") -> list[int]:
+        among = self.among(draft.outputs)
+        if len(among) < 2:
+            raise ConfigError(f"{self.word} is about several outputs, the model has {len(draft.outputs)}.")
+        return among
+
+
+@final
+@dataclass(frozen=True)
+class SumToOne(_OfOutputs):
+    """The outputs add up to one; where they are also positive, they are shares."""
+
+    word: ClassVar[str] = "sum_to_one"
+    built_by: ClassVar[frozenset[str]] = frozenset({"link", "shares"})
+
+    def facts(self) -> Sequence[Together]:
+        return (Together(self, self.outputs, shares=True),)
+
+    def on_scores(self, classes: int) -> tuple[Axiom, ...]:
+        return ()
+
+    def penalty(self, setting: Setting) -> Penalty:
+        outputs, size = outputs_together(self, self.outputs, setting)
+
+        def function(model: Model, x: Tensor) -> Tensor:
+            return over(values(model, x, outputs).sum(dim=-1, keepdim=True) - 1, size)
+
+        return Penalty(function, setting.points)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        among = self.among(subject.outputs)
+
+        def define(ask: "Asker") -> Any:
+            total = ask.partial(among[0], ())
+            for j in among[1:]:
+                total = ask.do("add", total, ask.partial(j, ()))
+            return ask.off(total, 1.0)
+
+        text = " + ".join(subject.outputs[j] for j in among) + " == 1"
+        return [subject.claim(self, text, define, tolerance=subject.tolerance(1.0, equal=True), scale=1.0)]
+
+    def draft_features(self, draft: "Draft") -> None:
+        draft.shares = True
+
+    def draft_answers(self, draft: "Draft") -> None:
+        among = self._drafted(draft)
+        z = [draft.answers[j] for j in among]
+        bounds = facts_of(draft.axioms, Values)
+        if any(each.low not in (-math.inf, 0.0) or each.high < 1 for each in bounds):
+            raise ConfigError("shares are hard with lower=0 and upper=1 or more only; make other bounds soft.")
+        for number, j in enumerate(among):
+            if any(math.isfinite(each.low) for each in bounds):
+                ratios = [f"exp({other}-({z[number]}))" for other in z if other != z[number]]
+                draft.answers[j] = f"1/(1+{'+'.join(ratios)})"
+            else:
+                draft.answers[j] = f"{z[number]}+(1-({'+'.join(z)}))/{len(z)}"
+
+
+@final
+@dataclass(frozen=True)
+class Ordered(_OfOutputs):
+    """Each output is at least as large as the one before: quantiles, for example."""
+
+    word: ClassVar[str] = "ordered"
+    built_by: ClassVar[frozenset[str]] = frozenset({"link", "steps"})
+
+    def facts(self) -> Sequence[Together]:
+        return (Together(self, self.outputs, shares=False),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        outputs, size = outputs_together(self, self.outputs, setting)
+
+        def function(model: Model, x: Tensor) -> Tensor:
+            return over((-values(model, x, outputs).diff(dim=-1)).clamp_min(0), size)
+
+        return Penalty(function, setting.points)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        def define(less: int, more: int) -> "Define":
+            return lambda ask: ask.do("sub", ask.partial(more, ()), ask.partial(less, ()))
+
+        found = []
+        for one, other in itertools.pairwise(self.among(subject.outputs)):
+            spread = float(max(subject.spread[one], subject.spread[other]))
+            text = f"{subject.outputs[one]} <= {subject.outputs[other]}"
+            found.append(
+                subject.claim(self, text, define(one, other), tolerance=subject.tolerance(spread), scale=spread)
+            )
+        return found
+
+    def draft_answers(self, draft: "Draft") -> None:
+        for before, j in itertools.pairwise(self._drafted(draft)):
+            width = SOFTNESS * draft.spread[j]
+            draft.answers[j] = f"{draft.answers[before]}+{width!r}*softplus({draft.answers[j]}/{width!r})"

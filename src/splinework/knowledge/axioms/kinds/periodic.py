@@ -1,0 +1,113 @@
+"""The same again after a period."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import OfInput
+from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, Evidence, Suggestion, suggest, upper
+from splinework.knowledge.axioms.facts import Floats, Period
+from splinework.knowledge.axioms.fields import number_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
+from splinework.knowledge.axioms.setting import Setting, partnered
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Claim
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+_FARTHEST: Final = 0.67
+_PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
+"""Periods that are tried, in ranges of the input."""
+
+
+@final
+@dataclass(frozen=True)
+class Periodic(OfInput):
+    """`f(x + period) = f(x)`, everywhere."""
+
+    period: float = 2 * math.pi
+
+    word: ClassVar[str] = "periodic"
+    rank: ClassVar[int] = 5
+    idle: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"wrap"})
+    linear_inputs: ClassVar[bool] = True
+    draft_order: ClassVar[int] = 2
+    on_scores_of: ClassVar[float] = math.inf
+    sign_free: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "period", number_of(self.period, "the period"))
+        if not self.period > 0:
+            raise ConfigError(f"the period is positive, got {self.period}.")
+
+    def facts(self) -> Sequence[Period]:
+        return (Period(self, self.input, self.period),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        i = setting.input(self.input, self)
+        width = float(setting.width[i])
+
+        def shifted(x: Tensor, _: torch.Generator) -> Tensor:
+            # Towards the middle of the box; where it holds no two points a period apart, beyond it.
+            sign = torch.where(x[:, i] > setting.box[i].mean(), -1.0, 1.0)
+            return moved(x, i, x[:, i] + sign * self.period)
+
+        if width <= self.period:
+            edge = moved(setting.points, i, setting.box[i, 0].expand(len(setting.points)))
+            return paired_penalty(self, setting, edge, moved(edge, i, edge[:, i] + self.period))
+        return paired_penalty(self, setting, *partnered(setting, shifted))
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        i = subject.input(self.input, self)
+        name = subject.inputs[i]
+        move = subject.replaced(i, lambda ask: ask.do("add", ask.x[i], self.period))
+        return subject.moved(self, f"f({name}) == f({name} + {self.period!r})", move)
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        width = float(setting.width[setting.input(self.input, self)])
+        return [] if width < 1.1 * self.period else [from_penalty(self, setting)]
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        for i in evidence.matters:
+            yield from _smallest_period(evidence, i)
+
+    def draft_features(self, draft: "Draft") -> None:
+        feature = draft.feature(self)
+        feature.period = self.period
+        if not feature.even:
+            feature.centre = self.period / 2
+        draft.wrap(feature, draft.symbols[draft.at(self)[0]])
+
+
+def _smallest_period(evidence: Evidence, i: int) -> list[Suggestion]:
+    """The smallest period at which the function is the same again, and not so at half of it."""
+    width = float(evidence.width[i])
+
+    def apart(period: float) -> Floats:
+        return np.asarray(np.subtract(*evidence.moved(i, (0.0, period * width))))
+
+    def far(period: float) -> float:
+        # After many periods a wrong one shows most.
+        return upper(apart(period)) + upper(apart(max(int(_FARTHEST / period), 1) * period))
+
+    sizes = np.array([upper(apart(period)) for period in _PERIODS])
+    for k in range(1, len(_PERIODS) - 1):
+        if sizes[k] <= min(sizes[k - 1], sizes[k + 1]) and sizes[k] < 6 * LITTLE:
+            from scipy.optimize import minimize_scalar  # only here: it takes long to load
+
+            best = float(minimize_scalar(far, bounds=(_PERIODS[k - 1], _PERIODS[k + 1]), method="bounded").x)
+            if upper(apart(best)) < 2 * LITTLE and upper(apart(best / 2)) > 5 * max(upper(apart(best)), EFFECT):
+                axiom = Periodic(evidence.names[i], float(f"{best * width:.3g}"))
+                return [suggest(axiom, apart(best), "after a period it differs by")]
+    return []

@@ -1,0 +1,206 @@
+"""No interaction between inputs."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
+from splinework.knowledge.axioms.facts import Floats, Separate
+from splinework.knowledge.axioms.fields import names_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, over, values
+from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.realise.rules import EdgeRules
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+
+@dataclass(frozen=True)
+class _Separate(Axiom):
+    """Mixed second derivatives vanish."""
+
+    built_by: ClassVar[frozenset[str]] = frozenset({"apart"})
+    linear_output: ClassVar[bool] = True
+    on_scores_of: ClassVar[float] = math.inf
+
+    def _mixed(self, subject: "Subject", pairs: Sequence[tuple[int, int]]) -> "list[Claim]":
+        """The claims that mixed derivatives vanish."""
+
+        def claims_of(a: int, b: int) -> "list[Claim]":
+            def define(j: int) -> "Define":
+                return lambda ask: ask.off(ask.partial(j, (a, b)), 0.0)
+
+            x, z = subject.inputs[a], subject.inputs[b]
+            return subject.claims(self, lambda name: f"d² {name}/d {x} d {z} == 0", define, along=(a, b), equal=True)
+
+        return [claim for pair in pairs for claim in claims_of(*pair)]
+
+
+@final
+@dataclass(frozen=True)
+class NoInteraction(_Separate):
+    """The effect of one of these inputs does not depend on the other: `∂²f/∂a∂b = 0`."""
+
+    first: Name
+    second: Name
+
+    word: ClassVar[str] = "no_interaction"
+    sign_free: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names_of((self.first, self.second), self.word, least=2)
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return (self.first, self.second)
+
+    def facts(self) -> Sequence[Separate]:
+        return (Separate(self, ((self.first,), (self.second,)), rest=False),)
+
+    def canonical(self) -> Axiom:
+        first, second = sorted(self.inputs, key=str)
+        return Axiom.canonical(replace(self, first=first, second=second))
+
+    def on_columns(self, words: Mapping[Name, Sequence[str]]) -> tuple[Axiom, ...]:
+        (inside,) = super().on_columns(words)
+        assert isinstance(inside, NoInteraction)
+        pairs = itertools.product(words[self.first], words[self.second])
+        return tuple(replace(inside, first=a, second=b) for a, b in pairs)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        return derivative_penalty(self, setting, self.inputs, lambda mixed: mixed)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        a, b = sorted(subject.input(name, self) for name in self.inputs)
+        return self._mixed(subject, [(a, b)])
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        """`f(a, b) - f(a, b') - f(a', b) + f(a', b')` for the rows, in turn with each other."""
+        i, j = (setting.input(name, self) for name in self.inputs)
+        rows = setting.points
+        other = rows[torch.randperm(len(rows), generator=setting.generator)]
+        first, second, both = rows.clone(), rows.clone(), rows.clone()
+        first[:, i], second[:, j] = other[:, i], other[:, j]
+        both[:, [i, j]] = other[:, [i, j]]
+        zero = torch.zeros(len(rows), dtype=torch.float64)
+        return [LinearCondition(lambda f, _: f(rows) - f(first) - f(second) + f(both), zero, True)]
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        rules.keep_apart(draft, self, [[i] for i in draft.at(self)])
+
+
+@final
+@dataclass(frozen=True)
+class Additive(_Separate):
+    """A sum of functions, one of each group of inputs; without groups, one of each input."""
+
+    groups: tuple[tuple[Name, ...], ...] = ()
+
+    word: ClassVar[str] = "additive"
+    rank: ClassVar[int] = 12
+    gathers: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.groups, Sequence) or isinstance(self.groups, str):
+            raise ConfigError(f"additive takes groups such as (('a', 'b'), ('c',)), got {self.groups!r}.")
+        groups = tuple(names_of(group, self.word) for group in self.groups)
+        if groups:
+            names_of([name for group in groups for name in group], f"{self.word} (a group each)", least=1)
+        object.__setattr__(self, "groups", groups)
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return tuple(name for group in self.groups for name in group)
+
+    def facts(self) -> Sequence[Separate]:
+        return (Separate(self, self.groups, rest=True),)
+
+    def renamed(self, name: Callable[[Any], str]) -> Axiom:
+        groups = tuple(tuple(map(name, group)) for group in self.groups)
+        return Axiom.renamed(replace(self, groups=groups), name)
+
+    def on_columns(self, words: Mapping[Name, Sequence[str]]) -> tuple[Axiom, ...]:
+        (inside,) = super().on_columns(words)
+        groups = tuple(tuple(word for name in group for word in words[name]) for group in self.groups)
+        return (replace(self, groups=groups, domain=inside.domain),)
+
+    def _numbers(self, place: Callable[[Name], int], inputs: int) -> list[list[int]]:
+        """All groups by numbers of inputs, those of one input that nobody named last."""
+        groups = [[place(name) for name in group] for group in self.groups]
+        grouped = set(itertools.chain.from_iterable(groups))
+        return groups + [[i] for i in range(inputs) if i not in grouped]
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """`f(x) + f(y) - f(x_S, y_T) - f(y_S, x_T)` for random points y, where S is some of the groups and T the others."""
+        inputs = len(setting.input_names)
+        groups = self._numbers(lambda name: setting.input(name, self), inputs)
+        outputs = setting.outputs(self)
+        size = setting.spread[outputs]
+        generator = setting.generator
+        x = setting.points
+        y = x[torch.randperm(len(x), generator=generator)]
+        chosen = torch.rand(len(x), len(groups), generator=generator) < 0.5
+        here = torch.zeros(len(x), inputs, dtype=torch.bool)
+        for number, group in enumerate(groups):
+            here[:, group] = chosen[:, number : number + 1]
+
+        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            y, first, second = data.unflatten(-1, (3, inputs)).unbind(-2)
+            at = [values(model, points, outputs) for points in (x, y, first, second)]
+            return over(at[0] + at[1] - at[2] - at[3], size)
+
+        return Penalty(function, x, torch.cat([y, torch.where(here, x, y), torch.where(here, y, x)], dim=-1))
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        count = len(subject.inputs)
+        groups = self._numbers(lambda name: subject.input(name, self), count)
+        owner = {i: number for number, group in enumerate(groups) for i in group}
+        return self._mixed(
+            subject, [(a, b) for a, b in itertools.combinations(range(count), 2) if owner[a] != owner[b]]
+        )
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+    @classmethod
+    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+        """Additive where no input acts on another, else the pairs that do not."""
+        if len(evidence.matters) < 2:
+            return
+        x, other = evidence.x, evidence.x[evidence.order]
+
+        def alone(i: int) -> Floats:
+            first, second = x.copy(), other.copy()
+            first[:, i], second[:, i] = other[:, i], x[:, i]
+            drawn = [evidence.function.drawn(p) for p in (other, first, second)]
+            return (evidence.values + drawn[0] - drawn[1] - drawn[2]) / 2
+
+        worst = max(map(alone, range(x.shape[1])), key=upper)
+        if is_small(worst):
+            yield suggest(cls(), worst, "inputs act on each other by")
+            return
+        for i, j in itertools.combinations(evidence.matters, 2):
+            first, second, both = x.copy(), x.copy(), x.copy()
+            first[:, i], second[:, j] = other[:, i], other[:, j]
+            both[:, [i, j]] = other[:, [i, j]]
+            drawn = [evidence.function.drawn(place) for place in (x, second, first, both)]
+            size = (drawn[0] - drawn[1] - drawn[2] + drawn[3]) / 2
+            if is_small(size):
+                axiom = NoInteraction(evidence.names[i], evidence.names[j])
+                yield suggest(axiom, size, "they act on each other by")
+
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
+        rules.keep_apart(draft, self, self._numbers(lambda name: draft.place(name, self), len(draft.inputs)))

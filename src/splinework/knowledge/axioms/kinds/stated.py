@@ -1,0 +1,268 @@
+"""Equations and inequalities as texts: differential ones to be solved, and laws of one's own."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom
+from splinework.knowledge.axioms.facts import Equation
+from splinework.knowledge.axioms.meanings import speaks_of_any, understand
+from splinework.knowledge.axioms.penalties import Penalty, over
+from splinework.knowledge.axioms.setting import Setting, inside, sobol
+from splinework.knowledge.axioms.statements import Model, Statement
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.verify.claim import Argument, Asker, Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.nn.frame import Expression
+
+_MORE: Final = 16
+"""Points that are drawn for each that is wanted, where a statement does not hold everywhere."""
+_DERIVATIVES: Final = 2
+"""The highest order that the verifier encloses."""
+
+
+@dataclass(frozen=True)
+class _Stated(Axiom):
+    """A relation as text."""
+
+    @property
+    @abstractmethod
+    def relation(self) -> str:
+        """The text."""
+
+    @property
+    def starts(self) -> dict[str, float]:
+        """Coefficients, and where they start."""
+        return {}
+
+    def _statements(self, names: tuple[Sequence[str], Sequence[str]], first: int) -> list[tuple[Statement, int | None]]:
+        """What it says of each output that is meant, with its number; None where it names its outputs."""
+        meant: list[int | None] = [first if self.output is not None else None]
+        if self.output is None and len(names[1]) > 1 and speaks_of_any(self.relation, *names):
+            meant = list(range(len(names[1])))
+        unknowns = tuple(self.starts)
+        return [(understand(self.relation, *names, output=j, unknowns=unknowns), j) for j in meant]
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """The violation; coefficients keep the values that they start from."""
+        names = setting.input_names, setting.output_names
+        statements = [statement for statement, _ in self._statements(names, setting.outputs(self)[0])]
+        starts = list(self.starts.values())
+        points, data = _fitting(statements[0], setting, self, starts)
+        sizes = torch.stack([_size(each, setting, points, data, starts) for each in statements])
+
+        def function(model: Model, x: Tensor, data: Tensor | None = None) -> Tensor:
+            found = [each.violation(model, x, data, starts) for each in statements]
+            return over(torch.stack(found, dim=-1), sizes)
+
+        return Penalty(function, points, data)
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """Every sign of a relation, with its free variables as further variables."""
+        names = subject.inputs, subject.outputs
+        statements = self._statements(names, subject.outputs_of(self)[0])
+        return [claim for each, j in statements for claim in self._relation(subject, each, j or 0)]
+
+    def _relation(self, subject: "Subject", statement: Statement, spread_of: int) -> "list[Claim]":
+        reading = _Reading(statement, len(subject.inputs), tuple(self.starts.values()))
+        calls = [atom.arguments for atom in statement.atoms if atom.arguments]
+        plain = all(max(side.columns, default=0) < len(statement.columns) for call in calls for side in call)
+        deepest = max((len(atom.along) for atom in statement.atoms), default=0)
+        reason = ""
+        if not plain:
+            reason = "the model's answer goes back into the model; how far that reaches is not known beforehand"
+        if deepest > _DERIVATIVES:
+            reason = f"it has derivatives of order {deepest}; enclosures go up to {_DERIVATIVES}"
+        scale = float(subject.spread[spread_of]) if deepest == 0 else 1.0
+        claim = subject.claim(
+            self,
+            statement.text,
+            reading.difference(0),
+            derivatives=tuple(atom.along for atom in statement.atoms if not atom.arguments) or ((),),
+            arguments=tuple(map(reading.called, calls)) if plain else (),
+            tolerance=subject.tolerance(scale, equal=True),
+            scale=scale,
+            conditions=tuple((reading.side(low), reading.side(high)) for low, high in statement.conditions),
+            reason=reason,
+        )
+        ranges = list(statement.ranges)
+        claim = replace(
+            claim,
+            names=(*claim.names, *statement.free),
+            lo=np.concatenate([claim.lo, claim.lo[ranges]]),
+            hi=np.concatenate([claim.hi, claim.hi[ranges]]),
+        )
+        return [replace(claim, define=reading.difference(number)) for number in range(max(1, len(statement.signs)))]
+
+
+@final
+@dataclass(frozen=True)
+class Residual(_Stated):
+    """A differential equation: a formula in inputs, outputs and derivatives that vanishes, such as `u_t + u*u_x - nu*u_xx`.
+
+    Attributes:
+        equation: Derivatives are written `u_x`, `u_xx`, `u_tx`: the output, `_`, the inputs. Several equations of a system
+            are several axioms. `left = right` may be written, too.
+        unknowns: Coefficients to be found with the function, and where to start, such as `{"nu": 0.1}`.
+    """
+
+    equation: str
+    unknowns: tuple[tuple[str, float], ...] = ()
+
+    word: ClassVar[str] = "residual"
+    no_hard_form: ClassVar[str] = "there is no network that solves any given equation by itself"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.equation, str) or not self.equation.strip():
+            raise ConfigError(f"residual takes an equation such as 'u_t - u_xx', got {self.equation!r}.")
+        given = tuple(self.unknowns.items()) if isinstance(self.unknowns, Mapping) else tuple(self.unknowns)
+        try:
+            object.__setattr__(self, "unknowns", tuple((str(name), float(value)) for name, value in given))
+        except (TypeError, ValueError):
+            raise ConfigError(f"unknowns are numbers to start from, such as {{'nu': 0.1}}, got {given!r}.") from None
+
+    @property
+    def relation(self) -> str:
+        return self.equation
+
+    @property
+    def starts(self) -> dict[str, float]:
+        return dict(self.unknowns)
+
+    def facts(self) -> Sequence[Equation]:
+        return (Equation(self, self.equation, self.unknowns),)
+
+
+@final
+@dataclass(frozen=True)
+class Law(_Stated):
+    """An equation or inequality of one's own, in the text language: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`.
+
+    Attributes:
+        statement: Calls `f(…)` give the output at other inputs, in the order of the model's inputs; a name that is no
+            input stands for any number in the range of the input in whose place it comes.
+    """
+
+    statement: str
+
+    word: ClassVar[str] = "law"
+    of_all_inputs: ClassVar[bool] = True
+    no_hard_form: ClassVar[str] = "no construction is known for statements of one's own"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.statement, str) or not self.statement.strip():
+            raise ConfigError(f"law takes a statement such as 'f(x,y) == f(y,x)', got {self.statement!r}.")
+
+    @property
+    def relation(self) -> str:
+        return self.statement
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A statement in the words of an asker; `starts` are the values of its coefficients."""
+
+    statement: Statement
+    inputs: int
+    starts: tuple[float, ...]
+
+    def given(self, ask: "Asker") -> list[Any]:
+        """Inputs, free variables and coefficients."""
+        every = [*ask.x[: self.inputs + len(self.statement.free)], *map(ask.number, self.starts)]
+        return [every[position] for position, _ in self.statement.columns]
+
+    def known(self, ask: "Asker") -> list[Any]:
+        """These, and what the model gives."""
+        columns = self.given(ask)
+        for atom in self.statement.atoms:
+            if atom.arguments:
+                columns.append(ask.f([ask.run(side, columns) for side in atom.arguments])[atom.output])
+            else:
+                columns.append(ask.partial(atom.output, atom.along))
+        return columns
+
+    def difference(self, number: int) -> "Define":
+        """What is not negative where the sign of that number holds."""
+
+        def of(ask: "Asker") -> Any:
+            columns = self.known(ask)
+            sides = [ask.run(side, columns) for side in self.statement.sides]
+            if not self.statement.signs:
+                return ask.off(sides[0], 0.0)
+            left, right, sign = sides[number], sides[number + 1], self.statement.signs[number]
+            if sign in ("=", "=="):
+                return ask.off(left, right)
+            return ask.do("sub", left, right) if sign[0] == ">" else ask.do("sub", right, left)
+
+        return of
+
+    def called(self, call: "Sequence[Expression]") -> "Argument":
+        """The arguments of a call of the model."""
+        return lambda ask: [ask.run(side, self.given(ask)) for side in call]
+
+    def side(self, side: "Expression") -> "Define":
+        """One side of a condition."""
+        return lambda ask: ask.run(side, self.known(ask))
+
+
+def _fitting(
+    statement: Statement, setting: Setting, axiom: Axiom, unknowns: list[float]
+) -> tuple[Tensor, Tensor | None]:
+    """Points and free variables at which the statement says something about the model inside its box."""
+    count, inputs = len(setting.points), len(setting.input_names)
+    limited = axiom.domain != "all" and any(atom.arguments for atom in statement.atoms)
+    picky = limited or (bool(statement.conditions) and statement.placed)
+    times = _MORE if picky else 1
+    box = torch.cat([setting.box, setting.box[list(statement.ranges)]])
+    both = sobol(count * times, box, setting.seed + 1)
+    if setting.given or not picky:
+        both[:, :inputs] = setting.points.repeat(times, 1)
+    x, free = both[:, :inputs], both[:, inputs:] if statement.free else None
+    fits = torch.ones(len(both), dtype=torch.bool)
+    columns = statement.given(x, free, unknowns)
+    if limited:
+        for arguments in statement.arguments(columns):
+            fits &= inside(arguments, setting.box)
+    if statement.conditions and statement.placed:
+        fits &= statement.holds(columns, ())
+    rows = fits.nonzero().squeeze(-1)[:count]
+    if len(rows) == 0:
+        raise ConfigError(
+            f"{axiom} says nothing in its domain: no point was found where its conditions hold and the arguments of its calls "
+            "lie in the box of the grids; take domain='all' or other conditions."
+        )
+    return x[rows], None if free is None else free[rows]
+
+
+def _size(statement: Statement, setting: Setting, x: Tensor, free: Tensor | None, unknowns: list[float]) -> Tensor:
+    """What the violation changes by when the output changes by its spread: the largest such change of any part of it.
+
+    The parts are drawn at random about the output's mean, derivatives about zero in spreads per range.
+    """
+    columns = statement.given(x, free, unknowns)
+    drawn: list[Tensor] = []
+    sizes: list[float] = []
+    for atom in statement.atoms:
+        size = float(setting.spread[atom.output] / setting.width[list(atom.along)].prod())
+        middle = 0.0 if atom.along else float(setting.centre[atom.output])
+        draws = torch.randn(len(x), generator=torch.Generator().manual_seed(setting.seed + len(sizes)), dtype=x.dtype)
+        drawn.append((middle + size * draws).requires_grad_())
+        sizes.append(size)
+    size = 0.0
+    for part in statement.differences(columns, drawn) if drawn else ():
+        slopes = torch.autograd.grad(part.sum(), drawn, allow_unused=True, retain_graph=True, materialize_grads=True)
+        found = [
+            float(slope[slope.isfinite()].square().mean().sqrt()) * s for slope, s in zip(slopes, sizes, strict=True)
+        ]
+        size = max([size, *filter(math.isfinite, found)])
+    return torch.tensor(size if size > 0 else 1.0, dtype=torch.float64)

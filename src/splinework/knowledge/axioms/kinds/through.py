@@ -1,0 +1,154 @@
+"""Values at points."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import numpy as np
+import torch
+
+from splinework.errors import ConfigError
+from splinework.knowledge.axioms.axiom import Axiom, place
+from splinework.knowledge.axioms.facts import Points
+from splinework.knowledge.axioms.fields import log_odds, number_of
+from splinework.knowledge.axioms.linear import LinearCondition
+from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
+from splinework.knowledge.axioms.setting import Setting
+from splinework.nn.frame import Expression
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.verify.claim import Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.nn.frame import FramedKAN
+
+NEAR: Final = 0.25
+"""Width of a bump as a share of an input's range, where points are not closer to each other."""
+
+
+@final
+@dataclass(frozen=True)
+class Through(Axiom):
+    """The function passes through points.
+
+    Attributes:
+        points: One row of all inputs each, in raw units, in the order of the model's inputs.
+        values: One number each, or one row of all outputs.
+    """
+
+    points: tuple[tuple[float, ...], ...]
+    values: tuple[tuple[float, ...], ...] = ()
+
+    word: ClassVar[str] = "through"
+    corrected: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"bumps"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        points, values = _rows(self.points, "points"), _rows(self.values, "values")
+        if len(points) != len(values) or not points:
+            raise ConfigError(
+                f"through takes as many values as points, at least one; got {len(points)} points and {len(values)} values."
+            )
+        if len(set(map(len, points))) > 1 or len(set(map(len, values))) > 1:
+            raise ConfigError("all points of through have as many inputs, and all values as many outputs.")
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "values", values)
+
+    def facts(self) -> Sequence[Points]:
+        return (Points(self, self.points, self.values),)
+
+    def on_scores(self, classes: int) -> "tuple[Through, ...] | None":
+        if classes > 2:
+            return None
+        odds = tuple(tuple(log_odds(value, self.text()) for value in row) for row in self.values)
+        return (replace(self, values=odds),)
+
+    def encoded(self, encode: Callable[[Any], Any] | None, columns: int) -> "Through":
+        if encode is None or len(self.points[0]) != columns:
+            raise ConfigError(
+                f"the points of through are rows of all {columns} columns, which must be numbers without gaps; leave out other "
+                "columns, or the axiom."
+            )
+        return replace(self, points=encode(np.asarray(self.points, dtype=np.float64)).tolist())
+
+    def penalty(self, setting: Setting) -> Penalty:
+        outputs = setting.outputs(self)
+        points = torch.tensor(self.points, dtype=torch.float64)
+        wanted = torch.tensor(self.values, dtype=torch.float64)
+        if points.shape[1] != len(setting.input_names) or wanted.shape[1] != len(outputs):
+            raise self._misfit(len(setting.input_names), len(outputs))
+        return matched_penalty(setting, outputs, points, wanted)
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        points, wanted = (torch.tensor(each, dtype=torch.float64) for each in (self.points, self.values))
+        return [LinearCondition(lambda f, _: f(points), -wanted[:, column], True)]
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """At every point, the difference to the value."""
+        outputs, inputs = subject.outputs_of(self), len(subject.inputs)
+        if len(self.points[0]) != inputs or len(self.values[0]) not in (1, len(outputs)):
+            raise self._misfit(inputs, len(outputs))
+
+        def claims_at(point: tuple[float, ...], row: tuple[float, ...]) -> "list[Claim]":
+            values = dict(zip(outputs, row * len(outputs) if len(row) == 1 else row, strict=True))
+            named = {subject.outputs[j]: value for j, value in values.items()}
+            shown = ", ".join(f"{v:g}" for v in point)
+
+            def define(j: int) -> "Define":
+                return lambda ask: ask.off(ask.partial(j, ()), values[j])
+
+            claims = subject.claims(self, lambda name: f"{name}({shown}) == {named[name]!r}", define, equal=True)
+            return [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
+
+        pairs = zip(self.points, self.values, strict=True)
+        return [claim for point, row in pairs for claim in claims_at(point, row)]
+
+    def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
+        """Bumps about the points, with factors so that the model meets the values."""
+        names, outputs = model.frame.symbols, model.outputs
+        if len(self.points[0]) != len(names) or len(self.values[0]) not in (1, outputs):
+            raise ConfigError(
+                f"points of through have {len(names)} inputs and values 1 or {outputs} outputs, got {len(self.points[0])} and "
+                f"{len(self.values[0])}."
+            )
+        points = np.array(self.points)
+        scaled = points / np.array([high - low for low, high in box])
+        apart = [float(np.linalg.norm(a - b)) for a, b in itertools.combinations(scaled, 2)]
+        if apart and min(apart) == 0:
+            raise ConfigError(f"two points of {self.word} are the same; give each once.")
+        width = min([NEAR, *(0.5 * gap for gap in apart)])
+        texts = [
+            "exp(-("
+            + "+".join(
+                f"(({name}-({p!r}))/{width * (high - low)!r})**2"
+                for name, p, (low, high) in zip(names, row, box, strict=True)
+            )
+            + "))"
+            for row in points.tolist()
+        ]
+        at = torch.from_numpy(points).to(model.network.kan_layers[0].coefficients)
+        bumps = torch.stack([Expression(text, names).of(at) for text in texts], dim=1)
+        values = torch.tensor([list(row) * (outputs if len(row) == 1 else 1) for row in self.values]).to(at)
+        factors = torch.linalg.solve(bumps, values - model(at))
+        wanted = (
+            range(outputs) if self.output is None else [place(self.output, model.output_names, self.word, "output")]
+        )
+        return [(j, text, float(factors[n, j])) for j in wanted for n, text in enumerate(texts)]
+
+    def _misfit(self, inputs: int, outputs: int) -> ConfigError:
+        return ConfigError(
+            f"through has points of {len(self.points[0])} numbers with {len(self.values[0])} values each; the model has "
+            f"{inputs} inputs, and {outputs} outputs are meant."
+        )
+
+
+def _rows(given: Any, what: str) -> tuple[tuple[float, ...], ...]:
+    given = given.tolist() if hasattr(given, "tolist") else given
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ConfigError(f"{what} of through are rows of numbers, got {given!r}.")
+    rows = []
+    for row in given:
+        listed = row if isinstance(row, Sequence) and not isinstance(row, str) else (row,)
+        rows.append(tuple(number_of(value, f"a number in the {what} of through") for value in listed))
+    return tuple(rows)

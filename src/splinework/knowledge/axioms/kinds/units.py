@@ -1,0 +1,131 @@
+"""Dimensional homogeneity."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+
+import torch
+from torch import Tensor
+
+from splinework.errors import ConfigError
+from splinework.formula.units.buckingham import balance, power_text
+from splinework.formula.units.parsing import parse_dimension, parse_units
+from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.facts import Scaling
+from splinework.knowledge.axioms.fields import texts_of
+from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.statements import Model
+
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.realise.draft import Draft
+    from splinework.knowledge.axioms.verify.claim import Asker, Claim, Define
+    from splinework.knowledge.axioms.verify.subject import Subject
+
+_FACTOR: Final = 2.0
+"""Most that a base unit is rescaled by."""
+
+
+@final
+@dataclass(frozen=True)
+class Units(Axiom):
+    """Dimensional homogeneity: the output changes with the base units as its own unit says (Buckingham 1914).
+
+    Attributes:
+        of_inputs: The unit of every input, such as `{"m": "kg", "v": "m/s"}`; `1` for a pure number.
+        of_output: The unit of the output.
+    """
+
+    of_inputs: tuple[tuple[Name, str], ...]
+    of_output: str = "1"
+
+    word: ClassVar[str] = "units"
+    of_all_inputs: ClassVar[bool] = True
+    built_by: ClassVar[frozenset[str]] = frozenset({"monomial"})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "of_inputs", texts_of(self.of_inputs, "units takes {'m': 'kg', 'v': 'm/s'}, 'J'"))
+        if not isinstance(self.of_output, str):
+            raise ConfigError(f"the unit of the output is a text such as 'J', got {self.of_output!r}.")
+
+    @property
+    def inputs(self) -> tuple[Name, ...]:
+        return tuple(name for name, _ in self.of_inputs)
+
+    def facts(self) -> Sequence[Scaling]:
+        return (Scaling(self, self.of_inputs, self.of_output),)
+
+    def penalty(self, setting: Setting) -> Penalty:
+        """The difference of the value, and that after the base units were rescaled, both in the same units."""
+        names = {setting.input(name, self): setting.read_unit(unit) for name, unit in self.of_inputs}
+        output, outputs = setting.read_unit(self.of_output), setting.outputs(self)
+        bases = sorted({base for powers in (*names.values(), output) for base in powers})
+        inputs = len(setting.input_names)
+        every = [*(names.get(i, {}) for i in range(inputs)), output]
+        powers = torch.tensor([[float(each.get(base, 0)) for each in every] for base in bases], dtype=torch.float64)
+        powers = powers.reshape(len(bases), inputs + 1)
+
+        def rescaled(x: Tensor, generator: torch.Generator) -> Tensor:
+            draws = 2 * torch.rand(len(x), len(bases), generator=generator, dtype=x.dtype) - 1
+            factors = (math.log(_FACTOR) * draws @ powers).exp()
+            return torch.cat([x * factors[:, :-1], factors[:, -1:]], dim=-1)
+
+        size = setting.spread[outputs]
+
+        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            return over(values(model, data[:, :-1], outputs) / data[:, -1:] - values(model, x, outputs), size)
+
+        return Penalty(function, *partnered(setting, rescaled))
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+    def claims(self, subject: "Subject") -> "list[Claim]":
+        """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
+        powers = {subject.input(name, self): parse_dimension(unit) for name, unit in self.of_inputs}
+        target = parse_dimension(self.of_output)
+        inputs = len(subject.inputs)
+        bases = sorted({unit for dimension in (*powers.values(), target) for unit, _ in dimension.exponents})
+
+        def factor(ask: "Asker", dimension: Any) -> Any:
+            total = ask.number(0.0)
+            for number, base in enumerate(bases):
+                total = ask.do("add", total, ask.do("mul", float(dimension[base]), ask.x[inputs + number]))
+            return ask.do("exp", total)
+
+        def moved(ask: "Asker") -> list[Any]:
+            return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
+
+        def define(j: int) -> "Define":
+            return lambda ask: ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
+
+        limit = math.log(_FACTOR)
+        return subject.claims(
+            self,
+            lambda name: f"{name} scales as {self.of_output} when base units are rescaled by 1/2 to 2",
+            define,
+            equal=True,
+            arguments=(moved,),
+            extra=tuple((f"log of the scale of {unit}", (-limit, limit)) for unit in bases),
+        )
+
+    def draft_features(self, draft: "Draft") -> None:
+        pairs = zip(draft.at(self), self.of_inputs, strict=True)
+        units = parse_units({str(draft.inputs[i]): unit for i, (_, unit) in pairs})
+        missing = [name for name in draft.inputs if name not in units]
+        if missing:
+            raise ConfigError(f"units needs the unit of every input; {missing[0]!r} has none ('1' for a pure number).")
+        target = parse_units({"output": self.of_output})["output"]
+        found = balance(units, target, name=draft.outputs[0] if len(draft.outputs) == 1 else "the output")
+        spelt = dict(zip(draft.inputs, draft.symbols, strict=True))
+        groups = [
+            ({spelt[n]: p for n, p in group.items()}, [draft.inputs.index(n) for n in group]) for group in found.groups
+        ]
+        # Without groups the output is a constant times the product: the network sees nothing that changes.
+        texts = [(power_text(powers), at) for powers, at in groups] or [(f"0*{draft.symbols[0]}", [0])]
+        draft.features = []
+        draft.add_features(texts)
+        draft.monomial = power_text({spelt[n]: p for n, p in found.power.items()})

@@ -1,0 +1,214 @@
+"""Points that a function passes through against everything else: two by two, and along lines by a linear program."""
+
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splinework.knowledge.axioms.conflict import Conflict, Context, Found, listed
+from splinework.knowledge.axioms.facts import (
+    TOLERANCE,
+    Face,
+    Fact,
+    Floats,
+    Points,
+    Slope,
+    Steepness,
+    Values,
+    same_points,
+)
+from splinework.knowledge.axioms.marginals import infeasible
+
+MOST: Final = 1000
+"""Points of one axiom that are compared two by two: the first ones."""
+Facts = tuple[Fact, ...]
+
+
+def points_apart(fact: Points, others: Facts, context: Context) -> Found | None:
+    """Points against bounds, faces, one another, slopes and symmetries, in this order; then along lines."""
+    if len(fact.points[0]) != len(context.input_names):
+        return Conflict(
+            f"its points have {len(fact.points[0])} numbers, and there are {len(context.input_names)} inputs",
+            "Give one number for every input.",
+        ), ()
+    outputs = sorted(context.outputs(fact))
+    if len(fact.values[0]) != len(outputs):
+        return Conflict(
+            f"its values have {len(fact.values[0])} numbers, and {len(outputs)} outputs are meant",
+            "Give one number for every output, or name the output.",
+        ), ()
+    x = np.array(fact.points[:MOST])
+    for column, output in enumerate(outputs):
+        y = np.array(fact.values[:MOST])[:, column]
+        near = tuple(other for other in others if output in context.outputs(other))
+        for rule in (_bounded, _on_faces, _twice, _rising, _steep, _imaged, _lines):
+            found = rule(x, y, output, near, context)
+            if found is not None:
+                return found
+    return None
+
+
+POINT_RULES: Final = {Points: points_apart}
+"""Rules on one fact and all others; what they return names those that take part."""
+
+
+def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    for other in others:
+        if isinstance(other, Values):
+            outside = (y < other.low - _slack(y)) | (y > other.high + _slack(y))
+            out = np.flatnonzero(_holds(other, x, context) & outside)
+            if len(out):
+                return Conflict(
+                    f"row {out[0]} has the value {y[out[0]]:.6g}, which does not lie {other.said}",
+                    "Correct the row or the bounds.",
+                ), (other,)
+    return None
+
+
+def _on_faces(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    for other in others:
+        if not isinstance(other, Face):
+            continue
+        rows = np.flatnonzero(np.abs(x[:, context.input(other.input)] - other.at) <= TOLERANCE * (1 + abs(other.at)))
+        wanted = context.value(other.value, torch.from_numpy(x[rows])).numpy()
+        wrong = np.flatnonzero(np.abs(wanted - y[rows]) > 1e-6 * (1 + np.abs(wanted)))
+        if len(wrong):
+            row = rows[wrong[0]]
+            return Conflict(
+                f"row {row} has the value {y[row]:.6g} at {other.input} = {other.at:g}, where it is {wanted[wrong[0]]:.6g}",
+                "Correct the row or the value of the face.",
+            ), (other,)
+    return None
+
+
+def _twice(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    """One point with two values, in one axiom or in two."""
+    for other in others:
+        if not isinstance(other, Points) or len(other.points[0]) != x.shape[1]:
+            continue
+        places = sorted(context.outputs(other))
+        if len(other.values[0]) != len(places):
+            continue
+        xs, ys = np.array(other.points[:MOST]), np.array(other.values[:MOST])[:, places.index(output)]
+        pair = _first(same_points(x, xs) & (np.abs(y[:, None] - ys) > _slack(y)))
+        if pair:
+            return _double(pair, y, ys), (other,)
+    pair = _first(same_points(x, x) & (np.abs(y[:, None] - y) > _slack(y)))
+    return None if pair is None else (_double(pair, y, y), ())
+
+
+def _double(pair: tuple[int, int], y: Floats, ys: Floats) -> Conflict:
+    return Conflict(
+        f"rows {pair[0]} and {pair[1]} have the same inputs and the values {y[pair[0]]:.6g} and {ys[pair[1]]:.6g}",
+        "Keep one of them, or fit noisy values as data.",
+    )
+
+
+def _rising(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    """A point above another one in everything that the output rises along, with a smaller value."""
+    rises = {context.input(a.input): a for a in others if isinstance(a, Slope) and _everywhere(a, x, context)}
+    if not rises:
+        return None
+    below = np.ones((len(x), len(x)), dtype=bool)
+    for i in range(x.shape[1]):
+        column = x[:, i] if i not in rises or rises[i].sign > 0 else -x[:, i]
+        below &= column[:, None] <= column if i in rises else column[:, None] == column
+    pair = _first(below & (y[:, None] > y + _slack(y)))
+    if pair is None:
+        return None
+    first, second = pair
+    taking = tuple(each for i, each in rises.items() if x[first, i] != x[second, i])
+    if not taking:
+        return None
+    moved = [
+        f"{each.input} from {x[first, i]:.6g} to {x[second, i]:.6g}" for i, each in rises.items() if each in taking
+    ]
+    return Conflict(
+        f"from row {first} to row {second} the value falls from {y[first]:.6g} to {y[second]:.6g}, and {listed(moved)} lets it "
+        "only rise",
+        "Correct a row, or drop the axiom; noisy values are data, not points to pass through.",
+    ), taking
+
+
+def _steep(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    """Two points further apart in value than the greatest slopes allow."""
+    most, taking = np.full(x.shape[1], np.inf), []
+    for other in others:
+        if isinstance(other, Steepness) and _everywhere(other, x, context):
+            along = other.numbers(context)
+            most[along] = np.minimum(most[along], other.most)
+            taking.append(other)
+    if not taking:
+        return None
+    apart = np.abs(x[:, None, :] - x[None, :, :])
+    allowed = np.where(apart > 0, most * np.where(apart > 0, apart, 1.0), 0.0).sum(axis=-1)
+    pair = _first(np.abs(y[:, None] - y) > allowed + _slack(y))
+    if pair is None:
+        return None
+    first, second = pair
+    return Conflict(
+        f"rows {first} and {second} differ by {abs(y[first] - y[second]):.6g}, and the slopes allow {allowed[first, second]:.6g}",
+        "Raise the constant, or correct a row.",
+    ), tuple(taking)
+
+
+def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    """Two points that a symmetry takes to one another, with values that it does not."""
+    for other in others:
+        for same, sign in other.images(x, context) if other.everywhere else ():
+            pair = _first(same & (np.abs(sign * y[:, None] - y) > _slack(y)))
+            if pair is not None:
+                wanted = "opposite" if sign < 0 else "the same"
+                said_ = (
+                    f"row {pair[0]} and row {pair[1]}"
+                    if pair[0] != pair[1]
+                    else f"row {pair[0]}, which is its own image,"
+                )
+                return Conflict(
+                    f"{said_} must have {wanted} values, and have {y[pair[0]]:.6g} and {y[pair[1]]:.6g}",
+                    "Correct a row, or drop the symmetry.",
+                ), (other,)
+    return None
+
+
+def _lines(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+    """Points that differ in one input: is there a function of it that all axioms along it allow?"""
+    for i in range(x.shape[1]):
+        lines: dict[tuple[float, ...], list[int]] = {}
+        for row, point in enumerate(np.delete(x, i, axis=1).tolist()):
+            lines.setdefault(tuple(point), []).append(row)
+        for group in sorted(lines.values(), key=len, reverse=True)[:3]:
+            found = infeasible(i, x[group], y[group], others, context)
+            if found is not None:
+                return found
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------------- parts
+
+
+def _first(mask: NDArray[np.bool_]) -> tuple[int, int] | None:
+    """The first pair that a mask marks."""
+    if not mask.any():
+        return None
+    first, second = np.unravel_index(int(mask.argmax()), mask.shape)
+    return int(first), int(second)
+
+
+def _slack(y: Floats) -> float:
+    return TOLERANCE * (1 + float(np.abs(y).max()))
+
+
+def _holds(fact: Fact, x: Floats, context: Context) -> NDArray[np.bool_]:
+    """At which points a fact holds, by its own ranges; those are points that are given, so the grid has them."""
+    inside = np.ones(len(x), dtype=bool)
+    if not isinstance(fact.domain, str):
+        for name, (low, high) in fact.domain:
+            inside &= (x[:, context.input(name)] >= low) & (x[:, context.input(name)] <= high)
+    return inside
+
+
+def _everywhere(fact: Fact, x: Floats, context: Context) -> bool:
+    """Whether a fact holds at all points, and so between them."""
+    return bool(_holds(fact, x, context).all())

@@ -1,0 +1,52 @@
+"""Quadrature over boxes: a fine rule for corrections and judgements, and a coarse one in cells for penalties."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms.setting import sobol
+
+NODES: Final = {1: 64, 2: 24, 3: 12}
+"""Points per input of the Gauss–Legendre rule, by the number of inputs."""
+SAMPLES: Final = 4096
+"""Points of Sobol's rule, where inputs are more than that."""
+CELLS: Final = {1: (20, 4), 2: (8, 3), 3: (5, 2)}
+"""Cells per input and Gauss points per cell, by the number of inputs: exact for cubics. A step of training takes all points at
+once, so they are few."""
+_SOBOL: Final = 1024
+
+
+def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
+    """Points `(N, I)` and weights `(N,)` of a quadrature over a box: Gauss–Legendre for three inputs at most, else Sobol."""
+    count = NODES.get(len(box))
+    widths = np.array([high - low for low, high in box])
+    lows = np.array([low for low, _ in box])
+    if count is None:
+        engine = torch.quasirandom.SobolEngine(len(box), scramble=True, seed=0)
+        unit = engine.draw(SAMPLES, dtype=torch.float64).numpy()
+        return lows + widths * unit, np.full(SAMPLES, float(np.prod(widths)) / SAMPLES)
+    nodes, share = np.polynomial.legendre.leggauss(count)
+    axes = np.meshgrid(*[low + width * (nodes + 1) / 2 for low, width in zip(lows, widths, strict=True)], indexing="ij")
+    shares = np.meshgrid(*[share * width / 2 for width in widths], indexing="ij")
+    return np.stack([axis.ravel() for axis in axes], 1), np.prod([each.ravel() for each in shares], axis=0)
+
+
+def cells(box: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Points `(N, I)` and weights `(N,)` of an integral over a box: Gauss in cells up to three inputs, then points of Sobol."""
+    inputs = len(box)
+    if inputs not in CELLS:
+        return sobol(_SOBOL, box, seed), torch.full(
+            (_SOBOL,), float((box[:, 1] - box[:, 0]).prod()) / _SOBOL, dtype=torch.float64
+        )
+    count, order = CELLS[inputs]
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    starts = np.arange(count)[:, None]
+    unit = torch.as_tensor(((starts + (nodes + 1) / 2) / count).ravel())
+    share = torch.as_tensor(np.tile(weights / (2 * count), count))
+    points = torch.cartesian_prod(*[unit] * inputs).reshape(-1, inputs)
+    shares = torch.cartesian_prod(*[share] * inputs).reshape(-1, inputs).prod(dim=-1)
+    width = box[:, 1] - box[:, 0]
+    return box[:, 0] + width * points, shares * width.prod()

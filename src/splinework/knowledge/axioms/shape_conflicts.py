@@ -1,0 +1,278 @@
+"""Which facts on shape and structure leave no function, or only a constant one: a table of pairs of facts."""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final
+
+from splinework.knowledge.axioms.conflict import CONSTANT, IMPOSSIBLE, NOTE, Conflict, Context, listed
+from splinework.knowledge.axioms.facts import (
+    Bend,
+    Exchange,
+    Fact,
+    Mirror,
+    Orbit,
+    Period,
+    Separate,
+    Slope,
+    Tail,
+    Values,
+)
+
+Rule = Callable[[Any, Any, Context], Conflict | None]
+MAX_TERM: Final = 24
+"""Ratios of two periods with larger terms are taken for none."""
+
+
+def opposite_slopes(first: Slope, second: Slope, context: Context) -> Conflict | None:
+    """Rising and falling along one input."""
+    if first.input != second.input or first.sign == second.sign:
+        return None
+    return Conflict(
+        f"what neither falls nor rises along {first.input} does not depend on it",
+        "Keep one of them, give them domains that do not overlap, or leave the input out.",
+        CONSTANT,
+    )
+
+
+def slope_period(first: Slope, second: Period, context: Context) -> Conflict | None:
+    """What comes back after a period cannot have risen."""
+    if first.input != second.input or not context.covers(first, first.input, second.period):
+        return None
+    return Conflict(
+        f"a function that never {first.never} along {first.input} and is the same after {second.period:g} does not depend on it",
+        f"Keep one of them, or let {first.word} hold on a part of the period, domain={{{first.input!r}: (low, high)}}.",
+        CONSTANT,
+    )
+
+
+def slope_mirror(first: Slope, second: Mirror, context: Context) -> Conflict | None:
+    """What is the same on both sides of a centre cannot have risen through it."""
+    if first.input != second.input or second.sign < 0 or not context.surrounds(first, first.input, second.centre):
+        return None
+    return Conflict(
+        f"a function that is the same on both sides of {first.input} = {second.centre:g} and never {first.never} does not depend "
+        f"on {first.input} around it",
+        f"Keep one of them, or let {first.word} hold on one side, domain={{{first.input!r}: ({second.centre:g}, inf)}}.",
+        CONSTANT,
+    )
+
+
+def opposite_bends(first: Bend, second: Bend, context: Context) -> Conflict | None:
+    """Both signs of the second derivative: linear."""
+    if first.input != second.input or first.sign == second.sign:
+        return None
+    return Conflict(
+        f"what is convex and concave along {first.input} must be linear in it",
+        "Keep both if a straight line is meant.",
+        NOTE,
+    )
+
+
+def bend_period(first: Bend, second: Period, context: Context) -> Conflict | None:
+    """A smooth curve of one sign that returns to its start is flat."""
+    if first.input != second.input or not context.covers(first, first.input, second.period):
+        return None
+    return Conflict(
+        f"a smooth function that is {first.word} along {first.input} and the same after {second.period:g} does not depend on it",
+        f"Keep one of them, or let {first.word} hold on a part of the period, domain={{{first.input!r}: (low, high)}}.",
+        CONSTANT,
+    )
+
+
+def opposite_mirrors(first: Mirror, second: Mirror, context: Context) -> Conflict | None:
+    """Even and odd about one centre: zero."""
+    if first.input != second.input or first.centre != second.centre or first.sign == second.sign:
+        return None
+    return Conflict(
+        f"what is even and odd about {first.input} = {first.centre:g} is zero everywhere",
+        "Keep the one that is true.",
+        CONSTANT,
+    )
+
+
+def mirror_values(first: Mirror, second: Values, context: Context) -> Conflict | None:
+    """An odd function has both signs, and zero at its centre."""
+    if first.sign > 0 or second.low < 0 < second.high or not context.surrounds(second, first.input, first.centre):
+        return None
+    return Conflict(
+        f"an odd function is zero at {first.input} = {first.centre:g} and has on one side of it the opposite of what it has on "
+        f"the other, so no value of it lies {second.said} unless all are zero",
+        "Drop one of them, or make it odd about an offset: fit the output less that.",
+        CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
+    )
+
+
+def mirror_bend(first: Mirror, second: Bend, context: Context) -> Conflict | None:
+    """An odd function that is convex is a line."""
+    if first.sign > 0 or first.input != second.input or not context.surrounds(second, first.input, first.centre):
+        return None
+    return Conflict(
+        f"what is odd about {first.input} = {first.centre:g} and {second.word} around it must be linear there",
+        f"Let {second.word} hold on one side, domain={{{first.input!r}: ({first.centre:g}, inf)}}.",
+        NOTE,
+    )
+
+
+def two_periods(first: Period, second: Period, context: Context) -> Conflict | None:
+    """Two periods without a common measure."""
+    if first.input != second.input or first.period == second.period:
+        return None
+    ratio = first.period / second.period
+    near = Fraction(ratio).limit_denominator(MAX_TERM)
+    if near > 0 and abs(ratio - float(near)) < 1e-9 * ratio and max(near.numerator, near.denominator) <= MAX_TERM:
+        return None
+    return Conflict(
+        f"a function with the periods {first.period:g} and {second.period:g} along {first.input}, of which no small multiples "
+        "agree, does not depend on it",
+        "Keep one period; a sum of two oscillations has neither.",
+        CONSTANT,
+    )
+
+
+def period_tail(first: Period, second: Tail, context: Context) -> Conflict | None:
+    """What repeats does not settle."""
+    if first.input != second.input:
+        return None
+    return Conflict(
+        f"what repeats every {first.period:g} along {first.input} does not become {second.kind} beyond the grid unless it does "
+        "not depend on it",
+        "Drop the asymptote; a periodic input has no tails.",
+        CONSTANT,
+    )
+
+
+def bend_values(first: Bend, second: Values, context: Context) -> Conflict | None:
+    """A convex function on the whole line that is not constant grows beyond every bound."""
+    limit = second.high if first.sign > 0 else second.low
+    if first.domain != "all" or second.domain != "all" or not math.isfinite(limit):
+        return None
+    side = "above" if first.sign > 0 else "below"
+    return Conflict(
+        f"a function that is {first.word} along {first.input} on the whole line and bounded {side} does not depend on it",
+        "Let one of them hold on the grid only, domain='grid'.",
+        CONSTANT,
+    )
+
+
+def bend_tail(first: Bend, second: Tail, context: Context) -> Conflict | None:
+    """Convex on the whole line and level on both sides: flat."""
+    if first.input != second.input or first.domain != "all" or second.side != "both" or second.kind == "linear":
+        return None
+    return Conflict(
+        f"a function that is {first.word} along {first.input} on the whole line and level on both sides does not depend on it",
+        f"Let {first.word} hold on the grid only, domain='grid', or keep one side of the asymptote.",
+        CONSTANT,
+    )
+
+
+def two_ranges(first: Values, second: Values, context: Context) -> Conflict | None:
+    """Nothing between them."""
+    low, high = max(first.low, second.low), min(first.high, second.high)
+    if low < high:
+        return None
+    verdict = CONSTANT if low == high else IMPOSSIBLE
+    left = f"only {low:g} is" if low == high else "no number is"
+    return Conflict(f"{left} {first.said} and {second.said}", "Correct one of the bounds.", verdict)
+
+
+def tail_values(first: Tail, second: Values, context: Context) -> Conflict | None:
+    """What it tends to is out of bounds."""
+    if first.kind != "value" or second.domain != "all" or second.low <= first.value <= second.high:
+        return None
+    return Conflict(
+        f"it tends to {first.value:g} along {first.input}, which does not lie {second.said}",
+        "Correct the value, or let the bounds hold on the grid only.",
+    )
+
+
+def two_tails(first: Tail, second: Tail, context: Context) -> Conflict | None:
+    """Two values on one side."""
+    sides = {first.side, second.side} - {"both"}
+    if first.input != second.input or len(sides) > 1 or "value" not in (first.kind, second.kind):
+        return None
+    if first.kind == second.kind and first.value == second.value:
+        return None
+    value = first.value if first.kind == "value" else second.value
+    if first.kind != second.kind:
+        return Conflict(
+            f"what tends to {value:g} along {first.input} and is {first.kind if second.kind == 'value' else second.kind} beyond "
+            f"the grid is {value:g} there at once",
+            "Keep one of them.",
+            NOTE,
+        )
+    return Conflict(
+        f"it cannot tend to {first.value:g} and to {second.value:g} on one side of {first.input}", "Keep one of them."
+    )
+
+
+def opposite_exchanges(first: Exchange, second: Exchange, context: Context) -> Conflict | None:
+    """Both signs for two inputs: zero."""
+    shared = [name for name in first.among if name in second.among]
+    if len(shared) < 2 or first.sign == second.sign:
+        return None
+    return Conflict(
+        f"what keeps its value and changes its sign when {shared[0]} and {shared[1]} change places is zero everywhere",
+        "Keep the one that is true.",
+        CONSTANT,
+    )
+
+
+def exchange_values(first: Exchange, second: Values, context: Context) -> Conflict | None:
+    """An antisymmetric function has both signs."""
+    if first.sign > 0 or second.low < 0 < second.high or not (first.everywhere and second.everywhere):
+        return None
+    return Conflict(
+        f"a function that changes its sign when {first.among[0]} and {first.among[1]} change places has values of both signs, so "
+        f"they do not lie {second.said} unless all are zero",
+        "Keep one of them; a positive quantity may be symmetric.",
+        CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
+    )
+
+
+def orbit_mirror(first: Orbit, second: Mirror, context: Context) -> Conflict | None:
+    """Even along one input alone, and odd."""
+    alone = first.group == "rotation" or (first.group == "sign" and len(first.inputs) == 1)
+    if not alone or second.sign > 0 or second.input not in first.inputs or second.centre != 0 or len(first.vectors) > 1:
+        return None
+    return Conflict(
+        f"mirroring {second.input} keeps the value and changes its sign, so it is zero everywhere",
+        "Keep the one that is true.",
+        CONSTANT,
+    )
+
+
+def orbit_separate(first: Orbit, second: Separate, context: Context) -> Conflict | None:
+    """A sum of functions that only depends on the radius is one of the radius squared."""
+    if first.group != "rotation" or len(first.vectors) > 1 or second.apart(first.inputs) is None:
+        return None
+    names = second.among(first.inputs)
+    return Conflict(
+        f"without an interaction between {listed(names)} what rotation keeps must be linear in {names[0]}**2 + {names[1]}**2",
+        "Keep both if that is meant.",
+        NOTE,
+    )
+
+
+SHAPE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
+    (Slope, Slope): opposite_slopes,
+    (Slope, Period): slope_period,
+    (Slope, Mirror): slope_mirror,
+    (Bend, Bend): opposite_bends,
+    (Bend, Period): bend_period,
+    (Mirror, Mirror): opposite_mirrors,
+    (Mirror, Values): mirror_values,
+    (Mirror, Bend): mirror_bend,
+    (Period, Period): two_periods,
+    (Period, Tail): period_tail,
+    (Bend, Values): bend_values,
+    (Bend, Tail): bend_tail,
+    (Values, Values): two_ranges,
+    (Tail, Values): tail_values,
+    (Tail, Tail): two_tails,
+    (Exchange, Exchange): opposite_exchanges,
+    (Exchange, Values): exchange_values,
+    (Orbit, Mirror): orbit_mirror,
+    (Orbit, Separate): orbit_separate,
+}
+"""Kinds of two facts, and the rule on them."""

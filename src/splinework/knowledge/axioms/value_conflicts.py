@@ -1,0 +1,189 @@
+"""Which facts on values disagree: faces, regions and integrals, with one another and with bounds."""
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from splinework.knowledge.axioms.conflict import NOTE, Conflict, Context
+from splinework.knowledge.axioms.facts import TOLERANCE, Exchange, Face, Fact, Mirror, Rim, Total, Values, between
+from splinework.knowledge.axioms.shape_conflicts import Rule
+
+_STEP: Final = 1e-4
+
+
+def two_faces(first: Face, second: Face, context: Context) -> Conflict | None:
+    """Two values where two faces meet, or on one face."""
+    if first.input == second.input and first.at != second.at:
+        return None
+    corner = on_face(second, on_face(first, context.samples(), context), context)
+    a, b = context.value(first.value, corner), context.value(second.value, corner)
+    worst = largest((a - b).abs(), a.abs() + b.abs())
+    if worst is None:
+        return _rates(first, second, context) or _rates(second, first, context) or _twice(first, second, context)
+    at = spot(corner[worst], {context.input(first.input), context.input(second.input)}, context)
+    return Conflict(
+        f"at {at} the first gives {float(a[worst]):.6g} and the second {float(b[worst]):.6g}",
+        "Give one value on the face." if first.input == second.input else "Correct a formula so that they agree there.",
+    )
+
+
+def _rates(start: Face, face: Face, context: Context) -> Conflict | None:
+    """The rate at the start against the rate at which the value on a boundary changes."""
+    if not start.start or start.rate is None or face.start or face.input == start.input:
+        return None
+    time = context.input(start.input)
+    corner = on_face(start, on_face(face, context.samples(), context), context)
+    later, sooner = corner.clone(), corner.clone()
+    later[:, time] += _STEP
+    sooner[:, time] -= _STEP
+    change = (context.value(face.value, later) - context.value(face.value, sooner)) / (2 * _STEP)
+    rate = context.value(start.rate, corner)
+    worst = largest((change - rate).abs(), 1e3 * (change.abs() + rate.abs()) + 1e3)
+    if worst is None:
+        return None
+    at = spot(corner[worst], {time, context.input(face.input)}, context)
+    return Conflict(
+        f"at {at} the value on the boundary changes at the rate {float(change[worst]):.6g}, and the start has the rate "
+        f"{float(rate[worst]):.6g}",
+        "Correct a formula so that they agree there.",
+    )
+
+
+def _twice(first: Face, second: Face, context: Context) -> Conflict | None:
+    """One face given twice."""
+    if first.input != second.input or (first.start and second.start and first.rate != second.rate):
+        return None
+    return Conflict(f"the face {first.input} = {first.at:g} is given twice", "Leave one of them out.", NOTE)
+
+
+def two_rims(first: Rim, second: Rim, context: Context) -> Conflict | None:
+    """The boundary of one region given two values."""
+    if first.region != second.region or first.value == second.value:
+        return None
+    return Conflict(
+        f"one boundary is given the values {first.value} and {second.value}", "Give the boundary one value."
+    )
+
+
+def face_values(first: Face, second: Values, context: Context) -> Conflict | None:
+    """A value on a face that is out of bounds."""
+    known = context.box is not None or not isinstance(first.value, str)
+    if not known or not context.reaches(second, context.input(first.input), first.at):
+        return None
+    points = on_face(first, context.samples(second), context)
+    return _outside(first, second, points, context.value(first.value, points), context)
+
+
+def rim_values(first: Rim, second: Values, context: Context) -> Conflict | None:
+    """A number on the boundary of a region that is out of bounds."""
+    if isinstance(first.value, str) or not second.everywhere:
+        return None
+    value = torch.tensor([first.value], dtype=torch.float64)
+    return _outside(first, second, context.samples(count=1), value, context)
+
+
+def _outside(first: Fact, second: Values, points: Tensor, value: Tensor, context: Context) -> Conflict | None:
+    out = torch.maximum(second.low - value, value - second.high).nan_to_num(neginf=-1.0)
+    worst = largest(out, value.abs())
+    if worst is None:
+        return None
+    at = spot(points[worst], {context.input(name) for name in first.axiom.inputs}, context)
+    return Conflict(
+        f"the value {float(value[worst]):.6g} at {at} does not lie {second.said}", "Correct the value or the bounds."
+    )
+
+
+def total_values(first: Total, second: Values, context: Context) -> Conflict | None:
+    """An integral that is more, or less, than the bounds allow."""
+    ranges = _ranges(first, context)
+    if not second.everywhere or not first.plain or ranges is None:
+        return None
+    volume = math.prod(high - low for low, high in ranges)
+    low, high = second.low * volume, second.high * volume
+    slack = TOLERANCE * (1 + abs(first.equals))
+    if low - slack <= first.equals <= high + slack:
+        return None
+    return Conflict(
+        f"over a volume of {volume:.6g} a function with values {second.said} has an integral {between(low, high)}, not "
+        f"{first.equals:g}",
+        "Correct the integral, its ranges, or the bounds.",
+    )
+
+
+def total_mirror(first: Total, second: Mirror, context: Context) -> Conflict | None:
+    """What has both signs alike on both sides of a centre integrates to zero."""
+    ranges = _ranges(first, context)
+    if second.sign > 0 or ranges is None:
+        return None
+    low, high = ranges[context.input(second.input)]
+    alike = abs(low + high - 2 * second.centre) <= TOLERANCE * (high - low)
+    return _cancelled(first, second) if alike else None
+
+
+def total_exchange(first: Total, second: Exchange, context: Context) -> Conflict | None:
+    """What has both signs alike on both sides of a diagonal integrates to zero."""
+    ranges = _ranges(first, context)
+    if second.sign > 0 or ranges is None:
+        return None
+    a, b = (ranges[context.input(name)] for name in second.among[:2])
+    return _cancelled(first, second) if a == b else None
+
+
+def _cancelled(first: Total, second: Fact) -> Conflict | None:
+    if not second.everywhere or not first.plain or first.equals == 0:
+        return None
+    return Conflict(
+        f"what {second.word} cancels over these ranges has the integral 0, not {first.equals:g}",
+        "Correct the integral, or its ranges.",
+    )
+
+
+def two_totals(first: Total, second: Total, context: Context) -> Conflict | None:
+    """One integral with two values."""
+    if (first.over, first.weight) != (second.over, second.weight) or first.equals == second.equals:
+        return None
+    return Conflict(f"one integral cannot be {first.equals:g} and {second.equals:g}", "Keep one of them.")
+
+
+VALUE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
+    (Face, Face): two_faces,
+    (Rim, Rim): two_rims,
+    (Face, Values): face_values,
+    (Rim, Values): rim_values,
+    (Total, Values): total_values,
+    (Total, Mirror): total_mirror,
+    (Total, Exchange): total_exchange,
+    (Total, Total): two_totals,
+}
+"""Kinds of two facts, and the rule on them."""
+
+
+# ---------------------------------------------------------------------------------------------------------- parts
+
+
+def on_face(face: Face, points: Tensor, context: Context) -> Tensor:
+    """Points moved to a face."""
+    result = points.clone()
+    result[:, context.input(face.input)] = face.at
+    return result
+
+
+def largest(excess: Tensor, size: Tensor) -> int | None:
+    """Where an excess that is more than rounding is largest; None where there is none."""
+    out = torch.where(excess > TOLERANCE * (1 + size), excess, -math.inf)
+    return int(out.argmax()) if bool((out > 0).any()) else None
+
+
+def spot(point: Tensor, first: set[int], context: Context) -> str:
+    """A point in words, the inputs that matter first, at most four."""
+    order = [*sorted(first), *(i for i in range(len(point)) if i not in first)][:4]
+    return ", ".join(f"{context.input_names[i]} = {float(point[i]):.4g}" for i in order)
+
+
+def _ranges(fact: Total, context: Context) -> list[tuple[float, float]] | None:
+    if fact.over is None:
+        return None if context.box is None else list(context.box)
+    found = {context.input(name): ends for name, ends in fact.over}
+    return [found[i] for i in range(len(context.input_names))] if len(found) == len(context.input_names) else None
