@@ -188,14 +188,14 @@ def test_an_option_that_a_verb_does_not_take_is_refused_by_all_in_one_sentence(v
     if verb == "solve":
         other.remove("residuals")  # its own second argument
     for name in other:
-        with pytest.raises(ConfigError, match=rf"^{function.__name__} has no option '{name}'; .*[iI]t has "):
+        with pytest.raises(ConfigError, match=rf"^{function.__name__} has no option '{name}'; .* It has "):
             call(**{name: VALUES[name]}) if by == "keyword" else call(options=TrainingOptions(**{name: VALUES[name]}))
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unknown_option_is_refused_with_the_nearest_one(verb):
     function, call = VERBS[verb]
-    with pytest.raises(ConfigError, match=rf"^{function.__name__} has no option 'sed'; did you mean seed\? It has .*"):
+    with pytest.raises(ConfigError, match=rf"^{function.__name__} has no option 'sed'; did you mean 'seed'.* It has "):
         call(sed=3)
 
 

@@ -269,5 +269,7 @@ def options_of(
     allowed.remove("options")
     for name in (*begun.changed, *keywords):
         if name not in allowed:
-            raise ConfigError(f"{verb.__name__} has no option {name!r}; {nearest(name, allowed)}")
+            raise ConfigError(
+                f"{verb.__name__} has no option {name!r}; {nearest(name, allowed)} It has {', '.join(allowed)}."
+            )
     return replace(begun, **{name: value for name, value in keywords.items() if name in _NAMES})
