@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from splinework.formula.arrays import arrays
-from splinework.formula.slopes import with_slopes
+from splinework.formula.slopes import Differentiated
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
 from splinework.interpret.symbolic.library import LIBRARY
@@ -35,7 +35,7 @@ def test_value_and_slopes(name):
     x, y = draw.uniform(0.5, 2.0, (2, 40))
     symbols = [A, B, X, Y]
     program = program_of_expression(form, symbols)
-    value, slopes = with_slopes(program, [0.7, 1.3, x, y], [0, 1])
+    value, slopes = Differentiated(program, [0, 1])([0.7, 1.3, x, y])
     truth = compiled(symbols, [form, sympy.diff(form, A), sympy.diff(form, B)])(0.7, 1.3, x, y)
     np.testing.assert_allclose(program.run([0.7, 1.3, x, y], arrays(), np.float64), truth[0], rtol=1e-13)
     for found, expected in zip([value, *slopes], truth, strict=True):

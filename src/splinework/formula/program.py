@@ -95,13 +95,12 @@ class Program:
                 values[place] = None
         return values[-1]
 
-    @cached_property
-    def varying(self) -> tuple[bool, ...]:
-        """Whether each step depends on a column."""
+    def depends(self, columns: Collection[int]) -> list[bool]:
+        """Whether each step depends on one of some columns."""
         found: list[bool] = []
         for step in self.steps:
-            found.append(step.column is not None or any(found[a] for a in step.arguments))
-        return tuple(found)
+            found.append(step.column in columns or any(found[a] for a in step.arguments))
+        return found
 
     def replaced(self, part: Program, value: float) -> Program:
         """This program with a number wherever another program over the same columns occurs in it."""
@@ -166,6 +165,8 @@ class Builder:
 
     def program(self, result: int) -> Program:
         """The program whose result stands at a place: what does not serve it is left out."""
+        if result == len(self.steps) - 1 == len({a for step in self.steps for a in step.arguments}):
+            return Program(tuple(self.steps))  # every other step serves one
         needed = {result}
         for place in range(result, -1, -1):
             if place in needed:

@@ -4,17 +4,21 @@ Printing an expression as source, compiling it and differentiating it as a tree 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any, Final
+from functools import cache, partial
+from typing import Any, Final, final
 
 import numpy as np
 
 from splinework.formula.arrays import arrays, raised
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
-from splinework.formula.program import Algebra, Program, derivative_programs, value_of
+from splinework.formula.program import Algebra, Program, Step, derivative_programs
 
 Slope = Callable[[Sequence[Any], Any], Any]
 """The partial derivative of an operation on arrays, given its arguments and its value."""
+
+
+def _one(u: Sequence[Any], w: Any) -> float:
+    return 1.0
 
 
 def _flat(u: Sequence[Any], w: Any) -> float:
@@ -23,12 +27,12 @@ def _flat(u: Sequence[Any], w: Any) -> float:
 
 _SLOPES: Final[Mapping[str, tuple[Slope, ...]]] = {
     **dict.fromkeys((*COMPARISONS, "logical_and", "logical_or", "logical_not"), (_flat, _flat)),
-    "add": (lambda u, w: 1.0, lambda u, w: 1.0),
-    "sub": (lambda u, w: 1.0, lambda u, w: -1.0),
+    "add": (_one, _one),
+    "sub": (_one, lambda u, w: -1.0),
     "mul": (lambda u, w: u[1], lambda u, w: u[0]),
     "div": (lambda u, w: 1 / u[1], lambda u, w: -w / u[1]),
     "neg": (lambda u, w: -1.0,),
-    "pos": (lambda u, w: 1.0,),
+    "pos": (_one,),
     "pow": (lambda u, w: u[1] * raised(u[0], u[1] - 1), lambda u, w: w * np.log(u[0])),
     "where": (_flat, lambda u, w: u[0] * 1.0, lambda u, w: 1.0 - u[0]),
 }
@@ -65,33 +69,49 @@ def _closure(program: Program) -> Slope:
     return of(len(program.steps) - 1)
 
 
-def with_slopes(
-    program: Program, columns: Sequence[Any], wanted: Sequence[int], algebra: Algebra | None = None
-) -> tuple[Any, list[Any]]:
-    """The value of a program on arrays, and its derivatives by some columns.
+@final
+class Differentiated:
+    """A program on arrays with its derivatives by some columns, prepared once and called often.
 
     Args:
         program: The formula.
-        columns: Arrays of one shape, or numbers.
         wanted: Columns to differentiate by.
-        algebra: Operations on arrays, where there are more than those of the language.
 
     Raises:
         FormulaError: If it has a function without a derivative, through which a wanted column acts.
     """
-    algebra = arrays() if algebra is None else algebra
-    values: list[Any] = []
-    for step in program.steps:
-        values.append(value_of(step, values, columns, algebra, np.float64))
-    adjoints: list[Any] = [0.0] * len(values)
-    adjoints[-1] = 1.0
-    for place in range(len(values) - 1, -1, -1):
-        step, adjoint = program.steps[place], adjoints[place]
-        if not program.varying[place] or not step.arguments or (np.ndim(adjoint) == 0 and adjoint == 0):
-            continue
-        inputs, slopes = [values[a] for a in step.arguments], slopes_of(step.operation, int(step.number))
-        for argument, slope in zip(step.arguments, slopes, strict=True):
-            if program.varying[argument]:
-                adjoints[argument] = adjoints[argument] + adjoint * slope(inputs, values[place])
-    at = {step.column: n for n, step in enumerate(program.steps) if step.column is not None}
-    return values[-1], [adjoints[at[n]] if n in at else 0.0 for n in wanted]
+
+    def __init__(self, program: Program, wanted: Sequence[int]) -> None:
+        known, depends = arrays(), program.depends(set(wanted))
+        self._leaves = [(n, s.column, np.float64(s.number)) for n, s in enumerate(program.steps) if not s.operation]
+        self._steps = [(n, _operation(s, known), s.arguments) for n, s in enumerate(program.steps) if s.operation]
+        self._backwards = []
+        for place, _, arguments in reversed(self._steps):
+            step = program.steps[place]
+            if depends[place]:
+                rules = slopes_of(step.operation, int(step.number))
+                acting = [(a, rule) for a, rule in zip(arguments, rules, strict=False) if depends[a]]
+                self._backwards.append((place, arguments, acting))
+        at = {step.column: n for n, step in enumerate(program.steps) if step.column is not None}
+        self._size, self._wanted = len(program.steps), [at.get(column) for column in wanted]
+
+    def __call__(self, columns: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The value and the derivatives, given arrays of one shape, or numbers."""
+        values: list[Any] = [None] * self._size
+        for place, column, number in self._leaves:
+            values[place] = number if column is None else columns[column]
+        for place, operation, arguments in self._steps:
+            values[place] = operation(*[values[a] for a in arguments])
+        adjoints: list[Any] = [None] * self._size
+        adjoints[-1] = 1.0
+        for place, arguments, acting in self._backwards:
+            adjoint, inputs = adjoints[place], [values[a] for a in arguments]
+            for argument, rule in acting:
+                part = adjoint if rule is _one else adjoint * rule(inputs, values[place])
+                adjoints[argument] = part if adjoints[argument] is None else adjoints[argument] + part
+        return values[-1], [0.0 if n is None or adjoints[n] is None else adjoints[n] for n in self._wanted]
+
+
+def _operation(step: Step, known: Algebra) -> Callable[..., Any]:
+    order = step.operation in FUNCTIONS and FUNCTIONS[step.operation].order
+    return partial(known[step.operation], int(step.number)) if order else known[step.operation]

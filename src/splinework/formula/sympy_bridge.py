@@ -124,7 +124,10 @@ def real_value(expression: Any) -> float:
         FormulaError: If it is not real, or beyond float64.
     """
     try:
-        value = complex(expression) if expression.is_Number else complex(expression.evalf(17))
+        if expression.is_Number:
+            value = complex(float(expression))
+        else:
+            value = complex(expression.evalf(17))
     except (TypeError, OverflowError):
         value = complex("nan")
     if value.imag != 0 or not abs(value.real) < float("inf"):
@@ -147,19 +150,19 @@ class _Walk:
         return self._places[part]
 
     def _new(self, part: Any) -> int:
-        name = part.func.__name__
         if part in self._columns:
             return self.builder.column(self._columns[part])
         if part.is_Symbol:
             raise FormulaError(
                 f"the formula reads {part.name!r}; the columns are {', '.join(map(str, self._columns))}."
             )
-        if part in (sympy.true, sympy.false):
-            return self.builder.number(float(bool(part)))
-        if not part.free_symbols and part.is_number and not part.has(AppliedUndef):
+        if getattr(part, "is_number", False):
             return self.builder.number(real_value(part))
         if part.is_Pow:
             return self._power(part)
+        if isinstance(part, sympy.logic.boolalg.BooleanAtom):
+            return self.builder.number(float(bool(part)))
+        name = part.func.__name__
         if part.is_Piecewise:
             return self._pieces(part)
         if isinstance(part, AppliedUndef):

@@ -98,7 +98,7 @@ def test_its_text_is_read_and_written(text):
     axiom = parse_axiom(text)
     assert type(axiom) is MaximumAt
     assert parse_axiom(axiom.text()) == axiom
-    with pytest.raises(ConfigError, match="did you mean .maximum_at"):
+    with pytest.raises(ConfigError, match=r"did you mean .maximum_at"):
         parse_axiom("maximun_at(x)")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.slopes import with_slopes
+from splinework.formula.slopes import Differentiated
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
@@ -86,13 +86,14 @@ class Target:
 def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[Any]) -> Callable[..., Sequence[Any]]:
     """A function of constants and columns that gives the value and its derivatives by the constants."""
     try:
-        program, wanted = program_of_expression(expression, [*constants, *columns]), range(len(constants))
+        program = program_of_expression(expression, [*constants, *columns])
+        differentiated = Differentiated(program, range(len(constants)))
     except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
         slopes = [sympy.diff(expression, s) for s in constants]
         return compiled([*constants, *columns], [expression, *slopes])
 
     def function(*values: Any) -> Sequence[Any]:
-        value, slopes = with_slopes(program, values, wanted)
+        value, slopes = differentiated(values)
         return [value, *slopes]
 
     return function
