@@ -262,3 +262,24 @@ def sympy_free(text: str, known: dict[str, str]) -> str:
             return ast.parse(known[node.id], mode="eval").body if node.id in known else node
 
     return ast.unparse(Put().visit(tree))
+
+
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
+@pytest.mark.parametrize("form", ["{c}", "logical_not({c})", "logical_and({c}, x > 0)", "logical_or({c}, y > 0)"])
+def test_cases_hold_in_every_arithmetic(sign, form):
+    """Values, dtype, series and both enclosures of a choice, on boxes that the condition cuts, meets and misses."""
+    text = f"where({form.format(c=f'x {sign} y')}, x + 0.1, pi*y)"
+    draw = np.random.default_rng(3)
+    lo = np.round(draw.uniform(-1, 1, (300, 2)), 1)
+    hi = lo + np.round(draw.choice([0.0, 0.1, 0.5], (300, 2)), 1)
+    points = lo + draw.choice([0.0, 0.3, 1.0], (300, 2)) * (hi - lo)
+    values, truth = Expression(text, COLUMNS)(points), exactly(text, points)
+    np.testing.assert_allclose(values, truth, rtol=1e-15)
+    for dtype in (torch.float64, torch.float32):
+        of = Expression(f"where(x {sign} y, 0.1, pi)", COLUMNS).of(torch.from_numpy(points).to(dtype))
+        assert of.dtype == dtype
+        assert set(of.tolist()) <= set(torch.tensor([0.1, math.pi], dtype=dtype).tolist())
+    low, high = enclose(text, {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
+    assert ((low <= values) & (values <= high)).all()
+    for (v_lo, v_hi), _ in (proved(text, lo, hi), checked(text, lo, hi)):
+        assert ((v_lo <= values) & (values <= v_hi)).all()
