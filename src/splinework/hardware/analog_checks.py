@@ -13,9 +13,9 @@ import numpy as np
 
 from splinework.errors import FileError
 from splinework.hardware import tools
-from splinework.hardware.analog.ekv import NOMINAL
+from splinework.hardware.analog.ekv import NOMINAL, ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.ngspice import ZERO_CELSIUS, bench, simulate
+from splinework.hardware.analog.ngspice import bench, simulate
 
 AGREED: Final = 0.002
 """The largest rms difference between ngspice and the device model, in parts of an output's span."""

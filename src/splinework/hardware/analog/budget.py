@@ -114,8 +114,7 @@ def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layou
     offsets = float(np.abs(p.offsets).sum())
     count = sum(len(product.sums) - 1 for layer in network.layers for product in layer.products)
     multipliers = 7.0 * count * technology.product_current
-    nodes = sum(layer.plain + len(layer.products) for layer in network.layers)
-    amplifiers = nodes * layout.amplifier_current
+    amplifiers = sum(layer.nodes for layer in network.layers) * layout.amplifier_current
     thermal = thermal_voltage(temperature)
     settling = 0.0
     for layer, record in zip(network.layers, signals.layers, strict=True):
@@ -149,8 +148,7 @@ def area(network: AnalogNetwork, *, layout: Layout = GENERIC_LAYOUT) -> Area:
     transistors = layout.overhead * ratios * layout.length**2
     capacitors = 2 * (pairs + bumps) * layout.gate_capacitance / layout.capacitor_density
     gates = cells * layout.cell_area + capacitors
-    nodes = sum(layer.plain + len(layer.products) for layer in network.layers)
-    amplifiers = nodes * layout.amplifier_area
+    amplifiers = sum(layer.nodes for layer in network.layers) * layout.amplifier_area
     return Area(cells, transistors, gates, amplifiers, transistors + gates + amplifiers)
 
 

@@ -5,7 +5,7 @@ The imperfections themselves are in `imperfections`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -96,7 +96,9 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Para
     for start in range(0, chips.count, size):
         here = slice(start, min(start + size, chips.count))
         some = select(chips, here)
-        own = None if parameters is None else select_parameters(parameters, here, chips.count)
+        own = None
+        if parameters is not None:
+            own = Parameters(*(_part(values, here, chips.count) for values in vars(parameters).values()))
         found = network.forward(x, temperature=some.temperature, perturbation=some.perturbation, parameters=own)
         parts.append(np.broadcast_to(found, (some.count, *found.shape[-2:])))
     return np.concatenate(parts)
@@ -104,17 +106,8 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Para
 
 def select(chips: Chips, which: slice) -> Chips:
     """Some of the chips."""
-    p = chips.perturbation
-    names = ("gain_error", "centre_shift", "kappa_factor", "offset_error", "node_gain", "node_offset", "read_noise")
-    fields = {name: _part(getattr(p, name), which, chips.count) for name in names}
-    count = len(range(*which.indices(chips.count)))
-    return Chips(replace(p, **fields), chips.temperature, count)
-
-
-def select_parameters(parameters: Parameters, which: slice, count: int) -> Parameters:
-    """Parameters of some of the chips, where they have chips on their first axis."""
-    p = parameters
-    return Parameters(*(_part(v, which, count) for v in (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)))
+    own = (_part(values, which, chips.count) for values in vars(chips.perturbation).values())
+    return Chips(Perturbation(*own), chips.temperature, len(range(*which.indices(chips.count))))
 
 
 def _part(values: Values, which: slice, count: int) -> Values:

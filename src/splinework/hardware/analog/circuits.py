@@ -237,14 +237,14 @@ def _solve_pair(gates: _Gates) -> Values:
 def _solve_bump(gates: _Gates) -> tuple[Values, Values]:
     """Common source and the node between the middle transistors, over U_T: two equations, Newton with the exact Jacobian."""
     highest = gates.at.drain / gates.at.thermal - _BELOW_DRAIN
-    s = _within(_start(gates), 0.1, highest - _BELOW_DRAIN)
+    s = _start(gates).clip(0.1, highest - _BELOW_DRAIN)
     p1, p2 = _detached(gates.p1), _detached(gates.p2)
-    middle = _within(s - p1 + _logaddexp(p1, p2), 0.1, highest)
+    middle = (s - p1 + _logaddexp(p1, p2)).clip(0.1, highest)
     still = _Gates(p1, p2, _detached(gates.tail), gates.specific, gates.at)
     for _ in range(NEWTON_STEPS):
         step_s, step_m = _bump_step(still, still, s, middle)
-        s = _within(s - _within(step_s, -5.0, 5.0), 0.1, highest)
-        middle = _within(middle - _within(step_m, -5.0, 5.0), 0.1, highest)
+        s = (s - step_s.clip(-5.0, 5.0)).clip(0.1, highest)
+        middle = (middle - step_m.clip(-5.0, 5.0)).clip(0.1, highest)
         if max(_largest(step_s), _largest(step_m)) < _TOLERANCE:
             break
     step_s, step_m = _bump_step(gates, still, s, middle)
@@ -301,11 +301,11 @@ def _newton(
 ) -> Values:
     """The zero of `residual` (which gives value and slope); differentiable in what the residual depends on."""
     with torch.no_grad():
-        x = _within(_detached(start), lowest, highest)
+        x = _detached(start).clip(lowest, highest)
         for _ in range(NEWTON_STEPS):
             value, slope = residual(x)
             step = value / slope
-            x = _within(x - _within(step, -largest, largest), lowest, highest)
+            x = (x - step.clip(-largest, largest)).clip(lowest, highest)
             if _largest(step) < _TOLERANCE:
                 break
     value, slope = residual(x)
@@ -314,10 +314,6 @@ def _newton(
 
 def _detached(x: Values) -> Values:
     return x.detach() if isinstance(x, Tensor) else x
-
-
-def _within(x: Values, low: float, high: float) -> Values:
-    return torch.clamp(x, low, high) if isinstance(x, Tensor) else np.clip(x, low, high)
 
 
 def _largest(x: Values) -> float:

@@ -129,7 +129,8 @@ class _LayerJob:
     def build(self, nodes: Nodes) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
         """The layer and its fits; the sums' constant currents are those that the edges asked for."""
         inputs = _floats(self.record.inputs)
-        spans = [_span(column, self.technology, self.margin) for column in inputs.T]
+        volts = self.technology.input_low, self.technology.input_high
+        spans = [Span(*_ends(column, self.margin), *volts) for column in inputs.T]
         curves = self.curves(spans)
         mask = (self.layer.mask != 0).cpu().numpy()
         sizes = np.ptp(curves, axis=0) * mask
@@ -184,10 +185,6 @@ def _ends(column: Floats, margin: float) -> tuple[float, float]:
     if size <= 1e-9 * max(1.0, abs(low), abs(high)):
         return low - 0.5, high + 0.5
     return low - margin * size, high + margin * size
-
-
-def _span(column: Floats, technology: Technology, margin: float) -> Span:
-    return Span(*_ends(column, margin), technology.input_low, technology.input_high)
 
 
 def _density(column: Floats, span: Span, occupancy: float) -> Floats:

@@ -26,8 +26,16 @@ NOMINAL: Final = 300.15
 BOLTZMANN_OVER_CHARGE: Final = 8.617333262e-5
 """k/q in V/K."""
 
+ZERO_CELSIUS: Final = 273.15
+"""Kelvin."""
+
 TAIL_LAWS: Final = ("reference", "charge")
 SPAN_LAWS: Final = ("fixed", "ptat", "ptat-centres")
+_POSITIVE: Final = (
+    *("kappa", "threshold", "threshold_p", "specific_current", "specific_current_p", "pair_ratio", "tail_ratio"),
+    *("mirror_ratio", "multiplier_ratio", "bump_ratio", "divider_min", "current_min", "node_current"),
+    *("product_current", "supply"),
+)
 
 
 @dataclass(frozen=True)
@@ -98,20 +106,7 @@ class Technology:
     span_law: str = "fixed"
 
     def __post_init__(self) -> None:
-        positive = (
-            *(
-                "kappa",
-                "threshold",
-                "threshold_p",
-                "specific_current",
-                "specific_current_p",
-                "pair_ratio",
-                "tail_ratio",
-            ),
-            *("mirror_ratio", "multiplier_ratio", "bump_ratio", "divider_min", "current_min", "node_current"),
-            *("product_current", "supply"),
-        )
-        for name in positive:
+        for name in _POSITIVE:
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"a technology's {name} is a positive number, got {getattr(self, name)!r}.")
         if not 0 <= self.conductance < 0.5:
@@ -188,6 +183,14 @@ def specific_current(
     return square * ratio * growth
 
 
+def like(values: Values, numbers: Any) -> Values:
+    """Numbers as an array or a tensor, of the kind of some values; a tensor that is one already keeps its gradients."""
+    if not isinstance(values, Tensor):
+        return np.asarray(numbers, dtype=np.float64)
+    plain = numbers if isinstance(numbers, Tensor) else np.asarray(numbers, dtype=np.float64)
+    return torch.as_tensor(plain, dtype=values.dtype, device=values.device)
+
+
 def softplus(x: Values) -> Values:
     """`ln(1 + e^x)` without overflow, of full relative accuracy at both ends."""
     if isinstance(x, Tensor):
@@ -219,11 +222,6 @@ def inversion_and_slope(x: Values) -> tuple[Values, Values]:
     small = np.exp(-np.abs(half))
     root = np.maximum(half, 0.0) + np.log1p(small)
     return root * root, root * np.where(half >= 0, 1.0, small) / (1.0 + small)
-
-
-def inversion_slope(x: Values) -> Values:
-    """`F'(x)`."""
-    return inversion_and_slope(x)[1]
 
 
 def voltage_of(current: Values) -> Values:

@@ -7,7 +7,7 @@ wrote them.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +15,8 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.calibration import trim
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
-from splinework.hardware.analog.retention import ZERO_CELSIUS
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-fpaa/1"
@@ -201,11 +201,6 @@ def _trims(p: Parameters) -> dict[str, list[float]]:
 def device_of(document: dict[str, Any]) -> FpaaDevice:
     """The device that a document is for."""
     return FpaaDevice(**document["device"])
-
-
-def described(device: FpaaDevice) -> dict[str, Any]:
-    """Plain JSON values."""
-    return asdict(device)
 
 
 def save_fpaa(document: dict[str, Any], path: str | Path) -> None:

@@ -5,16 +5,14 @@ Texts are in `netlist` and `devices`; what they must agree with is in `analog_ch
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from splinework.errors import FileError
 from splinework.hardware import tools
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.nn.files import write_whole
-
-ZERO_CELSIUS: Final = 273.15
 
 _OPTIONS = ".options reltol=1e-7 abstol=1e-16 vntol=1e-10 gmin=1e-18 itl1=1000 itl2=1000 gminsteps=20 srcsteps=20"
 

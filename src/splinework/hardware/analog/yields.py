@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError
+from splinework.hardware.analog.calibration import recalibrated_outputs
 from splinework.hardware.analog.chips import Imperfection, draw, outputs
-from splinework.hardware.analog.imperfections import ACCEPTANCE, Retention, Temperature
+from splinework.hardware.analog.imperfections import ACCEPTANCE, Retention, RetentionLaw, Temperature
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.hardware.analog.noise_aware import check_rows
-from splinework.hardware.analog.recalibration import recalibrated_outputs
-from splinework.hardware.analog.retention import RetentionLaw
 
 Metric = Literal["accuracy", "rmse"]
 METRICS: Final = ("accuracy", "rmse")
