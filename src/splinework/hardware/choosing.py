@@ -220,16 +220,10 @@ def _trained(
     model: KAN, teacher: KAN | None, rows: Examples, recipe: Quantising, name: str, tell: Progress
 ) -> tuple[QuantisedFit, Stage]:
     """What training gives, and the stage of it that the recipe chooses."""
-    how: dict[str, Any] = {
-        "task": rows.task,
-        "classes": rows.classes or None,
-        "name": name,
-        "schedule": recipe.schedule,
-    }
-    how |= {"teacher": teacher, "progress": tell}
+    how: dict[str, Any] = {"task": rows.task, "classes": rows.classes or None, "name": name}
+    how |= {"schedule": recipe.schedule, "teacher": teacher, "progress": tell}
     if recipe.bits == "auto":
-        front = sweep(model, rows.x, rows.y, **how)
-        fit = QuantisedFit(tuple(one.stage for one in front.candidates), recipe.schedule)
+        fit = sweep(model, rows.x, rows.y, **how).fit
     else:
         bits = recipe.widths(model.inputs, needed_widths(rows.x))
         fit = train_quantised(model, rows.x, rows.y, bits=bits, **how)
@@ -242,11 +236,10 @@ def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
     Raises:
         ConfigError: If none is that small.
     """
-    best = fit.best(largest=luts)
-    if loss is None:
-        return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
-    least = best.score - loss if best.score >= 0 else best.score * (1 + loss)
-    return fit.best(largest=luts, least=least)
+    if loss is not None:
+        return fit.near_best(loss, largest=luts)
+    fit.best(largest=luts)  # refuses where none is that small
+    return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
 
 
 def _foremost(stages: Sequence[Stage]) -> Stage:

@@ -190,6 +190,20 @@ def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
     return float(np.sqrt(np.mean((outputs - y) ** 2)))
 
 
+def score(model: IntegerModel, x: Any, y: Any) -> float:
+    """The share of right classes; of a regression minus the root mean squared error in raw units, so that more is better.
+
+    Args:
+        model: A quantised network.
+        x: Raw rows.
+        y: Numbers of classes `(n,)`, or raw targets `(n, outputs)`.
+    """
+    found = model.predict(x)
+    if model.task == "classification":
+        return float(np.mean(found == np.asarray(y).reshape(-1)))
+    return -merit(np.asarray(found, dtype=np.float64), np.asarray(y).reshape(found.shape), "regression")
+
+
 def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
     """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back.
 
@@ -202,11 +216,7 @@ def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Exampl
     found = {}
     if model is not None:
         found[f"{word}_float"] = merit(outputs_of(model, rows.held_x), rows.held_y, rows.task)
-    sums = golden.run(golden.encode(rows.held_x))
-    if rows.task == "classification":
-        found[f"{word}_quantised"] = float(np.mean(golden.decide(sums) == rows.held_y))
-    else:
-        found[f"{word}_quantised"] = merit(golden.decode(sums), rows.held_y, rows.task)
+    found[f"{word}_quantised"] = abs(score(golden, rows.held_x, rows.held_y))
     return found
 
 

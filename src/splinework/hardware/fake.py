@@ -162,14 +162,12 @@ class FakeQuantised(nn.Module):
             values = table.rounded.numpy().astype(np.int64) * alive
             tables = tuple(values[: f.count, i] for i, f in enumerate(before.formats))
             bias = table.bias.numpy().astype(np.int64)
-            own = (
-                _output_wires(outputs, after, tables, bias)
-                if number == len(parts) - 1
-                else _hidden_wires(number + 1, after)
-            )
+            last = number == len(parts) - 1
+            own = _output_wires(outputs, after, tables, bias) if last else _hidden_wires(number + 1, after)
             layers.append(IntegerLayer(tables, alive, bias, guard, own))
-        wires = [_raw(wire, first, k) for k, wire in enumerate(inputs) for first in [parts[0][1]]]
-        return simplify(IntegerModel(name, tuple(wires), tuple(layers), task, tuple(classes), tuple(axioms)))
+        first = parts[0][1]
+        wires = tuple(_raw(wire, first.formats[k], first, k) for k, wire in enumerate(inputs))
+        return simplify(IntegerModel(name, wires, tuple(layers), task, tuple(classes), tuple(axioms)))
 
 
 @dataclass(frozen=True)
@@ -244,13 +242,11 @@ def _output_wires(outputs: Sequence[Wire], wires: Wires, tables: Sequence[Any], 
     made = []
     for j, wire in enumerate(outputs):
         form = Format.holding(min(int(low[j]), -1), int(high[j]), wires.formats[j].fraction)
-        step, shift = float(wires.step[j]), float(wires.shift[j])
-        made.append(Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log))
+        made.append(_raw(wire, form, wires, j))
     return tuple(made)
 
 
-def _raw(wire: Wire, wires: Wires, k: int) -> Wire:
-    """The wire of an input in raw units, where `wire` says how those follow from network units."""
-    form = wires.formats[k]
+def _raw(wire: Wire, form: Format, wires: Wires, k: int) -> Wire:
+    """The k-th of some wires in raw units, where `wire` says how those follow from network units."""
     step, shift = float(wires.step[k]), float(wires.shift[k])
     return Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log)

@@ -246,8 +246,8 @@ def design_text(planned: Design, seen: Seen | None) -> str:
         "name": planned.name,
         "latency_cycles": planned.latency_cycles,
         "options": asdict(planned.options) | {"stage_levels": planned.levels},
-        "inputs": [form.to_dict() for form in planned.inputs],
-        "outputs": [form.to_dict() for form in planned.outputs],
+        "inputs": [asdict(form) for form in planned.inputs],
+        "outputs": [asdict(form) for form in planned.outputs],
         "seen": None if seen is None else [flags.astype(int).tolist() for flags in seen],
     }
     return json.dumps(content) + "\n"
@@ -267,12 +267,11 @@ def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
         "luts_estimated": guess.luts,
         "flipflops_estimated": guess.flipflops,
         "fmax_mhz_estimated": guess.fmax_mhz,
-        "estimate": guess.to_dict(),
+        "estimate": asdict(guess),
     }
 
 
 def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
-    checked = found.to_dict()
     return {
         "vectors": found.vectors,
         "mismatches": found.mismatches,
@@ -282,7 +281,7 @@ def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
         "flipflops": None if made is None else made.flipflops,
         "fmax_mhz": None if made is None else made.fmax_mhz,
         "synthesis": None if made is None else made.to_dict(),
-        "verification": checked,
+        "verification": found.to_dict(),
         "tools": {**found.tools, **(made.tools if made is not None else {})},
     }
 

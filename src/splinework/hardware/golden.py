@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -89,6 +91,15 @@ def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
     return dict(content)
 
 
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object, whole or not at all.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    write_whole(file, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+
 def digest(model: IntegerModel) -> str:
     """SHA-256 over all numbers and names, 64 hexadecimal digits."""
     return digest_of(to_dict(model))
@@ -107,13 +118,13 @@ def to_dict(model: IntegerModel) -> dict[str, Any]:
         "task": model.task,
         "classes": list(model.classes),
         **({"axioms": list(model.axioms)} if model.axioms else {}),
-        "inputs": [wire.to_dict() for wire in model.inputs],
+        "inputs": [asdict(wire) for wire in model.inputs],
         "layers": [
             {
                 "guard": layer.guard,
                 "bias": layer.bias.tolist(),
                 "mask": layer.mask.astype(int).tolist(),
-                "outputs": [wire.to_dict() for wire in layer.outputs],
+                "outputs": [asdict(wire) for wire in layer.outputs],
                 "tables": [
                     {str(j): table[:, j].tolist() for j in np.flatnonzero(alive)}
                     for table, alive in zip(layer.tables, layer.mask, strict=True)

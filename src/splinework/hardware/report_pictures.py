@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from splinework.errors import DataError
-from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.hardware.integer import IntegerModel
 from splinework.hardware.report_facts import Picture
 from splinework.report.plot import style
 
@@ -35,7 +35,7 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture,
         edges = [(int(i), int(j)) for i, j in np.argwhere(layer.mask)]
         if not edges:
             continue
-        edges.sort(key=lambda edge: -_span(layer, *edge))
+        edges.sort(key=lambda edge: -np.ptp(layer.tables[edge[0]][:, edge[1]]))
         drawn = sorted(edges[:most])
         names = [wire.name for wire in model.wires(number)]
         left = f"; the {len(drawn)} of {len(edges)} with the largest spans" if len(drawn) < len(edges) else ""
@@ -45,10 +45,6 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture,
     if not made:
         raise DataError("a picture of tables needs at least one edge, got a network without any.")
     return tuple(made)
-
-
-def _span(layer: IntegerLayer, i: int, j: int) -> int:
-    return int(np.ptp(layer.tables[i][:, j]))
 
 
 def _draw(model: IntegerModel, number: int, edges: Sequence[tuple[int, int]]) -> Figure:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 from splinework.hardware.integer import Task
 from splinework.hardware.quantise import Bits
-from splinework.hardware.training import Schedule, Stage, train_quantised
+from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
 from splinework.nn.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
@@ -52,14 +52,7 @@ class Front:
         Raises:
             ConfigError: If there is none.
         """
-        fitting = [c for c in self.pareto if c.stage.area <= luts]
-        if not fitting:
-            smallest = self.pareto[0].stage
-            raise ConfigError(
-                f"nothing in this sweep is as small as {luts:g} LUTs; the smallest has {smallest.area:.0f} at a score of "
-                f"{smallest.score:.4g}. Allow fewer bits or more stages, or start from a network with fewer inputs and nodes."
-            )
-        return fitting[-1]
+        return self._of(self.fit.best(largest=luts))
 
     def reaching(self, score: float) -> Candidate:
         """The smallest candidate with at least a score: share of right classes, or minus the error of a regression.
@@ -67,19 +60,19 @@ class Front:
         Raises:
             ConfigError: If there is none.
         """
-        good = [c for c in self.pareto if c.stage.score >= score]
-        if not good:
-            best = self.pareto[-1].stage
-            raise ConfigError(
-                f"nothing in this sweep reaches a score of {score:g}; the best has {best.score:.4g} at {best.area:.0f} LUTs. "
-                "Allow more bits, or start from a better network."
-            )
-        return good[0]
+        return self._of(self.fit.best(least=score))
 
     def near_best(self, loss: float) -> Candidate:
         """The smallest candidate whose score is at most `loss` below the best; of regressions that share of the least error."""
-        best = self.pareto[-1].stage.score
-        return self.reaching(best - loss if best >= 0 else best * (1 + loss))
+        return self._of(self.fit.near_best(loss))
+
+    @property
+    def fit(self) -> QuantisedFit:
+        """All networks as those of one run."""
+        return QuantisedFit(tuple(one.stage for one in self.candidates))
+
+    def _of(self, stage: Stage) -> Candidate:
+        return next(one for one in self.candidates if one.stage is stage)
 
 
 def sweep(

@@ -5,7 +5,6 @@ tool chain reads the document. Which block goes where is decided in `fpaa_placem
 wrote them.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.calibration import trim
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
-from splinework.nn.files import write_whole
+from splinework.hardware.golden import write_json
 
 FORMAT: Final = "splinework-fpaa/1"
 TERMINALS: Final[dict[str, tuple[str, ...]]] = {
@@ -209,4 +208,4 @@ def save_fpaa(document: dict[str, Any], path: str | Path) -> None:
     Raises:
         FileError: If it cannot be written.
     """
-    write_whole(Path(path), (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_json(Path(path), document)

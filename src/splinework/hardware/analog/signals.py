@@ -113,13 +113,14 @@ def input_voltages(layer: AnalogLayer, values: Values, at: Conditions) -> Values
 def _layer(
     layer: AnalogLayer, values: Values, elements: Sequence[Values], own: Sequence[Values], at: Conditions
 ) -> LayerSignals:
-    offsets, gains, trims, added = own
+    gains, centres, kappa = elements
+    offsets, node_gains, trims, added = own
     voltages = input_voltages(layer, values, at)
-    plus, minus = wire_currents(layer, voltages, *elements, at=at)
+    plus, minus = wire_currents(layer, voltages, gains, centres, kappa, at)
     net = mirror_current(plus, at) - minus + _signed_tails(offsets, at)
     unit = like(values, [s.unit for s in layer.sums])
     span = like(values, [s.high - s.low for s in layer.sums])
-    sums = gains * unit * net + trims + added * span
+    sums = node_gains * unit * net + trims + added * span
     return LayerSignals(voltages, plus, minus, sums, _nodes(layer, sums, at))
 
 

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.circuit import Bit, Options, Table
 from splinework.hardware.fpga.compress_bits import to_flags
 from splinework.hardware.fpga.compress_merge import narrowed
@@ -81,17 +80,12 @@ def odd(edge: Edge, options: Options, fan_out: int) -> Halved | None:
     middle = (twice + 1) // 2
     plain = np.where(seen, other - middle, twice - top - middle)
     plain = np.where(seen | mirrored, plain, plain[seen | mirrored][0])
-    table = _odd_table(edge, plain)
+    low, high = int(plain.min()), int(plain.max())
     highest = edge.address[-1]
+    table = Table(_folded_address(edge), plain, min(low, ~high), max(high, ~low), 0, highest)
     carries = () if twice % 2 else (Table((highest,), np.array([0, 1]), 0, 1),)
     own = lookups([replace(table, flip=None)], options.lookup) + fold_cost(edge, fan_out)
     return Halved(table, carries, middle, own + table.width, own)
-
-
-def _odd_table(edge: Edge, plain: Integers) -> Table:
-    low, high = int(plain.min()), int(plain.max())
-    low, high = min(low, ~high), max(high, ~low)
-    return Table(_folded_address(edge), plain, low, high, 0, edge.address[-1])
 
 
 def _foldable(edge: Edge) -> int | None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.circuit import Bit, Options, Table
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask
-from splinework.hardware.fpga.cost import per_bit
+from splinework.hardware.fpga.cost import addresses, per_bit
 
 _OFFSETS = 8
 """Offsets that are tried for a table; more of them cost time and save little."""
@@ -228,17 +228,13 @@ def _table(edge: Edge, bits: Sequence[_Function], shift: int, moved: int) -> Tab
     """A table of some bits, over the inputs that any of them needs."""
     count = len(edge.values)
     places = sorted({place for needed, _ in bits for place in needed})
-    rest = np.arange(1 << len(places))
-    address = np.zeros_like(rest)
-    for k, place in enumerate(places):
-        address |= ((rest >> k) & 1) << place
     values = np.full(count, -moved, dtype=np.int64)
     for k, (_, mask) in enumerate(bits):
         values += to_flags(mask, count).astype(np.int64) << k
     occurring = values[edge.care]
     return Table(
         tuple(edge.address[p] for p in places),
-        values[address],
+        values[addresses(places)],
         int(occurring.min()),
         int(occurring.max()),
         shift,

@@ -3,7 +3,7 @@
 A bit that is constant, or equal to one input or its opposite, is a wire. Equal and opposite bits count once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +29,19 @@ def support(column: NDArray[np.bool_]) -> list[int]:
     return found
 
 
+def addresses(places: Sequence[int]) -> NDArray[np.int64]:
+    """For each address over some places, the address over all of them that has zeros elsewhere.
+
+    >>> addresses([0, 2])
+    array([0, 1, 4, 5])
+    """
+    own = np.arange(1 << len(places))
+    return sum((((own >> k) & 1) << place for k, place in enumerate(places)), np.zeros_like(own))
+
+
 def reduced(column: NDArray[np.bool_], places: list[int]) -> NDArray[np.bool_]:
     """The values of a bit over the places that it depends on only."""
-    rest = np.arange(1 << len(places))
-    address = np.zeros_like(rest)
-    for k, place in enumerate(places):
-        address |= ((rest >> k) & 1) << place
-    return column[address]
+    return column[addresses(places)]
 
 
 def functions(table: Table) -> list[Function]:

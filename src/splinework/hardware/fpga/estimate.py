@@ -6,10 +6,10 @@ that were synthesised, by `python benchmarks/bench_fpga.py calibrate`, which pri
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import log2
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from splinework.errors import ConfigError
 from splinework.hardware.fpga.circuit import Design, Options
@@ -95,10 +95,6 @@ class Estimate:
     latency_cycles: int
     fmax_mhz: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
 
 def costs_of(target: str | Target) -> Costs:
     """What things cost on a target.
@@ -158,7 +154,7 @@ def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options:
             f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
             "choose ecp5 or ice40, or set stage_levels yourself."
         )
-    base = replace(options if options is not None else Options(), target=_family(chosen))
+    base = replace(options if options is not None else Options(), target=chosen.name.partition("-")[0])
     slow: list[tuple[Design, Estimate]] = []
     for levels in range(_DEEPEST, 0, -1):
         found = plan(model, replace(base, stage_levels=levels))
@@ -192,8 +188,3 @@ def _fewer_cycles(
         if _reaches(estimate(between, target), mhz):
             return between
     return found
-
-
-def _family(target: Target) -> str:
-    """The name by which the generator of circuits knows a target."""
-    return target.name.partition("-")[0]

@@ -10,6 +10,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.hardware.fpga.cost import addresses
+
 _MOST_SPLITS = 200
 """Ways of choosing the inputs to split on that are all tried; of functions with more, only the ends of the address are."""
 
@@ -51,15 +53,7 @@ def _orders(inputs: int, lookup: int) -> tuple[NDArray[np.int64], ...]:
     choices = list(combinations(range(inputs), split))
     if len(choices) > _MOST_SPLITS:
         choices = [choices[0], choices[-1]]
-    address = np.arange(1 << inputs)
-    orders = []
-    for tops in choices:
-        rest = [p for p in range(inputs) if p not in tops]
-        source = np.zeros_like(address)
-        for k, place in enumerate([*rest, *tops]):
-            source |= ((address >> k) & 1) << place
-        orders.append(source)
-    return tuple(orders)
+    return tuple(addresses([*(p for p in range(inputs) if p not in tops), *tops]) for tops in choices)
 
 
 def _codes(values: NDArray[np.bool_], lookup: int) -> NDArray[np.uint64]:

@@ -154,17 +154,14 @@ def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozen
                 raise Unproved(f"{module.name} has a loop through {cell.name}")
             open_.add(cell.name)
             stack.append((cell, True))
-            needed = {module.drivers[b][0].name: module.drivers[b][0] for b in _reads(cell) if _driven(module, b, stop)}
+            drivers = (module.drivers[b][0] for b in _reads(cell) if b not in stop and b in module.drivers)
+            needed = {before.name: before for before in drivers}
             stack += [(before, False) for name, before in needed.items() if name not in done]
 
 
 def _reads(cell: Cell) -> Iterator[Bit]:
     for bits in cell.inputs.values():
         yield from bits
-
-
-def _driven(module: Module, bit: Bit, stop: Container[Bit]) -> bool:
-    return bit not in stop and bit in module.drivers
 
 
 def registers_between(module: Module, clock: str = "clk", enable: str = "en") -> int | None:

@@ -110,10 +110,6 @@ def _icarus(tb: Path, rtl: list[str], top: str, options: list[str], timeout: flo
     return tools.call(["vvp", "-n", "build/tb.vvp"], tb, timeout=timeout).stdout
 
 
-def _iverilog(tb: Path, rtl: list[str], timeout: float) -> str:
-    return _icarus(tb, rtl, "tb", [], timeout)
-
-
 def _verilator(tb: Path, rtl: list[str], timeout: float) -> str:
     top = re.search(r"^// Test of (\w+) ", (tb / "tb.cpp").read_text(encoding="utf-8"))
     quiet = ["-Wno-fatal", "-Wno-lint", "-Wno-style"]
@@ -123,7 +119,10 @@ def _verilator(tb: Path, rtl: list[str], timeout: float) -> str:
     return tools.call([tb / "build" / "verilator" / "Vdut"], tb, timeout=timeout, refuse=False).stdout
 
 
-_RUN: Final[dict[str, Callable[[Path, list[str], float], str]]] = {"iverilog": _iverilog, "verilator": _verilator}
+_RUN: Final[dict[str, Callable[[Path, list[str], float], str]]] = {
+    "iverilog": lambda tb, rtl, timeout: _icarus(tb, rtl, "tb", [], timeout),
+    "verilator": _verilator,
+}
 
 
 def _read(simulator: str, said: str) -> Simulation:

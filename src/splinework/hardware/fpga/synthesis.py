@@ -33,6 +33,7 @@ from splinework.hardware.fpga.synthesis_scripts import (
 from splinework.hardware.fpga.targets import Router, Target, target_of
 from splinework.nn.files import write_whole
 
+_KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
 _PATIENCE = 120.0
 """Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""
 _PATIENCE_PER_LUT = 0.2
@@ -153,7 +154,8 @@ def synthesise(
         folder = Path(name) / f"synth{number}"
         recipe = chosen.recipes[number]
         routed = _route(job, recipe, router, folder, area) if router is not None else _Routed((), (), "")
-        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if _kept(path)}
+        kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
+        texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
     texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
     texts["Makefile"] = makefile(chosen, job.seeds, freq, names, routed.rerouted)
@@ -245,10 +247,6 @@ def _check(top: str, seeds: Sequence[int], freq: float, recipes: int | None) -> 
         raise ConfigError(f"freq is in MHz, from 1 to 2000, got {freq!r}.")
     if recipes is not None and recipes < 1:
         raise ConfigError(f"recipes is at least 1, or None for all, got {recipes!r}.")
-
-
-def _kept(path: Path) -> bool:
-    return path.suffix in {".ys", ".v", ".lpf", ".pcf"} or path.name == "stat.json" or path.name.startswith("report-")
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

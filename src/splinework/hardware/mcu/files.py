@@ -6,6 +6,7 @@ or on a board; `golden.json` is what they must equal, `mcu.json` the recipe that
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +24,7 @@ from splinework.hardware.mcu.source import Plan, code_type, functions, plan, sig
 from splinework.hardware.mcu.vectors import vectors
 from splinework.nn.files import write_whole
 
+FORMAT: Final = "splinework-mcu/1"
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""
 _TRIED: Final = 200
@@ -68,10 +70,7 @@ def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None
         f"{chosen}_test.c": "\n".join(title(model)) + _test(what),
         "Makefile": _MAKEFILE.replace("$NAME", chosen).replace("$WARNINGS", " ".join(WARNINGS)),
         "golden.json": golden_text(model),
-        "mcu.json": json.dumps(
-            {"format": "splinework-mcu/1", "name": chosen, "options": what.options.to_dict()}, indent=1
-        )
-        + "\n",
+        "mcu.json": json.dumps({"format": FORMAT, "name": chosen, "options": asdict(what.options)}, indent=1) + "\n",
     }
 
 

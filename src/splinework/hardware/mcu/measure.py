@@ -85,7 +85,9 @@ def measure(
         ConfigError: If a tool of a processor that was asked for is missing.
     """
     artefact = read_artefact(folder)
-    chosen = [boards.processor(n) for n in processors] if processors is not None else _here()
+    if processors is None:
+        processors = [p.name for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
+    chosen = [boards.processor(n) for n in processors]
     name, model = artefact.name, artefact.model
     rng = np.random.default_rng(seed)
     probes = {"predict": Probe(f"{name}_predict", f"{name}_predict(codes[row], sums);")}
@@ -147,10 +149,6 @@ def cost(
         counted = _by_qemu(where, program, place) if where.machine else _by_callgrind(program, place)
         flash, ram = _sizes(where, place, f"{Path(own).stem}.{where.name}.o", probe.function)
         return Cost(where.name, counted / calls, flash, ram, _stack(where, place, own, probe.function, level))
-
-
-def _here() -> list[boards.Processor]:
-    return [p for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
 
 
 def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:

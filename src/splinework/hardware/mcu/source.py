@@ -12,7 +12,7 @@ import numpy as np
 
 from splinework.export.numbers import nested
 from splinework.formula.languages.names import plain
-from splinework.hardware.formats import Format
+from splinework.hardware.formats import Format, storage
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.blocks import Arrangement, Array, Block, Lane, arrange
 from splinework.hardware.mcu.options import Options
@@ -90,8 +90,7 @@ def code_type(forms: Sequence[Format]) -> str:
     """
     low, high = min(f.low for f in forms), max(f.high for f in forms)
     sign = "" if low < 0 else "u"
-    whole = Format.holding(low, high)
-    return f"{sign}int{next(w for w in (8, 16, 32) if whole.width <= w)}_t"
+    return f"{sign}int{storage(Format.holding(low, high).width)}_t"
 
 
 def functions(what: Plan) -> str:
@@ -144,10 +143,8 @@ static int32_t $NAME_apart(uint32_t sum, uint32_t zero)
 
 def state_type(stage: Stage) -> str:
     """Of the codes that a hidden layer hands on."""
-    widest = max(
-        (one.last - one.first for one in stage.sums if one.last is not None and one.first is not None), default=0
-    )
-    return f"uint{next(w for w in (8, 16, 32) if widest < 1 << w)}_t"
+    spans = [one.last - one.first for one in stage.sums if one.last is not None and one.first is not None]
+    return f"uint{storage(max(spans, default=0).bit_length())}_t"
 
 
 def _layer(what: Plan, stage: Stage, arrangement: Arrangement, tables: Tables) -> str:

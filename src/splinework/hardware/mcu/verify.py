@@ -4,7 +4,6 @@ The golden model is read from `golden.json` and run in NumPy; of the C only the 
 program of the verifier's own reads codes from a file and writes what the functions gave to another one.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -19,9 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from splinework.errors import FileError
 from splinework.hardware import tools
 from splinework.hardware.formats import Integers
-from splinework.hardware.golden import read_golden
+from splinework.hardware.golden import read_document, read_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu import boards
+from splinework.hardware.mcu.files import FORMAT
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.quantiser import undecided
 from splinework.hardware.mcu.source import code_type
@@ -122,16 +122,10 @@ def read_artefact(folder: str | os.PathLike[str]) -> Artefact:
     place = Path(folder)
     model = read_golden(place / "golden.json")
     file = place / "mcu.json"
+    content = read_document(file, FORMAT, "a recipe of C files")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] != "splinework-mcu/1":
-            raise FileError(
-                f"{file} has the format {content['format']!r}, expected 'splinework-mcu/1'; write the artefact anew."
-            )
         name, options = str(content["name"]), Options(**content["options"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        if isinstance(error, FileError):
-            raise
+    except (ValueError, LookupError, TypeError) as error:
         raise FileError(f"{file} is no recipe of C files ({error}); write the artefact anew.") from error
     for ending in (".h", ".c"):
         if not name.isidentifier() or not (place / f"{name}{ending}").is_file():
