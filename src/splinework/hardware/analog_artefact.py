@@ -6,6 +6,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from splinework.hardware.analog_checks import Agreement, compare
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.analog_report import analog_report
 from splinework.hardware.analog_study import Study, StudySettings, small_enough, study_of
-from splinework.hardware.artefact import build
+from splinework.hardware.artefact import Plan, build
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
@@ -50,7 +51,7 @@ class AnalogRecipe(StudySettings):
         """
         tools.need("ngspice", purpose="an analogue artefact")
 
-    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> "AnalogPlan":
+    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> Plan:
         """The circuits, trained through the device, and how they fit the array.
 
         Raises:
@@ -68,45 +69,33 @@ class AnalogRecipe(StudySettings):
             tell("placing blocks on the array")
             document = fpaa_document(study.network, rows=rows.x[:256], seed=self.seed)
             check_fpaa(document)
-        return AnalogPlan(self, model, rows, study, document, notes)
+        usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, study.network.element_count)))
+        details = {"rows": self.rows if self.rows is not None else usual, "seed": self.seed, "name": self.name}
+        return Plan(self.name, details, partial(self._write, model, rows, study, document, notes, int(details["rows"])))
 
-
-@dataclass(frozen=True, eq=False)
-class AnalogPlan:
-    """Circuits that are about to be written; see `artefact.Plan`."""
-
-    how: AnalogRecipe
-    model: KAN
-    rows: Examples
-    study: Study
-    document: dict[str, Any] | None
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Of the network."""
-        return self.how.name
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """What verifying it again must know."""
-        usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, self.study.network.element_count)))
-        rows = self.how.rows if self.how.rows is not None else usual
-        return {"rows": rows, "seed": self.how.seed, "name": self.name}
-
-    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+    def _write(
+        self,
+        model: KAN,
+        rows: Examples,
+        study: Study,
+        document: dict[str, Any] | None,
+        notes: tuple[str, ...],
+        count: int,
+        folder: Path,
+        tell: Progress,
+    ) -> ArtefactReport:
         """Writes the circuits, and runs the netlist."""
-        how, network, file = self.how, self.study.network, folder / "spice" / f"{self.name}.cir"
+        network, file = study.network, folder / "spice" / f"{self.name}.cir"
         write_analog(network, folder / "analog.json")
         file.parent.mkdir()
         write_whole(file, netlist(network, name=self.name).encode())
-        if self.document is not None:
-            save_fpaa(self.document, folder / "fpaa.json")
+        if document is not None:
+            save_fpaa(document, folder / "fpaa.json")
         tell("running the netlist in ngspice")
-        found = compare(file, network, self.name, rows=self.details["rows"], seed=how.seed)
-        figures = _figures(self.model, self.rows, self.study, found, how)
-        notes = (*how.notes, *self.notes, *self.rows.notes, *_remarks(self.document))
-        return analog_report(self.name, figures, notes, self.study)
+        found = compare(file, network, self.name, rows=count, seed=self.seed)
+        figures = _figures(model, rows, study, found, self)
+        notes = (*self.notes, *notes, *rows.notes, *_remarks(document))
+        return analog_report(self.name, figures, notes, study)
 
 
 def analog(

@@ -87,7 +87,7 @@ def measure(
     artefact = read_artefact(folder)
     if processors is None:
         processors = [p.name for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
-    chosen = [boards.processor(n) for n in processors]
+    chosen = boards.processors(processors)
     name, model = artefact.name, artefact.model
     rng = np.random.default_rng(seed)
     probes = {"predict": Probe(f"{name}_predict", f"{name}_predict(codes[row], sums);")}

@@ -179,7 +179,7 @@ def verify_artefacts(
     level: str = "-O2",
 ) -> list[McuVerification]:
     """`verify_mcu` for several folders with different names in one program, which is quicker; see there."""
-    chosen = [boards.processor(name) for name in (boards.PROCESSORS if processors is None else processors)]
+    chosen = boards.processors(processors)
     skipped = {p.name: f"{' and '.join(p.missing())} not installed" for p in chosen if p.missing()}
     there = [p for p in chosen if not p.missing()]
     if not there:
