@@ -60,13 +60,7 @@ class Agreement:
 
 
 def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
-    """Rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before.
-
-    Args:
-        network: The circuits.
-        rows: How many.
-        seed: Of the draws.
-    """
+    """So many rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before."""
     rng = np.random.default_rng(seed)
     low, high = (np.array([getattr(s, end) for s in network.layers[0].inputs]) for end in ("low", "high"))
     share = rng.uniform(size=(max(rows, 3), len(low)))

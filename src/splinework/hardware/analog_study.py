@@ -25,8 +25,7 @@ from splinework.nn.network import KAN
 from splinework.train.fit import fit
 
 _CELSIUS = tuple(float(c) for c in range(0, 90, 5))
-_GOOD = 0.02
-"""What a good chip of a regression achieves: an RMSE in parts of the span of the targets."""
+_GOOD = 0.02  # What a good chip of a regression achieves: an RMSE in parts of the span of the targets
 _YEARS = (0.0, 1.0, 5.0, 10.0)
 MOST_PAIRS = FpaaDevice().cabs * FpaaDevice().slots["diff_pair"]
 """Differential pairs of the array."""
@@ -146,13 +145,7 @@ def _between(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> Study:
-    """Fits the circuits, trains them through the device, and draws chips.
-
-    Args:
-        model: The network.
-        rows: To train and to judge with.
-        how: The recipe.
-        tell: Told what is done.
+    """Fits the circuits of a network, trains them through the device, and draws chips.
 
     Raises:
         ConfigError: If an edge is steeper than the device can follow, or the network does not fit the array.

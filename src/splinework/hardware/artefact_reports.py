@@ -21,8 +21,7 @@ INFERENCES: Final = 1000
 """A second, for which power is given."""
 PICOJOULE_PER_TOGGLE: Final = 0.1
 """Of a LUT or flip-flop with its wires, an assumption of the order of 16 nm FPGAs."""
-_CLOCK: Final = 100.0
-"""MHz, where nothing says how fast a circuit is."""
+_CLOCK: Final = 100.0  # MHz, where nothing says how fast a circuit is
 ACTIVITY: Final = 0.25
 """Part of them that toggles in a cycle, an assumption."""
 
@@ -102,14 +101,7 @@ def mcu_report(
     notes: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of C files.
-
-    Args:
-        golden: The network of integers.
-        figures: What was measured.
-        notes: What was decided.
-        front: As for `fpga_report`.
-    """
+    """The report of C files by what was measured and decided; `front` is as for `fpga_report`."""
     name, upper = golden.name, golden.name.upper()
     checks = tuple(
         Check(

@@ -28,8 +28,7 @@ LARGEST: Final = 200_000.0
 """LUTs by the rule of thumb from which on nothing is trained: no part of the targets holds it."""
 
 
-_AS_SURE: Final = 0.25
-"""Part by which the loss on few rows may be larger without a meaning."""
+_AS_SURE: Final = 0.25  # Part by which the loss on few rows may be larger without a meaning
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,7 @@ class Quantising:
             raise ConfigError(f"luts is above 0 and loss a share from 0 up to 1, got {self.luts} and {self.loss}.")
 
     def widths(self, inputs: int, most: tuple[int, ...] | None = None) -> Bits:
-        """The widths of codes, none of an input wider than its values need.
-
-        Args:
-            inputs: Number of inputs.
-            most: Of each, what its values need.
-        """
+        """The widths of codes of so many inputs, none wider than the values of that input need: `most`."""
         if not isinstance(self.bits, int) or isinstance(self.bits, bool):
             raise ConfigError(f"bits is 1 to {WIDEST_CODE} or 'auto', got {self.bits!r}.")
         hidden = self.hidden if self.hidden is not None else self.bits

@@ -205,13 +205,7 @@ def score(model: IntegerModel, x: Any, y: Any) -> float:
 
 
 def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
-    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back.
-
-    Args:
-        model: The network in floating point; None leaves its figure out.
-        golden: The network of integers.
-        rows: Where.
-    """
+    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back; the first only where there is such a model."""
     word = "accuracy" if rows.task == "classification" else "rmse"
     found = {}
     if model is not None:
@@ -230,10 +224,7 @@ def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
 def integer_figures(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None) -> dict[str, Any]:
     """What every report of a network of integers says: merit on the rows held back, values beyond the codes, its size.
 
-    Args:
-        model: The network in floating point, where there is one.
-        golden: The network of integers.
-        rows: None leaves the figures of rows out.
+    Figures are left out where there is no network in floating point, or there are no rows.
     """
     figures: dict[str, Any] = {}
     if rows is not None:

@@ -14,8 +14,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
 
-_MARGIN = 0.02
-"""Of the span of the activations, how much wider the grid of a square is."""
+_MARGIN = 0.02  # Of the span of the activations, how much wider the grid of a square is
 
 
 @torch.no_grad()

@@ -98,12 +98,7 @@ class FakeQuantised(nn.Module):
         return self.run(x, self.tables())
 
     def run(self, x: Tensor, tables: "Sequence[LayerTables]") -> Tensor:
-        """The sums of the outputs, `(B, outputs)` in steps, by tables made before.
-
-        Args:
-            x: `(B, inputs)` in network units.
-            tables: Of `tables()`.
-        """
+        """The sums of the outputs, `(B, outputs)` in steps, of x `(B, inputs)` in network units, by `tables()` made before."""
         wires: Any = self.wires
         codes: Tensor = wires[0].encode(x)
         for (_, before, after, guard), made in zip(self.parts, tables, strict=True):

@@ -212,12 +212,7 @@ def write_circuit(
 ) -> None:
     """Writes `golden.json`, `design.json` and `rtl/`; what verifies and synthesises them comes from elsewhere.
 
-    Args:
-        folder: Where; it is there.
-        golden: The network of integers.
-        planned: Its circuit.
-        axi: Whether the AXI-stream wrapper is written too.
-        seen: The codes that were taken for all that come.
+    The wrapper for AXI-stream is written too where `axi`; `seen` are the codes that were taken for all that come.
     """
     (folder / "rtl").mkdir()
     write_golden(golden, folder / "golden.json")

@@ -16,8 +16,7 @@ from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-integer/1"
-_LARGEST = 1 << 28
-"""Bytes of the largest file that is read."""
+_LARGEST = 1 << 28  # Bytes of the largest file that is read
 
 
 class ChangedError(FileError):
@@ -66,12 +65,7 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
 
 
 def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
-    """The JSON object in a file of an artefact.
-
-    Args:
-        file: Where it is.
-        form: The format that it must name, such as `splinework-integer/1`.
-        what: It is, with an article, for messages.
+    """The JSON object in a file of an artefact that must name a format; `what` it is, with an article, is for messages.
 
     Raises:
         FileError: If the file is missing, too large, damaged, or of another version.

@@ -17,11 +17,7 @@ _HOW: Final = {
 
 
 def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
-    """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none.
-
-    Args:
-        golden: The network of integers.
-    """
+    """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none."""
     if not golden.axioms:
         return None, ()
     rows: list[tuple[str, str, str]] = []

@@ -23,10 +23,6 @@ _COLUMNS: Final = 6
 def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture, ...]:
     """The tables of each layer as pictures, those with the largest spans where there are more than `most`.
 
-    Args:
-        model: A quantised network.
-        most: Tables of a layer.
-
     Raises:
         DataError: If there is no edge.
     """

@@ -24,12 +24,10 @@ from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
-_NARROW = 8
-"""Inputs of a layer up to which it learns at the full rate."""
+_NARROW = 8  # Inputs of a layer up to which it learns at the full rate
 
 
-_LOOK = 20
-"""Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage."""
+_LOOK = 20  # Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage
 _JUDGED = 4096
 
 

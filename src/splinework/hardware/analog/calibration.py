@@ -65,14 +65,9 @@ def trim(
 
 
 def offset_currents(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]) -> AnalogNetwork:
-    """The network with the sums' constant currents set so that the sums' means at x are the targets', trims aside.
+    """The network with the sums' constant currents set so that the sums' means at raw rows x are the targets', trims aside.
 
-    The currents that the edges ask for leave out what the mirrors do to the tails' common part.
-
-    Args:
-        network: The circuits.
-        x: Rows in raw units.
-        targets: As for `trim`.
+    The currents that the edges ask for leave out what the mirrors do to the tails' common part; the targets are as for `trim`.
 
     Raises:
         ShapeError: If the targets do not fit the network.

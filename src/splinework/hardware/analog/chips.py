@@ -14,8 +14,7 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import NOMINAL, Values
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
 
-_MOST_NUMBERS: Final = 2_000_000
-"""Chips times rows times elements that are computed at once."""
+_MOST_NUMBERS: Final = 2_000_000  # Chips times rows times elements that are computed at once
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,7 @@ class Imperfection(ABC):
 
     @abstractmethod
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
-        """The chips with this error besides those they have.
-
-        Args:
-            before: Chips so far.
-            network: What they were made from.
-            rows: Rows that they will be run on, for noise.
-            random: Where numbers come from.
-        """
+        """The chips with this error besides those they have, for so many rows, which noise differs by."""
 
 
 def draw(

@@ -34,11 +34,8 @@ from splinework.hardware.analog.ekv import (
 )
 
 NEWTON_STEPS: Final = 30
-_TOLERANCE: Final = 1e-7
-"""Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left."""
-
-_BELOW_DRAIN: Final = 1e-4
-"""The source of a transistor that carries current stays this far below its drain, in U_T."""
+_TOLERANCE: Final = 1e-7  # Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left
+_BELOW_DRAIN: Final = 1e-4  # The source of a transistor that carries current stays this far below its drain, in U_T
 
 LEAK: Final = 1e-12
 """A that flow into every mirror besides its input, so that it never is without current."""

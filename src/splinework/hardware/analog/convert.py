@@ -32,8 +32,7 @@ from splinework.nn.nodes import Nodes
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import LayerTrace, trace
 
-_SMALL: Final = 1e-4
-"""An edge whose span is below this part of the widest one's into the same node becomes a constant."""
+_SMALL: Final = 1e-4  # An edge whose span is below this part of the widest one's into the same node becomes a constant
 
 
 @dataclass(frozen=True)

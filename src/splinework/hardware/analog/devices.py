@@ -123,12 +123,7 @@ B7 o 0 V=1e6*(pisn*pwmult*grow(0)*fi(pkappa*(0.5*(V(ga)+V(gb))-vtn(0))/ut(0))
 
 
 def library(technology: Technology, supply_shift: float = 0.0) -> str:
-    """The parameters, functions and subcircuits of a technology, as netlist text.
-
-    Args:
-        technology: The device.
-        supply_shift: V_DD minus its nominal value, in V.
-    """
+    """The parameters, functions and subcircuits of a technology as netlist text, with V_DD shifted by so many V."""
     t = technology
     values = {
         "pkappa": t.kappa,

@@ -152,10 +152,7 @@ GENERIC: Final = Technology()
 
 
 def thermal_voltage(temperature: float) -> float:
-    """U_T = kT/q in V.
-
-    Args:
-        temperature: In K.
+    """U_T = kT/q in V at a temperature in K.
 
     Raises:
         ConfigError: Unless the temperature is positive and below 1000 K: it is in kelvin.
@@ -262,10 +259,7 @@ def tail_currents(tails: Values, technology: Technology, temperature: float = NO
 def clamp_to_rails(voltage: Values, technology: Technology, shift: float = 0.0) -> Values:
     """What a driver between the rails makes of a wanted voltage: itself well inside, bent smoothly (over 25 mV) at the rails.
 
-    Args:
-        voltage: In V.
-        technology: Says V_DD.
-        shift: Added to V_DD, in V.
+    The upper rail is the technology's V_DD and a shift, in V.
     """
     soft, high = RAIL_SOFTNESS, technology.supply + shift
     return soft * (softplus(voltage / soft) - softplus((voltage - high) / soft))

@@ -53,13 +53,9 @@ def problems(document: Any) -> list[str]:
 
 
 def form_problems(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str) -> list[str]:
-    """What of a value does not follow a schema, for the keywords that this format's schema uses.
+    """What of a JSON value does not follow a schema, for the keywords that this format's schema uses.
 
-    Args:
-        value: JSON values.
-        rule: The schema of the value.
-        root: The whole schema, for `$ref`.
-        where: What the value is called in messages.
+    `root` is the whole schema, for `$ref`, and `where` what the value is called in messages.
     """
     if "$ref" in rule:
         rule = root["$defs"][rule["$ref"].rsplit("/", 1)[1]]

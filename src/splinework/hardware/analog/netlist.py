@@ -76,9 +76,7 @@ _DEVICES = ("nfet", "pfet", "tail", "fgate", "pair", "bump", "constant", "wires"
 def edge_text(name: str, elements: list[tuple[Element, float, float]]) -> str:
     """The subcircuit of one edge, ports `v` (input voltage), `p` and `m` (its wires).
 
-    Args:
-        name: Of the subcircuit.
-        elements: Each with the factor of its κ and the middle in V of its input's span.
+    Each element comes with the factor of its κ and the middle in V of its input's span.
     """
     lines = [f".subckt {name} v p m"]
     for k, (e, kappa, middle) in enumerate(elements):

@@ -43,12 +43,9 @@ def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Seque
 
 
 def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> str:
-    """The end of a netlist: the sweep at each temperature (K), its vectors written to `data0.txt`, `data1.txt`, ….
+    """The end of a netlist: a sweep, such as `dc V1 0 1 0.1`, at each temperature (K).
 
-    Args:
-        temperatures: In K.
-        sweep: An ngspice command, such as `dc V1 0 1 0.1`.
-        vectors: What is written.
+    The vectors are written to `data0.txt`, `data1.txt`, ….
     """
     lines = [_OPTIONS, ".control", "set numdgt=14", "set noaskquit"]
     for number, kelvin in enumerate(temperatures):

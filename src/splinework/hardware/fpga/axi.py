@@ -12,11 +12,7 @@ from splinework.hardware.fpga.verilog_node import extended, module_text, vector
 
 
 def axi(design: Design) -> dict[str, str]:
-    """The wrapper: name of its file to text. It needs the files of `verilog(design)` beside it.
-
-    Args:
-        design: With its cycles.
-    """
+    """The wrapper around a circuit: name of its file to text. It needs the files of `verilog(design)` beside it."""
     held = design.options.handshake == "valid_ready"
     lines = [*_inputs(design), *(_elastic(design) if held else _buffered(design))]
     ports = [

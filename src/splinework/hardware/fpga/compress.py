@@ -20,8 +20,7 @@ from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposi
 from splinework.hardware.fpga.cost import Function, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
-_SLACK = 2
-"""Carry bits of one table, at most."""
+_SLACK = 2  # Carry bits of one table, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +39,7 @@ class _Draft:
 
 
 def compress(plain: Design) -> Design:
-    """The same function with smaller tables.
-
-    Args:
-        plain: One whole table for each edge, without adders.
-    """
+    """The same function with smaller tables, of a circuit with one whole table for each edge and without adders."""
     drafts = [[_draft(layer, node, plain.options) for node in layer.nodes] for layer in plain.layers]
     levels = _levels(drafts, plain.options)
     layers = []

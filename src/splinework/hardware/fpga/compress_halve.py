@@ -18,13 +18,7 @@ _SLACKS = (3, 7, 15, 31)
 
 
 def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
-    """Edges that add up to an edge, and cost least.
-
-    Args:
-        edge: Narrowed.
-        options: Of the target.
-        fan_out: Neurons that look at the same input, which share the XORs of a folded code.
-    """
+    """Edges that add up to a narrowed edge and cost least; the neurons that fan out share the XORs of a folded code."""
     if len(edge.address) <= options.lookup:
         return [edge]
     small = folded(edge)

@@ -23,11 +23,9 @@ def narrowed(edge: Edge) -> Edge:
 
 
 def joined(edges: Sequence[Edge], lookup: int) -> list[Edge]:
-    """Edges whose inputs together fit one lookup table become one: it costs no more than one of them, and saves an adder.
+    """Narrowed edges of a neuron, of which those whose inputs together fit one lookup table became one.
 
-    Args:
-        edges: Of one neuron, narrowed.
-        lookup: Inputs of one lookup table.
+    That costs no more than one of them, and saves an adder.
     """
     groups: list[Edge] = []
     for edge in sorted(edges, key=lambda e: -len(e.address)):
@@ -47,12 +45,7 @@ def _sum(one: Edge, two: Edge) -> Edge:
 
 
 def whole(edge: Edge, node: Node) -> Edge:
-    """The only edge of a neuron with its constant, rounded and clamped: a table of codes.
-
-    Args:
-        edge: What is added.
-        node: The neuron.
-    """
+    """The only edge of a neuron with its constant, rounded and clamped: a table of codes."""
     total = edge.values + node.constant
     tie = total & ((1 << node.guard) - 1) == 0 if node.guard else np.zeros(len(total), dtype=bool)
     value = (total >> node.guard) & np.where(tie, ~np.int64(1), ~np.int64(0))

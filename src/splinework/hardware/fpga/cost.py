@@ -15,11 +15,7 @@ Function = tuple[tuple[Bit, ...], bytes]
 
 
 def support(column: NDArray[np.bool_]) -> list[int]:
-    """The places of the address that a bit depends on.
-
-    Args:
-        column: Its value for each address.
-    """
+    """The places of the address that a bit depends on, by its value for each address."""
     bits = len(column).bit_length() - 1
     found = []
     for place in range(bits):
@@ -55,11 +51,9 @@ def functions(table: Table) -> list[Function]:
 
 
 def per_bit(inputs: int, lookup: int) -> int:
-    """Lookup tables for one function of so many inputs, built from two halves and a multiplexer for each further input.
+    """Lookup tables of `lookup` inputs for one function of so many.
 
-    Args:
-        inputs: Of the function.
-        lookup: Inputs of one lookup table.
+    It is built from two halves and a multiplexer for each further input.
     """
     if inputs < 2:
         return 0
@@ -71,13 +65,7 @@ def per_bit(inputs: int, lookup: int) -> int:
 
 
 def lookups(tables: Iterable[Table], lookup: int, *, unless: set[Function] | None = None) -> int:
-    """Lookup tables for all bits of some tables, equal ones once.
-
-    Args:
-        tables: The tables.
-        lookup: Inputs of one lookup table.
-        unless: Functions that are there already.
-    """
+    """Lookup tables of `lookup` inputs for all bits of some tables, equal ones once, but for functions that are there already."""
     distinct = {f for table in tables for f in functions(table)} - (unless or set())
     return sum(per_bit(len(inputs), lookup) for inputs, _ in distinct)
 

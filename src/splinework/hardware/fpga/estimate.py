@@ -19,8 +19,7 @@ from splinework.hardware.fpga.plan import design as plan
 from splinework.hardware.fpga.targets import Target, target_of
 from splinework.hardware.integer import IntegerModel
 
-_DEEPEST = 4
-"""Levels of adders in a cycle that are tried at most."""
+_DEEPEST = 4  # Levels of adders in a cycle that are tried at most
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
 )  # fmt: skip
 """What each thing costs on each family."""
 
-_SAME: Final = {"ecp5-25": "ecp5"}
-"""Targets that cost what another one costs."""
+_SAME: Final = {"ecp5-25": "ecp5"}  # Targets that cost what another one costs
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,7 @@ class Parts:
 
 
 def parts(values: NDArray[np.bool_], lookup: int) -> Parts:
-    """Splits a function of more than `lookup` inputs, all of which it depends on.
-
-    Args:
-        values: One for each address, `(2^inputs,)`.
-        lookup: Inputs of a lookup table.
-    """
+    """Splits a function of more than `lookup` inputs, all of which it depends on; values `(2^inputs,)` by address."""
     best: Parts | None = None
     for order in _orders(len(values).bit_length() - 1, lookup):
         codes = _codes(values[order], lookup)

@@ -111,13 +111,7 @@ class Verification:
 
 
 def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -> list[Failure]:
-    """The counter-examples of a simulation.
-
-    Args:
-        run: What the simulator said.
-        model: The golden model.
-        codes: Its vectors.
-    """
+    """The counter-examples of a simulation of some codes."""
     if run.error:
         return [Failure("simulation", run.simulator, f"the circuit cannot be run: {run.error}")]
     failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.breaches]

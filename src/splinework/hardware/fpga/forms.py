@@ -11,8 +11,7 @@ import numpy as np
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.netlist import Bit, Unproved
 
-_LARGEST: Final = 1 << 20
-"""Values of the function of several inputs that share tables."""
+_LARGEST: Final = 1 << 20  # Values of the function of several inputs that share tables
 
 Key = tuple[int, ...]
 

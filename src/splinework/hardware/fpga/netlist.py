@@ -125,12 +125,7 @@ def _cell(name: str, raw: dict[str, Any]) -> Cell:
 
 
 def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozenset()) -> Iterator[Cell]:
-    """The cells that the wanted bits depend on, each after those that it depends on itself.
-
-    Args:
-        module: Where they are.
-        wanted: Bits.
-        stop: Bits behind which nothing is followed.
+    """The cells that the wanted bits depend on, each after those that it depends on itself; nothing is followed behind `stop`.
 
     Raises:
         Unproved: If they depend on themselves.

@@ -31,8 +31,7 @@ __all__ = ["Bit", "Design", "Layer", "Node", "Options", "Sum", "Table", "design"
 
 _LARGEST_TABLES = 1 << 22
 """Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the targets holds it."""
-_WIDEST_CODE = 12
-"""Bits of a code with edges; its tables double with each further bit."""
+_WIDEST_CODE = 12  # Bits of a code with edges; its tables double with each further bit
 
 
 def design(

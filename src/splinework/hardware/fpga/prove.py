@@ -27,8 +27,7 @@ from splinework.hardware.results import Progress, no_progress
 
 DIRECT: Final = 16
 """Bits of inputs up to which a neuron is compared as a whole first."""
-_CELLS: Final = 2000
-"""Cells that yosys is given at a time, but for the last neuron's."""
+_CELLS: Final = 2000  # Cells that yosys is given at a time, but for the last neuron's
 Method = Literal["", "whole", "sum and tail"]
 
 # yosys' own map for $shiftx is made anew for every constant, which takes a hundred times as long.

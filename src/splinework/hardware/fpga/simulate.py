@@ -14,8 +14,7 @@ SIMULATORS: Final = ("iverilog", "verilator")
 _SUMMARY: Final = re.compile(r"^SUMMARY vectors=(\d+) mismatches=(\d+) protocol=(\d+) cycles=(\d+)$", re.MULTILINE)
 _MISMATCH: Final = re.compile(r"^MISMATCH (\d+) ([0-9a-fxz]+) ([0-9a-f]+)$", re.MULTILINE)
 _PROTOCOL: Final = re.compile(r"^PROTOCOL (\d+) (.+)$", re.MULTILINE)
-_SAID: Final = 1200
-"""Characters of a compiler's complaint that are kept."""
+_SAID: Final = 1200  # Characters of a compiler's complaint that are kept
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,7 @@ def simulate(folder: Path, simulator: str, *, timeout: float = 1800.0) -> Simula
 
 
 def simulate_axi(folder: Path, count: int, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs the testbench of the wrapper for AXI-stream in Icarus Verilog.
-
-    Args:
-        folder: Holds `tb` (from `bench_files`) and `rtl`.
-        count: Vectors that are used, from the first.
-        timeout: Seconds for each of compilation and run.
-    """
+    """Compiles and runs the testbench of the wrapper for AXI-stream in Icarus Verilog with the first vectors; as `simulate`."""
     return _run(
         folder,
         "iverilog, AXI-stream",

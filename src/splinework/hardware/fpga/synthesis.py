@@ -34,10 +34,8 @@ from splinework.hardware.fpga.targets import Router, Target, target_of
 from splinework.nn.files import write_whole
 
 _KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
-_PATIENCE = 120.0
-"""Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""
-_PATIENCE_PER_LUT = 0.2
-"""Seconds that it has for each LUT of a larger design."""
+_PATIENCE = 120.0  # Seconds that the usual router has at least; on a few placings it goes round in circles for ever
+_PATIENCE_PER_LUT = 0.2  # Seconds that it has for each LUT of a larger design
 
 
 @dataclass(frozen=True)

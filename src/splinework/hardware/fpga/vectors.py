@@ -21,8 +21,7 @@ FEWEST: Final = 16
 """Vectors of the shortest test."""
 MOST: Final = 10_000_000
 """Vectors of the longest test."""
-_ALL_CORNERS: Final = 12
-"""Inputs up to which all 2^n corners are tried."""
+_ALL_CORNERS: Final = 12  # Inputs up to which all 2^n corners are tried
 _HEX: Final = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 

@@ -8,11 +8,7 @@ from splinework.hardware.fpga.verilog_node import module_text, node_module, vect
 
 
 def verilog(design: Design) -> dict[str, str]:
-    """The files of a circuit: name to text.
-
-    Args:
-        design: With its cycles.
-    """
+    """The files of a circuit that is cut into cycles: name to text."""
     parts = [_head(design), _top(design)]
     for number, layer in enumerate(design.layers):
         parts.append(_layer(design.name, number, layer))

@@ -13,13 +13,7 @@ from splinework.hardware.fpga.cost import reduced, support
 
 
 def node_module(name: str, layer: Layer, node: Node) -> str:
-    """The module of a neuron.
-
-    Args:
-        name: Of the network.
-        layer: The layer that it stands in.
-        node: The neuron, with stages.
-    """
+    """The module of a neuron with stages, in a layer of the network of a name."""
     writer = _Writer(layer, node)
     ports = ["input wire clk", "input wire en"]
     ports += [f"input wire {vector(layer.inputs[i].width)} x{i}" for i in node.inputs]

@@ -16,8 +16,7 @@ from splinework.hardware.formats import Format, Integers, storage
 from splinework.hardware.mcu.options import LAYOUTS, Options
 from splinework.hardware.mcu.sums import Stage, Sum
 
-_WORDS: Final = 4
-"""Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+."""
+_WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
 _WIDTHS: Final = (8, 16, 32)
 
 

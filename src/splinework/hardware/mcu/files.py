@@ -27,8 +27,7 @@ from splinework.nn.files import write_whole
 FORMAT: Final = "splinework-mcu/1"
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""
-_TRIED: Final = 200
-"""Rows of the test program."""
+_TRIED: Final = 200  # Rows of the test program
 
 
 def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None = None) -> dict[str, str]:

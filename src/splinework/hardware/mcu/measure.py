@@ -22,10 +22,8 @@ from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.mcu.source import signed
 from splinework.hardware.mcu.verify import read_artefact
 
-_TICK: Final = 40
-"""Instructions between two ticks of SysTick: 25 MHz against 1 ns."""
-_BLOCK: Final = 16
-"""Calls between two readings of SysTick, which has 24 bits."""
+_TICK: Final = 40  # Instructions between two ticks of SysTick: 25 MHz against 1 ns
+_BLOCK: Final = 16  # Calls between two readings of SysTick, which has 24 bits
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ from splinework.hardware.mcu.source import code_type
 from splinework.hardware.mcu.vectors import vectors
 
 Singles = NDArray[np.float32]
-_SHOWN: Final = 5
-"""Counter-examples that are kept of a run."""
+_SHOWN: Final = 5  # Counter-examples that are kept of a run
 
 
 @dataclass(frozen=True)
