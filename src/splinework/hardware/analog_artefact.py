@@ -70,8 +70,9 @@ class AnalogRecipe(StudySettings):
             document = fpaa_document(study.network, rows=rows.x[:256], seed=self.seed)
             check_fpaa(document)
         usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, study.network.element_count)))
-        details = {"rows": self.rows if self.rows is not None else usual, "seed": self.seed, "name": self.name}
-        return Plan(self.name, details, partial(self._write, model, rows, study, document, notes, int(details["rows"])))
+        count = self.rows if self.rows is not None else usual
+        details = {"rows": count, "seed": self.seed, "name": self.name}
+        return Plan(self.name, details, partial(self._write, model, rows, study, document, notes, count))
 
     def _write(
         self,
@@ -94,7 +95,9 @@ class AnalogRecipe(StudySettings):
         tell("running the netlist in ngspice")
         found = compare(file, network, self.name, rows=count, seed=self.seed)
         figures = _figures(model, rows, study, found, self)
-        notes = (*self.notes, *notes, *rows.notes, *_remarks(document))
+        notes = (*self.notes, *notes, *rows.notes)
+        if document is not None and document["device"].get("placeholder"):
+            notes += ("fpaa.json is for a device with placeholder numbers, which describes no chip that exists",)
         return analog_report(self.name, figures, notes, study)
 
 
@@ -214,9 +217,3 @@ def _beyond(network: AnalogNetwork, rows: Examples) -> dict[str, int]:
         for column, s in zip(values.T, network.layers[0].inputs, strict=True)
     ]
     return {name: n for name, n in zip(network.input_names, counts, strict=True) if n}
-
-
-def _remarks(document: dict[str, Any] | None) -> tuple[str, ...]:
-    if document is not None and document["device"].get("placeholder"):
-        return ("fpaa.json is for a device with placeholder numbers, which describes no chip that exists",)
-    return ()

@@ -42,23 +42,19 @@ def read_analog(path: Path) -> AnalogNetwork:
     """
     content = read_document(path, FORMAT, "an analogue network")
     try:
-        network = _network(content)
+        network = AnalogNetwork(
+            Technology(**content["technology"]),
+            tuple(_layer(layer) for layer in content["layers"]),
+            _units(content["input_units"]),
+            _units(content["output_units"]),
+            tuple(map(str, content["input_names"])),
+            tuple(map(str, content["output_names"])),
+        )
     except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileError(f"{path} is no whole analogue network ({error}); write the artefact anew.") from error
     if content.get("digest") != digest_of(asdict(network)):
         raise FileError(f"{path} was changed after it was written: its digest does not match; write the artefact anew.")
     return network
-
-
-def _network(content: dict[str, Any]) -> AnalogNetwork:
-    return AnalogNetwork(
-        Technology(**content["technology"]),
-        tuple(_layer(layer) for layer in content["layers"]),
-        _units(content["input_units"]),
-        _units(content["output_units"]),
-        tuple(map(str, content["input_names"])),
-        tuple(map(str, content["output_names"])),
-    )
 
 
 def _layer(content: dict[str, Any]) -> AnalogLayer:

@@ -6,7 +6,6 @@ The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from splinework.hardware.folders import Kind
 from splinework.hardware.formats import Wire
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.preserved import preserved_axioms
@@ -135,7 +134,8 @@ def mcu_report(
         ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
     )
     title = f"{name}: a network in C for microcontrollers"
-    return _integer_report("mcu", title, golden, figures, notes, front, "C99", checks, power, use)
+    shared = _common(golden, figures, front, "C99")
+    return ArtefactReport(title, "mcu", figures, checks=checks, power=power, usage=use, notes=tuple(notes), **shared)
 
 
 def fpga_report(
@@ -146,15 +146,9 @@ def fpga_report(
     warnings: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of a circuit.
+    """The report of a circuit by what was found out, decided and verified, with warnings besides those of saturated values.
 
-    Args:
-        golden: The network of integers.
-        figures: What was found out.
-        notes: What was decided.
-        checks: What was verified.
-        warnings: What must be known, besides saturated values.
-        front: Areas and scores of the networks that were tried, the chosen one first.
+    `front` are areas and scores of the networks that were tried, the chosen one first.
     """
     name = golden.name
     cells = sum(int(figures[word] or figures[f"{word}_estimated"]) for word in ("luts", "flipflops"))
@@ -180,39 +174,22 @@ def fpga_report(
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
     title = f"{name}: a network as a circuit for {figures['target_title']}"
-    return _integer_report(
-        "fpga", title, golden, figures, notes, front, "Verilog-2005", tuple(checks), power, use, warnings
-    )
+    shared = _common(golden, figures, front, "Verilog-2005")
+    shared["warnings"] = (*warnings, *shared["warnings"])
+    made = tuple(checks)
+    return ArtefactReport(title, "fpga", figures, checks=made, power=power, usage=use, notes=tuple(notes), **shared)
 
 
-def _integer_report(
-    kind: Kind,
-    title: str,
-    golden: IntegerModel,
-    figures: Mapping[str, Any],
-    notes: Sequence[str],
-    front: Sequence[tuple[float, float]],
-    language: str,
-    checks: tuple[Check, ...],
-    power: Power | None,
-    usage: tuple[tuple[str, str], ...],
-    warnings: Sequence[str] = (),
-) -> ArtefactReport:
-    """What the reports of all networks of integers have in common: tables, pictures, axioms, saturated values."""
+def _common(
+    golden: IntegerModel, figures: Mapping[str, Any], front: Sequence[tuple[float, float]], language: str
+) -> dict[str, Any]:
+    """What the reports of all networks of integers have in common: lead, tables, pictures, axioms, saturated values."""
     shape = "-".join(map(str, golden.shape))
     lead = f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {_decision(golden)}"
     held, unproved = preserved_axioms(golden)
-    tables = () if held is None else (held,)
-    return ArtefactReport(
-        title,
-        kind,
-        figures,
-        lead=lead.strip(),
-        checks=checks,
-        power=power,
-        tables=(*tables, *_wire_tables(golden)),
-        pictures=_pictures_of(golden, front),
-        usage=usage,
-        warnings=(*warnings, *unproved, *_saturation_warning(figures)),
-        notes=tuple(notes),
-    )
+    return {
+        "lead": lead.strip(),
+        "tables": (*(() if held is None else (held,)), *_wire_tables(golden)),
+        "pictures": _pictures_of(golden, front),
+        "warnings": (*unproved, *_saturation_warning(figures)),
+    }

@@ -125,14 +125,10 @@ def choose(
     name: str,
     progress: Progress | None = None,
 ) -> Chosen:
-    """The network of integers to build.
+    """The network of integers to build, with a name.
 
-    Args:
-        model: A trained network, one in a frame, which is only calibrated, or one of integers, which is taken as it is.
-        rows: What is trained and judged with; needed for a trained network.
-        recipe: How.
-        name: Of the network of integers.
-        progress: Is told what is done.
+    Of a trained network rows are needed to train and judge with; one in a frame is only calibrated, and one of integers is
+    taken as it is.
 
     Raises:
         ConfigError: If the recipe does not fit, or the network is too large: with the estimate, and what to prune.

@@ -164,9 +164,6 @@ def _held(labels: NDArray[Any] | None, rows: int, share: float, seed: int) -> ND
     return held if len(held) else np.array([rng.integers(rows)])
 
 
-# ------------------------------------------------------------------------------------------------------- figures
-
-
 @torch.no_grad()
 def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
     """The outputs of a network in raw units, `(n, outputs)`."""
@@ -179,10 +176,7 @@ def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
 def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
     """The share of right classes, or the root mean squared error in raw units.
 
-    Args:
-        outputs: `(n, outputs)` in raw units; of one output of a classification the sign decides.
-        y: Values, or numbers of classes.
-        task: Which of the two.
+    Of a single output `(n, 1)` of a classification the sign decides.
     """
     if task == "classification":
         decided = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
@@ -193,10 +187,7 @@ def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
 def score(model: IntegerModel, x: Any, y: Any) -> float:
     """The share of right classes; of a regression minus the root mean squared error in raw units, so that more is better.
 
-    Args:
-        model: A quantised network.
-        x: Raw rows.
-        y: Numbers of classes `(n,)`, or raw targets `(n, outputs)`.
+    Rows are raw, and y are numbers of classes `(n,)` or raw targets `(n, outputs)`.
     """
     found = model.predict(x)
     if model.task == "classification":

@@ -21,9 +21,7 @@ _MARGIN = 0.02  # Of the span of the activations, how much wider the grid of a s
 def sum_layers(model: KAN, u: Tensor) -> list[KANLayer]:
     """Copies of the layers of a network, with further ones where nodes multiply: together the same function.
 
-    Args:
-        model: The network.
-        u: Rows in network units, `(n, inputs)`, that say where sums lie; within that the function is the same to rounding.
+    Rows u in network units, `(n, inputs)`, say where sums lie; within that the function is the same to rounding.
 
     Returns:
         Layers of sums, in the dtype of the model, to be run one after the other.

@@ -135,13 +135,8 @@ class FakeQuantised(nn.Module):
     ) -> IntegerModel:
         """The network of integers that computes the same.
 
-        Args:
-            name: An identifier.
-            inputs: Names, formats and scales of the inputs in raw units; steps and shifts come from here.
-            outputs: Names and scales of the outputs: `value = shift + scale · u` for u in network units.
-            task: See `IntegerModel`.
-            classes: See `IntegerModel`.
-            axioms: See `IntegerModel`.
+        Inputs are names, formats and scales in raw units, whose steps and shifts come from here; outputs names and scales:
+        `value = shift + scale · u` for u in network units. The rest is as for `IntegerModel`.
 
         Raises:
             ConfigError: If a sum does not fit its accumulator.

@@ -25,14 +25,9 @@ _SHOWN: Final = 4
 
 @dataclass(frozen=True)
 class Marker:
-    """What a folder says about itself.
+    """What a folder says about itself: its kind, the network in it, and the version of splinework that wrote it.
 
-    Attributes:
-        kind: `fpga`, `mcu` or `analog`.
-        name: Of the network in it.
-        version: Of splinework that wrote it.
-        files: All files in it but the marker, below the folder.
-        details: What the kind keeps besides, JSON values.
+    Files are all in it but the marker, below the folder; details what the kind keeps besides, JSON values.
     """
 
     kind: Kind
@@ -81,11 +76,7 @@ def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
 def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details: dict[str, Any]) -> Iterator[Path]:
     """Gives an empty folder beside the place; if all goes well it takes the place, else nothing is left of it.
 
-    Args:
-        out: The place.
-        kind: Of the artefact.
-        name: Of the network.
-        details: What the kind keeps in the marker; may be filled until the end.
+    The details, which the kind keeps in the marker, may be filled until the end.
 
     Raises:
         FileError: See `check_place`; or if the system refuses to write.

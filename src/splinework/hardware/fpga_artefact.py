@@ -237,9 +237,6 @@ def design_text(planned: Design, seen: Seen | None) -> str:
     return json.dumps(content) + "\n"
 
 
-# ------------------------------------------------------------------------------------------------------- figures
-
-
 def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
     target = target_of(planned.options.target)
     return {

@@ -34,13 +34,9 @@ __all__ = ["WORDS", "ArtefactReport", "Check", "Picture", "Power", "Table", "rep
 
 
 def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path:
-    """Writes `report.html` and `report.json`, each whole or not at all.
+    """Writes `report.html` and `report.json` into a folder that is there, each whole or not at all.
 
     The same report gives the same bytes.
-
-    Args:
-        folder: Where; it must be there.
-        report: What is known.
 
     Returns:
         The path of the page.

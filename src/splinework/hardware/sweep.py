@@ -16,12 +16,7 @@ WIDTHS: Final = (3, 4, 5, 6)
 
 @dataclass(frozen=True)
 class Candidate:
-    """One network of a sweep.
-
-    Attributes:
-        bits: Widths of codes.
-        stage: The network with its area and score.
-    """
+    """One network of a sweep, with its widths of codes, its area and its score."""
 
     bits: Bits
     stage: Stage
@@ -121,23 +116,14 @@ def sweep(
     if not widths:
         raise ConfigError("a sweep needs at least one width, got none; leave widths out for 3 to 6 bits.")
     deep = len(model.config.nodes) > 2 or bool(model.config.nodes[1].products)
+    how: dict[str, Any] = {"task": task, "classes": classes, "name": name}
+    how |= {"schedule": schedule, "teacher": teacher, "progress": progress}
     found: list[Candidate] = []
     tries = [(w, h) for w in widths for h in (hidden if hidden is not None and deep else (w,))]
     for number, (inner, outer) in enumerate(tries, start=1):
         bits = Bits(inner, outer, max(8, inner))
         if progress is not None:
             progress(f"network {number} of {len(tries)}: inputs of {inner} bits, hidden nodes of {outer}")
-        fit = train_quantised(
-            model,
-            x,
-            y,
-            bits=bits,
-            task=task,
-            classes=classes,
-            name=name,
-            schedule=schedule,
-            teacher=teacher,
-            progress=progress,
-        )
+        fit = train_quantised(model, x, y, bits=bits, **how)
         found.extend(Candidate(bits, stage) for stage in fit.stages)
     return Front(tuple(sorted(found, key=lambda c: c.stage.area)))

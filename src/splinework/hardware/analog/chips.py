@@ -19,13 +19,7 @@ _MOST_NUMBERS: Final = 2_000_000  # Chips times rows times elements that are com
 
 @dataclass(frozen=True)
 class Chips:
-    """Some chips under the same conditions.
-
-    Attributes:
-        perturbation: What differs, with chips on the first axis.
-        temperature: In K.
-        count: How many chips.
-    """
+    """Some chips under the same conditions: what differs, with chips on the first axis, the temperature in K, and how many."""
 
     perturbation: Perturbation
     temperature: float
@@ -48,14 +42,7 @@ class Imperfection(ABC):
 def draw(
     network: AnalogNetwork, imperfections: Sequence[Imperfection], *, chips: int, rows: int, seed: int | Sequence[int]
 ) -> Chips:
-    """Draws chips.
-
-    Args:
-        network: What they are made from.
-        imperfections: At most one of a kind.
-        chips: How many.
-        rows: Rows that they will be run on.
-        seed: Of all that is random.
+    """Draws so many chips, to be run on so many rows, with imperfections that are at most one of a kind.
 
     Raises:
         ConfigError: If two imperfections are of one kind, or there is no chip.
@@ -75,13 +62,9 @@ def draw(
 
 
 def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Parameters | None = None) -> Floats:
-    """What chips give, `(chips, B, outputs)` in raw units.
+    """What chips give at x `(B, inputs)`, `(chips, B, outputs)`, both in raw units; they were drawn for as many rows.
 
-    Args:
-        network: What they are made from.
-        x: Rows in raw units, `(B, inputs)`.
-        chips: From `draw`, for as many rows.
-        parameters: In place of the network's own; may have chips on their first axis.
+    Parameters in place of the network's own may have chips on their first axis.
     """
     size = max(1, _MOST_NUMBERS // max(1, len(x) * network.element_count))
     parts = []

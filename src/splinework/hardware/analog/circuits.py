@@ -179,9 +179,6 @@ FLOOR: Final = 1e-4
 """This part of I_0 flows into a multiplier's inputs in any case."""
 
 
-# ------------------------------------------------------------------------------------------------------ solver
-
-
 def _gates(difference: Values, tail: Values, at: Conditions, kappa_factor: Values) -> _Gates:
     technology, thermal = at.technology, at.thermal
     kappa = technology.kappa * kappa_factor

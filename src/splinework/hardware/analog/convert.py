@@ -37,12 +37,9 @@ _SMALL: Final = 1e-4  # An edge whose span is below this part of the widest one'
 
 @dataclass(frozen=True)
 class Conversion:
-    """An analogue network and how well each edge was met.
+    """An analogue network, and how well each edge was met by a recipe.
 
-    Attributes:
-        network: The circuits.
-        fits: By `(layer, source, target)`; edges that are masked or constant are not there.
-        recipe: How the edges were fitted.
+    Fits are by `(layer, source, target)`; edges that are masked or constant are not there.
     """
 
     network: AnalogNetwork
@@ -196,9 +193,6 @@ def _floats(values: torch.Tensor) -> Floats:
     return values.detach().cpu().to(torch.float64).numpy()
 
 
-# --------------------------------------------------------------------------------------- what cannot be followed
-
-
 def _refuse_poor(
     fits: dict[tuple[int, int, int], EdgeFit],
     layers: list[AnalogLayer],
@@ -230,15 +224,9 @@ def _refuse_poor(
 
 
 def options(layer: KANLayer, i: int, j: int, column: Floats, *, technology: Technology, recipe: Recipe) -> list[str]:
-    """What brings an edge nearer to its function, tried out, each with the error that it reaches.
+    """What brings the edge (i, j) nearer to its function, tried out, each with the error that it reaches.
 
-    Args:
-        layer: Of the network.
-        i: The edge's input.
-        j: The edge's sum.
-        column: Activations of the input.
-        technology: The device.
-        recipe: How it was fitted.
+    `column` are the activations of its input, and the recipe is the one that it was fitted by.
     """
 
     def error(changed: Technology, way: Recipe, ends: tuple[float, float]) -> float:

@@ -148,9 +148,6 @@ def fit_edge(
     return _result(problem, best, unit, size)
 
 
-# ------------------------------------------------------------------------------------------------------ stages
-
-
 @dataclass(frozen=True)
 class _State:
     kinds: Floats

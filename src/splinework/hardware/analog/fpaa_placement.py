@@ -162,13 +162,7 @@ class _State:
 
 
 def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, seed: int = 0) -> Placement:
-    """Greedily, each block where it adds the fewest lines, then so many tried moves and swaps.
-
-    Args:
-        blocks: In order, layer by layer.
-        device: What there is.
-        swaps: Tries.
-        seed: Of the tries.
+    """Greedily, each block in order where it adds the fewest lines, then so many tried moves and swaps.
 
     Raises:
         ConfigError: If local or global lines run out.

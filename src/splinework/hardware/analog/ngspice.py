@@ -18,13 +18,9 @@ _OPTIONS = ".options reltol=1e-7 abstol=1e-16 vntol=1e-10 gmin=1e-18 itl1=1000 i
 
 
 def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Sequence[float]) -> str:
-    """What is put round a netlist so that `ngspice -b` works out the network's outputs at rows of values.
+    """What is put round a netlist so that `ngspice -b` works out the network's outputs at rows of values in network units.
 
-    Args:
-        network: The circuits.
-        values: Rows in network units; row k is in force while the sweep stands at k.
-        name: Of the network's subcircuit.
-        temperatures: In K.
+    Row k is in force while the sweep stands at k; there is a sweep for each temperature, in K.
     """
     count = len(values)
     lines = ["* inputs: row k at V(row) = k, 1 V for one network unit", "Vrow row 0 0"]

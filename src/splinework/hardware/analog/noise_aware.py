@@ -82,13 +82,7 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The trained network, and how it got there.
-
-    Attributes:
-        network: With the values of the best look.
-        looks: All looks; the first is the start.
-        steps: Steps done.
-    """
+    """The network with the values of the best look, all looks, of which the first is the start, and the steps done."""
 
     network: AnalogNetwork
     looks: tuple[Look, ...]
@@ -96,13 +90,9 @@ class Trained:
 
 
 def loss_of(found: Tensor, target: Tensor, task: str, scale: Tensor) -> Tensor:
-    """The loss of outputs `(…, B, O)`.
+    """The loss of outputs `(…, B, O)` in raw units from `(B, O)` values, or `(B,)` numbers of classes.
 
-    Args:
-        found: Outputs in raw units.
-        target: `(B, O)` values, or `(B,)` numbers of classes.
-        task: `mse` in units of the scale, or `cross_entropy` of outputs over the scale.
-        scale: `(O,)`.
+    It is `mse` in units of the scale `(O,)`, or `cross_entropy` of outputs over the scale.
     """
     scaled = found / scale
     if task == "mse":

@@ -127,15 +127,9 @@ def _layer(
 def wire_currents(
     layer: AnalogLayer, voltages: Values, gains: Values, centres: Values, kappa: Values, at: Conditions
 ) -> tuple[Values, Values]:
-    """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages `(…, I)`.
+    """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages in V, `(…, I)`.
 
-    Args:
-        layer: The circuits.
-        voltages: In V.
-        gains: Signed tails in A as programmed, `(…, E)`.
-        centres: V_m in V, `(…, E)`.
-        kappa: Factors of κ, `(…, E)` or one.
-        at: Technology, temperature, supply.
+    Signed tails in A as programmed, centres V_m in V and factors of κ are `(…, E)`; of the last there may be one for all.
     """
     source, target = layer.places
     kinds = np.array([e.kind for e in layer.elements])

@@ -214,11 +214,5 @@ def _table(edge: Edge, bits: Sequence[_Function], shift: int, moved: int) -> Tab
     values = np.full(count, -moved, dtype=np.int64)
     for k, (_, mask) in enumerate(bits):
         values += to_flags(mask, count).astype(np.int64) << k
-    occurring = values[edge.care]
-    return Table(
-        tuple(edge.address[p] for p in places),
-        values[addresses(places)],
-        int(occurring.min()),
-        int(occurring.max()),
-        shift,
-    )
+    low, high = int(values[edge.care].min()), int(values[edge.care].max())
+    return Table(tuple(edge.address[p] for p in places), values[addresses(places)], low, high, shift)

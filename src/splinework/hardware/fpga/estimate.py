@@ -105,11 +105,7 @@ def costs_of(target: str | Target) -> Costs:
 
 
 def estimate(design: Design, target: str | Target) -> Estimate:
-    """What a design will take on a target.
-
-    Args:
-        design: From `plan.design`.
-        target: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
+    """What a design of `plan.design` will take on a target, such as `xcup`, `ecp5`, `ice40` or `asic`.
 
     Raises:
         ConfigError: If the target is unknown.
@@ -135,13 +131,9 @@ def size_of(found: Counts, luts: float) -> float:
 
 
 def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options: Options | None = None) -> Design:
-    """The design with the fewest cycles whose estimated frequency reaches a clock.
+    """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a target that is routed.
 
-    Args:
-        model: The golden model.
-        target: A target that is placed and routed.
-        mhz: The clock in MHz.
-        options: Everything but the cycles and the target.
+    Options say everything but the cycles and the target.
 
     Raises:
         ConfigError: If nothing is routed for the target, or no depth reaches the clock; with the best that there is.

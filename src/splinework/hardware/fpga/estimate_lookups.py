@@ -20,9 +20,7 @@ _MOST_SPLITS = 200
 class Parts:
     """One function of more inputs than a lookup table has, split on the inputs that leave the fewest parts.
 
-    Attributes:
-        lookups: Different parts that need a lookup table.
-        muxes: Multiplexers of two that join them; equal parts need none.
+    Different parts need a lookup table each; multiplexers of two join them, and equal parts need none.
     """
 
     lookups: int

@@ -24,14 +24,9 @@ class Unproved(Exception):  # a result, not an error of the user
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One cell.
+    """One cell: of a kind such as `$add`, or the name of a module; port to bits, the lowest first.
 
-    Attributes:
-        name: Of the instance.
-        kind: Such as `$add`, or the name of a module.
-        inputs: Port to bits, the lowest first.
-        outputs: Port to bits.
-        parameters: Numbers; texts are left out.
+    Parameters are numbers; texts are left out.
     """
 
     name: str
@@ -48,16 +43,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """One module.
-
-    Attributes:
-        name: As in the source.
-        inputs: Port to bits, the lowest first.
-        outputs: Port to bits.
-        cells: In the order of the file.
-        words: The bits of all named signals.
-        raw: As it was read.
-    """
+    """One module: port to bits, the lowest first; cells in the order of the file; the bits of all named signals; as it was read."""
 
     name: str
     inputs: Mapping[str, Bits]

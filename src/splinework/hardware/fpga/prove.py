@@ -104,9 +104,8 @@ class Proof:
 class Elaborated:
     """A circuit as yosys understands it.
 
-    Attributes:
-        clocked: All modules with their registers; the neurons stand in the top module as cells.
-        gates: The neurons without registers, adders left whole and the rest as gates.
+    `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without registers,
+    adders left whole and the rest as gates.
     """
 
     clocked: Mapping[str, Module]
@@ -114,13 +113,7 @@ class Elaborated:
 
 
 def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: Path) -> Elaborated:
-    """Reads Verilog with yosys.
-
-    Args:
-        sources: Its files.
-        top: Name of the top module.
-        neurons: Names of the modules of neurons.
-        work: A folder for what is in between.
+    """Reads Verilog with yosys: a top module, and modules of neurons; `work` is a folder for what is in between.
 
     Raises:
         Unproved: If yosys does not understand it.
@@ -185,15 +178,9 @@ def prove(
     budget: float = 60.0,
     progress: Progress = no_progress,
 ) -> tuple[Proof, ...]:
-    """Decides for every neuron whether it equals the golden one.
+    """Decides for every neuron whether it equals the golden one, within a budget of seconds each.
 
-    Args:
-        model: The golden model.
-        circuit: From `elaborate`.
-        found: Which codes can occur; what is proved holds for these.
-        work: A folder for what is in between.
-        budget: Seconds that a neuron may take to decide.
-        progress: Is told about each neuron.
+    What is proved holds for the codes that can occur, which were found before; `work` is a folder for what is in between.
     """
     every = [neuron(model, n, j, found.codes[n]) for n, layer in enumerate(model.layers) for j in range(layer.width)]
     proofs: dict[str, Proof] = {}

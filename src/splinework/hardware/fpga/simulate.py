@@ -95,7 +95,13 @@ def _run(folder: Path, name: str, how: Callable[[Path, list[str]], str]) -> Simu
         return Simulation(name, 0, 0, 0, 0, error=str(error)[-_SAID:])
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    return _read(name, said)
+    summary = _SUMMARY.search(said)
+    if summary is None:
+        return Simulation(name, 0, 0, 0, 0, error=f"the simulation ended early: {said.strip()[-_SAID:]}")
+    vectors, mismatches, protocol, cycles = (int(number) for number in summary.groups())
+    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(said))
+    breaches = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(said))
+    return Simulation(name, vectors, mismatches, protocol, cycles, first, breaches)
 
 
 def _icarus(tb: Path, rtl: list[str], top: str, options: list[str], timeout: float) -> str:
@@ -116,13 +122,3 @@ _RUN: Final[dict[str, Callable[[Path, list[str], float], str]]] = {
     "iverilog": lambda tb, rtl, timeout: _icarus(tb, rtl, "tb", [], timeout),
     "verilator": _verilator,
 }
-
-
-def _read(simulator: str, said: str) -> Simulation:
-    summary = _SUMMARY.search(said)
-    if summary is None:
-        return Simulation(simulator, 0, 0, 0, 0, error=f"the simulation ended early: {said.strip()[-_SAID:]}")
-    vectors, mismatches, protocol, cycles = (int(number) for number in summary.groups())
-    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(said))
-    breaches = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(said))
-    return Simulation(simulator, vectors, mismatches, protocol, cycles, first, breaches)

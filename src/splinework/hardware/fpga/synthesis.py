@@ -147,7 +147,9 @@ def synthesise(
         for number, recipe in enumerate(chosen.recipes[:recipes]):
             folder = Path(name) / f"synth{number}"
             folder.mkdir()
-            attempts.append((_map(job, recipe, inside, folder), number))
+            (folder / "synth.ys").write_text(synthesis_script(chosen, recipe, top, inside), encoding="utf-8")
+            tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=timeout)
+            attempts.append((read_area(read_json(folder / "stat.json"), chosen), number))
         area, number = min(attempts, key=lambda attempt: (attempt[0].luts, attempt[0].flipflops, attempt[1]))
         folder = Path(name) / f"synth{number}"
         recipe = chosen.recipes[number]
@@ -180,13 +182,6 @@ def synthesise(
         files=texts,
         log=texts["stat.json"] + routed.said,
     )
-
-
-def _map(job: _Job, recipe: str, sources: Sequence[str], folder: Path) -> Area:
-    """Runs Yosys; the netlist, its statistics and its ports lie in the folder then."""
-    (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
-    tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
-    return read_area(read_json(folder / "stat.json"), job.target)
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,7 @@ _WIDTHS: Final = (8, 16, 32)
 
 @dataclass(frozen=True)
 class Lane:
-    """The place of one node in a word.
-
-    Attributes:
-        place: Of the node in the layer.
-        at: Its lowest bit.
-        bits: Wide enough for the sum.
-    """
+    """The place of one node of the layer in a word: its lowest bit, and as many bits as the sum needs."""
 
     place: int
     at: int
@@ -95,12 +89,7 @@ class Block:
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """One layer in memory.
-
-    Attributes:
-        layout: Its kind.
-        blocks: What there is.
-    """
+    """One layer in memory, by a kind of layout."""
 
     layout: str
     blocks: tuple[Block, ...]

@@ -117,15 +117,9 @@ def processors(names: Iterable[str] | None = None) -> list[Processor]:
 def build(
     where: Processor, folder: Path, own: Sequence[str], program: str, *, level: str = "-O2", strict: bool = True
 ) -> Path:
-    """Compiles a program.
+    """Compiles files of their own and a program, the file with `main`, by a level of optimisation; gives the program.
 
-    Args:
-        where: The processor.
-        folder: With the sources.
-        own: Names of the files that are warned about.
-        program: Name of the file with `main`, whose warnings do not count.
-        level: Of optimisation.
-        strict: Whether a warning about one of `own` is an error.
+    Warnings about the former are errors where `strict`; those about the program do not count.
 
     Returns:
         The program.
@@ -156,14 +150,9 @@ def _object(where: Processor, folder: Path, file: str, flags: Sequence[str]) -> 
 
 
 def start(where: Processor, program: Path, folder: Path, *, counted: bool = False, timeout: float = 600.0) -> str:
-    """Runs a program in a folder, where its files are, and gives what it wrote.
+    """Runs a program of `build` in a folder, where its files are, and gives what it wrote.
 
-    Args:
-        where: The processor.
-        program: What `build` gave.
-        folder: Where it runs.
-        counted: Whether QEMU's clock counts instructions, one a nanosecond; slower.
-        timeout: Seconds.
+    If it is counted, QEMU's clock counts instructions, one a nanosecond, which is slower; it may take so many seconds.
 
     Raises:
         FileError: If it ended with an error.

@@ -47,12 +47,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Probe:
-    """A function whose cost is asked for.
-
-    Attributes:
-        function: Its name.
-        call: A statement of C that calls it for the number `row`.
-    """
+    """A function whose cost is asked for: its name, and a statement of C that calls it for the number `row`."""
 
     function: str
     call: str

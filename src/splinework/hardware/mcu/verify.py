@@ -86,25 +86,13 @@ class McuVerification:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         runs = [{**vars(run), "failures": list(run.failures)} for run in self.runs]
-        return {
-            "vectors": self.vectors,
-            "mismatches": self.mismatches,
-            "runs": runs,
-            "skipped": dict(self.skipped),
-            "tools": dict(self.tools),
-        }
+        found: dict[str, Any] = {"vectors": self.vectors, "mismatches": self.mismatches, "runs": runs}
+        return found | {"skipped": dict(self.skipped), "tools": dict(self.tools)}
 
 
 @dataclass(frozen=True, eq=False)
 class Artefact:
-    """A folder with C files, as it is.
-
-    Attributes:
-        folder: Where it is.
-        name: Prefix of all names.
-        model: Its golden model.
-        options: Its recipe.
-    """
+    """A folder with C files, as it is: the prefix of all names, its golden model and its recipe."""
 
     folder: Path
     name: str
@@ -158,14 +146,9 @@ def verify_mcu(
         FileError: If a file is missing or damaged, or does not compile.
         ConfigError: If none of the processors can be had here: what to install.
     """
-    return verify_artefacts(
-        [read_artefact(folder)],
-        rows=rows,
-        seed=seed,
-        processors=processors,
-        data=None if data is None else [data],
-        level=level,
-    )[0]
+    given = None if data is None else [data]
+    artefacts = [read_artefact(folder)]
+    return verify_artefacts(artefacts, rows=rows, seed=seed, processors=processors, data=given, level=level)[0]
 
 
 def verify_artefacts(
