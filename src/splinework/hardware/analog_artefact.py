@@ -44,11 +44,7 @@ class AnalogRecipe(StudySettings):
     kind: ClassVar[Kind] = "analog"
 
     def need(self) -> None:
-        """Raises unless ngspice is here.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
+        """Raises a ConfigError unless ngspice is here: says what to install."""
         tools.need("ngspice", purpose="an analogue artefact")
 
     def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> Plan:

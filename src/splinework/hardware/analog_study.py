@@ -90,8 +90,8 @@ class StudySettings:
 class Study:
     """What was found out about a network of circuits.
 
-    The fitted circuits, the network after training through the device, the yields of both, and those of the trained one over 0 to
-    85 °C and over ten years at 85 °C.
+    The fitted circuits, the network after training through the device, the yields of both, and those of the trained one over
+    0 to 85 °C and over ten years at 85 °C.
     """
 
     conversion: Conversion

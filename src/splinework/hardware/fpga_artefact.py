@@ -81,11 +81,7 @@ class FpgaRecipe:
             raise ConfigError(f"mhz is a frequency above 0, got {self.mhz!r}.")
 
     def need(self) -> None:
-        """Raises unless the programs that the recipe takes are here.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
+        """Raises a ConfigError unless the programs that the recipe takes are here: says what to install."""
         wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
         router = target_of(self.options.target).router
         if self.proof or self.synthesis:

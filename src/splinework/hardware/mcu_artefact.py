@@ -61,11 +61,7 @@ class McuRecipe:
         boards.processors(self.processors)
 
     def need(self) -> None:
-        """Raises unless what was asked for can be compiled here, or anything at all.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
+        """Raises a ConfigError unless what was asked for can be compiled here, or anything at all: says what to install."""
         chosen = boards.processors(self.processors)
         missing = {name for p in chosen for name in p.missing()}
         if missing and (self.processors is not None or all(p.missing() for p in chosen)):

@@ -53,11 +53,7 @@ def find(program: str) -> str | None:
 
 
 def need(*programs: str, purpose: str) -> None:
-    """Raises unless all programs are there.
-
-    Raises:
-        ConfigError: Says what to install.
-    """
+    """Raises a ConfigError unless all programs are there: says what to install."""
     missing = [program for program in programs if find(program) is None]
     if missing:
         packages = " ".join(TOOLS[program].package if program in TOOLS else program for program in missing)

@@ -33,11 +33,7 @@ def schema() -> dict[str, Any]:
 
 
 def check_fpaa(document: Any) -> None:
-    """Raises unless a document is sound.
-
-    Raises:
-        DataError: Says what is wrong, the first few findings.
-    """
+    """Raises a DataError unless a document is sound: says what is wrong, the first few findings."""
     if found := problems(document):
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         raise DataError(f"this is no sound FPAA document: {'; '.join(found[:5])}{more}; write it anew.")

@@ -43,7 +43,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """One module: port to bits, the lowest first; cells in the order of the file; the bits of all named signals; as it was read."""
+    """One module: port to bits, the lowest first; cells as in the file; the bits of all named signals; as it was read."""
 
     name: str
     inputs: Mapping[str, Bits]

@@ -66,11 +66,7 @@ def design(
 
 
 def refuse_large(model: IntegerModel) -> None:
-    """Raises where a model is too large to be built from tables.
-
-    Raises:
-        ConfigError: With the estimate, and what to prune.
-    """
+    """Raises a ConfigError where a model is too large to be built from tables: with the estimate, and what to prune."""
     bits, edges, widest = 0, [], (0, "")
     for number, layer in enumerate(model.layers):
         for wire, table, mask in zip(model.wires(number), layer.tables, layer.mask, strict=True):

@@ -104,8 +104,8 @@ class Proof:
 class Elaborated:
     """A circuit as yosys understands it.
 
-    `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without registers,
-    adders left whole and the rest as gates.
+    `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without
+    registers, adders left whole and the rest as gates.
     """
 
     clocked: Mapping[str, Module]

@@ -24,7 +24,7 @@ Tables = dict[bytes, tuple[str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is written: a golden model with the prefix of its names in C, its layers in unsigned integers, where their tables lie."""
+    """What is written: a golden model, the prefix of its names in C, its layers in unsigned integers, and where tables lie."""
 
     model: IntegerModel
     name: str
