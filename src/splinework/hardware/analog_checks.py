@@ -75,15 +75,9 @@ def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
 def compare(
     netlist: Path, network: AnalogNetwork, name: str, *, rows: int = 60, seed: int = 0, timeout: float = 900.0
 ) -> Agreement:
-    """Runs a netlist in ngspice and compares it with the device model, at 0, 27 and 85 °C.
+    """Runs a netlist in ngspice at drawn rows and compares it with the device model, at 0, 27 and 85 °C.
 
-    Args:
-        netlist: The file, with the subcircuit `name`; it is not written to.
-        network: What it must do.
-        name: Of the subcircuit.
-        rows: Drawn rows.
-        seed: Of the draws.
-        timeout: Seconds.
+    The file has the subcircuit `name`, and is not written to.
 
     Raises:
         ConfigError: If ngspice is missing or too slow.

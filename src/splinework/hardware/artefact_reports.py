@@ -6,11 +6,13 @@ The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from splinework.errors import ConfigError
 from splinework.hardware.formats import Wire
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.preserved import preserved_axioms
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 from splinework.hardware.report_pictures import plot_front, tables_of
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.verify import ClaimResult, verify
 
 PICOJOULE_PER_CYCLE: Final = 72.0
 """Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
@@ -23,6 +25,12 @@ PICOJOULE_PER_TOGGLE: Final = 0.1
 _CLOCK: Final = 100.0  # MHz, where nothing says how fast a circuit is
 ACTIVITY: Final = 0.25
 """Part of them that toggles in a cycle, an assumption."""
+BUDGET: Final = 20.0
+"""Seconds for each axiom."""
+_HOW: Final = {
+    "structure": "by the tables alone: their directions, ranges and steps",
+    "exhaustion": "by trying all combinations of codes",
+}
 
 
 def counted(number: int) -> str:
@@ -193,3 +201,43 @@ def _common(
         "pictures": _pictures_of(golden, front),
         "warnings": (*unproved, *_saturation_warning(figures)),
     }
+
+
+def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
+    """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none."""
+    if not golden.axioms:
+        return None, ()
+    rows: list[tuple[str, str, str]] = []
+    warnings: list[str] = []
+    for axiom in golden.axioms:
+        verdict, how = _verdict(golden, axiom)
+        rows.append((axiom, verdict, how))
+        if verdict != "proved":
+            warnings.append(f"The network was built with {axiom}; of its integers this is {verdict}: {how}.")
+    table = Table("Hard axioms of the network, in its integers", ("axiom", "verdict", "how"), tuple(rows))
+    return table, tuple(warnings)
+
+
+def _verdict(golden: IntegerModel, axiom: str) -> tuple[str, str]:
+    model: Any = golden
+    (recipe,) = axioms_of([axiom])
+    box = None if isinstance(recipe.domain, str) else dict(recipe.domain)
+    try:
+        found = verify(model, recipe, box=box, budget=BUDGET)
+    except ConfigError:
+        return (
+            "not known",
+            "rounding to codes keeps order and symmetry, not curvature or equations, and nothing is proved of them",
+        )
+    worst = [claim for claim in found.claims if claim.status == found.status]
+    return found.status, "; ".join(dict.fromkeys(_how(claim) for claim in worst))
+
+
+def _how(claim: ClaimResult) -> str:
+    if claim.status == "refuted":
+        point = ", ".join(f"{name} = {value:.6g}" for name, value in (claim.counterexample or {}).items())
+        return f"it fails at {point}"
+    if claim.status == "unknown":
+        return claim.reason or "it could not be decided"
+    counted = f", {claim.boxes} of them" if claim.method == "exhaustion" and claim.boxes else ""
+    return _HOW[claim.method] + counted

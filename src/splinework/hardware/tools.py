@@ -73,13 +73,9 @@ def version(program: str) -> str | None:
 def call(
     command: Sequence[str | Path], folder: Path, *, timeout: float = 600.0, refuse: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a folder and keeps what it says.
+    """Runs a program with its arguments in a folder, for so many seconds at most, and keeps what it says.
 
-    Args:
-        command: The program and its arguments.
-        folder: Where it runs.
-        timeout: Seconds.
-        refuse: Whether another exit code than 0 is an error.
+    Another exit code than 0 is an error where it is to be refused.
 
     Raises:
         ConfigError: If the program is missing, or did not end in time.

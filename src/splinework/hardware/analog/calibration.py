@@ -32,15 +32,10 @@ def trim(
     perturbation: Perturbation = NO_PERTURBATION,
     knobs: str = "both",
 ) -> AnalogNetwork:
-    """The network with its nodes' gains and offsets set so that the sums at x come nearest to the targets.
+    """The network with its nodes' gains and offsets set so that the sums at raw rows x come nearest to the targets.
 
-    Args:
-        network: The circuits.
-        x: Calibration rows in raw units, `(B, inputs)`.
-        targets: For every layer the wanted sums, `(B, N_l)`, in network units.
-        temperature: At which it is measured, in K.
-        perturbation: One chip's errors.
-        knobs: `both` or `offset`.
+    Targets are the wanted sums of every layer, `(B, N_l)` in network units; it is measured at a temperature in K, with one chip's
+    errors; `knobs` are `both` or `offset`.
 
     Raises:
         ConfigError: For other knobs.

@@ -97,21 +97,11 @@ def pair_source(difference: Values, tail: Values, at: Conditions, kappa_factor: 
     return _solve_pair(_gates(difference, tail, at, kappa_factor)) * at.thermal
 
 
-def tail_current_at(source: Values, tail: Values, at: Conditions) -> Values:
-    """What a tail of `tail` A carries with `source` V on its drain: less below a few U_T, `1 + λ V` above."""
-    return tail * _tail_shape(source / at.thermal, tail, at)[0]
-
-
 def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor: Values = 1.0) -> Values:
     """The middle branch's current in A of a bump circuit; in weak inversion `I_b / (1 + (4/S) cosh²(κ ΔV / 2U_T))`.
 
-    Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991).
-
-    Args:
-        difference: Voltage in V between the floating gates, `C_in/C_T (V - V_m)`.
-        tail: I_b in A.
-        at: Technology, temperature, supply.
-        kappa_factor: Mismatch of κ, all four transistors alike.
+    Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991). Arguments
+    are as for `pair_currents`, with all four transistors alike.
     """
     gates = _gates(difference, tail, at, kappa_factor)
     _, middle = _solve_bump(gates)
@@ -124,11 +114,7 @@ def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor:
 def mirror_current(current: Values, at: Conditions) -> Values:
     """What a simple p-channel mirror makes of a current in A: near 1 times it, as `1 + λ V_SD` differs at its two ends.
 
-    The input is diode-connected, the output held at `Technology.output`.
-
-    Args:
-        current: At the input, not negative; `LEAK` flows besides.
-        at: Technology, temperature, supply.
+    The input, not negative, is diode-connected, and `LEAK` flows besides; the output is held at `Technology.output`.
     """
     technology, thermal = at.technology, at.thermal
     specific = specific_current(technology, technology.mirror_ratio, at.temperature, channel="p")
@@ -256,12 +242,8 @@ def _bump_step(gates: _Gates, still: _Gates, s: Values, m: Values) -> tuple[Valu
 def _bump_residuals(gates: _Gates, s: Values, m: Values) -> tuple[Values, ...]:
     """Kirchhoff's law at the common source and at the middle node, as logarithms of ratios, and their four derivatives."""
     at, p1, p2 = gates.at, gates.p1, gates.p2
-    conductance, thermal, d, strength = (
-        at.technology.conductance,
-        at.thermal,
-        at.drain / at.thermal,
-        at.technology.bump_ratio,
-    )
+    conductance, strength = at.technology.conductance, at.technology.bump_ratio
+    thermal, d = at.thermal, at.drain / at.thermal
 
     def channel(voltage: Values) -> tuple[Values, Values]:
         factor, slope = channel_and_slope(voltage * thermal, conductance, thermal)

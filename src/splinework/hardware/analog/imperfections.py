@@ -168,11 +168,7 @@ class RetentionLaw:
         return float(self.years * np.exp(self.activation / BOLTZMANN_OVER_CHARGE * inverse))
 
     def kept(self, years: float, celsius: float) -> float:
-        """The share of the charge that is left.
-
-        Args:
-            years: Not negative.
-            celsius: Temperature during that time.
+        """The share of the charge that is left after years at a temperature.
 
         Raises:
             ConfigError: If the years are negative.

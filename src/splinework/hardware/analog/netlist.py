@@ -28,10 +28,8 @@ from splinework.hardware.analog.signals import FULL_SCALE, disturbed
 def netlist(network: AnalogNetwork, *, name: str = "kan", perturbation: Perturbation = NO_PERTURBATION) -> str:
     """The netlist of a network: a library of devices, the edges, the nodes, and the subcircuit `name` of them all.
 
-    Args:
-        network: The circuits.
-        name: Of the top subcircuit, a word; its ports are `u0 … y0 …`.
-        perturbation: One chip's errors, each a number or `(E,)` or `(N,)`: no batch of chips, no noise that differs by row.
+    Its ports are `u0 … y0 …`. Of one chip's errors each is a number or `(E,)` or `(N,)`: no batch of chips, no noise that
+    differs by row.
 
     Raises:
         ConfigError: If the name is no word, or the perturbation holds more than one chip.

@@ -52,16 +52,9 @@ def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> st
 def simulate(
     text: str, folder: Path, *, sweeps: int, rows: int, columns: int, name: str = "test", timeout: float = 900.0
 ) -> Floats:
-    """What ngspice finds for a netlist that ends with `control`, `(sweeps, rows, columns)`.
+    """What ngspice finds for a netlist that ends with `control`, `(sweeps, rows, columns)`: temperatures, points, vectors.
 
-    Args:
-        text: The netlist.
-        folder: Where `NAME.cir` and the data are written, and where files that the text includes are; it is there.
-        sweeps: Number of temperatures.
-        rows: Points of a sweep.
-        columns: Vectors.
-        name: Of the file.
-        timeout: Seconds.
+    `NAME.cir` and the data are written to the folder, where files that the text includes are.
 
     Raises:
         ConfigError: If ngspice is missing or too slow.

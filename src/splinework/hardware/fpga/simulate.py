@@ -63,14 +63,9 @@ def available(wanted: Sequence[str] = SIMULATORS) -> tuple[str, ...]:
 
 
 def simulate(folder: Path, simulator: str, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs one testbench; what it builds is removed again.
+    """Compiles and runs one testbench of `bench_files`, beside `rtl` in the folder; what it builds is removed again.
 
-    A circuit that does not compile, or does not end, is a failed simulation, not an exception.
-
-    Args:
-        folder: Holds `tb` (from `bench_files`) and `rtl`.
-        simulator: `iverilog` or `verilator`.
-        timeout: Seconds for each of compilation and run.
+    A circuit that does not compile, or does not end within so many seconds, is a failed simulation, not an exception.
     """
     return _run(folder, simulator, lambda tb, rtl: _RUN[simulator](tb, rtl, timeout))
 

@@ -266,10 +266,7 @@ class Sums:
     def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[Bit]) -> Root:
         """The word that holds the whole sum and is all that the outputs depend on.
 
-        Args:
-            golden: For each input the golden table, by the code's bits read as a plain number.
-            bias: The golden bias.
-            outputs: The bits of the neuron's output.
+        The golden tables are by input, over its code's bits read as a plain number.
 
         Raises:
             Unproved: If no word does.

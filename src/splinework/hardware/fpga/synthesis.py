@@ -143,16 +143,7 @@ def synthesise(
         for file in files:
             (rtl / file.name).write_bytes(file.read_bytes())
         inside = [f"../rtl/{file.name}" for file in files]
-        attempts = []
-        for number, recipe in enumerate(chosen.recipes[:recipes]):
-            folder = Path(name) / f"synth{number}"
-            folder.mkdir()
-            (folder / "synth.ys").write_text(synthesis_script(chosen, recipe, top, inside), encoding="utf-8")
-            tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=timeout)
-            attempts.append((read_area(read_json(folder / "stat.json"), chosen), number))
-        area, number = min(attempts, key=lambda attempt: (attempt[0].luts, attempt[0].flipflops, attempt[1]))
-        folder = Path(name) / f"synth{number}"
-        recipe = chosen.recipes[number]
+        area, recipe, folder = _smallest(job, chosen.recipes[:recipes], inside, Path(name))
         routed = _route(job, recipe, router, folder, area) if router is not None else _Routed((), (), "")
         kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
         texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
@@ -182,6 +173,18 @@ def synthesise(
         files=texts,
         log=texts["stat.json"] + routed.said,
     )
+
+
+def _smallest(job: _Job, recipes: Sequence[str], sources: Sequence[str], place: Path) -> tuple[Area, str, Path]:
+    """The smallest result of Yosys, its recipe, and the folder where its netlist, its statistics and its ports lie."""
+    found = []
+    for number, recipe in enumerate(recipes):
+        folder = place / f"synth{number}"
+        folder.mkdir()
+        (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
+        tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
+        found.append((read_area(read_json(folder / "stat.json"), job.target), recipe, folder))
+    return min(found, key=lambda one: (one[0].luts, one[0].flipflops))
 
 
 @dataclass(frozen=True)
