@@ -7,7 +7,7 @@ import re
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +153,7 @@ def measure(circuit: Design, target: str, *, seeds: Sequence[int] = (1,), mhz: f
         "fmax_mhz": result.fmax_mhz,
         "fmax_by_seed": [rate for _, rate in result.fmax_by_seed],
         "rerouted": list(result.rerouted),
-        "estimate": guess.to_dict(),
+        "estimate": asdict(guess),
         "recipe": result.recipe,
         "tools": dict(result.tools),
         "synthesis_s": round(time.perf_counter() - start, 1),

@@ -15,8 +15,7 @@ from benchmarks.analog.plots import plot_endurance, plot_error_curve, plot_reten
 from benchmarks.analog.programming import READOUTS, Prior, Readout, WriteVerify, program
 from benchmarks.bench_floating_gate import ablation
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.imperfections import Programming, ReadNoise
-from splinework.hardware.analog.retention import RetentionLaw
+from splinework.hardware.analog.imperfections import Programming, ReadNoise, RetentionLaw
 from splinework.hardware.analog.yields import MonteCarlo
 from tests.hardware.fgate_cases import random_network
 

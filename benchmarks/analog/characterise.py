@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from benchmarks.analog.memory import Cell, CellArray, Floats, product_for
 from benchmarks.analog.programming import Prior, Programmed, Readout, WriteVerify, program
 from splinework.errors import ConfigError, DataError
-from splinework.hardware.analog.retention import celsius_thermal_voltage
+from splinework.hardware.analog.ekv import NOMINAL, thermal_voltage
 
 
 def characterise(
@@ -46,7 +46,7 @@ def characterise(
         )
     cell = array.cell
     xs, ys = [], []
-    alpha = 1 - celsius_thermal_voltage(27.0) / cell.injection_voltage
+    alpha = 1 - thermal_voltage(NOMINAL) / cell.injection_voltage
     base = np.log(cell.injection / cell.capacitance) + alpha * np.log(channel / cell.reference_current)
     slope = np.full(len(array), alpha * cell.steepness(cell.voltage(channel)))
     wanted = float(product_for(np.full(1, 0.01), slope[:1])[0])

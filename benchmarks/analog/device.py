@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.chips import Imperfection, draw
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.imperfections import Mismatch, Programming, ReadNoise
 from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters, Perturbation
-from splinework.hardware.analog.retention import ZERO_CELSIUS
 
 
 @runtime_checkable

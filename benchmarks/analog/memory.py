@@ -6,7 +6,7 @@ The state of a cell is `v = −Q / C_T` in volts: electrons on the gate of a pFE
 - injection `C_T dv/dt = I_inj (I / I_ref)^α exp((V_DS − V_ref) / V_inj)`, `α = 1 − U_T / V_inj`
   (Hasler, Minch and Diorio 1999; for all currents Duffy and Hasler 2007);
 - tunnelling `C_T dv/dt = −I_tun (V_ox / V_f)² exp(−V_f / V_ox)`, `V_ox = V_tun + v` (Lenzlinger and Snow 1969);
-- retention as in `retention`.
+- retention as in `imperfections`.
 
 Each pulse has a random strength and the shot noise of its electrons. The numbers are those of a generic 350 nm process and are
 assumptions, not measurements of a chip. Not here: which pulses to give (`programming`).
@@ -19,8 +19,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import ConfigError, ShapeError
-from splinework.hardware.analog.ekv import inversion, inversion_slope, voltage_of
-from splinework.hardware.analog.retention import RetentionLaw, celsius_thermal_voltage
+from splinework.hardware.analog.ekv import (
+    NOMINAL,
+    ZERO_CELSIUS,
+    inversion,
+    inversion_and_slope,
+    thermal_voltage,
+    voltage_of,
+)
+from splinework.hardware.analog.imperfections import RetentionLaw
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -111,21 +118,21 @@ class Cell:
 
     def current(self, v: ArrayLike, kappa: ArrayLike | None = None, *, celsius: float = 27.0) -> Floats:
         """The channel's current, amperes, at a floating-gate voltage and drive together."""
-        slope = np.asarray(self.kappa if kappa is None else kappa) / celsius_thermal_voltage(celsius)
+        slope = np.asarray(self.kappa if kappa is None else kappa) / thermal_voltage(celsius + ZERO_CELSIUS)
         result: Floats = self.specific_current * inversion(slope * (np.asarray(v, dtype=np.float64) - self.on))
         return result
 
     def voltage(self, current: ArrayLike) -> Floats:
         """The voltage that gives a current at 27 °C and nominal κ; currents of 0 and less count as 1e-18 A."""
         shares = np.maximum(np.asarray(current, dtype=np.float64), 1e-18) / self.specific_current
-        result: Floats = self.on + celsius_thermal_voltage(27.0) / self.kappa * voltage_of(shares)
+        result: Floats = self.on + thermal_voltage(NOMINAL) / self.kappa * voltage_of(shares)
         return result
 
     def steepness(self, v: ArrayLike) -> Floats:
         """The slope d ln I / dv, per volt, at 27 °C and nominal κ."""
-        slope = self.kappa / celsius_thermal_voltage(27.0)
+        slope = self.kappa / thermal_voltage(NOMINAL)
         x = slope * (np.asarray(v, dtype=np.float64) - self.on)
-        result: Floats = slope * inversion_slope(x) / np.maximum(inversion(x), 1e-300)
+        result: Floats = slope * inversion_and_slope(x)[1] / np.maximum(inversion(x), 1e-300)
         return result
 
 
@@ -218,7 +225,7 @@ class CellArray:
         cell = self.cell
         random = np.exp(cell.pulse_spread * self.random.standard_normal(len(self)))
         aged = np.exp(-self.wear())
-        alpha = 1 - celsius_thermal_voltage(self.celsius) / self.injection_voltage
+        alpha = 1 - thermal_voltage(self.celsius + ZERO_CELSIUS) / self.injection_voltage
         boost = np.exp((drain - cell.reference_voltage) / self.injection_voltage)
         scale = cell.injection / cell.capacitance * self.strength * random * aged * boost
         v = self.v.copy()

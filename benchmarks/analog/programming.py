@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from benchmarks.analog.memory import Cell, CellArray, Floats, Mask, product_for
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.retention import celsius_thermal_voltage
+from splinework.hardware.analog.ekv import NOMINAL, thermal_voltage
 
 Integers = NDArray[np.int64]
 READOUTS: Final = ("current", "voltage")
@@ -181,7 +181,7 @@ class _Filter:
     @property
     def alpha(self) -> Floats:
         """The exponent of the channel's current that goes with each slope."""
-        return 1 - celsius_thermal_voltage(27.0) * self.mean[:, 1]
+        return 1 - thermal_voltage(NOMINAL) * self.mean[:, 1]
 
     def known(self, current: Floats) -> Floats:
         """The part of ln(rate) that needs no estimate."""

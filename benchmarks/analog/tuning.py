@@ -17,10 +17,9 @@ from torch import Tensor
 
 from benchmarks.analog.device import Device, Probed
 from splinework.errors import ConfigError
-from splinework.hardware.analog.network import AnalogNetwork, Floats, Units
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
+from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters, Units
 from splinework.hardware.analog.noise_aware import Knobs, check_rows, loss_of, loss_scale
-from splinework.hardware.analog.parts import Parameters
-from splinework.hardware.analog.retention import ZERO_CELSIUS
 
 STAGES: Final = ("offsets", "gains", "tails")
 _RIDGES: Final = tuple(10.0**k for k in range(-6, 4))

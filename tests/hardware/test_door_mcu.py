@@ -94,7 +94,7 @@ def test_a_change_in_the_c_is_found(built, tmp_path, change):
 
 
 def test_what_is_missing_or_changed_by_hand_is_told(built, tmp_path):
-    for name, said in (("net.c", "has no net.c"), ("golden.json", "cannot be read"), ("mcu.json", "no recipe")):
+    for name, said in (("net.c", "has no net.c"), ("golden.json", "cannot be read"), ("mcu.json", "recipe of C files")):
         place = tmp_path / name
         place.mkdir()
         for file, content in tree(built[0]).items():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from splinework.errors import ConfigError, DataError
+from splinework.hardware.analog.calibration import recalibrate, recalibrated_outputs
 from splinework.hardware.analog.chips import Imperfection, draw, outputs, select
 from splinework.hardware.analog.imperfections import (
     ACCEPTANCE,
@@ -15,7 +16,6 @@ from splinework.hardware.analog.imperfections import (
     Retention,
     Temperature,
 )
-from splinework.hardware.analog.recalibration import recalibrate, recalibrated_outputs
 from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
 from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
 from tests.hardware.fgate_cases import random_network
@@ -176,7 +176,7 @@ def test_refusals_say_what_is_expected():
         Programming(gain=-1.0)
     with pytest.raises(ConfigError, match="metric is one of"):
         MonteCarlo("f1")
-    with pytest.raises(DataError, match="classes of 2 outputs"):
+    with pytest.raises(DataError, match="numbered from 0 to 1"):
         yields(NETWORK, X, np.full(60, 7))
     with pytest.raises(DataError, match="at least one row"):
         plot_conditions([], "years")

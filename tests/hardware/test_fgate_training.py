@@ -71,7 +71,7 @@ def test_respanned_sums_fill_their_spans_and_nothing_else_changes():
 
 
 def test_refusals_say_what_is_expected():
-    with pytest.raises(ShapeError, match="as many targets"):
+    with pytest.raises(ShapeError, match="to go with x"):
         train_through_device(NETWORK, X, Y[:5])
     with pytest.raises(DataError, match="5 rows"):
         train_through_device(NETWORK, X[:3], Y[:3])

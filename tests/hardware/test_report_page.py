@@ -11,9 +11,18 @@ import pytest
 
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware.report_facts import REQUIRED
-from splinework.hardware.report_page import ArtefactReport, Check, Picture, Power, Table, report_html, write_report
+from splinework.hardware.report_page import (
+    WORDS,
+    ArtefactReport,
+    Check,
+    Picture,
+    Power,
+    Table,
+    report_html,
+    shown,
+    write_report,
+)
 from splinework.hardware.report_pictures import plot_front, tables_of
-from splinework.hardware.report_sections import WORDS, shown
 from tests.hardware.cases import random_model
 from tests.report.pages import HOSTILE, Page, page
 

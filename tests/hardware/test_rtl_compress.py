@@ -6,8 +6,7 @@ import pytest
 from splinework.hardware.formats import Format, Integers
 from splinework.hardware.fpga.circuit import Bit, Node, Options, Table
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask, without
-from splinework.hardware.fpga.compress_halve import folded, odd, parts
-from splinework.hardware.fpga.compress_merge import joined, narrowed, whole
+from splinework.hardware.fpga.compress_edges import folded, joined, narrowed, odd, parts, whole
 from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
 from splinework.hardware.fpga.cost import functions, lookups, per_bit, shared_with_adder
 from splinework.hardware.fpga.schedule import chains_needed, connect

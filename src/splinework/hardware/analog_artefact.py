@@ -6,6 +6,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from splinework.hardware.analog_checks import Agreement, compare
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.analog_report import analog_report
 from splinework.hardware.analog_study import Study, StudySettings, small_enough, study_of
-from splinework.hardware.artefact import build
+from splinework.hardware.artefact import Plan, build
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
@@ -43,14 +44,10 @@ class AnalogRecipe(StudySettings):
     kind: ClassVar[Kind] = "analog"
 
     def need(self) -> None:
-        """Raises unless ngspice is here.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
+        """Raises a ConfigError unless ngspice is here: says what to install."""
         tools.need("ngspice", purpose="an analogue artefact")
 
-    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> "AnalogPlan":
+    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> Plan:
         """The circuits, trained through the device, and how they fit the array.
 
         Raises:
@@ -68,45 +65,36 @@ class AnalogRecipe(StudySettings):
             tell("placing blocks on the array")
             document = fpaa_document(study.network, rows=rows.x[:256], seed=self.seed)
             check_fpaa(document)
-        return AnalogPlan(self, model, rows, study, document, notes)
+        usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, study.network.element_count)))
+        count = self.rows if self.rows is not None else usual
+        details = {"rows": count, "seed": self.seed, "name": self.name}
+        return Plan(self.name, details, partial(self._write, model, rows, study, document, notes, count))
 
-
-@dataclass(frozen=True, eq=False)
-class AnalogPlan:
-    """Circuits that are about to be written; see `artefact.Plan`."""
-
-    how: AnalogRecipe
-    model: KAN
-    rows: Examples
-    study: Study
-    document: dict[str, Any] | None
-    notes: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Of the network."""
-        return self.how.name
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """What verifying it again must know."""
-        usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, self.study.network.element_count)))
-        rows = self.how.rows if self.how.rows is not None else usual
-        return {"rows": rows, "seed": self.how.seed, "name": self.name}
-
-    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+    def _write(
+        self,
+        model: KAN,
+        rows: Examples,
+        study: Study,
+        document: dict[str, Any] | None,
+        notes: tuple[str, ...],
+        count: int,
+        folder: Path,
+        tell: Progress,
+    ) -> ArtefactReport:
         """Writes the circuits, and runs the netlist."""
-        how, network, file = self.how, self.study.network, folder / "spice" / f"{self.name}.cir"
+        network, file = study.network, folder / "spice" / f"{self.name}.cir"
         write_analog(network, folder / "analog.json")
         file.parent.mkdir()
         write_whole(file, netlist(network, name=self.name).encode())
-        if self.document is not None:
-            save_fpaa(self.document, folder / "fpaa.json")
+        if document is not None:
+            save_fpaa(document, folder / "fpaa.json")
         tell("running the netlist in ngspice")
-        found = compare(file, network, self.name, rows=self.details["rows"], seed=how.seed)
-        figures = _figures(self.model, self.rows, self.study, found, how)
-        notes = (*how.notes, *self.notes, *self.rows.notes, *_remarks(self.document))
-        return analog_report(self.name, figures, notes, self.study)
+        found = compare(file, network, self.name, rows=count, seed=self.seed)
+        figures = _figures(model, rows, study, found, self)
+        notes = (*self.notes, *notes, *rows.notes)
+        if document is not None and document["device"].get("placeholder"):
+            notes += ("fpaa.json is for a device with placeholder numbers, which describes no chip that exists",)
+        return analog_report(self.name, figures, notes, study)
 
 
 def analog(
@@ -225,9 +213,3 @@ def _beyond(network: AnalogNetwork, rows: Examples) -> dict[str, int]:
         for column, s in zip(values.T, network.layers[0].inputs, strict=True)
     ]
     return {name: n for name, n in zip(network.input_names, counts, strict=True) if n}
-
-
-def _remarks(document: dict[str, Any] | None) -> tuple[str, ...]:
-    if document is not None and document["device"].get("placeholder"):
-        return ("fpaa.json is for a device with placeholder numbers, which describes no chip that exists",)
-    return ()

@@ -13,9 +13,9 @@ import numpy as np
 
 from splinework.errors import FileError
 from splinework.hardware import tools
-from splinework.hardware.analog.ekv import NOMINAL
+from splinework.hardware.analog.ekv import NOMINAL, ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.ngspice import ZERO_CELSIUS, bench, simulate
+from splinework.hardware.analog.ngspice import bench, simulate
 
 AGREED: Final = 0.002
 """The largest rms difference between ngspice and the device model, in parts of an output's span."""
@@ -60,13 +60,7 @@ class Agreement:
 
 
 def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
-    """Rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before.
-
-    Args:
-        network: The circuits.
-        rows: How many.
-        seed: Of the draws.
-    """
+    """So many rows drawn evenly from the spans of the inputs, with both ends, in raw units; each near the one before."""
     rng = np.random.default_rng(seed)
     low, high = (np.array([getattr(s, end) for s in network.layers[0].inputs]) for end in ("low", "high"))
     share = rng.uniform(size=(max(rows, 3), len(low)))
@@ -81,15 +75,9 @@ def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
 def compare(
     netlist: Path, network: AnalogNetwork, name: str, *, rows: int = 60, seed: int = 0, timeout: float = 900.0
 ) -> Agreement:
-    """Runs a netlist in ngspice and compares it with the device model, at 0, 27 and 85 °C.
+    """Runs a netlist in ngspice at drawn rows and compares it with the device model, at 0, 27 and 85 °C.
 
-    Args:
-        netlist: The file, with the subcircuit `name`; it is not written to.
-        network: What it must do.
-        name: Of the subcircuit.
-        rows: Drawn rows.
-        seed: Of the draws.
-        timeout: Seconds.
+    The file has the subcircuit `name`, and is not written to.
 
     Raises:
         ConfigError: If ngspice is missing or too slow.

@@ -3,7 +3,6 @@
 It is to an analogue artefact what `golden.json` is to a digital one; netlists and documents for tool chains are compared with it.
 """
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -20,8 +19,7 @@ from splinework.hardware.analog.network import (
     SumNode,
     Units,
 )
-from splinework.hardware.golden import digest_of, read_document
-from splinework.nn.files import write_whole
+from splinework.hardware.golden import digest_of, read_document, write_json
 
 FORMAT: Final = "splinework-analog/1"
 
@@ -33,8 +31,7 @@ def write_analog(network: AnalogNetwork, path: Path) -> None:
         FileError: If the file cannot be written.
     """
     content = asdict(network)
-    whole = {"format": FORMAT, "digest": digest_of(content), **content}
-    write_whole(path, (json.dumps(whole, indent=1, allow_nan=False) + "\n").encode())
+    write_json(path, {"format": FORMAT, "digest": digest_of(content), **content})
 
 
 def read_analog(path: Path) -> AnalogNetwork:
@@ -45,23 +42,19 @@ def read_analog(path: Path) -> AnalogNetwork:
     """
     content = read_document(path, FORMAT, "an analogue network")
     try:
-        network = _network(content)
+        network = AnalogNetwork(
+            Technology(**content["technology"]),
+            tuple(_layer(layer) for layer in content["layers"]),
+            _units(content["input_units"]),
+            _units(content["output_units"]),
+            tuple(map(str, content["input_names"])),
+            tuple(map(str, content["output_names"])),
+        )
     except (SplineworkError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise FileError(f"{path} is no whole analogue network ({error}); write the artefact anew.") from error
     if content.get("digest") != digest_of(asdict(network)):
         raise FileError(f"{path} was changed after it was written: its digest does not match; write the artefact anew.")
     return network
-
-
-def _network(content: dict[str, Any]) -> AnalogNetwork:
-    return AnalogNetwork(
-        Technology(**content["technology"]),
-        tuple(_layer(layer) for layer in content["layers"]),
-        _units(content["input_units"]),
-        _units(content["output_units"]),
-        tuple(map(str, content["input_names"])),
-        tuple(map(str, content["output_names"])),
-    )
 
 
 def _layer(content: dict[str, Any]) -> AnalogLayer:

@@ -19,14 +19,7 @@ def analog_report(
     notes: Sequence[str],
     study: Study,
 ) -> ArtefactReport:
-    """The report of circuits.
-
-    Args:
-        name: Of the network.
-        figures: What was found out.
-        notes: What was decided.
-        study: The circuits, their yield, and those over temperature and years.
-    """
+    """The report of circuits by what was found out and decided; the study has their yield, also over temperature and years."""
     network = study.network
     checked = figures["verification"]
     worst = max(checked["rms_by_celsius"].values())

@@ -25,8 +25,7 @@ from splinework.nn.network import KAN
 from splinework.train.fit import fit
 
 _CELSIUS = tuple(float(c) for c in range(0, 90, 5))
-_GOOD = 0.02
-"""What a good chip of a regression achieves: an RMSE in parts of the span of the targets."""
+_GOOD = 0.02  # What a good chip of a regression achieves: an RMSE in parts of the span of the targets
 _YEARS = (0.0, 1.0, 5.0, 10.0)
 MOST_PAIRS = FpaaDevice().cabs * FpaaDevice().slots["diff_pair"]
 """Differential pairs of the array."""
@@ -91,13 +90,8 @@ class StudySettings:
 class Study:
     """What was found out about a network of circuits.
 
-    Attributes:
-        conversion: The fitted circuits.
-        network: After training through the device.
-        before: Yield of the fitted circuits.
-        after: Yield of the trained ones.
-        temperature: Over 0 to 85 °C.
-        years: Over ten years at 85 °C.
+    The fitted circuits, the network after training through the device, the yields of both, and those of the trained one over
+    0 to 85 °C and over ten years at 85 °C.
     """
 
     conversion: Conversion
@@ -146,13 +140,7 @@ def _between(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> Study:
-    """Fits the circuits, trains them through the device, and draws chips.
-
-    Args:
-        model: The network.
-        rows: To train and to judge with.
-        how: The recipe.
-        tell: Told what is done.
+    """Fits the circuits of a network, trains them through the device, and draws chips.
 
     Raises:
         ConfigError: If an edge is steeper than the device can follow, or the network does not fit the array.
@@ -179,7 +167,10 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
         )
         network = train_through_device(network, rows.x, rows.y, course).network
     metric: Metric = "accuracy" if rows.task == "classification" else "rmse"
-    count = MonteCarlo(metric, how.draws, _limit(rows, how), how.seed)
+    limit = how.limit
+    if limit is None and metric == "rmse":
+        limit = _GOOD * float(np.ptp(rows.held_y, axis=0).mean())
+    count = MonteCarlo(metric, how.draws, limit, how.seed)
     held = rows.held_x, rows.held_y
     some = rows.x[:256]
     tell(f"drawing {how.draws} chips")
@@ -189,9 +180,3 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
     warm = over_temperature(network, *held, how.imperfections, celsius=_CELSIUS, recipe=fewer, calibration=some)
     aged = over_years(network, *held, how.imperfections, years=_YEARS, recipe=fewer, calibration=some)
     return Study(made, network, before, after, warm, aged)
-
-
-def _limit(rows: Examples, how: StudySettings) -> float | None:
-    if how.limit is not None or rows.task == "classification":
-        return how.limit
-    return _GOOD * float(np.ptp(rows.held_y, axis=0).mean())

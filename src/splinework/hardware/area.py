@@ -50,10 +50,7 @@ def smooth_area(ready: FakeQuantised, exact: list[Tensor]) -> Tensor:
     """The area of tables and of the adders that take them, with a gradient in the spans of the tables.
 
     A table that spans r steps has log2(1 + r) bits; each costs the table `per_bit` and the adder one.
-
-    Args:
-        ready: The network.
-        exact: For each layer the tables `(codes, I, J)` in steps, before rounding.
+    `exact` are the tables of each layer, `(codes, I, J)` in steps, before rounding.
     """
     total = torch.zeros((), dtype=exact[0].dtype)
     for (layer, before, _, _), values in zip(ready.parts, exact, strict=True):

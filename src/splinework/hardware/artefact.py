@@ -5,7 +5,8 @@ which programs it takes and makes a plan; a plan writes its files into an empty 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -24,22 +25,19 @@ Model = KAN | FramedKAN | IntegerModel
 ModelT = TypeVar("ModelT", contravariant=True)
 
 
-class Plan(Protocol):
-    """An artefact that is about to be written."""
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """An artefact that is about to be written.
 
-    @property
-    def name(self) -> str:
-        """Of the network."""
-        ...
+    Attributes:
+        name: Of the network.
+        details: What verifying it again must know, JSON values.
+        write: Writes all files but the report into an empty folder, and verifies them there.
+    """
 
-    @property
-    def details(self) -> Mapping[str, Any]:
-        """What verifying it again must know, JSON values."""
-        ...
-
-    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
-        """Writes all files but the report into an empty folder, and verifies them there."""
-        ...
+    name: str
+    details: Mapping[str, Any]
+    write: Callable[[Path, Progress], ArtefactReport]
 
 
 class Recipe(Protocol[ModelT]):

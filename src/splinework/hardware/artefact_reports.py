@@ -6,12 +6,13 @@ The figures come from `fpga_artefact`, `mcu_artefact` and `analog_artefact`; the
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from splinework.hardware.folders import Kind
+from splinework.errors import ConfigError
 from splinework.hardware.formats import Wire
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.preserved import preserved_axioms
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 from splinework.hardware.report_pictures import plot_front, tables_of
+from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.axioms.verify import ClaimResult, verify
 
 PICOJOULE_PER_CYCLE: Final = 72.0
 """Of a Cortex-M0+: 40 µA/MHz at 1.8 V, an assumption of the usual order."""
@@ -21,10 +22,15 @@ INFERENCES: Final = 1000
 """A second, for which power is given."""
 PICOJOULE_PER_TOGGLE: Final = 0.1
 """Of a LUT or flip-flop with its wires, an assumption of the order of 16 nm FPGAs."""
-_CLOCK: Final = 100.0
-"""MHz, where nothing says how fast a circuit is."""
+_CLOCK: Final = 100.0  # MHz, where nothing says how fast a circuit is
 ACTIVITY: Final = 0.25
 """Part of them that toggles in a cycle, an assumption."""
+BUDGET: Final = 20.0
+"""Seconds for each axiom."""
+_HOW: Final = {
+    "structure": "by the tables alone: their directions, ranges and steps",
+    "exhaustion": "by trying all combinations of codes",
+}
 
 
 def counted(number: int) -> str:
@@ -102,14 +108,7 @@ def mcu_report(
     notes: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of C files.
-
-    Args:
-        golden: The network of integers.
-        figures: What was measured.
-        notes: What was decided.
-        front: As for `fpga_report`.
-    """
+    """The report of C files by what was measured and decided; `front` is as for `fpga_report`."""
     name, upper = golden.name, golden.name.upper()
     checks = tuple(
         Check(
@@ -143,7 +142,8 @@ def mcu_report(
         ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
     )
     title = f"{name}: a network in C for microcontrollers"
-    return _integer_report("mcu", title, golden, figures, notes, front, "C99", checks, power, use)
+    shared = _common(golden, figures, front, "C99")
+    return ArtefactReport(title, "mcu", figures, checks=checks, power=power, usage=use, notes=tuple(notes), **shared)
 
 
 def fpga_report(
@@ -154,15 +154,9 @@ def fpga_report(
     warnings: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
-    """The report of a circuit.
+    """The report of a circuit by what was found out, decided and verified, with warnings besides those of saturated values.
 
-    Args:
-        golden: The network of integers.
-        figures: What was found out.
-        notes: What was decided.
-        checks: What was verified.
-        warnings: What must be known, besides saturated values.
-        front: Areas and scores of the networks that were tried, the chosen one first.
+    `front` are areas and scores of the networks that were tried, the chosen one first.
     """
     name = golden.name
     cells = sum(int(figures[word] or figures[f"{word}_estimated"]) for word in ("luts", "flipflops"))
@@ -188,39 +182,62 @@ def fpga_report(
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
     title = f"{name}: a network as a circuit for {figures['target_title']}"
-    return _integer_report(
-        "fpga", title, golden, figures, notes, front, "Verilog-2005", tuple(checks), power, use, warnings
-    )
+    shared = _common(golden, figures, front, "Verilog-2005")
+    shared["warnings"] = (*warnings, *shared["warnings"])
+    made = tuple(checks)
+    return ArtefactReport(title, "fpga", figures, checks=made, power=power, usage=use, notes=tuple(notes), **shared)
 
 
-def _integer_report(
-    kind: Kind,
-    title: str,
-    golden: IntegerModel,
-    figures: Mapping[str, Any],
-    notes: Sequence[str],
-    front: Sequence[tuple[float, float]],
-    language: str,
-    checks: tuple[Check, ...],
-    power: Power | None,
-    usage: tuple[tuple[str, str], ...],
-    warnings: Sequence[str] = (),
-) -> ArtefactReport:
-    """What the reports of all networks of integers have in common: tables, pictures, axioms, saturated values."""
+def _common(
+    golden: IntegerModel, figures: Mapping[str, Any], front: Sequence[tuple[float, float]], language: str
+) -> dict[str, Any]:
+    """What the reports of all networks of integers have in common: lead, tables, pictures, axioms, saturated values."""
     shape = "-".join(map(str, golden.shape))
     lead = f"A quantised network of {shape} nodes and {golden.edges} tables in {language}. {_decision(golden)}"
     held, unproved = preserved_axioms(golden)
-    tables = () if held is None else (held,)
-    return ArtefactReport(
-        title,
-        kind,
-        figures,
-        lead=lead.strip(),
-        checks=checks,
-        power=power,
-        tables=(*tables, *_wire_tables(golden)),
-        pictures=_pictures_of(golden, front),
-        usage=usage,
-        warnings=(*warnings, *unproved, *_saturation_warning(figures)),
-        notes=tuple(notes),
-    )
+    return {
+        "lead": lead.strip(),
+        "tables": (*(() if held is None else (held,)), *_wire_tables(golden)),
+        "pictures": _pictures_of(golden, front),
+        "warnings": (*unproved, *_saturation_warning(figures)),
+    }
+
+
+def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
+    """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none."""
+    if not golden.axioms:
+        return None, ()
+    rows: list[tuple[str, str, str]] = []
+    warnings: list[str] = []
+    for axiom in golden.axioms:
+        verdict, how = _verdict(golden, axiom)
+        rows.append((axiom, verdict, how))
+        if verdict != "proved":
+            warnings.append(f"The network was built with {axiom}; of its integers this is {verdict}: {how}.")
+    table = Table("Hard axioms of the network, in its integers", ("axiom", "verdict", "how"), tuple(rows))
+    return table, tuple(warnings)
+
+
+def _verdict(golden: IntegerModel, axiom: str) -> tuple[str, str]:
+    model: Any = golden
+    (recipe,) = axioms_of([axiom])
+    box = None if isinstance(recipe.domain, str) else dict(recipe.domain)
+    try:
+        found = verify(model, recipe, box=box, budget=BUDGET)
+    except ConfigError:
+        return (
+            "not known",
+            "rounding to codes keeps order and symmetry, not curvature or equations, and nothing is proved of them",
+        )
+    worst = [claim for claim in found.claims if claim.status == found.status]
+    return found.status, "; ".join(dict.fromkeys(_how(claim) for claim in worst))
+
+
+def _how(claim: ClaimResult) -> str:
+    if claim.status == "refuted":
+        point = ", ".join(f"{name} = {value:.6g}" for name, value in (claim.counterexample or {}).items())
+        return f"it fails at {point}"
+    if claim.status == "unknown":
+        return claim.reason or "it could not be decided"
+    counted = f", {claim.boxes} of them" if claim.method == "exhaustion" and claim.boxes else ""
+    return _HOW[claim.method] + counted

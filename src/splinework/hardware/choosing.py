@@ -28,8 +28,7 @@ LARGEST: Final = 200_000.0
 """LUTs by the rule of thumb from which on nothing is trained: no part of the targets holds it."""
 
 
-_AS_SURE: Final = 0.25
-"""Part by which the loss on few rows may be larger without a meaning."""
+_AS_SURE: Final = 0.25  # Part by which the loss on few rows may be larger without a meaning
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,7 @@ class Quantising:
             raise ConfigError(f"luts is above 0 and loss a share from 0 up to 1, got {self.luts} and {self.loss}.")
 
     def widths(self, inputs: int, most: tuple[int, ...] | None = None) -> Bits:
-        """The widths of codes, none of an input wider than its values need.
-
-        Args:
-            inputs: Number of inputs.
-            most: Of each, what its values need.
-        """
+        """The widths of codes of so many inputs, none wider than the values of that input need: `most`."""
         if not isinstance(self.bits, int) or isinstance(self.bits, bool):
             raise ConfigError(f"bits is 1 to {WIDEST_CODE} or 'auto', got {self.bits!r}.")
         hidden = self.hidden if self.hidden is not None else self.bits
@@ -131,14 +125,10 @@ def choose(
     name: str,
     progress: Progress | None = None,
 ) -> Chosen:
-    """The network of integers to build.
+    """The network of integers to build, with a name.
 
-    Args:
-        model: A trained network, one in a frame, which is only calibrated, or one of integers, which is taken as it is.
-        rows: What is trained and judged with; needed for a trained network.
-        recipe: How.
-        name: Of the network of integers.
-        progress: Is told what is done.
+    Of a trained network rows are needed to train and judge with; one in a frame is only calibrated, and one of integers is
+    taken as it is.
 
     Raises:
         ConfigError: If the recipe does not fit, or the network is too large: with the estimate, and what to prune.
@@ -220,16 +210,10 @@ def _trained(
     model: KAN, teacher: KAN | None, rows: Examples, recipe: Quantising, name: str, tell: Progress
 ) -> tuple[QuantisedFit, Stage]:
     """What training gives, and the stage of it that the recipe chooses."""
-    how: dict[str, Any] = {
-        "task": rows.task,
-        "classes": rows.classes or None,
-        "name": name,
-        "schedule": recipe.schedule,
-    }
-    how |= {"teacher": teacher, "progress": tell}
+    how: dict[str, Any] = {"task": rows.task, "classes": rows.classes or None, "name": name}
+    how |= {"schedule": recipe.schedule, "teacher": teacher, "progress": tell}
     if recipe.bits == "auto":
-        front = sweep(model, rows.x, rows.y, **how)
-        fit = QuantisedFit(tuple(one.stage for one in front.candidates), recipe.schedule)
+        fit = sweep(model, rows.x, rows.y, **how).fit
     else:
         bits = recipe.widths(model.inputs, needed_widths(rows.x))
         fit = train_quantised(model, rows.x, rows.y, bits=bits, **how)
@@ -242,11 +226,10 @@ def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
     Raises:
         ConfigError: If none is that small.
     """
-    best = fit.best(largest=luts)
-    if loss is None:
-        return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
-    least = best.score - loss if best.score >= 0 else best.score * (1 + loss)
-    return fit.best(largest=luts, least=least)
+    if loss is not None:
+        return fit.near_best(loss, largest=luts)
+    fit.best(largest=luts)  # refuses where none is that small
+    return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
 
 
 def _foremost(stages: Sequence[Stage]) -> Stage:

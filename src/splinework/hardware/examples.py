@@ -164,9 +164,6 @@ def _held(labels: NDArray[Any] | None, rows: int, share: float, seed: int) -> ND
     return held if len(held) else np.array([rng.integers(rows)])
 
 
-# ------------------------------------------------------------------------------------------------------- figures
-
-
 @torch.no_grad()
 def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
     """The outputs of a network in raw units, `(n, outputs)`."""
@@ -179,10 +176,7 @@ def outputs_of(model: KAN | FramedKAN, x: Floats) -> Floats:
 def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
     """The share of right classes, or the root mean squared error in raw units.
 
-    Args:
-        outputs: `(n, outputs)` in raw units; of one output of a classification the sign decides.
-        y: Values, or numbers of classes.
-        task: Which of the two.
+    Of a single output `(n, 1)` of a classification the sign decides.
     """
     if task == "classification":
         decided = outputs[:, 0] > 0 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
@@ -190,23 +184,24 @@ def merit(outputs: Floats, y: NDArray[Any], task: Task) -> float:
     return float(np.sqrt(np.mean((outputs - y) ** 2)))
 
 
-def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
-    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back.
+def score(model: IntegerModel, x: Any, y: Any) -> float:
+    """The share of right classes; of a regression minus the root mean squared error in raw units, so that more is better.
 
-    Args:
-        model: The network in floating point; None leaves its figure out.
-        golden: The network of integers.
-        rows: Where.
+    Rows are raw, and y are numbers of classes `(n,)` or raw targets `(n, outputs)`.
     """
+    found = model.predict(x)
+    if model.task == "classification":
+        return float(np.mean(found == np.asarray(y).reshape(-1)))
+    return -merit(np.asarray(found, dtype=np.float64), np.asarray(y).reshape(found.shape), "regression")
+
+
+def figures_of(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples) -> dict[str, float]:
+    """`accuracy_float`, `accuracy_quantised`, or `rmse_…`, on the rows held back; the first only where there is such a model."""
     word = "accuracy" if rows.task == "classification" else "rmse"
     found = {}
     if model is not None:
         found[f"{word}_float"] = merit(outputs_of(model, rows.held_x), rows.held_y, rows.task)
-    sums = golden.run(golden.encode(rows.held_x))
-    if rows.task == "classification":
-        found[f"{word}_quantised"] = float(np.mean(golden.decide(sums) == rows.held_y))
-    else:
-        found[f"{word}_quantised"] = merit(golden.decode(sums), rows.held_y, rows.task)
+    found[f"{word}_quantised"] = abs(score(golden, rows.held_x, rows.held_y))
     return found
 
 
@@ -220,10 +215,7 @@ def saturation(golden: IntegerModel, x: Floats) -> Mapping[str, int]:
 def integer_figures(model: KAN | FramedKAN | None, golden: IntegerModel, rows: Examples | None) -> dict[str, Any]:
     """What every report of a network of integers says: merit on the rows held back, values beyond the codes, its size.
 
-    Args:
-        model: The network in floating point, where there is one.
-        golden: The network of integers.
-        rows: None leaves the figures of rows out.
+    Figures are left out where there is no network in floating point, or there are no rows.
     """
     figures: dict[str, Any] = {}
     if rows is not None:

@@ -13,17 +13,14 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 
-_MARGIN = 0.02
-"""Of the span of the activations, how much wider the grid of a square is."""
+_MARGIN = 0.02  # Of the span of the activations, how much wider the grid of a square is
 
 
 @torch.no_grad()
 def sum_layers(model: KAN, u: Tensor) -> list[KANLayer]:
     """Copies of the layers of a network, with further ones where nodes multiply: together the same function.
 
-    Args:
-        model: The network.
-        u: Rows in network units, `(n, inputs)`, that say where sums lie; within that the function is the same to rounding.
+    Rows u in network units, `(n, inputs)`, say where sums lie; within that the function is the same to rounding.
 
     Returns:
         Layers of sums, in the dtype of the model, to be run one after the other.

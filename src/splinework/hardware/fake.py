@@ -98,12 +98,7 @@ class FakeQuantised(nn.Module):
         return self.run(x, self.tables())
 
     def run(self, x: Tensor, tables: "Sequence[LayerTables]") -> Tensor:
-        """The sums of the outputs, `(B, outputs)` in steps, by tables made before.
-
-        Args:
-            x: `(B, inputs)` in network units.
-            tables: Of `tables()`.
-        """
+        """The sums of the outputs, `(B, outputs)` in steps, of x `(B, inputs)` in network units, by `tables()` made before."""
         wires: Any = self.wires
         codes: Tensor = wires[0].encode(x)
         for (_, before, after, guard), made in zip(self.parts, tables, strict=True):
@@ -140,13 +135,8 @@ class FakeQuantised(nn.Module):
     ) -> IntegerModel:
         """The network of integers that computes the same.
 
-        Args:
-            name: An identifier.
-            inputs: Names, formats and scales of the inputs in raw units; steps and shifts come from here.
-            outputs: Names and scales of the outputs: `value = shift + scale · u` for u in network units.
-            task: See `IntegerModel`.
-            classes: See `IntegerModel`.
-            axioms: See `IntegerModel`.
+        Inputs are names, formats and scales in raw units, whose steps and shifts come from here; outputs names and scales:
+        `value = shift + scale · u` for u in network units. The rest is as for `IntegerModel`.
 
         Raises:
             ConfigError: If a sum does not fit its accumulator.
@@ -162,14 +152,12 @@ class FakeQuantised(nn.Module):
             values = table.rounded.numpy().astype(np.int64) * alive
             tables = tuple(values[: f.count, i] for i, f in enumerate(before.formats))
             bias = table.bias.numpy().astype(np.int64)
-            own = (
-                _output_wires(outputs, after, tables, bias)
-                if number == len(parts) - 1
-                else _hidden_wires(number + 1, after)
-            )
+            last = number == len(parts) - 1
+            own = _output_wires(outputs, after, tables, bias) if last else _hidden_wires(number + 1, after)
             layers.append(IntegerLayer(tables, alive, bias, guard, own))
-        wires = [_raw(wire, first, k) for k, wire in enumerate(inputs) for first in [parts[0][1]]]
-        return simplify(IntegerModel(name, tuple(wires), tuple(layers), task, tuple(classes), tuple(axioms)))
+        first = parts[0][1]
+        wires = tuple(_raw(wire, first.formats[k], first, k) for k, wire in enumerate(inputs))
+        return simplify(IntegerModel(name, wires, tuple(layers), task, tuple(classes), tuple(axioms)))
 
 
 @dataclass(frozen=True)
@@ -244,13 +232,11 @@ def _output_wires(outputs: Sequence[Wire], wires: Wires, tables: Sequence[Any], 
     made = []
     for j, wire in enumerate(outputs):
         form = Format.holding(min(int(low[j]), -1), int(high[j]), wires.formats[j].fraction)
-        step, shift = float(wires.step[j]), float(wires.shift[j])
-        made.append(Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log))
+        made.append(_raw(wire, form, wires, j))
     return tuple(made)
 
 
-def _raw(wire: Wire, wires: Wires, k: int) -> Wire:
-    """The wire of an input in raw units, where `wire` says how those follow from network units."""
-    form = wires.formats[k]
+def _raw(wire: Wire, form: Format, wires: Wires, k: int) -> Wire:
+    """The k-th of some wires in raw units, where `wire` says how those follow from network units."""
     step, shift = float(wires.step[k]), float(wires.shift[k])
     return Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log)

@@ -4,7 +4,6 @@ An earlier artefact of the same kind is replaced; anything else that lies there 
 what a folder is; what its files mean is known to `fpga_artefact`, `mcu_artefact` and `analog_artefact`.
 """
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from splinework.errors import FileError
+from splinework.hardware.golden import read_document, write_json
 from splinework.nn.checkpoint import own_version
-from splinework.nn.files import check_writable, whole_folder, write_whole
+from splinework.nn.files import check_writable, whole_folder
 
 FORMAT: Final = "splinework-artefact/1"
 MARKER: Final = "artefact.json"
@@ -25,14 +25,9 @@ _SHOWN: Final = 4
 
 @dataclass(frozen=True)
 class Marker:
-    """What a folder says about itself.
+    """What a folder says about itself: its kind, the network in it, and the version of splinework that wrote it.
 
-    Attributes:
-        kind: `fpga`, `mcu` or `analog`.
-        name: Of the network in it.
-        version: Of splinework that wrote it.
-        files: All files in it but the marker, below the folder.
-        details: What the kind keeps besides, JSON values.
+    Files are all in it but the marker, below the folder; details what the kind keeps besides, JSON values.
     """
 
     kind: Kind
@@ -51,20 +46,11 @@ def read_marker(folder: Path) -> Marker:
     if not folder.is_dir():
         raise FileError(f"there is no folder {folder}; name one that `splinework hardware` wrote.")
     file = folder / MARKER
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    if not file.exists():
         raise FileError(
             f"{folder} has no {MARKER}, so it is no artefact; name a folder that `splinework hardware` wrote."
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise FileError(f"{file} cannot be read ({error}); write the artefact anew.") from error
-    found = content.get("format") if isinstance(content, dict) else None
-    if found != FORMAT:
-        raise FileError(
-            f"{file} has the format {found!r}, expected {FORMAT!r}: it is of another version of splinework; write the artefact "
-            "anew with this version."
         )
+    content = read_document(file, FORMAT, "an artefact")
     kind, files, details = content.get("kind"), content.get("files"), content.get("details")
     if kind not in KINDS or not isinstance(files, list) or not isinstance(details, dict):
         raise FileError(f"{file} is damaged; write the artefact anew.")
@@ -90,18 +76,22 @@ def check_place(out: str | os.PathLike[str], kind: Kind) -> Path:
 def artefact_folder(out: str | os.PathLike[str], kind: Kind, name: str, details: dict[str, Any]) -> Iterator[Path]:
     """Gives an empty folder beside the place; if all goes well it takes the place, else nothing is left of it.
 
-    Args:
-        out: The place.
-        kind: Of the artefact.
-        name: Of the network.
-        details: What the kind keeps in the marker; may be filled until the end.
+    The details, which the kind keeps in the marker, may be filled until the end.
 
     Raises:
         FileError: See `check_place`; or if the system refuses to write.
     """
     with whole_folder(check_place(out, kind)) as folder:
         yield folder
-        _mark(folder, kind, name, details)
+        content = {
+            "format": FORMAT,
+            "kind": kind,
+            "name": name,
+            "version": own_version(),
+            "details": details,
+            "files": _files(folder),
+        }
+        write_json(folder / MARKER, content)
 
 
 def _refuse_others(folder: Path, kind: Kind) -> None:
@@ -124,15 +114,3 @@ def _refuse_others(folder: Path, kind: Kind) -> None:
 
 def _files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-
-
-def _mark(folder: Path, kind: Kind, name: str, details: dict[str, Any]) -> None:
-    content = {
-        "format": FORMAT,
-        "kind": kind,
-        "name": name,
-        "version": own_version(),
-        "details": details,
-        "files": _files(folder),
-    }
-    write_whole(folder / MARKER, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())

@@ -4,8 +4,7 @@ Every rounding in a quantised network is half to even and every narrowing satura
 monotone or symmetric before stays so.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,6 +69,10 @@ class Format:
         """The nearest codes."""
         return np.clip(values, self.low, self.high)
 
+    def code(self, raw: int) -> int:
+        """The code whose bits, read as a plain number, are `raw`."""
+        return raw if raw <= self.high else raw - self.count
+
     @classmethod
     def holding(cls, low: int, high: int, fraction: int = 0) -> "Format":
         """The narrowest format that holds all integers from low to high.
@@ -81,9 +84,14 @@ class Format:
             return cls(max(1, int(high).bit_length()), fraction, False)
         return cls(1 + max(int(~low).bit_length(), int(max(high, 0)).bit_length()), fraction, True)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
+
+def storage(bits: int) -> int:
+    """Bits of the narrowest whole-byte integer of a processor that holds so many.
+
+    >>> storage(5), storage(17)
+    (8, 32)
+    """
+    return next(width for width in (8, 16, 32) if bits <= width)
 
 
 def round_shift(values: Integers, bits: int) -> Integers:
@@ -143,7 +151,3 @@ class Wire:
     def encode(self, values: ArrayLike) -> Integers:
         """Values to the nearest codes; the ends where they lie beyond."""
         return np.clip(self.unsaturated(values), self.format.low, self.format.high).astype(np.int64)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)

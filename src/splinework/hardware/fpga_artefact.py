@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
 from splinework.hardware import tools
-from splinework.hardware.artefact import Model, build
+from splinework.hardware.artefact import Model, Plan, build
 from splinework.hardware.artefact_reports import counted, fpga_report
 from splinework.hardware.choosing import Chosen, Quantising, choose
 from splinework.hardware.examples import Examples, integer_figures
@@ -80,11 +81,7 @@ class FpgaRecipe:
             raise ConfigError(f"mhz is a frequency above 0, got {self.mhz!r}.")
 
     def need(self) -> None:
-        """Raises unless the programs that the recipe takes are here.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
+        """Raises a ConfigError unless the programs that the recipe takes are here: says what to install."""
         wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
         router = target_of(self.options.target).router
         if self.proof or self.synthesis:
@@ -93,7 +90,7 @@ class FpgaRecipe:
             wanted.append(router.program)
         tools.need(*wanted, purpose="an artefact for an FPGA")
 
-    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> "FpgaPlan":
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> Plan:
         """The network of integers and its circuit.
 
         Raises:
@@ -101,53 +98,41 @@ class FpgaRecipe:
         """
         chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
         tell("planning the circuit")
-        return FpgaPlan(self, rows, chosen, *circuit(chosen.golden, self, rows))
+        planned, seen = circuit(chosen.golden, self, rows)
+        details = {"vectors": self.vectors, "seed": self.seed, "proof": self.proof, "target": self.options.target}
+        return Plan(chosen.golden.name, details, partial(self._write, rows, chosen, planned, seen))
 
-
-@dataclass(frozen=True, eq=False)
-class FpgaPlan:
-    """A circuit that is about to be written; see `artefact.Plan`."""
-
-    how: FpgaRecipe
-    rows: Examples | None
-    chosen: Chosen
-    circuit: Design
-    seen: Seen | None
-
-    @property
-    def name(self) -> str:
-        """Of the network."""
-        return self.chosen.golden.name
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """What verifying it again must know."""
-        how = self.how
-        return {"vectors": how.vectors, "seed": how.seed, "proof": how.proof, "target": how.options.target}
-
-    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+    def _write(
+        self,
+        rows: Examples | None,
+        chosen: Chosen,
+        planned: Design,
+        seen: Seen | None,
+        folder: Path,
+        tell: Progress,
+    ) -> ArtefactReport:
         """Writes, simulates, proves and synthesises the circuit."""
-        how, golden, rows = self.how, self.chosen.golden, self.rows
-        target, guess = target_of(how.options.target), estimate(self.circuit, how.options.target)
-        tell(f"writing Verilog: about {guess.luts} {guess.unit}, {self.circuit.latency_cycles} cycles")
-        write_circuit(folder, golden, self.circuit, axi=how.axi, seen=self.seen)
+        golden = chosen.golden
+        target, guess = target_of(self.options.target), estimate(planned, self.options.target)
+        tell(f"writing Verilog: about {guess.luts} {guess.unit}, {planned.latency_cycles} cycles")
+        write_circuit(folder, golden, planned, axi=self.axi, seen=seen)
         codes = None if rows is None else np.unique(golden.encode(rows.all_x), axis=0)
-        found = verify(folder, vectors=how.vectors, seed=how.seed, proof=how.proof, rows=codes, progress=tell)
+        found = verify(folder, vectors=self.vectors, seed=self.seed, proof=self.proof, rows=codes, progress=tell)
         made = None
-        if how.synthesis:
+        if self.synthesis:
             tell(f"synthesising for {target.title}")
-            freq = how.mhz if how.mhz is not None else 250.0
-            made = synthesise(folder, golden.name, target.name, seeds=how.place_seeds, freq=freq, out=folder / "synth")
+            freq = self.mhz if self.mhz is not None else 250.0
+            made = synthesise(folder, golden.name, target.name, seeds=self.place_seeds, freq=freq, out=folder / "synth")
         word = "accuracy" if golden.task == "classification" else "rmse"
         figures = {
             f"{word}_float": None,
             f"{word}_quantised": None,
-            **integer_figures(self.chosen.teacher, golden, rows),
+            **integer_figures(chosen.teacher, golden, rows),
         }
-        figures |= _planned(self.circuit, guess) | _measured(found, made)
-        notes = (*how.notes, *self.chosen.notes, *(rows.notes if rows is not None else ()), *self.circuit.notes)
+        figures |= _planned(planned, guess) | _measured(found, made)
+        notes = (*self.notes, *chosen.notes, *(rows.notes if rows is not None else ()), *planned.notes)
         warnings = (*found.limits, *(() if made is None else (made.note,)))
-        return fpga_report(golden, figures, notes, _checks(found), warnings, self.chosen.front)
+        return fpga_report(golden, figures, notes, _checks(found), warnings, chosen.front)
 
 
 def fpga(
@@ -223,12 +208,7 @@ def write_circuit(
 ) -> None:
     """Writes `golden.json`, `design.json` and `rtl/`; what verifies and synthesises them comes from elsewhere.
 
-    Args:
-        folder: Where; it is there.
-        golden: The network of integers.
-        planned: Its circuit.
-        axi: Whether the AXI-stream wrapper is written too.
-        seen: The codes that were taken for all that come.
+    The wrapper for AXI-stream is written too where `axi`; `seen` are the codes that were taken for all that come.
     """
     (folder / "rtl").mkdir()
     write_golden(golden, folder / "golden.json")
@@ -246,14 +226,11 @@ def design_text(planned: Design, seen: Seen | None) -> str:
         "name": planned.name,
         "latency_cycles": planned.latency_cycles,
         "options": asdict(planned.options) | {"stage_levels": planned.levels},
-        "inputs": [form.to_dict() for form in planned.inputs],
-        "outputs": [form.to_dict() for form in planned.outputs],
+        "inputs": [asdict(form) for form in planned.inputs],
+        "outputs": [asdict(form) for form in planned.outputs],
         "seen": None if seen is None else [flags.astype(int).tolist() for flags in seen],
     }
     return json.dumps(content) + "\n"
-
-
-# ------------------------------------------------------------------------------------------------------- figures
 
 
 def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
@@ -267,12 +244,11 @@ def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
         "luts_estimated": guess.luts,
         "flipflops_estimated": guess.flipflops,
         "fmax_mhz_estimated": guess.fmax_mhz,
-        "estimate": guess.to_dict(),
+        "estimate": asdict(guess),
     }
 
 
 def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
-    checked = found.to_dict()
     return {
         "vectors": found.vectors,
         "mismatches": found.mismatches,
@@ -282,7 +258,7 @@ def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
         "flipflops": None if made is None else made.flipflops,
         "fmax_mhz": None if made is None else made.fmax_mhz,
         "synthesis": None if made is None else made.to_dict(),
-        "verification": checked,
+        "verification": found.to_dict(),
         "tools": {**found.tools, **(made.tools if made is not None else {})},
     }
 

@@ -83,11 +83,6 @@ def _of_framed(model: FramedKAN, x: Any, bits: Bits, name: str) -> IntegerModel:
         golden = _with_features(golden, model, rows.double().numpy(), bits)
     if model.frame.after:
         golden = _with_answers(golden, model, bits)
-    return _named(golden, model)
-
-
-def _named(golden: IntegerModel, model: FramedKAN) -> IntegerModel:
-    """The network with the names of the frame's columns."""
     last, frame = golden.layers[-1], model.frame
     inputs = tuple(replace(wire, name=name) for wire, name in zip(golden.inputs, frame.input_names, strict=True))
     outputs = tuple(replace(wire, name=name) for wire, name in zip(last.outputs, frame.output_names, strict=True))
@@ -146,7 +141,11 @@ def _with_answers(golden: IntegerModel, model: FramedKAN, bits: Bits) -> Integer
     """The network with one more layer, of a table for each output."""
     last, frame = golden.layers[-1], model.frame
     guard = max(0, max(wire.format.width for wire in last.outputs) - WIDEST_CODE)
-    hidden = tuple(_narrowed(wire, guard) for wire in last.outputs)
+    hidden = []  # the wires of the sums, so many bits less exact
+    for wire in last.outputs:
+        form = wire.format
+        narrow = Format(max(1, form.width - guard), form.fraction - guard, form.signed)
+        hidden.append(replace(wire, name=f"z_{wire.name}", format=narrow))
     tables, outputs, bias = [], [], np.zeros(last.width, dtype=np.int64)
     for j, (wire, answer) in enumerate(zip(hidden, frame.after, strict=True)):
         codes = np.arange(wire.format.low, wire.format.high + 1)
@@ -159,17 +158,10 @@ def _with_answers(golden: IntegerModel, model: FramedKAN, bits: Bits) -> Integer
         outputs.append(out)
     layers = (
         *golden.layers[:-1],
-        replace(last, guard=guard, outputs=hidden),
+        replace(last, guard=guard, outputs=tuple(hidden)),
         IntegerLayer(tuple(tables), np.eye(last.width, dtype=bool), bias, 0, tuple(outputs)),
     )
     return replace(golden, layers=layers)
-
-
-def _narrowed(wire: Wire, guard: int) -> Wire:
-    """A wire of sums, so many bits less exact."""
-    form = wire.format
-    narrow = Format(max(1, form.width - guard), form.fraction - guard, form.signed)
-    return replace(wire, name=f"z_{wire.name}", format=narrow)
 
 
 def _rounded(values: Floats, name: str, width: int) -> tuple[np.ndarray[Any, np.dtype[np.int64]], Wire]:

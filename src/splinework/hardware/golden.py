@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +16,7 @@ from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-integer/1"
-_LARGEST = 1 << 28
-"""Bytes of the largest file that is read."""
+_LARGEST = 1 << 28  # Bytes of the largest file that is read
 
 
 class ChangedError(FileError):
@@ -64,12 +65,7 @@ def read_golden(path: str | os.PathLike[str]) -> IntegerModel:
 
 
 def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
-    """The JSON object in a file of an artefact.
-
-    Args:
-        file: Where it is.
-        form: The format that it must name, such as `splinework-integer/1`.
-        what: It is, with an article, for messages.
+    """The JSON object in a file of an artefact that must name a format; `what` it is, with an article, is for messages.
 
     Raises:
         FileError: If the file is missing, too large, damaged, or of another version.
@@ -87,6 +83,15 @@ def read_document(file: Path, form: str, what: str) -> dict[str, Any]:
             "splinework; write the artefact anew with this version."
         )
     return dict(content)
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Writes a JSON object, whole or not at all.
+
+    Raises:
+        FileError: If the file cannot be written.
+    """
+    write_whole(file, (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
 
 
 def digest(model: IntegerModel) -> str:
@@ -107,13 +112,13 @@ def to_dict(model: IntegerModel) -> dict[str, Any]:
         "task": model.task,
         "classes": list(model.classes),
         **({"axioms": list(model.axioms)} if model.axioms else {}),
-        "inputs": [wire.to_dict() for wire in model.inputs],
+        "inputs": [asdict(wire) for wire in model.inputs],
         "layers": [
             {
                 "guard": layer.guard,
                 "bias": layer.bias.tolist(),
                 "mask": layer.mask.astype(int).tolist(),
-                "outputs": [wire.to_dict() for wire in layer.outputs],
+                "outputs": [asdict(wire) for wire in layer.outputs],
                 "tables": [
                     {str(j): table[:, j].tolist() for j in np.flatnonzero(alive)}
                     for table, alive in zip(layer.tables, layer.mask, strict=True)

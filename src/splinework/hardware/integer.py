@@ -5,7 +5,6 @@
 Here are the numbers and how to run them; where they come from is in `quantise` and `training`, how they are kept in `golden`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final, Literal
@@ -245,15 +244,11 @@ def accumulator_width(low: int, high: int) -> int:
     >>> accumulator_width(-4, 3), accumulator_width(0, 4)
     (3, 4)
     """
-    return 1 + max(int(~min(low, 0)).bit_length() if low < 0 else 0, int(max(high, 0)).bit_length())
+    return 1 + max(~low, high, 0).bit_length()
 
 
 def equal(one: IntegerModel, other: IntegerModel) -> bool:
     """Whether two models have the same numbers and wires; names of classes and of the model are not compared."""
-
-    def layers(model: IntegerModel) -> Sequence[IntegerLayer]:
-        return model.layers
-
     return (
         one.inputs == other.inputs
         and len(one.layers) == len(other.layers)
@@ -263,6 +258,6 @@ def equal(one: IntegerModel, other: IntegerModel) -> bool:
             and np.array_equal(a.mask, b.mask)
             and np.array_equal(a.bias, b.bias)
             and all(np.array_equal(s, t) for s, t in zip(a.tables, b.tables, strict=True))
-            for a, b in zip(layers(one), layers(other), strict=True)
+            for a, b in zip(one.layers, other.layers, strict=True)
         )
     )

@@ -25,11 +25,15 @@ class TaskLoss:
     def __call__(self, sums: Tensor, rows: Tensor) -> Tensor:
         *_, (_, _, after, _) = self.ready.parts
         values = after.shift + after.step * sums
+        return self.distance(values, self.targets[rows])
+
+    def distance(self, values: Tensor, targets: Tensor) -> Tensor:
+        """Of outputs in network units from targets: values, numbers of classes or their probabilities, of one logit its own."""
         if self.task == "regression":
-            return ((values - self.targets[rows]) ** 2 / self.scale).mean()
+            return ((values - targets) ** 2 / self.scale).mean()
         if values.shape[1] == 1:
-            return F.binary_cross_entropy_with_logits(values[:, 0], self.targets[rows].to(values))
-        return F.cross_entropy(values, self.targets[rows])
+            return F.binary_cross_entropy_with_logits(values[:, 0], targets.to(values))
+        return F.cross_entropy(values, targets)
 
 
 class DistillationLoss:
@@ -59,11 +63,9 @@ class DistillationLoss:
         ready = self.loss.ready
         *_, (_, _, after, _) = ready.parts
         values = after.shift + after.step * ready.run(rows, tables)
-        if self.loss.task == "regression":
-            return ((values - said) ** 2 / self.loss.scale).mean()
-        if values.shape[1] == 1:
-            return F.binary_cross_entropy_with_logits(values, torch.sigmoid(said))
-        return F.cross_entropy(values, torch.softmax(said, dim=1))
+        if self.loss.task == "classification":
+            said = torch.sigmoid(said[:, 0]) if said.shape[1] == 1 else torch.softmax(said, dim=1)
+        return self.loss.distance(values, said)
 
 
 def roughness(exact: Sequence[Tensor]) -> Tensor:

@@ -6,12 +6,13 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
-from splinework.hardware.artefact import Model, build
+from splinework.hardware.artefact import Model, Plan, build
 from splinework.hardware.artefact_reports import mcu_report
 from splinework.hardware.choosing import Chosen, Quantising, choose
 from splinework.hardware.examples import Examples, integer_figures
@@ -57,23 +58,16 @@ class McuRecipe:
     def __post_init__(self) -> None:
         if self.vectors < 1:
             raise ConfigError(f"vectors is at least 1, got {self.vectors}.")
-        for name in self.processors or ():
-            boards.processor(name)
+        boards.processors(self.processors)
 
     def need(self) -> None:
-        """Raises unless what was asked for can be compiled here, or anything at all.
-
-        Raises:
-            ConfigError: Says what to install.
-        """
-        chosen = [
-            boards.processor(name) for name in (boards.PROCESSORS if self.processors is None else self.processors)
-        ]
+        """Raises a ConfigError unless what was asked for can be compiled here, or anything at all: says what to install."""
+        chosen = boards.processors(self.processors)
         missing = {name for p in chosen for name in p.missing()}
         if missing and (self.processors is not None or all(p.missing() for p in chosen)):
             tools.need(*sorted(missing), purpose="an artefact for a microcontroller")
 
-    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> "McuPlan":
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> Plan:
         """The network of integers.
 
         Raises:
@@ -81,40 +75,22 @@ class McuRecipe:
         """
         chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
         files_of(chosen.golden, options=self.options)  # refuses before anything is written
-        return McuPlan(self, rows, chosen)
+        details = {"vectors": self.vectors, "seed": self.seed}
+        return Plan(chosen.golden.name, details, partial(self._write, rows, chosen))
 
-
-@dataclass(frozen=True, eq=False)
-class McuPlan:
-    """C files that are about to be written; see `artefact.Plan`."""
-
-    how: McuRecipe
-    rows: Examples | None
-    chosen: Chosen
-
-    @property
-    def name(self) -> str:
-        """Of the network."""
-        return self.chosen.golden.name
-
-    @property
-    def details(self) -> dict[str, Any]:
-        """What verifying it again must know."""
-        return {"vectors": self.how.vectors, "seed": self.how.seed}
-
-    def write(self, folder: Path, tell: Progress) -> ArtefactReport:
+    def _write(self, rows: Examples | None, chosen: Chosen, folder: Path, tell: Progress) -> ArtefactReport:
         """Writes, compares and measures the C."""
-        how, golden, rows = self.how, self.chosen.golden, self.rows
+        golden = chosen.golden
         tell("writing C")
-        write_mcu(golden, folder, options=how.options)
-        tell(f"comparing {how.vectors} vectors on each processor")
+        write_mcu(golden, folder, options=self.options)
+        tell(f"comparing {self.vectors} vectors on each processor")
         data = rows.held_x if rows is not None else None
-        found = verify_mcu(folder, rows=how.vectors, seed=how.seed, processors=how.processors, data=data)
+        found = verify_mcu(folder, rows=self.vectors, seed=self.seed, processors=self.processors, data=data)
         tell("measuring instructions, flash and RAM")
-        figures = integer_figures(self.chosen.teacher, golden, rows) | _measured(found, _costs(folder, how.processors))
+        figures = integer_figures(chosen.teacher, golden, rows) | _measured(found, _costs(folder, self.processors))
         held = rows.notes if rows is not None else ()
-        notes = (*how.notes, *self.chosen.notes, *held, *_remarks(found, figures))
-        return mcu_report(golden, figures, notes, self.chosen.front)
+        notes = (*self.notes, *chosen.notes, *held, *_remarks(found, figures))
+        return mcu_report(golden, figures, notes, chosen.front)
 
 
 def mcu(

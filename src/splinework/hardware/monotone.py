@@ -19,12 +19,7 @@ MIXED = 2
 
 
 def edge_signs(tables: Floats | Integers, mask: NDArray[np.bool_]) -> Signs:
-    """How edges run over their codes.
-
-    Args:
-        tables: `(codes, I, J)`, values in the order of the codes.
-        mask: `(I, J)`.
-    """
+    """How edges run over their codes, of tables `(codes, I, J)` in the order of the codes; the mask is `(I, J)`."""
     steps = np.diff(tables, axis=0)
     rises, falls = (steps > 0).any(axis=0), (steps < 0).any(axis=0)
     signs = np.where(rises & falls, MIXED, rises.astype(np.int8) - falls.astype(np.int8))

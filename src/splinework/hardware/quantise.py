@@ -85,15 +85,8 @@ def quantise(
     Every node gets a fixed-point format whose range follows its activations, every edge a table over the codes of its input,
     rounded half to even to the step of its node; sums are exact; then each bias takes up the mean error of its node.
 
-    What is monotone because of its edges stays so in every code. For a network in a frame see `splinework.hardware.framed`.
-
-    Args:
-        model: A trained network; it is left as it is.
-        x: Rows that are typical for its use, `(n, inputs)` in raw units.
-        bits: Widths of codes; one number is that of inputs and hidden nodes.
-        task: `classification` if the outputs are logits.
-        classes: Names of the classes; None numbers them.
-        name: An identifier, after which artefacts are called.
+    What is monotone because of its edges stays so in every code. For a network in a frame see `splinework.hardware.framed`,
+    whose `quantise` takes the same arguments.
 
     Raises:
         ConfigError: For settings out of range.
@@ -151,13 +144,9 @@ def network_units(model: KAN, x: Any) -> Tensor:
 
 @torch.no_grad()
 def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> FakeQuantised:
-    """A copy of the network between wires whose ranges follow the activations.
+    """A copy of the network between wires whose ranges follow the activations at rows u, float64 in network units.
 
-    Args:
-        model: A trained network.
-        u: Rows in network units, float64.
-        bits: Widths of codes.
-        keep: `monotone`: what is monotone in an input because all edges on its paths are, must stay so; or `nothing`.
+    With `keep` as `monotone`, what is monotone in an input because all edges on its paths are, stays so; else it is `nothing`.
     """
     layers = [layer.double() for layer in sum_layers(_in_double(model), u)]
     widths = [bits.of_inputs(model.inputs)] + [(bits.hidden,) * layer.outputs for layer in layers[:-1]]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from splinework.hardware.formats import Integers, round_shift
 from splinework.hardware.integer import IntegerModel
 
-_WIDEST_SET = 1 << 16
-"""Sums that spread further are bounded by their ends only."""
+_WIDEST_SET = 1 << 16  # Sums that spread further are bounded by their ends only
 
 Flags = NDArray[np.bool_]
 
@@ -34,12 +33,7 @@ class Reach:
 
 
 def reach(model: IntegerModel, inputs: tuple[Flags, ...] | None = None) -> Reach:
-    """The codes and sums that can occur.
-
-    Args:
-        model: A quantised network.
-        inputs: Which codes of the inputs can occur; None means all of them.
-    """
+    """The codes and sums that can occur, where these codes of the inputs can; None means all of them."""
     flags = inputs if inputs is not None else tuple(np.ones(w.format.count, dtype=bool) for w in model.inputs)
     codes, lows, highs = [flags], [], []
     for number, layer in enumerate(model.layers):

@@ -96,7 +96,7 @@ class ArtefactReport:
     Attributes:
         title: Heading of the page.
         kind: `fpga`, `mcu` or `analog`.
-        figures: JSON values by the names of `REQUIRED` and `report_sections.WORDS`; others go to the JSON only.
+        figures: JSON values by the names of `REQUIRED` and `report_page.WORDS`; others go to the JSON only.
         lead: A sentence or two on what it is.
         checks: What was verified.
         power: An estimate, if there is one.

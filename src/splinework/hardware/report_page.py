@@ -1,30 +1,42 @@
 """One report for every artefact: `report.html`, a page that needs nothing else, and `report.json` with the same figures.
 
-What it says is in `report_facts`, what its sections look like in `report_sections`; pictures of networks and fronts are in
+What it says is in `report_facts`; each section here gives its content, or nothing. Pictures of networks and fronts are in
 `report_pictures`.
 """
 
 import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from splinework.errors import FileError
-from splinework.hardware import report_sections
 from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
 from splinework.nn.checkpoint import own_version
 from splinework.nn.files import write_whole
+from splinework.report.html import (
+    NOTHING,
+    Html,
+    bullets,
+    cards,
+    code,
+    element,
+    join,
+    number,
+    paragraph,
+    picture,
+    table,
+    text,
+)
 from splinework.report.page import page
 
-__all__ = ["ArtefactReport", "Check", "Picture", "Power", "Table", "report_html", "write_report"]
+__all__ = ["WORDS", "ArtefactReport", "Check", "Picture", "Power", "Table", "report_html", "shown", "write_report"]
 
 
 def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path:
-    """Writes `report.html` and `report.json`, each whole or not at all.
+    """Writes `report.html` and `report.json` into a folder that is there, each whole or not at all.
 
     The same report gives the same bytes.
-
-    Args:
-        folder: Where; it must be there.
-        report: What is known.
 
     Returns:
         The path of the page.
@@ -51,15 +63,181 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
 def report_html(report: ArtefactReport) -> str:
     """The page."""
     parts = (
-        ("figures", "Key figures", report_sections.figures(report.figures)),
-        ("verification", "Verification", report_sections.verification(report.checks)),
-        ("warnings", "Warnings", report_sections.sentences(report.warnings)),
-        ("resources", "Resources and speed", report_sections.resources(report.figures)),
-        ("power", "Power", report_sections.power(report.power)),
-        ("pictures", "Pictures", report_sections.pictures(report.pictures)),
-        ("tables", "In detail", report_sections.tables(report.tables)),
-        ("use", "How to use it", report_sections.usage(report.usage)),
-        ("notes", "Notes", report_sections.sentences(report.notes)),
-        ("versions", "Versions", report_sections.versions(report.figures, own_version())),
+        ("figures", "Key figures", figures(report.figures)),
+        ("verification", "Verification", verification(report.checks)),
+        ("warnings", "Warnings", bullets(report.warnings)),
+        ("resources", "Resources and speed", resources(report.figures)),
+        ("power", "Power", power(report.power)),
+        ("pictures", "Pictures", pictures(report.pictures)),
+        ("tables", "In detail", tables(report.tables)),
+        ("use", "How to use it", usage(report.usage)),
+        ("notes", "Notes", bullets(report.notes)),
+        ("versions", "Versions", versions(report.figures, own_version())),
     )
-    return page(report.title, report_sections.lead(report.lead, report.checks), parts)
+    return page(report.title, lead(report.lead, report.checks), parts)
+
+
+@dataclass(frozen=True)
+class Word:
+    """How a figure is shown.
+
+    Attributes:
+        label: What it is called.
+        unit: Behind the number; `%` shows a share, a unit of the SI takes a prefix.
+        how: How it came about.
+        card: Whether it is a key figure.
+    """
+
+    label: str
+    unit: str = ""
+    how: str = ""
+    card: bool = False
+
+
+WORDS: Final = {
+    "accuracy_float": Word("accuracy, float", "%", "held-out rows", card=True),
+    "accuracy_quantised": Word("accuracy, quantised", "%", "held-out rows", card=True),
+    "accuracy_circuits": Word("accuracy, circuits", "%", "held-out rows", card=True),
+    "accuracy_noisy": Word("accuracy, imperfect devices", "%", "mean over drawn chips", card=True),
+    "accuracy_noisy_before_training": Word("accuracy before noise-aware training", "%", "mean over drawn chips"),
+    "rmse_float": Word("RMSE, float", "", "held-out rows", card=True),
+    "rmse_quantised": Word("RMSE, quantised", "", "held-out rows", card=True),
+    "rmse_circuits": Word("RMSE, circuits", "", "held-out rows", card=True),
+    "rmse_noisy": Word("RMSE, imperfect devices", "", "mean over drawn chips", card=True),
+    "rmse_noisy_before_training": Word("RMSE before noise-aware training", "", "mean over drawn chips"),
+    "rows_held_back": Word("held-out rows"),
+    "vectors": Word("vectors compared", "", "on each simulator or processor", card=True),
+    "mismatches": Word("mismatches", "", "with the golden model", card=True),
+    "neurons": Word("neurons"),
+    "neurons_proven": Word("neurons proven", "", "equivalent to the golden model", card=True),
+    "luts": Word("LUTs", "", "cells after synthesis", card=True),
+    "luts_estimated": Word("LUTs, estimated", "", "before synthesis"),
+    "flipflops": Word("flip-flops", "", "after synthesis"),
+    "latency_cycles": Word("latency", "cycles", "one result a cycle", card=True),
+    "fmax_mhz": Word("largest clock", "MHz", "after place and route", card=True),
+    "tables": Word("tables", "", "one for each edge"),
+    "edges": Word("edges"),
+    "elements": Word("circuit elements"),
+    "cells": Word("floating-gate cells"),
+    "edge_error_median": Word("error of an edge, median", "%", "rms, of its span"),
+    "edge_error_largest": Word("error of an edge, largest", "%", "rms, of its span"),
+    "instructions": Word("instructions of an inference", "", "counted, not cycles"),
+    "quantise_instructions": Word("instructions of the quantiser", "", "from floats to codes"),
+    "flash": Word("flash", "bytes", "code and tables"),
+    "ram": Word("RAM", "bytes", "static variables"),
+    "stack": Word("stack", "bytes", "deepest chain of calls"),
+    "power_watts": Word("power", "W", "estimate", card=True),
+    "settling_seconds": Word("settling time", "s", "estimate", card=True),
+    "energy_joules": Word("energy of an inference", "J", "estimate"),
+    "area_square_micrometres": Word("area", "µm²", "estimate", card=True),
+}
+"""By the name of the figure in JSON, in the order of the page."""
+
+_SI: Final = {"W", "s", "J"}
+_PREFIXES: Final = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
+
+
+def lead(sentence: str, checks: Sequence[Check]) -> Html:
+    """What the artefact is, and whether it does what it should."""
+    failed = [check.what for check in checks if not check.passed]
+    first = paragraph(sentence, "lead") if sentence else NOTHING
+    if checks and not failed:
+        return join(first, paragraph(f"Verified: {'; '.join(c.what for c in checks)}.", "lead"))
+    said = f"Not as it should be: {', '.join(failed)}." if failed else "Nothing of this was verified."
+    return join(first, element("p", element("strong", text(said)), class_="refusal"))
+
+
+def figures(values: Mapping[str, Any]) -> Html:
+    """Key figures, as cards."""
+    return cards(
+        [
+            (word.label, shown(values[name], word.unit))
+            for name, word in WORDS.items()
+            if word.card and _is_plain(values.get(name))
+        ]
+    )
+
+
+def resources(values: Mapping[str, Any]) -> Html:
+    """All figures with how they came about, and those that there is one of for each processor."""
+    plain = [
+        (text(word.label), shown(values[name], word.unit), text(word.how))
+        for name, word in WORDS.items()
+        if _is_plain(values.get(name))
+    ]
+    several = [name for name in WORDS if isinstance(values.get(name), Mapping) and values[name]]
+    parts = [table("Figures", ["what", "value", "how"], plain, words=(0, 2))] if plain else []
+    if several:
+        places = list(dict.fromkeys(place for name in several for place in values[name]))
+        rows = [
+            (text(place), *(shown(values[name].get(place), WORDS[name].unit) for name in several)) for place in places
+        ]
+        parts.append(table("By processor", ["processor", *(WORDS[name].label for name in several)], rows))
+    return join(*parts)
+
+
+def shown(value: Any, unit: str = "") -> Html:
+    """A number with its unit; a dash for none.
+
+    >>> shown(0.9815, "%"), shown(0.0000042, "W"), shown(100000), shown(None)
+    ('98.15 %', '4.2 µW', '100 000', '–')
+    """
+    if value is None or isinstance(value, str):
+        return Html("–") if value is None else text(value)
+    if unit == "%":
+        return Html(f"{number(100 * value)} %")
+    if unit in _SI and value > 0:
+        size, prefix = next((p for p in _PREFIXES if value >= p[0]), _PREFIXES[-1])
+        return Html(f"{number(value / size, 3)} {prefix}{unit}")
+    whole = isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15) or 1e3 <= abs(value) < 1e15
+    written = Html(f"{round(value):,}".replace(",", " ").replace("-", "−")) if whole else number(value)
+    return Html(f"{written} {text(unit)}") if unit else written
+
+
+def verification(checks: Sequence[Check]) -> Html:
+    """What was verified, and what came out."""
+    if not checks:
+        return NOTHING
+    rows = [(text(c.what), text(c.result), text("as it should be" if c.passed else "WRONG")) for c in checks]
+    return table("What was compared with the golden model", ["what", "result", "verdict"], rows, words=(0, 1, 2))
+
+
+def power(estimate: Power | None) -> Html:
+    """The estimate and its formula."""
+    if estimate is None:
+        return NOTHING
+    value = shown(estimate.watts, "W")
+    return join(
+        element("p", Html(f"About {value}; an estimate, not a measurement:")),
+        code(estimate.formula, "Formula of the estimate"),
+    )
+
+
+def pictures(drawn: Sequence[Picture]) -> Html:
+    """The figures, one after the other."""
+    return join(*(picture(p.figure, f"p{k}", p.description, p.caption) for k, p in enumerate(drawn)))
+
+
+def tables(given: Sequence[Table]) -> Html:
+    """Tables of numbers; a column of words is aligned to the left."""
+    made = []
+    for one in given:
+        words = [k for k in range(len(one.head)) if k == 0 or any(isinstance(row[k], str) for row in one.rows)]
+        made.append(table(one.caption, one.head, [[shown(cell) for cell in row] for row in one.rows], words=words))
+    return join(*made)
+
+
+def usage(steps: Sequence[tuple[str, str]]) -> Html:
+    """A sentence and code for each step."""
+    return join(*(join(paragraph(sentence), code(lines, sentence)) for sentence, lines in steps))
+
+
+def versions(values: Mapping[str, Any], own: str) -> Html:
+    """The programs that made and checked the artefact."""
+    used = values.get("tools")
+    others = [f"{name}: {version}" for name, version in used.items()] if isinstance(used, Mapping) else []
+    return bullets([f"splinework {own}", *others])
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from splinework.errors import DataError
-from splinework.hardware.integer import IntegerLayer, IntegerModel
+from splinework.hardware.integer import IntegerModel
 from splinework.hardware.report_facts import Picture
 from splinework.report.plot import style
 
@@ -23,10 +23,6 @@ _COLUMNS: Final = 6
 def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture, ...]:
     """The tables of each layer as pictures, those with the largest spans where there are more than `most`.
 
-    Args:
-        model: A quantised network.
-        most: Tables of a layer.
-
     Raises:
         DataError: If there is no edge.
     """
@@ -35,7 +31,7 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture,
         edges = [(int(i), int(j)) for i, j in np.argwhere(layer.mask)]
         if not edges:
             continue
-        edges.sort(key=lambda edge: -_span(layer, *edge))
+        edges.sort(key=lambda edge: -np.ptp(layer.tables[edge[0]][:, edge[1]]))
         drawn = sorted(edges[:most])
         names = [wire.name for wire in model.wires(number)]
         left = f"; the {len(drawn)} of {len(edges)} with the largest spans" if len(drawn) < len(edges) else ""
@@ -45,10 +41,6 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture,
     if not made:
         raise DataError("a picture of tables needs at least one edge, got a network without any.")
     return tuple(made)
-
-
-def _span(layer: IntegerLayer, i: int, j: int) -> int:
-    return int(np.ptp(layer.tables[i][:, j]))
 
 
 def _draw(model: IntegerModel, number: int, edges: Sequence[tuple[int, int]]) -> Figure:

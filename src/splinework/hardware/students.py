@@ -45,14 +45,7 @@ def shapes_for(model: KAN, asked: Shape, *, most: int = MOST_EDGES) -> tuple[tup
 
 
 def student(teacher: KAN, shape: Sequence[Any], *, grid: int = 8, seed: int = 0) -> KAN:
-    """A fresh network with the names, scales and units of another one.
-
-    Args:
-        teacher: The other one.
-        shape: Nodes of each layer, as for `KAN`.
-        grid: Intervals of its splines.
-        seed: Of its random start.
-    """
+    """A fresh network of a shape, as for `KAN`, with the names, scales and units of another one, and so many intervals."""
     config = teacher.config
     fresh = KAN(
         list(shape),

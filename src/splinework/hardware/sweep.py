@@ -7,7 +7,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 from splinework.hardware.integer import Task
 from splinework.hardware.quantise import Bits
-from splinework.hardware.training import Schedule, Stage, train_quantised
+from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
 from splinework.nn.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
@@ -16,12 +16,7 @@ WIDTHS: Final = (3, 4, 5, 6)
 
 @dataclass(frozen=True)
 class Candidate:
-    """One network of a sweep.
-
-    Attributes:
-        bits: Widths of codes.
-        stage: The network with its area and score.
-    """
+    """One network of a sweep, with its widths of codes, its area and its score."""
 
     bits: Bits
     stage: Stage
@@ -52,14 +47,7 @@ class Front:
         Raises:
             ConfigError: If there is none.
         """
-        fitting = [c for c in self.pareto if c.stage.area <= luts]
-        if not fitting:
-            smallest = self.pareto[0].stage
-            raise ConfigError(
-                f"nothing in this sweep is as small as {luts:g} LUTs; the smallest has {smallest.area:.0f} at a score of "
-                f"{smallest.score:.4g}. Allow fewer bits or more stages, or start from a network with fewer inputs and nodes."
-            )
-        return fitting[-1]
+        return self._of(self.fit.best(largest=luts))
 
     def reaching(self, score: float) -> Candidate:
         """The smallest candidate with at least a score: share of right classes, or minus the error of a regression.
@@ -67,19 +55,19 @@ class Front:
         Raises:
             ConfigError: If there is none.
         """
-        good = [c for c in self.pareto if c.stage.score >= score]
-        if not good:
-            best = self.pareto[-1].stage
-            raise ConfigError(
-                f"nothing in this sweep reaches a score of {score:g}; the best has {best.score:.4g} at {best.area:.0f} LUTs. "
-                "Allow more bits, or start from a better network."
-            )
-        return good[0]
+        return self._of(self.fit.best(least=score))
 
     def near_best(self, loss: float) -> Candidate:
         """The smallest candidate whose score is at most `loss` below the best; of regressions that share of the least error."""
-        best = self.pareto[-1].stage.score
-        return self.reaching(best - loss if best >= 0 else best * (1 + loss))
+        return self._of(self.fit.near_best(loss))
+
+    @property
+    def fit(self) -> QuantisedFit:
+        """All networks as those of one run."""
+        return QuantisedFit(tuple(one.stage for one in self.candidates))
+
+    def _of(self, stage: Stage) -> Candidate:
+        return next(one for one in self.candidates if one.stage is stage)
 
 
 def sweep(
@@ -128,23 +116,14 @@ def sweep(
     if not widths:
         raise ConfigError("a sweep needs at least one width, got none; leave widths out for 3 to 6 bits.")
     deep = len(model.config.nodes) > 2 or bool(model.config.nodes[1].products)
+    how: dict[str, Any] = {"task": task, "classes": classes, "name": name}
+    how |= {"schedule": schedule, "teacher": teacher, "progress": progress}
     found: list[Candidate] = []
     tries = [(w, h) for w in widths for h in (hidden if hidden is not None and deep else (w,))]
     for number, (inner, outer) in enumerate(tries, start=1):
         bits = Bits(inner, outer, max(8, inner))
         if progress is not None:
             progress(f"network {number} of {len(tries)}: inputs of {inner} bits, hidden nodes of {outer}")
-        fit = train_quantised(
-            model,
-            x,
-            y,
-            bits=bits,
-            task=task,
-            classes=classes,
-            name=name,
-            schedule=schedule,
-            teacher=teacher,
-            progress=progress,
-        )
+        fit = train_quantised(model, x, y, bits=bits, **how)
         found.extend(Candidate(bits, stage) for stage in fit.stages)
     return Front(tuple(sorted(found, key=lambda c: c.stage.area)))

@@ -53,11 +53,7 @@ def find(program: str) -> str | None:
 
 
 def need(*programs: str, purpose: str) -> None:
-    """Raises unless all programs are there.
-
-    Raises:
-        ConfigError: Says what to install.
-    """
+    """Raises a ConfigError unless all programs are there: says what to install."""
     missing = [program for program in programs if find(program) is None]
     if missing:
         packages = " ".join(TOOLS[program].package if program in TOOLS else program for program in missing)
@@ -77,13 +73,9 @@ def version(program: str) -> str | None:
 def call(
     command: Sequence[str | Path], folder: Path, *, timeout: float = 600.0, refuse: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a folder and keeps what it says.
+    """Runs a program with its arguments in a folder, for so many seconds at most, and keeps what it says.
 
-    Args:
-        command: The program and its arguments.
-        folder: Where it runs.
-        timeout: Seconds.
-        refuse: Whether another exit code than 0 is an error.
+    Another exit code than 0 is an error where it is to be refused.
 
     Raises:
         ConfigError: If the program is missing, or did not end in time.

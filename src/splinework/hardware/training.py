@@ -17,19 +17,17 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.hardware.area import area, smooth_area
-from splinework.hardware.examples import targets_of
+from splinework.hardware.examples import score, targets_of
 from splinework.hardware.fake import FakeQuantised, LayerTables
 from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
 from splinework.nn.network import KAN
 
-_NARROW = 8
-"""Inputs of a layer up to which it learns at the full rate."""
+_NARROW = 8  # Inputs of a layer up to which it learns at the full rate
 
 
-_LOOK = 20
-"""Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage."""
+_LOOK = 20  # Steps between two looks at the loss on `_JUDGED` rows, in the second half of a stage
 _JUDGED = 4096
 
 
@@ -131,7 +129,12 @@ class QuantisedFit:
                 f"no network of this run reaches a score of {least:g}, the best has {max(s.score for s in fitting):.4g}; use "
                 "more bits, or a better network to start from."
             )
-        return min(good, key=lambda s: s.area)
+        return min(good, key=lambda s: (s.area, -s.score))
+
+    def near_best(self, loss: float, *, largest: float | None = None) -> Stage:
+        """The smallest stage whose score is at most `loss` below the best; of regressions that share of the least error."""
+        best = self.best(largest=largest).score
+        return self.best(largest=largest, least=best - loss if best >= 0 else best * (1 + loss))
 
 
 def train_quantised(
@@ -211,20 +214,6 @@ def train_quantised(
         if golden.edges == 0:
             break
     return QuantisedFit(tuple(stages), how)
-
-
-def score(model: IntegerModel, x: Any, y: Any) -> float:
-    """The share of right classes; of a regression minus the root mean squared error in raw units, so that more is better.
-
-    Args:
-        model: A quantised network.
-        x: Raw rows.
-        y: Numbers of classes `(n,)`, or raw targets `(n, outputs)`.
-    """
-    found = model.predict(x)
-    if model.task == "classification":
-        return float(np.mean(found == np.asarray(y).reshape(-1)))
-    return -float(np.sqrt(np.mean((found - np.asarray(y).reshape(found.shape)) ** 2)))
 
 
 @dataclass(frozen=True, eq=False)

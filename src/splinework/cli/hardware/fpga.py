@@ -37,11 +37,7 @@ class Circuit:
     no_synthesis: bool = option(default=False, help="Do not synthesise; the report has estimates.")
 
     def check(self) -> None:
-        """Raises where they do not go together, before anything is loaded.
-
-        Raises:
-            ConfigError: With the way out.
-        """
+        """Raises a ConfigError where they do not go together, before anything is loaded: with the way out."""
         if self.mhz is not None and (self.levels is not None or self.cycles is not None):
             raise ConfigError(
                 "--mhz chooses the depth of the pipeline, which --levels and --cycles say too; give one of them."

@@ -75,11 +75,7 @@ class Order:
         return "auto"
 
     def check(self) -> None:
-        """Raises where the words do not go together, before anything is loaded.
-
-        Raises:
-            ConfigError: With the way out.
-        """
+        """Raises a ConfigError where the words do not go together, before anything is loaded: with the way out."""
         check_order(self.model, self.data)
         if self.name is not None and not (self.name.isidentifier() and self.name.isascii()):
             raise ConfigError(f"--name is a word of letters, digits and _, such as wine; got {self.name!r}.")
@@ -114,20 +110,10 @@ class Widths:
     post_training: bool = option(default=False, help="Only round the trained splines: quick, and less accurate.")
 
     def recipe(self, order: Order, shape: Any) -> Quantising:
-        """The recipe.
-
-        Args:
-            order: With the seed.
-            shape: `auto`, `same` or a whole shape.
-
-        Raises:
-            ConfigError: If the options do not go together.
-        """
+        """The recipe, once the options are checked, by the order's seed and a shape: `auto`, `same` or a whole one."""
         from splinework.hardware.choosing import Quantising
         from splinework.hardware.training import Schedule
 
-        if self.bits != "auto" and not self.bits.isdigit():
-            raise ConfigError(f"--bits is a number from 1 to 12, or auto; got {self.bits!r}.")
         return Quantising(
             bits="auto" if self.bits == "auto" else int(self.bits),
             hidden=self.hidden_bits,
@@ -139,11 +125,7 @@ class Widths:
         )
 
     def check(self) -> None:
-        """Raises where they do not go together, before anything is loaded.
-
-        Raises:
-            ConfigError: With the way out.
-        """
+        """Raises a ConfigError where they do not go together, before anything is loaded: with the way out."""
         if self.bits != "auto" and not (self.bits.isdigit() and 1 <= int(self.bits) <= 12):
             raise ConfigError(f"--bits is a number from 1 to 12, or auto; got {self.bits!r}.")
         if self.bits == "auto" and (self.post_training or self.hidden_bits is not None):

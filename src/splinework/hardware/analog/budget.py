@@ -98,14 +98,7 @@ class Area:
 
 
 def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layout: Layout = GENERIC_LAYOUT) -> Power:
-    """Power, settling and energy at rows x; see `Power` for the formulas.
-
-    Args:
-        network: The circuits.
-        x: Rows in raw units.
-        temperature: In K.
-        layout: Assumptions.
-    """
+    """Power, settling and energy at raw rows x and a temperature in K; see `Power` for the formulas."""
     signals = network.signals(np.asarray(x, dtype=np.float64), temperature=temperature)
     technology = network.technology
     p = network.parameters()
@@ -114,8 +107,7 @@ def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layou
     offsets = float(np.abs(p.offsets).sum())
     count = sum(len(product.sums) - 1 for layer in network.layers for product in layer.products)
     multipliers = 7.0 * count * technology.product_current
-    nodes = sum(layer.plain + len(layer.products) for layer in network.layers)
-    amplifiers = nodes * layout.amplifier_current
+    amplifiers = sum(layer.nodes for layer in network.layers) * layout.amplifier_current
     thermal = thermal_voltage(temperature)
     settling = 0.0
     for layer, record in zip(network.layers, signals.layers, strict=True):
@@ -127,12 +119,7 @@ def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layou
 
 
 def area(network: AnalogNetwork, *, layout: Layout = GENERIC_LAYOUT) -> Area:
-    """Area; see `Area` for the formulas.
-
-    Args:
-        network: The circuits.
-        layout: Assumptions.
-    """
+    """Area, by the assumptions of a layout; see `Area` for the formulas."""
     t = network.technology
     kinds = [e.kind for layer in network.layers for e in layer.elements]
     pairs, bumps, constants = (kinds.count(kind) for kind in ("tanh", "bump", "constant"))
@@ -149,18 +136,12 @@ def area(network: AnalogNetwork, *, layout: Layout = GENERIC_LAYOUT) -> Area:
     transistors = layout.overhead * ratios * layout.length**2
     capacitors = 2 * (pairs + bumps) * layout.gate_capacitance / layout.capacitor_density
     gates = cells * layout.cell_area + capacitors
-    nodes = sum(layer.plain + len(layer.products) for layer in network.layers)
-    amplifiers = nodes * layout.amplifier_area
+    amplifiers = sum(layer.nodes for layer in network.layers) * layout.amplifier_area
     return Area(cells, transistors, gates, amplifiers, transistors + gates + amplifiers)
 
 
 def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.15, NOMINAL, 358.15)) -> float:
-    """The smallest V_DS of a tail, a pair's transistor or a mirror's output over all spans, in U_T.
-
-    Args:
-        network: The circuits.
-        temperatures: In K.
-    """
+    """The smallest V_DS of a tail, a pair's transistor or a mirror's output over all spans and temperatures (K), in U_T."""
     technology = network.technology
     least = np.inf
     for kelvin in temperatures:

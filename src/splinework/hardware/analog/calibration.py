@@ -1,7 +1,9 @@
 """Trims of the nodes: gain and offset of every sum, so that the circuits' sums are those of the trained network.
 
-Layer by layer, as each layer's inputs depend on the trims before it, and by least squares. The same function serves after
-conversion, after programming and at another temperature; what is measured here comes from the model of the device.
+Layer by layer, as each layer's inputs depend on the trims before it, and by least squares. `trim` serves one network after
+conversion, after programming and at another temperature; what is measured comes from the model of the device. `recalibrate` takes
+temperature, age and mismatch out of many chips again, by noisy readings: the measured sums of each are fitted to those of the
+programmed network, a line for each sum, and the lines become that chip's trims.
 """
 
 from collections.abc import Sequence
@@ -11,11 +13,14 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import ConfigError, ShapeError
+from splinework.hardware.analog.chips import Chips, outputs, select
 from splinework.hardware.analog.ekv import NOMINAL
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
 
 KNOBS: Final = ("both", "offset")
 """What is trimmed: gain and offset, or the offset alone."""
+_CHIPS_AT_ONCE: Final = 16
+_ROUNDS: Final = 2
 
 
 def trim(
@@ -27,15 +32,10 @@ def trim(
     perturbation: Perturbation = NO_PERTURBATION,
     knobs: str = "both",
 ) -> AnalogNetwork:
-    """The network with its nodes' gains and offsets set so that the sums at x come nearest to the targets.
+    """The network with its nodes' gains and offsets set so that the sums at raw rows x come nearest to the targets.
 
-    Args:
-        network: The circuits.
-        x: Calibration rows in raw units, `(B, inputs)`.
-        targets: For every layer the wanted sums, `(B, N_l)`, in network units.
-        temperature: At which it is measured, in K.
-        perturbation: One chip's errors.
-        knobs: `both` or `offset`.
+    Targets are the wanted sums of every layer, `(B, N_l)` in network units; it is measured at a temperature in K, with one chip's
+    errors; `knobs` are `both` or `offset`.
 
     Raises:
         ConfigError: For other knobs.
@@ -60,14 +60,9 @@ def trim(
 
 
 def offset_currents(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]) -> AnalogNetwork:
-    """The network with the sums' constant currents set so that the sums' means at x are the targets', trims aside.
+    """The network with the sums' constant currents set so that the sums' means at raw rows x are the targets', trims aside.
 
-    The currents that the edges ask for leave out what the mirrors do to the tails' common part.
-
-    Args:
-        network: The circuits.
-        x: Rows in raw units.
-        targets: As for `trim`.
+    The currents that the edges ask for leave out what the mirrors do to the tails' common part; the targets are as for `trim`.
 
     Raises:
         ShapeError: If the targets do not fit the network.
@@ -76,12 +71,11 @@ def offset_currents(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]
     first = 0
     for layer, wanted in enumerate(targets):
         measured = network.signals(x).layers[layer].sums
-        p: Parameters = network.parameters()
+        p = network.parameters()
         here = slice(first, first + wanted.shape[1])
         unit = np.array([s.unit for s in network.layers[layer].sums]) * p.node_gains[here]
-        offsets = p.offsets.copy()
-        offsets[here] += (wanted.mean(axis=0) - measured.mean(axis=0)) / unit
-        network = network.with_parameters(replace(p, offsets=offsets))
+        p.offsets[here] += (wanted.mean(axis=0) - measured.mean(axis=0)) / unit
+        network = network.with_parameters(p)
         first = here.stop
     return network
 
@@ -99,3 +93,71 @@ def _check(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]) -> None
     wanted = [(len(x), len(layer.sums)) for layer in network.layers]
     if [t.shape for t in targets] != wanted:
         raise ShapeError(f"targets are the sums of every layer, shapes {wanted}, got {[t.shape for t in targets]}.")
+
+
+def recalibrate(
+    network: AnalogNetwork, rows: Floats, chips: Chips, *, noise: float = 0.003, reads: int = 16, seed: int = 0
+) -> Parameters:
+    """Parameters with trims for each chip, `(chips, 1, N)`, so that its sums follow those of the network as programmed.
+
+    Args:
+        network: As it should be; its own trims are the start.
+        rows: Known rows in raw units, `(B, inputs)`, at least 2; some 50 that cover the inputs are enough.
+        chips: As they are at the conditions in question; their read noise is left out here, as readings are averaged.
+        noise: Standard deviation of one reading of a sum, in parts of its span.
+        reads: Readings averaged.
+        seed: Of that noise.
+
+    Raises:
+        ConfigError: If there are fewer than two rows, or no reading.
+    """
+    if len(rows) < 2 or reads < 1:
+        raise ConfigError(f"calibrating takes 2 rows and 1 reading or more, got {len(rows)} and {reads}.")
+    random = np.random.default_rng([seed, 7])
+    parts = []
+    for start in range(0, chips.count, _CHIPS_AT_ONCE):
+        some = select(chips, slice(start, min(start + _CHIPS_AT_ONCE, chips.count)))
+        some = replace(some, perturbation=replace(some.perturbation, read_noise=0.0))
+        parts.append(_calibrated(network, rows, some, noise / float(np.sqrt(reads)), random))
+    gains, trims = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return replace(network.parameters(), node_gains=gains, node_trims=trims)
+
+
+def recalibrated_outputs(network: AnalogNetwork, x: Floats, chips: Chips, rows: Floats, *, seed: int = 0) -> Floats:
+    """What chips give after they were calibrated on known rows, `(chips, B, outputs)`; x and the chips as for `outputs`."""
+    return outputs(network, x, chips, parameters=recalibrate(network, rows, chips, seed=seed))
+
+
+def _calibrated(
+    network: AnalogNetwork, rows: Floats, chips: Chips, noise: float, random: np.random.Generator
+) -> tuple[Floats, Floats]:
+    own = network.parameters()
+    shape = (chips.count, 1, network.node_count)
+    gains, trims = (np.broadcast_to(v, shape).copy() for v in (own.node_gains, own.node_trims))
+    wanted = [layer.sums for layer in network.signals(rows).layers]
+    first = 0
+    for number, layer in enumerate(network.layers):
+        here = slice(first, first + len(layer.sums))
+        span = np.array([s.high - s.low for s in layer.sums])
+        for _ in range(_ROUNDS):  # an offset behind the gain is told from one before it only once the gain is right
+            parameters = replace(own, node_gains=gains, node_trims=trims)
+            found = network.signals(
+                rows, temperature=chips.temperature, perturbation=chips.perturbation, parameters=parameters
+            )
+            seen = np.broadcast_to(found.layers[number].sums, (chips.count, len(rows), len(layer.sums)))
+            slope, level = _lines(seen + noise * span * random.standard_normal(seen.shape), wanted[number])
+            gains[..., here] *= slope
+            trims[..., here] = slope * trims[..., here] + level
+        first = here.stop
+    return gains, trims
+
+
+def _lines(seen: Floats, wanted: Floats) -> tuple[Floats, Floats]:
+    """Slopes and levels `(chips, 1, n)` of the best lines from what is seen to what is wanted, over the rows."""
+    middle, aim = seen.mean(axis=1, keepdims=True), wanted.mean(axis=0)
+    off = seen - middle
+    power = (off**2).sum(axis=1, keepdims=True)
+    common = (off * (wanted - aim)).sum(axis=1, keepdims=True)
+    slope = np.where(power > 0, common / np.maximum(power, 1e-300), 1.0)
+    slope = np.where(np.abs(slope - 1) < 0.9, slope, 1.0)  # a sum that hardly moves has no gain that could be measured
+    return slope, aim - slope * middle

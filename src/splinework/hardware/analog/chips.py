@@ -5,7 +5,7 @@ The imperfections themselves are in `imperfections`.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Final
 
 import numpy as np
@@ -14,19 +14,12 @@ from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import NOMINAL, Values
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
 
-_MOST_NUMBERS: Final = 2_000_000
-"""Chips times rows times elements that are computed at once."""
+_MOST_NUMBERS: Final = 2_000_000  # Chips times rows times elements that are computed at once
 
 
 @dataclass(frozen=True)
 class Chips:
-    """Some chips under the same conditions.
-
-    Attributes:
-        perturbation: What differs, with chips on the first axis.
-        temperature: In K.
-        count: How many chips.
-    """
+    """Some chips under the same conditions: what differs, with chips on the first axis, the temperature in K, and how many."""
 
     perturbation: Perturbation
     temperature: float
@@ -43,27 +36,13 @@ class Imperfection(ABC):
 
     @abstractmethod
     def disturb(self, before: Chips, network: AnalogNetwork, rows: int, random: np.random.Generator) -> Chips:
-        """The chips with this error besides those they have.
-
-        Args:
-            before: Chips so far.
-            network: What they were made from.
-            rows: Rows that they will be run on, for noise.
-            random: Where numbers come from.
-        """
+        """The chips with this error besides those they have, for so many rows, which noise differs by."""
 
 
 def draw(
     network: AnalogNetwork, imperfections: Sequence[Imperfection], *, chips: int, rows: int, seed: int | Sequence[int]
 ) -> Chips:
-    """Draws chips.
-
-    Args:
-        network: What they are made from.
-        imperfections: At most one of a kind.
-        chips: How many.
-        rows: Rows that they will be run on.
-        seed: Of all that is random.
+    """Draws so many chips, to be run on so many rows, with imperfections that are at most one of a kind.
 
     Raises:
         ConfigError: If two imperfections are of one kind, or there is no chip.
@@ -83,20 +62,18 @@ def draw(
 
 
 def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Parameters | None = None) -> Floats:
-    """What chips give, `(chips, B, outputs)` in raw units.
+    """What chips give at x `(B, inputs)`, `(chips, B, outputs)`, both in raw units; they were drawn for as many rows.
 
-    Args:
-        network: What they are made from.
-        x: Rows in raw units, `(B, inputs)`.
-        chips: From `draw`, for as many rows.
-        parameters: In place of the network's own; may have chips on their first axis.
+    Parameters in place of the network's own may have chips on their first axis.
     """
     size = max(1, _MOST_NUMBERS // max(1, len(x) * network.element_count))
     parts = []
     for start in range(0, chips.count, size):
         here = slice(start, min(start + size, chips.count))
         some = select(chips, here)
-        own = None if parameters is None else select_parameters(parameters, here, chips.count)
+        own = None
+        if parameters is not None:
+            own = Parameters(*(_part(values, here, chips.count) for values in vars(parameters).values()))
         found = network.forward(x, temperature=some.temperature, perturbation=some.perturbation, parameters=own)
         parts.append(np.broadcast_to(found, (some.count, *found.shape[-2:])))
     return np.concatenate(parts)
@@ -104,17 +81,8 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Para
 
 def select(chips: Chips, which: slice) -> Chips:
     """Some of the chips."""
-    p = chips.perturbation
-    names = ("gain_error", "centre_shift", "kappa_factor", "offset_error", "node_gain", "node_offset", "read_noise")
-    fields = {name: _part(getattr(p, name), which, chips.count) for name in names}
-    count = len(range(*which.indices(chips.count)))
-    return Chips(replace(p, **fields), chips.temperature, count)
-
-
-def select_parameters(parameters: Parameters, which: slice, count: int) -> Parameters:
-    """Parameters of some of the chips, where they have chips on their first axis."""
-    p = parameters
-    return Parameters(*(_part(v, which, count) for v in (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)))
+    own = (_part(values, which, chips.count) for values in vars(chips.perturbation).values())
+    return Chips(Perturbation(*own), chips.temperature, len(range(*which.indices(chips.count))))
 
 
 def _part(values: Values, which: slice, count: int) -> Values:

@@ -34,11 +34,8 @@ from splinework.hardware.analog.ekv import (
 )
 
 NEWTON_STEPS: Final = 30
-_TOLERANCE: Final = 1e-7
-"""Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left."""
-
-_BELOW_DRAIN: Final = 1e-4
-"""The source of a transistor that carries current stays this far below its drain, in U_T."""
+_TOLERANCE: Final = 1e-7  # Of a step, in U_T or V: the last, differentiable step follows, and each squares what is left
+_BELOW_DRAIN: Final = 1e-4  # The source of a transistor that carries current stays this far below its drain, in U_T
 
 LEAK: Final = 1e-12
 """A that flow into every mirror besides its input, so that it never is without current."""
@@ -100,21 +97,11 @@ def pair_source(difference: Values, tail: Values, at: Conditions, kappa_factor: 
     return _solve_pair(_gates(difference, tail, at, kappa_factor)) * at.thermal
 
 
-def tail_current_at(source: Values, tail: Values, at: Conditions) -> Values:
-    """What a tail of `tail` A carries with `source` V on its drain: less below a few U_T, `1 + λ V` above."""
-    return tail * _tail_shape(source / at.thermal, tail, at)[0]
-
-
 def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor: Values = 1.0) -> Values:
     """The middle branch's current in A of a bump circuit; in weak inversion `I_b / (1 + (4/S) cosh²(κ ΔV / 2U_T))`.
 
-    Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991).
-
-    Args:
-        difference: Voltage in V between the floating gates, `C_in/C_T (V - V_m)`.
-        tail: I_b in A.
-        at: Technology, temperature, supply.
-        kappa_factor: Mismatch of κ, all four transistors alike.
+    Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991). Arguments
+    are as for `pair_currents`, with all four transistors alike.
     """
     gates = _gates(difference, tail, at, kappa_factor)
     _, middle = _solve_bump(gates)
@@ -127,11 +114,7 @@ def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor:
 def mirror_current(current: Values, at: Conditions) -> Values:
     """What a simple p-channel mirror makes of a current in A: near 1 times it, as `1 + λ V_SD` differs at its two ends.
 
-    The input is diode-connected, the output held at `Technology.output`.
-
-    Args:
-        current: At the input, not negative; `LEAK` flows besides.
-        at: Technology, temperature, supply.
+    The input, not negative, is diode-connected, and `LEAK` flows besides; the output is held at `Technology.output`.
     """
     technology, thermal = at.technology, at.thermal
     specific = specific_current(technology, technology.mirror_ratio, at.temperature, channel="p")
@@ -180,9 +163,6 @@ CUTOFF: Final = 0.02
 
 FLOOR: Final = 1e-4
 """This part of I_0 flows into a multiplier's inputs in any case."""
-
-
-# ------------------------------------------------------------------------------------------------------ solver
 
 
 def _gates(difference: Values, tail: Values, at: Conditions, kappa_factor: Values) -> _Gates:
@@ -237,14 +217,14 @@ def _solve_pair(gates: _Gates) -> Values:
 def _solve_bump(gates: _Gates) -> tuple[Values, Values]:
     """Common source and the node between the middle transistors, over U_T: two equations, Newton with the exact Jacobian."""
     highest = gates.at.drain / gates.at.thermal - _BELOW_DRAIN
-    s = _within(_start(gates), 0.1, highest - _BELOW_DRAIN)
+    s = _start(gates).clip(0.1, highest - _BELOW_DRAIN)
     p1, p2 = _detached(gates.p1), _detached(gates.p2)
-    middle = _within(s - p1 + _logaddexp(p1, p2), 0.1, highest)
+    middle = (s - p1 + _logaddexp(p1, p2)).clip(0.1, highest)
     still = _Gates(p1, p2, _detached(gates.tail), gates.specific, gates.at)
     for _ in range(NEWTON_STEPS):
         step_s, step_m = _bump_step(still, still, s, middle)
-        s = _within(s - _within(step_s, -5.0, 5.0), 0.1, highest)
-        middle = _within(middle - _within(step_m, -5.0, 5.0), 0.1, highest)
+        s = (s - step_s.clip(-5.0, 5.0)).clip(0.1, highest)
+        middle = (middle - step_m.clip(-5.0, 5.0)).clip(0.1, highest)
         if max(_largest(step_s), _largest(step_m)) < _TOLERANCE:
             break
     step_s, step_m = _bump_step(gates, still, s, middle)
@@ -262,12 +242,8 @@ def _bump_step(gates: _Gates, still: _Gates, s: Values, m: Values) -> tuple[Valu
 def _bump_residuals(gates: _Gates, s: Values, m: Values) -> tuple[Values, ...]:
     """Kirchhoff's law at the common source and at the middle node, as logarithms of ratios, and their four derivatives."""
     at, p1, p2 = gates.at, gates.p1, gates.p2
-    conductance, thermal, d, strength = (
-        at.technology.conductance,
-        at.thermal,
-        at.drain / at.thermal,
-        at.technology.bump_ratio,
-    )
+    conductance, strength = at.technology.conductance, at.technology.bump_ratio
+    thermal, d = at.thermal, at.drain / at.thermal
 
     def channel(voltage: Values) -> tuple[Values, Values]:
         factor, slope = channel_and_slope(voltage * thermal, conductance, thermal)
@@ -301,11 +277,11 @@ def _newton(
 ) -> Values:
     """The zero of `residual` (which gives value and slope); differentiable in what the residual depends on."""
     with torch.no_grad():
-        x = _within(_detached(start), lowest, highest)
+        x = _detached(start).clip(lowest, highest)
         for _ in range(NEWTON_STEPS):
             value, slope = residual(x)
             step = value / slope
-            x = _within(x - _within(step, -largest, largest), lowest, highest)
+            x = (x - step.clip(-largest, largest)).clip(lowest, highest)
             if _largest(step) < _TOLERANCE:
                 break
     value, slope = residual(x)
@@ -314,10 +290,6 @@ def _newton(
 
 def _detached(x: Values) -> Values:
     return x.detach() if isinstance(x, Tensor) else x
-
-
-def _within(x: Values, low: float, high: float) -> Values:
-    return torch.clamp(x, low, high) if isinstance(x, Tensor) else np.clip(x, low, high)
 
 
 def _largest(x: Values) -> float:

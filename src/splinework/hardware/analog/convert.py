@@ -32,18 +32,14 @@ from splinework.nn.nodes import Nodes
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import LayerTrace, trace
 
-_SMALL: Final = 1e-4
-"""An edge whose span is below this part of the widest one's into the same node becomes a constant."""
+_SMALL: Final = 1e-4  # An edge whose span is below this part of the widest one's into the same node becomes a constant
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """An analogue network and how well each edge was met.
+    """An analogue network, and how well each edge was met by a recipe.
 
-    Attributes:
-        network: The circuits.
-        fits: By `(layer, source, target)`; edges that are masked or constant are not there.
-        recipe: How the edges were fitted.
+    Fits are by `(layer, source, target)`; edges that are masked or constant are not there.
     """
 
     network: AnalogNetwork
@@ -91,12 +87,11 @@ def convert(
         record = trace(model, rows)
     if len(rows) < 8 or not all(bool(torch.isfinite(r.nodes).all()) for r in record.layers):
         raise DataError(f"spans need at least 8 rows with finite activations, got {len(rows)} rows.")
-    layers, fits = [], {}
+    layers: list[AnalogLayer] = []
+    fits: dict[tuple[int, int, int], EdgeFit] = {}
     for l, (layer, nodes) in enumerate(zip(model.kan_layers, model.config.nodes[1:], strict=True)):
-        job = _LayerJob(l, layer, record.layers[l], technology, recipe, margin, occupancy)
-        made, found = job.build(nodes)
-        for (i, j), fit in found.items():
-            fits[l, i, j] = fit
+        made, found = _layer(layer, nodes, record.layers[l], technology, recipe, margin, occupancy)
+        fits |= {(l, i, j): fit for (i, j), fit in found.items()}
         layers.append(made)
     _refuse_poor(fits, layers, technology, recipe, model, record.layers, tolerance)
     config = model.config
@@ -114,57 +109,50 @@ def convert(
     return Conversion(trim(network, _floats(rows), sums), fits, recipe)
 
 
-@dataclass(frozen=True)
-class _LayerJob:
-    """What one layer's circuits are made from."""
-
-    number: int
-    layer: KANLayer
-    record: LayerTrace
-    technology: Technology
-    recipe: Recipe
-    margin: float
-    occupancy: float
-
-    def build(self, nodes: Nodes) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
-        """The layer and its fits; the sums' constant currents are those that the edges asked for."""
-        inputs = _floats(self.record.inputs)
-        spans = [_span(column, self.technology, self.margin) for column in inputs.T]
-        curves = self.curves(spans)
-        mask = (self.layer.mask != 0).cpu().numpy()
-        sizes = np.ptp(curves, axis=0) * mask
-        widest = sizes.max(axis=0)
-        units = np.where(widest > 0, widest, 1.0) / self.technology.node_current
-        bias = np.zeros(mask.shape[1]) if self.layer.bias is None else _floats(self.layer.bias.detach())
-        offsets, edges, fits = bias / units, [], {}
-        for i, j in zip(*np.nonzero(mask), strict=True):
-            if sizes[i, j] <= _SMALL * widest[j] or sizes[i, j] == 0:
-                offsets[j] += curves[:, i, j].mean() / units[j]
-                continue
-            fit = fit_edge(
-                curves[:, i, j],
-                spans[i],
-                unit=float(units[j]),
-                technology=self.technology,
-                recipe=self.recipe,
-                weights=_density(inputs[:, i], spans[i], self.occupancy),
-            )
-            offsets[j] += fit.constant
-            fits[int(i), int(j)] = fit
-            if fit.elements:
-                edges.append(EdgeCircuit(int(i), int(j), fit.elements))
-        sums = tuple(
-            SumNode(float(unit), float(offset), *_ends(column, self.margin))
-            for unit, offset, column in zip(units, offsets, _floats(self.record.sums).T, strict=True)
+def _layer(
+    layer: KANLayer,
+    nodes: Nodes,
+    record: LayerTrace,
+    technology: Technology,
+    recipe: Recipe,
+    margin: float,
+    occupancy: float,
+) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
+    """One layer's circuits and its fits; the sums' constant currents are those that the edges asked for."""
+    inputs = _floats(record.inputs)
+    volts = technology.input_low, technology.input_high
+    spans = [Span(*_ends(column, margin), *volts) for column in inputs.T]
+    grid = np.column_stack([np.linspace(s.low, s.high, POINTS) for s in spans])
+    like = layer.coefficients
+    with torch.no_grad():
+        curves = _floats(layer.edges(torch.as_tensor(grid, dtype=like.dtype, device=like.device)))  # (POINTS, I, J)
+    mask = (layer.mask != 0).cpu().numpy()
+    sizes = np.ptp(curves, axis=0) * mask
+    widest = sizes.max(axis=0)
+    units = np.where(widest > 0, widest, 1.0) / technology.node_current
+    bias = np.zeros(mask.shape[1]) if layer.bias is None else _floats(layer.bias.detach())
+    offsets, edges, fits = bias / units, [], {}
+    for i, j in zip(*np.nonzero(mask), strict=True):
+        if sizes[i, j] <= _SMALL * widest[j] or sizes[i, j] == 0:
+            offsets[j] += curves[:, i, j].mean() / units[j]
+            continue
+        fit = fit_edge(
+            curves[:, i, j],
+            spans[i],
+            unit=float(units[j]),
+            technology=technology,
+            recipe=recipe,
+            weights=_density(inputs[:, i], spans[i], occupancy),
         )
-        return AnalogLayer(tuple(spans), tuple(edges), sums, _products(nodes, _floats(self.record.sums))), fits
-
-    def curves(self, spans: list[Span]) -> Floats:
-        """Every edge over its input's span: `(POINTS, I, J)`."""
-        grid = np.column_stack([np.linspace(s.low, s.high, POINTS) for s in spans])
-        with torch.no_grad():
-            like = self.layer.coefficients
-            return _floats(self.layer.edges(torch.as_tensor(grid, dtype=like.dtype, device=like.device)))
+        offsets[j] += fit.constant
+        fits[int(i), int(j)] = fit
+        if fit.elements:
+            edges.append(EdgeCircuit(int(i), int(j), fit.elements))
+    sums = tuple(
+        SumNode(float(unit), float(offset), *_ends(column, margin))
+        for unit, offset, column in zip(units, offsets, _floats(record.sums).T, strict=True)
+    )
+    return AnalogLayer(tuple(spans), tuple(edges), sums, _products(nodes, _floats(record.sums))), fits
 
 
 def _products(nodes: Nodes, sums: Floats) -> tuple[ProductNode, ...]:
@@ -186,10 +174,6 @@ def _ends(column: Floats, margin: float) -> tuple[float, float]:
     return low - margin * size, high + margin * size
 
 
-def _span(column: Floats, technology: Technology, margin: float) -> Span:
-    return Span(*_ends(column, margin), technology.input_low, technology.input_high)
-
-
 def _density(column: Floats, span: Span, occupancy: float) -> Floats:
     """Even weights mixed with a smoothed histogram of the activations."""
     bins = 20
@@ -207,9 +191,6 @@ def _units(scaling: Scaling) -> Units:
 
 def _floats(values: torch.Tensor) -> Floats:
     return values.detach().cpu().to(torch.float64).numpy()
-
-
-# --------------------------------------------------------------------------------------- what cannot be followed
 
 
 def _refuse_poor(
@@ -243,15 +224,9 @@ def _refuse_poor(
 
 
 def options(layer: KANLayer, i: int, j: int, column: Floats, *, technology: Technology, recipe: Recipe) -> list[str]:
-    """What brings an edge nearer to its function, tried out, each with the error that it reaches.
+    """What brings the edge (i, j) nearer to its function, tried out, each with the error that it reaches.
 
-    Args:
-        layer: Of the network.
-        i: The edge's input.
-        j: The edge's sum.
-        column: Activations of the input.
-        technology: The device.
-        recipe: How it was fitted.
+    `column` are the activations of its input, and the recipe is the one that it was fitted by.
     """
 
     def error(changed: Technology, way: Recipe, ends: tuple[float, float]) -> float:

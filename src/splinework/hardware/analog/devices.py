@@ -4,6 +4,8 @@ Texts for ngspice 36 and later, made for one technology. The equations are those
 ngspice's own Kirchhoff equations. Which circuits a network has is in `netlist`.
 """
 
+import re
+
 from splinework.hardware.analog.circuits import CUTOFF, FLOOR, LEAK
 from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE, NOMINAL, RAIL_SOFTNESS, Technology
 
@@ -121,12 +123,7 @@ B7 o 0 V=1e6*(pisn*pwmult*grow(0)*fi(pkappa*(0.5*(V(ga)+V(gb))-vtn(0))/ut(0))
 
 
 def library(technology: Technology, supply_shift: float = 0.0) -> str:
-    """The parameters, functions and subcircuits of a technology, as netlist text.
-
-    Args:
-        technology: The device.
-        supply_shift: V_DD minus its nominal value, in V.
-    """
+    """The parameters, functions and subcircuits of a technology as netlist text, with V_DD shifted by so many V."""
     t = technology
     values = {
         "pkappa": t.kappa,
@@ -155,8 +152,5 @@ def library(technology: Technology, supply_shift: float = 0.0) -> str:
     }
     parameters = "\n".join(f".param {name}={float(value)!r}" for name, value in values.items())
     circuits = _SUBCIRCUITS.replace("@X@", _TAIL_LAWS[t.tail_law]).replace("@VM@", _CENTRES[t.span_law])
-    return f"* technology {_word(t.name)}: V, A, 1/V; W/L\n{parameters}\n\n{_FUNCTIONS}{circuits}"
-
-
-def _word(name: str) -> str:
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in name)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", t.name)
+    return f"* technology {name}: V, A, 1/V; W/L\n{parameters}\n\n{_FUNCTIONS}{circuits}"

@@ -26,8 +26,16 @@ NOMINAL: Final = 300.15
 BOLTZMANN_OVER_CHARGE: Final = 8.617333262e-5
 """k/q in V/K."""
 
+ZERO_CELSIUS: Final = 273.15
+"""Kelvin."""
+
 TAIL_LAWS: Final = ("reference", "charge")
 SPAN_LAWS: Final = ("fixed", "ptat", "ptat-centres")
+_POSITIVE: Final = (
+    *("kappa", "threshold", "threshold_p", "specific_current", "specific_current_p", "pair_ratio", "tail_ratio"),
+    *("mirror_ratio", "multiplier_ratio", "bump_ratio", "divider_min", "current_min", "node_current"),
+    *("product_current", "supply"),
+)
 
 
 @dataclass(frozen=True)
@@ -98,20 +106,7 @@ class Technology:
     span_law: str = "fixed"
 
     def __post_init__(self) -> None:
-        positive = (
-            *(
-                "kappa",
-                "threshold",
-                "threshold_p",
-                "specific_current",
-                "specific_current_p",
-                "pair_ratio",
-                "tail_ratio",
-            ),
-            *("mirror_ratio", "multiplier_ratio", "bump_ratio", "divider_min", "current_min", "node_current"),
-            *("product_current", "supply"),
-        )
-        for name in positive:
+        for name in _POSITIVE:
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"a technology's {name} is a positive number, got {getattr(self, name)!r}.")
         if not 0 <= self.conductance < 0.5:
@@ -157,10 +152,7 @@ GENERIC: Final = Technology()
 
 
 def thermal_voltage(temperature: float) -> float:
-    """U_T = kT/q in V.
-
-    Args:
-        temperature: In K.
+    """U_T = kT/q in V at a temperature in K.
 
     Raises:
         ConfigError: Unless the temperature is positive and below 1000 K: it is in kelvin.
@@ -186,6 +178,14 @@ def specific_current(
     square = technology.specific_current if channel == "n" else technology.specific_current_p
     growth: float = (temperature / NOMINAL) ** (2 - technology.mobility_exponent)
     return square * ratio * growth
+
+
+def like(values: Values, numbers: Any) -> Values:
+    """Numbers as an array or a tensor, of the kind of some values; a tensor that is one already keeps its gradients."""
+    if not isinstance(values, Tensor):
+        return np.asarray(numbers, dtype=np.float64)
+    plain = numbers if isinstance(numbers, Tensor) else np.asarray(numbers, dtype=np.float64)
+    return torch.as_tensor(plain, dtype=values.dtype, device=values.device)
 
 
 def softplus(x: Values) -> Values:
@@ -219,11 +219,6 @@ def inversion_and_slope(x: Values) -> tuple[Values, Values]:
     small = np.exp(-np.abs(half))
     root = np.maximum(half, 0.0) + np.log1p(small)
     return root * root, root * np.where(half >= 0, 1.0, small) / (1.0 + small)
-
-
-def inversion_slope(x: Values) -> Values:
-    """`F'(x)`."""
-    return inversion_and_slope(x)[1]
 
 
 def voltage_of(current: Values) -> Values:
@@ -264,10 +259,7 @@ def tail_currents(tails: Values, technology: Technology, temperature: float = NO
 def clamp_to_rails(voltage: Values, technology: Technology, shift: float = 0.0) -> Values:
     """What a driver between the rails makes of a wanted voltage: itself well inside, bent smoothly (over 25 mV) at the rails.
 
-    Args:
-        voltage: In V.
-        technology: Says V_DD.
-        shift: Added to V_DD, in V.
+    The upper rail is the technology's V_DD and a shift, in V.
     """
     soft, high = RAIL_SOFTNESS, technology.supply + shift
     return soft * (softplus(voltage / soft) - softplus((voltage - high) / soft))

@@ -103,15 +103,10 @@ def fit_edge(
     recipe: Recipe = TEN_PAIRS,
     weights: Floats | None = None,
 ) -> EdgeFit:
-    """Elements whose currents follow a function on a node's span.
+    """Elements whose currents follow a function on a node's span; `unit` is the value of one ampere at the sum.
 
-    Args:
-        values: The function at equally spaced points of the span, first and last included, in network units.
-        span: Of the input node.
-        unit: Value of one ampere at the sum.
-        technology: The device.
-        recipe: How to fit.
-        weights: What each point counts; equal where None.
+    The values are at equally spaced points of the span, first and last included, in network units; weights say what each
+    counts, all the same where None.
 
     Returns:
         The fit; of no elements where the function is constant. It may be poor: see `EdgeFit.rms`.
@@ -146,9 +141,6 @@ def fit_edge(
         best = problem.refine(kept)
         weak = np.abs(best.gains) < technology.current_min
     return _result(problem, best, unit, size)
-
-
-# ------------------------------------------------------------------------------------------------------ stages
 
 
 @dataclass(frozen=True)

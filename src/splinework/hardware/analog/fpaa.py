@@ -5,9 +5,8 @@ tool chain reads the document. Which block goes where is decided in `fpaa_placem
 wrote them.
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +14,9 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.calibration import trim
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
-from splinework.hardware.analog.retention import ZERO_CELSIUS
-from splinework.nn.files import write_whole
+from splinework.hardware.golden import write_json
 
 FORMAT: Final = "splinework-fpaa/1"
 TERMINALS: Final[dict[str, tuple[str, ...]]] = {
@@ -203,15 +202,10 @@ def device_of(document: dict[str, Any]) -> FpaaDevice:
     return FpaaDevice(**document["device"])
 
 
-def described(device: FpaaDevice) -> dict[str, Any]:
-    """Plain JSON values."""
-    return asdict(device)
-
-
 def save_fpaa(document: dict[str, Any], path: str | Path) -> None:
     """Writes a document, whole or not at all.
 
     Raises:
         FileError: If it cannot be written.
     """
-    write_whole(Path(path), (json.dumps(document, indent=1, allow_nan=False) + "\n").encode())
+    write_json(Path(path), document)

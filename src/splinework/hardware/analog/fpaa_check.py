@@ -33,11 +33,7 @@ def schema() -> dict[str, Any]:
 
 
 def check_fpaa(document: Any) -> None:
-    """Raises unless a document is sound.
-
-    Raises:
-        DataError: Says what is wrong, the first few findings.
-    """
+    """Raises a DataError unless a document is sound: says what is wrong, the first few findings."""
     if found := problems(document):
         more = f" (and {len(found) - 5} more)" if len(found) > 5 else ""
         raise DataError(f"this is no sound FPAA document: {'; '.join(found[:5])}{more}; write it anew.")
@@ -53,13 +49,9 @@ def problems(document: Any) -> list[str]:
 
 
 def form_problems(value: Any, rule: dict[str, Any], root: dict[str, Any], where: str) -> list[str]:
-    """What of a value does not follow a schema, for the keywords that this format's schema uses.
+    """What of a JSON value does not follow a schema, for the keywords that this format's schema uses.
 
-    Args:
-        value: JSON values.
-        rule: The schema of the value.
-        root: The whole schema, for `$ref`.
-        where: What the value is called in messages.
+    `root` is the whole schema, for `$ref`, and `where` what the value is called in messages.
     """
     if "$ref" in rule:
         rule = root["$defs"][rule["$ref"].rsplit("/", 1)[1]]

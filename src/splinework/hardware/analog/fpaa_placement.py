@@ -7,13 +7,13 @@ numbered after the last CAB.
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.hardware.analog.fpaa import FORMAT, TERMINALS, Block, FpaaDevice, blocks_of, calibration_of, described
+from splinework.hardware.analog.fpaa import FORMAT, TERMINALS, Block, FpaaDevice, blocks_of, calibration_of
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 
 
@@ -55,7 +55,7 @@ def fpaa_document(
     nets, switches = _wire(blocks, placement, device)
     return {
         "format": FORMAT,
-        "device": described(device),
+        "device": asdict(device),
         "inputs": list(network.input_names),
         "outputs": list(network.output_names),
         "blocks": [
@@ -162,13 +162,7 @@ class _State:
 
 
 def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, seed: int = 0) -> Placement:
-    """Greedily, each block where it adds the fewest lines, then so many tried moves and swaps.
-
-    Args:
-        blocks: In order, layer by layer.
-        device: What there is.
-        swaps: Tries.
-        seed: Of the tries.
+    """Greedily, each block in order where it adds the fewest lines, then so many tried moves and swaps.
 
     Raises:
         ConfigError: If local or global lines run out.
@@ -178,9 +172,11 @@ def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, s
         state.put(number, device.cabs if block.kind == "pad" else _best_cab(state, block))
     _improve(state, swaps, np.random.default_rng([seed, 41]))
     if state.crossing > device.lines_global:
+        nodes = sum(block.kind == "sum" or block.id.startswith("pad.x") for block in blocks)
         raise ConfigError(
             f"the network does not fit into {device.name}: {state.crossing} nets run between CABs and lines_global is "
-            f"{device.lines_global}; a network of about {_share(blocks, device, state.crossing)} nodes and inputs would fit."
+            f"{device.lines_global}; a network of about {max(1, nodes * device.lines_global // state.crossing)} nodes and "
+            "inputs would fit."
         )
     taken: Counter[tuple[int, str]] = Counter()
     slots = []
@@ -188,11 +184,6 @@ def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, s
         slots.append(taken[cab, block.kind])
         taken[cab, block.kind] += 1
     return Placement(tuple(state.cab), tuple(slots), state.cost(list(state.cabs_of)))
-
-
-def _share(blocks: Sequence[Block], device: FpaaDevice, crossing: int) -> int:
-    nodes = sum(block.kind == "sum" or block.id.startswith("pad.x") for block in blocks)
-    return max(1, nodes * device.lines_global // crossing)
 
 
 def _best_cab(state: _State, block: Block) -> int:

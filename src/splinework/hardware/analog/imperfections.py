@@ -2,7 +2,7 @@
 
 `Programming`, `ReadNoise`, `Mismatch`, `Retention` and `Temperature` are frozen and go together in any number; each
 has a stream of random numbers of its own, so that leaving one out does not change what the others draw. `chips` draws them and
-computes with them, `recalibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
+computes with them, `calibration` takes some of it out again, `yields` counts. The defaults are assumptions; 1 % and 0.3 % are
 what acceptance is measured at.
 """
 
@@ -13,9 +13,17 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.chips import Chips, Imperfection
-from splinework.hardware.analog.ekv import Technology, inversion, specific_current, voltage_of
+from splinework.hardware.analog.ekv import (
+    BOLTZMANN_OVER_CHARGE,
+    NOMINAL,
+    ZERO_CELSIUS,
+    Technology,
+    inversion,
+    specific_current,
+    thermal_voltage,
+    voltage_of,
+)
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.retention import ZERO_CELSIUS, RetentionLaw, celsius_thermal_voltage
 
 
 @final
@@ -121,6 +129,55 @@ class Mismatch(Imperfection):
         )
 
 
+@dataclass(frozen=True)
+class RetentionLaw:
+    """How fast charge leaks: `v(t) = v(0) exp(−t / τ(T))`, `τ(T) = τ_ref exp(E_a / k (1/T − 1/T_ref))`.
+
+    The defaults run through two published points: 0.5 µV of 0.1 V (the programmed voltage is our assumption) in 10 years at
+    55 °C (Srinivasan et al. 2007), and half a step of 6 bits in 15 years at 125 °C (older parts).
+
+    Attributes:
+        years: τ_ref, years, at `celsius`.
+        celsius: Reference temperature.
+        activation: E_a, electronvolts.
+        spread: Standard deviation of ln τ from cell to cell.
+    """
+
+    years: float = 2.0e6
+    celsius: float = 55.0
+    activation: float = 1.1176
+    spread: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not (self.years > 0 and self.activation > 0 and self.spread >= 0):
+            raise ConfigError(
+                f"retention needs years > 0, an activation > 0 eV and a spread >= 0, got {self.years}, {self.activation} and "
+                f"{self.spread}."
+            )
+
+    def lifetime(self, celsius: float) -> float:
+        """τ in years at a temperature.
+
+        >>> law = RetentionLaw()
+        >>> round(0.1e6 * (1 - law.kept(10, 55.0)), 2)  # microvolts of 0.1 V in 10 years
+        0.5
+        """
+        if celsius <= -ZERO_CELSIUS:
+            raise ConfigError(f"temperatures lie above {-ZERO_CELSIUS} °C, got {celsius}.")
+        inverse = 1 / (celsius + ZERO_CELSIUS) - 1 / (self.celsius + ZERO_CELSIUS)
+        return float(self.years * np.exp(self.activation / BOLTZMANN_OVER_CHARGE * inverse))
+
+    def kept(self, years: float, celsius: float) -> float:
+        """The share of the charge that is left after years at a temperature.
+
+        Raises:
+            ConfigError: If the years are negative.
+        """
+        if years < 0:
+            raise ConfigError(f"charge is kept for years >= 0, got {years}.")
+        return float(np.exp(-years / self.lifetime(celsius)))
+
+
 @final
 @dataclass(frozen=True)
 class Retention(Imperfection):
@@ -211,7 +268,7 @@ def _apart(currents: Floats, technology: Technology) -> Floats:
     """Gate voltages of tails in V over that of the reference, a quarter of the node current."""
     size = np.maximum(np.abs(currents), 1e-18) / specific_current(technology, technology.tail_ratio)
     reference = technology.node_current / 4 / specific_current(technology, technology.tail_ratio)
-    volts: Floats = celsius_thermal_voltage(27.0) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
+    volts: Floats = thermal_voltage(NOMINAL) / technology.kappa * (voltage_of(size) - float(voltage_of(reference)))
     return volts
 
 
@@ -219,7 +276,7 @@ def _moved(currents: Floats, volts: Floats, technology: Technology) -> Floats:
     """Relative changes of tails' currents for changes of their gates' voltages."""
     specific = specific_current(technology, technology.tail_ratio)
     size = np.maximum(np.abs(currents), 1e-18) / specific
-    changed: Floats = inversion(voltage_of(size) + technology.kappa / celsius_thermal_voltage(27.0) * volts) / size - 1
+    changed: Floats = inversion(voltage_of(size) + technology.kappa / thermal_voltage(NOMINAL) * volts) / size - 1
     return changed
 
 

@@ -17,42 +17,51 @@ from splinework.hardware.analog.network import (
     NO_PERTURBATION,
     AnalogLayer,
     AnalogNetwork,
-    EdgeCircuit,
     Element,
     Perturbation,
     ProductNode,
     Span,
-    SumNode,
 )
-from splinework.hardware.analog.signals import FULL_SCALE
+from splinework.hardware.analog.signals import FULL_SCALE, disturbed
 
 
 def netlist(network: AnalogNetwork, *, name: str = "kan", perturbation: Perturbation = NO_PERTURBATION) -> str:
     """The netlist of a network: a library of devices, the edges, the nodes, and the subcircuit `name` of them all.
 
-    Args:
-        network: The circuits.
-        name: Of the top subcircuit, a word; its ports are `u0 … y0 …`.
-        perturbation: One chip's errors, each a number or `(E,)` or `(N,)`: no batch of chips, no noise that differs by row.
+    Its ports are `u0 … y0 …`. Of one chip's errors each is a number or `(E,)` or `(N,)`: no batch of chips, no noise that
+    differs by row.
 
     Raises:
         ConfigError: If the name is no word, or the perturbation holds more than one chip.
     """
     if not (name.isascii() and name.isidentifier()) or name.lower() in _DEVICES:
         raise ConfigError(f"a netlist's name is a word of letters, digits and _ that is no device's, got {name!r}.")
-    chip = _Chip(network, perturbation)
+    (gains, centres, kappa), (offsets, node_gains, trims, added) = (
+        [_flat(values, count) for values in group]
+        for group, count in zip(
+            disturbed(network.parameters(), perturbation, np.zeros(())),
+            (network.element_count, network.node_count),
+            strict=True,
+        )
+    )
     parts = [
         f"* {name}: {len(network.input_names)} inputs, {network.element_count} elements, {network.node_count} sums",
         library(network.technology, perturbation.supply_shift),
     ]
-    first = 0
-    body = []
+    body: list[str] = []
+    k, n = 0, 0
     for l, layer in enumerate(network.layers):
         for edge in layer.edges:
-            count = len(edge.elements)
-            parts.append(edge_text(f"edge_{l}_{edge.source}_{edge.target}", chip.edge(layer, edge, first)))
-            first += count
-        parts += [_sum_text(f"sum_{l}_{j}", *chip.sum(l, j), network.technology) for j in range(len(layer.sums))]
+            own = []
+            for e in edge.elements:
+                made = Element(e.kind, centres[k], gains[k], e.divider)
+                own.append((made, kappa[k], layer.inputs[edge.source].middle))
+                k += 1
+            parts.append(edge_text(f"edge_{l}_{edge.source}_{edge.target}", own))
+        for j, node in enumerate(layer.sums):
+            value = trims[n] + added[n] * (node.high - node.low)
+            parts.append(_sum_text(f"sum_{l}_{j}", offsets[n], node_gains[n] * node.unit, value, network.technology))
+            n += 1
         body += _layer_text(network, l, layer)
     ports = [f"u{i}" for i in range(len(network.input_names))] + [f"y{j}" for j in range(len(network.output_names))]
     parts.append(f".subckt {name} {' '.join(ports)}\n" + "\n".join(body) + f"\n.ends {name}\n")
@@ -65,9 +74,7 @@ _DEVICES = ("nfet", "pfet", "tail", "fgate", "pair", "bump", "constant", "wires"
 def edge_text(name: str, elements: list[tuple[Element, float, float]]) -> str:
     """The subcircuit of one edge, ports `v` (input voltage), `p` and `m` (its wires).
 
-    Args:
-        name: Of the subcircuit.
-        elements: Each with the factor of its κ and the middle in V of its input's span.
+    Each element comes with the factor of its κ and the middle in V of its input's span.
     """
     lines = [f".subckt {name} v p m"]
     for k, (e, kappa, middle) in enumerate(elements):
@@ -81,45 +88,12 @@ def edge_text(name: str, elements: list[tuple[Element, float, float]]) -> str:
     return "\n".join([*lines, f".ends {name}\n"])
 
 
-class _Chip:
-    """The network's values with one chip's errors in them."""
-
-    def __init__(self, network: AnalogNetwork, perturbation: Perturbation) -> None:
-        elements, nodes, q = network.element_count, network.node_count, perturbation
-        self.network = network
-        self.gain_error = _flat(q.gain_error, elements, "gain_error")
-        self.centre_shift = _flat(q.centre_shift, elements, "centre_shift")
-        self.kappa = _flat(q.kappa_factor, elements, "kappa_factor")
-        self.offset_error = _flat(q.offset_error, nodes, "offset_error")
-        self.node_gain = _flat(q.node_gain, nodes, "node_gain")
-        self.node_offset = _flat(q.node_offset, nodes, "node_offset") + _flat(q.read_noise, nodes, "read_noise")
-
-    def edge(self, layer: AnalogLayer, edge: EdgeCircuit, first: int) -> list[tuple[Element, float, float]]:
-        out = []
-        for k, e in enumerate(edge.elements, start=first):
-            gain = e.gain * (1 + self.gain_error[k])
-            own = Element(e.kind, float(e.centre + self.centre_shift[k]), float(gain), e.divider)
-            out.append((own, float(self.kappa[k]), layer.inputs[edge.source].middle))
-        return out
-
-    def sum(self, l: int, j: int) -> tuple[float, float, float]:
-        """Offset in A, value of one ampere, value added."""
-        k = sum(len(layer.sums) for layer in self.network.layers[:l]) + j
-        node: SumNode = self.network.layers[l].sums[j]
-        gain = node.gain * (1 + self.node_gain[k]) * node.unit
-        added = node.trim + self.node_offset[k] * (node.high - node.low)
-        return float(node.offset * (1 + self.offset_error[k])), float(gain), float(added)
-
-
-def _flat(values: Values, count: int, what: str) -> Values:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim > 1 and array.size == count:
-        array = array.reshape(count)
+def _flat(values: Values, count: int) -> list[float]:
+    array = values.reshape(count) if values.ndim > 1 and values.size == count else values
     if array.shape not in ((), (1,), (count,)):
-        raise ConfigError(
-            f"a netlist is of one chip, so {what} is a number or {count} of them, got shape {array.shape}."
-        )
-    return np.broadcast_to(array, (count,))
+        raise ConfigError(f"a netlist is of one chip: errors are numbers or {count} of them, got shape {array.shape}.")
+    found: list[float] = np.broadcast_to(array, (count,)).tolist()
+    return found
 
 
 def _sum_text(name: str, offset: float, gain: float, added: float, technology: Technology) -> str:
@@ -137,9 +111,7 @@ def _sum_text(name: str, offset: float, gain: float, added: float, technology: T
 def _layer_text(network: AnalogNetwork, l: int, layer: AnalogLayer) -> list[str]:
     """Drivers, edges, sums and products of one layer inside the top."""
     last = l == len(network.layers) - 1
-    before = (
-        [f"u{i}" for i in range(len(layer.inputs))] if l == 0 else [f"h{l - 1}_{i}" for i in range(len(layer.inputs))]
-    )
+    before = [f"u{i}" if l == 0 else f"h{l - 1}_{i}" for i in range(len(layer.inputs))]
     lines = [f"* layer {l}"]
     lines += [
         _driver(f"v{l}_{i}", source, span, network.technology)
@@ -149,7 +121,7 @@ def _layer_text(network: AnalogNetwork, l: int, layer: AnalogLayer) -> list[str]
         lines.append(
             f"Xe{l}_{e.source}_{e.target} v{l}_{e.source} p{l}_{e.target} m{l}_{e.target} edge_{l}_{e.source}_{e.target}"
         )
-    after = [f"y{i}" if last else f"h{l}_{i}" for i in range(layer.plain + len(layer.products))]
+    after = [f"y{i}" if last else f"h{l}_{i}" for i in range(layer.nodes)]
     for j in range(len(layer.sums)):
         target = after[j] if j < layer.plain else f"s{l}_{j}"
         lines.append(f"Xs{l}_{j} p{l}_{j} m{l}_{j} {target} sum_{l}_{j}")

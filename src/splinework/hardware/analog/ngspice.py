@@ -5,28 +5,22 @@ Texts are in `netlist` and `devices`; what they must agree with is in `analog_ch
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 
 from splinework.errors import FileError
 from splinework.hardware import tools
+from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.nn.files import write_whole
-
-ZERO_CELSIUS: Final = 273.15
 
 _OPTIONS = ".options reltol=1e-7 abstol=1e-16 vntol=1e-10 gmin=1e-18 itl1=1000 itl2=1000 gminsteps=20 srcsteps=20"
 
 
 def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Sequence[float]) -> str:
-    """What is put round a netlist so that `ngspice -b` works out the network's outputs at rows of values.
+    """What is put round a netlist so that `ngspice -b` works out the network's outputs at rows of values in network units.
 
-    Args:
-        network: The circuits.
-        values: Rows in network units; row k is in force while the sweep stands at k.
-        name: Of the network's subcircuit.
-        temperatures: In K.
+    Row k is in force while the sweep stands at k; there is a sweep for each temperature, in K.
     """
     count = len(values)
     lines = ["* inputs: row k at V(row) = k, 1 V for one network unit", "Vrow row 0 0"]
@@ -45,12 +39,9 @@ def bench(network: AnalogNetwork, values: Floats, name: str, temperatures: Seque
 
 
 def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> str:
-    """The end of a netlist: the sweep at each temperature (K), its vectors written to `data0.txt`, `data1.txt`, ….
+    """The end of a netlist: a sweep, such as `dc V1 0 1 0.1`, at each temperature (K).
 
-    Args:
-        temperatures: In K.
-        sweep: An ngspice command, such as `dc V1 0 1 0.1`.
-        vectors: What is written.
+    The vectors are written to `data0.txt`, `data1.txt`, ….
     """
     lines = [_OPTIONS, ".control", "set numdgt=14", "set noaskquit"]
     for number, kelvin in enumerate(temperatures):
@@ -61,16 +52,9 @@ def control(temperatures: Sequence[float], sweep: str, vectors: list[str]) -> st
 def simulate(
     text: str, folder: Path, *, sweeps: int, rows: int, columns: int, name: str = "test", timeout: float = 900.0
 ) -> Floats:
-    """What ngspice finds for a netlist that ends with `control`, `(sweeps, rows, columns)`.
+    """What ngspice finds for a netlist that ends with `control`, `(sweeps, rows, columns)`: temperatures, points, vectors.
 
-    Args:
-        text: The netlist.
-        folder: Where `NAME.cir` and the data are written, and where files that the text includes are; it is there.
-        sweeps: Number of temperatures.
-        rows: Points of a sweep.
-        columns: Vectors.
-        name: Of the file.
-        timeout: Seconds.
+    `NAME.cir` and the data are written to the folder, where files that the text includes are.
 
     Raises:
         ConfigError: If ngspice is missing or too slow.

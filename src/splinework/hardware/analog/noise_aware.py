@@ -18,6 +18,8 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.chips import Imperfection, draw, outputs
 from splinework.hardware.analog.imperfections import ACCEPTANCE
 from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters
+from splinework.hardware.examples import targets_of
+from splinework.hardware.integer import Task as Kind
 
 Task = Literal["mse", "cross_entropy"]
 TASKS: Final = ("mse", "cross_entropy")
@@ -80,13 +82,7 @@ class Look:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The trained network, and how it got there.
-
-    Attributes:
-        network: With the values of the best look.
-        looks: All looks; the first is the start.
-        steps: Steps done.
-    """
+    """The network with the values of the best look, all looks, of which the first is the start, and the steps done."""
 
     network: AnalogNetwork
     looks: tuple[Look, ...]
@@ -94,13 +90,9 @@ class Trained:
 
 
 def loss_of(found: Tensor, target: Tensor, task: str, scale: Tensor) -> Tensor:
-    """The loss of outputs `(…, B, O)`.
+    """The loss of outputs `(…, B, O)` in raw units from `(B, O)` values, or `(B,)` numbers of classes.
 
-    Args:
-        found: Outputs in raw units.
-        target: `(B, O)` values, or `(B,)` numbers of classes.
-        task: `mse` in units of the scale, or `cross_entropy` of outputs over the scale.
-        scale: `(O,)`.
+    It is `mse` in units of the scale `(O,)`, or `cross_entropy` of outputs over the scale.
     """
     scaled = found / scale
     if task == "mse":
@@ -158,9 +150,7 @@ class Knobs:
     @torch.no_grad()
     def values(self) -> Parameters:
         """In the network's units, as arrays."""
-        p = self.parameters()
-        arrays = (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)
-        return Parameters(*(v.detach().numpy().copy() for v in arrays))
+        return Parameters(*(v.detach().numpy().copy() for v in vars(self.parameters()).values()))
 
 
 def train_through_device(
@@ -275,25 +265,13 @@ def check_rows(network: AnalogNetwork, x: ArrayLike, y: ArrayLike, task: str) ->
         ShapeError: If they do not go together.
         DataError: If there are fewer than 5 rows, something is not finite, or a class has no output.
     """
-    rows, target = np.asarray(x, dtype=np.float64), np.asarray(y)
-    inputs, width = len(network.input_names), len(network.output_names)
-    if rows.ndim != 2 or rows.shape[1] != inputs or len(target) != len(rows):
-        raise ShapeError(
-            f"training takes rows of {inputs} values and as many targets, got {rows.shape} and {target.shape}."
-        )
+    rows, inputs = np.asarray(x, dtype=np.float64), len(network.input_names)
+    if rows.ndim != 2 or rows.shape[1] != inputs:
+        raise ShapeError(f"training takes rows of {inputs} values, got {rows.shape}.")
     if len(rows) < 5 or not np.isfinite(rows).all():
         raise DataError(f"training takes 5 rows or more of finite numbers, got {len(rows)}.")
-    if task == "mse":
-        values = target.astype(np.float64).reshape(len(rows), -1)
-        if values.shape[1] != width or not np.isfinite(values).all():
-            raise ShapeError(f"{width} outputs take as many finite targets for each row, got {target.shape}.")
-        return rows, torch.as_tensor(values)
-    classes = max(2, width)
-    if target.ndim != 1 or not np.isin(target, np.arange(classes)).all():
-        raise DataError(
-            f"classes of {width} outputs are numbered from 0 to {classes - 1}, got {np.unique(target)[:9]}."
-        )
-    return rows, torch.as_tensor(target.astype(np.int64))
+    kind: Kind = "regression" if task == "mse" else "classification"
+    return rows, torch.from_numpy(targets_of(y, len(rows), len(network.output_names), kind))
 
 
 def loss_scale(network: AnalogNetwork, rows: Floats, task: str, temperature: float) -> Tensor:

@@ -4,6 +4,9 @@ One set of formulas for NumPy arrays and torch tensors. The circuits' own curren
 `network`.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,11 +22,10 @@ from splinework.hardware.analog.circuits import (
     multiply_currents,
     pair_currents,
 )
-from splinework.hardware.analog.ekv import NOMINAL, Values, clamp_to_rails, tail_currents
-from splinework.hardware.analog.parts import NO_PERTURBATION, AnalogLayer, Parameters, Perturbation, ProductNode
+from splinework.hardware.analog.ekv import NOMINAL, Values, clamp_to_rails, like, tail_currents
 
 if TYPE_CHECKING:  # the network stands on this module
-    from splinework.hardware.analog.network import AnalogNetwork
+    from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Parameters, Perturbation, ProductNode
 
 
 FULL_SCALE: Final = 0.8
@@ -58,117 +60,85 @@ class Signals:
 
 
 def signals(
-    network: "AnalogNetwork",
-    x: Values,
-    *,
-    temperature: float = NOMINAL,
-    perturbation: Perturbation = NO_PERTURBATION,
-    parameters: Parameters | None = None,
+    network: AnalogNetwork, x: Values, *, temperature: float, perturbation: Perturbation, parameters: Parameters | None
 ) -> Signals:
     """Everything inside the network at rows x; arguments and errors as for `AnalogNetwork.forward`."""
-    if not isinstance(x, Tensor):
-        x = np.asarray(x, dtype=np.float64)
-    else:
-        x = x.to(torch.float64)
+    x = x.to(torch.float64) if isinstance(x, Tensor) else np.asarray(x, dtype=np.float64)
     if x.ndim < 1 or x.shape[-1] != len(network.input_names):
         raise ShapeError(
             f"this network takes x of shape (…, {len(network.input_names)}), got {tuple(x.shape)}; its columns are "
             f"{', '.join(network.input_names)}."
         )
-    own = _flat(network.parameters() if parameters is None else parameters, perturbation, x)
+    elements, sums = disturbed(network.parameters() if parameters is None else parameters, perturbation, x)
     at = Conditions(network.technology, temperature, perturbation.supply_shift)
     values = network.input_units.apply(x)
     records = []
     first, node = 0, 0
     for layer in network.layers:
-        elements = slice(first, first + len(layer.elements))
-        sums = slice(node, node + len(layer.sums))
-        record = _layer(layer, values, _slice(own, elements, sums), at)
+        here, there = slice(first, first + len(layer.elements)), slice(node, node + len(layer.sums))
+        record = _layer(layer, values, [_part(v, here) for v in elements], [_part(v, there) for v in sums], at)
         records.append(record)
-        values, first, node = record.nodes, elements.stop, sums.stop
+        values, first, node = record.nodes, here.stop, there.stop
     return Signals(tuple(records), network.output_units.inverse(values))
 
 
-@dataclass(frozen=True)
-class _Own:
-    """Parameters and perturbations of the elements and the sums, all as arrays of the kind of x."""
+def disturbed(p: Parameters, q: Perturbation, x: Values) -> tuple[tuple[Values, ...], tuple[Values, ...]]:
+    """Values with their errors, of the kind of x: of elements gains, centres, κ; of sums currents, gains, trims, offsets."""
 
-    gains: Values
-    centres: Values
-    kappa: Values
-    offsets: Values
-    node_gains: Values
-    node_trims: Values
-    node_offset: Values
+    def own(values: Values) -> Values:
+        return like(x, values.detach() if isinstance(values, Tensor) and not isinstance(x, Tensor) else values)
 
-
-def _flat(p: Parameters, q: Perturbation, x: Values) -> _Own:
-    def like(values: Values) -> Values:
-        if isinstance(x, Tensor):
-            return torch.as_tensor(values, dtype=x.dtype, device=x.device)
-        return np.asarray(values.detach() if isinstance(values, Tensor) else values, dtype=np.float64)
-
-    return _Own(
-        like(p.gains) * (1 + like(q.gain_error)),
-        like(p.centres) + like(q.centre_shift),
-        like(q.kappa_factor),
-        like(p.offsets) * (1 + like(q.offset_error)),
-        like(p.node_gains) * (1 + like(q.node_gain)),
-        like(p.node_trims),
-        like(q.node_offset) + like(q.read_noise),
+    elements = own(p.gains) * (1 + own(q.gain_error)), own(p.centres) + own(q.centre_shift), own(q.kappa_factor)
+    return elements, (
+        own(p.offsets) * (1 + own(q.offset_error)),
+        own(p.node_gains) * (1 + own(q.node_gain)),
+        own(p.node_trims),
+        own(q.node_offset) + own(q.read_noise),
     )
 
 
-def _slice(own: _Own, elements: slice, sums: slice) -> _Own:
-    def part(values: Values, where: slice) -> Values:
-        return values if values.ndim == 0 else values[..., where]
-
-    return _Own(
-        *(part(v, elements) for v in (own.gains, own.centres, own.kappa)),
-        *(part(v, sums) for v in (own.offsets, own.node_gains, own.node_trims, own.node_offset)),
-    )
+def _part(values: Values, where: slice) -> Values:
+    return values if values.ndim == 0 else values[..., where]
 
 
 def input_voltages(layer: AnalogLayer, values: Values, at: Conditions) -> Values:
     """Voltages in V of a layer's input nodes for values `(…, I)`, by the technology's `span_law` and inside the rails."""
     growth = 1.0 if at.technology.span_law == "fixed" else at.temperature / NOMINAL
     table = [(s.low, s.slope, s.middle, s.low_voltage) for s in layer.inputs]
-    low, slope, middle, start = (_like(values, column) for column in zip(*table, strict=True))
+    low, slope, middle, start = (like(values, column) for column in zip(*table, strict=True))
     voltage = start + (values - low) * slope
     return clamp_to_rails(middle + growth * (voltage - middle), at.technology, at.supply_shift)
 
 
-def _layer(layer: AnalogLayer, values: Values, own: _Own, at: Conditions) -> LayerSignals:
+def _layer(
+    layer: AnalogLayer, values: Values, elements: Sequence[Values], own: Sequence[Values], at: Conditions
+) -> LayerSignals:
+    gains, centres, kappa = elements
+    offsets, node_gains, trims, added = own
     voltages = input_voltages(layer, values, at)
-    plus, minus = wire_currents(layer, voltages, own.gains, own.centres, own.kappa, at)
-    net = mirror_current(plus, at) - minus + _signed_tails(own.offsets, at)
-    unit = _like(values, [s.unit for s in layer.sums])
-    span = _like(values, [s.high - s.low for s in layer.sums])
-    sums = own.node_gains * unit * net + own.node_trims + own.node_offset * span
+    plus, minus = wire_currents(layer, voltages, gains, centres, kappa, at)
+    net = mirror_current(plus, at) - minus + _signed_tails(offsets, at)
+    unit = like(values, [s.unit for s in layer.sums])
+    span = like(values, [s.high - s.low for s in layer.sums])
+    sums = node_gains * unit * net + trims + added * span
     return LayerSignals(voltages, plus, minus, sums, _nodes(layer, sums, at))
 
 
 def wire_currents(
     layer: AnalogLayer, voltages: Values, gains: Values, centres: Values, kappa: Values, at: Conditions
 ) -> tuple[Values, Values]:
-    """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages `(…, I)`.
+    """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages in V, `(…, I)`.
 
-    Args:
-        layer: The circuits.
-        voltages: In V.
-        gains: Signed tails in A as programmed, `(…, E)`.
-        centres: V_m in V, `(…, E)`.
-        kappa: Factors of κ, `(…, E)` or one.
-        at: Technology, temperature, supply.
+    Signed tails in A as programmed, centres V_m in V and factors of κ are `(…, E)`; of the last there may be one for all.
     """
     source, target = layer.places
     kinds = np.array([e.kind for e in layer.elements])
     if at.technology.span_law == "ptat-centres":
-        middle = _like(voltages, [layer.inputs[i].middle for i in source])
+        middle = like(voltages, [layer.inputs[i].middle for i in source])
         centres = middle + (centres - middle) * (at.temperature / NOMINAL)
-    divider = _like(voltages, [e.divider for e in layer.elements])
+    divider = like(voltages, [e.divider for e in layer.elements])
     difference = (voltages[..., source] - centres) * divider
-    plus = minus = voltages[..., :1] * 0 + _like(voltages, [0.0] * len(layer.sums))
+    plus = minus = voltages[..., :1] * 0 + like(voltages, [0.0] * len(layer.sums))
     for kind in ("tanh", "bump", "constant"):
         (chosen,) = np.nonzero(kinds == kind)
         if len(chosen) == 0:
@@ -177,7 +147,7 @@ def wire_currents(
         k = kappa if kappa.ndim == 0 else kappa[..., chosen]
         tails = tail_currents(abs(g), at.technology, at.temperature)
         up = (g > 0) * 1.0
-        here = _like(voltages, (target[chosen, None] == np.arange(len(layer.sums))).astype(np.float64))
+        here = like(voltages, (target[chosen, None] == np.arange(len(layer.sums))).astype(np.float64))
         if kind == "tanh":
             one, two = pair_currents(difference[..., chosen], tails, at, k)
         else:
@@ -210,9 +180,3 @@ def _product(node: ProductNode, sums: Values, at: Conditions) -> Values:
         current = multiply_currents(value * (swing / before), sums[..., j] * (swing / scale), at)
         value = current * (before * scale / (swing * FULL_SCALE))
     return value
-
-
-def _like(values: Values, numbers: object) -> Values:
-    if isinstance(values, Tensor):
-        return torch.as_tensor(np.asarray(numbers, dtype=np.float64), dtype=values.dtype, device=values.device)
-    return np.asarray(numbers, dtype=np.float64)

@@ -15,12 +15,7 @@ _WORDS = {"accuracy": "accuracy, %", "rmse": "RMSE"}
 
 
 def plot_yield(found: Yield, *, ax: Axes | None = None) -> Axes:
-    """Draws the histogram of a metric over chips, the nominal value and the limit.
-
-    Args:
-        found: From `yields`.
-        ax: Where to draw; None makes a figure of its own.
-    """
+    """Draws the histogram of a metric over chips, the nominal value and the limit; without `ax` into a figure of its own."""
     ax = style.axes_or_new(ax, 4.6, 2.9)
     factor = _factor(found.metric)
     values = factor * found.values

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError
+from splinework.hardware.analog.calibration import recalibrated_outputs
 from splinework.hardware.analog.chips import Imperfection, draw, outputs
-from splinework.hardware.analog.imperfections import ACCEPTANCE, Retention, Temperature
+from splinework.hardware.analog.imperfections import ACCEPTANCE, Retention, RetentionLaw, Temperature
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 from splinework.hardware.analog.noise_aware import check_rows
-from splinework.hardware.analog.recalibration import recalibrated_outputs
-from splinework.hardware.analog.retention import RetentionLaw
 
 Metric = Literal["accuracy", "rmse"]
 METRICS: Final = ("accuracy", "rmse")
@@ -103,12 +102,9 @@ class Yield:
 
 
 def measure(found: Floats, target: Floats, metric: str) -> Floats:
-    """The metric of outputs `(chips, B, O)`, one number for each chip.
+    """The metric of raw outputs `(chips, B, O)`, one number for each chip: `accuracy` or `rmse`.
 
-    Args:
-        found: Outputs in raw units; of one output the sign decides between two classes.
-        target: `(B,)` numbers of classes, or `(B, O)` values.
-        metric: `accuracy` or `rmse`.
+    Targets are `(B,)` numbers of classes, of which the sign of a single output decides between two, or `(B, O)` values.
     """
     if metric == "rmse":
         errors: Floats = np.sqrt(((found - target) ** 2).mean(axis=(1, 2)))
@@ -180,10 +176,8 @@ def over_temperature(
 
     The other arguments are those of `yields`.
     """
-    return tuple(
-        _condition(network, x, y, [*imperfections, Temperature(float(c))], recipe, calibration, (float(c), 0.0))
-        for c in celsius
-    )
+    places = [(Temperature(float(c)), float(c), 0.0) for c in celsius]
+    return _over(places, network, x, y, imperfections, recipe, calibration)
 
 
 def over_years(
@@ -200,25 +194,25 @@ def over_years(
 ) -> tuple[Condition, ...]:
     """The same chips after `years` at a temperature, read at 27 °C; `law` says how charge leaks, the rest is as for `yields`."""
     leaks = law or RetentionLaw()
-    return tuple(
-        _condition(
-            network, x, y, [*imperfections, Retention(float(t), celsius, leaks)], recipe, calibration, (celsius, t)
-        )
-        for t in map(float, years)
-    )
+    ages = [(Retention(float(t), celsius, leaks), celsius, float(t)) for t in years]
+    return _over(ages, network, x, y, imperfections, recipe, calibration)
 
 
-def _condition(
+def _over(
+    conditions: Sequence[tuple[Imperfection, float, float]],
     network: AnalogNetwork,
     x: ArrayLike,
     y: ArrayLike,
     imperfections: Sequence[Imperfection],
     recipe: MonteCarlo | None,
     calibration: ArrayLike | None,
-    at: tuple[float, float],
-) -> Condition:
-    plain = yields(network, x, y, imperfections, recipe=recipe)
-    if calibration is None:
-        return Condition(*at, plain, None)
-    trimmed = yields(network, x, y, imperfections, recipe=recipe, calibration=calibration)
-    return Condition(*at, plain, trimmed)
+) -> tuple[Condition, ...]:
+    """The table over causes of further errors, each with its degrees and years."""
+    rows = []
+    for cause, celsius, years in conditions:
+        causes = [*imperfections, cause]
+        plain, trimmed = yields(network, x, y, causes, recipe=recipe), None
+        if calibration is not None:
+            trimmed = yields(network, x, y, causes, recipe=recipe, calibration=calibration)
+        rows.append(Condition(celsius, years, plain, trimmed))
+    return tuple(rows)

@@ -8,15 +8,11 @@ from collections.abc import Sequence
 
 from splinework.hardware.formats import Format
 from splinework.hardware.fpga.circuit import Design
-from splinework.hardware.fpga.verilog_node import extended, vector
+from splinework.hardware.fpga.verilog_node import extended, module_text, vector
 
 
 def axi(design: Design) -> dict[str, str]:
-    """The wrapper: name of its file to text. It needs the files of `verilog(design)` beside it.
-
-    Args:
-        design: With its cycles.
-    """
+    """The wrapper around a circuit: name of its file to text. It needs the files of `verilog(design)` beside it."""
     held = design.options.handshake == "valid_ready"
     lines = [*_inputs(design), *(_elastic(design) if held else _buffered(design))]
     ports = [
@@ -31,13 +27,8 @@ def axi(design: Design) -> dict[str, str]:
         "input wire m_axis_tready",
         "output wire m_axis_tlast",
     ]
-    listed = ",\n".join(f"    {port}" for port in ports)
-    body = "".join(f"    {line}\n" if line else "\n" for line in lines)
-    text = (
-        f"{_head(design)}\n`default_nettype none\n\nmodule {design.name}_axis (\n{listed}\n);\n{body}endmodule\n\n"
-        "`default_nettype wire\n"
-    )
-    return {f"{design.name}_axis.v": text}
+    text = module_text(f"{design.name}_axis", ports, lines)
+    return {f"{design.name}_axis.v": f"{_head(design)}\n`default_nettype none\n\n{text}\n`default_nettype wire\n"}
 
 
 def lanes(forms: Sequence[Format]) -> int:
@@ -46,20 +37,12 @@ def lanes(forms: Sequence[Format]) -> int:
     >>> lanes((Format(6), Format(9, 0, True)))
     3
     """
-    return sum(_bytes(form) for form in forms)
-
-
-def _bytes(form: Format) -> int:
-    return (form.width + 7) // 8
+    return sum((form.width + 7) // 8 for form in forms)
 
 
 def _places(forms: Sequence[Format]) -> list[int]:
     """The first bit of each word."""
-    places, place = [], 0
-    for form in forms:
-        places.append(place)
-        place += 8 * _bytes(form)
-    return places
+    return [lanes(forms[:k]) * 8 for k in range(len(forms))]
 
 
 def _head(design: Design) -> str:
@@ -89,7 +72,7 @@ def _inputs(design: Design) -> list[str]:
 
 def _result(design: Design) -> str:
     """All outputs in their lanes, the last one first."""
-    words = [extended(f"y{k}", f.width, f.signed, 0, 8 * _bytes(f)) for k, f in enumerate(design.outputs)]
+    words = [extended(f"y{k}", f.width, f.signed, 0, 8 * lanes([f])) for k, f in enumerate(design.outputs)]
     return f"{{{', '.join(reversed(words))}}}"
 
 

@@ -6,7 +6,7 @@ down. All numbers are integers, and every word is as wide as its values need.
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,6 @@ from splinework.hardware.formats import Format, Integers
 Handshake = Literal["stream", "valid_ready"]
 DontCare = Literal["proof", "data", "off"]
 Objective = Literal["latency", "area"]
-_CHOICES: Final = {
-    "handshake": ("stream", "valid_ready"),
-    "dont_care": ("proof", "data", "off"),
-    "objective": ("latency", "area"),
-}
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,9 @@ class Options:
     objective: Objective = "latency"
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise ConfigError(f"{name} is one of {', '.join(choices)}, got {getattr(self, name)!r}.")
+        for name, kind in (("handshake", Handshake), ("dont_care", DontCare), ("objective", Objective)):
+            if getattr(self, name) not in get_args(kind):
+                raise ConfigError(f"{name} is one of {', '.join(get_args(kind))}, got {getattr(self, name)!r}.")
         if self.stage_levels < 1:
             raise ConfigError(f"stage_levels is at least 1 level of adders, got {self.stage_levels}.")
         if self.max_cycles is not None and self.max_cycles < 1:

@@ -64,14 +64,7 @@ class Neuron:
 
 
 def neuron(model: IntegerModel, layer: int, node: int, codes: Sequence[NDArray[np.bool_]]) -> Neuron:
-    """The neuron of a golden model.
-
-    Args:
-        model: The golden model.
-        layer: Number of the layer.
-        node: Number of the node.
-        codes: For each input of the layer which codes can occur, by `code - format.low`.
-    """
+    """The neuron of a golden model; `codes` says of each input of the layer which codes can occur, by `code - format.low`."""
     own, wires = model.layers[layer], model.wires(layer)
     inputs = tuple(own.fan_in(node))
     forms = tuple(wires[i].format for i in inputs)

@@ -1,6 +1,6 @@
 """Makes the tables of a circuit smaller and keeps its function on all codes that occur.
 
-In order: constant edges go into the bias and inputs that do not matter are left out (`compress_merge.narrowed`); small tables
+In order: constant edges go into the bias and inputs that do not matter are left out (`compress_edges.narrowed`); small tables
 are joined (`joined`), and a neuron with one operand becomes a table of codes (`whole`); each table loses its minimum and is
 split into a part of few inputs and bits for carries (`compress_split`), as far as there are adders whose carry is free; a
 table that stands alone is written with bits that another neuron has already, where there are such; the constant goes where it
@@ -14,14 +14,12 @@ from math import ceil, log2
 import numpy as np
 
 from splinework.hardware.fpga.circuit import Design, Layer, Node, Options
-from splinework.hardware.fpga.compress_halve import odd, parts
-from splinework.hardware.fpga.compress_merge import joined, narrowed, whole
+from splinework.hardware.fpga.compress_edges import joined, narrowed, odd, parts, whole
 from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
 from splinework.hardware.fpga.cost import Function, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
-_SLACK = 2
-"""Carry bits of one table, at most."""
+_SLACK = 2  # Carry bits of one table, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +38,7 @@ class _Draft:
 
 
 def compress(plain: Design) -> Design:
-    """The same function with smaller tables.
-
-    Args:
-        plain: One whole table for each edge, without adders.
-    """
+    """The same function with smaller tables, of a circuit with one whole table for each edge and without adders."""
     drafts = [[_draft(layer, node, plain.options) for node in layer.nodes] for layer in plain.layers]
     levels = _levels(drafts, plain.options)
     layers = []

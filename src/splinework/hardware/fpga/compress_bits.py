@@ -40,13 +40,9 @@ def zeros_at(place: int, places: int) -> int:
 
 
 def without(on: int, off: int, place: int, places: int) -> tuple[int, int] | None:
-    """The same function without a look at one place, None where it needs that place.
+    """The same function of so many places without a look at one of them, None where it needs that place.
 
-    Args:
-        on: Addresses where it must be 1.
-        off: Addresses where it must be 0; elsewhere it is free.
-        place: The input to leave out.
-        places: Inputs in all.
+    It must be 1 on the addresses `on` and 0 on those of `off`; elsewhere it is free.
     """
     step, low = 1 << place, zeros_at(place, places)
     ones, zeros = (on | on >> step) & low, (off | off >> step) & low

@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.circuit import Bit, Options, Table
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask
-from splinework.hardware.fpga.cost import per_bit
+from splinework.hardware.fpga.cost import addresses, per_bit
 
-_OFFSETS = 8
-"""Offsets that are tried for a table; more of them cost time and save little."""
+_OFFSETS = 8  # Offsets that are tried for a table; more of them cost time and save little
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,15 +122,7 @@ class Pieces:
 def split(
     edge: Edge, slack: int, options: Options, *, exact: bool = False, offsets: int = _OFFSETS
 ) -> Iterator[Pieces]:
-    """Ways to write an edge with so many carry bits.
-
-    Args:
-        edge: What is added.
-        slack: Carry bits, 0 or more.
-        options: Of the target.
-        exact: Whether no constant may be left.
-        offsets: Constants that are tried, at most.
-    """
+    """Ways to write an edge with so many carry bits, 0 or more, trying so many constants at most; none is left where `exact`."""
     low, high = edge.low, edge.high
     shift = 0
     if not exact and high > low:
@@ -166,12 +157,9 @@ def split(
 
 
 def opposites(edge: Edge, slack: int, options: Options) -> Iterator[Pieces]:
-    """The ways of the negated edge with all bits turned over: what a neuron has for the negated edge already, serves here too.
+    """The ways of the negated edge with all bits turned over, as `split` gives them.
 
-    Args:
-        edge: What is added.
-        slack: Carry bits, 0 or more.
-        options: Of the target.
+    What a neuron has for the negated edge already, serves here too.
     """
     whole = (1 << len(edge.values)) - 1
     for way in split(Edge(edge.address, -edge.values, edge.care), slack, options):
@@ -184,14 +172,9 @@ def opposites(edge: Edge, slack: int, options: Options) -> Iterator[Pieces]:
 def bits_from_top(
     edge: Edge, values: Integers, width: int, slack: int, high_ties: bool
 ) -> tuple[list[_Function], Integers]:
-    """The bits of a main part, lowest first, and what is left of the values: 0 to slack wherever it matters.
+    """The bits of a main part, lowest first, and what is left of the values: 0 to slack wherever the edge's addresses occur.
 
-    Args:
-        edge: Which addresses occur.
-        values: What is written as bits, without sign where it matters.
-        width: Bits.
-        slack: The most that may be left.
-        high_ties: Whether a bit that stays free is 1.
+    A bit that stays free is 1 where `high_ties`, else 0.
     """
     places, count = len(edge.address), len(values)
     whole = (1 << count) - 1
@@ -228,18 +211,8 @@ def _table(edge: Edge, bits: Sequence[_Function], shift: int, moved: int) -> Tab
     """A table of some bits, over the inputs that any of them needs."""
     count = len(edge.values)
     places = sorted({place for needed, _ in bits for place in needed})
-    rest = np.arange(1 << len(places))
-    address = np.zeros_like(rest)
-    for k, place in enumerate(places):
-        address |= ((rest >> k) & 1) << place
     values = np.full(count, -moved, dtype=np.int64)
     for k, (_, mask) in enumerate(bits):
         values += to_flags(mask, count).astype(np.int64) << k
-    occurring = values[edge.care]
-    return Table(
-        tuple(edge.address[p] for p in places),
-        values[address],
-        int(occurring.min()),
-        int(occurring.max()),
-        shift,
-    )
+    low, high = int(values[edge.care].min()), int(values[edge.care].max())
+    return Table(tuple(edge.address[p] for p in places), values[addresses(places)], low, high, shift)

@@ -3,7 +3,7 @@
 A bit that is constant, or equal to one input or its opposite, is a wire. Equal and opposite bits count once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,7 @@ Function = tuple[tuple[Bit, ...], bytes]
 
 
 def support(column: NDArray[np.bool_]) -> list[int]:
-    """The places of the address that a bit depends on.
-
-    Args:
-        column: Its value for each address.
-    """
+    """The places of the address that a bit depends on, by its value for each address."""
     bits = len(column).bit_length() - 1
     found = []
     for place in range(bits):
@@ -29,13 +25,19 @@ def support(column: NDArray[np.bool_]) -> list[int]:
     return found
 
 
+def addresses(places: Sequence[int]) -> NDArray[np.int64]:
+    """For each address over some places, the address over all of them that has zeros elsewhere.
+
+    >>> addresses([0, 2])
+    array([0, 1, 4, 5])
+    """
+    own = np.arange(1 << len(places))
+    return sum((((own >> k) & 1) << place for k, place in enumerate(places)), np.zeros_like(own))
+
+
 def reduced(column: NDArray[np.bool_], places: list[int]) -> NDArray[np.bool_]:
     """The values of a bit over the places that it depends on only."""
-    rest = np.arange(1 << len(places))
-    address = np.zeros_like(rest)
-    for k, place in enumerate(places):
-        address |= ((rest >> k) & 1) << place
-    return column[address]
+    return column[addresses(places)]
 
 
 def functions(table: Table) -> list[Function]:
@@ -49,11 +51,9 @@ def functions(table: Table) -> list[Function]:
 
 
 def per_bit(inputs: int, lookup: int) -> int:
-    """Lookup tables for one function of so many inputs, built from two halves and a multiplexer for each further input.
+    """Lookup tables of `lookup` inputs for one function of so many.
 
-    Args:
-        inputs: Of the function.
-        lookup: Inputs of one lookup table.
+    It is built from two halves and a multiplexer for each further input.
     """
     if inputs < 2:
         return 0
@@ -65,13 +65,7 @@ def per_bit(inputs: int, lookup: int) -> int:
 
 
 def lookups(tables: Iterable[Table], lookup: int, *, unless: set[Function] | None = None) -> int:
-    """Lookup tables for all bits of some tables, equal ones once.
-
-    Args:
-        tables: The tables.
-        lookup: Inputs of one lookup table.
-        unless: Functions that are there already.
-    """
+    """Lookup tables of `lookup` inputs for all bits of some tables, equal ones once, but for functions that are there already."""
     distinct = {f for table in tables for f in functions(table)} - (unless or set())
     return sum(per_bit(len(inputs), lookup) for inputs, _ in distinct)
 

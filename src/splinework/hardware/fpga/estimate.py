@@ -6,10 +6,10 @@ that were synthesised, by `python benchmarks/bench_fpga.py calibrate`, which pri
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from math import log2
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from splinework.errors import ConfigError
 from splinework.hardware.fpga.circuit import Design, Options
@@ -19,8 +19,7 @@ from splinework.hardware.fpga.plan import design as plan
 from splinework.hardware.fpga.targets import Target, target_of
 from splinework.hardware.integer import IntegerModel
 
-_DEEPEST = 4
-"""Levels of adders in a cycle that are tried at most."""
+_DEEPEST = 4  # Levels of adders in a cycle that are tried at most
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
 )  # fmt: skip
 """What each thing costs on each family."""
 
-_SAME: Final = {"ecp5-25": "ecp5"}
-"""Targets that cost what another one costs."""
+_SAME: Final = {"ecp5-25": "ecp5"}  # Targets that cost what another one costs
 
 
 @dataclass(frozen=True)
@@ -95,10 +93,6 @@ class Estimate:
     latency_cycles: int
     fmax_mhz: float | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)
-
 
 def costs_of(target: str | Target) -> Costs:
     """What things cost on a target.
@@ -111,11 +105,7 @@ def costs_of(target: str | Target) -> Costs:
 
 
 def estimate(design: Design, target: str | Target) -> Estimate:
-    """What a design will take on a target.
-
-    Args:
-        design: From `plan.design`.
-        target: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
+    """What a design of `plan.design` will take on a target, such as `xcup`, `ecp5`, `ice40` or `asic`.
 
     Raises:
         ConfigError: If the target is unknown.
@@ -141,13 +131,9 @@ def size_of(found: Counts, luts: float) -> float:
 
 
 def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options: Options | None = None) -> Design:
-    """The design with the fewest cycles whose estimated frequency reaches a clock.
+    """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a target that is routed.
 
-    Args:
-        model: The golden model.
-        target: A target that is placed and routed.
-        mhz: The clock in MHz.
-        options: Everything but the cycles and the target.
+    Options say everything but the cycles and the target.
 
     Raises:
         ConfigError: If nothing is routed for the target, or no depth reaches the clock; with the best that there is.
@@ -158,7 +144,7 @@ def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options:
             f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
             "choose ecp5 or ice40, or set stage_levels yourself."
         )
-    base = replace(options if options is not None else Options(), target=_family(chosen))
+    base = replace(options if options is not None else Options(), target=chosen.name.partition("-")[0])
     slow: list[tuple[Design, Estimate]] = []
     for levels in range(_DEEPEST, 0, -1):
         found = plan(model, replace(base, stage_levels=levels))
@@ -192,8 +178,3 @@ def _fewer_cycles(
         if _reaches(estimate(between, target), mhz):
             return between
     return found
-
-
-def _family(target: Target) -> str:
-    """The name by which the generator of circuits knows a target."""
-    return target.name.partition("-")[0]

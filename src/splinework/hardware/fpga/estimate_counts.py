@@ -73,13 +73,7 @@ class Counts:
 
 
 def counts(design: Design, lookup: int, chain: int) -> Counts:
-    """All of a circuit.
-
-    Args:
-        design: With its cycles.
-        lookup: Inputs of a lookup table.
-        chain: Bits of the shortest adder that becomes a carry chain.
-    """
+    """All of a circuit, for lookup tables of so many inputs and carry chains from so many bits on."""
     total = Counts(flipflops=design.latency_cycles)  # of the valid bit
     used: dict[int, set[int]] | None = None
     for layer in reversed(design.layers):
@@ -252,13 +246,7 @@ class _Counter:
 
 
 def merges(node: Node, number: int, part: int) -> bool:
-    """Whether Yosys makes one adder of several words from a sum and a sum that it takes: both plain, in one cycle.
-
-    Args:
-        node: The neuron.
-        number: Of the word that is the sum.
-        part: Number of a word that it takes.
-    """
+    """Whether Yosys makes one adder of several words from a sum and a sum that it takes: both plain, in one cycle."""
     word, own = node.words[number], node.words[part]
     if not isinstance(word, Sum) or not isinstance(own, Sum) or node.stages[part] != node.stages[number]:
         return False

@@ -10,6 +10,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.hardware.fpga.cost import addresses
+
 _MOST_SPLITS = 200
 """Ways of choosing the inputs to split on that are all tried; of functions with more, only the ends of the address are."""
 
@@ -18,9 +20,7 @@ _MOST_SPLITS = 200
 class Parts:
     """One function of more inputs than a lookup table has, split on the inputs that leave the fewest parts.
 
-    Attributes:
-        lookups: Different parts that need a lookup table.
-        muxes: Multiplexers of two that join them; equal parts need none.
+    Different parts need a lookup table each; multiplexers of two join them, and equal parts need none.
     """
 
     lookups: int
@@ -28,12 +28,7 @@ class Parts:
 
 
 def parts(values: NDArray[np.bool_], lookup: int) -> Parts:
-    """Splits a function of more than `lookup` inputs, all of which it depends on.
-
-    Args:
-        values: One for each address, `(2^inputs,)`.
-        lookup: Inputs of a lookup table.
-    """
+    """Splits a function of more than `lookup` inputs, all of which it depends on; values `(2^inputs,)` by address."""
     best: Parts | None = None
     for order in _orders(len(values).bit_length() - 1, lookup):
         codes = _codes(values[order], lookup)
@@ -51,15 +46,7 @@ def _orders(inputs: int, lookup: int) -> tuple[NDArray[np.int64], ...]:
     choices = list(combinations(range(inputs), split))
     if len(choices) > _MOST_SPLITS:
         choices = [choices[0], choices[-1]]
-    address = np.arange(1 << inputs)
-    orders = []
-    for tops in choices:
-        rest = [p for p in range(inputs) if p not in tops]
-        source = np.zeros_like(address)
-        for k, place in enumerate([*rest, *tops]):
-            source |= ((address >> k) & 1) << place
-        orders.append(source)
-    return tuple(orders)
+    return tuple(addresses([*(p for p in range(inputs) if p not in tops), *tops]) for tops in choices)
 
 
 def _codes(values: NDArray[np.bool_], lookup: int) -> NDArray[np.uint64]:

@@ -47,13 +47,7 @@ _START = Path(start=1)
 
 
 def longest(design: Design, lookup: int, costs: Path) -> Path:
-    """The way that takes longest.
-
-    Args:
-        design: With its cycles.
-        lookup: Inputs of a lookup table.
-        costs: What each step takes, in ns.
-    """
+    """The way that takes longest through lookup tables of so many inputs, where `costs` says what each step takes, in ns."""
     worst = _START
     arrivals = [_START] * len(design.inputs)
     for layer in design.layers:

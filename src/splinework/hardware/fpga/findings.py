@@ -111,39 +111,24 @@ class Verification:
 
 
 def simulation_failures(run: Simulation, model: IntegerModel, codes: Integers) -> list[Failure]:
-    """The counter-examples of a simulation.
-
-    Args:
-        run: What the simulator said.
-        model: The golden model.
-        codes: Its vectors.
-    """
+    """The counter-examples of a simulation of some codes."""
     if run.error:
         return [Failure("simulation", run.simulator, f"the circuit cannot be run: {run.error}")]
     failures = [Failure("timing", run.simulator, f"cycle {cycle}: {what}") for cycle, what in run.breaches]
     for number, got, _ in run.first:
         row = codes[number]
-        expected = model.run(row[None, :])[0]
+        expected = model.run(row[None, :])[0].tolist()
         outputs = model.wires(len(model.layers))
-        came = (
-            _unpacked(got, [wire.format for wire in outputs]) if "AXI" not in run.simulator else [None] * len(outputs)
-        )
+        axi = "AXI" in run.simulator  # whose words have bytes as lanes
+        came = [None] * len(outputs) if axi else _unpacked(got, [wire.format for wire in outputs])
         differ = [j for j, (a, b) in enumerate(zip(came, expected, strict=True)) if a != b]
         said = f"{run.mismatches} of {run.vectors} results differ; vector {number} gives " + ", ".join(
-            f"{outputs[j].name} = {_word(outputs[j], came[j])}, expected {_word(outputs[j], int(expected[j]))}"
+            f"{outputs[j].name} = {_word(outputs[j], came[j])}, expected {_word(outputs[j], expected[j])}"
             for j in differ
         )
-        failures.append(
-            Failure(
-                "simulation",
-                run.simulator,
-                f"{said}, for {_listed(model.inputs, row.tolist())}",
-                {wire.name: int(code) for wire, code in zip(model.inputs, row, strict=True)},
-                {wire.name: float(wire.decode(code)) for wire, code in zip(model.inputs, row, strict=True)},
-                {wire.name: int(code) for wire, code in zip(outputs, expected, strict=True)},
-                {wire.name: code for wire, code in zip(outputs, came, strict=True)},
-            )
-        )
+        known = {wire.name: code for wire, code in zip(outputs, expected, strict=True)}
+        found = {wire.name: code for wire, code in zip(outputs, came, strict=True)}
+        failures.append(_example("simulation", run.simulator, said, model.inputs, row.tolist(), known, found))
     if not failures and not run.passed:
         failures.append(
             Failure("simulation", run.simulator, f"{run.mismatches} of {run.vectors} results are wrong or missing")
@@ -159,23 +144,27 @@ def proof_failure(proof: Proof, model: IntegerModel) -> Failure:
     own = [wires[int(port[1:])] for port in proof.codes]
     codes = list(proof.codes.values())
     said = f"{proof.reason}: {out.name} = {_word(out, proof.got)}, expected {_word(out, proof.expected)}"
-    return Failure(
-        "proof",
-        proof.module,
-        f"{said}, for {_listed(own, codes)}",
-        {wire.name: code for wire, code in zip(own, codes, strict=True)},
-        {wire.name: float(wire.decode(code)) for wire, code in zip(own, codes, strict=True)},
-        {out.name: proof.expected},
-        {out.name: proof.got},
-    )
+    return _example("proof", proof.module, said, own, codes, {out.name: proof.expected}, {out.name: proof.got})
+
+
+def _example(
+    kind: Literal["simulation", "proof"],
+    where: str,
+    said: str,
+    wires: Sequence[Wire],
+    codes: Sequence[int],
+    expected: Mapping[str, int],
+    got: Mapping[str, int | None],
+) -> Failure:
+    """A counter-example, as codes and as what they mean."""
+    pairs = list(zip(wires, codes, strict=True))
+    listed = "; ".join(f"{wire.name} = {_word(wire, code)}" for wire, code in pairs)
+    values = {wire.name: float(wire.decode(code)) for wire, code in pairs}
+    return Failure(kind, where, f"{said}, for {listed}", {w.name: code for w, code in pairs}, values, expected, got)
 
 
 def _word(wire: Wire, code: int | None) -> str:
     return "unknown" if code is None else f"code {code} ({float(wire.decode(code)):.6g})"
-
-
-def _listed(wires: Sequence[Wire], codes: Sequence[int]) -> str:
-    return "; ".join(f"{wire.name} = {_word(wire, code)}" for wire, code in zip(wires, codes, strict=True))
 
 
 def _unpacked(digits: str, forms: Sequence[Format]) -> list[int | None]:
@@ -184,6 +173,5 @@ def _unpacked(digits: str, forms: Sequence[Format]) -> list[int | None]:
     codes: list[int | None] = []
     for form in forms:
         own, bits = bits[: form.width][::-1], bits[form.width :]
-        raw = None if "x" in own or not own else int(own, 2)
-        codes.append(raw if raw is None or raw <= form.high else raw - form.count)
+        codes.append(None if "x" in own or not own else form.code(int(own, 2)))
     return codes

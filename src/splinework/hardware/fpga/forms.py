@@ -11,8 +11,7 @@ import numpy as np
 from splinework.hardware.formats import Integers
 from splinework.hardware.fpga.netlist import Bit, Unproved
 
-_LARGEST: Final = 1 << 20
-"""Values of the function of several inputs that share tables."""
+_LARGEST: Final = 1 << 20  # Values of the function of several inputs that share tables
 
 Key = tuple[int, ...]
 
@@ -71,11 +70,7 @@ def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:
 
 
 def check_size(sizes: tuple[int, ...]) -> None:
-    """Raises where a function of several inputs would have too many values.
-
-    Raises:
-        Unproved: If it does.
-    """
+    """Raises Unproved where a function of several inputs would have too many values."""
     if prod(sizes) > _LARGEST:
         raise Unproved(f"tables share inputs of {prod(sizes)} codes at once, more than {_LARGEST}")
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +58,7 @@ def read_interface(file: Path, model: IntegerModel) -> Interface:
         raise FileError(f"{file} is no whole design ({error!r}); write the artefact anew.") from error
     if handshake not in _HANDSHAKES or not isinstance(latency, int) or not 1 <= latency <= _DEEPEST:
         raise FileError(f"{file} has the handshake {handshake!r} and the latency {latency!r}; write the artefact anew.")
-    return Interface(model.name, latency, cast(Literal["stream", "valid_ready"], handshake), seen)
+    return Interface(model.name, latency, handshake, seen)
 
 
 def _seen(value: Any, model: IntegerModel) -> tuple[NDArray[np.bool_], ...]:

@@ -64,11 +64,7 @@ class Logic:
         return frozenset(union) if len(union) <= MOST else None
 
     def table(self, bit: Bit, over: tuple[Bit, ...]) -> int:
-        """The truth table of a wire.
-
-        Args:
-            bit: The wire.
-            over: Input bits that hold its support; the first is worth 1 in an address.
+        """The truth table of a wire over input bits that hold its support; the first is worth 1 in an address.
 
         Raises:
             Unproved: If it depends on others.
@@ -106,13 +102,7 @@ def entries(table: int, bits: int) -> NDArray[np.int64]:
 
 
 def values(module: Module, given: Mapping[Bit, int], wanted: tuple[Bit, ...]) -> int:
-    """The number that some wires spell for one assignment of the inputs, the first wire worth 1.
-
-    Args:
-        module: Of gates, `$add` and `$sub`.
-        given: For each input bit 0 or 1.
-        wanted: The wires.
-    """
+    """The number that some wires, the first worth 1, spell for one assignment of the inputs of gates, `$add` and `$sub`."""
     known: dict[Bit, int] = {"0": 0, "1": 1, **given}
 
     def number(bits: tuple[Bit, ...]) -> int:

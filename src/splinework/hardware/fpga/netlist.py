@@ -24,14 +24,9 @@ class Unproved(Exception):  # a result, not an error of the user
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One cell.
+    """One cell: of a kind such as `$add`, or the name of a module; port to bits, the lowest first.
 
-    Attributes:
-        name: Of the instance.
-        kind: Such as `$add`, or the name of a module.
-        inputs: Port to bits, the lowest first.
-        outputs: Port to bits.
-        parameters: Numbers; texts are left out.
+    Parameters are numbers; texts are left out.
     """
 
     name: str
@@ -48,16 +43,7 @@ class Cell:
 
 @dataclass(frozen=True, eq=False)
 class Module:
-    """One module.
-
-    Attributes:
-        name: As in the source.
-        inputs: Port to bits, the lowest first.
-        outputs: Port to bits.
-        cells: In the order of the file.
-        words: The bits of all named signals.
-        raw: As it was read.
-    """
+    """One module: port to bits, the lowest first; cells as in the file; the bits of all named signals; as it was read."""
 
     name: str
     inputs: Mapping[str, Bits]
@@ -125,12 +111,7 @@ def _cell(name: str, raw: dict[str, Any]) -> Cell:
 
 
 def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozenset()) -> Iterator[Cell]:
-    """The cells that the wanted bits depend on, each after those that it depends on itself.
-
-    Args:
-        module: Where they are.
-        wanted: Bits.
-        stop: Bits behind which nothing is followed.
+    """The cells that the wanted bits depend on, each after those that it depends on itself; nothing is followed behind `stop`.
 
     Raises:
         Unproved: If they depend on themselves.
@@ -154,17 +135,14 @@ def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozen
                 raise Unproved(f"{module.name} has a loop through {cell.name}")
             open_.add(cell.name)
             stack.append((cell, True))
-            needed = {module.drivers[b][0].name: module.drivers[b][0] for b in _reads(cell) if _driven(module, b, stop)}
+            drivers = (module.drivers[b][0] for b in _reads(cell) if b not in stop and b in module.drivers)
+            needed = {before.name: before for before in drivers}
             stack += [(before, False) for name, before in needed.items() if name not in done]
 
 
 def _reads(cell: Cell) -> Iterator[Bit]:
     for bits in cell.inputs.values():
         yield from bits
-
-
-def _driven(module: Module, bit: Bit, stop: Container[Bit]) -> bool:
-    return bit not in stop and bit in module.drivers
 
 
 def registers_between(module: Module, clock: str = "clk", enable: str = "en") -> int | None:

@@ -31,8 +31,7 @@ __all__ = ["Bit", "Design", "Layer", "Node", "Options", "Sum", "Table", "design"
 
 _LARGEST_TABLES = 1 << 22
 """Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the targets holds it."""
-_WIDEST_CODE = 12
-"""Bits of a code with edges; its tables double with each further bit."""
+_WIDEST_CODE = 12  # Bits of a code with edges; its tables double with each further bit
 
 
 def design(
@@ -67,11 +66,7 @@ def design(
 
 
 def refuse_large(model: IntegerModel) -> None:
-    """Raises where a model is too large to be built from tables.
-
-    Raises:
-        ConfigError: With the estimate, and what to prune.
-    """
+    """Raises a ConfigError where a model is too large to be built from tables: with the estimate, and what to prune."""
     bits, edges, widest = 0, [], (0, "")
     for number, layer in enumerate(model.layers):
         for wire, table, mask in zip(model.wires(number), layer.tables, layer.mask, strict=True):

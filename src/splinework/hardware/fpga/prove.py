@@ -9,7 +9,7 @@ occur; where it has too many inputs for that to be decided at once, the same in 
 import json
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,18 +17,17 @@ from typing import Final, Literal
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
-from splinework.hardware.formats import Format
 from splinework.hardware.fpga.claims import Claim, Neuron, direct_claim, neuron, sum_claim, tail_claim
 from splinework.hardware.fpga.logic import values
 from splinework.hardware.fpga.netlist import Bit, Module, Unproved, read_netlist, registers_between
 from splinework.hardware.fpga.sums import Sums
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import Reach
+from splinework.hardware.results import Progress, no_progress
 
 DIRECT: Final = 16
 """Bits of inputs up to which a neuron is compared as a whole first."""
-_CELLS: Final = 2000
-"""Cells that yosys is given at a time, but for the last neuron's."""
+_CELLS: Final = 2000  # Cells that yosys is given at a time, but for the last neuron's
 Method = Literal["", "whole", "sum and tail"]
 
 # yosys' own map for $shiftx is made anew for every constant, which takes a hundred times as long.
@@ -105,9 +104,8 @@ class Proof:
 class Elaborated:
     """A circuit as yosys understands it.
 
-    Attributes:
-        clocked: All modules with their registers; the neurons stand in the top module as cells.
-        gates: The neurons without registers, adders left whole and the rest as gates.
+    `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without
+    registers, adders left whole and the rest as gates.
     """
 
     clocked: Mapping[str, Module]
@@ -115,13 +113,7 @@ class Elaborated:
 
 
 def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: Path) -> Elaborated:
-    """Reads Verilog with yosys.
-
-    Args:
-        sources: Its files.
-        top: Name of the top module.
-        neurons: Names of the modules of neurons.
-        work: A folder for what is in between.
+    """Reads Verilog with yosys: a top module, and modules of neurons; `work` is a folder for what is in between.
 
     Raises:
         Unproved: If yosys does not understand it.
@@ -176,10 +168,6 @@ class _Work:
     cycles: int | None
     gates: Module
 
-    def inputs(self) -> list[tuple[str, int]]:
-        """Names and widths of the golden inputs, in the order of their bits in a claim."""
-        return [(f"x{i}", form.width) for i, form in zip(self.own.inputs, self.own.formats, strict=True)]
-
 
 def prove(
     model: IntegerModel,
@@ -188,17 +176,11 @@ def prove(
     work: Path,
     *,
     budget: float = 60.0,
-    progress: Callable[[str], None] | None = None,
+    progress: Progress = no_progress,
 ) -> tuple[Proof, ...]:
-    """Decides for every neuron whether it equals the golden one.
+    """Decides for every neuron whether it equals the golden one, within a budget of seconds each.
 
-    Args:
-        model: The golden model.
-        circuit: From `elaborate`.
-        found: Which codes can occur; what is proved holds for these.
-        work: A folder for what is in between.
-        budget: Seconds that a neuron may take to decide.
-        progress: Is told about each neuron.
+    What is proved holds for the codes that can occur, which were found before; `work` is a folder for what is in between.
     """
     every = [neuron(model, n, j, found.codes[n]) for n, layer in enumerate(model.layers) for j in range(layer.width)]
     proofs: dict[str, Proof] = {}
@@ -223,7 +205,7 @@ def prove(
             proofs[item.own.module] = _proof(item, "sum and tail", start)
         else:
             whole.append(item)
-        _tell(progress, item)
+        progress(f"proof of {item.own.module}")
     _write(work / "whole", [direct_claim(item.own, item.gates) for item in whole])
     for item in whole:
         start = time.monotonic()
@@ -231,13 +213,8 @@ def prove(
         proofs[item.own.module] = (
             _proof(item, "whole", start) if answer == "equal" else _refuted(item, answer, pattern, start)
         )
-        _tell(progress, item)
-    return tuple(proofs[own.module] for own in every)
-
-
-def _tell(progress: Callable[[str], None] | None, item: _Work) -> None:
-    if progress is not None:
         progress(f"proof of {item.own.module}")
+    return tuple(proofs[own.module] for own in every)
 
 
 def _prepared(own: Neuron, circuit: Elaborated) -> _Work:
@@ -282,23 +259,18 @@ def _refuted(item: _Work, answer: str, pattern: Mapping[int, int], start: float)
     }.get(answer, answer)
     given: dict[Bit, int] = {}
     raw, place = [], 0
-    for name, width in item.inputs():
-        bits = item.gates.inputs[name]
-        raw.append(sum(pattern.get(place + k, 0) << k for k in range(width)))
-        given |= {bit: pattern.get(place + k, 0) for k, bit in enumerate(bits)}
-        place += width
+    for i, form in zip(own.inputs, own.formats, strict=True):
+        raw.append(sum(pattern.get(place + k, 0) << k for k in range(form.width)))
+        given |= {bit: pattern.get(place + k, 0) for k, bit in enumerate(item.gates.inputs[f"x{i}"])}
+        place += form.width
     proof = Proof(own.module, own.layer, own.node, proven=False, cycles=item.cycles, seconds=seconds, reason=reason)
     if answer != "different":
         return proof
-    got, expected = _signed(values(item.gates, given, item.gates.outputs["y"]), own.format), own.value(raw)
+    got, expected = own.format.code(values(item.gates, given, item.gates.outputs["y"])), own.value(raw)
     if got == expected:
         return proof
-    codes = {f"x{i}": _signed(r, form) for i, r, form in zip(own.inputs, raw, own.formats, strict=True)}
+    codes = {f"x{i}": form.code(r) for i, r, form in zip(own.inputs, raw, own.formats, strict=True)}
     return replace(proof, codes=codes, expected=expected, got=got)
-
-
-def _signed(raw: int, form: Format) -> int:
-    return raw if raw <= form.high else raw - form.count
 
 
 def _write(work: Path, claims: Sequence[Claim]) -> None:

@@ -18,12 +18,9 @@ from splinework.hardware.fpga.cost import shared_with_adder
 
 
 def connect(node: Node, options: Options, levels: int | None = None) -> Node:
-    """The neuron with its tree of adders.
+    """The neuron with its tree of adders, where it has none yet; of several tables its constant is 0.
 
-    Args:
-        node: Without sums; of several tables its constant is 0.
-        options: Of the target.
-        levels: How many levels of adders there may be, None for the fewest; more never makes the tree larger.
+    `levels` is how many levels of adders there may be, None for the fewest; more never makes the tree larger.
     """
     count = len(node.tables)
     if count < 2:
@@ -201,13 +198,7 @@ def schedule(design: Design) -> Design:
 
 
 def cycles_of(levels: Sequence[int], finishes: Sequence[bool], options: Options) -> int:
-    """Cycles of layers with so many levels of adders, without a limit on cycles.
-
-    Args:
-        levels: Of each layer.
-        finishes: Whether each layer has anything to round or clamp.
-        options: With the levels of adders between two registers.
-    """
+    """Cycles of layers with so many levels of adders, without a limit on cycles; some have nothing to round or clamp."""
     steps = [s for n, (d, f) in enumerate(zip(levels, finishes, strict=True)) for s in _listed(n, d, f)]
     return len(_pack(steps, options.stage_levels, options.stage_levels, apart=True))
 

@@ -14,8 +14,7 @@ SIMULATORS: Final = ("iverilog", "verilator")
 _SUMMARY: Final = re.compile(r"^SUMMARY vectors=(\d+) mismatches=(\d+) protocol=(\d+) cycles=(\d+)$", re.MULTILINE)
 _MISMATCH: Final = re.compile(r"^MISMATCH (\d+) ([0-9a-fxz]+) ([0-9a-f]+)$", re.MULTILINE)
 _PROTOCOL: Final = re.compile(r"^PROTOCOL (\d+) (.+)$", re.MULTILINE)
-_SAID: Final = 1200
-"""Characters of a compiler's complaint that are kept."""
+_SAID: Final = 1200  # Characters of a compiler's complaint that are kept
 
 
 @dataclass(frozen=True)
@@ -64,26 +63,15 @@ def available(wanted: Sequence[str] = SIMULATORS) -> tuple[str, ...]:
 
 
 def simulate(folder: Path, simulator: str, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs one testbench; what it builds is removed again.
+    """Compiles and runs one testbench of `bench_files`, beside `rtl` in the folder; what it builds is removed again.
 
-    A circuit that does not compile, or does not end, is a failed simulation, not an exception.
-
-    Args:
-        folder: Holds `tb` (from `bench_files`) and `rtl`.
-        simulator: `iverilog` or `verilator`.
-        timeout: Seconds for each of compilation and run.
+    A circuit that does not compile, or does not end within so many seconds, is a failed simulation, not an exception.
     """
     return _run(folder, simulator, lambda tb, rtl: _RUN[simulator](tb, rtl, timeout))
 
 
 def simulate_axi(folder: Path, count: int, *, timeout: float = 1800.0) -> Simulation:
-    """Compiles and runs the testbench of the wrapper for AXI-stream in Icarus Verilog.
-
-    Args:
-        folder: Holds `tb` (from `bench_files`) and `rtl`.
-        count: Vectors that are used, from the first.
-        timeout: Seconds for each of compilation and run.
-    """
+    """Compiles and runs the testbench of the wrapper for AXI-stream in Icarus Verilog with the first vectors; as `simulate`."""
     return _run(
         folder,
         "iverilog, AXI-stream",
@@ -102,16 +90,18 @@ def _run(folder: Path, name: str, how: Callable[[Path, list[str]], str]) -> Simu
         return Simulation(name, 0, 0, 0, 0, error=str(error)[-_SAID:])
     finally:
         shutil.rmtree(build, ignore_errors=True)
-    return _read(name, said)
+    summary = _SUMMARY.search(said)
+    if summary is None:
+        return Simulation(name, 0, 0, 0, 0, error=f"the simulation ended early: {said.strip()[-_SAID:]}")
+    vectors, mismatches, protocol, cycles = (int(number) for number in summary.groups())
+    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(said))
+    breaches = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(said))
+    return Simulation(name, vectors, mismatches, protocol, cycles, first, breaches)
 
 
 def _icarus(tb: Path, rtl: list[str], top: str, options: list[str], timeout: float) -> str:
     tools.call(["iverilog", "-g2005", "-s", top, *options, "-o", "build/tb.vvp", f"{top}.v", *rtl], tb, timeout=timeout)
     return tools.call(["vvp", "-n", "build/tb.vvp"], tb, timeout=timeout).stdout
-
-
-def _iverilog(tb: Path, rtl: list[str], timeout: float) -> str:
-    return _icarus(tb, rtl, "tb", [], timeout)
 
 
 def _verilator(tb: Path, rtl: list[str], timeout: float) -> str:
@@ -123,14 +113,7 @@ def _verilator(tb: Path, rtl: list[str], timeout: float) -> str:
     return tools.call([tb / "build" / "verilator" / "Vdut"], tb, timeout=timeout, refuse=False).stdout
 
 
-_RUN: Final[dict[str, Callable[[Path, list[str], float], str]]] = {"iverilog": _iverilog, "verilator": _verilator}
-
-
-def _read(simulator: str, said: str) -> Simulation:
-    summary = _SUMMARY.search(said)
-    if summary is None:
-        return Simulation(simulator, 0, 0, 0, 0, error=f"the simulation ended early: {said.strip()[-_SAID:]}")
-    vectors, mismatches, protocol, cycles = (int(number) for number in summary.groups())
-    first = tuple((int(number), got, expected) for number, got, expected in _MISMATCH.findall(said))
-    breaches = tuple((int(cycle), what) for cycle, what in _PROTOCOL.findall(said))
-    return Simulation(simulator, vectors, mismatches, protocol, cycles, first, breaches)
+_RUN: Final[dict[str, Callable[[Path, list[str], float], str]]] = {
+    "iverilog": lambda tb, rtl, timeout: _icarus(tb, rtl, "tb", [], timeout),
+    "verilator": _verilator,
+}

@@ -19,10 +19,8 @@ from splinework.hardware.fpga.logic import Logic, entries
 from splinework.hardware.fpga.netlist import Bit, Bits, Cell, Module, Unproved
 
 ADDERS: Final = ("$add", "$sub")
-_AMBIGUOUS: Final = 8
-"""Parts of a word that are tried in both readings, with each other."""
-_WIDEST: Final = 56
-"""Bits of a word, so that 64-bit integers hold it with room."""
+_AMBIGUOUS: Final = 8  # Parts of a word that are tried in both readings, with each other
+_WIDEST: Final = 56  # Bits of a word, so that 64-bit integers hold it with room
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,11 +113,9 @@ class Sums:
         return one.plus(two.times(-1 if cell.kind == "$sub" else 1, 0))
 
     def parsed(self, bits: Bits, *, named: bool) -> Form:
-        """A vector of bits as a form, modulo 2^bits: runs of words, single bits of tables and of adders.
+        """A vector of bits, the lowest first, as a form, modulo 2^bits: runs of words, single bits of tables and of adders.
 
-        Args:
-            bits: The lowest first.
-            named: Whether runs of named words are looked for; otherwise only those of whole adders.
+        Runs of all named words are looked for, or only those of whole adders.
         """
         total, place = Form(), 0
         leaves: dict[Key, Integers] = {}
@@ -270,10 +266,7 @@ class Sums:
     def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[Bit]) -> Root:
         """The word that holds the whole sum and is all that the outputs depend on.
 
-        Args:
-            golden: For each input the golden table, by the code's bits read as a plain number.
-            bias: The golden bias.
-            outputs: The bits of the neuron's output.
+        The golden tables are by input, over its code's bits read as a plain number.
 
         Raises:
             Unproved: If no word does.

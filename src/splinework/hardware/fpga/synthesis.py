@@ -33,10 +33,9 @@ from splinework.hardware.fpga.synthesis_scripts import (
 from splinework.hardware.fpga.targets import Router, Target, target_of
 from splinework.nn.files import write_whole
 
-_PATIENCE = 120.0
-"""Seconds that the usual router has at least; on a few placings it goes round in circles for ever."""
-_PATIENCE_PER_LUT = 0.2
-"""Seconds that it has for each LUT of a larger design."""
+_KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
+_PATIENCE = 120.0  # Seconds that the usual router has at least; on a few placings it goes round in circles for ever
+_PATIENCE_PER_LUT = 0.2  # Seconds that it has for each LUT of a larger design
 
 
 @dataclass(frozen=True)
@@ -144,16 +143,10 @@ def synthesise(
         for file in files:
             (rtl / file.name).write_bytes(file.read_bytes())
         inside = [f"../rtl/{file.name}" for file in files]
-        attempts = []
-        for number, recipe in enumerate(chosen.recipes[:recipes]):
-            folder = Path(name) / f"synth{number}"
-            folder.mkdir()
-            attempts.append((_map(job, recipe, inside, folder), number))
-        area, number = min(attempts, key=lambda attempt: (attempt[0].luts, attempt[0].flipflops, attempt[1]))
-        folder = Path(name) / f"synth{number}"
-        recipe = chosen.recipes[number]
+        area, recipe, folder = _smallest(job, chosen.recipes[:recipes], inside, Path(name))
         routed = _route(job, recipe, router, folder, area) if router is not None else _Routed((), (), "")
-        texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir()) if _kept(path)}
+        kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
+        texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
     texts["synth.ys"] = synthesis_script(chosen, recipe, top, names)
     texts["Makefile"] = makefile(chosen, job.seeds, freq, names, routed.rerouted)
@@ -182,11 +175,16 @@ def synthesise(
     )
 
 
-def _map(job: _Job, recipe: str, sources: Sequence[str], folder: Path) -> Area:
-    """Runs Yosys; the netlist, its statistics and its ports lie in the folder then."""
-    (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
-    tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
-    return read_area(read_json(folder / "stat.json"), job.target)
+def _smallest(job: _Job, recipes: Sequence[str], sources: Sequence[str], place: Path) -> tuple[Area, str, Path]:
+    """The smallest result of Yosys, its recipe, and the folder where its netlist, its statistics and its ports lie."""
+    found = []
+    for number, recipe in enumerate(recipes):
+        folder = place / f"synth{number}"
+        folder.mkdir()
+        (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
+        tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
+        found.append((read_area(read_json(folder / "stat.json"), job.target), recipe, folder))
+    return min(found, key=lambda one: (one[0].luts, one[0].flipflops))
 
 
 @dataclass(frozen=True)
@@ -245,10 +243,6 @@ def _check(top: str, seeds: Sequence[int], freq: float, recipes: int | None) -> 
         raise ConfigError(f"freq is in MHz, from 1 to 2000, got {freq!r}.")
     if recipes is not None and recipes < 1:
         raise ConfigError(f"recipes is at least 1, or None for all, got {recipes!r}.")
-
-
-def _kept(path: Path) -> bool:
-    return path.suffix in {".ys", ".v", ".lpf", ".pcf"} or path.name == "stat.json" or path.name.startswith("report-")
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

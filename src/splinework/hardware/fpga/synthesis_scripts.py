@@ -13,13 +13,7 @@ _IO_PACKAGE_NOTE = "Pins have no places: what is measured is the design between 
 
 @dataclass(frozen=True)
 class Port:
-    """One port of the top module.
-
-    Attributes:
-        name: Of the port.
-        width: Bits.
-        output: Whether it leaves the module.
-    """
+    """One port of the top module: its bits, and whether it leaves the module."""
 
     name: str
     width: int
@@ -128,14 +122,7 @@ def constraints(router: Router, mhz: float) -> str:
 
 
 def routing_command(router: Router, seed: int, mhz: float, *, other: bool = False) -> list[str]:
-    """The words that place and route once.
-
-    Args:
-        router: The device and its program.
-        seed: Of the placing.
-        mhz: The clock that it works towards.
-        other: Whether the other algorithm routes; it is slower to fast clocks, and always ends.
-    """
+    """The words that place and route once; the other algorithm is slower to fast clocks, and always ends."""
     return [
         router.program,
         *router.device,
@@ -146,14 +133,9 @@ def routing_command(router: Router, seed: int, mhz: float, *, other: bool = Fals
 
 
 def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]) -> str:
-    """A Makefile that repeats the synthesis, and the placing and routing for every seed.
+    """A Makefile that repeats the synthesis, and the placing and routing towards a clock for every seed.
 
-    Args:
-        target: What is built for.
-        seeds: Of placing and routing.
-        mhz: The clock that they work towards.
-        sources: The Verilog files.
-        rerouted: The seeds for which the other algorithm routed.
+    The other algorithm routes for the seeds that were rerouted.
     """
     router = target.router
     goals = ["stat.json"] if router is None else [f"report-{seed}.json" for seed in seeds]

@@ -30,11 +30,7 @@ AXI_VECTORS: Final = 20_000
 def bench_files(model: IntegerModel, interface: Interface, codes: Integers, *, axi: bool = False) -> dict[str, bytes]:
     """The files of the folder `tb`: both testbenches, the vectors, what must come out, and a Makefile.
 
-    Args:
-        model: The golden model.
-        interface: Of the circuit.
-        codes: `(n, I)`, in the order in which they are given.
-        axi: Whether there is a wrapper for AXI-stream to test, too.
+    Codes `(n, I)` are given in their order; with `axi` there is a wrapper for AXI-stream to test, too.
     """
     inputs = [wire.format.width for wire in model.inputs]
     outputs = [wire.format.width for wire in model.wires(len(model.layers))]

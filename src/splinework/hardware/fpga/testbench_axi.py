@@ -11,14 +11,7 @@ from splinework.hardware.formats import Format
 
 
 def axi_words(top: str, inputs: Sequence[Format], outputs: Sequence[Format], latency: int) -> dict[str, str]:
-    """What fills the gaps of `AXI`, Verilog for Icarus Verilog that reads the same vectors as the other testbenches.
-
-    Args:
-        top: Name of the circuit; the wrapper is called `…_axis`.
-        inputs: Formats of the inputs.
-        outputs: Formats of the outputs.
-        latency: Cycles.
-    """
+    """What fills the gaps of `AXI`, Verilog for Icarus Verilog that reads the same vectors as the other testbenches."""
     bytes_in, bytes_out = ([-(-form.width // 8) for form in forms] for forms in (inputs, outputs))
     lanes, low = [], 0
     for form, size in zip(inputs, bytes_in, strict=True):

@@ -21,8 +21,7 @@ FEWEST: Final = 16
 """Vectors of the shortest test."""
 MOST: Final = 10_000_000
 """Vectors of the longest test."""
-_ALL_CORNERS: Final = 12
-"""Inputs up to which all 2^n corners are tried."""
+_ALL_CORNERS: Final = 12  # Inputs up to which all 2^n corners are tried
 _HEX: Final = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
@@ -84,7 +83,7 @@ def make_vectors(
     rng = np.random.default_rng(seed)
     blocks: dict[str, Integers] = {}
     if prod(len(choice) for choice in choices) <= count:
-        blocks["all"] = _every(choices)
+        blocks["all"] = np.column_stack([grid.ravel() for grid in np.meshgrid(*choices, indexing="ij")])
     else:
         blocks["corners"] = _corners(choices, count, rng)
         blocks["pairs"] = _pairs(choices, count, rng)
@@ -112,19 +111,10 @@ def packed(columns: Integers, widths: Sequence[int]) -> bytes:
         place -= width
         shifts = np.arange(width - 1, -1, -1, dtype=np.int64)
         bits[:, place : place + width] = (column[:, None] >> shifts) & 1
-    return _lines(bits, digits)
-
-
-def _lines(bits: NDArray[np.uint8], digits: int) -> bytes:
-    nibbles = bits.reshape(len(bits), digits, 4) @ np.array([8, 4, 2, 1], dtype=np.uint8)
-    text = np.full((len(bits), digits + 1), ord("\n"), dtype=np.uint8)
+    nibbles = bits.reshape(len(columns), digits, 4) @ np.array([8, 4, 2, 1], dtype=np.uint8)
+    text = np.full((len(columns), digits + 1), ord("\n"), dtype=np.uint8)
     text[:, :digits] = _HEX[nibbles]
     return text.tobytes()
-
-
-def _every(choices: Sequence[Integers]) -> Integers:
-    grids = np.meshgrid(*choices, indexing="ij")
-    return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
 
 
 def _drawn(choices: Sequence[Integers], count: int, rng: np.random.Generator) -> Integers:

@@ -17,7 +17,7 @@ from splinework.hardware import tools
 from splinework.hardware.fpga.findings import Failure, Verification, proof_failure, simulation_failures
 from splinework.hardware.fpga.interface import Interface, read_interface
 from splinework.hardware.fpga.netlist import Unproved, registers_between
-from splinework.hardware.fpga.prove import Elaborated, Proof, elaborate, prove
+from splinework.hardware.fpga.prove import Proof, elaborate, prove
 from splinework.hardware.fpga.simulate import SIMULATORS, Simulation, available, simulate, simulate_axi
 from splinework.hardware.fpga.testbench import AXI_VECTORS, bench_files
 from splinework.hardware.fpga.vectors import Vectors, make_vectors
@@ -65,7 +65,9 @@ def verify(
     tell = progress or no_progress
     model = read_golden(place / "golden.json")
     interface = read_interface(place / "design.json", model)
-    sources = _sources(place)
+    sources = sorted((place / "rtl").glob("*.v"))
+    if not sources:
+        raise FileError(f"there is no Verilog in {place / 'rtl'}; write the artefact anew.")
     chosen = available(simulators)
     if proof:
         tools.need(*_PROVERS, purpose="a proof")
@@ -81,6 +83,9 @@ def verify(
     if not (place / "tb").exists():
         with whole_folder(place / "tb") as folder:
             _put(folder, bench)
+    failures = [failure for run in runs for failure in simulation_failures(run, model, made.codes)]
+    failures += [proof_failure(one, model) for one in proofs if not one.proven]
+    failures += [Failure("wiring", interface.top, broken)] if broken else []
     return Verification(
         name=model.name,
         kinds=dict(made.kinds),
@@ -91,16 +96,9 @@ def verify(
         proof=proof,
         latency_cycles=interface.latency,
         limits=_limits(model, interface, axi, chosen),
-        failures=_failures(model, interface, made, runs, proofs, broken),
+        failures=tuple(failures),
         tools={tool: tools.version(tool) or "" for tool in (*chosen, *_PROVERS[: int(proof)])},
     )
-
-
-def _sources(place: Path) -> list[Path]:
-    sources = sorted((place / "rtl").glob("*.v"))
-    if not sources:
-        raise FileError(f"there is no Verilog in {place / 'rtl'}; write the artefact anew.")
-    return sources
 
 
 def _simulated(work: Path, chosen: Sequence[str], made: Vectors, axi: bool, tell: Progress) -> tuple[Simulation, ...]:
@@ -129,30 +127,11 @@ def _proven(
         return tuple(Proof(name, n, j, proven=False, reason=str(error)) for n, j, name in every), str(error)
     proofs = prove(model, circuit, reach(model, interface.seen), place, budget=budget, progress=tell)
     try:
-        _wired(model, interface, circuit, names)
+        cycles = {name: registers_between(circuit.clocked[name]) for name in names if name in circuit.clocked}
+        check_wiring(model, circuit.clocked[interface.top], interface, cycles)
     except Unproved as error:
         return proofs, str(error)
     return proofs, None
-
-
-def _wired(model: IntegerModel, interface: Interface, circuit: Elaborated, names: Sequence[str]) -> None:
-    modules = circuit.clocked
-    cycles = {name: registers_between(modules[name]) for name in names if name in modules}
-    check_wiring(model, modules[interface.top], interface, cycles)
-
-
-def _failures(
-    model: IntegerModel,
-    interface: Interface,
-    made: Vectors,
-    runs: Sequence[Simulation],
-    proofs: Sequence[Proof],
-    broken: str | None,
-) -> tuple[Failure, ...]:
-    failures = [failure for run in runs for failure in simulation_failures(run, model, made.codes)]
-    failures += [proof_failure(one, model) for one in proofs if not one.proven]
-    failures += [Failure("wiring", interface.top, broken)] if broken else []
-    return tuple(failures)
 
 
 def _limits(model: IntegerModel, interface: Interface, axi: bool, chosen: Sequence[str]) -> tuple[str, ...]:

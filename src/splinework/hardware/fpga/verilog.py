@@ -4,15 +4,11 @@ The ports are listed in `plan`; how a neuron is written is in `verilog_node`.
 """
 
 from splinework.hardware.fpga.circuit import Design, Layer
-from splinework.hardware.fpga.verilog_node import node_module, vector
+from splinework.hardware.fpga.verilog_node import module_text, node_module, vector
 
 
 def verilog(design: Design) -> dict[str, str]:
-    """The files of a circuit: name to text.
-
-    Args:
-        design: With its cycles.
-    """
+    """The files of a circuit that is cut into cycles: name to text."""
     parts = [_head(design), _top(design)]
     for number, layer in enumerate(design.layers):
         parts.append(_layer(design.name, number, layer))
@@ -57,7 +53,7 @@ def _top(design: Design) -> str:
         wired = [".clk(clk)", ".en(en)"]
         wired += [f".x{i}({name})" for i, name in enumerate(names)] + [f".y{j}({o})" for j, o in enumerate(outs)]
         lines.append(f"{design.name}_layer{number} layer{number} ({', '.join(wired)});")
-    return _module(design.name, ports, lines)
+    return module_text(design.name, ports, lines)
 
 
 def _layer(name: str, number: int, layer: Layer) -> str:
@@ -68,13 +64,8 @@ def _layer(name: str, number: int, layer: Layer) -> str:
     for node in layer.nodes:
         wired = ", ".join([".clk(clk)", ".en(en)", *(f".x{i}(x{i})" for i in node.inputs), f".y(y{node.index})"])
         lines.append(f"{name}_l{number}_n{node.index} n{node.index} ({wired});")
-    return f"// Layer {number}: {layer.cycles} cycles.\n" + _module(f"{name}_layer{number}", ports, lines)
+    return f"// Layer {number}: {layer.cycles} cycles.\n" + module_text(f"{name}_layer{number}", ports, lines)
 
 
 def _said(signed: bool) -> str:
     return " /* signed */" if signed else ""
-
-
-def _module(name: str, ports: list[str], lines: list[str]) -> str:
-    listed = ",\n".join(f"    {port}" for port in ports)
-    return f"module {name} (\n{listed}\n);\n" + "".join(f"    {line}\n" for line in lines) + "endmodule\n"

@@ -5,31 +5,28 @@ the code, and the plain operand stands left; hence this form. All words are unsi
 rule about signs of expressions matters.
 """
 
+from collections.abc import Sequence
+
 from splinework.hardware.formats import Format
 from splinework.hardware.fpga.circuit import Bit, Layer, Node, Sum, Table
 from splinework.hardware.fpga.cost import reduced, support
 
 
 def node_module(name: str, layer: Layer, node: Node) -> str:
-    """The module of a neuron.
-
-    Args:
-        name: Of the network.
-        layer: The layer that it stands in.
-        node: The neuron, with stages.
-    """
+    """The module of a neuron with stages, in a layer of the network of a name."""
     writer = _Writer(layer, node)
     ports = ["input wire clk", "input wire en"]
     ports += [f"input wire {vector(layer.inputs[i].width)} x{i}" for i in node.inputs]
     ports += [f"output wire {vector(node.format.width)} y"]
-    body = writer.body()
+    title = f"{name}_l{node.layer}_n{node.index} #(\n    parameter PIPELINED = 1\n)"
+    return f"// {_about(layer, node)}\n{module_text(title, ports, writer.body())}"
+
+
+def module_text(title: str, ports: Sequence[str], lines: Sequence[str]) -> str:
+    """A module: its name with its parameters, its ports, and what is in it."""
     listed = ",\n".join(f"    {port}" for port in ports)
-    return (
-        f"// {_about(layer, node)}\n"
-        f"module {name}_l{node.layer}_n{node.index} #(\n    parameter PIPELINED = 1\n) (\n{listed}\n);\n"
-        + "".join(f"    {line}\n" if line else "\n" for line in body)
-        + "endmodule\n"
-    )
+    body = "".join(f"    {line}\n" if line else "\n" for line in lines)
+    return f"module {title} (\n{listed}\n);\n{body}endmodule\n"
 
 
 def vector(width: int) -> str:
@@ -101,7 +98,7 @@ class _Writer:
         end = self.layer.cycles
         blocks = [self.cycle(stage) for stage in range(end + 1)]
         output = f"assign y = {self.at('q', end)};"
-        lines = []
+        lines: list[str] = []
         for stage, block in enumerate(blocks):
             if stage:
                 lines += self.registers(stage)

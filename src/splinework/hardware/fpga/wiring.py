@@ -21,13 +21,7 @@ class _Place:
 
 
 def check_wiring(model: IntegerModel, top: Module, interface: Interface, cycles: Mapping[str, int | None]) -> None:
-    """Follows every wire of the top module.
-
-    Args:
-        model: The golden model.
-        top: The top module, neurons as cells.
-        interface: What the circuit is said to be.
-        cycles: For each neuron its registers, as counted.
+    """Follows every wire of the top module, in which neurons are cells; `cycles` are the registers counted in each of them.
 
     Raises:
         Unproved: Says which wire is not where it should be.

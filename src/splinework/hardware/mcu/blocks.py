@@ -12,24 +12,17 @@ from typing import Final
 
 import numpy as np
 
-from splinework.hardware.formats import Format, Integers
+from splinework.hardware.formats import Format, Integers, storage
 from splinework.hardware.mcu.options import LAYOUTS, Options
 from splinework.hardware.mcu.sums import Stage, Sum
 
-_WORDS: Final = 4
-"""Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+."""
+_WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
 _WIDTHS: Final = (8, 16, 32)
 
 
 @dataclass(frozen=True)
 class Lane:
-    """The place of one node in a word.
-
-    Attributes:
-        place: Of the node in the layer.
-        at: Its lowest bit.
-        bits: Wide enough for the sum.
-    """
+    """The place of one node of the layer in a word: its lowest bit, and as many bits as the sum needs."""
 
     place: int
     at: int
@@ -91,17 +84,12 @@ class Block:
         if self.loop is not None and self.stride is None:
             lists.append(list(self.firsts))
         widths = [Format.holding(min(values), max(values)).width for values in lists]
-        return sum(len(self.arrays) * next(w for w in _WIDTHS if width <= w) // 8 for width in widths)
+        return sum(len(self.arrays) * storage(width) // 8 for width in widths)
 
 
 @dataclass(frozen=True, eq=False)
 class Arrangement:
-    """One layer in memory.
-
-    Attributes:
-        layout: Its kind.
-        blocks: What there is.
-    """
+    """One layer in memory, by a kind of layout."""
 
     layout: str
     blocks: tuple[Block, ...]
@@ -156,7 +144,7 @@ def arrange(stage: Stage, options: Options) -> Arrangement:
 
 def _candidates(stage: Stage, layout: str, options: Options) -> list[Arrangement]:
     places = [place for place, one in enumerate(stage.sums) if one.columns]
-    single = [[_lane(stage.sums[place], place, 0)] for place in places]
+    single = [[Lane(place, 0, stage.sums[place].bits)] for place in places]
     if layout == "edges":
         groups = [[[word] for word in single]]
     elif layout == "rows":
@@ -172,10 +160,6 @@ def _candidates(stage: Stage, layout: str, options: Options) -> list[Arrangement
             found.append(Arrangement(layout, tuple(straight)))
         found.append(Arrangement(layout, tuple(b if len(b.arrays) < 2 else _looped(stage, b) for b in straight)))
     return found
-
-
-def _lane(one: Sum, place: int, at: int) -> Lane:
-    return Lane(place, at, one.bits)
 
 
 def _chunks(words: Sequence[list[Lane]], most: int) -> list[list[list[Lane]]]:
@@ -195,10 +179,10 @@ def _packed(sums: Sequence[Sum], places: list[int], width: int, accumulator: int
         for word in words:
             at = word[-1].at + word[-1].bits
             if at + one.entry_bits <= width and at + one.bits <= accumulator:
-                word.append(_lane(one, place, at))
+                word.append(Lane(place, at, one.bits))
                 break
         else:
-            words.append([_lane(one, place, 0)])
+            words.append([Lane(place, 0, one.bits)])
     return sorted(words, key=lambda word: min(lane.place for lane in word))
 
 
@@ -210,7 +194,7 @@ def _block(stage: Stage, words: list[list[Lane]]) -> Block:
         used = tuple(k for k, column in enumerate(columns) if column.any())
         if used:
             values = np.column_stack([columns[k] for k in used])
-            arrays[place] = Array(_width(values), values, used)
+            arrays[place] = Array(storage(int(values.max()).bit_length()), values, used)
     starts = tuple(sum(sums[lane.place].start << lane.at for lane in word) for word in words)
     return Block(tuple(tuple(word) for word in words), starts, arrays)
 
@@ -218,10 +202,6 @@ def _block(stage: Stage, words: list[list[Lane]]) -> Block:
 def _word(sums: Sequence[Sum], word: list[Lane], place: int, rows: int) -> Integers:
     zero = np.zeros(rows, dtype=np.int64)
     return sum((sums[lane.place].columns.get(place, zero) << lane.at for lane in word), zero)
-
-
-def _width(values: Integers) -> int:
-    return next(width for width in _WIDTHS if int(values.max()) < 1 << width)
 
 
 def _looped(stage: Stage, block: Block) -> Block:
@@ -234,4 +214,5 @@ def _looped(stage: Stage, block: Block) -> Block:
         firsts.append(row - stage.lows[place])
         row += stage.rows[place]
     every = tuple(range(len(block.words)))
-    return Block(block.words, block.starts, block.arrays, Array(_width(values), values, every), tuple(firsts))
+    loop = Array(storage(int(values.max()).bit_length()), values, every)
+    return Block(block.words, block.starts, block.arrays, loop, tuple(firsts))

@@ -4,7 +4,7 @@ The ARM boards are QEMU's MPS2 with a Cortex-M3 or Cortex-M4; code for a Cortex-
 runs on the M3, whose instructions contain the M0+'s. QEMU counts instructions, not cycles.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -74,10 +74,14 @@ class Processor:
     flags: tuple[str, ...] = ()
     machine: str | None = None
 
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """What is needed to compile and to run."""
+        return (self.compiler,) if self.machine is None else (self.compiler, "qemu-system-arm")
+
     def missing(self) -> list[str]:
         """Programs that are not installed."""
-        wanted = [self.compiler] + ([] if self.machine is None else ["qemu-system-arm"])
-        return [program for program in wanted if tools.find(program) is None]
+        return [program for program in self.programs if tools.find(program) is None]
 
 
 PROCESSORS: Final = {
@@ -98,29 +102,24 @@ PROCESSORS: Final = {
 """By name."""
 
 
-def processor(name: str) -> Processor:
-    """The processor of a name.
+def processors(names: Iterable[str] | None = None) -> list[Processor]:
+    """The processors of some names; None means all.
 
     Raises:
-        ConfigError: If there is none.
+        ConfigError: If there is none of a name.
     """
-    if name not in PROCESSORS:
-        raise ConfigError(f"a processor is one of {', '.join(PROCESSORS)}, got {name!r}.")
-    return PROCESSORS[name]
+    for name in names or ():
+        if name not in PROCESSORS:
+            raise ConfigError(f"a processor is one of {', '.join(PROCESSORS)}, got {name!r}.")
+    return [PROCESSORS[name] for name in (PROCESSORS if names is None else names)]
 
 
 def build(
     where: Processor, folder: Path, own: Sequence[str], program: str, *, level: str = "-O2", strict: bool = True
 ) -> Path:
-    """Compiles a program.
+    """Compiles files of their own and a program, the file with `main`, by a level of optimisation; gives the program.
 
-    Args:
-        where: The processor.
-        folder: With the sources.
-        own: Names of the files that are warned about.
-        program: Name of the file with `main`, whose warnings do not count.
-        level: Of optimisation.
-        strict: Whether a warning about one of `own` is an error.
+    Warnings about the former are errors where `strict`; those about the program do not count.
 
     Returns:
         The program.
@@ -129,10 +128,8 @@ def build(
         ConfigError: If a tool is missing.
         FileError: If a file does not compile.
     """
-    objects = []
-    for file in own:
-        warned = WARNINGS if strict else ("-std=c99", "-w")
-        objects.append(_object(where, folder, file, (*warned, level)))
+    warned = WARNINGS if strict else ("-std=c99", "-w")
+    objects = [_object(where, folder, file, (*warned, level)) for file in own]
     objects.append(_object(where, folder, program, ("-std=c99", "-w", level)))
     result = folder / f"{Path(program).stem}.{where.name}"
     command: list[str | Path] = [where.compiler, *where.flags, level, "-o", result, *objects]
@@ -153,14 +150,9 @@ def _object(where: Processor, folder: Path, file: str, flags: Sequence[str]) -> 
 
 
 def start(where: Processor, program: Path, folder: Path, *, counted: bool = False, timeout: float = 600.0) -> str:
-    """Runs a program in a folder, where its files are, and gives what it wrote.
+    """Runs a program of `build` in a folder, where its files are, and gives what it wrote.
 
-    Args:
-        where: The processor.
-        program: What `build` gave.
-        folder: Where it runs.
-        counted: Whether QEMU's clock counts instructions, one a nanosecond; slower.
-        timeout: Seconds.
+    If it is counted, QEMU's clock counts instructions, one a nanosecond, which is slower; it may take so many seconds.
 
     Raises:
         FileError: If it ended with an error.
@@ -174,10 +166,7 @@ def start(where: Processor, program: Path, folder: Path, *, counted: bool = Fals
     return tools.call(command, folder, timeout=timeout).stdout
 
 
-def versions(processors: Sequence[Processor]) -> dict[str, str]:
+def versions(used: Sequence[Processor]) -> dict[str, str]:
     """What the programs that are there say about themselves."""
-    names = dict.fromkeys(
-        name for p in processors for name in (p.compiler, *(["qemu-system-arm"] if p.machine else []))
-    )
-    found = {name: tools.version(name) for name in names}
+    found = {name: tools.version(name) for name in dict.fromkeys(name for p in used for name in p.programs)}
     return {name: text for name, text in found.items() if text is not None}

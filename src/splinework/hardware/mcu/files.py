@@ -6,6 +6,7 @@ or on a board; `golden.json` is what they must equal, `mcu.json` the recipe that
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -13,20 +14,21 @@ import numpy as np
 
 from splinework.errors import ConfigError, FileError
 from splinework.export.numbers import nested
-from splinework.hardware.formats import Integers
-from splinework.hardware.golden import golden_text
+from splinework.formula.languages.names import plain
+from splinework.hardware.formats import Integers, Wire
+from splinework.hardware.golden import digest, golden_text
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.mcu.header import header, title
 from splinework.hardware.mcu.options import Options
-from splinework.hardware.mcu.quantiser import quantiser
+from splinework.hardware.mcu.quantiser import quantiser, slack
 from splinework.hardware.mcu.source import Plan, code_type, functions, plan, signed, unsigned
 from splinework.hardware.mcu.vectors import vectors
+from splinework.nn.checkpoint import own_version
 from splinework.nn.files import write_whole
 
+FORMAT: Final = "splinework-mcu/1"
 WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror", "-pedantic")
 """What the files are compiled with, without a warning."""
-_TRIED: Final = 200
-"""Rows of the test program."""
+_TRIED: Final = 200  # Rows of the test program
 
 
 def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None = None) -> dict[str, str]:
@@ -62,16 +64,13 @@ def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None
     what = plan(model, chosen, options or Options())
     _check_flash(what)
     return {
-        f"{chosen}.h": header(what),
+        f"{chosen}.h": _header(what),
         f"{chosen}.c": _source(what),
         f"{chosen}_vectors.h": _vectors(what),
-        f"{chosen}_test.c": "\n".join(title(model)) + _test(what),
+        f"{chosen}_test.c": "\n".join(_title(model)) + _test(what),
         "Makefile": _MAKEFILE.replace("$NAME", chosen).replace("$WARNINGS", " ".join(WARNINGS)),
         "golden.json": golden_text(model),
-        "mcu.json": json.dumps(
-            {"format": "splinework-mcu/1", "name": chosen, "options": what.options.to_dict()}, indent=1
-        )
-        + "\n",
+        "mcu.json": json.dumps({"format": FORMAT, "name": chosen, "options": asdict(what.options)}, indent=1) + "\n",
     }
 
 
@@ -99,12 +98,90 @@ def write_mcu(
     return files
 
 
+def _title(model: IntegerModel) -> list[str]:
+    """Lines of comment that every file begins with."""
+    shape = "-".join(map(str, model.shape))
+    return [
+        f"/* {model.name}: a quantised Kolmogorov-Arnold network of shape {shape}, written by splinework {own_version()}.",
+        f"   Golden model {digest(model)}. */",
+    ]
+
+
+def _header(what: Plan) -> str:
+    """`NAME.h`: sizes, what codes and sums mean, and what there is to call."""
+    model, options = what.model, what.options
+    guard = f"{what.name.upper()}_H"
+    parts = [
+        "\n".join(_title(model)),
+        f"#ifndef {guard}\n#define {guard}",
+        "#include <stdint.h>",
+        _sizes(what),
+        _meaning(model),
+        f"typedef {code_type([w.format for w in model.inputs])} $NAME_code_t;\ntypedef int{options.accumulator}_t $NAME_sum_t;",
+        *_quantise(model, options),
+        _PREDICT.replace("$CODES", _CODES[options.codes]),
+        *([_CLASSIFY] if model.task == "classification" else []),
+        "#endif",
+    ]
+    return "\n\n".join(parts).replace("$NAME", what.name).replace("$UPPER", what.name.upper()) + "\n"
+
+
+def _sizes(what: Plan) -> str:
+    model = what.model
+    sizes = {
+        "INPUTS": f"{len(model.inputs)}U",
+        "OUTPUTS": f"{model.outputs}U",
+        "TABLE_BYTES": f"{what.table_bytes}U",
+    }
+    names = {"INPUT_NAMES": [w.name for w in model.inputs], "OUTPUT_NAMES": [w.name for w in model.layers[-1].outputs]}
+    if model.classes:
+        sizes["CLASSES"] = f"{len(model.classes)}U"
+        names["CLASS_NAMES"] = list(model.classes)
+    lines = [f"#define $UPPER_{key} {value}" for key, value in sizes.items()]
+    lines += ["/* To be put between braces: static const char *const names[] = { $UPPER_INPUT_NAMES }; */"]
+    for key, texts in names.items():
+        rows = ", \\\n".join(f'    "{plain(text)}"' for text in texts)
+        lines.append(f"#define $UPPER_{key} \\\n{rows}")
+    return "\n".join(lines)
+
+
+def _meaning(model: IntegerModel) -> str:
+    lines = ["/* Codes:"]
+    lines += [f"     codes[{i}]: {_wire(wire)}" for i, wire in enumerate(model.inputs)]
+    lines += ["   Sums, exact:"]
+    lines += [f"     sums[{j}]: {_wire(wire)}" for j, wire in enumerate(model.layers[-1].outputs)]
+    return "\n".join(lines) + " */"
+
+
+def _wire(wire: Wire) -> str:
+    value = f"{wire.shift:.9g} + {wire.step:.9g} * code" if wire.shift else f"{wire.step:.9g} * code"
+    value = f"exp({value})" if wire.log else value
+    return f"{plain(wire.name)} = {value}, {wire.format.low} to {wire.format.high}"
+
+
+def _quantise(model: IntegerModel, options: Options) -> list[str]:
+    if options.float == "none":
+        return []
+    text = "Equal to the golden model for every float."
+    if options.float == "single":
+        worst = max(slack(w) for w in model.inputs)
+        text = (
+            f"Computed in single precision: a code differs from the golden model's by at most one, and\n"
+            f"   only where the value lies within {worst:.2g} codes of the boundary between two."
+        )
+    return [
+        f"""/* The nearest codes of a row of values, half to even. A value beyond its codes gets the nearest of them; the
+   result is how many did, or were no numbers. {text} */
+uint32_t $NAME_quantise(const float *values, $NAME_code_t *codes);"""
+    ]
+
+
 def _source(what: Plan) -> str:
     code, includes, quantise = f"{what.name}_code_t", list[str](), list[str]()
     if what.options.float != "none":
         includes, text = quantiser(what.model, code, what.name, what.options.float)
         quantise = [text]
-    lines = [*title(what.model), f'#include "{what.name}.h"', *(f"#include {name}" for name in includes)]
+    lines = [*_title(what.model), f'#include "{what.name}.h"', *(f"#include {name}" for name in includes)]
     return "\n\n".join(["\n".join(lines), functions(what), *quantise]) + "\n"
 
 
@@ -127,7 +204,7 @@ def _vectors(what: Plan) -> str:
     codes = vectors(model, _TRIED)[: 4 * _TRIED]
     sums = model.run(codes)
     parts = [
-        "\n".join(title(model)),
+        "\n".join(_title(model)),
         f"#define {what.name.upper()}_VECTORS {len(codes)}U",
         _array(code_type([w.format for w in model.inputs]), f"{what.name}_vector_codes", codes),
         _array(f"int{what.options.accumulator}_t", f"{what.name}_vector_sums", sums),
@@ -152,6 +229,18 @@ def _test(what: Plan) -> str:
         }"""
     return _TEST.replace("$CLASSIFY", classify).replace("$NAME", what.name).replace("$UPPER", what.name.upper())
 
+
+_CODES: Final = {
+    "trusted": "Every code must lie in its format, as $NAME_quantise makes them: others read beyond the tables.",
+    "saturated": "Codes beyond their formats are taken as the nearest in them.",
+}
+
+_PREDICT: Final = """/* A row of codes to the sums of the outputs, bit for bit those of the golden model.
+   $CODES */
+void $NAME_predict(const $NAME_code_t *codes, $NAME_sum_t *sums);"""
+
+_CLASSIFY: Final = """/* The number of the class: the first with the largest sum; of a single output whether it is above 0. */
+uint32_t $NAME_classify(const $NAME_code_t *codes);"""
 
 _TEST: Final = """
 /* Compares $NAME.c with the golden model on the vectors of $NAME_vectors.h; the exit code is 0 where all are equal. */

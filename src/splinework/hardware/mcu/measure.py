@@ -22,10 +22,8 @@ from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.mcu.source import signed
 from splinework.hardware.mcu.verify import read_artefact
 
-_TICK: Final = 40
-"""Instructions between two ticks of SysTick: 25 MHz against 1 ns."""
-_BLOCK: Final = 16
-"""Calls between two readings of SysTick, which has 24 bits."""
+_TICK: Final = 40  # Instructions between two ticks of SysTick: 25 MHz against 1 ns
+_BLOCK: Final = 16  # Calls between two readings of SysTick, which has 24 bits
 
 
 @dataclass(frozen=True)
@@ -49,12 +47,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Probe:
-    """A function whose cost is asked for.
-
-    Attributes:
-        function: Its name.
-        call: A statement of C that calls it for the number `row`.
-    """
+    """A function whose cost is asked for: its name, and a statement of C that calls it for the number `row`."""
 
     function: str
     call: str
@@ -85,7 +78,9 @@ def measure(
         ConfigError: If a tool of a processor that was asked for is missing.
     """
     artefact = read_artefact(folder)
-    chosen = [boards.processor(n) for n in processors] if processors is not None else _here()
+    if processors is None:
+        processors = [p.name for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
+    chosen = boards.processors(processors)
     name, model = artefact.name, artefact.model
     rng = np.random.default_rng(seed)
     probes = {"predict": Probe(f"{name}_predict", f"{name}_predict(codes[row], sums);")}
@@ -147,10 +142,6 @@ def cost(
         counted = _by_qemu(where, program, place) if where.machine else _by_callgrind(program, place)
         flash, ram = _sizes(where, place, f"{Path(own).stem}.{where.name}.o", probe.function)
         return Cost(where.name, counted / calls, flash, ram, _stack(where, place, own, probe.function, level))
-
-
-def _here() -> list[boards.Processor]:
-    return [p for p in boards.PROCESSORS.values() if not p.missing() and p.name != "clang"]
 
 
 def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:

@@ -1,7 +1,7 @@
 """How a network becomes C: the recipe. What it leads to is in the other files."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Final, Literal, get_args
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
 
 from splinework.errors import ConfigError
 
@@ -49,7 +49,3 @@ class Options:
             raise ConfigError(f"unroll is a number of inputs, 0 or more, got {self.unroll!r}.")
         if self.flash is not None and self.flash <= 0:
             raise ConfigError(f"flash is a number of bytes, or None for no limit, got {self.flash!r}.")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self)

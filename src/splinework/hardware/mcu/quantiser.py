@@ -18,10 +18,8 @@ from splinework.hardware.formats import Floats, Integers, Wire
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.source import signed
 
-_UNIT: Final = 2.0**-24
-"""Largest relative error of one operation in single precision."""
-_WIDEST: Final = 20
-"""Bits of a code that are sure to be whole in single precision."""
+_UNIT: Final = 2.0**-24  # Largest relative error of one operation in single precision
+_WIDEST: Final = 20  # Bits of a code that are sure to be whole in single precision
 _INFINITE: Final = 0x7F800000
 _COUNTS: Final = "uint32_t"
 
@@ -67,13 +65,7 @@ def floats(keys: Integers) -> NDArray[np.float32]:
 
 
 def quantiser(model: IntegerModel, code: str, name: str, kind: str) -> tuple[list[str], str]:
-    """Headers that are needed, and the text of `NAME_quantise` with its tables.
-
-    Args:
-        model: The golden model.
-        code: Type of the codes in C.
-        name: Prefix of all names.
-        kind: `single` or `exact`.
+    """Headers that are needed, and the text of `NAME_quantise` with its tables; the kind is `single` or `exact`.
 
     Raises:
         ConfigError: If a scale or shift is no number in single precision.

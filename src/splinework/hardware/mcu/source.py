@@ -1,4 +1,4 @@
-"""`NAME.c`: the tables and the functions over codes. Which tables there are is in `sums` and `blocks`, the header in `header`.
+"""`NAME.c`: the tables and the functions over codes. Which tables there are is in `sums` and `blocks`, the header in `files`.
 
 Written for any C99 compiler and with MISRA C in mind: fixed-width types, explicit casts, one return per function, braces
 everywhere, no recursion, no memory allocation, no shift of a signed number, no float outside the quantiser.
@@ -12,9 +12,9 @@ import numpy as np
 
 from splinework.export.numbers import nested
 from splinework.formula.languages.names import plain
-from splinework.hardware.formats import Format
+from splinework.hardware.formats import Format, storage
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.mcu.blocks import Arrangement, Array, Block, Lane, arrange
+from splinework.hardware.mcu.blocks import Arrangement, Array, Block, arrange
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.sums import Stage, Sum, stages
 
@@ -24,15 +24,7 @@ Tables = dict[bytes, tuple[str, str]]
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is written.
-
-    Attributes:
-        model: The golden model.
-        name: Prefix of all names in C.
-        options: The recipe.
-        stages: Its layers in unsigned integers.
-        arrangements: Where their tables lie.
-    """
+    """What is written: a golden model, the prefix of its names in C, its layers in unsigned integers, and where tables lie."""
 
     model: IntegerModel
     name: str
@@ -90,8 +82,7 @@ def code_type(forms: Sequence[Format]) -> str:
     """
     low, high = min(f.low for f in forms), max(f.high for f in forms)
     sign = "" if low < 0 else "u"
-    whole = Format.holding(low, high)
-    return f"{sign}int{next(w for w in (8, 16, 32) if whole.width <= w)}_t"
+    return f"{sign}int{storage(Format.holding(low, high).width)}_t"
 
 
 def functions(what: Plan) -> str:
@@ -144,10 +135,8 @@ static int32_t $NAME_apart(uint32_t sum, uint32_t zero)
 
 def state_type(stage: Stage) -> str:
     """Of the codes that a hidden layer hands on."""
-    widest = max(
-        (one.last - one.first for one in stage.sums if one.last is not None and one.first is not None), default=0
-    )
-    return f"uint{next(w for w in (8, 16, 32) if widest < 1 << w)}_t"
+    spans = [one.last - one.first for one in stage.sums if one.last is not None and one.first is not None]
+    return f"uint{storage(max(spans, default=0).bit_length())}_t"
 
 
 def _layer(what: Plan, stage: Stage, arrangement: Arrangement, tables: Tables) -> str:
@@ -194,7 +183,9 @@ def _block(what: Plan, stage: Stage, block: Block, tables: Tables) -> list[str]:
     for k, word in enumerate(block.words):
         for lane in word:
             one = stage.sums[lane.place]
-            value = _lane(f"a{k}", lane, lane is word[-1])
+            value = f"a{k}" if lane.at == 0 else f"(a{k} >> {lane.at}U)"
+            if lane is not word[-1]:
+                value = f"({value} & {unsigned((1 << lane.bits) - 1)})"
             if stage.last and len(word) > 1:  # a sign is given to a variable, never to an expression
                 lines.append(f"        s = ($WORD){value};")
                 value = "s"
@@ -254,11 +245,6 @@ def _index(value: str, moved: int) -> str:
     if moved == 0:
         return f"(uint32_t){value}"
     return f"(uint32_t){value} {'+' if moved > 0 else '-'} {unsigned(abs(moved))}"
-
-
-def _lane(word: str, lane: Lane, top: bool) -> str:
-    value = word if lane.at == 0 else f"({word} >> {lane.at}U)"
-    return value if top else f"({value} & {unsigned((1 << lane.bits) - 1)})"
 
 
 def _table(name: str, array: Array, tables: Tables) -> str:

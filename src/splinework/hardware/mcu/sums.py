@@ -97,16 +97,10 @@ def stages(model: IntegerModel, options: Options) -> tuple[Stage, ...]:
         sums = tuple(_sum(model, can, number, node, kept[number]) for node in kept[number + 1])
         for one in sums:
             _check(one, layer, number, options.accumulator)
-        made.append(
-            Stage(
-                number,
-                tuple(0 if options.codes == "saturated" else low for low in own),
-                tuple(last - first + 1 for first, last in ends),
-                tuple(wires[i].name for i in kept[number]),
-                sums,
-                number == len(model.layers) - 1,
-            )
-        )
+        lows = tuple(0 if options.codes == "saturated" else low for low in own)
+        rows = tuple(last - first + 1 for first, last in ends)
+        names = tuple(wires[i].name for i in kept[number])
+        made.append(Stage(number, lows, rows, names, sums, number == len(model.layers) - 1))
     return tuple(made)
 
 
@@ -136,28 +130,16 @@ def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[i
         if high > low:
             first, last = _ends(flags[i])
             column = layer.tables[i][first : last + 1, node] - low
-            columns[inputs.index(i)] = np.clip(
-                column, 0, high - low
-            )  # codes between that do not occur may say anything
+            # Codes between that do not occur may say anything.
+            columns[inputs.index(i)] = np.clip(column, 0, high - low)
             most += high - low
     wire = layer.outputs[node]
     if number == len(model.layers) - 1:
         return Sum(node, wire, columns, base, most)
     first, last = _ends(can.codes[number + 1][node])
     lift = 2 * -(base >> (layer.guard + 1))
-    low_code = wire.format.low
-    return Sum(
-        node,
-        wire,
-        columns,
-        base,
-        most,
-        layer.guard,
-        base + (lift << layer.guard),
-        lift,
-        first + low_code,
-        last + low_code,
-    )
+    start, low = base + (lift << layer.guard), wire.format.low
+    return Sum(node, wire, columns, base, most, layer.guard, start, lift, first + low, last + low)
 
 
 def _check(one: Sum, layer: IntegerLayer, number: int, accumulator: int) -> None:

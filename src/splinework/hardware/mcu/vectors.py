@@ -7,17 +7,11 @@ from splinework.hardware.integer import IntegerModel
 
 
 def vectors(model: IntegerModel, rows: int, *, seed: int = 0, data: Integers | None = None) -> Integers:
-    """Rows of codes, `(n, I)`.
+    """Rows of codes, `(n, I)`, by a seed.
 
-    All combinations if they are at most `rows`. Else at least `rows` rows: the data; each input swept over all its codes
-    while the others rest at the lowest, the highest, a middle and a random code; corners, every input at one of its ends;
-    and random codes.
-
-    Args:
-        model: A quantised network.
-        rows: How many there should be.
-        seed: Of the random ones.
-        data: Codes `(m, I)` that are tried besides.
+    All combinations if they are at most `rows`. Else at least `rows` rows: the data, codes `(m, I)`; each input swept over all
+    its codes while the others rest at the lowest, the highest, a middle and a random code; corners, every input at one of its
+    ends; and random codes.
     """
     forms = [w.format for w in model.inputs]
     lows, highs = np.array([f.low for f in forms]), np.array([f.high for f in forms])

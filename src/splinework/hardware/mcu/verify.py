@@ -4,7 +4,6 @@ The golden model is read from `golden.json` and run in NumPy; of the C only the 
 program of the verifier's own reads codes from a file and writes what the functions gave to another one.
 """
 
-import json
 import os
 import shutil
 import tempfile
@@ -19,17 +18,17 @@ from numpy.typing import ArrayLike, NDArray
 from splinework.errors import FileError
 from splinework.hardware import tools
 from splinework.hardware.formats import Integers
-from splinework.hardware.golden import read_golden
+from splinework.hardware.golden import read_document, read_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu import boards
+from splinework.hardware.mcu.files import FORMAT
 from splinework.hardware.mcu.options import Options
 from splinework.hardware.mcu.quantiser import undecided
 from splinework.hardware.mcu.source import code_type
 from splinework.hardware.mcu.vectors import vectors
 
 Singles = NDArray[np.float32]
-_SHOWN: Final = 5
-"""Counter-examples that are kept of a run."""
+_SHOWN: Final = 5  # Counter-examples that are kept of a run
 
 
 @dataclass(frozen=True)
@@ -87,25 +86,13 @@ class McuVerification:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         runs = [{**vars(run), "failures": list(run.failures)} for run in self.runs]
-        return {
-            "vectors": self.vectors,
-            "mismatches": self.mismatches,
-            "runs": runs,
-            "skipped": dict(self.skipped),
-            "tools": dict(self.tools),
-        }
+        found: dict[str, Any] = {"vectors": self.vectors, "mismatches": self.mismatches, "runs": runs}
+        return found | {"skipped": dict(self.skipped), "tools": dict(self.tools)}
 
 
 @dataclass(frozen=True, eq=False)
 class Artefact:
-    """A folder with C files, as it is.
-
-    Attributes:
-        folder: Where it is.
-        name: Prefix of all names.
-        model: Its golden model.
-        options: Its recipe.
-    """
+    """A folder with C files, as it is: the prefix of all names, its golden model and its recipe."""
 
     folder: Path
     name: str
@@ -122,16 +109,10 @@ def read_artefact(folder: str | os.PathLike[str]) -> Artefact:
     place = Path(folder)
     model = read_golden(place / "golden.json")
     file = place / "mcu.json"
+    content = read_document(file, FORMAT, "a recipe of C files")
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        if content["format"] != "splinework-mcu/1":
-            raise FileError(
-                f"{file} has the format {content['format']!r}, expected 'splinework-mcu/1'; write the artefact anew."
-            )
         name, options = str(content["name"]), Options(**content["options"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        if isinstance(error, FileError):
-            raise
+    except (ValueError, LookupError, TypeError) as error:
         raise FileError(f"{file} is no recipe of C files ({error}); write the artefact anew.") from error
     for ending in (".h", ".c"):
         if not name.isidentifier() or not (place / f"{name}{ending}").is_file():
@@ -165,14 +146,9 @@ def verify_mcu(
         FileError: If a file is missing or damaged, or does not compile.
         ConfigError: If none of the processors can be had here: what to install.
     """
-    return verify_artefacts(
-        [read_artefact(folder)],
-        rows=rows,
-        seed=seed,
-        processors=processors,
-        data=None if data is None else [data],
-        level=level,
-    )[0]
+    given = None if data is None else [data]
+    artefacts = [read_artefact(folder)]
+    return verify_artefacts(artefacts, rows=rows, seed=seed, processors=processors, data=given, level=level)[0]
 
 
 def verify_artefacts(
@@ -185,7 +161,7 @@ def verify_artefacts(
     level: str = "-O2",
 ) -> list[McuVerification]:
     """`verify_mcu` for several folders with different names in one program, which is quicker; see there."""
-    chosen = [boards.processor(name) for name in (boards.PROCESSORS if processors is None else processors)]
+    chosen = boards.processors(processors)
     skipped = {p.name: f"{' and '.join(p.missing())} not installed" for p in chosen if p.missing()}
     there = [p for p in chosen if not p.missing()]
     if not there:

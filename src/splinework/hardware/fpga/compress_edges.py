@@ -1,31 +1,68 @@
-"""Tables of more inputs than a lookup table has: folded where they are symmetric, else split into two smaller tables.
+"""Fewer and smaller operands before tables become bits: inputs left out, small tables joined, whole neurons as a table.
 
-The split is exact: a main table whose bits need few inputs because up to `slack` may be left over (the high bits of the code,
-as a rule), and a table of what is left, which is narrow. Either can be split again.
+Tables of more inputs than a lookup table has are folded where they are symmetric, else split into two smaller tables. The split
+is exact: a main table whose bits need few inputs because up to `slack` may be left over (the high bits of the code, as a rule),
+and a table of what is left, which is narrow. Either can be split again.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from splinework.hardware.formats import Integers
-from splinework.hardware.fpga.circuit import Bit, Options, Table
+from splinework.hardware.fpga.circuit import Bit, Node, Options, Table
 from splinework.hardware.fpga.compress_bits import to_flags
-from splinework.hardware.fpga.compress_merge import narrowed
 from splinework.hardware.fpga.compress_split import Edge, Halved, bits_from_top, split
 from splinework.hardware.fpga.cost import lookups
 
 _SLACKS = (3, 7, 15, 31)
 
 
-def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
-    """Edges that add up to an edge, and cost least.
+def narrowed(edge: Edge) -> Edge:
+    """The edge without the inputs that its values do not depend on wherever they occur."""
+    address, values, care = list(edge.address), edge.values, edge.care
+    for place in range(len(address) - 1, -1, -1):
+        v, c = values.reshape(-1, 2, 1 << place), care.reshape(-1, 2, 1 << place)
+        if (c[:, 0] & c[:, 1] & (v[:, 0] != v[:, 1])).any():
+            continue
+        values = np.where(c[:, 0], v[:, 0], v[:, 1]).ravel()
+        care = (c[:, 0] | c[:, 1]).ravel()
+        del address[place]
+    return Edge(tuple(address), values, care)
 
-    Args:
-        edge: Narrowed.
-        options: Of the target.
-        fan_out: Neurons that look at the same input, which share the XORs of a folded code.
+
+def joined(edges: Sequence[Edge], lookup: int) -> list[Edge]:
+    """Narrowed edges of a neuron, of which those whose inputs together fit one lookup table became one.
+
+    That costs no more than one of them, and saves an adder.
     """
+    groups: list[Edge] = []
+    for edge in sorted(edges, key=lambda e: -len(e.address)):
+        for number, group in enumerate(groups):
+            if len(group.address) + len(edge.address) <= lookup:
+                groups[number] = _sum(group, edge)
+                break
+        else:
+            groups.append(edge)
+    return groups
+
+
+def _sum(one: Edge, two: Edge) -> Edge:
+    values = (two.values[:, None] + one.values[None, :]).ravel()
+    care = (two.care[:, None] & one.care[None, :]).ravel()
+    return Edge(one.address + two.address, values, care)
+
+
+def whole(edge: Edge, node: Node) -> Edge:
+    """The only edge of a neuron with its constant, rounded and clamped: a table of codes."""
+    total = edge.values + node.constant
+    tie = total & ((1 << node.guard) - 1) == 0 if node.guard else np.zeros(len(total), dtype=bool)
+    value = (total >> node.guard) & np.where(tie, ~np.int64(1), ~np.int64(0))
+    return replace(edge, values=np.clip(value, node.format.low, node.format.high))
+
+
+def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
+    """Edges that add up to a narrowed edge and cost least; the neurons that fan out share the XORs of a folded code."""
     if len(edge.address) <= options.lookup:
         return [edge]
     small = folded(edge)
@@ -81,17 +118,12 @@ def odd(edge: Edge, options: Options, fan_out: int) -> Halved | None:
     middle = (twice + 1) // 2
     plain = np.where(seen, other - middle, twice - top - middle)
     plain = np.where(seen | mirrored, plain, plain[seen | mirrored][0])
-    table = _odd_table(edge, plain)
+    low, high = int(plain.min()), int(plain.max())
     highest = edge.address[-1]
+    table = Table(_folded_address(edge), plain, min(low, ~high), max(high, ~low), 0, highest)
     carries = () if twice % 2 else (Table((highest,), np.array([0, 1]), 0, 1),)
     own = lookups([replace(table, flip=None)], options.lookup) + fold_cost(edge, fan_out)
     return Halved(table, carries, middle, own + table.width, own)
-
-
-def _odd_table(edge: Edge, plain: Integers) -> Table:
-    low, high = int(plain.min()), int(plain.max())
-    low, high = min(low, ~high), max(high, ~low)
-    return Table(_folded_address(edge), plain, low, high, 0, edge.address[-1])
 
 
 def _foldable(edge: Edge) -> int | None:
