@@ -20,6 +20,7 @@ from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular import formulas
+from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
 from splinework.tabular.inside import Inside, inside, shared_out
@@ -48,6 +49,7 @@ class Explained:
     formula_seconds: float
     random_state: Any
     _sample: Rows | None
+    _classes: Classes | None = None
 
     @property
     def formulas_(self) -> FormulaTable:
@@ -89,10 +91,7 @@ class Explained:
         """
         from splinework.report.plot import plot
 
-        rows = self._rows()
-        if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
-            rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
-        seen = self._inside(rows.x)
+        _, seen = self._shown()
         options = {"names": seen.labels, "output_names": self.columns_.targets, **options}
         return plot(seen.network, seen.x, **options)
 
@@ -109,9 +108,7 @@ class Explained:
         """
         from splinework.report.report import report
 
-        rows = self._rows()
-        rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights) if len(rows) < 2 else rows
-        seen = self._inside(rows.x)
+        rows, seen = self._shown()
         return report(
             seen.network,
             path,
@@ -137,14 +134,13 @@ class Explained:
 
     def _search(self) -> FormulaTable:
         rows = self._rows(even=False)
-        classes = getattr(self, "_classes", None)
         target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return formulas.search(
             self.model_,
             rows,
             self._scores(),
-            classes=None if classes is None else classes.values,
+            classes=None if self._classes is None else self._classes.values,
             target=target,
             seconds=self.formula_seconds,
             seed=seed,
@@ -169,9 +165,12 @@ class Explained:
             return np.zeros(self.model_.inputs)
         return shared_out(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
 
-    def _inside(self, x: Floats) -> Inside:
-        """The network and its inputs for rows, whatever frame it stands in."""
-        return inside(self.model_, x, self.columns_.labels)
+    def _shown(self) -> tuple[Rows, Inside]:
+        """Rows of the fit, and the network with its inputs for them, whatever frame it stands in."""
+        rows = self._rows()
+        if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
+            rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
+        return rows, inside(self.model_, rows.x, self.columns_.labels)
 
     def _notes(self) -> list[str]:
         """Sentences on how the columns became inputs."""
@@ -190,10 +189,6 @@ class Explained:
             said = f" ({verdict.note})" if verdict.note else ""
             notes.append(f"axiom {verdict.axiom}, {verdict.strength}: {verdict.verdict}{said}")
         return notes
-
-    def _forget(self) -> None:
-        """Drops formulas of the network before."""
-        self.__dict__.pop("_formulas", None)
 
     # ------------------------------------------------------------------------------------------------------ notebooks
 
@@ -218,7 +213,7 @@ class Explained:
         record, network = None, network_of(self.model_)
         labels = self.columns_.labels
         if rows is not None and len(rows) > 1 and network.active_edges():
-            seen = self._inside(unweighted(rows, len(rows)).x)
+            _, seen = self._shown()
             record, labels = attribution(seen.network, torch.from_numpy(seen.x)), seen.labels
         return diagram(name, network, record, labels, self.columns_.targets)
 

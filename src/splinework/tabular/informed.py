@@ -110,7 +110,8 @@ def train_informed(
         ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
     axioms = _all(known)
-    _check(axioms, rows, names)
+    if axioms:  # contradictions are refused before anything is trained
+        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
     job = _Job(rows, task, settings, seed, names, _Ear(listen))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     with warnings.catch_warnings(record=True) as told:
@@ -157,12 +158,6 @@ def _box(rows: Rows) -> list[tuple[float, float]]:
     """The ranges of the inputs; a constant input has a range of 1."""
     low, high = rows.x.min(axis=0), rows.x.max(axis=0)
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
-
-
-def _check(axioms: Sequence[Axiom], rows: Rows, names: tuple[Sequence[str], Sequence[str]]) -> None:
-    """Refuses contradictions before anything is trained."""
-    if axioms:
-        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
 
 
 class _Ear:
