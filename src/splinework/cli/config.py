@@ -23,6 +23,9 @@ _LARGEST: Final = 2**20
 """Bytes; a file of options that is larger is none."""
 
 
+_TAKES: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
+
+
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
     """A text of parts between commas or the like, which a file of options may hold as an array.
 
@@ -54,7 +57,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
         ConfigError: If it is not TOML, has a key that is no option of the command, or a value that does not fit.
     """
     command = context.info_name or ""
-    written = _read(path)
+    written = read_toml(path, _TAKES, what="a file of options")
     known = _keys(context.command)
     commands = context.parent.command.list_commands(context.parent) if context.parent is not None else [command]  # type: ignore[attr-defined]
     found: dict[str, Any] = {}
@@ -81,8 +84,18 @@ def as_toml(context: click.Context) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _read(path: str) -> dict[str, Any]:
-    """The file as plain values."""
+def read_toml(path: str, takes: str, *, what: str) -> dict[str, Any]:
+    """A small file in TOML as plain values.
+
+    Args:
+        path: The file.
+        takes: What the option takes, for messages, such as `--config takes a TOML file`.
+        what: What the file is, such as `a recipe`; one of more than 1 MiB is none.
+
+    Raises:
+        FileError: If the file cannot be read.
+        ConfigError: If it is too large, or not TOML.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -91,20 +104,18 @@ def _read(path: str) -> dict[str, Any]:
     try:
         size = Path(path).stat().st_size
         if size > _LARGEST:
-            raise ConfigError(f"{path} has {size} bytes, too many for a file of options; give one such as run.toml.")
+            raise ConfigError(f"{path} has {size} bytes, too many for {what}; {takes}.")
         return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; write lines such as budget = 20.") from error
+        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; {takes}.") from error
     except FileNotFoundError as error:
-        raise FileError(
-            f"there is no file {path}; --config takes a TOML file with lines such as budget = 20."
-        ) from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}; --config takes a TOML file.") from error
+        raise FileError(f"there is no file {path}; {takes}.") from error
     except ConfigError:
         raise
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}; {takes}.") from error
     except (ValueError, RecursionError) as error:  # of the reader; a NUL in the name
-        raise ConfigError(f'{path} is not TOML: {error}. Write lines such as budget = 20 or target = "y".') from error
+        raise ConfigError(f"{path} is not TOML: {error}. {takes[:1].upper()}{takes[1:]}.") from error
 
 
 def _keys(command: click.Command) -> dict[str, click.Parameter]:

@@ -14,12 +14,13 @@ import numpy as np
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
+from splinework.cli.course import Course
 from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite, json_text
-from splinework.cli.terminal import console, share
+from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
@@ -61,15 +62,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class Estimation:
-    """How it ended; what `fit` says and writes of it.
+    """Everything that was found.
 
     Attributes:
         target: The column that was explained.
         equations: One record for each formula, best first.
         metrics: The fields of `metrics.json`.
         notes: All decisions, in sentences.
-        files: Kind → path of what was written.
-        stopped: Whether Ctrl-C ended it early.
         axioms: The verdict on each axiom: `axiom`, `strength`, `verdict`, `note`.
     """
 
@@ -77,31 +76,24 @@ class Estimation:
     equations: list[dict[str, Any]]
     metrics: dict[str, Any]
     notes: tuple[str, ...]
-    files: dict[str, str]
-    stopped: bool
     axioms: tuple[dict[str, Any], ...] = ()
 
-    def say_what_the_model_is(self) -> None:
-        """Prints it."""
+    def show_model(self) -> None:
+        """Prints what the network is like, and what is known of the axioms."""
         m = self.metrics
-        edges = plural(m["active_edges"], "active edge")
         if m["task"] == "classification":
-            held = (
-                f", of {plural(m['n_test'], 'row')} held back {figure(m['accuracy_test'], '.1%')}"
-                if m["n_test"]
-                else ""
+            fitted, held = (
+                f"of {plural(m[f'n_{rows}'], 'row')} {word} {figure(m[f'accuracy_{rows}'], '.1%')}"
+                for rows, word in (("train", "fitted"), ("test", "held back"))
             )
-            errors = f"of {plural(m['n_train'], 'row')} fitted {figure(m['accuracy_train'], '.1%')} are right{held}"
+            errors = f"{fitted} are right{f', {held}' if m['n_test'] else ''}"
         else:
-            held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
-            errors = (
-                f"rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
-            )
-        console().print(f"model: {edges}; {errors}; {m['seconds']:.1f} s")
+            errors = regression(m)
+        console().print(f"model: {plural(m['active_edges'], 'active edge')}; {errors}; {m['seconds']:.1f} s")
         show_verdicts(self.axioms)
 
 
-def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation:
+def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Course[Estimation]:
     """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
 
     Raises:
@@ -150,7 +142,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     if verdicts and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
-    return Estimation(request.target, equations, metrics, decided, files, stop.asked, verdicts)
+    return Course(Estimation(request.target, equations, metrics, decided, verdicts), files, stop.asked)
 
 
 def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> Rows:

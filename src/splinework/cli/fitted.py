@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +14,7 @@ from splinework.tabular.tables import Table, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
+    from splinework.interpret.symbolic.table import FormulaTable
     from splinework.nn.frame import FramedKAN
     from splinework.nn.network import KAN
 
@@ -238,77 +238,22 @@ def _beyond(x: Floats, fitted: Fitted) -> list[str]:
     return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
 
 
-@dataclass(frozen=True)
-class KeptFormula:
-    """A formula that a model file keeps, as a report takes it.
+def kept_table(fitted: Fitted) -> FormulaTable | None:
+    """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none.
 
-    Attributes:
-        target: The output that it gives.
-        expression: A sympy expression over the names of the inputs.
-        names: Names of all inputs.
-        text: The formula as it was kept.
-        rmse: Root mean squared error on the rows it was fitted to; NaN where it is not known.
-        rmse_test: The same on rows held back.
-        complexity: Number of nodes of the expression's tree.
-        notes: None are kept.
+    What a file does not keep of them is NaN, or None.
     """
-
-    target: str
-    expression: Any
-    names: tuple[str, ...]
-    text: str
-    rmse: float
-    rmse_test: float | None
-    complexity: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs that occur."""
-        present = {symbol.name for symbol in self.expression.free_symbols}
-        return tuple(name for name in self.names if name in present)
-
-    def sympy(self) -> Any:
-        """The expression itself."""
-        return self.expression
-
-    def numpy(self) -> Any:
-        """A function of an array `(n, columns)` that returns `(n,)`."""
-        from splinework.interpret.symbolic.expression import compile_expression
-
-        return compile_expression(self.expression, self.names, {})
-
-
-@dataclass(frozen=True)
-class KeptTable:
-    """The formulas that a model file keeps, as a report takes them."""
-
-    rows: Sequence[KeptFormula]
-    notes: tuple[str, ...] = ()
-
-
-def kept_table(fitted: Fitted) -> KeptTable | None:
-    """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none."""
     from splinework.formula.parse import parse_formula
-    from splinework.interpret.symbolic.expression import count
+    from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
-    names = fitted.input_names
+    names, nan = fitted.input_names, float("nan")
     rows = []
     for row in fitted.formulas:
         try:
             expression = parse_formula(row["formula"], names)
         except FormulaError:  # with a spline of its own, or of a newer version
             continue
-        error, test = (row.get(name) for name in ("rmse_train", "rmse_test"))
-        rows.append(
-            KeptFormula(
-                str(row.get("target", "y")),
-                expression,
-                names,
-                row["formula"],
-                float(error) if isinstance(error, (int, float)) else np.nan,
-                float(test) if isinstance(test, (int, float)) else None,
-                count(expression),
-            )
-        )
-    return KeptTable(rows) if rows else None
+        error, test = (row[name] if _is_number(row.get(name)) else None for name in ("rmse_train", "rmse_test"))
+        rmse, target = nan if error is None else error, str(row.get("target", "y"))
+        rows.append(FormulaRow(target, expression, names, rmse, nan, nan, held_out=test, probability=nan))
+    return FormulaTable(tuple(rows)) if rows else None

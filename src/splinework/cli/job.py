@@ -108,6 +108,27 @@ class Outcome:
     of_the_target: bool
     header: dict[str, Any] = field(repr=False)
 
+    @property
+    def target(self) -> str:
+        """The target as the file names it."""
+        return self.prepared.target
+
+    def show_model(self) -> None:
+        """Prints what the network is like, if there is one."""
+        from splinework.cli.terminal import console, regression
+
+        model, m, out = self.table.model, self.metrics, console()
+        if model is None:
+            out.print(f"no network was needed; {m['seconds']:.1f} s")
+            return
+        used = ", ".join(m["active_inputs"]) or "no input"
+        errors = f"; {regression(m)}" if self.of_the_target else ""
+        out.print(f"model: {plural(m['active_edges'], 'active edge')} on {used}{errors}; {m['seconds']:.1f} s")
+        named, config = self.prepared.columns, model.config
+        names, scales = (*config.input_names, *config.output_names), (*config.input_scales, *config.output_scales)
+        if logs := [named.get(name, name) for name, scale in zip(names, scales, strict=True) if scale == "log"]:
+            out.print(f"on a logarithmic scale: {', '.join(logs)}")
+
 
 def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
     """Discovers, on the rows to fit."""

@@ -98,21 +98,9 @@ def _signs(texts: Sequence[str]) -> dict[str, int]:
 
 def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     """Prints a table of axioms with what is known of each."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    from splinework.cli.terminal import show_table
 
-    from splinework.cli.terminal import console
-
-    if not verdicts:
-        return
-    noted = any(verdict.get("note") for verdict in verdicts)
-    table = Table(
-        title=Text("axioms of the model", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
-    for name in ("axiom", "strength", "verdict", *("note",) * noted):
-        table.add_column(name, overflow="fold")
-    for verdict in verdicts:
-        cells = [str(verdict.get(name, "")) for name in ("axiom", "strength", "verdict", *("note",) * noted)]
-        table.add_row(*map(Text, cells))
-    console().print(table)
+    if verdicts:
+        names = ["axiom", "strength", "verdict", *["note"] * any(verdict.get("note") for verdict in verdicts)]
+        rows = [[str(verdict.get(name, "")) for name in names] for verdict in verdicts]
+        show_table("axioms of the model", {name: {} for name in names}, rows, overflow="fold")

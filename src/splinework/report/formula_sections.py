@@ -176,7 +176,7 @@ def languages(facts: Facts) -> Html:
 
 def _number(of: Any, name: str) -> float | None:
     value = getattr(of, name, None)
-    return None if value is None else float(value)
+    return None if value is None or np.isnan(value) else float(value)
 
 
 def _known(value: float | None) -> Html | None:
