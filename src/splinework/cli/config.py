@@ -6,8 +6,6 @@ A key is an option without its dashes, such as `budget` or `test-fraction` (`tes
 
 from __future__ import annotations
 
-import json
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any, Final
 
 import click
 
+from splinework.data.recipes import toml_value
 from splinework.errors import ConfigError, FileError, nearest
 
 SHARED: Final = ("config_file", "print_config", "debug", "help")
@@ -80,7 +79,7 @@ def as_toml(context: click.Context) -> str:
     for key, parameter in _keys(context.command).items():
         value = context.params.get(parameter.name or "")
         if value is not None and value != ():
-            lines.append(f"{key} = {_toml(value)}")
+            lines.append(f"{key} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
 
 
@@ -176,16 +175,3 @@ def _text(value: Any, place: str) -> str:
 def _shown(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _toml(value: Any) -> str:
-    """A value in TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else str(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -85,9 +85,6 @@ class FormulaSet(BoxSet):
         free = (name for place in range(1, self.idle + len(taken) + 1) if (name := f"{_IDLE}{place}") not in taken)
         return (*self.inputs, *(Input(next(free)) for _ in range(self.idle)))
 
-    def plan(self) -> Design:
-        return self.design
-
     def dependence(self) -> tuple[tuple[float, ...], ...]:
         if not self.correlation or not self.idle:
             return self.correlation

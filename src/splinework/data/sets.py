@@ -121,15 +121,17 @@ class Recipe(ABC):
 
 
 class BoxSet(Recipe):
-    """A function of inputs that come from a design on a box."""
+    """A function of inputs that come from a design on a box.
+
+    Attributes:
+        design: Where the inputs lie.
+    """
+
+    design: Design
 
     @abstractmethod
     def box(self) -> tuple[Input, ...]:
         """The inputs, those that do nothing among them."""
-
-    @abstractmethod
-    def plan(self) -> Design:
-        """Where they lie."""
 
     @abstractmethod
     def evaluate(self, x: Floats) -> Floats:
@@ -145,15 +147,15 @@ class BoxSet(Recipe):
         Raises:
             ConfigError: If not.
         """
-        if self.dependence() and not self.plan().scattered:
+        if self.dependence() and not self.design.scattered:
             raise ConfigError(
-                f"{type(self.plan()).__name__} places its points by itself; correlated inputs need Uniform, Sobol or "
+                f"{type(self.design).__name__} places its points by itself; correlated inputs need Uniform, Sobol or "
                 "LatinHypercube."
             )
         check_inputs(self.box(), self.dependence())
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
-        design, inputs = self.plan(), self.box()
+        design, inputs = self.design, self.box()
         dependence = self.dependence()
         for levels in design.levels(rows, len(inputs), seed=seed):
             if not design.boxed:
@@ -167,10 +169,10 @@ class BoxSet(Recipe):
         return self.evaluate(x)
 
     def count(self, rows: int) -> int:
-        return self.plan().count(rows, len(self.box()))
+        return self.design.count(rows, len(self.box()))
 
     def notes(self, rows: int) -> list[str]:
-        return list(filter(None, [self.plan().note(rows, len(self.box()))]))
+        return list(filter(None, [self.design.note(rows, len(self.box()))]))
 
 
 def _refuse_undefined(outline: Outline, x: Floats, y: Floats) -> None:

@@ -150,9 +150,6 @@ class SpecialSet(BoxSet):
     def box(self) -> tuple[Input, ...]:
         return _TABLE[self.function].inputs
 
-    def plan(self) -> Design:
-        return self.design
-
     def evaluate(self, x: Floats) -> Floats:
         return np.asarray(_TABLE[self.function].call(x[:, 0], x[:, 1]), dtype=np.float64)[:, None]
 

@@ -1,6 +1,13 @@
 """The one language of formulas: read, evaluated in any arithmetic, differentiated, enclosed, written in others; units."""
 
-from splinework.formula.expression import Expression
-from splinework.formula.functions import CONSTANTS, FUNCTIONS, NAMES, Function
+from typing import TYPE_CHECKING
+
+from splinework import lazy
+
+if TYPE_CHECKING:  # what `lazy` reads, too: how numbers look in a terminal needs no numpy
+    from splinework.formula.expression import Expression
+    from splinework.formula.functions import CONSTANTS, FUNCTIONS, NAMES, Function
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "NAMES", "Expression", "Function"]
+
+__getattr__ = lazy(__name__)

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
@@ -25,8 +24,8 @@ from splinework.report.html import (
 )
 from splinework.report.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.report.plot.fits import ROWS_FOR_MEDIANS
+from splinework.report.plot.protocols import best_of
 from splinework.report.plot.style import new_figure, shown_name
-from splinework.report.protocols import best_of
 
 MOST_POINTS = 800
 MOST_COLUMNS = 200
@@ -119,7 +118,7 @@ def learning_curve(facts: Facts) -> Html:
     if facts.history is None:
         return NOTHING
     steps = facts.history.steps
-    figure = _figure(9.4, 3.2)
+    figure = new_figure(9.4, 3.2, arranged=True)
     plot_history(facts.history, ax=figure.add_subplot())
     last = steps[-1]
     description = f"Learning curve over {len(steps)} steps; the error on the fitted rows ends at {last.rmse_train:.3g}."
@@ -140,7 +139,7 @@ def fit(facts: Facts) -> Html:
     for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
         for what, predicted in _predictions(facts, rows, j):
             scale = _plain(rows.y[:, j], predicted, facts.output_scales[j])
-            figure = _figure(3.5, 3.4)
+            figure = new_figure(3.5, 3.4, arranged=True)
             plot_fit(rows.y[few, j], predicted[few], ax=figure.add_subplot(), name=name, scale=scale)
             r2 = errors_of(predicted, rows.y[:, j], scale)[1]
             description = f"Measured against predicted {name} on the {kind} rows, by the {what}, R² {r2:.4g}."
@@ -155,10 +154,8 @@ def fit(facts: Facts) -> Html:
 def _predictions(facts: Facts, rows: Rows, output: int) -> list[tuple[str, Floats]]:
     """What predicts an output, and its values: the network, and the best formula where it is defined everywhere."""
     found = [] if facts.model is None else [("network", rows.predicted[:, output])]
-    best = [] if facts.table is None else [row for row in best_of(facts.table) if row.target == facts.outputs[output]]
-    for row in best:
-        values = values_of(row, rows.x)
-        if np.isfinite(values).all():
+    for row in best_of(facts.table):
+        if row.target == facts.outputs[output] and np.isfinite(values := values_of(row, rows.x)).all():
             found.append(("best formula", values))
     return found
 
@@ -190,15 +187,15 @@ def residuals(facts: Facts) -> Html:
         scale = _plain(measured, predicted, facts.output_scales[j])
         few, of = _few(rows), f"of {name} on the {kind} rows"
         drawings = []
-        figure = _figure(3.0, 2.3)
+        figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
         drawings.append(picture(figure, f"residuals-{j + 1}", f"Histogram of the residuals {of}."))
-        figure = _figure(3.0, 2.3)
+        figure = new_figure(3.0, 2.3, arranged=True)
         shown = f"{shown_name(name)} predicted"
         plot_residuals(measured[few], predicted[few], ax=figure.add_subplot(), name=shown, scale=scale)
         drawings.append(picture(figure, f"residuals-{j + 1}-predicted", f"Residuals {of} against the prediction."))
         for i in _inputs(facts, rows):
-            figure = _figure(3.0, 2.3)
+            figure = new_figure(3.0, 2.3, arranged=True)
             along = rows.x[:, i]
             with_log = "log" if facts.input_scales[i] == "log" else "linear"
             plot_residuals(
@@ -245,9 +242,3 @@ def _sampled(rows: Rows) -> str:
     step = _few(rows).step
     which = {2: "second", 3: "third"}.get(step, f"{step}th")
     return "" if step == 1 else f" Scatter plots show every {which} row."
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = new_figure(width, height)
-    figure.set_layout_engine("constrained")
-    return figure

@@ -121,4 +121,4 @@ def _page(facts: Facts, tell: Callable[[float], None]) -> str:
     for identifier, heading, content in SECTIONS:
         made.append((identifier, heading, content(facts)))
         tell(sum(name in _WITH_PICTURES for name, *_ in made) / len(_WITH_PICTURES))
-    return page(facts.title, model_sections.lead(facts), made)
+    return page(facts.heading, model_sections.lead(facts), made)

@@ -17,7 +17,7 @@ from splinework.nn.nodes import Nodes
 from splinework.report.plot import style
 from splinework.report.plot.curves import Curves, edge_curves, given_names, inside, unit_curves
 from splinework.report.plot.layout import Layout, lay_out
-from splinework.report.plot.protocols import TableLike, best_rows
+from splinework.report.plot.protocols import FormulaLike, TableLike, best_of
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def plot(
     names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     labels: Mapping[tuple[int, int, int], str] | None = None,
-    table: TableLike | None = None,
+    table: TableLike[FormulaLike] | None = None,
     beta: float = 3.0,
     scale: float = 1.0,
 ) -> Axes:
@@ -150,10 +150,8 @@ def _answers(model: KAN | FramedKAN) -> str:
     return "\n".join(f"{name} = {rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
 
 
-def _formulas(table: TableLike | None) -> str:
-    if table is None:
-        return ""
-    return "\n".join(f"{row.target} = {row.text}" for row in best_rows(table)[:MOST_FORMULAS])
+def _formulas(table: TableLike[FormulaLike] | None) -> str:
+    return "\n".join(f"{row.target} = {row.text}" for row in best_of(table)[:MOST_FORMULAS])
 
 
 def _frame(

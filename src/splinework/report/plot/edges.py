@@ -60,8 +60,7 @@ def plot_edges(
     names = edge_names(network, keys)
     across = columns or min(4, len(chosen))
     down = -(-len(chosen) // across)
-    figure = style.new_figure(2.3 * across, 1.95 * down)
-    figure.set_layout_engine("constrained")
+    figure = style.new_figure(2.3 * across, 1.95 * down, arranged=True)
     for place, e in enumerate(chosen):
         l, i, _ = keys[e]
         ax = axes[place] = figure.add_subplot(down, across, place + 1)

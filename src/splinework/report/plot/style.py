@@ -31,20 +31,16 @@ MOST_POINTS = 1500
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that belongs to nobody: pyplot does not know of it."""
-    figure = Figure(figsize=(width, height), facecolor=PAPER)
+def new_figure(width: float, height: float, *, arranged: bool = False) -> Figure:
+    """A figure of so many inches that belongs to nobody: pyplot does not know of it. Arranged, its parts make room for texts."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER, layout="constrained" if arranged else None)
     FigureCanvasAgg(figure)
     return figure
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    figure = new_figure(width, height)
-    figure.set_layout_engine("constrained")
-    return figure.add_subplot()
+    return new_figure(width, height, arranged=True).add_subplot() if ax is None else ax
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
