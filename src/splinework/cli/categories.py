@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from splinework.cli.knowledge import Beforehand
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -26,12 +25,12 @@ class Wanted:
     Attributes:
         classes: Whether the target is classes, and not numbers.
         chosen: The features that were asked for; None for all.
-        known: What the user knows beforehand, or None.
+        known: What the user knows beforehand, as parameters of an estimator.
     """
 
     classes: bool
     chosen: list[str] | None
-    known: Beforehand | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
 
 
 def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:

@@ -18,7 +18,6 @@ from splinework.cli.data_files import (
     read_recipe,
     write_card,
     write_recipe,
-    write_stream,
     write_table,
 )
 from splinework.cli.data_list import facts, show_list
@@ -255,10 +254,11 @@ def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, 
         return write_table(frame, str(out)), []
     if is_parquet(out):
         from splinework.cli.progress import Stages
+        from splinework.data import write_parquet
 
         with Stages(quiet=choices.quiet or silent) as stages:
             stages.stage(f"drawing {rows} rows")
-            page = write_stream(found.recipe, str(out), rows, seed, stages.share)
+            page = write_parquet(found.recipe, str(out), rows, seed=seed, tell=stages.share)
     else:
         if rows > MOST_ROWS:
             raise ConfigError(f"--rows {rows} is more than fits in memory; write Parquet: --out {found.name}.parquet.")

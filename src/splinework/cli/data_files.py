@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -72,17 +71,6 @@ def csv_text(frame: pd.DataFrame) -> str:
     """A table as CSV with every digit."""
     text: str = frame.to_csv(index=False, lineterminator="\n")
     return text
-
-
-def write_stream(recipe: Recipe, out: str, rows: int, seed: int, tell: Callable[[float], None]) -> Card:
-    """Draws rows into a Parquet file, with its data card beside it.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
-    from splinework.data import write_parquet
-
-    return write_parquet(recipe, out, rows, seed=seed, tell=tell)
 
 
 def write_card(card: Card, path: str) -> None:

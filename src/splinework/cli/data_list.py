@@ -41,15 +41,8 @@ def show_list(*, everything: bool, as_json: bool) -> None:
 
 def facts(found: DataSet) -> dict[str, Any]:
     """A set as JSON values."""
-    return {
-        "name": found.name,
-        "measured": found.measured,
-        "about": found.about,
-        "target": found.target,
-        "features": list(found.features),
-        "formula": found.formula,
-        "source": found.source,
-    }
+    names = ("name", "measured", "about", "target", "features", "formula", "source")
+    return {name: getattr(found, name) for name in names} | {"features": list(found.features)}
 
 
 def _described(found: DataSet) -> str:

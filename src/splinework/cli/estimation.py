@@ -190,7 +190,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
         "random_state": request.seed,
         "formula_seconds": _FORMULAS * request.budget,
         "callbacks": [stages.step, until_stopped],
-        **(wanted.known.options() if wanted.known is not None else {}),
+        **wanted.known,
     }
     y = rows.y if wanted.classes else pd.Series(rows.y, name=request.target)
     if wanted.classes:

@@ -65,9 +65,9 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
         from splinework.cli.categories import wanted_task
         from splinework.cli.job import Settings
 
-        known = told.read() if told else None
+        known = told.read() if told else {}
         table = request.table(stages.share)
-        learn = request.missing == "learn" or known is not None
+        learn = request.missing == "learn" or bool(known)
         found = wanted_task(table, request.target, request.chosen(table), asked=kind.task, learn=learn)
         if found is not None and layers is not None:
             raise ConfigError(

@@ -1,6 +1,7 @@
 """The sections about data: key figures, columns, learning curve, fit, residuals. Each gives its content, or nothing."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -185,30 +186,22 @@ def residuals(facts: Facts) -> Html:
         if not np.isfinite(predicted).all():
             continue
         scale = _plain(measured, predicted, facts.output_scales[j])
-        few, of = _few(rows), f"of {name} on the {kind} rows"
-        drawings = []
+        few, of, left = _few(rows), f"of {name} on the {kind} rows", f"residuals-{j + 1}"
+        columns: list[tuple[Any, str, str, str, str]] = [
+            (None, f"{shown_name(name)} predicted", scale, f"{left}-predicted", "the prediction")
+        ]
+        columns += [
+            (rows.x[few, i], shown, "log" if along == "log" else "linear", f"{left}-{i + 1}", shown)
+            for i, shown, along in ((i, facts.names[i], facts.input_scales[i]) for i in _inputs(facts, rows))
+        ]
         figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
-        drawings.append(picture(figure, f"residuals-{j + 1}", f"Histogram of the residuals {of}."))
-        figure = new_figure(3.0, 2.3, arranged=True)
-        shown = f"{shown_name(name)} predicted"
-        plot_residuals(measured[few], predicted[few], ax=figure.add_subplot(), name=shown, scale=scale)
-        drawings.append(picture(figure, f"residuals-{j + 1}-predicted", f"Residuals {of} against the prediction."))
-        for i in _inputs(facts, rows):
+        drawings = [picture(figure, left, f"Histogram of the residuals {of}.")]
+        for against, shown, along, label, what in columns:
             figure = new_figure(3.0, 2.3, arranged=True)
-            along = rows.x[:, i]
-            with_log = "log" if facts.input_scales[i] == "log" else "linear"
-            plot_residuals(
-                measured[few],
-                predicted[few],
-                ax=figure.add_subplot(),
-                against=along[few],
-                name=facts.names[i],
-                scale=scale,
-                against_scale=with_log,
-            )
-            description = f"Residuals {of} against {facts.names[i]}."
-            drawings.append(picture(figure, f"residuals-{j + 1}-{i + 1}", description))
+            axes: dict[str, Any] = {"ax": figure.add_subplot(), "against": against, "against_scale": along}
+            plot_residuals(measured[few], predicted[few], name=shown, scale=scale, **axes)
+            drawings.append(picture(figure, label, f"Residuals {of} against {what}."))
         heading = element("h3", text(name)) if len(facts.outputs) > 1 else NOTHING
         parts.append(join(heading, element("div", *drawings, class_="pictures")))
     medians = "; the line in colour joins medians" if len(range(len(rows))[_few(rows)]) >= ROWS_FOR_MEDIANS else ""

@@ -71,13 +71,13 @@ class Facts:
     """
 
     model: KAN | FramedKAN | None
-    title: str | None
     train: Rows | None
     test: Rows | None
     table: ReportedTable | None
     history: HistoryLike | None
     notes: tuple[str, ...]
-    metrics: Mapping[str, Any]
+    title: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     certificate: Certificate | None = None
     violations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -174,19 +174,16 @@ def used_inputs(model: KAN | FramedKAN) -> list[str]:
 
 def gather(
     model: KAN | FramedKAN | None,
+    table: ReportedTable | None,
     *,
     x: Any,
     y: Any,
     test: tuple[Any, Any] | None,
-    table: ReportedTable | None,
     history: HistoryLike | None,
     notes: Sequence[str],
-    title: str | None,
-    metrics: Mapping[str, Any] | None,
-    certificate: Certificate | None = None,
-    violations: Mapping[str, tuple[float, float]] | None = None,
+    **others: Any,
 ) -> Facts:
-    """Checks what `report` was given, and works out the predictions.
+    """Checks what `report` was given, and works out the predictions; the others are fields of `Facts`.
 
     Raises:
         ConfigError: If there is neither model nor formula, y is given without x, test is not a pair, or notes are one string.
@@ -204,15 +201,12 @@ def gather(
     found = () if table is None else tuple(map(str, table.notes))
     return Facts(
         model=model,
-        title=title,
         train=None if x is None else _rows(model, table, x, y),
         test=None if test is None else _rows(model, table, *test),
         table=table if table is not None and len(table.rows) else None,
         history=history if history is not None and len(history.steps) else None,
         notes=tuple(note for note in dict.fromkeys(map(str, notes)) if note not in found),
-        metrics=metrics or {},
-        certificate=certificate,
-        violations=violations or {},
+        **others,
     )
 
 

@@ -74,19 +74,9 @@ def report(
         certificate = getattr(model, "certificate", None) if certificate is None else certificate
         violations = getattr(model, "violations", None)
         model = model.model
-    facts = gather(
-        model,
-        x=x,
-        y=y,
-        test=test,
-        table=table,
-        history=history,
-        notes=notes,
-        title=title,
-        metrics=metrics,
-        certificate=axiom_sections.certified(model) if certificate is None else certificate,
-        violations=violations,
-    )
+    certificate = axiom_sections.certified(model) if certificate is None else certificate
+    others = {"title": title, "metrics": metrics or {}, "certificate": certificate, "violations": violations or {}}
+    facts = gather(model, table, x=x, y=y, test=test, history=history, notes=notes, **others)
     write_whole(Path(path), _page(facts, tell).encode())
     return Path(path)
 

@@ -27,7 +27,7 @@ from splinework.tabular.columns import Category, Columns, Level, learn
 from splinework.tabular.constant import constant_network, leaves_nothing
 from splinework.tabular.engine import Settings, Trained, train
 from splinework.tabular.explanation import Explained
-from splinework.tabular.informed import Informed, judge_constant, train_informed
+from splinework.tabular.informed import judge_constant, train_informed
 from splinework.tabular.intake import Table, read
 from splinework.tabular.knowledge import Known
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
@@ -165,14 +165,14 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
-            found: Informed | Trained
             if known:
-                found = train_informed(full, known, names=names, **how)
-                self.model_, certificate, verdicts = found.model, found.certificate, found.verdicts
+                informed = train_informed(full, known, names=names, **how)
+                certificate, verdicts = informed.certificate, informed.verdicts
+                found: Trained = informed
             else:
                 groups = columns.groups
                 found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
-                self.model_ = _named(found.model, *names)
+            self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
         for name in ("_formulas", "certificate_", "verdicts_"):  # those of the network before
             self.__dict__.pop(name, None)
@@ -253,8 +253,10 @@ def _weights(sample_weight: Any, table: Table) -> Floats:
     return weights
 
 
-def _named(model: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN:
-    """The network with these names of inputs and outputs."""
+def _named(model: KAN | FramedKAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN | FramedKAN:
+    """The network with these names of inputs and outputs; one in a frame has them."""
+    if isinstance(model, FramedKAN):
+        return model
     config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))
     named = KAN(config, dtype=torch.float64, generator=torch.Generator())
     named.load_state_dict(model.state_dict())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
@@ -64,6 +65,19 @@ class Settings:
     members: int | str = "auto"
     max_iter: int = 5000
 
+    def layers(self) -> tuple[int, ...] | None:
+        """Nodes of the hidden layers that the user wants; None leaves it to held-out rows.
+
+        Raises:
+            ConfigError: If it is a word that means nothing.
+        """
+        if self.hidden == "auto":
+            return None
+        if isinstance(self.hidden, str):
+            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {self.hidden!r}.")
+        nodes = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        return nodes if nodes != (0,) else ()
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -76,7 +90,7 @@ class Trained:
         history: Records `{"stage", "step", "loss"}`.
     """
 
-    model: KAN
+    model: KAN | FramedKAN
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -120,14 +134,14 @@ def train(
     units = Units(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - units.x_shift) / units.x_scale, (raw_y - units.y_shift) / units.y_scale
     job = _Job(raw_x, raw_y, u, t, w, units, task, settings, seed, groups or (), names)
-    heard = _Heard(listen)
+    heard = Heard(listen)
     if start is not None:
         loss, steps, model = go_on(start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, heard)
         return Trained(model, loss, steps, heard.history)
     return job.run(heard)
 
 
-class _Heard:
+class Heard:
     """Passes on what the listener is told, and keeps it."""
 
     def __init__(self, listen: Listen | None) -> None:
@@ -154,7 +168,7 @@ class _Job:
     groups: Sequence[Sequence[int]]
     names: Sequence[str] | None
 
-    def run(self, heard: _Heard) -> Trained:
+    def run(self, heard: Heard) -> Trained:
         layer = self._layer()
         design = make_design(layer, self.u, self.weights, self.groups)
         whole = fit_additive(design, self.t, self.weights, self.task)
@@ -194,14 +208,11 @@ class _Job:
         return fit_additive(design, self.t, seen, self.task)
 
     def _hidden(self) -> tuple[int, ...]:
-        hidden = self.settings.hidden
-        if hidden == "auto":
+        hidden = self.settings.layers()
+        if hidden is None:
             # One node more for every second output beyond the first few: they share hidden nodes.
             return (max(HIDDEN, min(2 * HIDDEN, 2 * self.t.shape[1])),) if len(self.t) >= FEWEST else ()
-        if isinstance(hidden, str):
-            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {hidden!r}.")
-        nodes: tuple[int, ...] = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        return nodes if len(self.t) > 1 and nodes != (0,) else ()
+        return hidden if len(self.t) > 1 else ()
 
     def _course(self, hidden: tuple[int, ...]) -> Course:
         count = len(self.t)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError, DataError, FitWarning
+from splinework.errors import DataError, FitWarning
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
@@ -25,7 +25,7 @@ from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.tabular.engine import Settings
+from splinework.tabular.engine import Heard, Settings, Trained
 from splinework.tabular.knowledge import Known
 from splinework.tabular.members import Listen
 from splinework.tabular.rows import Rows, sampled
@@ -65,24 +65,16 @@ Model = KAN | FramedKAN
 
 @final
 @dataclass(frozen=True)
-class Informed:
-    """A fit under axioms.
+class Informed(Trained):
+    """A fit under axioms, which may put the network into a frame.
 
     Attributes:
-        model: The network, in a frame where an axiom needs one, in float64.
         certificate: What is proved of the axioms, in the names of the network's inputs; None where all hold by themselves.
         verdicts: One per axiom.
-        loss: Mean loss: of rows held out where sizes were compared, else of the rows; in units of the targets' spread.
-        steps: Steps of training.
-        history: Records `{"stage", "step", "loss"}`.
     """
 
-    model: Model
-    certificate: Certificate | None
-    verdicts: tuple[Verdict, ...]
-    loss: float
-    steps: int
-    history: list[dict[str, Any]] = field(default_factory=list)
+    certificate: Certificate | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def train_informed(
@@ -112,7 +104,7 @@ def train_informed(
     axioms = _all(known)
     if axioms:  # contradictions are refused before anything is trained
         check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
-    job = _Job(rows, task, settings, seed, names, _Ear(listen))
+    job = _Job(rows, task, settings, seed, names, Heard(listen))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", FitWarning)
@@ -129,10 +121,11 @@ def train_informed(
             text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
-    return Informed(model, fitted.certificate, verdicts, loss, len(job.ear.history), job.ear.history)
+    history = job.heard.history
+    return Informed(model, loss, len(history), history, fitted.certificate, verdicts)
 
 
-def judge_constant(model: KAN, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
+def judge_constant(model: Model, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
     """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
 
     Raises:
@@ -160,23 +153,15 @@ def _box(rows: Rows) -> list[tuple[float, float]]:
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
 
 
-class _Ear:
-    """Passes on what the listener is told, and keeps it; where it says so, a fit ends with the best so far."""
+def _during(what: str, heard: Heard) -> Callable[[Any], None]:
+    """A callback of one fit, which ends with the best so far where the listener says so."""
+    from splinework.train.callbacks import StopTraining
 
-    def __init__(self, listen: Listen | None) -> None:
-        self._listen, self.history = listen, list[dict[str, Any]]()
+    def hear(step: Any) -> None:
+        if heard(f"{what}, {step.stage}", step.number, step.number, step.loss):
+            raise StopTraining
 
-    def during(self, what: str) -> Callable[[Any], None]:
-        """A callback of one fit."""
-        from splinework.train.callbacks import StopTraining
-
-        def hear(step: Any) -> None:
-            stage = f"{what}, {step.stage}"
-            self.history.append({"stage": stage, "step": step.number, "loss": step.loss})
-            if self._listen is not None and self._listen(stage, step.number, step.number, step.loss):
-                raise StopTraining
-
-        return hear
+    return hear
 
 
 @dataclass(frozen=True)
@@ -197,19 +182,16 @@ class _Job:
     settings: Settings
     seed: int
     names: tuple[Sequence[str], Sequence[str]]
-    ear: _Ear
+    heard: Heard
 
     def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
         """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
 
         Soft axioms are left out: their weights are found by fits of their own, and they hardly change which size suits the rows.
         """
-        asked = self.settings.hidden
-        if not isinstance(asked, str):
-            nodes = (asked,) if isinstance(asked, int) else tuple(asked)
-            return (nodes if nodes != (0,) else ()), math.nan
-        if asked != "auto":
-            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {asked!r}.")
+        asked = self.settings.layers()
+        if asked is not None:
+            return asked, math.nan
         if len(self.rows) < FEWEST:
             return (), math.nan
         few = sampled(self.rows, MOST_COMPARED, self.seed)
@@ -296,7 +278,7 @@ class _Job:
             steps=min(self.settings.max_iter, most),
             seed=self.seed + start,
             progress=False,
-            callbacks=[self.ear.during("curves" if not hidden else "interactions")],
+            callbacks=[_during("curves" if not hidden else "interactions", self.heard)],
             grids="auto" if self.settings.grid == "auto" else None,
             degree="keep",
             starts=2 if few else 1,

@@ -10,12 +10,12 @@ from sklearn.base import RegressorMixin
 
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
+from splinework.tabular.classes import target_names
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import mean
 from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
-from splinework.tabular.targets import target_names
 from splinework.tabular.tasks import Task
 
 

@@ -16,11 +16,10 @@ from sklearn.utils.multiclass import type_of_target
 from splinework.nn.network import KAN
 from splinework.tabular.base import CHUNK, KANEstimator
 from splinework.tabular.callbacks import with_callbacks
-from splinework.tabular.classes import Classes, labels_of
+from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import logits, mean
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
-from splinework.tabular.targets import target_names
 from splinework.tabular.tasks import Task
 
 MOST_CLASSES = 20

@@ -10,7 +10,6 @@ from matplotlib.ticker import MaxNLocator
 from splinework.errors import DataError, ShapeError
 from splinework.report.plot import style
 from splinework.report.plot.protocols import FormulaLike, TableLike, best_of
-from splinework.report.plot.ticks import few_ticks
 
 
 def plot_pareto(
@@ -75,7 +74,7 @@ def plot_pareto(
     ax.margins(x=0.06, y=0.12)
     low, high = ax.get_ylim()
     if ax.get_yscale() == "log":
-        few_ticks(ax.yaxis, high / low)
+        style.few_ticks(ax.yaxis, high / low)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(ax.get_legend_handles_labels()[0]) > 1:
         style.legend(ax)

@@ -8,8 +8,10 @@ import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK = "#1b2430"
 MUTED = "#5b6675"
@@ -25,6 +27,8 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 TEXT_POINTS = 9.0
 SMALL_POINTS = 7.5
 LINE = 1.4
+WIDE = 1e3
+"""A logarithmic axis whose ends have a larger ratio is left to matplotlib: powers of ten are then enough to read."""
 MOST_POINTS = 1500
 """More points than this make a scatter slower, and no clearer."""
 
@@ -63,6 +67,20 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     ):
         if text:
             write(text, fontsize=points, color=INK, parse_math=False)
+
+
+def few_ticks(axis: Axis, ratio: float) -> None:
+    """Plain numbers such as 0.5, 1, 2 that do not run into each other.
+
+    Args:
+        axis: Logarithmic.
+        ratio: Of its ends.
+    """
+    if ratio > WIDE:
+        return
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio > 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend(ax: Axes, **options: Any) -> None:
