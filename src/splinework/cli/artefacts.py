@@ -23,12 +23,13 @@ PARETO_FIELDS: Final = (
 )  # fmt: skip
 
 
-def _nobody(share: float) -> None:
-    """Hears how far the work is."""
-
-
 def write_artefacts(
-    outcome: Outcome, folder: Path, *, title: str, files: Sequence[str] = FILES, tell: Callable[[float], None] = _nobody
+    outcome: Outcome,
+    folder: Path,
+    *,
+    title: str,
+    files: Sequence[str] = FILES,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> dict[str, str]:
     """Writes the files, all or none; returns the path of each by its kind, such as `report`.
 

@@ -19,7 +19,7 @@ from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
-from splinework.cli.plain import finite, json_text
+from splinework.cli.plain import finite, json_text, ranks
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
 from splinework.cli.words import plural
@@ -216,23 +216,19 @@ def _formulas(estimator: Any, stages: Stages, stop: Stop) -> tuple[Sequence[Form
 
 
 def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
-    """What there is to say of every formula in numbers; those of each target, such as the odds of a class, have their ranks."""
-    ranks: dict[str, int] = {}
-    records = []
-    for row in rows:
-        ranks[row.target] = ranks.get(row.target, 0) + 1
-        records.append(
-            {
-                "rank": ranks[row.target],
-                "target": row.target,
-                "formula": row.code,
-                "complexity": row.complexity,
-                "rmse_train": finite(row.rmse),
-                "rmse_test": None,
-                "r2_test": None,
-            }
-        )
-    return records
+    """What there is to say of every formula in numbers."""
+    return [
+        {
+            "rank": rank,
+            "target": row.target,
+            "formula": row.code,
+            "complexity": row.complexity,
+            "rmse_train": finite(row.rmse),
+            "rmse_test": None,
+            "r2_test": None,
+        }
+        for rank, row in zip(ranks(rows), rows, strict=True)
+    ]
 
 
 def _metrics(estimator: Any, fitted: Rows, held: Rows, wanted: Wanted) -> dict[str, Any]:

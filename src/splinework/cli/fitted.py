@@ -129,12 +129,9 @@ class Fitted:
 
     def used(self) -> list[str]:
         """The inputs that the network depends on, by the names that formulas give them."""
-        active = set(self.network.active_inputs())
-        seen = [name in active for name in self.network.config.input_names]
-        if self.frame is None or not self.frame.features:
-            return [name for name, used in zip(self.input_names, seen, strict=True) if used]
-        places = {i for used, made in zip(seen, self.frame.before, strict=True) if used for i in made.columns}
-        return [name for i, name in enumerate(self.input_names) if i in places]
+        from splinework.report.facts import used_inputs
+
+        return used_inputs(self.model)
 
     def inside(self, x: Floats) -> Any:
         """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""

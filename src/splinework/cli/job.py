@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from splinework.cli.figures import model_values, r2, rmse
-from splinework.cli.plain import finite, only
+from splinework.cli.plain import finite, only, ranks
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
@@ -153,11 +153,8 @@ def search(prepared: Prepared, settings: Settings, listener: Listener) -> Formul
 def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, began: float) -> Outcome:
     """The figures of everything that was found, in a job that began at that time of the monotonic clock."""
     table = named_apart(table)
-    equations = []
-    ranks: dict[str, int] = {}  # of several targets, such as the states of a differential equation, each has its own
-    for row in table.rows:
-        ranks[row.target] = ranks.get(row.target, 0) + 1
-        equations.append(_record(ranks[row.target], row, prepared, settings))
+    placed = zip(ranks(table.rows), table.rows, strict=True)
+    equations = [_record(rank, row, prepared, settings) for rank, row in placed]
     model = table.model
     names = ("rmse_train", "rmse_test", "r2_test")
     if model is None or not settings.wishes.of_the_target:

@@ -12,14 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.noise import Scale
+from splinework.data.streams import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 _PACKAGES: Final = ("splinework", "numpy", "scipy")
 
 

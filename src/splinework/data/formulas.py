@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
@@ -16,11 +15,11 @@ from splinework.data.marginals import Marginals
 from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
 
-Floats = NDArray[np.float64]
 _IDLE: Final = "idle"
 
 

@@ -11,17 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import Design
 from splinework.data.drawn import Drawn, Outline, Tally
 from splinework.data.inputs import Input, check_inputs, correlated
 from splinework.data.noise import Noise, Rows, Scale
 from splinework.data.recipes import to_dict
-from splinework.data.streams import NOISE, checked_rows, checked_seed, stream
+from splinework.data.streams import NOISE, Floats, checked_rows, checked_seed, stream
 from splinework.errors import ConfigError, DataError
-
-Floats = NDArray[np.float64]
 
 
 class Recipe(ABC):

@@ -13,16 +13,14 @@ from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import DataError, nearest
-
-Floats = NDArray[np.float64]
 
 
 @final

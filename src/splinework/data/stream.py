@@ -10,19 +10,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.drawn import Card, Outline, Tally
 from splinework.data.recipes import to_dict
 from splinework.data.sets import Recipe
-from splinework.data.streams import BLOCK
+from splinework.data.streams import BLOCK, Floats
 from splinework.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     import pyarrow
     from pyarrow import parquet
-
-Floats = NDArray[np.float64]
 
 
 def write_parquet(

@@ -7,7 +7,7 @@ import numpy as np
 
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.report.facts import Facts, Floats, Rows, errors_of, values_of
+from splinework.report.facts import Facts, Rows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -25,7 +25,7 @@ from splinework.report.html import (
 )
 from splinework.report.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.report.plot.fits import ROWS_FOR_MEDIANS
-from splinework.report.plot.protocols import best_of
+from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.style import new_figure, shown_name
 
 MOST_POINTS = 800
@@ -191,8 +191,8 @@ def residuals(facts: Facts) -> Html:
             (None, f"{shown_name(name)} predicted", scale, f"{left}-predicted", "the prediction")
         ]
         columns += [
-            (rows.x[few, i], shown, "log" if along == "log" else "linear", f"{left}-{i + 1}", shown)
-            for i, shown, along in ((i, facts.names[i], facts.input_scales[i]) for i in _inputs(facts, rows))
+            (rows.x[few, i], facts.names[i], facts.input_scales[i], f"{left}-{i + 1}", facts.names[i])
+            for i in _inputs(facts, rows)
         ]
         figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)

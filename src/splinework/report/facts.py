@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
@@ -17,10 +16,8 @@ from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
 from splinework.report.plot.curves import CHUNK, inside, private_copy
-from splinework.report.plot.protocols import HistoryLike, best_of
+from splinework.report.plot.protocols import Floats, HistoryLike, best_of
 from splinework.report.protocols import ReportedFormula, ReportedTable
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

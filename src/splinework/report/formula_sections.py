@@ -7,7 +7,7 @@ import numpy as np
 
 from splinework.errors import SplineworkError
 from splinework.formula.figures import probability, rounded
-from splinework.report.facts import Facts, Floats, errors_of, values_of
+from splinework.report.facts import Facts, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -22,7 +22,7 @@ from splinework.report.html import (
     text,
 )
 from splinework.report.plot import plot_pareto
-from splinework.report.plot.protocols import best_of
+from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.splines import plot_spline, shown_places
 from splinework.report.plot.style import new_figure
 from splinework.report.protocols import ReportedFormula

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
-from splinework.tabular.callbacks import CallbackSupportMixin, called, listening
+from splinework.tabular.callbacks import CallbackSupportMixin, called, listening, with_callbacks
 from splinework.tabular.columns import Category, Columns, Level, learn
 from splinework.tabular.constant import constant_network, leaves_nothing
 from splinework.tabular.engine import Settings, Trained, train
@@ -35,6 +35,7 @@ from splinework.tabular.rows import Floats, Rows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.verdicts import Verdict
 
+Own = TypeVar("Own", bound="KANEstimator")
 MOST_REMEMBERED = 2000
 """Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""
 CHUNK = 16384
@@ -68,6 +69,18 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
     formula_seconds: float = 20.0
     callbacks: Any = None
     random_state: Any = 0
+
+    @with_callbacks
+    def fit(self: Own, X: Any, y: Any, sample_weight: Any = None) -> Own:
+        """Fits a table.
+
+        Args:
+            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
+            y: Numbers `(n,)`, or `(n, q)` for several outputs; or classes `(n,)`: texts, whole numbers or truth values.
+            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
+        """
+        self._fit(X, y, sample_weight, partial=False)
+        return self
 
     @abstractmethod
     def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:

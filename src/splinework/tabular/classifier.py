@@ -84,18 +84,6 @@ class KANClassifier(ClassifierMixin, KANEstimator):
     axioms: Any = None
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANClassifier:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)` classes: texts, whole numbers or truth values.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
-
-    @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> KANClassifier:
         """Goes on with more rows. The first call learns the columns; see `KANRegressor.partial_fit`.
 

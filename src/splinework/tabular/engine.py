@@ -26,9 +26,8 @@ from splinework.tabular.assembly import Units, additive_network, whole_network
 from splinework.tabular.blend import blend
 from splinework.tabular.continuation import go_on
 from splinework.tabular.members import Course, Listen, train_members, wide_network
+from splinework.tabular.rows import Floats
 from splinework.tabular.tasks import Multiclass, Task
-
-Floats = NDArray[np.float64]
 
 FOLDS = 6
 HIDDEN = 8

@@ -109,11 +109,12 @@ class Explained:
         from splinework.report.report import report
 
         rows, seen = self._shown()
+        answered = isinstance(self.model_, FramedKAN) and self.model_.frame.after
         return report(
             seen.network,
             path,
             x=seen.x,
-            y=rows.y if rows.y.ndim == 2 and not seen.answers else None,
+            y=rows.y if rows.y.ndim == 2 and not answered else None,
             table=self.formulas_ if equations else None,
             title=title,
             notes=self._notes(),

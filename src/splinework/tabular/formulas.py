@@ -74,19 +74,10 @@ def as_frame(table: FormulaTable) -> pd.DataFrame:
     """The table as a frame, one formula a row, best first for each target."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            "target": [row.target for row in table],
-            "formula": [row.text for row in table],
-            "complexity": [row.complexity for row in table],
-            "rmse": [row.rmse for row in table],
-            "r2": [row.r2 for row in table],
-            "held_out": [np.nan if row.held_out is None else row.held_out for row in table],
-            "bits": [row.bits for row in table],
-            "probability": [row.probability for row in table],
-            "notes": ["; ".join(row.notes) for row in table],
-        }
-    )
+    names = ("target", "text", "complexity", "rmse", "r2", "held_out", "bits", "probability", "notes")
+    frame = pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
+    frame = frame.rename(columns={"text": "formula"}).astype({"held_out": "float64"})
+    return frame.assign(notes=frame["notes"].map("; ".join))
 
 
 def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:

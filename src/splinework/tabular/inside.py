@@ -25,13 +25,11 @@ class Inside:
         network: The network.
         x: `(n, F)`, its inputs.
         labels: What each of them is: the user's column, or a formula that the frame works out first.
-        answers: How the frame makes the answers of the network's outputs z1, z2, …; none where these are the answers.
     """
 
     network: KAN
     x: Floats
     labels: tuple[str, ...]
-    answers: tuple[str, ...] = ()
 
 
 def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
@@ -39,10 +37,7 @@ def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
     if not isinstance(model, FramedKAN):
         return Inside(model, x, tuple(labels))
     seen = np.asarray(model.inside(x).detach().numpy())
-    answers = tuple(
-        f"{name} = {formula}" for name, formula in zip(model.output_names, model.frame.answers, strict=False)
-    )
-    return Inside(model.network, seen, model.frame.features or tuple(labels), answers)
+    return Inside(model.network, seen, model.frame.features or tuple(labels))
 
 
 def shared_out(model: Model, scores: Any) -> Floats:

@@ -77,18 +77,6 @@ class KANRegressor(RegressorMixin, KANEstimator):
     axioms: Any = None
 
     @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)`, or `(n, q)` for several outputs.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
-
-    @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
         """Goes on with more rows. The first call learns the columns; a sample of earlier rows is remembered.
 

@@ -15,7 +15,6 @@ from sklearn.utils.multiclass import type_of_target
 
 from splinework.nn.network import KAN
 from splinework.tabular.base import CHUNK, KANEstimator
-from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import logits, mean
 from splinework.tabular.namespaces import Namespace
@@ -77,18 +76,6 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
     hidden: int | Sequence[int] | str = 8
     members: int | str = 1
     target: str = "auto"
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANTransformer:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)` or `(n, q)` numbers, or `(n,)` classes.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
 
     def transform(self, X: Any) -> Any:
         """The hidden nodes `(n, nodes)`, in the network's units.

@@ -20,9 +20,9 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError
 
-Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 _UNIT: Final = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))

@@ -13,7 +13,8 @@ from splinework.nn.network import KAN
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import trace
 from splinework.report.plot import style
-from splinework.report.plot.curves import Floats, edge_curves, edge_names, inside, private_copy
+from splinework.report.plot.curves import edge_curves, edge_names, inside, private_copy
+from splinework.report.plot.protocols import Floats
 
 MOST_EDGES = 48
 MOST_TICKS = 150

@@ -4,12 +4,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.report.plot import style
+from splinework.report.plot.protocols import Floats
 
-Floats = NDArray[np.float64]
 BINS = 12
 ROWS_FOR_MEDIANS = 4 * BINS
 

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
 
 class StepLike(Protocol):
     """One step of a fit, such as `splinework.train.callbacks.Step`."""
