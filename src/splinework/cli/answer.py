@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from splinework.cli.plain import finite
 from splinework.cli.splines import splines_of
 from splinework.cli.terminal import console, shortened, show_formulas, show_notes
-from splinework.cli.words import plural
-from splinework.formula.figures import figure, probability
+from splinework.formula.figures import figure, plural, probability
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome

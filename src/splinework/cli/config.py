@@ -6,20 +6,17 @@ A key is an option without its dashes, such as `budget` or `test-fraction` (`tes
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from splinework.data.recipes import toml_value
-from splinework.errors import ConfigError, FileError, nearest
+from splinework.errors import ConfigError, nearest
+from splinework.nn.files import read_toml
 
 SHARED: Final = ("config_file", "print_config", "debug", "help")
 """Names of the options that a file cannot hold."""
-_LARGEST: Final = 2**20
-"""Bytes; a file of options that is larger is none."""
 
 
 _TAKES: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
@@ -81,40 +78,6 @@ def as_toml(context: click.Context) -> str:
         if value is not None and value != ():
             lines.append(f"{key} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
-
-
-def read_toml(path: str, takes: str, *, what: str) -> dict[str, Any]:
-    """A small file in TOML as plain values.
-
-    Args:
-        path: The file.
-        takes: What the option takes, for messages, such as `--config takes a TOML file`.
-        what: What the file is, such as `a recipe`; one of more than 1 MiB is none.
-
-    Raises:
-        FileError: If the file cannot be read.
-        ConfigError: If it is too large, or not TOML.
-    """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        size = Path(path).stat().st_size
-        if size > _LARGEST:
-            raise ConfigError(f"{path} has {size} bytes, too many for {what}; {takes}.")
-        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; {takes}.") from error
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}; {takes}.") from error
-    except ConfigError:
-        raise
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}; {takes}.") from error
-    except (ValueError, RecursionError) as error:  # of the reader; a NUL in the name
-        raise ConfigError(f"{path} is not TOML: {error}. {takes[:1].upper()}{takes[1:]}.") from error
 
 
 def _keys(command: click.Command) -> dict[str, click.Parameter]:

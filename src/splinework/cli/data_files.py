@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from splinework.cli.folder import check_file, write_file
 from splinework.errors import ConfigError
-from splinework.nn.files import write_into
+from splinework.nn.files import read_toml, write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +93,6 @@ def read_recipe(path: str) -> tuple[Recipe, int | None, int | None]:
         FileError: If the file cannot be read.
         ConfigError: If it is not TOML, or no recipe.
     """
-    from splinework.cli.config import read_toml
     from splinework.data import RECIPES, from_dict
     from splinework.data.sets import Recipe
 

@@ -12,8 +12,7 @@ from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 from splinework.cli.terminal import console, share, shortened, show_table
-from splinework.cli.words import plural
-from splinework.formula.figures import figure
+from splinework.formula.figures import figure, plural
 
 _POINTS: Final = 64
 _LETTERS: Final = 16  # of a curve in the terminal

@@ -22,9 +22,8 @@ from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite, json_text, ranks
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
-from splinework.formula.figures import figure
+from splinework.formula.figures import figure, plural
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:

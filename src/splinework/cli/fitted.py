@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.words import plural
 from splinework.errors import DataError, FormulaError, nearest
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table, numbers, quote
 
 if TYPE_CHECKING:
@@ -41,14 +41,16 @@ class Fitted:
         self.model: KAN | FramedKAN = load(path)
         notes = header.get("notes")
         self._notes: dict[str, Any] = notes if isinstance(notes, dict) else {}
-        self.columns = {key: name for key, name in self._table("columns").items() if isinstance(name, str)}
+        self.columns = {key: name for key, name in self._held("columns", dict).items() if isinstance(name, str)}
         self.network = network_of(self.model)
         inputs, outputs = (tuple(names) for names in names_of(self.model))
         self.input_names, self.output_names = inputs, outputs
         self.features = [self.columns.get(name, name) for name in inputs]
         self.targets = [self.columns.get(name, name) for name in outputs]
-        self.means = {name: float(mean) for name, mean in self._table("means").items() if _is_number(mean)}
-        self.ranges = {name: (float(r[0]), float(r[1])) for name, r in self._table("ranges").items() if _is_range(r)}
+        self.means = {name: float(mean) for name, mean in self._held("means", dict).items() if _is_number(mean)}
+        self.ranges = {
+            name: (float(r[0]), float(r[1])) for name, r in self._held("ranges", dict).items() if _is_range(r)
+        }
 
     @property
     def target(self) -> str:
@@ -75,14 +77,12 @@ class Fitted:
     @property
     def remarks(self) -> list[str]:
         """The decisions that were taken when it was fitted."""
-        notes = self._notes.get("notes")
-        return [str(note) for note in notes] if isinstance(notes, list) else []
+        return [str(note) for note in self._held("notes", list)]
 
     @property
     def formulas(self) -> list[dict[str, Any]]:
         """What the file keeps of the formulas that were found with it, best first."""
-        kept = self._notes.get("formulas")
-        rows = kept if isinstance(kept, list) else []
+        rows = self._held("formulas", list)
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("formula"), str)]
 
     @property
@@ -93,8 +93,7 @@ class Fitted:
     @property
     def axioms(self) -> list[dict[str, Any]]:
         """The verdicts on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
-        kept = self._notes.get("axioms")
-        rows = [row for row in kept if isinstance(row, dict)] if isinstance(kept, list) else []
+        rows = [row for row in self._held("axioms", list) if isinstance(row, dict)]
         if rows or "axioms" in self._notes:
             return [{key: str(value) for key, value in row.items()} for row in rows]
         hard = self.network.config.axioms
@@ -151,9 +150,10 @@ class Fitted:
                 columns.append(low + part * (high - low))
         return np.column_stack(columns)
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def _held(self, name: str, kind: type[Any]) -> Any:
+        """A part of the header that somebody else may have written; empty where it is of another kind."""
         value = self._notes.get(name)
-        return value if isinstance(value, dict) else {}
+        return value if isinstance(value, kind) else kind()
 
 
 def _is_number(value: Any) -> bool:

@@ -16,8 +16,8 @@ from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
 from splinework.cli.versions import own_version
 from splinework.cli.wishes import Wishes
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
+from splinework.formula.figures import plural
 from splinework.kernels.threads import suited_to
 from splinework.tabular.tables import identifiers
 

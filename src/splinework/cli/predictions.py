@@ -11,8 +11,8 @@ import numpy as np
 from splinework.cli.categories import as_frame
 from splinework.cli.figures import model_values
 from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
-from splinework.cli.words import plural
 from splinework.errors import DataError
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table
 
 if TYPE_CHECKING:

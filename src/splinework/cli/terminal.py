@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from splinework.cli.words import plural
-from splinework.formula.figures import DASH, figure, rounded
+from splinework.formula.figures import DASH, figure, plural, rounded
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,6 +25,15 @@ def probability(value: float | None) -> str:
     return f"{100 * value:.3g} %" if value < 0.9995 else "> 99.9 %"
 
 
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "row"), plural(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def rounded(formula: str, digits: int = 6) -> str:
     """The text of a formula with its numbers to so many digits."""
     return _DECIMAL.sub(lambda match: f"{float(match.group()):.{digits}g}", formula)

@@ -28,6 +28,7 @@ from splinework.tabular.constant import constant_network, leaves_nothing
 from splinework.tabular.engine import Settings, Trained, train
 from splinework.tabular.explanation import Explained
 from splinework.tabular.informed import judge_constant, train_informed
+from splinework.tabular.inside import outputs_of
 from splinework.tabular.intake import Table, read
 from splinework.tabular.knowledge import Known
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
@@ -38,8 +39,6 @@ from splinework.tabular.verdicts import Verdict
 Own = TypeVar("Own", bound="KANEstimator")
 MOST_REMEMBERED = 2000
 """Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""
-CHUNK = 16384
-"""Rows that a network is given at a time."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
@@ -242,13 +241,6 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.array_api_support = True
         return tags
-
-
-@torch.no_grad()
-def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
-    """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
-    parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
-    return np.asarray(torch.cat(parts).numpy())
 
 
 def _weights(sample_weight: Any, table: Table) -> Floats:

@@ -128,7 +128,7 @@ def train(
         ConfigError: If `grid`, `degree` or `hidden` make no sense.
     """
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
-    raw_y = _targets(y, task)
+    raw_y = targets_of(y, task)
     unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
     units = Units(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - units.x_shift) / units.x_scale, (raw_y - units.y_shift) / units.y_scale
@@ -258,13 +258,13 @@ class _Job:
         return additive_network(layer, sharpness * curves, sharpness * bias, self.units, self.names)
 
 
-def _targets(y: NDArray[Any], task: Task) -> Tensor:
-    """`(n, q)`: numbers, or indicators of classes."""
+def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
+    """`(n, q)`: numbers, or indicators of classes, as many as occur unless it is said how many there are."""
     if task.is_regression:
         return torch.from_numpy(np.ascontiguousarray(y, dtype=np.float64))
     codes = torch.from_numpy(np.asarray(y).astype(np.int64))
     if isinstance(task, Multiclass):
-        return torch.nn.functional.one_hot(codes).double()
+        return torch.nn.functional.one_hot(codes, classes).double()
     return codes.double()[:, None]
 
 

@@ -23,7 +23,7 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inside import Inside, inside, shared_out
+from splinework.tabular.inside import Inside, frame_notes, inside, shared_out
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:
@@ -181,11 +181,7 @@ class Explained:
         idle = [column.name for column in self.columns_.columns if not column.inputs]
         if idle:
             notes.append(f"the same in every row of the fit, so left out: {', '.join(idle)}")
-        if isinstance(self.model_, FramedKAN):
-            frame = self.model_.frame
-            notes += [f"input {i + 1} of the network is {text}" for i, text in enumerate(frame.features)]
-            pairs = zip(frame.output_names, frame.answers, strict=False)
-            notes += [f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs]
+        notes += frame_notes(self.model_)
         for verdict in getattr(self, "verdicts_", ()):
             said = f" ({verdict.note})" if verdict.note else ""
             notes.append(f"axiom {verdict.axiom}, {verdict.strength}: {verdict.verdict}{said}")

@@ -12,6 +12,7 @@ from splinework.errors import DataError
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
+from splinework.tabular.inside import outputs_of
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ def search(
         if isinstance(model, FramedKAN):
             low, high = even.x.min(axis=0), even.x.max(axis=0)
             x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
-            return discover(x[:, kept], _frame(_outputs(model, x), outputs), **common)
-        return symbolify(model, even.x, _outputs(model, even.x), seconds=seconds)
+            return discover(x[:, kept], _frame(outputs_of(model, x), outputs), **common)
+        return symbolify(model, even.x, outputs_of(model, even.x), seconds=seconds)
 
 
 def as_frame(table: FormulaTable) -> pd.DataFrame:
@@ -84,10 +85,3 @@ def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(values, columns=list(names))
-
-
-def _outputs(model: KAN | FramedKAN, x: Floats) -> Floats:
-    import torch
-
-    with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(x)).numpy())

@@ -13,7 +13,6 @@ from typing import Any, Final, final
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from splinework.errors import DataError, FitWarning
 from splinework.knowledge.axioms import Axiom, Hard
@@ -25,11 +24,12 @@ from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.tabular.engine import Heard, Settings, Trained
+from splinework.tabular.blend import certain
+from splinework.tabular.engine import Heard, Settings, Trained, targets_of
 from splinework.tabular.knowledge import Known
 from splinework.tabular.members import Listen
 from splinework.tabular.rows import Rows, sampled
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Task
 from splinework.tabular.verdicts import Verdict, verdicts_of
 
 HIDDEN: Final = 5
@@ -56,8 +56,6 @@ GRID: Final = 5
 """Intervals of the splines at first."""
 BUDGET: Final = 10.0
 """Seconds for proofs about a network that does not look at its inputs."""
-CERTAIN: Final = 1.0
-"""Hidden nodes stay where they help by more than so many standard errors of the help, as without axioms."""
 LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
 
 Model = KAN | FramedKAN
@@ -203,12 +201,8 @@ class _Job:
             warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
             for hidden in ((), (HIDDEN,)):
                 losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
-        share = held.weights / held.weights.sum()
-        help_ = losses[0] - losses[1]
-        mean = float(share @ help_)
-        error = math.sqrt(float(share**2 @ (help_ - mean) ** 2))
-        better = mean > CERTAIN * error
-        return ((HIDDEN,) if better else ()), float(share @ losses[better])
+        better = certain(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
+        return ((HIDDEN,) if better else ()), float(np.average(losses[better], weights=held.weights))
 
     def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
         """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
@@ -295,11 +289,7 @@ class _Job:
     def losses(self, model: Model, rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
         outputs = model(torch.from_numpy(rows.x))
-        y: Tensor
-        if isinstance(self.task, Multiclass):
-            y = torch.nn.functional.one_hot(torch.from_numpy(rows.y.astype(np.int64)), outputs.shape[1]).double()
-        else:
-            y = torch.from_numpy(np.ascontiguousarray(_column(rows), dtype=np.float64))
+        y = targets_of(rows.y, self.task, outputs.shape[1])
         if self.task.is_regression:
             spread = torch.from_numpy(np.asarray(self.rows.y, dtype=np.float64)).std(0, unbiased=False)
             spread = torch.where(spread > 0, spread, torch.ones_like(spread))

@@ -14,9 +14,10 @@ from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import type_of_target
 
 from splinework.nn.network import KAN
-from splinework.tabular.base import CHUNK, KANEstimator
+from splinework.tabular.base import KANEstimator
 from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import logits, mean
+from splinework.tabular.inside import CHUNK
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
 from splinework.tabular.tasks import Task
