@@ -19,11 +19,11 @@ from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
-from splinework.cli.plain import finite, json_text, ranks
+from splinework.cli.plain import finite, json_text
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
-from splinework.formula.figures import figure, plural
+from splinework.formula.figures import figure, plural, ranks
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
@@ -107,7 +107,11 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     rows = _rows(request, table, wanted, notes)
     train, test, said = split(len(rows), Settings(request.budget, request.seed, request.test_fraction))
     fitted, held = rows.take(train), rows.take(test)
-    _refuse_constant(fitted, request.target)
+    if len(set(fitted.y.tolist())) < 2:
+        raise DataError(
+            f"the target {request.target!r} is {fitted.y[0]} in all {len(fitted)} rows to fit, so there is nothing to explain; "
+            "choose another --target."
+        )
     stages.stage("loading torch", after=0.5)
     from splinework.nn.frame import network_of
 
@@ -163,14 +167,6 @@ def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> R
     if gaps:
         notes.append(f"{plural(gaps, 'cell')} missing: what that means is learned")
     return rows
-
-
-def _refuse_constant(rows: Rows, target: str) -> None:
-    if len(set(rows.y.tolist())) < 2:
-        raise DataError(
-            f"the target {target!r} is {rows.y[0]} in all {len(rows)} rows to fit, so there is nothing to explain; choose "
-            "another --target."
-        )
 
 
 def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: Stop) -> Any:

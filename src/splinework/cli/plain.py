@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -21,16 +20,6 @@ def finite(value: Any) -> float | None:
     (1.0, None)
     """
     return float(value) if value is not None and math.isfinite(value) else None
-
-
-def ranks(rows: Iterable[Any]) -> list[int]:
-    """The rank of each formula among those of its target, such as a state of a differential equation or the odds of a class."""
-    counts: Counter[str] = Counter()
-    found = []
-    for row in rows:
-        counts[row.target] += 1
-        found.append(counts[row.target])
-    return found
 
 
 def only(record: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:

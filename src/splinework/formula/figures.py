@@ -1,7 +1,9 @@
 """Numbers as people read them: a dash for none, few digits."""
 
 import re
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
 
 DASH: Final = "–"
 _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
@@ -32,6 +34,16 @@ def plural(count: int, noun: str) -> str:
     ('1 row', '2 rows')
     """
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def ranks(rows: Iterable[Any]) -> list[int]:
+    """The rank of each formula among those of its target, such as a state of a differential equation or the odds of a class."""
+    counts: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        counts[row.target] += 1
+        found.append(counts[row.target])
+    return found
 
 
 def rounded(formula: str, digits: int = 6) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import numpy as np
 
 from splinework.errors import SplineworkError
-from splinework.formula.figures import probability, rounded
+from splinework.formula.figures import probability, ranks, rounded
 from splinework.report.facts import Facts, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
@@ -63,9 +63,8 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
     """The table; columns that nothing is known of are left out."""
     several = len({row.target for row in rows}) > 1
     best = {row.target: _number(row, "bits") for row in reversed(rows)}
-    ranks = _ranks(rows)
     columns: dict[str, list[Html | None]] = {
-        "rank": [text(rank) for rank in ranks],
+        "rank": [text(rank) for rank in ranks(rows)],
         "target": [text(row.target) if several else None for row in rows],
         "formula": [element("code", text(rounded(row.text)), title=row.text) for row in rows],
         "complexity": [text(row.complexity) for row in rows],
@@ -87,16 +86,6 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
     if of > len(rows):
         caption += f" The first {len(rows)} of {of}."
     return table(caption, list(held), lines, words=words)
-
-
-def _ranks(rows: list[ReportedFormula]) -> list[int]:
-    """The rank of each row among those of its target."""
-    counts: dict[str, int] = {}
-    ranks = []
-    for row in rows:
-        counts[row.target] = counts.get(row.target, 0) + 1
-        ranks.append(counts[row.target])
-    return ranks
 
 
 def splines(facts: Facts) -> Html:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -199,8 +197,11 @@ class Explained:
         return bundle
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
-        with _only_what_is_there():
+        token = _listing.set(True)
+        try:
             return super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]  # of BaseEstimator, from 1.9 on
+        finally:
+            _listing.reset(token)
 
     def _diagram(self) -> str:
         name = type(self).__name__
@@ -213,12 +214,3 @@ class Explained:
             _, seen = self._shown()
             record, labels = attribution(seen.network, torch.from_numpy(seen.x)), seen.labels
         return diagram(name, network, record, labels, self.columns_.targets)
-
-
-@contextmanager
-def _only_what_is_there() -> Iterator[None]:
-    token = _listing.set(True)
-    try:
-        yield
-    finally:
-        _listing.reset(token)
