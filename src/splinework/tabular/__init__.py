@@ -5,7 +5,7 @@ package knows about a network. `load` reads one that its `save` wrote.
 """
 
 from splinework.tabular.classifier import KANClassifier
-from splinework.tabular.files import load
+from splinework.tabular.loading import load
 from splinework.tabular.regressor import KANRegressor
 from splinework.tabular.transformer import KANTransformer
 

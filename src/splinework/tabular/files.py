@@ -16,11 +16,8 @@ from splinework.nn.checkpoint import load as load_model
 from splinework.nn.checkpoint import read_header
 from splinework.nn.checkpoint import save as save_model
 from splinework.tabular.classes import Classes
-from splinework.tabular.classifier import KANClassifier
 from splinework.tabular.columns import Numeric, columns_from_dict
-from splinework.tabular.regressor import KANRegressor
 from splinework.tabular.rows import Rows, sampled
-from splinework.tabular.transformer import KANTransformer
 from splinework.tabular.verdicts import Verdict
 
 MOST_ROWS = 500
@@ -46,24 +43,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     save_model(estimator.model_, path, notes=notes)
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """The estimator that its `save` wrote: it predicts the same numbers, and can be asked the same questions.
-
-    Parameters that no file can hold, such as callbacks, have their defaults again. Of the rows of its fit it remembers fewer, so
-    `partial_fit` forgets more.
-
-    Raises:
-        FileError: If the file is missing, broken, or holds a network without an estimator.
-
-    >>> import tempfile, numpy as np
-    >>> path = tempfile.mkdtemp() + "/model.safetensors"
-    >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 1))
-    >>> fitted = KANRegressor().fit(X, X[:, 0])
-    >>> fitted.save(path)
-    >>> bool((load(path).predict(X) == fitted.predict(X)).all())
-    True
-    """
-    kinds = {kind.__name__: kind for kind in (KANRegressor, KANClassifier, KANTransformer)}
+def read(path: str | os.PathLike[str], kinds: Mapping[str, type[Any]]) -> Any:
+    """The estimator in a file, of one of these kinds; see `load`."""
     model, notes = load_model(path), read_header(path).get("notes")
     about = notes.get("estimator") if isinstance(notes, dict) else None
     if not isinstance(about, dict) or about.get("class") not in kinds:
