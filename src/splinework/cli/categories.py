@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from splinework.cli.fitted import column_of
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
 from splinework.tabular.tables import Numbers, Table, numbers
@@ -104,13 +105,7 @@ def as_frame(table: Table, columns: dict[str, bool]) -> pd.DataFrame:
 
     found: dict[str, Any] = {}
     for name, words in columns.items():
-        if words:
-            found[name] = pd.Series(words_of(table, name), dtype=object)
-            continue
-        column = numbers(table, name)
-        if column.strangers:
-            _refuse_words(table, name, column)
-        found[name] = np.where(np.isfinite(column.values), column.values, np.nan)
+        found[name] = pd.Series(words_of(table, name), dtype=object) if words else column_of(table, name)
     return pd.DataFrame(found)
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from splinework.cli.artefacts import write_artefacts
 from splinework.cli.interrupts import Stop, answering
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from splinework.tabular.tables import Table
 
 Found = TypeVar("Found")
-NOTHING: Final = "interrupted before there was a formula; nothing was written"
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def run_course(
             with stop.searching(), stages.within(request.budget):
                 found = search(prepared, settings, Listener(stages.stage, stages.step))
         except KeyboardInterrupt:
-            stages.say(NOTHING)
+            stages.say("interrupted before there was a formula; nothing was written")
             return None
         stages.stage("measuring")
         outcome = measure(found, prepared, settings, began=began)

@@ -126,14 +126,15 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
         found, searched = _formulas(estimator, stages, stop)
         stages.stage("measuring")
         equations = _records(found)
-        network = network_of(estimator.model_)
+        network, columns = network_of(estimator.model_), estimator.columns_.columns
+        weights = dict(zip((column.name for column in columns), estimator.feature_importances_, strict=True))
         metrics = _metrics(estimator, fitted, held, wanted) | {
             "n_train": len(fitted),
             "n_test": len(held),
             "seconds": round(time.monotonic() - began, 3),
             "parameters": network.parameter_count(active=True),
             "active_edges": network.active_edges(),
-            "active_inputs": _used(estimator),
+            "active_inputs": [name for name, weight in weights.items() if weight > 0],
             "seed": request.seed,
             "version": own_version(),
         }
@@ -258,12 +259,6 @@ def _log_loss(estimator: Any, rows: Rows) -> float | None:
     if min(codes) < 0:
         return None
     return finite(-np.mean(estimator.predict_log_proba(rows.x)[np.arange(len(codes)), codes]))
-
-
-def _used(estimator: Any) -> list[str]:
-    """The columns that the network looks at."""
-    names = [column.name for column in estimator.columns_.columns]
-    return [name for name, weight in zip(names, estimator.feature_importances_, strict=True) if weight > 0]
 
 
 def _write(

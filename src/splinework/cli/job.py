@@ -174,7 +174,9 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
         "version": own_version(),
     }
     notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
-    header = _header(prepared, settings, notes) | {"formulas": [only(e, KEPT) for e in equations if _is_short(e)]}
+    # For the header of a file formulas are short: with a spline written out one may have thousands of numbers.
+    kept = [only(e, KEPT) for e in equations if len(e["formula"]) <= _LONGEST and e["rank"] <= _MOST]
+    header = _header(prepared, settings, notes) | {"formulas": kept}
     return Outcome(table, prepared, equations, metrics, notes, settings.wishes.of_the_target, header)
 
 
@@ -209,6 +211,8 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
         DataError: If there are too few rows, or nothing varies.
         ConfigError: If the shape does not fit the columns.
     """
+    from splinework.formula.functions import PLAIN_WORDS
+
     train, test, notes = split(len(sample.y), settings)
     x, y = sample.x, sample.y
     holes = np.isnan(x)
@@ -229,7 +233,8 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
     x = x[:, varies]
     features = [name for name, kept in zip(sample.features, varies, strict=True) if kept]
     check_shape(settings.shape, features, [name for name in sample.features if name not in features])
-    columns = identifiers([*features, sample.target], reserved=_reserved(sample))
+    names = [*features, sample.target]  # of which none may be a word that formulas use themselves
+    columns = identifiers(names, reserved={*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))})
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
     return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
@@ -288,15 +293,3 @@ def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dic
         "seed": settings.seed,
         "notes": list(notes),
     }
-
-
-def _is_short(equation: dict[str, Any]) -> bool:
-    """Whether a formula is one for the header of a file: with a spline written out it may have thousands of numbers."""
-    return len(equation["formula"]) <= _LONGEST and equation["rank"] <= _MOST
-
-
-def _reserved(sample: Sample) -> set[str]:
-    """The words that formulas use themselves."""
-    from splinework.formula.functions import PLAIN_WORDS
-
-    return {*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))}

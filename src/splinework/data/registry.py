@@ -142,7 +142,7 @@ def _of_sklearn(loader: str, target: str) -> pd.DataFrame:
 
 
 _IRIS: Final = ("sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm")
-_MEASURED: Final[tuple[DataSet, ...]] = (
+_MEASURED: Final = (
     DataSet(
         "orbits",
         "68 orbits of planets, dwarf planets and moons",
