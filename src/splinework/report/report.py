@@ -101,8 +101,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
     ("versions", "Versions", model_sections.versions),
 )
 """Identifier, heading and content of every section, in order; one without content is left out."""
-
-
 _WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # they take the time
 
 
