@@ -124,7 +124,7 @@ def read_toml(path: str | os.PathLike[str], takes: str, *, what: str, most: int 
             raise ConfigError(f"{path} has {size} bytes, too many for {what}; {takes}.")
         return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; {takes}.") from error
+        raise ConfigError(f"{path} is not TOML: it is not a text in UTF-8; {takes}.") from error
     except FileNotFoundError as error:
         raise FileError(f"there is no file {path}; {takes}.") from error
     except ConfigError:
