@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import doctest
 import inspect
 import json
@@ -11,6 +10,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -111,21 +111,16 @@ def test_the_reference_has_nothing_but_public_names():
     assert {line.split()[-1] for line in page if line.startswith(".. auto")} == {f"splinework.{n}" for n in sw.__all__}
 
 
-def test_a_type_checker_sees_the_names_where_they_are_found_at_run_time():
-    tree = ast.parse(Path(sw.__file__).read_text(encoding="utf-8"))
-    block = next(node for node in tree.body if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test))
-    seen = {
-        alias.asname or alias.name: statement.module
-        for statement in block.body
-        if isinstance(statement, ast.ImportFrom)
-        for alias in statement.names
-    }
-    homes = {name: f"splinework.{module}" for name, module in sw._HOMES.items()}
-    parents = {name: f"splinework.{module}".rpartition(".")[0] for name, module in sw._MODULES.items()}
-    assert seen == homes | parents
-    assert set(homes) | {"SplineworkError"} == set(sw.__all__)
+MODULES = ("axioms", "data", "edit", "hardware", "jets", "kernels", "symbolic", "teach", "train")
+
+
+def test_a_type_checker_sees_the_public_names_and_the_modules_beside_them():
+    homes = sw._homes("splinework")
+    assert set(homes) == set(sw.__all__) - {"SplineworkError"} | set(MODULES)
     assert not [
-        name for name, home in homes.items() if hasattr(import_module(home), "__path__") and find_spec(f"{home}.{name}")
+        name
+        for name, home in homes.items()
+        if name not in MODULES and hasattr(import_module(home), "__path__") and find_spec(f"{home}.{name}")
     ]
 
 
@@ -142,9 +137,11 @@ LAZY = ("", ".data", ".formula", ".hardware", ".interpret.edit", ".knowledge.tea
 @pytest.mark.parametrize("package", LAZY)
 def test_lazy_names_are_what_their_homes_have_though_a_module_is_called_the_same(package):
     module = import_module(f"splinework{package}")
-    assert set(module._HOMES) <= set(dir(module))
-    for name, home in module._HOMES.items():
-        lies_in = import_module(f".{home}", module.__name__)  # python binds it to the package, under its own name
+    homes = sw._homes(module.__name__)
+    assert homes
+    assert set(homes) <= set(dir(module))
+    for name, home in homes.items():
+        lies_in = import_module(home)  # python binds it to the package, under its own name
         assert getattr(module, name) is getattr(lies_in, name)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = module.nothing
@@ -153,12 +150,38 @@ def test_lazy_names_are_what_their_homes_have_though_a_module_is_called_the_same
 @pytest.mark.parametrize("package", LAZY[1:])
 def test_a_lazy_package_offers_all_that_it_can_load(package):
     module = import_module(f"splinework{package}")
-    assert sorted(module.__all__) == sorted(module._HOMES)
+    assert sorted(module.__all__) == sorted(sw._homes(module.__name__))
 
 
-@pytest.mark.parametrize("name", sw._MODULES)
+def test_lazy_names_are_found_in_a_zip_archive_too(tmp_path):
+    archive = tmp_path / "splinework.zip"
+    folder = Path(sw.__file__).parent
+    with ZipFile(archive, "w") as packed:
+        for path in (*folder.glob("*.py"), *folder.glob("data/**/*.py"), *folder.glob("formula/**/*.py")):
+            packed.write(path, Path("splinework") / path.relative_to(folder))
+    script = "import splinework as sw; print(sw.__file__, sw.data.Input('x').name)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[str(archive), *sys.path]!r}; {script}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    place, name = done.stdout.split()
+    assert place.startswith(str(archive))
+    assert name == "x"
+
+
+def test_a_package_without_its_source_says_what_is_missing(monkeypatch):
+    module = import_module("splinework.train.sources")
+    monkeypatch.setattr(type(module.__loader__), "get_source", lambda self, name: None)
+    with pytest.raises(ImportError, match="install splinework with sources"):
+        sw._homes.__wrapped__(module.__name__)
+
+
+@pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_reached_without_an_import_of_its_own(name):
-    assert getattr(sw, name) is import_module(f"splinework.{sw._MODULES[name]}")
+    assert getattr(sw, name) is import_module(f"{sw._homes('splinework')[name]}.{name}")
 
 
 @pytest.mark.parametrize("name", sw._ELSEWHERE)

@@ -11,14 +11,17 @@ loaded with the first of them that needs it.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES and _MODULES
+# What a type checker and an editor see, and what `lazy` reads. Names come from no package in which a module of that name lies:
+# type checkers would take that one. Modules are what most people need next, reached as `sw.jets.partials` without an import.
+if TYPE_CHECKING:
     from splinework import data as data
     from splinework import hardware as hardware
     from splinework import kernels as kernels
@@ -48,47 +51,6 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES a
     from splinework.train.sparsify import sparsify
 
 __version__: str
-
-# Name → the module that has it; no package, where a module of that name lies in it: type checkers would take that one.
-_HOMES = {
-    "FitWarning": "errors",
-    "KAN": "nn.network",
-    "KANClassifier": "tabular",
-    "KANConfig": "nn.network",
-    "KANLayer": "nn.layer",
-    "KANRegressor": "tabular",
-    "KANTransformer": "tabular",
-    "Residual": "train.residual",
-    "adapt": "knowledge.teach.verbs",
-    "discover": "discover",
-    "ensemble": "train.ensemble",
-    "export": "export",
-    "fit": "knowledge.teach.fit",
-    "load": "nn.checkpoint",
-    "plot": "report.plot",
-    "prune": "knowledge.teach.verbs",
-    "refine": "knowledge.teach.verbs",
-    "report": "report.report",
-    "save": "nn.checkpoint",
-    "solve": "train.solve",
-    "sparsify": "train.sparsify",
-    "symbolify": "knowledge.teach.formulas",
-    "trace": "nn.trace",
-    "verify": "knowledge.axioms.verify",
-}
-
-# Modules that hold what most people need next, reached as `sw.jets.partials` without an import of their own.
-_MODULES = {
-    "axioms": "knowledge.axioms",
-    "data": "data",
-    "edit": "interpret.edit",
-    "hardware": "hardware",
-    "jets": "nn.jets",
-    "kernels": "kernels",
-    "symbolic": "interpret.symbolic",
-    "teach": "knowledge.teach",
-    "train": "train",
-}
 
 # Names that somebody may look for at the top, because what they go with is there.
 _ELSEWHERE = {
@@ -137,6 +99,25 @@ __all__ = [
 ]
 
 
+@cache
+def _homes(package: str) -> dict[str, str]:
+    """Name → the module that it is imported from under `if TYPE_CHECKING:` in a package's source.
+
+    Read when a name is first asked for, so that neither `ast` nor the reading is in the cost of an import.
+    """
+    import ast
+
+    source = getattr(sys.modules[package], "__loader__").get_source(package)  # noqa: B009 - typed as what has no get_source
+    if source is None:
+        raise ImportError(
+            f"{package} finds its names in its own source, which is not here; install splinework with sources"
+        )
+    block = next(node for node in ast.parse(source).body if isinstance(node, ast.If))
+    return {
+        alias.name: each.module or "" for each in block.body if isinstance(each, ast.ImportFrom) for alias in each.names
+    }
+
+
 class _Package(ModuleType):
     """A package of which a verb that has the name of a module in it stays the verb.
 
@@ -144,30 +125,31 @@ class _Package(ModuleType):
     into the package as soon as somebody imports `splinework.export.frozen`.
     """
 
-    _HOMES: Mapping[str, str]
+    __all__: Sequence[str]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if not (isinstance(value, ModuleType) and name in self._HOMES):
+        if not (isinstance(value, ModuleType) and name in self.__all__):
             super().__setattr__(name, value)
 
     def __dir__(self) -> list[str]:
-        return sorted({*super().__dir__(), *self._HOMES})
+        return sorted({*super().__dir__(), *_homes(self.__name__)})
 
 
 def lazy(package: str) -> Callable[[str], Any]:
-    """The `__getattr__` of a package whose names are loaded when they are first used: those of its table `_HOMES`.
+    """The `__getattr__` of a package whose names are loaded when they are first used: those under `if TYPE_CHECKING:` in it.
 
     Args:
-        package: Its `__name__`. `_HOMES` says for each name which module of the package has it; one that begins with a dot lies
-            beside the package.
+        package: Its `__name__`; its `__all__` says which names stay when a module of the same name is imported.
     """
     module = sys.modules[package]
     module.__class__ = _Package
 
     def load(name: str) -> Any:
-        if name not in module._HOMES:
+        home = _homes(package).get(name)
+        if home is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f".{module._HOMES[name]}", package), name)
+        held = vars(import_module(home))
+        value = held[name] if name in held else import_module(f"{home}.{name}")
         setattr(module, name, value)
         return value
 
@@ -182,8 +164,6 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("splinework")
-    if name in _MODULES:
-        return import_module(f"splinework.{_MODULES[name]}")
     if name in _ELSEWHERE:
         raise AttributeError(
             f"module 'splinework' has no attribute {name!r}; write: from splinework.{_ELSEWHERE[name]} import {name}"
@@ -192,4 +172,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_MODULES, "__version__"]
+    return [*globals(), "__version__"]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.plain import finite
 from splinework.cli.splines import splines_of
-from splinework.cli.terminal import console, shortened, show_formulas, show_model, show_notes
-from splinework.cli.words import plural
-from splinework.formula.figures import figure, probability
+from splinework.cli.terminal import console, shortened, show_formulas, show_notes
+from splinework.formula.figures import figure, plural, probability
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome
@@ -41,7 +40,7 @@ def show_answer(outcome: Outcome) -> None:
         names = ", ".join(left)
         verb = "is no function" if len(left) == 1 else "are no functions"
         out.print(f"{names} {verb} of the library: drawn in report.html, values in splines.csv")
-    show_model(outcome)
+    outcome.show_model()
     show_notes(outcome.notes)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from splinework.cli.plain import json_text, only
-from splinework.cli.splines import splines_of, write_splines
+from splinework.cli.splines import SPLINE_FIELDS, splines_of, values_of
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ PARETO_FIELDS: Final = (
 )  # fmt: skip
 
 
-def _nobody(share: float) -> None:
-    """Hears how far the work is."""
-
-
 def write_artefacts(
-    outcome: Outcome, folder: Path, *, title: str, files: Sequence[str] = FILES, tell: Callable[[float], None] = _nobody
+    outcome: Outcome,
+    folder: Path,
+    *,
+    title: str,
+    files: Sequence[str] = FILES,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> dict[str, str]:
     """Writes the files, all or none; returns the path of each by its kind, such as `report`.
 
@@ -53,7 +54,7 @@ def write_artefacts(
     if outcome.table.model is not None:
         writers["model.safetensors"] = partial(_write_model, outcome)
     if splines:
-        writers["splines.csv"] = partial(write_splines, splines)
+        writers["splines.csv"] = partial(write_rows, values_of(splines), SPLINE_FIELDS)
     written = {name: writers[name] for name in files if name in writers}
     write_into(folder, written, without=[name for name in files if name not in written])
     return {Path(name).stem: str(folder / name) for name in written}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from splinework.cli.fitted import column_of
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
 from splinework.tabular.tables import Numbers, Table, numbers
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from splinework.cli.knowledge import Beforehand
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -26,12 +26,12 @@ class Wanted:
     Attributes:
         classes: Whether the target is classes, and not numbers.
         chosen: The features that were asked for; None for all.
-        known: What the user knows beforehand, or None.
+        known: What the user knows beforehand, as parameters of an estimator.
     """
 
     classes: bool
     chosen: list[str] | None
-    known: Beforehand | None = None
+    known: Mapping[str, Any] = field(default_factory=dict)
 
 
 def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
@@ -105,13 +105,7 @@ def as_frame(table: Table, columns: dict[str, bool]) -> pd.DataFrame:
 
     found: dict[str, Any] = {}
     for name, words in columns.items():
-        if words:
-            found[name] = pd.Series(words_of(table, name), dtype=object)
-            continue
-        column = numbers(table, name)
-        if column.strangers:
-            _refuse_words(table, name, column)
-        found[name] = np.where(np.isfinite(column.values), column.values, np.nan)
+        found[name] = pd.Series(words_of(table, name), dtype=object) if words else column_of(table, name)
     return pd.DataFrame(found)
 
 

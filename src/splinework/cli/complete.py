@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    import click
-    from click.shell_completion import CompletionItem
+import click
+from click.shell_completion import CompletionItem
 
 _HEAD: Final = 65_536  # bytes that hold the first line
 _KINDS: Final = Path(__file__).parents[1] / "knowledge" / "axioms" / "kinds"
@@ -23,15 +22,11 @@ def axiom_words() -> list[str]:
 
 def files_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Files and folders: the shell lists them itself."""
-    from click.shell_completion import CompletionItem
-
     return [CompletionItem(incomplete, type="file")]
 
 
 def columns_of(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The columns in the first line of the table; after a comma, the next one of a list."""
-    from click.shell_completion import CompletionItem
-
     before, comma, begun = incomplete.rpartition(",")
     named = set(before.split(","))
     return [
@@ -43,8 +38,6 @@ def columns_of(context: click.Context, parameter: click.Parameter, incomplete: s
 
 def axioms_for(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The words of axioms; after the bracket and each comma, the columns of the table."""
-    from click.shell_completion import CompletionItem
-
     word, bracket, inside = incomplete.partition("(")
     if not bracket:
         return [CompletionItem(f"{known}(") for known in axiom_words() if known.startswith(word)]
@@ -59,8 +52,6 @@ def axioms_for(context: click.Context, parameter: click.Parameter, incomplete: s
 
 def signs_for(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The columns of the table, each rising and falling."""
-    from click.shell_completion import CompletionItem
-
     before, comma, begun = incomplete.rpartition(",")
     pairs = [f"{name}={sign}" for name in _header_in(context) for sign in ("1", "-1")]
     return [CompletionItem(f"{before}{comma}{pair}") for pair in pairs if pair.startswith(begun)]

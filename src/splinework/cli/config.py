@@ -6,21 +6,20 @@ A key is an option without its dashes, such as `budget` or `test-fraction` (`tes
 
 from __future__ import annotations
 
-import json
-import math
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from splinework.errors import ConfigError, FileError, nearest
+from splinework.data.recipes import toml_value
+from splinework.errors import ConfigError, nearest
+from splinework.nn.files import read_toml
 
 SHARED: Final = ("config_file", "print_config", "debug", "help")
 """Names of the options that a file cannot hold."""
-_LARGEST: Final = 2**20
-"""Bytes; a file of options that is larger is none."""
+
+
+_TAKES: Final = '--config takes a TOML file with lines such as budget = 20 or target = "y"'
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic in newer versions of click only
@@ -54,7 +53,7 @@ def options_in(path: str, context: click.Context) -> dict[str, Any]:
         ConfigError: If it is not TOML, has a key that is no option of the command, or a value that does not fit.
     """
     command = context.info_name or ""
-    written = _read(path)
+    written = read_toml(path, _TAKES, what="a file of options")
     known = _keys(context.command)
     commands = context.parent.command.list_commands(context.parent) if context.parent is not None else [command]  # type: ignore[attr-defined]
     found: dict[str, Any] = {}
@@ -77,34 +76,8 @@ def as_toml(context: click.Context) -> str:
     for key, parameter in _keys(context.command).items():
         value = context.params.get(parameter.name or "")
         if value is not None and value != ():
-            lines.append(f"{key} = {_toml(value)}")
+            lines.append(f"{key} = {toml_value(value)}")
     return "\n".join(lines) + "\n"
-
-
-def _read(path: str) -> dict[str, Any]:
-    """The file as plain values."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        size = Path(path).stat().st_size
-        if size > _LARGEST:
-            raise ConfigError(f"{path} has {size} bytes, too many for a file of options; give one such as run.toml.")
-        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not a text in UTF-8, so no TOML; write lines such as budget = 20.") from error
-    except FileNotFoundError as error:
-        raise FileError(
-            f"there is no file {path}; --config takes a TOML file with lines such as budget = 20."
-        ) from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}; --config takes a TOML file.") from error
-    except ConfigError:
-        raise
-    except (ValueError, RecursionError) as error:  # of the reader; a NUL in the name
-        raise ConfigError(f'{path} is not TOML: {error}. Write lines such as budget = 20 or target = "y".') from error
 
 
 def _keys(command: click.Command) -> dict[str, click.Parameter]:
@@ -165,16 +138,3 @@ def _text(value: Any, place: str) -> str:
 def _shown(value: Any) -> str:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def _toml(value: Any) -> str:
-    """A value in TOML."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float):
-        return repr(value) if math.isfinite(value) else str(value)
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_toml, value))}]"
-    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")

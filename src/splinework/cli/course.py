@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from splinework.cli.artefacts import write_artefacts
 from splinework.cli.interrupts import Stop, answering
-from splinework.cli.terminal import show_model
 
 if TYPE_CHECKING:
     from splinework.cli.job import Outcome, Settings
@@ -19,11 +18,11 @@ if TYPE_CHECKING:
     from splinework.cli.sample import Sample
     from splinework.tabular.tables import Table
 
-NOTHING: Final = "interrupted before there was a formula; nothing was written"
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
-class Course:
+class Course(Generic[Found]):
     """How it ended.
 
     Attributes:
@@ -32,33 +31,9 @@ class Course:
         stopped: Whether Ctrl-C ended the search.
     """
 
-    outcome: Outcome
+    outcome: Found
     files: dict[str, str]
     stopped: bool
-
-    @property
-    def target(self) -> str:
-        """The column that was explained."""
-        return self.outcome.prepared.target
-
-    @property
-    def equations(self) -> list[dict[str, Any]]:
-        """One record for each formula, best first."""
-        return self.outcome.equations
-
-    @property
-    def metrics(self) -> dict[str, Any]:
-        """The fields of `metrics.json`."""
-        return self.outcome.metrics
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """All decisions, in sentences."""
-        return self.outcome.notes
-
-    def say_what_the_model_is(self) -> None:
-        """Prints it."""
-        show_model(self.outcome)
 
 
 def run_course(
@@ -71,7 +46,7 @@ def run_course(
     *,
     beside: str | None = None,
     check: Callable[[Sample], None] = lambda sample: None,
-) -> Course | None:
+) -> Course[Outcome] | None:
     """Does everything but say what was found; None if Ctrl-C came before there was anything, which is said.
 
     Args:
@@ -104,7 +79,7 @@ def run_course(
             with stop.searching(), stages.within(request.budget):
                 found = search(prepared, settings, Listener(stages.stage, stages.step))
         except KeyboardInterrupt:
-            stages.say(NOTHING)
+            stages.say("interrupted before there was a formula; nothing was written")
             return None
         stages.stage("measuring")
         outcome = measure(found, prepared, settings, began=began)

@@ -18,7 +18,6 @@ from splinework.cli.data_files import (
     read_recipe,
     write_card,
     write_recipe,
-    write_stream,
     write_table,
 )
 from splinework.cli.data_list import facts, show_list
@@ -167,24 +166,16 @@ def data(choices: Choices) -> None:
         show_list(everything=choices.everything, as_json=choices.as_json)
         return
     share, models = noise_of(choices.noises)
-    models = (*models, *_outliers(choices.outliers))
+    if choices.outliers is not None:
+        from splinework.data.noise import Outliers
+
+        models = (*models, Outliers(choices.outliers))
     check_out(choices.out, (name or "drawn").replace(":", "-"), card=choices.card, saved=choices.save_recipe)
     made: Any
     if formula is not None:
-        made = formula_set(
-            formula,
-            choices.ranges,
-            choices.units,
-            choices.correlations,
-            target=choices.target,
-            design=choices.design,
-            idle=choices.idle or 0,
-            like=choices.like,
-            noise=(*_spread(share), *models),
-        )
+        made = formula_set(choices, (*_spread(share), *models))
     elif equations:
-        noise = (*_spread(share), *models)
-        made = equation_set(equations, choices.ranges, choices.units, end=choices.end, noise=noise)
+        made = equation_set(choices, (*_spread(share), *models))
     elif recipe is not None:
         made, rows, seed = read_recipe(recipe)
         choices = replace(choices, rows=choices.rows or rows, seed=choices.seed if choices.seed is not None else seed)
@@ -255,10 +246,11 @@ def _rows(found: DataSet, rows: int, seed: int, choices: Choices) -> tuple[int, 
         return write_table(frame, str(out)), []
     if is_parquet(out):
         from splinework.cli.progress import Stages
+        from splinework.data import write_parquet
 
         with Stages(quiet=choices.quiet or silent) as stages:
             stages.stage(f"drawing {rows} rows")
-            page = write_stream(found.recipe, str(out), rows, seed, stages.share)
+            page = write_parquet(found.recipe, str(out), rows, seed=seed, tell=stages.share)
     else:
         if rows > MOST_ROWS:
             raise ConfigError(f"--rows {rows} is more than fits in memory; write Parquet: --out {found.name}.parquet.")
@@ -290,9 +282,3 @@ def _spread(share: float) -> tuple[Noise, ...]:
     if share < 0:
         raise ConfigError(f"noise is a share of the spread of the target, 0 or more, got {share}; 0.1 is 10 %.")
     return (Gaussian(share, of="std"),) if share else ()
-
-
-def _outliers(fraction: float | None) -> tuple[Noise, ...]:
-    from splinework.data.noise import Outliers
-
-    return () if fraction is None else (Outliers(fraction),)

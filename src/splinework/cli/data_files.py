@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from splinework.cli.folder import check_file, write_file
-from splinework.errors import ConfigError, FileError
-from splinework.nn.files import write_into
+from splinework.errors import ConfigError
+from splinework.nn.files import read_toml, write_into
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +18,6 @@ if TYPE_CHECKING:
 PARQUET: Final = (".parquet", ".pq")
 MOST_ROWS: Final = 10_000_000
 """Rows of a CSV file or of the standard output, which are made in memory; a Parquet file takes more."""
-_LARGEST: Final = 2**20
-"""Bytes of a recipe; a larger file is none."""
 
 
 def check_out(out: str | None, name: str, *, card: str | None, saved: str | None) -> None:
@@ -78,17 +73,6 @@ def csv_text(frame: pd.DataFrame) -> str:
     return text
 
 
-def write_stream(recipe: Recipe, out: str, rows: int, seed: int, tell: Callable[[float], None]) -> Card:
-    """Draws rows into a Parquet file, with its data card beside it.
-
-    Raises:
-        FileError: If it cannot be written.
-    """
-    from splinework.data import write_parquet
-
-    return write_parquet(recipe, out, rows, seed=seed, tell=tell)
-
-
 def write_card(card: Card, path: str) -> None:
     """Writes a data card, as a page or as JSON by the ending of its name."""
     text = card.to_json() if Path(path).suffix.lower() == ".json" else card.to_markdown()
@@ -109,26 +93,10 @@ def read_recipe(path: str) -> tuple[Recipe, int | None, int | None]:
         FileError: If the file cannot be read.
         ConfigError: If it is not TOML, or no recipe.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
     from splinework.data import RECIPES, from_dict
     from splinework.data.sets import Recipe
 
-    try:
-        if os.path.getsize(path) > _LARGEST:
-            raise ConfigError(f"{path} has more than {_LARGEST} bytes, too many for a recipe.")
-        values: dict[str, Any] = tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}; --recipe takes what --save-recipe writes.") from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}; --recipe takes a TOML file.") from error
-    except ConfigError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}. --recipe takes what --save-recipe writes.") from error
+    values = read_toml(path, "--recipe takes what --save-recipe writes", what="a recipe")
     given = [values.pop(word, None) for word in ("rows", "seed")]
     for word, value in zip(("rows", "seed"), given, strict=True):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < (word == "rows")):

@@ -23,8 +23,8 @@ def show_list(*, everything: bool, as_json: bool) -> None:
         return
     measured = [name for name in data_names(formulas=False) if data_set(name).measured]
     groups = {"measurements": measured, **{group: list(names) for group, names in synthetic_names().items()}}
-    if everything:
-        groups |= {what: [name for name in kind_names() if name.startswith(f"{kind}:")] for kind, what in KINDS.items()}
+    kinds = {what: [name for name in kind_names() if name.startswith(f"{kind}:")] for kind, what in KINDS.items()}
+    groups |= kinds if everything else {}
     width = max(len(name) for names in groups.values() for name in names)
     for group, names in groups.items():
         click.echo(f"{group}:")
@@ -32,8 +32,7 @@ def show_list(*, everything: bool, as_json: bool) -> None:
             click.echo(f"  {name:<{width}}  {_described(data_set(name))}")
     if not everything:
         click.echo("kinds, see --all:")
-        for kind, what in KINDS.items():
-            members = [name for name in kind_names() if name.startswith(f"{kind}:")]
+        for what, members in kinds.items():
             click.echo(f"  {members[0]} and {len(members) - 1} more {what}")
     click.echo(f"  {RANDOM}:1, {RANDOM}:2 and so on, a random formula each")
     click.echo("\nnext   splinework data NAME --out NAME.csv")
@@ -41,15 +40,8 @@ def show_list(*, everything: bool, as_json: bool) -> None:
 
 def facts(found: DataSet) -> dict[str, Any]:
     """A set as JSON values."""
-    return {
-        "name": found.name,
-        "measured": found.measured,
-        "about": found.about,
-        "target": found.target,
-        "features": list(found.features),
-        "formula": found.formula,
-        "source": found.source,
-    }
+    names = ("name", "measured", "about", "target", "features", "formula", "source")
+    return {name: getattr(found, name) for name in names} | {"features": list(found.features)}
 
 
 def _described(found: DataSet) -> str:

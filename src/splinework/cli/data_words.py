@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from splinework.errors import ConfigError, SplineworkError, nearest
 
 if TYPE_CHECKING:
+    from splinework.cli.data import Choices
     from splinework.data import FormulaSet, Input, OdeSet
     from splinework.data.designs import Design
     from splinework.data.noise import Noise
@@ -71,19 +72,8 @@ def noise_of(words: Sequence[str]) -> tuple[float, tuple[Noise, ...]]:
     return share or 0.0, tuple(models)
 
 
-def formula_set(
-    formula: str,
-    ranges: Sequence[str],
-    units: Sequence[str],
-    correlations: Sequence[str],
-    *,
-    target: str | None,
-    design: str | None,
-    idle: int,
-    like: str | None,
-    noise: tuple[Noise, ...],
-) -> FormulaSet:
-    """The set of a formula and the words beside it.
+def formula_set(choices: Choices, noise: tuple[Noise, ...]) -> FormulaSet:
+    """The set of --formula and the options beside it.
 
     Raises:
         ConfigError: If a word cannot be read, or names what is not in the formula.
@@ -92,23 +82,25 @@ def formula_set(
     from splinework.data import FormulaSet
     from splinework.formula.reading import parse
 
-    names = _in_order(parse(formula), [word.partition("=")[0].strip() for word in ranges])
-    goal = target if target is not None else ("y" if "y" not in names else "target")
-    sides = _pairs(ranges, "--range", names, "x=0:1")
-    dimensions = {name: _unit(name, unit) for name, unit in _pairs(units, "--unit", [*names, goal], "x=m/s").items()}
+    formula, idle = str(choices.formula), choices.idle or 0
+    names = _in_order(parse(formula), [word.partition("=")[0].strip() for word in choices.ranges])
+    goal = choices.target if choices.target is not None else ("y" if "y" not in names else "target")
+    sides = _pairs(choices.ranges, "--range", names, "x=0:1")
+    units = _pairs(choices.units, "--unit", [*names, goal], "x=m/s")
+    dimensions = {name: _unit(name, unit) for name, unit in units.items()}
     inputs = tuple(_input(name, sides.get(name), dimensions.get(name, "")) for name in names)
     if not inputs and not idle:
         raise ConfigError(f"the formula {formula!r} has no variables; name one in it, or add --idle 1.")
-    where = design_of(design or "sobol")
-    if like is not None:
-        inputs, where = _like(like, inputs)
+    where = design_of(choices.design or "sobol")
+    if choices.like is not None:
+        inputs, where = _like(choices.like, inputs)
     return FormulaSet(
         formula,
         inputs,
         where,
         noise,
         idle,
-        _correlation(correlations, names),
+        _correlation(choices.correlations, names),
         target=goal,
         unit=dimensions.get(goal, ""),
     )
@@ -145,15 +137,8 @@ def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design
     return sides, Marginals(tuple(map(tuple, whole.tolist())))
 
 
-def equation_set(
-    equations: Sequence[str],
-    ranges: Sequence[str],
-    units: Sequence[str],
-    *,
-    end: float | None,
-    noise: tuple[Noise, ...],
-) -> OdeSet:
-    """The set of an ordinary differential equation, from `x=…` texts of its right-hand sides.
+def equation_set(choices: Choices, noise: tuple[Noise, ...]) -> OdeSet:
+    """The set of an ordinary differential equation, from the `x=…` texts of its right-hand sides and the options beside them.
 
     Raises:
         ConfigError: If a word cannot be read, or a state lacks its range.
@@ -162,20 +147,20 @@ def equation_set(
     from splinework.data import OdeSet
 
     sides: dict[str, str] = {}
-    for word in equations:
+    for word in choices.equations:
         state, sign, text = (part.strip() for part in word.partition("="))
         if not sign or not state or not text:
             raise ConfigError(f"--ode is written as x=y for dx/dt = y, got {word!r}.")
         if state in sides:
             raise ConfigError(f"--ode is given twice for {state!r}; give every state one equation.")
         sides[state] = text
-    starts = _pairs(ranges, "--range", list(sides), "x=0:1", among="the equations")
-    dimensions = _pairs(units, "--unit", [*sides, "t"], "x=m", among="the equations")
+    starts = _pairs(choices.ranges, "--range", list(sides), "x=0:1", among="the equations")
+    dimensions = _pairs(choices.units, "--unit", [*sides, "t"], "x=m", among="the equations")
     dimensions = {name: _unit(name, unit) for name, unit in dimensions.items()}
     if missing := [state for state in sides if state not in starts]:
         raise ConfigError(f"--ode needs a range of starts for {missing[0]!r}; add --range {missing[0]}=0:1.")
     inputs = tuple(_input(state, starts[state], dimensions.get(state, "")) for state in sides)
-    until = 10.0 if end is None else end
+    until = 10.0 if choices.end is None else choices.end
     return OdeSet(tuple(sides.items()), inputs, until, noise=noise, time_unit=dimensions.get("t", ""))
 
 

@@ -13,7 +13,7 @@ import click
 from splinework.cli.artefacts import FILES, write_artefacts
 from splinework.cli.folder import check_folder
 from splinework.cli.progress import Stages
-from splinework.cli.terminal import show_next_steps, show_outcome
+from splinework.cli.terminal import show_next_steps, show_results, show_table
 from splinework.errors import ConfigError, FileError
 from splinework.nn.files import write_into
 
@@ -48,7 +48,7 @@ def demo(out: str, budget: float, quiet: bool) -> None:
     say("1. Orbits: 68 planets, dwarf planets and moons. What sets the time that they take?\n")
     orbits, files = _job(data_set("orbits").frame(), "orbits", "period_days", _ORBITS, folder, _SHARE * budget, quiet)
     if not quiet:
-        show_outcome(orbits)
+        show_results(orbits)
     for line in _law(orbits):
         say(line)
     say("\n2. Diabetes: 442 patients, ten measures. How far will the disease be in a year?\n")
@@ -56,7 +56,7 @@ def demo(out: str, budget: float, quiet: bool) -> None:
         data_set("diabetes").frame(), "diabetes", "progression", None, folder, (1 - _SHARE) * budget, quiet
     )
     if not quiet:
-        show_outcome(diabetes)
+        show_results(diabetes)
         _show_comparison(diabetes)
         predict = ["splinework", "predict", files["model"], str(folder / "orbits.csv"), "--out", "predictions.csv"]
         fit = ["splinework", "fit", "YOUR.csv", "--target", "COLUMN"]
@@ -125,28 +125,17 @@ def _law(outcome: Outcome) -> list[str]:
 
 def _show_comparison(outcome: Outcome) -> None:
     """R² of other models beside ours, on the same rows."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     from splinework.cli.figures import r2
-    from splinework.cli.terminal import console
     from splinework.formula.figures import figure
 
-    prepared = outcome.prepared
-    title = Text("the same rows, other models", style="bold")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("model")
-    table.add_column("R² test", justify="right")
-    rows = {
+    x_test, y_test = outcome.prepared.test
+    found = {
         "splinework, the network": outcome.metrics["r2_test"],
         "splinework, the first formula": outcome.equations[0]["r2_test"],
+        **{name: r2(predict(x_test), y_test) for name, predict in _others(outcome.prepared).items()},
     }
-    x_test, y_test = prepared.test
-    rows |= {name: r2(predict(x_test), y_test) for name, predict in _others(prepared).items()}
-    for name, value in rows.items():
-        table.add_row(name, figure(value, ".3f"))
-    console().print(table)
+    rows = [(name, figure(value, ".3f")) for name, value in found.items()]
+    show_table("the same rows, other models", {"model": {}, "R² test": {"justify": "right"}}, rows)
 
 
 def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:

@@ -11,9 +11,8 @@ from splinework.cli.fitted import Fitted
 from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
-from splinework.cli.terminal import console, share, shortened
-from splinework.cli.words import plural
-from splinework.formula.figures import figure
+from splinework.cli.terminal import console, share, shortened, show_table
+from splinework.formula.figures import figure, plural
 
 _POINTS: Final = 64
 _LETTERS: Final = 16  # of a curve in the terminal
@@ -151,23 +150,17 @@ def _kind(x: Floats, y: Floats) -> tuple[str | None, float | None]:
 
 
 def _show_edges(described: Mapping[str, Any]) -> None:
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    edges, out = described["edges"], console()
+    edges = described["edges"]
     if not edges:
         return
-    title = Text("edges, those that matter most first", style="bold")
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (("edge", "left"), ("score", "right"), ("curve", "left"), ("like", "left")):
-        table.add_column(name, justify=justify, no_wrap=name == "curve")  # type: ignore[arg-type]
-    for edge in edges:
-        cells = (f"{edge['from']} → {edge['to']}", figure(edge["score"]), curve_of(edge["y"]), _likeness(edge))
-        table.add_row(*map(Text, cells))
-    out.print(table)
+    rows = [
+        (f"{edge['from']} → {edge['to']}", figure(edge["score"]), curve_of(edge["y"]), _likeness(edge))
+        for edge in edges
+    ]
+    columns: dict[str, Any] = {"edge": {}, "score": {"justify": "right"}, "curve": {"no_wrap": True}, "like": {}}
+    show_table("edges, those that matter most first", columns, rows)
     if (more := described["active_edges"] - len(edges)) > 0:
-        out.print(f"and {plural(more, 'edge')} more, see --edges")
+        console().print(f"and {plural(more, 'edge')} more, see --edges")
 
 
 def curve_of(values: Sequence[float | None]) -> str:

@@ -11,7 +11,7 @@ from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file
 from splinework.cli.plain import finite, json_text
 from splinework.cli.progress import Stages
-from splinework.errors import ConfigError, DataError, nearest
+from splinework.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -103,19 +103,10 @@ def _rows(table: Table, names: list[str]) -> NDArray[float64]:
     """
     import numpy as np
 
-    from splinework.tabular.tables import numbers, quote
+    from splinework.cli.fitted import column_of, refuse_lacking
 
-    columns = []
-    for name in names:
-        if name not in table.columns:
-            raise DataError(f"{table.name} has no column {name!r}; {nearest(name, table.columns)}")
-        column = numbers(table, name)
-        if column.strangers:
-            raise DataError(
-                f"{name!r} has cells that are no numbers: {quote(column.strangers, table.place)}; choose other --features."
-            )
-        columns.append(column.values)
-    x = np.column_stack(columns) if columns else np.zeros((0, 0))
+    refuse_lacking(table, names)
+    x = np.column_stack([column_of(table, name) for name in names]) if names else np.zeros((0, 0))
     whole = x[np.isfinite(x).all(axis=1)]
     if len(whole) < 2:
         raise DataError(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -19,8 +18,7 @@ _REQUIRED: Final = (
 )
 
 
-@dataclass(frozen=True)
-class _Extra:
+class _Extra(NamedTuple):
     """A package that adds something: what for, and how to get it."""
 
     package: str
@@ -60,6 +58,8 @@ def doctor(as_json: bool) -> int:
 
 def _facts() -> dict[str, Any]:
     """All that there is to say, as JSON values."""
+    from splinework.hardware.tools import TOOLS, version
+
     required = {package: installed(package) for package in _REQUIRED}
     return {
         "splinework": own_version(),
@@ -68,18 +68,11 @@ def _facts() -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": required,
         "optional": {extra.package: installed(extra.package) for extra in _EXTRAS},
-        "hardware": _hardware_facts(),
+        "hardware": {program: version(program) for program in TOOLS},
         "missing": [package for package, version in required.items() if version is None],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         **_torch_facts(),
     }
-
-
-def _hardware_facts() -> dict[str, str | None]:
-    """The version of each program that `hardware` runs, None where it is not installed."""
-    from splinework.hardware.tools import TOOLS, version
-
-    return {program: version(program) for program in TOOLS}
 
 
 def _torch_facts() -> dict[str, Any]:
@@ -96,19 +89,16 @@ def _torch_facts() -> dict[str, Any]:
     if not native.available():
         return {**facts, "native": {"missing": native.why_not()}}
     module = native.module()
+    from threadpoolctl import threadpool_info
+
     native_facts = {
         "instructions": module.variant(),
         "available": module.variants(),
         "threads_of": module.worker_runtime(),
+        # the OpenMP runtimes in this process; two of them fight for the cores
+        "runtimes": [pool["filepath"] for pool in threadpool_info() if pool.get("user_api") == "openmp"],
     }
-    return {**facts, "native": {**native_facts, "runtimes": _runtimes()}}
-
-
-def _runtimes() -> list[str]:
-    """The OpenMP runtimes in this process; two of them fight for the cores."""
-    from threadpoolctl import threadpool_info
-
-    return [pool["filepath"] for pool in threadpool_info() if pool.get("user_api") == "openmp"]
+    return {**facts, "native": native_facts}
 
 
 def _kernels(facts: dict[str, Any]) -> str:

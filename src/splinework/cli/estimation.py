@@ -14,16 +14,16 @@ import numpy as np
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
+from splinework.cli.course import Course
 from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.knowledge import show_verdicts
 from splinework.cli.plain import finite, json_text
-from splinework.cli.terminal import console, share
+from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError
-from splinework.formula.figures import figure
+from splinework.formula.figures import figure, plural, ranks
 from splinework.nn.files import write_into
 
 if TYPE_CHECKING:
@@ -61,15 +61,13 @@ class Rows:
 
 @dataclass(frozen=True)
 class Estimation:
-    """How it ended; what `fit` says and writes of it.
+    """Everything that was found.
 
     Attributes:
         target: The column that was explained.
         equations: One record for each formula, best first.
         metrics: The fields of `metrics.json`.
         notes: All decisions, in sentences.
-        files: Kind → path of what was written.
-        stopped: Whether Ctrl-C ended it early.
         axioms: The verdict on each axiom: `axiom`, `strength`, `verdict`, `note`.
     """
 
@@ -77,31 +75,24 @@ class Estimation:
     equations: list[dict[str, Any]]
     metrics: dict[str, Any]
     notes: tuple[str, ...]
-    files: dict[str, str]
-    stopped: bool
     axioms: tuple[dict[str, Any], ...] = ()
 
-    def say_what_the_model_is(self) -> None:
-        """Prints it."""
+    def show_model(self) -> None:
+        """Prints what the network is like, and what is known of the axioms."""
         m = self.metrics
-        edges = plural(m["active_edges"], "active edge")
         if m["task"] == "classification":
-            held = (
-                f", of {plural(m['n_test'], 'row')} held back {figure(m['accuracy_test'], '.1%')}"
-                if m["n_test"]
-                else ""
+            fitted, held = (
+                f"of {plural(m[f'n_{rows}'], 'row')} {word} {figure(m[f'accuracy_{rows}'], '.1%')}"
+                for rows, word in (("train", "fitted"), ("test", "held back"))
             )
-            errors = f"of {plural(m['n_train'], 'row')} fitted {figure(m['accuracy_train'], '.1%')} are right{held}"
+            errors = f"{fitted} are right{f', {held}' if m['n_test'] else ''}"
         else:
-            held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
-            errors = (
-                f"rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
-            )
-        console().print(f"model: {edges}; {errors}; {m['seconds']:.1f} s")
+            errors = regression(m)
+        console().print(f"model: {plural(m['active_edges'], 'active edge')}; {errors}; {m['seconds']:.1f} s")
         show_verdicts(self.axioms)
 
 
-def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Estimation:
+def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Course[Estimation]:
     """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
 
     Raises:
@@ -116,7 +107,11 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     rows = _rows(request, table, wanted, notes)
     train, test, said = split(len(rows), Settings(request.budget, request.seed, request.test_fraction))
     fitted, held = rows.take(train), rows.take(test)
-    _refuse_constant(fitted, request.target)
+    if len(set(fitted.y.tolist())) < 2:
+        raise DataError(
+            f"the target {request.target!r} is {fitted.y[0]} in all {len(fitted)} rows to fit, so there is nothing to explain; "
+            "choose another --target."
+        )
     stages.stage("loading torch", after=0.5)
     from splinework.nn.frame import network_of
 
@@ -131,14 +126,15 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
         found, searched = _formulas(estimator, stages, stop)
         stages.stage("measuring")
         equations = _records(found)
-        network = network_of(estimator.model_)
+        network, columns = network_of(estimator.model_), estimator.columns_.columns
+        weights = dict(zip((column.name for column in columns), estimator.feature_importances_, strict=True))
         metrics = _metrics(estimator, fitted, held, wanted) | {
             "n_train": len(fitted),
             "n_test": len(held),
             "seconds": round(time.monotonic() - began, 3),
             "parameters": network.parameter_count(active=True),
             "active_edges": network.active_edges(),
-            "active_inputs": _used(estimator),
+            "active_inputs": [name for name, weight in weights.items() if weight > 0],
             "seed": request.seed,
             "version": own_version(),
         }
@@ -150,7 +146,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     if verdicts and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
-    return Estimation(request.target, equations, metrics, decided, files, stop.asked, verdicts)
+    return Course(Estimation(request.target, equations, metrics, decided, verdicts), files, stop.asked)
 
 
 def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> Rows:
@@ -174,14 +170,6 @@ def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> R
     return rows
 
 
-def _refuse_constant(rows: Rows, target: str) -> None:
-    if len(set(rows.y.tolist())) < 2:
-        raise DataError(
-            f"the target {target!r} is {rows.y[0]} in all {len(rows)} rows to fit, so there is nothing to explain; choose "
-            "another --target."
-        )
-
-
 def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: Stop) -> Any:
     """The estimator, fitted; with the best model so far where Ctrl-C was pressed on the way."""
     import pandas as pd
@@ -198,7 +186,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
         "random_state": request.seed,
         "formula_seconds": _FORMULAS * request.budget,
         "callbacks": [stages.step, until_stopped],
-        **(wanted.known.options() if wanted.known is not None else {}),
+        **wanted.known,
     }
     y = rows.y if wanted.classes else pd.Series(rows.y, name=request.target)
     if wanted.classes:
@@ -224,23 +212,19 @@ def _formulas(estimator: Any, stages: Stages, stop: Stop) -> tuple[Sequence[Form
 
 
 def _records(rows: Sequence[FormulaRow]) -> list[dict[str, Any]]:
-    """What there is to say of every formula in numbers; those of each target, such as the odds of a class, have their ranks."""
-    ranks: dict[str, int] = {}
-    records = []
-    for row in rows:
-        ranks[row.target] = ranks.get(row.target, 0) + 1
-        records.append(
-            {
-                "rank": ranks[row.target],
-                "target": row.target,
-                "formula": row.code,
-                "complexity": row.complexity,
-                "rmse_train": finite(row.rmse),
-                "rmse_test": None,
-                "r2_test": None,
-            }
-        )
-    return records
+    """What there is to say of every formula in numbers."""
+    return [
+        {
+            "rank": rank,
+            "target": row.target,
+            "formula": row.code,
+            "complexity": row.complexity,
+            "rmse_train": finite(row.rmse),
+            "rmse_test": None,
+            "r2_test": None,
+        }
+        for rank, row in zip(ranks(rows), rows, strict=True)
+    ]
 
 
 def _metrics(estimator: Any, fitted: Rows, held: Rows, wanted: Wanted) -> dict[str, Any]:
@@ -275,12 +259,6 @@ def _log_loss(estimator: Any, rows: Rows) -> float | None:
     if min(codes) < 0:
         return None
     return finite(-np.mean(estimator.predict_log_proba(rows.x)[np.arange(len(codes)), codes]))
-
-
-def _used(estimator: Any) -> list[str]:
-    """The columns that the network looks at."""
-    names = [column.name for column in estimator.columns_.columns]
-    return [name for name, weight in zip(names, estimator.feature_importances_, strict=True) if weight > 0]
 
 
 def _write(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
@@ -12,9 +12,6 @@ from splinework.cli.folder import check_file
 from splinework.cli.plain import json_text
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
-
-if TYPE_CHECKING:
-    from splinework.cli.fitted import Fitted
 
 TARGETS: Final = {
     "onnx": ".onnx",
@@ -91,7 +88,11 @@ def export(
         from splinework.export.words import about
 
         fitted = Fitted(model)
-        _refuse_frame(fitted)
+        if fitted.frame is not None:
+            raise ConfigError(
+                f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; "
+                "use splinework predict, or fit without the axioms that need a frame, such as bounds."
+            )
         notes = {"columns": fitted.columns, "ranges": fitted.ranges}
         stages.stage(f"writing {chosen}", after=1.0)
         made = exported(
@@ -112,14 +113,6 @@ def export(
         click.echo(json_text({"to": chosen, "bytes": len(content), "files": {chosen: out}}), nl=False)
     elif not quiet:
         click.echo(f"{out} ({chosen}, {len(content):,} bytes)", err=True)
-
-
-def _refuse_frame(fitted: Fitted) -> None:
-    if fitted.frame is not None:
-        raise ConfigError(
-            f"{fitted.path} holds a network in a frame of formulas (axioms ask for it), and export writes plain networks; use "
-            "splinework predict, or fit without the axioms that need a frame, such as bounds."
-        )
 
 
 def _target(target: str | None, out: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 
@@ -18,9 +18,6 @@ from splinework.cli.request import Request, on_table
 from splinework.cli.shape import parse_shape
 from splinework.cli.terminal import show_next_steps, show_results
 from splinework.errors import ConfigError
-
-if TYPE_CHECKING:
-    from splinework.cli.estimation import Estimation
 
 
 @dataclass(frozen=True)
@@ -68,15 +65,15 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
         from splinework.cli.categories import wanted_task
         from splinework.cli.job import Settings
 
-        known = told.read() if told else None
+        known = told.read() if told else {}
         table = request.table(stages.share)
-        learn = request.missing == "learn" or known is not None
+        learn = request.missing == "learn" or bool(known)
         found = wanted_task(table, request.target, request.chosen(table), asked=kind.task, learn=learn)
         if found is not None and layers is not None:
             raise ConfigError(
                 "--shape is for tables of numbers; with categories, classes, axioms or --missing learn leave it out."
             )
-        done: Course | Estimation | None
+        done: Course[Any] | None
         if found is None:
             settings = Settings(request.budget, request.seed, request.test_fraction, layers, request.missing)
             done = run_course(request, table, settings, stages, folder, FILES)
@@ -90,19 +87,20 @@ def fit(request: Request, kind: Kind, told: Told) -> int:
     return INTERRUPTED if done.stopped else 0
 
 
-def _answer(done: Course | Estimation, request: Request, told: Told) -> None:
+def _answer(done: Course[Any], request: Request, told: Told) -> None:
     """Prints what was found, for programs or for people."""
+    found = done.outcome
     if request.as_json:
         results: dict[str, Any] = {
-            "metrics": done.metrics,
-            "formulas": [only(record, EQUATION_FIELDS) for record in done.equations],
-            "notes": done.notes,
+            "metrics": found.metrics,
+            "formulas": [only(record, EQUATION_FIELDS) for record in found.equations],
+            "notes": found.notes,
             "interrupted": done.stopped,
             "files": done.files,
         }
         if told:
-            results["axioms"] = list(getattr(done, "axioms", ()))
+            results["axioms"] = list(getattr(found, "axioms", ()))
         click.echo(json_text(results), nl=False)
     elif not request.quiet:
-        show_results(done)
+        show_results(found)
         show_next_steps([done.files["report"]], request.predict(done.files))

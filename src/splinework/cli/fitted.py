@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.words import plural
 from splinework.errors import DataError, FormulaError, nearest
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
+    from splinework.interpret.symbolic.table import FormulaTable
     from splinework.nn.frame import FramedKAN
     from splinework.nn.network import KAN
 
@@ -41,14 +41,16 @@ class Fitted:
         self.model: KAN | FramedKAN = load(path)
         notes = header.get("notes")
         self._notes: dict[str, Any] = notes if isinstance(notes, dict) else {}
-        self.columns = {key: name for key, name in self._table("columns").items() if isinstance(name, str)}
+        self.columns = {key: name for key, name in self._held("columns", dict).items() if isinstance(name, str)}
         self.network = network_of(self.model)
         inputs, outputs = (tuple(names) for names in names_of(self.model))
         self.input_names, self.output_names = inputs, outputs
         self.features = [self.columns.get(name, name) for name in inputs]
         self.targets = [self.columns.get(name, name) for name in outputs]
-        self.means = {name: float(mean) for name, mean in self._table("means").items() if _is_number(mean)}
-        self.ranges = {name: (float(r[0]), float(r[1])) for name, r in self._table("ranges").items() if _is_range(r)}
+        self.means = {name: float(mean) for name, mean in self._held("means", dict).items() if _is_number(mean)}
+        self.ranges = {
+            name: (float(r[0]), float(r[1])) for name, r in self._held("ranges", dict).items() if _is_range(r)
+        }
 
     @property
     def target(self) -> str:
@@ -75,14 +77,12 @@ class Fitted:
     @property
     def remarks(self) -> list[str]:
         """The decisions that were taken when it was fitted."""
-        notes = self._notes.get("notes")
-        return [str(note) for note in notes] if isinstance(notes, list) else []
+        return [str(note) for note in self._held("notes", list)]
 
     @property
     def formulas(self) -> list[dict[str, Any]]:
         """What the file keeps of the formulas that were found with it, best first."""
-        kept = self._notes.get("formulas")
-        rows = kept if isinstance(kept, list) else []
+        rows = self._held("formulas", list)
         return [row for row in rows if isinstance(row, dict) and isinstance(row.get("formula"), str)]
 
     @property
@@ -93,8 +93,7 @@ class Fitted:
     @property
     def axioms(self) -> list[dict[str, Any]]:
         """The verdicts on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
-        kept = self._notes.get("axioms")
-        rows = [row for row in kept if isinstance(row, dict)] if isinstance(kept, list) else []
+        rows = [row for row in self._held("axioms", list) if isinstance(row, dict)]
         if rows or "axioms" in self._notes:
             return [{key: str(value) for key, value in row.items()} for row in rows]
         hard = self.network.config.axioms
@@ -129,12 +128,9 @@ class Fitted:
 
     def used(self) -> list[str]:
         """The inputs that the network depends on, by the names that formulas give them."""
-        active = set(self.network.active_inputs())
-        seen = [name in active for name in self.network.config.input_names]
-        if self.frame is None or not self.frame.features:
-            return [name for name, used in zip(self.input_names, seen, strict=True) if used]
-        places = {i for used, made in zip(seen, self.frame.before, strict=True) if used for i in made.columns}
-        return [name for i, name in enumerate(self.input_names) if i in places]
+        from splinework.report.facts import used_inputs
+
+        return used_inputs(self.model)
 
     def inside(self, x: Floats) -> Any:
         """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
@@ -154,9 +150,10 @@ class Fitted:
                 columns.append(low + part * (high - low))
         return np.column_stack(columns)
 
-    def _table(self, name: str) -> dict[str, Any]:
+    def _held(self, name: str, kind: type[Any]) -> Any:
+        """A part of the header that somebody else may have written; empty where it is of another kind."""
         value = self._notes.get(name)
-        return value if isinstance(value, dict) else {}
+        return value if isinstance(value, kind) else kind()
 
 
 def _is_number(value: Any) -> bool:
@@ -238,77 +235,22 @@ def _beyond(x: Floats, fitted: Fitted) -> list[str]:
     return [f"outside the range of the rows fitted, so extrapolated: {plural(count, 'row')}"] if count else []
 
 
-@dataclass(frozen=True)
-class KeptFormula:
-    """A formula that a model file keeps, as a report takes it.
+def kept_table(fitted: Fitted) -> FormulaTable | None:
+    """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none.
 
-    Attributes:
-        target: The output that it gives.
-        expression: A sympy expression over the names of the inputs.
-        names: Names of all inputs.
-        text: The formula as it was kept.
-        rmse: Root mean squared error on the rows it was fitted to; NaN where it is not known.
-        rmse_test: The same on rows held back.
-        complexity: Number of nodes of the expression's tree.
-        notes: None are kept.
+    What a file does not keep of them is NaN, or None.
     """
-
-    target: str
-    expression: Any
-    names: tuple[str, ...]
-    text: str
-    rmse: float
-    rmse_test: float | None
-    complexity: int
-    notes: tuple[str, ...] = ()
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the inputs that occur."""
-        present = {symbol.name for symbol in self.expression.free_symbols}
-        return tuple(name for name in self.names if name in present)
-
-    def sympy(self) -> Any:
-        """The expression itself."""
-        return self.expression
-
-    def numpy(self) -> Any:
-        """A function of an array `(n, columns)` that returns `(n,)`."""
-        from splinework.interpret.symbolic.expression import compile_expression
-
-        return compile_expression(self.expression, self.names, {})
-
-
-@dataclass(frozen=True)
-class KeptTable:
-    """The formulas that a model file keeps, as a report takes them."""
-
-    rows: Sequence[KeptFormula]
-    notes: tuple[str, ...] = ()
-
-
-def kept_table(fitted: Fitted) -> KeptTable | None:
-    """The formulas of a model file, read by the whitelist; those that cannot be read are left out, None if there are none."""
     from splinework.formula.parse import parse_formula
-    from splinework.interpret.symbolic.expression import count
+    from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
-    names = fitted.input_names
+    names, nan = fitted.input_names, float("nan")
     rows = []
     for row in fitted.formulas:
         try:
             expression = parse_formula(row["formula"], names)
         except FormulaError:  # with a spline of its own, or of a newer version
             continue
-        error, test = (row.get(name) for name in ("rmse_train", "rmse_test"))
-        rows.append(
-            KeptFormula(
-                str(row.get("target", "y")),
-                expression,
-                names,
-                row["formula"],
-                float(error) if isinstance(error, (int, float)) else np.nan,
-                float(test) if isinstance(test, (int, float)) else None,
-                count(expression),
-            )
-        )
-    return KeptTable(rows) if rows else None
+        error, test = (row[name] if _is_number(row.get(name)) else None for name in ("rmse_train", "rmse_test"))
+        rmse, target = nan if error is None else error, str(row.get("target", "y"))
+        rows.append(FormulaRow(target, expression, names, rmse, nan, nan, held_out=test, probability=nan))
+    return FormulaTable(tuple(rows)) if rows else None

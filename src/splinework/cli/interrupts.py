@@ -12,8 +12,6 @@ from typing import Final, NoReturn
 
 INTERRUPTED: Final = 130
 """The exit code of a command that was interrupted, as shells have it: 128 and the number of the signal."""
-
-
 STOPPING: Final = "stopping: what was found so far will be written; Ctrl-C once more ends at once without it"
 
 

@@ -16,8 +16,8 @@ from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
 from splinework.cli.versions import own_version
 from splinework.cli.wishes import Wishes
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
+from splinework.formula.figures import plural, ranks
 from splinework.kernels.threads import suited_to
 from splinework.tabular.tables import identifiers
 
@@ -108,6 +108,27 @@ class Outcome:
     of_the_target: bool
     header: dict[str, Any] = field(repr=False)
 
+    @property
+    def target(self) -> str:
+        """The target as the file names it."""
+        return self.prepared.target
+
+    def show_model(self) -> None:
+        """Prints what the network is like, if there is one."""
+        from splinework.cli.terminal import console, regression
+
+        model, m, out = self.table.model, self.metrics, console()
+        if model is None:
+            out.print(f"no network was needed; {m['seconds']:.1f} s")
+            return
+        used = ", ".join(m["active_inputs"]) or "no input"
+        errors = f"; {regression(m)}" if self.of_the_target else ""
+        out.print(f"model: {plural(m['active_edges'], 'active edge')} on {used}{errors}; {m['seconds']:.1f} s")
+        named, config = self.prepared.columns, model.config
+        names, scales = (*config.input_names, *config.output_names), (*config.input_scales, *config.output_scales)
+        if logs := [named.get(name, name) for name, scale in zip(names, scales, strict=True) if scale == "log"]:
+            out.print(f"on a logarithmic scale: {', '.join(logs)}")
+
 
 def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
     """Discovers, on the rows to fit."""
@@ -132,11 +153,8 @@ def search(prepared: Prepared, settings: Settings, listener: Listener) -> Formul
 def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, began: float) -> Outcome:
     """The figures of everything that was found, in a job that began at that time of the monotonic clock."""
     table = named_apart(table)
-    equations = []
-    ranks: dict[str, int] = {}  # of several targets, such as the states of a differential equation, each has its own
-    for row in table.rows:
-        ranks[row.target] = ranks.get(row.target, 0) + 1
-        equations.append(_record(ranks[row.target], row, prepared, settings))
+    placed = zip(ranks(table.rows), table.rows, strict=True)
+    equations = [_record(rank, row, prepared, settings) for rank, row in placed]
     model = table.model
     names = ("rmse_train", "rmse_test", "r2_test")
     if model is None or not settings.wishes.of_the_target:
@@ -156,7 +174,9 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
         "version": own_version(),
     }
     notes = tuple(dict.fromkeys((*prepared.notes, *table.notes)))
-    header = _header(prepared, settings, notes) | {"formulas": [only(e, KEPT) for e in equations if _is_short(e)]}
+    # For the header of a file formulas are short: with a spline written out one may have thousands of numbers.
+    kept = [only(e, KEPT) for e in equations if len(e["formula"]) <= _LONGEST and e["rank"] <= _MOST]
+    header = _header(prepared, settings, notes) | {"formulas": kept}
     return Outcome(table, prepared, equations, metrics, notes, settings.wishes.of_the_target, header)
 
 
@@ -191,6 +211,8 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
         DataError: If there are too few rows, or nothing varies.
         ConfigError: If the shape does not fit the columns.
     """
+    from splinework.formula.functions import PLAIN_WORDS
+
     train, test, notes = split(len(sample.y), settings)
     x, y = sample.x, sample.y
     holes = np.isnan(x)
@@ -211,7 +233,8 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
     x = x[:, varies]
     features = [name for name, kept in zip(sample.features, varies, strict=True) if kept]
     check_shape(settings.shape, features, [name for name in sample.features if name not in features])
-    columns = identifiers([*features, sample.target], reserved=_reserved(sample))
+    names = [*features, sample.target]  # of which none may be a word that formulas use themselves
+    columns = identifiers(names, reserved={*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))})
     renamed = [f"{name!r} is called {key} in formulas" for key, name in columns.items() if key != name]
     means = dict(zip(features, filled[varies].tolist(), strict=True)) if settings.missing == "mean" else {}
     return Prepared((x[train], y[train]), (x[test], y[test]), columns, means, (*sample.notes, *notes, *renamed))
@@ -270,15 +293,3 @@ def _header(prepared: Prepared, settings: Settings, notes: Sequence[str]) -> dic
         "seed": settings.seed,
         "notes": list(notes),
     }
-
-
-def _is_short(equation: dict[str, Any]) -> bool:
-    """Whether a formula is one for the header of a file: with a spline written out it may have thousands of numbers."""
-    return len(equation["formula"]) <= _LONGEST and equation["rank"] <= _MOST
-
-
-def _reserved(sample: Sample) -> set[str]:
-    """The words that formulas use themselves."""
-    from splinework.formula.functions import PLAIN_WORDS
-
-    return {*PLAIN_WORDS, *filter(NAME.fullmatch, (*sample.features, sample.target))}

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from splinework.cli.complete import axioms_for, files_of, signs_for
 from splinework.cli.options import option
 from splinework.errors import ConfigError
-
-if TYPE_CHECKING:
-    from splinework.knowledge.axioms import Axiom
 
 
 @dataclass(frozen=True)
@@ -38,8 +35,8 @@ class Told:
     def __bool__(self) -> bool:
         return bool(self.axioms or self.file is not None or self.monotone)
 
-    def read(self) -> Beforehand:
-        """What they say; which columns there are is for the estimator to see.
+    def read(self) -> dict[str, Any]:
+        """What they say, as parameters of an estimator; which columns there are is for that to see.
 
         Raises:
             FormulaError: If a text cannot be read.
@@ -59,25 +56,8 @@ class Told:
                     f'{self.file} holds no axiom; write axioms = ["monotone(age)"], or leave --axioms out.'
                 )
             listed = (*listed, *found)
-        return Beforehand(_signs(self.monotone), listed)
-
-
-@dataclass(frozen=True)
-class Beforehand:
-    """What is known, as the estimators take it.
-
-    Attributes:
-        monotone: Column → 1 or -1.
-        axioms: Recipes.
-    """
-
-    monotone: Mapping[str, int]
-    axioms: tuple[Axiom, ...]
-
-    def options(self) -> dict[str, Any]:
-        """Parameters of an estimator; only what was given."""
-        given: dict[str, Any] = {"monotone": dict(self.monotone), "axioms": list(self.axioms)}
-        return {name: value for name, value in given.items() if value}
+        known = {"monotone": _signs(self.monotone), "axioms": list(listed)}
+        return {name: value for name, value in known.items() if value}
 
 
 def _signs(texts: Sequence[str]) -> dict[str, int]:
@@ -98,21 +78,9 @@ def _signs(texts: Sequence[str]) -> dict[str, int]:
 
 def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
     """Prints a table of axioms with what is known of each."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    from splinework.cli.terminal import show_table
 
-    from splinework.cli.terminal import console
-
-    if not verdicts:
-        return
-    noted = any(verdict.get("note") for verdict in verdicts)
-    table = Table(
-        title=Text("axioms of the model", style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False
-    )
-    for name in ("axiom", "strength", "verdict", *("note",) * noted):
-        table.add_column(name, overflow="fold")
-    for verdict in verdicts:
-        cells = [str(verdict.get(name, "")) for name in ("axiom", "strength", "verdict", *("note",) * noted)]
-        table.add_row(*map(Text, cells))
-    console().print(table)
+    if verdicts:
+        names = ["axiom", "strength", "verdict", *["note"] * any(verdict.get("note") for verdict in verdicts)]
+        rows = [[str(verdict.get(name, "")) for name in names] for verdict in verdicts]
+        show_table("axioms of the model", {name: {} for name in names}, rows, overflow="fold")

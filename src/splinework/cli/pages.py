@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.cli.fitted import Fitted, column_of, inputs_of, kept_table
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table
 
 if TYPE_CHECKING:
@@ -118,11 +118,10 @@ def _inside(fitted: Fitted, shown: dict[str, Any], notes: Sequence[str]) -> tupl
     Where the frame makes the answers of what the network gives, measured values cannot be held against the network.
     """
     from splinework.cli.figures import model_values, r2, rmse
+    from splinework.tabular.inside import frame_notes
 
     frame = fitted.frame
-    told = [f"input {number} of the network shown is {text}" for number, text in enumerate(frame.features, start=1)]
-    pairs = zip(fitted.output_names, frame.answers, strict=False)
-    told += [f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs]
+    told = frame_notes(fitted.model)
     rows = shown.get("test") or (shown["x"], shown.get("y"))
     if frame.answers and rows[1] is not None:
         values = model_values(fitted.model, rows[0])

@@ -12,8 +12,8 @@ from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file, check_order
 from splinework.cli.plain import finite, json_text
 from splinework.cli.progress import Stages
-from splinework.cli.words import plural
 from splinework.errors import ConfigError
+from splinework.formula.figures import plural
 
 if TYPE_CHECKING:
     from splinework.cli.predictions import Predictions

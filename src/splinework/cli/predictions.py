@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,8 +11,8 @@ import numpy as np
 from splinework.cli.categories import as_frame
 from splinework.cli.figures import model_values
 from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
-from splinework.cli.words import plural
 from splinework.errors import DataError
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table
 
 if TYPE_CHECKING:
@@ -83,14 +83,12 @@ def _of_estimator(table: Table, fitted: Fitted, tell: Callable[[float], None]) -
     frame = as_frame(table, columns)
     remarks = [*table.notes, *_unseen(frame, estimator)]
     parts: dict[str, list[Any]] = {}
-    for begin in range(0, max(len(frame), 1), _CHUNK):
-        rows = frame.iloc[begin : begin + _CHUNK]
+    for rows in _chunks(frame, tell):
         if len(rows):
             parts.setdefault(f"{target}_predicted", []).append(np.asarray(estimator.predict(rows)))
             if hasattr(estimator, "classes_"):
                 for name, column in zip(estimator.classes_, estimator.predict_proba(rows).T, strict=True):
                     parts.setdefault(f"{target}_probability_{name}", []).append(column)
-        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
     if not parts:
         parts[f"{target}_predicted"] = [np.zeros(0)]
     return Predictions({name: np.concatenate(part) for name, part in parts.items()}, tuple(remarks))
@@ -119,11 +117,16 @@ def as_csv(table: Table, found: Predictions, tell: Callable[[float], None]) -> b
         frame[name] = _texts(column, table.decimal)
     frame.columns = frame.columns.str.replace(r"^Unnamed: \d+(\.1)*$", "", regex=True)  # as they came
     parts: list[str] = []
-    for begin in range(0, max(len(frame), 1), _CHUNK):
-        chunk = frame.iloc[begin : begin + _CHUNK]
-        parts.append(chunk.to_csv(index=False, header=begin == 0, sep=table.separator, lineterminator="\n"))
-        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
+    for chunk in _chunks(frame, tell):
+        parts.append(chunk.to_csv(index=False, header=not parts, sep=table.separator, lineterminator="\n"))
     return "".join(parts).encode()
+
+
+def _chunks(frame: pd.DataFrame, tell: Callable[[float], None]) -> Iterator[pd.DataFrame]:
+    """Some rows at a time, once at least; tells the share that is done."""
+    for begin in range(0, max(len(frame), 1), _CHUNK):
+        yield frame.iloc[begin : begin + _CHUNK]
+        tell(min(begin + _CHUNK, len(frame)) / max(len(frame), 1))
 
 
 def _texts(column: NDArray[Any] | Floats, decimal: str) -> Sequence[str]:

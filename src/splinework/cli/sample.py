@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.cli.words import plural
 from splinework.errors import DataError, nearest
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Numbers, Table, numbers, quote
 from splinework.tabular.tables.numbers import MISSING
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from splinework.cli.words import plural
 from splinework.errors import ConfigError
+from splinework.formula.figures import plural
 
 MOST_EDGES: Final = 1_000_000
 """More edges than this are taken for a slip of the finger."""

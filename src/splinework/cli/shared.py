@@ -16,29 +16,36 @@ F = TypeVar("F", bound=Callable[..., Any])
 _PRINT: Final = "splinework.print_config"
 
 
-def version_option(command: F) -> F:
-    """Adds `--version`; the version is looked up when it is asked for."""
+def _switch(name: str, note: Callable[[click.Context], None], text: str, *, eager: bool = True) -> Callable[[F], F]:
+    """A switch that is answered before the command runs, and is none of its parameters."""
 
-    def show(context: click.Context, option: click.Parameter, asked: bool) -> None:
+    def answer(context: click.Context, option: click.Parameter, asked: bool) -> None:
         if asked and not context.resilient_parsing:
-            from splinework.cli.versions import own_version
+            note(context)
 
-            click.echo(f"splinework {own_version()}")
-            context.exit()
-
-    text = "Show the version and exit."
-    return click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=show, help=text)(command)
+    return click.option(name, is_flag=True, is_eager=eager, expose_value=False, callback=answer, help=text)
 
 
-def debug_option(command: F) -> F:
-    """Adds `--debug`: with an error its traceback is shown."""
+def _show_version(context: click.Context) -> None:
+    from splinework.cli.versions import own_version
 
-    def note(context: click.Context, option: click.Parameter, asked: bool) -> None:
-        if asked:
-            context.ensure_object(Frame).debug = True
+    click.echo(f"splinework {own_version()}")
+    context.exit()
 
-    text = "With an error, show where in the program it arose."
-    return click.option("--debug", is_flag=True, is_eager=True, expose_value=False, callback=note, help=text)(command)
+
+def _set_debug(context: click.Context) -> None:
+    context.ensure_object(Frame).debug = True
+
+
+def _set_print(context: click.Context) -> None:
+    context.meta[_PRINT] = True
+
+
+version_option = _switch("--version", _show_version, "Show the version and exit.")
+debug_option = _switch("--debug", _set_debug, "With an error, show where in the program it arose.")
+_print_option = _switch(
+    "--print-config", _set_print, "Print all options as such a file, and do nothing else.", eager=False
+)
 
 
 def with_shared_options(command: click.Command) -> click.Command:
@@ -58,7 +65,7 @@ def with_shared_options(command: click.Command) -> click.Command:
         return callback(*positional, **given)
 
     run.__dict__.pop("__click_params__", None)
-    added: Any = debug_option(_print_config_option(_config_option(run)) if own else run)
+    added: Any = debug_option(_print_option(_config_option(run)) if own else run)
     command.params += added.__dict__.pop("__click_params__")
     command.callback = run
     return command
@@ -81,12 +88,3 @@ def _config_option(command: F) -> F:
         callback=read,
         help="Take options that are not given here from a file.",
     )(command)
-
-
-def _print_config_option(command: F) -> F:
-    def note(context: click.Context, option: click.Parameter, asked: bool) -> None:
-        if asked:
-            context.meta[_PRINT] = True
-
-    text = "Print all options as such a file, and do nothing else."
-    return click.option("--print-config", is_flag=True, expose_value=False, callback=note, help=text)(command)

@@ -16,9 +16,6 @@ from splinework.cli.progress import Stages
 if TYPE_CHECKING:
     from splinework.cli.fitted import Fitted
 
-_OPENED = 0
-_NO_BROWSER = 1
-
 
 @click.command(no_args_is_help=True, short_help="Show what a fitted model is.")
 @click.argument("model", shell_complete=files_of)
@@ -80,4 +77,4 @@ def _open(page: Path, *, as_json: bool) -> int:
         click.echo(f"opened {page}")
     if not opened:
         click.echo(f"error: no browser could be opened; the page is {page}", err=True)
-    return _OPENED if opened else _NO_BROWSER
+    return 0 if opened else 1

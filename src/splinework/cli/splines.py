@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -37,14 +35,13 @@ def splines_of(rows: Sequence[FormulaRow]) -> dict[str, Any]:
     return dict(sorted(found.items(), key=lambda item: int(item[0].rpartition("_")[2])))
 
 
-def write_splines(splines: Mapping[str, Any], path: Path) -> None:
-    """Writes the places and values of splines, between which straight lines stand for them."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(SPLINE_FIELDS)
-        for name, spline in splines.items():
-            for place, value in zip(*spline.table(), strict=True):
-                writer.writerow([name, repr(float(place)), repr(float(value))])
+def values_of(splines: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Places and values of splines, between which straight lines stand for them, one record each."""
+    return [
+        dict(zip(SPLINE_FIELDS, (name, repr(float(place)), repr(float(value))), strict=True))
+        for name, spline in splines.items()
+        for place, value in zip(*spline.table(), strict=True)
+    ]
 
 
 def _name(spline: Any, known: list[tuple[Floats, Floats]]) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from splinework.cli.words import plural
-from splinework.formula.figures import DASH, figure, rounded
+from splinework.formula.figures import DASH, figure, plural, rounded
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from splinework.cli.estimation import Estimation
     from splinework.cli.job import Outcome
 
 _SHOWN: Final = 8  # formulas in the table
@@ -35,30 +35,11 @@ def console() -> Console:
     return made if made.is_terminal else Output(highlight=False, markup=False, emoji=False, width=_WIDE)
 
 
-class Results(Protocol):
-    """What `fit` has found, whichever way it went."""
-
-    @property
-    def target(self) -> str: ...
-    @property
-    def equations(self) -> list[dict[str, Any]]: ...
-    @property
-    def notes(self) -> tuple[str, ...]: ...
-    def say_what_the_model_is(self) -> None: ...
-
-
-def show_results(found: Results) -> None:
+def show_results(found: Outcome | Estimation) -> None:
     """Prints the table of formulas, the figures of the model and the decisions taken."""
     show_ranked(found.target, found.equations)
-    found.say_what_the_model_is()
+    found.show_model()
     show_notes(found.notes)
-
-
-def show_outcome(outcome: Outcome) -> None:
-    """The same of a job."""
-    show_ranked(outcome.prepared.target, outcome.equations)
-    show_model(outcome)
-    show_notes(outcome.notes)
 
 
 def show_ranked(target: str, equations: Sequence[dict[str, Any]]) -> None:
@@ -79,41 +60,28 @@ def show_ranked(target: str, equations: Sequence[dict[str, Any]]) -> None:
 
 def show_formulas(target: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Prints the first formulas in a table with these columns, one of which is `formula`."""
+    title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
+    columns = {
+        name: {"justify": "left", "min_width": _FORMULA_WIDTH} if name == "formula" else {"min_width": len(name)}
+        for name in names
+    }
+    show_table(title, columns, rows[:_SHOWN], justify="right", overflow="fold")
+    if len(rows) > _SHOWN:
+        console().print(f"and {len(rows) - _SHOWN} more in equations.csv")
+
+
+def show_table(title: str, columns: Mapping[str, Any], rows: Iterable[Iterable[str]], **options: Any) -> None:
+    """Prints a table; the options of each column, by its name, stand beside those of all."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    out = console()
-    title = f"formulas for {target}, best first (rounded; equations.csv has all digits)"
     table = Table(title=Text(title, style="bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        least = _FORMULA_WIDTH if name == "formula" else len(name)
-        table.add_column(name, justify="left" if name == "formula" else "right", overflow="fold", min_width=least)
-    for row in rows[:_SHOWN]:
+    for name, own in columns.items():
+        table.add_column(name, **(options | own))
+    for row in rows:
         table.add_row(*map(Text, row))
-    out.print(table)
-    if len(rows) > _SHOWN:
-        out.print(f"and {len(rows) - _SHOWN} more in equations.csv")
-
-
-def show_model(outcome: Outcome) -> None:
-    """Prints what the network is like, if there is one."""
-    model, m, out = outcome.table.model, outcome.metrics, console()
-    if model is None:
-        out.print(f"no network was needed; {m['seconds']:.1f} s")
-        return
-    used = ", ".join(m["active_inputs"]) or "no input"
-    held = f", {figure(m['rmse_test'])} on {plural(m['n_test'], 'row')} held back (R² {share(m['r2_test'])})"
-    errors = f"; rmse {figure(m['rmse_train'])} on {plural(m['n_train'], 'row')} fitted{held if m['n_test'] else ''}"
-    edges = plural(m["active_edges"], "active edge")
-    out.print(f"model: {edges} on {used}{errors if outcome.of_the_target else ''}; {m['seconds']:.1f} s")
-    named = outcome.prepared.columns
-    config = model.config
-    scales = zip(
-        (*config.input_names, *config.output_names), (*config.input_scales, *config.output_scales), strict=True
-    )
-    if logs := [named.get(name, name) for name, scale in scales if scale == "log"]:
-        out.print(f"on a logarithmic scale: {', '.join(logs)}")
+    console().print(table)
 
 
 def show_notes(notes: Sequence[str]) -> None:
@@ -135,6 +103,13 @@ def show_next_steps(reports: Sequence[str], commands: Sequence[Sequence[str]]) -
 def default_folder(data: str) -> Path:
     """Where results go unless `--out` says otherwise: beside the user, named after the data."""
     return Path("splinework-" + (Path(data).stem if data != "-" else "stdin"))
+
+
+def regression(metrics: Mapping[str, Any]) -> str:
+    """The errors of a regression in words."""
+    train, test = (plural(metrics[name], "row") for name in ("n_train", "n_test"))
+    held = f", {figure(metrics['rmse_test'])} on {test} held back (R² {share(metrics['r2_test'])})"
+    return f"rmse {figure(metrics['rmse_train'])} on {train} fitted{held if metrics['n_test'] else ''}"
 
 
 def share(value: float | None) -> str:

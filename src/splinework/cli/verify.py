@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify import Certificate
     from splinework.knowledge.axioms.verify.checker import Verdict
 
-PROVED: Final = 0
-REFUTED: Final = 1
-UNKNOWN: Final = 3
-_CODES: Final = {"proved": PROVED, "refuted": REFUTED, "unknown": UNKNOWN}
+_CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 
 
 @click.command(no_args_is_help=True, short_help="Prove or refute axioms of a model, or check a certificate.")

@@ -63,27 +63,20 @@ class Wishes:
         Raises:
             ConfigError: If a text cannot be read, or names a column that is not there.
         """
-        wished: dict[str, Any] = {}
-        if self.units is not None:
-            wished["units"] = _units(self.units, columns)
-        if (sigma := _sigma(self.noise)) is not None:
-            wished["noise"] = sigma
-        if self.form is not None:
-            wished["form"] = self.form
-        if self.require:
-            wished["require"] = tuple(_in_formulas(term, columns) for term in self.require)
-        if self.forbid:
-            from splinework.cli.sample import split_names
+        from splinework.cli.sample import split_names
 
-            names = [name for text in self.forbid for name in split_names(text)]
-            wished["forbid"] = tuple(_in_formulas(name, columns) for name in names)
-        if self.ode is not None:
-            wished["ode"] = _time(self.ode, columns)
-        if self.implicit:
-            wished["implicit"] = True
-        if self.classes is not None:
-            wished["classes"] = self.classes
-        return wished
+        forbidden = [name for text in self.forbid for name in split_names(text)]
+        wished = {
+            "units": None if self.units is None else _units(self.units, columns),
+            "noise": _sigma(self.noise),
+            "form": self.form,
+            "require": tuple(_in_formulas(term, columns) for term in self.require) or None,
+            "forbid": tuple(_in_formulas(name, columns) for name in forbidden) if self.forbid else None,
+            "ode": None if self.ode is None else _time(self.ode, columns),
+            "implicit": self.implicit or None,
+            "classes": self.classes,
+        }
+        return {name: wish for name, wish in wished.items() if wish is not None}
 
 
 def _sigma(text: str | None) -> float | None:

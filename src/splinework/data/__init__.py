@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.data.catalogue import RECIPES
     from splinework.data.drawn import Card, Drawn, Truth
     from splinework.data.formulas import FormulaSet
@@ -18,33 +18,6 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.data.special import SpecialSet
     from splinework.data.stream import write_parquet
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
-
-# Name → the module here that has it; with a dot, the one beside this package.
-_HOMES = {
-    "RECIPES": "catalogue",
-    "Card": "drawn",
-    "DataSet": "registry",
-    "Drawn": "drawn",
-    "FormulaSet": "formulas",
-    "Input": "inputs",
-    "OdeSet": "simulators.ode",
-    "Problem": "synthetic",
-    "RandomFormula": "random_formulas",
-    "SpecialSet": "special",
-    "Truth": "drawn",
-    "data_names": "registry",
-    "data_set": "registry",
-    "feynman": "synthetic",
-    "feynman_ids": "synthetic",
-    "from_dict": "recipes",
-    "load_knots": "knots",
-    "load_orbits": "orbits",
-    "ode_set": "simulators.ode",
-    "problem": "synthetic",
-    "problem_names": "synthetic",
-    "to_dict": "recipes",
-    "write_parquet": "stream",
-}
 
 __all__ = [
     "RECIPES",

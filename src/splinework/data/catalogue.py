@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from splinework.data.designs import KINDS as DESIGNS
@@ -10,7 +9,7 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.marginals import Marginals
 from splinework.data.noise import KINDS as NOISES
-from splinework.data.problems import ProblemSet, Table
+from splinework.data.problems import ProblemSet
 from splinework.data.random_formulas import RandomFormula
 from splinework.data.sets import Recipe
 from splinework.data.simulators.equations import HEAT, HELMHOLTZ, POISSON, AllenCahnSet, BurgersSet
@@ -21,7 +20,7 @@ from splinework.data.simulators.systems import system, system_names
 from splinework.data.special import SpecialSet, special_names
 from splinework.data.structures import structure, structure_names
 from splinework.data.suites import suite_names, suite_set
-from splinework.data.synthetic import feynman_ids, problem_names
+from splinework.data.synthetic import FeynmanTable, feynman_ids, problem_names
 
 RECIPES: Final[tuple[type, ...]] = (
     FormulaSet, ProblemSet, SpecialSet, OdeSet, BurgersSet, AllenCahnSet, LocalisationSet, Input, Marginals, *DESIGNS, *NOISES
@@ -43,7 +42,7 @@ KINDS: Final[dict[str, str]] = {
 RANDOM: Final = "random"
 """What the name of a random formula of two variables begins with, before its number; these are not listed."""
 
-_TABLES: Final[dict[str, Table]] = {"feynman": "dimensionless", "feynman-si": "dimensional"}
+_TABLES: Final[dict[str, FeynmanTable]] = {"feynman": "dimensionless", "feynman-si": "dimensional"}
 _EQUATIONS: Final[dict[str, Recipe]] = {
     "heat": HEAT,
     "poisson": POISSON,
@@ -71,7 +70,7 @@ def synthetic_names() -> dict[str, tuple[str, ...]]:
 
 def kind_names() -> tuple[str, ...]:
     """The names with a colon."""
-    tables = (f"{kind}:{one}" for kind, table in _TABLES.items() for one in _identifiers(table))
+    tables = (f"{kind}:{one}" for kind, table in _TABLES.items() for one in feynman_ids(table=table))
     special = (f"special:{one}" for one in special_names())
     return (*tables, *special, *suite_names(), *structure_names(), *material_names())
 
@@ -98,7 +97,3 @@ def recipe(name: str) -> Recipe | None:
     if kind == "structure":
         return structure(name)
     return material(name) if name in material_names() else suite_set(name)
-
-
-def _identifiers(table: Table) -> Iterable[str]:
-    return feynman_ids(table=table) if table != "toys" else ()

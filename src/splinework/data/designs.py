@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Literal, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from splinework.data.streams import BLOCK, POINTS, checked_rows, checked_seed, child_seed, stream
+from splinework.data.streams import BLOCK, POINTS, Floats, checked_rows, checked_seed, child_seed, stream
 from splinework.errors import ConfigError, ShapeError
-
-Floats = NDArray[np.float64]
 
 MAX_POINTS: Final = 100_000_000
 """Most points of a grid."""

@@ -12,14 +12,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.noise import Scale
+from splinework.data.streams import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Floats = NDArray[np.float64]
 _PACKAGES: Final = ("splinework", "numpy", "scipy")
 
 
@@ -236,13 +235,7 @@ class Tally:
             "columns": columns,
             "classes": list(one.classes),
             "rows": self.rows,
-            "truth": {
-                "formula": truth.formula,
-                "active": list(truth.active),
-                "noise_floor": truth.noise_floor,
-                "axioms": list(truth.axioms),
-                "reference_error": truth.reference_error,
-            },
+            "truth": {key: list(value) if isinstance(value, tuple) else value for key, value in vars(truth).items()},
             "notes": [*one.notes, *notes],
             "source": one.source,
             "licence": "computed here; the rows may be used as CC0 1.0",

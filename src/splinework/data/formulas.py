@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
@@ -16,11 +15,11 @@ from splinework.data.marginals import Marginals
 from splinework.data.noise import Noise
 from splinework.data.properties import statements
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
 
-Floats = NDArray[np.float64]
 _IDLE: Final = "idle"
 
 
@@ -84,9 +83,6 @@ class FormulaSet(BoxSet):
         taken = {one.name for one in self.inputs}
         free = (name for place in range(1, self.idle + len(taken) + 1) if (name := f"{_IDLE}{place}") not in taken)
         return (*self.inputs, *(Input(next(free)) for _ in range(self.idle)))
-
-    def plan(self) -> Design:
-        return self.design
 
     def dependence(self) -> tuple[tuple[float, ...], ...]:
         if not self.correlation or not self.idle:

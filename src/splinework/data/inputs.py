@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Final, Literal, final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError, nearest
 from splinework.formula.reading import positions
 
-Floats = NDArray[np.float64]
 Distribution = Literal["uniform", "loguniform", "normal", "integer"]
 _SIGMAS: Final = 3.0
 """Standard deviations from the middle of a normal input to either end of its range."""

@@ -37,11 +37,9 @@ KNOT_FEATURES: Final = (
 """17 invariants. The KAN paper has 17 as well (Davies et al. 2021), some of which KnotInfo does not have: injectivity radius,
 adjoint torsion degrees."""
 _PLAIN: Final = {
+    **{name: name for name in (*KNOT_FEATURES[:8], "volume", "meridian_length")},
     "cusp_volume": "maximum_cusp_volume",
     "chern_simons": "chern_simons_invariant",
-    **{name: name for name in KNOT_FEATURES[:8]},
-    "volume": "volume",
-    "meridian_length": "meridian_length",
 }
 _PAIR: Final = re.compile(r"\(\s*([-+.\deE]+)\s*,\s*([-+.\deE]+)\s*\)")
 

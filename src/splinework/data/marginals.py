@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal, final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from splinework.data.designs import InBlocks, checked_box, sizes_of
-from splinework.data.streams import POINTS, stream
+from splinework.data.streams import POINTS, Floats, stream
 from splinework.errors import ConfigError, ShapeError
-
-Floats = NDArray[np.float64]
 
 
 @final

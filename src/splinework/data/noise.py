@@ -13,12 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal, final
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
-
-Floats = NDArray[np.float64]
 
 
 @final

@@ -8,19 +8,17 @@ from functools import cached_property
 from typing import Final, Literal, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.drawn import Outline, Tally
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise, Rows, Scale
 from splinework.data.properties import statements
 from splinework.data.sets import Recipe
-from splinework.data.streams import BLOCK, checked_rows, checked_seed
+from splinework.data.streams import BLOCK, Floats, checked_rows, checked_seed
 from splinework.data.synthetic import Problem, feynman, problem
 from splinework.errors import ConfigError
 from splinework.formula.reading import names_in, parse
 
-Floats = NDArray[np.float64]
 Table = Literal["toys", "dimensionless", "dimensional"]
 
 _ABOUT: Final = {

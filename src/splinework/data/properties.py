@@ -14,17 +14,15 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.inputs import Input
+from splinework.data.streams import Floats
 from splinework.errors import FormulaError
 from splinework.formula.derivatives import constant, derivative, function_name
 from splinework.formula.enclosures import continuous, enclose
 from splinework.formula.expression import Expression
 from splinework.formula.functions import FUNCTIONS
 from splinework.formula.reading import names_in, parse
-
-Floats = NDArray[np.float64]
 
 _BOXES: Final = 4096
 """Most boxes of the partition."""

@@ -9,18 +9,15 @@ from itertools import islice
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
-from splinework.data.streams import checked_seed, stream
+from splinework.data.streams import Floats, checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
-
-Floats = NDArray[np.float64]
 
 _FUNCTIONS: Final = ("sin", "cos", "exp", "log", "sqrt", "tanh", "square", "arctan")
 _KNOWN: Final = frozenset({*_FUNCTIONS, "abs", "sinh", "cosh", "reciprocal"})

@@ -56,10 +56,10 @@ def toml_text(values: Mapping[str, Any]) -> str:
     name = "x"
     """
     tables = {name: value for name, value in values.items() if _of_tables(value)}
-    lines = [f"{_key(name)} = {_toml(value)}" for name, value in values.items() if name not in tables]
+    lines = [f"{_key(name)} = {toml_value(value)}" for name, value in values.items() if name not in tables]
     for name, value in tables.items():
         for one in value:
-            lines += ["", f"[[{_key(name)}]]", *(f"{_key(key)} = {_toml(cell)}" for key, cell in one.items())]
+            lines += ["", f"[[{_key(name)}]]", *(f"{_key(key)} = {toml_value(cell)}" for key, cell in one.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -71,15 +71,16 @@ def _key(name: str) -> str:
     return name if name.isascii() and name.replace("_", "a").replace("-", "a").isalnum() else json.dumps(name)
 
 
-def _toml(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A plain value in TOML."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         return repr(value) if math.isfinite(value) else ("nan" if math.isnan(value) else f"{value:+}"[:1] + "inf")
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_key(key)} = {_toml(cell)}" for key, cell in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {toml_value(cell)}" for key, cell in value.items()) + "}"
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(one) for one in value) + "]"
+        return "[" + ", ".join(toml_value(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

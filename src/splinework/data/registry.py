@@ -7,13 +7,15 @@ for the 120 with units, `special:jv`, `nguyen:7` or `random:3`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, final
 
 from splinework.data.catalogue import kind_names, recipe, synthetic_names
-from splinework.data.measured import MEASURED, Measured
+from splinework.data.knots import KNOT_FEATURES, KNOT_TARGET, load_knots
 from splinework.data.noise import Gaussian
+from splinework.data.orbits import load_orbits
 from splinework.data.problems import ProblemSet
 from splinework.data.simulators.ode import OdeSet
 from splinework.errors import ConfigError, DataError, nearest
@@ -43,6 +45,7 @@ class DataSet:
         formula: The function behind it, where it is synthetic and has one.
         units: Of columns, where they have some.
         targets: All columns that might be explained, the target among them.
+        load: Gives a new frame of measurements at each call; None where it is synthetic.
         recipe: What draws it, where it is synthetic.
     """
 
@@ -55,12 +58,15 @@ class DataSet:
     units: Mapping[str, str] = field(default_factory=dict, compare=False)
     targets: tuple[str, ...] = ()
     recipe: Recipe | None = field(default=None, repr=False)
-    _measured: Measured | None = field(default=None, repr=False, compare=False)
+    load: Callable[[], pd.DataFrame] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", self.targets or (self.target,))
 
     @property
     def measured(self) -> bool:
         """Whether it is a table of measurements, with the rows that it has."""
-        return self._measured is not None
+        return self.load is not None
 
     def frame(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> pd.DataFrame:
         """The table; where it is synthetic inputs first and targets last.
@@ -78,13 +84,13 @@ class DataSet:
             >>> data_set("product").frame(3, seed=0).columns.tolist()
             ['x1', 'x2', 'y']
         """
-        if self._measured is not None:
+        if self.load is not None:
             if rows is not None or seed or noise:
                 raise ConfigError(
                     f"{self.name} holds measurements, with the rows that it has; number of rows, seed and noise are for "
                     "synthetic problems."
                 )
-            return self._measured.load()
+            return self.load()
         return self.draw(rows, seed=seed, noise=noise).frame()
 
     def draw(self, rows: int | None = None, *, seed: int = 0, noise: float = 0.0) -> Drawn:
@@ -122,6 +128,60 @@ class DataSet:
         return noisy
 
 
+def _of_sklearn(loader: str, target: str) -> pd.DataFrame:
+    """A set that scikit-learn ships, with plain names and the classes as words."""
+    from sklearn import datasets
+
+    raw = {"scaled": False} if loader == "load_diabetes" else {}
+    bunch = getattr(datasets, loader)(as_frame=True, **raw)
+    frame: pd.DataFrame = bunch.frame.rename(columns={"target": target})
+    frame.columns = [str(name).replace(" (cm)", "_cm").replace(" ", "_").replace("/", "_") for name in frame.columns]
+    if loader != "load_diabetes":
+        frame[target] = [str(bunch.target_names[code]) for code in frame[target]]
+    return frame
+
+
+_IRIS: Final = ("sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm")
+_MEASURED: Final = (
+    DataSet(
+        "orbits",
+        "68 orbits of planets, dwarf planets and moons",
+        "period_days",
+        ("central_mass_kg", "semi_major_axis_km"),
+        "NASA/JPL and others, see orbits.md; CC0 1.0",
+        units={"central_mass_kg": "kg", "semi_major_axis_km": "km", "period_days": "day"},
+        load=load_orbits,
+    ),
+    DataSet(
+        "diabetes",
+        "442 patients: how far the disease is after a year",
+        "progression",
+        ("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
+        "Efron et al. 2004, as scikit-learn ships it",
+        load=partial(_of_sklearn, "load_diabetes", "progression"),
+    ),
+    DataSet(
+        "iris",
+        "150 flowers of three species",
+        "species",
+        _IRIS,
+        "Fisher 1936, as scikit-learn ships it",
+        units=dict.fromkeys(_IRIS, "cm"),
+        load=partial(_of_sklearn, "load_iris", "species"),
+    ),
+    DataSet(
+        "knots",
+        "2945 hyperbolic knots and their invariants, an extra",
+        KNOT_TARGET,
+        KNOT_FEATURES,
+        "KnotInfo (Livingston & Moore), by the package database_knotinfo, GPL",
+        load=load_knots,
+    ),
+)
+"""Tables that are loaded, not drawn. `knots` needs an extra, which it says when it is loaded."""
+MEASURED: Final[dict[str, DataSet]] = {one.name: one for one in _MEASURED}
+
+
 def data_set(name: str) -> DataSet:
     """Look up a set by its name.
 
@@ -133,10 +193,7 @@ def data_set(name: str) -> DataSet:
         'period_days'
     """
     if name in MEASURED:
-        one = MEASURED[name]
-        return DataSet(
-            name, one.about, one.target, one.features, one.source, None, dict(one.units), (one.target,), _measured=one
-        )
+        return MEASURED[name]
     found = recipe(name)
     if found is not None:
         return described(name, found)

@@ -11,17 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import Design
 from splinework.data.drawn import Drawn, Outline, Tally
 from splinework.data.inputs import Input, check_inputs, correlated
 from splinework.data.noise import Noise, Rows, Scale
 from splinework.data.recipes import to_dict
-from splinework.data.streams import NOISE, checked_rows, checked_seed, stream
+from splinework.data.streams import NOISE, Floats, checked_rows, checked_seed, stream
 from splinework.errors import ConfigError, DataError
-
-Floats = NDArray[np.float64]
 
 
 class Recipe(ABC):
@@ -121,15 +118,17 @@ class Recipe(ABC):
 
 
 class BoxSet(Recipe):
-    """A function of inputs that come from a design on a box."""
+    """A function of inputs that come from a design on a box.
+
+    Attributes:
+        design: Where the inputs lie.
+    """
+
+    design: Design
 
     @abstractmethod
     def box(self) -> tuple[Input, ...]:
         """The inputs, those that do nothing among them."""
-
-    @abstractmethod
-    def plan(self) -> Design:
-        """Where they lie."""
 
     @abstractmethod
     def evaluate(self, x: Floats) -> Floats:
@@ -145,15 +144,15 @@ class BoxSet(Recipe):
         Raises:
             ConfigError: If not.
         """
-        if self.dependence() and not self.plan().scattered:
+        if self.dependence() and not self.design.scattered:
             raise ConfigError(
-                f"{type(self.plan()).__name__} places its points by itself; correlated inputs need Uniform, Sobol or "
+                f"{type(self.design).__name__} places its points by itself; correlated inputs need Uniform, Sobol or "
                 "LatinHypercube."
             )
         check_inputs(self.box(), self.dependence())
 
     def clean(self, rows: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
-        design, inputs = self.plan(), self.box()
+        design, inputs = self.design, self.box()
         dependence = self.dependence()
         for levels in design.levels(rows, len(inputs), seed=seed):
             if not design.boxed:
@@ -167,10 +166,10 @@ class BoxSet(Recipe):
         return self.evaluate(x)
 
     def count(self, rows: int) -> int:
-        return self.plan().count(rows, len(self.box()))
+        return self.design.count(rows, len(self.box()))
 
     def notes(self, rows: int) -> list[str]:
-        return list(filter(None, [self.plan().note(rows, len(self.box()))]))
+        return list(filter(None, [self.design.note(rows, len(self.box()))]))
 
 
 def _refuse_undefined(outline: Outline, x: Floats, y: Floats) -> None:

@@ -13,16 +13,14 @@ from functools import partial
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import DataError, nearest
-
-Floats = NDArray[np.float64]
 
 
 @final
@@ -37,31 +35,21 @@ class _Special:
     axioms: tuple[str, ...] = ()
 
 
-def _scipy(name: str, u: Floats, v: Floats) -> Any:
+def _scipy(name: str, *arguments: Any) -> Any:
     from scipy import special
 
-    return getattr(special, name)(u, v)
+    return getattr(special, name)(*arguments)
 
 
 def _sn(u: Floats, m: Floats) -> Any:
-    from scipy.special import ellipj
-
-    return ellipj(u, m)[0]
-
-
-def _legendre(order: int, degree: Floats, x: Floats) -> Any:
-    from scipy.special import lpmv
-
-    return lpmv(order, degree, x)
+    return _scipy("ellipj", u, m)[0]
 
 
 def _harmonic(order: int, degree: int, azimuth: Floats, polar: Floats) -> Any:
     """By lpmv: what scipy calls the spherical harmonic has changed its name and the order of its arguments."""
-    from scipy.special import lpmv
-
     ratio = math.factorial(degree - order) / math.factorial(degree + order)
     norm = math.sqrt((2 * degree + 1) / (4 * math.pi) * ratio)
-    return norm * np.cos(order * azimuth) * lpmv(order, degree, np.cos(polar))
+    return norm * np.cos(order * azimuth) * _scipy("lpmv", order, degree, np.cos(polar))
 
 
 def _order(name: str, about: str, order: float, low: float, high: float, *axioms: str) -> _Special:
@@ -104,7 +92,7 @@ _TABLE: Final[dict[str, _Special]] = {
     ),
     "iv": _order("iv", "modified Bessel function of the first kind", 3.0, 0.0, 4.0, "monotone(v, increasing=False)"),
     **{
-        f"lpmv{m}": _Special(partial(_legendre, m), _LEGENDRE, f"associated Legendre function of order {m}")
+        f"lpmv{m}": _Special(partial(_scipy, "lpmv", m), _LEGENDRE, f"associated Legendre function of order {m}")
         for m in (0, 1, 2)
     },
     **{f"sph_harm{m}{n}": _sphere(m, n) for m, n in ((0, 1), (1, 1), (0, 2), (1, 2), (2, 2))},
@@ -149,9 +137,6 @@ class SpecialSet(BoxSet):
 
     def box(self) -> tuple[Input, ...]:
         return _TABLE[self.function].inputs
-
-    def plan(self) -> Design:
-        return self.design
 
     def evaluate(self, x: Floats) -> Floats:
         return np.asarray(_TABLE[self.function].call(x[:, 0], x[:, 1]), dtype=np.float64)[:, None]

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.drawn import Card, Outline, Tally
 from splinework.data.recipes import to_dict
 from splinework.data.sets import Recipe
-from splinework.data.streams import BLOCK
+from splinework.data.streams import BLOCK, Floats
 from splinework.errors import ConfigError, FileError
 
 if TYPE_CHECKING:
     import pyarrow
-
-Floats = NDArray[np.float64]
+    from pyarrow import parquet
 
 
 def write_parquet(
@@ -31,7 +29,7 @@ def write_parquet(
     *,
     seed: int = 0,
     chunk: int = BLOCK,
-    tell: Callable[[float], None] | None = None,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> Card:
     """Draws rows into a file, holding about one block and one row group at a time; the rows do not depend on the chunk.
 
@@ -62,6 +60,8 @@ def write_parquet(
         >>> card.facts["rows"]
         1000
     """
+    from pyarrow import parquet
+
     if chunk < 1:
         raise ConfigError(f"chunk is 1 or more rows of a row group, got {chunk}.")
     place = Path(path)
@@ -80,8 +80,9 @@ def write_parquet(
         with TemporaryDirectory(prefix=".saving-", dir=place.parent, ignore_cleanup_errors=True) as aside:
             spare, spare_card = Path(aside) / "rows", Path(aside) / "card"
             with spare.open("xb") as file:
-                groups = _grouped(recipe.blocks(rows, seed=seed, tally=tally), chunk)
-                _fill(file, recipe, outline, groups, seed, total, tell)
+                blocks = recipe.blocks(rows, seed=seed, tally=tally)
+                with parquet.ParquetWriter(file, _schema(recipe, outline, seed)) as writer:
+                    _fill(writer, outline, blocks, chunk, lambda done: tell(done / total))
                 file.flush()
                 os.fsync(file.fileno())
             card = Card(recipe.card_of(tally, rows, seed))
@@ -94,57 +95,40 @@ def write_parquet(
 
 
 def _fill(
-    file: object,
-    recipe: Recipe,
+    writer: parquet.ParquetWriter,
     outline: Outline,
-    groups: Iterable[tuple[Floats, Floats]],
-    seed: int,
-    total: int,
-    tell: Callable[[float], None] | None,
+    blocks: Iterable[tuple[Floats, Floats]],
+    chunk: int,
+    tell: Callable[[int], None],
 ) -> None:
-    """All row groups, one after the other."""
+    """All rows in groups of `chunk`, the last one smaller; tells how many rows are done."""
     import pyarrow
-    from pyarrow import parquet
+
+    held, done = writer.schema.empty_table(), 0
+    for x, y in blocks:
+        held = pyarrow.concat_tables([held, _table(outline, writer.schema, x, y)])
+        while held.num_rows >= chunk:
+            writer.write_table(held.slice(0, chunk), row_group_size=chunk)
+            held, done = held.slice(chunk), done + chunk
+            tell(done)
+    if held.num_rows:
+        writer.write_table(held, row_group_size=chunk)
+        tell(done + held.num_rows)
+
+
+def _schema(recipe: Recipe, outline: Outline, seed: int) -> pyarrow.Schema:
+    import pyarrow
 
     text = pyarrow.string() if outline.classes else pyarrow.float64()
     kinds = [*((name, pyarrow.float64()) for name in outline.names), *((name, text) for name in outline.targets)]
     notes = {"splinework.recipe": json.dumps(to_dict(recipe)), "splinework.seed": str(seed)}
-    schema = pyarrow.schema(kinds, metadata=notes)
-    done = 0
-    with parquet.ParquetWriter(file, schema) as writer:
-        for x, y in groups:
-            writer.write_table(_table(outline, schema, x, y), row_group_size=len(x))
-            done += len(x)
-            if tell is not None:
-                tell(done / total)
+    return pyarrow.schema(kinds, metadata=notes)
 
 
 def _table(outline: Outline, schema: pyarrow.Schema, x: Floats, y: Floats) -> pyarrow.Table:
     import pyarrow
 
-    targets = [[outline.classes[int(one)] for one in column] if outline.classes else column for column in y.T]
-    return pyarrow.table([pyarrow.array(np.ascontiguousarray(column)) for column in x.T] + [
-        pyarrow.array(column if outline.classes else np.ascontiguousarray(column)) for column in targets
-    ], schema=schema)  # fmt: skip
-
-
-def _grouped(blocks: Iterator[tuple[Floats, Floats]], chunk: int) -> Iterator[tuple[Floats, Floats]]:
-    """The same rows in groups of `chunk`, the last one smaller."""
-    held: list[tuple[Floats, Floats]] = []
-    count = 0
-    for x, y in blocks:
-        begin = 0
-        while begin < len(x):
-            end = min(begin + chunk - count, len(x))
-            held.append((x[begin:end], y[begin:end]))
-            count += end - begin
-            begin = end
-            if count == chunk:
-                yield _joined(held)
-                held, count = [], 0
-    if held:
-        yield _joined(held)
-
-
-def _joined(parts: list[tuple[Floats, Floats]]) -> tuple[Floats, Floats]:
-    return np.concatenate([x for x, _ in parts]), np.concatenate([y for _, y in parts])
+    columns = [*map(np.ascontiguousarray, (*x.T, *y.T))]
+    if outline.classes:
+        columns[x.shape[1] :] = [np.array(outline.classes, dtype=object)[column.astype(np.intp)] for column in y.T]
+    return pyarrow.table([pyarrow.array(column) for column in columns], schema=schema)

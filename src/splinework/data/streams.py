@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
 
+Floats = NDArray[np.float64]
 BLOCK: Final = 65_536
 """Rows of a block: what is drawn from one stream, and the rows that the scale of the noise is taken from. A power of two."""
 POINTS: Final = 0

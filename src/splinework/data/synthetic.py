@@ -11,19 +11,18 @@ Not here: measured data (`orbits.py`), and the partial differential equations of
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Final, Literal, final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.expression import Expression
 
-Floats = NDArray[np.float64]
 FeynmanTable = Literal["dimensionless", "dimensional"]
 
 _FEYNMAN_FILES: Final[dict[FeynmanTable, tuple[str, str, str]]] = {
@@ -102,7 +101,7 @@ def problem(name: str) -> Problem:
         >>> problem("exp_sine").formula
         'exp(sin(pi*x1) + x2**2)'
     """
-    return _PROBLEMS[_found(name, _PROBLEMS, "problem")]
+    return _found(name, _PROBLEMS, "problem")
 
 
 def problem_names() -> tuple[str, ...]:
@@ -127,8 +126,7 @@ def feynman(identifier: str, *, table: FeynmanTable = "dimensionless") -> Proble
         >>> feynman("I.16.6").formula
         '(a+b)/(1+a*b)'
     """
-    rows = _feynman_rows(table)
-    return rows[_found(identifier, rows, f"{table} Feynman formula")]
+    return _found(identifier, _feynman_rows(table), f"{table} Feynman formula")
 
 
 def feynman_ids(*, table: FeynmanTable = "dimensionless") -> tuple[str, ...]:
@@ -170,11 +168,10 @@ def _numbers(cell: str) -> tuple[float, ...]:
     return tuple(float(number) for number in cell.split(";"))
 
 
-def _found(name: str, known: Iterable[str], kind: str) -> str:
-    names = list(known)
-    if name in names:
-        return name
-    raise DataError(f"there is no {kind} {name!r}; {nearest(name, names)}")
+def _found(name: str, known: Mapping[str, Problem], kind: str) -> Problem:
+    if name in known:
+        return known[name]
+    raise DataError(f"there is no {kind} {name!r}; {nearest(name, known)}")
 
 
 def _problem(

@@ -4,18 +4,9 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+if TYPE_CHECKING:  # each name is loaded when it is first used
     from splinework.formula.expression import Expression
     from splinework.formula.functions import CONSTANTS, FUNCTIONS, NAMES, Function
-
-# Name → the module here that has it.
-_HOMES = {
-    "CONSTANTS": "functions",
-    "Expression": "expression",
-    "FUNCTIONS": "functions",
-    "Function": "functions",
-    "NAMES": "functions",
-}
 
 __all__ = ["CONSTANTS", "FUNCTIONS", "NAMES", "Expression", "Function"]
 

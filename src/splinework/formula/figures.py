@@ -1,7 +1,9 @@
 """Numbers as people read them: a dash for none, few digits."""
 
 import re
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
 
 DASH: Final = "–"
 _DECIMAL: Final = re.compile(r"(?<![\w.])\d+\.\d+(e[+-]?\d+)?")
@@ -23,6 +25,25 @@ def probability(value: float | None) -> str:
     if value < 1e-3:
         return "< 0.1 %"
     return f"{100 * value:.3g} %" if value < 0.9995 else "> 99.9 %"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count and its noun.
+
+    >>> plural(1, "row"), plural(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def ranks(rows: Iterable[Any]) -> list[int]:
+    """The rank of each formula among those of its target, such as a state of a differential equation or the odds of a class."""
+    counts: Counter[str] = Counter()
+    found = []
+    for row in rows:
+        counts[row.target] += 1
+        found.append(counts[row.target])
+    return found
 
 
 def rounded(formula: str, digits: int = 6) -> str:

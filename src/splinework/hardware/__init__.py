@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.hardware.analog_artefact import AnalogRecipe, analog
     from splinework.hardware.artefact import verify
     from splinework.hardware.choosing import Quantising
@@ -25,24 +25,6 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.hardware.quantise import Bits
     from splinework.hardware.sweep import sweep
     from splinework.hardware.training import Schedule, train_quantised
-
-# Name → the module here that has it.
-_HOMES = {
-    "AnalogRecipe": "analog_artefact",
-    "Bits": "quantise",
-    "FpgaRecipe": "fpga_artefact",
-    "IntegerModel": "integer",
-    "McuRecipe": "mcu_artefact",
-    "Quantising": "choosing",
-    "Schedule": "training",
-    "analog": "analog_artefact",
-    "fpga": "fpga_artefact",
-    "mcu": "mcu_artefact",
-    "quantise": "framed",
-    "sweep": "sweep",
-    "train_quantised": "training",
-    "verify": "artefact",
-}
 
 __all__ = [
     "AnalogRecipe",

@@ -1,13 +1,15 @@
-"""Files and folders that are there whole or not at all: made aside, and moved into their place when all went well."""
+"""Files and folders that are there whole or not at all: made aside, and moved into their place when all went well; and TOML."""
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from splinework.errors import FileError
+from splinework.errors import ConfigError, FileError
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -96,6 +98,41 @@ def check_writable(folder: Path) -> None:
         raise FileError(f"cannot make the folder {folder}: {ground} is a file; name another folder.")
     if not os.access(ground, os.W_OK | os.X_OK):
         raise FileError(f"cannot write into {ground}: no permission; name another folder.")
+
+
+def read_toml(path: str | os.PathLike[str], takes: str, *, what: str, most: int = 2**20) -> dict[str, Any]:
+    """A small file in TOML as plain values.
+
+    Args:
+        path: The file.
+        takes: What the option takes, for messages, such as `--config takes a TOML file`.
+        what: What the file is, such as `a recipe`.
+        most: Bytes that such a file has at most.
+
+    Raises:
+        FileError: If the file cannot be read.
+        ConfigError: If it is too large, or not TOML.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+
+    try:
+        size = Path(path).stat().st_size
+        if size > most:
+            raise ConfigError(f"{path} has {size} bytes, too many for {what}; {takes}.")
+        return tomllib.loads(Path(path).read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: it is not a text in UTF-8; {takes}.") from error
+    except FileNotFoundError as error:
+        raise FileError(f"there is no file {path}; {takes}.") from error
+    except ConfigError:
+        raise
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}; {takes}.") from error
+    except (ValueError, RecursionError) as error:  # of the reader; a NUL in the name
+        raise ConfigError(f"{path} is not TOML: {error}. {takes[:1].upper()}{takes[1:]}.") from error
 
 
 @contextmanager

@@ -5,7 +5,8 @@ import math
 from splinework.report.facts import Facts
 from splinework.report.html import NOTHING, Html, bullets, code, element, join, number, paragraph, table, text
 from splinework.report.mathml import DIGITS, typeset
-from splinework.report.protocols import ReportedFormula, best_of
+from splinework.report.plot.protocols import best_of
+from splinework.report.protocols import ReportedFormula
 
 LONG_FORMULA = 70
 """Letters, from which on a formula is set smaller."""
@@ -39,8 +40,6 @@ def findings(facts: Facts) -> Html:
 
 def constants(facts: Facts) -> Html:
     """The constants of each best formula with their intervals, and the ranges that the rows span."""
-    if facts.table is None:
-        return NOTHING
     best = best_of(facts.table)
     parts = []
     for row in best:

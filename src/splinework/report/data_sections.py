@@ -1,13 +1,13 @@
 """The sections about data: key figures, columns, learning curve, fit, residuals. Each gives its content, or nothing."""
 
 import math
+from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.report.facts import Facts, Floats, Rows, errors_of, values_of
+from splinework.report.facts import Facts, Rows, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -25,8 +25,8 @@ from splinework.report.html import (
 )
 from splinework.report.plot import plot_fit, plot_history, plot_residual_histogram, plot_residuals
 from splinework.report.plot.fits import ROWS_FOR_MEDIANS
+from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.style import new_figure, shown_name
-from splinework.report.protocols import best_of
 
 MOST_POINTS = 800
 MOST_COLUMNS = 200
@@ -119,7 +119,7 @@ def learning_curve(facts: Facts) -> Html:
     if facts.history is None:
         return NOTHING
     steps = facts.history.steps
-    figure = _figure(9.4, 3.2)
+    figure = new_figure(9.4, 3.2, arranged=True)
     plot_history(facts.history, ax=figure.add_subplot())
     last = steps[-1]
     description = f"Learning curve over {len(steps)} steps; the error on the fitted rows ends at {last.rmse_train:.3g}."
@@ -140,7 +140,7 @@ def fit(facts: Facts) -> Html:
     for j, name in enumerate(facts.outputs[:MOST_OUTPUTS]):
         for what, predicted in _predictions(facts, rows, j):
             scale = _plain(rows.y[:, j], predicted, facts.output_scales[j])
-            figure = _figure(3.5, 3.4)
+            figure = new_figure(3.5, 3.4, arranged=True)
             plot_fit(rows.y[few, j], predicted[few], ax=figure.add_subplot(), name=name, scale=scale)
             r2 = errors_of(predicted, rows.y[:, j], scale)[1]
             description = f"Measured against predicted {name} on the {kind} rows, by the {what}, R² {r2:.4g}."
@@ -155,10 +155,8 @@ def fit(facts: Facts) -> Html:
 def _predictions(facts: Facts, rows: Rows, output: int) -> list[tuple[str, Floats]]:
     """What predicts an output, and its values: the network, and the best formula where it is defined everywhere."""
     found = [] if facts.model is None else [("network", rows.predicted[:, output])]
-    best = [] if facts.table is None else [row for row in best_of(facts.table) if row.target == facts.outputs[output]]
-    for row in best:
-        values = values_of(row, rows.x)
-        if np.isfinite(values).all():
+    for row in best_of(facts.table):
+        if row.target == facts.outputs[output] and np.isfinite(values := values_of(row, rows.x)).all():
             found.append(("best formula", values))
     return found
 
@@ -188,30 +186,22 @@ def residuals(facts: Facts) -> Html:
         if not np.isfinite(predicted).all():
             continue
         scale = _plain(measured, predicted, facts.output_scales[j])
-        few, of = _few(rows), f"of {name} on the {kind} rows"
-        drawings = []
-        figure = _figure(3.0, 2.3)
+        few, of, left = _few(rows), f"of {name} on the {kind} rows", f"residuals-{j + 1}"
+        columns: list[tuple[Any, str, str, str, str]] = [
+            (None, f"{shown_name(name)} predicted", scale, f"{left}-predicted", "the prediction")
+        ]
+        columns += [
+            (rows.x[few, i], facts.names[i], facts.input_scales[i], f"{left}-{i + 1}", facts.names[i])
+            for i in _inputs(facts, rows)
+        ]
+        figure = new_figure(3.0, 2.3, arranged=True)
         plot_residual_histogram(measured, predicted, ax=figure.add_subplot(), scale=scale)
-        drawings.append(picture(figure, f"residuals-{j + 1}", f"Histogram of the residuals {of}."))
-        figure = _figure(3.0, 2.3)
-        shown = f"{shown_name(name)} predicted"
-        plot_residuals(measured[few], predicted[few], ax=figure.add_subplot(), name=shown, scale=scale)
-        drawings.append(picture(figure, f"residuals-{j + 1}-predicted", f"Residuals {of} against the prediction."))
-        for i in _inputs(facts, rows):
-            figure = _figure(3.0, 2.3)
-            along = rows.x[:, i]
-            with_log = "log" if facts.input_scales[i] == "log" else "linear"
-            plot_residuals(
-                measured[few],
-                predicted[few],
-                ax=figure.add_subplot(),
-                against=along[few],
-                name=facts.names[i],
-                scale=scale,
-                against_scale=with_log,
-            )
-            description = f"Residuals {of} against {facts.names[i]}."
-            drawings.append(picture(figure, f"residuals-{j + 1}-{i + 1}", description))
+        drawings = [picture(figure, left, f"Histogram of the residuals {of}.")]
+        for against, shown, along, label, what in columns:
+            figure = new_figure(3.0, 2.3, arranged=True)
+            axes: dict[str, Any] = {"ax": figure.add_subplot(), "against": against, "against_scale": along}
+            plot_residuals(measured[few], predicted[few], name=shown, scale=scale, **axes)
+            drawings.append(picture(figure, label, f"Residuals {of} against {what}."))
         heading = element("h3", text(name)) if len(facts.outputs) > 1 else NOTHING
         parts.append(join(heading, element("div", *drawings, class_="pictures")))
     medians = "; the line in colour joins medians" if len(range(len(rows))[_few(rows)]) >= ROWS_FOR_MEDIANS else ""
@@ -245,9 +235,3 @@ def _sampled(rows: Rows) -> str:
     step = _few(rows).step
     which = {2: "second", 3: "third"}.get(step, f"{step}th")
     return "" if step == 1 else f" Scatter plots show every {which} row."
-
-
-def _figure(width: float, height: float) -> Figure:
-    figure = new_figure(width, height)
-    figure.set_layout_engine("constrained")
-    return figure

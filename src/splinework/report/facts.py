@@ -1,14 +1,12 @@
 """Everything that a report shows, checked and worked out once: rows, predictions and the figures that come of them."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError, ShapeError
@@ -18,10 +16,8 @@ from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
 from splinework.report.plot.curves import CHUNK, inside, private_copy
-from splinework.report.plot.protocols import HistoryLike
-from splinework.report.protocols import ReportedFormula, ReportedTable, best_of
-
-Floats = NDArray[np.float64]
+from splinework.report.plot.protocols import Floats, HistoryLike, best_of
+from splinework.report.protocols import ReportedFormula, ReportedTable
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Facts:
     Attributes:
         model: The network, in a frame or not; None where formulas were found without one, and predictions are those of the best
             of them.
-        title: Heading of the page.
+        title: Heading of the page, if it is given.
         train: Rows that the model was fitted to, if they are given.
         test: Rows that it has not seen, if there are any.
         table: Formulas.
@@ -72,13 +68,13 @@ class Facts:
     """
 
     model: KAN | FramedKAN | None
-    title: str
     train: Rows | None
     test: Rows | None
     table: ReportedTable | None
     history: HistoryLike | None
     notes: tuple[str, ...]
-    metrics: Mapping[str, Any]
+    title: str | None = None
+    metrics: Mapping[str, Any] = field(default_factory=dict)
     certificate: Certificate | None = None
     violations: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
@@ -107,7 +103,7 @@ class Facts:
         """Names of the outputs."""
         if self.model is not None:
             return tuple(names_of(self.model)[1])
-        return () if self.table is None else tuple(row.target for row in best_of(self.table))
+        return tuple(row.target for row in best_of(self.table))
 
     @property
     def input_scales(self) -> tuple[str, ...]:
@@ -119,21 +115,28 @@ class Facts:
     @property
     def output_scales(self) -> tuple[str, ...]:
         """Scale of every output, `linear` or `log`."""
-        if self.model is None or (isinstance(self.model, FramedKAN) and self.model.frame.after):
+        network = self.network
+        if network is None or (isinstance(self.model, FramedKAN) and self.model.frame.after):
             return ("linear",) * len(self.outputs)
-        return (
-            self.model.network.config.output_scales
-            if isinstance(self.model, FramedKAN)
-            else self.model.config.output_scales
-        )
+        return network.config.output_scales
 
     @property
-    def used(self) -> set[str]:
+    def used(self) -> list[str]:
         """Names of the inputs that the network, or else one of the best formulas, depends on."""
         if self.model is not None:
-            return set(used_inputs(self.model))
-        best = [] if self.table is None else best_of(self.table)
-        return {name for row in best for name in getattr(row, "inputs", ())}
+            return used_inputs(self.model)
+        return list(dict.fromkeys(name for row in best_of(self.table) for name in getattr(row, "inputs", ())))
+
+    @property
+    def heading(self) -> str:
+        """The title, or else what is worked out from what."""
+        active, targets = self.used, self.outputs
+        outputs = " and ".join(targets) if len(targets) <= 3 else f"{len(targets)} outputs"
+        if self.title or not active:
+            return self.title or f"{outputs}: a constant"
+        if len(active) > 4:
+            return f"{outputs} from {len(active)} inputs"
+        return f"{outputs} from {', '.join(active[:-1])}{' and ' if len(active) > 1 else ''}{active[-1]}"
 
     @property
     def shown(self) -> tuple[Rows, str] | None:
@@ -168,19 +171,16 @@ def used_inputs(model: KAN | FramedKAN) -> list[str]:
 
 def gather(
     model: KAN | FramedKAN | None,
+    table: ReportedTable | None,
     *,
     x: Any,
     y: Any,
     test: tuple[Any, Any] | None,
-    table: ReportedTable | None,
     history: HistoryLike | None,
     notes: Sequence[str],
-    title: str | None,
-    metrics: Mapping[str, Any] | None,
-    certificate: Certificate | None = None,
-    violations: Mapping[str, tuple[float, float]] | None = None,
+    **others: Any,
 ) -> Facts:
-    """Checks what `report` was given, and works out the predictions.
+    """Checks what `report` was given, and works out the predictions; the others are fields of `Facts`.
 
     Raises:
         ConfigError: If there is neither model nor formula, y is given without x, test is not a pair, or notes are one string.
@@ -195,37 +195,16 @@ def gather(
         raise ConfigError("report needs a model or a table with formulas, got neither; pass one.")
     if isinstance(notes, str):
         raise ConfigError("notes is a list of sentences, got one string; pass notes=[…].")
-    predict = _predictor(model, [] if table is None else best_of(table))
     found = () if table is None else tuple(map(str, table.notes))
     return Facts(
         model=model,
-        title=title or _title(model, table),
-        train=None if x is None else _rows(predict, x, y),
-        test=None if test is None else _rows(predict, *test),
+        train=None if x is None else _rows(model, table, x, y),
+        test=None if test is None else _rows(model, table, *test),
         table=table if table is not None and len(table.rows) else None,
         history=history if history is not None and len(history.steps) else None,
         notes=tuple(note for note in dict.fromkeys(map(str, notes)) if note not in found),
-        metrics=metrics or {},
-        certificate=certificate,
-        violations=violations or {},
+        **others,
     )
-
-
-@dataclass(frozen=True)
-class _Predictor:
-    """Predicts all outputs of the rows of x, and knows how its columns are called."""
-
-    names: tuple[str, ...]
-    outputs: tuple[str, ...]
-    predict: Callable[[Any], tuple[Tensor, Tensor]]
-
-
-def _predictor(model: KAN | FramedKAN | None, best: Sequence[ReportedFormula]) -> _Predictor:
-    if model is not None:
-        names, outputs = names_of(model)
-        return _Predictor(tuple(names), tuple(outputs), partial(_of_model, model))
-    names = tuple(getattr(best[0], "names", ()))
-    return _Predictor(names, tuple(row.target for row in best), partial(_of_formulas, best, names))
 
 
 @torch.no_grad()
@@ -248,27 +227,19 @@ def values_of(row: ReportedFormula, x: Floats) -> Floats:
     return np.full(len(x), np.nan) if function is None else np.asarray(function()(x), dtype=np.float64)
 
 
-def _rows(predictor: _Predictor, x: Any, y: Any) -> Rows:
-    inputs, predicted = predictor.predict(x)
+def _rows(model: KAN | FramedKAN | None, table: ReportedTable | None, x: Any, y: Any) -> Rows:
+    """Rows with the predictions of the model, or without one of the best formulas."""
+    if model is not None:
+        outputs = tuple(names_of(model)[1])
+        inputs, predicted = _of_model(model, x)
+    else:
+        best = best_of(table)
+        outputs = tuple(row.target for row in best)
+        inputs, predicted = _of_formulas(best, tuple(getattr(best[0], "names", ())), x)
     if y is None:
         return Rows(inputs.numpy(), None, predicted.numpy())
-    measured: Tensor = as_columns(y, len(predictor.outputs), "y", predictor.outputs, inputs)
+    measured: Tensor = as_columns(y, len(outputs), "y", outputs, inputs)
     if len(measured) != len(inputs):
         raise ShapeError(f"x and y must have as many rows, got {len(inputs)} and {len(measured)}.")
-    check_finite(measured, "y", predictor.outputs)
+    check_finite(measured, "y", outputs)
     return Rows(inputs.numpy(), measured.numpy(), predicted.numpy())
-
-
-def _title(model: KAN | FramedKAN | None, table: ReportedTable | None) -> str:
-    if model is not None:
-        targets, active = tuple(names_of(model)[1]), used_inputs(model)
-    else:
-        best = [] if table is None else best_of(table)
-        targets = tuple(row.target for row in best)
-        active = list(dict.fromkeys(name for row in best for name in getattr(row, "inputs", ())))
-    outputs = " and ".join(targets) if len(targets) <= 3 else f"{len(targets)} outputs"
-    if not active:
-        return f"{outputs}: a constant"
-    if len(active) > 4:
-        return f"{outputs} from {len(active)} inputs"
-    return f"{outputs} from {', '.join(active[:-1])}{' and ' if len(active) > 1 else ''}{active[-1]}"

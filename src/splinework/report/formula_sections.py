@@ -6,8 +6,8 @@ from urllib.parse import quote
 import numpy as np
 
 from splinework.errors import SplineworkError
-from splinework.formula.figures import probability, rounded
-from splinework.report.facts import Facts, Floats, errors_of, values_of
+from splinework.formula.figures import probability, ranks, rounded
+from splinework.report.facts import Facts, errors_of, values_of
 from splinework.report.html import (
     NOTHING,
     Html,
@@ -22,9 +22,10 @@ from splinework.report.html import (
     text,
 )
 from splinework.report.plot import plot_pareto
+from splinework.report.plot.protocols import Floats, best_of
 from splinework.report.plot.splines import plot_spline, shown_places
 from splinework.report.plot.style import new_figure
-from splinework.report.protocols import ReportedFormula, best_of
+from splinework.report.protocols import ReportedFormula
 
 MOST_FORMULAS = 40
 MOST_SPLINES = 24
@@ -45,8 +46,7 @@ def _picture(facts: Facts, rows: list[ReportedFormula]) -> Html:
     assert facts.table is not None
     if len(rows) < 2:
         return NOTHING
-    figure = new_figure(9.4, 3.6)
-    figure.set_layout_engine("constrained")
+    figure = new_figure(9.4, 3.6, arranged=True)
     noise = _number(facts.table, "noise") if "log" not in facts.output_scales else None  # of the logarithm, then
     held_out = [_held_out(facts, row) for row in rows]
     plot_pareto(facts.table, ax=figure.add_subplot(), held_out=held_out, noise=noise)
@@ -63,9 +63,8 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
     """The table; columns that nothing is known of are left out."""
     several = len({row.target for row in rows}) > 1
     best = {row.target: _number(row, "bits") for row in reversed(rows)}
-    ranks = _ranks(rows)
     columns: dict[str, list[Html | None]] = {
-        "rank": [text(rank) for rank in ranks],
+        "rank": [text(rank) for rank in ranks(rows)],
         "target": [text(row.target) if several else None for row in rows],
         "formula": [element("code", text(rounded(row.text)), title=row.text) for row in rows],
         "complexity": [text(row.complexity) for row in rows],
@@ -89,28 +88,15 @@ def _listing(facts: Facts, rows: list[ReportedFormula], of: int) -> Html:
     return table(caption, list(held), lines, words=words)
 
 
-def _ranks(rows: list[ReportedFormula]) -> list[int]:
-    """The rank of each row among those of its target."""
-    counts: dict[str, int] = {}
-    ranks = []
-    for row in rows:
-        counts[row.target] = counts.get(row.target, 0) + 1
-        ranks.append(counts[row.target])
-    return ranks
-
-
 def splines(facts: Facts) -> Html:
     """The splines that the best formulas still contain: drawn over the rows, and in numbers."""
-    if facts.table is None:
-        return NOTHING
     found = [(row, name) for row in best_of(facts.table) for name in getattr(row, "splines", None) or {}]
     drawings, tables = [], []
     for place, (row, name) in enumerate(found[:MOST_SPLINES], start=1):
         spline = row.splines[name]  # type: ignore[attr-defined]
         argument, at = _argument(facts, row, name)
         try:
-            figure = new_figure(4.2, 2.7)
-            figure.set_layout_engine("constrained")
+            figure = new_figure(4.2, 2.7, arranged=True)
             plot_spline(spline, at=at, ax=figure.add_subplot(), name=name, argument=argument)
         except SplineworkError:  # nowhere finite
             continue
@@ -149,8 +135,6 @@ def _argument(facts: Facts, row: ReportedFormula, name: str) -> tuple[str, Float
 
 def languages(facts: Facts) -> Html:
     """The best formulas as text of other languages, to copy and to save."""
-    if facts.table is None:
-        return NOTHING
     from splinework.formula.languages import LANGUAGES, write
 
     parts = []
@@ -176,7 +160,7 @@ def languages(facts: Facts) -> Html:
 
 def _number(of: Any, name: str) -> float | None:
     value = getattr(of, name, None)
-    return None if value is None else float(value)
+    return None if value is None or np.isnan(value) else float(value)
 
 
 def _known(value: float | None) -> Html | None:

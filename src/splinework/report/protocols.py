@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
-from splinework.report.plot.protocols import FormulaLike, HistoryLike
+from splinework.report.plot.protocols import FormulaLike, HistoryLike, TableLike
 
 
 class ReportedResult(Protocol):
@@ -31,18 +31,8 @@ class ReportedFormula(FormulaLike, Protocol):
     def sympy(self) -> Any: ...
 
 
-class ReportedTable(Protocol):
+class ReportedTable(TableLike[ReportedFormula], Protocol):
     """A table of formulas, best first, such as `symbolify` returns. `refusal` and `noise` are shown too where it has them."""
 
     @property
-    def rows(self) -> Sequence[ReportedFormula]: ...
-    @property
     def notes(self) -> Sequence[str]: ...
-
-
-def best_of(table: ReportedTable) -> list[ReportedFormula]:
-    """The first, so the best, row of every target."""
-    best: dict[str, ReportedFormula] = {}
-    for row in table.rows:
-        best.setdefault(row.target, row)
-    return list(best.values())

@@ -74,19 +74,9 @@ def report(
         certificate = getattr(model, "certificate", None) if certificate is None else certificate
         violations = getattr(model, "violations", None)
         model = model.model
-    facts = gather(
-        model,
-        x=x,
-        y=y,
-        test=test,
-        table=table,
-        history=history,
-        notes=notes,
-        title=title,
-        metrics=metrics,
-        certificate=axiom_sections.certified(model) if certificate is None else certificate,
-        violations=violations,
-    )
+    certificate = axiom_sections.certified(model) if certificate is None else certificate
+    others = {"title": title, "metrics": metrics or {}, "certificate": certificate, "violations": violations or {}}
+    facts = gather(model, table, x=x, y=y, test=test, history=history, notes=notes, **others)
     write_whole(Path(path), _page(facts, tell).encode())
     return Path(path)
 
@@ -111,8 +101,6 @@ SECTIONS: tuple[tuple[str, str, Callable[[Facts], Html]], ...] = (
     ("versions", "Versions", model_sections.versions),
 )
 """Identifier, heading and content of every section, in order; one without content is left out."""
-
-
 _WITH_PICTURES = ("formulas", "network", "fit", "residuals", "edges")  # they take the time
 
 
@@ -121,4 +109,4 @@ def _page(facts: Facts, tell: Callable[[float], None]) -> str:
     for identifier, heading, content in SECTIONS:
         made.append((identifier, heading, content(facts)))
         tell(sum(name in _WITH_PICTURES for name, *_ in made) / len(_WITH_PICTURES))
-    return page(facts.title, model_sections.lead(facts), made)
+    return page(facts.heading, model_sections.lead(facts), made)

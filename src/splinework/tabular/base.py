@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -19,29 +19,31 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted
 
 from splinework.kernels.threads import suited_to
+from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
-from splinework.tabular.callbacks import CallbackSupportMixin, called, listening
-from splinework.tabular.classes import Classes
+from splinework.tabular.callbacks import CallbackSupportMixin, called, listening, with_callbacks
 from splinework.tabular.columns import Category, Columns, Level, learn
 from splinework.tabular.constant import constant_network, leaves_nothing
-from splinework.tabular.engine import Settings, train
+from splinework.tabular.engine import Settings, Trained, train
 from splinework.tabular.explanation import Explained
 from splinework.tabular.informed import judge_constant, train_informed
+from splinework.tabular.inside import outputs_of
 from splinework.tabular.intake import Table, read
 from splinework.tabular.knowledge import Known
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, Rows, canonical, joined, sampled
-from splinework.tabular.tasks import Task
+from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.verdicts import Verdict
 
+Own = TypeVar("Own", bound="KANEstimator")
 MOST_REMEMBERED = 2000
 """Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""
-CHUNK = 16384
-"""Rows that a network is given at a time."""
 
 
+@dataclass(kw_only=True, eq=False, repr=False)
 class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
-    """Base of the estimators; see `KANRegressor` for the parameters."""
+    """Base of the estimators; see `KANRegressor` for the parameters, of which scikit-learn asks the signature."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"}), "array-like"],
@@ -56,30 +58,28 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         "random_state": ["random_state"],
     }
 
-    def __init__(
-        self,
-        *,
-        hidden: int | Sequence[int] | str = "auto",
-        grid: int | str = "auto",
-        degree: int = 3,
-        members: int | str = "auto",
-        max_iter: int = Settings.max_iter,
-        categorical_features: Any = "from_dtype",
-        warm_start: bool = False,
-        formula_seconds: float = 20.0,
-        callbacks: Any = None,
-        random_state: Any = 0,
-    ) -> None:
-        self.hidden = hidden
-        self.grid = grid
-        self.degree = degree
-        self.members = members
-        self.max_iter = max_iter
-        self.categorical_features = categorical_features
-        self.warm_start = warm_start
-        self.formula_seconds = formula_seconds
-        self.callbacks = callbacks
-        self.random_state = random_state
+    hidden: int | Sequence[int] | str = "auto"
+    grid: int | str = "auto"
+    degree: int = 3
+    members: int | str = "auto"
+    max_iter: int = Settings.max_iter
+    categorical_features: Any = "from_dtype"
+    warm_start: bool = False
+    formula_seconds: float = 20.0
+    callbacks: Any = None
+    random_state: Any = 0
+
+    @with_callbacks
+    def fit(self: Own, X: Any, y: Any, sample_weight: Any = None) -> Own:
+        """Fits a table.
+
+        Args:
+            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
+            y: Numbers `(n,)`, or `(n, q)` for several outputs; or classes `(n,)`: texts, whole numbers or truth values.
+            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
+        """
+        self._fit(X, y, sample_weight, partial=False)
+        return self
 
     @abstractmethod
     def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
@@ -92,9 +92,21 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
             partial: Whether this is `partial_fit`.
         """
 
-    @abstractmethod
+    def _numbers(self, y: Any, *, first: bool) -> tuple[Floats, Task]:
+        """Numbers `(n, q)` as targets; `_intake` of a regression."""
+        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
+        columns = values.reshape(len(values), -1)
+        if not first and columns.shape[1] != self.model_.outputs:
+            raise ValueError(
+                f"y has {columns.shape[1]} outputs, but {type(self).__name__} is expecting {self.model_.outputs} outputs as "
+                "in the fit before."
+            )
+        self._flat = values.ndim == 1
+        return columns, Regression()
+
     def _weighed(self, rows: Rows) -> Rows:
         """The rows with what else they weigh, such as by class."""
+        return rows
 
     @abstractmethod
     def _constant(self, rows: Rows) -> Floats:
@@ -131,10 +143,8 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
             # Going on leaves the shapes that axioms ask for, so with them every fit begins anew.
             anew = first or bool(known) or (partial and self._outgrown(rows))
             with suited_to(len(rows)):
-                if known:
-                    self._train_informed(rows, columns, task, settings, listen, known)
-                else:
-                    self._train(rows, columns, task, settings, listen, start=None if anew else self.model_)
+                start = None if anew else self.model_
+                self._train(rows, columns, task=task, settings=settings, listen=listen, known=known, start=start)
             self._fitted_in = where.mark()
 
     def _outgrown(self, rows: Rows) -> bool:
@@ -143,62 +153,47 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         return new_class or len(rows) >= 2 * self._made_for
 
     def _train(
-        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, start: KAN | FramedKAN | None
+        self,
+        rows: Rows,
+        columns: Columns,
+        *,
+        known: tuple[Known, ...],
+        start: KAN | FramedKAN | None,
+        task: Task,
+        settings: Settings,
+        listen: Any,
     ) -> None:
-        """Fits the network and sets what a fit leaves behind."""
-        seed = self._seed()
-        inputs, outputs = columns.words()
+        """Fits the network, under axioms if some are known, and sets what a fit leaves behind."""
+        seed, names = self._seed(), columns.words()
         if not isinstance(start, KAN) or start.config.axioms or not start.active_edges():
             start = None  # a constant is no place to start from, nor is what was made for axioms that are gone
-        if leaves_nothing(rows):
-            self.model_ = _named(constant_network(inputs, self._constant(rows)), inputs, outputs)
-            self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
-        else:
-            classes: Classes | None = getattr(self, "_classes", None)
-            full = rows if classes is None else classes.completed(rows)
-            trained = train(
-                full.x,
-                full.y,
-                full.weights,
-                task=task,
-                settings=settings,
-                seed=seed,
-                groups=columns.groups,
-                listen=listen,
-                start=start,
-                names=inputs,
-            )
-            self.model_ = _named(trained.model, inputs, outputs)
-            self.loss_, self.n_iter_, self.history_ = trained.loss, max(1, trained.steps), trained.history
-        for name in ("certificate_", "verdicts_"):
-            self.__dict__.pop(name, None)
-        if start is None:
-            self._made_for = len(rows)
-        self._keep(rows, columns, seed)
-
-    def _train_informed(
-        self, rows: Rows, columns: Columns, task: Task, settings: Settings, listen: Any, known: tuple[Known, ...]
-    ) -> None:
-        """The same under axioms."""
-        seed, names = self._seed(), columns.words()
+        certificate: Certificate | None = None
+        verdicts: tuple[Verdict, ...] = ()
+        how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "listen": listen}
         if leaves_nothing(rows):
             self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
-            self.certificate_, self.verdicts_ = judge_constant(self.model_, known, rows)
+            if known:
+                certificate, verdicts = judge_constant(self.model_, known, rows)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
         else:
-            classes: Classes | None = getattr(self, "_classes", None)
-            full = rows if classes is None else classes.completed(rows)
-            found = train_informed(full, known, task=task, settings=settings, seed=seed, names=names, listen=listen)
-            self.model_, self.certificate_, self.verdicts_ = found.model, found.certificate, found.verdicts
+            full = rows if self._classes is None else self._classes.completed(rows)
+            if known:
+                informed = train_informed(full, known, names=names, **how)
+                certificate, verdicts = informed.certificate, informed.verdicts
+                found: Trained = informed
+            else:
+                groups = columns.groups
+                found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
+            self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
-        self._made_for = len(rows)
-        self._keep(rows, columns, seed)
-
-    def _keep(self, rows: Rows, columns: Columns, seed: int) -> None:
-        """What a fit leaves behind beside the network."""
+        for name in ("_formulas", "certificate_", "verdicts_"):  # those of the network before
+            self.__dict__.pop(name, None)
+        if known:
+            self.certificate_, self.verdicts_ = certificate, verdicts
+        if start is None:
+            self._made_for = len(rows)
         self.columns_ = columns
         self._sample = sampled(rows, MOST_REMEMBERED, seed)
-        self._forget()
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -248,13 +243,6 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-@torch.no_grad()
-def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
-    """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
-    parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
-    return np.asarray(torch.cat(parts).numpy())
-
-
 def _weights(sample_weight: Any, table: Table) -> Floats:
     rows = len(table.values)
     if sample_weight is None or isinstance(sample_weight, Real):
@@ -270,8 +258,10 @@ def _weights(sample_weight: Any, table: Table) -> Floats:
     return weights
 
 
-def _named(model: KAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN:
-    """The network with these names of inputs and outputs."""
+def _named(model: KAN | FramedKAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN | FramedKAN:
+    """The network with these names of inputs and outputs; one in a frame has them."""
+    if isinstance(model, FramedKAN):
+        return model
     config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))
     named = KAN(config, dtype=torch.float64, generator=torch.Generator())
     named.load_state_dict(model.state_dict())

@@ -68,13 +68,14 @@ def blend(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
         if shares == before:
             break
     mixed = base + sum((s * c for s, c in zip(shares, corrections, strict=True)), 0 * base)
-    pays = any(shares) and _certain(task.loss(base, y) - task.loss(mixed, y), weights)
+    pays = any(shares) and certain(task.loss(base, y) - task.loss(mixed, y), weights)
     chosen = mixed if pays else base
     sharpness = 1.0 if task.is_regression else sharpen(chosen, y, weights, task)
     return Blend(tuple(shares), sharpness, cost(sharpness * chosen), pays)
 
 
-def _certain(help_: Tensor, weights: Tensor) -> bool:
+def certain(help_: Tensor, weights: Tensor) -> bool:
+    """Whether what helps each row, `(n,)`, does so in the mean by more than `CERTAIN` standard errors."""
     mean = weights @ help_ / weights.sum()
     error = torch.sqrt((weights**2) @ (help_ - mean) ** 2) / weights.sum()
     return bool(mean > CERTAIN * error)

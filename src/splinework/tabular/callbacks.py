@@ -22,17 +22,13 @@ Listener = Callable[[str, int, int, float], bool]
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
-class _Silent:
-    """Stands for scikit-learn's mixin before 1.9, which has no callbacks."""
-
-
 try:
     _theirs: Any = import_module("sklearn.callback")
 except ImportError:
     _theirs = None
 
-CallbackSupportMixin: Any = _Silent if _theirs is None else _theirs.CallbackSupportMixin
-"""scikit-learn's `set_callbacks`, where it has one."""
+CallbackSupportMixin: Any = type("NoCallbacks", (), {}) if _theirs is None else _theirs.CallbackSupportMixin
+"""scikit-learn's `set_callbacks`, where it has one: from 1.9 on."""
 
 
 def with_callbacks(method: _Method) -> _Method:

@@ -12,7 +12,6 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from splinework.tabular.rows import Floats, Rows, canonical
-from splinework.tabular.targets import target_names
 from splinework.tabular.tasks import Binary, Multiclass, Task
 
 
@@ -75,6 +74,18 @@ class Classes:
             return np.asarray(log_softmax(logits, axis=1))
         both = np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
         return both if len(self) == 2 else np.zeros((len(logits), 1))
+
+
+def target_names(y: Any, count: int) -> tuple[str, ...]:
+    """Names of the `count` columns of y, as a series or a frame brings them; else `y`, or `y1`, `y2` and so on."""
+    if hasattr(y, "columns") and (hasattr(y, "iloc") or hasattr(y, "to_pandas")):
+        names = tuple(str(name) for name in getattr(y, "column_names", y.columns))
+        if len(set(names)) == count:
+            return names
+    name = getattr(y, "name", None)
+    if count == 1:
+        return (name if isinstance(name, str) and name else "y",)
+    return tuple(f"y{j + 1}" for j in range(count))
 
 
 def labels_of(y: Any, estimator: Any) -> NDArray[Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, ClassVar, final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import Classes, labels_of
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import SURE, logits
-from splinework.tabular.engine import Settings
 from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, Rows
@@ -26,6 +24,7 @@ from splinework.tabular.tasks import Task
 
 
 @final
+@dataclass(kw_only=True, eq=False, repr=False)
 class KANClassifier(ClassifierMixin, KANEstimator):
     """Kolmogorov–Arnold network classification of two classes or more, with calibrated probabilities.
 
@@ -76,53 +75,13 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    classes_: Any
-    _classes: Classes
+    if TYPE_CHECKING:  # set by a fit, and no parameters
+        classes_: Any
+        _classes: Classes
 
-    def __init__(
-        self,
-        *,
-        hidden: int | Sequence[int] | str = "auto",
-        grid: int | str = "auto",
-        degree: int = 3,
-        members: int | str = "auto",
-        max_iter: int = Settings.max_iter,
-        class_weight: Any = None,
-        categorical_features: Any = "from_dtype",
-        warm_start: bool = False,
-        formula_seconds: float = 20.0,
-        callbacks: Any = None,
-        random_state: Any = 0,
-        monotone: Any = None,
-        axioms: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden=hidden,
-            grid=grid,
-            degree=degree,
-            members=members,
-            max_iter=max_iter,
-            categorical_features=categorical_features,
-            warm_start=warm_start,
-            formula_seconds=formula_seconds,
-            callbacks=callbacks,
-            random_state=random_state,
-        )
-        self.class_weight = class_weight
-        self.monotone = monotone
-        self.axioms = axioms
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANClassifier:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)` classes: texts, whole numbers or truth values.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
+    class_weight: Any = None
+    monotone: Any = None
+    axioms: Any = None
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> KANClassifier:

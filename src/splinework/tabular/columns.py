@@ -13,7 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,7 @@ class Column(ABC):
         name: As the user calls it.
     """
 
+    kind: ClassVar[str]
     name: str
 
     @property
@@ -51,9 +52,9 @@ class Column(ABC):
     def encode(self, values: Floats) -> Floats:
         """Values or codes `(n,)` to inputs `(n, len(inputs))`, all finite."""
 
-    @abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values that `column_from_dict` takes back."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]  # members are dataclasses
 
 
 @final
@@ -68,6 +69,7 @@ class Numeric(Column):
         gaps: Whether some were missing in the fit, and not all.
     """
 
+    kind = "numbers"
     name: str
     fill: float
     varies: bool
@@ -81,9 +83,6 @@ class Numeric(Column):
         missing = np.isnan(values)
         columns = [np.where(missing, self.fill, values)] * self.varies + [missing.astype(np.float64)] * self.gaps
         return np.stack(columns, axis=1) if columns else np.empty((len(values), 0))
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"kind": "numbers", "name": self.name, "fill": self.fill, "varies": self.varies, "gaps": self.gaps}
 
 
 @final
@@ -101,6 +100,7 @@ class Category(Column):
         unknown: The inputs for whatever the fit has not seen, `(len(inputs),)`.
     """
 
+    kind = "levels"
     name: str
     levels: tuple[Level, ...]
     own: tuple[int, ...]
@@ -128,9 +128,6 @@ class Category(Column):
         shape = (len(values), len(inputs))
         return np.stack(inputs, axis=1).astype(np.float64) if inputs else np.empty(shape), known
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"kind": "levels", **asdict(self)}
-
 
 def column_from_dict(values: dict[str, Any]) -> Column:
     """The column that `to_dict` wrote.
@@ -140,8 +137,8 @@ def column_from_dict(values: dict[str, Any]) -> Column:
     """
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     stored = given.pop("kind", None)
-    for name, kind in (("numbers", Numeric), ("levels", Category)):
-        if stored == name and set(given) == {field.name for field in fields(kind)}:
+    for kind in (Numeric, Category):
+        if stored == kind.kind and set(given) == {field.name for field in fields(kind)}:
             return kind(**given)
     raise FileError(f"a column is stored as numbers or levels with their fields, got {sorted(values)}.")
 

@@ -27,9 +27,9 @@ def go_on(
     Args:
         start: The network.
         x: `(n, p)`.
-        y: `(n, q)`, indicators for classes.
+        y: `(n, q)`, indicators for classes; targets of a regression are compared in the network's units.
         weights: `(n,)`, mean 1.
-        task: Whose likelihood; targets of a regression are compared in the network's units.
+        task: Whose likelihood.
         max_iter: Most steps.
         seed: Seed of the order of rows.
         listen: See `members.train_members`.

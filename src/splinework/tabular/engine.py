@@ -17,17 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
 from splinework.tabular.additive import Additive, Design, fit_additive, make_design, refit_additive
 from splinework.tabular.assembly import Units, additive_network, whole_network
-from splinework.tabular.blend import Blend, blend
+from splinework.tabular.blend import blend
 from splinework.tabular.continuation import go_on
-from splinework.tabular.members import Course, Group, Listen, train_members, wide_network
+from splinework.tabular.members import Course, Listen, train_members, wide_network
+from splinework.tabular.rows import Floats
 from splinework.tabular.tasks import Multiclass, Task
-
-Floats = NDArray[np.float64]
 
 FOLDS = 6
 HIDDEN = 8
@@ -64,6 +64,19 @@ class Settings:
     members: int | str = "auto"
     max_iter: int = 5000
 
+    def layers(self) -> tuple[int, ...] | None:
+        """Nodes of the hidden layers that the user wants; None leaves it to held-out rows.
+
+        Raises:
+            ConfigError: If it is a word that means nothing.
+        """
+        if self.hidden == "auto":
+            return None
+        if isinstance(self.hidden, str):
+            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {self.hidden!r}.")
+        nodes = (self.hidden,) if isinstance(self.hidden, int) else tuple(self.hidden)
+        return nodes if nodes != (0,) else ()
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -76,7 +89,7 @@ class Trained:
         history: Records `{"stage", "step", "loss"}`.
     """
 
-    model: KAN
+    model: KAN | FramedKAN
     loss: float
     steps: int
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -114,15 +127,20 @@ def train(
     Raises:
         ConfigError: If `grid`, `degree` or `hidden` make no sense.
     """
-    job = _Job.of(x, y, weights, task, settings, seed, groups or (), names)
-    heard = _Heard(listen)
+    raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
+    raw_y = targets_of(y, task)
+    unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
+    units = Units(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
+    u, t = (raw_x - units.x_shift) / units.x_scale, (raw_y - units.y_shift) / units.y_scale
+    job = _Job(raw_x, raw_y, u, t, w, units, task, settings, seed, groups or (), names)
+    heard = Heard(listen)
     if start is not None:
         loss, steps, model = go_on(start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, heard)
         return Trained(model, loss, steps, heard.history)
     return job.run(heard)
 
 
-class _Heard:
+class Heard:
     """Passes on what the listener is told, and keeps it."""
 
     def __init__(self, listen: Listen | None) -> None:
@@ -149,29 +167,7 @@ class _Job:
     groups: Sequence[Sequence[int]]
     names: Sequence[str] | None
 
-    @classmethod
-    def of(
-        cls,
-        x: Floats,
-        y: NDArray[Any],
-        weights: Floats,
-        task: Task,
-        settings: Settings,
-        seed: int,
-        groups: Sequence[Sequence[int]],
-        names: Sequence[str] | None,
-    ) -> _Job:
-        rows, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
-        targets = _targets(y, task)
-        x_shift, x_scale = _moments(rows, w)
-        y_shift, y_scale = torch.zeros(targets.shape[1]).double(), torch.ones(targets.shape[1]).double()
-        if task.is_regression:
-            y_shift, y_scale = _moments(targets, w)
-        units = Units(x_shift, x_scale, y_shift, y_scale)
-        u, t = (rows - x_shift) / x_scale, (targets - y_shift) / y_scale
-        return cls(rows, targets, u, t, w, units, task, settings, seed, groups, names)
-
-    def run(self, heard: _Heard) -> Trained:
+    def run(self, heard: Heard) -> Trained:
         layer = self._layer()
         design = make_design(layer, self.u, self.weights, self.groups)
         whole = fit_additive(design, self.t, self.weights, self.task)
@@ -189,17 +185,15 @@ class _Job:
         net = wide_network(finer, self.u, self.t.shape[1], course, generator)
         groups = train_members(net, self.u, self.t, self.weights, offsets, fold, self.task, course, generator, heard)
         held = torch.nonzero(fold < course.members)[:, 0]
-        mixture = blend(
-            offsets[held, fold[held]],
-            [group.unseen[held] for group in groups],
-            self.t[held],
-            self.weights[held],
-            self.task,
-        )
+        base, corrections = offsets[held, fold[held]], [group.unseen[held] for group in groups]
+        mixture = blend(base, corrections, self.t[held], self.weights[held], self.task)
         steps = heard.history[-1]["step"]
         if not any(mixture.shares) or (self.settings.hidden == "auto" and not mixture.pays):
             return Trained(self._additive(layer, design, whole, mixture.sharpness), mixture.loss, steps, heard.history)
-        model = self._whole(layer, design, parts, net, groups, mixture, course)
+        curves = design.coefficients(torch.stack([part.numbers for part in parts]).mean(0))
+        bias = torch.stack([part.bias for part in parts]).mean(0)
+        shares, sharp = mixture.shares, mixture.sharpness
+        model = whole_network(layer, curves, bias, net, groups, shares, sharp, course, self.units, self.names)
         return Trained(model, mixture.loss, steps, heard.history)
 
     def _without(self, whole: Additive, design: Design, held: Tensor) -> Additive:
@@ -213,14 +207,11 @@ class _Job:
         return fit_additive(design, self.t, seen, self.task)
 
     def _hidden(self) -> tuple[int, ...]:
-        hidden = self.settings.hidden
-        if hidden == "auto":
+        hidden = self.settings.layers()
+        if hidden is None:
             # One node more for every second output beyond the first few: they share hidden nodes.
             return (max(HIDDEN, min(2 * HIDDEN, 2 * self.t.shape[1])),) if len(self.t) >= FEWEST else ()
-        if isinstance(hidden, str):
-            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {hidden!r}.")
-        nodes: tuple[int, ...] = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-        return nodes if len(self.t) > 1 and nodes != (0,) else ()
+        return hidden if len(self.t) > 1 else ()
 
     def _course(self, hidden: tuple[int, ...]) -> Course:
         count = len(self.t)
@@ -266,39 +257,14 @@ class _Job:
         curves, bias = design.coefficients(found.numbers), found.bias
         return additive_network(layer, sharpness * curves, sharpness * bias, self.units, self.names)
 
-    def _whole(
-        self,
-        layer: KANLayer,
-        design: Design,
-        parts: Sequence[Additive],
-        net: KAN,
-        groups: Sequence[Group],
-        mixture: Blend,
-        course: Course,
-    ) -> KAN:
-        numbers = torch.stack([part.numbers for part in parts]).mean(0)
-        bias = torch.stack([part.bias for part in parts]).mean(0)
-        return whole_network(
-            layer,
-            design.coefficients(numbers),
-            bias,
-            net,
-            groups,
-            mixture.shares,
-            mixture.sharpness,
-            course,
-            self.units,
-            self.names,
-        )
 
-
-def _targets(y: NDArray[Any], task: Task) -> Tensor:
-    """`(n, q)`: numbers, or indicators of classes."""
+def targets_of(y: NDArray[Any], task: Task, classes: int = -1) -> Tensor:
+    """`(n, q)`: numbers, or indicators of classes, as many as occur unless it is said how many there are."""
     if task.is_regression:
         return torch.from_numpy(np.ascontiguousarray(y, dtype=np.float64))
     codes = torch.from_numpy(np.asarray(y).astype(np.int64))
     if isinstance(task, Multiclass):
-        return torch.nn.functional.one_hot(codes).double()
+        return torch.nn.functional.one_hot(codes, classes).double()
     return codes.double()[:, None]
 
 

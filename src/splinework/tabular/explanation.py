@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,9 +18,10 @@ from splinework.interpret.scores import attribution
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular import formulas
+from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inside import Inside, inside, shared_out
+from splinework.tabular.inside import Inside, frame_notes, inside, shared_out
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ class Explained:
     formula_seconds: float
     random_state: Any
     _sample: Rows | None
+    _classes: Classes | None = None
 
     @property
     def formulas_(self) -> FormulaTable:
@@ -89,10 +89,7 @@ class Explained:
         """
         from splinework.report.plot import plot
 
-        rows = self._rows()
-        if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
-            rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
-        seen = self._inside(rows.x)
+        _, seen = self._shown()
         options = {"names": seen.labels, "output_names": self.columns_.targets, **options}
         return plot(seen.network, seen.x, **options)
 
@@ -109,14 +106,13 @@ class Explained:
         """
         from splinework.report.report import report
 
-        rows = self._rows()
-        rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights) if len(rows) < 2 else rows
-        seen = self._inside(rows.x)
+        rows, seen = self._shown()
+        answered = isinstance(self.model_, FramedKAN) and self.model_.frame.after
         return report(
             seen.network,
             path,
             x=seen.x,
-            y=rows.y if rows.y.ndim == 2 and not seen.answers else None,
+            y=rows.y if rows.y.ndim == 2 and not answered else None,
             table=self.formulas_ if equations else None,
             title=title,
             notes=self._notes(),
@@ -137,14 +133,13 @@ class Explained:
 
     def _search(self) -> FormulaTable:
         rows = self._rows(even=False)
-        classes = getattr(self, "_classes", None)
         target = self.columns_.targets[0].removeprefix("logit of ").partition("=")[0]
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         return formulas.search(
             self.model_,
             rows,
             self._scores(),
-            classes=None if classes is None else classes.values,
+            classes=None if self._classes is None else self._classes.values,
             target=target,
             seconds=self.formula_seconds,
             seed=seed,
@@ -169,9 +164,12 @@ class Explained:
             return np.zeros(self.model_.inputs)
         return shared_out(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
 
-    def _inside(self, x: Floats) -> Inside:
-        """The network and its inputs for rows, whatever frame it stands in."""
-        return inside(self.model_, x, self.columns_.labels)
+    def _shown(self) -> tuple[Rows, Inside]:
+        """Rows of the fit, and the network with its inputs for them, whatever frame it stands in."""
+        rows = self._rows()
+        if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
+            rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
+        return rows, inside(self.model_, rows.x, self.columns_.labels)
 
     def _notes(self) -> list[str]:
         """Sentences on how the columns became inputs."""
@@ -181,19 +179,11 @@ class Explained:
         idle = [column.name for column in self.columns_.columns if not column.inputs]
         if idle:
             notes.append(f"the same in every row of the fit, so left out: {', '.join(idle)}")
-        if isinstance(self.model_, FramedKAN):
-            frame = self.model_.frame
-            notes += [f"input {i + 1} of the network is {text}" for i, text in enumerate(frame.features)]
-            pairs = zip(frame.output_names, frame.answers, strict=False)
-            notes += [f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs]
+        notes += frame_notes(self.model_)
         for verdict in getattr(self, "verdicts_", ()):
             said = f" ({verdict.note})" if verdict.note else ""
             notes.append(f"axiom {verdict.axiom}, {verdict.strength}: {verdict.verdict}{said}")
         return notes
-
-    def _forget(self) -> None:
-        """Drops formulas of the network before."""
-        self.__dict__.pop("_formulas", None)
 
     # ------------------------------------------------------------------------------------------------------ notebooks
 
@@ -207,8 +197,11 @@ class Explained:
         return bundle
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
-        with _only_what_is_there():
+        token = _listing.set(True)
+        try:
             return super()._get_fitted_attr_html(doc_link)  # type: ignore[misc]  # of BaseEstimator, from 1.9 on
+        finally:
+            _listing.reset(token)
 
     def _diagram(self) -> str:
         name = type(self).__name__
@@ -218,15 +211,6 @@ class Explained:
         record, network = None, network_of(self.model_)
         labels = self.columns_.labels
         if rows is not None and len(rows) > 1 and network.active_edges():
-            seen = self._inside(unweighted(rows, len(rows)).x)
+            _, seen = self._shown()
             record, labels = attribution(seen.network, torch.from_numpy(seen.x)), seen.labels
         return diagram(name, network, record, labels, self.columns_.targets)
-
-
-@contextmanager
-def _only_what_is_there() -> Iterator[None]:
-    token = _listing.set(True)
-    try:
-        yield
-    finally:
-        _listing.reset(token)

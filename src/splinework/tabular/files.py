@@ -29,13 +29,14 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Writes a fitted estimator; see `KANRegressor.save`."""
     rows = estimator._rows(even=False)
     words, outputs = estimator.columns_.words()
-    pairs = zip((*words, *outputs), (*estimator.columns_.labels, *estimator.columns_.targets), strict=True)
+    labels = estimator.columns_.labels
+    pairs = zip((*words, *outputs), (*labels, *estimator.columns_.targets), strict=True)
     notes = {
         "target": estimator.columns_.targets[0],
-        "features": list(estimator.columns_.labels),
+        "features": list(labels),
         "columns": dict(pairs),
         "means": {c.name: c.fill for c in estimator.columns_.columns if isinstance(c, Numeric) and c.varies},
-        "ranges": {label: _ends(column) for label, column in zip(estimator.columns_.labels, rows.x.T, strict=True)},
+        "ranges": {label: [float(x.min()), float(x.max())] for label, x in zip(labels, rows.x.T, strict=True)},
         "axioms": [asdict(verdict) for verdict in getattr(estimator, "verdicts_", ())],
         "estimator": _about(estimator, sampled(rows, MOST_ROWS, 0)),
     }
@@ -52,10 +53,6 @@ def read(path: str | os.PathLike[str], kinds: Mapping[str, type[Any]]) -> Any:
         return _restored(kinds[about["class"]], model, about)
     except _MISFITS as error:
         raise FileError(f"{path} is a file of an estimator whose parts do not fit together ({error}).") from error
-
-
-def _ends(column: Any) -> list[float]:
-    return [float(column.min()), float(column.max())]
 
 
 def _about(estimator: Any, rows: Rows) -> dict[str, Any]:

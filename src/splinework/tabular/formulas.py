@@ -12,6 +12,7 @@ from splinework.errors import DataError
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
+from splinework.tabular.inside import outputs_of
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:
@@ -66,37 +67,21 @@ def search(
         if isinstance(model, FramedKAN):
             low, high = even.x.min(axis=0), even.x.max(axis=0)
             x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
-            return discover(x[:, kept], _frame(_outputs(model, x), outputs), **common)
-        return symbolify(model, even.x, _outputs(model, even.x), seconds=seconds)
+            return discover(x[:, kept], _frame(outputs_of(model, x), outputs), **common)
+        return symbolify(model, even.x, outputs_of(model, even.x), seconds=seconds)
 
 
 def as_frame(table: FormulaTable) -> pd.DataFrame:
     """The table as a frame, one formula a row, best first for each target."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            "target": [row.target for row in table],
-            "formula": [row.text for row in table],
-            "complexity": [row.complexity for row in table],
-            "rmse": [row.rmse for row in table],
-            "r2": [row.r2 for row in table],
-            "held_out": [np.nan if row.held_out is None else row.held_out for row in table],
-            "bits": [row.bits for row in table],
-            "probability": [row.probability for row in table],
-            "notes": ["; ".join(row.notes) for row in table],
-        }
-    )
+    names = ("target", "text", "complexity", "rmse", "r2", "held_out", "bits", "probability", "notes")
+    frame = pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
+    frame = frame.rename(columns={"text": "formula"}).astype({"held_out": "float64"})
+    return frame.assign(notes=frame["notes"].map("; ".join))
 
 
 def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(values, columns=list(names))
-
-
-def _outputs(model: KAN | FramedKAN, x: Floats) -> Floats:
-    import torch
-
-    with torch.no_grad():
-        return np.asarray(model(torch.from_numpy(x)).numpy())

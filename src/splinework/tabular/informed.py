@@ -8,14 +8,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from splinework.errors import ConfigError, DataError, FitWarning
+from splinework.errors import DataError, FitWarning
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
@@ -25,11 +24,12 @@ from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.tabular.engine import Settings
+from splinework.tabular.blend import certain
+from splinework.tabular.engine import Heard, Settings, Trained, targets_of
 from splinework.tabular.knowledge import Known
 from splinework.tabular.members import Listen
 from splinework.tabular.rows import Rows, sampled
-from splinework.tabular.tasks import Multiclass, Task
+from splinework.tabular.tasks import Task
 from splinework.tabular.verdicts import Verdict, verdicts_of
 
 HIDDEN: Final = 5
@@ -56,8 +56,6 @@ GRID: Final = 5
 """Intervals of the splines at first."""
 BUDGET: Final = 10.0
 """Seconds for proofs about a network that does not look at its inputs."""
-CERTAIN: Final = 1.0
-"""Hidden nodes stay where they help by more than so many standard errors of the help, as without axioms."""
 LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
 
 Model = KAN | FramedKAN
@@ -65,24 +63,16 @@ Model = KAN | FramedKAN
 
 @final
 @dataclass(frozen=True)
-class Informed:
-    """A fit under axioms.
+class Informed(Trained):
+    """A fit under axioms, which may put the network into a frame.
 
     Attributes:
-        model: The network, in a frame where an axiom needs one, in float64.
         certificate: What is proved of the axioms, in the names of the network's inputs; None where all hold by themselves.
         verdicts: One per axiom.
-        loss: Mean loss: of rows held out where sizes were compared, else of the rows; in units of the targets' spread.
-        steps: Steps of training.
-        history: Records `{"stage", "step", "loss"}`.
     """
 
-    model: Model
-    certificate: Certificate | None
-    verdicts: tuple[Verdict, ...]
-    loss: float
-    steps: int
-    history: list[dict[str, Any]] = field(default_factory=list)
+    certificate: Certificate | None = None
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def train_informed(
@@ -110,8 +100,9 @@ def train_informed(
         ConfigError: If two axioms contradict each other, or one cannot be built in.
     """
     axioms = _all(known)
-    _check(axioms, rows, names)
-    job = _Job(rows, task, settings, seed, names, _Ear(listen))
+    if axioms:  # contradictions are refused before anything is trained
+        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
+    job = _Job(rows, task, settings, seed, names, Heard(listen))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", FitWarning)
@@ -128,10 +119,11 @@ def train_informed(
             text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
-    return Informed(model, fitted.certificate, verdicts, loss, len(job.ear.history), job.ear.history)
+    history = job.heard.history
+    return Informed(model, loss, len(history), history, fitted.certificate, verdicts)
 
 
-def judge_constant(model: KAN, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
+def judge_constant(model: Model, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
     """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
 
     Raises:
@@ -159,29 +151,15 @@ def _box(rows: Rows) -> list[tuple[float, float]]:
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
 
 
-def _check(axioms: Sequence[Axiom], rows: Rows, names: tuple[Sequence[str], Sequence[str]]) -> None:
-    """Refuses contradictions before anything is trained."""
-    if axioms:
-        check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
+def _during(what: str, heard: Heard) -> Callable[[Any], None]:
+    """A callback of one fit, which ends with the best so far where the listener says so."""
+    from splinework.train.callbacks import StopTraining
 
+    def hear(step: Any) -> None:
+        if heard(f"{what}, {step.stage}", step.number, step.number, step.loss):
+            raise StopTraining
 
-class _Ear:
-    """Passes on what the listener is told, and keeps it; where it says so, a fit ends with the best so far."""
-
-    def __init__(self, listen: Listen | None) -> None:
-        self._listen, self.history = listen, list[dict[str, Any]]()
-
-    def during(self, what: str) -> Callable[[Any], None]:
-        """A callback of one fit."""
-        from splinework.train.callbacks import StopTraining
-
-        def hear(step: Any) -> None:
-            stage = f"{what}, {step.stage}"
-            self.history.append({"stage": stage, "step": step.number, "loss": step.loss})
-            if self._listen is not None and self._listen(stage, step.number, step.number, step.loss):
-                raise StopTraining
-
-        return hear
+    return hear
 
 
 @dataclass(frozen=True)
@@ -202,19 +180,16 @@ class _Job:
     settings: Settings
     seed: int
     names: tuple[Sequence[str], Sequence[str]]
-    ear: _Ear
+    heard: Heard
 
     def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
         """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
 
         Soft axioms are left out: their weights are found by fits of their own, and they hardly change which size suits the rows.
         """
-        asked = self.settings.hidden
-        if not isinstance(asked, str):
-            nodes = (asked,) if isinstance(asked, int) else tuple(asked)
-            return (nodes if nodes != (0,) else ()), math.nan
-        if asked != "auto":
-            raise ConfigError(f"hidden is 'auto', a number of nodes or one number per layer, got {asked!r}.")
+        asked = self.settings.layers()
+        if asked is not None:
+            return asked, math.nan
         if len(self.rows) < FEWEST:
             return (), math.nan
         few = sampled(self.rows, MOST_COMPARED, self.seed)
@@ -226,12 +201,8 @@ class _Job:
             warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
             for hidden in ((), (HIDDEN,)):
                 losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
-        share = held.weights / held.weights.sum()
-        help_ = losses[0] - losses[1]
-        mean = float(share @ help_)
-        error = math.sqrt(float(share**2 @ (help_ - mean) ** 2))
-        better = mean > CERTAIN * error
-        return ((HIDDEN,) if better else ()), float(share @ losses[better])
+        better = certain(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
+        return ((HIDDEN,) if better else ()), float(np.average(losses[better], weights=held.weights))
 
     def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
         """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
@@ -301,7 +272,7 @@ class _Job:
             steps=min(self.settings.max_iter, most),
             seed=self.seed + start,
             progress=False,
-            callbacks=[self.ear.during("curves" if not hidden else "interactions")],
+            callbacks=[_during("curves" if not hidden else "interactions", self.heard)],
             grids="auto" if self.settings.grid == "auto" else None,
             degree="keep",
             starts=2 if few else 1,
@@ -318,11 +289,7 @@ class _Job:
     def losses(self, model: Model, rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
         outputs = model(torch.from_numpy(rows.x))
-        y: Tensor
-        if isinstance(self.task, Multiclass):
-            y = torch.nn.functional.one_hot(torch.from_numpy(rows.y.astype(np.int64)), outputs.shape[1]).double()
-        else:
-            y = torch.from_numpy(np.ascontiguousarray(_column(rows), dtype=np.float64))
+        y = targets_of(rows.y, self.task, outputs.shape[1])
         if self.task.is_regression:
             spread = torch.from_numpy(np.asarray(self.rows.y, dtype=np.float64)).std(0, unbiased=False)
             spread = torch.where(spread > 0, spread, torch.ones_like(spread))

@@ -14,6 +14,8 @@ from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats
 
 Model = KAN | FramedKAN
+CHUNK = 16384
+"""Rows that a network is given at a time."""
 
 
 @final
@@ -25,13 +27,11 @@ class Inside:
         network: The network.
         x: `(n, F)`, its inputs.
         labels: What each of them is: the user's column, or a formula that the frame works out first.
-        answers: How the frame makes the answers of the network's outputs z1, z2, …; none where these are the answers.
     """
 
     network: KAN
     x: Floats
     labels: tuple[str, ...]
-    answers: tuple[str, ...] = ()
 
 
 def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
@@ -39,10 +39,25 @@ def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
     if not isinstance(model, FramedKAN):
         return Inside(model, x, tuple(labels))
     seen = np.asarray(model.inside(x).detach().numpy())
-    answers = tuple(
-        f"{name} = {formula}" for name, formula in zip(model.output_names, model.frame.answers, strict=False)
-    )
-    return Inside(model.network, seen, model.frame.features or tuple(labels), answers)
+    return Inside(model.network, seen, model.frame.features or tuple(labels))
+
+
+@torch.no_grad()
+def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
+    """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
+    parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
+    return np.asarray(torch.cat(parts).numpy())
+
+
+def frame_notes(model: Model) -> list[str]:
+    """Sentences on what stands before and after the network; none of a network without a frame."""
+    if not isinstance(model, FramedKAN):
+        return []
+    pairs = zip(model.output_names, model.frame.answers, strict=False)
+    return [
+        *(f"input {i} of the network shown is {text}" for i, text in enumerate(model.frame.features, start=1)),
+        *(f"{name} = {text}, where z1, z2, … are the outputs of the network shown" for name, text in pairs),
+    ]
 
 
 def shared_out(model: Model, scores: Any) -> Floats:

@@ -159,7 +159,7 @@ def train_members(
     parameters = [p for p in net.parameters() if p.requires_grad]
     pulls = _pulls(net, course)
     adam = torch.optim.Adam(parameters, lr=course.rate, betas=(0.9, 0.99), fused=True)
-    order = small.order(generator)
+    order = Order(len(u), small.batch, generator)
     every = max(1, course.steps // LOOKS)
     for step in range(1, course.steps + 1):
         rate = course.rate * min(1.0, step / WARMING) * 0.5 * (1 + math.cos(math.pi * (step - 1) / course.steps))
@@ -205,9 +205,6 @@ class _Small:
         seen = weights[:, None] * (fold[:, None] != members)
         everywhere = offsets[:, : course.members].repeat(1, groups, 1)
         return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(course.batch, len(u)))
-
-    def order(self, generator: torch.Generator) -> Order:
-        return Order(len(self.u), self.batch, generator)
 
     def loss(self, net: KAN, rows: Tensor, task: Task) -> Tensor:
         """The members' losses added up: no number belongs to two, so each gets its own gradient."""

@@ -26,16 +26,13 @@ class Namespace:
         """The values as an array of this library; texts, which only NumPy has, stay NumPy's."""
         if self._library is None or values.dtype.kind not in "biuf":
             return values
-        if values.dtype == np.float64 and not self._has_float64():
+        if values.dtype == np.float64 and "mps" in str(self._device):  # which has no float64
             values = values.astype(np.float32)
         return self._library.asarray(values, device=self._device)
 
     def mark(self) -> Any:
         """An array without elements that says where a fit took place."""
         return self.back(np.empty(0))
-
-    def _has_float64(self) -> bool:
-        return "mps" not in str(self._device)
 
 
 def to_numpy(values: Any) -> Any:

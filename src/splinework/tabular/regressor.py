@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, final
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array
 
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
+from splinework.tabular.classes import target_names
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import mean
-from splinework.tabular.engine import Settings
 from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
-from splinework.tabular.targets import target_names
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Task
 
 
 @final
+@dataclass(kw_only=True, eq=False, repr=False)
 class KANRegressor(RegressorMixin, KANEstimator):
     """Kolmogorov–Arnold network regression, ready for tables: gaps and categories need no preparation.
 
@@ -75,48 +73,8 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **KNOWLEDGE}
 
-    def __init__(
-        self,
-        *,
-        hidden: int | Sequence[int] | str = "auto",
-        grid: int | str = "auto",
-        degree: int = 3,
-        members: int | str = "auto",
-        max_iter: int = Settings.max_iter,
-        categorical_features: Any = "from_dtype",
-        warm_start: bool = False,
-        formula_seconds: float = 20.0,
-        callbacks: Any = None,
-        random_state: Any = 0,
-        monotone: Any = None,
-        axioms: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden=hidden,
-            grid=grid,
-            degree=degree,
-            members=members,
-            max_iter=max_iter,
-            categorical_features=categorical_features,
-            warm_start=warm_start,
-            formula_seconds=formula_seconds,
-            callbacks=callbacks,
-            random_state=random_state,
-        )
-        self.monotone = monotone
-        self.axioms = axioms
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)`, or `(n, q)` for several outputs.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
+    monotone: Any = None
+    axioms: Any = None
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
@@ -147,21 +105,10 @@ class KANRegressor(RegressorMixin, KANEstimator):
         return where.back(values[:, 0] if self._flat else values)
 
     def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
-        columns = values.reshape(len(values), -1)
-        if not first and columns.shape[1] != self.model_.outputs:
-            raise ValueError(
-                f"y has {columns.shape[1]} outputs, but {type(self).__name__} is expecting {self.model_.outputs} outputs as "
-                "in the fit before."
-            )
-        self._flat = values.ndim == 1
-        return columns, Regression()
+        return self._numbers(y, first=first)
 
     def _known(self, columns: Columns) -> tuple[Known, ...]:
         return known_of(self.monotone, self.axioms, columns)
-
-    def _weighed(self, rows: Rows) -> Rows:
-        return rows
 
     def _constant(self, rows: Rows) -> Floats:
         return mean(rows)

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions  # private: see base
 from sklearn.utils.multiclass import type_of_target
 
 from splinework.nn.network import KAN
-from splinework.tabular.base import CHUNK, KANEstimator
-from splinework.tabular.callbacks import with_callbacks
-from splinework.tabular.classes import Classes, labels_of
+from splinework.tabular.base import KANEstimator
+from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import logits, mean
-from splinework.tabular.engine import Settings
+from splinework.tabular.inside import CHUNK
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
-from splinework.tabular.targets import target_names
-from splinework.tabular.tasks import Regression, Task
+from splinework.tabular.tasks import Task
 
 MOST_CLASSES = 20
 """Whole numbers of more different values are numbers, unless `target` says otherwise."""
 
 
 @final
+@dataclass(kw_only=True, eq=False, repr=False)
 class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstimator):
     """Features learned for a target: the nodes of the last hidden layer of a Kolmogorov–Arnold network.
 
@@ -72,49 +71,12 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         "target": [StrOptions({"auto", "numbers", "classes"})],
     }
 
-    model_: KAN
-    _classes: Classes | None
+    if TYPE_CHECKING:  # set by a fit, and no parameters
+        model_: KAN
 
-    def __init__(
-        self,
-        *,
-        hidden: int | Sequence[int] | str = 8,
-        grid: int | str = "auto",
-        degree: int = 3,
-        members: int | str = 1,
-        max_iter: int = Settings.max_iter,
-        target: str = "auto",
-        categorical_features: Any = "from_dtype",
-        warm_start: bool = False,
-        formula_seconds: float = 20.0,
-        callbacks: Any = None,
-        random_state: Any = 0,
-    ) -> None:
-        super().__init__(
-            hidden=hidden,
-            grid=grid,
-            degree=degree,
-            members=members,
-            max_iter=max_iter,
-            categorical_features=categorical_features,
-            warm_start=warm_start,
-            formula_seconds=formula_seconds,
-            callbacks=callbacks,
-            random_state=random_state,
-        )
-        self.target = target
-
-    @with_callbacks
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANTransformer:
-        """Fits a table.
-
-        Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: `(n,)` or `(n, q)` numbers, or `(n,)` classes.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
-        """
-        self._fit(X, y, sample_weight, partial=False)
-        return self
+    hidden: int | Sequence[int] | str = 8
+    members: int | str = 1
+    target: str = "auto"
 
     def transform(self, X: Any) -> Any:
         """The hidden nodes `(n, nodes)`, in the network's units.
@@ -139,21 +101,13 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
             raise ValueError(f"y holds {kind} now, but did not in the fit before; set target, or warm_start=False.")
         if kind == "classes":
             labels = labels_of(y, self)
-            known = None if first else self._classes
-            classes = known or Classes(np.unique(labels))
+            classes = (None if first else self._classes) or Classes(np.unique(labels))
             codes = classes.codes(labels)
             self._classes, self.classes_ = classes, where.back(classes.values)
             return codes, classes.task
         self.__dict__.pop("classes_", None)
         self._classes = None
-        values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
-        columns = values.reshape(len(values), -1)
-        if not first and columns.shape[1] != self.model_.outputs:
-            raise ValueError(f"y has {columns.shape[1]} outputs, but had {self.model_.outputs} in the fit before.")
-        return columns, Regression()
-
-    def _weighed(self, rows: Rows) -> Rows:
-        return rows
+        return self._numbers(y, first=first)
 
     def _constant(self, rows: Rows) -> Floats:
         if self._classes is None:

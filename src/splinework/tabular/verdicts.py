@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import final
 
-from splinework.knowledge.axioms import Axiom, Hard
-from splinework.knowledge.axioms.verify import Certificate, ClaimResult
+from splinework.knowledge.axioms import Hard
+from splinework.knowledge.axioms.verify import Certificate
 from splinework.tabular.knowledge import Known
 
 
@@ -44,22 +44,17 @@ def verdicts_of(
         if refuted is not None:
             at = ", ".join(f"{name}={value:.6g}" for name, value in (refuted.counterexample or {}).items())
             notes.append(f"not so at {at}")
-        notes += [_open(claim) for claim in claims if claim.status == "unknown"][:1]
+        open_ = next((claim for claim in claims if claim.status == "unknown"), None)
+        if open_ is not None:  # neither a proof nor a point was found
+            least = f"{open_.text}: the least is between {open_.bound:.3g} and {open_.least:.3g}"
+            notes.append(open_.reason or least)
         worst = [violations[axiom.text()] for axiom in each.axioms if axiom.text() in violations]
         if worst and each.said.strength != Hard():
             mean = math.sqrt(sum(rms**2 for rms, _ in worst) / len(worst))
             notes.append(
                 f"violated by {mean:.2g} (rms), {max(most for _, most in worst):.2g} at most, in deviations of y"
             )
-        found.append(Verdict(_bare(each.said), each.said.strength.text(), verdict, "; ".join(notes)))
+        found.append(
+            Verdict(replace(each.said, strength=Hard()).text(), each.said.strength.text(), verdict, "; ".join(notes))
+        )
     return tuple(found)
-
-
-def _open(claim: ClaimResult) -> str:
-    """What is known where neither a proof nor a point was found."""
-    return claim.reason or f"{claim.text}: the least is between {claim.bound:.3g} and {claim.least:.3g}"
-
-
-def _bare(axiom: Axiom) -> str:
-    """The text of an axiom; its strength stands beside it."""
-    return replace(axiom, strength=Hard()).text()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.callbacks import EarlyStopping, PlotLive, Step, StopTraining
     from splinework.train.ensemble import Ensemble, ensemble
     from splinework.train.fit import FitResult, fit
@@ -20,42 +20,6 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
     from splinework.train.sparsify import sparsify
     from splinework.train.trackers import MLflow, OptunaPruning, TensorBoard
     from splinework.train.uncertainty import Interval
-
-# Name → the module here that has it.
-_HOMES = {
-    "Absolute": "losses",
-    "Custom": "losses",
-    "Decision": "history",
-    "EarlyStopping": "callbacks",
-    "Ensemble": "ensemble",
-    "FitResult": "fit",
-    "GroupLasso": "penalties",
-    "History": "history",
-    "Huber": "losses",
-    "Interval": "uncertainty",
-    "Logistic": "losses",
-    "Loss": "losses",
-    "MLflow": "trackers",
-    "OptunaPruning": "trackers",
-    "Penalty": "penalties",
-    "PlotLive": "callbacks",
-    "Poisson": "losses",
-    "PykanSparsity": "penalties",
-    "Quantile": "losses",
-    "Residual": "residual",
-    "Roughness": "penalties",
-    "Softmax": "losses",
-    "Sparsity": "penalties",
-    "Squared": "losses",
-    "Step": "callbacks",
-    "StopTraining": "callbacks",
-    "TensorBoard": "trackers",
-    "TrainingOptions": "options",
-    "ensemble": "ensemble",
-    "fit": "fit",
-    "solve": "solve",
-    "sparsify": "sparsify",
-}
 
 __all__ = [
     "Absolute",

@@ -45,8 +45,8 @@ def test_an_onnx_file_becomes_a_model_file(folder):
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
-        (["--features", "b"], DataError, "no numbers"),
-        (["--features", "z"], DataError, "no column 'z'"),
+        (["--features", "b"], DataError, "must be numbers"),
+        (["--features", "z"], DataError, "lacks 1 of the 1 columns"),
         (["--features", "a", "--output", "z"], ConfigError, "got 'z'"),
     ],
 )

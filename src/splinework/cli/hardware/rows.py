@@ -11,8 +11,8 @@ import numpy as np
 from splinework.cli.categories import as_frame, repeats, words_of
 from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import Settings, split
-from splinework.cli.words import plural
 from splinework.errors import ConfigError, DataError, nearest
+from splinework.formula.figures import plural
 from splinework.tabular.tables import Table, numbers
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +20,9 @@ from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
 from splinework.data.sets import BoxSet
+from splinework.data.streams import Floats
 from splinework.errors import ConfigError
 
-Floats = NDArray[np.float64]
 Complexes = NDArray[np.complex128]
 
 _UNIT: Final = (Input("x", -1.0, 1.0), Input("y", -1.0, 1.0))
@@ -66,9 +66,29 @@ HELMHOLTZ: Final = FormulaSet(
 )
 
 
+class _Evolution(BoxSet):
+    """A function u of x in [-1, 1] and of the time t up to an end."""
+
+    end: float
+    title: ClassVar[str]
+    REFERENCE_ERROR: ClassVar[float]
+
+    def check(self) -> None:
+        if not 0 < self.end <= 1:
+            raise ConfigError(f"end of {self.title} is above 0 and at most 1, got {self.end}.")
+        super().check()
+
+    def box(self) -> tuple[Input, ...]:
+        return Input("x", -1.0, 1.0), Input("t", 0.0, self.end)
+
+    def _outline(self, name: str, about: str, source: str, *notes: str) -> Outline:
+        columns, error = ("x", "t"), self.REFERENCE_ERROR
+        return Outline(name, about, columns, ("u",), active=columns, reference_error=error, source=source, notes=notes)
+
+
 @final
 @dataclass(frozen=True)
-class BurgersSet(BoxSet):
+class BurgersSet(_Evolution):
     """u_t + u u_x = ν u_xx on [-1, 1], u(0, x) = -sin πx, u = 0 at both ends, by the Cole-Hopf transform.
 
     u is a quotient of two integrals against a Gaussian (Basdevant et al. 1986, doi 10.1016/0045-7930(86)90036-8), by
@@ -90,35 +110,22 @@ class BurgersSet(BoxSet):
     design: Design = SOBOL
     noise: tuple[Noise, ...] = ()
 
+    title = "Burgers' equation"
     NODES = 100
     REFERENCE_ERROR = 1e-13
 
     def __post_init__(self) -> None:
         if not 0.002 <= self.viscosity < math.inf:
             raise ConfigError(f"viscosity of Burgers' equation is a number from 0.002 on, got {self.viscosity}.")
-        if not 0 < self.end <= 1:
-            raise ConfigError(f"end of Burgers' equation is above 0 and at most 1, got {self.end}.")
         self.check()
-
-    def box(self) -> tuple[Input, ...]:
-        return Input("x", -1.0, 1.0), Input("t", 0.0, self.end)
-
-    def plan(self) -> Design:
-        return self.design
 
     def evaluate(self, x: Floats) -> Floats:
         return cole_hopf(x[:, 0], x[:, 1], self.viscosity, self.NODES)[:, None]
 
     def outline(self) -> Outline:
-        return Outline(
-            "burgers",
-            "Burgers' equation u_t + u u_x = ν u_xx, u(0, x) = -sin πx, which grows a front",
-            ("x", "t"),
-            ("u",),
-            active=("x", "t"),
-            reference_error=self.REFERENCE_ERROR,
-            source=f"Cole-Hopf transform, Gauss-Hermite quadrature with {self.NODES} nodes",
-        )
+        about = "Burgers' equation u_t + u u_x = ν u_xx, u(0, x) = -sin πx, which grows a front"
+        source = f"Cole-Hopf transform, Gauss-Hermite quadrature with {self.NODES} nodes"
+        return self._outline("burgers", about, source)
 
     def axioms(self) -> tuple[str, ...]:
         start = ("boundary(face={'x': (-1, 1)}, value=0)", "initial(t, value='-sin(pi*x)')")
@@ -148,7 +155,7 @@ def cole_hopf(x: Floats, t: Floats, viscosity: float, nodes: int) -> Floats:
 
 @final
 @dataclass(frozen=True)
-class AllenCahnSet(BoxSet):
+class AllenCahnSet(_Evolution):
     """u_t = 1e-4 u_xx + 5 (u - u³) on [-1, 1], periodic, u(0, x) = x² cos πx, by Fourier modes and ETDRK4.
 
     Solved once on 2048 points with steps of 1/2000 (Kassam & Trefethen 2005, doi 10.1137/S1064827502410633); at any x by its
@@ -165,36 +172,22 @@ class AllenCahnSet(BoxSet):
     design: Design = SOBOL
     noise: tuple[Noise, ...] = ()
 
+    title = "the Allen-Cahn equation"
     MODES = 2048
     STEPS = 2000
     KEPT = 2000
     REFERENCE_ERROR = 2e-5
 
     def __post_init__(self) -> None:
-        if not 0 < self.end <= 1:
-            raise ConfigError(f"end of the Allen-Cahn equation is above 0 and at most 1, got {self.end}.")
         self.check()
-
-    def box(self) -> tuple[Input, ...]:
-        return Input("x", -1.0, 1.0), Input("t", 0.0, self.end)
-
-    def plan(self) -> Design:
-        return self.design
 
     def evaluate(self, x: Floats) -> Floats:
         return allen_cahn(x[:, 0], x[:, 1], self.MODES, self.STEPS, self.KEPT)[:, None]
 
     def outline(self) -> Outline:
-        return Outline(
-            "allen_cahn",
-            "the Allen-Cahn equation u_t = 1e-4 u_xx + 5 (u - u³), u(0, x) = x² cos πx, periodic",
-            ("x", "t"),
-            ("u",),
-            active=("x", "t"),
-            reference_error=self.REFERENCE_ERROR,
-            notes=("The error of the reference is below 1e-7 but for x = ±1 before t = 0.001.",),
-            source=f"Fourier modes ({self.MODES}) and ETDRK4 ({self.STEPS} steps)",
-        )
+        about = "the Allen-Cahn equation u_t = 1e-4 u_xx + 5 (u - u³), u(0, x) = x² cos πx, periodic"
+        note = "The error of the reference is below 1e-7 but for x = ±1 before t = 0.001."
+        return self._outline("allen_cahn", about, f"Fourier modes ({self.MODES}) and ETDRK4 ({self.STEPS} steps)", note)
 
     def axioms(self) -> tuple[str, ...]:
         start = "initial(t, value='x**2*cos(pi*x)')"

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, final, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.sets import Recipe
-from splinework.data.streams import POINTS, stream
+from splinework.data.streams import POINTS, Floats, stream
 from splinework.errors import ConfigError, nearest
 
-Floats = NDArray[np.float64]
 Model = Literal["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]
 
 GOLDEN: Final = (math.sqrt(5) - 1) / 2

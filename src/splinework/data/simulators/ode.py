@@ -10,19 +10,16 @@ from functools import cached_property
 from typing import Any, Final, final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.data.drawn import Outline
 from splinework.data.inputs import Input, check_inputs
 from splinework.data.noise import Noise
 from splinework.data.sets import Recipe
-from splinework.data.streams import POINTS, stream
+from splinework.data.streams import POINTS, Floats, stream
 from splinework.errors import ConfigError, DataError
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse
-
-Floats = NDArray[np.float64]
 
 RTOL: Final = 1e-10
 ATOL: Final = 1e-12

@@ -1,14 +1,14 @@
 """Axioms in a TOML file: `axioms = ["monotone(age)", …]`, and tables `[[axiom]]` with a kind and its fields."""
 
 import os
-import sys
-from pathlib import Path
 from typing import Any, Final
 
-from splinework.errors import ConfigError, FileError, SplineworkError
+from splinework.errors import ConfigError, SplineworkError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.language import axiom_of, parse_axiom
+from splinework.nn.files import read_toml
 
+_TAKES: Final = 'write axioms = ["monotone(age)"] into a TOML file'
 _LARGEST: Final = 20_000_000
 """Most bytes of a file of axioms; a table of ten thousand points has less than a million."""
 
@@ -26,7 +26,7 @@ def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
         FileError: If it cannot be read.
         ConfigError: If it is not TOML, has other keys, or an axiom is wrong; the message tells which one.
     """
-    written = _read(Path(path))
+    written = read_toml(path, _TAKES, what="a file of axioms", most=_LARGEST)
     for key in written:
         if key not in ("axioms", "axiom"):
             raise ConfigError(
@@ -49,23 +49,3 @@ def _table(entry: Any) -> Axiom:
     if not isinstance(entry, dict) or not isinstance(entry.get("kind"), str):
         raise ConfigError(f'a table [[axiom]] has kind = "monotone" and the fields of that axiom, got {entry!r}.')
     return axiom_of(entry["kind"], {key: value for key, value in entry.items() if key != "kind"})
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-
-    try:
-        if path.stat().st_size > _LARGEST:
-            raise ConfigError(f"{path} is larger than {_LARGEST} bytes, too many for a file of axioms.")
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise FileError(f"there is no file {path}; axioms are read from a TOML file.") from error
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}; axioms are read from a TOML file.") from error
-    except ConfigError:
-        raise
-    except (ValueError, RecursionError) as error:  # of the reader, of UTF-8, or a NUL in the name
-        raise ConfigError(f'{path} is not TOML: {error}. Write axioms = ["monotone(age)"].') from error

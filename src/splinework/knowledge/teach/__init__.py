@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what `lazy` reads, too; `transfer` and `distil` are modules and, in them, functions
     from splinework.knowledge.teach.active import Suggestion, suggest
     from splinework.knowledge.teach.alignment import aligned_edges
     from splinework.knowledge.teach.distil import Distilled
@@ -15,25 +15,6 @@ if TYPE_CHECKING:
     from splinework.knowledge.teach.randomise import marginalised, randomised
     from splinework.knowledge.teach.teacher import Teacher, TeacherKAN
     from splinework.knowledge.teach.transfer import Transfer
-
-# Loaded when first used. `transfer` and `distil` are modules and, in them, functions: teach.transfer.transfer.
-_HOMES = {
-    "Distilled": "distil",
-    "Identifiability": "identify",
-    "InformedResult": "fit",
-    "Points": "points",
-    "Solved": "pde",
-    "Suggestion": "active",
-    "Teacher": "teacher",
-    "TeacherKAN": "teacher",
-    "Transfer": "transfer",
-    "aligned_edges": "alignment",
-    "identifiable": "identify",
-    "marginalised": "randomise",
-    "randomised": "randomise",
-    "solve_equations": "pde",
-    "suggest": "active",
-}
 
 __all__ = [
     "Distilled",

@@ -16,8 +16,8 @@ from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
+from splinework.report.plot.protocols import Floats
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 MOST_NUMBERS = 20_000_000

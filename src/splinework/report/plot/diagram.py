@@ -8,7 +8,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.colors import to_hex, to_rgb, to_rgba
-from numpy.typing import NDArray
 
 from splinework.formula.figures import rounded
 from splinework.nn.frame import FramedKAN
@@ -17,9 +16,7 @@ from splinework.nn.nodes import Nodes
 from splinework.report.plot import style
 from splinework.report.plot.curves import Curves, edge_curves, given_names, inside, unit_curves
 from splinework.report.plot.layout import Layout, lay_out
-from splinework.report.plot.protocols import TableLike, best_rows
-
-Floats = NDArray[np.float64]
+from splinework.report.plot.protocols import Floats, FormulaLike, TableLike, best_of
 
 MOST_BOXES = 400
 """With more active edges than this, no box would be legible: the edges are drawn as lines alone."""
@@ -39,7 +36,7 @@ def plot(
     names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     labels: Mapping[tuple[int, int, int], str] | None = None,
-    table: TableLike | None = None,
+    table: TableLike[FormulaLike] | None = None,
     beta: float = 3.0,
     scale: float = 1.0,
 ) -> Axes:
@@ -130,7 +127,7 @@ def _label_width(text: str, points: float = style.TEXT_POINTS) -> float:
     return len(text) * LETTER * points / INCH
 
 
-def _turned(layout: Layout, labels: Sequence[str], slot: float) -> bool:
+def _turned(labels: Sequence[str], slot: float) -> bool:
     """Whether labels must be written upwards to have room."""
     return max(map(_label_width, labels)) + 0.06 > slot
 
@@ -150,10 +147,8 @@ def _answers(model: KAN | FramedKAN) -> str:
     return "\n".join(f"{name} = {rounded(answer.text)}" for name, answer in pairs[:MOST_FORMULAS])
 
 
-def _formulas(table: TableLike | None) -> str:
-    if table is None:
-        return ""
-    return "\n".join(f"{row.target} = {row.text}" for row in best_rows(table)[:MOST_FORMULAS])
+def _formulas(table: TableLike[FormulaLike] | None) -> str:
+    return "\n".join(f"{row.target} = {row.text}" for row in best_of(table)[:MOST_FORMULAS])
 
 
 def _frame(
@@ -162,7 +157,7 @@ def _frame(
     """Axes with the layout's units, as large as the drawing and its labels, and the formulas written above."""
 
     def room(labels: Sequence[str], slot: float) -> float:
-        return 0.28 + (max(map(_label_width, labels)) if _turned(layout, labels, slot) else style.TEXT_POINTS / INCH)
+        return 0.28 + (max(map(_label_width, labels)) if _turned(labels, slot) else style.TEXT_POINTS / INCH)
 
     below, above = room(inputs, layout.slots[0]), room(outputs, layout.slots[-1])
     letters = int(layout.width * INCH / (LETTER * style.TEXT_POINTS))
@@ -309,7 +304,7 @@ def _strength(curves: Curves, opacity: Floats, l: int, node: int, group: Sequenc
 def _draw_names(pen: _Pen, layout: Layout, labels: Sequence[str], curves: Curves, *, top: bool) -> None:
     """Names of the inputs below or of the outputs above: written upwards where they are many, thinned if too many."""
     centres, slot = layout.nodes[-1 if top else 0], layout.slots[-1 if top else 0]
-    turned = _turned(layout, labels, slot)
+    turned = _turned(labels, slot)
     points = style.TEXT_POINTS * (min(1.0, 0.85 * slot * INCH / style.TEXT_POINTS) if turned else 1.0)
     every = 1
     if points < 5.0:

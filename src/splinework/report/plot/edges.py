@@ -13,7 +13,8 @@ from splinework.nn.network import KAN
 from splinework.nn.scaling import Scaling
 from splinework.nn.trace import trace
 from splinework.report.plot import style
-from splinework.report.plot.curves import Floats, edge_curves, edge_names, inside, private_copy
+from splinework.report.plot.curves import edge_curves, edge_names, inside, private_copy
+from splinework.report.plot.protocols import Floats
 
 MOST_EDGES = 48
 MOST_TICKS = 150
@@ -60,8 +61,7 @@ def plot_edges(
     names = edge_names(network, keys)
     across = columns or min(4, len(chosen))
     down = -(-len(chosen) // across)
-    figure = style.new_figure(2.3 * across, 1.95 * down)
-    figure.set_layout_engine("constrained")
+    figure = style.new_figure(2.3 * across, 1.95 * down, arranged=True)
     for place, e in enumerate(chosen):
         l, i, _ = keys[e]
         ax = axes[place] = figure.add_subplot(down, across, place + 1)

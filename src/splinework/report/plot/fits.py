@@ -4,13 +4,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.report.plot import style
-from splinework.report.plot.ticks import few_ticks
+from splinework.report.plot.protocols import Floats
 
-Floats = NDArray[np.float64]
 BINS = 12
 ROWS_FOR_MEDIANS = 4 * BINS
 
@@ -42,7 +40,7 @@ def plot_fit(y: Any, prediction: Any, *, ax: Axes | None = None, name: str = "y"
         ax.set_xscale("log")
         ax.set_yscale("log")
         for axis in (ax.xaxis, ax.yaxis):
-            few_ticks(axis, float(ends[1] / ends[0]))
+            style.few_ticks(axis, float(ends[1] / ends[0]))
     ax.plot(ends, ends, color=style.MUTED, linewidth=1.0, dashes=(4, 3), zorder=1, gid="identity")
     _dots(ax, predicted[few], measured[few], len(measured))
     shown = style.shown_name(name)
@@ -86,7 +84,7 @@ def plot_residuals(
     if _checked(against_scale or scale) == "log":
         ax.set_xscale("log")
         positive = at[at > 0]
-        few_ticks(ax.xaxis, float(positive.max() / positive.min()) if len(positive) else 1.0)
+        style.few_ticks(ax.xaxis, float(positive.max() / positive.min()) if len(positive) else 1.0)
     few = style.thinned(len(left))
     ax.axhline(0, color=style.MUTED, linewidth=1.0, dashes=(4, 3), zorder=1, gid="zero")
     _dots(ax, at[few], left[few], len(left))

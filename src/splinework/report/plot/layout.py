@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from splinework.nn.nodes import Nodes
 from splinework.report.plot.curves import Curves
-
-Floats = NDArray[np.float64]
+from splinework.report.plot.protocols import Floats
 
 NARROWEST, WIDEST = 2.6, 12.0
 PITCH, SMALLEST_PITCH = 0.8, 0.42

@@ -9,12 +9,15 @@ from matplotlib.ticker import MaxNLocator
 
 from splinework.errors import DataError, ShapeError
 from splinework.report.plot import style
-from splinework.report.plot.protocols import FormulaLike, TableLike, best_rows
-from splinework.report.plot.ticks import few_ticks
+from splinework.report.plot.protocols import FormulaLike, TableLike, best_of
 
 
 def plot_pareto(
-    table: TableLike, *, ax: Axes | None = None, held_out: Sequence[float | None] = (), noise: float | None = None
+    table: TableLike[FormulaLike],
+    *,
+    ax: Axes | None = None,
+    held_out: Sequence[float | None] = (),
+    noise: float | None = None,
 ) -> Axes:
     """Draws the formulas' errors against their complexities, the best with a ring, a line along the Pareto front.
 
@@ -35,7 +38,7 @@ def plot_pareto(
     if not table.rows:
         raise DataError("a picture of formulas needs at least one, got an empty table.")
     ax = style.axes_or_new(ax, 4.6, 3.0)
-    best = best_rows(table)
+    best = best_of(table)
     if any(row.rmse > 0 for row in table.rows):
         ax.set_yscale("log")
     floor = min((row.rmse for row in table.rows if row.rmse > 0), default=0.0) / 3  # where an error of zero is drawn
@@ -71,7 +74,7 @@ def plot_pareto(
     ax.margins(x=0.06, y=0.12)
     low, high = ax.get_ylim()
     if ax.get_yscale() == "log":
-        few_ticks(ax.yaxis, high / low)
+        style.few_ticks(ax.yaxis, high / low)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(ax.get_legend_handles_labels()[0]) > 1:
         style.legend(ax)

@@ -1,7 +1,12 @@
 """What the pictures need to know of a fit's history and of a table of formulas: any object with these will do."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 
 class StepLike(Protocol):
@@ -41,16 +46,19 @@ class FormulaLike(Protocol):
     def rmse(self) -> float: ...
 
 
-class TableLike(Protocol):
+Row = TypeVar("Row", bound=FormulaLike, covariant=True)
+
+
+class TableLike(Protocol[Row]):
     """A table of formulas, best first."""
 
     @property
-    def rows(self) -> Sequence[FormulaLike]: ...
+    def rows(self) -> Sequence[Row]: ...
 
 
-def best_rows(table: TableLike) -> list[FormulaLike]:
-    """The first, so the best, row of every target."""
-    best: dict[str, FormulaLike] = {}
-    for row in table.rows:
+def best_of(table: TableLike[Row] | None) -> list[Row]:
+    """The first, so the best, row of every target; none where there is no table."""
+    best: dict[str, Row] = {}
+    for row in () if table is None else table.rows:
         best.setdefault(row.target, row)
     return list(best.values())

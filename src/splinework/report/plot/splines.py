@@ -4,12 +4,11 @@ from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from splinework.errors import DataError
 from splinework.report.plot import style
+from splinework.report.plot.protocols import Floats
 
-Floats = NDArray[np.float64]
 MOST_TICKS = 150
 POINTS = 400
 

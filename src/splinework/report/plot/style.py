@@ -8,8 +8,10 @@ import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 INK = "#1b2430"
 MUTED = "#5b6675"
@@ -25,26 +27,24 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, AMBER)
 TEXT_POINTS = 9.0
 SMALL_POINTS = 7.5
 LINE = 1.4
+WIDE = 1e3
+"""A logarithmic axis whose ends have a larger ratio is left to matplotlib: powers of ten are then enough to read."""
 MOST_POINTS = 1500
 """More points than this make a scatter slower, and no clearer."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A figure of so many inches that belongs to nobody: pyplot does not know of it."""
-    figure = Figure(figsize=(width, height), facecolor=PAPER)
+def new_figure(width: float, height: float, *, arranged: bool = False) -> Figure:
+    """A figure of so many inches that belongs to nobody: pyplot does not know of it. Arranged, its parts make room for texts."""
+    figure = Figure(figsize=(width, height), facecolor=PAPER, layout="constrained" if arranged else None)
     FigureCanvasAgg(figure)
     return figure
 
 
 def axes_or_new(ax: Axes | None, width: float, height: float) -> Axes:
     """The axes given, or those of a new figure."""
-    if ax is not None:
-        return ax
-    figure = new_figure(width, height)
-    figure.set_layout_engine("constrained")
-    return figure.add_subplot()
+    return new_figure(width, height, arranged=True).add_subplot() if ax is None else ax
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
@@ -67,6 +67,20 @@ def tidy(ax: Axes, *, x: str = "", y: str = "", title: str = "") -> None:
     ):
         if text:
             write(text, fontsize=points, color=INK, parse_math=False)
+
+
+def few_ticks(axis: Axis, ratio: float) -> None:
+    """Plain numbers such as 0.5, 1, 2 that do not run into each other.
+
+    Args:
+        axis: Logarithmic.
+        ratio: Of its ends.
+    """
+    if ratio > WIDE:
+        return
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio > 3 else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def legend(ax: Axes, **options: Any) -> None:

@@ -7,23 +7,11 @@ from typing import TYPE_CHECKING
 
 from splinework import lazy
 
-if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
+if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.train.sources.base import Chunk, Source
     from splinework.train.sources.loaders import BatchSource, batches
     from splinework.train.sources.mapped import ArraySource, memmap
     from splinework.train.sources.parquet_files import ParquetSource, parquet
-
-# Name → the module here that has it.
-_HOMES = {
-    "ArraySource": "mapped",
-    "BatchSource": "loaders",
-    "Chunk": "base",
-    "ParquetSource": "parquet_files",
-    "Source": "base",
-    "batches": "loaders",
-    "memmap": "mapped",
-    "parquet": "parquet_files",
-}
 
 __all__ = ["ArraySource", "BatchSource", "Chunk", "ParquetSource", "Source", "batches", "memmap", "parquet"]
 
