@@ -17,13 +17,13 @@ from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
 from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
-from splinework.discover.logit_network import logit_network
 from splinework.discover.logits import (
     RIDGE,
     Logits,
     area,
     base_rate,
     calibration_slope,
+    logit_network,
     nats,
     probabilities,
 )

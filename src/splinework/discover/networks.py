@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from splinework.discover.plans import Plan
-from splinework.discover.structure import simplified
-from splinework.discover.trial import trial_fit
+from splinework.discover.structure import simplified, trial_fit
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.library import LIBRARY, Function
 from splinework.interpret.symbolic.symbolify import propose

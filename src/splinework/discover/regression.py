@@ -11,8 +11,7 @@ from typing_extensions import Unpack
 
 from splinework.discover.constraints import WeightedKeywords
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
-from splinework.discover.plans import only, plans
-from splinework.discover.scales import choose_scale, describe
+from splinework.discover.plans import choose_scale, describe, only, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
 from splinework.interpret.symbolic.answer import answer

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint, common_parts
-from splinework.discover.scales import choose_scale
+from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError

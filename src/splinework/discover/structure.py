@@ -1,6 +1,7 @@
 """From a fitted network to the smallest one that is as good: finer grids, pruning, edges taken out one by one."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.discover.trial import trial_fit
+from splinework.errors import FitWarning
 from splinework.interpret.edit import prune
 from splinework.interpret.edit.prune import without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.train import FitResult, History, TrainingOptions
+from splinework.train import FitResult, History, TrainingOptions, fit
 from splinework.train.history import joined
 
 LOWEST, HIGHEST = 1e-4, 3e-2
@@ -111,3 +112,13 @@ def _error(model: KAN, x: Any, y: Any) -> float:
     u = model.input_scaling(torch.as_tensor(x, dtype=torch.float64))
     t = model.output_scaling(torch.as_tensor(y, dtype=torch.float64).reshape(len(u), -1))
     return float((model.unit_forward(u) - t).square().mean().sqrt())
+
+
+def trial_fit(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
+    """`fit` without its warnings; the history has them all the same. Ctrl-C ends it, and what it is part of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        result = fit(model, x, y, options=options)
+    if any("interrupted" in note for note in result.history.notes[-1:]):
+        raise KeyboardInterrupt  # who asked for an end does not mean that of one fit among many
+    return result

@@ -31,10 +31,6 @@ class DataObjective(Objective):
         return self.u.shape[0]
 
     @property
-    def numbers(self) -> int:
-        return self.count * self.model.outputs
-
-    @property
     def _unit(self) -> Tensor:
         """What one unit of what the criterion takes is in units of y, `(outputs,)`."""
         scale = self.model.output_scaling.scale
@@ -84,11 +80,6 @@ class DataObjective(Objective):
     def loss_number(self) -> float:
         error = unit_squared_error(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
-
-    @torch.no_grad()
-    def number(self) -> float:
-        loss = self.loss_number()
-        return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
     def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import ConfigError, ShapeError
-from splinework.nn.arrays import as_columns, check_finite, inputs_of
+from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
@@ -207,10 +207,7 @@ def _values(models: tuple[KAN, ...], x: Any) -> Tensor:
     values = []
     for model in models:
         work = copy.deepcopy(model).double()
-        points = inputs_of(work, x).detach()
-        check_finite(points, "x", model.config.input_names)
-        u = work.input_scaling(points)
-        check_finite(u, "x", model.config.input_names, scales=model.config.input_scales)
+        u = work.input_scaling(data_of(work, x))
         values.append(work.unit_forward(u) * work.output_scaling.scale + work.output_scaling.shift)
     return torch.stack(values)
 

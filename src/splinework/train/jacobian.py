@@ -6,6 +6,7 @@ the layers, which is a `probe` per layer and output.
 """
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -86,6 +87,13 @@ class Parameters:
             if bias is not None:
                 flat.append(bias)
         return torch.cat(flat)
+
+
+def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Where the parameters of each edge are, and its part of blocks `(edges, size, …)`, for the edges of a layer at `own`."""
+    size = blocks.shape[1]
+    for edge, block in enumerate(blocks):
+        yield slice(own.start + edge * size, own.start + (edge + 1) * size), block
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from splinework.nn.network import KAN
 from splinework.train.batches import Batches
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import Parameters, edge_blocks
 from splinework.train.penalties import Penalty
 
 Curvatures = list[tuple[slice, Tensor, Tensor]]
@@ -47,9 +47,9 @@ class Objective(ABC):
         """Number of rows."""
 
     @property
-    @abstractmethod
     def numbers(self) -> int:
         """Number of rows times outputs: how many equations the parameters should fulfil."""
+        return self.count * self.model.outputs
 
     @property
     @abstractmethod
@@ -132,12 +132,13 @@ class Objective(ABC):
     @torch.no_grad()
     def number(self) -> float:
         """The value on all rows, as a number."""
-        return float(self.value())
+        loss = self.loss_number()
+        return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
     def loss_number(self) -> float:
         """The loss on all rows, without penalties."""
-        return float(self.loss()) if self.penalties else self.number()
+        return float(self.loss())
 
     @torch.no_grad()
     def quadratic(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
@@ -146,10 +147,8 @@ class Objective(ABC):
         if not self.penalties:
             return matrix, vector
         for own, gradient, curvature in self.curvatures(parameters):
-            size = curvature.shape[-1]
             vector[own] += gradient / 2
-            for edge, block in enumerate(curvature):
-                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
+            for part, block in edge_blocks(own, curvature):
                 matrix[part, part] += block
         return matrix, vector
 

@@ -3,7 +3,6 @@
 import math
 import time
 from collections import deque
-from types import TracebackType
 
 from splinework.progress import Line, Said, duration, moves
 from splinework.train.callbacks import Step
@@ -44,9 +43,7 @@ class Progress:
         if self._line is None and self._told - self._began >= PATIENCE:
             self._line = Line(self._said)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._line is not None:
             self._line.stop()
             self._line = None

@@ -18,13 +18,12 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
 from splinework.train.history import History, history_from_dict
-from splinework.train.journal import EVERY, Journal
+from splinework.train.journal import EVERY, Journal, Snapshot
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
 from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.progress import Progress
-from splinework.train.snapshot import Snapshot
 
 
 @dataclass

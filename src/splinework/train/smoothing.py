@@ -17,7 +17,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.follow import widen
 from splinework.train.freedom import BUDGET, covariance_of, free_directions
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import Parameters, edge_blocks
 from splinework.train.objective import Objective
 from splinework.train.optim import Damped, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
@@ -160,10 +160,8 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
             both = forms(layer)[:, i]
             lambdas = strengths[index][:, i, j]
             total = torch.einsum("ke,kemn->emn", lambdas, both)
-            size = total.shape[-1]
-            for edge in range(len(i)):
-                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
-                matrix[part, part] += total[edge]
+            for part, form in edge_blocks(own, total):
+                matrix[part, part] += form
             blocks.append((index, i, j, own, both, lambdas, total))
         covariance = covariance_of(model, parameters, matrix)
         directions = free_directions(model, parameters)

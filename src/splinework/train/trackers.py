@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
-from types import TracebackType
 from typing import Any, final
 
 from splinework.errors import ConfigError
@@ -89,9 +88,7 @@ class TensorBoard:
         except OSError as error:
             self._give_up(error)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             if self._close is not None:
                 self._close()
@@ -168,9 +165,7 @@ class MLflow:
         if time.monotonic() >= self._due:
             self.send()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.send()
 
     def send(self) -> None:

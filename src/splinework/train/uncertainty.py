@@ -14,7 +14,7 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.nn.arrays import check_finite, inputs_of
+from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.train.posterior import Evidence, Posterior, posterior, variance_of_mean
 
@@ -66,10 +66,7 @@ def intervals(
     """
     check_level(level, kind)
     work = copy.deepcopy(model).double()
-    points = inputs_of(work, x).detach()
-    check_finite(points, "x", model.config.input_names)
-    u = work.input_scaling(points)
-    check_finite(u, "x", model.config.input_names, scales=model.config.input_scales)
+    u = work.input_scaling(data_of(work, x))
     known = evidence if isinstance(evidence, Posterior) else posterior(work, evidence)
     center, variance = variance_of_mean(work, known, u)
     factor = _student(known, level)

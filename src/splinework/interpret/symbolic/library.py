@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from splinework.interpret.symbolic.curves import (
+from splinework.interpret.symbolic.function import (
+    BOTH,
+    NONE,
+    RATE,
+    SHIFT,
+    Array,
+    Function,
     above,
     bernoulli,
     bernoulli_slope,
@@ -20,11 +26,11 @@ from splinework.interpret.symbolic.curves import (
     langevin,
     langevin_slope,
     powers,
+    quiet,
     sinc,
     sinc_slope,
     within,
 )
-from splinework.interpret.symbolic.function import BOTH, NONE, RATE, SHIFT, Array, Function, quiet
 
 __all__ = ["BOTH", "BY_NAME", "IDENTITY", "LIBRARY", "NONE", "RATE", "SHIFT", "Array", "Function", "power"]
 

@@ -73,9 +73,6 @@ class Framed(Loss):
         own = self.inner.targets(y[:, :outputs], outputs, names[:outputs])
         return torch.cat([own / self._scale(y), y[:, outputs:]], dim=1)
 
-    def response(self, f: Tensor) -> Tensor:
-        return f
-
     def _scale(self, like: Tensor) -> Tensor:
         outputs = len(self.frame.output_names)
         return like.new_tensor(self.scale) if self.scale else like.new_ones(outputs)

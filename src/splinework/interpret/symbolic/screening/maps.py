@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ class Map:
     name: str
     value: Callable[[Array], Array]
     slope: Callable[[Array], Array]
-    back: Callable[[Any, int], Any]
+    back: Callable[..., Any]
     usable: Callable[[Array], bool]
 
 
@@ -30,33 +31,23 @@ def _positive(y: Array) -> bool:
     return bool(y.min() > 0)
 
 
+def _between(low: float, high: float, beyond: float) -> Callable[[Array], bool]:
+    """Whether all values lie between two ends, and some are so large that the function bends them."""
+    return lambda y: bool(y.min() >= low and y.max() <= high and np.abs(y).max() > beyond)
+
+
+_RIGHT = np.pi / 2
+_BELOW_RIGHT, _BELOW_ONE = np.nextafter(_RIGHT, 0), np.nextafter(1, 0)
+
 MAPS: tuple[Map, ...] = (
     Map("the square", np.square, lambda y: 2 * y, lambda e, s: s * sympy.sqrt(e), _one_sign),
     Map("the reciprocal", lambda y: 1 / y, lambda y: -1 / y**2, lambda e, s: 1 / e, _one_sign),
     Map("the reciprocal square", lambda y: y**-2, lambda y: -2 * y**-3, lambda e, s: s / sympy.sqrt(e), _one_sign),
     Map("the square root", np.sqrt, lambda y: 0.5 / np.sqrt(y), lambda e, s: e**2, _positive),
     Map("the reciprocal root", lambda y: y**-0.5, lambda y: -0.5 * y**-1.5, lambda e, s: e**-2, _positive),
-    Map(
-        "the logarithm",
-        lambda y: np.log(np.abs(y)),
-        lambda y: 1 / y,
-        lambda e, s: s * sympy.exp(e),
-        _one_sign,
-    ),
-    Map(
-        "the sine",
-        np.sin,
-        np.cos,
-        lambda e, s: sympy.asin(e),
-        lambda y: bool(np.abs(y).max() <= np.pi / 2 and np.abs(y).max() > 0.3),
-    ),
-    Map(
-        "the cosine",
-        np.cos,
-        lambda y: -np.sin(y),
-        lambda e, s: sympy.acos(e),
-        lambda y: bool(y.min() >= 0 and y.max() <= np.pi and y.max() > 1),
-    ),
+    Map("the logarithm", lambda y: np.log(np.abs(y)), lambda y: 1 / y, lambda e, s: s * sympy.exp(e), _one_sign),
+    Map("the sine", np.sin, np.cos, lambda e, s: sympy.asin(e), _between(-_RIGHT, _RIGHT, 0.3)),
+    Map("the cosine", np.cos, lambda y: -np.sin(y), lambda e, s: sympy.acos(e), _between(0, np.pi, 1)),
     Map(
         "the exponential",
         np.exp,
@@ -69,14 +60,14 @@ MAPS: tuple[Map, ...] = (
         np.tan,
         lambda y: 1 + np.tan(y) ** 2,
         lambda e, s: sympy.atan(e),
-        lambda y: bool(np.abs(y).max() < np.pi / 2 and np.abs(y).max() > 0.7),
+        _between(-_BELOW_RIGHT, _BELOW_RIGHT, 0.7),
     ),
     Map(
         "the inverse hyperbolic tangent",
         np.arctanh,
         lambda y: 1 / (1 - y**2),
         lambda e, s: sympy.tanh(e),
-        lambda y: bool(np.abs(y).max() < 1 and np.abs(y).max() > 0.5),
+        _between(-_BELOW_ONE, _BELOW_ONE, 0.5),
     ),
 )
 
@@ -94,8 +85,4 @@ def mapped(problem: Problem) -> Iterator[Problem]:
         # Where the slope vanishes the weight would be infinite: such rows count as the others at most.
         slope = np.maximum(np.abs(slope), 1e-3 * np.abs(slope).max())
         sign = 1 if y.mean() > 0 else -1
-        yield problem.mapped(entry.name, value, slope, _back(entry, sign))
-
-
-def _back(entry: Map, sign: int) -> Callable[[Any], Any]:
-    return lambda e: entry.back(e, sign)
+        yield problem.mapped(entry.name, value, slope, partial(entry.back, s=sign))

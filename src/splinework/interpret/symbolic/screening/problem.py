@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -86,3 +87,36 @@ class Problem:
             wrap=lambda e: wrap(back(e)),
             steps=(*self.steps, f"{name} of the target"),
         )
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An answer to a problem, and its description length up to a constant, twice, in nats."""
+
+    problem: Problem
+    answer: Any
+    score: float
+
+    @property
+    def expression(self) -> Any:
+        """The answer as one for the data's target. Made when asked for: sympy thinks long about what is deeply nested."""
+        return self.problem.wrap(self.answer)
+
+
+TINY = 1e-30
+"""A column that spans less is not used, nor one that spans more than its reciprocal."""
+
+
+def power(column: Array, exponent: Fraction, *, nonzero: bool = True) -> Array | None:
+    """The column to a power; None where that is not real, finite, of a usable span and, if asked, nowhere 0."""
+    if exponent.denominator != 1 and column.min() <= 0:
+        return None
+    with np.errstate(all="ignore"):
+        value = column ** (int(exponent) if exponent.denominator == 1 else float(exponent))
+        usable = np.isfinite(value).all() and TINY < np.ptp(value) < 1 / TINY
+    return value if usable and not (nonzero and (value == 0).any()) else None
+
+
+def rational(exponent: Fraction) -> Any:
+    """The exponent as sympy has it."""
+    return sympy.Rational(exponent.numerator, exponent.denominator)

@@ -12,9 +12,8 @@ from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Entry, Pool
 from splinework.interpret.symbolic.screening import single, terms
-from splinework.interpret.symbolic.screening.guess import Guess
 from splinework.interpret.symbolic.screening.maps import mapped
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import Guess, Problem
 from splinework.interpret.symbolic.screening.reductions import blind, proposals
 from splinework.interpret.symbolic.screening.surrogate import Surrogate, surrogate
 from splinework.interpret.symbolic.screening.waves import waves
