@@ -8,9 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.discover.snapping import Constants, derivative
+from splinework.discover.snapping import Constants, WithSlopes
 from splinework.discover.structure import trial_fit
-from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.nn.network import KAN
 from splinework.train import TrainingOptions
@@ -33,32 +32,22 @@ class Logits:
     def __init__(
         self, constants: Constants, x: Array, labels: NDArray[np.intp], names: Sequence[str], ridge: float = 0.0
     ) -> None:
-        self.columns, self.rows, self.ridge = list(x.T), len(x), ridge
-        self.others = int(labels.max())
-        self.truth = np.eye(self.others + 1)[labels][:, 1:]
-        self.size = len(constants.symbols)
-        expressions = constants.expressions[: self.others]
-        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
-        self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
+        others = int(labels.max())
+        self.truth, self.ridge = np.eye(others + 1)[labels][:, 1:], ridge
+        self._at = WithSlopes(constants, others, x, names)
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
         """Nats, gradient and Fisher's information."""
-        try:
-            with np.errstate(all="ignore"):
-                outcome = self._function(*constants.tolist(), *self.columns)
-                values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (self.rows,)) for v in outcome], -1)
-        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None  # outside the formula's domain, or a derivative that numpy has no function for
-        if not np.isfinite(values).all():
+        found = self._at(constants)
+        if found is None or not all(np.isfinite(part).all() for part in found):
             return None
-        logits = values[:, : self.others]
-        slopes = values[:, self.others :].reshape(self.rows, self.others, self.size)
+        logits, slopes = found
         p = probabilities(logits)
         loss = nats(logits, self.truth) + 0.5 * self.ridge * float(constants @ constants)
         gradient = np.einsum("nk,nkp->p", p - self.truth, slopes) + self.ridge * constants
         mean = np.einsum("nk,nkp->np", p, slopes)
         information = np.einsum("nk,nkp,nkq->pq", p, slopes, slopes) - mean.T @ mean
-        return loss, gradient, information + self.ridge * np.eye(self.size)
+        return loss, gradient, information + self.ridge * np.eye(len(constants))
 
 
 def probabilities(logits: Array) -> Array:
@@ -111,8 +100,6 @@ def calibration_slope(logit: Array, positive: NDArray[np.bool_]) -> float:
 
 LARGEST = 12.0
 """Logits beyond this are cut off: the data do not determine them."""
-TIE = 1.0
-"""Nats on held-out rows within which the simpler network is as good."""
 
 
 def logit_network(
@@ -143,5 +130,5 @@ def logit_network(
         logits = raw if classes == 2 else raw[:, 1:] - raw[:, :1]
         found.append((nats(logits[held], truth[held]), logits, fitted.model, fitted.history))
     small, large = found
-    _, logits, model, history = large if large[0] < small[0] - TIE else small
+    _, logits, model, history = large if large[0] < small[0] - 1.0 else small  # nats: then the simpler one is as good
     return np.clip(logits, -LARGEST, LARGEST), model, history

@@ -27,10 +27,6 @@ HARDLY_BETTER = 0.95
 """From this relative error on a constant is nearly as good, and any edge may go."""
 WEAK = 0.1
 """Under noise, edges with a higher attribution stay."""
-MOST_EDGES = 30
-"""Edges are taken out one by one in networks of up to this many."""
-ELIMINATION_STEPS = 25
-"""Steps that the rest of a network gets to make up for an edge."""
 
 
 def simplified(
@@ -69,7 +65,7 @@ def simplified(
         smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
-    if best.model.active_edges() <= MOST_EDGES:
+    if best.model.active_edges() <= 30:
         noisy = CLEAN < reference < HARDLY_BETTER
         best = _one_by_one(best, columns, as_good, until, weakest=WEAK if noisy else float("inf"))
     return best.model, best.history
@@ -94,7 +90,7 @@ def _one_by_one(
         _, layer, i, j = todo[0]
         keep = [m.mask != 0 for m in best.model.kan_layers]
         keep[layer][i, j] = False
-        again = as_good(without_edges(best.model, x, keep), ELIMINATION_STEPS)
+        again = as_good(without_edges(best.model, x, keep), 25)
         if again is None:
             refused.add((count, layer, i, j))
         else:

@@ -14,12 +14,8 @@ import numpy as np
 from splinework.discover.terms import Terms
 from splinework.interpret.symbolic.library import Array
 
-ROUNDS = 8
-"""Rounds of reweighting by the gradient."""
 FLOOR = 1e-9
 """Distances below this count as none."""
-MOST_PAIRED = 40
-"""Terms of which all pairs are tried."""
 FLAT = 1e-6
 """Gradients below this share of their median are taken as that: a surface may touch itself."""
 
@@ -61,7 +57,7 @@ class Sheet:
         weights = np.ones(len(values))
         best = np.zeros(len(chosen))
         nearest = math.inf
-        for _ in range(ROUNDS):
+        for _ in range(8):
             c = _least(values * weights[:, None])
             steep = np.linalg.norm(np.einsum("nmd,m->nd", slopes, c), axis=1)
             middle = float(np.median(steep))
@@ -105,7 +101,7 @@ class Sheet:
         """
         of = [frozenset(e.free_symbols) for e in self.terms.expressions]
         constant = [i for i, columns in enumerate(of) if not columns]
-        if len(of) > MOST_PAIRED:
+        if len(of) > 40:
             return []
         found = [
             self.fit([*constant, i, j])

@@ -19,8 +19,6 @@ from splinework.train.jacobian import Parameters
 
 _Entries = tuple[NDArray[np.intp], NDArray[np.intp], Floats]
 """Rows, columns and values of a sparse matrix."""
-_NEAR = 1e-12
-"""Share of the largest coordinate within which one counts as at its bound."""
 
 
 @final
@@ -63,7 +61,7 @@ class Coordinates:
     def free(self, theta: Tensor) -> Tensor:
         """Which coordinates are not at a bound, `(Q,)`."""
         d = self.read(theta)
-        near = _NEAR * d.abs().max().clamp_min(1e-300)
+        near = 1e-12 * d.abs().max().clamp_min(1e-300)
         return (d > self.lower + near) & (d < self.upper - near)
 
     def write(self, d: Tensor) -> Tensor:

@@ -34,8 +34,6 @@ HIGH, FINEST = 7, 24
 ROWS_PER_PARAMETER = 2.5
 STARTS, STEPS = 5, 25
 """Fresh starts of a smaller network, and second-order steps on each kind of spline."""
-MOST_REFUSED = 30
-"""The elimination ends when so many candidates in a row, in order of attribution, cannot be spared."""
 QUICK, HOPEFUL, FAR, FAR_UNDER_NOISE = 8, 0.5, 10.0, 2.0
 """Where so many steps leave more than that share of the error that an edge's end made, and more than so many times what is
 allowed (or, under noise, what it was), the rest cannot make up for the edge."""
@@ -203,7 +201,7 @@ class Search:
             going, refused = False, set[str]()
             for name, smaller in self._proposals():
                 key = fingerprint_of(dict(smaller.state_dict()))  # an input's last edge is the input
-                if self.run.over or len(refused) == MOST_REFUSED:
+                if self.run.over or len(refused) == 30:
                     return
                 if key in refused or smaller.active_edges() >= self.best.edges:
                     continue

@@ -28,7 +28,6 @@ from splinework.train.uncertainty import BEYOND, Interval, check_level
 RESAMPLES = ("bootstrap", "seeds")
 HELD_OUT_SHARE = 0.15
 """A member is judged by so many rows, of those that it was not given."""
-COVERAGE_LEVEL = 0.9
 NOISE_SHARE = 0.1
 """The noise is never less than this share of the squared errors on rows left out, however far the members part."""
 
@@ -232,9 +231,7 @@ def _judged(results: Sequence[FitResult], unseen: Tensor, xs: Tensor, ys: Tensor
     noise = torch.maximum(squares - variance.mean(0), NOISE_SHARE * squares).sqrt()
     scores = errors.abs() / (noise.square() + variance).sqrt().clamp_min(1e-300)
     halves = scores[::2], scores[1::2]
-    inside = [
-        (own <= _quantile(other.sort(0).values, COVERAGE_LEVEL)).double() for own, other in (halves, halves[::-1])
-    ]
+    inside = [(own <= _quantile(other.sort(0).values, 0.9)).double() for own, other in (halves, halves[::-1])]
     coverage = torch.cat(inside).mean(0) if len(scores) > 2 * BEYOND else nothing
     return Ensemble(models, histories, noise, scores.sort(0).values, coverage)
 

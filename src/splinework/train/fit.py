@@ -12,23 +12,21 @@ from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
-from splinework.train.data_objective import DataObjective
+from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.intake import objective_of, take, working_copy
-from splinework.train.joint_objective import JointObjective
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Squared
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
 from splinework.train.plan import Plan, make_plan
-from splinework.train.posterior import Evidence, Posterior, posterior
 from splinework.train.residual import Residual
 from splinework.train.rows import Rows, joined
 from splinework.train.run import Run
 from splinework.train.stages import give_margins, polish, run_stages
 from splinework.train.stream_objective import StreamObjective
 from splinework.train.terms import checked, listed, term_of
-from splinework.train.uncertainty import Interval, check_level, intervals
+from splinework.train.uncertainty import Evidence, Interval, Posterior, check_level, intervals, posterior
 
 
 @dataclass(frozen=True)

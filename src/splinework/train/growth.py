@@ -27,7 +27,6 @@ MISSES = 2
 """Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
 WORTHWHILE = 0.95
 """A richer spline pays if the error falls below this share of what it was."""
-WORTHWHILE_FOR_DERIVATIVES = 0.2
 SMOOTH = 1e-2
 """Degrees are raised once all but this share of the variance is explained: below that, noise or a coarse grid rule."""
 HIGH, HIGHEST = 7, 9
@@ -139,7 +138,7 @@ def worthwhile(objective: Objective) -> float:
     Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
     of the function itself.
     """
-    return WORTHWHILE if objective.order == 0 else WORTHWHILE_FOR_DERIVATIVES
+    return WORTHWHILE if objective.order == 0 else 0.2
 
 
 def finest(model: KAN) -> int:
@@ -261,7 +260,9 @@ def placed(objective: Objective) -> list[Tensor | None] | None:
         if layer.basis != BSpline(1, 1):  # a straight line by intention
             count = int((score > best * 2.0 ** -(2 * layer.basis.degree + 3)).sum(1).max())
         wanted += count * layer.inputs
-        points.append(_middles(layer, score, count) if count else None)
+        ends = grid_points(layer.knots(), layer.basis.degree)
+        middles = ((ends[:, :-1] + ends[:, 1:]) / 2).gather(1, score.topk(count, dim=1).indices).T
+        points.append(middles if count else None)
     return points if wanted <= FEW * cells else None
 
 
@@ -277,11 +278,3 @@ def _by_cells(fine: KANLayer, old: KANLayer, falls: Tensor) -> Tensor:
         cell = (torch.searchsorted(ends, (middle + side).contiguous()) - 1).clamp(0, total.shape[1] - 1)
         total.scatter_add_(1, cell, falls / 2)
     return total
-
-
-def _middles(layer: KANLayer, score: Tensor, count: int) -> Tensor:
-    """The middles of every input's best cells, `(count, I)`."""
-    assert isinstance(layer.basis, BSpline)
-    ends = grid_points(layer.knots(), layer.basis.degree)
-    which = score.topk(count, dim=1).indices
-    return ((ends[:, :-1] + ends[:, 1:]) / 2).gather(1, which).T

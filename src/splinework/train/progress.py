@@ -9,8 +9,6 @@ from splinework.train.callbacks import Step
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
-RECENT = 32
-"""So many steps tell how long the next ones will take: on finer grids they are slower."""
 
 
 class Progress:
@@ -29,7 +27,7 @@ class Progress:
         self.wanted = wanted and moves()
         self.steps, self.seconds = steps, seconds
         self._began = self._told = time.monotonic()
-        self._recent: deque[Step] = deque(maxlen=RECENT)
+        self._recent: deque[Step] = deque(maxlen=32)  # steps tell how long the next ones will take
         self._line: Line | None = None
 
     def __enter__(self) -> "Progress":

@@ -120,8 +120,8 @@ class Run:
             if holds:
                 hold(objective.model)
                 value = None if value is None else objective.number()
-            self._count_step()
-            unseen += 1
+            self.taken, unseen = self.taken + 1, unseen + 1
+            self.remaining = None if self.remaining is None else self.remaining - 1
             if value is None and unseen < stepper.every and count < steps and not self.over:
                 continue
             unseen = 0
@@ -222,11 +222,6 @@ class Run:
         counted = tuple(penalty for penalty in objective.penalties if penalty.judged)
         penalty = float(replace(objective, penalties=counted).penalty()) if counted else 0.0
         return math.sqrt(max(held + max(penalty, 0.0), 0.0))
-
-    def _count_step(self) -> None:
-        self.taken += 1
-        if self.remaining is not None:
-            self.remaining -= 1
 
     # ------------------------------------------------------------------------------------------------- the record
 

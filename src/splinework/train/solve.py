@@ -32,8 +32,6 @@ from splinework.train.run import Run
 from splinework.train.stages import polish, run_stages
 from splinework.train.terms import checked, listed, term_of
 
-ABOVE = 5
-"""Splines get so many degrees more than the residual takes derivatives."""
 ATTEMPTS, PROMISING = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
 FEW = 200
@@ -199,7 +197,7 @@ def _started(run: Run, objective: ResidualObjective, plan: Plan) -> ResidualObje
 @torch.no_grad()
 def _raise_degrees(objective: ResidualObjective) -> None:
     """Gives splines at least the degree that derivatives of this order want; the function stays about what it was."""
-    degree = min(objective.order + ABOVE, HIGHEST)
+    degree = min(objective.order + 5, HIGHEST)
     u = objective.activations()
     for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))

@@ -34,10 +34,6 @@ AMPLE, MORE_STARTS = 4, 8
 """With fewer numbers to fit per parameter starts end far apart, and there are so many."""
 LOWEST, HIGHEST = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
-SEARCH_SHARE = 0.6
-"""Of the time given, what the search for a structure may take."""
-MISSES = 2
-"""Under noise, ever wider networks are tried until so many in a row did not pay."""
 
 
 @with_options(SparsifyKeywords)
@@ -94,7 +90,7 @@ def sparsify(
     began, seconds = time.monotonic(), chosen.seconds
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
-        timed = replace(chosen, seconds=None if seconds is None else SEARCH_SHARE * seconds)
+        timed = replace(chosen, seconds=None if seconds is None else 0.6 * seconds)
         search = _opened(work, take_rows(work, x, y, chosen), x, timed)
         search.run.deadline = None if timed.seconds is None else began + timed.seconds
         with search.run.listening(timed):
@@ -194,7 +190,7 @@ def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
     if pruned is not None:
         trials.append((pruned, search.fitted))
     for model, fitted in sorted(trials, key=lambda trial: trial[0].active_edges()):
-        if search.run.over or misses == MISSES or model.active_edges() >= most:
+        if search.run.over or misses == 2 or model.active_edges() >= most:
             break
         candidate = fitted(model, f"{model.active_edges()} edges")
         if search.good(candidate):

@@ -22,8 +22,6 @@ MLFLOW_BATCH = 1000
 """MLflow takes at most so many numbers in one request."""
 SENDING = 0.05
 """Share of the time that may go into requests to MLflow."""
-FLUSH = 10
-"""Most seconds for which TensorBoard's writer keeps numbers in memory."""
 
 
 def numbers(step: Step, prefix: str = "") -> dict[str, float]:
@@ -68,7 +66,7 @@ class TensorBoard:
         if isinstance(target, (str, os.PathLike)):
             summary_writer = _package("torch.utils.tensorboard", "tensorboard", "track").SummaryWriter
             directory = os.fspath(target)
-            self._open = lambda first: summary_writer(directory, purge_step=first, flush_secs=FLUSH)
+            self._open = lambda first: summary_writer(directory, purge_step=first, flush_secs=10)
         elif callable(getattr(target, "add_scalar", None)):
             self._writer = target
         else:

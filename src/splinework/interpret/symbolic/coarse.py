@@ -23,7 +23,6 @@ BINS = 2048
 """Bins of the histogram: a frequency of f cycles over the span is weakened by sinc(f/BINS)."""
 OVERSAMPLING = 4
 """Frequencies per resolvable one: a peak is about one cycle over the span wide."""
-PEAKS = 2
 
 
 def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
@@ -64,7 +63,7 @@ def sines(t: Array, y: Array, weights: Array) -> list[tuple[float, float, float]
     frequency, share, phase = periodogram(t, y, weights)
     padded = np.concatenate([[-1.0], share, [-1.0]])
     peaks = np.flatnonzero((share >= padded[:-2]) & (share >= padded[2:]) & (share > 0))
-    highest = peaks[np.argsort(-share[peaks])][:PEAKS]
+    highest = peaks[np.argsort(-share[peaks])][:2]
     return [(2 * np.pi * float(frequency[n]), float(phase[n]), 1 - float(share[n])) for n in highest]
 
 

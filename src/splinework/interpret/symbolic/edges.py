@@ -36,8 +36,6 @@ FASTEST = 2 * math.pi * 8
 """Rate of a sine over the whole span above which the averages blur it: it is fitted to the curve from the start."""
 NEAR = 0.1
 """A free exponent that close to one of the library makes the latter worth fitting, too."""
-EXACT = 1e-20
-"""Shares of variance below this are rounding."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +172,7 @@ def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start
 
 def _structured(best: Start, t: Array, y: Array, w: Array) -> bool:
     """Whether what the best function leaves has a shape of its own: neighbours differ less than noise would (von Neumann)."""
-    if best.left < EXACT:
+    if best.left < 1e-20:  # rounding
         return False
     value = best.function.at(float(best.place[2])).value(best.place[0] * t + best.place[1])
     left = np.sqrt(w) * (y - best.c * value - best.d)

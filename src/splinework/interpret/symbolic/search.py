@@ -99,7 +99,9 @@ class Search:
     def _without(self, best: State) -> State:
         """Drops edges, the weakest first, as long as that lowers the BIC."""
         entries = list(self.options.values())
-        for at in sorted(range(len(entries)), key=lambda at: _amplitude(entries[at])):
+        # How much an edge does, roughly: the least factor among its functions.
+        does = [min(abs(option.c) for option in options if isinstance(option, Candidate)) for options in entries]
+        for at in sorted(range(len(entries)), key=does.__getitem__):
             if self._late():
                 break
             trial = self._changed(best, at, len(entries[at]) - 1)
@@ -220,11 +222,6 @@ def _simpler(ordered: list[State]) -> list[SymbolicNet]:
             kept.append(state.net)
             least = state.net.cost
     return kept[:3]
-
-
-def _amplitude(options: Sequence[Option]) -> float:
-    """How much an edge does, roughly: the least factor among its functions."""
-    return min(abs(option.c) for option in options if isinstance(option, Candidate))
 
 
 Choices = dict[Place, list[Option]]

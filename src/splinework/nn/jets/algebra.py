@@ -191,27 +191,6 @@ def _to_the(exponent: float) -> Derivatives:
     return power
 
 
-_FUNCTIONS: Final[dict[str, Derivatives]] = {
-    "sin": _sin,
-    "cos": lambda x, r: _sin(x, r + 1),
-    "tan": lambda x, r: _horner(_in_itself((1.0, 0.0, 1.0), r), torch.tan(x)),
-    "asin": _asin,
-    "acos": lambda x, r: -_asin(x, r) if r else torch.acos(x),
-    "atan": _atan,
-    "sinh": _sinh,
-    "cosh": lambda x, r: _sinh(x, r + 1),
-    "tanh": lambda x, r: _horner(_in_itself((1.0, 0.0, -1.0), r), torch.tanh(x)),
-    "exp": lambda x, r: torch.exp(x),
-    "log": logarithm,
-    "sqrt": lambda x, r: _to_the(0.5)(x, r) if r else torch.sqrt(x),
-    "abs": _abs,
-    "floor": lambda x, r: torch.zeros_like(x) if r else torch.floor(x),
-    "sigmoid": _sigmoid,
-    "softplus": lambda x, r: _sigmoid(x, r - 1) if r else torch.nn.functional.softplus(x, threshold=50.0),
-    **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "erf", "gamma", "gammaln", "sign")},
-}
-
-
 @lru_cache(maxsize=256)
 def _in_itself(rule: tuple[float, ...], r: int) -> tuple[float, ...]:
     """The r-th derivative of f as a polynomial in f, lowest power first, where f' is the polynomial `rule` in f."""
@@ -250,3 +229,24 @@ def _horner(polynomial: tuple[float, ...], x: Tensor) -> Tensor:
     for c in reversed(polynomial[:-1]):
         total = total * x + c
     return total
+
+
+_FUNCTIONS: Final[dict[str, Derivatives]] = {
+    "sin": _sin,
+    "cos": lambda x, r: _sin(x, r + 1),
+    "tan": lambda x, r: _horner(_in_itself((1.0, 0.0, 1.0), r), torch.tan(x)),
+    "asin": _asin,
+    "acos": lambda x, r: -_asin(x, r) if r else torch.acos(x),
+    "atan": _atan,
+    "sinh": _sinh,
+    "cosh": lambda x, r: _sinh(x, r + 1),
+    "tanh": lambda x, r: _horner(_in_itself((1.0, 0.0, -1.0), r), torch.tanh(x)),
+    "exp": lambda x, r: torch.exp(x),
+    "log": logarithm,
+    "sqrt": lambda x, r: _to_the(0.5)(x, r) if r else torch.sqrt(x),
+    "abs": _abs,
+    "floor": lambda x, r: torch.zeros_like(x) if r else torch.floor(x),
+    "sigmoid": _sigmoid,
+    "softplus": lambda x, r: _sigmoid(x, r - 1) if r else torch.nn.functional.softplus(x, threshold=50.0),
+    **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "erf", "gamma", "gammaln", "sign")},
+}

@@ -12,12 +12,8 @@ import numpy as np
 
 from splinework.interpret.symbolic.library import Array
 
-SHARE = 0.3
-"""Most terms, as a share of the rows."""
 MOST_TERMS = 230
 """Most terms altogether: what a fraction of a second solves."""
-HIGHEST = 60
-"""Highest degree, which only one column reaches."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +132,7 @@ def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
     low, high = flat.min(0), flat.max(0)
     span = np.where(high > low, high - low, 1.0)
     z = 2 * (flat - low) / span - 1
-    degree = _degree(d, min(SHARE * n, terms))
+    degree = _degree(d, min(0.3 * n, terms))
     powers = _powers(d, degree)
     value, _ = _chebyshev(z, degree)
     design = np.ones((n, len(powers)))
@@ -147,7 +143,7 @@ def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
 
 def _degree(d: int, most: float) -> int:
     degree = 1
-    while degree < HIGHEST and math.comb(d + degree + 1, d) <= most:
+    while degree < 60 and math.comb(d + degree + 1, d) <= most:
         degree += 1
     return degree
 
@@ -199,7 +195,6 @@ STIFF = (30, 60, 120, 300)
 """Most terms of the surrogate: a stiff one is not pulled to the errors, a supple one tells the rest apart."""
 PLAIN = (False, False)
 """No logarithms: of the target they would follow the large errors and let go of the rest."""
-ROUNDS = 3
 
 
 def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
@@ -217,7 +212,7 @@ def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
     spread = float(np.subtract(*np.quantile(y * np.sqrt(weights), [0.75, 0.25])))
     first = error = surrogate(columns, y, weights, kind=PLAIN).error
     for terms in STIFF:
-        for _ in range(ROUNDS):
+        for _ in range(3):
             counts = np.where(kept, weights, 1e-20 * weights.mean())
             stand_in = surrogate(columns, y, counts, terms=terms, kind=PLAIN)
             distance = np.abs(y - stand_in.values) * np.sqrt(weights)
