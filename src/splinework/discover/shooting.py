@@ -248,8 +248,7 @@ class Shooting:
             if stage:
                 place = value + step * (scheme.a[stage, :stage] @ flat[:stage]).reshape(value.shape)
             self._rate(constants, place, t + scheme.c[stage] * step, slopes[stage])
-        moved: Array = value + step * (scheme.b @ flat).reshape(value.shape)
-        return moved
+        return value + step * (scheme.b @ flat).reshape(value.shape)
 
     def _rate(self, constants: list[float], value: Array, t: Array, rate: Array) -> None:
         """Of the states and, where they are carried along, of their derivatives: `d/dt ∂x = f_x ∂x + f_θ`; into `rate`."""

@@ -55,8 +55,7 @@ class Coordinates:
 
     def read(self, theta: Tensor) -> Tensor:
         """The coordinates of parameters, `(Q,)`."""
-        d: Tensor = torch.clamp(self.inverse @ theta, self.lower, self.upper)
-        return d
+        return torch.clamp(self.inverse @ theta, self.lower, self.upper)
 
     def free(self, theta: Tensor) -> Tensor:
         """Which coordinates are not at a bound, `(Q,)`."""
@@ -66,13 +65,11 @@ class Coordinates:
 
     def write(self, d: Tensor) -> Tensor:
         """The parameters of coordinates, `(P,)`."""
-        theta: Tensor = self.map @ d
-        return theta
+        return self.map @ d
 
     def gradient(self, vector: Tensor) -> Tensor:
         """`Tᵀ v`, `(Q,)`."""
-        pulled: Tensor = self.map.T @ vector
-        return pulled
+        return self.map.T @ vector
 
     def square(self, matrix: Tensor) -> Tensor:
         """`Tᵀ A T` of a symmetric A, `(Q, Q)`."""
