@@ -25,13 +25,9 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.tidy import tidied
 
-SEGMENT = 6.0
-"""Length of a segment of the multiple shooting, in times that a state needs to change by its spread."""
 OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
 FEW, MANY = 2, 6
 """A right-hand side with as many constants that explains noisy (exact) data is taken without looking further."""
-UNEXPLAINED = 1.25
-"""Errors of the fitted segments beyond this many times the noise are more than noise."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +92,7 @@ class _Dynamics:
 
     def __post_init__(self) -> None:
         self.spread = np.concatenate([one.x for one in self.sides.trajectories]).std(axis=0)
-        self.segments = cut(self.sides.trajectories, SEGMENT * self.sides.width)
+        self.segments = cut(self.sides.trajectories, 6.0 * self.sides.width)
 
     @property
     def _all(self) -> range:
@@ -124,7 +120,7 @@ class _Dynamics:
         return short and self._explained(self.best, k)
 
     def _explained(self, system: _System, k: int) -> bool:
-        return bool(system.rmse[k] <= UNEXPLAINED * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
+        return bool(system.rmse[k] <= 1.25 * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
 
     def _choose(self, share: float) -> None:
         """The first candidates together; then each equation's rivals in its place, for a share of the seconds left."""

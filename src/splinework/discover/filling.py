@@ -20,8 +20,6 @@ from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""
-_APART = 1e-9
-"""Relative distance by which equal first values of different numbers are moved, so that they stay different numbers."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ def _variants(expression: Any) -> list[Any]:
     if not len(expression.atoms(sympy.Float)) < len(loose.symbols) <= 12:
         return [expression]
     starts = {
-        s: sympy.Float(v * (1 + n * _APART)) for n, (s, v) in enumerate(zip(loose.symbols, loose.start, strict=True))
+        s: sympy.Float(v * (1 + n * 1e-9)) for n, (s, v) in enumerate(zip(loose.symbols, loose.start, strict=True))
     }
     return [expression, loose.expressions[0].xreplace(starts)]
 

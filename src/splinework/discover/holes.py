@@ -124,11 +124,12 @@ def _pool(outline: Outline, constant: Any, target: Target) -> Array:
     parent = next(node for node in sympy.preorder_traversal(outline.expression) if constant in node.args)
     if parent.is_Pow and parent.args[1] == constant:
         return np.array([2.0, 1.0, 0.5, 1.5, 3.0, -1.0, -0.5, -2.0, -1.5, -3.0, 0.25, 4.0])
-    unit = 1.0
-    others = [a for a in parent.args if a != constant and a.free_symbols and a.free_symbols <= _columns(outline)]
+    unit, inner = 1.0, len(outline.constants) + len(outline.holes)
+    columns = set(outline.symbols[inner:])
+    others = [a for a in parent.args if a != constant and a.free_symbols and a.free_symbols <= columns]
     if (parent.is_Mul or parent.is_Add) and others:
         beside = parent.func(*others)
-        size = np.abs(evaluator(list(outline.symbols), [beside], len(target.y))(_ones(outline, target))[:, 0])
+        size = np.abs(evaluator(list(outline.symbols), [beside], len(target.y))([*[1.0] * inner, *target.x.T])[:, 0])
         typical = (float(np.median(size[np.isfinite(size)])) if np.isfinite(size).any() else 0.0) or 1.0
         unit = typical if parent.is_Add else 1 / typical
     sizes = np.geomspace(0.02, 50, 20)  # relative to that scale: fine enough for a frequency
@@ -139,11 +140,3 @@ def _pool(outline: Outline, constant: Any, target: Target) -> Array:
     if outline.constants and parent == outline.expression and parent.is_Mul:
         pool += [target.unit * sizes, -target.unit * sizes]
     return np.concatenate(pool)
-
-
-def _columns(outline: Outline) -> set[Any]:
-    return set(outline.symbols[len(outline.constants) + len(outline.holes) :])
-
-
-def _ones(outline: Outline, target: Target) -> list[Any]:
-    return [1.0] * (len(outline.constants) + len(outline.holes)) + list(target.x.T)

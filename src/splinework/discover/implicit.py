@@ -32,12 +32,6 @@ FARTHEST = 0.25
 """Distance, in units of the spreads, beyond which a surface is no relation."""
 REPEATED = 1.5
 """Held-out rows may be this much farther away than fitted ones."""
-SHADOW = 2.0
-"""A relation kept this much less closely than others of its columns is an approximation of them."""
-IMPLIED = 0.1
-"""Share of a relation's gradient that must be its own, else it follows from the others."""
-ALIKE = 0.3
-"""The same for two forms of what may be one relation, of which the shorter one is kept."""
 FEWEST = 20
 
 
@@ -137,7 +131,7 @@ class _Implicit:
     def _is_shadow(self, relation: _Relation) -> bool:
         """Whether it is but a rough view of relations that are kept much more closely and have columns in common with it."""
         kept = [r.distance for r in self.found if len(r.columns & relation.columns) > 1]
-        return bool(kept) and relation.distance > SHADOW * max(*kept, FLOOR)
+        return bool(kept) and relation.distance > 2.0 * max(*kept, FLOOR)
 
     def _others(self) -> list[Terms]:
         self.inner.say("products of powers and functions of columns")
@@ -203,13 +197,13 @@ class _Implicit:
     def _consider(self, relation: _Relation) -> None:
         """Takes it if it says something new, or what is known in a shorter way."""
         longer = [r for r in self.found if r.columns == relation.columns and r.description > relation.description]
-        same = [r for r in longer if self._follows(relation, [r], ALIKE)]
+        same = [r for r in longer if self._follows(relation, [r], 0.3)]
         self.found = [r for r in self.found if r not in same]
         if not self._is_shadow(relation) and not self._is_implied(relation):
             self.found.append(relation)
 
     def _is_implied(self, relation: _Relation) -> bool:
-        return bool(self.found) and self._follows(relation, self.found, IMPLIED)
+        return bool(self.found) and self._follows(relation, self.found, 0.1)
 
     def _follows(self, relation: _Relation, known: Sequence[_Relation], share: float) -> bool:
         """Whether its gradient, on the common surface of the known ones, is a combination of theirs, up to a share of it."""

@@ -15,9 +15,6 @@ from splinework.interpret.symbolic.library import Array
 Undo = Callable[[Array, Array], Array]
 """From values of a node and of what stands beside its child, to values of the child."""
 
-_CLOSE = 1e-6
-"""What is put back in must give the value again to this share of it: else it came from another branch."""
-
 
 def _alone(function: Callable[[Array], Array]) -> Undo:
     return lambda value, beside: function(value)
@@ -108,7 +105,7 @@ class Inversion:
             else:
                 given = [*values, part]
             again, slope = self._forward(given).T
-            wrong = ~(np.abs(again - outcome) <= _CLOSE * (np.abs(outcome) + outcome.std()))
+            wrong = ~(np.abs(again - outcome) <= 1e-6 * (np.abs(outcome) + outcome.std()))
         usable = ~wrong & np.isfinite(part) & np.isfinite(slope)
         return np.where(usable, part, np.nan), np.where(usable, slope, 0.0)
 

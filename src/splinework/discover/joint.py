@@ -14,8 +14,6 @@ from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-10
 """Errors below this share of a target's size count as none."""
-TRIVIAL = 3
-"""A common part of as many nodes or fewer is nothing to remark on."""
 
 
 class Joint:
@@ -100,7 +98,7 @@ def _parts(expression: Any, number: dict[Any, int]) -> list[Any]:
     found = []
     for node in sympy.preorder_traversal(expression):
         part = _bare(node, number)
-        if part.free_symbols - number.keys() and count(part) > TRIVIAL:
+        if part.free_symbols - number.keys() and count(part) > 3:
             found.append(part)
     return list(dict.fromkeys(found))
 

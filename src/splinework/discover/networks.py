@@ -21,10 +21,6 @@ from splinework.train import History, Penalty, Roughness, TrainingOptions
 Array = NDArray[np.float64]
 GOOD = 0.05
 """A plan with a smaller held-out error, relative to the spread of y, is refined at once: there is hardly any noise."""
-NEARLY_EXACT = 1e-4
-"""A refined plan with a smaller held-out error is taken to formulas at once, before other plans are tried."""
-OVERFITTED = 1.1
-"""A held-out error beyond this many times the fitted one is a reason to smooth."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +119,7 @@ class Networks:
             if self.trials[-1].error < good:
                 self.trials[-1] = refined = self._refined(self.trials[-1])
                 good = 0.3 * refined.error
-                if refined.error < NEARLY_EXACT:
+                if refined.error < 1e-4:
                     taken.append(plan)
                     if self._take(refined):
                         return
@@ -203,7 +199,7 @@ class Networks:
             if best is not None and trial.error >= best.error:
                 break
             best = trial
-            if trial.error < max(GOOD, OVERFITTED * rows.error(predictor(result.model), fitted=True)):
+            if trial.error < max(GOOD, 1.1 * rows.error(predictor(result.model), fitted=True)):
                 break  # hardly any noise, or no sign of having followed it: nothing to smooth
         assert best is not None
         return best

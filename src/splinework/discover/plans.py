@@ -1,6 +1,5 @@
 """What to try: scales of the columns and shapes of the network, from simple to rich."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,11 +73,6 @@ def plans(x: NDArray[np.float64], y: NDArray[np.float64], scales: tuple[str, ...
             found.append(Plan((d, 2, 1, 1), scales, output_scale, 7))
     distinct = {(p.shape, p.input_scales, p.output_scale, p.outer): p for p in reversed(found)}
     return sorted(distinct.values(), key=lambda plan: plan.complexity)
-
-
-def only(shape: Sequence[Any], scales: tuple[str, ...], output_scale: str) -> list[Plan]:
-    """The one plan of a shape that the user asked for."""
-    return [Plan(tuple(shape), scales, output_scale, 1)]
 
 
 MAYBE, SURELY = 2.0, 3.0

@@ -11,13 +11,13 @@ from typing_extensions import Unpack
 
 from splinework.discover.constraints import WeightedKeywords
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
-from splinework.discover.plans import choose_scale, describe, only, plans
+from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
 from splinework.interpret.symbolic.answer import answer
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
-from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
@@ -28,8 +28,6 @@ INTERRUPTED = "interrupted: the formulas found so far"
 """The note of a search that Ctrl-C has ended."""
 SCREENING, NETWORKS = 0.45, 0.85
 """Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
-WORSE = 1.2
-"""A formula whose held-out error is this many times the network's does not explain the data."""
 
 
 @with_options(WeightedKeywords)
@@ -126,18 +124,13 @@ class _Search:
             self._at(NETWORKS),
             offer,
             lambda: self.pool.exact,
-            self._library(),
+            tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(symbol("z")))),
         )
-
-    def _library(self) -> tuple[Function, ...]:
-        """The functions that edges may be."""
-        place = symbol("z")
-        return tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(place)))
 
     def run(self, shape: Sequence[Any] | None, balance: Balance | None) -> None:
         """Screening, then networks where that leaves something to explain."""
         if shape is not None:
-            self.networks.run(only(shape, self.scales, self.data.scale), 0.5 * self.budget)
+            self.networks.run([Plan(tuple(shape), self.scales, self.data.scale, 1)], 0.5 * self.budget)
             return
         if balance is not None:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
@@ -270,7 +263,7 @@ def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
         return None
     formula = rows.error(best.numpy())
     luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on so many rows
-    if formula > (WORSE + luck) * rows.error(predictor(network.model)) + 1e-6:
+    if formula > (1.2 + luck) * rows.error(predictor(network.model)) + 1e-6:
         return (
             f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
             f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"

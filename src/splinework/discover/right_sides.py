@@ -21,8 +21,6 @@ MOST_TERMS = 8
 """Longest sum of monomials."""
 NEARLY_EXACT = 1e-5
 """Relative error in the weak form below which interpolation is to blame: a sum of monomials that good is the law."""
-LONGEST = 60
-"""Longer expressions than this many nodes are nobody's law."""
 
 
 @dataclass(frozen=True)
@@ -115,11 +113,7 @@ class RightSides:
 
     def _judged(self, k: int, expression: Any) -> Candidate | None:
         """Against the weak form; None for what cannot be solved."""
-        if (
-            expression.atoms(AppliedUndef)
-            or expression.has(sympy.nan, sympy.oo, sympy.zoo)
-            or count(expression) > LONGEST
-        ):
+        if expression.atoms(AppliedUndef) or expression.has(sympy.nan, sympy.oo, sympy.zoo) or count(expression) > 60:
             return None
         left = self.weak.left[:, k]
         values = compile_expression(expression, self.names)(self._points)

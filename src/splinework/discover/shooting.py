@@ -22,8 +22,6 @@ from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-7
 """Errors below this share of a state's spread count as none."""
-RUNAWAY = 1e3
-"""A state that leaves its measured range by this factor has run away."""
 
 
 @dataclass(frozen=True)
@@ -234,7 +232,7 @@ class Shooting:
             step = (times[row] - times[row - 1]) / scheme.substeps
             for k in range(scheme.substeps):
                 value = self._advance(numbers, value, times[row - 1] + k * step, step)
-            if not bool((np.abs(value[:, 0]) <= RUNAWAY * self.reach[:, None]).all()):
+            if not bool((np.abs(value[:, 0]) <= 1e3 * self.reach[:, None]).all()):
                 return None
             path[row] = value
         return path if np.isfinite(path).all() else None

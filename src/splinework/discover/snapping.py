@@ -25,8 +25,6 @@ Objective = Callable[[Array], tuple[float, Array, Array] | None]
 
 MOST_PRECISE = 1e9
 """Digits of a constant beyond this relative precision are not paid for: rounding made them."""
-FALLS_AWAY = 5.0
-"""Standard errors within which a number counts as perhaps 0."""
 TERM = 2.0
 """Nats of structure that a term which falls away saves: its sign and its factor at least."""
 
@@ -331,7 +329,7 @@ def _worthwhile(state: _State, count: int, refused: set[tuple[int, Any]]) -> lis
         value = float(best.constants[i])
         digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING, 0.5 * math.log(count))
         candidates = simple_numbers(value, error)
-        if abs(value) > FALLS_AWAY * error:
+        if abs(value) > 5.0 * error:  # nor perhaps 0, so far from it
             candidates = [pair for pair in candidates if pair[0] != 0]
         savings = [
             (digits - code - (MARGIN if simple != 0 else 0.0), (i, simple, code))

@@ -23,10 +23,6 @@ CLEAN = 0.05
 """Up to this relative error the data count as free of noise."""
 WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
 """A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
-HARDLY_BETTER = 0.95
-"""From this relative error on a constant is nearly as good, and any edge may go."""
-WEAK = 0.1
-"""Under noise, edges with a higher attribution stay."""
 
 
 def simplified(
@@ -66,8 +62,8 @@ def simplified(
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
     if best.model.active_edges() <= 30:
-        noisy = CLEAN < reference < HARDLY_BETTER
-        best = _one_by_one(best, columns, as_good, until, weakest=WEAK if noisy else float("inf"))
+        noisy = CLEAN < reference < 0.95  # above, a constant is nearly as good, and any edge may go
+        best = _one_by_one(best, columns, as_good, until, weakest=0.1 if noisy else float("inf"))
     return best.model, best.history
 
 
@@ -82,7 +78,11 @@ def _one_by_one(
     refused: set[tuple[int, int, int, int]] = set()
     while time.monotonic() < until:
         scores = attribution(best.model, x).edges
-        alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in _living(best.model, l)]
+        alive = [
+            (float(s[i, j]), l, i, j)
+            for l, s in enumerate(scores)
+            for i, j in best.model.kan_layers[l].mask.nonzero().tolist()
+        ]
         count = best.model.active_edges()
         todo = [entry for entry in sorted(alive) if entry[0] <= weakest and (count, *entry[1:]) not in refused]
         if not todo:
@@ -96,10 +96,6 @@ def _one_by_one(
         else:
             best = again
     return best
-
-
-def _living(model: KAN, layer: int) -> list[tuple[int, int]]:
-    return [(int(i), int(j)) for i, j in torch.nonzero(model.kan_layers[layer].mask).tolist()]
 
 
 @torch.no_grad()

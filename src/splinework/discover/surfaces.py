@@ -16,8 +16,6 @@ from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-9
 """Distances below this count as none."""
-FLAT = 1e-6
-"""Gradients below this share of their median are taken as that: a surface may touch itself."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Sheet:
             middle = float(np.median(steep))
             if middle == 0 or not math.isfinite(middle):
                 break
-            weights = 1 / np.maximum(steep, FLAT * middle)
+            weights = 1 / np.maximum(steep, 1e-6 * middle)  # a surface may touch itself
             # Where the gradient is small the distance is not |f|/‖∇f‖ any more: a few rows must not decide.
             weights = np.minimum(weights, 10 / middle)
             distance = float(np.sqrt((((values @ c) * weights) ** 2).mean()))

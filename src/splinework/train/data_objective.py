@@ -8,11 +8,10 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.train.batches import Batches, RowBatches
 from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearised, Parameters
 from splinework.train.losses import Loss, Squared, best_constant
-from splinework.train.objective import Curvatures, Objective, Products
+from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
 from splinework.train.residual import ResidualObjective, Term
 
 ENOUGH = 4000

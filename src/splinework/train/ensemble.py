@@ -26,8 +26,6 @@ from splinework.train.starts import fresh
 from splinework.train.uncertainty import BEYOND, Interval, check_level
 
 RESAMPLES = ("bootstrap", "seeds")
-HELD_OUT_SHARE = 0.15
-"""A member is judged by so many rows, of those that it was not given."""
 NOISE_SHARE = 0.1
 """The noise is never less than this share of the squared errors on rows left out, however far the members part."""
 
@@ -187,7 +185,7 @@ def _draw(
     drawn = torch.randint(count, (count,), generator=generator)
     order = torch.randperm(count, generator=generator)
     out = order[~torch.isin(order, drawn)]
-    judges = min(round(HELD_OUT_SHARE * count), len(out) // 2) if judged else 0
+    judges = min(round(0.15 * count), len(out) // 2) if judged else 0
     return drawn, out[:judges], out[judges:]
 
 

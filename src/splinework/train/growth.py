@@ -14,8 +14,8 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points
 from splinework.splines.bases import BSpline
+from splinework.train.coordinates import effective_parameters
 from splinework.train.follow import widen
-from splinework.train.freedom import effective_parameters
 from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
@@ -107,7 +107,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
             break
         score = judgement(run, objective)
         run.mark()
-        higher = objective.on(_changed(objective, partial(_raise, degree)))
+        higher = objective.on(changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
         if not new < WORTHWHILE * score:
@@ -171,13 +171,13 @@ def _refined(objective: Objective, resolution: int) -> KAN:
         if layer.basis != BSpline(1, 1):  # a straight line by intention
             refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
 
-    finer = _changed(objective, refine)
+    finer = changed(objective, refine)
     widen(finer, objective.activations())
     return finer
 
 
 @torch.no_grad()
-def _changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
+def changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
     """A copy of the model, every layer of which was changed in place at its activations."""
     other, u = copy.deepcopy(objective.model), objective.activations()
     for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):

@@ -148,7 +148,7 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
         return (
-            1  # a network that is large enough for conjugate gradients rarely stalls, and costs too much to start often
+            1  # a network so large that it takes conjugate gradients rarely stalls, and costs too much to start often
         )
     dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
     most = FEW_STARTS if dear else 12

@@ -15,8 +15,8 @@ from torch import Tensor
 from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.train.coordinates import BUDGET, covariance_of, free_directions
 from splinework.train.follow import widen
-from splinework.train.freedom import BUDGET, covariance_of, free_directions
 from splinework.train.jacobian import Parameters, edge_blocks
 from splinework.train.objective import Objective
 from splinework.train.optim import Damped, NewtonCG, Optimiser

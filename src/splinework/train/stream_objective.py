@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.batches import Batches, RowBatches
 from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Objective, Products
+from splinework.train.objective import Batches, Objective, Products, RowBatches
 from splinework.train.rows import Part
 from splinework.train.survey import Stream, together
 

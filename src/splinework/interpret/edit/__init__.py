@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING
 from splinework import lazy
 
 if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
-    from splinework.interpret.edit.adapt import adapt
+    from splinework.interpret.edit.adapt import adapt, adapt_within
     from splinework.interpret.edit.degree import elevate, raise_degree
     from splinework.interpret.edit.insert import insert
     from splinework.interpret.edit.prune import prune, without_edges
     from splinework.interpret.edit.refine import refine
-    from splinework.interpret.edit.within import adapt_within
 
 # Name → the module here that has it.
 _HOMES = {
-    "adapt": "adapt",
-    "adapt_within": "within",
-    "elevate": "degree",
-    "insert": "insert",
-    "prune": "prune",
-    "raise_degree": "degree",
-    "refine": "refine",
-    "without_edges": "prune",
+    **dict.fromkeys(("adapt", "adapt_within"), "adapt"),
+    **dict.fromkeys(("elevate", "raise_degree"), "degree"),
+    **dict.fromkeys(("prune", "without_edges"), "prune"),
+    **{"insert": "insert", "refine": "refine"},
 }
 
 __all__ = ["adapt", "adapt_within", "elevate", "insert", "prune", "raise_degree", "refine", "without_edges"]

@@ -17,8 +17,6 @@ from scipy import special
 Array = NDArray[np.float64]
 NONE, SHIFT, RATE, BOTH = "none", "shift", "rate", "both"
 
-STEEPEST = 12.0
-"""The largest exponent that a power may have."""
 _GAPS = np.concatenate([[1e-6], np.geomspace(1e-4, 40, 19)])
 """Distances of a pole or branch point from the nearest input, in units of their span."""
 _ENDS = np.array([0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.85, 0.93, 0.98, 0.9995])
@@ -104,7 +102,7 @@ class Function:
 
         A polynomial to the eye, at this rate over inputs that span `reach`; or an exponential, as powers far from their zero.
         """
-        if self.shape is not None and abs(self.shape) > STEEPEST:
+        if self.shape is not None and abs(self.shape) > 12.0:
             return True
         return self.free in (RATE, BOTH) and abs(rate) * reach < (1.0 if self.wave else 0.3)
 

@@ -26,7 +26,7 @@ class Loss(ABC):
     """
 
     name: ClassVar[str]
-    regression: ClassVar[bool]
+    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = True
 
     @abstractmethod

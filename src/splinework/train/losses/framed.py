@@ -31,7 +31,6 @@ class Framed(Loss):
     scale: tuple[float, ...] = ()
 
     name: ClassVar[str] = "framed"
-    regression: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
         y, x = self._parted(t, f.shape[1])

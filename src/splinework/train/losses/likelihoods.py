@@ -28,7 +28,6 @@ class Poisson(Loss):
     """
 
     name: ClassVar[str] = "poisson"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
@@ -74,7 +73,6 @@ class Logistic(Loss):
     labels: tuple[float, float] | None = None
 
     name: ClassVar[str] = "logistic"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -121,7 +119,6 @@ class Softmax(Loss):
     """
 
     name: ClassVar[str] = "softmax"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:

@@ -16,8 +16,6 @@ SLOW = 0.02
 """The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
 ROUNDING = 1e-13
 """Changes of the objective below this share of it mean nothing."""
-KEPT = 1.3
-"""How much farther away the next point of the path is that is kept."""
 LOOSE, TIGHT = 0.3, 0.02
 """What is left of a linear system's right-hand side, at most and at least: more exact steps cost more than they gain, as the next
 one starts from a better system."""
@@ -209,7 +207,7 @@ class _Path:
                 share = _crossing(along, across, square, radius)
             move, rest = move + share * direction, rest - share * product
             square += 2 * share * across + share**2 * along
-            if over or square > KEPT**2 * self.points[-1][2] ** 2:
+            if over or square > 1.3**2 * self.points[-1][2] ** 2:
                 self.points.append((move, rest, math.sqrt(square)))
             if over:
                 return

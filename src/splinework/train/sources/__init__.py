@@ -15,14 +15,10 @@ if TYPE_CHECKING:  # what a type checker and an editor see: the same as _HOMES
 
 # Name → the module here that has it.
 _HOMES = {
-    "ArraySource": "mapped",
-    "BatchSource": "loaders",
-    "Chunk": "base",
-    "ParquetSource": "parquet_files",
-    "Source": "base",
-    "batches": "loaders",
-    "memmap": "mapped",
-    "parquet": "parquet_files",
+    **dict.fromkeys(("ArraySource", "memmap"), "mapped"),
+    **dict.fromkeys(("BatchSource", "batches"), "loaders"),
+    **dict.fromkeys(("Chunk", "Source"), "base"),
+    **dict.fromkeys(("ParquetSource", "parquet"), "parquet_files"),
 }
 
 __all__ = ["ArraySource", "BatchSource", "Chunk", "ParquetSource", "Source", "batches", "memmap", "parquet"]

@@ -11,8 +11,7 @@ import numpy as np
 from splinework.interpret.symbolic.edges import candidates
 from splinework.interpret.symbolic.expression import written
 from splinework.interpret.symbolic.library import LIBRARY
-from splinework.interpret.symbolic.screening.maps import mapped
-from splinework.interpret.symbolic.screening.problem import Guess, Problem, power, rational
+from splinework.interpret.symbolic.screening.problem import Guess, Problem, mapped, power, rational
 
 FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
 """Powers of the column that may stand before the function."""

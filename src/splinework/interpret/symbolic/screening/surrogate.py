@@ -3,7 +3,6 @@
 It is used to ask what the data depend on, never as an answer; and which rows no smooth function reaches: gross errors.
 """
 
-import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -151,19 +150,12 @@ def _degree(d: int, most: float) -> int:
 @lru_cache(maxsize=64)
 def _powers(d: int, degree: int) -> Array:
     """Exponents of all products up to a total degree, ordered by it: `(terms, d)`."""
-    found = (
-        [p for p in itertools.product(range(degree + 1), repeat=d) if sum(p) <= degree] if d <= 4 else _grown(d, degree)
-    )
-    return np.array(sorted(found, key=lambda p: (sum(p), p)), dtype=int).reshape(-1, d)
-
-
-def _grown(d: int, degree: int) -> list[tuple[int, ...]]:
-    found = {(0,) * d}
-    layer = found
+    layer = {(0,) * d}
+    found = sorted(layer)
     for _ in range(degree):
         layer = {(*p[:i], p[i] + 1, *p[i + 1 :]) for p in layer for i in range(d)}
-        found |= layer
-    return list(found)
+        found += sorted(layer)
+    return np.array(found, dtype=int).reshape(-1, d)
 
 
 def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:

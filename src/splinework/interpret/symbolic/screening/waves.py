@@ -14,8 +14,6 @@ FEW = 3
 """In more columns, only simple products of a few are tried."""
 FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
 """Of the waves that are tried, over the range of their argument."""
-WORTH = 0.25
-"""Share of the weighted variance that a wave must explain."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ def waves(problem: Problem) -> list[Wave]:
         if 0 < reach < np.inf:
             found.append(Wave(merged, _best(u, reach, problem.y, problem.weights, scales)))
     found.sort(key=lambda wave: -wave.share)
-    return [wave for wave in found[:4] if wave.share > WORTH]
+    return [wave for wave in found[:4] if wave.share > 0.25]
 
 
 def _arguments(problem: Problem) -> Iterator[Problem]:
