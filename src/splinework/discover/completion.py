@@ -65,8 +65,6 @@ class Completion:
         else:
             self._several()
 
-    # ---- no unknown part
-
     def _constants(self) -> None:
         read = self.outline
         if not read.constants:
@@ -75,8 +73,6 @@ class Completion:
         self.inner.say("fitting the constants")
         for fit in SmoothFit(read, self.data, []).best(self.inner.seed):
             self._keep(Filling(read.expression, dict(zip(read.constants, fit.constants.tolist(), strict=True))))
-
-    # ---- one unknown part
 
     def _single(self) -> None:
         hole = self.outline.holes[0]
@@ -130,8 +126,6 @@ class Completion:
         left = values[usable] * weight - basis @ np.linalg.lstsq(basis, values[usable] * weight, rcond=1e-9)[0]
         return float(np.log10((left @ left + self.data.floor) / usable.sum()) + 20 * (1 - usable.mean()))
 
-    # ---- several unknown parts
-
     def _several(self) -> None:
         parts = self._smooth_parts()
         if parts is None:
@@ -173,8 +167,6 @@ class Completion:
         constants = dict(zip(self.solving.scanned, fit.constants.tolist(), strict=True))
         held = {h: Part(values) for h, values in zip(self.outline.holes, fit.holes, strict=True)}
         return Setting(signs, constants), held
-
-    # ---- what all share
 
     def _searched(
         self,

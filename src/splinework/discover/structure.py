@@ -78,11 +78,8 @@ def _one_by_one(
     refused: set[tuple[int, int, int, int]] = set()
     while time.monotonic() < until:
         scores = attribution(best.model, x).edges
-        alive = [
-            (float(s[i, j]), l, i, j)
-            for l, s in enumerate(scores)
-            for i, j in best.model.kan_layers[l].mask.nonzero().tolist()
-        ]
+        masks = [layer.mask.nonzero().tolist() for layer in best.model.kan_layers]
+        alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in masks[l]]
         count = best.model.active_edges()
         todo = [entry for entry in sorted(alive) if entry[0] <= weakest and (count, *entry[1:]) not in refused]
         if not todo:

@@ -100,12 +100,7 @@ def _named(values: Any, what: str, names: Sequence[str]) -> Any:
 
 
 def _numbers(values: Any) -> Tensor:
-    """A floating-point tensor.
-
-    Raises:
-        TypeError: For complex numbers, texts, dates and other things that are no numbers.
-        ValueError: For rows of different lengths.
-    """
+    """A floating-point tensor; a TypeError for what is no real number, a ValueError for rows of different lengths."""
     if isinstance(values, Tensor):
         if values.dtype.is_complex:
             raise TypeError("got complex numbers")

@@ -147,9 +147,7 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
     if starts is not None:
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
-        return (
-            1  # a network so large that it takes conjugate gradients rarely stalls, and costs too much to start often
-        )
+        return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
     dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
     most = FEW_STARTS if dear else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)

@@ -135,12 +135,7 @@ def names_of_targets(model: KAN, y: Tensor) -> tuple[str, ...]:
 
 
 def _weights_of(weights: Any, x: Tensor, name: str) -> Tensor:
-    """One weight per row, with mean 1.
-
-    Raises:
-        ShapeError: If there is not one per row.
-        DataError: If one is negative or not finite, or all are zero.
-    """
+    """One weight per row, with mean 1; a ShapeError if there are others, a DataError if one is negative, or none counts."""
     ws = as_columns(weights, 1, name, (name,), x)[:, 0]
     if len(ws) != len(x):
         raise ShapeError(f"{name} has one number per row: {len(x)}, got {len(ws)}.")

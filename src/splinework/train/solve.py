@@ -15,10 +15,9 @@ from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import BSpline
-from splinework.train.fit import FitResult
+from splinework.train.fit import FitResult, working_copy
 from splinework.train.follow import widen
 from splinework.train.growth import HIGHEST
-from splinework.train.intake import working_copy
 from splinework.train.jacobian import Parameters
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser

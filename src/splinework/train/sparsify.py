@@ -17,9 +17,8 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed
-from splinework.train.fit import FitResult, fit
+from splinework.train.fit import FitResult, fit, working_copy
 from splinework.train.history import joined
-from splinework.train.intake import working_copy
 from splinework.train.losses import Squared
 from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import GroupLasso, Penalty
@@ -178,11 +177,7 @@ def _concentrated(search: Search, penalties: tuple[Penalty, ...]) -> tuple[Attri
 
 
 def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
-    """Tries narrower networks on the living inputs from fresh starts, and the pruned one, small ones first.
-
-    Returns:
-        Whether one was accepted.
-    """
+    """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
     inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
     widest = max((max(n.sums, len(n.products)) for n in search.best.model.config.nodes[1:-1]), default=1)

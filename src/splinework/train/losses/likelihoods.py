@@ -173,11 +173,7 @@ def _log_or_zero(counts: Tensor) -> Tensor:
 
 
 def _two_labels(y: Tensor) -> tuple[float, float]:
-    """The labels in y, 0 and 1 where it has no others.
-
-    Raises:
-        DataError: If there are more than two, or one that is neither 0 nor 1.
-    """
+    """The labels in y, 0 and 1 where it has no others; a DataError for more than two, or for one that is neither."""
     labels = y.unique().tolist()
     if all(label in (0.0, 1.0) for label in labels):
         return 0.0, 1.0
