@@ -17,8 +17,8 @@ import sympy
 from splinework.cli.interrupts import Interrupted, Stop
 from splinework.cli.splines import named_apart
 from splinework.interpret.symbolic import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.constants import Constant
 from splinework.interpret.symbolic.expression import symbol
-from splinework.interpret.symbolic.intervals import Constant
 from tests.cli.stand_in import refused
 
 FILES = {"model.safetensors", "equations.csv", "metrics.json", "report.html", "pareto.csv"}

@@ -7,9 +7,8 @@ import torch
 
 import splinework as sw
 from splinework.train import fit
-from splinework.train.data_objective import DataObjective
+from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.jacobian import Parameters
-from splinework.train.joint_objective import JointObjective
 from splinework.train.losses import make_loss
 from splinework.train.terms import checked, term_of
 

@@ -8,10 +8,10 @@ from splinework.splines import grid_points
 from splinework.train import growth
 from splinework.train.data_objective import DataObjective
 from splinework.train.follow import follow, widen
+from splinework.train.growth import FEW, placed, scores
 from splinework.train.jacobian import Parameters
 from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.placement import FEW, placed, scores
 from splinework.train.run import Run
 from tests.contracts.cases import relative_distance, seeded
 from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, smooth, thinned, uniform

@@ -13,7 +13,7 @@ from scipy.optimize import minimize, rosen, rosen_der
 from torch import Tensor, nn
 
 from splinework.errors import ConfigError
-from splinework.train.batches import RowBatches
+from splinework.train.objective import RowBatches
 from splinework.train.optim import BFGS, LBFGS, SSBFGS, SSBroyden
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import descent, fresh, objective_of, smooth, uniform

@@ -5,7 +5,7 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.train import Roughness, fit
-from splinework.train.freedom import effective_parameters
+from splinework.train.coordinates import effective_parameters
 from splinework.train.optim import LevenbergMarquardt
 from splinework.train.run import Run
 from splinework.train.smoothing import Smoothing, _updated, forms, smooth

@@ -1,4 +1,6 @@
-"""Options of the command line as fields of a frozen dataclass: each is written once, with its name, type, default and help::
+"""Options of the command line as fields of a frozen dataclass: each is written once, with its name, type, default and help.
+
+Such as::
 
     @dataclass(frozen=True)
     class Page:

@@ -18,10 +18,10 @@ from splinework.discover.regression import regress
 from splinework.discover.several import several
 from splinework.errors import ConfigError, DataError
 from splinework.formula.units.buckingham import balance
-from splinework.formula.units.dimensions import PURE, Dimension
+from splinework.formula.units.dimensions import PURE
 from splinework.formula.units.parsing import parse_units
 from splinework.interpret.symbolic.consistency import dimension_of
-from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.interpret.symbolic.table import FormulaTable
 from splinework.progress import telling
 from splinework.train.options import TrainingOptions, options_of, with_options
 
@@ -147,7 +147,9 @@ def _balanced(
     dimensions = {name: given.get(name, PURE) for name in labels}
     groups = balance(dimensions, given[target], name=target)
     table = search(x, y, names=labels, balance=groups)
-    return replace(table, rows=tuple(_checked(row, dimensions, given[target]) for row in table.rows))
+    found = [dimension_of(row.expression, dimensions, target=given[target]) for row in table.rows]
+    pairs = zip(table.rows, found, strict=True)
+    return replace(table, rows=tuple(replace(row, notes=(*row.notes, *each.sentences())) for row, each in pairs))
 
 
 def _told_apart(x: Any, y: Any, names: Sequence[str] | None, target: str) -> None:
@@ -160,12 +162,6 @@ def _told_apart(x: Any, y: Any, names: Sequence[str] | None, target: str) -> Non
     if same and np.ptp(values.astype(float)) > 0:
         label = names[same[0]] if names is not None else f"x{same[0] + 1}"
         raise DataError(f"{target} is {label} in every row, which explains nothing; leave that column out of x.")
-
-
-def _checked(row: FormulaRow, dimensions: dict[str, Dimension], target: Dimension) -> FormulaRow:
-    """The row with what its units say."""
-    verdict = dimension_of(row.expression, dimensions, target=target)
-    return replace(row, notes=(*row.notes, *verdict.sentences()))
 
 
 def _equations(

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
-from splinework.discover.logit_network import logit_network
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, ladder, table_of
 from splinework.discover.logits import (
     RIDGE,
     Logits,
     area,
     base_rate,
     calibration_slope,
+    logit_network,
     nats,
     probabilities,
 )
@@ -37,17 +37,11 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.tidy import tidied
 
-HELD_OUT = 0.2
-"""Share of rows on which the answer is judged."""
 SURE = 1e-3
 """Nats per row below which the classes count as separated."""
 MOST_CLASSES = 20
 FEWEST = 5
 """Rows of a class, at least."""
-MOST_TERMS = 6
-"""Longest sum of terms."""
-REWEIGHTED = 6
-"""Rounds of working responses for a sum of terms."""
 LUCK = 1.5
 """Nats by which logits must beat the base rate, beyond the description of the formulas."""
 
@@ -87,14 +81,8 @@ def classes(
     if len(seen) != len(xs):
         raise ShapeError(f"classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
     kinds, numbers = _ordered(seen, reference, target)
-    found = _Classes(
-        xs,
-        numbers,
-        columns,
-        [f"P({target}={kind})" for kind in kinds[1:]],
-        Inner.within(**keywords),
-    )
-    return carried_out(found)
+    targets = [f"P({target}={kind})" for kind in kinds[1:]]
+    return carried_out(_Classes(xs, numbers, columns, targets, Inner.within(**keywords)))
 
 
 def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any], NDArray[np.intp]]:
@@ -113,15 +101,11 @@ def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any]
             f"the label {rare} of {target} has {counts.min()} rows, and a formula needs {FEWEST}; merge or drop it."
         )
     names = [kind.item() if hasattr(kind, "item") else kind for kind in kinds]
-    first = 0
-    if reference is not None:
-        if reference not in names:
-            raise DataError(f"the reference {reference!r} is not among the labels {', '.join(map(str, names))}.")
-        first = names.index(reference)
+    if reference is not None and reference not in names:
+        raise DataError(f"the reference {reference!r} is not among the labels {', '.join(map(str, names))}.")
+    first = 0 if reference is None else names.index(reference)
     order = [first, *[i for i in range(len(names)) if i != first]]
-    place = np.empty(len(names), dtype=int)
-    place[order] = np.arange(len(names))
-    return [names[i] for i in order], place[numbers]
+    return [names[i] for i in order], np.argsort(order)[numbers]
 
 
 @dataclass(frozen=True)
@@ -149,7 +133,7 @@ class _Classes:
 
     def __post_init__(self) -> None:
         order = np.random.default_rng(self.inner.seed).permutation(len(self.x))
-        held = order[: round(HELD_OUT * len(order))]
+        held = order[: round(0.2 * len(order))]  # rows on which the answer is judged
         self.held = np.isin(np.arange(len(order)), held)
         self.base = tuple(sympy.Float(v) for v in base_rate(self.labels))
         self._offer(self.base)
@@ -187,18 +171,16 @@ class _Classes:
 
     def _reweighted(self, terms: Terms, x: Array, y: Array) -> list[Any]:
         """The sums that the rounds of reweighting come by."""
-        values = terms.values(x)
-        usable = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
-        terms, values = terms.only(usable), values[:, usable]
+        terms, values = terms.defined(x)
         chosen_ones: dict[tuple[int, ...], Any] = {}
         eta = np.full(len(y), math.log(y.mean() / (1 - y.mean())))
-        for _ in range(REWEIGHTED):
+        for _ in range(6):
             p = 1 / (1 + np.exp(-eta))
             root = np.sqrt(np.maximum(p * (1 - p), 1e-4))
             working = eta + (y - p) / root**2
             design = values * root[:, None]
             shortest = math.inf
-            for chosen in supports(design, working * root, MOST_TERMS):
+            for chosen in supports(design, working * root, most=6):
                 part = design[:, list(chosen)]
                 coefficients = np.linalg.lstsq(part, working * root, rcond=None)[0]
                 chosen_ones[chosen] = terms.combination(chosen, coefficients)
@@ -225,7 +207,7 @@ class _Classes:
         constants = Constants.of(expressions)
         objective = Logits(constants, self.x, self.labels, self.names, self.ridge)
         optimum = minimise(objective, constants.start, gain=1e-4)
-        if optimum is not None and not self.ridge and self._is_separated(optimum.loss):
+        if optimum is not None and not self.ridge and optimum.loss < SURE * len(self.x):
             self.ridge = RIDGE
             self.notes.append(
                 "the classes are separated: any steeper boundary fits as well, so the constants are held back by a ridge of "
@@ -241,9 +223,6 @@ class _Classes:
         self.answers[key] = _Answer(
             constants.put(optimum.constants, {}), optimum.loss + numbers + self._structure(expressions)
         )
-
-    def _is_separated(self, loss: float) -> bool:
-        return loss < SURE * len(self.x)
 
     def _structure(self, expressions: Sequence[Any]) -> float:
         return sum(structure_cost(e, len(self.names)) + (LUCK if e.free_symbols else 0.0) for e in expressions)
@@ -264,15 +243,10 @@ class _Classes:
         """Rows of each class: of the best answer, then simpler ones."""
         best = self.best
         rows: list[FormulaRow] = []
+        answers = sorted(self.answers.values(), key=lambda a: a.description)
         for k in range(len(self.targets)):
-            kept: list[FormulaRow] = []
-            for answer in sorted(self.answers.values(), key=lambda a: a.description):
-                together = list(best.expressions)
-                together[k] = answer.expressions[k]
-                row = self._row(k, together, answer.description)
-                if all(row.complexity < other.complexity for other in kept):
-                    kept.append(row)
-            rows += kept
+            first, last = best.expressions[:k], best.expressions[k + 1 :]
+            rows += ladder(self._row(k, [*first, a.expressions[k], *last], a.description) for a in answers)
         return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)), self.model, self.history)
 
     def _row(self, k: int, logits: Sequence[Any], description: float) -> FormulaRow:

@@ -13,7 +13,7 @@ from splinework.discover.filling import Filling, Fitted, fitted
 from splinework.discover.holes import Outline, Unknown
 from splinework.discover.inner import Inner
 from splinework.discover.inversion import Inversion
-from splinework.discover.smooth import Smooth, SmoothFit, features
+from splinework.discover.smooth import Smooth, SmoothFit, distinct, features
 from splinework.discover.solving import Part, Setting, Solving, solvable
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.constants import Target
@@ -22,16 +22,10 @@ from splinework.interpret.symbolic.table import FormulaRow
 
 _FEWEST = 8
 """Rows on which an unknown part must be defined."""
-_MOST_ROWS = 6
-"""Candidates for an unknown part that are put in."""
 _MOST_TRIALS = 4
 """Settings (constants, signs, branches) that get a search each."""
 _ROUNDS = 3
 """Times that each of several unknown parts is searched at most."""
-_CLEARLY = 4.0
-"""Decades of the sum of squares by which a setting that is worse is not tried."""
-_DECIDES = 1e3
-"""Ratio of the sums of squares beyond which the better of two fits is the one."""
 _AS_GOOD = 1.5
 """A polynomial that explains the data but for this factor of what is left is preferred to a richer one."""
 
@@ -71,8 +65,6 @@ class Completion:
         else:
             self._several()
 
-    # ---- no unknown part
-
     def _constants(self) -> None:
         read = self.outline
         if not read.constants:
@@ -81,8 +73,6 @@ class Completion:
         self.inner.say("fitting the constants")
         for fit in SmoothFit(read, self.data, []).best(self.inner.seed):
             self._keep(Filling(read.expression, dict(zip(read.constants, fit.constants.tolist(), strict=True))))
-
-    # ---- one unknown part
 
     def _single(self) -> None:
         hole = self.outline.holes[0]
@@ -110,7 +100,7 @@ class Completion:
                     setting = Setting(signs, dict(zip(read.constants, constants.tolist(), strict=True)), branch)
                     scored.append((self._roughness(hole, setting, columns), setting))
         scored.sort(key=lambda entry: entry[0])  # stable: of equals, the first proposed
-        clear = scored[0][0] + _CLEARLY if scored else 0.0
+        clear = scored[0][0] + 4.0 if scored else 0.0
         return [setting for score, setting in scored if np.isfinite(score) and score < clear][:_MOST_TRIALS]
 
     def _starts(self, read: Outline, columns: Array) -> list[Array]:
@@ -119,11 +109,11 @@ class Completion:
             return [np.zeros(0)]
         self.inner.say("fitting the constants")
         rich = SmoothFit(read, self.data, [columns]).best(self.inner.seed, keep=2)
-        if not rich[1:] or rich[1].rss > _DECIDES * max(rich[0].rss, self.data.floor):  # the data know the constants
+        if not rich[1:] or rich[1].rss > 1e3 * max(rich[0].rss, self.data.floor):  # the data know the constants
             return [fit.constants for fit in rich[:1]]
         poor = [f for d in (1, 2, 3) for f in SmoothFit(read, self.data, [columns], d).best(self.inner.seed, keep=1)]
         enough = [f for f in poor if f.rss <= max(_AS_GOOD * rich[0].rss, self.data.floor)]
-        return _distinct([fit.constants for fit in (*enough[:1], *rich, *poor)])[:_MOST_TRIALS]
+        return [fit.constants for fit in distinct((*enough[:1], *rich, *poor))][:_MOST_TRIALS]
 
     def _roughness(self, hole: Unknown, setting: Setting, columns: Array) -> float:
         """How badly a smooth function gives the part's values, in units of y; rows where it is undefined count fully."""
@@ -135,8 +125,6 @@ class Completion:
         basis = features(columns[usable]) * weight[:, None]
         left = values[usable] * weight - basis @ np.linalg.lstsq(basis, values[usable] * weight, rcond=1e-9)[0]
         return float(np.log10((left @ left + self.data.floor) / usable.sum()) + 20 * (1 - usable.mean()))
-
-    # ---- several unknown parts
 
     def _several(self) -> None:
         parts = self._smooth_parts()
@@ -180,8 +168,6 @@ class Completion:
         held = {h: Part(values) for h, values in zip(self.outline.holes, fit.holes, strict=True)}
         return Setting(signs, constants), held
 
-    # ---- what all share
-
     def _searched(
         self,
         hole: Unknown,
@@ -214,13 +200,14 @@ class Completion:
         """What the search finds for a part, the best first, without what is forbidden."""
         usable = np.isfinite(values)
         if np.ptp(values[usable]) <= 1e-12 * np.abs(values[usable]).max():
-            return [_constant(hole, values[usable])]
+            level = sympy.Float(float(values[usable].mean()))  # the same number in every row
+            return [FormulaRow(hole.name, level, hole.columns, 0.0, 1.0, 0.0)]
         weights = self.solving.weight(slope)[usable] ** 2
         uneven = None if np.ptp(weights) <= 1e-9 * weights.max() else weights / weights.mean()
         x = self.solving.columns(hole)[usable]
         inner = self._inner(slope[usable])
         rows = inner(x, values[usable], hole.columns, hole.name, share, weights=uneven).rows
-        return [row for row in rows if self.without.allows(row.expression)][:_MOST_ROWS]
+        return [row for row in rows if self.without.allows(row.expression)][:6]
 
     def _inner(self, slope: Array) -> Inner:
         """The search with the errors that a part's values have: those of y over the slope."""
@@ -235,17 +222,3 @@ class Completion:
         answers = fitted(filling, self.data, self.target, notes)
         self.found += answers
         return any(answer.exact(self.data) for answer in answers)
-
-
-def _constant(hole: Unknown, values: Array) -> FormulaRow:
-    """A part that is the same number in every row."""
-    level = sympy.Float(float(values.mean()))
-    return FormulaRow(hole.name, level, hole.columns, 0.0, 1.0, 0.0)
-
-
-def _distinct(found: Sequence[Array]) -> list[Array]:
-    kept: list[Array] = []
-    for constants in found:
-        if not any(np.allclose(constants, other, rtol=1e-3, atol=1e-9) for other in kept):
-            kept.append(constants)
-    return kept

@@ -22,9 +22,6 @@ from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.partial import Hole, PartialFormula
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
-_PLAIN_SHARE = 0.4
-"""Of the time, for a search that knows nothing of the terms."""
-
 
 def demanding(
     x: Any,
@@ -66,7 +63,7 @@ def demanding(
     inner = Inner.within(**keywords)
     if noise is not None and "noise" in inspect.signature(inner.search).parameters:
         inner = replace(inner, search=partial(inner.search, noise=noise))
-    plain = _plain(data, target, without, inner, _PLAIN_SHARE if terms else 1.0)
+    plain = _plain(data, target, without, inner, 0.4 if terms else 1.0)
     rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
     notes = list(plain.notes)
     try:

@@ -16,8 +16,6 @@ ORDER = 6
 """Points, less one, of the divided differences that estimate the noise."""
 EXACT = 1e-5
 """Noise below this share of the spread is none: the spline interpolates."""
-WINDOWS = 300
-"""Most windows of the weak form, over all trajectories."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,7 @@ def weak_form(curves: Sequence[Smooth], width: float) -> Weak:
         fine = np.linspace(inner[0], inner[-1], points)
         step = fine[1] - fine[0]
         half = min(max(width / 2, 4 * float(np.median(np.diff(inner)))), 0.45 * float(fine[-1] - fine[0]))
-        count = int(np.clip(round(WINDOWS * len(inner) / total), 4, max(len(inner) // 2, 4)))
+        count = int(np.clip(round(300 * len(inner) / total), 4, max(len(inner) // 2, 4)))
         s = (fine[None, :] - np.linspace(fine[0] + half, fine[-1] - half, count)[:, None]) / half
         inside = np.abs(s) < 1
         bump = np.where(inside, (1 - s**2), 0.0)

@@ -15,7 +15,7 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
+from splinework.discover.inner import Inner, SearchKeywords, carried_out, ladder, table_of
 from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
@@ -25,17 +25,9 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.tidy import tidied
 
-RIVALS = 3
-"""Candidates of each right-hand side that are tried on the trajectories, for each way to rank them."""
-SEGMENT = 6.0
-"""Length of a segment of the multiple shooting, in times that a state needs to change by its spread."""
 OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
-GRACE = 5.0
-"""Seconds for simple numbers where time has run out."""
 FEW, MANY = 2, 6
 """A right-hand side with as many constants that explains noisy (exact) data is taken without looking further."""
-UNEXPLAINED = 1.25
-"""Errors of the fitted segments beyond this many times the noise are more than noise."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +75,8 @@ def dynamics(
         raise ShapeError(f"dynamics takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
     if clock in states or len(set(states)) < len(states):
         raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
-    inner = Inner.within(**keywords)
-    found = _Dynamics(RightSides(split(ts, xs, trajectory), states, clock, forced), inner)
-    return carried_out(found)
+    sides = RightSides(split(ts, xs, trajectory), states, clock, forced)
+    return carried_out(_Dynamics(sides, Inner.within(**keywords)))
 
 
 @dataclass
@@ -101,7 +92,7 @@ class _Dynamics:
 
     def __post_init__(self) -> None:
         self.spread = np.concatenate([one.x for one in self.sides.trajectories]).std(axis=0)
-        self.segments = cut(self.sides.trajectories, SEGMENT * self.sides.width)
+        self.segments = cut(self.sides.trajectories, 6.0 * self.sides.width)
 
     @property
     def _all(self) -> range:
@@ -129,7 +120,7 @@ class _Dynamics:
         return short and self._explained(self.best, k)
 
     def _explained(self, system: _System, k: int) -> bool:
-        return bool(system.rmse[k] <= UNEXPLAINED * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
+        return bool(system.rmse[k] <= 1.25 * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
 
     def _choose(self, share: float) -> None:
         """The first candidates together; then each equation's rivals in its place, for a share of the seconds left."""
@@ -137,7 +128,7 @@ class _Dynamics:
         self.inner.say("constants from the trajectories")
         self._offer([self.sides.found[k][0].expression for k in self._all])
         for k in self._all:
-            for rival in self.sides.rivals(k, RIVALS):
+            for rival in self.sides.rivals(k, 3):
                 if self._exact:
                     return
                 if time.monotonic() > self.until:
@@ -185,7 +176,7 @@ class _Dynamics:
             return
         self.inner.say("simple numbers")
         constants = Constants.of(self.best.expressions)
-        until = max(self.inner.deadline, time.monotonic() + GRACE)
+        until = max(self.inner.deadline, time.monotonic() + 5.0)
         shooting = self._shooting(constants, self.segments, until)
         outcome = snap(constants, shooting, self.segments.rows)
         if outcome is None or shooting.best is None:
@@ -205,12 +196,8 @@ class _Dynamics:
             best = _System(tuple(sums), math.inf, np.full(len(self.sides.states), math.nan))
             self.notes.append("no system of equations could be solved along the trajectories; these fit the rates only")
         for k in self._all:
-            kept: list[FormulaRow] = []
-            for system in [best, *sorted(self.systems.values(), key=lambda s: s.description)]:
-                row = self._row(k, system.expressions[k], system.description)
-                if all(row.complexity < other.complexity for other in kept):
-                    kept.append(row)
-            rows += kept
+            systems = [best, *sorted(self.systems.values(), key=lambda s: s.description)]
+            rows += ladder(self._row(k, system.expressions[k], system.description) for system in systems)
         return FormulaTable(tuple(rows), (*self.notes, *self._verdict(best)))
 
     def _row(self, k: int, expression: Any, description: float) -> FormulaRow:

@@ -12,19 +12,14 @@ from splinework.discover.smooth import SmoothFit
 from splinework.discover.snapping import Constants
 from splinework.formula.languages.python import python
 from splinework.interpret.symbolic.answer import row
-from splinework.interpret.symbolic.constants import Target, Template, snap
+from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
 from splinework.interpret.symbolic.expression import Splines
-from splinework.interpret.symbolic.intervals import intervals
 from splinework.interpret.symbolic.pool import Proposal, usable
 from splinework.interpret.symbolic.table import FormulaRow
 from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""
-_APART = 1e-9
-"""Relative distance by which equal first values of different numbers are moved, so that they stay different numbers."""
-_MOST_LOOSE = 12
-"""Most numbers that are set free where the formula is not exact."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +98,10 @@ def _together(filling: Filling, target: Target) -> dict[Any, float] | None:
 def _variants(expression: Any) -> list[Any]:
     """The expression, and with all numbers that a search took for simple set free; the shorter description will tell."""
     loose = Constants.of([expression])
-    if not len(expression.atoms(sympy.Float)) < len(loose.symbols) <= _MOST_LOOSE:
+    if not len(expression.atoms(sympy.Float)) < len(loose.symbols) <= 12:
         return [expression]
     starts = {
-        s: sympy.Float(v * (1 + n * _APART)) for n, (s, v) in enumerate(zip(loose.symbols, loose.start, strict=True))
+        s: sympy.Float(v * (1 + n * 1e-9)) for n, (s, v) in enumerate(zip(loose.symbols, loose.start, strict=True))
     }
     return [expression, loose.expressions[0].xreplace(starts)]
 

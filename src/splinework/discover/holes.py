@@ -1,4 +1,7 @@
-"""A partial formula, read for solving: its constants and unknown parts as symbols, its own numbers exact."""
+"""A partial formula, read for solving: its constants and unknown parts as symbols, its own numbers exact.
+
+Its free constants start near the scale of what each stands beside.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -8,6 +11,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
+from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import Splines, compiled, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula
@@ -102,3 +106,37 @@ def evaluator(
         return np.where(np.isreal(stacked), stacked.real, np.nan).astype(float)
 
     return evaluate
+
+
+def starts(outline: Outline, target: Target, seed: int) -> Array:
+    """Where to start the constants of an outline: `(S, P)`, each near the scale of what it stands beside."""
+    if not outline.constants:
+        return np.zeros((1, 0))
+    pools = [_pool(outline, constant, target) for constant in outline.constants]
+    if len(pools) == 1:
+        return pools[0][:, None]
+    draw = np.random.default_rng(seed)
+    return np.stack([draw.choice(pool, 300) for pool in pools], -1)
+
+
+def _pool(outline: Outline, constant: Any, target: Target) -> Array:
+    """Both signs of numbers over some orders of magnitude; exponents, the usual ones."""
+    parent = next(node for node in sympy.preorder_traversal(outline.expression) if constant in node.args)
+    if parent.is_Pow and parent.args[1] == constant:
+        return np.array([2.0, 1.0, 0.5, 1.5, 3.0, -1.0, -0.5, -2.0, -1.5, -3.0, 0.25, 4.0])
+    unit, inner = 1.0, len(outline.constants) + len(outline.holes)
+    columns = set(outline.symbols[inner:])
+    others = [a for a in parent.args if a != constant and a.free_symbols and a.free_symbols <= columns]
+    if (parent.is_Mul or parent.is_Add) and others:
+        beside = parent.func(*others)
+        size = np.abs(evaluator(list(outline.symbols), [beside], len(target.y))([*[1.0] * inner, *target.x.T])[:, 0])
+        typical = (float(np.median(size[np.isfinite(size)])) if np.isfinite(size).any() else 0.0) or 1.0
+        unit = typical if parent.is_Add else 1 / typical
+    sizes = np.geomspace(0.02, 50, 20)  # relative to that scale: fine enough for a frequency
+    pool = [unit * sizes, -unit * sizes]
+    if parent.is_Add and parent == outline.expression:
+        low, reach = target.y.min(), np.ptp(target.y)
+        pool += [low - reach * np.array([0.01, 0.1, 0.5, 2.0]), low + reach * np.array([0.5, 1.01, 1.1, 1.5, 3.0])]
+    if outline.constants and parent == outline.expression and parent.is_Mul:
+        pool += [target.unit * sizes, -target.unit * sizes]
+    return np.concatenate(pool)

@@ -26,26 +26,13 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.tidy import tidied
 
-DEGREE = 3
-MOST_MONOMIALS = 60
-"""Degrees go up while there are no more monomials than this."""
-HELD_OUT = 0.2
-SHUFFLES = 5
-"""Shuffled copies of the columns; a relation must be much closer to the rows than the best surface is to these."""
 CLOSER = 0.25
 """The share of the shuffled copies' distance that a relation may have."""
 FARTHEST = 0.25
 """Distance, in units of the spreads, beyond which a surface is no relation."""
 REPEATED = 1.5
 """Held-out rows may be this much farther away than fitted ones."""
-SHADOW = 2.0
-"""A relation kept this much less closely than others of its columns is an approximation of them."""
-IMPLIED = 0.1
-"""Share of a relation's gradient that must be its own, else it follows from the others."""
-ALIKE = 0.3
-"""The same for two forms of what may be one relation, of which the shorter one is kept."""
 FEWEST = 20
-MOST_RELATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -84,8 +71,7 @@ def implicit(
     xs, columns = table_of(x, names, "implicit")
     if len(xs) < FEWEST:
         raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
-    found = _Implicit(xs, columns, Inner.within(**keywords))
-    return carried_out(found)
+    return carried_out(_Implicit(xs, columns, Inner.within(**keywords)))
 
 
 @dataclass
@@ -109,16 +95,16 @@ class _Implicit:
         self.rows, self.spread = self.x[:, place], spread[place]
         draw = np.random.default_rng(self.inner.seed)
         order = draw.permutation(len(self.rows))
-        held = round(HELD_OUT * len(order))
+        held = round(0.2 * len(order))
         self.held, self.used = self.rows[order[:held]], self.rows[order[held:]]
-        self.shuffled = [np.column_stack([draw.permutation(c) for c in self.used.T]) for _ in range(SHUFFLES)]
+        self.shuffled = [np.column_stack([draw.permutation(c) for c in self.used.T]) for _ in range(5)]
 
     def run(self) -> None:
         """Polynomials, then products of powers and functions of columns, then each column as a formula of the others."""
         leading: list[tuple[int, ...]] = []
-        while len(self.found) < MOST_RELATIONS:
+        while len(self.found) < 4:
             self.inner.say("polynomials")
-            relations = [r for r in (self._polynomial(leading, d) for d in range(1, DEGREE + 1)) if r is not None]
+            relations = [r for r in (self._polynomial(leading, d) for d in (1, 2, 3)) if r is not None]
             if not relations:
                 break
             best = min(relations, key=lambda r: r.description)
@@ -132,8 +118,12 @@ class _Implicit:
 
     def _polynomial(self, leading: Sequence[tuple[int, ...]], degree: int) -> _Relation | None:
         """One that is no multiple of those found: without monomials that a leading one divides."""
-        powers = [p for p in exponents(len(self.varying), degree) if not _divisible(p, leading)]
-        if not 2 < len(powers) <= MOST_MONOMIALS:
+        powers = [
+            power
+            for power in exponents(len(self.varying), degree)
+            if not any(all(a >= b for a, b in zip(power, top, strict=True)) for top in leading)
+        ]
+        if not 2 < len(powers) <= 60:
             return None
         relation = self._surface(monomials(self.varying, powers))
         return None if relation is None or self._is_shadow(relation) or self._is_implied(relation) else relation
@@ -141,7 +131,7 @@ class _Implicit:
     def _is_shadow(self, relation: _Relation) -> bool:
         """Whether it is but a rough view of relations that are kept much more closely and have columns in common with it."""
         kept = [r.distance for r in self.found if len(r.columns & relation.columns) > 1]
-        return bool(kept) and relation.distance > SHADOW * max(*kept, FLOOR)
+        return bool(kept) and relation.distance > 2.0 * max(*kept, FLOOR)
 
     def _others(self) -> list[Terms]:
         self.inner.say("products of powers and functions of columns")
@@ -190,9 +180,7 @@ class _Implicit:
         """Simple numbers where the distances from the surface agree: the term with coefficient 1 is what the others add up to."""
         lead = next(e for e in _terms(expression).values() if e.free_symbols)
         rest = lead - expression
-        slopes = [derivative(expression, symbol(n)) for n in self.varying]
-        columns = [compile_expression(e, self.varying)(self.used) * s for e, s in zip(slopes, self.spread, strict=True)]
-        steep = np.linalg.norm(np.stack(columns, -1), axis=1)
+        steep = np.linalg.norm(self._slopes(expression), axis=1)
         weight = 1 / np.maximum(steep, 0.1 * float(np.median(steep)))
         scale = symbol("weight of a row")
         target = compile_expression(lead, self.varying)(self.used) * weight
@@ -209,13 +197,13 @@ class _Implicit:
     def _consider(self, relation: _Relation) -> None:
         """Takes it if it says something new, or what is known in a shorter way."""
         longer = [r for r in self.found if r.columns == relation.columns and r.description > relation.description]
-        same = [r for r in longer if self._follows(relation, [r], ALIKE)]
+        same = [r for r in longer if self._follows(relation, [r], 0.3)]
         self.found = [r for r in self.found if r not in same]
         if not self._is_shadow(relation) and not self._is_implied(relation):
             self.found.append(relation)
 
     def _is_implied(self, relation: _Relation) -> bool:
-        return bool(self.found) and self._follows(relation, self.found, IMPLIED)
+        return bool(self.found) and self._follows(relation, self.found, 0.1)
 
     def _follows(self, relation: _Relation, known: Sequence[_Relation], share: float) -> bool:
         """Whether its gradient, on the common surface of the known ones, is a combination of theirs, up to a share of it."""
@@ -225,11 +213,15 @@ class _Implicit:
         rest = own - np.einsum("ndr,nr->nd", others, part)
         return bool(np.linalg.norm(rest) < share * np.linalg.norm(own))
 
-    def _gradient(self, expression: Any) -> Array:
-        """At the rows, columns in units of their spread, of unit length: `(N, d)`."""
+    def _slopes(self, expression: Any) -> Array:
+        """The gradient at the rows, columns in units of their spread: `(N, d)`."""
         slopes = [derivative(expression, symbol(n)) for n in self.varying]
         columns = [compile_expression(e, self.varying)(self.used) * s for e, s in zip(slopes, self.spread, strict=True)]
-        gradient = np.nan_to_num(np.stack(columns, -1))
+        return np.stack(columns, -1)
+
+    def _gradient(self, expression: Any) -> Array:
+        """The same of unit length, and finite."""
+        gradient = np.nan_to_num(self._slopes(expression))
         length = np.linalg.norm(gradient, axis=1, keepdims=True)
         return np.asarray(gradient / np.where(length > 0, length, 1.0))
 
@@ -268,10 +260,6 @@ class _Implicit:
             row = FormulaRow("0", sympy.Integer(1), self.names, math.inf, 0.0, 0.0, (note,))
             return FormulaTable((row,), (*self.notes, note))
         return FormulaTable(tuple(rows), tuple(self.notes))
-
-
-def _divisible(power: tuple[int, ...], leading: Sequence[tuple[int, ...]]) -> bool:
-    return any(all(a >= b for a, b in zip(power, top, strict=True)) for top in leading)
 
 
 def _leading(expression: Any, names: Sequence[str]) -> tuple[int, ...]:

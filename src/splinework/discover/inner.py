@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypedDict
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from splinework.discover.regression import INTERRUPTED, regress
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.table import FormulaTable
+from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 RegressionSearch = Callable[..., FormulaTable]
 """As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
@@ -128,6 +128,15 @@ def carried_out(work: Work) -> FormulaTable:
     except KeyboardInterrupt:
         work.notes.append(INTERRUPTED)
     return work.table()
+
+
+def ladder(rows: Iterable[FormulaRow]) -> list[FormulaRow]:
+    """The first row, and each that is simpler than all that are kept before it."""
+    kept: list[FormulaRow] = []
+    for row in rows:
+        if all(row.complexity < other.complexity for other in kept):
+            kept.append(row)
+    return kept
 
 
 def _drawn(weights: Array, seed: int) -> NDArray[np.intp]:

@@ -15,10 +15,6 @@ from splinework.interpret.symbolic.library import Array
 Undo = Callable[[Array, Array], Array]
 """From values of a node and of what stands beside its child, to values of the child."""
 
-_MOST_BRANCHES = 8
-_CLOSE = 1e-6
-"""What is put back in must give the value again to this share of it: else it came from another branch."""
-
 
 def _alone(function: Callable[[Array], Array]) -> Undo:
     return lambda value, beside: function(value)
@@ -89,7 +85,7 @@ class Inversion:
         forward = [*self.symbols, *([] if part in self.symbols else [part])]
         self._forward = evaluator(forward, [expression, sympy.diff(expression, part)], rows)
         choices = itertools.product(*(range(len(undo)) for undo in self._undo))
-        self.branches = list(itertools.islice(choices, _MOST_BRANCHES))
+        self.branches = list(itertools.islice(choices, 8))
 
     def __call__(self, values: Sequence[Any], outcome: Array, branch: Sequence[int]) -> tuple[Array, Array]:
         """The part's values `(rows,)`, NaN where there are none, and the slope of the expression in it there.
@@ -109,7 +105,7 @@ class Inversion:
             else:
                 given = [*values, part]
             again, slope = self._forward(given).T
-            wrong = ~(np.abs(again - outcome) <= _CLOSE * (np.abs(outcome) + outcome.std()))
+            wrong = ~(np.abs(again - outcome) <= 1e-6 * (np.abs(outcome) + outcome.std()))
         usable = ~wrong & np.isfinite(part) & np.isfinite(slope)
         return np.where(usable, part, np.nan), np.where(usable, slope, 0.0)
 

@@ -8,14 +8,12 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.snapping import Constants, derivative
-from splinework.interpret.symbolic.expression import compiled, count, symbol
+from splinework.discover.snapping import Constants, WithSlopes
+from splinework.interpret.symbolic.expression import count
 from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-10
 """Errors below this share of a target's size count as none."""
-TRIVIAL = 3
-"""A common part of as many nodes or fewer is nothing to remark on."""
 
 
 class Joint:
@@ -34,25 +32,17 @@ class Joint:
         self.flat = np.column_stack([np.log(c) if s == "log" else c for c, s in zip(y.T, scales, strict=True)])
         size = np.maximum(self.flat.std(axis=0), 1e-3 * np.abs(self.flat).max(axis=0))
         self.floor = (FLOOR * np.where(size > 0, size, 1.0)) ** 2
-        self.columns = list(x.T)
-        expressions = constants.expressions[: y.shape[1]]
-        self.size = len(constants.symbols)
-        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
-        self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
+        self._at = WithSlopes(constants, y.shape[1], x, names)
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
         """Nats, gradient and information."""
-        rows, targets = self.flat.shape
-        try:
-            with np.errstate(all="ignore"):
-                outcome = self._function(*constants.tolist(), *self.columns)
-                values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (rows,)) for v in outcome], -1)
-        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None  # outside the formula's domain, or a derivative that numpy has no function for
-        loss, gradient, information = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
-        for k in range(targets):
-            value = values[:, k]
-            slope = values[:, targets + k * self.size : targets + (k + 1) * self.size]
+        found = self._at(constants)
+        if found is None:
+            return None
+        rows, size = len(self.flat), len(constants)
+        loss, gradient, information = 0.0, np.zeros(size), np.zeros((size, size))
+        for k in range(self.flat.shape[1]):
+            value, slope = found[0][:, k], found[1][:, k]
             with np.errstate(all="ignore"):
                 if self.scales[k] == "log":
                     value, slope = np.log(value), slope / value[:, None]
@@ -108,7 +98,7 @@ def _parts(expression: Any, number: dict[Any, int]) -> list[Any]:
     found = []
     for node in sympy.preorder_traversal(expression):
         part = _bare(node, number)
-        if part.free_symbols - number.keys() and count(part) > TRIVIAL:
+        if part.free_symbols - number.keys() and count(part) > 3:
             found.append(part)
     return list(dict.fromkeys(found))
 

@@ -1,14 +1,18 @@
-"""The likelihood of classes under formulas for their logits, and what it says of rows that were not fitted."""
+"""The likelihood of classes under formulas for their logits, what it says of rows not fitted, and a network's logits."""
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from splinework.discover.snapping import Constants, derivative
-from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.discover.snapping import Constants, WithSlopes
+from splinework.discover.structure import trial_fit
 from splinework.interpret.symbolic.library import Array
+from splinework.nn.network import KAN
+from splinework.train import TrainingOptions
 
 RIDGE = 1e-3
 """Half of it times the squared constants is added where classes are separated: without it they would grow for ever."""
@@ -28,32 +32,22 @@ class Logits:
     def __init__(
         self, constants: Constants, x: Array, labels: NDArray[np.intp], names: Sequence[str], ridge: float = 0.0
     ) -> None:
-        self.columns, self.rows, self.ridge = list(x.T), len(x), ridge
-        self.others = int(labels.max())
-        self.truth = np.eye(self.others + 1)[labels][:, 1:]
-        self.size = len(constants.symbols)
-        expressions = constants.expressions[: self.others]
-        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
-        self._function = compiled([*constants.symbols, *[symbol(n) for n in names]], [*expressions, *slopes])
+        others = int(labels.max())
+        self.truth, self.ridge = np.eye(others + 1)[labels][:, 1:], ridge
+        self._at = WithSlopes(constants, others, x, names)
 
     def __call__(self, constants: Array) -> tuple[float, Array, Array] | None:
         """Nats, gradient and Fisher's information."""
-        try:
-            with np.errstate(all="ignore"):
-                outcome = self._function(*constants.tolist(), *self.columns)
-                values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (self.rows,)) for v in outcome], -1)
-        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
-            return None  # outside the formula's domain, or a derivative that numpy has no function for
-        if not np.isfinite(values).all():
+        found = self._at(constants)
+        if found is None or not all(np.isfinite(part).all() for part in found):
             return None
-        logits = values[:, : self.others]
-        slopes = values[:, self.others :].reshape(self.rows, self.others, self.size)
+        logits, slopes = found
         p = probabilities(logits)
         loss = nats(logits, self.truth) + 0.5 * self.ridge * float(constants @ constants)
         gradient = np.einsum("nk,nkp->p", p - self.truth, slopes) + self.ridge * constants
         mean = np.einsum("nk,nkp->np", p, slopes)
         information = np.einsum("nk,nkp,nkq->pq", p, slopes, slopes) - mean.T @ mean
-        return loss, gradient, information + self.ridge * np.eye(self.size)
+        return loss, gradient, information + self.ridge * np.eye(len(constants))
 
 
 def probabilities(logits: Array) -> Array:
@@ -102,3 +96,39 @@ def calibration_slope(logit: Array, positive: NDArray[np.bool_]) -> float:
         if float(np.abs(step).max()) < 1e-9:
             break
     return float(b)
+
+
+LARGEST = 12.0
+"""Logits beyond this are cut off: the data do not determine them."""
+
+
+def logit_network(
+    x: Array, labels: NDArray[np.intp], held: NDArray[np.bool_], *, seed: int, seconds: float
+) -> tuple[Array, KAN, Any]:
+    """Logits against class 0 at all rows, `(N, K - 1)`, the network and the history of its fit.
+
+    Args:
+        x: `(N, d)`.
+        labels: `(N,)`, classes 0, 1, ….
+        held: `(N,)`: rows that choose between a network without hidden nodes and one with two.
+        seed: Of the fits.
+        seconds: For both together.
+    """
+    d, classes = x.shape[1], int(labels.max()) + 1
+    loss, outputs = ("logistic", 1) if classes == 2 else ("softmax", classes)
+    y, truth = labels.astype(float), np.eye(classes)[labels][:, 1:]
+    own = torch.Generator().manual_seed(seed)  # the global one is not to be touched
+    found: list[tuple[float, Array, KAN, Any]] = []
+    options = TrainingOptions(
+        loss=loss, validation=(x[held], y[held]), seed=seed, progress=False, starts=2, seconds=seconds / 2
+    )
+    for shape in ([d, outputs], [d, 2, outputs]):
+        fitted = trial_fit(KAN(shape, grid=3, generator=own), x[~held], y[~held], options)
+        with torch.no_grad():
+            rows = torch.from_numpy(np.ascontiguousarray(x)).to(next(fitted.model.parameters()).dtype)
+            raw = np.asarray(fitted.model(rows).double())
+        logits = raw if classes == 2 else raw[:, 1:] - raw[:, :1]
+        found.append((nats(logits[held], truth[held]), logits, fitted.model, fitted.history))
+    small, large = found
+    _, logits, model, history = large if large[0] < small[0] - 1.0 else small  # nats: then the simpler one is as good
+    return np.clip(logits, -LARGEST, LARGEST), model, history

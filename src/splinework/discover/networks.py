@@ -11,8 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from splinework.discover.plans import Plan
-from splinework.discover.structure import simplified
-from splinework.discover.trial import trial_fit
+from splinework.discover.structure import simplified, trial_fit
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.library import LIBRARY, Function
 from splinework.interpret.symbolic.symbolify import propose
@@ -22,10 +21,6 @@ from splinework.train import History, Penalty, Roughness, TrainingOptions
 Array = NDArray[np.float64]
 GOOD = 0.05
 """A plan with a smaller held-out error, relative to the spread of y, is refined at once: there is hardly any noise."""
-NEARLY_EXACT = 1e-4
-"""A refined plan with a smaller held-out error is taken to formulas at once, before other plans are tried."""
-OVERFITTED = 1.1
-"""A held-out error beyond this many times the fitted one is a reason to smooth."""
 
 
 @dataclass(frozen=True)
@@ -43,13 +38,13 @@ class Rows:
         """On the scale on which errors are compared."""
         return np.log(y) if self.scale == "log" else y
 
-    def error(self, predict: Callable[[Array], Array]) -> float:
-        """Root mean squared error on the held-out rows, relative to the spread of y; infinite where undefined."""
-        return self._error(predict, self.held_x, self.held_y)
-
-    def fitted_error(self, predict: Callable[[Array], Array]) -> float:
-        """The same on the rows that were fitted."""
-        return self._error(predict, self.x, self.y)
+    def error(self, predict: Callable[[Array], Array], *, fitted: bool = False) -> float:
+        """Root mean square on the rows held out, or those fitted, relative to the spread of y; infinite where undefined."""
+        x, y = (self.x, self.y) if fitted else (self.held_x, self.held_y)
+        with np.errstate(all="ignore"):
+            gap = self.flat(predict(x)) - self.flat(y)
+        value = float(np.sqrt((gap**2).mean())) / (float(self.flat(self.y).std()) or 1.0)
+        return value if math.isfinite(value) else math.inf
 
     @property
     def constant(self) -> float:
@@ -57,12 +52,6 @@ class Rows:
         level = float(self.flat(self.y).mean())
         value = math.exp(level) if self.scale == "log" else level
         return self.error(lambda x: np.full(len(x), value))
-
-    def _error(self, predict: Callable[[Array], Array], x: Array, y: Array) -> float:
-        with np.errstate(all="ignore"):
-            gap = self.flat(predict(x)) - self.flat(y)
-        value = float(np.sqrt((gap**2).mean())) / (float(self.flat(self.y).std()) or 1.0)
-        return value if math.isfinite(value) else math.inf
 
 
 @dataclass(frozen=True)
@@ -130,7 +119,7 @@ class Networks:
             if self.trials[-1].error < good:
                 self.trials[-1] = refined = self._refined(self.trials[-1])
                 good = 0.3 * refined.error
-                if refined.error < NEARLY_EXACT:
+                if refined.error < 1e-4:
                     taken.append(plan)
                     if self._take(refined):
                         return
@@ -210,7 +199,7 @@ class Networks:
             if best is not None and trial.error >= best.error:
                 break
             best = trial
-            if trial.error < max(GOOD, OVERFITTED * rows.fitted_error(predictor(result.model))):
+            if trial.error < max(GOOD, 1.1 * rows.error(predictor(result.model), fitted=True)):
                 break  # hardly any noise, or no sign of having followed it: nothing to smooth
         assert best is not None
         return best
@@ -219,13 +208,12 @@ class Networks:
 def _affordable_grid(plan: Plan, rows: int) -> int:
     """The largest of 5, 3, 2, 1 intervals that leaves three rows per parameter; of 20, 10 too where edges are simply added."""
     grids = (20, 10, 5, 3, 2) if len(plan.shape) == 2 else (5, 3, 2)
-    return next((grid for grid in grids if _sized(plan, grid) * 3 <= rows), 1)
-
-
-def _sized(plan: Plan, grid: int) -> int:
-    """Number of parameters of the plan's network at a grid."""
     own = torch.Generator()  # the global one is not to be touched
-    return KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base, generator=own).parameter_count()
+    for grid in grids:
+        model = KAN(list(plan.shape), basis=plan.bases(grid), base=plan.base, generator=own)
+        if 3 * model.parameter_count() <= rows:
+            return grid
+    return 1
 
 
 def predictor(model: KAN) -> Callable[[Array], Array]:

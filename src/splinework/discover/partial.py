@@ -15,8 +15,8 @@ from splinework.discover.completion import Completion
 from splinework.discover.demands import Barred, barred
 from splinework.discover.holes import outline
 from splinework.discover.inner import Inner, SearchKeywords, table_of
+from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED
-from splinework.discover.scales import choose_scale
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.answer import ranked
 from splinework.interpret.symbolic.constants import Target

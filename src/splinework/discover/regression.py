@@ -11,14 +11,13 @@ from typing_extensions import Unpack
 
 from splinework.discover.constraints import WeightedKeywords
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
-from splinework.discover.plans import only, plans
-from splinework.discover.scales import choose_scale, describe
+from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
 from splinework.interpret.symbolic.answer import answer
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
-from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
@@ -29,14 +28,6 @@ INTERRUPTED = "interrupted: the formulas found so far"
 """The note of a search that Ctrl-C has ended."""
 SCREENING, NETWORKS = 0.45, 0.85
 """Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
-WIDEST = 4
-"""What is left of a problem is given to networks where it has this many columns at most."""
-QUICK = 2.0
-"""Seconds, at most, for a network where a formula was found without."""
-ASIDE = 1e-20
-"""Weight of a row that is a gross error."""
-WORSE = 1.2
-"""A formula whose held-out error is this many times the network's does not explain the data."""
 
 
 @with_options(WeightedKeywords)
@@ -89,7 +80,7 @@ def regress(
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = Target(xs, ys, labels, scale, counts, noise or 0.0)
-    search = _Search(data, target, scales, chosen, on_stage or _silent, budget, noise, allows)
+    search = _Search(data, target, scales, chosen, on_stage or (lambda text: None), budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
@@ -133,25 +124,20 @@ class _Search:
             self._at(NETWORKS),
             offer,
             lambda: self.pool.exact,
-            self._library(),
+            tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(symbol("z")))),
         )
-
-    def _library(self) -> tuple[Function, ...]:
-        """The functions that edges may be."""
-        place = symbol("z")
-        return tuple(f for f in LIBRARY if self.allows is None or self.allows(f.build(place)))
 
     def run(self, shape: Sequence[Any] | None, balance: Balance | None) -> None:
         """Screening, then networks where that leaves something to explain."""
         if shape is not None:
-            self.networks.run(only(shape, self.scales, self.data.scale), 0.5 * self.budget)
+            self.networks.run([Plan(tuple(shape), self.scales, self.data.scale, 1)], 0.5 * self.budget)
             return
         if balance is not None:
             self.screen.starts = (_balanced(self.screen.starts[0], balance), *self.screen.starts)
         self.say("screening: symmetries, factors, sums of products")
         self.screen.run()
         if self.pool.exact or self._robust() or self.screen.settled:
-            self.notes += _told(self.screen)
+            self.notes += ["screening: " + "; ".join(self.screen.path)] if self.screen.path else []
             return
         self._reduced()
         left = self._at(NETWORKS) - time.monotonic()
@@ -188,7 +174,7 @@ class _Search:
         """Networks on what the reductions have left, where that is smaller than the data."""
         problem = self.screen.ends[0].problem
         left = self._at(NETWORKS) - time.monotonic()
-        if not 1 < problem.size <= WIDEST or not problem.steps or left < 1:
+        if not 1 < problem.size <= 4 or not problem.steps or left < 1:
             return
         names = tuple(f"u{i + 1}" for i in range(problem.size))
         back = {symbol(n): e for n, e in zip(names, problem.expressions, strict=True)}
@@ -205,7 +191,7 @@ class _Search:
         if self.networks.trials:
             return
         for plan in plans(self.data.x, self.data.y, self.scales, self.data.scale)[:3]:
-            if self.networks.only(plan, seconds=min(QUICK, 0.1 * self.budget)).error < 0.02:
+            if self.networks.only(plan, seconds=min(2.0, 0.1 * self.budget)).error < 0.02:
                 return
 
     def table(self) -> FormulaTable:
@@ -230,17 +216,8 @@ class _Search:
         )
 
 
-def _silent(text: str) -> None:
-    """Tells nobody."""
-
-
 def _check(x: Array, y: Array) -> None:
-    """Raises where the rows cannot be explained.
-
-    Raises:
-        ShapeError: If x and y do not fit each other.
-        DataError: For too few rows, or values that are not finite.
-    """
+    """Raises where the rows cannot be explained: a ShapeError or a DataError, as `regress` says."""
     if x.ndim != 2 or len(x) != len(y):
         raise ShapeError(f"discover takes x of shape (rows, columns) and as many y, got {x.shape} and {y.shape}.")
     if len(y) < FEWEST_ROWS:
@@ -253,7 +230,7 @@ def _check(x: Array, y: Array) -> None:
 def _without(target: Target, kept: Array) -> Target:
     """The target with the rows that are not kept set aside."""
     weights = np.ones(len(kept)) if target.weights is None else target.weights
-    return replace(target, weights=np.where(kept, weights, ASIDE * weights.mean()))
+    return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))
 
 
 def _split(data: Target, seed: int) -> Rows:
@@ -278,11 +255,6 @@ def _balanced(problem: Problem, balance: Balance) -> Problem:
     return replace(divided, columns=columns, expressions=tuple(groups), steps=(*divided.steps, "balanced the units"))
 
 
-def _told(screen: Screen) -> list[str]:
-    """What led to the best formula, in words."""
-    return ["screening: " + "; ".join(screen.path)] if screen.path else []
-
-
 def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
     """Where there is no formula, or none that is as good as the network."""
     if not best.inputs:
@@ -291,7 +263,7 @@ def _refusal(best: FormulaRow, network: Trial | None, rows: Rows) -> str | None:
         return None
     formula = rows.error(best.numpy())
     luck = 3 / math.sqrt(2 * len(rows.held_y))  # of the ratio of two errors on so many rows
-    if formula > (WORSE + luck) * rows.error(predictor(network.model)) + 1e-6:
+    if formula > (1.2 + luck) * rows.error(predictor(network.model)) + 1e-6:
         return (
             f"no formula of the library explains this as well as the spline model does (held-out error {formula:.3g} "
             f"against {network.error:.3g} of the spread); the best attempt is given, and the spline model remains"

@@ -17,16 +17,10 @@ from splinework.interpret.symbolic.description import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, count
 from splinework.interpret.symbolic.library import Array
 
-DEGREE = 3
-"""Total degree of the monomials."""
 MOST_TERMS = 8
 """Longest sum of monomials."""
-SEARCH_ROWS = 800
-"""Rows that the search for formulas gets."""
 NEARLY_EXACT = 1e-5
 """Relative error in the weak form below which interpolation is to blame: a sum of monomials that good is the law."""
-LONGEST = 60
-"""Longer expressions than this many nodes are nobody's law."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +84,12 @@ class RightSides:
 
     def add_sums(self, k: int) -> None:
         """Sparse sums of monomials, and of low monomials and functions of one column, in the weak form; the empty one too."""
-        low, high = (monomials(self.names, exponents(len(self.names), degree)) for degree in (2, DEGREE))
+        low, high = (monomials(self.names, exponents(len(self.names), degree)) for degree in (2, 3))
         left = self.weak.left[:, k]
         expressions = [sympy.Float(0.0)]
         for terms in (high, low.joined(functions(self.names, self.inputs))):
-            values = terms.values(self._points)
-            terms = terms.only(np.flatnonzero(np.isfinite(values).all(axis=0)).tolist())
-            design = self.weak.integrals(terms.values(self._points))
+            terms, values = terms.defined(self._points)
+            design = self.weak.integrals(values)
             for chosen in supports(design, left, MOST_TERMS):
                 coefficients = np.linalg.lstsq(design[:, list(chosen)], left, rcond=None)[0].astype(float)
                 expressions.append(terms.combination(chosen, coefficients))
@@ -104,7 +97,7 @@ class RightSides:
 
     def add_searched(self, k: int, inner: Inner, share: float) -> None:
         """Formulas for the smoothed rates."""
-        rows = np.unique(np.linspace(0, len(self.inputs) - 1, SEARCH_ROWS).round().astype(int))
+        rows = np.unique(np.linspace(0, len(self.inputs) - 1, 800).round().astype(int))
         table = inner(self.inputs[rows], self.rates[rows, k], self.names, self.target(k), share)
         self._add(k, [row.expression for row in table.rows])
 
@@ -120,11 +113,7 @@ class RightSides:
 
     def _judged(self, k: int, expression: Any) -> Candidate | None:
         """Against the weak form; None for what cannot be solved."""
-        if (
-            expression.atoms(AppliedUndef)
-            or expression.has(sympy.nan, sympy.oo, sympy.zoo)
-            or count(expression) > LONGEST
-        ):
+        if expression.atoms(AppliedUndef) or expression.has(sympy.nan, sympy.oo, sympy.zoo) or count(expression) > 60:
             return None
         left = self.weak.left[:, k]
         values = compile_expression(expression, self.names)(self._points)

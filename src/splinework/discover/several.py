@@ -12,8 +12,8 @@ from typing_extensions import Unpack
 
 from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint, common_parts
-from splinework.discover.scales import choose_scale
-from splinework.discover.snapping import Constants, Optimum, minimise, price, snap
+from splinework.discover.plans import choose_scale
+from splinework.discover.snapping import Constants, Optimum, Snapped, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError
 from splinework.interpret.symbolic.answer import ranked
@@ -25,11 +25,6 @@ from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of its target, is taken as exact."""
-LONGEST_SUM = 5
-"""Terms of a sum that reuses parts of other formulas."""
-MOST_ROWS = 8
-RESERVE = 0.15
-"""Share of the seconds that searches leave for what the targets have in common."""
 
 
 def several(
@@ -68,11 +63,10 @@ def several(
         raise ShapeError(f"several takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
-    found = _Several(xs, ys, inputs, outputs, Inner.within(**keywords))
-    return carried_out(found)
+    return carried_out(_Several(xs, ys, inputs, outputs, Inner.within(**keywords)))
 
 
-def _parts_of(expression: Any, names: Sequence[str]) -> list[Any]:
+def _parts_of(expression: Any) -> list[Any]:
     """Products and functions in a formula, without factors that are numbers."""
     if expression.atoms(AppliedUndef):
         return []
@@ -110,10 +104,13 @@ class _Several:
                 self._offer(k, [j for j in self.rows if j > k])
         self.inner.say("common parts")
         self._share()
-        self._tell_idle()
+        used = {name for rows in self.rows.values() for name in rows[0].inputs}
+        idle = [name for name in self.names if name not in used]
+        if idle and used:
+            self.notes.append(f"no formula needs {', '.join(idle)}")
 
     def _search(self, k: int) -> None:
-        share = (1 - RESERVE) / (len(self.targets) - k)
+        share = 0.85 / (len(self.targets) - k)  # the rest is for what they have in common
         table = self.inner(self.x, self.y[:, k], self.names, self.targets[k], share, network=True)
         known = self.rows.get(k, [])
         self.rows[k] = list(table.rows)
@@ -147,16 +144,14 @@ class _Several:
 
     def _sums(self, k: int, others: Sequence[int]) -> list[Any]:
         """Sums of parts of other targets' formulas and of functions of single inputs, the most promising."""
-        parts = [p for j in others for p in _parts_of(self.rows[j][0].expression, self.names)]
+        parts = [p for j in others for p in _parts_of(self.rows[j][0].expression)]
         if not parts:
             return []
         low = monomials(self.names, exponents(len(self.names), 2))
         terms = Terms(tuple(parts), self.names).joined(low).joined(functions(self.names, self.x))
-        design = terms.values(self.x)
-        usable = np.flatnonzero(np.isfinite(design).all(axis=0)).tolist()
-        terms, design = terms.only(usable), design[:, usable]
+        terms, design = terms.defined(self.x)
         found: list[tuple[float, Any]] = []
-        for chosen in supports(design, self.y[:, k], LONGEST_SUM):
+        for chosen in supports(design, self.y[:, k], most=5):
             coefficients, rss = np.linalg.lstsq(design[:, list(chosen)], self.y[:, k], rcond=None)[:2]
             if any(terms.expressions[i] in parts for i in chosen) and len(rss):
                 floor = len(self.x) * (EXACT * self.y[:, k].std()) ** 2
@@ -165,9 +160,12 @@ class _Several:
                 found.append((loss + structure_cost(expression, len(self.names)), expression))
         return [e for _, e in sorted(found, key=lambda pair: pair[0])[:2]]
 
-    def _fitted(self, k: int, expression: Any) -> Any | None:
+    def _snapped(self, k: int, expression: Any) -> Snapped | None:
         constants = Constants.of([expression])
-        outcome = snap(constants, self._joint(constants, [k]), len(self.x))
+        return snap(constants, self._joint(constants, [k]), len(self.x))
+
+    def _fitted(self, k: int, expression: Any) -> Any | None:
+        outcome = self._snapped(k, expression)
         return None if outcome is None else tidied(outcome.expressions[0], self.names, self.x)
 
     def _joint(self, constants: Constants, places: Sequence[int]) -> Joint:
@@ -175,8 +173,7 @@ class _Several:
 
     def _described(self, k: int, expression: Any, reused: bool = False) -> float:
         """Description length of a formula as it stands; one whose structure is known already costs a choice."""
-        constants = Constants.of([expression])
-        outcome = snap(constants, self._joint(constants, [k]), len(self.x))
+        outcome = self._snapped(k, expression)
         if outcome is None:
             return math.inf
         structure = math.log(len(self.targets)) if reused else structure_cost(expression, len(self.names))
@@ -241,16 +238,10 @@ class _Several:
     def _length(self, optimum: Optimum) -> float:
         return optimum.loss + price(optimum, range(len(optimum.constants)), len(self.x))
 
-    def _tell_idle(self) -> None:
-        used = {name for rows in self.rows.values() for name in rows[0].inputs}
-        idle = [name for name in self.names if name not in used]
-        if idle and used:
-            self.notes.append(f"no formula needs {', '.join(idle)}")
-
     def table(self) -> FormulaTable:
         """The rows, a constant for targets that were not reached."""
         rows: list[FormulaRow] = []
         for k in range(len(self.targets)):
             constant = self._row(k, sympy.Float(self.y[:, k].mean()), math.inf, ())
-            rows += ranked(self.rows.get(k) or [constant], MOST_ROWS)
+            rows += ranked(self.rows.get(k) or [constant], 8)
         return FormulaTable(tuple(rows), tuple(self.notes), self.models or None, self.histories or None)

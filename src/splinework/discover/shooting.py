@@ -22,15 +22,6 @@ from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-7
 """Errors below this share of a state's spread count as none."""
-INNER_STEPS = 8
-"""Most Gauss–Newton steps for the starts of the segments."""
-MOST_ROWS = 4000
-"""Rows that are used; of more, whole segments are left out."""
-ENOUGH = 1e-4
-"""Nats that better starts must promise to save for another step."""
-MOST_SUBSTEPS = 16
-RUNAWAY = 1e3
-"""A state that leaves its measured range by this factor has run away."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +50,7 @@ def cut(trajectories: Sequence[Trajectory], length: float) -> Segments:
         edges = np.linspace(0, len(one.t), count + 1).round().astype(int)
         pieces += [(one.t[a:b], one.x[a:b]) for a, b in pairwise(edges.tolist())]
     longest = max(len(t) for t, _ in pieces)
-    kept = max(MOST_ROWS // longest, 1)
+    kept = max(4000 // longest, 1)  # of more rows, whole segments are left out
     if len(pieces) > kept:
         pieces = [pieces[i] for i in np.linspace(0, len(pieces) - 1, kept).round().astype(int)]
     times = np.stack([np.pad(t, (0, longest - len(t)), mode="edge") for t, _ in pieces], 1)
@@ -84,8 +75,7 @@ def _schemes() -> list[_Scheme]:
     cheap = _Scheme(np.asarray(RK45.A), np.asarray(RK45.B), np.asarray(RK45.C), 1)
     stages = DOP853.n_stages
     a, b, c = np.asarray(DOP853.A)[:stages, :stages], np.asarray(DOP853.B), np.asarray(DOP853.C)[:stages]
-    counts = [2**k for k in range(int(math.log2(MOST_SUBSTEPS)) + 1)]
-    return [cheap, *[_Scheme(a, b, c, m) for m in counts]]
+    return [cheap, *[_Scheme(a, b, c, substeps) for substeps in (1, 2, 4, 8, 16)]]
 
 
 @dataclass(frozen=True)
@@ -151,12 +141,12 @@ class Shooting:
             return None
         starts = self._predicted(constants)
         best: _Fit | None = None
-        for _ in range(INNER_STEPS):
+        for _ in range(8):
             fit = self._assess(constants, starts)
             if fit is None or (best is not None and fit.loss >= best.loss):
                 break
             best = fit
-            if fit.promise < ENOUGH:
+            if fit.promise < 1e-4:  # nats
                 break
             starts = fit.better
         if best is None:
@@ -242,7 +232,7 @@ class Shooting:
             step = (times[row] - times[row - 1]) / scheme.substeps
             for k in range(scheme.substeps):
                 value = self._advance(numbers, value, times[row - 1] + k * step, step)
-            if not bool((np.abs(value[:, 0]) <= RUNAWAY * self.reach[:, None]).all()):
+            if not bool((np.abs(value[:, 0]) <= 1e3 * self.reach[:, None]).all()):
                 return None
             path[row] = value
         return path if np.isfinite(path).all() else None
@@ -256,8 +246,7 @@ class Shooting:
             if stage:
                 place = value + step * (scheme.a[stage, :stage] @ flat[:stage]).reshape(value.shape)
             self._rate(constants, place, t + scheme.c[stage] * step, slopes[stage])
-        moved: Array = value + step * (scheme.b @ flat).reshape(value.shape)
-        return moved
+        return value + step * (scheme.b @ flat).reshape(value.shape)
 
     def _rate(self, constants: list[float], value: Array, t: Array, rate: Array) -> None:
         """Of the states and, where they are carried along, of their derivatives: `d/dt ∂x = f_x ∂x + f_θ`; into `rate`."""

@@ -5,7 +5,7 @@ formula is solved for one hole after the other, the others held; then everything
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +13,8 @@ import numpy as np
 import sympy
 from scipy.interpolate import BSpline
 
-from splinework.discover.holes import Outline, Unknown, evaluator
+from splinework.discover.holes import Outline, Unknown, evaluator, starts
 from splinework.discover.inversion import Inversion
-from splinework.discover.starts import starts
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.marquardt import minimise
@@ -25,9 +24,6 @@ _SCANNED_ROWS = 400
 _SWEEPS = 8
 """Rounds of backfitting where there are several holes."""
 _FEW_STEPS, _MANY_STEPS = 8, 200
-_MOST_STARTS = 24
-"""Starts that are followed for a few steps, on some of the rows."""
-_ROWS_PER_FEATURE = 8
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,7 @@ def features(inputs: Array, degree: int | None = None) -> Array:
         degree: Total degree of polynomials; None takes as many functions as the rows bear: cubic splines of one column.
     """
     rows, count = inputs.shape
-    most = max(rows // _ROWS_PER_FEATURE, 2)
+    most = max(rows // 8, 2)
     low, reach = inputs.min(0), np.ptp(inputs, axis=0)
     z = 2 * (inputs - low) / np.where(reach > 0, reach, 1.0) - 1
     if degree is None and count == 1 and len(np.unique(z)) > 8:
@@ -110,7 +106,7 @@ class SmoothFit:
             fit = self._refined(*start) if start is not None else None
             if fit is not None:
                 found.append(fit)
-        return _different(found)[:keep]
+        return distinct(sorted(found, key=lambda f: f.rss))[:keep]
 
     def fitted(self, constants: Array) -> Smooth | None:
         """The fit from one start of the constants; None where the formula is undefined there."""
@@ -160,7 +156,7 @@ class SmoothFit:
             place = entry[1][0][free]
             if all(np.any(np.abs(place - k[1][0][free]) > 0.2 * np.abs(place)) or entry[2] != k[2] for k in kept):
                 kept.append(entry)
-            if len(kept) == _MOST_STARTS:
+            if len(kept) == 24:
                 break
         return kept
 
@@ -279,10 +275,10 @@ def _neutral(expression: Any, hole: Unknown) -> float:
     return 0.0 if parent.is_Add else 1.0
 
 
-def _different(found: list[Smooth]) -> list[Smooth]:
-    """The best first, without those that are the same to a thousandth."""
+def distinct(found: Iterable[Smooth]) -> list[Smooth]:
+    """Without those whose constants are those of an earlier one to a thousandth."""
     kept: list[Smooth] = []
-    for fit in sorted(found, key=lambda f: f.rss):
+    for fit in found:
         if not any(np.allclose(fit.constants, other.constants, rtol=1e-3, atol=1e-9) for other in kept):
             kept.append(fit)
     return kept

@@ -16,6 +16,7 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
+from splinework.interpret.symbolic.expression import compiled, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.marquardt import Seen, descent
 
@@ -24,10 +25,6 @@ Objective = Callable[[Array], tuple[float, Array, Array] | None]
 
 MOST_PRECISE = 1e9
 """Digits of a constant beyond this relative precision are not paid for: rounding made them."""
-ROUGHLY = 1e-3
-"""Nats to which a constant is fitted again, while others are snapped."""
-FALLS_AWAY = 5.0
-"""Standard errors within which a number counts as perhaps 0."""
 TERM = 2.0
 """Nats of structure that a term which falls away saves: its sign and its factor at least."""
 
@@ -141,6 +138,27 @@ class Constants:
         )
 
 
+class WithSlopes:
+    """The first `count` of expressions and their slopes in all constants, at rows x `(N, d)`."""
+
+    def __init__(self, constants: Constants, count: int, x: Array, names: Sequence[str]) -> None:
+        expressions = constants.expressions[:count]
+        slopes = [derivative(e, s) for e in expressions for s in constants.symbols]
+        self._function = compiled([*constants.symbols, *map(symbol, names)], [*expressions, *slopes])
+        self._columns, self._shape = list(x.T), (len(x), count, len(constants.symbols))
+
+    def __call__(self, constants: Array) -> tuple[Array, Array] | None:
+        """Values `(N, count)` and slopes `(N, count, P)`; None outside the domain."""
+        rows, count, _ = self._shape
+        try:
+            with np.errstate(all="ignore"):
+                outcome = self._function(*constants.tolist(), *self._columns)
+                values = np.stack([np.broadcast_to(np.asarray(v, dtype=float), (rows,)) for v in outcome], -1)
+        except (NameError, TypeError, ValueError, ZeroDivisionError, OverflowError):
+            return None  # outside the formula's domain, or a derivative that numpy has no function for
+        return values[:, :count], values[:, count:].reshape(self._shape)
+
+
 def _loosened(expression: Any, outermost: bool, freed: list[tuple[Any, float]]) -> Any:
     """Numbers as symbols: every term of a sum gets a factor, but for one term of an inner sum, whose scale is outside."""
     if expression.is_Number or expression.is_NumberSymbol or not expression.free_symbols:
@@ -173,12 +191,9 @@ def _inside(expression: Any, freed: list[tuple[Any, float]]) -> Any:
         return _loosened(base, False, freed) ** exponent if base.free_symbols else base**exponent
     if not isinstance(expression, sympy.Function) or isinstance(expression, sympy.core.function.AppliedUndef):
         return expression if not expression.is_Add else _loosened(expression, False, freed)
-    return expression.func(*[_loosened(e, _rated(expression), freed) if e.free_symbols else e for e in expression.args])
-
-
-def _rated(expression: Any) -> bool:
-    """Whether a factor on the function's argument is a constant of its own: not so where it can be pulled out."""
-    return not isinstance(expression, sympy.log | sympy.Abs | sympy.sign)
+    # A factor on the argument is a constant of its own, but where it can be pulled out.
+    rated = not isinstance(expression, sympy.log | sympy.Abs | sympy.sign)
+    return expression.func(*[_loosened(e, rated, freed) if e.free_symbols else e for e in expression.args])
 
 
 def _free(value: float, freed: list[tuple[Any, float]]) -> Any:
@@ -254,7 +269,7 @@ def _snapped(
     values = {index: value for index, value, _ in chosen}
     rest = [i for i in state.free if i not in values]
     start = _compensated(state.best, {i: float(v) for i, v in values.items()}, rest)
-    best = minimise(objective, start, [*state.snapped, *values], gain=ROUGHLY)
+    best = minimise(objective, start, [*state.snapped, *values], gain=1e-3)
     if best is None:
         return None
     code = sum(length for _, _, length in chosen)
@@ -314,7 +329,7 @@ def _worthwhile(state: _State, count: int, refused: set[tuple[int, Any]]) -> lis
         value = float(best.constants[i])
         digits = max(math.log(max(abs(value), error) / max(error, 1e-300)) + ROUNDING, 0.5 * math.log(count))
         candidates = simple_numbers(value, error)
-        if abs(value) > FALLS_AWAY * error:
+        if abs(value) > 5.0 * error:  # nor perhaps 0, so far from it
             candidates = [pair for pair in candidates if pair[0] != 0]
         savings = [
             (digits - code - (MARGIN if simple != 0 else 0.0), (i, simple, code))

@@ -1,6 +1,7 @@
 """From a fitted network to the smallest one that is as good: finer grids, pruning, edges taken out one by one."""
 
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from splinework.discover.trial import trial_fit
+from splinework.errors import FitWarning
 from splinework.interpret.edit import prune
 from splinework.interpret.edit.prune import without_edges
 from splinework.interpret.scores import attribution
 from splinework.nn.network import KAN
-from splinework.train import FitResult, History, TrainingOptions
+from splinework.train import FitResult, History, TrainingOptions, fit
 from splinework.train.history import joined
 
 LOWEST, HIGHEST = 1e-4, 3e-2
@@ -22,14 +23,6 @@ CLEAN = 0.05
 """Up to this relative error the data count as free of noise."""
 WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
 """A smaller network may have this many times the held-out error (relative errors below 1e-5 count as equal)."""
-HARDLY_BETTER = 0.95
-"""From this relative error on a constant is nearly as good, and any edge may go."""
-WEAK = 0.1
-"""Under noise, edges with a higher attribution stay."""
-MOST_EDGES = 30
-"""Edges are taken out one by one in networks of up to this many."""
-ELIMINATION_STEPS = 25
-"""Steps that the rest of a network gets to make up for an edge."""
 
 
 def simplified(
@@ -68,9 +61,9 @@ def simplified(
         smaller = prune(best.model, columns, edges=threshold, nodes=threshold, inputs=threshold)
         if smaller.active_edges() < best.model.active_edges():
             best = as_good(smaller, None) or best
-    if best.model.active_edges() <= MOST_EDGES:
-        noisy = CLEAN < reference < HARDLY_BETTER
-        best = _one_by_one(best, columns, as_good, until, weakest=WEAK if noisy else float("inf"))
+    if best.model.active_edges() <= 30:
+        noisy = CLEAN < reference < 0.95  # above, a constant is nearly as good, and any edge may go
+        best = _one_by_one(best, columns, as_good, until, weakest=0.1 if noisy else float("inf"))
     return best.model, best.history
 
 
@@ -85,7 +78,8 @@ def _one_by_one(
     refused: set[tuple[int, int, int, int]] = set()
     while time.monotonic() < until:
         scores = attribution(best.model, x).edges
-        alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in _living(best.model, l)]
+        masks = [layer.mask.nonzero().tolist() for layer in best.model.kan_layers]
+        alive = [(float(s[i, j]), l, i, j) for l, s in enumerate(scores) for i, j in masks[l]]
         count = best.model.active_edges()
         todo = [entry for entry in sorted(alive) if entry[0] <= weakest and (count, *entry[1:]) not in refused]
         if not todo:
@@ -93,16 +87,12 @@ def _one_by_one(
         _, layer, i, j = todo[0]
         keep = [m.mask != 0 for m in best.model.kan_layers]
         keep[layer][i, j] = False
-        again = as_good(without_edges(best.model, x, keep), ELIMINATION_STEPS)
+        again = as_good(without_edges(best.model, x, keep), 25)
         if again is None:
             refused.add((count, layer, i, j))
         else:
             best = again
     return best
-
-
-def _living(model: KAN, layer: int) -> list[tuple[int, int]]:
-    return [(int(i), int(j)) for i, j in torch.nonzero(model.kan_layers[layer].mask).tolist()]
 
 
 @torch.no_grad()
@@ -111,3 +101,13 @@ def _error(model: KAN, x: Any, y: Any) -> float:
     u = model.input_scaling(torch.as_tensor(x, dtype=torch.float64))
     t = model.output_scaling(torch.as_tensor(y, dtype=torch.float64).reshape(len(u), -1))
     return float((model.unit_forward(u) - t).square().mean().sqrt())
+
+
+def trial_fit(model: KAN, x: Any, y: Any, options: TrainingOptions) -> FitResult:
+    """`fit` without its warnings; the history has them all the same. Ctrl-C ends it, and what it is part of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)
+        result = fit(model, x, y, options=options)
+    if any("interrupted" in note for note in result.history.notes[-1:]):
+        raise KeyboardInterrupt  # who asked for an end does not mean that of one fit among many
+    return result

@@ -14,14 +14,8 @@ import numpy as np
 from splinework.discover.terms import Terms
 from splinework.interpret.symbolic.library import Array
 
-ROUNDS = 8
-"""Rounds of reweighting by the gradient."""
 FLOOR = 1e-9
 """Distances below this count as none."""
-MOST_PAIRED = 40
-"""Terms of which all pairs are tried."""
-FLAT = 1e-6
-"""Gradients below this share of their median are taken as that: a surface may touch itself."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +55,13 @@ class Sheet:
         weights = np.ones(len(values))
         best = np.zeros(len(chosen))
         nearest = math.inf
-        for _ in range(ROUNDS):
+        for _ in range(8):
             c = _least(values * weights[:, None])
             steep = np.linalg.norm(np.einsum("nmd,m->nd", slopes, c), axis=1)
             middle = float(np.median(steep))
             if middle == 0 or not math.isfinite(middle):
                 break
-            weights = 1 / np.maximum(steep, FLAT * middle)
+            weights = 1 / np.maximum(steep, 1e-6 * middle)  # a surface may touch itself
             # Where the gradient is small the distance is not |f|/‖∇f‖ any more: a few rows must not decide.
             weights = np.minimum(weights, 10 / middle)
             distance = float(np.sqrt((((values @ c) * weights) ** 2).mean()))
@@ -105,7 +99,7 @@ class Sheet:
         """
         of = [frozenset(e.free_symbols) for e in self.terms.expressions]
         constant = [i for i, columns in enumerate(of) if not columns]
-        if len(of) > MOST_PAIRED:
+        if len(of) > 40:
             return []
         found = [
             self.fit([*constant, i, j])

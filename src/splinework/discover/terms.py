@@ -43,6 +43,12 @@ class Terms:
         """`(N, M)` at rows `(N, d)`; NaN outside a domain."""
         return _filled(self._value(*x.T), len(x))
 
+    def defined(self, x: Array) -> tuple["Terms", Array]:
+        """Those that are finite at all rows, and their values."""
+        values = self.values(x)
+        usable = np.flatnonzero(np.isfinite(values).all(axis=0)).tolist()
+        return self.only(usable), values[:, usable]
+
     def gradients(self, x: Array) -> Array:
         """`(N, M, d)`: the derivatives in each column."""
         return _filled(self._gradient(*x.T), len(x)).reshape(len(x), len(self), len(self.names))

@@ -3,8 +3,8 @@
 The verbs' door: all that take data take any of these, and convert the dtype to the model's without a word.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,29 +12,11 @@ from torch import Tensor
 
 from splinework.errors import DataError, ShapeError
 
-
-class Config(Protocol):
-    """What is needed of `KANConfig`."""
-
-    @property
-    def input_names(self) -> tuple[str, ...]: ...
-    @property
-    def input_scales(self) -> tuple[str, ...]: ...
+if TYPE_CHECKING:
+    from splinework.nn.network import KAN
 
 
-class TakesInputs(Protocol):
-    """What is needed of a model to read its inputs; `KAN` is one."""
-
-    @property
-    def inputs(self) -> int: ...
-    @property
-    def config(self) -> Config: ...
-    @property
-    def input_scaling(self) -> Any: ...
-    def parameters(self) -> Iterator[Tensor]: ...
-
-
-def inputs_of(model: TakesInputs, x: Any) -> Tensor:
+def inputs_of(model: "KAN", x: Any) -> Tensor:
     """The inputs x as `(B, inputs)` in the model's dtype and on its device; the gradient of a tensor passes through.
 
     Args:
@@ -45,10 +27,10 @@ def inputs_of(model: TakesInputs, x: Any) -> Tensor:
         ShapeError: If the number of columns or dimensions is wrong.
         DataError: If the values are not numbers.
     """
-    return _columns(x, model.inputs, "x", model.config.input_names, next(model.parameters()))
+    return columns_of(x, model.inputs, "x", model.config.input_names, next(model.parameters()))
 
 
-def data_of(model: TakesInputs, x: Any) -> Tensor:
+def data_of(model: "KAN", x: Any) -> Tensor:
     """`inputs_of` without a gradient, checked to be finite in the model's units.
 
     Raises:
@@ -79,10 +61,11 @@ def as_columns(values: Any, columns: int, what: str, names: Sequence[str], like:
         ShapeError: If the number of columns or dimensions is wrong.
         DataError: If the values are not numbers, or a frame has only some of the names.
     """
-    return _columns(values, columns, what, names, like).detach()
+    return columns_of(values, columns, what, names, like).detach()
 
 
-def _columns(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
+def columns_of(values: Any, columns: int, what: str, names: Sequence[str], like: Tensor) -> Tensor:
+    """The same; the gradient of a tensor passes through."""
     try:
         tensor = _numbers(_named(values, what, names)).to(like)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -93,8 +76,9 @@ def _columns(values: Any, columns: int, what: str, names: Sequence[str], like: T
         tensor = tensor.reshape(-1, columns)
     if tensor.dim() != 2 or tensor.shape[1] != columns:
         wanted = f"(rows, {columns})" + (" or (rows,)" if columns == 1 else "")
+        kind = "output" if what.startswith("y") else "input"
         raise ShapeError(
-            f"{what} must have shape {wanted}, one column per {_kind(what)} of the model; got {tuple(tensor.shape)}."
+            f"{what} must have shape {wanted}, one column per {kind} of the model; got {tuple(tensor.shape)}."
         )
     return tensor
 
@@ -116,12 +100,7 @@ def _named(values: Any, what: str, names: Sequence[str]) -> Any:
 
 
 def _numbers(values: Any) -> Tensor:
-    """A floating-point tensor.
-
-    Raises:
-        TypeError: For complex numbers, texts, dates and other things that are no numbers.
-        ValueError: For rows of different lengths.
-    """
+    """A floating-point tensor; a TypeError for what is no real number, a ValueError for rows of different lengths."""
     if isinstance(values, Tensor):
         if values.dtype.is_complex:
             raise TypeError("got complex numbers")
@@ -138,8 +117,10 @@ def _numbers(values: Any) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64, order="C"))
 
 
-def _kind(what: str) -> str:
-    return "output" if what.startswith("y") else "input"
+def width_of(values: Any) -> int:
+    """Number of columns of what a user hands in, as it came."""
+    shape = values.shape if hasattr(values, "shape") else torch.as_tensor(values).shape
+    return int(shape[1]) if len(shape) > 1 else 1
 
 
 def check_finite(values: Tensor, what: str, names: Sequence[str], *, scales: Sequence[str] = ()) -> None:

@@ -110,10 +110,7 @@ class _KANConv(nn.Module):
         piece = _Piece(self)
         if torch.compiler.is_compiling():  # a graph for any number of images cannot depend on it
             return piece(x)
-        height, width = (
-            _length(n, k, s, d)
-            for n, k, s, d in zip(x.shape[2:], piece.kernel, piece.stride, piece.dilation, strict=True)
-        )
+        height, width = piece.places(x)
         per_row = x.shape[1] * piece.kernel[0] * piece.kernel[1] * width
         if x.shape[0] * height * per_row <= PATCH_NUMBERS:
             return piece(x)
@@ -214,18 +211,17 @@ class _Piece:
         self.kernel, self.stride = module.kernel_size + more, module.stride + more
         self.dilation, self.layers, self.channels = module.dilation + more, module.layers, module.out_channels
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def places(self, x: Tensor) -> list[int]:
+        """How many places there are along each dimension where the kernel fits."""
         sizes = zip(x.shape[2:], self.kernel, self.stride, self.dilation, strict=True)
-        height, width = (_length(*size) for size in sizes)
+        return [(size - dilation * (kernel - 1) - 1) // stride + 1 for size, kernel, stride, dilation in sizes]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        height, width = self.places(x)
         patches = F.unfold(x, self.kernel, dilation=self.dilation, stride=self.stride)
         parts = patches.chunk(len(self.layers), dim=1)
         sums = [layer(part.transpose(1, 2)) for layer, part in zip(self.layers, parts, strict=True)]
         return torch.cat(sums, dim=2).transpose(1, 2).contiguous().view(x.shape[0], self.channels, height, width)
-
-
-def _length(size: int, kernel: int, stride: int, dilation: int) -> int:
-    """Places along one dimension where the kernel fits."""
-    return (size - dilation * (kernel - 1) - 1) // stride + 1
 
 
 def _bands(x: Tensor, rows: int, height: int, piece: _Piece) -> Iterator[Tensor]:

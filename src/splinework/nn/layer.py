@@ -90,8 +90,8 @@ class KANLayer(nn.Module):
         self.basis = make_basis(basis, grid=grid, degree=degree)
         self.base = base
         self.extrapolation = check_extrapolation(extrapolation)
-        self.grid_kind = _checked_kind(grid_kind, self.basis)
-        self._check_sizes(domain)
+        self.grid_kind = grid_kind
+        self._check(domain)
         like: dict[str, Any] = {"dtype": dtype or torch.get_default_dtype(), "device": device}
         if not like["dtype"].is_floating_point:
             raise DtypeError(f"a layer's numbers are floating-point, got dtype={dtype}; use torch.float32 or float64.")
@@ -155,9 +155,7 @@ class KANLayer(nn.Module):
         rules = self.shaping
         if rules is not None and self.basis.degree is not None:
             values = rules.nearest(values, self.cones())
-            self.spline_weight.copy_(
-                torch.ones_like(self.spline_weight)
-            )  # so that c is what was shaped, to the last bit
+            self.spline_weight.fill_(1.0)  # so that c is what was shaped, to the last bit
         weight = self.spline_weight * self.mask
         usable = weight != 0
         self.spline_weight.copy_(torch.where(usable, self.spline_weight, torch.ones_like(weight)))
@@ -283,7 +281,11 @@ class KANLayer(nn.Module):
         self.refresh()  # worked out from the knots as they now are, not rounded from another dtype's
         return self
 
-    def _check_sizes(self, domain: tuple[float, float]) -> None:
+    def _check(self, domain: tuple[float, float]) -> None:
+        if self.grid_kind not in GRID_KINDS:
+            raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {self.grid_kind!r}.")
+        if self.grid_kind == "learnable" and self.basis.degree is None:
+            raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {self.basis.name}.")
         if self.inputs < 1 or self.outputs < 1:
             raise ConfigError(f"a layer needs at least one input and one output, got {self.inputs} and {self.outputs}.")
         if len(domain) != 2 or not -math.inf < domain[0] < domain[1] < math.inf:
@@ -336,11 +338,3 @@ def check_numbers(module: nn.Module, x: Tensor, own: Tensor) -> None:
         raise DtypeError(
             f"{kind} has dtype {own.dtype}, got x of {x.dtype}; use x.to({own.dtype}) or model.to({x.dtype})."
         )
-
-
-def _checked_kind(kind: str, basis: Basis) -> str:
-    if kind not in GRID_KINDS:
-        raise ConfigError(f"grid_kind is one of {', '.join(GRID_KINDS)}, got {kind!r}.")
-    if kind == "learnable" and basis.degree is None:
-        raise ConfigError(f"a learnable grid needs knots, so the basis bspline; got {basis.name}.")
-    return kind

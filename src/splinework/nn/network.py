@@ -93,7 +93,7 @@ class KANConfig:
     @property
     def shape(self) -> list[Any]:
         """The shape as one would type it: `[2, 5, 1]` or `[2, (3, 2), 1]`."""
-        return [n.sums if not n.products else (n.sums, _short(n.products)) for n in self.nodes]
+        return [n.entry for n in self.nodes]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values that `config_from_dict` takes back."""
@@ -101,10 +101,6 @@ class KANConfig:
         values["nodes"] = [n.to_list() for n in self.nodes]
         values["bases"] = [b.to_dict() for b in self.bases]
         return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
-
-
-def _short(products: tuple[int, ...]) -> int | list[int]:
-    return len(products) if set(products) == {2} else list(products)
 
 
 def config_from_dict(values: dict[str, Any]) -> KANConfig:

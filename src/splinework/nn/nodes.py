@@ -94,11 +94,14 @@ class Nodes:
         """Plain values that `nodes_of` takes back."""
         return [self.sums, list(self.products)]
 
+    @property
+    def entry(self) -> Any:
+        """As one would type it in a shape: `5`, `(3, 2)` or `(3, [2, 4])`; see `nodes_of`."""
+        short = len(self.products) if set(self.products) == {2} else list(self.products)
+        return (self.sums, short) if self.products else self.sums
+
     def __str__(self) -> str:
-        if not self.products:
-            return str(self.sums)
-        same = set(self.products) == {2}
-        return f"({self.sums}, {len(self.products) if same else list(self.products)})"
+        return str(self.entry)
 
 
 def nodes_of(entry: int | Nodes | Sequence[Any]) -> Nodes:

@@ -4,7 +4,7 @@ Each column has a scale, `"linear"` or `"log"` (natural logarithm, for positive 
 after it an affine map `(value - shift) / scale`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,21 +41,17 @@ class Scaling(nn.Module):
 
     def inverse(self, unit: Tensor) -> Tensor:
         """Network units `(…, n)` to raw."""
-        value = unit * self.scale + self.shift
-        if "log" not in self.scales:
-            return value
-        return torch.stack(
-            [column.exp() if s == "log" else column for s, column in zip(self.scales, value.unbind(-1), strict=True)],
-            -1,
-        )
+        return self._of_logs(torch.exp, unit * self.scale + self.shift)
 
     def flatten_scales(self, raw: Tensor) -> Tensor:
         """Only the first half of the map: the logarithm of the columns that have one."""
+        return self._of_logs(torch.log, raw)
+
+    def _of_logs(self, function: Callable[[Tensor], Tensor], values: Tensor) -> Tensor:
         if "log" not in self.scales:
-            return raw
-        return torch.stack(
-            [column.log() if s == "log" else column for s, column in zip(self.scales, raw.unbind(-1), strict=True)], -1
-        )
+            return values
+        columns = zip(self.scales, values.unbind(-1), strict=True)
+        return torch.stack([function(column) if s == "log" else column for s, column in columns], -1)
 
     @property
     def is_affine(self) -> bool:

@@ -4,6 +4,8 @@ A layer that is shaped stays so whatever puts numbers into it: `nearest` is the 
 one by which its grids see activations.
 """
 
+import functools
+import operator
 from dataclasses import dataclass
 from typing import final
 
@@ -124,9 +126,7 @@ class Shaping:
             return x
         result, count = x.clone(), len(x)
         for group in self.groups():
-            flags = 0
-            for flag in self.flags[group[0]].tolist():
-                flags |= flag
+            flags = functools.reduce(operator.or_, self.flags[group[0]].tolist())
             column = x[:, group].flatten().sort().values
             if flags & (EVEN | ODD):
                 size = column.abs().sort().values

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, final
 
 from splinework.errors import ConfigError, DataError, FileError
@@ -179,9 +178,7 @@ class PlotLive:
         now = time.monotonic()
         self._due = now + max(self.every, (now - began) / self.DRAWING)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.path is not None and self.steps:
             self._try_to_save()
 

@@ -1,17 +1,18 @@
-"""The objective of a fit to rows in memory: the mean loss of a network's outputs, in network units."""
+"""The objective of a fit to rows in memory: the mean loss of a network's outputs, in network units; with residuals besides."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import final
 
 import torch
 from torch import Tensor
 
-from splinework.train.batches import Batches, RowBatches
-from splinework.train.gradient import unit_squared_error
+from splinework.train.gradient import error_in_one_call
 from splinework.train.jacobian import Linearised, Parameters
 from splinework.train.losses import Loss, Squared, best_constant
-from splinework.train.objective import Curvatures, Objective, Products
+from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
+from splinework.train.residual import ResidualObjective, Term
 
 ENOUGH = 4000
 """Rows from which an edge's block of the curvature is known well enough to precondition with."""
@@ -29,10 +30,6 @@ class DataObjective(Objective):
     @property
     def count(self) -> int:
         return self.u.shape[0]
-
-    @property
-    def numbers(self) -> int:
-        return self.count * self.model.outputs
 
     @property
     def _unit(self) -> Tensor:
@@ -75,20 +72,15 @@ class DataObjective(Objective):
     def differentiate(self, part: Tensor | None = None) -> float:
         if self._plain() and not self.penalties:
             u, t, _ = self._rows(part)
-            error = unit_squared_error(self.model, u, t, gradient=True)
+            error = error_in_one_call(self.model, u, t, gradient=True)
             if error is not None:
                 return error
         return super().differentiate(part)
 
     @torch.no_grad()
     def loss_number(self) -> float:
-        error = unit_squared_error(self.model, self.u, self.t, gradient=False) if self._plain() else None
+        error = error_in_one_call(self.model, self.u, self.t, gradient=False) if self._plain() else None
         return float(self.loss()) if error is None else error
-
-    @torch.no_grad()
-    def number(self) -> float:
-        loss = self.loss_number()
-        return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
     def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
@@ -185,3 +177,58 @@ class _DataProducts(Products):
 def _squared(root: Tensor, v: Tensor) -> Tensor:
     """`RᵀR v` for every row, R given by its diagonals or whole."""
     return root.square() * v if root.dim() == 2 else (root.mT @ (root @ v[..., None]))[..., 0]
+
+
+@final
+@dataclass(frozen=True)
+class JointObjective(DataObjective):
+    """The mean loss of the rows, and `Σ weight · mean(residual²)`.
+
+    Attributes:
+        terms: What should vanish, in units of the standardised outputs.
+    """
+
+    terms: tuple[Term, ...] = ()
+
+    @property
+    def _rest(self) -> ResidualObjective:
+        return ResidualObjective(self.model, (), terms=self.terms)
+
+    def _plain(self) -> bool:
+        return False  # there is more to it than the squared error of rows
+
+    def loss(self, part: Tensor | None = None) -> Tensor:
+        return super().loss(part) + self._rest.loss()
+
+    @torch.no_grad()
+    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+        matrix, vector = super().normal(parameters, budget)
+        more, gradient = self._rest.normal(parameters, budget)
+        return matrix + more, vector + gradient
+
+    @torch.no_grad()
+    def products(self, parameters: Parameters) -> Products:
+        return _Both(super().products(parameters), self._rest.products(parameters))
+
+    @torch.no_grad()
+    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+        yield from super().stacked(parameters, budget)
+        yield from self._rest.stacked(parameters, budget)
+
+    @torch.no_grad()
+    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+        rows = super().bend(parameters, start, move, share)
+        parameters.write(self.model, start)
+        rest = self._rest.bend(parameters, start, move, share)
+        return None if rows is None or rest is None else rows + rest
+
+
+class _Both(Products):
+    """The sum of two operators."""
+
+    def __init__(self, first: Products, second: Products) -> None:
+        self.first, self.second = first, second
+        super().__init__(first.vector + second.vector, first.diagonal + second.diagonal, [])
+
+    def _loss_times(self, v: Tensor) -> Tensor:
+        return self.first.times(v) + self.second.times(v)

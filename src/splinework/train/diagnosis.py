@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import final
 
 import torch
@@ -179,7 +180,7 @@ def convergence(
     Improvement is that of what states are chosen by: the lowest held-out error so far, or the objective.
     """
     share = _unexplained(judge, *rows) if squared else math.nan
-    stage = _last_stage(steps)
+    stage = list(takewhile(lambda step: step.stage == steps[-1].stage, reversed(steps)))[::-1]
     if cut_short and len(stage) > 2 and not share < NEARLY_EXACT:
         scores = [step.rmse_validation**2 for step in stage]
         if not all(math.isfinite(score) for score in scores):
@@ -247,15 +248,6 @@ def parting(judge: KAN, used: tuple[Tensor, Tensor], held_out: tuple[Tensor, Ten
 
 def _smoothed(penalties: Sequence[Penalty]) -> bool:
     return any(isinstance(penalty, Roughness) and penalty.weight for penalty in penalties)
-
-
-def _last_stage(steps: Sequence[Step]) -> list[Step]:
-    found: list[Step] = []
-    for step in reversed(steps):
-        if step.stage != steps[-1].stage:
-            break
-        found.append(step)
-    return found[::-1]
 
 
 def _unexplained(model: KAN, u: Tensor, t: Tensor) -> float:

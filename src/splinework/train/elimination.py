@@ -1,6 +1,5 @@
 """Which structure is as good: a candidate is fitted, on splines as rich as it takes, and judged; what it can spare goes."""
 
-import copy
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
 from splinework.train.data_objective import DataObjective
 from splinework.train.follow import widen
+from splinework.train.growth import changed
 from splinework.train.journal import fingerprint_of
 from splinework.train.losses import Squared
 from splinework.train.optim import Optimiser
@@ -27,15 +27,10 @@ CLEAN = 1e-2
 """Up to this relative error the data count as free of noise: held-out rows judge. Above, an information criterion does."""
 WORSE, NOTHING = 1.5, 1e-6
 """A smaller structure may have this many times the held-out error, and so much of y's spread more."""
-PAYS = 0.7
-"""A structure gets richer splines as long as its error falls below this share each time."""
 HIGH, FINEST = 7, 24
 """The degree that splines are raised to first, and the most intervals that they get then."""
-ROWS_PER_PARAMETER = 2.5
 STARTS, STEPS = 5, 25
 """Fresh starts of a smaller network, and second-order steps on each kind of spline."""
-MOST_REFUSED = 30
-"""The elimination ends when so many candidates in a row, in order of attribution, cannot be spared."""
 QUICK, HOPEFUL, FAR, FAR_UNDER_NOISE = 8, 0.5, 10.0, 2.0
 """Where so many steps leave more than that share of the error that an edge's end made, and more than so many times what is
 allowed (or, under noise, what it was), the rest cannot make up for the edge."""
@@ -141,7 +136,7 @@ class Search:
             if richer is None:
                 break
             new = self.advanced(richer, stage)
-            if not self._pays(new, candidate):
+            if not (new.error < 0.7 * candidate.error if self.clean else new.description < candidate.description):
                 break
             candidate = new
         return candidate
@@ -161,11 +156,6 @@ class Search:
         )
         return self.fitted(model, stage)
 
-    def _pays(self, new: Candidate, old: Candidate) -> bool:
-        if self.clean:
-            return new.error < PAYS * old.error
-        return new.description < old.description
-
     @torch.no_grad()
     def richer(self, candidate: Candidate) -> KAN | None:
         """The same function on splines of a higher degree or on finer grids; None where the rows are too few for that."""
@@ -183,11 +173,8 @@ class Search:
             elif layer.basis.degree is not None and layer.basis.degree < HIGH:
                 raise_layer(layer, HIGH, u)
 
-        other, u = copy.deepcopy(candidate.model), self.objective.activations()
-        for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
-            change(layer, u)
-            u = nodes.combine(layer(u))
-        enough = other.parameter_count(active=True) * ROWS_PER_PARAMETER <= self.objective.numbers
+        other = changed(self.objective.on(candidate.model), change)
+        enough = other.parameter_count(active=True) * 2.5 <= self.objective.numbers
         return other if layers and enough else None
 
     # ------------------------------------------------------------------------------------------------ elimination
@@ -203,7 +190,7 @@ class Search:
             going, refused = False, set[str]()
             for name, smaller in self._proposals():
                 key = fingerprint_of(dict(smaller.state_dict()))  # an input's last edge is the input
-                if self.run.over or len(refused) == MOST_REFUSED:
+                if self.run.over or len(refused) == 30:
                     return
                 if key in refused or smaller.active_edges() >= self.best.edges:
                     continue

@@ -16,7 +16,7 @@ from torch import Tensor
 from typing_extensions import Unpack
 
 from splinework.errors import ConfigError, ShapeError
-from splinework.nn.arrays import as_columns, check_finite, inputs_of
+from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
@@ -26,9 +26,6 @@ from splinework.train.starts import fresh
 from splinework.train.uncertainty import BEYOND, Interval, check_level
 
 RESAMPLES = ("bootstrap", "seeds")
-HELD_OUT_SHARE = 0.15
-"""A member is judged by so many rows, of those that it was not given."""
-COVERAGE_LEVEL = 0.9
 NOISE_SHARE = 0.1
 """The noise is never less than this share of the squared errors on rows left out, however far the members part."""
 
@@ -188,7 +185,7 @@ def _draw(
     drawn = torch.randint(count, (count,), generator=generator)
     order = torch.randperm(count, generator=generator)
     out = order[~torch.isin(order, drawn)]
-    judges = min(round(HELD_OUT_SHARE * count), len(out) // 2) if judged else 0
+    judges = min(round(0.15 * count), len(out) // 2) if judged else 0
     return drawn, out[:judges], out[judges:]
 
 
@@ -207,10 +204,7 @@ def _values(models: tuple[KAN, ...], x: Any) -> Tensor:
     values = []
     for model in models:
         work = copy.deepcopy(model).double()
-        points = inputs_of(work, x).detach()
-        check_finite(points, "x", model.config.input_names)
-        u = work.input_scaling(points)
-        check_finite(u, "x", model.config.input_names, scales=model.config.input_scales)
+        u = work.input_scaling(data_of(work, x))
         values.append(work.unit_forward(u) * work.output_scaling.scale + work.output_scaling.shift)
     return torch.stack(values)
 
@@ -235,9 +229,7 @@ def _judged(results: Sequence[FitResult], unseen: Tensor, xs: Tensor, ys: Tensor
     noise = torch.maximum(squares - variance.mean(0), NOISE_SHARE * squares).sqrt()
     scores = errors.abs() / (noise.square() + variance).sqrt().clamp_min(1e-300)
     halves = scores[::2], scores[1::2]
-    inside = [
-        (own <= _quantile(other.sort(0).values, COVERAGE_LEVEL)).double() for own, other in (halves, halves[::-1])
-    ]
+    inside = [(own <= _quantile(other.sort(0).values, 0.9)).double() for own, other in (halves, halves[::-1])]
     coverage = torch.cat(inside).mean(0) if len(scores) > 2 * BEYOND else nothing
     return Ensemble(models, histories, noise, scores.sort(0).values, coverage)
 

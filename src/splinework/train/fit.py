@@ -12,23 +12,23 @@ from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
-from splinework.train.data_objective import DataObjective
+from splinework.train.data_objective import DataObjective, JointObjective
 from splinework.train.diagnosis import Finding, diagnose
 from splinework.train.history import History
-from splinework.train.intake import objective_of, take, working_copy
-from splinework.train.joint_objective import JointObjective
 from splinework.train.journal import fingerprint_of, open_journal
-from splinework.train.losses import Squared
+from splinework.train.losses import Loss, Squared
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
+from splinework.train.penalties import Penalty
 from splinework.train.plan import Plan, make_plan
-from splinework.train.posterior import Evidence, Posterior, posterior
 from splinework.train.residual import Residual
-from splinework.train.rows import Rows, joined
+from splinework.train.rows import Part, Rows, joined, take_rows
 from splinework.train.run import Run
+from splinework.train.sources import Source
 from splinework.train.stages import give_margins, polish, run_stages
 from splinework.train.stream_objective import StreamObjective
+from splinework.train.survey import take_stream
 from splinework.train.terms import checked, listed, term_of
-from splinework.train.uncertainty import Interval, check_level, intervals
+from splinework.train.uncertainty import Evidence, Interval, Posterior, check_level, intervals, posterior
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,7 @@ def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: 
 
 
 def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[Residual]) -> JointObjective:
-    """The objective with residuals besides.
-
-    Raises:
-        ConfigError: If rows stream, or a residual does not depend on the model.
-    """
+    """The objective with residuals besides; a ConfigError if rows stream, or one does not depend on the model."""
     if not isinstance(objective, DataObjective):
         raise ConfigError("residuals go with rows in memory; hand in x and y as arrays, or fit without residuals.")
     model = objective.model
@@ -203,3 +199,55 @@ def _findings(run: Run, rows: Rows, judge: KAN | None, objective: DataObjective 
     # A sample of a stream has fewer rows, so it says nothing about there being too few.
     sampled = objective.count > len(rows.used.u)
     return [finding for finding in found if not (sampled and finding.kind in ("parameters", "cells"))]
+
+
+def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Rows, DataObjective | StreamObjective]:
+    """Checks the data, sets the units of the model where asked, splits, and makes the objective.
+
+    Of a source, the rows to fit that are handed back are a sample.
+
+    Raises:
+        ShapeError: If sizes do not fit.
+        DataError: If there are no rows, or values that are not finite, or that mean nothing to the loss.
+        ConfigError: If y is missing, or comes twice, or the loss does not fit the model.
+        FileError: If a file of a source cannot be read.
+    """
+    if isinstance(x, Source):
+        if y is not None or options.weights is not None:
+            raise ConfigError(
+                f"a source has y and weights in it, got {'y' if y is not None else 'weights'} besides; write fit(model, source), "
+                "and name the weights where the source is made."
+            )
+        rows, stream, extremes = take_stream(model, x, options)
+        return rows, StreamObjective(model, options.fixed_penalties, stream=stream, sample=rows.used, extremes=extremes)
+    if y is None:
+        raise ConfigError(
+            "y is missing: write fit(model, x, y), or fit(model, source) with a source of both, such as "
+            'splinework.train.sources.parquet("rows.parquet", target="y").'
+        )
+    rows = take_rows(model, x, y, options)
+    return rows, objective_of(model, rows.used, rows.criterion, options.fixed_penalties)
+
+
+def objective_of(model: KAN, part: Part, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
+    """The objective of rows in memory."""
+    return DataObjective(model, penalties, u=part.u, t=part.t, criterion=criterion, weights=part.weights)
+
+
+def working_copy(model: KAN, verb: str, data: str) -> KAN:
+    """A copy to work on, in float64.
+
+    Args:
+        model: What was handed in.
+        verb: Who asks, for messages.
+        data: What comes after the model in its call.
+
+    Raises:
+        ConfigError: If it is no KAN, or has nothing to change.
+    """
+    if not isinstance(model, KAN):
+        kind = type(model).__name__
+        raise ConfigError(f"{verb} takes the model first, a KAN, got {kind}: {verb}(model, {data}).")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ConfigError("every number of the model is frozen; set requires_grad where something may change.")
+    return copy.deepcopy(model).double()

@@ -35,7 +35,7 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     before, after = model.input_scaling, model.output_scaling
     if before.is_affine and after.is_affine:
         units = Units(before.shift, before.scale, after.shift, after.scale)
-        error = _in_one_call(model, x, y, units, gradient=True)
+        error = error_in_one_call(model, x, y, units, gradient=True)
         if error is not None:
             return error
     model.zero_grad()
@@ -44,12 +44,8 @@ def squared_error_gradient(model: KAN, x: Tensor, y: Tensor) -> float:
     return float(loss.detach())
 
 
-def unit_squared_error(model: KAN, u: Tensor, t: Tensor, *, gradient: bool) -> float | None:
-    """The same in network units, or the error alone; None, and nothing done, where autograd must do it."""
-    return _in_one_call(model, u, t, None, gradient=gradient)
-
-
-def _in_one_call(model: KAN, x: Tensor, t: Tensor, units: Units | None, *, gradient: bool) -> float | None:
+def error_in_one_call(model: KAN, x: Tensor, t: Tensor, units: Units | None = None, *, gradient: bool) -> float | None:
+    """The same, in network units if none are given, or the error alone; None, and nothing done, where autograd must do it."""
     if not model.is_plain() or x.dim() != 2 or not len(x) or x.dtype != t.dtype:
         return None
     if x.dtype != model.kan_layers[0].coefficients.dtype:

@@ -5,18 +5,20 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from splinework.interpret.edit.degree import raise_layer
 from splinework.interpret.edit.insert import insert
 from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.splines import grid_points
 from splinework.splines.bases import STRAIGHT
+from splinework.train.coordinates import effective_parameters
 from splinework.train.follow import widen
-from splinework.train.freedom import effective_parameters
+from splinework.train.jacobian import Parameters
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
-from splinework.train.placement import placed
 from splinework.train.run import Run
 
 ROWS_PER_PARAMETER = 2.5
@@ -25,7 +27,6 @@ MISSES = 2
 """Growth ends when this many doublings in a row did not pay: a fast wave is not seen at all before its grid is fine enough."""
 WORTHWHILE = 0.95
 """A richer spline pays if the error falls below this share of what it was."""
-WORTHWHILE_FOR_DERIVATIVES = 0.2
 SMOOTH = 1e-2
 """Degrees are raised once all but this share of the variance is explained: below that, noise or a coarse grid rule."""
 HIGH, HIGHEST = 7, 9
@@ -106,7 +107,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
             break
         score = judgement(run, objective)
         run.mark()
-        higher = objective.on(_changed(objective, partial(_raise, degree)))
+        higher = objective.on(changed(objective, partial(_raise, degree)))
         run.advance(higher, optimiser, steps, f"degree {degree}")
         new = judgement(run, higher)
         if not new < WORTHWHILE * score:
@@ -137,7 +138,7 @@ def worthwhile(objective: Objective) -> float:
     Where derivatives are in the loss, what does not gain much is better left: the finer the grid, the less the loss says
     of the function itself.
     """
-    return WORTHWHILE if objective.order == 0 else WORTHWHILE_FOR_DERIVATIVES
+    return WORTHWHILE if objective.order == 0 else 0.2
 
 
 def finest(model: KAN) -> int:
@@ -170,13 +171,13 @@ def _refined(objective: Objective, resolution: int) -> KAN:
         if layer.basis != STRAIGHT:  # a straight line by intention
             refine_layer(layer, max(round(layer.basis.resolution * resolution / present), layer.basis.resolution), u)
 
-    finer = _changed(objective, refine)
+    finer = changed(objective, refine)
     widen(finer, objective.activations())
     return finer
 
 
 @torch.no_grad()
-def _changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
+def changed(objective: Objective, change: Callable[[KANLayer, torch.Tensor], None]) -> KAN:
     """A copy of the model, every layer of which was changed in place at its activations."""
     other, u = copy.deepcopy(objective.model), objective.activations()
     for layer, nodes in zip(other.kan_layers, other.config.nodes[1:], strict=True):
@@ -199,3 +200,79 @@ def _degree(layer: KANLayer) -> int | None:
 def _affordable(objective: Objective, factor: float) -> bool:
     parameters = factor * objective.model.parameter_count(active=True)
     return parameters * ROWS_PER_PARAMETER <= objective.numbers
+
+
+FEW = 0.5
+"""Share of all cells of the network up to which those worth a knot are few: else even grids do as well."""
+
+
+@torch.no_grad()
+def scores(objective: Objective) -> list[Tensor]:
+    """By how much the objective would fall if a cell were halved, `(inputs, G)` per layer of splines.
+
+    On the grids with every cell halved, to which the model is taken exactly, a spline c by itself would lower the objective
+    by `b²/a`, with the half gradient b and the curvature a of its coefficient. That counts for the cell in which the middle of
+    its support lies, half for either where that is a knot, summed over the outputs.
+    """
+    fine = copy.deepcopy(objective.model)
+    for layer in fine.kan_layers:
+        refine_layer(layer, 2 * layer.basis.resolution, None)
+    parameters = Parameters.of(fine)
+    products = objective.on(fine).products(parameters)
+    seen = products.diagonal > 1e-12 * products.diagonal.max().clamp_min(1e-300)
+    falls = torch.where(seen, products.vector.square() / products.diagonal.clamp_min(1e-300), 0.0)
+    found = []
+    for layer, old, (values, _) in zip(
+        fine.kan_layers, objective.model.kan_layers, parameters.unpack(fine, falls), strict=True
+    ):
+        found.append(_by_cells(layer, old, values[:, : layer.basis.size].sum(2)))
+    return found
+
+
+@torch.no_grad()
+def placed(objective: Objective) -> list[Tensor | None] | None:
+    """New knots in the middle of the cells that are worth it, `(R, inputs)` or None per layer, if these cells are few.
+
+    A cell is worth it if its score is more than the best cell's will be once that is halved, `2^-(2k+3)` of what it is:
+    the error of a spline of degree k falls as `h^(k+1)`, its square is summed over a cell of width h. All inputs of a layer
+    get as many as the one that wants most, in their own best cells.
+
+    Returns:
+        None where even refinement does as well, or the network has layers of another kind.
+    """
+    layers = objective.model.kan_layers
+    if not all(layer.basis.degree is not None and layer.grid_kind != "learnable" for layer in layers):
+        return None
+    if any(layer.shaping is not None and layer.shaping.symmetric for layer in layers):
+        return None  # their grids must stay alike
+    found = scores(objective)
+    best = max(float(score.max()) for score in found)
+    if not best > 0:
+        return None
+    points: list[Tensor | None] = []
+    cells = wanted = 0
+    for layer, score in zip(layers, found, strict=True):
+        assert layer.basis.degree is not None
+        cells += score.numel()
+        count = 0
+        if layer.basis != STRAIGHT:  # a straight line by intention
+            count = int((score > best * 2.0 ** -(2 * layer.basis.degree + 3)).sum(1).max())
+        wanted += count * layer.inputs
+        ends = grid_points(layer.knots(), layer.basis.degree)
+        middles = ((ends[:, :-1] + ends[:, 1:]) / 2).gather(1, score.topk(count, dim=1).indices).T
+        points.append(middles if count else None)
+    return points if wanted <= FEW * cells else None
+
+
+def _by_cells(fine: KANLayer, old: KANLayer, falls: Tensor) -> Tensor:
+    """Scores of the fine splines `(I, M)`, summed up by the cells of the old grid, `(I, G)`."""
+    assert fine.basis.degree is not None
+    degree, knots = fine.basis.degree, fine.knots()
+    ends = grid_points(old.knots(), degree).contiguous()
+    middle = (knots[:, : fine.basis.size] + knots[:, degree + 1 :]) / 2
+    total = falls.new_zeros(old.inputs, old.basis.resolution)
+    little = 1e-6 * torch.diff(ends, dim=1).amin(1, keepdim=True)
+    for side in (-little, little):
+        cell = (torch.searchsorted(ends, (middle + side).contiguous()) - 1).clamp(0, total.shape[1] - 1)
+        total.scatter_add_(1, cell, falls / 2)
+    return total

@@ -6,6 +6,7 @@ the layers, which is a `probe` per layer and output.
 """
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,8 +20,6 @@ from splinework.nn.nodes import Nodes
 SMALL, SPARSE = 128, 2.5
 """From so many parameters on, where a layer has so many times more splines than are active at a point, its part of JᵀJ is a
 `scatter`, not a matrix product."""
-IN_CACHE = 400_000
-"""So many numbers are worked on at once where nothing else limits them."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,13 @@ class Parameters:
             if bias is not None:
                 flat.append(bias)
         return torch.cat(flat)
+
+
+def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """Where the parameters of each edge are, and its part of blocks `(edges, size, …)`, for the edges of a layer at `own`."""
+    size = blocks.shape[1]
+    for edge, block in enumerate(blocks):
+        yield slice(own.start + edge * size, own.start + (edge + 1) * size), block
 
 
 @dataclass(frozen=True)
@@ -208,7 +214,7 @@ class Linearised:
         ):
             size, weight = passed.layer.table().size, every * to_sums[::every].square().sum(1)
             blocks = weight.new_zeros(len(i), size, size)
-            step = max(IN_CACHE // (passed.layer.outputs * size), 1)
+            step = max(400_000 // (passed.layer.outputs * size), 1)
             for one in torch.unique(i).tolist():
                 edges = i == one
                 table, seen = _alone(passed, one)

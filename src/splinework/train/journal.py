@@ -20,6 +20,8 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, FileError, FitWarning
 from splinework.nn.files import write_whole
+from splinework.nn.network import KAN
+from splinework.splines.bases import basis_from_dict
 
 FORMAT = 1
 _KEY = "splinework-fit"
@@ -132,3 +134,27 @@ def _restored(value: Any, tensors: dict[str, Tensor]) -> Any:
             return {key: _restored(item, tensors) for key, item in value["mapping"]}
         return {key: _restored(item, tensors) for key, item in value.items()}
     return [_restored(item, tensors) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Bases as plain values, and every tensor of the model."""
+
+    bases: list[dict[str, Any]]
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, model: KAN) -> "Snapshot":
+        """A copy of what the model is now."""
+        tensors = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        return cls([layer.basis.to_dict() for layer in model.kan_layers], tensors)
+
+    @torch.no_grad()
+    def put_into(self, model: KAN) -> None:
+        """Makes the model, of the same shape, what it was; grids too."""
+        for index, (layer, values) in enumerate(zip(model.kan_layers, self.bases, strict=True)):
+            basis, grid = basis_from_dict(values), self.tensors[f"layers.{index}.grid"]
+            if basis != layer.basis:
+                size = basis.size + (layer.base_weight is not None)
+                layer.replace_grid(basis, grid, grid.new_zeros(layer.inputs, size, layer.outputs))
+        model.load_state_dict(self.tensors)

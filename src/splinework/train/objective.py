@@ -4,16 +4,68 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, final
 
 import torch
 from torch import Tensor
 from typing_extensions import Self
 
 from splinework.nn.network import KAN
-from splinework.train.batches import Batches
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import Parameters, edge_blocks
 from splinework.train.penalties import Penalty
+
+
+class Batches(Protocol):
+    """Parts of the rows, one after the other; an objective makes them and knows what a part is."""
+
+    @property
+    def per_epoch(self) -> int:
+        """Parts in one pass over the rows; 1 where each part is all rows."""
+
+    def next(self) -> Any:
+        """The next part, for `Objective.differentiate`; None stands for all rows."""
+
+    def state(self) -> dict[str, Any]:
+        """What is needed to go on; the generator belongs to the caller and is not in it."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on where `state` was taken."""
+
+
+@final
+class RowBatches:
+    """Numbers of rows, shuffled anew for every epoch; the last part of an epoch takes what is left.
+
+    Args:
+        count: Number of rows.
+        size: Rows per part; None, or as many as there are, takes all rows every time and draws nothing.
+        generator: Draws one permutation at the first part of each epoch.
+        device: Where the rows are.
+    """
+
+    def __init__(self, count: int, size: int | None, generator: torch.Generator, device: torch.device) -> None:
+        self.count, self.generator, self.device = count, generator, device
+        self.size = count if size is None else min(size, count)
+        self.queue = torch.empty(0, dtype=torch.long, device=generator.device)
+
+    @property
+    def per_epoch(self) -> int:
+        return -(-self.count // self.size)
+
+    def next(self) -> Tensor | None:
+        if self.size == self.count:
+            return None
+        if not len(self.queue):
+            self.queue = torch.randperm(self.count, generator=self.generator, device=self.generator.device)
+        rows, self.queue = self.queue[: self.size], self.queue[self.size :]
+        return rows.to(self.device)
+
+    def state(self) -> dict[str, Any]:
+        return {"queue": self.queue.clone()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.queue = state["queue"].to(self.generator.device)
+
 
 Curvatures = list[tuple[slice, Tensor, Tensor]]
 
@@ -47,9 +99,9 @@ class Objective(ABC):
         """Number of rows."""
 
     @property
-    @abstractmethod
     def numbers(self) -> int:
         """Number of rows times outputs: how many equations the parameters should fulfil."""
+        return self.count * self.model.outputs
 
     @property
     @abstractmethod
@@ -132,12 +184,13 @@ class Objective(ABC):
     @torch.no_grad()
     def number(self) -> float:
         """The value on all rows, as a number."""
-        return float(self.value())
+        loss = self.loss_number()
+        return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
     def loss_number(self) -> float:
         """The loss on all rows, without penalties."""
-        return float(self.loss()) if self.penalties else self.number()
+        return float(self.loss())
 
     @torch.no_grad()
     def quadratic(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
@@ -146,10 +199,8 @@ class Objective(ABC):
         if not self.penalties:
             return matrix, vector
         for own, gradient, curvature in self.curvatures(parameters):
-            size = curvature.shape[-1]
             vector[own] += gradient / 2
-            for edge, block in enumerate(curvature):
-                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
+            for part, block in edge_blocks(own, curvature):
                 matrix[part, part] += block
         return matrix, vector
 

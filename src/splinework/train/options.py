@@ -141,10 +141,10 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         for name, least in (("steps", 0), ("starts", 1), ("seed", 0)):
-            value = getattr(self, name)
-            whole = hasattr(value, "__index__") and operator.index(value) >= least
-            if not (whole or (value is None and name != "seed")):
-                raise ConfigError(f"{name} is a whole number of at least {least}, got {value!r}.")
+            number = getattr(self, name)
+            whole = hasattr(number, "__index__") and operator.index(number) >= least
+            if not (whole or (number is None and name != "seed")):
+                raise ConfigError(f"{name} is a whole number of at least {least}, got {number!r}.")
         if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and self.seconds >= 0):
             raise ConfigError(f"seconds is a time, zero or more, got {self.seconds!r}.")
         if not isinstance(self.callbacks, Sequence) or not all(map(callable, self.callbacks)):
@@ -159,19 +159,16 @@ class TrainingOptions:
             raise ConfigError(f"checkpoint is the path of a file, got {self.checkpoint!r}.")
         if not (isinstance(self.residuals, Sequence) and len(self.residuals) == 0):
             listed(self.residuals)
-        self._check_validation()
-        object.__setattr__(self, "grids", _resolutions(self.grids))
-        make_loss(self.loss)
-        if self.optimiser != "auto":
-            make_optimiser(self.optimiser)
-
-    def _check_validation(self) -> None:
         value = self.validation
         share = isinstance(value, (int, float)) and 0 <= value < 1
         if not (value is None or share or isinstance(value, (Sequence, Residual))) or isinstance(value, str):
             raise ConfigError(
                 f"validation is a share of the rows, 0 <= share < 1, or a pair (x, y), or a list of residuals; got {value!r}."
             )
+        object.__setattr__(self, "grids", _resolutions(self.grids))
+        make_loss(self.loss)
+        if self.optimiser != "auto":
+            make_optimiser(self.optimiser)
 
     @property
     def deadline(self) -> float | None:

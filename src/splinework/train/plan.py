@@ -25,7 +25,6 @@ STREAM_WORK = 1e12
 """The same for rows that are not in memory: passes are few there, as a sample in memory has shown the way."""
 STREAM_BATCHES, MOST_IN_BATCH, STREAM_EPOCHS = 5000, 4096, 2
 """Mini-batches per epoch of such rows, rows in one, and epochs of a stage."""
-STARTS = 12
 DEAR, FEW_STARTS = 2e9, 3
 """Beyond so many multiplications per step (rows · outputs · parameters²) there are only so many starts: many rows leave fewer
 ways to be stuck, and each start would take long."""
@@ -148,9 +147,7 @@ def _starts(starts: int | None, method: Optimiser, objective: Objective, steps: 
     if starts is not None:
         return starts
     if not method.second_order or isinstance(method, NewtonCG) or len(objective.model.kan_layers) == 1:
-        return (
-            1  # a network that is large enough for conjugate gradients rarely stalls, and costs too much to start often
-        )
+        return 1  # what is so large that it takes conjugate gradients rarely stalls, and costs too much to start often
     dear = objective.scout().numbers * objective.model.parameter_count(active=True) ** 2 > DEAR
-    most = FEW_STARTS if dear else STARTS
+    most = FEW_STARTS if dear else 12
     return most if steps is None else max(min(most, steps // (3 * method.trial_steps)), 1)

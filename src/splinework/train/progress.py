@@ -3,15 +3,12 @@
 import math
 import time
 from collections import deque
-from types import TracebackType
 
 from splinework.progress import Line, Said, duration, moves
 from splinework.train.callbacks import Step
 
 PATIENCE = 1.0
 """Seconds before anything is shown."""
-RECENT = 32
-"""So many steps tell how long the next ones will take: on finer grids they are slower."""
 
 
 class Progress:
@@ -30,7 +27,7 @@ class Progress:
         self.wanted = wanted and moves()
         self.steps, self.seconds = steps, seconds
         self._began = self._told = time.monotonic()
-        self._recent: deque[Step] = deque(maxlen=RECENT)
+        self._recent: deque[Step] = deque(maxlen=32)  # steps tell how long the next ones will take
         self._line: Line | None = None
 
     def __enter__(self) -> "Progress":
@@ -44,9 +41,7 @@ class Progress:
         if self._line is None and self._told - self._began >= PATIENCE:
             self._line = Line(self._said)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._line is not None:
             self._line.stop()
             self._line = None

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
-from splinework.train.batches import Batches, RowBatches
 from splinework.train.jacobian import Parameters
-from splinework.train.objective import Curvatures, Objective, Products
+from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
 from splinework.train.residual_jacobian import Expansion, expand
 
 Function = Callable[..., Tensor]

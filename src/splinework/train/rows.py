@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.arrays import as_columns, check_finite
+from splinework.nn.arrays import as_columns, check_finite, width_of
 from splinework.nn.network import KAN
 from splinework.train.losses import Loss, make_loss
 from splinework.train.options import TrainingOptions
@@ -27,7 +27,7 @@ class Part:
 
     def rows(self, which: Tensor) -> "Part":
         """Some of them, with weights of mean 1 again."""
-        weights = None if self.weights is None else _normalised(self.weights[which])
+        weights = None if self.weights is None else of_mean_one(self.weights[which])
         return Part(self.u[which], self.t[which], weights)
 
 
@@ -50,7 +50,7 @@ def joined(used: Part, held_out: Part) -> Part:
     """All rows together."""
     both = None
     if used.weights is not None and held_out.weights is not None:
-        both = _normalised(torch.cat([used.weights, held_out.weights]))
+        both = of_mean_one(torch.cat([used.weights, held_out.weights]))
     return Part(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
 
 
@@ -66,7 +66,7 @@ def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Rows:
     xs, ys = _pair(model, criterion, x, y, "x", "y")
     ws = None if options.weights is None else _weights_of(options.weights, xs, "weights")
     criterion = criterion.settle(ys)
-    targets = criterion.targets(ys, model.outputs, _names(model, ys))
+    targets = criterion.targets(ys, model.outputs, names_of_targets(model, ys))
     if options.standardise:
         set_units(model, xs, targets if criterion.regression else None, always=options.standardise is True)
     if not criterion.regression and "log" in model.config.output_scales:
@@ -95,7 +95,7 @@ def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> P
         raise ConfigError(f"validation is a share of the rows, or a pair (x, y); got {len(validation)} parts.")
     x, y = _pair(model, criterion, validation[0], validation[1], "x of validation", "y of validation")
     w = _weights_of(validation[2], x, "weights of validation") if len(validation) == 3 else None
-    t = criterion.targets(y, model.outputs, _names(model, y))
+    t = criterion.targets(y, model.outputs, names_of_targets(model, y))
     return _part(model, criterion, x, t, w, "x of validation", "y of validation")
 
 
@@ -115,9 +115,9 @@ def share_held_out(validation: Any, rows: int) -> float:
 def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str) -> tuple[Tensor, Tensor]:
     like, config = next(model.parameters()), model.config
     xs = as_columns(x, model.inputs, x_name, config.input_names, like)
-    columns = criterion.columns(model.outputs) or (_width(y),)
+    columns = criterion.columns(model.outputs) or (width_of(y),)
     # A loss may take several widths; the first is the usual one, and what an error names.
-    wanted = next((c for c in columns if c == _width(y)), columns[0])
+    wanted = next((c for c in columns if c == width_of(y)), columns[0])
     names = config.output_names if wanted == model.outputs else tuple(f"y{n + 1}" for n in range(wanted))
     ys = as_columns(y, wanted, y_name, names, like)
     if len(xs) != len(ys):
@@ -129,33 +129,24 @@ def _pair(model: KAN, criterion: Loss, x: Any, y: Any, x_name: str, y_name: str)
     return xs, ys
 
 
-def _width(y: Any) -> int:
-    """Number of columns of y as it came."""
-    shape = y.shape if hasattr(y, "shape") else torch.as_tensor(y).shape
-    return int(shape[1]) if len(shape) > 1 else 1
-
-
-def _names(model: KAN, y: Tensor) -> tuple[str, ...]:
+def names_of_targets(model: KAN, y: Tensor) -> tuple[str, ...]:
+    """Names of the columns of y, which may be others than the outputs."""
     return model.config.output_names if y.shape[1] == model.outputs else tuple(f"y{n + 1}" for n in range(y.shape[1]))
 
 
 def _weights_of(weights: Any, x: Tensor, name: str) -> Tensor:
-    """One weight per row, with mean 1.
-
-    Raises:
-        ShapeError: If there is not one per row.
-        DataError: If one is negative or not finite, or all are zero.
-    """
+    """One weight per row, with mean 1; a ShapeError if there are others, a DataError if one is negative, or none counts."""
     ws = as_columns(weights, 1, name, (name,), x)[:, 0]
     if len(ws) != len(x):
         raise ShapeError(f"{name} has one number per row: {len(x)}, got {len(ws)}.")
     check_finite(ws[:, None], name, (name,))
     if bool((ws < 0).any()) or not bool((ws > 0).any()):
         raise DataError(f"{name} must not be negative, and not all zero; the smallest is {float(ws.min()):g}.")
-    return _normalised(ws)
+    return of_mean_one(ws)
 
 
-def _normalised(weights: Tensor) -> Tensor:
+def of_mean_one(weights: Tensor) -> Tensor:
+    """Weights in the same proportions; ones where all are zero."""
     mean = weights.mean()
     return weights / mean if bool(mean > 0) else torch.ones_like(weights)
 

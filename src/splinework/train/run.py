@@ -18,13 +18,12 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, Step, StopTraining
 from splinework.train.coordinates import hold, is_shaped
 from splinework.train.history import History, history_from_dict
-from splinework.train.journal import EVERY, Journal
+from splinework.train.journal import EVERY, Journal, Snapshot
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser, Stepper
 from splinework.train.options import TrainingOptions
 from splinework.train.penalties import Penalty
 from splinework.train.progress import Progress
-from splinework.train.snapshot import Snapshot
 
 
 @dataclass
@@ -121,8 +120,8 @@ class Run:
             if holds:
                 hold(objective.model)
                 value = None if value is None else objective.number()
-            self._count_step()
-            unseen += 1
+            self.taken, unseen = self.taken + 1, unseen + 1
+            self.remaining = None if self.remaining is None else self.remaining - 1
             if value is None and unseen < stepper.every and count < steps and not self.over:
                 continue
             unseen = 0
@@ -223,11 +222,6 @@ class Run:
         counted = tuple(penalty for penalty in objective.penalties if penalty.judged)
         penalty = float(replace(objective, penalties=counted).penalty()) if counted else 0.0
         return math.sqrt(max(held + max(penalty, 0.0), 0.0))
-
-    def _count_step(self) -> None:
-        self.taken += 1
-        if self.remaining is not None:
-            self.remaining -= 1
 
     # ------------------------------------------------------------------------------------------------- the record
 

@@ -15,19 +15,16 @@ from torch import Tensor
 from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
+from splinework.train.coordinates import BUDGET, covariance_of, free_directions
 from splinework.train.follow import widen
-from splinework.train.freedom import BUDGET, covariance_of, free_directions
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import Parameters, edge_blocks
 from splinework.train.objective import Objective
 from splinework.train.optim import Damped, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
 from splinework.train.run import Run
 
-ENOUGH = 10
-"""A smoothed edge may have so many intervals without harm: the penalty says how much of them is used."""
 ROUNDS, STEPS = 12, 5
 """Most updates of the strengths, and steps of the fit after each; fewer suffice for a single layer, which is linear."""
-STEPS_LINEAR = 2
 SETTLED = 0.02
 """The strengths are found when the number of effective parameters changes by less than this share."""
 WEAKEST, STRONGEST = 1e-12, 1e8
@@ -112,7 +109,7 @@ def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
     for number in range(ROUNDS):
         strengths, now = _updated(plain.on(model), strengths)
         smoothed = replace(plain.on(model), penalties=(*plain.penalties, Smoothing(1.0, strengths)))
-        run.advance(smoothed, optimiser, STEPS if len(model.kan_layers) > 1 else STEPS_LINEAR, "smoothing")
+        run.advance(smoothed, optimiser, STEPS if len(model.kan_layers) > 1 else 2, "smoothing")
         if run.over or (number >= 3 and abs(now - freedom) <= SETTLED * now):
             break
         freedom = now
@@ -160,10 +157,8 @@ def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple
             both = forms(layer)[:, i]
             lambdas = strengths[index][:, i, j]
             total = torch.einsum("ke,kemn->emn", lambdas, both)
-            size = total.shape[-1]
-            for edge in range(len(i)):
-                part = slice(own.start + edge * size, own.start + (edge + 1) * size)
-                matrix[part, part] += total[edge]
+            for part, form in edge_blocks(own, total):
+                matrix[part, part] += form
             blocks.append((index, i, j, own, both, lambdas, total))
         covariance = covariance_of(model, parameters, matrix)
         directions = free_directions(model, parameters)
@@ -198,7 +193,7 @@ def _prior(total: Tensor, both: Tensor, directions: Tensor | None) -> Tensor:
 def _roomy(objective: Objective) -> KAN:
     """A copy with intervals enough that the penalty and not the grid says how an edge bends, where rows are enough."""
     model, u = copy.deepcopy(objective.model), objective.activations()
-    wanted: Any = ENOUGH
+    wanted: Any = 10  # intervals of an edge, without harm: the penalty says how much of them is used
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
         resolution = layer.basis.resolution
         factor = -(-wanted // resolution)

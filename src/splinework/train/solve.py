@@ -15,10 +15,9 @@ from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
-from splinework.train.fit import FitResult
+from splinework.train.fit import FitResult, working_copy
 from splinework.train.follow import widen
 from splinework.train.growth import HIGHEST
-from splinework.train.intake import working_copy
 from splinework.train.jacobian import Parameters
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
@@ -32,14 +31,8 @@ from splinework.train.run import Run
 from splinework.train.stages import polish, run_stages
 from splinework.train.terms import checked, listed, term_of
 
-ABOVE = 5
-"""Splines get so many degrees more than the residual takes derivatives."""
 ATTEMPTS, PROMISING = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
-FEW = 200
-"""Up to so many values that depend on several points have a backward pass each; more would take too long."""
-UNSOLVED = 1e-2
-"""A residual of which this share is left, in the mean of its squares, has not been solved: that is warned of."""
 
 
 @with_options(SolveKeywords)
@@ -107,7 +100,7 @@ def solve(
         run.history.decide("stop", f"ended: {run.stopped or 'converged'}")
         assert run.best is not None
         left = task.whole.on(run.best).learned()
-        if not left <= UNSOLVED:
+        if not left <= 1e-2:
             run.warn(
                 f"the residuals are not solved: {left:.2g} of their mean square is left; give the model more nodes, more "
                 "starts or more steps, or weigh the residuals otherwise."
@@ -148,7 +141,8 @@ def _task(work: KAN, residuals: Any, frame: Frame | None, options: TrainingOptio
     whole, tails = _objective(work, terms, tuple(options.penalties)), work.config.extrapolation
     if options.degree == "auto":
         _raise_degrees(whole)
-    if whole.order and _may_go_on(work):
+    # Edges may go on beyond their grids while they are trained, because grids will cover what is there in the end.
+    if whole.order and all(one.basis.degree is not None and one.grid_kind == "adaptive" for one in work.kan_layers):
         whole = whole.on(_with_tails(work, "natural"))
     if not given:
         terms, held = _split(terms, options.validation, generator)
@@ -199,19 +193,15 @@ def _started(run: Run, objective: ResidualObjective, plan: Plan) -> ResidualObje
 @torch.no_grad()
 def _raise_degrees(objective: ResidualObjective) -> None:
     """Gives splines at least the degree that derivatives of this order want; the function stays about what it was."""
-    degree = min(objective.order + ABOVE, HIGHEST)
+    degree = min(objective.order + 5, HIGHEST)
     u = objective.activations()
     for layer, nodes in zip(objective.model.kan_layers, objective.model.config.nodes[1:], strict=True):
         following = nodes.combine(layer(u))
         basis = layer.basis
-        if basis.degree is not None and basis != STRAIGHT and layer.grid_kind == "adaptive" and basis.degree < degree:
+        low = basis.degree is not None and basis != STRAIGHT and basis.degree < degree
+        if low and layer.grid_kind == "adaptive":
             raise_layer(layer, degree, u)
         u = following
-
-
-def _may_go_on(model: KAN) -> bool:
-    """Whether edges may go on beyond their grids while they are trained, because grids will cover what is there in the end."""
-    return all(layer.basis.degree is not None and layer.grid_kind == "adaptive" for layer in model.kan_layers)
 
 
 def _with_tails(model: KAN, extrapolation: str) -> KAN:
@@ -220,13 +210,8 @@ def _with_tails(model: KAN, extrapolation: str) -> KAN:
     On linear tails no second derivative is left: the residual would jump whenever a hidden value leaves its grid, and
     descent would end there. The splines themselves go on smoothly for some cells.
     """
-    first = next(model.parameters())
-    other = KAN(
-        replace(model.config, extrapolation=extrapolation),
-        dtype=first.dtype,
-        device=first.device,
-        generator=torch.Generator(),
-    )
+    config, first = replace(model.config, extrapolation=extrapolation), next(model.parameters())
+    other = KAN(config, dtype=first.dtype, device=first.device, generator=torch.Generator())
     other.load_state_dict(model.state_dict())
     for new, old in zip(other.parameters(), model.parameters(), strict=True):
         new.requires_grad_(old.requires_grad)
@@ -266,7 +251,7 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
     if optimiser != "auto" and not make_optimiser(optimiser).second_order:
         return optimiser, ""
     for term in objective.terms:
-        if term.coupled and term.numbers > FEW:
+        if term.coupled and term.numbers > 200:  # each takes a backward pass
             why = f"{term.name} has {term.numbers} values that depend on several points each"
         elif _is_known(objective.model, term):
             continue

@@ -17,9 +17,8 @@ from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
 from splinework.train.elimination import WORSE, Candidate, Search, narrowed
-from splinework.train.fit import FitResult, fit
+from splinework.train.fit import FitResult, fit, working_copy
 from splinework.train.history import joined
-from splinework.train.intake import working_copy
 from splinework.train.losses import Squared
 from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import GroupLasso, Penalty
@@ -34,10 +33,6 @@ AMPLE, MORE_STARTS = 4, 8
 """With fewer numbers to fit per parameter starts end far apart, and there are so many."""
 LOWEST, HIGHEST = 1e-3, 3e-2
 """What has an attribution below three times the relative error is pruned first, within these bounds."""
-SEARCH_SHARE = 0.6
-"""Of the time given, what the search for a structure may take."""
-MISSES = 2
-"""Under noise, ever wider networks are tried until so many in a row did not pay."""
 
 
 @with_options(SparsifyKeywords)
@@ -94,7 +89,7 @@ def sparsify(
     began, seconds = time.monotonic(), chosen.seconds
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
-        timed = replace(chosen, seconds=None if seconds is None else SEARCH_SHARE * seconds)
+        timed = replace(chosen, seconds=None if seconds is None else 0.6 * seconds)
         search = _opened(work, take_rows(work, x, y, chosen), x, timed)
         search.run.deadline = None if timed.seconds is None else began + timed.seconds
         with search.run.listening(timed):
@@ -182,11 +177,7 @@ def _concentrated(search: Search, penalties: tuple[Penalty, ...]) -> tuple[Attri
 
 
 def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
-    """Tries narrower networks on the living inputs from fresh starts, and the pruned one, small ones first.
-
-    Returns:
-        Whether one was accepted.
-    """
+    """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
     inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
     widest = max((max(n.sums, len(n.products)) for n in search.best.model.config.nodes[1:-1]), default=1)
@@ -194,7 +185,7 @@ def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
     if pruned is not None:
         trials.append((pruned, search.fitted))
     for model, fitted in sorted(trials, key=lambda trial: trial[0].active_edges()):
-        if search.run.over or misses == MISSES or model.active_edges() >= most:
+        if search.run.over or misses == 2 or model.active_edges() >= most:
             break
         candidate = fitted(model, f"{model.active_edges()} edges")
         if search.good(candidate):

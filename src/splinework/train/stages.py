@@ -22,8 +22,6 @@ RIVALS, FEW = 4, 10
 followed the noise does not tell which is the best, and the held-out rows do."""
 SLIGHT, ROUNDING = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
-EXACT = 1e-7
-"""Below this share of the variance the data have no noise to speak of."""
 
 
 def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
@@ -72,7 +70,7 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
         changed, objective = grown is not objective, grown
         if plan.raises and changed:
             objective = raise_degrees(run, objective, method, finer)
-    if plan.smooths == "noisy" and EXACT < objective.learned() <= SMOOTH and not run.over:
+    if plan.smooths == "noisy" and 1e-7 < objective.learned() <= SMOOTH and not run.over:
         objective = _smoothed(run, objective, plan)
     return objective
 

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.batches import Batches
 from splinework.train.data_objective import DataObjective
 from splinework.train.jacobian import Parameters
 from splinework.train.losses import Loss, Squared
-from splinework.train.objective import Objective, Products
+from splinework.train.objective import Batches, Objective, Products, RowBatches
 from splinework.train.rows import Part
 from splinework.train.survey import Stream, together
 
@@ -63,10 +62,6 @@ class StreamObjective(Objective):
         return self.stream.count
 
     @property
-    def numbers(self) -> int:
-        return self.count * self.model.outputs
-
-    @property
     def spread(self) -> float:
         return self.scout().spread
 
@@ -100,11 +95,6 @@ class StreamObjective(Objective):
         for parameter, gradient in gradients:
             parameter.grad = gradient if parameter.grad is None else parameter.grad + gradient
         return value
-
-    @torch.no_grad()
-    def number(self) -> float:
-        loss = self.loss_number()
-        return loss + float(self.penalty()) if self.penalties else loss
 
     @torch.no_grad()
     def loss_number(self) -> float:
@@ -151,7 +141,7 @@ class StreamObjective(Objective):
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
         if size is None or size >= self.count:
-            return _Whole()
+            return RowBatches(self.count, None, generator, self.sample.u.device)
         return StreamBatches(self.stream, self.model, size, generator)
 
     def _of(self, part: Part, model: KAN, *penalties: Any) -> DataObjective:
@@ -216,22 +206,6 @@ class _StreamProducts(Products):
     def _each(self) -> Iterator[tuple[float, Products]]:
         for share, here in self.objective._chunks(self.objective.model):
             yield share, here.products(self.parameters)
-
-
-@final
-class _Whole:
-    """All rows every time."""
-
-    per_epoch = 1
-
-    def next(self) -> None:
-        return None
-
-    def state(self) -> dict[str, Any]:
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        pass
 
 
 @final

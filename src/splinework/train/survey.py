@@ -20,7 +20,15 @@ from splinework.train.callbacks import Step
 from splinework.train.losses import Loss, make_loss
 from splinework.train.options import TrainingOptions
 from splinework.train.progress import Progress
-from splinework.train.rows import Part, Rows, set_units_from, share_held_out, validation_rows
+from splinework.train.rows import (
+    Part,
+    Rows,
+    names_of_targets,
+    of_mean_one,
+    set_units_from,
+    share_held_out,
+    validation_rows,
+)
 from splinework.train.sources import Chunk, Source
 
 HELD_OUT, SAMPLE = 20_000, 20_000
@@ -114,7 +122,7 @@ def together(parts: list[Part]) -> Part:
 def part_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Part:
     """Raw rows in network units, on the model's device."""
     like = next(model.parameters())
-    t = criterion.targets(chunk.y, model.outputs, _y_names(model, chunk.y)).to(like)
+    t = criterion.targets(chunk.y, model.outputs, names_of_targets(model, chunk.y)).to(like)
     t = model.output_scaling(t) if criterion.regression else t
     w = None if chunk.w is None else (chunk.w / mean_weight).to(like)
     return Part(model.input_scaling(chunk.x.to(like)), t, w)
@@ -192,7 +200,7 @@ class _Survey:
         if chunk.x.shape[1] != self.model.inputs:
             raise ShapeError(f"the model takes {self.model.inputs} inputs, and x has {chunk.x.shape[1]} columns.")
         _check(chunk.x, names, chunk.first, "x")
-        _check(chunk.y, _y_names(self.model, chunk.y), chunk.first, "y")
+        _check(chunk.y, names_of_targets(self.model, chunk.y), chunk.first, "y")
         flat = self.model.input_scaling.flatten_scales(chunk.x)
         _check(flat, names, chunk.first, "x", scales)
         self._reach(flat, chunk.x)
@@ -230,12 +238,12 @@ class _Survey:
         model = self.model
         out = part_of(model, criterion, held, mean) if last else None
         if out is not None and out.weights is not None:
-            out = replace(out, weights=_of_mean_one(out.weights))
+            out = replace(out, weights=of_mean_one(out.weights))
         if pair is not None:
             out = validation_rows(model, criterion, pair)
         used = part_of(model, criterion, sample, mean)
         if used.weights is not None and count > len(used.u):
-            used = replace(used, weights=_of_mean_one(used.weights))
+            used = replace(used, weights=of_mean_one(used.weights))
         # The whole of a small source is its own sample, with the same numbers to the bit.
         extremes = model.input_scaling(self.raw_ends.to(used.u)) if count > len(used.u) else used.u[:0]
         return Rows(used, out, automatically, criterion), stream, extremes
@@ -247,7 +255,7 @@ class _Survey:
 
     def _targets(self, chunk: Chunk) -> None:
         """Mean and squared deviations, merged by the rule of Chan, Golub & LeVeque 1979."""
-        names = _y_names(self.model, chunk.y)
+        names = names_of_targets(self.model, chunk.y)
         t = self.criterion.targets(chunk.y, self.model.outputs, names)
         if not self.criterion.regression:
             return
@@ -284,15 +292,6 @@ def _joined(first: Chunk, second: Chunk) -> Chunk:
 
 def _some(chunk: Chunk, which: Any) -> Chunk:
     return Chunk(0, chunk.x[which], chunk.y[which], None if chunk.w is None else chunk.w[which])
-
-
-def _of_mean_one(weights: Tensor) -> Tensor:
-    mean = weights.mean()
-    return weights / mean if bool(mean > 0) else torch.ones_like(weights)
-
-
-def _y_names(model: KAN, y: Tensor) -> tuple[str, ...]:
-    return model.config.output_names if y.shape[1] == model.outputs else tuple(f"y{n + 1}" for n in range(y.shape[1]))
 
 
 def _check(values: Tensor, names: Any, first: int, what: str, scales: Any = ()) -> None:

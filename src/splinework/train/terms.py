@@ -112,11 +112,7 @@ def _differentiates(model: KAN, term: Term) -> bool:
 
 
 def _parts(model: KAN, term: Term, found: Tensor) -> bool:
-    """Whether rows depend on their own points alone.
-
-    Raises:
-        ConfigError: If the function cannot be called with some of the points.
-    """
+    """Whether rows depend on their own points alone; a ConfigError if some points cannot be taken without the others."""
     if len(term.x) > 1:
         rows = torch.arange(0, len(term.x), 2, device=term.x.device)
         try:

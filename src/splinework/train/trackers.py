@@ -13,7 +13,6 @@ import weakref
 from collections.abc import Callable
 from dataclasses import fields
 from importlib import import_module
-from types import TracebackType
 from typing import Any, final
 
 from splinework.errors import ConfigError
@@ -23,8 +22,6 @@ MLFLOW_BATCH = 1000
 """MLflow takes at most so many numbers in one request."""
 SENDING = 0.05
 """Share of the time that may go into requests to MLflow."""
-FLUSH = 10
-"""Most seconds for which TensorBoard's writer keeps numbers in memory."""
 
 
 def numbers(step: Step, prefix: str = "") -> dict[str, float]:
@@ -69,7 +66,7 @@ class TensorBoard:
         if isinstance(target, (str, os.PathLike)):
             summary_writer = _package("torch.utils.tensorboard", "tensorboard", "track").SummaryWriter
             directory = os.fspath(target)
-            self._open = lambda first: summary_writer(directory, purge_step=first, flush_secs=FLUSH)
+            self._open = lambda first: summary_writer(directory, purge_step=first, flush_secs=10)
         elif callable(getattr(target, "add_scalar", None)):
             self._writer = target
         else:
@@ -89,9 +86,7 @@ class TensorBoard:
         except OSError as error:
             self._give_up(error)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             if self._close is not None:
                 self._close()
@@ -168,9 +163,7 @@ class MLflow:
         if time.monotonic() >= self._due:
             self.send()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.send()
 
     def send(self) -> None:

@@ -1,4 +1,13 @@
-"""How far a fitted network may be off: intervals around its outputs, from `splinework.train.posterior`.
+"""How far a fitted network may be off: intervals around its outputs, from what the rows of a fit say about its parameters.
+
+Near the solution a network is its linearisation, `f(x) + g(x)'δ` with g a row of the Jacobian. As a Bayesian linear model
+(MacKay 1992; for splines Wahba 1983 and Nychka 1988, whose intervals cover across the function although smoothing has a
+bias) δ is normal with covariance `σ² K⁻¹`, `K = J'WJ + S + σ² D⁻¹`: S are the penalties, and D says that a coefficient
+which no row sees is about as large as the others of its layer. So a region without rows has a wide interval, while a
+direction that changes no output (a constant moved from node to node) adds nothing.
+
+That is exact for one layer. Several layers bend to the noise more than their linearisation tells, so there the deviations
+are scaled by the errors on rows that a fit did not see: held-out ones, or those of ten folds.
 
 One noise level per output is assumed, the same everywhere up to the rows' weights: for noise that changes with x or y take a
 logarithmic output, weights, or an ensemble.
@@ -6,7 +15,7 @@ logarithmic output, weights, or an ensemble.
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, final
 
 import torch
@@ -14,15 +23,128 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.nn.arrays import check_finite, inputs_of
+from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
-from splinework.train.posterior import Evidence, Posterior, posterior, variance_of_mean
+from splinework.train.jacobian import Parameters, linearise
+from splinework.train.linear_model import LinearModel, blocks
+from splinework.train.penalties import Penalty
 
-__all__ = ["Evidence", "Interval", "Posterior", "check_level", "intervals", "posterior"]
-
+AMPLE = 20
+"""With so many numbers to fit per parameter the linearisation is exact enough, and no fold is refitted."""
 BEYOND = 5
 """A quantile is read off the errors themselves where at least this many lie beyond it; else it is Student's."""
-KINDS = ("prediction", "mean")
+
+
+@final
+@dataclass(frozen=True)
+class Evidence:
+    """What a fit rests on, in network units.
+
+    Attributes:
+        u: Rows that the final model was fitted to, `(N, inputs)`.
+        t: Their outputs, `(N, outputs)`.
+        weights: `(N,)`, of any mean; the noise of a row has the variance `σ² / weight`. None weighs all alike.
+        penalties: Those of the fit, with their final weights.
+        held_out: Rows `(u, t)` that no step saw, or None.
+        loss: Name of the loss; only `squared` has these intervals.
+    """
+
+    u: Tensor
+    t: Tensor
+    weights: Tensor | None = None
+    penalties: tuple[Penalty, ...] = ()
+    held_out: tuple[Tensor, Tensor] | None = None
+    loss: str = "squared"
+
+
+@final
+@dataclass(frozen=True)
+class Posterior:
+    """What the rows say: worked out once by `posterior`, used for any number of points.
+
+    Attributes:
+        root: `(P, R)` with `root root'` the covariance of the parameters.
+        noise: Standard deviation of the noise per output in network units, `(outputs,)`.
+        degrees: Degrees of freedom per output, `(outputs,)`.
+        scores: Sorted magnitudes of the rows' errors as if each were left out, over their deviation, `(n, outputs)`, of mean
+            square 1: the shape of the noise; none where the rows are too few to show it.
+        inflation: Both parts of the deviation are multiplied by this, `(outputs,)`.
+        effective_parameters: How many numbers the rows have determined.
+    """
+
+    root: Tensor
+    noise: Tensor
+    degrees: Tensor
+    scores: Tensor
+    inflation: Tensor
+    effective_parameters: float
+
+
+@torch.no_grad()
+def posterior(model: KAN, evidence: Evidence) -> Posterior:
+    """What the rows say about the parameters of the fitted model.
+
+    Raises:
+        ConfigError: If the loss is not squared, or there are too many parameters.
+        DataError: If the rows are too few to tell noise from function.
+    """
+    if evidence.loss != "squared":
+        raise ConfigError(
+            f"these intervals rest on squared errors, and the loss is {evidence.loss!r}; "
+            "use splinework.train.ensemble.ensemble, which takes any loss."
+        )
+    work = copy.deepcopy(model).double()
+    system = LinearModel.of(work, evidence.u.double(), evidence.t.double(), evidence.weights, evidence.penalties)
+    variance, total = system.noise_variance()
+    inverse = system.directions / (system.squares + variance).sqrt()  # K⁻¹ = inverse inverse'
+    leverage = torch.cat(list(system.pass_over(inverse)))
+    degrees = (len(system.u) - leverage.sum(0)).clamp_min(1)
+    noise = (system.residuals.square().sum(0) / degrees).sqrt()
+    root = system.root(inverse, variance, noise)
+    if evidence.held_out is None:
+        # How far the fit stopped from the least-squares solution is one more thing that it is off by. (With held-out rows
+        # it stopped there on purpose.)
+        root = torch.cat([root, inverse @ (inverse.T @ system.gradient)[:, None]], dim=1)
+    plain = Posterior(root, noise, degrees, leverage[:0], torch.ones_like(noise), total)
+    left, spread = 1 - leverage, torch.cat(list(system.pass_over(root)))
+    # A row that the model follows wherever it goes says nothing of the noise, nor do all where half of the rows are used up.
+    usable = (left > 0.01).all(1) & (2 * degrees.min() > len(system.u))
+    deviation = (noise.square() + spread / left.clamp_min(0.01)).sqrt().clamp_min(1e-300)
+    scores = (system.residuals.abs() / left.clamp_min(0.01) / deviation)[usable]
+    if evidence.held_out is not None:
+        unseen = _unseen(work, plain, evidence.held_out)
+        count = unseen.new_tensor(float(len(unseen)))
+        # The rows of the fit know the noise to first order only, so they count no more than the unseen ones.
+        own = torch.minimum(degrees, count)
+        inflation = ((own + unseen.square().sum(0)) / (own + count)).sqrt()
+        return replace(plain, scores=_shape(scores), inflation=inflation, degrees=own + count)
+    if len(work.kan_layers) > 1 and evidence.t.numel() < AMPLE * total:
+        errors, rows = system.left_out(variance)
+        return replace(plain, scores=_shape(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt())
+    return replace(plain, scores=_shape(scores))
+
+
+def variance_of_mean(model: KAN, known: Posterior, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Outputs and the variance of the noiseless function, each `(B, outputs)`, before inflation, in network units."""
+    parameters, outputs, variance = Parameters.of(model), [], []
+    for rows in blocks(len(u), known.root.shape[0] * model.outputs):
+        center, jacobian = linearise(model, parameters, u[rows])
+        outputs.append(center)
+        variance.append((jacobian @ known.root).square().sum(2))
+    return torch.cat(outputs), torch.cat(variance)
+
+
+def _unseen(model: KAN, known: Posterior, held_out: tuple[Tensor, Tensor]) -> Tensor:
+    """Errors on rows that no step saw, over their deviation."""
+    center, variance = variance_of_mean(model, known, held_out[0].double())
+    return (held_out[1].double() - center) / (known.noise.square() + variance).sqrt().clamp_min(1e-300)
+
+
+def _shape(scores: Tensor) -> Tensor:
+    if not len(scores):
+        return scores
+    ordered: Tensor = scores.abs().sort(0).values
+    return ordered / ordered.square().mean(0).sqrt().clamp_min(1e-300)
 
 
 @final
@@ -66,10 +188,7 @@ def intervals(
     """
     check_level(level, kind)
     work = copy.deepcopy(model).double()
-    points = inputs_of(work, x).detach()
-    check_finite(points, "x", model.config.input_names)
-    u = work.input_scaling(points)
-    check_finite(u, "x", model.config.input_names, scales=model.config.input_scales)
+    u = work.input_scaling(data_of(work, x))
     known = evidence if isinstance(evidence, Posterior) else posterior(work, evidence)
     center, variance = variance_of_mean(work, known, u)
     factor = _student(known, level)
@@ -80,7 +199,7 @@ def intervals(
 
 def check_level(level: Any, kind: Any) -> None:
     """Raises ConfigError unless level is a probability and kind known."""
-    if kind not in KINDS:
+    if kind not in ("prediction", "mean"):
         raise ConfigError(f"kind is 'prediction' (a new y) or 'mean' (the function without noise), got {kind!r}.")
     if not (isinstance(level, (int, float)) and 0 < level < 1):
         raise ConfigError(f"level is a probability between 0 and 1, got {level!r}; 0.9 is usual.")

@@ -7,12 +7,10 @@ import pytest
 import sympy
 
 from splinework.interpret.symbolic.answer import answer, constant_row, ranked
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import Target, intervals
 from splinework.interpret.symbolic.description import structure
 from splinework.interpret.symbolic.expression import compile_expression, count, symbol
-from splinework.interpret.symbolic.intervals import intervals
-from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.residuals import structured
+from splinework.interpret.symbolic.pool import Pool, structured
 from splinework.interpret.symbolic.screening import trusted
 from splinework.interpret.symbolic.tidy import tidied
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.limited import within
+from splinework.interpret.symbolic.tidy import within
 
 X = sympy.Symbol("x", real=True)
 

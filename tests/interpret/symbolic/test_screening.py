@@ -8,7 +8,7 @@ from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.screening import Problem, Screen, dictionary, single, terms, whole
-from splinework.interpret.symbolic.screening.maps import MAPS, mapped
+from splinework.interpret.symbolic.screening.problem import MAPS, mapped
 from splinework.interpret.symbolic.screening.reductions import blind, proposals
 from splinework.interpret.symbolic.screening.surrogate import surrogate
 from splinework.interpret.symbolic.screening.waves import waves

@@ -60,13 +60,7 @@ def insert_layer(layer: KANLayer, points: Tensor) -> None:
 
 
 def _checked(layer: KANLayer, points: Any, number: int) -> Tensor:
-    """The points as a tensor `(R, I)`.
-
-    Raises:
-        ConfigError: If the layer has no knots.
-        ShapeError: If the shape is another.
-        DataError: If one does not lie where a knot may be.
-    """
+    """The points as a tensor `(R, I)`; the errors are those of `insert`."""
     basis, knots, where = layer.basis, layer.knots(), f"points of layer {number + 1}"
     if basis.degree is None:
         raise ConfigError(f"knots can be inserted into splines, layer {number + 1} has {basis}; give None for it.")

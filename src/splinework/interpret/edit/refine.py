@@ -14,7 +14,6 @@ from splinework.nn.arrays import data_of
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import grid_points
-from splinework.splines.bases import Basis
 
 
 @torch.no_grad()
@@ -71,7 +70,11 @@ def refine_layer(layer: KANLayer, resolution: int, x: Tensor | None) -> None:
         grid, values = exact
         layer.replace_grid(basis, grid, torch.cat([values, coefficients[:, size:]], dim=1))
         return
-    grid = _finer_grid(layer, basis)
+    low, high = layer.basis.domain(layer.knots())
+    if layer.basis.degree is not None:  # grid points interpolated, as the old ones lie
+        grid = basis.adapt_grid(grid_points(layer.knots(), layer.basis.degree).T, low, high, 0.0)
+    else:
+        grid = basis.make_grid(low, high)
     layer.replace_grid(basis, grid, refitted(layer, basis, grid, x))
 
 
@@ -85,11 +88,3 @@ def _resolutions(grid: Any, layers: int) -> list[int]:
     if len(wanted) != layers:
         raise ConfigError(f"grid takes one number or {layers}, one per layer of edges; got {len(wanted)}.")
     return wanted
-
-
-def _finer_grid(layer: KANLayer, basis: Basis) -> Tensor:
-    """The present spacing at another number of intervals: grid points interpolated, as the old ones lie."""
-    low, high = layer.basis.domain(layer.knots())
-    if layer.basis.degree is None:
-        return basis.make_grid(low, high)
-    return basis.adapt_grid(grid_points(layer.knots(), layer.basis.degree).T, low, high, 0.0)

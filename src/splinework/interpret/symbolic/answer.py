@@ -3,24 +3,21 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.constants import Target, Template, snap
+from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
 from splinework.interpret.symbolic.description import description
 from splinework.interpret.symbolic.expression import Splines, compile_expression, count
-from splinework.interpret.symbolic.intervals import intervals
-from splinework.interpret.symbolic.limited import within
 from splinework.interpret.symbolic.pool import Entry, Pool, Proposal, usable
 from splinework.interpret.symbolic.table import FormulaRow
-from splinework.interpret.symbolic.tidy import tidied
+from splinework.interpret.symbolic.tidy import tidied, within
 
 CLOSE = 25.0
 """Nats behind the best within which entries are brought into their final form: simple numbers may turn the order."""
-BEST = 6
-"""Entries that are brought into their final form at most."""
 
 
 def answer(
@@ -38,7 +35,7 @@ def answer(
     target = everything or pool.target
     found = [constant_row(target, name, held)]
     best = pool.entries[0].description if pool.entries else math.inf
-    near = [e for n, e in enumerate(pool.entries[:BEST]) if n == 0 or e.description < best + CLOSE]
+    near = [e for n, e in enumerate(pool.entries[:6]) if n == 0 or e.description < best + CLOSE]
     for entry in near:
         found += _finished(entry, name, target, held)
     for entry in _simple([e for e in pool.entries if e not in near]):
@@ -85,12 +82,9 @@ def _plain(entry: Entry, name: str, target: Target, held: Target | None) -> list
 
 def _multiplied_out(expression: Any) -> Any:
     """Squares of sums and products of sums written as sums, where they are short."""
-    expanded = within(1.0, _expanded, expression, otherwise=expression)
+    expand = partial(sympy.expand, power_exp=False, power_base=False, log=False, trig=False)
+    expanded = within(1.0, expand, expression, otherwise=expression)
     return expanded if count(expanded) <= 2 * count(expression) + 20 else expression
-
-
-def _expanded(expression: Any) -> Any:
-    return sympy.expand(expression, power_exp=False, power_base=False, log=False, trig=False)
 
 
 def row(

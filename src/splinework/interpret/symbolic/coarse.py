@@ -2,6 +2,10 @@
 
 The curves of all functions are computed once per library on inputs scaled to between 0 and 1. A curve to be recognised is
 averaged in the same cells; one matrix product then says what share of its variance each start leaves.
+
+Sines start at the frequencies of a least-squares periodogram with a floating mean: the share of variance that
+`A sin + B cos + d` explains at every frequency (Zechmeister & Kürster, A&A 496, 577, 2009); its sums over the inputs come from
+two Fourier transforms of the inputs' histogram (Press & Rybicki, ApJ 338, 277, 1989).
 """
 
 from collections.abc import Sequence
@@ -10,13 +14,62 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import rfft
 
 from splinework.interpret.symbolic.function import NONE, Array, Function
 from splinework.interpret.symbolic.projection import Start
-from splinework.interpret.symbolic.spectrum import sines
+
+BINS = 2048
+"""Bins of the histogram: a frequency of f cycles over the span is weakened by sinc(f/BINS)."""
+OVERSAMPLING = 4
+"""Frequencies per resolvable one: a peak is about one cycle over the span wide."""
+
+
+def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array]:
+    """The share of variance that a sine of each frequency explains, and the phase of the best one.
+
+    Args:
+        t: Inputs between 0 and 1, `(N,)`.
+        y: Values, `(N,)`.
+        weights: Sum to 1, `(N,)`.
+
+    Returns:
+        Frequencies in cycles over the span, from 1/4 in steps of 1/4 to a quarter of the inputs' number, at most `BINS/16`;
+        shares; and phases b of `sin(2π f t + b)`; each `(K,)`.
+    """
+    residual = y - weights @ y
+    index = np.minimum((t * BINS).astype(np.int64), BINS - 1)
+    size = BINS * OVERSAMPLING
+    mass = rfft(np.bincount(index, weights, BINS), size)
+    drawn = rfft(np.bincount(index, weights * residual, BINS), size)
+    top = int(np.clip(len(t) / 4, 2, BINS / 16) * OVERSAMPLING)
+    k = np.arange(1, top + 1)
+    # a bin stands for its middle: the clock runs half a bin late
+    c, s, yc, ys = mass[k].real, -mass[k].imag, drawn[k].real, -drawn[k].imag
+    cc = (1 + mass[2 * k].real) / 2 - c**2
+    ss = (1 - mass[2 * k].real) / 2 - s**2
+    cs = -mass[2 * k].imag / 2 - c * s
+    determinant = cc * ss - cs**2
+    total = float(weights @ residual**2)
+    with np.errstate(all="ignore"):
+        cosine, sine = (ss * yc - cs * ys) / determinant, (cc * ys - cs * yc) / determinant
+        share = (cosine * yc + sine * ys) / total
+    share = np.where((determinant > 1e-9) & np.isfinite(share), np.clip(share, 0, 1), 0.0)
+    return k / OVERSAMPLING, share, np.arctan2(cosine, sine) - np.pi * k / (OVERSAMPLING * BINS)
+
+
+def sines(t: Array, y: Array, weights: Array) -> list[tuple[float, float, float]]:
+    """For the highest peaks: rate a and phase b of `sin(a t + b)`, and the share of variance left, least first."""
+    frequency, share, phase = periodogram(t, y, weights)
+    padded = np.concatenate([[-1.0], share, [-1.0]])
+    peaks = np.flatnonzero((share >= padded[:-2]) & (share >= padded[2:]) & (share > 0))
+    highest = peaks[np.argsort(-share[peaks])][:2]
+    return [(2 * np.pi * float(frequency[n]), float(phase[n]), 1 - float(share[n])) for n in highest]
+
 
 CELLS = 64
 """Cells of the grid, narrow at its ends: `(1 - cos)/2` of equal steps. What is singular is so at an end."""
+_CENTRES = np.asarray((1 - np.cos((np.arange(CELLS) + 0.5) * (np.pi / CELLS))) / 2)
 FEW = 10
 """Cells with that much of the weight (their effective number) make a grid; below, cells follow the inputs."""
 ALIKE, CLOSE = 1.5, 0.3
@@ -74,7 +127,7 @@ def cells(t: Array, y: Array, weights: Array) -> tuple[Points, Array, Array]:
     index = np.minimum((np.arccos(1 - 2 * t) * (CELLS / np.pi)).astype(np.int64), CELLS - 1)
     points = _means(index, t, y, weights, CELLS)
     everywhere = np.bincount(index, weights, CELLS)
-    return points, np.interp(_centres(), points.t, points.y), everywhere / everywhere.sum()
+    return points, np.interp(_CENTRES, points.t, points.y), everywhere / everywhere.sum()
 
 
 def starts(
@@ -116,12 +169,7 @@ def _anchored(function: Function) -> bool:
 @lru_cache(maxsize=128)
 def _table(functions: tuple[Function, ...]) -> _Table:
     """The curves at the centres of the grid's cells."""
-    return _curves(functions, _centres())
-
-
-@lru_cache(maxsize=1)
-def _centres() -> Array:
-    return np.asarray((1 - np.cos((np.arange(CELLS) + 0.5) * (np.pi / CELLS))) / 2)
+    return _curves(functions, _CENTRES)
 
 
 def _curves(functions: tuple[Function, ...], t: Array) -> _Table:

@@ -13,6 +13,7 @@ from typing import Any, Final, final
 import sympy
 from sympy.core.function import AppliedUndef
 
+from splinework.formula.languages.python import python
 from splinework.formula.units.dimensions import PURE, Dimension
 
 _FINEST: Final = 10**6
@@ -245,8 +246,6 @@ def _unit(dimension: Dimension) -> str:
 
 def _short(expression: Any) -> str:
     """In Python syntax, numbers to four digits, at most 40 characters."""
-    from splinework.interpret.symbolic.expression import python
-
     rounded = expression.xreplace({f: sympy.Float(f"{float(f):.4g}") for f in expression.atoms(sympy.Float)})
     text = python(rounded)
     return text if len(text) <= 40 else text[:37] + "..."

@@ -1,4 +1,4 @@
-"""The numbers in a formula: fitted together, then replaced by simple ones where the data agree.
+"""The numbers in a formula: fitted together, then replaced by simple ones where the data agree; and how sure they are.
 
 A number is snapped (to 0, an integer, a small fraction, a multiple of π, …) if the code for the simple number plus what the
 fit loses is shorter than the digits it replaces: a description length, not a tolerance.
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import sympy
+from scipy import special
 
 from splinework.errors import FormulaError
 from splinework.formula.slopes import Differentiated
@@ -284,3 +285,38 @@ def simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
                 code = math.log((1 + abs(simple.numerator)) * simple.denominator) + math.log(2) + extra
                 found.append((sympy.Rational(simple.numerator, simple.denominator) * unit, code))
     return found
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number of a formula with its 95 % interval.
+
+    Attributes:
+        value: As it stands in the formula.
+        low, high: The interval, where the formula is true and errors are normal: by the curvature of the sum of squares.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def intervals(expression: Any, target: Target) -> tuple[Constant, ...]:
+    """The free numbers of an expression, smallest magnitude first, with intervals from the data."""
+    if not expression.atoms(sympy.Float):
+        return ()
+    template = Template(expression, target)
+    solution = template.fit(template.start, {}, steps=0)
+    if solution is None:
+        return ()
+    free = list(range(len(solution.constants)))
+    reach = float(special.stdtrit(max(len(target.y) - len(free), 1), 0.975))
+    errors = standard_errors(solution, free, target)
+    found = []
+    for n, value in enumerate(solution.constants.tolist()):
+        half = reach * errors[n]
+        if math.isfinite(half):
+            found.append(Constant(value, value - half, value + half))
+        else:
+            found.append(Constant(value, -np.inf, np.inf))
+    return tuple(found)

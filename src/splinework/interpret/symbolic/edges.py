@@ -28,16 +28,10 @@ class Effort:
 
 EFFORTS = (Effort(12, 2, ((18, 1), (8, 3), (5, 5))), Effort(1000, 4, ((40, 4), (20, 6), (10, 10))))
 """The second where what the first leaves is not noise."""
-GAIN = 1e-3
-"""A function is done on the averages when a step lowers what it leaves by less than this share."""
 REFINED_STEPS, REFINED_GAIN = 40, 1e-6
 """The same on the curve itself."""
 FASTEST = 2 * math.pi * 8
 """Rate of a sine over the whole span above which the averages blur it: it is fitted to the curve from the start."""
-NEAR = 0.1
-"""A free exponent that close to one of the library makes the latter worth fitting, too."""
-EXACT = 1e-20
-"""Shares of variance below this are rounding."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +135,7 @@ def _searched(
     if found:
         projection = Projection(found, Curve(points.t, points.y, points.weights))
     for kept, steps in effort.stages if found else ():
-        found = projection.run(steps, GAIN)
+        found = projection.run(steps, 1e-3)
         order = _once(found, worth)
         rest += [found[k] for k in order[kept:]]
         projection.narrow(order[:kept])
@@ -166,7 +160,7 @@ def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start
         if function.free == SHIFT
         and function.domain == start.function.domain
         and function.shape is None
-        and abs(function.degree - start.place[2]) < NEAR
+        and abs(function.degree - start.place[2]) < 0.1
         and function.degree
         and function.name not in names
     ]
@@ -174,7 +168,7 @@ def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start
 
 def _structured(best: Start, t: Array, y: Array, w: Array) -> bool:
     """Whether what the best function leaves has a shape of its own: neighbours differ less than noise would (von Neumann)."""
-    if best.left < EXACT:
+    if best.left < 1e-20:  # rounding
         return False
     value = best.function.at(float(best.place[2])).value(best.place[0] * t + best.place[1])
     left = np.sqrt(w) * (y - best.c * value - best.d)

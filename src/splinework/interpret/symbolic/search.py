@@ -18,14 +18,8 @@ from splinework.nn.trace import trace
 
 POINTS = 256
 """Quantiles of an edge's input at which functions are compared with it."""
-KEPT = 5
-"""How many functions of each edge are considered in joint choices."""
-MUCH_MORE = 4.0
-"""Ratio of sums of squares, of the best choice and of the network, above which all functions are considered."""
 ALWAYS = (IDENTITY.name, "x^2")
 """Functions that are considered whatever the edge looks like."""
-PLAIN = (0.2, 0.05, 1e-2, 1e-3)
-"""Shares of an edge's variance that the cheapest choices may leave."""
 JOINT = 24
 """Joint choices that are fitted before single exchanges; a third of them where there are more than six edges."""
 
@@ -82,7 +76,7 @@ class Search:
                 break
         best = min(self.states.values(), key=lambda state: state.bic)
         best = self._exchanged(self._without(best))
-        if best.rss > MUCH_MORE * self._left_by_network():
+        if best.rss > 4.0 * self._left_by_network():
             self.options = {place: found + self.further.get(place, []) for place, found in self.options.items()}
             self._exchanged(best)
         ordered = sorted((s for s in self.states.values() if math.isfinite(s.bic)), key=lambda state: state.bic)
@@ -99,7 +93,9 @@ class Search:
     def _without(self, best: State) -> State:
         """Drops edges, the weakest first, as long as that lowers the BIC."""
         entries = list(self.options.values())
-        for at in sorted(range(len(entries)), key=lambda at: _amplitude(entries[at])):
+        # How much an edge does, roughly: the least factor among its functions.
+        does = [min(abs(option.c) for option in options if isinstance(option, Candidate)) for options in entries]
+        for at in sorted(range(len(entries)), key=does.__getitem__):
             if self._late():
                 break
             trial = self._changed(best, at, len(entries[at]) - 1)
@@ -177,7 +173,7 @@ class Search:
         """
         entries = list(self.options.values())
         found = []
-        for near in PLAIN:
+        for near in (0.2, 0.05, 1e-2, 1e-3):  # shares of an edge's variance that may be left
             costs = [[_cost(option, near) for option in options] for options in entries]
             found.append(tuple(c.index(min(c)) for c in costs))
         return list(dict.fromkeys(found))
@@ -222,11 +218,6 @@ def _simpler(ordered: list[State]) -> list[SymbolicNet]:
     return kept[:3]
 
 
-def _amplitude(options: Sequence[Option]) -> float:
-    """How much an edge does, roughly: the least factor among its functions."""
-    return min(abs(option.c) for option in options if isinstance(option, Candidate))
-
-
 Choices = dict[Place, list[Option]]
 
 
@@ -245,7 +236,7 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> t
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
         found = candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
-        chosen: list[Option] = [c for n, c in enumerate(found) if n < KEPT or c.function.name in ALWAYS]
+        chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in ALWAYS]
         if all(candidate.function.name != IDENTITY.name for candidate in found):
             chosen.append(_line(inputs[at], values[at]))
         if found[0].left > 1e-4:

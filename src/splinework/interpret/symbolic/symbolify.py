@@ -1,5 +1,6 @@
 """`symbolify`: a fitted model in, formulas out."""
 
+import copy
 import math
 import time
 from collections.abc import Sequence
@@ -61,11 +62,22 @@ def symbolify(
         >>> print(sw.symbolify(result.model, x, torch.exp(x)).best)
         y = exp(x1)
     """
-    model = _double(model)
+    model = copy.deepcopy(model).double().requires_grad_(False)
     xs, ys = _checked(model, x, y)
     deadline = math.inf if seconds is None else time.monotonic() + seconds
+    table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
-        return _table(model, xs, ys, library, rows, deadline, scale)
+        built = propose(model, xs, ys, library=library, deadline=deadline)
+        for index, name in enumerate(model.config.output_names):
+            own = scale or model.config.output_scales[index]
+            pool = Pool(Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
+            for expressions, splines in built:
+                if pool.entries and time.monotonic() > deadline:
+                    break
+                if expressions[index].free_symbols:
+                    pool.offer(expressions[index], splines)
+            table += answer(pool, name, rows=rows)
+    return FormulaTable(tuple(table))
 
 
 def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -86,29 +98,6 @@ def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
     return xs, ys
 
 
-def _table(
-    model: KAN,
-    xs: torch.Tensor,
-    ys: torch.Tensor,
-    library: Sequence[Function],
-    rows: int,
-    deadline: float,
-    scale: str | None,
-) -> FormulaTable:
-    table: list[FormulaRow] = []
-    built = propose(model, xs, ys, library=library, deadline=deadline)
-    for index, name in enumerate(model.config.output_names):
-        own = scale or model.config.output_scales[index]
-        pool = Pool(Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
-        for expressions, splines in built:
-            if pool.entries and time.monotonic() > deadline:
-                break
-            if expressions[index].free_symbols:
-                pool.offer(expressions[index], splines)
-        table += answer(pool, name, rows=rows)
-    return FormulaTable(tuple(table))
-
-
 def propose(
     model: KAN, xs: torch.Tensor, ys: torch.Tensor, *, library: Sequence[Function] = LIBRARY, deadline: float = math.inf
 ) -> list[tuple[list[Any], Splines]]:
@@ -126,12 +115,6 @@ def propose(
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
     return [build(net, inputs, outputs) for net in nets]
-
-
-def _double(model: KAN) -> KAN:
-    import copy
-
-    return copy.deepcopy(model).double().requires_grad_(False)
 
 
 def _units(scaling: Any, names: tuple[str, ...]) -> Units:

@@ -8,8 +8,8 @@ from typing import Any
 from splinework.errors import FormulaError
 from splinework.formula.languages import FormulaModule, write
 from splinework.formula.languages.python import python, tabulated
+from splinework.interpret.symbolic.constants import Constant
 from splinework.interpret.symbolic.expression import Splines, compile_expression, count
-from splinework.interpret.symbolic.intervals import Constant
 from splinework.interpret.symbolic.library import Array
 
 

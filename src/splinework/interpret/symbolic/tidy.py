@@ -1,5 +1,14 @@
-"""The shortest of several equal forms of a formula, checked by numbers and not by trust."""
+"""The shortest of several equal forms of a formula, checked by numbers and not by trust, within a time limit.
 
+Sympy's rewriting has none of its own: it takes milliseconds or, for some expressions, hours.
+"""
+
+import os
+import pickle
+import select
+import signal
+import time
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -8,12 +17,9 @@ import sympy
 
 from splinework.interpret.symbolic.expression import compile_expression, count, symbol
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.limited import within
 
 SAME = 1e-9
 """Relative difference up to which two forms count as equal."""
-PATIENCE = 2.0
-"""Seconds that rewriting may take."""
 FEW = 60
 """Longer expressions are not brought over one bar, which could take long."""
 
@@ -26,7 +32,7 @@ def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
         names: Of the columns.
         x: `(N, columns)`: rows on which the forms must agree; what is positive there counts as positive.
     """
-    return within(PATIENCE, _shortest, expression, names, x, otherwise=expression)
+    return within(2.0, _shortest, expression, names, x, otherwise=expression)
 
 
 def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
@@ -37,14 +43,16 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
     expression = _without_magnitudes(expression, names, x)
     rows = x[:: max(len(x) // 64, 1)]
     truth = compile_expression(expression, names)(rows)
+    slack = SAME * float(np.abs(truth[np.isfinite(truth)]).max(initial=0.0))
     best = expression
     for _ in range(2):
         before = best
         for form in _forms(before.xreplace(positive)):
-            candidate = form.xreplace(back)
-            candidate = _without_magnitudes(candidate, names, x)
-            if count(candidate) < count(best) and _agree(compile_expression(candidate, names)(rows), truth):
-                best = candidate
+            candidate = _without_magnitudes(form.xreplace(back), names, x)
+            if count(candidate) < count(best):
+                values = compile_expression(candidate, names)(rows)
+                if np.allclose(values, truth, rtol=SAME, atol=slack, equal_nan=True):
+                    best = candidate
         if best == before:
             break
     return best
@@ -85,6 +93,51 @@ def _forms(expression: Any) -> list[Any]:
     return found
 
 
-def _agree(values: Array, truth: Array) -> bool:
-    size = float(np.abs(truth[np.isfinite(truth)]).max(initial=0.0))
-    return bool(np.allclose(values, truth, rtol=SAME, atol=SAME * size, equal_nan=True))
+def within(seconds: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
+    """`function(*args)` in a child process, or `otherwise` where that takes longer or fails.
+
+    The child is a copy of this process, so nothing need be sent to it; only the result comes back. Where processes cannot be
+    copied (Windows), `otherwise` is the answer.
+    """
+    if not hasattr(os, "fork"):
+        return otherwise
+    reader, writer = os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other threads: the child does not touch what they hold
+        child = os.fork()
+    if child == 0:
+        _answer(writer, function, args)
+    os.close(writer)
+    try:
+        return _received(reader, time.monotonic() + seconds, otherwise)
+    finally:
+        os.close(reader)
+        os.kill(child, signal.SIGKILL)  # it may have ended; until it is waited for, its number is its own
+        os.waitpid(child, 0)
+
+
+def _answer(writer: int, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """The child: writes the result and ends, whatever happens, without the parent's farewells."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        data = memoryview(pickle.dumps(function(*args)))
+        while data:
+            data = data[os.write(writer, data) :]
+    finally:
+        os._exit(0)
+
+
+def _received(reader: int, deadline: float, otherwise: Any) -> Any:
+    chunks = []
+    while True:
+        ready, _, _ = select.select([reader], [], [], max(deadline - time.monotonic(), 0.0))
+        if not ready:
+            return otherwise
+        chunk = os.read(reader, 1 << 16)
+        if not chunk:
+            break
+        chunks.append(chunk)
+    try:
+        return pickle.loads(b"".join(chunks))  # noqa: S301  # from our own child
+    except (EOFError, pickle.UnpicklingError):
+        return otherwise  # the child failed

@@ -1,6 +1,6 @@
 """Where to measure next: the points that tell a fitted model most, by its own posterior.
 
-The posterior of the numbers is normal with the covariance `R Rᵀ` (`splinework.train.posterior`), so an answer at x has the
+The posterior of the numbers is normal with the covariance `R Rᵀ` (`splinework.train.uncertainty`), so an answer at x has the
 variance `‖Rᵀ g‖²`, g a row of the Jacobian, and one more measurement there takes away a term of rank one. Points are taken one
 after the other, each where that gains most given the ones before: greedy D-optimal design (Fedorov 1972; MacKay 1992,
 "Information-based objective functions"), in which no point comes twice because the first of two takes its gain with it.
@@ -26,7 +26,7 @@ from splinework.train.ensemble import Ensemble
 from splinework.train.fit import FitResult
 from splinework.train.jacobian import Parameters, linearise
 from splinework.train.linear_model import LinearModel
-from splinework.train.posterior import Evidence, posterior
+from splinework.train.uncertainty import Evidence, posterior
 
 CRITERIA = ("widest", "mean")
 """The next point is where the interval is widest, or where a measurement lowers the mean variance over all candidates most."""

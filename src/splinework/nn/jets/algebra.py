@@ -48,9 +48,9 @@ def algebra_of(wanted: Collection[Monomial]) -> Algebra:
         if not isinstance(b, dict):
             return compose(_to_the(b), a, wanted)
         base = a[()] if isinstance(a, dict) else torch.full_like(b[()], a)
-        logarithm = compose(_log, a if isinstance(a, dict) else {(): base}, wanted)
+        logs = compose(logarithm, a if isinstance(a, dict) else {(): base}, wanted)
         value = base ** b[()]
-        return compose(lambda _, r: value, product(b, logarithm, wanted), wanted)
+        return compose(lambda _, r: value, product(b, logs, wanted), wanted)
 
     def divided(a: Any, b: Any) -> Any:
         if isinstance(b, dict):
@@ -147,52 +147,21 @@ def _sin(x: Tensor, r: int) -> Tensor:
     return wave if r % 4 < 2 else -wave
 
 
-def _cos(x: Tensor, r: int) -> Tensor:
-    return _sin(x, r + 1)
-
-
 def _sinh(x: Tensor, r: int) -> Tensor:
     return torch.sinh(x) if r % 2 == 0 else torch.cosh(x)
 
 
-def _cosh(x: Tensor, r: int) -> Tensor:
-    return _sinh(x, r + 1)
-
-
-def _exp(x: Tensor, r: int) -> Tensor:
-    return torch.exp(x)
-
-
-def _log(x: Tensor, r: int) -> Tensor:
+def logarithm(x: Tensor, r: int) -> Tensor:
+    """The r-th derivative of the logarithm."""
     return torch.log(x) if r == 0 else -math.factorial(r - 1) * (-1 / x) ** r
-
-
-def _sqrt(x: Tensor, r: int) -> Tensor:
-    return torch.sqrt(x) if r == 0 else _to_the(0.5)(x, r)
 
 
 def _abs(x: Tensor, r: int) -> Tensor:
     return torch.abs(x) if r == 0 else torch.sign(x) if r == 1 else torch.zeros_like(x)
 
 
-def _floor(x: Tensor, r: int) -> Tensor:
-    return torch.floor(x) if r == 0 else torch.zeros_like(x)
-
-
-def _tan(x: Tensor, r: int) -> Tensor:
-    return _horner(_in_itself((1.0, 0.0, 1.0), r), torch.tan(x))
-
-
-def _tanh(x: Tensor, r: int) -> Tensor:
-    return _horner(_in_itself((1.0, 0.0, -1.0), r), torch.tanh(x))
-
-
 def _sigmoid(x: Tensor, r: int) -> Tensor:
     return _horner(_in_itself((0.0, 1.0, -1.0), r), torch.sigmoid(x))
-
-
-def _softplus(x: Tensor, r: int) -> Tensor:
-    return torch.nn.functional.softplus(x, threshold=50.0) if r == 0 else _sigmoid(x, r - 1)
 
 
 def _atan(x: Tensor, r: int) -> Tensor:
@@ -208,10 +177,6 @@ def _asin(x: Tensor, r: int) -> Tensor:
     return _horner(_arc(r), x) * (1 - x * x) ** (0.5 - r)
 
 
-def _acos(x: Tensor, r: int) -> Tensor:
-    return torch.acos(x) if r == 0 else -_asin(x, r)
-
-
 def _to_the(exponent: float) -> Derivatives:
     """`x^p`: derivatives `p (p-1) … (p-r+1) x^(p-r)`, which end where p is a whole number."""
 
@@ -224,27 +189,6 @@ def _to_the(exponent: float) -> Derivatives:
         return value if factor == 1 else factor * value
 
     return power
-
-
-_FUNCTIONS: Final[dict[str, Derivatives]] = {
-    "sin": _sin,
-    "cos": _cos,
-    "tan": _tan,
-    "asin": _asin,
-    "acos": _acos,
-    "atan": _atan,
-    "sinh": _sinh,
-    "cosh": _cosh,
-    "tanh": _tanh,
-    "exp": _exp,
-    "log": _log,
-    "sqrt": _sqrt,
-    "abs": _abs,
-    "floor": _floor,
-    "sigmoid": _sigmoid,
-    "softplus": _softplus,
-    **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "erf", "gamma", "gammaln", "sign")},
-}
 
 
 @lru_cache(maxsize=256)
@@ -285,3 +229,24 @@ def _horner(polynomial: tuple[float, ...], x: Tensor) -> Tensor:
     for c in reversed(polynomial[:-1]):
         total = total * x + c
     return total
+
+
+_FUNCTIONS: Final[dict[str, Derivatives]] = {
+    "sin": _sin,
+    "cos": lambda x, r: _sin(x, r + 1),
+    "tan": lambda x, r: _horner(_in_itself((1.0, 0.0, 1.0), r), torch.tan(x)),
+    "asin": _asin,
+    "acos": lambda x, r: -_asin(x, r) if r else torch.acos(x),
+    "atan": _atan,
+    "sinh": _sinh,
+    "cosh": lambda x, r: _sinh(x, r + 1),
+    "tanh": lambda x, r: _horner(_in_itself((1.0, 0.0, -1.0), r), torch.tanh(x)),
+    "exp": lambda x, r: torch.exp(x),
+    "log": logarithm,
+    "sqrt": lambda x, r: _to_the(0.5)(x, r) if r else torch.sqrt(x),
+    "abs": _abs,
+    "floor": lambda x, r: torch.zeros_like(x) if r else torch.floor(x),
+    "sigmoid": _sigmoid,
+    "softplus": lambda x, r: _sigmoid(x, r - 1) if r else torch.nn.functional.softplus(x, threshold=50.0),
+    **{name: _by_derivative(name) for name in ("asinh", "acosh", "atanh", "erf", "gamma", "gammaln", "sign")},
+}

@@ -2,14 +2,13 @@
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.arrays import inputs_of
+from splinework.nn.arrays import columns_of
 from splinework.nn.jets.series import Monomial, Series, derivative, divisors
 from splinework.nn.jets.through import Model, through
 from splinework.nn.network import KAN
@@ -94,36 +93,12 @@ def partials(model: Model, x: Any, *wanted: str | int | Sequence[str | int]) -> 
 # ------------------------------------------------------------------------------------------------- what users wrote
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """What `arrays.inputs_of` asks of a model, of one that has no configuration of its own."""
-
-    model: Any
-    input_scaling: Any = None
-    input_scales: tuple[str, ...] = ()
-
-    @property
-    def inputs(self) -> int:
-        return int(self.model.inputs)
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return _names_of(self.model)
-
-    @property
-    def config(self) -> "_Reader":
-        return self
-
-    def parameters(self) -> Any:
-        return self.model.parameters()
-
-
 def _names_of(model: Model) -> tuple[str, ...]:
     return model.config.input_names if isinstance(model, KAN) else model.input_names
 
 
 def _points_of(model: Model, x: Any) -> Tensor:
-    return inputs_of(model if isinstance(model, KAN) else _Reader(model), x)
+    return columns_of(x, model.inputs, "x", _names_of(model), next(iter(model.parameters())))
 
 
 def _order_of(order: int) -> int:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from splinework.kernels import Table, contract
 from splinework.nn.frame import Expression, FramedKAN
-from splinework.nn.jets.algebra import algebra_of
+from splinework.nn.jets.algebra import algebra_of, logarithm
 from splinework.nn.jets.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
@@ -96,7 +96,7 @@ def evaluated(formula: Expression, columns: Sequence[Series], wanted: Collection
 
 def _through_network(model: KAN, u: Series, wanted: Collection[Monomial]) -> Series:
     into, out = model.input_scaling, model.output_scaling
-    u = _by_column(u, into.scales, _logarithm, wanted)
+    u = _by_column(u, into.scales, logarithm, wanted)
     u = {m: (part - into.shift if m == () else part) / into.scale for m, part in u.items()}
     for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
         u = _combine(nodes, _layer_sums(layer, _squash(layer, u, wanted), wanted), wanted)
@@ -170,9 +170,3 @@ def _by_column(
             for s, column in zip(scales, columns_of(u), strict=True)
         ]
     )
-
-
-def _logarithm(x: Tensor, derivative: int) -> Tensor:
-    if derivative == 0:
-        return x.log()
-    return -math.factorial(derivative - 1) * (-1 / x) ** derivative

@@ -6,8 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.train.losses.base import Loss
-from splinework.train.losses.constant import best_constant
+from splinework.train.losses.base import Loss, best_constant
 from splinework.train.losses.custom import Custom
 from splinework.train.losses.likelihoods import Logistic, Poisson, Softmax
 from splinework.train.losses.regression import Absolute, Huber, Quantile, Squared

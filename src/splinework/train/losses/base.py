@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from splinework.errors import ShapeError
@@ -25,7 +26,7 @@ class Loss(ABC):
     """
 
     name: ClassVar[str]
-    regression: ClassVar[bool]
+    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = True
 
     @abstractmethod
@@ -82,3 +83,43 @@ class Loss(ABC):
     def response(self, f: Tensor) -> Tensor:
         """From raw output `(…, J)` to what is asked for: a probability, a rate, or the value itself."""
         return f
+
+
+@torch.no_grad()
+def best_constant(loss: Loss, t: Tensor, unit: Tensor, weights: Tensor | None = None) -> Tensor:
+    """The output `(J,)`, the same for every row, with the least mean loss, such as a median or log odds.
+
+    By damped steps on the loss's own expansion. An infinite one (the log odds of a class that never occurs) ends
+    finite, where the loss no longer changes.
+
+    Args:
+        loss: The loss.
+        t: Targets as `targets` of the loss gives them.
+        unit: `(J,)`, what one network unit is in units of y.
+        weights: Of the rows, `(N,)`; None for equal ones.
+    """
+    share = torch.full((len(t),), 1 / len(t), dtype=unit.dtype, device=unit.device)
+    if weights is not None:
+        share = weights / weights.sum()
+
+    def mean(f: Tensor) -> float:
+        return float(share @ loss.rows(f.expand(len(t), -1), t, unit))
+
+    best = torch.zeros_like(unit)
+    value, damping = mean(best), 1e-6
+    for _ in range(200):
+        slope, curvature = loss.expand(best.expand(len(t), -1), t, unit)
+        slope, curvature = share @ slope, torch.tensordot(share, curvature, 1)
+        matrix = torch.diag(curvature) if curvature.dim() == 1 else curvature
+        scale = matrix.diagonal().clamp_min(1e-300)
+        gained = -1.0
+        while not gained > 0 and damping < 1e12:
+            trial = best - torch.linalg.solve(matrix + torch.diag(damping * scale), slope)
+            gained = value - mean(trial)
+            damping *= 0.1 if gained > 0 else 10.0
+        if not gained > 0:
+            break
+        best, value, damping = trial, value - gained, max(damping, 1e-12)
+        if gained <= 1e-14 * abs(value):
+            break
+    return best

@@ -35,7 +35,6 @@ class Custom(Loss):
     function: Callable[[Tensor, Tensor], Any]
 
     name: ClassVar[str] = "custom"
-    regression: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if not callable(self.function):

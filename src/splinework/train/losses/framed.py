@@ -31,7 +31,6 @@ class Framed(Loss):
     scale: tuple[float, ...] = ()
 
     name: ClassVar[str] = "framed"
-    regression: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
         y, x = self._parted(t, f.shape[1])
@@ -72,9 +71,6 @@ class Framed(Loss):
         super().targets(y, outputs, names)
         own = self.inner.targets(y[:, :outputs], outputs, names[:outputs])
         return torch.cat([own / self._scale(y), y[:, outputs:]], dim=1)
-
-    def response(self, f: Tensor) -> Tensor:
-        return f
 
     def _scale(self, like: Tensor) -> Tensor:
         outputs = len(self.frame.output_names)

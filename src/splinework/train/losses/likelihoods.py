@@ -28,7 +28,6 @@ class Poisson(Loss):
     """
 
     name: ClassVar[str] = "poisson"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
@@ -74,7 +73,6 @@ class Logistic(Loss):
     labels: tuple[float, float] | None = None
 
     name: ClassVar[str] = "logistic"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
@@ -121,7 +119,6 @@ class Softmax(Loss):
     """
 
     name: ClassVar[str] = "softmax"
-    regression: ClassVar[bool] = False
     dispersed: ClassVar[bool] = False
 
     def rows(self, f: Tensor, t: Tensor, unit: Tensor) -> Tensor:
@@ -176,11 +173,7 @@ def _log_or_zero(counts: Tensor) -> Tensor:
 
 
 def _two_labels(y: Tensor) -> tuple[float, float]:
-    """The labels in y, 0 and 1 where it has no others.
-
-    Raises:
-        DataError: If there are more than two, or one that is neither 0 nor 1.
-    """
+    """The labels in y, 0 and 1 where it has no others; a DataError for more than two, or for one that is neither."""
     labels = y.unique().tolist()
     if all(label in (0.0, 1.0) for label in labels):
         return 0.0, 1.0

@@ -26,8 +26,6 @@ SLOW = 0.02
 CURVED, PROBE, TRUST = 1e-2, 0.1, 0.4
 """Below the first share of the spread, steps follow the geodesic; how far along the step its curvature is felt for; and how
 long the turn may be, as a share of the step."""
-TRIALS = 12
-"""Dampings tried in one step."""
 LIGHT = 1e-2
 """Share of the damping for parameters that are solved for anyway: with none, what the data leave open would grow freely."""
 MOST_BY_QR = 2e11
@@ -86,7 +84,7 @@ class Marquardt(WithTieBreak):
             return self.error
         system = self._system()
         start, before = self._read(), self.value
-        for _ in range(TRIALS):
+        for _ in range(12):
             factor = system.factor(self.damping)
             for move, straight in () if factor is None else self._moves(factor, start):
                 self._write(start + move)

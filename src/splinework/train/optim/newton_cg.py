@@ -16,10 +16,6 @@ SLOW = 0.02
 """The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
 ROUNDING = 1e-13
 """Changes of the objective below this share of it mean nothing."""
-KEPT = 1.3
-"""How much farther away the next point of the path is that is kept."""
-TRIALS = 12
-"""Radii tried in one step."""
 LOOSE, TIGHT = 0.3, 0.02
 """What is left of a linear system's right-hand side, at most and at least: more exact steps cost more than they gain, as the next
 one starts from a better system."""
@@ -82,7 +78,7 @@ class _NewtonCGStepper(WithTieBreak):
         # Eisenstat & Walker 1996, choice 2: as exact as the descent has been fast.
         forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else LOOSE
         path = _Path(system, min(max(forcing, TIGHT), LOOSE), self.recipe.products, self.radius)
-        for _ in range(TRIALS):
+        for _ in range(12):
             move, length, promised = path.until(self.radius)
             self.parameters.write(self.model, start + move)
             error, roughness = self._look()
@@ -211,7 +207,7 @@ class _Path:
                 share = _crossing(along, across, square, radius)
             move, rest = move + share * direction, rest - share * product
             square += 2 * share * across + share**2 * along
-            if over or square > KEPT**2 * self.points[-1][2] ** 2:
+            if over or square > 1.3**2 * self.points[-1][2] ** 2:
                 self.points.append((move, rest, math.sqrt(square)))
             if over:
                 return

@@ -21,18 +21,14 @@ ROUNDS, HALVINGS = 25, 12
 
 @final
 @dataclass(frozen=True)
-class Boxed(System):
-    """`(A + λD) δ = -b` for the δ that stay within bounds.
+class Boxed(Normal):
+    """The same for the δ that stay within bounds.
 
     Attributes:
-        matrix: A.
-        vector: b.
         below: How far each coordinate may go down, negative or zero, `(Q,)`.
         above: How far it may go up.
     """
 
-    matrix: Tensor
-    vector: Tensor
     below: Tensor
     above: Tensor
 
@@ -46,9 +42,6 @@ class Boxed(System):
             return None
         z, triangle = found
         return Factor(torch.clamp(z * root, self.below, self.above), triangle, root)
-
-    def promised(self, move: Tensor) -> float:
-        return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
 
 
 Solution = tuple[Tensor, Tensor]

@@ -52,7 +52,6 @@ class Factor:
         return solution
 
 
-@final
 @dataclass(frozen=True)
 class Normal(System):
     """`(A + λD) δ = -b` with `A = JᵀJ`, `b = Jᵀr`, by Cholesky: the condition number is squared, the work is least."""

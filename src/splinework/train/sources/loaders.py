@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.arrays import as_columns
+from splinework.nn.arrays import as_columns, width_of
 from splinework.train.sources.base import Chunk, Source, mixed
 
 LIKE = torch.empty(0, dtype=torch.float64)
@@ -63,8 +63,7 @@ class BatchSource(Source):
             shown = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else f"a {type(batch).__name__}"
             raise DataError(f"a batch is a pair (x, y), or (x, y, weights); batch {number} of the loader is {shown}.")
         x = as_columns(batch[0], len(self.names), f"x of batch {number}", self.names, LIKE)
-        shape = batch[1].shape if hasattr(batch[1], "shape") else torch.as_tensor(batch[1]).shape
-        width = int(shape[1]) if len(shape) > 1 else 1
+        width = width_of(batch[1])
         y = as_columns(batch[1], width, f"y of batch {number}", tuple(f"y{j + 1}" for j in range(width)), LIKE)
         w = None
         if len(batch) == 3:

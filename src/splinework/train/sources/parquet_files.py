@@ -123,11 +123,7 @@ def parquet(
 
 
 def _files(path: Any) -> list[str]:
-    """The files that are meant, in order.
-
-    Raises:
-        FileError: If there are none.
-    """
+    """The files that are meant, in order; a FileError if there are none."""
     if not isinstance(path, (str, Path)):
         return [one for each in path for one in _files(each)] or _no_file(path)
     if Path(path).is_dir():
@@ -153,11 +149,7 @@ def _opened(path: str) -> Any:
 
 
 def _columns(schema: Any, named: Sequence[str], path: str) -> tuple[list[str], list[tuple[str, str]]]:
-    """Columns of numbers, and the others with their kinds.
-
-    Raises:
-        DataError: If one of those named is missing, or holds no numbers.
-    """
+    """Columns of numbers, and the others with their kinds; a DataError if one of those named is missing or no number."""
     from pyarrow import types
 
     tests = (types.is_integer, types.is_floating, types.is_decimal, types.is_boolean)

@@ -9,8 +9,7 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.powers import power, rational
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import Problem, power, rational
 from splinework.interpret.symbolic.screening.surrogate import Surrogate
 
 LOOSE, ROUGH = 0.2, 4.0

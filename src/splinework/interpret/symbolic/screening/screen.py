@@ -12,9 +12,7 @@ from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Entry, Pool
 from splinework.interpret.symbolic.screening import single, terms
-from splinework.interpret.symbolic.screening.guess import Guess
-from splinework.interpret.symbolic.screening.maps import mapped
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import Guess, Problem, mapped
 from splinework.interpret.symbolic.screening.reductions import blind, proposals
 from splinework.interpret.symbolic.screening.surrogate import Surrogate, surrogate
 from splinework.interpret.symbolic.screening.waves import waves
@@ -23,8 +21,6 @@ BEAM, CHECKED = 3, 8
 """Problems of each size that are reduced further, and proposals of each that are verified by a fit."""
 AS_GOOD, UNDER_NOISE = 1.1, 1.02
 """A reduction may raise the error of left-out rows by this factor: a smaller problem is estimated better."""
-LONGEST = 45
-"""Problems whose answers would have more nodes are nobody's."""
 NOISY = 1e-3
 """From this relative error on it is noise that the stand-in leaves, and the second of the factors holds."""
 EASIER, CLEAR = 0.5, 2
@@ -32,12 +28,6 @@ EASIER, CLEAR = 0.5, 2
 DROWNED, FEW = 0.03, 4
 """Under noise the gradient may say nothing: in fewer columns than this common reductions are tried blindly, in so many from this
 relative error on."""
-POOR = 0.3
-"""A stand-in that leaves more of the spread than this cannot follow the data; waves are looked for."""
-AT_NOISE = 1.01
-"""A formula that leaves no more than this times what the best stand-in leaves is as good as any."""
-DIFFERENT = 1e-3
-"""Relative difference of errors below which two problems are taken for the same."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +89,7 @@ class Screen:
         pool = self.pool
         if pool.exact or not pool.entries:
             return pool.exact
-        return pool.error <= AT_NOISE * self.noise and not pool.structured
+        return pool.error <= 1.01 * self.noise and not pool.structured
 
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
@@ -108,7 +98,7 @@ class Screen:
         """What is left of a problem after all reductions that the data bear."""
         scale = _spread(problem)
         level = [(surrogate(problem.columns, problem.y, problem.weights), problem)]
-        if level[0][0].error > POOR * scale:
+        if level[0][0].error > 0.3 * scale:  # cannot follow the data; perhaps waves do
             level += [(_stand_in(w.problem), w.problem) for w in waves(problem)]
             level = sorted(level, key=lambda entry: entry[0].error)[:BEAM]
         self.noise = min(self.noise, *(stand_in.error for stand_in, _ in level))
@@ -136,7 +126,7 @@ class Screen:
             if self._late() or clear >= CLEAR:
                 return
             small = proposal.problem
-            if small.length > LONGEST:
+            if small.length > 45:  # an answer with more nodes is nobody's
                 continue
             smaller = surrogate(small.columns, small.y, small.weights, kind=stand_in.kind if small.size > 1 else None)
             if smaller.error <= allowed:
@@ -196,6 +186,6 @@ def _distinct(found: list[tuple[Surrogate, Problem]]) -> list[tuple[Surrogate, P
     """Best first, without those that say the same."""
     kept: list[tuple[Surrogate, Problem]] = []
     for entry in sorted(found, key=lambda entry: entry[0].error):
-        if not kept or abs(math.log((entry[0].error + 1e-300) / (kept[-1][0].error + 1e-300))) > DIFFERENT:
+        if not kept or abs(math.log((entry[0].error + 1e-300) / (kept[-1][0].error + 1e-300))) > 1e-3:
             kept.append(entry)
     return kept

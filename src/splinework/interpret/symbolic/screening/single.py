@@ -11,17 +11,12 @@ import numpy as np
 from splinework.interpret.symbolic.edges import candidates
 from splinework.interpret.symbolic.expression import written
 from splinework.interpret.symbolic.library import LIBRARY
-from splinework.interpret.symbolic.screening.guess import Guess
-from splinework.interpret.symbolic.screening.maps import mapped
-from splinework.interpret.symbolic.screening.powers import power, rational
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import Guess, Problem, mapped, power, rational
 
 FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
 """Powers of the column that may stand before the function."""
 INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Powers of the column that the function may be of."""
-KEPT = 3
-"""Functions of each combination that are handed on."""
 
 
 def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> list[Guess]:
@@ -41,7 +36,7 @@ def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> li
         total = float(np.sum(variant.weights * (variant.y - level) ** 2))
         if not total > 0:
             continue
-        for c in candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:KEPT]:
+        for c in candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:3]:
             expression = written(c, variant.expressions[0])
             rss = max(c.left * total, floor)
             score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)

@@ -1,9 +1,8 @@
 """A smooth stand-in for the data: a polynomial of total degree, with its held-out error and its gradient.
 
-It is used to ask what the data depend on, never as an answer.
+It is used to ask what the data depend on, never as an answer; and which rows no smooth function reaches: gross errors.
 """
 
-import itertools
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -12,12 +11,8 @@ import numpy as np
 
 from splinework.interpret.symbolic.library import Array
 
-SHARE = 0.3
-"""Most terms, as a share of the rows."""
 MOST_TERMS = 230
 """Most terms altogether: what a fraction of a second solves."""
-HIGHEST = 60
-"""Highest degree, which only one column reaches."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +131,7 @@ def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
     low, high = flat.min(0), flat.max(0)
     span = np.where(high > low, high - low, 1.0)
     z = 2 * (flat - low) / span - 1
-    degree = _degree(d, min(SHARE * n, terms))
+    degree = _degree(d, min(0.3 * n, terms))
     powers = _powers(d, degree)
     value, _ = _chebyshev(z, degree)
     design = np.ones((n, len(powers)))
@@ -147,7 +142,7 @@ def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
 
 def _degree(d: int, most: float) -> int:
     degree = 1
-    while degree < HIGHEST and math.comb(d + degree + 1, d) <= most:
+    while degree < 60 and math.comb(d + degree + 1, d) <= most:
         degree += 1
     return degree
 
@@ -155,19 +150,12 @@ def _degree(d: int, most: float) -> int:
 @lru_cache(maxsize=64)
 def _powers(d: int, degree: int) -> Array:
     """Exponents of all products up to a total degree, ordered by it: `(terms, d)`."""
-    found = (
-        [p for p in itertools.product(range(degree + 1), repeat=d) if sum(p) <= degree] if d <= 4 else _grown(d, degree)
-    )
-    return np.array(sorted(found, key=lambda p: (sum(p), p)), dtype=int).reshape(-1, d)
-
-
-def _grown(d: int, degree: int) -> list[tuple[int, ...]]:
-    found = {(0,) * d}
-    layer = found
+    layer = {(0,) * d}
+    found = sorted(layer)
     for _ in range(degree):
         layer = {(*p[:i], p[i] + 1, *p[i + 1 :]) for p in layer for i in range(d)}
-        found |= layer
-    return list(found)
+        found += sorted(layer)
+    return np.array(found, dtype=int).reshape(-1, d)
 
 
 def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:
@@ -185,3 +173,49 @@ def _chebyshev(z: Array, degree: int) -> tuple[list[Array], list[Array]]:
         values.append(t)
         slopes.append(s)
     return values, slopes
+
+
+FAR = 6.0
+"""Rows further from the surrogate than this many times the typical distance are set aside."""
+MOST = 0.15
+"""More rows than this share are no exceptions."""
+SHARPER = 0.3
+"""Without them the error must fall to less than this share: else they are but the tail of the errors."""
+GROSS = 1e-5
+"""Nothing below this share of the spread between the quartiles is a gross error."""
+STIFF = (30, 60, 120, 300)
+"""Most terms of the surrogate: a stiff one is not pulled to the errors, a supple one tells the rest apart."""
+PLAIN = (False, False)
+"""No logarithms: of the target they would follow the large errors and let go of the rest."""
+
+
+def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
+    """Which rows to trust, `(N,)` of bool; None where there are no gross errors.
+
+    Iterated reweighting: of the rows that are left, those beyond `FAR` robust standard deviations (1.4826 times the median
+    distance; Huber 1981) are set aside, at most `MOST` of them at a time, by surrogates that become more supple.
+
+    Args:
+        columns: `(N, d)`.
+        y: `(N,)`.
+        weights: What each squared error counts, `(N,)`.
+    """
+    kept = np.ones(len(y), bool)
+    spread = float(np.subtract(*np.quantile(y * np.sqrt(weights), [0.75, 0.25])))
+    first = error = surrogate(columns, y, weights, kind=PLAIN).error
+    for terms in STIFF:
+        for _ in range(3):
+            counts = np.where(kept, weights, 1e-20 * weights.mean())
+            stand_in = surrogate(columns, y, counts, terms=terms, kind=PLAIN)
+            distance = np.abs(y - stand_in.values) * np.sqrt(weights)
+            typical = 1.4826 * float(np.median(distance[kept]))
+            error = stand_in.error
+            far = distance > FAR * max(typical, GROSS * spread)
+            if far.sum() > MOST * len(y):  # still pulled away, or too stiff: only the worst of them this time
+                far = distance >= np.quantile(distance, 1 - MOST)
+            settled = bool((far == ~kept).all())
+            kept = ~far
+            if settled:
+                break
+    gone = int((~kept).sum())
+    return kept if 0 < gone <= MOST * len(y) + 1 and error < SHARPER * first else None

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.dictionary import Dictionary, dictionary
-from splinework.interpret.symbolic.screening.guess import Guess
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import Guess, Problem
 
 WIDTH, BRANCHES, DEEPEST = 12, 8, 7
 """Sums that are followed, continuations of each, and terms of the longest."""

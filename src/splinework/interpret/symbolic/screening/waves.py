@@ -10,15 +10,10 @@ import sympy
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.screening.problem import Problem
 
-MOST_COLUMNS = 7
-"""Among more columns no waves are searched."""
 FEW = 3
 """In more columns, only simple products of a few are tried."""
 FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
 """Of the waves that are tried, over the range of their argument."""
-WORTH = 0.25
-"""Share of the weighted variance that a wave must explain."""
-KEPT = 4
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Wave:
 def waves(problem: Problem) -> list[Wave]:
     """The products of powers `u` for which `M (A + B cos ωu + C sin ωu)` explains most, M a product of powers too."""
     d = problem.size
-    if not 1 <= d <= MOST_COLUMNS or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
+    if not 1 <= d <= 7 or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
         return []
     factors = [p for p in itertools.product((0, 1, 2, -1), repeat=d) if d <= FEW or sum(map(abs, p)) <= 2]
     scales = np.stack([np.prod(problem.columns ** np.array(p, dtype=float), axis=1) for p in factors])  # (M, N)
@@ -43,7 +38,7 @@ def waves(problem: Problem) -> list[Wave]:
         if 0 < reach < np.inf:
             found.append(Wave(merged, _best(u, reach, problem.y, problem.weights, scales)))
     found.sort(key=lambda wave: -wave.share)
-    return [wave for wave in found[:KEPT] if wave.share > WORTH]
+    return [wave for wave in found[:4] if wave.share > 0.25]
 
 
 def _arguments(problem: Problem) -> Iterator[Problem]:
