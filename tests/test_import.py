@@ -131,7 +131,17 @@ def test_a_verb_stays_a_verb_when_its_module_is_imported(report):
     assert report["verbs"] == dict.fromkeys(sw.__all__, True)
 
 
-LAZY = ("", ".data", ".formula", ".hardware", ".interpret.edit", ".knowledge.teach", ".train", ".train.sources")
+LAZY = (
+    "",
+    ".data",
+    ".formula",
+    ".hardware",
+    ".interpret.edit",
+    ".knowledge.teach",
+    ".train",
+    ".train.sources",
+    ".tabular",
+)
 
 
 @pytest.mark.parametrize("package", LAZY)

@@ -44,7 +44,9 @@ if TYPE_CHECKING:
     from splinework.nn.trace import trace
     from splinework.report.plot import plot
     from splinework.report.report import report
-    from splinework.tabular import KANClassifier, KANRegressor, KANTransformer
+    from splinework.tabular.classifier import KANClassifier
+    from splinework.tabular.regressor import KANRegressor
+    from splinework.tabular.transformer import KANTransformer
     from splinework.train.ensemble import ensemble
     from splinework.train.residual import Residual
     from splinework.train.solve import solve

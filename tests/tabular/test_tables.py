@@ -6,6 +6,8 @@ import datetime
 import gzip
 import io
 import keyword
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
 
@@ -340,3 +342,9 @@ def test_identifiers_of_awkward_names():
     assert list(identifiers(names, reserved=RESERVED)) == [
         "mass_kg_2", "class_", "sin_", "x_2x", "größe", "m2", "x", "debug", "mass_kg"
     ]  # fmt: skip
+
+
+def test_reading_a_table_loads_no_estimator():
+    code = "import sys, splinework.tabular.tables; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "sklearn", "scipy"} & set(loaded)
