@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.strength import Hard, Strength
 
-if TYPE_CHECKING:  # what members are handed; the modules of these import this one
-    from splinework.knowledge.axioms.evidence import Evidence, Suggestion
-    from splinework.knowledge.axioms.facts import Fact
-    from splinework.knowledge.axioms.linear import LinearCondition
-    from splinework.knowledge.axioms.penalties import Penalty
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.setting import Setting
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.handed import (
+        Claim,
+        ClaimResult,
+        Codes,
+        Draft,
+        EdgeRules,
+        Evidence,
+        Fact,
+        LinearCondition,
+        Penalty,
+        Setting,
+        Subject,
+        Suggestion,
+    )
     from splinework.nn.frame import FramedKAN
 
 Name = str | int
@@ -85,6 +88,8 @@ class Axiom(ABC):
     """Whether its hard form needs its inputs on linear scales."""
     linear_output: ClassVar[bool] = False
     """Whether its hard form needs the output on a linear scale."""
+    linear_in_values: ClassVar[bool] = False
+    """Whether it is an equation in values of the function, so that its penalty is a linear condition."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strength, Strength):
@@ -92,11 +97,28 @@ class Axiom(ABC):
                 f"the strength of {self.word} is Hard(), Soft(weight) or Verify(), got {self.strength!r}."
             )
         object.__setattr__(self, "domain", _domain_of(self.domain, self.word))
+        for each in fields(self):
+            if "check" in each.metadata:
+                object.__setattr__(self, each.name, each.metadata["check"](getattr(self, each.name), self.word))
 
     @property
     def inputs(self) -> tuple[Name, ...]:
         """The inputs that it names, in order; none where it speaks of all."""
-        return ()
+        found: list[Name] = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _ONE:
+                found.append(value)
+            elif each.name in _SEVERAL:
+                found += value
+            elif each.name in _PAIRS:
+                found += [name for name, _ in value or ()]
+        return tuple(found)
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """The fields that all axioms have, for another one of the same strength in the same place."""
+        return {"strength": self.strength, "domain": self.domain, "output": self.output}
 
     # ---------------------------------------------------------------------------------------------- what it says
 
@@ -163,7 +185,9 @@ class Axiom(ABC):
             setting: Names, box and rows.
             column: Which of the values at points is meant, where there are several.
         """
-        return []
+        from splinework.knowledge.axioms.linear import from_penalty
+
+        return [from_penalty(self, setting)] if self.linear_in_values else []
 
     @classmethod
     def suggestions(cls, evidence: "Evidence") -> "Iterator[Suggestion]":
@@ -243,15 +267,7 @@ class Axiom(ABC):
 class OfInput(Axiom):
     """An axiom along one input."""
 
-    input: Name
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "input", name_of(self.input, self.word))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return (self.input,)
+    input: Name = field(metadata={"check": lambda name, word: name_of(name, word)})
 
 
 def _first(axiom: Axiom) -> Any:
@@ -325,3 +341,14 @@ def place(name: Name, names: Sequence[str], word: str, kind: str = "input") -> i
     raise ConfigError(
         f"{word} names the {kind} {name!r}, which does not exist; the {kind}s are {', '.join(map(repr, names))}."
     )
+
+
+def outputs_of(axiom: Axiom, names: Sequence[str]) -> list[int]:
+    """The numbers of the outputs that an axiom speaks of.
+
+    Raises:
+        ConfigError: If it names none of these.
+    """
+    if axiom.output is None:
+        return list(range(len(names)))
+    return [place(axiom.output, names, axiom.word, "output")]

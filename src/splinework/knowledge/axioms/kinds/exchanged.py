@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
@@ -13,18 +13,12 @@ from torch import Tensor
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
-from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.fields import several
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Asker, Claim
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 MOMENTS: Final = 4
 """The most inputs that are exchanged by moments."""
@@ -34,19 +28,12 @@ MOMENTS: Final = 4
 class _Exchanged(Axiom):
     """The value is multiplied by a sign when two of these inputs change places."""
 
-    among: tuple[Name, ...]
+    among: tuple[Name, ...] = field(metadata=several(least=2))
 
     sign: ClassVar[int]
     gathers: ClassVar[int] = 0
+    linear_in_values: ClassVar[bool] = True
     draft_order: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return self.among
 
     def facts(self) -> Sequence[Exchange]:
         return (Exchange(self, self.among, self.sign),)
@@ -76,9 +63,6 @@ class _Exchanged(Axiom):
             text = f"f({a}, {b}) == {'-' if self.sign < 0 else ''}f({b}, {a})"
             found += subject.moved(self, text, move, self.sign)
         return found
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
 
     def draft_features(self, draft: "Draft") -> None:
         """Few inputs that may be exchanged become their sum and their central moments, of which all such functions are made.

@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 
 Integers = NDArray[np.int64]
@@ -120,10 +120,7 @@ class Codes:
 
     def claims(self, axiom: Axiom) -> list[ClaimResult]:
         """What is known of an axiom, output by output."""
-        js = range(len(self.outputs))
-        if axiom.output is not None:
-            js = range(*(lambda j: (j, j + 1))(place(axiom.output, self.outputs, axiom.word, "output")))
-        return [result for j in js for result in axiom.integer_claims(self, j)]
+        return [result for j in outputs_of(axiom, self.outputs) for result in axiom.integer_claims(self, j)]
 
     @staticmethod
     def known() -> str:
@@ -142,10 +139,6 @@ class Codes:
         tables, wires = self.model.layers[0].tables, self.model.inputs
         same = np.array_equal(tables[a], tables[b]) and self.codes[a] == self.codes[b]
         return bool(same and replace(wires[a], name="") == replace(wires[b], name=""))
-
-    def undecided(self, result: ClaimResult, reason: str) -> ClaimResult:
-        """The result with a reason why nothing is known."""
-        return replace(result, reason=reason)
 
     def step_ratio(self, i: int, j: int) -> float:
         """Units of an output's code per unit of an input's, signed."""
