@@ -61,7 +61,7 @@ class MaximumAt(OfInput):
         i = subject.input(self.input, self)
 
         def define(sign: float) -> Any:
-            return lambda ask, j: ask.do("mul", sign, ask.partial(j, (i,)))
+            return lambda j, ask: ask.do("mul", sign, ask.partial(j, (i,)))
 
         found = []
         for claim in subject.claims(self, lambda name: f"{name} rises up to {self.at:g}", define(1.0), along=(i,)):

@@ -92,7 +92,7 @@ class Asymptote(OfInput):
                 return f"{what} to the {side} of the box"
 
             reason = "a limit is no bound on a box" if tends else ""
-            found = subject.equal(self, said, lambda ask, j: 0.0, along, reason=reason)
+            found = subject.equal(self, said, lambda j, ask: 0.0, along, reason=reason)
             for claim in found:
                 low, high = claim.lo[i], claim.hi[i]
                 width = high - low

@@ -91,7 +91,7 @@ class Boundary(Axiom):
         return subject.equal(
             self,
             lambda name: f"{name} == {self.value} on the boundary",
-            lambda ask, j: wanted(ask),
+            lambda j, ask: wanted(ask),
             tolerance=0.0,
             scale=1.0,
             vanishing=Expression(self.face.formula(), subject.inputs),

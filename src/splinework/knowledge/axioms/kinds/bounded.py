@@ -62,7 +62,7 @@ class _Between(Axiom):
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
-            def room(ask: "Asker", j: int) -> Any:
+            def room(j: int, ask: "Asker") -> Any:
                 return ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
 
             return subject.claims(self, lambda name: f"{name} {shown} {end!r}", room)

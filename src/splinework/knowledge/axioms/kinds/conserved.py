@@ -51,7 +51,7 @@ class Conserved(Axiom):
         """The rate along the flow."""
         flow = [(subject.input(name, self), Expression(text, subject.inputs)) for name, text in self.flow]
 
-        def rate(ask: "Asker", j: int) -> Any:
+        def rate(j: int, ask: "Asker") -> Any:
             total = ask.number(0.0)
             for i, pace in flow:
                 total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(pace, ask.x)))

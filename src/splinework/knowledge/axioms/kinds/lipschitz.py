@@ -56,7 +56,7 @@ class Lipschitz(Axiom):
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_along(i: int) -> "list[Claim]":
-            def room(ask: "Asker", j: int) -> Any:
+            def room(j: int, ask: "Asker") -> Any:
                 return ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
 
             x, most = subject.inputs[i], self.constant

@@ -36,7 +36,7 @@ class _Separate(Axiom):
 
         def claims_of(a: int, b: int) -> "list[Claim]":
             x, z = subject.inputs[a], subject.inputs[b]
-            return subject.equal(self, lambda name: f"d² {name}/d {x} d {z} == 0", lambda ask, j: 0.0, (a, b))
+            return subject.equal(self, lambda name: f"d² {name}/d {x} d {z} == 0", lambda j, ask: 0.0, (a, b))
 
         return [claim for pair in pairs for claim in claims_of(*pair)]
 

@@ -94,7 +94,7 @@ class Through(Axiom):
             named = {subject.outputs[j]: value for j, value in values.items()}
             shown = ", ".join(f"{v:g}" for v in point)
 
-            claims = subject.equal(self, lambda name: f"{name}({shown}) == {named[name]!r}", lambda ask, j: values[j])
+            claims = subject.equal(self, lambda name: f"{name}({shown}) == {named[name]!r}", lambda j, ask: values[j])
             return [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
 
         pairs = zip(self.points, self.values, strict=True)

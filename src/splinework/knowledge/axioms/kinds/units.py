@@ -87,7 +87,7 @@ class Units(Axiom):
         def moved(ask: "Asker") -> list[Any]:
             return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
 
-        def off(ask: "Asker", j: int) -> Any:
+        def off(j: int, ask: "Asker") -> Any:
             return ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
 
         limit = math.log(_FACTOR)

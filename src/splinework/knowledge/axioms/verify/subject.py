@@ -6,6 +6,7 @@ Axioms make their claims of it (`Axiom.claims`) by the methods of `Subject`.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -83,7 +84,7 @@ class Subject:
         self,
         axiom: Axiom,
         text: Callable[[str], str],
-        define: Callable[[Asker, int], Any],
+        define: Callable[[int, Asker], Any],
         *,
         along: Along = (),
         equal: bool = False,
@@ -106,29 +107,29 @@ class Subject:
             size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
             tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
             fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
-            found.append(self.claim(axiom, text(self.outputs[j]), lambda ask, j=j: define(ask, j), **fields))
+            found.append(self.claim(axiom, text(self.outputs[j]), partial(define, j), **fields))
         return found
 
     def moved(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
         """`f(moved x) = sign f(x)` for every output; `f(` in the text becomes its name."""
 
-        def there(ask: Asker, j: int) -> Any:
+        def there(j: int, ask: Asker) -> Any:
             return ask.f(move(ask))[j] if sign > 0 else ask.do("neg", ask.f(move(ask))[j])
 
         return self.equal(axiom, lambda name: text.replace("f(", f"{name}("), there, arguments=(move,), **more)
 
     def equal(
-        self, axiom: Axiom, text: Callable[[str], str], to: Callable[[Asker, int], Any], along: Along = (), **more: Any
+        self, axiom: Axiom, text: Callable[[str], str], to: Callable[[int, Asker], Any], along: Along = (), **more: Any
     ) -> list[Claim]:
         """An output, or a derivative of it, equals something, for every output; as `claims`."""
         return self.claims(
-            axiom, text, lambda ask, j: ask.off(ask.partial(j, along), to(ask, j)), along=along, equal=True, **more
+            axiom, text, lambda j, ask: ask.off(ask.partial(j, along), to(j, ask)), along=along, equal=True, **more
         )
 
     def signed(self, axiom: Axiom, text: Callable[[str], str], along: Along, sign: int) -> list[Claim]:
         """A derivative of every output has a sign."""
 
-        def define(ask: Asker, j: int) -> Any:
+        def define(j: int, ask: Asker) -> Any:
             return ask.partial(j, along) if sign > 0 else ask.do("neg", ask.partial(j, along))
 
         return self.claims(axiom, text, define, along=along)
@@ -151,7 +152,7 @@ class Subject:
             what = name if not along else f"d {name}/d {self.inputs[along[0]]}"
             return f"{what} == {value} at {self.inputs[i]} = {end:g}"
 
-        found = self.equal(axiom, said, lambda ask, j: wanted(ask), along)
+        found = self.equal(axiom, said, lambda j, ask: wanted(ask), along)
         for claim in found:
             claim.lo[i] = claim.hi[i] = end
         return found
