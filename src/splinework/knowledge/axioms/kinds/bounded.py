@@ -73,7 +73,7 @@ class _Between(Axiom):
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         j = output
         low, high = np.sort(codes.decoded(j, np.array(codes.range()[j]))).tolist()
-        every = codes.decoded(j, codes.values()[..., j]) if codes.few else None
+        every = codes.decoded(j, codes.values[..., j]) if codes.few else None
         found = []
         for end, sign, shown in self._ends:
             result = codes.result(self, f"{codes.outputs[j]} {shown} {end!r}")

@@ -108,7 +108,7 @@ class Symmetric(_Exchanged):
             what = f"{codes.outputs[j]} is the same with {codes.inputs[a]} and {codes.inputs[b]} exchanged"
             slack = None
             if codes.few and codes.codes[a] == codes.codes[b]:
-                values = codes.values()[..., j]
+                values = codes.values[..., j]
                 slack = -np.abs(values - np.swapaxes(values, a, b))
             found.append(codes.decided(codes.result(self, what), slack, bound=0.0 if codes.alike(a, b) else None))
         return found

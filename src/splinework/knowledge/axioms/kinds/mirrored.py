@@ -90,7 +90,7 @@ class Even(_Mirrored):
         same = bool((table[inside] == table[inside[::-1]]).all())
         slack = None
         if codes.few and len(inside):
-            values = np.moveaxis(codes.values()[..., j], i, 0)
+            values = np.moveaxis(codes.values[..., j], i, 0)
             slack = np.moveaxis(-np.abs(values[inside] - values[inside[::-1]]), 0, i)
         return [codes.decided(result, slack, bound=0.0 if same else None, start=(i, first - lo))]
 
