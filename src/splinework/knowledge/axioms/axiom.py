@@ -88,15 +88,15 @@ class Axiom(ABC):
     """Whether its hard form needs its inputs on linear scales."""
     linear_output: ClassVar[bool] = False
     """Whether its hard form needs the output on a linear scale."""
-    linear_in_values: ClassVar[bool] = False
-    """Whether it is an equation in values of the function, so that its penalty is a linear condition."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strength, Strength):
             raise ConfigError(
                 f"the strength of {self.word} is Hard(), Soft(weight) or Verify(), got {self.strength!r}."
             )
-        object.__setattr__(self, "domain", _domain_of(self.domain, self.word))
+        if self.domain not in ("grid", "all"):
+            expected = f"the domain of {self.word} is 'grid', 'all' or ranges such as {{'age': (18, 65)}}"
+            object.__setattr__(self, "domain", ranges_of(self.domain, expected))
         for each in fields(self):
             if "check" in each.metadata:
                 object.__setattr__(self, each.name, each.metadata["check"](getattr(self, each.name), self.word))
@@ -185,9 +185,7 @@ class Axiom(ABC):
             setting: Names, box and rows.
             column: Which of the values at points is meant, where there are several.
         """
-        from splinework.knowledge.axioms.linear import from_penalty
-
-        return [from_penalty(self, setting)] if self.linear_in_values else []
+        return []
 
     @classmethod
     def suggestions(cls, evidence: "Evidence") -> "Iterator[Suggestion]":
@@ -244,13 +242,14 @@ class Axiom(ABC):
     def text(self) -> str:
         """As the language writes it; `parse_axiom` gives an equal axiom back."""
         parts: list[str] = []
+        first = next((each.name for each in fields(self) if not each.kw_only), "")
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.kw_only and each.name in ("strength", "domain", "output"):
+            if each.name in self.shared:
                 continue
             if value != each.default:
                 shown = repr(value)
-                parts.append(shown if not parts and each is _first(self) else f"{each.name}={shown}")
+                parts.append(shown if not parts and each.name == first else f"{each.name}={shown}")
         if self.domain != "grid":
             parts.append(f"domain={self.domain!r}")
         if self.output is not None:
@@ -268,18 +267,6 @@ class OfInput(Axiom):
     """An axiom along one input."""
 
     input: Name = field(metadata={"check": lambda name, word: name_of(name, word)})
-
-
-def _first(axiom: Axiom) -> Any:
-    own = [each for each in fields(axiom) if not each.kw_only]
-    return own[0] if own else None
-
-
-def _domain_of(domain: Any, word: str) -> Domain:
-    """The domain with ranges as a tuple of pairs, checked."""
-    if isinstance(domain, str) and domain in ("grid", "all"):
-        return domain
-    return ranges_of(domain, f"the domain of {word} is 'grid', 'all' or ranges such as {{'age': (18, 65)}}")
 
 
 def ranges_of(given: Any, expected: str) -> Ranges:

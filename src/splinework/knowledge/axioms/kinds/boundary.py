@@ -9,6 +9,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
 from splinework.knowledge.axioms.facts import Face, Fact, Rim
 from splinework.knowledge.axioms.fields import FORMULA
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
 from splinework.knowledge.axioms.realise.formulas import as_formula
 from splinework.knowledge.axioms.setting import Setting, formula, on_boundary, on_faces
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True)
-class Boundary(Axiom):
+class Boundary(OfValues):
     """The function has given values on a boundary.
 
     Attributes:
@@ -33,7 +34,6 @@ class Boundary(Axiom):
     value: Value = field(default=0.0, metadata=FORMULA)
 
     word: ClassVar[str] = "boundary"
-    linear_in_values: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
 
     def __post_init__(self) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
 from splinework.knowledge.axioms.fields import several
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
@@ -25,14 +26,13 @@ MOMENTS: Final = 4
 
 
 @dataclass(frozen=True)
-class _Exchanged(Axiom):
+class _Exchanged(OfValues):
     """The value is multiplied by a sign when two of these inputs change places."""
 
     among: tuple[Name, ...] = field(metadata=several(least=2))
 
     sign: ClassVar[int]
     gathers: ClassVar[int] = 0
-    linear_in_values: ClassVar[bool] = True
     draft_order: ClassVar[int] = 1
 
     def facts(self) -> Sequence[Exchange]:

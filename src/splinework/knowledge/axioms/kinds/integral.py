@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Ranges, outputs_of, place, ranges_of
+from splinework.knowledge.axioms.axiom import Ranges, outputs_of, place, ranges_of
 from splinework.knowledge.axioms.facts import Total
 from splinework.knowledge.axioms.fields import number, text
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, values
 from splinework.knowledge.axioms.quadrature import cells, gauss
 from splinework.knowledge.axioms.setting import Setting, formula
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 @final
 @dataclass(frozen=True)
-class Integral(Axiom):
+class Integral(OfValues):
     """`∫ w f dx = equals` over a box: an integral, or with a weight w a moment.
 
     Attributes:
@@ -41,7 +42,6 @@ class Integral(Axiom):
 
     word: ClassVar[str] = "integral"
     corrected: ClassVar[bool] = True
-    linear_in_values: ClassVar[bool] = True
     of_all_inputs: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"offset"})
 

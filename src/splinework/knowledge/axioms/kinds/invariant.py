@@ -15,6 +15,7 @@ from splinework.knowledge.axioms.facts import Orbit
 from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.kinds.exchanged import Symmetric
 from splinework.knowledge.axioms.kinds.mirrored import Even
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
@@ -27,7 +28,7 @@ _LARGEST_FACTOR: Final = 4.0
 
 @final
 @dataclass(frozen=True)
-class Invariant(Axiom):
+class Invariant(OfValues):
     """The output stays when a group acts on some inputs together.
 
     Attributes:
@@ -42,7 +43,6 @@ class Invariant(Axiom):
 
     word: ClassVar[str] = "invariant"
     gathers: ClassVar[int] = 1
-    linear_in_values: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"group"})
     on_scores_of: ClassVar[float] = math.inf
 

@@ -14,7 +14,7 @@ from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Floats, Separate
 from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.linear import LinearCondition
+from splinework.knowledge.axioms.linear import LinearCondition, OfValues
 from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, values
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
@@ -93,7 +93,7 @@ class NoInteraction(_Separate):
 
 @final
 @dataclass(frozen=True)
-class Additive(_Separate):
+class Additive(_Separate, OfValues):
     """A sum of functions, one of each group of inputs; without groups, one of each input."""
 
     groups: tuple[tuple[Name, ...], ...] = ()
@@ -101,7 +101,6 @@ class Additive(_Separate):
     word: ClassVar[str] = "additive"
     rank: ClassVar[int] = 12
     gathers: ClassVar[int] = 0
-    linear_in_values: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

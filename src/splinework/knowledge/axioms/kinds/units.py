@@ -11,9 +11,10 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.formula.units.buckingham import balance, power_text
 from splinework.formula.units.parsing import parse_dimension, parse_units
-from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.facts import Scaling
 from splinework.knowledge.axioms.fields import by_input
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, values
 from splinework.knowledge.axioms.setting import Setting, partnered
 from splinework.knowledge.axioms.statements import Model
@@ -27,7 +28,7 @@ _FACTOR: Final = 2.0
 
 @final
 @dataclass(frozen=True)
-class Units(Axiom):
+class Units(OfValues):
     """Dimensional homogeneity: the output changes with the base units as its own unit says (Buckingham 1914).
 
     Attributes:
@@ -40,7 +41,6 @@ class Units(Axiom):
 
     word: ClassVar[str] = "units"
     of_all_inputs: ClassVar[bool] = True
-    linear_in_values: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"monomial"})
 
     def __post_init__(self) -> None:
