@@ -10,7 +10,7 @@ import numpy as np
 
 from splinework.export.clike_functions import base_functions, family_function
 from splinework.export.dialect import Dialect
-from splinework.export.frames import clike_formulas, clike_helpers
+from splinework.export.frames import bracketed, clike_formulas, clike_helpers
 from splinework.export.layout import LayerTables, Layout
 from splinework.nn.frame import Frame
 
@@ -73,8 +73,8 @@ def predict_body(layout: Layout, d: Dialect) -> list[str]:
         shift, scale = float(network.in_shift[place]), float(network.in_scale[place])
         value = f"{d.call('log')}(x[{column}])" if log else f"x[{column}]"
         if shift:
-            value = f"({value} - {_bracketed(shift, d)})"
-        lines.append(f"u[{place}] = {value}{f' / {_bracketed(scale, d)}' if scale != 1 else ''};")
+            value = f"({value} - {bracketed(d.number(shift))})"
+        lines.append(f"u[{place}] = {value}{f' / {bracketed(d.number(scale))}' if scale != 1 else ''};")
     now, then = "u", "v"
     for number, t in enumerate(layout.layers, start=1):
         lines.append(f"{d.name(f'layer_{number}')}({f'{now}, ' if t.layer.inputs else ''}{then});")
@@ -82,17 +82,12 @@ def predict_body(layout: Layout, d: Dialect) -> list[str]:
     for j, log in enumerate(network.out_log):
         shift, scale = float(network.out_shift[j]), float(network.out_scale[j])
         value = f"{now}[{j}]"
-        value += f" * {_bracketed(scale, d)}" if scale != 1 else ""
-        value += f" + {_bracketed(shift, d)}" if shift else ""
+        value += f" * {bracketed(d.number(scale))}" if scale != 1 else ""
+        value += f" + {bracketed(d.number(shift))}" if shift else ""
         lines.append(f"y[{j}] = {d.call('exp')}({value});" if log else f"y[{j}] = {value};")
     width = max(len(network.columns), *(layer.sums for layer in network.layers))
     used = "\n".join(lines)
     return [*(d.room(name, width) for name in "uv" if re.search(rf"\b{name}\b", used)), *lines]
-
-
-def _bracketed(value: float, d: Dialect) -> str:
-    text = d.number(value)
-    return f"({text})" if text.startswith("-") else text
 
 
 def _layer(t: LayerTables, number: int, d: Dialect) -> str:

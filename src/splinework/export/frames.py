@@ -48,7 +48,7 @@ def clike_formulas(formulas: Sequence[Expression], columns: Sequence[str], d: Di
         FormulaError: If one has a function that the language lacks.
     """
     algebra = {**_SIGNS, **_called_by(d)}
-    return _written(formulas, columns, algebra, lambda value: _bracketed(d.number(value)), d.language)
+    return _written(formulas, columns, algebra, lambda value: bracketed(d.number(value)), d.language)
 
 
 def _called_by(d: Dialect) -> dict[str, Text]:
@@ -164,10 +164,11 @@ def _written(
 
 
 def _number(value: float) -> str:
-    return _bracketed(str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value))
+    return bracketed(str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else repr(value))
 
 
-def _bracketed(text: str) -> str:
+def bracketed(text: str) -> str:
+    """A number as an operand: in brackets where it has a sign."""
     return f"({text})" if text.startswith("-") else text
 
 

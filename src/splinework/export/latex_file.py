@@ -77,11 +77,8 @@ def _outputs(network: FrozenNetwork, names: list[str]) -> Iterator[str]:
         if scale == 1 and shift == 0 and not log:
             yield f"{names[j]} &= {parts}"
         else:
-            text = (
-                f"{_number(shift)} + {_number(scale)}\\, o_{{{j + 1}}}"
-                if shift
-                else f"{_number(scale)}\\, o_{{{j + 1}}}"
-            )
+            text = f"{_number(scale)}\\, o_{{{j + 1}}}"
+            text = f"{_number(shift)} + {text}" if shift else text
             yield f"{names[j]} &= " + (rf"\exp\left({text}\right)" if log else text)
             yield f"o_{{{j + 1}}} &= {parts}"
 

@@ -84,16 +84,13 @@ def _sayable(network: FrozenNetwork) -> FrozenNetwork:
     """The same network of functions that onnxruntime has."""
     if network.dtype != torch.float64:
         return network
-    layers = [
-        replace(layer, base=InDouble(layer.base)) if layer.base is not None and _lacks(layer.base) else layer
-        for layer in network.layers
-    ]
+
+    def sayable(base: Activation) -> Activation:
+        """Onnxruntime has no error function in double precision."""
+        return InDouble(base) if "erfc" in called(values_and_slopes(lambda x, f: [base.formula(x, f)])[0]) else base
+
+    layers = (layer if layer.base is None else replace(layer, base=sayable(layer.base)) for layer in network.layers)
     return replace(network, layers=tuple(layers))
-
-
-def _lacks(base: Activation) -> bool:
-    """Whether a base function is of functions that onnxruntime does not have in double precision."""
-    return "erfc" in called(values_and_slopes(lambda x, f: [base.formula(x, f)])[0])
 
 
 def _require(*packages: str) -> None:

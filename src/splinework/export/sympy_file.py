@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, SupportsFloat
 
-from splinework.export.frames import SYMPY, python_formulas
+from splinework.export.frames import SYMPY, bracketed, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.recording import Language, called
@@ -132,8 +132,7 @@ _LANGUAGE: Final = Language(repr, lambda f: f"{f}({{}})" if isinstance(f, str) e
 
 
 def _number(value: SupportsFloat) -> str:
-    text = repr(float(value))
-    return f"({text})" if text.startswith("-") else text
+    return bracketed(repr(float(value)))
 
 
 def _minus(value: SupportsFloat) -> str:

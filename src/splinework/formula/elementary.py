@@ -27,6 +27,7 @@ from splinework.formula.intervals import (
 
 _LOOSE: Final = 16 * U
 _INF: Final = np.inf
+_QUARTER: Final = 1.5707963267948968  # π/2 from above
 _LARGEST: Final = float(np.finfo(np.float64).max)
 Jet3 = tuple[Interval, Interval, Interval]
 """Values, first and second derivatives of a function over intervals."""
@@ -110,14 +111,6 @@ def _wave(x: Interval, quarter: float) -> Interval:
     return Interval(np.where(wild, -1.0, lo), np.where(wild, 1.0, hi))
 
 
-def _sin(x: Interval) -> Jet3:
-    return _wave(x, 0.0), _wave(x, 1.0), _wave(x, 2.0)
-
-
-def _cos(x: Interval) -> Jet3:
-    return _wave(x, 1.0), _wave(x, 2.0), _wave(x, 3.0)
-
-
 def _tan(x: Interval) -> Jet3:
     """`tan`: the whole line where a pole may lie in the interval."""
     cosine = _wave(x, 1.0)
@@ -129,27 +122,19 @@ def _tan(x: Interval) -> Jet3:
 
 
 def _sinh(x: Interval) -> Jet3:
-    value, slope = rising(np.sinh, x), _cosh_value(x)
-    return value, slope, value
-
-
-def _cosh_value(x: Interval) -> Interval:
-    size = _abs_value(x)
-    return rising(np.cosh, size, 1.0)
+    value = rising(np.sinh, x)
+    return value, rising(np.cosh, _abs_value(x), 1.0), value
 
 
 def _cosh(x: Interval) -> Jet3:
-    value = _cosh_value(x)
-    return value, rising(np.sinh, x), value
+    slope, value, _ = _sinh(x)
+    return value, slope, value
 
 
 def _atan(x: Interval) -> Jet3:
     slope = reciprocal(add(_ones(x), squared(x)))
-    return (
-        rising(np.arctan, x, -1.5707963267948968, 1.5707963267948968),
-        slope,
-        multiply(multiply(exactly(-2.0), x), squared(slope)),
-    )
+    value = rising(np.arctan, x, -_QUARTER, _QUARTER)
+    return value, slope, multiply(multiply(exactly(-2.0), x), squared(slope))
 
 
 def _asin(x: Interval) -> Jet3:
@@ -157,20 +142,14 @@ def _asin(x: Interval) -> Jet3:
     rest = subtract(_ones(x), squared(inside))
     _, half, _ = _sqrt(rest)
     slope = multiply(exactly(2.0), half)  # 1/√(1 - x²)
-    return (
-        rising(np.arcsin, inside, -1.5707963267948968, 1.5707963267948968),
-        slope,
-        multiply(inside, multiply(slope, squared(slope))),
-    )
+    value = rising(np.arcsin, inside, -_QUARTER, _QUARTER)
+    return value, slope, multiply(inside, multiply(slope, squared(slope)))
 
 
 def _acos(x: Interval) -> Jet3:
     value, slope, bend = _asin(x)
-    return (
-        subtract(Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, 1.5707963267948968)), value),
-        (negative(slope)),
-        negative(bend),
-    )
+    right = Interval(np.full(x.shape, 1.5707963267948963), np.full(x.shape, _QUARTER))
+    return subtract(right, value), negative(slope), negative(bend)
 
 
 def _abs_value(x: Interval) -> Interval:
@@ -270,11 +249,6 @@ def _between(x: Interval, size: float) -> Interval:
     return Interval(np.full(x.shape, -size), np.full(x.shape, size))
 
 
-def _unknown(x: Interval) -> Jet3:
-    """Nothing is known."""
-    return (everything(*x.shape),) * 3
-
-
 CLOSED: Final[dict[str, Callable[[Interval], Jet3]]] = {
     "exp": _exp,
     "log": _log,
@@ -282,8 +256,8 @@ CLOSED: Final[dict[str, Callable[[Interval], Jet3]]] = {
     "tanh": _tanh,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
-    "sin": _sin,
-    "cos": _cos,
+    "sin": lambda x: (_wave(x, 0.0), _wave(x, 1.0), _wave(x, 2.0)),
+    "cos": lambda x: (_wave(x, 1.0), _wave(x, 2.0), _wave(x, 3.0)),
     "tan": _tan,
     "sinh": _sinh,
     "cosh": _cosh,
@@ -295,8 +269,7 @@ CLOSED: Final[dict[str, Callable[[Interval], Jet3]]] = {
     "reciprocal": _reciprocal,
     "sign": _sign,
     "sinc": _sinc,
-    "gamma": _unknown,
-    "gammaln": _unknown,
+    **dict.fromkeys(("gamma", "gammaln"), lambda x: (everything(*x.shape),) * 3),
 }
 """Functions of one argument; where an argument leaves their domain, what is left of it counts."""
 

@@ -121,11 +121,6 @@ def _signed(a: Interval, b: Interval, lo: Floats, hi: Floats) -> Interval:
     return Interval(lo, np.where((a_up & b_down) | (a_down & b_up) | zero, np.minimum(hi, 0), hi))
 
 
-def scaled(a: Interval, factor: Floats) -> Interval:
-    """`a` times exact numbers."""
-    return multiply(a, exactly(factor))
-
-
 def squared(a: Interval) -> Interval:
     """`a²`, which is never negative."""
     with np.errstate(over="ignore"):

@@ -98,11 +98,6 @@ def to_kind(t: Tensor, kind: torch.dtype) -> Tensor:
     return t if t.dtype == kind else t.to(kind)
 
 
-def as_dtype_of(value: Tensor, like: Tensor) -> Tensor:
-    """The value in the dtype of `like`."""
-    return value if value.dtype == like.dtype else value.to(like.dtype)
-
-
 def rows_at(t: Tensor | None, keep: list[Any]) -> tuple[int, int]:
     """Address and row stride of a matrix whose columns lie side by side, copied where they do not."""
     if t is None:

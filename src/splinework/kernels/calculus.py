@@ -1,18 +1,16 @@
 """The three primitives are closed under differentiation: what each one's derivatives are, in terms of the three.
 
-Contracted with a cotangent g, p or D::
-
-    contract   by x: s · probe(x, C, g, r + 1)   by s: probe(x, C, g, r)   by C: scatter(x, s, g, r)
-    probe      by x: p · probe(x, C, g, r + 1)   by C: scatter(x, p, g, r)   by g: contract(x, p, C, r)
-    scatter    by x: s · probe(x, D, g, r + 1)   by s: probe(x, D, g, r)   by g: contract(x, s, D, r)
+They leave one slot open of a form that is linear in each of s, C and g, `Σ s_bi C_imj g_bj β_m^{(r)}(x_bi)`: contract that of g,
+probe that of s, scatter that of C. With all slots filled, one of them by the cotangent, the gradient by a slot is the primitive
+that leaves it open, and that by x is s times what is probed at order r + 1. A tangent takes the place of what it belongs to.
 
 Whoever calls them, torch's operators or its transforms, gets these rules from here. Each primitive is called as
-`f(first, second, third, grid, pieces, degree, tail, base, order)`.
+`f(first, second, third, grid, pieces, degree, tail, base, order)`, x first and then the slots that it fills, in this order.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -20,91 +18,68 @@ from torch import Tensor
 Call = Callable[..., Tensor]
 NOT_DIFFERENTIATED = (None,) * 6
 """grid, pieces, degree, tail, base and order."""
-
-
-def _times(s: Tensor | None, t: Tensor) -> Tensor:
-    return t if s is None else s * t
+OPEN: Final = {"contract": 2, "probe": 0, "scatter": 1}
+"""The slot that each primitive leaves open, of s, C and g."""
 
 
 @dataclass(frozen=True)
 class Calculus:
-    """The rules for three given calls.
-
-    Every rule takes the primitive's operands, the rest of its arguments without the order, the order r, what is asked for,
-    and the cotangent or the tangents.
-    """
+    """The rules for three given calls."""
 
     contract: Call
     probe: Call
     scatter: Call
 
-    def pull_contract(
-        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], g: Tensor
+    def pull(
+        self,
+        name: str,
+        operands: Sequence[Any],
+        spline: Sequence[Any],
+        r: int,
+        wanted: Sequence[bool],
+        cotangent: Tensor,
     ) -> list[Any]:
-        """Gradients by x, s and C."""
-        x, s, c = operands
-        return [
-            _times(s, self.probe(x, c, g, *spline, r + 1)) if wanted[0] else None,
-            self.probe(x, c, g, *spline, r) if wanted[1] and s is not None else None,
-            self.scatter(x, s, g, *spline, r) if wanted[2] else None,
+        """Gradients by the operands of a primitive.
+
+        Args:
+            name: Which.
+            operands: x and the slots that it fills.
+            spline: The rest of its arguments, without the order.
+            r: The order.
+            wanted: By which operands.
+            cotangent: Of its value.
+        """
+        x, *slots = operands
+        slots.insert(OPEN[name], cotangent)
+        by_x = None
+        if wanted[0]:
+            by_x = self.probe(x, *slots[1:], *spline, r + 1)
+            by_x = by_x if slots[0] is None else slots[0] * by_x
+        found = [by_x]
+        for n, call in enumerate((self.probe, self.scatter, self.contract)):
+            if n != OPEN[name]:
+                needed = wanted[len(found)] and slots[n] is not None
+                found.append(call(x, *slots[:n], *slots[n + 1 :], *spline, r) if needed else None)
+        return found
+
+    def push(
+        self, name: str, operands: Sequence[Any], spline: Sequence[Any], r: int, tangents: Sequence[Any]
+    ) -> Tensor:
+        """The derivative along tangents of the operands (None: zero)."""
+        x, *slots = operands
+        call: Call = getattr(self, name)
+        terms = [
+            call(x, *slots[:n], tangent, *slots[n + 1 :], *spline, r)
+            for n, tangent in enumerate(tangents[1:])
+            if tangent is not None
         ]
-
-    def pull_probe(
-        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], p: Tensor
-    ) -> list[Any]:
-        """Gradients by x, C and g."""
-        x, c, g = operands
-        return [
-            p * self.probe(x, c, g, *spline, r + 1) if wanted[0] else None,
-            self.scatter(x, p, g, *spline, r) if wanted[1] else None,
-            self.contract(x, p, c, *spline, r) if wanted[2] else None,
-        ]
-
-    def pull_scatter(
-        self, operands: Sequence[Any], spline: Sequence[Any], r: int, wanted: Sequence[bool], d: Tensor
-    ) -> list[Any]:
-        """Gradients by x, s and g."""
-        x, s, g = operands
-        return [
-            _times(s, self.probe(x, d, g, *spline, r + 1)) if wanted[0] else None,
-            self.probe(x, d, g, *spline, r) if wanted[1] and s is not None else None,
-            self.contract(x, s, d, *spline, r) if wanted[2] else None,
-        ]
-
-    def push_contract(self, operands: Sequence[Any], spline: Sequence[Any], r: int, tangents: Sequence[Any]) -> Tensor:
-        """Derivative along tangents of x, s and C (None: zero)."""
-        x, s, c = operands
-        by_x, by_s, by_c = tangents
-        return _total(
-            None if by_x is None else self.contract(x, _times(s, by_x), c, *spline, r + 1),
-            None if by_s is None else self.contract(x, by_s, c, *spline, r),
-            None if by_c is None else self.contract(x, s, by_c, *spline, r),
-        )
-
-    def push_probe(self, operands: Sequence[Any], spline: Sequence[Any], r: int, tangents: Sequence[Any]) -> Tensor:
-        """Derivative along tangents of x, C and g (None: zero)."""
-        x, c, g = operands
-        by_x, by_c, by_g = tangents
-        return _total(
-            None if by_x is None else by_x * self.probe(x, c, g, *spline, r + 1),
-            None if by_c is None else self.probe(x, by_c, g, *spline, r),
-            None if by_g is None else self.probe(x, c, by_g, *spline, r),
-        )
-
-    def push_scatter(self, operands: Sequence[Any], spline: Sequence[Any], r: int, tangents: Sequence[Any]) -> Tensor:
-        """Derivative along tangents of x, s and g (None: zero)."""
-        x, s, g = operands
-        by_x, by_s, by_g = tangents
-        return _total(
-            None if by_x is None else self.scatter(x, _times(s, by_x), g, *spline, r + 1),
-            None if by_s is None else self.scatter(x, by_s, g, *spline, r),
-            None if by_g is None else self.scatter(x, s, by_g, *spline, r),
-        )
-
-
-def _total(*terms: Tensor | None) -> Tensor:
-    found = [t for t in terms if t is not None]
-    return torch.stack(found).sum(0) if len(found) > 1 else found[0]
+        by_x = tangents[0]
+        if by_x is not None and name == "probe":
+            terms.insert(0, by_x * call(x, *slots, *spline, r + 1))
+        elif by_x is not None:
+            s, last = slots
+            terms.insert(0, call(x, by_x if s is None else s * by_x, last, *spline, r + 1))
+        return torch.stack(terms).sum(0) if len(terms) > 1 else terms[0]
 
 
 # ------------------------------------------------------------------------------------------------------------ vmap

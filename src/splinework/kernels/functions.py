@@ -4,6 +4,7 @@ Nested transforms (`vmap` of `grad`, `jacfwd` of `jacrev`) peel off one level at
 its rule and calls them again for the levels below.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -11,96 +12,58 @@ from torch import Tensor
 
 from splinework.kernels import native
 from splinework.kernels.addresses import Spline
-from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
+from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, Call, fold, loop
 
 
-class _Primitive(torch.autograd.Function):
-    """What the three have in common: operands, then grid, pieces, degree, tail, base and order."""
+def _primitive(name: str, run: Call, mapped: Callable[[Call], Callable[..., Any]]) -> Call:
+    """A primitive with its rules: operands, then grid, pieces, degree, tail, base and order.
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        """Keeps the operands."""
-        *operands, grid, pieces, degree, tail, base, order = inputs
-        ctx.save_for_backward(*operands, grid, pieces)
-        ctx.save_for_forward(*operands, grid, pieces)
-        ctx.rest, ctx.order = (degree, tail, base), order
+    Args:
+        name: As the calculus calls it.
+        run: The native kernels' own.
+        mapped: From the call to vmap's rule.
+    """
+
+    class Primitive(torch.autograd.Function):
+        @staticmethod
+        def forward(first: Tensor, second: Tensor | None, third: Tensor, *rest: Any) -> Tensor:
+            return run(first, second, third, Spline(*rest[:5]), rest[5])
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+            save(ctx, inputs, output)
+            ctx.save_for_forward(*inputs[:5])
+
+        @staticmethod
+        def backward(ctx: Any, cotangent: Tensor) -> Any:
+            return (*calculus.pull(name, *saved(ctx), ctx.needs_input_grad, cotangent), *NOT_DIFFERENTIATED)
+
+        @staticmethod
+        def jvp(ctx: Any, *tangents: Any) -> Tensor:
+            return calculus.push(name, *saved(ctx), tangents[:3])
+
+        @staticmethod
+        def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
+            return mapped(Primitive.apply)(info, in_dims, *args)
+
+    return Primitive.apply
 
 
-def _saved(ctx: Any) -> tuple[list[Any], tuple[Any, ...], int]:
+def save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    """Keeps what the rules need."""
+    *tensors, degree, tail, base, order = inputs
+    ctx.save_for_backward(*tensors)
+    ctx.rest, ctx.order = (degree, tail, base), order
+
+
+def saved(ctx: Any) -> tuple[list[Any], tuple[Any, ...], int]:
+    """The operands, the rest of the arguments without the order, and the order."""
     *operands, grid, pieces = ctx.saved_tensors
     return operands, (grid, pieces, *ctx.rest), ctx.order
 
 
-class Contract(_Primitive):
-    """`reference.contract`."""
-
-    @staticmethod
-    def forward(x: Tensor, s: Tensor | None, c: Tensor, *rest: Any) -> Tensor:
-        """The sums, by the native kernels."""
-        return native.contract(x, s, c, Spline(*rest[:5]), rest[5])
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Any:
-        """Gradients of the operands."""
-        return (*calculus.pull_contract(*_saved(ctx), ctx.needs_input_grad, g), *NOT_DIFFERENTIATED)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """The derivative along tangents of the operands."""
-        return calculus.push_contract(*_saved(ctx), tangents[:3])
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
-        """More rows where rows are mapped, else one call each."""
-        return fold(Contract.apply, (0, 1))(info, in_dims, *args)
-
-
-class Probe(_Primitive):
-    """`reference.probe`."""
-
-    @staticmethod
-    def forward(x: Tensor, c: Tensor, g: Tensor, *rest: Any) -> Tensor:
-        """The sums, by the native kernels."""
-        return native.probe(x, c, g, Spline(*rest[:5]), rest[5])
-
-    @staticmethod
-    def backward(ctx: Any, p: Tensor) -> Any:
-        """Gradients of the operands."""
-        return (*calculus.pull_probe(*_saved(ctx), ctx.needs_input_grad, p), *NOT_DIFFERENTIATED)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """The derivative along tangents of the operands."""
-        return calculus.push_probe(*_saved(ctx), tangents[:3])
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
-        """More rows where rows are mapped, else one call each."""
-        return fold(Probe.apply, (0, 2))(info, in_dims, *args)
-
-
-class Scatter(_Primitive):
-    """`reference.scatter`."""
-
-    @staticmethod
-    def forward(x: Tensor, s: Tensor | None, g: Tensor, *rest: Any) -> Tensor:
-        """The sums, by the native kernels."""
-        return native.scatter(x, s, g, Spline(*rest[:5]), rest[5])
-
-    @staticmethod
-    def backward(ctx: Any, d: Tensor) -> Any:
-        """Gradients of the operands."""
-        return (*calculus.pull_scatter(*_saved(ctx), ctx.needs_input_grad, d), *NOT_DIFFERENTIATED)
-
-    @staticmethod
-    def jvp(ctx: Any, *tangents: Any) -> Tensor:
-        """The derivative along tangents of the operands."""
-        return calculus.push_scatter(*_saved(ctx), tangents[:3])
-
-    @staticmethod
-    def vmap(info: Any, in_dims: Any, *args: Any) -> Any:
-        """More rows where rows are mapped, else one call each."""
-        return loop(Scatter.apply)(info, in_dims, *args)
-
-
-calculus = Calculus(Contract.apply, Probe.apply, Scatter.apply)
+calculus = Calculus(
+    _primitive("contract", native.contract, lambda call: fold(call, (0, 1))),
+    _primitive("probe", native.probe, lambda call: fold(call, (0, 2))),
+    _primitive("scatter", native.scatter, loop),
+)

@@ -19,7 +19,6 @@ from splinework.kernels.addresses import (
     NOWHERE,
     Addresses,
     Spline,
-    as_dtype_of,
     base_kind,
     check_operands,
     points,
@@ -93,17 +92,20 @@ force(os.environ.get("SPLINEWORK_KERNEL", "best"))
 def contract(x: Tensor, s: Tensor | None, c: Tensor, spline: Spline, order: int) -> Tensor:
     """`reference.contract`: `(B, J)`."""
     check_operands(x, spline, c, s=s)
-    edges = Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
-    return forward(x, [(edges, spline)], s=s, order=order)[0]
+    return forward(x, [(_edges(c, spline), spline)], s=s, order=order)[0]
+
+
+def _edges(c: Tensor, spline: Spline) -> Edges:
+    """Edges with the coefficients of a whole table, `(I, rows, J)`."""
+    return Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
 
 
 def probe(x: Tensor, c: Tensor, g: Tensor, spline: Spline, order: int) -> Tensor:
     """`reference.probe`: `(B, I)`."""
     check_operands(x, spline, c, g=g)
-    edges = Edges(c[:, : spline.size], None, c[:, spline.size] if spline.base != "none" else None, None, None)
     out = torch.empty(x.shape, dtype=working(x.dtype))
-    _run_backward(x, [(edges, spline)], [], g, out, [None], probe_order=order)
-    return as_dtype_of(out, x)
+    _run_backward(x, [(_edges(c, spline), spline)], [], g, out, [None], probe_order=order)
+    return to_kind(out, x.dtype)
 
 
 def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) -> Tensor:
@@ -112,7 +114,7 @@ def scatter(x: Tensor, s: Tensor | None, g: Tensor, spline: Spline, order: int) 
     out = torch.empty((x.shape[1], spline.rows, g.shape[1]), dtype=working(x.dtype))
     wanted = (out[:, : spline.size], None, out[:, spline.size] if spline.base != "none" else None, None)
     _run_backward(x, [(None, spline)], [], g, None, [wanted], s=s, scatter_order=order)
-    return as_dtype_of(out, x)
+    return to_kind(out, x.dtype)
 
 
 # --------------------------------------------------------------------------------------------------- networks
@@ -147,19 +149,9 @@ def forward_and_addresses(
     addresses = Addresses(layers, outputs, order, kind, units)
     where = points(x, s, layers[0][1], (order,), addresses.keep, units)
     places = [(y.data_ptr(), j) for y, j in zip(sums, outputs, strict=True)]
-    threads = torch.get_num_threads()
-    module().forward(
-        kind == torch.float64,
-        x.shape[0],
-        where,
-        addresses.layers,
-        places,
-        addresses.units,
-        order,
-        threads,
-        _forced,
-    )
-    return (sums if x.dtype == kind else [as_dtype_of(y, x) for y in sums]), addresses
+    threads, double = torch.get_num_threads(), kind == torch.float64
+    module().forward(double, x.shape[0], where, addresses.layers, places, addresses.units, order, threads, _forced)
+    return (sums if x.dtype == kind else [to_kind(y, x.dtype) for y in sums]), addresses
 
 
 def squared_error(
@@ -233,8 +225,8 @@ def backward(
     if x.dtype == kind:
         return out, results
     return (
-        None if out is None else as_dtype_of(out, x),
-        [[None if t is None else as_dtype_of(t, x) for t in result] for result in results],
+        None if out is None else to_kind(out, x.dtype),
+        [[None if t is None else to_kind(t, x.dtype) for t in result] for result in results],
     )
 
 

@@ -13,8 +13,9 @@ from torch import Tensor
 
 from splinework.kernels import native
 from splinework.kernels.addresses import Spline, check_layer
-from splinework.kernels.calculus import NOT_DIFFERENTIATED, Calculus, fold, loop
+from splinework.kernels.calculus import NOT_DIFFERENTIATED, OPEN, Calculus, fold, loop
 from splinework.kernels.edges import Edges
+from splinework.kernels.functions import save, saved
 
 _library = torch.library.Library("splinework", "DEF")
 _SPLINE = "Tensor grid, Tensor pieces, int degree, int tail, str base"
@@ -31,16 +32,8 @@ def _define(name: str, schema: str, run: Callable[..., Any], fake: Callable[...,
 # ------------------------------------------------------------------------------------------ the three primitives
 
 
-def _contract(x: Tensor, s: Tensor | None, c: Tensor, *rest: Any) -> Tensor:
-    return native.contract(x, s, c, Spline(*rest[:5]), rest[5])
-
-
-def _probe(x: Tensor, c: Tensor, g: Tensor, *rest: Any) -> Tensor:
-    return native.probe(x, c, g, Spline(*rest[:5]), rest[5])
-
-
-def _scatter(x: Tensor, s: Tensor | None, g: Tensor, *rest: Any) -> Tensor:
-    return native.scatter(x, s, g, Spline(*rest[:5]), rest[5])
+def _by_kernels(run: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    return lambda first, second, third, *rest: run(first, second, third, Spline(*rest[:5]), rest[5])
 
 
 def _fake_scatter(
@@ -52,40 +45,34 @@ def _fake_scatter(
 contract = _define(
     "contract",
     f"(Tensor x, Tensor? s, Tensor c, {_SPLINE}, int order) -> Tensor",
-    _contract,
+    _by_kernels(native.contract),
     lambda x, s, c, *rest: x.new_empty((x.shape[0], c.shape[2])),
 )
 probe = _define(
     "probe",
     f"(Tensor x, Tensor c, Tensor g, {_SPLINE}, int order) -> Tensor",
-    _probe,
+    _by_kernels(native.probe),
     lambda x, c, g, *rest: x.new_empty(x.shape),
 )
 scatter = _define(
-    "scatter", f"(Tensor x, Tensor? s, Tensor g, {_SPLINE}, int order) -> Tensor", _scatter, _fake_scatter
+    "scatter",
+    f"(Tensor x, Tensor? s, Tensor g, {_SPLINE}, int order) -> Tensor",
+    _by_kernels(native.scatter),
+    _fake_scatter,
 )
 
 calculus = Calculus(contract, probe, scatter)
 
 
-def _save(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
-    first, second, third, grid, pieces, degree, tail, base, order = inputs
-    ctx.save_for_backward(first, second, third, grid, pieces)
-    ctx.rest, ctx.order = (degree, tail, base), order
-
-
-def _differentiable(name: str, pull: Callable[..., list[Any]]) -> None:
+def _differentiable(name: str) -> None:
     def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        *operands, grid, pieces = ctx.saved_tensors
-        found = pull(operands, (grid, pieces, *ctx.rest), ctx.order, ctx.needs_input_grad, cotangent)
-        return (*found, *NOT_DIFFERENTIATED)
+        return (*calculus.pull(name, *saved(ctx), ctx.needs_input_grad, cotangent), *NOT_DIFFERENTIATED)
 
-    torch.library.register_autograd(f"splinework::{name}", backward, setup_context=_save, lib=_library)
+    torch.library.register_autograd(f"splinework::{name}", backward, setup_context=save, lib=_library)
 
 
-_differentiable("contract", calculus.pull_contract)
-_differentiable("probe", calculus.pull_probe)
-_differentiable("scatter", calculus.pull_scatter)
+for _name in OPEN:
+    _differentiable(_name)
 
 
 # --------------------------------------------------------------------------------------------------- a whole layer

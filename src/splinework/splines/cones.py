@@ -102,9 +102,7 @@ class Cone:
 
     def _in_order(self, c: Floats) -> Floats:
         """Rounding may exchange neighbours that are equal; a running extreme puts them right."""
-        if not self.flags & _ORDERED or self.flags & _CURVED:
-            return c
-        if self.flags & _MIRRORED:
+        if not self.flags & _ORDERED or self.flags & (_CURVED | _MIRRORED):
             return c
         running = np.maximum if self.flags & INCREASING else np.minimum
         return np.asarray(running.accumulate(c, axis=0))

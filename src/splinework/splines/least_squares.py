@@ -25,9 +25,8 @@ def solve_least_squares(design: Tensor, targets: Tensor, *, rcond: float | None 
     if rcond is None:
         rcond = torch.finfo(torch.float64).eps * max(a.shape[-2:])
     a = a / length
-    if (
-        a.shape[-2] > 2 * a.shape[-1] + b.shape[-1]
-    ):  # tall: the triangle has the same singular values and far fewer rows
+    if a.shape[-2] > 2 * a.shape[-1] + b.shape[-1]:
+        # Tall: the triangle has the same singular values and far fewer rows.
         q, a = torch.linalg.qr(a)
         b = q.mT @ b
     solution: Tensor = torch.linalg.lstsq(a, b, rcond=rcond, driver="gelsd").solution

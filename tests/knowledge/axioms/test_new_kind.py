@@ -19,7 +19,7 @@ from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.penalties import Penalty, over, slopes
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.verify.checker import check
-from splinework.knowledge.axioms.verify.claim import Claim, Define
+from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.subject import Subject
 from tests.knowledge.axioms.models import formula_model
 
@@ -61,10 +61,7 @@ class MaximumAt(OfInput):
         i = subject.input(self.input, self)
 
         def define(sign: float) -> Any:
-            def of(j: int) -> Define:
-                return lambda ask: ask.do("mul", sign, ask.partial(j, (i,)))
-
-            return of
+            return lambda j, ask: ask.do("mul", sign, ask.partial(j, (i,)))
 
         found = []
         for claim in subject.claims(self, lambda name: f"{name} rises up to {self.at:g}", define(1.0), along=(i,)):

@@ -7,7 +7,7 @@ from torch.nn import functional
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
 from splinework.knowledge.axioms.verify.exact import EXACT
-from splinework.knowledge.axioms.verify.recheck_model import RANGES
+from splinework.knowledge.axioms.verify.recheck_functions import RANGES
 from splinework.splines.bases import ACTIVATIONS, Activation, activation
 from splinework.splines.bases.activations import FAR
 from splinework.splines.bases.bounds import base_bound

@@ -10,7 +10,7 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
-from splinework.knowledge.axioms.verify.recheck_model import RANGES
+from splinework.knowledge.axioms.verify.recheck_functions import RANGES
 from splinework.splines.bases import BASES, Basis, BSpline, Chebyshev, Fourier, GaussianRBF, basis_from_dict, make_basis
 from splinework.splines.bases.bounds import basis_bounds
 from tests.contracts.cases import RECIPES, basis_oracle, every_recipe, grid_of, normal, points, relative_distance

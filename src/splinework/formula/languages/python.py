@@ -17,22 +17,24 @@ SYMPY = Naming(
     frozenset(
         {*keyword.kwlist, *_SAME, "Abs", "Function", "Max", "Min", "Piecewise", "Rational", "pi", "nan", "Heaviside"}
         | {
-            "And",
-            "Or",
-            "Not",
-            "Eq",
-            "Ne",
-            "sinc",
-            "asin",
-            "acos",
-            "atan",
-            "asinh",
-            "acosh",
-            "atanh",
-            "atan2",
-            "ceiling",
+            *[
+                "And",
+                "Or",
+                "Not",
+                "Eq",
+                "Ne",
+                "sinc",
+                "asin",
+                "acos",
+                "atan",
+                "asinh",
+                "acosh",
+                "atanh",
+                "atan2",
+                "ceiling",
+            ]
         }
-        | {"besselj", "bessely", "besseli", "besselk", "digamma", "loggamma", "polygamma"}
+        | {*["besselj", "bessely", "besseli", "besselk", "digamma", "loggamma", "polygamma"]}
     ),
     ascii=False,
 )

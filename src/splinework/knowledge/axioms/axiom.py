@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.strength import Hard, Strength
 
-if TYPE_CHECKING:  # what members are handed; the modules of these import this one
-    from splinework.knowledge.axioms.evidence import Evidence, Suggestion
-    from splinework.knowledge.axioms.facts import Fact
-    from splinework.knowledge.axioms.linear import LinearCondition
-    from splinework.knowledge.axioms.penalties import Penalty
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.setting import Setting
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+if TYPE_CHECKING:
+    from splinework.knowledge.axioms.handed import (
+        Claim,
+        ClaimResult,
+        Codes,
+        Draft,
+        EdgeRules,
+        Evidence,
+        Fact,
+        LinearCondition,
+        Penalty,
+        Setting,
+        Subject,
+        Suggestion,
+    )
     from splinework.nn.frame import FramedKAN
 
 Name = str | int
@@ -91,12 +94,31 @@ class Axiom(ABC):
             raise ConfigError(
                 f"the strength of {self.word} is Hard(), Soft(weight) or Verify(), got {self.strength!r}."
             )
-        object.__setattr__(self, "domain", _domain_of(self.domain, self.word))
+        if self.domain not in ("grid", "all"):
+            expected = f"the domain of {self.word} is 'grid', 'all' or ranges such as {{'age': (18, 65)}}"
+            object.__setattr__(self, "domain", ranges_of(self.domain, expected))
+        for each in fields(self):
+            if "check" in each.metadata:
+                object.__setattr__(self, each.name, each.metadata["check"](getattr(self, each.name), self.word))
 
     @property
     def inputs(self) -> tuple[Name, ...]:
         """The inputs that it names, in order; none where it speaks of all."""
-        return ()
+        found: list[Name] = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.name in _ONE:
+                found.append(value)
+            elif each.name in _SEVERAL:
+                found += value
+            elif each.name in _PAIRS:
+                found += [name for name, _ in value or ()]
+        return tuple(found)
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """The fields that all axioms have, for another one of the same strength in the same place."""
+        return {"strength": self.strength, "domain": self.domain, "output": self.output}
 
     # ---------------------------------------------------------------------------------------------- what it says
 
@@ -220,13 +242,14 @@ class Axiom(ABC):
     def text(self) -> str:
         """As the language writes it; `parse_axiom` gives an equal axiom back."""
         parts: list[str] = []
+        first = next((each.name for each in fields(self) if not each.kw_only), "")
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.kw_only and each.name in ("strength", "domain", "output"):
+            if each.name in self.shared:
                 continue
             if value != each.default:
                 shown = repr(value)
-                parts.append(shown if not parts and each is _first(self) else f"{each.name}={shown}")
+                parts.append(shown if not parts and each.name == first else f"{each.name}={shown}")
         if self.domain != "grid":
             parts.append(f"domain={self.domain!r}")
         if self.output is not None:
@@ -243,27 +266,7 @@ class Axiom(ABC):
 class OfInput(Axiom):
     """An axiom along one input."""
 
-    input: Name
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "input", name_of(self.input, self.word))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return (self.input,)
-
-
-def _first(axiom: Axiom) -> Any:
-    own = [each for each in fields(axiom) if not each.kw_only]
-    return own[0] if own else None
-
-
-def _domain_of(domain: Any, word: str) -> Domain:
-    """The domain with ranges as a tuple of pairs, checked."""
-    if isinstance(domain, str) and domain in ("grid", "all"):
-        return domain
-    return ranges_of(domain, f"the domain of {word} is 'grid', 'all' or ranges such as {{'age': (18, 65)}}")
+    input: Name = field(metadata={"check": lambda name, word: name_of(name, word)})
 
 
 def ranges_of(given: Any, expected: str) -> Ranges:
@@ -325,3 +328,14 @@ def place(name: Name, names: Sequence[str], word: str, kind: str = "input") -> i
     raise ConfigError(
         f"{word} names the {kind} {name!r}, which does not exist; the {kind}s are {', '.join(map(repr, names))}."
     )
+
+
+def outputs_of(axiom: Axiom, names: Sequence[str]) -> list[int]:
+    """The numbers of the outputs that an axiom speaks of.
+
+    Raises:
+        ConfigError: If it names none of these.
+    """
+    if axiom.output is None:
+        return list(range(len(names)))
+    return [place(axiom.output, names, axiom.word, "output")]

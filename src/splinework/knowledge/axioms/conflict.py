@@ -9,7 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.facts import TOLERANCE, Fact, Range
 from splinework.knowledge.axioms.setting import UnitReader, formula, read_unit, sobol
 
@@ -58,10 +58,7 @@ class Context:
 
     def outputs(self, stated: Axiom | Fact) -> frozenset[int]:
         """The outputs that an axiom or a fact speaks of."""
-        axiom = stated.axiom if isinstance(stated, Fact) else stated
-        if axiom.output is None:
-            return frozenset(range(len(self.output_names)))
-        return frozenset({place(axiom.output, self.output_names, axiom.word, "output")})
+        return frozenset(outputs_of(stated.axiom if isinstance(stated, Fact) else stated, self.output_names))
 
     def range(self, fact: Fact, i: int) -> Range | None:
         """Where a fact holds along an input; None where that is the grid, and it is not known."""

@@ -1,11 +1,56 @@
-"""What may stand in the fields of axioms, checked: names of several inputs, numbers, formulas, texts by input."""
+"""What may stand in the fields of axioms, checked: names of several inputs, numbers, formulas, texts by input.
+
+What a field of an axiom must be is declared with it, as metadata, which the functions here make.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Name, Value, is_name, name_of
+
+Check = Mapping[str, Callable[[Any, str], Any]]
+"""Metadata of a field: from a value, and the word of the axiom, to the value as it is kept."""
+
+
+def several(*, least: int = 1, empty: bool = False) -> Check:
+    """Several names; perhaps none at all."""
+    return {"check": lambda names, word: () if empty and names in ((), []) else names_of(names, word, least=least)}
+
+
+def number(what: str, *, positive: bool = False, optional: bool = False) -> Check:
+    """A finite number; perhaps None."""
+
+    def check(value: Any, word: str) -> float | None:
+        if optional and value is None:
+            return None
+        found = number_of(value, what)
+        if positive and not found > 0:
+            raise ConfigError(f"{what} is positive, got {found}.")
+        return found
+
+    return {"check": check}
+
+
+def text(expected: str) -> Check:
+    """A text that is not empty."""
+
+    def check(value: Any, word: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ConfigError(f"{expected}, got {value!r}.")
+        return value
+
+    return {"check": check}
+
+
+def by_input(expected: str) -> Check:
+    """Texts by input."""
+    return {"check": lambda given, word: texts_of(given, expected)}
+
+
+FORMULA: Final[Check] = {"check": lambda value, word: value_of(value, word)}
+"""A number or a formula."""
 
 
 def names_of(values: Any, word: str, *, least: int = 1) -> tuple[Name, ...]:

@@ -48,6 +48,14 @@ def from_penalty(axiom: Axiom, setting: Setting) -> LinearCondition:
     return LinearCondition(lambda f, count: values(f, count) - offset, offset[:, 0], True)
 
 
+@dataclass(frozen=True)
+class OfValues(Axiom):
+    """An axiom that is an equation in values of the function, so that its penalty says what it asks at points."""
+
+    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, setting)]
+
+
 def sign_along(
     name: Name | int, axiom: Axiom, setting: Setting, order: int, sign: float, limit: float = 0.0
 ) -> LinearCondition:

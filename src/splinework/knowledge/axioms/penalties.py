@@ -30,6 +30,13 @@ class Penalty:
     data: Tensor | None = None
     coupled: bool = False
 
+    @classmethod
+    def of(
+        cls, size: Tensor, wrong: Function, points: Tensor, data: Tensor | None = None, *, coupled: bool = False
+    ) -> "Penalty":
+        """What is wrong, a function as `function`, in units of a size, `(columns,)`."""
+        return cls(lambda *given: over(wrong(*given), size), points, data, coupled)
+
 
 def derivative_penalty(
     axiom: Axiom, setting: Setting, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
@@ -44,11 +51,7 @@ def derivative_penalty(
     """
     inputs, outputs = tuple(setting.input(name, axiom) for name in along), setting.outputs(axiom)
     size = setting.spread[outputs] / setting.width[list(inputs)].prod()
-
-    def function(model: Model, x: Tensor) -> Tensor:
-        return over(violation(slopes(model, x, outputs, inputs)[0]), size)
-
-    return Penalty(function, setting.points)
+    return Penalty.of(size, lambda model, x: violation(slopes(model, x, outputs, inputs)[0]), setting.points)
 
 
 def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
@@ -59,22 +62,17 @@ def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
 def paired_penalty(axiom: Axiom, setting: Setting, points: Tensor, partner: Tensor, sign: float = 1.0) -> Penalty:
     """The values at points less (plus, for a negative sign) those at their partners."""
     outputs = setting.outputs(axiom)
-    size = setting.spread[outputs]
 
-    def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
-        return over(values(model, x, outputs) - sign * values(model, data, outputs), size)
+    def apart(model: Model, x: Tensor, other: Tensor) -> Tensor:
+        return values(model, x, outputs) - sign * values(model, other, outputs)
 
-    return Penalty(function, points, partner)
+    return Penalty.of(setting.spread[outputs], apart, points, partner)
 
 
 def matched_penalty(setting: Setting, outputs: list[int], points: Tensor, wanted: Tensor) -> Penalty:
     """The values at points less those that are wanted, `(N, 1)` or `(N, len(outputs))`."""
-    size = setting.spread[outputs]
-
-    def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
-        return over(values(model, x, outputs) - data, size)
-
-    return Penalty(function, points, wanted)
+    spread = setting.spread[outputs]
+    return Penalty.of(spread, lambda model, x, data: values(model, x, outputs) - data, points, wanted)
 
 
 def outputs_together(axiom: Axiom, names: tuple[Name, ...], setting: Setting) -> tuple[list[int], Tensor]:

@@ -21,14 +21,11 @@ _SOBOL: Final = 1024
 
 def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
     """Points `(N, I)` and weights `(N,)` of a quadrature over a box: Gauss–Legendre for three inputs at most, else Sobol."""
-    count = NODES.get(len(box))
-    widths = np.array([high - low for low, high in box])
-    lows = np.array([low for low, _ in box])
-    if count is None:
-        engine = torch.quasirandom.SobolEngine(len(box), scramble=True, seed=0)
-        unit = engine.draw(SAMPLES, dtype=torch.float64).numpy()
-        return lows + widths * unit, np.full(SAMPLES, float(np.prod(widths)) / SAMPLES)
-    nodes, share = np.polynomial.legendre.leggauss(count)
+    lows, highs = np.array(box, dtype=np.float64).T
+    widths = highs - lows
+    if len(box) not in NODES:
+        return sobol(SAMPLES, box, 0).numpy(), np.full(SAMPLES, float(np.prod(widths)) / SAMPLES)
+    nodes, share = np.polynomial.legendre.leggauss(NODES[len(box)])
     axes = np.meshgrid(*[low + width * (nodes + 1) / 2 for low, width in zip(lows, widths, strict=True)], indexing="ij")
     shares = np.meshgrid(*[share * width / 2 for width in widths], indexing="ij")
     return np.stack([axis.ravel() for axis in axes], 1), np.prod([each.ravel() for each in shares], axis=0)

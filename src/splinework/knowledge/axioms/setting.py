@@ -9,11 +9,12 @@ from typing import Any, Final, final
 
 import torch
 from torch import Tensor
+from torch.quasirandom import SobolEngine
 
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.units.parsing import parse_dimension
-from splinework.knowledge.axioms.axiom import Axiom, Name, Value, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, Value, outputs_of, place
 from splinework.nn.frame.regions import Region
 
 UnitReader = Callable[[str], Mapping[str, Fraction]]
@@ -79,9 +80,7 @@ class Setting:
 
     def outputs(self, axiom: Axiom) -> list[int]:
         """The outputs that an axiom speaks of."""
-        if axiom.output is None:
-            return list(range(len(self.output_names)))
-        return [place(axiom.output, self.output_names, axiom.word, "output")]
+        return outputs_of(axiom, self.output_names)
 
 
 def box_of(given: Any, inputs: int) -> Tensor:
@@ -117,11 +116,10 @@ def domain_box(axiom: Axiom, box: Tensor, names: Sequence[str]) -> Tensor:
     return result
 
 
-def sobol(count: int, box: Tensor, seed: int) -> Tensor:
-    """Scrambled points of Sobol in a box, `(count, I)`; the count is best a power of two."""
-    engine = torch.quasirandom.SobolEngine(len(box), scramble=True, seed=seed)
-    unit = engine.draw(count, dtype=torch.float64)
-    return box[:, 0] + (box[:, 1] - box[:, 0]) * unit
+def sobol(count: int, box: Any, seed: int) -> Tensor:
+    """Scrambled points of Sobol in a box `(I, 2)`, `(count, I)`; the count is best a power of two."""
+    low, high = torch.as_tensor(box, dtype=torch.float64).unbind(1)
+    return low + (high - low) * SobolEngine(len(low), scramble=True, seed=seed).draw(count, dtype=torch.float64)
 
 
 def inside(points: Tensor, box: Tensor) -> Tensor:

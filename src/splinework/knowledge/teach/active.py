@@ -19,6 +19,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.fit import InformedResult
+from splinework.knowledge.teach.points import check_ends
 from splinework.knowledge.teach.results import plain_result
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
@@ -159,8 +160,7 @@ def _box(model: KAN, evidence: Evidence, box: Any) -> tuple[Tensor, Tensor]:
     ends = np.asarray(list(box) if isinstance(box, Sequence) else box, dtype=float)
     if ends.shape != (model.inputs, 2):
         raise ShapeError(f"box has (low, high) for each of {model.inputs} inputs, got an array of shape {ends.shape}.")
-    if not (np.isfinite(ends).all() and (ends[:, 0] <= ends[:, 1]).all()):
-        raise ConfigError(f"box has finite ends, low before high, got {ends.tolist()}.")
+    check_ends(ends)
     low, high = model.input_scaling(torch.as_tensor(ends.T.copy()))
     check_finite(torch.stack([low, high]), "box", names, scales=model.config.input_scales)
     return low, high
@@ -181,10 +181,7 @@ def _parted(committee: Ensemble, model: KAN, u: Tensor) -> Tensor:
     if not isinstance(committee, Ensemble):
         raise ConfigError(f"committee is what sw.ensemble hands back, got {type(committee).__name__}.")
     raw = model.input_scaling.inverse(u)
-    values = []
-    for member in committee.models:
-        work = copy.deepcopy(member).double()
-        values.append(model.output_scaling(work(raw)))
+    values = [model.output_scaling(copy.deepcopy(member).double()(raw)) for member in committee.models]
     seen = torch.stack(values, 2)
     return (seen - seen.mean(2, keepdim=True)) / math.sqrt(max(len(values) - 1, 1))
 
@@ -206,7 +203,7 @@ def _greedy(rays: Tensor, noise: Tensor, places: Tensor, rows: Tensor, n: int, c
     near = torch.cat([torch.cdist(part, rows).amin(1) for part in places.split(1024)]) < apart
     taken = torch.zeros(len(places), dtype=torch.bool, device=places.device)
     for _ in range(n):
-        gain = _widest(rays, noise) if criterion == "widest" else _lowering(rays, noise)
+        gain = _GAINS[criterion](rays, noise)
         allowed = ~(near | taken)
         gain = torch.where(allowed if bool(allowed.any()) else ~taken, gain, -math.inf)
         best = int(gain.argmax())
@@ -233,3 +230,6 @@ def _lowering(rays: Tensor, noise: Tensor) -> Tensor:
     flat = rays.flatten(0, 1)
     through = ((rays @ (flat.T @ flat)) * rays).sum(2)
     return (through / (noise.square() + rays.square().sum(2))).sum(1)
+
+
+_GAINS = {"widest": _widest, "mean": _lowering}

@@ -5,6 +5,7 @@ standardised on common rows and matched one to one by the Hungarian method on th
 then edges between matched nodes are the same edge, up to the sign, factor and constant of the node that they go to.
 """
 
+import copy
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -81,17 +82,16 @@ def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
     >>> found.precision, found.recall, found.nodes[1]
     (1.0, 1.0, (0, 1, 2))
     """
-    if len(student.kan_layers) != len(teacher.kan_layers) or (student.inputs, student.outputs) != (
-        teacher.inputs,
-        teacher.outputs,
-    ):
+    sizes = [(len(model.kan_layers), model.inputs, model.outputs) for model in (student, teacher)]
+    if sizes[0] != sizes[1]:
         raise ConfigError(
             f"edges are compared of networks with the same inputs, outputs and depth, got {student.config.shape} and "
             f"{teacher.config.shape}."
         )
     if any(nodes.products for model in (student, teacher) for nodes in model.config.nodes):
         raise ConfigError("edges are compared of networks whose nodes add; these have products.")
-    own, known = (trace(model.double(), data_of(model, x)).layers for model in (_copied(student), _copied(teacher)))
+    doubled = [copy.deepcopy(model).double() for model in (student, teacher)]
+    own, known = (trace(model, data_of(model, x)).layers for model in doubled)
     if len(own[0].inputs) < 10:
         raise ShapeError(f"correlations of nodes need at least 10 rows, got {len(own[0].inputs)}.")
     nodes = [tuple(range(student.inputs))]
@@ -116,12 +116,6 @@ def aligned_edges(student: KAN, teacher: KAN, x: Any) -> Alignment:
         nodes.append(match)
         correlations.append(strength)
     return Alignment(hits / max(total, 1), hits / max(len(pairs), 1), tuple(pairs), tuple(nodes), tuple(correlations))
-
-
-def _copied(model: KAN) -> KAN:
-    import copy
-
-    return copy.deepcopy(model).double()
 
 
 def _living(record: LayerTrace, mask: Tensor) -> Tensor:

@@ -66,15 +66,8 @@ def _fits(first: KAN, other: KAN) -> bool:
     same = replace(first.config, bases=other.config.bases) == other.config
     splines = all(layer.basis.degree is not None for layer in (*first.kan_layers, *other.kan_layers))
     degrees = splines and [_degree(a) for a in first.kan_layers] == [_degree(b) for b in other.kan_layers]
-    scales = all(
-        torch.allclose(a, b)
-        for a, b in (
-            (first.input_scaling.scale, other.input_scaling.scale),
-            (first.input_scaling.shift, other.input_scaling.shift),
-            (first.output_scaling.scale, other.output_scaling.scale),
-            (first.output_scaling.shift, other.output_scaling.shift),
-        )
-    )
+    pairs = ((first.input_scaling, other.input_scaling), (first.output_scaling, other.output_scaling))
+    scales = all(torch.allclose(a.scale, b.scale) and torch.allclose(a.shift, b.shift) for a, b in pairs)
     ends = [torch.stack(model.kan_layers[0].basis.domain(model.kan_layers[0].grid)) for model in (first, other)]
     return plain and same and degrees and scales and torch.allclose(ends[0], ends[1])
 
@@ -120,29 +113,23 @@ def _filled(points: Tensor, count: int) -> Tensor:
 
 def _place(layer: KANLayer, members: Sequence[KANLayer], points: Tensor, first: bool, last: bool) -> None:
     """Puts the members' edges side by side into one layer."""
-    basis, degree = layer.basis, _degree(layer)
-    rows = [
-        list(range(m.inputs)) if first else [k * m.inputs + i for i in range(m.inputs)] for k, m in enumerate(members)
-    ]
-    columns = [
-        list(range(m.outputs)) if last else [k * m.outputs + j for j in range(m.outputs)] for k, m in enumerate(members)
-    ]
+    basis, degree, share = layer.basis, _degree(layer), len(members) if last else 1
     grid = extended(points[0] if first else points.flatten(0, 1), degree)
     values = torch.zeros(layer.inputs, layer.table().size, layer.outputs, dtype=torch.float64)
     rules = Shaping.none(layer.inputs, layer.outputs)
     layer.mask.zero_()
     for k, member in enumerate(members):
-        made = refitted(member, basis, extended(points[k], degree), None) / (len(members) if last else 1)
-        at = torch.tensor(rows[k])[:, None], torch.tensor(columns[k])
+        made = refitted(member, basis, extended(points[k], degree), None) / share
+        rows = torch.arange(member.inputs) + (0 if first else k * member.inputs)
+        columns = torch.arange(member.outputs) + (0 if last else k * member.outputs)
+        at = rows[:, None], columns
         values[at[0], :, at[1]] += made.transpose(1, 2)  # where a layer is the first and the last, on the same places
         layer.mask[at] = member.mask
         if member.shaping is not None:
             rules.flags[at] = member.shaping.flags
-            rules.steepest[at] = member.shaping.steepest / (len(members) if last else 1)
+            rules.steepest[at] = member.shaping.steepest / share
         if layer.bias is not None and member.bias is not None:
-            layer.bias[columns[k]] = (layer.bias[columns[k]] if last and k else 0) + member.bias / (
-                len(members) if last else 1
-            )
+            layer.bias[columns] = (layer.bias[columns] if last and k else 0) + member.bias / share
     if first and members[0].shaping is not None:
         rules = replace(rules, twins=members[0].shaping.twins)
     layer.replace_grid(basis, grid, values)

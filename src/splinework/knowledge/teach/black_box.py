@@ -6,7 +6,7 @@ A classifier's answer is its log odds, without bounds and smooth where probabili
 import copy
 import importlib.util
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
@@ -117,17 +117,13 @@ def labels(answers: Floats) -> NDArray[np.int64]:
 
 
 def _batches(x: Floats, progress: bool) -> Iterator[Floats]:
-    starts = range(0, len(x), BATCH)
-    if progress and len(starts) > 1 and sys.stderr is not None and sys.stderr.isatty():
+    starts: Iterable[int] = range(0, len(x), BATCH)
+    if progress and len(x) > BATCH and sys.stderr is not None and sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import track
 
-        yield from (
-            x[start : start + BATCH]
-            for start in track(starts, "asking the teacher", console=Console(stderr=True), transient=True)
-        )
-    else:
-        yield from (x[start : start + BATCH] for start in starts)
+        starts = track(starts, "asking the teacher", console=Console(stderr=True), transient=True)
+    yield from (x[start : start + BATCH] for start in starts)
 
 
 def _numbers(answers: Any, rows: int) -> Floats:
@@ -172,12 +168,8 @@ def _of_torch(
         with torch.enable_grad():
             answers = function(leaf)
             answers = answers[:, None] if answers.dim() == 1 else answers
-            rows = [
-                torch.autograd.grad(
-                    answers[:, j].sum(), leaf, retain_graph=True, materialize_grads=True, allow_unused=True
-                )[0]
-                for j in range(answers.shape[1])
-            ]
+            sums = answers.sum(0)
+            rows = [torch.autograd.grad(one, leaf, retain_graph=True, materialize_grads=True)[0] for one in sums]
         return np.asarray(torch.stack(rows, 1).detach().cpu().numpy(), dtype=np.float64)
 
     return call, slopes

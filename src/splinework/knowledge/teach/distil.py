@@ -152,17 +152,8 @@ class _Course:
         seen = _answers(student, judges)
         rows = _least_r2(_answers(student, self.held), self.ask(self.held)) if len(self.held) > 1 else float("nan")
         agreement = float(np.mean(labels(seen) == labels(truth))) if self.teacher.kind == "log odds" else float("nan")
-        return Distilled(
-            student,
-            self.teacher.kind,
-            self.teacher.classes,
-            rows,
-            _least_r2(seen, truth),
-            agreement,
-            tuple(told),
-            self.asked,
-            tuple(self.notes),
-        )
+        kind, classes, box = self.teacher.kind, self.teacher.classes, _least_r2(seen, truth)
+        return Distilled(student, kind, classes, rows, box, agreement, tuple(told), self.asked, tuple(self.notes))
 
     def ask(self, x: Floats) -> Floats:
         """The teacher's answers, blurred if that was asked for."""
@@ -229,15 +220,10 @@ class _Course:
             return torch.cat([each * part / unit for each, part in zip(found, reach, strict=True)], 1) - known
 
         size = float(np.mean(slopes**2)) or 1.0
+        known = slopes.swapaxes(1, 2).reshape(len(some), -1)
         terms = [
             Residual(values, x, data=y, name="values"),
-            Residual(
-                derivatives,
-                x[some],
-                weight=0.1 / size,
-                data=slopes.swapaxes(1, 2).reshape(len(some), -1),
-                name="slopes",
-            ),
+            Residual(derivatives, x[some], weight=0.1 / size, data=known, name="slopes"),
         ]
         options = TrainingOptions(
             starts=1, grids=None, degree="keep", steps=SLOPE_STEPS, validation=0, progress=self.progress

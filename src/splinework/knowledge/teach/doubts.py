@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms import Axiom, Verify
-from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.axiom import outputs_of
 from splinework.knowledge.axioms.linear import LinearCondition
 from splinework.knowledge.axioms.setting import Setting, read_unit
 from splinework.knowledge.teach.doubt_family import Family, family
@@ -113,9 +113,8 @@ def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Dou
 
 def _cases(axioms: Sequence[Axiom], look: "_Look", outputs: Sequence[str]) -> Iterator[_Case]:
     for axiom in axioms:
-        wanted = None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
-        for j in range(len(outputs)) if wanted is None else (wanted,):
-            for condition in axiom.linear_conditions(look.setting, j if wanted is None else 0):
+        for j in outputs_of(axiom, outputs):
+            for condition in axiom.linear_conditions(look.setting, j if axiom.output is None else 0):
                 yield _Case(axiom, j, condition)
 
 

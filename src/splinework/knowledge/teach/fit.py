@@ -18,7 +18,6 @@ from splinework.train.options import FitKeywords, TrainingOptions, options_of, w
 if TYPE_CHECKING:  # loaded where there are axioms: a plain fit needs none of it
     from splinework.knowledge.axioms import Axiom
     from splinework.knowledge.axioms.verify import Certificate
-    from splinework.knowledge.teach.informed import Fitted, GivenRows
     from splinework.nn.frame import FramedKAN
     from splinework.train.fit import FitResult
     from splinework.train.history import History
@@ -120,24 +119,14 @@ def fit(
 def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: TrainingOptions) -> InformedResult:
     from splinework.knowledge.axioms.contradictions import check_axioms
     from splinework.knowledge.axioms.verify import verify
-    from splinework.knowledge.teach.informed import (
-        build,
-        fit_softly,
-        taken,
-        violations_of,
-        with_implied,
-    )
+    from splinework.knowledge.teach.doubts import doubts
+    from splinework.knowledge.teach.informed import build, fit_softly, taken, violations_of, with_implied
     from splinework.nn.frame import network_of
 
     rows = taken(model, x, y, options.loss)
     names, outputs = model.config.input_names, model.config.output_names
-    check_axioms(
-        axioms,
-        names,
-        outputs,
-        extrapolation=model.config.extrapolation,
-        box=torch.stack(rows.ends, dim=1),
-    )
+    box = torch.stack(rows.ends, dim=1)
+    check_axioms(axioms, names, outputs, extrapolation=model.config.extrapolation, box=box)
     built = build(model, with_implied(axioms, names, outputs), rows)
     fitted, weights = fit_softly(built, axioms, rows, options)
     result = fitted.result
@@ -147,16 +136,9 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
         )
     for text, weight in weights.items():
         result.history.decide("axiom", f"{text} has the weight {weight:g}")
-    _tell_of_doubts(fitted, axioms, rows, result.history)
+    for doubt in doubts(fitted, axioms, rows):  # axioms that the data speak against
+        result.history.decide("warning", doubt.text)
+        warnings.warn(FitWarning(doubt.text), stacklevel=3)
     certificate = verify(fitted.model, axioms, box=rows.box(), budget=BUDGET)
     violations = violations_of(fitted.model, axioms, rows)
     return InformedResult(fitted.model, result.history, axioms, certificate, violations, result)
-
-
-def _tell_of_doubts(fitted: Fitted, axioms: tuple[Axiom, ...], rows: GivenRows, history: History) -> None:
-    """Warns of axioms that the data speak against."""
-    from splinework.knowledge.teach.doubts import doubts
-
-    for doubt in doubts(fitted, axioms, rows):
-        history.decide("warning", doubt.text)
-        warnings.warn(FitWarning(doubt.text), stacklevel=4)

@@ -270,9 +270,8 @@ def _judged(plain: Identifiability, rows: int) -> Identifiability:
                 f"{place}: {one.matched} of {one.splines} splines have a point of their own, {one.empty} of {one.grid} cells are "
                 f"empty ({one.run} in a row)"
             )
-            coarser = (
-                f"take grid <= {one.finest}" if one.finest < one.grid else "let the grid follow the rows (sw.adapt)"
-            )
+            fewer = one.finest < one.grid
+            coarser = f"take grid <= {one.finest}" if fewer else "let the grid follow the rows (sw.adapt)"
             ways.append(f"{coarser}, or take rows in the empty cells" if one.finest else "vary this input")
     for name, share in plain.confounded:
         constant = share == 1.0

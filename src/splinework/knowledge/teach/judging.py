@@ -16,6 +16,7 @@ from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.quadrature import gauss
+from splinework.knowledge.axioms.setting import sobol
 from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
 from splinework.knowledge.axioms.verify.door import Prover
 from splinework.knowledge.axioms.verify.subject import Subject
@@ -200,8 +201,7 @@ class _OnPoints(Asker):
 
 def _defined(spoken: Spoken, subject: Subject, points: int) -> bool:
     """Whether formulas have values at points of the box."""
-    share = torch.quasirandom.SobolEngine(len(subject.lo), scramble=True, seed=2).draw(points, dtype=torch.float64)
-    at = (torch.from_numpy(subject.lo) + share * torch.from_numpy(subject.hi - subject.lo)).numpy()
+    at = sobol(points, np.stack([subject.lo, subject.hi], 1), 2).numpy()
     pairs = zip(spoken.expressions, spoken.splines, strict=True)
     return all(bool(np.isfinite(compile_expression(e, subject.inputs, s)(at)).all()) for e, s in pairs)
 
@@ -225,8 +225,7 @@ def _holds(claim: Claim, subject: Subject, spoken: Spoken, points: int) -> bool:
         room = _STEPS[2] * width[i] * 2  # both ends of a difference lie in the box
         if hi[i] - lo[i] > 2 * room:
             lo[i], hi[i] = lo[i] + room, hi[i] - room
-    share = torch.quasirandom.SobolEngine(len(lo), scramble=True, seed=2).draw(points, dtype=torch.float64)
-    ask = _OnPoints(spoken, subject, torch.from_numpy(lo) + share * torch.from_numpy(hi - lo))
+    ask = _OnPoints(spoken, subject, sobol(points, np.stack([lo, hi], 1), 2))
     meant = torch.ones(points, dtype=torch.bool)
     for low, high in claim.conditions:
         meant &= low(ask) <= high(ask)

@@ -100,6 +100,32 @@ class Sampler:
         return np.asarray(self.low + (self.high - self.low) * drawn)
 
 
+def rows_of(x: Any) -> Floats:
+    """Rows as an array `(n, p)`.
+
+    Raises:
+        DataError: If they are no numbers.
+        ShapeError: If they have another shape, or there is none.
+    """
+    try:
+        rows = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"x must be numbers of shape (rows, inputs); {error}.") from error
+    if rows.ndim != 2 or not len(rows):
+        raise ShapeError(f"x has the shape (rows, inputs), with at least one row, got {rows.shape}.")
+    return rows
+
+
+def check_ends(ends: Floats) -> None:
+    """Raises unless these are ends of a box, `(p, 2)`.
+
+    Raises:
+        ConfigError: If they are not finite, or in another order.
+    """
+    if not (np.isfinite(ends).all() and (ends[:, 0] <= ends[:, 1]).all()):
+        raise ConfigError(f"box has finite ends, low before high, got {ends.tolist()}.")
+
+
 def domain_of(x: Any, box: Any) -> tuple[Floats, Floats, Floats]:
     """Real rows `(n, p)`, none where there are none, and the ends of the box, `(p,)` each.
 
@@ -112,21 +138,13 @@ def domain_of(x: Any, box: Any) -> tuple[Floats, Floats, Floats]:
         raise ConfigError(
             "distil needs real rows x, or a box of (low, high) per input, to know where to ask the teacher."
         )
-    rows = np.zeros((0, 0))
-    if x is not None:
-        try:
-            rows = np.asarray(x.detach().cpu() if isinstance(x, torch.Tensor) else x, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise DataError(f"x must be numbers of shape (rows, inputs); {error}.") from error
-        if rows.ndim != 2 or not len(rows):
-            raise ShapeError(f"x has the shape (rows, inputs), with at least one row, got {rows.shape}.")
-        if not np.isfinite(rows).all():
-            raise DataError("x has values that are not finite numbers; drop or fill those rows first.")
+    rows = np.zeros((0, 0)) if x is None else rows_of(x)
+    if not np.isfinite(rows).all():
+        raise DataError("x has values that are not finite numbers; drop or fill those rows first.")
     ends = np.stack([rows.min(0), rows.max(0)], 1) if box is None else np.asarray(box, dtype=np.float64)
     if ends.ndim != 2 or ends.shape[1] != 2 or (len(rows) and len(ends) != rows.shape[1]):
         raise ShapeError(
             f"box has (low, high) per input, got an array of shape {ends.shape} for rows of shape {rows.shape}."
         )
-    if not (np.isfinite(ends).all() and (ends[:, 0] <= ends[:, 1]).all()):
-        raise ConfigError(f"box has finite ends, low before high, got {ends.tolist()}.")
+    check_ends(ends)
     return (rows if len(rows) else np.zeros((0, len(ends)))), ends[:, 0], ends[:, 1]

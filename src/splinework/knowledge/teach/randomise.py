@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc, uniform
 
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.knowledge.teach.points import rows_of
 
 Floats = NDArray[np.float64]
 Simulator = Callable[..., Any]
@@ -98,9 +99,7 @@ def marginalised(
 
 
 def _checked(x: Any, parameters: Any) -> tuple[Floats, dict[str, Any]]:
-    rows = np.asarray(x, dtype=np.float64)
-    if rows.ndim != 2 or not len(rows):
-        raise ShapeError(f"x has the shape (rows, inputs), with at least one row, got {rows.shape}.")
+    rows = rows_of(x)
     if not isinstance(parameters, Mapping) or not parameters:
         raise ConfigError(f'parameters is a dict such as {{"k": (0.9, 1.1)}}, got {parameters!r}.')
     priors = {}

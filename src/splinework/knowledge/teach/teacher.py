@@ -16,6 +16,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
+from splinework.splines import bspline_rows, cell_polynomials, domain, greville
 
 Floats = NDArray[np.float64]
 
@@ -181,12 +182,10 @@ def _alive(rng: np.random.Generator, inputs: int, outputs: int, sparsity: float,
 
 def _interpolation(knots: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """The splines' values `(M, M)` at as many points of [-1, 1] as there are splines, and these points `(M,)`."""
-    from splinework.splines import bspline_rows, cell_polynomials, greville
-
     degree = len(knots) - 1 - size
-    places = greville(knots[None], degree)[0].clamp(knots[degree], knots[len(knots) - 1 - degree])
+    low, high = domain(knots[None], degree)
+    places = greville(knots[None], degree)[0].clamp(low, high)
     # The outermost places lie beyond the ends: they are spread between the end and the first that does not.
     inside = torch.linspace(-1, 1, size, dtype=knots.dtype)
-    places = torch.where((places > -1) & (places < 1), places, inside)
-    places = places.sort().values
+    places = torch.where((places > -1) & (places < 1), places, inside).sort().values
     return bspline_rows(places[:, None], knots[None], cell_polynomials(knots[None], degree), degree)[:, 0], places

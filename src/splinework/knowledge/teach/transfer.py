@@ -5,6 +5,7 @@ sources are always among them. What comes out is one KAN like any other.
 """
 
 import copy
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -135,7 +136,8 @@ def transfer(
         xs, ys = _measured(source, x, y)
         chosen = _recipes(recipes, len(xs))
         contest = _Contest(source, anchors, xs, ys, seed, progress)
-        folds = [_folds(len(xs), seed + repeat) for repeat in range(REPEATS)]
+        orders = (torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed + n)) for n in range(REPEATS))
+        folds = [list(order.tensor_split(min(FOLDS, len(xs)))) for order in orders]
         entered = {name: contest.enter(name, folds) for name in chosen}
         scores = tuple(score for score, _ in entered.values())
         models = {name: found for name, (_, found) in entered.items() if found is not None}
@@ -181,13 +183,13 @@ class _Contest:
                     error = ((flat(told) - flat(self.y[part])) / scale).square().mean(1)
                     squares[part] += error / (1 if name == "network" else len(folds))
             model, found, note = self.fitted(name, self.x, self.y)
+            if not bool(squares.isfinite().all()):
+                raise ConfigError("predictions are not finite")
         except ConfigError as error:
-            return Score(name, float("nan"), float("nan"), float("nan"), str(error)), None
-        if not bool(squares.isfinite().all()):
-            return Score(name, float("nan"), float("nan"), float("nan"), "predictions are not finite"), None
+            return Score(name, math.nan, math.nan, math.nan, str(error)), None
         root = float(squares.mean().sqrt())
         spread = float(squares.std()) / len(squares) ** 0.5 / (2 * max(root, 1e-300))
-        freedom = 0.0 if name == "simulator" else float("nan") if found is None else float(found.freedom.sum())
+        freedom = 0.0 if name == "simulator" else math.nan if found is None else float(found.freedom.sum())
         return Score(name, root, spread, freedom, note), model
 
     def fitted(self, name: str, x: Tensor, y: Tensor) -> tuple[KAN, Found | None, str]:
@@ -306,8 +308,3 @@ def _recipes(recipes: Sequence[str] | None, rows: int) -> tuple[str, ...]:
     if unknown or not recipes:
         raise ConfigError(f"recipes is a list out of {', '.join(RECIPES)}; got {recipes!r}.")
     return tuple(name for name in RECIPES if name in recipes)
-
-
-def _folds(rows: int, seed: int) -> list[Tensor]:
-    order = torch.randperm(rows, generator=torch.Generator().manual_seed(seed))
-    return list(order.tensor_split(min(FOLDS, rows)))

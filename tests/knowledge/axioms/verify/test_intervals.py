@@ -11,7 +11,7 @@ from splinework.formula.elementary import power, whole_power
 from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.verify.recheck import Range
-from splinework.knowledge.axioms.verify.recheck_model import FUNCTIONS
+from splinework.knowledge.axioms.verify.recheck_functions import FUNCTIONS
 
 
 def some(seed: int, size: int = 300) -> tuple[Interval, np.ndarray]:

@@ -1,24 +1,20 @@
 """What comes beyond the grid of an input."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import torch
-from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.facts import Tail
-from splinework.knowledge.axioms.fields import log_odds, number_of
-from splinework.knowledge.axioms.penalties import Penalty, moved, over, slopes
+from splinework.knowledge.axioms.fields import log_odds, number
+from splinework.knowledge.axioms.penalties import Penalty, moved, slopes
 from splinework.knowledge.axioms.setting import MARGIN, Setting
-from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
 
 FARTHEST: Final = 10.0
 """Widths of the box beyond it at which a function that tends to a value has come to it."""
@@ -37,7 +33,7 @@ class Asymptote(OfInput):
 
     side: str = "both"
     kind: str = "constant"
-    value: float = 0.0
+    value: float = field(default=0.0, metadata=number("the value of an asymptote"))
 
     word: ClassVar[str] = "asymptote"
     built_by: ClassVar[frozenset[str]] = frozenset({"tail"})
@@ -50,7 +46,6 @@ class Asymptote(OfInput):
                 "asymptote takes side='left', 'right' or 'both' and kind='linear', 'constant' or 'value', got "
                 f"{self.side!r} and {self.kind!r}."
             )
-        object.__setattr__(self, "value", number_of(self.value, "the value of an asymptote"))
 
     @property
     def _sides(self) -> list[str]:
@@ -76,22 +71,18 @@ class Asymptote(OfInput):
         share = near + (far - near) * (setting.points[:, i] - low) / width
         places = {"left": low - share * width, "right": high + share * width}
         order = {"value": 0, "constant": 1, "linear": 2}[self.kind]
-        size = setting.spread[outputs] / width**order
-
-        def function(model: Model, x: Tensor) -> Tensor:
-            return over(slopes(model, x, outputs, (i,) * order)[0] - self.value * (order == 0), size)
-
-        return Penalty(function, torch.cat([moved(setting.points, i, places[side]) for side in self._sides]))
+        return Penalty.of(
+            setting.spread[outputs] / width**order,
+            lambda model, x: slopes(model, x, outputs, (i,) * order)[0] - self.value * (order == 0),
+            torch.cat([moved(setting.points, i, places[side]) for side in self._sides]),
+        )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """One width of the box beyond the grid, on each side that is meant."""
         i = subject.input(self.input, self)
-        along = (i, i) if self.kind == "linear" else (i,)
+        along = (i,) * (2 if self.kind == "linear" else 1)
         order = "²" if self.kind == "linear" else ""
         tends = self.kind == "value"
-
-        def define(j: int) -> "Define":
-            return lambda ask: ask.off(ask.partial(j, along), 0.0)
 
         def claims_beyond(side: str) -> "list[Claim]":
             def said(name: str) -> str:
@@ -101,7 +92,7 @@ class Asymptote(OfInput):
                 return f"{what} to the {side} of the box"
 
             reason = "a limit is no bound on a box" if tends else ""
-            found = subject.claims(self, said, define, along=along, equal=True, reason=reason)
+            found = subject.equal(self, said, lambda j, ask: 0.0, along, reason=reason)
             for claim in found:
                 low, high = claim.lo[i], claim.hi[i]
                 width = high - low

@@ -2,28 +2,26 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
 from splinework.knowledge.axioms.facts import Face, Fact, Rim
-from splinework.knowledge.axioms.fields import value_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.fields import FORMULA
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
 from splinework.knowledge.axioms.realise.formulas import as_formula
 from splinework.knowledge.axioms.setting import Setting, formula, on_boundary, on_faces
 from splinework.nn.frame import Box, Expression, Region
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
 
 
 @final
 @dataclass(frozen=True)
-class Boundary(Axiom):
+class Boundary(OfValues):
     """The function has given values on a boundary.
 
     Attributes:
@@ -33,7 +31,7 @@ class Boundary(Axiom):
     """
 
     face: Ranges | Region
-    value: Value = 0.0
+    value: Value = field(default=0.0, metadata=FORMULA)
 
     word: ClassVar[str] = "boundary"
     built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
@@ -43,7 +41,6 @@ class Boundary(Axiom):
         if not isinstance(self.face, Region):
             expected = "boundary takes faces such as {'x': (0, 1)} or a region such as Disc(('x', 'y'), (0, 0), 1)"
             object.__setattr__(self, "face", ranges_of(self.face, expected))
-        object.__setattr__(self, "value", value_of(self.value, self.word))
 
     @property
     def inputs(self) -> tuple[Name, ...]:
@@ -85,23 +82,16 @@ class Boundary(Axiom):
         value = formula(self.value, setting.input_names)(points)
         return matched_penalty(setting, setting.outputs(self), points, value[:, None])
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
-
     def claims(self, subject: "Subject") -> "list[Claim]":
         """Face by face; the boundary of another region is no box, and only a formula can prove what holds there."""
         if not isinstance(self.face, Region):
             faces = [(place(name, subject.inputs, self.word), end) for name, end in self._faces]
             return [claim for i, end in faces for claim in subject.on_face(self, i, end, self.value)]
         wanted = subject.formula(self.value)
-
-        def define(j: int) -> "Define":
-            return lambda ask: ask.off(ask.partial(j, ()), wanted(ask))
-
-        return subject.claims(
+        return subject.equal(
             self,
             lambda name: f"{name} == {self.value} on the boundary",
-            define,
+            lambda j, ask: wanted(ask),
             tolerance=0.0,
             scale=1.0,
             vanishing=Expression(self.face.formula(), subject.inputs),

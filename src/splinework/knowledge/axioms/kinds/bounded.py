@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
@@ -14,17 +14,14 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion
 from splinework.knowledge.axioms.facts import Range, Values
-from splinework.knowledge.axioms.fields import log_odds, number_of
+from splinework.knowledge.axioms.fields import log_odds, number
 from splinework.knowledge.axioms.linear import CUTS, PLACES, LinearCondition, spaced_rows
-from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.penalties import Penalty, values
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Subject
 
 NEAR: Final = 0.05
 """Smallest value of a target that comes near zero, in its standard deviations."""
@@ -51,32 +48,24 @@ class _Between(Axiom):
         return (Values(self, *self.limits),)
 
     def times(self, sign: int) -> "_Between":
-        if sign > 0:
-            return self
-        options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
         low, high = (0.0 - end if math.isfinite(end) else None for end in self.limits)
-        return Bounded(high, low, **options)
+        return self if sign > 0 else Bounded(high, low, **self.shared)
 
     def penalty(self, setting: Setting) -> Penalty:
         outputs = setting.outputs(self)
-        size = setting.spread[outputs]
 
-        def function(model: Model, x: Tensor) -> Tensor:
+        def outside(model: Model, x: Tensor) -> Tensor:
             y = values(model, x, outputs)
-            return over(
-                sum(((sign * (end - y)).clamp_min(0) for end, sign, _ in self._ends), torch.zeros_like(y)), size
-            )
+            return sum(((sign * (end - y)).clamp_min(0) for end, sign, _ in self._ends), torch.zeros_like(y))
 
-        return Penalty(function, setting.points)
+        return Penalty.of(setting.spread[outputs], outside, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
-            def define(j: int) -> "Define":
-                return lambda ask: (
-                    ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
-                )
+            def room(j: int, ask: "Asker") -> Any:
+                return ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
 
-            return subject.claims(self, lambda name: f"{name} {shown} {end!r}", define)
+            return subject.claims(self, lambda name: f"{name} {shown} {end!r}", room)
 
         by_end = [claims_at(*each) for each in self._ends]
         return [claim for claims in zip(*by_end, strict=True) for claim in claims]
@@ -84,7 +73,7 @@ class _Between(Axiom):
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         j = output
         low, high = np.sort(codes.decoded(j, np.array(codes.range()[j]))).tolist()
-        every = codes.decoded(j, codes.values()[..., j]) if codes.few else None
+        every = codes.decoded(j, codes.values[..., j]) if codes.few else None
         found = []
         for end, sign, shown in self._ends:
             result = codes.result(self, f"{codes.outputs[j]} {shown} {end!r}")
@@ -107,18 +96,14 @@ class _Between(Axiom):
 class Bounded(_Between):
     """`lower ≤ f ≤ upper`; one of the two may be None."""
 
-    lower: float | None = None
-    upper: float | None = None
+    lower: float | None = field(default=None, metadata=number("lower of bounded", optional=True))
+    upper: float | None = field(default=None, metadata=number("upper of bounded", optional=True))
 
     word: ClassVar[str] = "bounded"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "bounds"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("lower", "upper"):
-            value = getattr(self, key)
-            if value is not None:
-                object.__setattr__(self, key, number_of(value, f"{key} of bounded"))
         if self.lower is None and self.upper is None:
             raise ConfigError("bounded takes lower=, upper= or both, got neither.")
         if self.lower is not None and self.upper is not None and not self.lower < self.upper:

@@ -1,22 +1,20 @@
 """Conserved along a flow."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.fields import texts_of
-from splinework.knowledge.axioms.penalties import Penalty, over, slopes
+from splinework.knowledge.axioms.fields import by_input
+from splinework.knowledge.axioms.penalties import Penalty, slopes
 from splinework.knowledge.axioms.setting import Setting, formula
 from splinework.knowledge.axioms.statements import Model
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify.claim import Asker, Claim
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, Subject
 
 
 @final
@@ -29,18 +27,12 @@ class Conserved(Axiom):
             do not change.
     """
 
-    flow: tuple[tuple[Name, str], ...]
+    flow: tuple[tuple[Name, str], ...] = field(
+        metadata=by_input("conserved takes a flow such as {'q': 'p', 'p': '-q'}")
+    )
 
     word: ClassVar[str] = "conserved"
     no_hard_form: ClassVar[str] = "there is no network that is conserved along any given flow by itself"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "flow", texts_of(self.flow, "conserved takes a flow such as {'q': 'p', 'p': '-q'}"))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return tuple(name for name, _ in self.flow)
 
     def penalty(self, setting: Setting) -> Penalty:
         """The rate along the flow, in spreads of the output per typical time to cross the box."""
@@ -48,33 +40,29 @@ class Conserved(Axiom):
         outputs = setting.outputs(self)
         flow = torch.stack([formula(text, setting.input_names)(setting.points) for _, text in self.flow], dim=-1)
         pace = (flow / setting.width[inputs]).square().sum(dim=-1).mean().sqrt().clamp_min(1e-300)
-        size = setting.spread[outputs] * pace
 
-        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+        def rate(model: Model, x: Tensor, data: Tensor) -> Tensor:
             found = torch.stack(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
-            return over((found * data[:, None, :]).sum(dim=-1), size)
+            return (found * data[:, None, :]).sum(dim=-1)
 
-        return Penalty(function, setting.points, flow)
+        return Penalty.of(setting.spread[outputs] * pace, rate, setting.points, flow)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The rate along the flow."""
         flow = [(subject.input(name, self), Expression(text, subject.inputs)) for name, text in self.flow]
 
-        def define(j: int) -> "Callable[[Asker], Any]":
-            def of(ask: "Asker") -> Any:
-                total = ask.number(0.0)
-                for i, rate in flow:
-                    total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(rate, ask.x)))
-                return ask.off(total, 0.0)
-
-            return of
+        def rate(j: int, ask: "Asker") -> Any:
+            total = ask.number(0.0)
+            for i, pace in flow:
+                total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(pace, ask.x)))
+            return ask.off(total, 0.0)
 
         slowest = min((i for i, _ in flow), key=subject.width)
         along = tuple((i,) for i, _ in flow)
         return subject.claims(
             self,
             lambda name: f"d {name}/dt == 0 along the flow",
-            define,
+            rate,
             along=(slowest,),
             equal=True,
             derivatives=along,

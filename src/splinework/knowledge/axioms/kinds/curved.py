@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final, final
+from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.evidence import EFFECT, STEP, Evidence, Suggestion, lower
@@ -12,10 +12,7 @@ from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, n
 from splinework.knowledge.axioms.setting import Setting
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, EdgeRules, Subject
 
 MAX_BENDS: Final = 0.16
 """Largest share of all bends that may go the other way in rows that speak for it."""
@@ -36,20 +33,15 @@ class _Curved(OfInput):
         return (Bend(self, self.input, self.sign),)
 
     def times(self, sign: int) -> "_Curved":
-        options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
-        return (Convex if self.sign * sign > 0 else Concave)(self.input, **options)
+        return (Convex if self.sign * sign > 0 else Concave)(self.input, **self.shared)
 
     def penalty(self, setting: Setting) -> Penalty:
         return derivative_penalty(self, setting, (self.input, self.input), negative_part(self.sign))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
-
-        def define(j: int) -> "Define":
-            return lambda ask: ask.partial(j, (i, i)) if self.sign > 0 else ask.do("neg", ask.partial(j, (i, i)))
-
         x, sign = subject.inputs[i], ">=" if self.sign > 0 else "<="
-        return subject.claims(self, lambda name: f"d² {name}/d {x}² {sign} 0", define, along=(i, i))
+        return subject.signed(self, lambda name: f"d² {name}/d {x}² {sign} 0", (i, i), self.sign)
 
     def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
         return [sign_along(self.input, self, setting, 2, self.sign)]

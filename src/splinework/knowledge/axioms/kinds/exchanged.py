@@ -3,50 +3,37 @@
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
-from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.fields import several
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Asker, Claim
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 MOMENTS: Final = 4
 """The most inputs that are exchanged by moments."""
 
 
 @dataclass(frozen=True)
-class _Exchanged(Axiom):
+class _Exchanged(OfValues):
     """The value is multiplied by a sign when two of these inputs change places."""
 
-    among: tuple[Name, ...]
+    among: tuple[Name, ...] = field(metadata=several(least=2))
 
     sign: ClassVar[int]
     gathers: ClassVar[int] = 0
     draft_order: ClassVar[int] = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "among", names_of(self.among, self.word, least=2))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return self.among
 
     def facts(self) -> Sequence[Exchange]:
         return (Exchange(self, self.among, self.sign),)
@@ -76,9 +63,6 @@ class _Exchanged(Axiom):
             text = f"f({a}, {b}) == {'-' if self.sign < 0 else ''}f({b}, {a})"
             found += subject.moved(self, text, move, self.sign)
         return found
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
 
     def draft_features(self, draft: "Draft") -> None:
         """Few inputs that may be exchanged become their sum and their central moments, of which all such functions are made.
@@ -124,7 +108,7 @@ class Symmetric(_Exchanged):
             what = f"{codes.outputs[j]} is the same with {codes.inputs[a]} and {codes.inputs[b]} exchanged"
             slack = None
             if codes.few and codes.codes[a] == codes.codes[b]:
-                values = codes.values()[..., j]
+                values = codes.values[..., j]
                 slack = -np.abs(values - np.swapaxes(values, a, b))
             found.append(codes.decided(codes.result(self, what), slack, bound=0.0 if codes.alike(a, b) else None))
         return found

@@ -1,7 +1,7 @@
 """Values at the start of a time."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import torch
@@ -9,17 +9,15 @@ from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import OfInput, Value
 from splinework.knowledge.axioms.facts import Face
-from splinework.knowledge.axioms.fields import number_of, value_of
+from splinework.knowledge.axioms.fields import FORMULA, number, value_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, matched_penalty, over, slopes
+from splinework.knowledge.axioms.penalties import Penalty, matched_penalty, slopes
 from splinework.knowledge.axioms.realise.formulas import as_formula
 from splinework.knowledge.axioms.setting import Setting, formula, on_faces
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Claim
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
 
 
 @final
@@ -34,19 +32,15 @@ class Initial(OfInput):
         rate: The first derivative in time there, where that is given too.
     """
 
-    at: float = 0.0
-    value: Value = 0.0
-    rate: Value | None = None
+    at: float = field(default=0.0, metadata=number("the start of initial"))
+    value: Value = field(default=0.0, metadata=FORMULA)
+    rate: Value | None = field(
+        default=None,
+        metadata={"check": lambda rate, word: None if rate is None else value_of(rate, f"{word} (rate)")},
+    )
 
     word: ClassVar[str] = "initial"
     built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "at", number_of(self.at, "the start of initial"))
-        object.__setattr__(self, "value", value_of(self.value, self.word))
-        if self.rate is not None:
-            object.__setattr__(self, "rate", value_of(self.rate, f"{self.word} (rate)"))
 
     def facts(self) -> Sequence[Face]:
         return (Face(self, self.input, self.at, self.value, self.rate, start=True),)
@@ -65,13 +59,13 @@ class Initial(OfInput):
             return matched_penalty(setting, outputs, points, value)
         rate = formula(self.rate, setting.input_names)(points)[:, None]
         size = setting.spread[outputs]
-        sizes = torch.cat([size, size / setting.width[i]])
 
-        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+        def apart(model: Model, x: Tensor, data: Tensor) -> Tensor:
             y, slope = slopes(model, x, outputs, (), (i,))
-            return over(torch.cat([y - data[:, :1], slope - data[:, 1:]], dim=-1), sizes)
+            return torch.cat([y - data[:, :1], slope - data[:, 1:]], dim=-1)
 
-        return Penalty(function, points, torch.cat([value, rate], dim=-1))
+        sizes = torch.cat([size, size / setting.width[i]])
+        return Penalty.of(sizes, apart, points, torch.cat([value, rate], dim=-1))
 
     def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
         return [from_penalty(replace(self, rate=None), setting)]

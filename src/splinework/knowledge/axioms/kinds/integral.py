@@ -2,33 +2,32 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, final
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, place, ranges_of
+from splinework.knowledge.axioms.axiom import Ranges, outputs_of, place, ranges_of
 from splinework.knowledge.axioms.facts import Total
-from splinework.knowledge.axioms.fields import number_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.fields import number, text
+from splinework.knowledge.axioms.linear import OfValues
+from splinework.knowledge.axioms.penalties import Penalty, values
 from splinework.knowledge.axioms.quadrature import cells, gauss
 from splinework.knowledge.axioms.setting import Setting, formula
 from splinework.knowledge.axioms.statements import Model
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Define, Subject
     from splinework.nn.frame import FramedKAN
 
 
 @final
 @dataclass(frozen=True)
-class Integral(Axiom):
+class Integral(OfValues):
     """`∫ w f dx = equals` over a box: an integral, or with a weight w a moment.
 
     Attributes:
@@ -37,27 +36,14 @@ class Integral(Axiom):
         weight: w, a formula in the inputs.
     """
 
-    equals: float
-    over: Ranges | None = None
-    weight: str = "1"
+    equals: float = field(metadata=number("the value of an integral"))
+    over: Ranges | None = field(default=None, metadata={"check": lambda over, _: None if over is None else _box(over)})
+    weight: str = field(default="1", metadata=text("the weight of an integral is a formula in the inputs"))
 
     word: ClassVar[str] = "integral"
     corrected: ClassVar[bool] = True
     of_all_inputs: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"offset"})
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "equals", number_of(self.equals, "the value of an integral"))
-        if self.over is not None:
-            ranges = ranges_of(self.over, "integral takes over={'x': (0, 1)}, a finite range for every input")
-            object.__setattr__(self, "over", ranges)
-        if not isinstance(self.weight, str) or not self.weight.strip():
-            raise ConfigError(f"the weight of an integral is a formula in the inputs, got {self.weight!r}.")
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return () if self.over is None else tuple(name for name, _ in self.over)
 
     def facts(self) -> Sequence[Total]:
         return (Total(self, self.equals, self.over, self.weight),)
@@ -79,13 +65,10 @@ class Integral(Axiom):
         weights = weights * formula(self.weight, setting.input_names)(points)
         size = setting.spread[outputs] * weights.abs().sum()
 
-        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
-            return over((data * values(model, x, outputs)).sum(dim=0, keepdim=True) - self.equals, size)
+        def off(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            return (data * values(model, x, outputs)).sum(dim=0, keepdim=True) - self.equals
 
-        return Penalty(function, points, weights[:, None], coupled=True)
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
+        return Penalty.of(size, off, points, weights[:, None], coupled=True)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """What the integral is of; it is enclosed by `verify.integrals`."""
@@ -122,7 +105,9 @@ class Integral(Axiom):
             raise ConfigError(
                 f"the weight of {self.text()} has the integral 0, so no constant can meet it; make it soft."
             )
-        outputs = range(model.outputs)
-        wanted = outputs if self.output is None else [place(self.output, model.output_names, self.word, "output")]
         value = density @ model(x)
-        return [(j, "1", (self.equals - float(value[j])) / total) for j in wanted]
+        return [(j, "1", (self.equals - float(value[j])) / total) for j in outputs_of(self, model.output_names)]
+
+
+def _box(given: Any) -> Ranges:
+    return ranges_of(given, "integral takes over={'x': (0, 1)}, a finite range for every input")

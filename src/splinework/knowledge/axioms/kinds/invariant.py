@@ -15,14 +15,12 @@ from splinework.knowledge.axioms.facts import Orbit
 from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.kinds.exchanged import Symmetric
 from splinework.knowledge.axioms.kinds.mirrored import Even
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
+from splinework.knowledge.axioms.linear import OfValues
 from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Argument, Asker, Claim
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Argument, Asker, Claim, Draft, Subject
 
 GROUPS: Final = ("sign", "scale", "translation", "rotation")
 _LARGEST_FACTOR: Final = 4.0
@@ -30,7 +28,7 @@ _LARGEST_FACTOR: Final = 4.0
 
 @final
 @dataclass(frozen=True)
-class Invariant(Axiom):
+class Invariant(OfValues):
     """The output stays when a group acts on some inputs together.
 
     Attributes:
@@ -82,9 +80,8 @@ class Invariant(Axiom):
         """A rotation of one vector mirrors each of its inputs and exchanges them; so does a sign with one input."""
         if len(self.vectors) > 1 or (self.group != "rotation" and not (self.group == "sign" and len(self.inputs) == 1)):
             return ()
-        options: dict[str, Any] = {"strength": self.strength, "domain": self.domain, "output": self.output}
-        found: list[Axiom] = [Even(name, **options) for name in self.inputs]
-        return [*found, Symmetric(self.inputs, **options)] if self.group == "rotation" else found
+        found: list[Axiom] = [Even(name, **self.shared) for name in self.inputs]
+        return [*found, Symmetric(self.inputs, **self.shared)] if self.group == "rotation" else found
 
     def renamed(self, name: Callable[[Any], str]) -> Axiom:
         vectors = tuple(tuple(map(name, vector)) for vector in self.vectors)
@@ -100,9 +97,6 @@ class Invariant(Axiom):
             return act(x, vectors, setting.box, generator)
 
         return paired_penalty(self, setting, *partnered(setting, acted))
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         vectors = [[subject.input(name, self) for name in vector] for vector in self.vectors]

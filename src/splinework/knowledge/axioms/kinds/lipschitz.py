@@ -1,29 +1,23 @@
 """A largest slope."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.facts import Steepness
-from splinework.knowledge.axioms.fields import names_of, number_of
+from splinework.knowledge.axioms.fields import number, several
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
-from splinework.knowledge.axioms.penalties import Penalty, over, slopes
+from splinework.knowledge.axioms.penalties import Penalty, slopes
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 
 @final
@@ -31,8 +25,8 @@ if TYPE_CHECKING:
 class Lipschitz(Axiom):
     """`|∂f/∂x| ≤ constant` for each of the inputs, in raw units; for all inputs where none is named."""
 
-    constant: float
-    along: tuple[Name, ...] = ()
+    constant: float = field(metadata=number("the constant of lipschitz", positive=True))
+    along: tuple[Name, ...] = field(default=(), metadata=several(empty=True))
 
     word: ClassVar[str] = "lipschitz"
     gathers: ClassVar[int] = 1
@@ -42,18 +36,6 @@ class Lipschitz(Axiom):
     linear_inputs: ClassVar[bool] = True
     on_scores_of: ClassVar[float] = 2
     sign_free: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "constant", number_of(self.constant, "the constant of lipschitz"))
-        if not self.constant > 0:
-            raise ConfigError(f"the constant of lipschitz is positive, got {self.constant}.")
-        if self.along not in ((), []):
-            object.__setattr__(self, "along", names_of(self.along, self.word))
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return self.along
 
     def facts(self) -> Sequence[Steepness]:
         return (Steepness(self, self.along, self.constant),)
@@ -66,19 +48,19 @@ class Lipschitz(Axiom):
         outputs = setting.outputs(self)
         size = torch.cat([setting.spread[outputs] / setting.width[i] for i in inputs])
 
-        def function(model: Model, x: Tensor) -> Tensor:
+        def beyond(model: Model, x: Tensor) -> Tensor:
             found = torch.cat(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
-            return over((found.abs() - self.constant).clamp_min(0), size)
+            return (found.abs() - self.constant).clamp_min(0)
 
-        return Penalty(function, setting.points)
+        return Penalty.of(size, beyond, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_along(i: int) -> "list[Claim]":
-            def define(j: int) -> "Define":
-                return lambda ask: ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
+            def room(j: int, ask: "Asker") -> Any:
+                return ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
 
             x, most = subject.inputs[i], self.constant
-            return subject.claims(self, lambda name: f"|d {name}/d {x}| <= {most!r}", define, along=(i,), scale=most)
+            return subject.claims(self, lambda name: f"|d {name}/d {x}| <= {most!r}", room, along=(i,), scale=most)
 
         along = [subject.input(name, self) for name in self.along] or list(range(len(subject.inputs)))
         by_input = [claims_along(i) for i in along]

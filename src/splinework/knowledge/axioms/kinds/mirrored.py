@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
@@ -10,33 +10,24 @@ import numpy as np
 from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest
 from splinework.knowledge.axioms.facts import Mirror
-from splinework.knowledge.axioms.fields import number_of
+from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 
 @dataclass(frozen=True)
 class _Mirrored(OfInput):
     """`f(centre - d) = sign f(centre + d)`."""
 
-    centre: float = 0.0
+    centre: float = field(default=0.0, metadata=number("the centre"))
 
     sign: ClassVar[int]
     linear_inputs: ClassVar[bool] = True
     sign_free: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "centre", number_of(self.centre, "the centre"))
 
     def facts(self) -> Sequence[Mirror]:
         return (Mirror(self, self.input, self.centre, self.sign),)
@@ -91,7 +82,7 @@ class Even(_Mirrored):
         result = codes.result(self, what)
         twice = 2 * (self.centre - float(np.asarray(wire.decode(np.array([0])))[0])) / wire.step
         if abs(twice - round(twice)) > 1e-6:
-            return [codes.undecided(result, "the centre lies between the codes, and not half way")]
+            return [replace(result, reason="the centre lies between the codes, and not half way")]
         # The codes whose mirror images are codes, too.
         first, last = max(lo, round(twice) - hi), min(hi, round(twice) - lo)
         inside = np.arange(first, last + 1) - lo
@@ -99,7 +90,7 @@ class Even(_Mirrored):
         same = bool((table[inside] == table[inside[::-1]]).all())
         slack = None
         if codes.few and len(inside):
-            values = np.moveaxis(codes.values()[..., j], i, 0)
+            values = np.moveaxis(codes.values[..., j], i, 0)
             slack = np.moveaxis(-np.abs(values[inside] - values[inside[::-1]]), 0, i)
         return [codes.decided(result, slack, bound=0.0 if same else None, start=(i, first - lo))]
 

@@ -14,12 +14,7 @@ from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, n
 from splinework.knowledge.axioms.setting import Setting
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.certificate import ClaimResult
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.integer import Codes
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 MAX_FALLS: Final = 0.12
 """Largest share of all rises that may go the other way in rows that speak for it."""
@@ -55,12 +50,8 @@ class Monotone(OfInput):
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
-
-        def define(j: int) -> "Define":
-            return lambda ask: ask.partial(j, (i,)) if self.increasing else ask.do("neg", ask.partial(j, (i,)))
-
         sign = ">=" if self.increasing else "<="
-        return subject.claims(self, lambda name: f"d {name}/d {subject.inputs[i]} {sign} 0", define, along=(i,))
+        return subject.signed(self, lambda name: f"d {name}/d {subject.inputs[i]} {sign} 0", (i,), self.sign)
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         i, j = codes.input(self.input, self), output

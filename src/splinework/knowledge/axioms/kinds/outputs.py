@@ -3,39 +3,32 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
-
-from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
 from splinework.knowledge.axioms.facts import Together, Values, facts_of
-from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.penalties import Penalty, outputs_together, over, values
+from splinework.knowledge.axioms.fields import several
+from splinework.knowledge.axioms.penalties import Penalty, outputs_together, values
 from splinework.knowledge.axioms.realise.draft import SOFTNESS
 from splinework.knowledge.axioms.setting import Setting
-from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Asker, Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, Define, Draft, Subject
 
 
 @dataclass(frozen=True)
 class _OfOutputs(Axiom):
     """An axiom on several outputs together; all of them where none is named."""
 
-    outputs: tuple[Name, ...] = ()
+    outputs: tuple[Name, ...] = field(default=(), metadata=several(least=2, empty=True))
 
     gathers: ClassVar[int] = 0
     of_outputs: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.outputs not in ((), []):
-            object.__setattr__(self, "outputs", names_of(self.outputs, self.word, least=2))
         if self.output is not None or not all(map(is_name, self.outputs)):
             raise ConfigError(f"{self.word} takes outputs=(…), got output={self.output!r}.")
 
@@ -66,11 +59,7 @@ class SumToOne(_OfOutputs):
 
     def penalty(self, setting: Setting) -> Penalty:
         outputs, size = outputs_together(self, self.outputs, setting)
-
-        def function(model: Model, x: Tensor) -> Tensor:
-            return over(values(model, x, outputs).sum(dim=-1, keepdim=True) - 1, size)
-
-        return Penalty(function, setting.points)
+        return Penalty.of(size, lambda model, x: values(model, x, outputs).sum(-1, keepdim=True) - 1, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         among = self.among(subject.outputs)
@@ -114,11 +103,7 @@ class Ordered(_OfOutputs):
 
     def penalty(self, setting: Setting) -> Penalty:
         outputs, size = outputs_together(self, self.outputs, setting)
-
-        def function(model: Model, x: Tensor) -> Tensor:
-            return over((-values(model, x, outputs).diff(dim=-1)).clamp_min(0), size)
-
-        return Penalty(function, setting.points)
+        return Penalty.of(size, lambda model, x: (-values(model, x, outputs).diff()).clamp_min(0), setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def define(less: int, more: int) -> "Define":

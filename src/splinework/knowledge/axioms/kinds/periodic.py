@@ -2,26 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import OfInput
 from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, Evidence, Suggestion, suggest, upper
 from splinework.knowledge.axioms.facts import Floats, Period
-from splinework.knowledge.axioms.fields import number_of
+from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
 from splinework.knowledge.axioms.setting import Setting, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Claim
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
 
 _FARTHEST: Final = 0.67
 _PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
@@ -33,7 +30,7 @@ _PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
 class Periodic(OfInput):
     """`f(x + period) = f(x)`, everywhere."""
 
-    period: float = 2 * math.pi
+    period: float = field(default=2 * math.pi, metadata=number("the period", positive=True))
 
     word: ClassVar[str] = "periodic"
     rank: ClassVar[int] = 5
@@ -43,12 +40,6 @@ class Periodic(OfInput):
     draft_order: ClassVar[int] = 2
     on_scores_of: ClassVar[float] = math.inf
     sign_free: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "period", number_of(self.period, "the period"))
-        if not self.period > 0:
-            raise ConfigError(f"the period is positive, got {self.period}.")
 
     def facts(self) -> Sequence[Period]:
         return (Period(self, self.input, self.period),)

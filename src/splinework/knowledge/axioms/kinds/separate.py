@@ -14,16 +14,13 @@ from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
 from splinework.knowledge.axioms.facts import Floats, Separate
 from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, over, values
+from splinework.knowledge.axioms.linear import LinearCondition, OfValues
+from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, values
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.realise.rules import EdgeRules
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Draft, EdgeRules, Subject
 
 
 @dataclass(frozen=True)
@@ -38,11 +35,8 @@ class _Separate(Axiom):
         """The claims that mixed derivatives vanish."""
 
         def claims_of(a: int, b: int) -> "list[Claim]":
-            def define(j: int) -> "Define":
-                return lambda ask: ask.off(ask.partial(j, (a, b)), 0.0)
-
             x, z = subject.inputs[a], subject.inputs[b]
-            return subject.claims(self, lambda name: f"d² {name}/d {x} d {z} == 0", define, along=(a, b), equal=True)
+            return subject.equal(self, lambda name: f"d² {name}/d {x} d {z} == 0", lambda j, ask: 0.0, (a, b))
 
         return [claim for pair in pairs for claim in claims_of(*pair)]
 
@@ -61,10 +55,6 @@ class NoInteraction(_Separate):
     def __post_init__(self) -> None:
         super().__post_init__()
         names_of((self.first, self.second), self.word, least=2)
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return (self.first, self.second)
 
     def facts(self) -> Sequence[Separate]:
         return (Separate(self, ((self.first,), (self.second,)), rest=False),)
@@ -103,7 +93,7 @@ class NoInteraction(_Separate):
 
 @final
 @dataclass(frozen=True)
-class Additive(_Separate):
+class Additive(_Separate, OfValues):
     """A sum of functions, one of each group of inputs; without groups, one of each input."""
 
     groups: tuple[tuple[Name, ...], ...] = ()
@@ -148,21 +138,20 @@ class Additive(_Separate):
         inputs = len(setting.input_names)
         groups = self._numbers(lambda name: setting.input(name, self), inputs)
         outputs = setting.outputs(self)
-        size = setting.spread[outputs]
-        generator = setting.generator
-        x = setting.points
+        generator, x = setting.generator, setting.points
         y = x[torch.randperm(len(x), generator=generator)]
         chosen = torch.rand(len(x), len(groups), generator=generator) < 0.5
         here = torch.zeros(len(x), inputs, dtype=torch.bool)
         for number, group in enumerate(groups):
             here[:, group] = chosen[:, number : number + 1]
 
-        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
+        def mixed(model: Model, x: Tensor, data: Tensor) -> Tensor:
             y, first, second = data.unflatten(-1, (3, inputs)).unbind(-2)
             at = [values(model, points, outputs) for points in (x, y, first, second)]
-            return over(at[0] + at[1] - at[2] - at[3], size)
+            return at[0] + at[1] - at[2] - at[3]
 
-        return Penalty(function, x, torch.cat([y, torch.where(here, x, y), torch.where(here, y, x)], dim=-1))
+        others = torch.cat([y, torch.where(here, x, y), torch.where(here, y, x)], dim=-1)
+        return Penalty.of(setting.spread[outputs], mixed, x, others)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         count = len(subject.inputs)
@@ -171,9 +160,6 @@ class Additive(_Separate):
         return self._mixed(
             subject, [(a, b) for a, b in itertools.combinations(range(count), 2) if owner[a] != owner[b]]
         )
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
 
     @classmethod
     def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import numpy as np
@@ -13,14 +13,14 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.facts import Equation
+from splinework.knowledge.axioms.fields import text
 from splinework.knowledge.axioms.meanings import speaks_of_any, understand
-from splinework.knowledge.axioms.penalties import Penalty, over
+from splinework.knowledge.axioms.penalties import Penalty
 from splinework.knowledge.axioms.setting import Setting, inside, sobol
 from splinework.knowledge.axioms.statements import Model, Statement
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify.claim import Argument, Asker, Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Argument, Asker, Claim, Define, Subject
     from splinework.nn.frame import Expression
 
 _MORE: Final = 16
@@ -59,11 +59,10 @@ class _Stated(Axiom):
         points, data = _fitting(statements[0], setting, self, starts)
         sizes = torch.stack([_size(each, setting, points, data, starts) for each in statements])
 
-        def function(model: Model, x: Tensor, data: Tensor | None = None) -> Tensor:
-            found = [each.violation(model, x, data, starts) for each in statements]
-            return over(torch.stack(found, dim=-1), sizes)
+        def failing(model: Model, x: Tensor, data: Tensor | None = None) -> Tensor:
+            return torch.stack([each.violation(model, x, data, starts) for each in statements], dim=-1)
 
-        return Penalty(function, points, data)
+        return Penalty.of(sizes, failing, points, data)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """Every sign of a relation, with its free variables as further variables."""
@@ -114,7 +113,7 @@ class Residual(_Stated):
         unknowns: Coefficients to be found with the function, and where to start, such as `{"nu": 0.1}`.
     """
 
-    equation: str
+    equation: str = field(metadata=text("residual takes an equation such as 'u_t - u_xx'"))
     unknowns: tuple[tuple[str, float], ...] = ()
 
     word: ClassVar[str] = "residual"
@@ -122,8 +121,6 @@ class Residual(_Stated):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.equation, str) or not self.equation.strip():
-            raise ConfigError(f"residual takes an equation such as 'u_t - u_xx', got {self.equation!r}.")
         given = tuple(self.unknowns.items()) if isinstance(self.unknowns, Mapping) else tuple(self.unknowns)
         try:
             object.__setattr__(self, "unknowns", tuple((str(name), float(value)) for name, value in given))
@@ -152,16 +149,11 @@ class Law(_Stated):
             input stands for any number in the range of the input in whose place it comes.
     """
 
-    statement: str
+    statement: str = field(metadata=text("law takes a statement such as 'f(x,y) == f(y,x)'"))
 
     word: ClassVar[str] = "law"
     of_all_inputs: ClassVar[bool] = True
     no_hard_form: ClassVar[str] = "no construction is known for statements of one's own"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.statement, str) or not self.statement.strip():
-            raise ConfigError(f"law takes a statement such as 'f(x,y) == f(y,x)', got {self.statement!r}.")
 
     @property
     def relation(self) -> str:

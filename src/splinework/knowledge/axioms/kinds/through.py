@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, place
+from splinework.knowledge.axioms.axiom import Axiom, outputs_of
 from splinework.knowledge.axioms.facts import Points
 from splinework.knowledge.axioms.fields import log_odds, number_of
 from splinework.knowledge.axioms.linear import LinearCondition
@@ -18,8 +18,7 @@ from splinework.knowledge.axioms.setting import Setting
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.verify.claim import Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Claim, Subject
     from splinework.nn.frame import FramedKAN
 
 NEAR: Final = 0.25
@@ -95,10 +94,7 @@ class Through(Axiom):
             named = {subject.outputs[j]: value for j, value in values.items()}
             shown = ", ".join(f"{v:g}" for v in point)
 
-            def define(j: int) -> "Define":
-                return lambda ask: ask.off(ask.partial(j, ()), values[j])
-
-            claims = subject.claims(self, lambda name: f"{name}({shown}) == {named[name]!r}", define, equal=True)
+            claims = subject.equal(self, lambda name: f"{name}({shown}) == {named[name]!r}", lambda j, ask: values[j])
             return [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
 
         pairs = zip(self.points, self.values, strict=True)
@@ -131,9 +127,7 @@ class Through(Axiom):
         bumps = torch.stack([Expression(text, names).of(at) for text in texts], dim=1)
         values = torch.tensor([list(row) * (outputs if len(row) == 1 else 1) for row in self.values]).to(at)
         factors = torch.linalg.solve(bumps, values - model(at))
-        wanted = (
-            range(outputs) if self.output is None else [place(self.output, model.output_names, self.word, "output")]
-        )
+        wanted = outputs_of(self, model.output_names)
         return [(j, text, float(factors[n, j])) for j in wanted for n, text in enumerate(texts)]
 
     def _misfit(self, inputs: int, outputs: int) -> ConfigError:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final, final
 
 import torch
@@ -11,18 +11,16 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.formula.units.buckingham import balance, power_text
 from splinework.formula.units.parsing import parse_dimension, parse_units
-from splinework.knowledge.axioms.axiom import Axiom, Name
+from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.facts import Scaling
-from splinework.knowledge.axioms.fields import texts_of
-from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, over, values
+from splinework.knowledge.axioms.fields import by_input
+from splinework.knowledge.axioms.linear import OfValues
+from splinework.knowledge.axioms.penalties import Penalty, values
 from splinework.knowledge.axioms.setting import Setting, partnered
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.realise.draft import Draft
-    from splinework.knowledge.axioms.verify.claim import Asker, Claim, Define
-    from splinework.knowledge.axioms.verify.subject import Subject
+    from splinework.knowledge.axioms.handed import Asker, Claim, Draft, Subject
 
 _FACTOR: Final = 2.0
 """Most that a base unit is rescaled by."""
@@ -30,7 +28,7 @@ _FACTOR: Final = 2.0
 
 @final
 @dataclass(frozen=True)
-class Units(Axiom):
+class Units(OfValues):
     """Dimensional homogeneity: the output changes with the base units as its own unit says (Buckingham 1914).
 
     Attributes:
@@ -38,7 +36,7 @@ class Units(Axiom):
         of_output: The unit of the output.
     """
 
-    of_inputs: tuple[tuple[Name, str], ...]
+    of_inputs: tuple[tuple[Name, str], ...] = field(metadata=by_input("units takes {'m': 'kg', 'v': 'm/s'}, 'J'"))
     of_output: str = "1"
 
     word: ClassVar[str] = "units"
@@ -47,13 +45,8 @@ class Units(Axiom):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "of_inputs", texts_of(self.of_inputs, "units takes {'m': 'kg', 'v': 'm/s'}, 'J'"))
         if not isinstance(self.of_output, str):
             raise ConfigError(f"the unit of the output is a text such as 'J', got {self.of_output!r}.")
-
-    @property
-    def inputs(self) -> tuple[Name, ...]:
-        return tuple(name for name, _ in self.of_inputs)
 
     def facts(self) -> Sequence[Scaling]:
         return (Scaling(self, self.of_inputs, self.of_output),)
@@ -73,15 +66,10 @@ class Units(Axiom):
             factors = (math.log(_FACTOR) * draws @ powers).exp()
             return torch.cat([x * factors[:, :-1], factors[:, -1:]], dim=-1)
 
-        size = setting.spread[outputs]
+        def apart(model: Model, x: Tensor, data: Tensor) -> Tensor:
+            return values(model, data[:, :-1], outputs) / data[:, -1:] - values(model, x, outputs)
 
-        def function(model: Model, x: Tensor, data: Tensor) -> Tensor:
-            return over(values(model, data[:, :-1], outputs) / data[:, -1:] - values(model, x, outputs), size)
-
-        return Penalty(function, *partnered(setting, rescaled))
-
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
+        return Penalty.of(setting.spread[outputs], apart, *partnered(setting, rescaled))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
@@ -99,14 +87,14 @@ class Units(Axiom):
         def moved(ask: "Asker") -> list[Any]:
             return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
 
-        def define(j: int) -> "Define":
-            return lambda ask: ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
+        def off(j: int, ask: "Asker") -> Any:
+            return ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
 
         limit = math.log(_FACTOR)
         return subject.claims(
             self,
             lambda name: f"{name} scales as {self.of_output} when base units are rescaled by 1/2 to 2",
-            define,
+            off,
             equal=True,
             arguments=(moved,),
             extra=tuple((f"log of the scale of {unit}", (-limit, limit)) for unit in bases),

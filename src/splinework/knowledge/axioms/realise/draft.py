@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, final
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.facts import Separate, Values, facts_of
 from splinework.knowledge.axioms.realise.conflicts import no_hard_form
 from splinework.knowledge.axioms.realise.formulas import ansatz, bounded
@@ -187,9 +187,7 @@ class Draft:
 
     def outputs_of(self, axiom: Axiom) -> list[int]:
         """Numbers of the outputs that an axiom speaks of."""
-        if axiom.output is None:
-            return list(range(len(self.outputs)))
-        return [place(axiom.output, self.outputs, axiom.word, "output")]
+        return outputs_of(axiom, self.outputs)
 
     def times(self, axiom: Axiom, factor: str) -> None:
         """Multiplies the answers by a formula."""

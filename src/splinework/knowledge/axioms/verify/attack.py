@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 from splinework.formula.intervals import Floats
+from splinework.knowledge.axioms.setting import sobol
 from splinework.knowledge.axioms.verify.claim import Claim, enclose
 from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel, shown
 from splinework.knowledge.axioms.verify.network import Enclosure
@@ -42,10 +42,8 @@ def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int 
         near: Points to start from besides, `(m, n)`.
         points: How many of Sobol's points.
     """
-    share = (
-        torch.quasirandom.SobolEngine(len(claim.lo), scramble=True, seed=1).draw(points, dtype=torch.float64).numpy()
-    )
-    x = np.concatenate([claim.lo + share * (claim.hi - claim.lo), np.clip(near, claim.lo, claim.hi)])
+    spread = sobol(points, np.stack([claim.lo, claim.hi], 1), 1).numpy()
+    x = np.concatenate([spread, np.clip(near, claim.lo, claim.hi)])
     value = _values(claim, enclosure, x)
     best = np.argsort(value)[:_STARTS]
     x, value = x[best], value[best]
@@ -90,17 +88,12 @@ def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> R
         if exact_value(claim, model, point) is None:
             continue
         for digits in range(1, 18):
-            short = [_shortened(v, digits, low, high) for v, low, high in zip(point, claim.lo, claim.hi, strict=True)]
+            short = np.clip([float(f"{v:.{digits}g}") for v in point], claim.lo, claim.hi).tolist()
             found = exact_value(claim, model, short)
             if found is not None:
                 named = dict(zip(claim.names, short, strict=True))
                 return Refutation(named, str(found))
     return None
-
-
-def _shortened(value: float, digits: int, low: float, high: float) -> float:
-    """A number in few decimals, within its range."""
-    return float(min(max(float(f"{value:.{digits}g}"), low), high))
 
 
 def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:

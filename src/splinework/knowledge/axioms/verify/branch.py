@@ -15,7 +15,7 @@ import numpy as np
 from splinework.formula.intervals import Floats, Interval, down, gamma
 from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
 from splinework.knowledge.axioms.verify.network import Enclosure
-from splinework.knowledge.axioms.verify.tree import Tree
+from splinework.knowledge.axioms.verify.tree import Tree, halves
 
 _BATCHES: Final = (8, 64, 512)
 _NARROW: Final = 1e-13
@@ -188,16 +188,8 @@ class _State:
             self.closed = min(self.closed, float(lower[stuck].min()))
             self.tree.give_up()
         lo, hi, node, lower, axis = lo[~stuck], hi[~stuck], node[~stuck], lower[~stuck], axis[~stuck]
-        rows = np.arange(len(lo))
-        middle = lo[rows, axis] / 2 + hi[rows, axis] / 2
-        upper_lo, lower_hi = lo.copy(), hi.copy()
-        upper_lo[rows, axis] = lower_hi[rows, axis] = middle
         children = self.tree.split(node, axis)
-        return np.concatenate([lower, lower]), (
-            np.concatenate([lo, upper_lo]),
-            np.concatenate([lower_hi, hi]),
-            np.concatenate([children, children + 1]),
-        )
+        return np.concatenate([lower, lower]), (*halves(lo, hi, axis), np.concatenate([children, children + 1]))
 
     def outcome(self) -> Search:
         """What is known now."""

@@ -9,11 +9,12 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
-from splinework.errors import DataError, FileError, SplineworkError
+from splinework.errors import FileError, SplineworkError
 from splinework.knowledge.axioms.verify.attack import exact_value
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, from_dict, status_of
 from splinework.knowledge.axioms.verify.claim import Claim
@@ -24,7 +25,7 @@ from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.recheck import Floats, Range, exact
 from splinework.knowledge.axioms.verify.recheck_model import CheckAsker, CheckedModel
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
-from splinework.knowledge.axioms.verify.tree import leaves_of
+from splinework.knowledge.axioms.verify.tree import halves, leaves_of
 
 _BATCH: Final = 2048
 _HALVINGS: Final = 48
@@ -128,14 +129,11 @@ class _Checker:
 
     def __init__(self, model: Model, subject: Subject) -> None:
         self.model, self.subject = model, subject
-        self._checked: CheckedModel | None = None
 
-    @property
+    @cached_property
     def checked(self) -> CheckedModel:
         """The model in the checker's arithmetic, made when it is first needed."""
-        if self._checked is None:
-            self._checked = CheckedModel(self.model)
-        return self._checked
+        return CheckedModel(self.model)
 
     def claim(self, axiom: str, claim: Claim, result: ClaimResult) -> None:
         """Raises unless a result is right."""
@@ -191,7 +189,9 @@ class _Checker:
     def _boxes(self, claim: Claim, result: ClaimResult, about: str) -> None:
         """Every leaf and every face of the division."""
         leaves = leaves_of(result.tree, claim.lo, claim.hi)
-        low = self._below(claim, leaves.lo, leaves.hi, result.bound)
+        low = self._confirmed(
+            lambda a, b, _: self._good(claim, a, b, result.bound), leaves.lo, leaves.hi, np.arange(len(leaves.lo))
+        )
         _demand(low, f"{about}: the bound {result.bound:.6g} could not be confirmed on one of its boxes")
         lo, hi, variable, sign = leaves.faces
         _demand(self._slopes(claim, lo, hi, variable, sign), f"{about}: a slope has another sign than its boxes say")
@@ -225,9 +225,6 @@ class _Checker:
         good[rows] |= total >= bound
         return good
 
-    def _below(self, claim: Claim, lo: Floats, hi: Floats, bound: float) -> bool:
-        return self._confirmed(lambda a, b, _: self._good(claim, a, b, bound), lo, hi, np.arange(len(lo)))
-
     def _slopes(self, claim: Claim, lo: Floats, hi: Floats, variable: np.ndarray, sign: np.ndarray) -> bool:
         def good(a: Floats, b: Floats, which: np.ndarray) -> np.ndarray:
             _, slope, _ = self._values(claim, a, b, min(claim.order + 1, 2))
@@ -256,11 +253,7 @@ class _Checker:
                 return False
             width = self.subject.hi - self.subject.lo
             relative = (hi - lo) / np.concatenate([width, np.ones(lo.shape[1] - len(width))])
-            axis, every = relative.argmax(1), np.arange(len(lo))
-            middle = lo[every, axis] / 2 + hi[every, axis] / 2
-            left, right = hi.copy(), lo.copy()
-            left[every, axis] = right[every, axis] = middle
-            lo, hi, which = np.concatenate([lo, right]), np.concatenate([left, hi]), np.concatenate([which, which])
+            (lo, hi), which = halves(lo, hi, relative.argmax(1)), np.concatenate([which, which])
         return False
 
     def _integral(self, claim: Claim, equals: float, result: ClaimResult, about: str) -> None:
@@ -304,6 +297,3 @@ class _Checker:
                     total = total + Range(-most.b, most.b)
         low, high = np.maximum(total.a, found.v.a), np.minimum(total.b, found.v.b)
         return Range(low, np.maximum(low, high)) * size
-
-
-__all__ = ["DataError", "Verdict", "check", "exact"]

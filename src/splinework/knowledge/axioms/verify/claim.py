@@ -127,7 +127,7 @@ class JetAsker(Asker):
 
     def __post_init__(self) -> None:
         self._here: Jet | None = None
-        self.x = [self.point.column(i) for i in range(self.point.v.shape[1])]
+        self.x = self.point.columns()
 
     def number(self, value: float) -> Jet:
         return constant(self.point.space, value)
@@ -137,7 +137,7 @@ class JetAsker(Asker):
             found = self._at_x()
         else:
             found = self._run(joined(list(arguments)))
-        return [found.column(j) for j in range(found.v.shape[1])]
+        return found.columns()
 
     def _run(self, x: Jet) -> Jet:
         assert self.enclosure is not None, "only the arguments of the model are asked for"

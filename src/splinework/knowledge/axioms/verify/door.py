@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -57,7 +58,11 @@ def verify(
         'proved'
     """
     start = time.monotonic()
-    listed = _axioms(axioms)
+    from splinework.knowledge.axioms.language import axioms_of
+
+    listed = axioms_of(axioms)
+    if not listed:
+        raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
     if not budget > 0:
         raise ConfigError(f"the budget is a positive number of seconds, got {budget}.")
     if is_integer(model):
@@ -84,15 +89,6 @@ def verify(
     )
 
 
-def _axioms(given: Any) -> tuple[Axiom, ...]:
-    from splinework.knowledge.axioms.language import axioms_of
-
-    listed = axioms_of(given)
-    if not listed:
-        raise ConfigError("verify takes at least one axiom, such as 'monotone(a)'; got none.")
-    return listed
-
-
 @dataclass
 class Prover:
     """Proofs about one model and box; what was worked out for one claim serves the next."""
@@ -101,7 +97,6 @@ class Prover:
 
     def __post_init__(self) -> None:
         self._enclosures: dict[tuple[bytes, bytes], Enclosure] = {}
-        self._exact: ExactModel | None = None
 
     def enclosure(self, claim: Claim) -> Enclosure:
         """The model, ready for all that a claim asks of it."""
@@ -111,11 +106,10 @@ class Prover:
             self._enclosures[key] = Enclosure(self.subject.model, wide)
         return self._enclosures[key]
 
+    @cached_property
     def exact(self) -> ExactModel:
         """The model in many digits."""
-        if self._exact is None:
-            self._exact = ExactModel(self.subject.model)
-        return self._exact
+        return ExactModel(self.subject.model)
 
     def quick(self, axiom: Axiom, claim: Claim) -> ClaimResult | None:
         """By formula, or by signs on the box as a whole; None where more is needed."""
@@ -163,7 +157,7 @@ class Prover:
 
     def _refuted(self, claim: Claim, enclosure: Enclosure, near: Any, result: ClaimResult) -> ClaimResult | None:
         points, values = candidates(claim, enclosure, near)
-        found = refute(claim, self.exact(), points, values)
+        found = refute(claim, self.exact, points, values)
         if found is None:
             return None
         return replace(

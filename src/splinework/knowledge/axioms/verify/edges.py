@@ -29,10 +29,8 @@ class EdgeTable:
         """The edges as polynomials."""
         return pieces_of(self.numbers, self.reach)
 
-    @cached_property
-    def turns(self) -> dict[int, Turns]:
-        """Filled when an order is first asked for."""
-        return {}
+    def __post_init__(self) -> None:
+        self.turns: dict[int, Turns] = {}  # filled when an order is first asked for
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -65,14 +63,7 @@ class EdgeTable:
             self.turns[order] = turns_of(self.pieces, order)
         turns, part = self.turns[order], self.pieces.orders[order]
         values = [_horner(part.powers, cell, local) for cell, local in ends]
-        lo, hi = (
-            (values[0], values[0].copy())
-            if len(values) == 1
-            else (
-                np.minimum(values[0], values[1]),
-                np.maximum(values[0], values[1]),
-            )
-        )
+        lo, hi = np.minimum(values[0], values[-1]), np.maximum(values[0], values[-1])
         if len(turns.x) and (len(values) > 1 or order):
             low, high = x.lo[:, :, None], x.hi[:, :, None]
             for point, least, most in zip(turns.x, turns.low, turns.high, strict=True):

@@ -1,15 +1,17 @@
 """Formulas of bases and base functions in the prover's intervals."""
 
-from typing import Any, final
+from typing import Any, Final, final
 
 import numpy as np
 from scipy.special import erfc
 
 from splinework.formula import intervals
 from splinework.formula.elementary import outward
-from splinework.formula.enclosures import ELEMENTARY
+from splinework.formula.enclosures import ELEMENTARY, VALUES
 from splinework.formula.intervals import Floats, Interval
 from splinework.splines.bases.functions import Operand
+
+_OPERATIONS: Final = {"+": "add", "-": "sub", "*": "mul", "/": "div"}
 
 
 @final
@@ -23,10 +25,7 @@ class Enclosed(Operand):
         a, b = _lifted(left), _lifted(right)
         if sign == "*" and left is right:
             return Enclosed(intervals.squared(a))
-        if sign == "/":
-            return Enclosed(intervals.multiply(a, intervals.reciprocal(b)))
-        operation = {"+": intervals.add, "-": intervals.subtract, "*": intervals.multiply}[sign]
-        return Enclosed(operation(a, b))
+        return Enclosed(VALUES[_OPERATIONS[sign]](a, b))
 
 
 def _lifted(value: Any) -> Interval:

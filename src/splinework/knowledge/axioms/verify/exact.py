@@ -29,10 +29,6 @@ number: Final = _mp.mpf
 """A number of 60 digits."""
 
 
-def _sigmoid(x: Any) -> Any:
-    return 1 / (1 + _mp.exp(-x))
-
-
 def _real(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function that is NaN where it has no real value, as in IEEE 754."""
 
@@ -83,7 +79,7 @@ class ExactFunctions:
         return _mp.mpf(value)
 
     def sigmoid(self, x: Any) -> Any:
-        return _sigmoid(x)
+        return 1 / (1 + _mp.exp(-x))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(_mp, name)
@@ -146,9 +142,7 @@ class _ExactLayer:
         low, high = numbers.domain
         self.low, self.high = _numbers(low), _numbers(high)
         inputs, _, outputs = numbers.c.shape
-        self.c = [
-            [[_mp.mpf(float(v)) for v in numbers.c[i, :, j] * 1.0] for j in range(outputs)] for i in range(inputs)
-        ]
+        self.c = [[_numbers(numbers.c[i, :, j]) for j in range(outputs)] for i in range(inputs)]
 
     def __call__(self, u: Sequence[Any]) -> list[Any]:
         sums = list(self.bias)

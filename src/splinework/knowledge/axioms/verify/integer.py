@@ -9,12 +9,13 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 
 Integers = NDArray[np.int64]
@@ -103,27 +104,20 @@ class Codes:
         self.wires = self.model.layers[-1].outputs
         self.outputs = [wire.name for wire in self.wires]
         self.few = int(np.prod([float(hi - lo + 1) for lo, hi in self.codes])) <= FEW
-        self._all: Integers | None = None
 
+    @cached_property
     def values(self) -> Integers:
         """The outputs at all combinations, `(codes…, J)`."""
-        if self._all is None:
-            axes = [np.arange(lo, hi + 1) for lo, hi in self.codes]
-            shape = tuple(len(axis) for axis in axes)
-            total = int(np.prod(shape))
-            parts = []
-            for first in range(0, total, _CHUNK):
-                index = np.unravel_index(np.arange(first, min(first + _CHUNK, total)), shape)
-                parts.append(self.model.run(np.column_stack([a[i] for a, i in zip(axes, index, strict=True)])))
-            self._all = np.concatenate(parts).reshape(*shape, -1)
-        return self._all
+        shape, lows = tuple(hi - lo + 1 for lo, hi in self.codes), np.array([lo for lo, _ in self.codes])
+        total, parts = int(np.prod(shape)), []
+        for first in range(0, total, _CHUNK):
+            index = np.unravel_index(np.arange(first, min(first + _CHUNK, total)), shape)
+            parts.append(self.model.run(lows + np.column_stack(index)))
+        return np.concatenate(parts).reshape(*shape, -1)
 
     def claims(self, axiom: Axiom) -> list[ClaimResult]:
         """What is known of an axiom, output by output."""
-        js = range(len(self.outputs))
-        if axiom.output is not None:
-            js = range(*(lambda j: (j, j + 1))(place(axiom.output, self.outputs, axiom.word, "output")))
-        return [result for j in js for result in axiom.integer_claims(self, j)]
+        return [result for j in outputs_of(axiom, self.outputs) for result in axiom.integer_claims(self, j)]
 
     @staticmethod
     def known() -> str:
@@ -143,10 +137,6 @@ class Codes:
         same = np.array_equal(tables[a], tables[b]) and self.codes[a] == self.codes[b]
         return bool(same and replace(wires[a], name="") == replace(wires[b], name=""))
 
-    def undecided(self, result: ClaimResult, reason: str) -> ClaimResult:
-        """The result with a reason why nothing is known."""
-        return replace(result, reason=reason)
-
     def step_ratio(self, i: int, j: int) -> float:
         """Units of an output's code per unit of an input's, signed."""
         return float(self.wires[j].step / self.model.inputs[i].step)
@@ -159,7 +149,7 @@ class Codes:
         """By how many codes an output changes when an input goes up by one, at all codes; None where these are too many."""
         if not self.few or self.codes[i][0] == self.codes[i][1]:
             return None
-        return np.diff(self.values()[..., j], axis=i)
+        return np.diff(self.values[..., j], axis=i)
 
     def result(self, axiom: Axiom, text: str) -> ClaimResult:
         lo, hi = (tuple(float(pair[end]) for pair in self.codes) for end in (0, 1))

@@ -26,7 +26,7 @@ from splinework.knowledge.axioms.verify.certificate import ClaimResult
 from splinework.knowledge.axioms.verify.claim import Claim, JetAsker
 from splinework.knowledge.axioms.verify.jets import Jet, Space, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
-from splinework.knowledge.axioms.verify.tree import Tree
+from splinework.knowledge.axioms.verify.tree import Tree, halves
 
 _BATCH: Final = 8192
 _SHARE: Final = 0.6
@@ -72,22 +72,13 @@ def integral(
         kept = np.ones(len(uncertain), dtype=bool)
         kept[worst] = False
         axis = (hi[worst] - lo[worst]).argmax(1)
-        first, second = _halves(lo[worst], hi[worst], axis)
+        new_lo, new_hi = halves(lo[worst], hi[worst], axis)
         children = tree.split(node[worst], axis)
-        new_lo, new_hi = np.concatenate([first[0], second[0]]), np.concatenate([first[1], second[1]])
         new = _on_boxes(claim, enclosure, new_lo, new_hi)
         boxes += len(new_lo)
         lo, hi = np.concatenate([lo[kept], new_lo]), np.concatenate([hi[kept], new_hi])
         node = np.concatenate([node[kept], children, children + 1])
         part = Interval(np.concatenate([part.lo[kept], new.lo]), np.concatenate([part.hi[kept], new.hi]))
-
-
-def _halves(lo: Floats, hi: Floats, axis: np.ndarray) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    rows = np.arange(len(lo))
-    middle = lo[rows, axis] / 2 + hi[rows, axis] / 2
-    left, right = hi.copy(), lo.copy()
-    left[rows, axis] = right[rows, axis] = middle
-    return (lo, left), (right, hi)
 
 
 def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Interval:

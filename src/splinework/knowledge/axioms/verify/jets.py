@@ -7,7 +7,7 @@ makes formulas of jets.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -22,7 +22,6 @@ from splinework.formula.intervals import (
     exactly,
     multiply,
     negative,
-    scaled,
     squared,
     stack,
     zeros,
@@ -90,6 +89,11 @@ class Jet:
         d = None if full.d is None else full.d.take(*part)
         h = None if full.h is None else full.h.take(*part)
         return Jet(self.space, full.v.take(*part), d, h)
+
+    def columns(self) -> list["Jet"]:
+        """The functions one by one."""
+        full = self.dense()
+        return [full.column(w) for w in range(self.v.shape[1])]
 
     def slope(self, a: int) -> "Jet":
         """The derivative by variable a, with a gradient where the space has the pairs for it."""
@@ -182,13 +186,8 @@ def jet_scaled(a: Jet, factor: Interval) -> Jet:
 
 def products(d: Interval, pairs: tuple[Pair, ...]) -> Interval:
     """`d_a d_b` for all pairs, `(B, P, …)`; squares where a is b."""
-    return stack(
-        [
-            squared(d.take(slice(None), a)) if a == b else multiply(d.take(slice(None), a), d.take(slice(None), b))
-            for a, b in pairs
-        ],
-        1,
-    )
+    by = [d.take(slice(None), a) for a in range(d.shape[1])]
+    return stack([squared(by[a]) if a == b else multiply(by[a], by[b]) for a, b in pairs], 1)
 
 
 def jet_multiply(a: Jet, b: Jet) -> Jet:
@@ -210,17 +209,9 @@ def jet_multiply(a: Jet, b: Jet) -> Jet:
             None if b.h is None else multiply(b.h, a.v.take(*rows)),
         )
         if a.d is not None and b.d is not None:
-            cross = stack(
-                [
-                    add(
-                        multiply(a.d.take(slice(None), i), b.d.take(slice(None), j)),
-                        multiply(a.d.take(slice(None), j), b.d.take(slice(None), i)),
-                    )
-                    for i, j in space.pairs
-                ],
-                1,
-            )
-            h = _plus(h, cross)
+            p, q = ([each.take(slice(None), i) for i in range(space.variables)] for each in (a.d, b.d))
+            cross = [add(multiply(p[i], q[j]), multiply(p[j], q[i])) for i, j in space.pairs]
+            h = _plus(h, stack(cross, 1))
     return Jet(space, multiply(a.v, b.v), d, h)
 
 
@@ -242,14 +233,6 @@ def apply(function: Callable[[Interval], Jet3], a: Jet) -> Jet:
         h = multiply(products(a.d, a.space.pairs), second.take(*rows))
         h = h if a.h is None else add(h, multiply(a.h, first.take(*rows)))
     return Jet(a.space, value, d, h)
-
-
-def _unary(name: str) -> Callable[[Any], Any]:
-    return lambda a: apply(ELEMENTARY[name], a)
-
-
-def _divided(a: Jet, b: Jet) -> Jet:
-    return jet_multiply(a, apply(ELEMENTARY["reciprocal"], b))
 
 
 def _subtracted(a: Jet, b: Jet) -> Jet:
@@ -279,10 +262,6 @@ def _ordered(name: str) -> Callable[[int, Jet], Jet]:
     return lambda order, a: apply(partial(of_order(name), order), a)
 
 
-def _compared(name: str) -> Callable[[Jet, Jet], Truth]:
-    return lambda a, b: compared(name, a.v, b.v)
-
-
 def _selected(condition: Truth, a: Jet, b: Jet) -> Jet:
     """One of two by a condition; where that is open, the function may jump, and nothing is known of its slopes."""
     space, (a, b) = _space(a, b), (a.dense(), b.dense())
@@ -306,18 +285,18 @@ ALGEBRA: Final[Algebra] = {
     "add": jet_add,
     "sub": _subtracted,
     "mul": jet_multiply,
-    "div": _divided,
+    "div": lambda a, b: jet_multiply(a, apply(ELEMENTARY["reciprocal"], b)),
     "pow": _powered,
     "neg": jet_negative,
     "pos": lambda a: a,
     "min": _extreme(-1.0),
     "max": _extreme(1.0),
     "where": _selected,
-    **{name: _compared(name) for name in COMPARISONS},
+    **{name: (lambda a, b, name=name: compared(name, a.v, b.v)) for name in COMPARISONS},
     **LOGIC,
-    **{name: _unary(name) for name in ELEMENTARY},
+    **{name: partial(apply, function) for name, function in ELEMENTARY.items()},
     **{each.name: _ordered(each.name) for each in FUNCTIONS.values() if each.order},
 }
 """What operations of formulas do to jets; see `splinework.nn.frame.Expression.run`."""
 
-__all__ = ["ALGEBRA", "Jet", "Pair", "Space", "apply", "constant", "joined", "scaled", "variables"]
+__all__ = ["ALGEBRA", "Jet", "Pair", "Space", "apply", "constant", "joined", "variables"]

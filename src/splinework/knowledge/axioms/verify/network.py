@@ -5,13 +5,12 @@ gives differs from it by its own rounding error, which is not part of a certific
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from splinework.formula.enclosures import ELEMENTARY
 from splinework.formula.intervals import (
-    Floats,
     Interval,
     add,
     exactly,
@@ -61,9 +60,9 @@ class Enclosure:
         now = Interval(self.reach.lo[None], self.reach.hi[None])
         jet = Jet(Space(now.shape[1]), now)
         self.stages = []
-        if isinstance(self.model, FramedKAN):
+        if isinstance(self.model, FramedKAN) and self.model.frame.before:
             before = self.model.frame.before
-            jet = self._then(lambda j: _features(before, j), jet)
+            jet = self._then(lambda j: _formulas(before, j.columns(), j.space), jet)
         jet = self._then(_entering(network.input_scaling), jet)
         for layer, nodes in zip(network.kan_layers, network.config.nodes[1:], strict=True):
             numbers = layer_numbers(layer)
@@ -87,9 +86,7 @@ class Enclosure:
         for stage in self.stages:
             jet = stage(jet)
         if isinstance(self.model, FramedKAN) and self.model.frame.after:
-            raw, z = x.dense(), jet.dense()
-            columns = [raw.column(i) for i in range(raw.v.shape[1])] + [z.column(j) for j in range(z.v.shape[1])]
-            jet = joined([evaluate(answer, columns, z.space) for answer in self.model.frame.after])
+            jet = _formulas(self.model.frame.after, [*x.columns(), *jet.columns()], jet.space)
         return jet
 
 
@@ -98,17 +95,9 @@ def _line(a: Interval) -> Interval:
     return Interval(np.where(np.isnan(a.lo), -np.inf, a.lo), np.where(np.isnan(a.hi), np.inf, a.hi))
 
 
-def evaluate(expression: Expression, columns: Sequence[Jet], space: Space) -> Jet:
-    """A formula of jets."""
-    found: Jet = expression.run(columns, ALGEBRA, lambda number: constant(space, number))
-    return found
-
-
-def _features(before: tuple[Expression, ...], x: Jet) -> Jet:
-    if not before:
-        return x
-    columns = [x.column(i) for i in range(x.v.shape[1])]
-    return joined([evaluate(feature, columns, x.space) for feature in before])
+def _formulas(formulas: Sequence[Expression], columns: Sequence[Jet], space: Space) -> Jet:
+    """Formulas of jets, side by side."""
+    return joined([each.run(columns, ALGEBRA, lambda number: constant(space, number)) for each in formulas])
 
 
 def _logarithms(jet: Jet, scales: tuple[str, ...], name: str) -> Jet:
@@ -117,8 +106,8 @@ def _logarithms(jet: Jet, scales: tuple[str, ...], name: str) -> Jet:
         return jet
     if all(scale == "log" for scale in scales):
         return apply(ELEMENTARY[name], jet)
-    columns = [jet.column(i) for i in range(len(scales))]
-    return joined([apply(ELEMENTARY[name], c) if s == "log" else c for c, s in zip(columns, scales, strict=True)])
+    pairs = zip(jet.columns(), scales, strict=True)
+    return joined([apply(ELEMENTARY[name], column) if scale == "log" else column for column, scale in pairs])
 
 
 def _entering(scaling: Scaling) -> Stage:
@@ -227,20 +216,3 @@ def _first_layer(jet: Jet, ranges: list[Interval]) -> tuple[Interval, Interval |
         bend = add(bend, multiply(ranges[1], _inputs(jet.h)))
     nothing = zeros(bend.shape[0], bend.shape[2])
     return slope, stack([bend.take(slice(None), a) if a == b else nothing for a, b in jet.space.pairs], 1)
-
-
-def reach_of(boxes: list[Interval]) -> Interval:
-    """The least box around several, each `(1, I)` or `(I,)`."""
-    lo = np.min([np.atleast_2d(box.lo).min(0) for box in boxes], axis=0)
-    hi = np.max([np.atleast_2d(box.hi).max(0) for box in boxes], axis=0)
-    return Interval(lo, hi)
-
-
-def lowered(jet: Jet, order: int) -> Jet:
-    """The same with fewer derivatives."""
-    return replace(
-        jet, space=replace(jet.space, order=order), d=jet.d if order else None, h=jet.h if order > 1 else None
-    )
-
-
-__all__ = ["Enclosure", "Floats", "evaluate", "lowered", "reach_of"]

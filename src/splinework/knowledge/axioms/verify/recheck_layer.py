@@ -9,7 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.recheck import Floats, Function, Range, column, exact, outer, wider
-from splinework.knowledge.axioms.verify.recheck_functions import RangeFunctions, curve_bound, row_bounds
+from splinework.knowledge.axioms.verify.recheck_functions import curve_bound, row_bounds
 from splinework.splines.bases import activation
 
 _PARTS: Final = 4096
@@ -30,11 +30,7 @@ def spline(
         lowest[beyond], highest[beyond] = 0.0, 0.0
     for cell in range(len(knots) - 1):
         start, stop = knots[cell], knots[cell + 1]
-        met = (
-            np.flatnonzero((x.a <= stop) & (x.b >= start))
-            if low <= start < stop <= high
-            else np.empty(0, dtype=np.intp)
-        )
+        met = np.flatnonzero((x.a <= stop) & (x.b >= start) & (low <= start < stop <= high))
         if not len(met):
             continue
         ends = np.maximum(x.a[met], start), np.minimum(x.b[met], stop)
@@ -73,8 +69,7 @@ class Layer:
         ConfigError: For a basis that has no known bounds where it is asked.
     """
 
-    def __init__(self, numbers: LayerNumbers, functions: RangeFunctions) -> None:
-        self.functions = functions
+    def __init__(self, numbers: LayerNumbers) -> None:
         self.n, self.degree = numbers, numbers.basis.degree or 0
         self.plain = numbers.basis.degree is not None
         self.splines = [self._derivatives(i) for i in range(len(numbers.knots))] if self.plain else []
@@ -93,7 +88,7 @@ class Layer:
         middle, half = held.a / 2 + held.b / 2, ((held.b - held.a) / 2 * (1 + 1e-15) + 1e-300)[:, None]
         c = n.c[i] * n.weight[i]
         at = torch.from_numpy(np.ascontiguousarray(middle))[:, None]
-        tops = [row_bounds(n.basis, low, high, r, self.functions) @ np.abs(c) for r in (order, order + 1, order + 2)]
+        tops = [row_bounds(n.basis, low, high, r) @ np.abs(c) for r in (order, order + 1, order + 2)]
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [n.basis.rows(at, grid, n.basis.prepare(grid), r).numpy()[:, 0] @ c for r in (order, order + 1)]
             off = np.minimum(np.abs(rows[1]) * half + 1.001 * tops[2] * half**2 / 2, tops[1] * half) + 1e-11 * tops[0]
@@ -205,10 +200,10 @@ class Layer:
         middle, half = x.a / 2 + x.b / 2, (x.b - x.a) / 2 * (1 + 1e-15) + 1e-300
         at = torch.from_numpy(np.ascontiguousarray(middle))
         value, slope = (self.base.derivative(at, r).numpy() for r in (order, order + 1))
-        steep, bent = (curve_bound(self.n.base, r, self.functions) for r in (order + 1, order + 2))
+        steep, bent = (curve_bound(self.n.base, r) for r in (order + 1, order + 2))
         off = np.abs(slope) * half + bent * half**2 / 2
         off = np.minimum(off, steep * half) * (1 + 1e-12) + 1e-12 * (1 + np.abs(value))
-        if curve_bound(self.n.base, 2, self.functions) == 0:  # a straight line
+        if curve_bound(self.n.base, 2) == 0:  # a straight line
             off = half * (order == 0)
         return wider(value - off, value + off)
 
@@ -231,12 +226,5 @@ def run_layer(layer: Layer, x: Sequence[Function]) -> list[Function]:
         total = [p if s is None else s if p is None else s + p for s, p in zip(total, parts, strict=True)]
     v, d, h = total
     assert v is not None
-    return [
-        Function(
-            order,
-            v.part(slice(None), j),
-            None if d is None else d.part(slice(None), j),
-            None if h is None else h.part(slice(None), j),
-        )
-        for j in range(outputs)
-    ]
+    columns = [[None if each is None else each.part(slice(None), j) for each in (d, h)] for j in range(outputs)]
+    return [Function(order, v.part(slice(None), j), *rest) for j, rest in enumerate(columns)]

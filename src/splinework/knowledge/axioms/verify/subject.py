@@ -6,6 +6,7 @@ Axioms make their claims of it (`Axiom.claims`) by the methods of `Subject`.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -13,7 +14,8 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats
-from splinework.knowledge.axioms.axiom import Axiom, Name, place
+from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
+from splinework.knowledge.axioms.setting import sobol
 from splinework.knowledge.axioms.verify.claim import Along, Argument, Asker, Claim, Define
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import Expression, FramedKAN
@@ -55,9 +57,7 @@ class Subject:
 
     def outputs_of(self, axiom: Axiom) -> list[int]:
         """The outputs that an axiom speaks of."""
-        if axiom.output is None:
-            return list(range(len(self.outputs)))
-        return [place(axiom.output, self.outputs, axiom.word, "output")]
+        return outputs_of(axiom, self.outputs)
 
     def width(self, i: int) -> float:
         """Width of the box along an input, never 0."""
@@ -84,7 +84,7 @@ class Subject:
         self,
         axiom: Axiom,
         text: Callable[[str], str],
-        define: Callable[[int], Define],
+        define: Callable[[int, Asker], Any],
         *,
         along: Along = (),
         equal: bool = False,
@@ -96,7 +96,7 @@ class Subject:
         Args:
             axiom: The axiom.
             text: From the name of the output to what is claimed of it.
-            define: From the number of the output to what is not negative.
+            define: What is not negative, of the output of a number.
             along: The inputs of the derivative that this is made of; none for values.
             equal: Whether it is an equation, which counts by another tolerance than an inequality.
             scale: Its typical size; that of the derivative where none is given.
@@ -107,22 +107,32 @@ class Subject:
             size = float(self.spread[j]) / math.prod(map(self.width, along)) if scale is None else scale
             tolerance = self.tolerance(size, equal=equal, derivative=bool(along))
             fields = {"derivatives": (along,), "tolerance": tolerance, "scale": size, **more}
-            found.append(self.claim(axiom, text(self.outputs[j]), define(j), **fields))
+            found.append(self.claim(axiom, text(self.outputs[j]), partial(define, j), **fields))
         return found
 
     def moved(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
         """`f(moved x) = sign f(x)` for every output; `f(` in the text becomes its name."""
 
-        def define(j: int) -> Define:
-            def of(ask: Asker) -> Any:
-                here, there = ask.partial(j, ()), ask.f(move(ask))[j]
-                return ask.off(here, there) if sign > 0 else ask.off(here, ask.do("neg", there))
+        def there(j: int, ask: Asker) -> Any:
+            return ask.f(move(ask))[j] if sign > 0 else ask.do("neg", ask.f(move(ask))[j])
 
-            return of
+        return self.equal(axiom, lambda name: text.replace("f(", f"{name}("), there, arguments=(move,), **more)
 
+    def equal(
+        self, axiom: Axiom, text: Callable[[str], str], to: Callable[[int, Asker], Any], along: Along = (), **more: Any
+    ) -> list[Claim]:
+        """An output, or a derivative of it, equals something, for every output; as `claims`."""
         return self.claims(
-            axiom, lambda name: text.replace("f(", f"{name}("), define, equal=True, arguments=(move,), **more
+            axiom, text, lambda j, ask: ask.off(ask.partial(j, along), to(j, ask)), along=along, equal=True, **more
         )
+
+    def signed(self, axiom: Axiom, text: Callable[[str], str], along: Along, sign: int) -> list[Claim]:
+        """A derivative of every output has a sign."""
+
+        def define(j: int, ask: Asker) -> Any:
+            return ask.partial(j, along) if sign > 0 else ask.do("neg", ask.partial(j, along))
+
+        return self.claims(axiom, text, define, along=along)
 
     def replaced(self, i: int, new: Callable[[Asker], Any]) -> Argument:
         """All inputs as they are, but one."""
@@ -142,10 +152,7 @@ class Subject:
             what = name if not along else f"d {name}/d {self.inputs[along[0]]}"
             return f"{what} == {value} at {self.inputs[i]} = {end:g}"
 
-        def define(j: int) -> Define:
-            return lambda ask: ask.off(ask.partial(j, along), wanted(ask))
-
-        found = self.claims(axiom, said, define, along=along, equal=True)
+        found = self.equal(axiom, said, lambda j, ask: wanted(ask), along)
         for claim in found:
             claim.lo[i] = claim.hi[i] = end
         return found
@@ -237,9 +244,8 @@ def _given(box: Any, inputs: Sequence[str]) -> list[tuple[int, tuple[float, floa
 @torch.no_grad()
 def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
     """How much every output changes on points of the box: the scale against which a tolerance is small."""
-    share = torch.quasirandom.SobolEngine(len(lo), scramble=True, seed=0).draw(_SAMPLES, dtype=torch.float64).numpy()
     like = network_of(model).kan_layers[0].coefficients
-    points = torch.from_numpy(lo + share * (hi - lo)).to(like)
+    points = sobol(_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
     values = model(points).double().cpu().numpy()
     values = values[np.isfinite(values).all(1)]
     spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])

@@ -82,6 +82,14 @@ class Tree:
         return "".join(parts)
 
 
+def halves(lo: Floats, hi: Floats, axis: np.ndarray) -> tuple[Floats, Floats]:
+    """Boxes `(m, n)` cut in the middle of a variable each, as lower and upper ends: all lower halves, then all upper ones."""
+    rows = np.arange(len(lo))
+    left, right = hi.copy(), lo.copy()
+    left[rows, axis] = right[rows, axis] = lo[rows, axis] / 2 + hi[rows, axis] / 2
+    return np.concatenate([lo, right]), np.concatenate([left, hi])
+
+
 def _joined(words: np.ndarray) -> list[int]:
     """Masks `(N, words)` as whole numbers."""
     found: list[int] = words[:, 0].tolist()

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
+from splinework.knowledge.axioms.setting import sobol
 from splinework.knowledge.teach.equations.conditions import Box, Conditions, Sides
 from splinework.knowledge.teach.equations.formulas import (
     ZERO,
@@ -109,9 +110,7 @@ def joined(conditions: Conditions, inputs: Sequence[str], box: Box, *, free: str
 
 def sample(box: Box, inputs: Sequence[str], count: int = SAMPLES) -> Tensor:
     """Points all over the box, the same every time, `(count, inputs)`."""
-    unit = torch.quasirandom.SobolEngine(len(inputs), scramble=True, seed=0).draw(count, dtype=torch.float64)
-    low, high = (torch.tensor([box[name][end] for name in inputs], dtype=torch.float64) for end in (0, 1))
-    return low + (high - low) * unit
+    return sobol(count, [box[name] for name in inputs], 0)
 
 
 def _common(conditions: Conditions, inputs: Sequence[str], points: Tensor) -> str | None:
@@ -143,7 +142,8 @@ def _corrected(g: str, name: str, sides: Sides, inputs: Sequence[str], points: T
     for face in sides.faces:
         there = {name: face.at}
         gap = minus(restricted(face.value, there), restricted(g, there))
-        missing.append(ZERO if _is_nothing(gap, inputs, points) else gap)
+        nothing = gap == ZERO or bool(Expression(gap, tuple(inputs)).of(points).abs().max() <= NOTHING)
+        missing.append(ZERO if nothing else gap)
     first = sides.faces[0]
     if len(missing) == 2:
         a, b = (face.at for face in sides.faces)
@@ -175,12 +175,6 @@ def _vanishing(name: str, sides: Sides) -> str:
         both = f"{near}*{before(name, sides.high.at)}"
         return f"({both})" if length == 1 else f"({both}/{number(length)})"
     return near if low.rate is None else f"{near}**2"
-
-
-def _is_nothing(text: str, inputs: Sequence[str], points: Tensor) -> bool:
-    if text == ZERO:
-        return True
-    return bool(Expression(text, tuple(inputs)).of(points).abs().max() <= NOTHING)
 
 
 def _check_corners(g: str, conditions: Conditions, inputs: Sequence[str], points: Tensor, box: Box) -> None:

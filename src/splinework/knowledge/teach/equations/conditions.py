@@ -6,7 +6,7 @@ from typing import final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard
-from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.axiom import outputs_of, place
 from splinework.knowledge.axioms.facts import Face as Given
 from splinework.knowledge.axioms.facts import Period, Rim, facts_of
 from splinework.knowledge.teach.equations.formulas import number
@@ -84,13 +84,6 @@ def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Seque
     return found
 
 
-def outputs_of(axiom: Axiom, outputs: Sequence[str]) -> list[int]:
-    """The numbers of the outputs that an axiom speaks of."""
-    if axiom.output is None:
-        return list(range(len(outputs)))
-    return [place(axiom.output, outputs, axiom.word, "output")]
-
-
 def faces_of(axiom: Axiom, inputs: Sequence[str]) -> list[tuple[str, Face]]:
     """The faces that it fixes, each with the name of its input; none where it speaks of a region.
 
@@ -143,6 +136,4 @@ def _beside(sides: Sides, face: Face, name: str) -> Sides:
         raise ConfigError(
             f"{faces[0].source} and {faces[1].source} fix values and a rate at two faces of {name}; make one of them soft."
         )
-    if len(faces) == 2:
-        return Sides(faces[0], faces[1])
-    return Sides(faces[0])
+    return Sides(*faces)

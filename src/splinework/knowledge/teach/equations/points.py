@@ -12,6 +12,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.axiom import Name, Ranges, place
 from splinework.knowledge.axioms.facts import Equation, Face, Rim, Total, facts_of
+from splinework.knowledge.axioms.setting import sobol
 from splinework.nn.frame import Expression, Region
 
 TRIES = 64
@@ -41,9 +42,10 @@ class Domain:
             ConfigError: If the region hardly fills its box.
         """
         engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
+        low, high = torch.tensor([self.box[name] for name in self.inputs], dtype=torch.float64).unbind(1)
         kept: list[Tensor] = []
         for _ in range(TRIES):
-            x = self._scaled(engine.draw(count, dtype=torch.float64))
+            x = low + (high - low) * engine.draw(count, dtype=torch.float64)
             kept.append(x[self.inside(x)])
             if sum(map(len, kept)) >= count:
                 return torch.cat(kept)[:count]
@@ -75,8 +77,7 @@ class Domain:
             n: (a - 0.1 * (b - a), b + 0.1 * (b - a)) if n in region.inputs else (a, b)
             for n, (a, b) in self.box.items()
         }
-        engine = torch.quasirandom.SobolEngine(len(self.inputs), scramble=True, seed=seed)
-        x = Domain(self.inputs, wide)._scaled(engine.draw(16 * count, dtype=torch.float64))
+        x = sobol(16 * count, [wide[name] for name in self.inputs], seed)
         within = formula.of(x) > 0
         inner, outer = x[within], x[~within]
         if len(inner) == 0 or len(outer) == 0:
@@ -90,10 +91,6 @@ class Domain:
             positive = (formula.of(middle) > 0)[:, None]
             a, b = torch.where(positive, middle, a), torch.where(positive, b, middle)
         return (a + b) / 2
-
-    def _scaled(self, unit: Tensor) -> Tensor:
-        low, high = (torch.tensor([self.box[n][end] for n in self.inputs], dtype=torch.float64) for end in (0, 1))
-        return low + (high - low) * unit
 
 
 def domain_of(

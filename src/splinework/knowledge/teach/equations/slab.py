@@ -207,28 +207,26 @@ class Collocation:
             bspline_values(x[:, None], knots, pieces, setting.degree, r)[0][:, 0].unflatten(0, (self.cells, -1))
             for r in range(highest + 1)
         ]
-        omega = self._omega(x, highest)
-        omega = [each.unflatten(0, (self.cells, -1))[..., None] for each in omega]
-        return [
-            torch.stack([math.comb(r, n) * omega[n] * plain[r - n] for n in range(r + 1)]).sum(0)
-            for r in range(highest + 1)
-        ]
+        omega = [each.unflatten(0, (self.cells, -1)) for each in self._omega(x, highest)]
+        return _leibniz(omega, plain)
 
     def _omega(self, x: Tensor, highest: int) -> list[Tensor]:
         points = torch.full((len(x), 2), self.slab.start, dtype=torch.float64)
         points[:, self.setting.space] = x
         return list(self.setting.omega(points, [(self.setting.space,) * r for r in range(highest + 1)]))
 
-    def _background(self, x: Tensor) -> tuple[Tensor, dict[Monomial, Tensor]]:
-        """The points `(cells · p · N, 2)`, and there the derivatives of g, each as `(cells, p, N)`."""
+    def _at(self, x: Tensor) -> Tensor:
+        """All pairs of these x and the slab's times, `(len(x) · N, 2)`."""
         t = self.slab.start + self.slab.half * (1 + self.s)
         points = torch.empty(len(x), len(t), 2, dtype=torch.float64)
         points[..., self.setting.space], points[..., self.setting.time] = x[:, None], t
-        flat, monomials = points.flatten(0, 1), self.setting.equation.monomials
-        shape = (self.cells, -1, len(t))
-        return flat, {
-            m: part.reshape(shape) for m, part in zip(monomials, self.setting.g(flat, monomials), strict=True)
-        }
+        return points.flatten(0, 1)
+
+    def _background(self, x: Tensor) -> tuple[Tensor, dict[Monomial, Tensor]]:
+        """The points `(cells · p · N, 2)`, and there the derivatives of g, each as `(cells, p, N)`."""
+        points, monomials, shape = self._at(x), self.setting.equation.monomials, (self.cells, -1, len(self.s))
+        known = self.setting.g(points, monomials)
+        return points, {m: part.reshape(shape) for m, part in zip(monomials, known, strict=True)}
 
     def _derivatives(self, moved: Tensor) -> dict[Monomial, Tensor]:
         c = torch.cat([self.slab.held, moved])[:, self.columns]  # (terms, cells, degree + 1)
@@ -307,17 +305,18 @@ class Collocation:
         pieces, highest = cell_polynomials(knots, setting.degree), setting.highest
         ends = torch.stack([grid[0], grid[-1]])
         plain = [bspline_rows(ends[:, None], knots, pieces, setting.degree, r)[:, 0] for r in range(highest)]
-        omega = self._omega(ends, highest - 1)
-        t = self.slab.start + self.slab.half * (1 + self.s)
-        points = torch.empty(2, len(t), 2, dtype=torch.float64)
-        points[..., setting.space], points[..., setting.time] = ends[:, None], t
         monomials: list[Monomial] = [(setting.space,) * r for r in range(highest)]
-        known = [part.reshape(2, -1) for part in setting.g(points.flatten(0, 1), monomials)]
-        rows = [
-            torch.stack([math.comb(r, n) * omega[n][:, None] * plain[r - n] for n in range(r + 1)]).sum(0)
-            for r in range(highest)
-        ]
+        known = [part.reshape(2, -1) for part in setting.g(self._at(ends), monomials)]
+        rows = _leibniz(self._omega(ends, highest - 1), plain)
         return [part[1] - part[0] for part in known], [row[1] - row[0] for row in rows]
+
+
+def _leibniz(factor: list[Tensor], plain: list[Tensor]) -> list[Tensor]:
+    """The derivatives of products, given those of a factor `(…,)` and of functions `(…, M)`."""
+    return [
+        torch.stack([math.comb(r, n) * factor[n][..., None] * plain[r - n] for n in range(r + 1)]).sum(0)
+        for r in range(len(plain))
+    ]
 
 
 def _solution(matrix: csc_array, vector: Floats) -> Floats:

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard, Soft, Verify
-from splinework.knowledge.axioms.axiom import place
+from splinework.knowledge.axioms.axiom import outputs_of, place
 from splinework.knowledge.axioms.facts import Equation as Stated
 from splinework.knowledge.axioms.facts import Face, Fact, Period, Points, Rim, Total, facts_of
-from splinework.knowledge.teach.equations.conditions import faces_of, outputs_of, text_of
+from splinework.knowledge.teach.equations.conditions import faces_of, text_of
 from splinework.knowledge.teach.equations.equation import Equation, read_equation
 from splinework.knowledge.teach.equations.points import Domain
 from splinework.nn.frame import Expression
@@ -37,15 +37,12 @@ def equations_of(
         FormulaError: If an equation cannot be read.
     """
     unknowns = list(unknowns_of(axioms, (*inputs, *outputs)))
-    return [
-        (fact.axiom, read_equation(fact.text, inputs, outputs, unknowns, _output_of(fact.axiom, outputs)))
-        for fact in facts_of(axioms, Stated)
-        if not isinstance(fact.axiom.strength, Verify)
-    ]
-
-
-def _output_of(axiom: Axiom, outputs: Sequence[str]) -> int | None:
-    return None if axiom.output is None else place(axiom.output, outputs, axiom.word, "output")
+    found = []
+    for fact in facts_of(axioms, Stated):
+        if not isinstance(fact.axiom.strength, Verify):
+            output = None if fact.axiom.output is None else outputs_of(fact.axiom, outputs)[0]
+            found.append((fact.axiom, read_equation(fact.text, inputs, outputs, unknowns, output)))
+    return found
 
 
 def unknowns_of(axioms: Sequence[Axiom], taken: Sequence[str]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """A problem solved as a whole by second-order steps on all numbers of the network, and what may follow its residual."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -130,5 +130,4 @@ def _weighed(row: Residual, root: Tensor) -> Residual:
         found: Tensor = factor * row.function(model, x)
         return found
 
-    make: Callable[[Model, Tensor, Tensor], Tensor] = function
-    return Residual(make, row.points, row.weight, root, row.name)
+    return Residual(function, row.points, row.weight, root, row.name)
