@@ -1,8 +1,8 @@
 """Estimators for scikit-learn: tables in, numbers, classes or features out, and formulas beside them.
 
 `KANRegressor`, `KANClassifier` and `KANTransformer` do what scikit-learn's own do, and are explained by what the rest of the
-package knows about a network. `load` reads one that its `save` wrote. Each is loaded when it is first used: who reads a table loads
-no estimator.
+package knows about a network. `load` reads one that its `save` wrote. Each is loaded when it is first used: who only reads a
+table loads no estimator.
 """
 
 from typing import TYPE_CHECKING
