@@ -9,6 +9,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -199,38 +200,7 @@ def deepest(graph: str, function: str) -> int:
     return depth(function, frozenset())
 
 
-_PROBE: Final = """#include <stdio.h>
-#include <stdint.h>
-
-$DECLARED
-
-__attribute__((noinline)) void probe(int row);
-__attribute__((noinline)) void nothing(int row);
-void probe(int row) { $CALL }
-void nothing(int row) { __asm volatile("" : : "r"(row)); }
-
-$TICKS
-
-static unsigned long long count(void (*function)(int))
-{
-    unsigned long long sum = 0;
-    for (int first = 0; first < $ROWS; first += $BLOCK) {
-        uint32_t start = ticks();
-        for (int row = first; row < first + $BLOCK && row < $ROWS; row++)
-            function(row);
-        sum += (start - ticks()) & 0xFFFFFFu;
-    }
-    return sum;
-}
-
-int main(void)
-{
-    start_ticks();
-    unsigned long long full = count(probe), empty = count(nothing);
-    printf("%llu %llu\\n", full, empty);
-    return 0;
-}
-"""
+_PROBE: Final = files("splinework.hardware.mcu").joinpath("probe.c").read_text("utf-8")
 
 _SYSTICK: Final = """#define SYSTICK ((volatile uint32_t *)0xE000E010u)
 static void start_ticks(void) { SYSTICK[1] = 0xFFFFFFu; SYSTICK[2] = 0; SYSTICK[0] = 5; }

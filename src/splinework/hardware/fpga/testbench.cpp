@@ -1,8 +1,4 @@
-"""The C++ testbench as a text with gaps; `testbench` fills them. It does the same as the Verilog one, with two-valued logic."""
-
-from typing import Final
-
-CPP: Final = """// Test of @TOP@ against the golden model, for Verilator. In bubbles the inputs are noise.
+// Test of @TOP@ against the golden model, for Verilator. In bubbles the inputs are noise.
 #include "Vdut.h"
 #include "verilated.h"
 #include <cstdint>
@@ -66,7 +62,7 @@ static std::string hex(const Word &word, int width) {
 }
 
 static void breach(const char *what) {
-    if (++protocol <= SHOWN) std::printf("PROTOCOL %ld %s\\n", cycle, what);
+    if (++protocol <= SHOWN) std::printf("PROTOCOL %ld %s\n", cycle, what);
 }
 
 static void set(const Word &word, bool valid, bool ready, bool reset) {
@@ -119,7 +115,7 @@ static void step(bool valid, bool ready, bool exact) {
         if (received >= sent) breach("a result without an input");
         else {
             if (got != expected[received] && ++mismatches <= SHOWN)
-                std::printf("MISMATCH %ld %s %s\\n", received, hex(got, WIDTH_OUT).c_str(),
+                std::printf("MISMATCH %ld %s %s\n", received, hex(got, WIDTH_OUT).c_str(),
                             hex(expected[received], WIDTH_OUT).c_str());
             received++;
         }
@@ -149,7 +145,7 @@ int main() {
     vectors = read("vectors.hex", WIDTH_IN);
     expected = read("expected.hex", WIDTH_OUT);
     if (long(vectors.size()) != COUNT || long(expected.size()) != COUNT) {
-        std::printf("the files of vectors do not have %ld lines\\n", COUNT);
+        std::printf("the files of vectors do not have %ld lines\n", COUNT);
         return 2;
     }
     for (int k = 0; k < LATENCY + 3; k++) reset();
@@ -168,7 +164,6 @@ int main() {
     }
     if (sent < COUNT) breach("the circuit is stuck");
     drain();
-    std::printf("SUMMARY vectors=%ld mismatches=%ld protocol=%ld cycles=%ld\\n", sent, mismatches, protocol, cycle);
+    std::printf("SUMMARY vectors=%ld mismatches=%ld protocol=%ld cycles=%ld\n", sent, mismatches, protocol, cycle);
     return mismatches || protocol ? 1 : 0;
 }
-"""
