@@ -1,11 +1,14 @@
 """The house stays in order: small files, few parts and arrows, and no verb loads what it does not need."""
 
+import ast
+from collections import defaultdict
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from docs import structure
+from splinework.knowledge.axioms.kinds import WORDS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
@@ -14,6 +17,9 @@ FILES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "__pycache__" not in path.parts
 )
+
+
+SOURCES = [path for path in FILES if (ROOT / "src") in path.parents]
 
 
 def test_there_are_files():
@@ -79,3 +85,26 @@ def test_a_verb_loads_few_modules_and_none_that_it_does_not_need(what, foreign):
     names = structure.loaded(what)
     assert len(names) <= structure.LIMITS[f"modules of {what}"]
     assert not set(names) & {f"splinework.{name}" for name in foreign}
+
+
+@pytest.fixture(scope="module")
+def files_by_axiom() -> dict[str, set[Path]]:
+    """Class of an axiom → the files of the package whose code defines or imports it."""
+    found: dict[str, set[Path]] = defaultdict(set)
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("splinework.knowledge.axioms"):
+                for alias in node.names:
+                    found[alias.name].add(path)
+            elif isinstance(node, ast.ClassDef) and "kinds" in path.parts:
+                found[node.name].add(path)
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(kind.__name__ for kind in WORDS.values()))
+def test_an_axiom_is_named_in_at_most_three_files(kind, files_by_axiom):
+    assert 1 <= len(files_by_axiom[kind]) <= 3
+
+
+def test_a_base_function_is_named_in_at_most_three_files():
+    assert len([path for path in SOURCES if "silu" in path.read_text(encoding="utf-8").lower()]) <= 3
