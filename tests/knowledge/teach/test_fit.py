@@ -235,3 +235,16 @@ def test_a_framed_model_is_not_fitted_again():
     model = fit(TRUTHS["boundary"][1], *rows(TRUTHS["boundary"][0], 60), steps=3).model
     with pytest.raises(ConfigError, match="KAN"):
         sw.fit(model, *rows(TRUTHS["boundary"][0], 60), axioms=["positive()"])
+
+
+@pytest.mark.parametrize("shape", [[1, 1], [1, 3, 1]])
+def test_an_odd_fit_is_odd_whatever_the_mean_of_the_rows(shape):
+    x = torch.cat([torch.linspace(-0.9, 0.9, 60), torch.linspace(0.5, 0.9, 20)]).double()[:, None]
+    y = torch.asin(x[:, 0]) + 0.01 * torch.randn(80, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    model = sw.KAN(shape, names=["x"], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    result = sw.fit(model, x, y, axioms=["odd(x)"], progress=False)
+    assert result.certificate.status == "proved"
+    points = torch.linspace(-0.9, 0.9, 41, dtype=torch.float64)[:, None]
+    with torch.no_grad():
+        assert (result.model(points) + result.model(-points)).abs().max() <= 1e-14
+        assert (result.model(x)[:, 0] - y).pow(2).mean().sqrt() < 0.02

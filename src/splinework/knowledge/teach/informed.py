@@ -18,6 +18,7 @@ from splinework.knowledge.axioms.terms import Term, terms_of, violation
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
+from splinework.splines.cones import ODD
 from splinework.train import fit as fit_rows
 from splinework.train.fit import FitResult
 from splinework.train.losses import Loss, make_loss
@@ -134,8 +135,23 @@ def build(model: KAN, axioms: Sequence[Axiom], rows: GivenRows) -> Model:
     set_units(
         network, inputs, targets, always=isinstance(built, FramedKAN) or (shaping is not None and shaping.symmetric)
     )
+    odd = _odd_outputs(network)
+    if bool(odd.any()):  # a constant that is added is not odd, however small the mean of the rows
+        scaling = network.output_scaling
+        scaling.set(torch.where(odd, torch.zeros_like(scaling.shift), scaling.shift), scaling.scale)
     set_slopes(network, axioms, model.config.input_names)
     return built
+
+
+def _odd_outputs(network: KAN) -> Tensor:
+    """Which outputs are odd by construction, `(J,)`: on every way to them all edges are."""
+    odd = torch.ones(network.inputs, dtype=torch.bool)
+    for layer in network.kan_layers:
+        if layer.shaping is None:
+            return torch.zeros(network.outputs, dtype=torch.bool)
+        edges = ((layer.shaping.flags & ODD) != 0) & odd[:, None].to(layer.shaping.flags.device)
+        odd = edges.all(dim=0).cpu()
+    return odd if len(odd) == network.outputs else torch.zeros(network.outputs, dtype=torch.bool)
 
 
 def replace_network(model: Model, network: KAN) -> Model:
