@@ -1,4 +1,4 @@
-"""A line on the terminal while work goes on: a spinner, a bar, a text and a time, which the callers hand in."""
+"""A line on the terminal while work goes on: a spinner, a bar, a text and a time that callers hand in."""
 
 import os
 import sys

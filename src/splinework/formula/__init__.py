@@ -1,4 +1,4 @@
-"""The one language of formulas: read, evaluated in any arithmetic, differentiated, enclosed, written in others; units."""
+"""The one language of formulas: read, evaluated, differentiated, enclosed, written elsewhere; units."""
 
 from typing import TYPE_CHECKING
 

@@ -1,1 +1,1 @@
-"""A fitted network read and edited: importance of edges, pruning, finer grids, other degrees, formulas for edges."""
+"""A fitted network read and edited: importance, pruning, finer grids, other degrees, formulas of edges."""
