@@ -143,17 +143,16 @@ def _others(prepared: Prepared) -> dict[str, Callable[[Floats], Floats]]:
     from sklearn.compose import TransformedTargetRegressor
     from sklearn.ensemble import GradientBoostingRegressor
     from sklearn.linear_model import LinearRegression
+    from sklearn.model_selection import GridSearchCV
     from sklearn.neural_network import MLPRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     x, y = prepared.train
-    network = MLPRegressor(
-        hidden_layer_sizes=(16,), early_stopping=True, learning_rate_init=1e-2, max_iter=2000, random_state=0
-    )
-    perceptron = TransformedTargetRegressor(
-        make_pipeline(StandardScaler(), network), transformer=StandardScaler()
-    )  # both sides standardised, as our network is
+    network = MLPRegressor(hidden_layer_sizes=(16,), solver="lbfgs", max_iter=2000, random_state=0)
+    chosen = GridSearchCV(network, {"alpha": [1.0, 10.0, 100.0]}, cv=3)  # its weight decay, by cross-validation
+    scaled = make_pipeline(StandardScaler(), chosen)
+    perceptron = TransformedTargetRegressor(scaled, transformer=StandardScaler())
     return {
         "linear model": LinearRegression().fit(x, y).predict,
         "multilayer perceptron [10, 16, 1]": perceptron.fit(x, y).predict,
