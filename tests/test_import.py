@@ -10,6 +10,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from zipfile import ZipFile
 
 import pytest
@@ -184,7 +185,7 @@ def test_lazy_names_are_found_in_a_zip_archive_too(tmp_path):
 
 def test_a_package_without_its_source_says_what_is_missing(monkeypatch):
     module = import_module("splinework.train.sources")
-    monkeypatch.setattr(type(module.__loader__), "get_source", lambda self, name: None)
+    monkeypatch.setattr(module, "__loader__", SimpleNamespace(get_source=lambda name: None))
     with pytest.raises(ImportError, match="install splinework with sources"):
         sw._homes.__wrapped__(module.__name__)
 
