@@ -178,7 +178,7 @@ def expressions() -> list[str]:
 
 def test_all_readers_read_them_all(expressions):
     """Recipes of data, frames, axioms, discovery: what one of them reads all read, and it is the same program."""
-    for text in expressions[::10]:
+    for text in expressions:
         program = compiled(text, COLUMNS)
         assert Frame(COLUMNS, (text,), ("f",), (), ()).before[0].program == program
         law = parse_axiom(f"f(x, y) == {text}")
@@ -189,7 +189,7 @@ def test_what_is_printed_is_read_again_as_the_same_function(expressions):
     """Text → sympy → our text → program: the values stay; what is no number in float64 is refused by name."""
     x = rows(16)
     read = 0
-    for text in expressions[::5]:
+    for text in expressions:
         truth = Expression(text, COLUMNS)(x)
         try:
             printed = python(parse_formula(text, COLUMNS), COLUMNS)
@@ -199,12 +199,12 @@ def test_what_is_printed_is_read_again_as_the_same_function(expressions):
         again = Expression(printed, COLUMNS)(x)
         known = np.isfinite(truth) & np.isfinite(again) & (np.abs(truth) < 1e12)
         close = np.abs(again[known] - truth[known]) <= 1e-6 * np.maximum(np.abs(truth[known]), 1e-3)
-        assert close.sum() >= 0.9 * len(close), (text, printed)
-    assert read > 0.7 * len(expressions[::5])
+        assert close.all(), (text, printed)
+    assert read > 0.9 * len(expressions)  # the others work out a number that is not real, or beyond float64
 
 
 def test_derivatives_of_random_expressions_are_read_again(expressions):
-    for text in expressions[::20]:
+    for text in expressions[::2]:
         tree = ast.parse(text, mode="eval")
         if any(
             isinstance(n, ast.Call) and not NAMES[n.func.id].derivative and n.func.id != "where" for n in ast.walk(tree)
@@ -216,7 +216,7 @@ def test_derivatives_of_random_expressions_are_read_again(expressions):
 
 def test_random_expressions_lie_in_their_enclosures(expressions):
     draw = np.random.default_rng(2)
-    for text in expressions[::25]:
+    for text in expressions[::5]:
         lo = draw.uniform(-2, 1.5, (20, 2))
         hi = lo + draw.uniform(0, 0.3, (20, 2))
         low, high = enclose(text, {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
@@ -225,6 +225,18 @@ def test_random_expressions_lie_in_their_enclosures(expressions):
         low, high, values = low[known], high[known], values[known]
         slack = 1e-9 * np.maximum(np.abs(values), 1)
         assert ((low <= values + slack) & (values - slack <= high)).all(), text
+
+
+def test_both_sides_of_the_cut_of_an_angle_are_enclosed():
+    """arctan2(-0.0, x) is -π left of zero, arctan2(0.0, x) is π: a value that a formula can give."""
+    lo, hi = np.array([[0.0, -1.0]]), np.array([[0.0, -0.5]])
+    low, high = enclose("arctan2(x, y)", {c: (lo[:, i], hi[:, i]) for i, c in enumerate(COLUMNS)})
+    for least, most in (
+        (low, high),
+        *(v for v, _ in (proved("arctan2(x, y)", lo, hi), checked("arctan2(x, y)", lo, hi))),
+    ):
+        assert least[0] <= -math.pi
+        assert most[0] >= math.pi
 
 
 def test_constants_follow_ieee_arithmetic():

@@ -241,6 +241,8 @@ def _sinc(x: Interval) -> Jet3:
     angle = multiply(Interval(np.full(x.shape, np.pi), np.full(x.shape, np.nextafter(np.pi, 4.0))), x)
     value = multiply(_wave(angle, 0.0), reciprocal(angle))
     full = FUNCTIONS["sinc"].range
+    holds_zero = (x.lo <= 0) & (x.hi >= 0)  # where the quotient is 0/0
+    value = Interval(*(np.where(holds_zero, end, side) for end, side in zip(full, (value.lo, value.hi), strict=True)))
     value = intersect(value, Interval(np.full(x.shape, full[0]), np.full(x.shape, full[1])))
     return value, _between(x, np.pi / 2 * (1 + 4 * U)), _between(x, np.pi**2 / 3 * (1 + 4 * U))
 

@@ -179,9 +179,10 @@ _PIECEWISE: Final = (
         "heaviside", 2, (), ("0", "where(u == 0, 1, 0)"), "where(u < 0, 0, where(u > 0, 1, v))", jumps=True,
         array="numpy:heaviside", sympy="Heaviside", texts={"numpy": f"heaviside{_BOTH}", "sympy": f"Heaviside{_BOTH}"},
     ),
-    Function(  # of y and x
+    Function(  # of y and x; on the cut the sign of zero decides, so that an enclosure has both sides
         "atan2", 2, ("arctan2",), ("v/(u**2 + v**2)", "-u/(u**2 + v**2)"),
-        "where(v > 0, atan(u/v), where(v < 0, atan(u/v) + where(u >= 0, pi, -pi), sign(u)*pi/2))",
+        "where(v > 0, atan(u/v), where(v < 0, atan(u/v) + "
+        "where(u > 0, pi, where(u < 0, -pi, pi*min(1, max(-1, 1/u)))), sign(u)*pi/2))",
         range=(-pi, pi), jumps=True, array="numpy:arctan2", sympy="atan2", torch="atan2", mpmath="atan2",
         texts={
             **dict.fromkeys(("sympy", "c", "js"), f"atan2{_BOTH}"),
