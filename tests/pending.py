@@ -1,0 +1,21 @@
+"""Parts that the tests of names, language and docstrings do not hold yet; a part that is clean is taken out."""
+
+PENDING = {
+    "benchmarks",
+    "cli",
+    "data",
+    "discover",
+    "docs",
+    "export",
+    "formula",
+    "hardware",
+    "interpret",
+    "kernels",
+    "knowledge",
+    "nn",
+    "report",
+    "splines",
+    "tabular",
+    "train",
+    "together",  # what concerns all parts at once
+}
