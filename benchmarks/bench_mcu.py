@@ -24,7 +24,7 @@ from sklearn.model_selection import train_test_split
 
 import splinework as sw
 from splinework.export import export
-from splinework.export.numbers import nested
+from splinework.export.number_lists import nested
 from splinework.hardware.mcu import Options, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
 from splinework.hardware.mcu.measure import Cost, Probe, cost

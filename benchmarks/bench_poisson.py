@@ -61,7 +61,7 @@ def solved(source: Callable[[Tensor], Tensor], seed: int) -> sw.KAN:
     """The model."""
 
     def poisson(model: sw.KAN, p: Tensor) -> Tensor:
-        u_xx, u_yy = sw.jets.partials(model, p, ("x", "x"), ("y", "y"))
+        u_xx, u_yy = sw.derivatives.partials(model, p, ("x", "x"), ("y", "y"))
         return u_xx + u_yy - source(p)
 
     inside, edge = points()
@@ -77,7 +77,7 @@ def errors(model: sw.KAN, exact: Callable[[Tensor], Tensor]) -> tuple[float, flo
     truth = exact(p)
     (slopes,) = torch.autograd.grad(truth.sum(), p)
     with torch.no_grad():
-        u, *found = sw.jets.partials(model, p.detach(), (), "x", "y")
+        u, *found = sw.derivatives.partials(model, p.detach(), (), "x", "y")
         value = float((u - truth).square().mean())
         return value, value + float((torch.cat(found, dim=1) - slopes).square().sum(1).mean())
 

@@ -21,7 +21,7 @@ PUBLIC = (
     "splinework.kernels",
     "splinework.knowledge.axioms",
     "splinework.knowledge.teach",
-    "splinework.nn.jets",
+    "splinework.nn.derivatives",
     "splinework.splines",
     "splinework.tabular",
     "splinework.train",

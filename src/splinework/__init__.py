@@ -1,9 +1,9 @@
 """splinework: networks of splines that one can fit, read and deploy.
 
 Data become a model by `fit`, a small one by `sparsify`, a formula by `discover`; `KANRegressor` and `KANClassifier` do all of
-it behind scikit-learn's interface. These 25 names are what is offered at the top; everything else is in its module, such as
-`splinework.nn.jets.partials`. Each is loaded when it is first used, so `import splinework` costs nothing by itself, and torch is
-loaded with the first of them that needs it.
+it behind scikit-learn's interface. These 25 names are the top level; everything else is in its module, such as
+`splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
+loaded with the first name that needs it.
 
 >>> import splinework as sw
 >>> sw.KAN([2, 5, 1]).parameter_count()
@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from splinework.errors import SplineworkError
 
-# What a type checker and an editor see, and what `lazy` reads. Names come from no package in which a module of that name lies:
-# type checkers would take that one. Modules are what most people need next, reached as `sw.jets.partials` without an import.
+# Seen by type checkers and editors, and read by `lazy`. No name comes from a package that has a module of the same name: type
+# checkers would take the module. The modules below are reached without an import, as in `sw.derivatives.partials`.
 if TYPE_CHECKING:
     from splinework import data as data
     from splinework import hardware as hardware
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
     from splinework.knowledge.teach.verbs import adapt, prune, refine
-    from splinework.nn import jets as jets
+    from splinework.nn import derivatives as derivatives
     from splinework.nn.checkpoint import load, save
     from splinework.nn.layer import KANLayer
     from splinework.nn.network import KAN, KANConfig
@@ -64,10 +64,10 @@ _ELSEWHERE = {
     "batches": "train.sources",
     "elevate": "interpret.edit",
     "insert": "interpret.edit",
-    "jet": "nn.jets",
+    "jet": "nn.derivatives",
     "memmap": "train.sources",
     "parquet": "train.sources",
-    "partials": "nn.jets",
+    "partials": "nn.derivatives",
     "raise_degree": "interpret.edit",
     "squared_error_gradient": "train.gradient",
 }

@@ -9,8 +9,8 @@ from scipy.stats import qmc
 
 from splinework.data.designs import KINDS, SOBOL, Corners, Faces, Grid, Joined, LatinHypercube, Sobol, Uniform
 from splinework.data.marginals import Marginals
-from splinework.data.recipes import from_dict, to_dict
-from splinework.data.streams import BLOCK
+from splinework.data.random_streams import BLOCK
+from splinework.data.serialisation import from_dict, to_dict
 from splinework.errors import ConfigError, ShapeError
 
 BOX = [(-1.0, 2.0), (10.0, 20.0), (0.0, 1e-3)]

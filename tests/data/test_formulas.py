@@ -17,7 +17,7 @@ from splinework.data import RECIPES, FormulaSet, Input, from_dict, to_dict
 from splinework.data.designs import Corners, Grid, LatinHypercube, Sobol, Uniform
 from splinework.data.marginals import Marginals
 from splinework.data.noise import Gaussian, Missing, Outliers
-from splinework.data.recipes import toml_text
+from splinework.data.serialisation import toml_text
 from splinework.errors import ConfigError, DataError, FormulaError
 from splinework.formula.expression import Expression
 

@@ -21,7 +21,7 @@ from splinework.data.noise import (
     Rounded,
     StudentT,
 )
-from splinework.data.recipes import from_dict, to_dict
+from splinework.data.serialisation import from_dict, to_dict
 from splinework.errors import ConfigError, FormulaError
 
 INPUTS = (Input("a", 1.0, 3.0), Input("b", -2.0, 2.0))

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from splinework.data import RECIPES, data_names, data_set, from_dict, to_dict
-from splinework.data.drawn import Drawn
 from splinework.data.problems import ProblemSet
+from splinework.data.sample import Drawn
 from splinework.errors import ConfigError, DataError
 from splinework.formula.expression import Expression
 from splinework.knowledge.axioms.language import parse_axiom

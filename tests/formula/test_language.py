@@ -22,9 +22,9 @@ from splinework.knowledge.axioms import parse_axiom
 from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
 from splinework.knowledge.axioms.verify.jets import ALGEBRA as PROVER
 from splinework.knowledge.axioms.verify.recheck_model import ALGEBRA as CHECKER
+from splinework.nn.derivatives.algebra import algebra_of
+from splinework.nn.derivatives.series import derivative as coefficient
 from splinework.nn.frame import Frame
-from splinework.nn.jets.algebra import algebra_of
-from splinework.nn.jets.series import derivative as coefficient
 from tests.formula.calls import NUMERIC, ORDER, call
 
 COLUMNS = ("x", "y")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from splinework import kernels
-from splinework.nn.jets import partials
+from splinework.nn.derivatives import partials
 from splinework.nn.network import KAN
 from tests.contracts.cases import normal, relative_distance
 from tests.kernels.cases import needs_native

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 import splinework as sw
-from splinework.nn.jets import recorded
+from splinework.nn.derivatives import recorded
 from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters
 from splinework.train.residual import Residual, ResidualObjective
@@ -24,30 +24,30 @@ def value(model: KAN, x: Tensor) -> Tensor:
 
 
 def slope(model: KAN, x: Tensor) -> Tensor:
-    return sw.jets.partials(model, x, "x1")[0]
+    return sw.derivatives.partials(model, x, "x1")[0]
 
 
 def laplacian(model: KAN, x: Tensor) -> Tensor:
-    return sum(sw.jets.partials(model, x, (0, 0), (1, 1)))
+    return sum(sw.derivatives.partials(model, x, (0, 0), (1, 1)))
 
 
 def burgers(model: KAN, x: Tensor) -> Tensor:
-    u, u_t, u_x, u_xx = sw.jets.partials(model, x, (), 0, 1, (1, 1))
+    u, u_t, u_x, u_xx = sw.derivatives.partials(model, x, (), 0, 1, (1, 1))
     return u_t + u * u_x - 0.01 * u_xx
 
 
 def monge_ampere(model: KAN, x: Tensor) -> Tensor:
-    u_xx, u_yy, u_xy = sw.jets.partials(model, x, (0, 0), (1, 1), (0, 1))
+    u_xx, u_yy, u_xy = sw.derivatives.partials(model, x, (0, 0), (1, 1), (0, 1))
     return u_xx * u_yy - u_xy**2
 
 
 def beam(model: KAN, x: Tensor) -> Tensor:
-    return sw.jets.partials(model, x, (0, 0, 0, 0))[0] + model(x)
+    return sw.derivatives.partials(model, x, (0, 0, 0, 0))[0] + model(x)
 
 
 def several(model: KAN, x: Tensor) -> Tensor:
-    u, along = sw.jets.jet(model, x, [1.0, -0.5], order=1)
-    return torch.cat([u * along, model(x).square(), sw.jets.partials(model, x, (0, 1))[0]], dim=1)
+    u, along = sw.derivatives.jet(model, x, [1.0, -0.5], order=1)
+    return torch.cat([u * along, model(x).square(), sw.derivatives.partials(model, x, (0, 1))[0]], dim=1)
 
 
 def periodic(model: KAN, x: Tensor) -> Tensor:

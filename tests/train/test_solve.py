@@ -17,7 +17,7 @@ from tests.train.cases import fresh, uniform
 
 
 def decay(model: KAN, t: Tensor) -> Tensor:
-    u, slope = sw.jets.partials(model, t, (), 0)
+    u, slope = sw.derivatives.partials(model, t, (), 0)
     return slope + u
 
 
@@ -41,11 +41,11 @@ def test_an_exponential_is_found_from_its_equation():
 
 def test_an_oscillation_of_second_order_is_found_from_its_equation():
     def spring(model: KAN, t: Tensor) -> Tensor:
-        u, bend = sw.jets.partials(model, t, (), (0, 0))
+        u, bend = sw.derivatives.partials(model, t, (), (0, 0))
         return bend + 9 * u
 
     def begins(model: KAN, t: Tensor) -> Tensor:
-        u, slope = sw.jets.partials(model, t, (), 0)
+        u, slope = sw.derivatives.partials(model, t, (), 0)
         return torch.cat([u - 1, slope], dim=1)
 
     result = solved(line(), [sw.Residual(spring, TIME, weight=0.1), sw.Residual(begins, [[0.0]])])
@@ -70,7 +70,7 @@ def test_points_have_the_columns_of_the_frame():
 def test_the_units_of_the_points_do_not_matter():
     t = 1000 + 50 * TIME
     residuals = [
-        sw.Residual(lambda m, t: 50 * sw.jets.partials(m, t, 0)[0] + m(t), t),
+        sw.Residual(lambda m, t: 50 * sw.derivatives.partials(m, t, 0)[0] + m(t), t),
         sw.Residual(lambda m, t: m(t) - 1, [[1000.0]]),
     ]
     result = solved(fresh([1, 1]), residuals)
@@ -101,7 +101,7 @@ def test_derivatives_by_autograd_are_solved_without_a_jacobian_and_told():
         u = model(t)
         return torch.autograd.grad(u.sum(), t, create_graph=True)[0] + u
 
-    with pytest.warns(FitWarning, match=r"by_hand.*sw\.jets\.partials.*ssbroyden"):
+    with pytest.warns(FitWarning, match=r"by_hand.*sw\.derivatives\.partials.*ssbroyden"):
         result = solved(line(), [sw.Residual(by_hand, TIME), START], steps=150)
     assert "ssbroyden" in str(result.history.decisions)
     with torch.no_grad():
@@ -113,7 +113,7 @@ def test_the_model_handed_in_stays_and_tails_are_its_own_again():
     before = {name: value.clone() for name, value in model.state_dict().items()}
 
     def laplacian(m: KAN, x: Tensor) -> Tensor:
-        return sum(sw.jets.partials(m, x, (0, 0), (1, 1))) - 1
+        return sum(sw.derivatives.partials(m, x, (0, 0), (1, 1))) - 1
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from splinework.data.recipes import toml_value
+from splinework.data.serialisation import toml_value
 from splinework.errors import ConfigError, nearest
 from splinework.nn.files import read_toml
 

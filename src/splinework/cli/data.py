@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from splinework.data import DataSet
     from splinework.data.noise import Noise
-    from splinework.data.sets import Recipe
+    from splinework.data.recipe import Recipe
 
 _ROWS = 1000
 _SOURCES = ("name", "formula", "equations", "recipe")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from splinework.data import Card
-    from splinework.data.sets import Recipe
+    from splinework.data.recipe import Recipe
 
 PARQUET: Final = (".parquet", ".pq")
 MOST_ROWS: Final = 10_000_000
@@ -81,7 +81,7 @@ def write_card(card: Card, path: str) -> None:
 
 def write_recipe(recipe: Recipe, rows: int, seed: int, path: str) -> None:
     """Writes a recipe with the rows and the seed that were asked for."""
-    from splinework.data.recipes import to_dict, toml_text
+    from splinework.data.serialisation import to_dict, toml_text
 
     write_file(Path(path), toml_text({"rows": rows, "seed": seed, **to_dict(recipe)}).encode())
 
@@ -94,7 +94,7 @@ def read_recipe(path: str) -> tuple[Recipe, int | None, int | None]:
         ConfigError: If it is not TOML, or no recipe.
     """
     from splinework.data import RECIPES, from_dict
-    from splinework.data.sets import Recipe
+    from splinework.data.recipe import Recipe
 
     values = read_toml(path, "--recipe takes what --save-recipe writes", what="a recipe")
     given = [values.pop(word, None) for word in ("rows", "seed")]

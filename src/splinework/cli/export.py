@@ -83,9 +83,9 @@ def export(
         stages.stage("loading the model", after=1.0)
         from splinework.cli.fitted import Fitted
         from splinework.cli.folder import write_file
-        from splinework.export.door import content_of
-        from splinework.export.door import export as exported
-        from splinework.export.words import about
+        from splinework.export.api import content_of
+        from splinework.export.api import export as exported
+        from splinework.export.metadata import about
 
         fitted = Fitted(model)
         if fitted.frame is not None:

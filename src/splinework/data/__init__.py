@@ -6,17 +6,17 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.data.catalogue import RECIPES
-    from splinework.data.drawn import Card, Drawn, Truth
     from splinework.data.formulas import FormulaSet
     from splinework.data.inputs import Input
     from splinework.data.knots import load_knots
     from splinework.data.orbits import load_orbits
+    from splinework.data.parquet import write_parquet
     from splinework.data.random_formulas import RandomFormula
-    from splinework.data.recipes import from_dict, to_dict
     from splinework.data.registry import DataSet, data_names, data_set
+    from splinework.data.sample import Card, Drawn, Truth
+    from splinework.data.serialisation import from_dict, to_dict
     from splinework.data.simulators.ode import OdeSet, ode_set
     from splinework.data.special import SpecialSet
-    from splinework.data.stream import write_parquet
     from splinework.data.synthetic import Problem, feynman, feynman_ids, problem, problem_names
 
 __all__ = [

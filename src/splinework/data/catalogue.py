@@ -11,7 +11,7 @@ from splinework.data.marginals import Marginals
 from splinework.data.noise import KINDS as NOISES
 from splinework.data.problems import ProblemSet
 from splinework.data.random_formulas import RandomFormula
-from splinework.data.sets import Recipe
+from splinework.data.recipe import Recipe
 from splinework.data.simulators.equations import HEAT, HELMHOLTZ, POISSON, AllenCahnSet, BurgersSet
 from splinework.data.simulators.localisation import LocalisationSet
 from splinework.data.simulators.materials import material, material_names

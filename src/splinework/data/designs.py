@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, Literal, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from splinework.data.streams import BLOCK, POINTS, Floats, checked_rows, checked_seed, child_seed, stream
+from splinework.data.random_streams import BLOCK, POINTS, Floats, checked_rows, checked_seed, child_seed, stream
 from splinework.errors import ConfigError, ShapeError
 
 MAX_POINTS: Final = 100_000_000

@@ -9,13 +9,13 @@ from typing import Final, final
 import numpy as np
 
 from splinework.data.designs import SOBOL, Design
-from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.marginals import Marginals
 from splinework.data.noise import Noise
 from splinework.data.properties import statements
-from splinework.data.sets import BoxSet
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
+from splinework.data.recipe import BoxSet
+from splinework.data.sample import Outline
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import names_in, parse

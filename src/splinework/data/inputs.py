@@ -9,7 +9,7 @@ from typing import Final, Literal, final, get_args
 
 import numpy as np
 
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, nearest
 from splinework.formula.reading import positions
 

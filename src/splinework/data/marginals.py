@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.data.designs import InBlocks, checked_box, sizes_of
-from splinework.data.streams import POINTS, Floats, stream
+from splinework.data.random_streams import POINTS, Floats, stream
 from splinework.errors import ConfigError, ShapeError
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, final
 
 import numpy as np
 
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError
 from splinework.formula.expression import Expression
 

@@ -9,12 +9,12 @@ from typing import Final, Literal, final
 
 import numpy as np
 
-from splinework.data.drawn import Outline, Tally
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise, Rows, Scale
 from splinework.data.properties import statements
-from splinework.data.sets import Recipe
-from splinework.data.streams import BLOCK, Floats, checked_rows, checked_seed
+from splinework.data.random_streams import BLOCK, Floats, checked_rows, checked_seed
+from splinework.data.recipe import Recipe
+from splinework.data.sample import Outline, Tally
 from splinework.data.synthetic import Problem, feynman, problem
 from splinework.errors import ConfigError
 from splinework.formula.reading import names_in, parse

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from splinework.data.inputs import Input
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
 from splinework.errors import FormulaError
 from splinework.formula.derivatives import constant, derivative, function_name
 from splinework.formula.enclosures import continuous, enclose

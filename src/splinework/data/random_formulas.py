@@ -13,7 +13,7 @@ import numpy as np
 from splinework.data.designs import SOBOL, Design
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
-from splinework.data.streams import Floats, checked_seed, stream
+from splinework.data.random_streams import Floats, checked_seed, stream
 from splinework.errors import ConfigError, FormulaError
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression

@@ -23,9 +23,9 @@ from splinework.errors import ConfigError, DataError, nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from splinework.data.drawn import Drawn
     from splinework.data.noise import Noise
-    from splinework.data.sets import Recipe
+    from splinework.data.recipe import Recipe
+    from splinework.data.sample import Drawn
 
 ROWS: Final = 1000
 """Rows of a synthetic set, unless others are asked for."""

@@ -15,11 +15,11 @@ from typing import Any, Final, final
 import numpy as np
 
 from splinework.data.designs import SOBOL, Design
-from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
-from splinework.data.sets import BoxSet
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
+from splinework.data.recipe import BoxSet
+from splinework.data.sample import Outline
 from splinework.errors import DataError, nearest
 
 

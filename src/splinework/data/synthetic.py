@@ -19,7 +19,7 @@ from typing import Final, Literal, final, get_args
 
 import numpy as np
 
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
 from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.expression import Expression
 

@@ -4,7 +4,7 @@
 `graph.py` is that in torch, `layout.py` as tables, `pieces.py` as formulas.
 """
 
-from splinework.export.door import export, target_of
+from splinework.export.api import export, target_of
 from splinework.export.frozen import FrozenNetwork, freeze
 from splinework.export.targets import TARGETS, Target
 

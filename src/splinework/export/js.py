@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Final
 from splinework.export import clike
 from splinework.export.dialect import Dialect
 from splinework.export.layout import Layout
-from splinework.export.numbers import nested
-from splinework.export.words import About
+from splinework.export.metadata import About
+from splinework.export.number_lists import nested
 from splinework.nn.frame import Frame
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.export.metadata import About
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.recording import Node
-from splinework.export.words import About
 from splinework.formula.composer import Composer
 from splinework.formula.languages import safe_names
 from splinework.nn.frame import Expression, Frame

@@ -6,10 +6,10 @@ import numpy as np
 
 from splinework.export.frames import NUMPY, NUMPY_COLUMNS, NUMPY_HELPERS, python_formulas
 from splinework.export.layout import Family, LayerTables, Layout
-from splinework.export.numbers import nested
+from splinework.export.metadata import About
+from splinework.export.number_lists import nested
 from splinework.export.numpy_parts import PREDICT, SCRIPT, SPLINES
 from splinework.export.recording import Language, Statements, values_and_slopes
-from splinework.export.words import About
 from splinework.nn.frame import Frame
 from splinework.splines.bases import Activation
 

@@ -15,8 +15,8 @@ from splinework.errors import ConfigError, SplineworkError
 from splinework.export.double_functions import InDouble
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import graph_of, program, with_constants
+from splinework.export.metadata import About
 from splinework.export.recording import called, values_and_slopes
-from splinework.export.words import About
 from splinework.nn.checkpoint import own_version
 from splinework.nn.frame import Frame
 from splinework.splines.bases import Activation

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 import torch
 
 from splinework.export.frozen import freeze
-from splinework.export.words import About
+from splinework.export.metadata import About
 from splinework.formula.languages import safe_names
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of

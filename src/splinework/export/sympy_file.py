@@ -6,9 +6,9 @@ from typing import Final, SupportsFloat
 
 from splinework.export.frames import SYMPY, bracketed, python_formulas
 from splinework.export.frozen import FrozenLayer, FrozenNetwork
+from splinework.export.metadata import About
 from splinework.export.pieces import Edge, Term, Terms, check_size, edges
 from splinework.export.recording import Language, called
-from splinework.export.words import About
 from splinework.formula.functions import templates
 from splinework.nn.frame import Frame
 

@@ -9,7 +9,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.export.frozen import FrozenNetwork, freeze
 from splinework.export.layout import Layout, lay_out
-from splinework.export.words import About
+from splinework.export.metadata import About
 from splinework.nn.frame import Frame, FramedKAN, frame_of, network_of
 from splinework.nn.network import KAN
 

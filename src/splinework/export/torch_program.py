@@ -7,7 +7,7 @@ import torch
 
 from splinework.export.frozen import FrozenNetwork
 from splinework.export.graph import program
-from splinework.export.words import About
+from splinework.export.metadata import About
 from splinework.nn.frame import Frame
 
 

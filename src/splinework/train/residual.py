@@ -25,7 +25,7 @@ class Residual:
     Attributes:
         function: `function(model, x)`, or `function(model, x, data)`: what should vanish, `(B, columns)` or `(B,)`, for the
             rows x `(B, inputs)` of the points, in raw units. It is called with some of the points at a time, in float64,
-            and must use the model that it is handed. Derivatives of the model come from `sw.jets.partials` or `sw.jets.jet`.
+            and must use the model that it is handed. Derivatives of the model come from `sw.derivatives`.
         points: Where, `(N, inputs)`: a tensor, an array or a frame.
         weight: What the mean of its squares counts beside the other residuals.
         data: What is known at the points, `(N, …)`: numbers, handed to the function row by row with them.

@@ -1,6 +1,6 @@
 """The exact Jacobian of what a function makes of a network and its derivatives, with respect to every coefficient.
 
-Every sum in the network is a Taylor series (`jets.py`), and linear in the coefficients of the edges that go into it. Where row
+Every sum in the network is a Taylor series (`nn/derivatives`), and linear in the coefficients of its edges. Where row
 b of the residual depends on point b alone, one backward pass per column gives the sensitivity `g_m[b, j]` of every row to
 every term m of every sum at once, and the column of the Jacobian for the coefficient (i, n, j) is
 
@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from splinework.kernels import contract
-from splinework.nn.jets import Monomial, Passage, Series, edge_sums, powers, recorded
+from splinework.nn.derivatives import Monomial, Passage, Series, edge_sums, powers, recorded
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters

@@ -73,7 +73,7 @@ def solve(
 
     >>> import splinework as sw
     >>> def decay(model, t):  # u' = -u
-    ...     u, slope = sw.jets.partials(model, t, (), 0)
+    ...     u, slope = sw.derivatives.partials(model, t, (), 0)
     ...     return slope + u
     >>> t = torch.linspace(0, 1, 60)[:, None]
     >>> result = solve(KAN([1, 1], domain=(0, 1), dtype=torch.float64),
@@ -256,7 +256,7 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
         elif _is_known(objective.model, term):
             continue
         else:
-            why = f"{term.name} takes derivatives otherwise than by sw.jets.partials or sw.jets.jet"
+            why = f"{term.name} takes derivatives otherwise than by sw.derivatives.partials or sw.derivatives.jet"
         return SSBroyden(), (
             f"{why}, so that there is no Jacobian for second-order steps; ssbroyden is used, which is less accurate in the "
             "end."

@@ -91,7 +91,7 @@ def checked(model: KAN, term: Term) -> Term:
     if not moves and not (found.requires_grad and bool((found == 0).all())):
         raise ConfigError(
             f"{term.name} does not depend on the model: its derivative in every coefficient is zero. Work it out from the "
-            "model that the function is handed, by model(x) or sw.jets.partials(model, x, …), with splines of a degree above "
+            "model passed to the function, by model(x) or sw.derivatives.partials(model, x, …), with splines of a degree above "
             "the order of the derivatives."
         )
     term = replace(term, differentiates=_differentiates(model, term))

@@ -20,8 +20,8 @@ from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.unknowns import narrowed, widened
 from splinework.knowledge.teach.equations.whole import LEAST, _weights
 from splinework.knowledge.teach.pde import Causal, Whole, solve_equations
+from splinework.nn.derivatives import partials
 from splinework.nn.frame import Disc, FramedKAN
-from splinework.nn.jets import partials
 from splinework.nn.network import KAN
 from splinework.train.jacobian import Parameters
 from splinework.train.residual_jacobian import expand

@@ -24,8 +24,8 @@ from splinework.knowledge.teach.equations.formulas import (
     total,
 )
 from splinework.knowledge.teach.equations.points import Domain, domain_of
+from splinework.nn.derivatives import partials
 from splinework.nn.frame import Difference, Disc, Expression, FramedKAN, Union
-from splinework.nn.jets import partials
 from tests.contracts.cases import seeded
 from tests.nn.test_network import DOUBLE, network
 

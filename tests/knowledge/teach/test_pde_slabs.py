@@ -18,8 +18,8 @@ from splinework.knowledge.teach.equations.marched import Marched, marched
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.slab import Collocation, Setting, Slab
 from splinework.knowledge.teach.pde import Slabs, Solved, solve_equations
+from splinework.nn.derivatives import partials
 from splinework.nn.frame import Frame
-from splinework.nn.jets import partials
 from splinework.nn.network import KAN
 from splinework.splines import bspline_rows, cell_polynomials, uniform_knots
 from splinework.splines.bases import BSpline

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.data.designs import SOBOL, Design
-from splinework.data.drawn import Outline
 from splinework.data.formulas import FormulaSet
 from splinework.data.inputs import Input
 from splinework.data.noise import Noise
-from splinework.data.sets import BoxSet
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
+from splinework.data.recipe import BoxSet
+from splinework.data.sample import Outline
 from splinework.errors import ConfigError
 
 Complexes = NDArray[np.complex128]

@@ -14,10 +14,10 @@ from typing import Final, Literal, final, get_args
 
 import numpy as np
 
-from splinework.data.drawn import Outline
 from splinework.data.inputs import Input
-from splinework.data.sets import Recipe
-from splinework.data.streams import POINTS, Floats, stream
+from splinework.data.random_streams import POINTS, Floats, stream
+from splinework.data.recipe import Recipe
+from splinework.data.sample import Outline
 from splinework.errors import ConfigError, nearest
 
 Model = Literal["aubry_andre", "mosaic", "exponential_hopping", "nearest_hopping"]

@@ -11,11 +11,11 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from splinework.data.drawn import Outline
 from splinework.data.inputs import Input, check_inputs
 from splinework.data.noise import Noise
-from splinework.data.sets import Recipe
-from splinework.data.streams import POINTS, Floats, stream
+from splinework.data.random_streams import POINTS, Floats, stream
+from splinework.data.recipe import Recipe
+from splinework.data.sample import Outline
 from splinework.errors import ConfigError, DataError
 from splinework.formula.derivatives import derivative
 from splinework.formula.expression import Expression

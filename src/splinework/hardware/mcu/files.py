@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import ConfigError, FileError
-from splinework.export.numbers import nested
+from splinework.export.number_lists import nested
 from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Integers, Wire
 from splinework.hardware.golden import digest, golden_text

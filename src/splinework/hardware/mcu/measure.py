@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from splinework.errors import FileError
-from splinework.export.numbers import nested
+from splinework.export.number_lists import nested
 from splinework.hardware import tools
 from splinework.hardware.mcu import boards
 from splinework.hardware.mcu.quantiser import number

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
-from splinework.export.numbers import nested
+from splinework.export.number_lists import nested
 from splinework.hardware.formats import Floats, Integers, Wire
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu.source import signed

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from splinework.export.numbers import nested
+from splinework.export.number_lists import nested
 from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Format, storage
 from splinework.hardware.integer import IntegerModel

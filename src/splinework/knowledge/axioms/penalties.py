@@ -14,7 +14,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, place
 from splinework.knowledge.axioms.setting import Setting
 from splinework.knowledge.axioms.statements import Model
-from splinework.nn.jets import partials
+from splinework.nn.derivatives import partials
 
 Function = Callable[..., Tensor]
 """`function(model, x)`, or `function(model, x, data)` where there are data: the violation `(B, columns)` at rows `(B, I)`."""

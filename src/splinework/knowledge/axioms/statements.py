@@ -15,8 +15,8 @@ from splinework.errors import ShapeError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import shortened
 from splinework.formula.tensors import TENSORS
+from splinework.nn.derivatives import partials
 from splinework.nn.frame.framed import FramedKAN
-from splinework.nn.jets import partials
 from splinework.nn.network import KAN
 
 Model = KAN | FramedKAN

@@ -16,7 +16,7 @@ from splinework.errors import ConfigError, FitWarning
 from splinework.knowledge.teach.black_box import BlackBox, black_box, labels
 from splinework.knowledge.teach.points import Points, Sampler, domain_of
 from splinework.knowledge.teach.steps import steps_of
-from splinework.nn.jets import partials
+from splinework.nn.derivatives import partials
 from splinework.nn.network import KAN
 from splinework.train.callbacks import StopBelow
 from splinework.train.fit import fit

@@ -27,10 +27,10 @@ from splinework.knowledge.teach.equations.formulas import (
     total,
 )
 from splinework.knowledge.teach.equations.points import Domain
+from splinework.nn.derivatives.propagation import evaluated
+from splinework.nn.derivatives.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.nn.frame import Expression, Frame
 from splinework.nn.frame.framed import hidden_names
-from splinework.nn.jets.series import Monomial, Series, columns_of, derivative, divisors
-from splinework.nn.jets.through import evaluated
 
 NOTHING, AGREES = 1e-15, 1e-10
 """Shares of the size of g up to which a correction is rounding, and up to which two values at a corner are the same."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.meanings import understand
 from splinework.knowledge.axioms.statements import Statement
-from splinework.nn.jets import Model, Monomial, partials
+from splinework.nn.derivatives import Model, Monomial, partials
 
 Derivative = tuple[int, Monomial]
 """Which output, and by which inputs it is differentiated, in order; `()` is the output itself."""

@@ -18,9 +18,9 @@ from splinework.knowledge.teach.equations.marching import Course, march
 from splinework.knowledge.teach.equations.problem import Problem
 from splinework.knowledge.teach.equations.slab import Setting
 from splinework.knowledge.teach.equations.soft import BESIDE, equations_of, weight_of
+from splinework.nn.derivatives import Monomial
 from splinework.nn.frame import Frame
 from splinework.nn.frame.framed import hidden_names
-from splinework.nn.jets import Monomial
 from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from splinework.errors import ConfigError
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.slab import Slab
+from splinework.nn.derivatives import Monomial, Series
+from splinework.nn.derivatives.propagation import through
 from splinework.nn.frame import Frame, FramedKAN
-from splinework.nn.jets import Monomial, Series
-from splinework.nn.jets.through import through
 from splinework.nn.layer import check_columns
 from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
@@ -23,7 +23,7 @@ class Marched(nn.Module):
     """Models for one slab of time each, called like one model: every row goes through that of its time.
 
     At the end of a slab the next one has the same values (and rates, for equations of second order in time), to rounding.
-    Before the first and after the last slab, that one goes on. `splinework.nn.jets` takes derivatives of it.
+    Before the first and after the last slab, that one goes on. `splinework.nn.derivatives` takes derivatives of it.
 
     Args:
         parts: The models, in order of time.
@@ -81,7 +81,7 @@ class Marched(nn.Module):
         return found.reshape(*x.shape[:-1], self.outputs)
 
     def series(self, u: Series, wanted: Collection[Monomial]) -> Series:
-        """What becomes of a Taylor series, see `splinework.nn.jets`."""
+        """What becomes of a Taylor series, see `splinework.nn.derivatives`."""
         which = torch.bucketize(u[()][:, self.time].detach().contiguous(), u[()].new_tensor(self.ends[:-1]))
         found: dict[Monomial, list[Tensor]] = {}
         order = []

@@ -17,8 +17,8 @@ from splinework.knowledge.teach.equations.points import Domain, domain_of
 from splinework.knowledge.teach.equations.soft import BESIDE, equations_of, measured, rows_of, unknowns_of, weight_of
 from splinework.knowledge.teach.equations.unknowns import narrowed, widened
 from splinework.nn.arrays import as_columns
+from splinework.nn.derivatives import Model
 from splinework.nn.frame import Frame, FramedKAN, Region
-from splinework.nn.jets import Model
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
 from splinework.train import Residual

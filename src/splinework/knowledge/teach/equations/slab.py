@@ -21,7 +21,7 @@ from torch import Tensor
 
 from splinework.errors import DataError
 from splinework.knowledge.teach.equations.equation import Equation
-from splinework.nn.jets import Monomial
+from splinework.nn.derivatives import Monomial
 from splinework.splines import bspline_rows, cell_polynomials, grid_points, insert_knots
 from splinework.splines.bspline import bspline_values
 

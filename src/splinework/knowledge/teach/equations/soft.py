@@ -16,8 +16,8 @@ from splinework.knowledge.axioms.facts import Face, Fact, Period, Points, Rim, T
 from splinework.knowledge.teach.equations.conditions import faces_of, text_of
 from splinework.knowledge.teach.equations.equation import Equation, read_equation
 from splinework.knowledge.teach.equations.points import Domain
+from splinework.nn.derivatives import Model, Monomial, partials
 from splinework.nn.frame import Expression
-from splinework.nn.jets import Model, Monomial, partials
 from splinework.train import Residual
 
 BESIDE = 100.0

@@ -12,7 +12,7 @@ from splinework.knowledge.axioms.axiom import place
 from splinework.knowledge.axioms.facts import Face, facts_of
 from splinework.knowledge.teach.equations.problem import Problem
 from splinework.knowledge.teach.equations.schedules import Causal, Whole
-from splinework.nn.jets import Model
+from splinework.nn.derivatives import Model
 from splinework.nn.network import KAN
 from splinework.train import FitResult, Residual, TrainingOptions, solve
 from splinework.train.callbacks import StopBelow

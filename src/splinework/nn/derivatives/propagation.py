@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from splinework.kernels import Table, contract
+from splinework.nn.derivatives.algebra import algebra_of, logarithm
+from splinework.nn.derivatives.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
 from splinework.nn.frame import Expression, FramedKAN
-from splinework.nn.jets.algebra import algebra_of, logarithm
-from splinework.nn.jets.series import Monomial, Series, add, columns_of, compose, powers, product, side_by_side
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes

@@ -1,7 +1,7 @@
-"""A loss on the Laplacian of a network: by jets and by double backward, by the native kernels and by plain torch.
+"""A loss on the Laplacian of a network: by forward mode and by double backward, by the native kernels and by plain torch.
 
 [2, 64, 64, 1], G = 10, 4096 points, float32: milliseconds of the loss and its gradient, the best of several calls taken in turn.
-Run: python benchmarks/bench_jets.py
+Run: python benchmarks/bench_derivatives.py
 """
 
 import time
@@ -14,9 +14,9 @@ from splinework import kernels
 POINTS, SHAPE, GRID = 4096, [2, 64, 64, 1], 10
 
 
-def by_jets(model: sw.KAN, x: torch.Tensor) -> torch.Tensor:
+def by_forward_mode(model: sw.KAN, x: torch.Tensor) -> torch.Tensor:
     """Mean square of the Laplacian, in the forward pass."""
-    return sum(sw.jets.partials(model, x, (0, 0), (1, 1))).square().mean()
+    return sum(sw.derivatives.partials(model, x, (0, 0), (1, 1))).square().mean()
 
 
 def by_double_backward(model: sw.KAN, x: torch.Tensor) -> torch.Tensor:
@@ -31,12 +31,12 @@ def main(rounds: int = 5) -> None:
     """Prints a table in Markdown."""
     model = sw.KAN(SHAPE, grid=GRID, degree=4, generator=torch.Generator().manual_seed(0))
     x = 2 * torch.rand(POINTS, 2, generator=torch.Generator().manual_seed(1)) - 1
-    compiled = torch.compile(by_jets)
+    compiled = torch.compile(by_forward_mode)
     ways = {
-        "jets, native": ("native", by_jets),
-        "jets, native, compiled": ("native", compiled),
+        "forward mode, native": ("native", by_forward_mode),
+        "forward mode, native, compiled": ("native", compiled),
         "double backward, native": ("native", by_double_backward),
-        "jets, plain torch": ("reference", by_jets),
+        "forward mode, plain torch": ("reference", by_forward_mode),
         "double backward, plain torch": ("reference", by_double_backward),
     }
     best, values = dict.fromkeys(ways, float("inf")), {}

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from splinework.errors import ConfigError, DtypeError
+from splinework.export.metadata import About, about
 from splinework.export.targets import TARGETS, Job
-from splinework.export.words import About, about
 from splinework.nn.files import write_whole
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN

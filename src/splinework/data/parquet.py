@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from splinework.data.drawn import Card, Outline, Tally
-from splinework.data.recipes import to_dict
-from splinework.data.sets import Recipe
-from splinework.data.streams import BLOCK, Floats
+from splinework.data.random_streams import BLOCK, Floats
+from splinework.data.recipe import Recipe
+from splinework.data.sample import Card, Outline, Tally
+from splinework.data.serialisation import to_dict
 from splinework.errors import ConfigError, FileError
 
 if TYPE_CHECKING:

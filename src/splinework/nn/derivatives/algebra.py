@@ -17,7 +17,7 @@ from torch import Tensor
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.formula.program import Algebra, derivative_programs
 from splinework.formula.tensors import TENSORS
-from splinework.nn.jets.series import Monomial, Series, add, compose, product
+from splinework.nn.derivatives.series import Monomial, Series, add, compose, product
 
 Derivatives = Callable[[Tensor, int], Tensor]
 """A function of one variable: its r-th derivative at every element of a tensor."""

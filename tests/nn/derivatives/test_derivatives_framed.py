@@ -12,11 +12,11 @@ from splinework.errors import ConfigError, ShapeError
 from splinework.formula.expression import Expression
 from splinework.formula.functions import FUNCTIONS
 from splinework.formula.tensors import TENSORS
+from splinework.nn.derivatives import jet, partials
+from splinework.nn.derivatives.algebra import algebra_of
+from splinework.nn.derivatives.propagation import evaluated
+from splinework.nn.derivatives.series import columns_of, derivative, divisors
 from splinework.nn.frame import Box, Difference, Disc, Frame, FramedKAN, Intersection, Union
-from splinework.nn.jets import jet, partials
-from splinework.nn.jets.algebra import algebra_of
-from splinework.nn.jets.series import columns_of, derivative, divisors
-from splinework.nn.jets.through import evaluated
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.formula.calls import NUMERIC, call
 from tests.nn.test_network import DOUBLE, network

@@ -4,9 +4,9 @@ Each input is a truncated Taylor series in a few variables t, and so is every nu
 function of the parameters: its gradient is one backward pass, and torch.compile takes both.
 """
 
-from splinework.nn.jets.door import jet, partials
-from splinework.nn.jets.series import Monomial, Series, powers
-from splinework.nn.jets.through import Model, Passage, TakesSeries, edge_sums, recorded
+from splinework.nn.derivatives.api import jet, partials
+from splinework.nn.derivatives.propagation import Model, Passage, TakesSeries, edge_sums, recorded
+from splinework.nn.derivatives.series import Monomial, Series, powers
 
 __all__ = [
     "Model",

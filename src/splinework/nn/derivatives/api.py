@@ -9,8 +9,8 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import columns_of
-from splinework.nn.jets.series import Monomial, Series, derivative, divisors
-from splinework.nn.jets.through import Model, through
+from splinework.nn.derivatives.propagation import Model, through
+from splinework.nn.derivatives.series import Monomial, Series, derivative, divisors
 from splinework.nn.network import KAN
 
 

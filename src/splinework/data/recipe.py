@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from splinework.data.designs import Design
-from splinework.data.drawn import Drawn, Outline, Tally
 from splinework.data.inputs import Input, check_inputs, correlated
 from splinework.data.noise import Noise, Rows, Scale
-from splinework.data.recipes import to_dict
-from splinework.data.streams import NOISE, Floats, checked_rows, checked_seed, stream
+from splinework.data.random_streams import NOISE, Floats, checked_rows, checked_seed, stream
+from splinework.data.sample import Drawn, Outline, Tally
+from splinework.data.serialisation import to_dict
 from splinework.errors import ConfigError, DataError
 
 

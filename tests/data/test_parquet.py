@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from splinework.data import RECIPES, FormulaSet, Input, data_set, from_dict, streams, write_parquet
-from splinework.data import sets as sets_module
+from splinework.data import RECIPES, FormulaSet, Input, data_set, from_dict, random_streams, write_parquet
+from splinework.data import recipe as recipe_module
 from splinework.data.designs import Grid, Joined, LatinHypercube, Sobol, Uniform
 from splinework.data.marginals import Marginals
 from splinework.data.noise import Drift, Gaussian, InputNoise, Missing, Outliers, Quantised, StudentT
@@ -37,7 +37,7 @@ RECIPES_TO_STREAM = {
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 64 rows, so that a few hundred rows are many blocks."""
-    for module in ("designs", "problems", "streams"):
+    for module in ("designs", "problems", "random_streams"):
         monkeypatch.setattr(f"splinework.data.{module}.BLOCK", 64)
 
 
@@ -65,12 +65,12 @@ def test_the_noise_has_the_scale_of_the_first_block():
     clean = FormulaSet("a", (Input("a", 0.0, 1.0),), Uniform()).draw(500, seed=7)
     first = np.sqrt(np.mean(clean.y[:64] ** 2))
     gap = recipe.draw(500, seed=7).y - clean.y
-    unit = streams.stream(7, streams.NOISE, 0, 1).standard_normal((64, 1))[:, 0]
+    unit = random_streams.stream(7, random_streams.NOISE, 0, 1).standard_normal((64, 1))[:, 0]
     np.testing.assert_allclose(gap[64:128], 0.5 * first * unit, rtol=1e-9)
 
 
 def test_blocks_are_rows_of_one_size_at_full_scale(tmp_path):
-    rows = 3 * streams.BLOCK + 5
+    rows = 3 * random_streams.BLOCK + 5
     recipe = FormulaSet("a*b", INPUTS, Uniform(), (Gaussian(0.1),))
     shares = []
     card = write_parquet(recipe, tmp_path / "rows.parquet", rows, seed=1, chunk=50_000, tell=shares.append)
@@ -137,13 +137,13 @@ def test_what_cannot_be_is_refused(path, options, error, fragment, tmp_path):
 def test_only_one_block_is_held(monkeypatch, small_blocks, tmp_path):
     """Of blocks that were given nothing is kept: each is made after the one before was written."""
     made, written = [], []
-    plain = sets_module.BoxSet.clean
+    plain = recipe_module.BoxSet.clean
 
     def counted(self, rows, seed):
         for block in plain(self, rows, seed):
             made.append(len(written))
             yield block
 
-    monkeypatch.setattr(sets_module.BoxSet, "clean", counted)
+    monkeypatch.setattr(recipe_module.BoxSet, "clean", counted)
     write_parquet(RECIPES_TO_STREAM["uniform"], tmp_path / "r.parquet", 640, chunk=64, tell=written.append)
     assert made == list(range(10))

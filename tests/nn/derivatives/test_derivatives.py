@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.nn.jets import jet, partials
+from splinework.nn.derivatives import jet, partials
 from splinework.nn.layer import GRID_KINDS
 from splinework.nn.network import KAN
 from splinework.nn.nodes import shape_of

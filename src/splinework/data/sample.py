@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, final
 import numpy as np
 
 from splinework.data.noise import Scale
-from splinework.data.streams import Floats
+from splinework.data.random_streams import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
