@@ -10,7 +10,7 @@ from benchmarks.speed.contenders import own_contenders
 from benchmarks.speed.options import bench_options, choose, run_command, save
 from benchmarks.speed.run import run
 from benchmarks.speed.show import show_case, show_end
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

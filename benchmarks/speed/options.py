@@ -18,7 +18,7 @@ from benchmarks.speed.machine import cores
 from benchmarks.speed.results import Results
 from splinework.cli.config import Listed
 from splinework.cli.folder import write_file
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 from splinework.errors import ConfigError, FileError, SplineworkError
 
 F = TypeVar("F", bound=Callable[..., Any])

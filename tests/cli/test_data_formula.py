@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from splinework.cli.data_words import DESIGNS, NOISES, design_of, noise_of
+from splinework.cli.data_specs import DESIGNS, NOISES, design_of, noise_of
 from splinework.data import FormulaSet, Input, OdeSet, data_names, data_set
 from splinework.data.catalogue import KINDS
 from splinework.data.designs import Grid, LatinHypercube, Uniform

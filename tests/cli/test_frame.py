@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 import splinework
 from splinework.cli import COMMANDS, main
-from splinework.cli.endings import Frame, end
+from splinework.cli.exits import Frame, end
 from splinework.cli.frame import Commands
 from splinework.errors import DataError, FitWarning
 

@@ -163,7 +163,7 @@ def test_colours_and_motion_are_those_that_the_user_wants(environment, motion, c
 def test_ctrl_c_on_a_terminal_ends_with_130():
     code = (
         "import sys, time\n"
-        "from splinework.cli.endings import Frame, end\n"
+        "from splinework.cli.exits import Frame, end\n"
         "from splinework.cli.progress import Stages\n"
         "def work():\n"
         "    with Stages(quiet=False) as stages:\n"

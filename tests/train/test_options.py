@@ -13,7 +13,7 @@ import torch
 
 import splinework as sw
 from splinework.discover import api, networks
-from splinework.discover.constraints import DiscoverKeywords, FormulaConstraints
+from splinework.discover.options import DiscoverKeywords, FormulaConstraints
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Residual as Equation
 from splinework.knowledge.teach import informed, pde

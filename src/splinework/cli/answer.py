@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.cli.plain import finite
+from splinework.cli.json_output import finite
 from splinework.cli.splines import splines_of
 from splinework.cli.terminal import console, shortened, show_formulas, show_notes
 from splinework.formula.figures import figure, plural, probability

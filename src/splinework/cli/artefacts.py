@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from splinework.cli.plain import json_text, only
+from splinework.cli.json_output import json_text, only
 from splinework.cli.splines import SPLINE_FIELDS, splines_of, values_of
 from splinework.nn.files import write_into
 

@@ -21,9 +21,9 @@ from splinework.cli.data_files import (
     write_table,
 )
 from splinework.cli.data_list import facts, show_list
-from splinework.cli.data_words import DESIGNS, design_of, equation_set, formula_set, noise_of
+from splinework.cli.data_specs import DESIGNS, design_of, equation_set, formula_set, noise_of
+from splinework.cli.json_output import json_text
 from splinework.cli.options import argument, given, option, takes
-from splinework.cli.plain import json_text
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:

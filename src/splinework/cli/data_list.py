@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 
 if TYPE_CHECKING:
     from splinework.data import DataSet

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.cli.fitted import Fitted
+from splinework.cli.json_output import finite
 from splinework.cli.knowledge import show_verdicts
-from splinework.cli.plain import finite
 from splinework.cli.sample import Floats
 from splinework.cli.terminal import console, share, shortened, show_table
 from splinework.formula.figures import figure, plural

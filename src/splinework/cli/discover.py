@@ -6,14 +6,14 @@ import click
 
 from splinework.cli.answer import results, show_answer
 from splinework.cli.artefacts import DISCOVERED
-from splinework.cli.course import run_course
+from splinework.cli.constraints import Wishes
 from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.json_output import json_text
 from splinework.cli.options import takes
-from splinework.cli.plain import json_text
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
+from splinework.cli.run import run_course
 from splinework.cli.terminal import show_next_steps
-from splinework.cli.wishes import Wishes
 
 
 @click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")

@@ -9,7 +9,7 @@ import click
 
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file
-from splinework.cli.plain import finite, json_text
+from splinework.cli.json_output import finite, json_text
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError, DataError
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 from splinework.cli.progress import Stages
 from splinework.cli.versions import installed, own_version
 

@@ -14,12 +14,12 @@ import numpy as np
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES, write_rows, write_text
 from splinework.cli.categories import Wanted, classes_of, frame_of
-from splinework.cli.course import Course
 from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
+from splinework.cli.json_output import finite, json_text
 from splinework.cli.knowledge import show_verdicts
-from splinework.cli.plain import finite, json_text
+from splinework.cli.run import Course
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
 from splinework.errors import ConfigError, DataError, FitWarning, SplineworkError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from splinework.cli.plain import finite
+from splinework.cli.json_output import finite
 from splinework.cli.sample import Floats
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from typing import Any, Literal
 import click
 
 from splinework.cli.artefacts import EQUATION_FIELDS, FILES
-from splinework.cli.course import Course, run_course
 from splinework.cli.interrupts import INTERRUPTED
+from splinework.cli.json_output import json_text, only
 from splinework.cli.knowledge import Told
 from splinework.cli.options import option, takes
-from splinework.cli.plain import json_text, only
 from splinework.cli.progress import Stages
 from splinework.cli.request import Request, on_table
+from splinework.cli.run import Course, run_course
 from splinework.cli.shape import parse_shape
 from splinework.cli.terminal import show_next_steps, show_results
 from splinework.errors import ConfigError

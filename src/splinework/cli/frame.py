@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from splinework.cli.endings import Frame, NoReader, end
+from splinework.cli.exits import Frame, NoReader, end
 from splinework.cli.shared import with_shared_options
 from splinework.errors import nearest
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from splinework.cli.constraints import Wishes
 from splinework.cli.figures import model_values, r2, rmse
-from splinework.cli.plain import finite, only
+from splinework.cli.json_output import finite, only
 from splinework.cli.sample import Floats, Sample
 from splinework.cli.shape import check_shape
 from splinework.cli.splines import NAME, named_apart
 from splinework.cli.versions import own_version
-from splinework.cli.wishes import Wishes
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural, ranks
 from splinework.kernels.threads import suited_to

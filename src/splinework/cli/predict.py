@@ -10,7 +10,7 @@ import click
 
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file, check_order
-from splinework.cli.plain import finite, json_text
+from splinework.cli.json_output import finite, json_text
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 from splinework.formula.figures import plural

@@ -8,7 +8,7 @@ import click
 
 from splinework.cli.complete import files_of
 from splinework.cli.folder import check_file, check_order
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 from splinework.cli.progress import Stages
 from splinework.errors import ConfigError
 

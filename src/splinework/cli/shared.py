@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from splinework.cli.complete import files_of
-from splinework.cli.endings import Frame
+from splinework.cli.exits import Frame
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from splinework.cli.complete import files_of
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 from splinework.cli.progress import Stages
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ import numpy as np
 from typing_extensions import Unpack
 
 from splinework.discover.classes import classes as of_classes
-from splinework.discover.constraints import DiscoverKeywords, FormulaConstraints
-from splinework.discover.demanding import demanding
-from splinework.discover.dynamics import dynamics
-from splinework.discover.implicit import implicit as relation
+from splinework.discover.constrained import demanding
+from splinework.discover.multioutput import several
+from splinework.discover.ode import dynamics
+from splinework.discover.options import DiscoverKeywords, FormulaConstraints
 from splinework.discover.partial import complete
 from splinework.discover.regression import regress
-from splinework.discover.several import several
+from splinework.discover.relation import implicit as relation
 from splinework.errors import ConfigError, DataError
 from splinework.formula.units.buckingham import balance
 from splinework.formula.units.dimensions import PURE

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, ladder, table_of
+from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, ladder, table_of
 from splinework.discover.logits import (
     RIDGE,
     Logits,

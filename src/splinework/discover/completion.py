@@ -8,13 +8,13 @@ from functools import partial
 import numpy as np
 import sympy
 
-from splinework.discover.demands import Barred
-from splinework.discover.filling import Filling, Fitted, fitted
-from splinework.discover.holes import Outline, Unknown
-from splinework.discover.inner import Inner
+from splinework.discover.constraints import Barred
+from splinework.discover.inner_search import Inner
 from splinework.discover.inversion import Inversion
+from splinework.discover.skeleton import Outline, Unknown
 from splinework.discover.smooth import Smooth, SmoothFit, distinct, features
 from splinework.discover.solving import Part, Setting, Solving, solvable
+from splinework.discover.substitution import Filling, Fitted, fitted
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.library import Array

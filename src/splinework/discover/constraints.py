@@ -1,97 +1,129 @@
-"""What a user asks of a formula, which decides on the kind of search; and what of it goes together."""
+"""What a user allows in a formula, and what must stand in it."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from functools import partial
+from typing import Any
 
-from splinework.errors import ConfigError
-from splinework.train.options import RunKeywords
+import sympy
 
+from splinework.errors import FormulaError, nearest
+from splinework.formula.functions import NAMES
+from splinework.formula.parse import parse_formula
+from splinework.formula.sympy_bridge import SYMPY
+from splinework.interpret.symbolic.library import LIBRARY, Function
 
-class WeightedKeywords(RunKeywords, total=False):
-    """The `TrainingOptions` of a search over rows."""
-
-    weights: Any
-
-
-class DiscoverKeywords(WeightedKeywords, total=False):
-    """The same, and the fields of `FormulaConstraints`."""
-
-    units: str | Mapping[str, str] | None
-    noise: float | None
-    form: str | None
-    require: Sequence[str]
-    forbid: Sequence[str]
-    classes: bool | None
-    ode: str | None
-    implicit: bool
-    shape: Sequence[Any] | None
+_ROOTS = {"sqrt": 2, "cbrt": 3}
+"""Functions that sympy writes as powers, by the denominator of the exponent."""
 
 
-@final
 @dataclass(frozen=True)
-class FormulaConstraints:
-    """What is known of the formula, or asked of it.
+class Barred:
+    """Functions and columns that may not stand in a formula.
 
     Attributes:
-        units: Of the columns and the target, such as `"x=m,t=s,y=m/s"`, or a mapping; columns without one have none.
-            Dimensionless groups are tried first (Buckingham 1914), and formulas whose units do not balance are marked.
-        noise: Standard deviation of the errors of y where it is known; else it is estimated.
-        form: A formula to complete, such as `"y = A*exp(?)*x2"`: capitals are constants, `?` is what is unknown.
-        require: Terms that must occur, such as `"exp(x1)"`.
-        forbid: Functions and columns that must not.
-        classes: Whether y are labels, so that formulas give their odds; None decides by what y holds.
-        ode: The column of x that is time: differential equations of the other columns, and of y where there is one.
-        implicit: Relations `f(x) = 0` among all columns.
-        shape: Try only a network of this shape.
-
-    Raises:
-        ConfigError: If two ask for formulas of different kinds.
+        columns: Names of columns.
+        functions: Names of functions, as formulas write them or as the library calls them.
     """
 
-    units: str | Mapping[str, str] | None = None
-    noise: float | None = None
-    form: str | None = None
-    require: Sequence[str] = ()
-    forbid: Sequence[str] = ()
-    classes: bool | None = None
-    ode: str | None = None
-    implicit: bool = False
-    shape: Sequence[Any] | None = None
+    columns: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        if len(self._kinds) > 1:
-            raise ConfigError(f"{' and '.join(self._kinds)} ask for formulas of different kinds; give one of them.")
+    def allows(self, expression: Any) -> bool:
+        """Whether nothing of it stands in an expression."""
+        present = {s.name for s in expression.free_symbols}
+        return present.isdisjoint(self.columns) and not any(_stands(name, expression) for name in self.functions)
 
     @property
-    def _kinds(self) -> list[str]:
-        asked = {"form": self.form is not None, "ode": self.ode is not None, "implicit": self.implicit}
-        return [kind for kind, wanted in {**asked, "classes": bool(self.classes)}.items() if wanted]
+    def library(self) -> tuple[Function, ...]:
+        """The functions that are left."""
+        place = sympy.Symbol("z", real=True)
+        return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))
 
-    def check(self, weights: Any, kind: str | None = None) -> None:
-        """Raises for an option that would do nothing, rather than to let it.
+    def restricted(self, search: Callable[..., Any]) -> Callable[..., Any]:
+        """A search that keeps to it, as far as it can: `library=` takes functions, `allows=` a check of expressions.
 
-        Args:
-            weights: Of the rows, or None.
-            kind: The kind of search; None where the options themselves decide on it.
+        Its rows are to be looked through in any case.
         """
-        if kind is None:
-            wanted = "require or forbid" if self.require or self.forbid else None
-            kind = next(iter(self._kinds), wanted)
-        if kind is None:
-            return
-        given = {
-            "units": self.units is not None,
-            "shape": self.shape is not None,
-            "require": bool(self.require),
-            "forbid": bool(self.forbid),
-            "noise": self.noise is not None,
-            "weights": weights is not None,
-        }
-        idle = [name for name, there in given.items() if there and name not in _TAKES.get(kind, ())]
-        if idle:
-            raise ConfigError(f"{' and '.join(idle)} cannot be used together with {kind}; leave it out.")
+        if not self.functions:
+            return search
+        known = inspect.signature(search).parameters
+        options: dict[str, Any] = {"library": self.library} if "library" in known else {}
+        return partial(search, **options, **({"allows": self.allows} if "allows" in known else {}))
 
 
-_TAKES = {"form": ("forbid", "noise", "weights"), "require or forbid": ("require", "forbid", "noise", "weights")}
-"""What can be said beside these kinds; beside others nothing of it, beside a plain search everything."""
+def barred(forbid: Sequence[str], names: Sequence[str]) -> Barred:
+    """What is forbidden, by name; a column hides a function of the same name.
+
+    Raises:
+        FormulaError: If a name is neither a column nor a function, or no column is left.
+    """
+    if isinstance(forbid, str):
+        raise FormulaError(f"forbid takes a list of names, got the text {forbid!r}; write [{forbid!r}].")
+    known = [*names, *(word for word, each in NAMES.items() if each.arity == 1), *(f.name for f in LIBRARY)]
+    for name in forbid:
+        if name not in known:
+            raise FormulaError(
+                f"{name!r} cannot be forbidden: it is neither a column nor a function; {nearest(name, known)}"
+            )
+    columns = tuple(name for name in forbid if name in names)
+    if names and set(columns) == set(names):
+        raise FormulaError("every column is forbidden, so that nothing is left to make a formula of; allow one.")
+    return Barred(columns, tuple(name for name in forbid if name not in names))
+
+
+def _stands(name: str, expression: Any) -> bool:
+    """Whether a function stands in an expression, by the name that formulas have for it."""
+    if name in _ROOTS:
+        powers = expression.atoms(sympy.Pow)
+        return any(p.exp.is_Rational and p.exp.q == _ROOTS[name] for p in powers)
+    function = NAMES.get(name)
+    if function is None or function.arity != 1 or function.name not in SYMPY:
+        return False
+    sample = SYMPY[function.name](sympy.Symbol("z", real=True))
+    return bool(sample.is_Function) and expression.has(sample.func)
+
+
+def required(require: Sequence[str], names: Sequence[str], without: Barred) -> tuple[Any, ...]:
+    """The terms that must stand in a formula, without factors that are numbers; their own numbers are exact.
+
+    Raises:
+        FormulaError: If a text is no formula over the columns, a mere number, or uses what is forbidden.
+    """
+    if isinstance(require, str):
+        raise FormulaError(f"require takes a list of terms, got the text {require!r}; write [{require!r}].")
+    terms = []
+    for text in require:
+        term = parse_formula(text, names)
+        term = term.xreplace({f: sympy.Rational(repr(float(f))) for f in term.atoms(sympy.Float)})
+        if not term.free_symbols:
+            raise FormulaError(
+                f"the required term {text!r} is a number; name a term of columns, such as exp({names[0]})."
+            )
+        if not without.allows(term):
+            raise FormulaError(f"the required term {text!r} uses what is forbidden; drop it from one of the two lists.")
+        terms.append(term.as_independent(*term.free_symbols, as_Add=False)[1])
+    return tuple(dict.fromkeys(terms))
+
+
+def contains(expression: Any, term: Any) -> bool:
+    """Whether a term stands in an expression: as a part of it, or as some factors of a product or summands of a sum.
+
+    A sum may be there times a number, and an exponential times others: `exp(x)` stands in `exp(x + y)`.
+    """
+    return any(_holds(part, term) for part in sympy.preorder_traversal(expression))
+
+
+def _holds(part: Any, term: Any) -> bool:
+    if part == term:
+        return True
+    if term.is_Mul and part.is_Mul:
+        return set(term.args) <= set(part.args)
+    if term.is_Add and part.is_Add:
+        own, others = term.as_coefficients_dict(), part.as_coefficients_dict()
+        ratios = [float(others.get(key, 0)) / float(number) for key, number in own.items()]
+        return ratios[0] != 0 and all(abs(r - ratios[0]) <= 1e-9 * abs(ratios[0]) for r in ratios)
+    if isinstance(term, sympy.exp) and isinstance(part, sympy.exp):
+        return set(sympy.Add.make_args(term.args[0])) <= set(sympy.Add.make_args(part.args[0]))
+    return False

@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 from scipy import special
 
-from splinework.discover.holes import evaluator
+from splinework.discover.skeleton import evaluator
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.library import Array
 

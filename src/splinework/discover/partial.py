@@ -12,11 +12,11 @@ import numpy as np
 from typing_extensions import Unpack
 
 from splinework.discover.completion import Completion
-from splinework.discover.demands import Barred, barred
-from splinework.discover.holes import outline
-from splinework.discover.inner import Inner, SearchKeywords, table_of
+from splinework.discover.constraints import Barred, barred
+from splinework.discover.inner_search import Inner, SearchKeywords, table_of
 from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED
+from splinework.discover.skeleton import outline
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.answer import ranked
 from splinework.interpret.symbolic.constants import Target

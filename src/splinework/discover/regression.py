@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import Unpack
 
-from splinework.discover.constraints import WeightedKeywords
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
+from splinework.discover.options import WeightedKeywords
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance

@@ -10,7 +10,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time_scale, weak_form
-from splinework.discover.inner import Inner
+from splinework.discover.inner_search import Inner
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
 from splinework.interpret.symbolic.description import structure_cost

@@ -13,8 +13,8 @@ import numpy as np
 import sympy
 from scipy.interpolate import BSpline
 
-from splinework.discover.holes import Outline, Unknown, evaluator, starts
 from splinework.discover.inversion import Inversion
+from splinework.discover.skeleton import Outline, Unknown, evaluator, starts
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.marquardt import minimise

@@ -10,11 +10,11 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
-from splinework.discover.filling import Filling
-from splinework.discover.freedom import MULTIPLY, Absorbed, absorbed, neutral, returned
-from splinework.discover.holes import Outline, Unknown
+from splinework.discover.identifiability import MULTIPLY, Absorbed, absorbed, neutral, returned
 from splinework.discover.inversion import Inversion
+from splinework.discover.skeleton import Outline, Unknown
 from splinework.discover.smooth import per_change
+from splinework.discover.substitution import Filling
 from splinework.errors import FormulaError
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import Splines, compile_expression, symbol

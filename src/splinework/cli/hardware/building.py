@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from splinework.cli.plain import json_text
+from splinework.cli.json_output import json_text
 from splinework.cli.progress import Stages
 from splinework.cli.terminal import console, show_next_steps, show_notes
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.several import several
+from splinework.discover.multioutput import several
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.discover.holes import Outline
+from splinework.discover.skeleton import Outline
 from splinework.discover.smooth import SmoothFit
 from splinework.discover.snapping import Constants
 from splinework.formula.languages.python import python

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.implicit import implicit
+from splinework.discover.relation import implicit
 from splinework.errors import DataError
 from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.demanding import demanding
-from splinework.discover.demands import barred, contains
+from splinework.discover.constrained import demanding
+from splinework.discover.constraints import barred, contains
 from splinework.discover.partial import complete
 from splinework.errors import DataError, FormulaError
 from splinework.formula.parse import parse_formula

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 import sympy
 
-from splinework.discover.holes import evaluator
 from splinework.discover.inversion import path
+from splinework.discover.skeleton import evaluator
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.library import Array
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from splinework.discover.dynamics import dynamics
+from splinework.discover.ode import dynamics
 from splinework.discover.shooting import solved
 from splinework.errors import ConfigError, DataError, ShapeError
 from tests.discover.searches import answering, interrupted

@@ -10,11 +10,11 @@ from typing import Any
 import sympy
 from typing_extensions import Unpack
 
-from splinework.discover.demands import Barred, barred, contains, required
-from splinework.discover.filling import EXACT
-from splinework.discover.inner import Inner, SearchKeywords, table_of
+from splinework.discover.constraints import Barred, barred, contains, required
+from splinework.discover.inner_search import Inner, SearchKeywords, table_of
 from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
+from splinework.discover.substitution import EXACT
 from splinework.errors import DataError
 from splinework.interpret.symbolic.answer import ranked
 from splinework.interpret.symbolic.constants import Target

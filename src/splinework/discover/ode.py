@@ -15,7 +15,7 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, ladder, table_of
+from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, ladder, table_of
 from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap

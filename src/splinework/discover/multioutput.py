@@ -10,7 +10,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
+from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint, common_parts
 from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import Constants, Optimum, Snapped, minimise, price, snap

@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from typing_extensions import Unpack
 
-from splinework.discover.inner import Inner, SearchKeywords, carried_out, table_of
+from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, table_of
 from splinework.discover.joint import Joint
 from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
