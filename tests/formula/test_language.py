@@ -16,7 +16,7 @@ from splinework.formula.enclosures import enclose
 from splinework.formula.languages.python import python
 from splinework.formula.parse import parse_formula
 from splinework.formula.program import compiled, derivative_programs
-from splinework.formula.slopes import Differentiated
+from splinework.formula.reverse_mode import Differentiated
 from splinework.formula.sympy_bridge import program_of_expression, symbol
 from splinework.knowledge.axioms import parse_axiom
 from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number

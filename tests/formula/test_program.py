@@ -5,7 +5,7 @@ import pytest
 import sympy
 
 from splinework.formula.arrays import arrays
-from splinework.formula.slopes import Differentiated
+from splinework.formula.reverse_mode import Differentiated
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
 from splinework.interpret.symbolic.library import LIBRARY

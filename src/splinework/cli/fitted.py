@@ -134,7 +134,7 @@ class Fitted:
 
     def inside(self, x: Floats) -> Any:
         """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
-        from splinework.tabular.inside import inside
+        from splinework.tabular.inner_network import inside
 
         return inside(self.model, x, self.input_names)
 

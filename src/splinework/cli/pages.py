@@ -118,7 +118,7 @@ def _inside(fitted: Fitted, shown: dict[str, Any], notes: Sequence[str]) -> tupl
     Where the frame makes the answers of what the network gives, measured values cannot be held against the network.
     """
     from splinework.cli.figures import model_values, r2, rmse
-    from splinework.tabular.inside import frame_notes
+    from splinework.tabular.inner_network import frame_notes
 
     frame = fitted.frame
     told = frame_notes(fitted.model)

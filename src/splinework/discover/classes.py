@@ -31,11 +31,11 @@ from splinework.discover.right_sides import skeleton
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import DataError, ShapeError
-from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.interpret.symbolic.tidy import tidied
 
 SURE = 1e-3
 """Nats per row below which the classes count as separated."""

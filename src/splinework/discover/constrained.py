@@ -16,10 +16,10 @@ from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.substitution import EXACT
 from splinework.errors import DataError
-from splinework.interpret.symbolic.answer import ranked
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.partial import Hole, PartialFormula
+from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 

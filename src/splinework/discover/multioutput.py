@@ -16,12 +16,12 @@ from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import Constants, Optimum, Snapped, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
 from splinework.errors import ConfigError, ShapeError
-from splinework.interpret.symbolic.answer import ranked
-from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.ranking import ranked
+from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of its target, is taken as exact."""

@@ -20,10 +20,10 @@ from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
-from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.interpret.symbolic.tidy import tidied
 
 OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
 FEW, MANY = 2, 6

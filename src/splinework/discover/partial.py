@@ -18,10 +18,10 @@ from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.skeleton import outline
 from splinework.errors import DataError, ShapeError
-from splinework.interpret.symbolic.answer import ranked
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
+from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaTable
 
 ROWS = 8

@@ -14,11 +14,11 @@ from splinework.discover.options import WeightedKeywords
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
-from splinework.interpret.symbolic.answer import answer
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
 from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.ranking import answer
 from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import TrainingOptions, options_of, with_options

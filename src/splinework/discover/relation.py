@@ -20,11 +20,11 @@ from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
 from splinework.discover.terms import Terms, exponents, functions, monomials
 from splinework.errors import DataError
-from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import Array
+from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.interpret.symbolic.tidy import tidied
 
 CLOSER = 0.25
 """The share of the shuffled copies' distance that a relation may have."""

@@ -13,7 +13,7 @@ from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time
 from splinework.discover.inner_search import Inner
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
-from splinework.interpret.symbolic.description import structure_cost
+from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, count
 from splinework.interpret.symbolic.library import Array
 

@@ -16,8 +16,8 @@ from scipy.interpolate import BSpline
 from splinework.discover.inversion import Inversion
 from splinework.discover.skeleton import Outline, Unknown, evaluator, starts
 from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.levenberg_marquardt import minimise
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.marquardt import minimise
 
 _SCANNED_ROWS = 400
 """Rows on which starts are compared."""

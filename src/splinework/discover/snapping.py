@@ -17,8 +17,8 @@ import sympy
 
 from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
 from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.levenberg_marquardt import Seen, descent
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.marquardt import Seen, descent
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
 """From constants `(P,)` to nats, their gradient `(P,)` and Fisher's information `(P, P)`; None outside the domain."""

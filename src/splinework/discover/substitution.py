@@ -11,12 +11,12 @@ from splinework.discover.skeleton import Outline
 from splinework.discover.smooth import SmoothFit
 from splinework.discover.snapping import Constants
 from splinework.formula.languages.python import python
-from splinework.interpret.symbolic.answer import row
 from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.pool import Proposal, usable
+from splinework.interpret.symbolic.ranking import row
+from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow
-from splinework.interpret.symbolic.tidy import tidied
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of y, is taken as exact: nothing else is tried."""

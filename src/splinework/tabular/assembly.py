@@ -12,7 +12,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
 from splinework.tabular.additive import greville
-from splinework.tabular.members import Course, Group
+from splinework.tabular.ensemble import Course, Group
 
 REACH = 4.0
 """The grid of an additive sum's onward edge: it is a straight line there and beyond."""

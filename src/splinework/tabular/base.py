@@ -22,19 +22,19 @@ from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
+from splinework.tabular.axiom_status import Verdict
 from splinework.tabular.callbacks import CallbackSupportMixin, called, listening, with_callbacks
+from splinework.tabular.column_axioms import Known
 from splinework.tabular.columns import Category, Columns, Level, learn
 from splinework.tabular.constant import constant_network, leaves_nothing
-from splinework.tabular.engine import Settings, Trained, train
 from splinework.tabular.explanation import Explained
 from splinework.tabular.informed import judge_constant, train_informed
-from splinework.tabular.inside import outputs_of
-from splinework.tabular.intake import Table, read
-from splinework.tabular.knowledge import Known
+from splinework.tabular.inner_network import outputs_of
+from splinework.tabular.input_table import Table, read
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
 from splinework.tabular.rows import Floats, Rows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
-from splinework.tabular.verdicts import Verdict
+from splinework.tabular.training import Settings, Trained, train
 
 Own = TypeVar("Own", bound="KANEstimator")
 MOST_REMEMBERED = 2000

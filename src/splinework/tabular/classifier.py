@@ -15,9 +15,9 @@ from sklearn.utils.multiclass import unique_labels
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import Classes, labels_of
+from splinework.tabular.column_axioms import KNOWLEDGE, Known, known_of
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import SURE, logits
-from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
 from splinework.tabular.namespaces import Namespace, to_numpy
 from splinework.tabular.rows import Floats, Rows
 from splinework.tabular.tasks import Task

@@ -5,7 +5,7 @@ A number is an input as it is. Where a number was missing in the fit, its place 
 1, so an edge holds one free value for it. A level that the fit did not see counts as the mean of all levels, or as the rare
 levels, where some were joined. A column that is the same in every row has no input.
 
-Here a table is already a matrix: categories are codes, a gap is NaN, and an unknown level -1 (see `intake.py`).
+Here a table is already a matrix: categories are codes, a gap is NaN, and an unknown level -1 (see `input_table.py`).
 """
 
 from __future__ import annotations

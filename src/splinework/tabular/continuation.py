@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.tabular.members import Listen, Order
+from splinework.tabular.ensemble import Listen, Order
 from splinework.tabular.tasks import Task
 
 RATE = 2e-3

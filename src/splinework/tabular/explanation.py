@@ -21,7 +21,7 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inside import Inside, frame_notes, inside, shared_out
+from splinework.tabular.inner_network import Inside, frame_notes, inside, shared_out
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from splinework.knowledge.axioms.verify.certificate import from_dict
 from splinework.nn.checkpoint import load as load_model
 from splinework.nn.checkpoint import read_header
 from splinework.nn.checkpoint import save as save_model
+from splinework.tabular.axiom_status import Verdict
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Numeric, columns_from_dict
 from splinework.tabular.rows import Rows, sampled
-from splinework.tabular.verdicts import Verdict
 
 MOST_ROWS = 500
 """Rows of the fit that are kept in a file, for formulas and pictures."""

@@ -12,7 +12,7 @@ from splinework.errors import DataError
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
-from splinework.tabular.inside import outputs_of
+from splinework.tabular.inner_network import outputs_of
 from splinework.tabular.rows import Floats, Rows, unweighted
 
 if TYPE_CHECKING:

@@ -24,13 +24,13 @@ from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.tabular.blend import certain
-from splinework.tabular.engine import Heard, Settings, Trained, targets_of
-from splinework.tabular.knowledge import Known
-from splinework.tabular.members import Listen
+from splinework.tabular.axiom_status import Verdict, verdicts_of
+from splinework.tabular.column_axioms import Known
+from splinework.tabular.ensemble import Listen
 from splinework.tabular.rows import Rows, sampled
+from splinework.tabular.stacking import certain
 from splinework.tabular.tasks import Task
-from splinework.tabular.verdicts import Verdict, verdicts_of
+from splinework.tabular.training import Heard, Settings, Trained, targets_of
 
 HIDDEN: Final = 5
 """Nodes of the hidden layer that is compared with none."""

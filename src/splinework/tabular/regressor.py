@@ -11,9 +11,9 @@ from sklearn.base import RegressorMixin
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import target_names
+from splinework.tabular.column_axioms import KNOWLEDGE, Known, known_of
 from splinework.tabular.columns import Columns
 from splinework.tabular.constant import mean
-from splinework.tabular.knowledge import KNOWLEDGE, Known, known_of
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
 from splinework.tabular.tasks import Task

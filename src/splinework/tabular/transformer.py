@@ -17,7 +17,7 @@ from splinework.nn.network import KAN
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import logits, mean
-from splinework.tabular.inside import CHUNK
+from splinework.tabular.inner_network import CHUNK
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, Rows
 from splinework.tabular.tasks import Task

@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from splinework.interpret.symbolic.coarse import binned, periodogram, sines
 from splinework.interpret.symbolic.edges import candidates, posterior, score
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY, RATE
+from splinework.interpret.symbolic.starting_points import binned, periodogram, sines
 from tests.interpret.symbolic.cases import generator, planted, relative
 
 EQUAL = 1e-12

@@ -7,7 +7,7 @@ import sympy
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.screening import Problem, Screen, dictionary, single, terms, whole
+from splinework.interpret.symbolic.screening import Problem, Screen, dictionary, terms, univariate, whole
 from splinework.interpret.symbolic.screening.problem import MAPS, mapped
 from splinework.interpret.symbolic.screening.reductions import blind, proposals
 from splinework.interpret.symbolic.screening.surrogate import surrogate
@@ -161,7 +161,7 @@ def test_one_column(form):
     x = np.random.default_rng(3).uniform(0.3, 2.5, (300, 1))
     y = compile_expression(form, ["a"])(x)
     pool = Pool(Target(x, y, ("a",)))
-    for guess in single.guesses(whole(pool.target), floor=pool.target.floor)[:6]:
+    for guess in univariate.guesses(whole(pool.target), floor=pool.target.floor)[:6]:
         pool.offer(guess.expression)
     assert pool.exact
 

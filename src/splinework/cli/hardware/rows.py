@@ -92,7 +92,7 @@ def material(fitted: Fitted, table: Table, order: Order) -> Material:
 
 def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as the estimator encodes them: categories as indicators, gaps as it has learned them."""
-    from splinework.tabular.intake import read
+    from splinework.tabular.input_table import read
 
     estimator = fitted.estimator
     own = estimator.columns_.columns

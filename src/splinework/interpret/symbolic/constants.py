@@ -15,11 +15,11 @@ import sympy
 from scipy import special
 
 from splinework.errors import FormulaError
-from splinework.formula.slopes import Differentiated
+from splinework.formula.reverse_mode import Differentiated
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
+from splinework.interpret.symbolic.levenberg_marquardt import Solution, minimise
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.marquardt import Solution, minimise
 
 MARGIN = 2.3
 """Nats by which a snap must win: one false snap in about twenty random numbers known to a thousandth."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from splinework.interpret.symbolic.coarse import jump, starts
-from splinework.interpret.symbolic.function import NONE, RATE, SHIFT, Array, Function
-from splinework.interpret.symbolic.projection import Curve, Projection, Start
+from splinework.interpret.symbolic.library_function import NONE, RATE, SHIFT, Array, Function
+from splinework.interpret.symbolic.starting_points import jump, starts
+from splinework.interpret.symbolic.variable_projection import Curve, Projection, Start
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from splinework.interpret.symbolic.function import (
+from splinework.interpret.symbolic.library_function import (
     BOTH,
     NONE,
     RATE,

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from splinework.interpret.symbolic.edges import Candidate
+from splinework.interpret.symbolic.levenberg_marquardt import Model, Solution, minimise
 from splinework.interpret.symbolic.library import BOTH, RATE, SHIFT, Array, Function
-from splinework.interpret.symbolic.marquardt import Model, Solution, minimise
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes

@@ -10,10 +10,10 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from splinework.interpret.symbolic.constants import Target, Template
-from splinework.interpret.symbolic.description import description
+from splinework.interpret.symbolic.description_length import description
 from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, count, symbol
+from splinework.interpret.symbolic.levenberg_marquardt import Solution
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.marquardt import Solution
 
 LONGEST = 90
 """Longer expressions than this many nodes are nobody's formula."""

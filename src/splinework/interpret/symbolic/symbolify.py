@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from splinework.errors import DataError, ShapeError
-from splinework.interpret.symbolic.answer import answer
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import Splines, Units, build
 from splinework.interpret.symbolic.library import LIBRARY, Function
 from splinework.interpret.symbolic.pool import Pool
+from splinework.interpret.symbolic.ranking import answer
 from splinework.interpret.symbolic.search import Search, edge_options
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import as_columns, check_finite

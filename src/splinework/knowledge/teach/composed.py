@@ -13,10 +13,10 @@ from torch import Tensor
 from splinework.errors import DataError, ShapeError
 from splinework.formula.composer import Composer, worded
 from splinework.interpret.symbolic import FormulaRow, Function
-from splinework.interpret.symbolic.answer import row
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import Splines, Units, build, symbol
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet, places
+from splinework.interpret.symbolic.ranking import row
 from splinework.interpret.symbolic.search import Search, edge_options
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored, is_anchored

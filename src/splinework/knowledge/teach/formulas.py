@@ -11,8 +11,8 @@ import numpy as np
 
 from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, Function
 from splinework.interpret.symbolic import symbolify as of_network
-from splinework.interpret.symbolic.answer import answer, ranked, row
 from splinework.interpret.symbolic.pool import Entry, Pool
+from splinework.interpret.symbolic.ranking import answer, ranked, row
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.teach.composed import Composed, Proposed, compose
 from splinework.knowledge.teach.judging import Judge, Spoken

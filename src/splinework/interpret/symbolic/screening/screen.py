@@ -11,7 +11,7 @@ import sympy
 from splinework.interpret.symbolic.constants import Target
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.pool import Entry, Pool
-from splinework.interpret.symbolic.screening import single, terms
+from splinework.interpret.symbolic.screening import terms, univariate
 from splinework.interpret.symbolic.screening.problem import Guess, Problem, mapped
 from splinework.interpret.symbolic.screening.reductions import blind, proposals
 from splinework.interpret.symbolic.screening.surrogate import Surrogate, surrogate
@@ -160,7 +160,7 @@ class Screen:
     def _guesses(self, problem: Problem) -> Iterator[list[Guess]]:
         floor = self.pool.target.floor
         if problem.size == 1:
-            yield single.guesses(problem, floor=floor, deadline=self.deadline)[:6]
+            yield univariate.guesses(problem, floor=floor, deadline=self.deadline)[:6]
         yield terms.guesses(problem, floor=floor, deadline=self.deadline)
         yield terms.guesses(problem, floor=floor, rational=True, deadline=self.deadline)
 

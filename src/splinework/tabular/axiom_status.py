@@ -9,7 +9,7 @@ from typing import final
 
 from splinework.knowledge.axioms import Hard
 from splinework.knowledge.axioms.verify import Certificate
-from splinework.tabular.knowledge import Known
+from splinework.tabular.column_axioms import Known
 
 
 @final

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from splinework.interpret.symbolic.function import NONE, Array, Function
-from splinework.interpret.symbolic.projection import Start
+from splinework.interpret.symbolic.library_function import NONE, Array, Function
+from splinework.interpret.symbolic.variable_projection import Start
 
 BINS = 2048
 """Bins of the histogram: a frequency of f cycles over the span is weakened by sinc(f/BINS)."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from splinework.interpret.symbolic.marquardt import Solution, minimise
+from splinework.interpret.symbolic.levenberg_marquardt import Solution, minimise
 from tests.interpret.symbolic.cases import generator
 
 POINTS = np.linspace(0, 4, 60)

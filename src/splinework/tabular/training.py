@@ -1,7 +1,7 @@
 """From rows to one network: additive part, members for what it leaves, and the blend of both.
 
-First every input gets a curve (`additive.py`); then networks learn what curves cannot say (`members.py`), each blind to a fold
-of the rows; rows held out say how much of them is true (`blend.py`), and the result is one network (`assembly.py`). Where
+First every input gets a curve (`additive.py`); then networks learn what curves cannot say (`ensemble.py`), each blind to a fold
+of the rows; rows held out say how much of them is true (`stacking.py`), and the result is one network (`assembly.py`). Where
 interactions do not help beyond doubt the network stays `[p, q]`, which anybody can read.
 """
 
@@ -23,10 +23,10 @@ from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
 from splinework.tabular.additive import Additive, Design, fit_additive, make_design, refit_additive
 from splinework.tabular.assembly import Units, additive_network, whole_network
-from splinework.tabular.blend import blend
 from splinework.tabular.continuation import go_on
-from splinework.tabular.members import Course, Listen, train_members, wide_network
+from splinework.tabular.ensemble import Course, Listen, train_members, wide_network
 from splinework.tabular.rows import Floats
+from splinework.tabular.stacking import blend
 from splinework.tabular.tasks import Multiclass, Task
 
 FOLDS = 6

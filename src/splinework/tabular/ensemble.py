@@ -2,7 +2,7 @@
 
 Each member is blind to one fold of the rows, so every row has a member that never saw it: that says when to stop and what
 members are worth. Groups of members differ in how strongly their numbers are pulled to zero, which with local splines is the
-setting that matters most; nobody has to choose it, since all of them run and `blend.py` weighs them.
+setting that matters most; nobody has to choose it, since all of them run and `stacking.py` weighs them.
 """
 
 from __future__ import annotations

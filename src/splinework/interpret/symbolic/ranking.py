@@ -10,11 +10,11 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
-from splinework.interpret.symbolic.description import description
+from splinework.interpret.symbolic.description_length import description
 from splinework.interpret.symbolic.expression import Splines, compile_expression, count
 from splinework.interpret.symbolic.pool import Entry, Pool, Proposal, usable
+from splinework.interpret.symbolic.simplification import tidied, within
 from splinework.interpret.symbolic.table import FormulaRow
-from splinework.interpret.symbolic.tidy import tidied, within
 
 CLOSE = 25.0
 """Nats behind the best within which entries are brought into their final form: simple numbers may turn the order."""

@@ -10,10 +10,10 @@ from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
 from splinework.tabular.assembly import Units, whole_network
-from splinework.tabular.blend import blend, sharpen
-from splinework.tabular.engine import Settings, train
-from splinework.tabular.members import Course, Group, train_members, wide_network
+from splinework.tabular.ensemble import Course, Group, train_members, wide_network
+from splinework.tabular.stacking import blend, sharpen
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
+from splinework.tabular.training import Settings, train
 
 QUICK = Settings(max_iter=60)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.tidy import within
+from splinework.interpret.symbolic.simplification import within
 
 X = sympy.Symbol("x", real=True)
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.answer import answer, constant_row, ranked
 from splinework.interpret.symbolic.constants import Target, intervals
-from splinework.interpret.symbolic.description import structure
+from splinework.interpret.symbolic.description_length import structure
 from splinework.interpret.symbolic.expression import compile_expression, count, symbol
 from splinework.interpret.symbolic.pool import Pool, structured
+from splinework.interpret.symbolic.ranking import answer, constant_row, ranked
 from splinework.interpret.symbolic.screening import trusted
-from splinework.interpret.symbolic.tidy import tidied
+from splinework.interpret.symbolic.simplification import tidied
 
 A, B = symbol("a"), symbol("b")
 F = sympy.Float

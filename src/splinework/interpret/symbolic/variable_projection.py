@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic.function import BOTH, RATE, SHIFT, Array, Function, bare
+from splinework.interpret.symbolic.library_function import BOTH, RATE, SHIFT, Array, Function, bare
 
 REACH = 0.95
 LAST = 1e-30
