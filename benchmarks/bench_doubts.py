@@ -24,7 +24,7 @@ from torch import Tensor
 import splinework as sw
 from splinework.knowledge.axioms import Boundary
 from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.teach.doubt_family import family
 from splinework.knowledge.teach.doubt_statistic import Sample, misfit
 from splinework.knowledge.teach.doubts import doubts
@@ -127,7 +127,7 @@ def measured(case: Case, noise: float, wanted: float | None) -> tuple[Case, floa
         return replace(case, function=lambda x: whole(x) + shift), deviation, shift / deviation
     one = torch.ones(1, dtype=torch.float64)
     box = torch.stack([x.amin(0), x.amax(0)], dim=1)
-    setting = Setting(tuple(f"x{i + 1}" for i in range(x.shape[1])), ("y",), box, one, 0 * one, x[:256])
+    setting = PenaltyContext(tuple(f"x{i + 1}" for i in range(x.shape[1])), ("y",), box, one, 0 * one, x[:256])
     (demand,) = axioms_of(case.axioms)[case.wrong[0]].linear_conditions(setting, 0)
     its = family(x, 24, 400)
     assert its is not None

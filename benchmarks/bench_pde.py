@@ -22,7 +22,7 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
-from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, Residual, Soft
+from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, ResidualEquation, Soft
 from splinework.knowledge.teach.pde import Marched, Slabs, Solved, separable, solve_equations
 
 PI = math.pi
@@ -121,7 +121,7 @@ def solitons(p: Tensor, modes: int = 512, steps: int = 10_000) -> Tensor:
 
 SQUARE, STRIP = {"x": (-1.0, 1.0), "y": (-1.0, 1.0)}, {"x": (-1.0, 1.0), "t": (0.0, 1.0)}
 EDGE = Boundary({"x": (-1, 1), "y": (-1, 1)}, 0)
-POISSON: list[Axiom] = [Residual("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"), EDGE]
+POISSON: list[Axiom] = [ResidualEquation("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"), EDGE]
 ENDS, START = Boundary({"x": (0, 1)}, 0), Initial("t", 0, "sin(pi*x)")
 HEAT = {"x": (0.0, 1.0), "t": (0.0, 1.0)}
 XY, XT = ("x", "y"), ("x", "t")
@@ -138,15 +138,15 @@ PROBLEMS = {
         POISSON, SQUARE, sines, product(20, 9, XY), {"starts": 4, "grids": None, "tolerance": 0}
     ),
     "helmholtz": Problem(
-        [Residual("u_xx + u_yy + u = (1 - 17*pi**2)*sin(pi*x)*sin(4*pi*y)"), EDGE],
+        [ResidualEquation("u_xx + u_yy + u = (1 - 17*pi**2)*sin(pi*x)*sin(4*pi*y)"), EDGE],
         SQUARE,
         lambda p: torch.sin(PI * p[:, 0]) * torch.sin(4 * PI * p[:, 1]),
         product(30, 9, XY),
         {"starts": 4, "grids": None, "tolerance": 0},
     ),
-    "heat": Problem([Residual("u_t = 0.1*u_xx"), ENDS, START], HEAT, cooled, plain(2, XT)),
+    "heat": Problem([ResidualEquation("u_t = 0.1*u_xx"), ENDS, START], HEAT, cooled, plain(2, XT)),
     "wave": Problem(
-        [Residual("u_tt = u_xx"), ENDS, Initial("t", 0, "sin(pi*x)", rate="sin(2*pi*x)")],
+        [ResidualEquation("u_tt = u_xx"), ENDS, Initial("t", 0, "sin(pi*x)", rate="sin(2*pi*x)")],
         HEAT,
         travelling,
         product(20, 7, XT, 7),
@@ -154,7 +154,7 @@ PROBLEMS = {
         random=False,
     ),
     "burgers": Problem(
-        [Residual("u_t + u*u_x = 0.01/pi*u_xx"), Initial("t", 0, "-sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)],
+        [ResidualEquation("u_t + u*u_x = 0.01/pi*u_xx"), Initial("t", 0, "-sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)],
         STRIP,
         of_set("burgers"),
         product(20, 7, XT, 7),
@@ -163,7 +163,7 @@ PROBLEMS = {
     ),
     "allen-cahn": Problem(
         [
-            Residual("u_t = 1e-4*u_xx + 5*(u - u**3)"),
+            ResidualEquation("u_t = 1e-4*u_xx + 5*(u - u**3)"),
             Initial("t", 0, "x**2*cos(pi*x)"),
             Periodic("x", 2, strength=Soft()),
         ],
@@ -175,7 +175,7 @@ PROBLEMS = {
     ),
     "kdv": Problem(
         [
-            Residual("u_t + u*u_x + 0.022**2*u_xxx = 0"),
+            ResidualEquation("u_t + u*u_x + 0.022**2*u_xxx = 0"),
             Initial("t", 0, "cos(pi*x)"),
             Periodic("x", 2, strength=Soft()),
         ],
@@ -186,7 +186,7 @@ PROBLEMS = {
         random=False,
     ),
     "inverse": Problem(
-        [Residual("u_t = nu*u_xx", {"nu": 1.0}), ENDS, START],
+        [ResidualEquation("u_t = nu*u_xx", {"nu": 1.0}), ENDS, START],
         HEAT,
         cooled,
         plain(2, XT),
@@ -194,7 +194,7 @@ PROBLEMS = {
         measured=(6, 0.0),
     ),
     "inverse-noisy": Problem(
-        [Residual("u_t = nu*u_xx", {"nu": 1.0}), ENDS, START],
+        [ResidualEquation("u_t = nu*u_xx", {"nu": 1.0}), ENDS, START],
         HEAT,
         cooled,
         plain(2, XT),

@@ -125,9 +125,9 @@ def test_enclosures_hold_the_values_and_slopes(name):
 
 
 def proved(text, lo, hi):
-    from splinework.knowledge.axioms.verify.jets import Space, constant, variables
+    from splinework.knowledge.axioms.verify.jets import JetSpace, constant, variables
 
-    space = Space(2, 1)
+    space = JetSpace(2, 1)
     x = variables(space, lo, hi)
     found = compiled(text, COLUMNS).run([x.column(i) for i in range(2)], PROVER, lambda n: constant(space, n)).dense()
     d = (np.zeros(1), np.zeros(1)) if found.d is None else (found.d.lo[:, 0, 0], found.d.hi[:, 0, 0])
@@ -135,8 +135,8 @@ def proved(text, lo, hi):
 
 
 def checked(text, lo, hi):
-    from splinework.knowledge.axioms.verify.recheck import Function as Bounded
     from splinework.knowledge.axioms.verify.recheck import Range, exact
+    from splinework.knowledge.axioms.verify.recheck import RangeJet as Bounded
 
     batch = len(lo)
     unit = [exact(np.tile(np.eye(2)[i], (batch, 1))) for i in range(2)]

@@ -15,7 +15,7 @@ import splinework as sw
 from splinework.discover import api, networks
 from splinework.discover.options import DiscoverKeywords, FormulaConstraints
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms import Residual as Equation
+from splinework.knowledge.axioms import ResidualEquation as Equation
 from splinework.knowledge.teach import informed, pde
 from splinework.knowledge.teach.equations import whole
 from splinework.tabular import KANRegressor

@@ -14,7 +14,7 @@ from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify import Certificate
-    from splinework.knowledge.axioms.verify.checker import Verdict
+    from splinework.knowledge.axioms.verify.checker import CertificateCheck
 
 _CODES: Final = {"proved": 0, "refuted": 1, "unknown": 3}
 
@@ -139,7 +139,7 @@ def _show(found: Certificate, out: str | None) -> None:
         click.echo(f"certificate: {out}")
 
 
-def _checked(verdict: Verdict, path: str, *, as_json: bool) -> int:
+def _checked(verdict: CertificateCheck, path: str, *, as_json: bool) -> int:
     if as_json:
         said = {"certificate": path, "valid": verdict.valid, "status": verdict.status, "reason": verdict.reason}
         click.echo(json_text(said), nl=False)

@@ -18,7 +18,7 @@ from splinework.errors import DataError, FitWarning
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
-from splinework.knowledge.axioms.setting import read_unit
+from splinework.knowledge.axioms.sampling import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
 from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of

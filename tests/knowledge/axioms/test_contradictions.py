@@ -19,7 +19,7 @@ from tests.knowledge.axioms.models import formula_model
 NAMES, BOX = ("x", "y", "t"), [(-1.0, 1.0), (-1.0, 1.0), (0.0, 2.0)]
 WIDE = [(-1.5, 1.5), (-1.5, 1.5), (-2.0, 4.0)]
 
-# Axioms, a piece of the reason, the verdict.
+# Axioms, a piece of the reason, the severity.
 CONFLICTS = [
     ("monotone(x); periodic(x, period=1)", "does not depend on it", "constant"),
     ("monotone(x, increasing=False); even(x)", "same on both sides", "constant"),
@@ -115,23 +115,23 @@ CONFLICTS = [
     ("units({x: kg, y: 'm/s'}, J); no_interaction(x, y)", "act on each other", "impossible"),
 ]
 for_every_conflict = pytest.mark.parametrize(
-    ("texts", "why", "verdict"), CONFLICTS, ids=[case[0] for case in CONFLICTS]
+    ("texts", "why", "severity"), CONFLICTS, ids=[case[0] for case in CONFLICTS]
 )
 
 
 @for_every_conflict
-def test_a_contradiction_is_named(texts, why, verdict):
+def test_a_contradiction_is_named(texts, why, severity):
     axioms = axioms_of(texts.split("; "))
     found = find_contradictions(axioms, NAMES, box=BOX)
-    if verdict is None:
-        assert found == [] or all(each.verdict == "note" for each in found)
+    if severity is None:
+        assert found == [] or all(each.severity == "note" for each in found)
         return
-    fitting = [each for each in found if why in str(each) and each.verdict == verdict]
+    fitting = [each for each in found if why in str(each) and each.severity == severity]
     assert fitting, [str(each) for each in found]
     parts = {part for part in (fitting[0].first, fitting[0].second, *fitting[0].others) if part is not None}
     assert {part for part in parts if not isinstance(part, str)} == set(axioms)
     assert all(str(axiom) in str(fitting[0]) for axiom in axioms)
-    if verdict == "note":
+    if severity == "note":
         assert fitting[0] in check_axioms(axioms, NAMES, box=BOX)
     else:
         with pytest.raises(ConfigError, match="the axioms contradict each other"):
@@ -139,9 +139,9 @@ def test_a_contradiction_is_named(texts, why, verdict):
 
 
 @for_every_conflict
-def test_no_axiom_of_a_pair_is_at_fault_alone(texts, why, verdict):
+def test_no_axiom_of_a_pair_is_at_fault_alone(texts, why, severity):
     axioms = axioms_of(texts.split("; "))
-    if verdict is None or len(axioms) == 1:
+    if severity is None or len(axioms) == 1:
         return
     for left_out in axioms:
         rest = [axiom for axiom in axioms if axiom is not left_out]
@@ -149,7 +149,7 @@ def test_no_axiom_of_a_pair_is_at_fault_alone(texts, why, verdict):
 
 
 @for_every_conflict
-def test_axioms_that_are_only_verified_demand_nothing(texts, why, verdict):
+def test_axioms_that_are_only_verified_demand_nothing(texts, why, severity):
     axioms = [type(a)(**{**vars(a), "strength": ax.Verify()}) for a in axioms_of(texts.split("; "))]
     assert find_contradictions(axioms, NAMES, box=BOX) == []
 
@@ -250,7 +250,7 @@ def test_axioms_that_hold_for_one_function_do_not_contradict_each_other(formula)
         parts = (each.first, each.second, *each.others)
         along = {name for part in parts if isinstance(part, ax.Axiom) for name in part.inputs} & set(NAMES)
         # A function that does not depend on an input is monotone both ways along it, and more.
-        assert each.verdict == "note" or (each.verdict == "constant" and not along <= changing), str(each)
+        assert each.severity == "note" or (each.severity == "constant" and not along <= changing), str(each)
 
 
 @pytest.mark.parametrize(

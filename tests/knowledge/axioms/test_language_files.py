@@ -52,7 +52,7 @@ def test_a_file_has_a_list_and_tables(tmp_path):
         == (
             ax.Monotone("age"),
             ax.Law("f(x, y) == f(y, x)"),
-            ax.Residual("u_t = 0.1*u_xx"),
+            ax.ResidualEquation("u_t = 0.1*u_xx"),
             soft,
             ax.Boundary({"x": (0, 1)}, "sin(pi*y)"),
             ax.Boundary(ax.Disc(("x", "y"), (0, 0), 1)),

@@ -10,14 +10,14 @@ import torch
 import splinework as sw
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import register
-from splinework.knowledge.axioms.axiom import Axiom, OfInput
+from splinework.knowledge.axioms.axiom import Axiom, SingleInputAxiom
 from splinework.knowledge.axioms.contradictions import find_contradictions
-from splinework.knowledge.axioms.facts import Slope
+from splinework.knowledge.axioms.facts import SlopeSign
 from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
-from splinework.knowledge.axioms.penalties import Penalty, over, slopes
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, over, slopes
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.subject import Subject
@@ -28,7 +28,7 @@ INPUTS, BOX = ["x", "y"], [(-1.0, 1.0), (-1.0, 1.0)]
 
 @final
 @dataclass(frozen=True)
-class MaximumAt(OfInput):
+class MaximumAt(SingleInputAxiom):
     """Along an input the output rises up to a place and falls after it."""
 
     at: float = 0.0
@@ -40,14 +40,14 @@ class MaximumAt(OfInput):
         super().__post_init__()
         object.__setattr__(self, "at", number_of(self.at, "the place of a maximum"))
 
-    def facts(self) -> Sequence[Slope]:
+    def facts(self) -> Sequence[SlopeSign]:
         before, after = ((self.input, (-float("inf"), self.at)),), ((self.input, (self.at, float("inf"))),)
-        return (Slope(self, self.input, 1, within=before), Slope(self, self.input, -1, within=after))
+        return (SlopeSign(self, self.input, 1, within=before), SlopeSign(self, self.input, -1, within=after))
 
     def times(self, sign: int) -> "MaximumAt | None":
         return self if sign > 0 else None
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         i, outputs = setting.input(self.input, self), setting.outputs(self)
         size = setting.spread[outputs] / setting.width[i]
 
@@ -55,7 +55,7 @@ class MaximumAt(OfInput):
             side = torch.sign(self.at - x[:, i : i + 1])
             return over((-side * slopes(model, x, outputs, (i,))[0]).clamp_min(0), size)
 
-        return Penalty(function, setting.points)
+        return AxiomPenalty(function, setting.points)
 
     def claims(self, subject: Subject) -> list[Claim]:
         i = subject.input(self.input, self)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError, ShapeError
-from splinework.knowledge.axioms.meanings import speaks_of_any, understand
+from splinework.knowledge.axioms.name_resolution import speaks_of_any, understand
 from splinework.knowledge.axioms.relations import read_relation
 from splinework.nn.network import KAN
 from tests.knowledge.axioms.models import formula_model, uniform

@@ -13,7 +13,7 @@ import splinework as sw
 from splinework.errors import FitWarning
 from splinework.knowledge.axioms import Axiom, Boundary, Even, Through
 from splinework.knowledge.axioms.language import axioms_of
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.teach.doubt_family import family
 from splinework.knowledge.teach.doubt_statistic import Sample, _Equations, _Inequalities, misfit
 from splinework.knowledge.teach.doubts import Doubt, doubts
@@ -45,11 +45,11 @@ def told(truth, fitted, axioms, *, inputs=1, count=200, low=-1.0, seed=0, noise=
     return doubts(Fitted(Known(fitted, inputs), None), axioms_of(axioms), rows)
 
 
-def setting(inputs=1, count=200, low=-1.0) -> Setting:
+def setting(inputs=1, count=200, low=-1.0) -> PenaltyContext:
     x = low + (1 - low) * torch.rand(count, inputs, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
     box = torch.stack([x.amin(0), x.amax(0)], dim=1)
     one = torch.ones(1, dtype=torch.float64)
-    return Setting(tuple(f"x{i + 1}" for i in range(inputs)), ("y",), box, one, 0 * one, x)
+    return PenaltyContext(tuple(f"x{i + 1}" for i in range(inputs)), ("y",), box, one, 0 * one, x)
 
 
 WRONG = {

@@ -27,7 +27,7 @@ from splinework.knowledge.axioms import (
     NoInteraction,
     Periodic,
     Positive,
-    Residual,
+    ResidualEquation,
     Soft,
     Symmetric,
     Through,
@@ -179,7 +179,7 @@ def test_a_soft_axiom_lowers_its_violation(weight):
     "axiom",
     [
         Law("f(a,b) == f(b,a)", strength=Soft(10.0)),
-        Residual("y_aa + y_bb", strength=Soft(0.1)),
+        ResidualEquation("y_aa + y_bb", strength=Soft(0.1)),
         Boundary({"a": (-1, 1)}, 0.0, strength=Soft(10.0)),
         Integral(0.0, strength=Soft(10.0)),
     ],

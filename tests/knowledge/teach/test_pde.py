@@ -13,7 +13,17 @@ from torch import Tensor
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FormulaError, ShapeError
-from splinework.knowledge.axioms import Boundary, Even, Initial, Integral, Periodic, Residual, Soft, Through, Verify
+from splinework.knowledge.axioms import (
+    Boundary,
+    Even,
+    Initial,
+    Integral,
+    Periodic,
+    ResidualEquation,
+    Soft,
+    Through,
+    Verify,
+)
 from splinework.knowledge.teach.equations.equation import read_equation
 from splinework.knowledge.teach.equations.problem import in_units, measurements, problem_of
 from splinework.knowledge.teach.equations.separable import separable
@@ -47,7 +57,10 @@ TIME = torch.linspace(0, 1, 41, **DOUBLE)[:, None]
 
 
 def test_poisson_by_a_product_node_is_solved_to_rounding_in_seconds():
-    statement = [Residual("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"), Boundary({"x": (-1, 1), "y": (-1, 1)}, 0)]
+    statement = [
+        ResidualEquation("u_xx + u_yy = -2*pi**2*sin(pi*x)*sin(pi*y)"),
+        Boundary({"x": (-1, 1), "y": (-1, 1)}, 0),
+    ]
     model = separable(["x", "y"], grid=10, degree=7, generator=seeded())
     found = solve_equations(model, statement, points=300, starts=3, grids=None, **QUIET)
     x = 2 * torch.rand(200, 2, generator=seeded(1), **DOUBLE) - 1
@@ -57,13 +70,15 @@ def test_poisson_by_a_product_node_is_solved_to_rounding_in_seconds():
 
 
 def test_an_ordinary_equation_of_second_order_has_its_start_built_in():
-    found = solve_equations(line(), [Residual("u_tt + 9*u"), Initial("t", 0, 1, rate=0)], over={"t": (0, 1)}, **QUIET)
+    found = solve_equations(
+        line(), [ResidualEquation("u_tt + 9*u"), Initial("t", 0, 1, rate=0)], over={"t": (0, 1)}, **QUIET
+    )
     assert off(found.model, TIME, torch.cos(3 * TIME[:, 0])) < 1e-8
     assert float(found.model(TIME[:1]).detach()) == 1
 
 
 def test_a_system_is_solved_and_its_coefficients_are_found_from_few_values():
-    both = [Residual("a_t = w*b", {"w": 1.0}), Residual("b_t = -w*a")]
+    both = [ResidualEquation("a_t = w*b", {"w": 1.0}), ResidualEquation("b_t = -w*a")]
     truth = torch.cat([torch.sin(2 * TIME), torch.cos(2 * TIME)], dim=1)
     known = truth[::10].clone()
     known[1, 0] = math.nan
@@ -80,7 +95,7 @@ def test_the_diffusivity_of_the_heat_equation_is_found_from_measurements():
         return torch.sin(torch.pi * p[:, 0]) * torch.exp(-0.1 * torch.pi**2 * p[:, 1])
 
     statement = [
-        Residual("u_t = nu*u_xx", {"nu": 1.0}),
+        ResidualEquation("u_t = nu*u_xx", {"nu": 1.0}),
         Boundary({"x": (0, 1)}, 0),
         Initial("t", 0, "sin(pi*x)"),
     ]
@@ -97,7 +112,7 @@ def test_the_diffusivity_of_the_heat_equation_is_found_from_measurements():
 def test_soft_values_integrals_and_points_are_fulfilled_together():
     soft = Soft(10.0)
     straight = [
-        Residual("u_xx = 0"),
+        ResidualEquation("u_xx = 0"),
         Boundary({"x": (0, math.inf)}, 1.0, strength=soft),
         Integral(2.0, strength=soft),
         Through([[0.5]], [2.0], strength=soft),
@@ -111,7 +126,7 @@ def test_soft_values_integrals_and_points_are_fulfilled_together():
 @pytest.mark.parametrize("strength", [None, Soft()], ids=["hard", "soft"])
 def test_a_periodic_solution_is_found_with_the_period_built_in_or_asked_for(strength):
     period = Periodic("t", 2.0) if strength is None else Periodic("t", 2.0, strength=strength)
-    forced = [Residual("u_t + u = cos(pi*t)"), period]
+    forced = [ResidualEquation("u_t + u = cos(pi*t)"), period]
     model = line(grid=8, degree=7)
     found = solve_equations(model, forced, over={"t": (0, 2)}, **QUIET)
     t = 2 * TIME
@@ -120,7 +135,7 @@ def test_a_periodic_solution_is_found_with_the_period_built_in_or_asked_for(stre
 
 
 def test_a_region_is_its_own_domain():
-    flat = [Residual("u_xx + u_yy = -4"), Boundary(Disc(("x", "y"), (0.0, 0.0), 1.0), "x*y")]
+    flat = [ResidualEquation("u_xx + u_yy = -4"), Boundary(Disc(("x", "y"), (0.0, 0.0), 1.0), "x*y")]
     model = KAN([2, 1, 1], names=["x", "y"], output_names=["u"], generator=seeded(), **DOUBLE)
     found = solve_equations(model, flat, points=150, starts=2, **QUIET)
     x = torch.rand(50, 2, generator=seeded(1), **DOUBLE) - 0.5
@@ -136,14 +151,18 @@ def test_functions_of_the_model_may_stand_beside_axioms():
 
 def test_points_drawn_anew_where_the_residual_is_large_do_no_harm():
     found = solve_equations(
-        line(), [Residual("u_t = -u"), Initial("t", 0, 1)], over={"t": (0, 1)}, schedule=Whole(rounds=1), **QUIET
+        line(),
+        [ResidualEquation("u_t = -u"), Initial("t", 0, 1)],
+        over={"t": (0, 1)},
+        schedule=Whole(rounds=1),
+        **QUIET,
     )
     assert off(found.model, TIME, torch.exp(-TIME[:, 0])) < 1e-6
 
 
 def test_causal_weights_lead_in_from_the_start_and_count_the_same_in_the_end():
     causal = Causal(chunks=4, rounds=4, steps=5)
-    logistic = [Residual("u_t = 5*u*(1 - u)"), Initial("t", 0, 0.1)]
+    logistic = [ResidualEquation("u_t = 5*u*(1 - u)"), Initial("t", 0, 0.1)]
     found = solve_equations(line(), logistic, over={"t": (0, 1)}, schedule=causal, **QUIET)
     t = TIME[:, 0]
     assert off(found.model, TIME, 0.1 * torch.exp(5 * t) / (0.9 + 0.1 * torch.exp(5 * t))) < 1e-6
@@ -162,7 +181,7 @@ def test_the_model_is_left_as_it_was_and_the_dtype_is_kept():
     model = KAN([1, 1], names=["t"], output_names=["u"], generator=seeded())
     before = {name: value.clone() for name, value in model.state_dict().items()}
     found = solve_equations(
-        model, [Residual("u_t = -k*u", {"k": 1.0}), Initial("t", 0, 1)], over={"t": (0, 5)},
+        model, [ResidualEquation("u_t = -k*u", {"k": 1.0}), Initial("t", 0, 1)], over={"t": (0, 5)},
         data=([[0.0], [0.5]], [[1.0], [math.exp(-0.5)]]), steps=20, **QUIET,
     )  # fmt: skip
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -171,7 +190,7 @@ def test_the_model_is_left_as_it_was_and_the_dtype_is_kept():
 
 def test_the_same_seed_gives_the_same_solution():
     first, second = (
-        solve_equations(line(), [Residual("u_t = -u"), Initial("t", 0, 1)], over={"t": (0, 1)}, seed=3, **QUIET)
+        solve_equations(line(), [ResidualEquation("u_t = -u"), Initial("t", 0, 1)], over={"t": (0, 1)}, seed=3, **QUIET)
         for _ in range(2)
     )
     assert torch.equal(first.model(TIME), second.model(TIME))
@@ -195,7 +214,11 @@ def test_the_page_s_examples_say_what_they_promise(tmp_path, capsys):
 
 
 def test_rows_of_a_framed_residual_have_the_jacobian_of_finite_differences():
-    axioms = [Residual("u_t + u*u_x = nu*u_xx", {"nu": 0.3}), Boundary({"x": (0, 1)}, 0), Initial("t", 0, "sin(pi*x)")]
+    axioms = [
+        ResidualEquation("u_t + u*u_x = nu*u_xx", {"nu": 0.3}),
+        Boundary({"x": (0, 1)}, 0),
+        Initial("t", 0, "sin(pi*x)"),
+    ]
     model = network([2, 2, 1], degree=6, names=["x", "t"], output_names=["u"])
     problem = problem_of(model, axioms, {"t": (0, 1)})
     wide, x = problem.network(0), problem.points(7, 0)
@@ -256,16 +279,20 @@ def test_an_equation_is_the_formula_in_its_derivatives():
 
 # ------------------------------------------------------------------------------------------------ what is refused
 
-WAVE = Residual("u_tt = -u")
+WAVE = ResidualEquation("u_tt = -u")
 REFUSED = [
     ([Initial("t", 0, 1)], ConfigError, "no equation"),
-    ([Residual("t**2")], ConfigError, "outputs and their derivatives"),
+    ([ResidualEquation("t**2")], ConfigError, "outputs and their derivatives"),
     ([WAVE, Through([[0.0]], [1.0])], ConfigError, r"strength=Soft\(\)"),
     ([WAVE, Even("t")], ConfigError, "solved with the axioms"),
-    ([Residual("u_t = k*u", {"k": 1.0}), Residual("u_t = k*u", {"k": 2.0})], ConfigError, "the unknown 'k'"),
-    ([Residual("u_t = t*u", {"t": 1.0})], ConfigError, "the unknown 't'"),
+    (
+        [ResidualEquation("u_t = k*u", {"k": 1.0}), ResidualEquation("u_t = k*u", {"k": 2.0})],
+        ConfigError,
+        "the unknown 'k'",
+    ),
+    ([ResidualEquation("u_t = t*u", {"t": 1.0})], ConfigError, "the unknown 't'"),
     ([WAVE, "u"], ConfigError, "list such as"),
-    ([Residual("u_q = 1")], FormulaError, "u_q|q"),
+    ([ResidualEquation("u_q = 1")], FormulaError, "u_q|q"),
     ([WAVE, Through([[0.0, 1.0]], [1.0], strength=Soft())], ConfigError, "1 inputs"),
 ]
 
@@ -293,4 +320,4 @@ def test_what_is_no_model_and_what_are_no_points_or_values_is_refused():
     with pytest.raises(DataError, match="no measurement"):
         measurements(line(), ([[0.0]], [[math.nan]]))
     with pytest.raises(ConfigError, match="bias=True"):
-        solve_equations(line(bias=False), [Residual("u_t = k*u", {"k": 1.0})])
+        solve_equations(line(bias=False), [ResidualEquation("u_t = k*u", {"k": 1.0})])

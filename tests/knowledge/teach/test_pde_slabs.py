@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splinework.data.simulators.equations import BurgersSet
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.axioms import Boundary, Initial, Periodic, Residual, Soft
+from splinework.knowledge.axioms import Boundary, Initial, Periodic, ResidualEquation, Soft
 from splinework.knowledge.teach.equations.ansatz import derivatives_of
 from splinework.knowledge.teach.equations.equation import read_equation
 from splinework.knowledge.teach.equations.marched import Marched, marched
@@ -48,7 +48,7 @@ def relative(model: torch.nn.Module, x: Tensor, truth: Tensor) -> float:
         return float((model(x)[:, 0] - truth).norm() / truth.norm())
 
 
-BURGERS = [Residual("u_t + u*u_x = 0.01/pi*u_xx"), Initial("t", 0, "-sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)]
+BURGERS = [ResidualEquation("u_t + u*u_x = 0.01/pi*u_xx"), Initial("t", 0, "-sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)]
 
 
 def test_the_front_of_burgers_equation_is_found_with_knots_where_it_stands():
@@ -64,7 +64,11 @@ def test_the_front_of_burgers_equation_is_found_with_knots_where_it_stands():
 
 def test_a_string_is_found_from_its_start_and_its_rate():
     box = {"t": (0.0, 1.0), "y": (0.0, 1.0)}
-    string = [Residual("u_tt = u_yy"), Initial("t", 0, "sin(pi*y)", rate="sin(2*pi*y)"), Boundary({"y": (0, 1)}, 0)]
+    string = [
+        ResidualEquation("u_tt = u_yy"),
+        Initial("t", 0, "sin(pi*y)", rate="sin(2*pi*y)"),
+        Boundary({"y": (0, 1)}, 0),
+    ]
     found = solved(string, terms=6, degree=7, over=box, tolerance=1e-5)
     x = mesh(box)
     t, y = torch.pi * x[:, 0], torch.pi * x[:, 1]
@@ -73,14 +77,14 @@ def test_a_string_is_found_from_its_start_and_its_rate():
 
 
 def test_a_wave_runs_through_the_ends_of_a_period():
-    advected = [Residual("u_t + u_x = 0"), Initial("t", 0, "exp(sin(pi*x))"), Periodic("x", 2, strength=Soft())]
+    advected = [ResidualEquation("u_t + u_x = 0"), Initial("t", 0, "exp(sin(pi*x))"), Periodic("x", 2, strength=Soft())]
     found = solved(advected, degree=7, grid=12, tolerance=1e-4)
     x = mesh(STRIP)
     assert relative(found.model, x, torch.exp(torch.sin(torch.pi * (x[:, 0] - x[:, 1])))) < 1e-5
 
 
 def test_ends_that_move_are_built_in():
-    heated = [Residual("u_t = u_xx"), Initial("t", 0, "x"), Boundary({"x": (-1, 1)}, "x*exp(-t)")]
+    heated = [ResidualEquation("u_t = u_xx"), Initial("t", 0, "x"), Boundary({"x": (-1, 1)}, "x*exp(-t)")]
     found = solved(heated, tolerance=1e-4)
     for end in (-1.0, 1.0):
         t = torch.linspace(0, 1, 50, **DOUBLE)
@@ -184,7 +188,7 @@ def test_the_residual_is_parted_by_the_polynomials_of_the_slab():
 
 
 def test_slabs_join_without_a_gap_and_derivatives_are_those_of_the_parts():
-    found = solved([Residual("u_t = 0.3*u_xx"), Initial("t", 0, "sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)])
+    found = solved([ResidualEquation("u_t = 0.3*u_xx"), Initial("t", 0, "sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)])
     model = found.model
     assert isinstance(model, Marched)
     assert len(model.parts) > 1
@@ -211,15 +215,15 @@ def test_slabs_join_without_a_gap_and_derivatives_are_those_of_the_parts():
     ("axioms", "options", "said"),
     [
         (BURGERS[:1], {}, "a hard Initial axiom"),
-        ([*BURGERS, Residual("u_t = 0")], {}, "2 equations"),
+        ([*BURGERS, ResidualEquation("u_t = 0")], {}, "2 equations"),
         ([*BURGERS, Periodic("x", 2)], {}, r"Periodic\(…, strength=Soft\(\)\)"),
         (BURGERS, {"slabs": 0}, "at least 1"),
         (BURGERS, {"steps": 3}, "steps is for a problem"),
         (BURGERS, {"data": ([[0.0, 0.0]], [0.0])}, "data is for a problem"),
         (BURGERS, {"terms": 7}, "up to 6 terms"),
         (BURGERS, {"over": {"x": (-1.0, 1.0), "t": (-0.5, 1.0)}}, "the slabs begin at t = -0.5"),
-        ([Residual("u_tt = u_xx"), *BURGERS[1:]], {}, "rate= for the second"),
-        ([Residual("u_t = u_xx", {"k": 1.0}), *BURGERS[1:]], {}, "1 unknowns"),
+        ([ResidualEquation("u_tt = u_xx"), *BURGERS[1:]], {}, "rate= for the second"),
+        ([ResidualEquation("u_t = u_xx", {"k": 1.0}), *BURGERS[1:]], {}, "1 unknowns"),
     ],
     ids=range(10),
 )
@@ -233,7 +237,7 @@ def test_another_network_and_a_singular_start_are_refused():
     with pytest.raises(ConfigError, match="separable"):
         solve_equations(plain, BURGERS, over=STRIP, schedule=Slabs(2))
     with pytest.raises(DataError, match="not finite"):
-        solved([Residual("u_t = u_xx + log(x)"), *BURGERS[1:]])
+        solved([ResidualEquation("u_t = u_xx + log(x)"), *BURGERS[1:]])
 
 
 def test_parts_and_ends_go_together():

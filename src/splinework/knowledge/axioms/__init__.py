@@ -9,18 +9,18 @@ from splinework.knowledge.axioms.kinds.asymptote import Asymptote
 from splinework.knowledge.axioms.kinds.boundary import Boundary
 from splinework.knowledge.axioms.kinds.bounded import Bounded, Positive
 from splinework.knowledge.axioms.kinds.conserved import Conserved
-from splinework.knowledge.axioms.kinds.curved import Concave, Convex
-from splinework.knowledge.axioms.kinds.exchanged import Antisymmetric, Symmetric
+from splinework.knowledge.axioms.kinds.curvature import Concave, Convex
+from splinework.knowledge.axioms.kinds.equations import Law, ResidualEquation
+from splinework.knowledge.axioms.kinds.exchange import Antisymmetric, Symmetric
 from splinework.knowledge.axioms.kinds.initial import Initial
 from splinework.knowledge.axioms.kinds.integral import Integral
 from splinework.knowledge.axioms.kinds.invariant import Invariant
 from splinework.knowledge.axioms.kinds.lipschitz import Lipschitz
-from splinework.knowledge.axioms.kinds.mirrored import Even, Odd
 from splinework.knowledge.axioms.kinds.monotone import Monotone
 from splinework.knowledge.axioms.kinds.outputs import Ordered, SumToOne
+from splinework.knowledge.axioms.kinds.parity import Even, Odd
 from splinework.knowledge.axioms.kinds.periodic import Periodic
-from splinework.knowledge.axioms.kinds.separate import Additive, NoInteraction
-from splinework.knowledge.axioms.kinds.stated import Law, Residual
+from splinework.knowledge.axioms.kinds.separability import Additive, NoInteraction
 from splinework.knowledge.axioms.kinds.through import Through
 from splinework.knowledge.axioms.kinds.units import Units
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
@@ -58,7 +58,7 @@ __all__ = [
     "Periodic",
     "Positive",
     "Region",
-    "Residual",
+    "ResidualEquation",
     "Soft",
     "Strength",
     "SumToOne",

@@ -17,19 +17,19 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.strength import Hard, Strength
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import (
+    from splinework.knowledge.axioms.interfaces import (
+        AxiomPenalty,
         Claim,
         ClaimResult,
         Codes,
+        DataEvidence,
         Draft,
         EdgeRules,
-        Evidence,
         Fact,
         LinearCondition,
-        Penalty,
-        Setting,
+        PenaltyContext,
         Subject,
-        Suggestion,
+        SuggestedAxiom,
     )
     from splinework.nn.frame import FramedKAN
 
@@ -159,7 +159,7 @@ class Axiom(ABC):
     # ------------------------------------------------------------------------------------ penalty, claims, evidence
 
     @abstractmethod
-    def penalty(self, setting: "Setting") -> "Penalty":
+    def penalty(self, setting: "PenaltyContext") -> "AxiomPenalty":
         """The function that vanishes where it holds: its soft form."""
 
     @abstractmethod
@@ -178,7 +178,7 @@ class Axiom(ABC):
         """
         raise ConfigError(f"nothing is known of {self.word} in an integer model; {codes.known()}")
 
-    def linear_conditions(self, setting: "Setting", column: int) -> "list[LinearCondition]":
+    def linear_conditions(self, setting: "PenaltyContext", column: int) -> "list[LinearCondition]":
         """What it asks of one output at points, for the test of whether rows speak against it; none where they cannot.
 
         Args:
@@ -188,7 +188,7 @@ class Axiom(ABC):
         return []
 
     @classmethod
-    def suggestions(cls, evidence: "Evidence") -> "Iterator[Suggestion]":
+    def suggestions(cls, evidence: "DataEvidence") -> "Iterator[SuggestedAxiom]":
         """Axioms of this kind that rows speak for."""
         yield from ()
 
@@ -263,7 +263,7 @@ class Axiom(ABC):
 
 
 @dataclass(frozen=True)
-class OfInput(Axiom):
+class SingleInputAxiom(Axiom):
     """An axiom along one input."""
 
     input: Name = field(metadata={"check": lambda name, word: name_of(name, word)})

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.facts import TOLERANCE, Fact, Range
-from splinework.knowledge.axioms.setting import UnitReader, formula, read_unit, sobol
+from splinework.knowledge.axioms.sampling import UnitReader, formula, read_unit, sobol
 
 IMPOSSIBLE, CONSTANT, NOTE = "impossible", "constant", "note"
 """No function at all; only one that does not change; a function of little freedom, which may well be meant."""
@@ -25,17 +25,17 @@ class Conflict:
     Attributes:
         why: Why the axioms do not go together, a sentence.
         way_out: What to do, a sentence.
-        verdict: `impossible`, `constant` or `note`.
+        severity: `impossible`, `constant` or `note`.
     """
 
     why: str
     way_out: str
-    verdict: str = IMPOSSIBLE
+    severity: str = IMPOSSIBLE
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class Context:
+class ConflictContext:
     """What is known of the model.
 
     Attributes:
@@ -115,7 +115,7 @@ def _sampled(count: int, box: tuple[Range, ...]) -> Tensor:
     return sobol(count, torch.tensor(box, dtype=torch.float64), 0)
 
 
-Found = tuple[Conflict, tuple[Fact, ...]]
+JointConflict = tuple[Conflict, tuple[Fact, ...]]
 """What a rule on a fact and all others found, and the other facts that take part."""
 
 

@@ -7,13 +7,13 @@ from typing import Any, Final, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.conflict import NOTE, Conflict, Context
+from splinework.knowledge.axioms.conflict import NOTE, Conflict, ConflictContext
 from splinework.knowledge.axioms.face_conflicts import FACE_RULES
-from splinework.knowledge.axioms.facts import Values
+from splinework.knowledge.axioms.facts import ValueBounds
 from splinework.knowledge.axioms.implications import Derived, derive
 from splinework.knowledge.axioms.joint_conflicts import JOINT_RULES, leaving_bounds
 from splinework.knowledge.axioms.point_conflicts import POINT_RULES
-from splinework.knowledge.axioms.setting import UnitReader, box_of, read_unit
+from splinework.knowledge.axioms.sampling import UnitReader, box_of, read_unit
 from splinework.knowledge.axioms.shape_conflicts import SHAPE_RULES
 from splinework.knowledge.axioms.strength import Verify
 from splinework.knowledge.axioms.value_conflicts import VALUE_RULES
@@ -36,7 +36,7 @@ class Contradiction:
         second: Another one, or the setting of the model that is in its way; None where the first contradicts itself.
         why: Why they do not go together.
         way_out: What to do.
-        verdict: `impossible`, `constant` (only a function that does not change is left) or `note` (little freedom is left, and
+        severity: `impossible`, `constant` (only a function that does not change is left) or `note` (little freedom is left, and
             that may be meant).
         others: Further axioms that take part.
     """
@@ -45,7 +45,7 @@ class Contradiction:
     second: Axiom | str | None
     why: str
     way_out: str
-    verdict: str
+    severity: str
     others: tuple[Axiom, ...] = ()
 
     def __str__(self) -> str:
@@ -86,12 +86,12 @@ def find_contradictions(
     Example:
         >>> from splinework.knowledge.axioms import axioms_of
         >>> found = find_contradictions(axioms_of(["monotone(a)", "periodic(a, 24)"]), ["a", "b"])
-        >>> print(found[0].verdict, "|", found[0])
+        >>> print(found[0].severity, "|", found[0])
         constant | monotone('a') and periodic('a', period=24.0): a function that never falls along a and is the same after 24 does
         not depend on it. Keep one of them, or let monotone hold on a part of the period, domain={'a': (low, high)}.
     """
     known = None if box is None else tuple((float(a), float(b)) for a, b in box_of(box, len(input_names)).tolist())
-    context = Context(tuple(input_names), tuple(output_names), extrapolation, known, read_unit)
+    context = ConflictContext(tuple(input_names), tuple(output_names), extrapolation, known, read_unit)
     given = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
     derived = derive(given, input_names, output_names)
     found: dict[frozenset[Any], Contradiction] = {}
@@ -123,12 +123,12 @@ def check_axioms(
     found = find_contradictions(
         axioms, input_names, output_names, extrapolation=extrapolation, box=box, read_unit=read_unit
     )
-    fatal = [each for each in found if each.verdict != NOTE]
+    fatal = [each for each in found if each.severity != NOTE]
     if fatal:
         told = " ".join(map(str, fatal[:_TOLD]))
         more = f" There are {len(fatal) - _TOLD} more." if len(fatal) > _TOLD else ""
         raise ConfigError(f"the axioms contradict each other. {told}{more}")
-    return tuple(each for each in found if each.verdict == NOTE)
+    return tuple(each for each in found if each.severity == NOTE)
 
 
 def _brief(text: str) -> str:
@@ -138,7 +138,7 @@ def _brief(text: str) -> str:
 Parts = tuple[list[Derived], str | None, Conflict]
 
 
-def _pairs(derived: Sequence[Derived], context: Context) -> Iterator[Parts]:
+def _pairs(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Parts]:
     """Two by two, by the tables; of each pair the first thing that is found, a note only where there is nothing worse."""
     stated = [(each, tuple(each.axiom.facts())) for each in derived]
     for one, other in combinations(stated, 2):
@@ -151,16 +151,16 @@ def _pairs(derived: Sequence[Derived], context: Context) -> Iterator[Parts]:
             conflict = rule(a, b, context) if rule is not None and context.together(a, b) else None
             if conflict is not None:
                 found.append((parts, None, conflict))
-        yield from sorted(found, key=lambda each: each[2].verdict == NOTE)[:1]
+        yield from sorted(found, key=lambda each: each[2].severity == NOTE)[:1]
 
 
-def _sets(derived: Sequence[Derived], context: Context) -> Iterator[Parts]:
+def _sets(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Parts]:
     """One fact against all others, or against a setting."""
     by_axiom = {each.axiom: each for each in derived}
     for each in derived:
         others = tuple(fact for other in derived if other is not each for fact in other.axiom.facts())
         for fact in each.axiom.facts():
-            outside = leaving_bounds(fact, others, context) if isinstance(fact, Values) else None
+            outside = leaving_bounds(fact, others, context) if isinstance(fact, ValueBounds) else None
             if outside is not None:
                 yield [each], f"extrapolation={context.extrapolation!r}", outside
             for rules in RULES:
@@ -180,4 +180,4 @@ def _told(parts: Sequence[Derived], setting: str | None, conflict: Conflict) -> 
     ]
     why = "; ".join([*steps, conflict.why])
     second = setting or (sources[1] if len(sources) > 1 else None)
-    return Contradiction(sources[0], second, why, conflict.way_out, conflict.verdict, tuple(sources[2:]))
+    return Contradiction(sources[0], second, why, conflict.way_out, conflict.severity, tuple(sources[2:]))

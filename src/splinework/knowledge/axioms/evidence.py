@@ -11,7 +11,7 @@ from typing import Final, final
 import numpy as np
 
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.surrogate import Floats, Surrogate
+from splinework.knowledge.axioms.surrogate import Floats, PosteriorSurrogate
 
 LITTLE: Final = 0.1
 """Largest violation, root mean square in spreads of the function, that the rows must leave possible at most."""
@@ -33,7 +33,7 @@ LEAST_ROWS: Final = 30
 
 @final
 @dataclass(frozen=True)
-class Suggestion:
+class SuggestedAxiom:
     """An axiom that rows speak for.
 
     Attributes:
@@ -47,7 +47,7 @@ class Suggestion:
     evidence: str
 
 
-class Evidence:
+class DataEvidence:
     """The function behind the rows at points, for draws from all that is likely of it.
 
     Attributes:
@@ -58,7 +58,9 @@ class Evidence:
         matters: Numbers of the inputs that have an effect; none where the function is too uncertain to tell anything.
     """
 
-    def __init__(self, function: Surrogate, x: Floats, target: Floats, names: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, function: PosteriorSurrogate, x: Floats, target: Floats, names: Sequence[str], seed: int
+    ) -> None:
         self.function, self.x, self.target, self.names = function, x, target, list(names)
         self.width = function.high - function.low
         self.values = function.drawn(x)
@@ -99,7 +101,7 @@ class Evidence:
             self._differences[key] = at[1] - at[0] if order == 1 else at[0] - 2 * at[1] + at[2]
         return self._differences[key]
 
-    def one_sign(self, axiom: Axiom, i: int, order: int, sign: float, share: float, said: str) -> list[Suggestion]:
+    def one_sign(self, axiom: Axiom, i: int, order: int, sign: float, share: float, said: str) -> list[SuggestedAxiom]:
         """The axiom, if differences along an input have this sign but for a small share of their size.
 
         Args:
@@ -155,11 +157,11 @@ def ripples(against: Floats) -> bool:
     return _is_clear(against, LITTLE / 2 * float(np.sqrt(np.mean(against.mean(axis=1) ** 2))))
 
 
-def suggest(axiom: Axiom, violation: Floats, said: str) -> Suggestion:
+def suggest(axiom: Axiom, violation: Floats, said: str) -> SuggestedAxiom:
     """The suggestion of an axiom, with how much it is violated at most and what that is, in words."""
     size = upper(violation)
     told = f"{said} at most {100 * size:.2g} % of its spread, with a probability of {100 * SURE:g} %"
-    return Suggestion(axiom, size, told)
+    return SuggestedAxiom(axiom, size, told)
 
 
 def upper(values: Floats) -> float:

@@ -7,8 +7,8 @@ from typing import Final, final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, Context, Found
-from splinework.knowledge.axioms.facts import TOLERANCE, Face, Fact, Mirror, Period, Slope, Steepness
+from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, ConflictContext, JointConflict
+from splinework.knowledge.axioms.facts import TOLERANCE, FaceValue, Fact, Parity, Periodicity, SlopeBound, SlopeSign
 from splinework.knowledge.axioms.value_conflicts import largest, on_face
 
 Facts = tuple[Fact, ...]
@@ -16,10 +16,10 @@ Facts = tuple[Fact, ...]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Given:
+class FaceSamples:
     """A face with the values at sample points moved there."""
 
-    face: Face
+    face: FaceValue
     points: Tensor
     value: Tensor
 
@@ -29,7 +29,7 @@ class Given:
         return self.face.at
 
 
-def slope_faces(fact: Slope, others: Facts, context: Context) -> Found | None:
+def slope_faces(fact: SlopeSign, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Values on two faces, or along one, that go the wrong way, or not at all."""
     i, sign = context.input(fact.input), fact.sign
     across = _across(fact, i, others, context)
@@ -52,7 +52,7 @@ def slope_faces(fact: Slope, others: Facts, context: Context) -> Found | None:
     return None
 
 
-def steepness_faces(fact: Steepness, others: Facts, context: Context) -> Found | None:
+def steepness_faces(fact: SlopeBound, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Values on two faces that are too far apart for the greatest slope."""
     for i in fact.numbers(context):
         across = _across(fact, i, others, context)
@@ -67,7 +67,7 @@ def steepness_faces(fact: Steepness, others: Facts, context: Context) -> Found |
     return None
 
 
-def image_faces(fact: Mirror | Period, others: Facts, context: Context) -> Found | None:
+def image_faces(fact: Parity | Periodicity, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Values on two faces that a symmetry relates to each other."""
     sign = fact.sign
     across = _across(fact, context.input(fact.input), others, context)
@@ -85,28 +85,28 @@ def image_faces(fact: Mirror | Period, others: Facts, context: Context) -> Found
     return None
 
 
-FACE_RULES: Final = {Slope: slope_faces, Steepness: steepness_faces, Mirror: image_faces, Period: image_faces}
+FACE_RULES: Final = {SlopeSign: slope_faces, SlopeBound: steepness_faces, Parity: image_faces, Periodicity: image_faces}
 """Rules on one fact and all others; what they return names those that take part."""
 
 
-def _faces(fact: Fact, others: Facts, context: Context) -> list[Given]:
+def _faces(fact: Fact, others: Facts, context: ConflictContext) -> list[FaceSamples]:
     points, found = context.samples(fact), []
     for face in others:
-        if not isinstance(face, Face) or not context.outputs(fact) & context.outputs(face):
+        if not isinstance(face, FaceValue) or not context.outputs(fact) & context.outputs(face):
             continue
         if context.reaches(fact, context.input(face.input), face.at):
             moved = on_face(face, points, context)
-            found.append(Given(face, moved, context.value(face.value, moved)))
+            found.append(FaceSamples(face, moved, context.value(face.value, moved)))
     return found
 
 
-def _across(fact: Fact, i: int, others: Facts, context: Context) -> list[Given]:
+def _across(fact: Fact, i: int, others: Facts, context: ConflictContext) -> list[FaceSamples]:
     """Faces along one input where the fact holds, in order."""
     found = [given for given in _faces(fact, others, context) if context.input(given.face.input) == i]
     return sorted(found, key=lambda given: given.at)
 
 
-def _along(given: Given, fact: Slope, i: int, sign: float, context: Context) -> Conflict | None:
+def _along(given: FaceSamples, fact: SlopeSign, i: int, sign: float, context: ConflictContext) -> Conflict | None:
     """A value on a face that goes the wrong way along it."""
     if context.input(given.face.input) == i or not isinstance(given.face.value, str):
         return None
@@ -121,7 +121,7 @@ def _along(given: Given, fact: Slope, i: int, sign: float, context: Context) -> 
     return _wrong(fact, float(low[worst, i]), float(a[worst]), float(high[worst, i]), float(b[worst]))
 
 
-def _wrong(fact: Slope, low: float, a: float, high: float, b: float) -> Conflict:
+def _wrong(fact: SlopeSign, low: float, a: float, high: float, b: float) -> Conflict:
     return Conflict(
         f"the value is {a:.6g} at {fact.input} = {low:.6g} and {b:.6g} at {high:.6g}, which {fact.never}",
         "Correct a value, or drop the axiom.",

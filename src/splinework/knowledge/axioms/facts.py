@@ -17,7 +17,7 @@ from splinework.knowledge.axioms.axiom import Axiom, Domain, Name, Ranges, Value
 from splinework.nn.frame.regions import Region
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.conflict import Context
+    from splinework.knowledge.axioms.conflict import ConflictContext
 
 Floats = NDArray[np.float64]
 Pairs = NDArray[np.bool_]
@@ -53,7 +53,7 @@ class Fact:
         """What the language calls the axiom."""
         return self.axiom.word
 
-    def along(self, i: int, context: "Context") -> bool:
+    def along(self, i: int, context: "ConflictContext") -> bool:
         """Whether it limits the function on lines along an input."""
         return False
 
@@ -61,14 +61,14 @@ class Fact:
         """Rows and right sides of `rows @ values <= right`, for values at places `at` of a line, in units of the values."""
         return np.zeros((0, len(at))), np.zeros(0)
 
-    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+    def images(self, x: Floats, context: "ConflictContext") -> Iterator[tuple[Pairs, float]]:
         """Which points `(N, I)` a symmetry takes to which, `(N, N)`, and the sign that values get by that."""
         yield from ()
 
 
 @final
 @dataclass(frozen=True)
-class Slope(Fact):
+class SlopeSign(Fact):
     """The sign of the first derivative along an input: never negative (`sign` 1) or never positive (-1)."""
 
     input: Name
@@ -79,7 +79,7 @@ class Slope(Fact):
         """What the function never does."""
         return "falls" if self.sign > 0 else "rises"
 
-    def along(self, i: int, context: "Context") -> bool:
+    def along(self, i: int, context: "ConflictContext") -> bool:
         return context.input(self.input) == i
 
     def rows(self, at: Floats) -> tuple[Floats, Floats]:
@@ -88,13 +88,13 @@ class Slope(Fact):
 
 @final
 @dataclass(frozen=True)
-class Bend(Fact):
+class CurvatureSign(Fact):
     """The sign of the second derivative along an input: convex (`sign` 1) or concave (-1)."""
 
     input: Name
     sign: int
 
-    def along(self, i: int, context: "Context") -> bool:
+    def along(self, i: int, context: "ConflictContext") -> bool:
         return context.input(self.input) == i
 
     def rows(self, at: Floats) -> tuple[Floats, Floats]:
@@ -106,17 +106,17 @@ class Bend(Fact):
 
 @final
 @dataclass(frozen=True)
-class Steepness(Fact):
+class SlopeBound(Fact):
     """The largest magnitude of the slope along inputs; along all where none is named."""
 
     inputs: tuple[Name, ...]
     most: float
 
-    def numbers(self, context: "Context") -> list[int]:
+    def numbers(self, context: "ConflictContext") -> list[int]:
         """The numbers of the inputs."""
         return [context.input(name) for name in self.inputs] or list(range(len(context.input_names)))
 
-    def along(self, i: int, context: "Context") -> bool:
+    def along(self, i: int, context: "ConflictContext") -> bool:
         return i in self.numbers(context)
 
     def rows(self, at: Floats) -> tuple[Floats, Floats]:
@@ -126,7 +126,7 @@ class Steepness(Fact):
 
 @final
 @dataclass(frozen=True)
-class Mirror(Fact):
+class Parity(Fact):
     """`f(centre - d) = sign f(centre + d)` along an input."""
 
     input: Name
@@ -137,7 +137,7 @@ class Mirror(Fact):
         """Whether it relates values at two places."""
         return abs(one + other - 2 * self.centre) <= TOLERANCE * (1 + abs(self.centre))
 
-    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+    def images(self, x: Floats, context: "ConflictContext") -> Iterator[tuple[Pairs, float]]:
         image, i = x.copy(), context.input(self.input)
         image[:, i] = 2 * self.centre - x[:, i]
         yield same_points(image, x), float(self.sign)
@@ -145,7 +145,7 @@ class Mirror(Fact):
 
 @final
 @dataclass(frozen=True)
-class Period(Fact):
+class Periodicity(Fact):
     """`f(x + period) = f(x)` along an input."""
 
     input: Name
@@ -157,7 +157,7 @@ class Period(Fact):
         turns = (other - one) / self.period
         return turns > 0.5 and abs(turns - round(turns)) < TOLERANCE
 
-    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+    def images(self, x: Floats, context: "ConflictContext") -> Iterator[tuple[Pairs, float]]:
         i = context.input(self.input)
         turns = (x[:, None, i] - x[None, :, i]) / self.period
         rest = np.delete(x, i, axis=1)
@@ -166,13 +166,13 @@ class Period(Fact):
 
 @final
 @dataclass(frozen=True)
-class Exchange(Fact):
+class ExchangeSymmetry(Fact):
     """The value is multiplied by the sign when two of some inputs change places."""
 
     among: tuple[Name, ...]
     sign: int
 
-    def images(self, x: Floats, context: "Context") -> Iterator[tuple[Pairs, float]]:
+    def images(self, x: Floats, context: "ConflictContext") -> Iterator[tuple[Pairs, float]]:
         for a, b in itertools.combinations([context.input(name) for name in self.among], 2):
             image = x.copy()
             image[:, [a, b]] = x[:, [b, a]]
@@ -181,7 +181,7 @@ class Exchange(Fact):
 
 @final
 @dataclass(frozen=True)
-class Orbit(Fact):
+class GroupInvariance(Fact):
     """The value stays when a group (`sign`, `scale`, `translation`, `rotation`) acts on vectors of inputs."""
 
     group: str
@@ -195,7 +195,7 @@ class Orbit(Fact):
 
 @final
 @dataclass(frozen=True)
-class Separate(Fact):
+class Separability(Fact):
     """No mixed dependence on inputs of different groups.
 
     Attributes:
@@ -220,7 +220,7 @@ class Separate(Fact):
 
 @final
 @dataclass(frozen=True)
-class Values(Fact):
+class ValueBounds(Fact):
     """All values lie between two numbers; infinite where there is no bound."""
 
     low: float
@@ -231,13 +231,13 @@ class Values(Fact):
         """The bounds in words."""
         return between(self.low, self.high)
 
-    def along(self, i: int, context: "Context") -> bool:
+    def along(self, i: int, context: "ConflictContext") -> bool:
         return True
 
 
 @final
 @dataclass(frozen=True)
-class Tail(Fact):
+class TailBehaviour(Fact):
     """What comes beyond the grid of an input: `linear`, `constant`, or tending to a `value`, on one `side` or `both`."""
 
     input: Name
@@ -248,7 +248,7 @@ class Tail(Fact):
 
 @final
 @dataclass(frozen=True)
-class Face(Fact):
+class FaceValue(Fact):
     """A value, a number or a formula, where an input has one value; perhaps with the first derivative in that input.
 
     Attributes:
@@ -264,7 +264,7 @@ class Face(Fact):
 
 @final
 @dataclass(frozen=True)
-class Rim(Fact):
+class RegionBoundaryValue(Fact):
     """A value on the boundary of a region."""
 
     region: Region
@@ -273,7 +273,7 @@ class Rim(Fact):
 
 @final
 @dataclass(frozen=True)
-class Total(Fact):
+class IntegralValue(Fact):
     """`∫ weight f dx = equals`, over ranges of all inputs or the box of the grids."""
 
     equals: float
@@ -288,7 +288,7 @@ class Total(Fact):
 
 @final
 @dataclass(frozen=True)
-class Points(Fact):
+class PointValues(Fact):
     """Values at points: rows of all inputs, and rows of values."""
 
     points: tuple[tuple[float, ...], ...]
@@ -297,7 +297,7 @@ class Points(Fact):
 
 @final
 @dataclass(frozen=True)
-class Together(Fact):
+class OutputRelation(Fact):
     """Outputs rise in this order, or (with `shares`) add up to one; all outputs where none is named."""
 
     outputs: tuple[Name, ...]
@@ -306,7 +306,7 @@ class Together(Fact):
 
 @final
 @dataclass(frozen=True)
-class Scaling(Fact):
+class UnitHomogeneity(Fact):
     """Units: of inputs, and of the output."""
 
     of_inputs: tuple[tuple[Name, str], ...]
@@ -315,7 +315,7 @@ class Scaling(Fact):
 
 @final
 @dataclass(frozen=True)
-class Equation(Fact):
+class DifferentialEquation(Fact):
     """A differential equation, with coefficients to be found and where these start."""
 
     text: str

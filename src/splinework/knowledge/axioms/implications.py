@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, final
 
 from splinework.knowledge.axioms.axiom import Axiom, place
-from splinework.knowledge.axioms.facts import Exchange, facts_of
+from splinework.knowledge.axioms.facts import ExchangeSymmetry, facts_of
 from splinework.knowledge.axioms.strength import Hard, Strength, Verify
 
 MOST: Final = 400
@@ -96,7 +96,7 @@ def _by_exchange(exchange: Derived, given: Derived) -> list[Derived]:
     ranges = () if isinstance(axiom.domain, str) else axiom.domain
     names = {*axiom.inputs, *(name for name, _ in ranges)}
     result = []
-    for fact in facts_of([swap], Exchange):
+    for fact in facts_of([swap], ExchangeSymmetry):
         changed = axiom.times(fact.sign)
         if changed is None:
             continue

@@ -7,18 +7,18 @@ from fractions import Fraction
 from typing import Final
 
 from splinework.knowledge.axioms.axiom import Name, place
-from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, Context, Found, listed
+from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, ConflictContext, JointConflict, listed
 from splinework.knowledge.axioms.facts import (
-    Exchange,
+    ExchangeSymmetry,
     Fact,
-    Orbit,
-    Period,
-    Scaling,
-    Separate,
-    Slope,
-    Tail,
-    Together,
-    Values,
+    GroupInvariance,
+    OutputRelation,
+    Periodicity,
+    Separability,
+    SlopeSign,
+    TailBehaviour,
+    UnitHomogeneity,
+    ValueBounds,
 )
 from splinework.knowledge.axioms.strength import Hard
 
@@ -26,15 +26,17 @@ Facts = tuple[Fact, ...]
 _ACTS: Final = {"sign": "all change their sign", "scale": "all are scaled", "translation": "all are shifted"}
 
 
-def leaving_bounds(fact: Values, others: Facts, context: Context) -> Conflict | None:
+def leaving_bounds(fact: ValueBounds, others: Facts, context: ConflictContext) -> Conflict | None:
     """Soft bounds on both sides everywhere, where the tails of splines are straight lines; hard ones hold by a link."""
     if fact.domain != "all" or context.extrapolation != "linear" or isinstance(fact.axiom.strength, Hard):
         return None
     if math.isinf(fact.low) or math.isinf(fact.high):
         return None
-    level = {other.input for other in others if isinstance(other, Period)}
+    level = {other.input for other in others if isinstance(other, Periodicity)}
     level |= {
-        other.input for other in others if isinstance(other, Tail) and other.side == "both" and other.kind != "linear"
+        other.input
+        for other in others
+        if isinstance(other, TailBehaviour) and other.side == "both" and other.kind != "linear"
     }
     loose = [name for name in context.input_names if name not in level]
     if not loose:
@@ -46,7 +48,7 @@ def leaving_bounds(fact: Values, others: Facts, context: Context) -> Conflict | 
     )
 
 
-def along_the_orbit(fact: Orbit, others: Facts, context: Context) -> Found | None:
+def along_the_orbit(fact: GroupInvariance, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Rising along all inputs that a group moves together: then what it keeps is constant.
 
     Every point near another one is between that and an image of it: for translation always, for sign in a box about 0, for scale
@@ -57,9 +59,9 @@ def along_the_orbit(fact: Orbit, others: Facts, context: Context) -> Found | Non
     if not _moves(fact, context) or not fact.everywhere:
         return None
     for sign in (1, -1):
-        found: dict[Name, Slope] = {}
+        found: dict[Name, SlopeSign] = {}
         for other in others:
-            if isinstance(other, Slope) and other.sign == sign and _with(fact, other, context):
+            if isinstance(other, SlopeSign) and other.sign == sign and _with(fact, other, context):
                 found.setdefault(other.input, other)
         if all(name in found for name in fact.inputs):
             taking = tuple(found[name] for name in fact.inputs)
@@ -72,12 +74,12 @@ def along_the_orbit(fact: Orbit, others: Facts, context: Context) -> Found | Non
     return None
 
 
-def _with(fact: Fact, other: Fact, context: Context) -> bool:
+def _with(fact: Fact, other: Fact, context: ConflictContext) -> bool:
     """Whether another fact holds all over the grids for some output that this one speaks of."""
     return other.everywhere and bool(context.outputs(fact) & context.outputs(other))
 
 
-def _moves(fact: Orbit, context: Context) -> bool:
+def _moves(fact: GroupInvariance, context: ConflictContext) -> bool:
     """Whether the images of points are where others lie in between."""
     if context.box is None:
         return fact.group != "scale"
@@ -89,19 +91,19 @@ def _moves(fact: Orbit, context: Context) -> bool:
     return True
 
 
-def shares(fact: Together, others: Facts, context: Context) -> Found | None:
+def shares(fact: OutputRelation, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Bounds of the outputs against their sum and their order: is there any point at all?"""
     outputs = _outputs(fact, context)
     bounds = [
         other
         for other in others
-        if isinstance(other, Values) and other.everywhere and context.outputs(other) & set(outputs)
+        if isinstance(other, ValueBounds) and other.everywhere and context.outputs(other) & set(outputs)
     ]
     orders = [
         other
         for other in others
         if fact.shares
-        and isinstance(other, Together)
+        and isinstance(other, OutputRelation)
         and not other.shares
         and set(_outputs(other, context)) <= set(outputs)
     ]
@@ -122,7 +124,7 @@ def shares(fact: Together, others: Facts, context: Context) -> Found | None:
     return conflict, (*bounds, *orders)
 
 
-def _outputs(fact: Together, context: Context) -> list[int]:
+def _outputs(fact: OutputRelation, context: ConflictContext) -> list[int]:
     return [place(name, context.output_names, fact.word, "output") for name in fact.outputs or context.output_names]
 
 
@@ -146,7 +148,7 @@ def _feasible(
     return not shares or (sum(low[j] for j in outputs) <= 1 + slack and sum(high[j] for j in outputs) >= 1 - slack)
 
 
-def unbalanced(fact: Scaling, others: Facts, context: Context) -> Found | None:
+def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Units of the output that no product of powers of the inputs has; inputs that may not be exchanged or added."""
     inputs = {str(name): dict(context.read_unit(unit)) for name, unit in fact.of_inputs}
     output = dict(context.read_unit(fact.of_output))
@@ -163,7 +165,7 @@ def unbalanced(fact: Scaling, others: Facts, context: Context) -> Found | None:
             "Add the input or the constant of nature that is missing, or correct a unit.",
         ), ()
     for other in others:
-        first, *rest = map(str, other.among) if isinstance(other, Exchange) and other.sign > 0 else ("",)
+        first, *rest = map(str, other.among) if isinstance(other, ExchangeSymmetry) and other.sign > 0 else ("",)
         for name in rest:
             if first in inputs and name in inputs and inputs[first] != inputs[name]:
                 return Conflict(
@@ -172,7 +174,7 @@ def unbalanced(fact: Scaling, others: Facts, context: Context) -> Found | None:
                 ), (other,)
     used = [name for name, power in zip(inputs, powers, strict=True) if power != 0]
     for other in others if free == 0 else ():
-        apart = other.apart(used) if isinstance(other, Separate) else None
+        apart = other.apart(used) if isinstance(other, Separability) else None
         if apart is not None:
             return Conflict(
                 f"the units leave only a constant times a product of powers of {listed(used)}, in which {listed(apart)} act on "
@@ -214,5 +216,5 @@ def solved(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[list[Fracti
     return solution, inputs - len(pivots)
 
 
-JOINT_RULES: Final = {Orbit: along_the_orbit, Together: shares, Scaling: unbalanced}
+JOINT_RULES: Final = {GroupInvariance: along_the_orbit, OutputRelation: shares, UnitHomogeneity: unbalanced}
 """Rules on one fact and all others; what they return names those that take part."""

@@ -17,7 +17,7 @@ from splinework.formula.reading import MAX_LENGTH, shortened
 from splinework.formula.tensors import TENSORS
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.kinds import WORDS
-from splinework.knowledge.axioms.kinds.stated import Law, Residual
+from splinework.knowledge.axioms.kinds.equations import Law, ResidualEquation
 from splinework.knowledge.axioms.relations import read_relation
 from splinework.knowledge.axioms.strength import Hard, Soft, Strength, Verify
 from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Region, Union
@@ -41,7 +41,7 @@ def parse_axiom(text: str) -> Axiom:
 
     Args:
         text: A call, `monotone(age)`, `bounded(lower=0, strength=soft)`, with names in quotes or without; or a relation, which is
-            a `Law`, or a `Residual` where it is a bare differential equation.
+            a `Law`, or a `ResidualEquation` where it is a bare differential equation.
 
     Raises:
         ConfigError: If a word, a field or a value is wrong.
@@ -152,7 +152,7 @@ def _relation(text: str) -> Axiom:
     relation = read_relation(text)
     statement = text.strip()
     if relation.differential:
-        return Residual(statement.replace("==", "="))
+        return ResidualEquation(statement.replace("==", "="))
     return Law(statement)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.sampling import PenaltyContext
 
 Function = Callable[[Tensor], Tensor]
 """Points `(N, I)` to the values of several functions there, `(N, k)`."""
@@ -34,7 +34,7 @@ class LinearCondition:
     equal: bool
 
 
-def from_penalty(axiom: Axiom, setting: Setting) -> LinearCondition:
+def from_penalty(axiom: Axiom, setting: PenaltyContext) -> LinearCondition:
     """From what is a penalty, for axioms that are equations in values: it takes a basis for a model of many outputs."""
 
     def values(f: Function, count: int) -> Tensor:
@@ -49,15 +49,15 @@ def from_penalty(axiom: Axiom, setting: Setting) -> LinearCondition:
 
 
 @dataclass(frozen=True)
-class OfValues(Axiom):
+class LinearAxiom(Axiom):
     """An axiom that is an equation in values of the function, so that its penalty says what it asks at points."""
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         return [from_penalty(self, setting)]
 
 
 def sign_along(
-    name: Name | int, axiom: Axiom, setting: Setting, order: int, sign: float, limit: float = 0.0
+    name: Name | int, axiom: Axiom, setting: PenaltyContext, order: int, sign: float, limit: float = 0.0
 ) -> LinearCondition:
     """`sign · differences + limit ≥ 0` along an input, times the step; differences of the first or second order."""
     lines = _lines(name, axiom, setting)
@@ -71,13 +71,13 @@ def sign_along(
     return LinearCondition(values, (limit * step).expand(count), False)
 
 
-def spaced_rows(setting: Setting, most: int) -> Tensor:
+def spaced_rows(setting: PenaltyContext, most: int) -> Tensor:
     """So many rows at most, in even steps, `(N, I)`."""
     rows = setting.points
     return rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).long()]
 
 
-def _lines(name: Name | int, axiom: Axiom, setting: Setting) -> Tensor:
+def _lines(name: Name | int, axiom: Axiom, setting: PenaltyContext) -> Tensor:
     """Rows moved to places along an input, `(rows, places, I)`."""
     i, count = setting.input(name, axiom), CUTS
     rows = setting.points

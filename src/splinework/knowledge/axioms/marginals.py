@@ -4,14 +4,16 @@ from typing import Final
 
 import numpy as np
 
-from splinework.knowledge.axioms.conflict import Conflict, Context, Found, listed
-from splinework.knowledge.axioms.facts import Bend, Fact, Floats, Values
+from splinework.knowledge.axioms.conflict import Conflict, ConflictContext, JointConflict, listed
+from splinework.knowledge.axioms.facts import CurvatureSign, Fact, Floats, ValueBounds
 
 MOST: Final = 60
 """Points on a line that go into the program."""
 
 
-def infeasible(i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: Context) -> Found | None:
+def infeasible(
+    i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: ConflictContext
+) -> JointConflict | None:
     """Whether no function of one input passes through points with all that is said along it.
 
     A function exists when values at the points and at the ends of the grid do: a polygon through them keeps every bound, slope
@@ -25,7 +27,7 @@ def infeasible(i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: 
         context: The model.
     """
     taking = [fact for fact in others if fact.everywhere and fact.along(i, context)]
-    curved = any(isinstance(fact, Bend) for fact in taking)
+    curved = any(isinstance(fact, CurvatureSign) for fact in taking)
     if len(y) < 2 or len(taking) < (1 if curved else 2):
         return None
     x, y = x[:MOST], y[:MOST]
@@ -46,7 +48,7 @@ def infeasible(i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: 
 
 def _fits(at: Floats, x: Floats, y: Floats, taking: list[Fact]) -> bool:
     """Whether values at places `at` keep the facts and are y at x, up to rounding."""
-    bounds = [fact for fact in taking if isinstance(fact, Values)]
+    bounds = [fact for fact in taking if isinstance(fact, ValueBounds)]
     low = max((fact.low for fact in bounds), default=-np.inf)
     high = min((fact.high for fact in bounds), default=np.inf)
     limits = [fact.rows(at) for fact in taking]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, place
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.statements import Model
 from splinework.nn.derivatives import partials
 
@@ -22,7 +22,7 @@ Function = Callable[..., Tensor]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Penalty:
+class AxiomPenalty:
     """A function with its points `(N, I)`, what is known at them `(N, …)`, and whether all rows make one value."""
 
     function: Function
@@ -33,14 +33,14 @@ class Penalty:
     @classmethod
     def of(
         cls, size: Tensor, wrong: Function, points: Tensor, data: Tensor | None = None, *, coupled: bool = False
-    ) -> "Penalty":
+    ) -> "AxiomPenalty":
         """What is wrong, a function as `function`, in units of a size, `(columns,)`."""
         return cls(lambda *given: over(wrong(*given), size), points, data, coupled)
 
 
 def derivative_penalty(
-    axiom: Axiom, setting: Setting, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
-) -> Penalty:
+    axiom: Axiom, setting: PenaltyContext, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
+) -> AxiomPenalty:
     """What a derivative of the outputs violates.
 
     Args:
@@ -51,7 +51,7 @@ def derivative_penalty(
     """
     inputs, outputs = tuple(setting.input(name, axiom) for name in along), setting.outputs(axiom)
     size = setting.spread[outputs] / setting.width[list(inputs)].prod()
-    return Penalty.of(size, lambda model, x: violation(slopes(model, x, outputs, inputs)[0]), setting.points)
+    return AxiomPenalty.of(size, lambda model, x: violation(slopes(model, x, outputs, inputs)[0]), setting.points)
 
 
 def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
@@ -59,23 +59,25 @@ def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
     return lambda value: (-sign * value).clamp_min(0)
 
 
-def paired_penalty(axiom: Axiom, setting: Setting, points: Tensor, partner: Tensor, sign: float = 1.0) -> Penalty:
+def paired_penalty(
+    axiom: Axiom, setting: PenaltyContext, points: Tensor, partner: Tensor, sign: float = 1.0
+) -> AxiomPenalty:
     """The values at points less (plus, for a negative sign) those at their partners."""
     outputs = setting.outputs(axiom)
 
     def apart(model: Model, x: Tensor, other: Tensor) -> Tensor:
         return values(model, x, outputs) - sign * values(model, other, outputs)
 
-    return Penalty.of(setting.spread[outputs], apart, points, partner)
+    return AxiomPenalty.of(setting.spread[outputs], apart, points, partner)
 
 
-def matched_penalty(setting: Setting, outputs: list[int], points: Tensor, wanted: Tensor) -> Penalty:
+def matched_penalty(setting: PenaltyContext, outputs: list[int], points: Tensor, wanted: Tensor) -> AxiomPenalty:
     """The values at points less those that are wanted, `(N, 1)` or `(N, len(outputs))`."""
     spread = setting.spread[outputs]
-    return Penalty.of(spread, lambda model, x, data: values(model, x, outputs) - data, points, wanted)
+    return AxiomPenalty.of(spread, lambda model, x, data: values(model, x, outputs) - data, points, wanted)
 
 
-def outputs_together(axiom: Axiom, names: tuple[Name, ...], setting: Setting) -> tuple[list[int], Tensor]:
+def outputs_together(axiom: Axiom, names: tuple[Name, ...], setting: PenaltyContext) -> tuple[list[int], Tensor]:
     """The outputs that an axiom on several speaks of, and the root mean square of their spreads.
 
     Raises:

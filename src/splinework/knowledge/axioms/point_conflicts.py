@@ -6,16 +6,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splinework.knowledge.axioms.conflict import Conflict, Context, Found, listed
+from splinework.knowledge.axioms.conflict import Conflict, ConflictContext, JointConflict, listed
 from splinework.knowledge.axioms.facts import (
     TOLERANCE,
-    Face,
+    FaceValue,
     Fact,
     Floats,
-    Points,
-    Slope,
-    Steepness,
-    Values,
+    PointValues,
+    SlopeBound,
+    SlopeSign,
+    ValueBounds,
     same_points,
 )
 from splinework.knowledge.axioms.marginals import infeasible
@@ -25,7 +25,7 @@ MOST: Final = 1000
 Facts = tuple[Fact, ...]
 
 
-def points_apart(fact: Points, others: Facts, context: Context) -> Found | None:
+def points_apart(fact: PointValues, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Points against bounds, faces, one another, slopes and symmetries, in this order; then along lines."""
     if len(fact.points[0]) != len(context.input_names):
         return Conflict(
@@ -49,13 +49,13 @@ def points_apart(fact: Points, others: Facts, context: Context) -> Found | None:
     return None
 
 
-POINT_RULES: Final = {Points: points_apart}
+POINT_RULES: Final = {PointValues: points_apart}
 """Rules on one fact and all others; what they return names those that take part."""
 
 
-def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     for other in others:
-        if isinstance(other, Values):
+        if isinstance(other, ValueBounds):
             outside = (y < other.low - _slack(y)) | (y > other.high + _slack(y))
             out = np.flatnonzero(_holds(other, x, context) & outside)
             if len(out):
@@ -66,9 +66,9 @@ def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: Context)
     return None
 
 
-def _on_faces(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _on_faces(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     for other in others:
-        if not isinstance(other, Face):
+        if not isinstance(other, FaceValue):
             continue
         rows = np.flatnonzero(np.abs(x[:, context.input(other.input)] - other.at) <= TOLERANCE * (1 + abs(other.at)))
         wanted = context.value(other.value, torch.from_numpy(x[rows])).numpy()
@@ -82,10 +82,10 @@ def _on_faces(x: Floats, y: Floats, output: int, others: Facts, context: Context
     return None
 
 
-def _twice(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _twice(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     """One point with two values, in one axiom or in two."""
     for other in others:
-        if not isinstance(other, Points) or len(other.points[0]) != x.shape[1]:
+        if not isinstance(other, PointValues) or len(other.points[0]) != x.shape[1]:
             continue
         places = sorted(context.outputs(other))
         if len(other.values[0]) != len(places):
@@ -105,9 +105,9 @@ def _double(pair: tuple[int, int], y: Floats, ys: Floats) -> Conflict:
     )
 
 
-def _rising(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _rising(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     """A point above another one in everything that the output rises along, with a smaller value."""
-    rises = {context.input(a.input): a for a in others if isinstance(a, Slope) and _everywhere(a, x, context)}
+    rises = {context.input(a.input): a for a in others if isinstance(a, SlopeSign) and _everywhere(a, x, context)}
     if not rises:
         return None
     below = np.ones((len(x), len(x)), dtype=bool)
@@ -131,11 +131,11 @@ def _rising(x: Floats, y: Floats, output: int, others: Facts, context: Context) 
     ), taking
 
 
-def _steep(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _steep(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Two points further apart in value than the greatest slopes allow."""
     most, taking = np.full(x.shape[1], np.inf), []
     for other in others:
-        if isinstance(other, Steepness) and _everywhere(other, x, context):
+        if isinstance(other, SlopeBound) and _everywhere(other, x, context):
             along = other.numbers(context)
             most[along] = np.minimum(most[along], other.most)
             taking.append(other)
@@ -153,7 +153,7 @@ def _steep(x: Floats, y: Floats, output: int, others: Facts, context: Context) -
     ), tuple(taking)
 
 
-def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Two points that a symmetry takes to one another, with values that it does not."""
     for other in others:
         for same, sign in other.images(x, context) if other.everywhere else ():
@@ -172,7 +172,7 @@ def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: Context) 
     return None
 
 
-def _lines(x: Floats, y: Floats, output: int, others: Facts, context: Context) -> Found | None:
+def _lines(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
     """Points that differ in one input: is there a function of it that all axioms along it allow?"""
     for i in range(x.shape[1]):
         lines: dict[tuple[float, ...], list[int]] = {}
@@ -200,7 +200,7 @@ def _slack(y: Floats) -> float:
     return TOLERANCE * (1 + float(np.abs(y).max()))
 
 
-def _holds(fact: Fact, x: Floats, context: Context) -> NDArray[np.bool_]:
+def _holds(fact: Fact, x: Floats, context: ConflictContext) -> NDArray[np.bool_]:
     """At which points a fact holds, by its own ranges; those are points that are given, so the grid has them."""
     inside = np.ones(len(x), dtype=bool)
     if not isinstance(fact.domain, str):
@@ -209,6 +209,6 @@ def _holds(fact: Fact, x: Floats, context: Context) -> NDArray[np.bool_]:
     return inside
 
 
-def _everywhere(fact: Fact, x: Floats, context: Context) -> bool:
+def _everywhere(fact: Fact, x: Floats, context: ConflictContext) -> bool:
     """Whether a fact holds at all points, and so between them."""
     return bool(_holds(fact, x, context).all())

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.setting import sobol
+from splinework.knowledge.axioms.sampling import sobol
 
 NODES: Final = {1: 64, 2: 24, 3: 12}
 """Points per input of the Gauss–Legendre rule, by the number of inputs."""

@@ -5,26 +5,26 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, Final
 
-from splinework.knowledge.axioms.conflict import CONSTANT, IMPOSSIBLE, NOTE, Conflict, Context, listed
+from splinework.knowledge.axioms.conflict import CONSTANT, IMPOSSIBLE, NOTE, Conflict, ConflictContext, listed
 from splinework.knowledge.axioms.facts import (
-    Bend,
-    Exchange,
+    CurvatureSign,
+    ExchangeSymmetry,
     Fact,
-    Mirror,
-    Orbit,
-    Period,
-    Separate,
-    Slope,
-    Tail,
-    Values,
+    GroupInvariance,
+    Parity,
+    Periodicity,
+    Separability,
+    SlopeSign,
+    TailBehaviour,
+    ValueBounds,
 )
 
-Rule = Callable[[Any, Any, Context], Conflict | None]
+Rule = Callable[[Any, Any, ConflictContext], Conflict | None]
 MAX_TERM: Final = 24
 """Ratios of two periods with larger terms are taken for none."""
 
 
-def opposite_slopes(first: Slope, second: Slope, context: Context) -> Conflict | None:
+def opposite_slopes(first: SlopeSign, second: SlopeSign, context: ConflictContext) -> Conflict | None:
     """Rising and falling along one input."""
     if first.input != second.input or first.sign == second.sign:
         return None
@@ -35,7 +35,7 @@ def opposite_slopes(first: Slope, second: Slope, context: Context) -> Conflict |
     )
 
 
-def slope_period(first: Slope, second: Period, context: Context) -> Conflict | None:
+def slope_period(first: SlopeSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
     """What comes back after a period cannot have risen."""
     if first.input != second.input or not context.covers(first, first.input, second.period):
         return None
@@ -46,7 +46,7 @@ def slope_period(first: Slope, second: Period, context: Context) -> Conflict | N
     )
 
 
-def slope_mirror(first: Slope, second: Mirror, context: Context) -> Conflict | None:
+def slope_mirror(first: SlopeSign, second: Parity, context: ConflictContext) -> Conflict | None:
     """What is the same on both sides of a centre cannot have risen through it."""
     if first.input != second.input or second.sign < 0 or not context.surrounds(first, first.input, second.centre):
         return None
@@ -58,7 +58,7 @@ def slope_mirror(first: Slope, second: Mirror, context: Context) -> Conflict | N
     )
 
 
-def opposite_bends(first: Bend, second: Bend, context: Context) -> Conflict | None:
+def opposite_bends(first: CurvatureSign, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
     """Both signs of the second derivative: linear."""
     if first.input != second.input or first.sign == second.sign:
         return None
@@ -69,7 +69,7 @@ def opposite_bends(first: Bend, second: Bend, context: Context) -> Conflict | No
     )
 
 
-def bend_period(first: Bend, second: Period, context: Context) -> Conflict | None:
+def bend_period(first: CurvatureSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
     """A smooth curve of one sign that returns to its start is flat."""
     if first.input != second.input or not context.covers(first, first.input, second.period):
         return None
@@ -80,7 +80,7 @@ def bend_period(first: Bend, second: Period, context: Context) -> Conflict | Non
     )
 
 
-def opposite_mirrors(first: Mirror, second: Mirror, context: Context) -> Conflict | None:
+def opposite_mirrors(first: Parity, second: Parity, context: ConflictContext) -> Conflict | None:
     """Even and odd about one centre: zero."""
     if first.input != second.input or first.centre != second.centre or first.sign == second.sign:
         return None
@@ -91,7 +91,7 @@ def opposite_mirrors(first: Mirror, second: Mirror, context: Context) -> Conflic
     )
 
 
-def mirror_values(first: Mirror, second: Values, context: Context) -> Conflict | None:
+def mirror_values(first: Parity, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """An odd function has both signs, and zero at its centre."""
     if first.sign > 0 or second.low < 0 < second.high or not context.surrounds(second, first.input, first.centre):
         return None
@@ -103,7 +103,7 @@ def mirror_values(first: Mirror, second: Values, context: Context) -> Conflict |
     )
 
 
-def mirror_bend(first: Mirror, second: Bend, context: Context) -> Conflict | None:
+def mirror_bend(first: Parity, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
     """An odd function that is convex is a line."""
     if first.sign > 0 or first.input != second.input or not context.surrounds(second, first.input, first.centre):
         return None
@@ -114,7 +114,7 @@ def mirror_bend(first: Mirror, second: Bend, context: Context) -> Conflict | Non
     )
 
 
-def two_periods(first: Period, second: Period, context: Context) -> Conflict | None:
+def two_periods(first: Periodicity, second: Periodicity, context: ConflictContext) -> Conflict | None:
     """Two periods without a common measure."""
     if first.input != second.input or first.period == second.period:
         return None
@@ -130,7 +130,7 @@ def two_periods(first: Period, second: Period, context: Context) -> Conflict | N
     )
 
 
-def period_tail(first: Period, second: Tail, context: Context) -> Conflict | None:
+def period_tail(first: Periodicity, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
     """What repeats does not settle."""
     if first.input != second.input:
         return None
@@ -142,7 +142,7 @@ def period_tail(first: Period, second: Tail, context: Context) -> Conflict | Non
     )
 
 
-def bend_values(first: Bend, second: Values, context: Context) -> Conflict | None:
+def bend_values(first: CurvatureSign, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """A convex function on the whole line that is not constant grows beyond every bound."""
     limit = second.high if first.sign > 0 else second.low
     if first.domain != "all" or second.domain != "all" or not math.isfinite(limit):
@@ -155,7 +155,7 @@ def bend_values(first: Bend, second: Values, context: Context) -> Conflict | Non
     )
 
 
-def bend_tail(first: Bend, second: Tail, context: Context) -> Conflict | None:
+def bend_tail(first: CurvatureSign, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
     """Convex on the whole line and level on both sides: flat."""
     if first.input != second.input or first.domain != "all" or second.side != "both" or second.kind == "linear":
         return None
@@ -166,7 +166,7 @@ def bend_tail(first: Bend, second: Tail, context: Context) -> Conflict | None:
     )
 
 
-def two_ranges(first: Values, second: Values, context: Context) -> Conflict | None:
+def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """Nothing between them."""
     low, high = max(first.low, second.low), min(first.high, second.high)
     if low < high:
@@ -176,7 +176,7 @@ def two_ranges(first: Values, second: Values, context: Context) -> Conflict | No
     return Conflict(f"{left} {first.said} and {second.said}", "Correct one of the bounds.", verdict)
 
 
-def tail_values(first: Tail, second: Values, context: Context) -> Conflict | None:
+def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """What it tends to is out of bounds."""
     if first.kind != "value" or second.domain != "all" or second.low <= first.value <= second.high:
         return None
@@ -186,7 +186,7 @@ def tail_values(first: Tail, second: Values, context: Context) -> Conflict | Non
     )
 
 
-def two_tails(first: Tail, second: Tail, context: Context) -> Conflict | None:
+def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
     """Two values on one side."""
     sides = {first.side, second.side} - {"both"}
     if first.input != second.input or len(sides) > 1 or "value" not in (first.kind, second.kind):
@@ -206,7 +206,7 @@ def two_tails(first: Tail, second: Tail, context: Context) -> Conflict | None:
     )
 
 
-def opposite_exchanges(first: Exchange, second: Exchange, context: Context) -> Conflict | None:
+def opposite_exchanges(first: ExchangeSymmetry, second: ExchangeSymmetry, context: ConflictContext) -> Conflict | None:
     """Both signs for two inputs: zero."""
     shared = [name for name in first.among if name in second.among]
     if len(shared) < 2 or first.sign == second.sign:
@@ -218,7 +218,7 @@ def opposite_exchanges(first: Exchange, second: Exchange, context: Context) -> C
     )
 
 
-def exchange_values(first: Exchange, second: Values, context: Context) -> Conflict | None:
+def exchange_values(first: ExchangeSymmetry, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """An antisymmetric function has both signs."""
     if first.sign > 0 or second.low < 0 < second.high or not (first.everywhere and second.everywhere):
         return None
@@ -230,7 +230,7 @@ def exchange_values(first: Exchange, second: Values, context: Context) -> Confli
     )
 
 
-def orbit_mirror(first: Orbit, second: Mirror, context: Context) -> Conflict | None:
+def orbit_mirror(first: GroupInvariance, second: Parity, context: ConflictContext) -> Conflict | None:
     """Even along one input alone, and odd."""
     alone = first.group == "rotation" or (first.group == "sign" and len(first.inputs) == 1)
     if not alone or second.sign > 0 or second.input not in first.inputs or second.centre != 0 or len(first.vectors) > 1:
@@ -242,7 +242,7 @@ def orbit_mirror(first: Orbit, second: Mirror, context: Context) -> Conflict | N
     )
 
 
-def orbit_separate(first: Orbit, second: Separate, context: Context) -> Conflict | None:
+def orbit_separate(first: GroupInvariance, second: Separability, context: ConflictContext) -> Conflict | None:
     """A sum of functions that only depends on the radius is one of the radius squared."""
     if first.group != "rotation" or len(first.vectors) > 1 or second.apart(first.inputs) is None:
         return None
@@ -255,24 +255,24 @@ def orbit_separate(first: Orbit, second: Separate, context: Context) -> Conflict
 
 
 SHAPE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
-    (Slope, Slope): opposite_slopes,
-    (Slope, Period): slope_period,
-    (Slope, Mirror): slope_mirror,
-    (Bend, Bend): opposite_bends,
-    (Bend, Period): bend_period,
-    (Mirror, Mirror): opposite_mirrors,
-    (Mirror, Values): mirror_values,
-    (Mirror, Bend): mirror_bend,
-    (Period, Period): two_periods,
-    (Period, Tail): period_tail,
-    (Bend, Values): bend_values,
-    (Bend, Tail): bend_tail,
-    (Values, Values): two_ranges,
-    (Tail, Values): tail_values,
-    (Tail, Tail): two_tails,
-    (Exchange, Exchange): opposite_exchanges,
-    (Exchange, Values): exchange_values,
-    (Orbit, Mirror): orbit_mirror,
-    (Orbit, Separate): orbit_separate,
+    (SlopeSign, SlopeSign): opposite_slopes,
+    (SlopeSign, Periodicity): slope_period,
+    (SlopeSign, Parity): slope_mirror,
+    (CurvatureSign, CurvatureSign): opposite_bends,
+    (CurvatureSign, Periodicity): bend_period,
+    (Parity, Parity): opposite_mirrors,
+    (Parity, ValueBounds): mirror_values,
+    (Parity, CurvatureSign): mirror_bend,
+    (Periodicity, Periodicity): two_periods,
+    (Periodicity, TailBehaviour): period_tail,
+    (CurvatureSign, ValueBounds): bend_values,
+    (CurvatureSign, TailBehaviour): bend_tail,
+    (ValueBounds, ValueBounds): two_ranges,
+    (TailBehaviour, ValueBounds): tail_values,
+    (TailBehaviour, TailBehaviour): two_tails,
+    (ExchangeSymmetry, ExchangeSymmetry): opposite_exchanges,
+    (ExchangeSymmetry, ValueBounds): exchange_values,
+    (GroupInvariance, Parity): orbit_mirror,
+    (GroupInvariance, Separability): orbit_separate,
 }
 """Kinds of two facts, and the rule on them."""

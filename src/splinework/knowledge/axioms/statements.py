@@ -24,7 +24,7 @@ Model = KAN | FramedKAN
 
 @final
 @dataclass(frozen=True)
-class Atom:
+class ModelTerm:
     """What a model gives: the derivative of an output along inputs, or (with arguments) the output elsewhere.
 
     Attributes:
@@ -62,7 +62,7 @@ class Statement:
     ranges: tuple[int, ...]
     unknowns: tuple[str, ...]
     columns: tuple[tuple[int, str], ...]
-    atoms: tuple[Atom, ...]
+    atoms: tuple[ModelTerm, ...]
     sides: tuple[Expression, ...]
     signs: tuple[str, ...]
     conditions: tuple[tuple[Expression, Expression], ...]

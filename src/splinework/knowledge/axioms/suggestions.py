@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.axioms.evidence import EFFECT, LEAST_ROWS, Evidence, Suggestion
+from splinework.knowledge.axioms.evidence import EFFECT, LEAST_ROWS, DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.surrogate import Floats, surrogate
 
@@ -24,7 +24,7 @@ MOST_ROWS: Final = 2000
 
 def suggest_axioms(
     x: ArrayLike, y: ArrayLike, *, names: Sequence[str] | None = None, seed: int = 0
-) -> list[Suggestion]:
+) -> list[SuggestedAxiom]:
     """Axioms that the rows speak for: monotone, convex, even, odd, periodic, symmetric, antisymmetric, additive, bounded.
 
     Args:
@@ -54,14 +54,14 @@ def suggest_axioms(
     if len(rows) < LEAST_ROWS or target.std() == 0 or not varies:
         return []
     rows, labels = rows[:, varies], [labels[i] for i in varies]
-    evidence = Evidence(surrogate(rows, target, seed=seed), rows, target, labels, seed)
+    evidence = DataEvidence(surrogate(rows, target, seed=seed), rows, target, labels, seed)
     if np.sqrt(evidence.values.var(axis=1).mean()) <= MAX_UNCERTAINTY:
         evidence.matters = [i for i in range(len(varies)) if evidence.effect(i) > EFFECT]
     found = [each for kind in WORDS.values() for each in kind.suggestions(evidence)]
     return sorted(found, key=lambda each: _first_input(each, labels))
 
 
-def _first_input(suggestion: Suggestion, labels: Sequence[str]) -> int:
+def _first_input(suggestion: SuggestedAxiom, labels: Sequence[str]) -> int:
     """What is about one input comes first, input by input."""
     inputs = suggestion.axiom.inputs
     return labels.index(str(inputs[0])) if len(inputs) == 1 else len(labels)

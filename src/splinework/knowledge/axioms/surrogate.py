@@ -30,7 +30,7 @@ GONE: Final = 1e-9
 
 @final
 @dataclass(frozen=True, eq=False)
-class Surrogate:
+class PosteriorSurrogate:
     """The posterior of a function.
 
     Attributes:
@@ -60,7 +60,7 @@ class Surrogate:
         return np.asarray(self.design(x) @ self.samples / self.spread)
 
 
-def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> Surrogate:
+def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> PosteriorSurrogate:
     """The posterior of the function behind rows.
 
     Args:
@@ -98,7 +98,7 @@ def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> Surrog
     samples[0] += middle
     mean = scale * mean
     mean[0] += middle
-    return Surrogate(low, high, degrees, mean, samples, scale * noise**0.5, varies if varies > 0 else scale)
+    return PosteriorSurrogate(low, high, degrees, mean, samples, scale * noise**0.5, varies if varies > 0 else scale)
 
 
 def _terms(inputs: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

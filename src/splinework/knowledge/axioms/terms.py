@@ -14,7 +14,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, ShapeError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.penalties import Function
-from splinework.knowledge.axioms.setting import Setting, UnitReader, box_of, domain_box, read_unit, sobol
+from splinework.knowledge.axioms.sampling import PenaltyContext, UnitReader, box_of, domain_box, read_unit, sobol
 from splinework.knowledge.axioms.statements import Model
 from splinework.knowledge.axioms.strength import Soft
 from splinework.nn.frame.framed import names_of
@@ -25,7 +25,7 @@ POINTS: Final = 256
 
 @final
 @dataclass(frozen=True, eq=False)
-class Term:
+class PenaltyTerm:
     """A soft axiom as something that should vanish.
 
     Attributes:
@@ -83,7 +83,7 @@ def terms_of(
     points: int = POINTS,
     seed: int = 0,
     read_unit: UnitReader = read_unit,
-) -> tuple[Term, ...]:
+) -> tuple[PenaltyTerm, ...]:
     """The terms of the axioms that are soft, in order.
 
     Args:
@@ -109,7 +109,9 @@ def terms_of(
         setting = _setting(axiom, model, box, spread, centre, points, seed + 1000 * number, read_unit)
         penalty = axiom.penalty(setting)
         weight = 1.0 if axiom.strength.weight == "auto" else float(axiom.strength.weight)
-        found.append(Term(penalty.function, penalty.points, axiom.text(), weight, axiom, penalty.data, penalty.coupled))
+        found.append(
+            PenaltyTerm(penalty.function, penalty.points, axiom.text(), weight, axiom, penalty.data, penalty.coupled)
+        )
     return tuple(found)
 
 
@@ -144,7 +146,7 @@ def violation(
     setting = _setting(axiom, model, box, spread, centre, points, seed, read_unit)
     penalty = axiom.penalty(setting)
     like = next(model.parameters())
-    term = Term(penalty.function, penalty.points, axiom.text(), 1.0, axiom, penalty.data, penalty.coupled)
+    term = PenaltyTerm(penalty.function, penalty.points, axiom.text(), 1.0, axiom, penalty.data, penalty.coupled)
     with torch.no_grad():
         found = term.violation(model).double()
     worst, row = found.abs().amax(dim=-1).max(dim=0)
@@ -161,7 +163,7 @@ def _setting(
     points: Any,
     seed: int,
     read_unit: UnitReader,
-) -> Setting:
+) -> PenaltyContext:
     names = names_of(model)
     inputs, outputs = map(tuple, names)
     chosen = None if isinstance(points, int) else torch.as_tensor(points).detach().to("cpu", torch.float64)
@@ -175,7 +177,7 @@ def _setting(
         low, high = chosen.min(dim=0).values, chosen.max(dim=0).values
         box = torch.stack([low, torch.where(high > low, high, low + 1)], dim=-1)
     domain = domain_box(axiom, box_of(box, len(inputs)), inputs)
-    return Setting(
+    return PenaltyContext(
         input_names=inputs,
         output_names=outputs,
         box=domain,

@@ -6,14 +6,24 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.conflict import NOTE, Conflict, Context
-from splinework.knowledge.axioms.facts import TOLERANCE, Exchange, Face, Fact, Mirror, Rim, Total, Values, between
+from splinework.knowledge.axioms.conflict import NOTE, Conflict, ConflictContext
+from splinework.knowledge.axioms.facts import (
+    TOLERANCE,
+    ExchangeSymmetry,
+    FaceValue,
+    Fact,
+    IntegralValue,
+    Parity,
+    RegionBoundaryValue,
+    ValueBounds,
+    between,
+)
 from splinework.knowledge.axioms.shape_conflicts import Rule
 
 _STEP: Final = 1e-4
 
 
-def two_faces(first: Face, second: Face, context: Context) -> Conflict | None:
+def two_faces(first: FaceValue, second: FaceValue, context: ConflictContext) -> Conflict | None:
     """Two values where two faces meet, or on one face."""
     if first.input == second.input and first.at != second.at:
         return None
@@ -29,7 +39,7 @@ def two_faces(first: Face, second: Face, context: Context) -> Conflict | None:
     )
 
 
-def _rates(start: Face, face: Face, context: Context) -> Conflict | None:
+def _rates(start: FaceValue, face: FaceValue, context: ConflictContext) -> Conflict | None:
     """The rate at the start against the rate at which the value on a boundary changes."""
     if not start.start or start.rate is None or face.start or face.input == start.input:
         return None
@@ -51,14 +61,14 @@ def _rates(start: Face, face: Face, context: Context) -> Conflict | None:
     )
 
 
-def _twice(first: Face, second: Face, context: Context) -> Conflict | None:
+def _twice(first: FaceValue, second: FaceValue, context: ConflictContext) -> Conflict | None:
     """One face given twice."""
     if first.input != second.input or (first.start and second.start and first.rate != second.rate):
         return None
     return Conflict(f"the face {first.input} = {first.at:g} is given twice", "Leave one of them out.", NOTE)
 
 
-def two_rims(first: Rim, second: Rim, context: Context) -> Conflict | None:
+def two_rims(first: RegionBoundaryValue, second: RegionBoundaryValue, context: ConflictContext) -> Conflict | None:
     """The boundary of one region given two values."""
     if first.region != second.region or first.value == second.value:
         return None
@@ -67,7 +77,7 @@ def two_rims(first: Rim, second: Rim, context: Context) -> Conflict | None:
     )
 
 
-def face_values(first: Face, second: Values, context: Context) -> Conflict | None:
+def face_values(first: FaceValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """A value on a face that is out of bounds."""
     known = context.box is not None or not isinstance(first.value, str)
     if not known or not context.reaches(second, context.input(first.input), first.at):
@@ -76,7 +86,7 @@ def face_values(first: Face, second: Values, context: Context) -> Conflict | Non
     return _outside(first, second, points, context.value(first.value, points), context)
 
 
-def rim_values(first: Rim, second: Values, context: Context) -> Conflict | None:
+def rim_values(first: RegionBoundaryValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """A number on the boundary of a region that is out of bounds."""
     if isinstance(first.value, str) or not second.everywhere:
         return None
@@ -84,7 +94,9 @@ def rim_values(first: Rim, second: Values, context: Context) -> Conflict | None:
     return _outside(first, second, context.samples(count=1), value, context)
 
 
-def _outside(first: Fact, second: Values, points: Tensor, value: Tensor, context: Context) -> Conflict | None:
+def _outside(
+    first: Fact, second: ValueBounds, points: Tensor, value: Tensor, context: ConflictContext
+) -> Conflict | None:
     out = torch.maximum(second.low - value, value - second.high).nan_to_num(neginf=-1.0)
     worst = largest(out, value.abs())
     if worst is None:
@@ -95,7 +107,7 @@ def _outside(first: Fact, second: Values, points: Tensor, value: Tensor, context
     )
 
 
-def total_values(first: Total, second: Values, context: Context) -> Conflict | None:
+def total_values(first: IntegralValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
     """An integral that is more, or less, than the bounds allow."""
     ranges = _ranges(first, context)
     if not second.everywhere or not first.plain or ranges is None:
@@ -112,7 +124,7 @@ def total_values(first: Total, second: Values, context: Context) -> Conflict | N
     )
 
 
-def total_mirror(first: Total, second: Mirror, context: Context) -> Conflict | None:
+def total_mirror(first: IntegralValue, second: Parity, context: ConflictContext) -> Conflict | None:
     """What has both signs alike on both sides of a centre integrates to zero."""
     ranges = _ranges(first, context)
     if second.sign > 0 or ranges is None:
@@ -122,7 +134,7 @@ def total_mirror(first: Total, second: Mirror, context: Context) -> Conflict | N
     return _cancelled(first, second) if alike else None
 
 
-def total_exchange(first: Total, second: Exchange, context: Context) -> Conflict | None:
+def total_exchange(first: IntegralValue, second: ExchangeSymmetry, context: ConflictContext) -> Conflict | None:
     """What has both signs alike on both sides of a diagonal integrates to zero."""
     ranges = _ranges(first, context)
     if second.sign > 0 or ranges is None:
@@ -131,7 +143,7 @@ def total_exchange(first: Total, second: Exchange, context: Context) -> Conflict
     return _cancelled(first, second) if a == b else None
 
 
-def _cancelled(first: Total, second: Fact) -> Conflict | None:
+def _cancelled(first: IntegralValue, second: Fact) -> Conflict | None:
     if not second.everywhere or not first.plain or first.equals == 0:
         return None
     return Conflict(
@@ -140,7 +152,7 @@ def _cancelled(first: Total, second: Fact) -> Conflict | None:
     )
 
 
-def two_totals(first: Total, second: Total, context: Context) -> Conflict | None:
+def two_totals(first: IntegralValue, second: IntegralValue, context: ConflictContext) -> Conflict | None:
     """One integral with two values."""
     if (first.over, first.weight) != (second.over, second.weight) or first.equals == second.equals:
         return None
@@ -148,14 +160,14 @@ def two_totals(first: Total, second: Total, context: Context) -> Conflict | None
 
 
 VALUE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
-    (Face, Face): two_faces,
-    (Rim, Rim): two_rims,
-    (Face, Values): face_values,
-    (Rim, Values): rim_values,
-    (Total, Values): total_values,
-    (Total, Mirror): total_mirror,
-    (Total, Exchange): total_exchange,
-    (Total, Total): two_totals,
+    (FaceValue, FaceValue): two_faces,
+    (RegionBoundaryValue, RegionBoundaryValue): two_rims,
+    (FaceValue, ValueBounds): face_values,
+    (RegionBoundaryValue, ValueBounds): rim_values,
+    (IntegralValue, ValueBounds): total_values,
+    (IntegralValue, Parity): total_mirror,
+    (IntegralValue, ExchangeSymmetry): total_exchange,
+    (IntegralValue, IntegralValue): two_totals,
 }
 """Kinds of two facts, and the rule on them."""
 
@@ -163,7 +175,7 @@ VALUE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
 # ---------------------------------------------------------------------------------------------------------- parts
 
 
-def on_face(face: Face, points: Tensor, context: Context) -> Tensor:
+def on_face(face: FaceValue, points: Tensor, context: ConflictContext) -> Tensor:
     """Points moved to a face."""
     result = points.clone()
     result[:, context.input(face.input)] = face.at
@@ -176,13 +188,13 @@ def largest(excess: Tensor, size: Tensor) -> int | None:
     return int(out.argmax()) if bool((out > 0).any()) else None
 
 
-def spot(point: Tensor, first: set[int], context: Context) -> str:
+def spot(point: Tensor, first: set[int], context: ConflictContext) -> str:
     """A point in words, the inputs that matter first, at most four."""
     order = [*sorted(first), *(i for i in range(len(point)) if i not in first)][:4]
     return ", ".join(f"{context.input_names[i]} = {float(point[i]):.4g}" for i in order)
 
 
-def _ranges(fact: Total, context: Context) -> list[tuple[float, float]] | None:
+def _ranges(fact: IntegralValue, context: ConflictContext) -> list[tuple[float, float]] | None:
     if fact.over is None:
         return None if context.box is None else list(context.box)
     found = {context.input(name): ends for name, ends in fact.over}

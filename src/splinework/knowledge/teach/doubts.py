@@ -20,7 +20,7 @@ from torch import Tensor
 from splinework.knowledge.axioms import Axiom, Verify
 from splinework.knowledge.axioms.axiom import outputs_of
 from splinework.knowledge.axioms.linear import LinearCondition
-from splinework.knowledge.axioms.setting import Setting, read_unit
+from splinework.knowledge.axioms.sampling import PenaltyContext, read_unit
 from splinework.knowledge.teach.doubt_family import Family, family
 from splinework.knowledge.teach.doubt_statistic import Misfit, Sample, misfit
 from splinework.knowledge.teach.informed import Fitted, GivenRows
@@ -127,7 +127,7 @@ class _Look:
     x: Tensor
     residuals: Tensor
     spread: Tensor
-    setting: Setting
+    setting: PenaltyContext
     free: tuple[Family, ...]
     fine: Family | None
 
@@ -142,7 +142,7 @@ class _Look:
 
         one = torch.ones(1, dtype=torch.float64)
         box = torch.stack(rows.ends, dim=1).cpu()
-        setting = Setting(
+        setting = PenaltyContext(
             tuple(names_of(fitted.model)[0]), ("y",), box, one, 0 * one, _thinned(x, PLACES), read_unit=read_unit
         )
         numbers = {frozenset(setting.input(name, axiom) for name in axiom.inputs) for axiom in axioms}

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.axioms import Axiom, Hard, Soft
-from splinework.knowledge.axioms.facts import Orbit, Separate, facts_of
+from splinework.knowledge.axioms.facts import GroupInvariance, Separability, facts_of
 from splinework.knowledge.axioms.implications import implied, named
 from splinework.knowledge.axioms.realise import anchored, is_anchored, realise, set_slopes, widened
-from splinework.knowledge.axioms.terms import Term, terms_of, violation
+from splinework.knowledge.axioms.terms import PenaltyTerm, terms_of, violation
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
@@ -108,12 +108,12 @@ def taken(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
 def with_implied(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> tuple[Axiom, ...]:
     """The axioms, and what exchanges of inputs make of them; not what an invariance says in other words, which is built in."""
     given = tuple(named(axiom, inputs, outputs) for axiom in axioms)
-    covered = {name for fact in facts_of(given, Orbit) for name in fact.inputs}
+    covered = {name for fact in facts_of(given, GroupInvariance) for name in fact.inputs}
     more = tuple(a for a in implied(axioms, inputs, outputs) if a not in given and not covered & set(a.inputs))
     kinds = {type(axiom) for axiom in given}
     return (
         *given,
-        *(axiom for axiom in more if type(axiom) in kinds or not facts_of([axiom], Separate)),
+        *(axiom for axiom in more if type(axiom) in kinds or not facts_of([axiom], Separability)),
     )
 
 
@@ -208,7 +208,7 @@ def _held_out_error(fitted: Fitted) -> float:
     return math.sqrt(min((step.loss for step in steps if step.loss == step.loss), default=math.inf))
 
 
-def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term, ...]:
+def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[PenaltyTerm, ...]:
     """Soft axioms, and hard points and integrals, as what should vanish."""
     wanted = [replace(a, strength=Soft(ANCHOR_WEIGHT)) if is_anchored(a) else a for a in axioms]
     regression = rows.y.shape[1] == built.outputs
@@ -219,7 +219,7 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Term
 
 
 def _fitted(
-    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[Term]
+    built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[PenaltyTerm]
 ) -> Fitted:
     given = [_residual(_in_tensors(each, rows), built) for each in options.residuals]
     own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
@@ -248,7 +248,7 @@ def _in_tensors(residual: Residual, rows: GivenRows) -> Residual:
     return replace(residual, points=points, data=data, name=residual.name or residual.function.__name__)
 
 
-def _residual(term: Term | Residual, built: Model) -> Residual:
+def _residual(term: PenaltyTerm | Residual, built: Model) -> Residual:
     """A term as a residual of the network, whose inputs may be features."""
     if not isinstance(built, FramedKAN):
         return Residual(term.function, term.points, term.weight, term.data, term.name)

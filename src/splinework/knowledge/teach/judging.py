@@ -16,9 +16,9 @@ from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.quadrature import gauss
-from splinework.knowledge.axioms.setting import sobol
-from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
-from splinework.knowledge.axioms.verify.door import Prover
+from splinework.knowledge.axioms.sampling import sobol
+from splinework.knowledge.axioms.verify.api import Prover
+from splinework.knowledge.axioms.verify.claim import Along, Claim, Environment
 from splinework.knowledge.axioms.verify.subject import Subject
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
@@ -164,7 +164,7 @@ def _proof(axiom: Axiom, subject: Subject, until: float) -> str:
 
 
 @final
-class _OnPoints(Asker):
+class _OnPoints(Environment):
     """Claims at many points at once; derivatives by finite differences, so that splines have them too."""
 
     def __init__(self, spoken: Spoken, subject: Subject, x: Tensor) -> None:

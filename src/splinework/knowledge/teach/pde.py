@@ -64,7 +64,7 @@ def solve_equations(
 
     Hard `Boundary` and `Initial` axioms (their usual strength) become a frame `u = g + ω N` around the network, hard
     `Periodic` ones cosines and sines of the input; soft ones are residuals beside the equations, like `Through`, `Integral`
-    and measurements. Coefficients that `Residual(…, unknowns={"nu": 0.1})` names are found with the network.
+    and measurements. Coefficients that `ResidualEquation(…, unknowns={"nu": 0.1})` names are found with the network.
 
     Args:
         model: A KAN in the raw inputs, left unchanged: its shape, grids and degrees count, and so do its numbers, but for a

@@ -7,10 +7,10 @@ import torch
 import splinework as sw
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.verify.edges import EdgeTable
-from splinework.knowledge.axioms.verify.jets import Space, variables
+from splinework.knowledge.axioms.verify.jets import JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import layer_numbers
-from splinework.knowledge.axioms.verify.recheck_model import CheckAsker, CheckedModel
+from splinework.knowledge.axioms.verify.recheck_model import CheckedModel, CheckEnvironment
 from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import (
     BASES,
@@ -99,7 +99,7 @@ def test_networks_stay_in_their_ranges(arithmetic, seed):
     y, slope, bend = (part.reshape(50, 40, *part.shape[1:]) for part in derivatives(model, points))
     pairs = tuple((a, b) for a in range(n) for b in range(a, n))
     if arithmetic == "prover":
-        jet = Enclosure(model, Interval(*box)).run(variables(Space(n, 2, pairs), lo, hi)).dense()
+        jet = Enclosure(model, Interval(*box)).run(variables(JetSpace(n, 2, pairs), lo, hi)).dense()
         bends = np.stack([bend[..., a, b] for a, b in pairs], 2)
         checks = [(jet.v.lo, jet.v.hi, y)]
         if jet.d is not None:
@@ -107,7 +107,7 @@ def test_networks_stay_in_their_ranges(arithmetic, seed):
         if jet.h is not None:
             checks.append((jet.h.lo, jet.h.hi, bends))
     else:
-        asker = CheckAsker(CheckedModel(model), lo, hi, n, 2)
+        asker = CheckEnvironment(CheckedModel(model), lo, hi, n, 2)
         checks = []
         for j, f in enumerate(asker.f(asker.x)):
             checks += [(f.v.a, f.v.b, y[..., j]), (f.d.a, f.d.b, slope[:, :, j]), (f.h.a, f.h.b, bend[:, :, j])]
@@ -132,7 +132,7 @@ def test_a_frame_is_part_of_the_model():
     lo, hi = boxes_in(np.array([0.1, 0.2]), np.array([2.0, 1.5]), 40, seed=0)
     points = points_in(lo, hi, 60, seed=1)
     y, slope, _ = (part.reshape(60, 40, *part.shape[1:]) for part in derivatives(model, points))
-    jet = Enclosure(model, Interval(np.array([0.1, 0.2]), np.array([2.0, 1.5]))).run(variables(Space(2, 1), lo, hi))
+    jet = Enclosure(model, Interval(np.array([0.1, 0.2]), np.array([2.0, 1.5]))).run(variables(JetSpace(2, 1), lo, hi))
     assert (jet.v.lo <= y.min(0)).all()
     assert (y.max(0) <= jet.v.hi).all()
     assert (jet.d.lo <= slope.swapaxes(2, 3).min(0) + 1e-12).all()
@@ -142,6 +142,6 @@ def test_a_frame_is_part_of_the_model():
 def test_infinite_boxes_have_ranges_by_their_tails():
     model = sw.KAN([2, 3, 1], dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     whole = np.full(2, np.inf)
-    jet = Enclosure(model, Interval(-whole, whole)).run(variables(Space(2, 1), -whole[None], whole[None]))
+    jet = Enclosure(model, Interval(-whole, whole)).run(variables(JetSpace(2, 1), -whole[None], whole[None]))
     assert np.isfinite(jet.dense().d.lo).all()
     assert jet.v.lo[0, 0] == -np.inf

@@ -11,7 +11,7 @@ from splinework.interpret.edit import refine
 from splinework.knowledge.axioms.verify import bound, difference
 from splinework.knowledge.axioms.verify.branch import search
 from splinework.knowledge.axioms.verify.claim import Claim, reach
-from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel
+from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, leaves_of
 from tests.knowledge.axioms.verify.models import any_model, cube, derivatives, smooth
@@ -138,7 +138,7 @@ def test_sixty_digits_agree_with_the_model(seed):
     logs = np.array([s == "log" for s in model.config.input_scales])
     for x in draw.uniform(np.where(logs, 0.3, -1.7), np.where(logs, 2.5, 1.7), (3, model.inputs)):
         y, slope, bend = derivatives(model, x)
-        asker = ExactAsker(ExactModel(model), x.tolist(), model.inputs)
+        asker = ExactEnvironment(ExactModel(model), x.tolist(), model.inputs)
         for j in range(model.outputs):
             assert float(asker.partial(j, ())) == pytest.approx(y[0, j], rel=1e-9, abs=1e-9)
             assert float(asker.partial(j, (0,))) == pytest.approx(slope[0, j, 0], rel=1e-7, abs=1e-7)

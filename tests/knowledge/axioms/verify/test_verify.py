@@ -30,7 +30,7 @@ from splinework.knowledge.axioms import (
     Ordered,
     Periodic,
     Positive,
-    Residual,
+    ResidualEquation,
     SumToOne,
     Symmetric,
     Through,
@@ -39,7 +39,7 @@ from splinework.knowledge.axioms import (
 from splinework.knowledge.axioms.realise import realise
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.checker import check
-from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel
+from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel
 from splinework.knowledge.axioms.verify.subject import subject_of
 from splinework.nn.frame import Frame, FramedKAN
 from tests.knowledge.axioms.verify.models import cube, smooth
@@ -96,7 +96,7 @@ FREE += [
     Through(((0.0, 0.0),), ((5.0,),)),
     Integral(3.0),
     Conserved({"x1": "x2", "x2": "-x1"}),
-    Residual("y_x1x1 + y_x2x2"),
+    ResidualEquation("y_x1x1 + y_x2x2"),
     Law("f(x1, x2) == f(x2, x1)"),
     Law("f_x1 >= 0 when x2 < 0.5"),
     Asymptote("x1", kind="linear"),
@@ -117,7 +117,7 @@ def test_what_does_not_hold_is_refuted_by_decimals_that_reproduce(axiom):
     for claim, result in zip(axiom.claims(subject), found.claims, strict=True):
         if result.status == "refuted":
             point = {name: float(repr(value)) for name, value in result.counterexample.items()}
-            value = claim.define(ExactAsker(ExactModel(model), list(point.values()), claim.inputs))
+            value = claim.define(ExactEnvironment(ExactModel(model), list(point.values()), claim.inputs))
             assert float(value) == pytest.approx(float(result.value), rel=1e-12)
             assert value < -claim.tolerance
 
@@ -185,7 +185,7 @@ def test_everywhere_is_proved_by_linear_tails_and_refuted_by_a_point():
 
 def test_what_cannot_be_decided_says_why():
     model = smooth([2, 3, 1])
-    third = verify(model, Residual("y_x1x1x1 + y_x2"))
+    third = verify(model, ResidualEquation("y_x1x1x1 + y_x2"))
     assert third.status == "unknown"
     assert "order 3" in third.claims[0].reason
     hard = verify(smooth([4, 5, 5, 1]), "law('f(x1, x2, x3, x4) <= 0.37')", budget=0.05)

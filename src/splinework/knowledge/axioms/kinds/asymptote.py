@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 import torch
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.axiom import OfInput
-from splinework.knowledge.axioms.facts import Tail
+from splinework.knowledge.axioms.axiom import SingleInputAxiom
+from splinework.knowledge.axioms.facts import TailBehaviour
 from splinework.knowledge.axioms.fields import log_odds, number
-from splinework.knowledge.axioms.penalties import Penalty, moved, slopes
-from splinework.knowledge.axioms.setting import MARGIN, Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, slopes
+from splinework.knowledge.axioms.sampling import MARGIN, PenaltyContext
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 FARTHEST: Final = 10.0
 """Widths of the box beyond it at which a function that tends to a value has come to it."""
@@ -22,7 +22,7 @@ FARTHEST: Final = 10.0
 
 @final
 @dataclass(frozen=True)
-class Asymptote(OfInput):
+class Asymptote(SingleInputAxiom):
     """How the function goes on beyond the grid of an input: `linear`, `constant`, or towards the number `value`.
 
     Attributes:
@@ -51,8 +51,8 @@ class Asymptote(OfInput):
     def _sides(self) -> list[str]:
         return [side for side in ("left", "right") if self.side in (side, "both")]
 
-    def facts(self) -> Sequence[Tail]:
-        return (Tail(self, self.input, self.side, self.kind, self.value),)
+    def facts(self) -> Sequence[TailBehaviour]:
+        return (TailBehaviour(self, self.input, self.side, self.kind, self.value),)
 
     def times(self, sign: int) -> "Asymptote":
         return replace(self, value=sign * self.value)
@@ -62,7 +62,7 @@ class Asymptote(OfInput):
             return None
         return (replace(self, value=log_odds(self.value, self.text())),) if self.kind == "value" else (self,)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """Beyond the box: the slope, the second derivative, or the distance to the value far outside."""
         i, outputs = setting.input(self.input, self), setting.outputs(self)
         low, high = setting.box[i]
@@ -71,7 +71,7 @@ class Asymptote(OfInput):
         share = near + (far - near) * (setting.points[:, i] - low) / width
         places = {"left": low - share * width, "right": high + share * width}
         order = {"value": 0, "constant": 1, "linear": 2}[self.kind]
-        return Penalty.of(
+        return AxiomPenalty.of(
             setting.spread[outputs] / width**order,
             lambda model, x: slopes(model, x, outputs, (i,) * order)[0] - self.value * (order == 0),
             torch.cat([moved(setting.points, i, places[side]) for side in self._sides]),

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, Ranges, Value, place, ranges_of
-from splinework.knowledge.axioms.facts import Face, Fact, Rim
+from splinework.knowledge.axioms.facts import FaceValue, Fact, RegionBoundaryValue
 from splinework.knowledge.axioms.fields import FORMULA
-from splinework.knowledge.axioms.linear import OfValues
-from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
+from splinework.knowledge.axioms.linear import LinearAxiom
+from splinework.knowledge.axioms.penalties import AxiomPenalty, matched_penalty
 from splinework.knowledge.axioms.realise.formulas import as_formula
-from splinework.knowledge.axioms.setting import Setting, formula, on_boundary, on_faces
+from splinework.knowledge.axioms.sampling import PenaltyContext, formula, on_boundary, on_faces
 from splinework.nn.frame import Box, Expression, Region
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 
 @final
 @dataclass(frozen=True)
-class Boundary(OfValues):
+class Boundary(LinearAxiom):
     """The function has given values on a boundary.
 
     Attributes:
@@ -55,8 +55,8 @@ class Boundary(OfValues):
 
     def facts(self) -> Sequence[Fact]:
         if isinstance(self.face, Region):
-            return (Rim(self, self.face, self.value),)
-        return [Face(self, name, end, self.value) for name, end in self._faces]
+            return (RegionBoundaryValue(self, self.face, self.value),)
+        return [FaceValue(self, name, end, self.value) for name, end in self._faces]
 
     def times(self, sign: int) -> "Boundary | None":
         """Not of a region or a formula, which name inputs."""
@@ -71,7 +71,7 @@ class Boundary(OfValues):
             return super().renamed(name)
         return Axiom.renamed(replace(self, face=tuple((name(key), ends) for key, ends in self.face)), name)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         if isinstance(self.face, Region):
             points = on_boundary(self.face, setting.points, setting.box, setting.input_names)
         else:

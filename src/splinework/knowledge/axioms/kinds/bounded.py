@@ -12,23 +12,23 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.evidence import Evidence, Suggestion
-from splinework.knowledge.axioms.facts import Range, Values
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
+from splinework.knowledge.axioms.facts import Range, ValueBounds
 from splinework.knowledge.axioms.fields import log_odds, number
 from splinework.knowledge.axioms.linear import CUTS, PLACES, LinearCondition, spaced_rows
-from splinework.knowledge.axioms.penalties import Penalty, values
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, values
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Environment, Subject
 
 NEAR: Final = 0.05
 """Smallest value of a target that comes near zero, in its standard deviations."""
 
 
 @dataclass(frozen=True)
-class _Between(Axiom):
+class _BoundedAxiom(Axiom):
     """Values lie between two numbers."""
 
     inequality: ClassVar[bool] = True
@@ -44,25 +44,25 @@ class _Between(Axiom):
         low, high = self.limits
         return [end for end in ((low, 1, ">="), (high, -1, "<=")) if math.isfinite(end[0])]
 
-    def facts(self) -> Sequence[Values]:
-        return (Values(self, *self.limits),)
+    def facts(self) -> Sequence[ValueBounds]:
+        return (ValueBounds(self, *self.limits),)
 
-    def times(self, sign: int) -> "_Between":
+    def times(self, sign: int) -> "_BoundedAxiom":
         low, high = (0.0 - end if math.isfinite(end) else None for end in self.limits)
         return self if sign > 0 else Bounded(high, low, **self.shared)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         outputs = setting.outputs(self)
 
         def outside(model: Model, x: Tensor) -> Tensor:
             y = values(model, x, outputs)
             return sum(((sign * (end - y)).clamp_min(0) for end, sign, _ in self._ends), torch.zeros_like(y))
 
-        return Penalty.of(setting.spread[outputs], outside, setting.points)
+        return AxiomPenalty.of(setting.spread[outputs], outside, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
-            def room(j: int, ask: "Asker") -> Any:
+            def room(j: int, ask: "Environment") -> Any:
                 return ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
 
             return subject.claims(self, lambda name: f"{name} {shown} {end!r}", room)
@@ -81,7 +81,7 @@ class _Between(Axiom):
             found.append(codes.decided(result, slack, bound=low - end if sign > 0 else end - high))
         return found
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         rows = spaced_rows(setting, CUTS * PLACES)
 
         def condition(end: float, sign: int) -> LinearCondition:
@@ -93,7 +93,7 @@ class _Between(Axiom):
 
 @final
 @dataclass(frozen=True)
-class Bounded(_Between):
+class Bounded(_BoundedAxiom):
     """`lower ≤ f ≤ upper`; one of the two may be None."""
 
     lower: float | None = field(default=None, metadata=number("lower of bounded", optional=True))
@@ -124,19 +124,19 @@ class Bounded(_Between):
         return (replace(self, lower=lower, upper=upper),)
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """Values that come near zero, or zero and one, and never pass them."""
         y = evidence.target
         few = f"none of {len(y)} rows lies outside, so with a probability of 95 % fewer than {300 / len(y):.2g} % do"
         if y.min() >= 0 and y.max() <= 1 and y.min() < 0.02 and y.max() > 0.98:
-            yield Suggestion(cls(0.0, 1.0), 0.0, few)
+            yield SuggestedAxiom(cls(0.0, 1.0), 0.0, few)
         elif 0 <= y.min() < NEAR * float(y.std()):
-            yield Suggestion(Positive(), 0.0, few)
+            yield SuggestedAxiom(Positive(), 0.0, few)
 
 
 @final
 @dataclass(frozen=True)
-class Positive(_Between):
+class Positive(_BoundedAxiom):
     """`f ≥ 0`."""
 
     word: ClassVar[str] = "positive"

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.fields import by_input
-from splinework.knowledge.axioms.penalties import Penalty, slopes
-from splinework.knowledge.axioms.setting import Setting, formula
+from splinework.knowledge.axioms.penalties import AxiomPenalty, slopes
+from splinework.knowledge.axioms.sampling import PenaltyContext, formula
 from splinework.knowledge.axioms.statements import Model
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Environment, Subject
 
 
 @final
@@ -34,7 +34,7 @@ class Conserved(Axiom):
     word: ClassVar[str] = "conserved"
     no_hard_form: ClassVar[str] = "there is no network that is conserved along any given flow by itself"
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """The rate along the flow, in spreads of the output per typical time to cross the box."""
         inputs = [setting.input(name, self) for name, _ in self.flow]
         outputs = setting.outputs(self)
@@ -45,13 +45,13 @@ class Conserved(Axiom):
             found = torch.stack(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
             return (found * data[:, None, :]).sum(dim=-1)
 
-        return Penalty.of(setting.spread[outputs] * pace, rate, setting.points, flow)
+        return AxiomPenalty.of(setting.spread[outputs] * pace, rate, setting.points, flow)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The rate along the flow."""
         flow = [(subject.input(name, self), Expression(text, subject.inputs)) for name, text in self.flow]
 
-        def rate(j: int, ask: "Asker") -> Any:
+        def rate(j: int, ask: "Environment") -> Any:
             total = ask.number(0.0)
             for i, pace in flow:
                 total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(pace, ask.x)))

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, ClassVar, final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import OfInput, Value
-from splinework.knowledge.axioms.facts import Face
+from splinework.knowledge.axioms.axiom import SingleInputAxiom, Value
+from splinework.knowledge.axioms.facts import FaceValue
 from splinework.knowledge.axioms.fields import FORMULA, number, value_of
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, matched_penalty, slopes
+from splinework.knowledge.axioms.penalties import AxiomPenalty, matched_penalty, slopes
 from splinework.knowledge.axioms.realise.formulas import as_formula
-from splinework.knowledge.axioms.setting import Setting, formula, on_faces
+from splinework.knowledge.axioms.sampling import PenaltyContext, formula, on_faces
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 
 @final
 @dataclass(frozen=True)
-class Initial(OfInput):
+class Initial(SingleInputAxiom):
     """The function has given values where an input, the time, has its first value.
 
     Attributes:
@@ -42,8 +42,8 @@ class Initial(OfInput):
     word: ClassVar[str] = "initial"
     built_by: ClassVar[frozenset[str]] = frozenset({"ansatz"})
 
-    def facts(self) -> Sequence[Face]:
-        return (Face(self, self.input, self.at, self.value, self.rate, start=True),)
+    def facts(self) -> Sequence[FaceValue]:
+        return (FaceValue(self, self.input, self.at, self.value, self.rate, start=True),)
 
     def times(self, sign: int) -> "Initial | None":
         """Not of formulas, which name inputs."""
@@ -51,7 +51,7 @@ class Initial(OfInput):
             return None
         return replace(self, value=sign * self.value, rate=None if self.rate is None else sign * self.rate)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         i, outputs = setting.input(self.input, self), setting.outputs(self)
         points = on_faces(setting.points, [(i, self.at)])
         value = formula(self.value, setting.input_names)(points)[:, None]
@@ -65,9 +65,9 @@ class Initial(OfInput):
             return torch.cat([y - data[:, :1], slope - data[:, 1:]], dim=-1)
 
         sizes = torch.cat([size, size / setting.width[i]])
-        return Penalty.of(sizes, apart, points, torch.cat([value, rate], dim=-1))
+        return AxiomPenalty.of(sizes, apart, points, torch.cat([value, rate], dim=-1))
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         return [from_penalty(replace(self, rate=None), setting)]
 
     def claims(self, subject: "Subject") -> "list[Claim]":

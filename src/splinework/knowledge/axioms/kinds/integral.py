@@ -11,23 +11,23 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Ranges, outputs_of, place, ranges_of
-from splinework.knowledge.axioms.facts import Total
+from splinework.knowledge.axioms.facts import IntegralValue
 from splinework.knowledge.axioms.fields import number, text
-from splinework.knowledge.axioms.linear import OfValues
-from splinework.knowledge.axioms.penalties import Penalty, values
+from splinework.knowledge.axioms.linear import LinearAxiom
+from splinework.knowledge.axioms.penalties import AxiomPenalty, values
 from splinework.knowledge.axioms.quadrature import cells, gauss
-from splinework.knowledge.axioms.setting import Setting, formula
+from splinework.knowledge.axioms.sampling import PenaltyContext, formula
 from splinework.knowledge.axioms.statements import Model
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Define, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Define, Subject
     from splinework.nn.frame import FramedKAN
 
 
 @final
 @dataclass(frozen=True)
-class Integral(OfValues):
+class Integral(LinearAxiom):
     """`∫ w f dx = equals` over a box: an integral, or with a weight w a moment.
 
     Attributes:
@@ -45,10 +45,10 @@ class Integral(OfValues):
     of_all_inputs: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"offset"})
 
-    def facts(self) -> Sequence[Total]:
-        return (Total(self, self.equals, self.over, self.weight),)
+    def facts(self) -> Sequence[IntegralValue]:
+        return (IntegralValue(self, self.equals, self.over, self.weight),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """The difference to the integral, over that of the weight: one row for all points."""
         outputs = setting.outputs(self)
         box = setting.box.clone()
@@ -68,7 +68,7 @@ class Integral(OfValues):
         def off(model: Model, x: Tensor, data: Tensor) -> Tensor:
             return (data * values(model, x, outputs)).sum(dim=0, keepdim=True) - self.equals
 
-        return Penalty.of(size, off, points, weights[:, None], coupled=True)
+        return AxiomPenalty.of(size, off, points, weights[:, None], coupled=True)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """What the integral is of; it is enclosed by `verify.integrals`."""

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.facts import Orbit
+from splinework.knowledge.axioms.facts import GroupInvariance
 from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.kinds.exchanged import Symmetric
-from splinework.knowledge.axioms.kinds.mirrored import Even
-from splinework.knowledge.axioms.linear import OfValues
-from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
-from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.kinds.exchange import Symmetric
+from splinework.knowledge.axioms.kinds.parity import Even
+from splinework.knowledge.axioms.linear import LinearAxiom
+from splinework.knowledge.axioms.penalties import AxiomPenalty, paired_penalty
+from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Argument, Asker, Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Argument, Claim, Draft, Environment, Subject
 
 GROUPS: Final = ("sign", "scale", "translation", "rotation")
 _LARGEST_FACTOR: Final = 4.0
@@ -28,7 +28,7 @@ _LARGEST_FACTOR: Final = 4.0
 
 @final
 @dataclass(frozen=True)
-class Invariant(OfValues):
+class Invariant(LinearAxiom):
     """The output stays when a group acts on some inputs together.
 
     Attributes:
@@ -73,8 +73,8 @@ class Invariant(OfValues):
     def inputs(self) -> tuple[Name, ...]:
         return tuple(name for vector in self.vectors for name in vector)
 
-    def facts(self) -> Sequence[Orbit]:
-        return (Orbit(self, self.group, self.vectors),)
+    def facts(self) -> Sequence[GroupInvariance]:
+        return (GroupInvariance(self, self.group, self.vectors),)
 
     def follows(self) -> Sequence[Axiom]:
         """A rotation of one vector mirrors each of its inputs and exchanges them; so does a sign with one input."""
@@ -88,7 +88,7 @@ class Invariant(OfValues):
         changed = replace(self, acts_on=vectors if len(vectors) > 1 else vectors[0])
         return Axiom.renamed(changed, name)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """The difference of the values before and after a random element of the group acts."""
         vectors = [[setting.input(name, self) for name in vector] for vector in self.vectors]
         act = {"sign": _negated, "scale": _scaled, "translation": _shifted, "rotation": _turned}[self.group]
@@ -103,7 +103,7 @@ class Invariant(OfValues):
         flat = [i for vector in vectors for i in vector]
         count = first = len(subject.inputs)
 
-        def all_of(change: "Callable[[Asker, int], Any]") -> "Argument":
+        def all_of(change: "Callable[[Environment, int], Any]") -> "Argument":
             return lambda ask: [change(ask, i) if i in flat else ask.x[i] for i in range(count)]
 
         same = f"f({', '.join(subject.inputs[i] for i in flat)}) is the same"
@@ -150,7 +150,7 @@ class Invariant(OfValues):
 def _turned_claim(vectors: list[list[int]], p: int, q: int, count: int) -> "Argument":
     """All vectors turned by the angle, which is the variable after the inputs, in the plane of two axes."""
 
-    def move(ask: "Asker") -> list[Any]:
+    def move(ask: "Environment") -> list[Any]:
         x = list(ask.x[:count])
         c, s = ask.do("cos", ask.x[count]), ask.do("sin", ask.x[count])
         for vector in vectors:

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.facts import Steepness
+from splinework.knowledge.axioms.facts import SlopeBound
 from splinework.knowledge.axioms.fields import number, several
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
-from splinework.knowledge.axioms.penalties import Penalty, slopes
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, slopes
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Environment, Subject
 
 
 @final
@@ -37,13 +37,13 @@ class Lipschitz(Axiom):
     on_scores_of: ClassVar[float] = 2
     sign_free: ClassVar[bool] = True
 
-    def facts(self) -> Sequence[Steepness]:
-        return (Steepness(self, self.along, self.constant),)
+    def facts(self) -> Sequence[SlopeBound]:
+        return (SlopeBound(self, self.along, self.constant),)
 
     def canonical(self) -> Axiom:
         return replace(super().canonical(), along=tuple(sorted(self.along, key=str)))  # type: ignore[call-arg]
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         inputs = [setting.input(name, self) for name in self.along] or list(range(len(setting.input_names)))
         outputs = setting.outputs(self)
         size = torch.cat([setting.spread[outputs] / setting.width[i] for i in inputs])
@@ -52,11 +52,11 @@ class Lipschitz(Axiom):
             found = torch.cat(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
             return (found.abs() - self.constant).clamp_min(0)
 
-        return Penalty.of(size, beyond, setting.points)
+        return AxiomPenalty.of(size, beyond, setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_along(i: int) -> "list[Claim]":
-            def room(j: int, ask: "Asker") -> Any:
+            def room(j: int, ask: "Environment") -> Any:
                 return ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
 
             x, most = subject.inputs[i], self.constant
@@ -78,7 +78,7 @@ class Lipschitz(Axiom):
             found.append(codes.decided(codes.result(self, what), slack, bound=bound))
         return found
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         along = self.along or range(len(setting.input_names))
         return [sign_along(name, self, setting, 1, sign, self.constant) for name in along for sign in (1.0, -1.0)]
 

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Final, final
 
 import numpy as np
 
-from splinework.knowledge.axioms.axiom import OfInput
-from splinework.knowledge.axioms.evidence import Evidence, Suggestion
-from splinework.knowledge.axioms.facts import Slope
+from splinework.knowledge.axioms.axiom import SingleInputAxiom
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
+from splinework.knowledge.axioms.facts import SlopeSign
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
-from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, negative_part
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, derivative_penalty, negative_part
+from splinework.knowledge.axioms.sampling import PenaltyContext
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 MAX_FALLS: Final = 0.12
 """Largest share of all rises that may go the other way in rows that speak for it."""
@@ -22,7 +22,7 @@ MAX_FALLS: Final = 0.12
 
 @final
 @dataclass(frozen=True)
-class Monotone(OfInput):
+class Monotone(SingleInputAxiom):
     """The output never falls as the input rises (never rises, where `increasing` is False): `∂f/∂x ≥ 0`."""
 
     increasing: bool = True
@@ -39,13 +39,13 @@ class Monotone(OfInput):
         """The sign of the slope."""
         return 1 if self.increasing else -1
 
-    def facts(self) -> Sequence[Slope]:
-        return (Slope(self, self.input, self.sign),)
+    def facts(self) -> Sequence[SlopeSign]:
+        return (SlopeSign(self, self.input, self.sign),)
 
     def times(self, sign: int) -> "Monotone":
         return self if sign > 0 else replace(self, increasing=not self.increasing)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         return derivative_penalty(self, setting, (self.input,), negative_part(self.sign))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
@@ -63,11 +63,11 @@ class Monotone(OfInput):
         steps = codes.differences(i, j)
         return [codes.decided(result, None if steps is None else steps * sign)]
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         return [sign_along(self.input, self, setting, 1, self.sign)]
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         for i in evidence.matters:
             for increasing in (True, False):
                 axiom = cls(evidence.names[i], increasing)

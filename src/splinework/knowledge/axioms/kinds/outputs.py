@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
-from splinework.knowledge.axioms.facts import Together, Values, facts_of
+from splinework.knowledge.axioms.facts import OutputRelation, ValueBounds, facts_of
 from splinework.knowledge.axioms.fields import several
-from splinework.knowledge.axioms.penalties import Penalty, outputs_together, values
+from splinework.knowledge.axioms.penalties import AxiomPenalty, outputs_together, values
 from splinework.knowledge.axioms.realise.draft import SOFTNESS
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.sampling import PenaltyContext
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, Define, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Define, Draft, Environment, Subject
 
 
 @dataclass(frozen=True)
-class _OfOutputs(Axiom):
+class _OutputsAxiom(Axiom):
     """An axiom on several outputs together; all of them where none is named."""
 
     outputs: tuple[Name, ...] = field(default=(), metadata=several(least=2, empty=True))
@@ -45,26 +45,28 @@ class _OfOutputs(Axiom):
 
 @final
 @dataclass(frozen=True)
-class SumToOne(_OfOutputs):
+class SumToOne(_OutputsAxiom):
     """The outputs add up to one; where they are also positive, they are shares."""
 
     word: ClassVar[str] = "sum_to_one"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "shares"})
 
-    def facts(self) -> Sequence[Together]:
-        return (Together(self, self.outputs, shares=True),)
+    def facts(self) -> Sequence[OutputRelation]:
+        return (OutputRelation(self, self.outputs, shares=True),)
 
     def on_scores(self, classes: int) -> tuple[Axiom, ...]:
         return ()
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         outputs, size = outputs_together(self, self.outputs, setting)
-        return Penalty.of(size, lambda model, x: values(model, x, outputs).sum(-1, keepdim=True) - 1, setting.points)
+        return AxiomPenalty.of(
+            size, lambda model, x: values(model, x, outputs).sum(-1, keepdim=True) - 1, setting.points
+        )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         among = self.among(subject.outputs)
 
-        def define(ask: "Asker") -> Any:
+        def define(ask: "Environment") -> Any:
             total = ask.partial(among[0], ())
             for j in among[1:]:
                 total = ask.do("add", total, ask.partial(j, ()))
@@ -79,7 +81,7 @@ class SumToOne(_OfOutputs):
     def draft_answers(self, draft: "Draft") -> None:
         among = self._drafted(draft)
         z = [draft.answers[j] for j in among]
-        bounds = facts_of(draft.axioms, Values)
+        bounds = facts_of(draft.axioms, ValueBounds)
         if any(each.low not in (-math.inf, 0.0) or each.high < 1 for each in bounds):
             raise ConfigError("shares are hard with lower=0 and upper=1 or more only; make other bounds soft.")
         for number, j in enumerate(among):
@@ -92,18 +94,18 @@ class SumToOne(_OfOutputs):
 
 @final
 @dataclass(frozen=True)
-class Ordered(_OfOutputs):
+class Ordered(_OutputsAxiom):
     """Each output is at least as large as the one before: quantiles, for example."""
 
     word: ClassVar[str] = "ordered"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "steps"})
 
-    def facts(self) -> Sequence[Together]:
-        return (Together(self, self.outputs, shares=False),)
+    def facts(self) -> Sequence[OutputRelation]:
+        return (OutputRelation(self, self.outputs, shares=False),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         outputs, size = outputs_together(self, self.outputs, setting)
-        return Penalty.of(size, lambda model, x: (-values(model, x, outputs).diff()).clamp_min(0), setting.points)
+        return AxiomPenalty.of(size, lambda model, x: (-values(model, x, outputs).diff()).clamp_min(0), setting.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def define(less: int, more: int) -> "Define":

@@ -9,16 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.knowledge.axioms.axiom import OfInput
-from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, Evidence, Suggestion, suggest, upper
-from splinework.knowledge.axioms.facts import Floats, Period
+from splinework.knowledge.axioms.axiom import SingleInputAxiom
+from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, DataEvidence, SuggestedAxiom, suggest, upper
+from splinework.knowledge.axioms.facts import Floats, Periodicity
 from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
-from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, paired_penalty
+from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 _FARTHEST: Final = 0.67
 _PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
@@ -27,7 +27,7 @@ _PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
 
 @final
 @dataclass(frozen=True)
-class Periodic(OfInput):
+class Periodic(SingleInputAxiom):
     """`f(x + period) = f(x)`, everywhere."""
 
     period: float = field(default=2 * math.pi, metadata=number("the period", positive=True))
@@ -41,10 +41,10 @@ class Periodic(OfInput):
     on_scores_of: ClassVar[float] = math.inf
     sign_free: ClassVar[bool] = True
 
-    def facts(self) -> Sequence[Period]:
-        return (Period(self, self.input, self.period),)
+    def facts(self) -> Sequence[Periodicity]:
+        return (Periodicity(self, self.input, self.period),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         i = setting.input(self.input, self)
         width = float(setting.width[i])
 
@@ -64,12 +64,12 @@ class Periodic(OfInput):
         move = subject.replaced(i, lambda ask: ask.do("add", ask.x[i], self.period))
         return subject.moved(self, f"f({name}) == f({name} + {self.period!r})", move)
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         width = float(setting.width[setting.input(self.input, self)])
         return [] if width < 1.1 * self.period else [from_penalty(self, setting)]
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         for i in evidence.matters:
             yield from _smallest_period(evidence, i)
 
@@ -81,7 +81,7 @@ class Periodic(OfInput):
         draft.wrap(feature, draft.symbols[draft.at(self)[0]])
 
 
-def _smallest_period(evidence: Evidence, i: int) -> list[Suggestion]:
+def _smallest_period(evidence: DataEvidence, i: int) -> list[SuggestedAxiom]:
     """The smallest period at which the function is the same again, and not so at half of it."""
     width = float(evidence.width[i])
 

@@ -10,15 +10,15 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, outputs_of
-from splinework.knowledge.axioms.facts import Points
+from splinework.knowledge.axioms.facts import PointValues
 from splinework.knowledge.axioms.fields import log_odds, number_of
 from splinework.knowledge.axioms.linear import LinearCondition
-from splinework.knowledge.axioms.penalties import Penalty, matched_penalty
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, matched_penalty
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.nn.frame import Expression
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Subject
     from splinework.nn.frame import FramedKAN
 
 NEAR: Final = 0.25
@@ -54,8 +54,8 @@ class Through(Axiom):
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "values", values)
 
-    def facts(self) -> Sequence[Points]:
-        return (Points(self, self.points, self.values),)
+    def facts(self) -> Sequence[PointValues]:
+        return (PointValues(self, self.points, self.values),)
 
     def on_scores(self, classes: int) -> "tuple[Through, ...] | None":
         if classes > 2:
@@ -71,7 +71,7 @@ class Through(Axiom):
             )
         return replace(self, points=encode(np.asarray(self.points, dtype=np.float64)).tolist())
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         outputs = setting.outputs(self)
         points = torch.tensor(self.points, dtype=torch.float64)
         wanted = torch.tensor(self.values, dtype=torch.float64)
@@ -79,7 +79,7 @@ class Through(Axiom):
             raise self._misfit(len(setting.input_names), len(outputs))
         return matched_penalty(setting, outputs, points, wanted)
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         points, wanted = (torch.tensor(each, dtype=torch.float64) for each in (self.points, self.values))
         return [LinearCondition(lambda f, _: f(points), -wanted[:, column], True)]
 

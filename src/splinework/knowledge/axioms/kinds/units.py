@@ -12,15 +12,15 @@ from splinework.errors import ConfigError
 from splinework.formula.units.buckingham import balance, power_text
 from splinework.formula.units.parsing import parse_dimension, parse_units
 from splinework.knowledge.axioms.axiom import Name
-from splinework.knowledge.axioms.facts import Scaling
+from splinework.knowledge.axioms.facts import UnitHomogeneity
 from splinework.knowledge.axioms.fields import by_input
-from splinework.knowledge.axioms.linear import OfValues
-from splinework.knowledge.axioms.penalties import Penalty, values
-from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.linear import LinearAxiom
+from splinework.knowledge.axioms.penalties import AxiomPenalty, values
+from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, Draft, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, Environment, Subject
 
 _FACTOR: Final = 2.0
 """Most that a base unit is rescaled by."""
@@ -28,7 +28,7 @@ _FACTOR: Final = 2.0
 
 @final
 @dataclass(frozen=True)
-class Units(OfValues):
+class Units(LinearAxiom):
     """Dimensional homogeneity: the output changes with the base units as its own unit says (Buckingham 1914).
 
     Attributes:
@@ -48,10 +48,10 @@ class Units(OfValues):
         if not isinstance(self.of_output, str):
             raise ConfigError(f"the unit of the output is a text such as 'J', got {self.of_output!r}.")
 
-    def facts(self) -> Sequence[Scaling]:
-        return (Scaling(self, self.of_inputs, self.of_output),)
+    def facts(self) -> Sequence[UnitHomogeneity]:
+        return (UnitHomogeneity(self, self.of_inputs, self.of_output),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """The difference of the value, and that after the base units were rescaled, both in the same units."""
         names = {setting.input(name, self): setting.read_unit(unit) for name, unit in self.of_inputs}
         output, outputs = setting.read_unit(self.of_output), setting.outputs(self)
@@ -69,7 +69,7 @@ class Units(OfValues):
         def apart(model: Model, x: Tensor, data: Tensor) -> Tensor:
             return values(model, data[:, :-1], outputs) / data[:, -1:] - values(model, x, outputs)
 
-        return Penalty.of(setting.spread[outputs], apart, *partnered(setting, rescaled))
+        return AxiomPenalty.of(setting.spread[outputs], apart, *partnered(setting, rescaled))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
@@ -78,16 +78,16 @@ class Units(OfValues):
         inputs = len(subject.inputs)
         bases = sorted({unit for dimension in (*powers.values(), target) for unit, _ in dimension.exponents})
 
-        def factor(ask: "Asker", dimension: Any) -> Any:
+        def factor(ask: "Environment", dimension: Any) -> Any:
             total = ask.number(0.0)
             for number, base in enumerate(bases):
                 total = ask.do("add", total, ask.do("mul", float(dimension[base]), ask.x[inputs + number]))
             return ask.do("exp", total)
 
-        def moved(ask: "Asker") -> list[Any]:
+        def moved(ask: "Environment") -> list[Any]:
             return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
 
-        def off(j: int, ask: "Asker") -> Any:
+        def off(j: int, ask: "Environment") -> Any:
             return ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
 
         limit = math.log(_FACTOR)

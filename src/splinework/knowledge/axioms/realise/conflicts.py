@@ -7,7 +7,7 @@ from typing import Final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.facts import Bend, Values, facts_of
+from splinework.knowledge.axioms.facts import CurvatureSign, ValueBounds, facts_of
 
 NOT_TOGETHER: Final[tuple[tuple[set[str], set[str], str], ...]] = (
     (
@@ -78,7 +78,7 @@ def check_together(axioms: Sequence[Axiom]) -> None:
 
 def _bends_back(bent: Axiom, bound: Axiom) -> bool:
     """Whether the bend that holds a bound is of the other sign than the axiom asks for."""
-    pairs = itertools.product(facts_of([bent], Bend), facts_of([bound], Values))
+    pairs = itertools.product(facts_of([bent], CurvatureSign), facts_of([bound], ValueBounds))
     return any(math.isfinite(values.high if bend.sign > 0 else values.low) for bend, values in pairs)
 
 

@@ -6,7 +6,7 @@ from typing import Final, final
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
-from splinework.knowledge.axioms.facts import Separate, Values, facts_of
+from splinework.knowledge.axioms.facts import Separability, ValueBounds, facts_of
 from splinework.knowledge.axioms.realise.conflicts import no_hard_form
 from splinework.knowledge.axioms.realise.formulas import ansatz, bounded
 from splinework.nn.frame import Frame, hidden_names, identifiers
@@ -101,7 +101,7 @@ class Draft:
     @property
     def separate(self) -> bool:
         """Whether inputs must be kept apart, so that features of several raw inputs are in the way."""
-        return bool(facts_of(self.axioms, Separate))
+        return bool(facts_of(self.axioms, Separability))
 
     # ------------------------------------------------------------------------------------------------- features
 
@@ -196,7 +196,7 @@ class Draft:
 
     def _bound(self) -> None:
         """One bend for all bounds of an output."""
-        bounds = facts_of(self.axioms, Values)
+        bounds = facts_of(self.axioms, ValueBounds)
         for j in range(len(self.outputs)):
             own = [each for each in bounds if j in self.outputs_of(each.axiom)]
             low = max((each.low for each in own), default=-float("inf"))

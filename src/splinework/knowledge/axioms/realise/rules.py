@@ -80,7 +80,7 @@ class EdgeRules:
 
 @final
 @dataclass
-class Rules:
+class NetworkRules:
     """Of all layers.
 
     Attributes:
@@ -108,7 +108,7 @@ class Rules:
         return bool((self.twins != torch.arange(len(self.twins))).any())
 
 
-def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> Rules:
+def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkRules:
     """What is asked of edges for a network of these nodes, the features first.
 
     Raises:
@@ -134,7 +134,7 @@ def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> Rules:
                 f"wider than {len(before)}."
             )
         before = own
-    return Rules(flags, masks, twins, frozenset(asked.steep), asked.odd)
+    return NetworkRules(flags, masks, twins, frozenset(asked.steep), asked.odd)
 
 
 def _first(draft: Draft, asked: EdgeRules, i: int) -> int:

@@ -1,7 +1,7 @@
 """Certificates: axioms of a trained model proved, refuted by a point, or unknown with what is known."""
 
+from splinework.knowledge.axioms.verify.api import verify
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult
 from splinework.knowledge.axioms.verify.difference import Bound, bound, difference
-from splinework.knowledge.axioms.verify.door import verify
 
 __all__ = ["Bound", "Certificate", "ClaimResult", "bound", "difference", "verify"]

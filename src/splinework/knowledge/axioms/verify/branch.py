@@ -23,7 +23,7 @@ _HAIR: Final = 1e-6
 
 
 @dataclass(frozen=True)
-class Search:
+class BranchAndBoundResult:
     """What became of a search.
 
     Attributes:
@@ -84,7 +84,7 @@ def search(
     deadline: float,
     gap: float = 0.0,
     most: int = 4_000_000,
-) -> Search:
+) -> BranchAndBoundResult:
     """Looks for a proof that the function is at least `target`, or for a point where it is less.
 
     Args:
@@ -95,13 +95,13 @@ def search(
         gap: Stops, too, when lower and upper bound of the minimum are as near as this.
         most: Stops, too, after so many boxes.
     """
-    state = _State(claim, enclosure, target, gap)
+    state = _OpenBoxes(claim, enclosure, target, gap)
     while state.count and state.undecided() and time.monotonic() < deadline and state.boxes < most:
         state.step()
     return state.outcome()
 
 
-class _State:
+class _OpenBoxes:
     """Boxes that are open, worst first."""
 
     def __init__(self, claim: Claim, enclosure: Enclosure, target: float, gap: float) -> None:
@@ -191,11 +191,11 @@ class _State:
         children = self.tree.split(node, axis)
         return np.concatenate([lower, lower]), (*halves(lo, hi, axis), np.concatenate([children, children + 1]))
 
-    def outcome(self) -> Search:
+    def outcome(self) -> BranchAndBoundResult:
         """What is known now."""
         lower = min(float(self.bound.min(initial=np.inf)), self.closed)
         worst = np.argsort(self.bound)[:64]
-        return Search(
+        return BranchAndBoundResult(
             lower=lower,
             upper=self.upper,
             point=self.point,

@@ -15,15 +15,15 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.errors import FileError, SplineworkError
-from splinework.knowledge.axioms.verify.attack import exact_value
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, from_dict, status_of
 from splinework.knowledge.axioms.verify.claim import Claim
 from splinework.knowledge.axioms.verify.exact import ExactModel
+from splinework.knowledge.axioms.verify.falsification import exact_value
 from splinework.knowledge.axioms.verify.identity import least
-from splinework.knowledge.axioms.verify.integer import IntegerModel, is_integer, verify_codes
+from splinework.knowledge.axioms.verify.integer import IntegerNetwork, is_integer, verify_codes
 from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.recheck import Floats, Range, exact
-from splinework.knowledge.axioms.verify.recheck_model import CheckAsker, CheckedModel
+from splinework.knowledge.axioms.verify.recheck_model import CheckedModel, CheckEnvironment
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
 from splinework.knowledge.axioms.verify.tree import halves, leaves_of
 
@@ -34,7 +34,7 @@ _PER_LEAF: Final = 20
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CertificateCheck:
     """Whether a certificate says what is true of a model.
 
     Attributes:
@@ -51,11 +51,13 @@ class Verdict:
         return self.valid
 
 
-class _Wrong(Exception):
+class _InvalidCertificate(Exception):
     """A certificate is not right."""
 
 
-def check(model: Model | IntegerModel, certificate: Certificate | dict[str, Any] | str | os.PathLike[str]) -> Verdict:
+def check(
+    model: Model | IntegerNetwork, certificate: Certificate | dict[str, Any] | str | os.PathLike[str]
+) -> CertificateCheck:
     """Checks a certificate.
 
     Args:
@@ -76,16 +78,16 @@ def check(model: Model | IntegerModel, certificate: Certificate | dict[str, Any]
             _check_integer(model, held)  # type: ignore[arg-type]
         else:
             _check(model, held)  # type: ignore[arg-type]
-    except (_Wrong, SplineworkError, FileError) as error:
-        return Verdict(False, str(error), status)
+    except (_InvalidCertificate, SplineworkError, FileError) as error:
+        return CertificateCheck(False, str(error), status)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        return Verdict(False, f"it does not fit together ({error!r})", status)
-    return Verdict(True, "", status)
+        return CertificateCheck(False, f"it does not fit together ({error!r})", status)
+    return CertificateCheck(True, "", status)
 
 
 def _demand(condition: bool, reason: str) -> None:
     if not condition:
-        raise _Wrong(reason)
+        raise _InvalidCertificate(reason)
 
 
 def _check(model: Model, certificate: Certificate) -> None:
@@ -103,7 +105,7 @@ def _check(model: Model, certificate: Certificate) -> None:
         checker.claim(axiom, claim, result)
 
 
-def _check_integer(model: IntegerModel, certificate: Certificate) -> None:
+def _check_integer(model: IntegerNetwork, certificate: Certificate) -> None:
     from splinework.knowledge.axioms.language import parse_axiom
 
     axioms = [parse_axiom(text) for text in certificate.axioms]
@@ -112,7 +114,7 @@ def _check_integer(model: IntegerModel, certificate: Certificate) -> None:
         _demand(getattr(again, key) == getattr(certificate, key), f"its {key} is not what the tables give")
 
 
-def _codes(model: IntegerModel, box: Mapping[str, tuple[float, float]]) -> list[tuple[int, int]]:
+def _codes(model: IntegerNetwork, box: Mapping[str, tuple[float, float]]) -> list[tuple[int, int]]:
     """The box of a certificate of an integer model, which holds codes."""
     _demand(set(box) == {wire.name for wire in model.inputs}, "its box is not one range per input")
     found = []
@@ -197,7 +199,7 @@ class _Checker:
         _demand(self._slopes(claim, lo, hi, variable, sign), f"{about}: a slope has another sign than its boxes say")
 
     def _values(self, claim: Claim, lo: Floats, hi: Floats, order: int) -> tuple[Range, Range | None, np.ndarray]:
-        asker = CheckAsker(self.checked, lo, hi, claim.inputs, order)
+        asker = CheckEnvironment(self.checked, lo, hi, claim.inputs, order)
         found = claim.define(asker)
         outside = np.zeros(len(lo), dtype=bool)
         for left, right in claim.conditions:
@@ -278,11 +280,11 @@ class _Checker:
 
     def _midpoint(self, claim: Claim, lo: Floats, hi: Floats) -> Range:
         n = lo.shape[1]
-        found = claim.define(CheckAsker(self.checked, lo, hi, claim.inputs, 2))
+        found = claim.define(CheckEnvironment(self.checked, lo, hi, claim.inputs, 2))
         middle = lo / 2 + hi / 2
         doubt = 4e-16 * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
         near = np.clip(middle - doubt, lo, hi), np.clip(middle + doubt, lo, hi)
-        total = claim.define(CheckAsker(self.checked, near[0], near[1], claim.inputs, 0)).v
+        total = claim.define(CheckEnvironment(self.checked, near[0], near[1], claim.inputs, 0)).v
         width = Range((hi - lo) * (1 - 4e-16), (hi - lo) * (1 + 4e-16))
         size = exact(np.ones(len(lo)))
         for a in range(n):

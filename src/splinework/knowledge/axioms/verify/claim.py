@@ -1,6 +1,6 @@
 """What a certificate is about: a function of some variables that is nowhere negative on a box.
 
-An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Asker`; so the prover (intervals),
+An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Environment`; so the prover (intervals),
 the attack (points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same
 function.
 """
@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval, exactly
-from splinework.knowledge.axioms.verify.jets import ALGEBRA, Jet, Pair, Space, constant, joined, variables
+from splinework.knowledge.axioms.verify.jets import ALGEBRA, Jet, JetSpace, Pair, constant, joined, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.nn.frame import Expression
 
 Along = tuple[int, ...]
 
 
-class Asker(ABC):
+class Environment(ABC):
     """Where a claim is worked out: its variables, the model, and arithmetic.
 
     Attributes:
@@ -57,8 +57,8 @@ class Asker(ABC):
         return self.do("neg", self.do("abs", self.do("sub", a, b)))
 
 
-Define = Callable[[Asker], Any]
-Argument = Callable[[Asker], Sequence[Any]]
+Define = Callable[[Environment], Any]
+Argument = Callable[[Environment], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Claim:
         """The highest derivative that the function itself needs."""
         return max((len(along) for along in self.derivatives), default=0)
 
-    def space(self, *, gradient: bool) -> Space:
+    def space(self, *, gradient: bool) -> JetSpace:
         """What must be differentiated to have the function, and with `gradient` its gradient where that is at hand."""
         n = len(self.names)
         order = min(self.order + gradient, 2)
@@ -113,11 +113,11 @@ class Claim:
                     pairs.add((min(along), max(along)))
                 elif len(along) == 1:
                     pairs |= {(min(along[0], i), max(along[0], i)) for i in range(n)}
-        return Space(n, order, tuple(sorted(pairs)))
+        return JetSpace(n, order, tuple(sorted(pairs)))
 
 
 @dataclass
-class JetAsker(Asker):
+class JetEnvironment(Environment):
     """Arithmetic in intervals, over many boxes at once; without an enclosure, of arguments only."""
 
     enclosure: Enclosure | None
@@ -177,7 +177,7 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
     """What the function of a claim can be over boxes `(B, n)`, whether or not its conditions hold there."""
     space = claim.space(gradient=gradient)
     point = variables(space, lo, hi)
-    asker = JetAsker(enclosure, point, claim.inputs)
+    asker = JetEnvironment(enclosure, point, claim.inputs)
     found: Jet = claim.define(asker)
     batch, n = lo.shape
     value = Interval(*(np.broadcast_to(end[:, 0], (batch,)) for end in found.v))
@@ -201,8 +201,8 @@ def reach(claims: Sequence[Claim]) -> Interval:
         lows.append(claim.lo[: claim.inputs])
         highs.append(claim.hi[: claim.inputs])
         if claim.arguments:
-            start = variables(Space(len(claim.names)), claim.lo[None], claim.hi[None])
-            asker = JetAsker(None, start, claim.inputs)
+            start = variables(JetSpace(len(claim.names)), claim.lo[None], claim.hi[None])
+            asker = JetEnvironment(None, start, claim.inputs)
             for argument in claim.arguments:
                 columns = argument(asker)
                 lows.append(np.array([column.v.lo.min() for column in columns]))

@@ -10,7 +10,7 @@ from splinework.errors import ConfigError
 from splinework.formula.intervals import Interval
 from splinework.knowledge.axioms.axiom import place
 from splinework.knowledge.axioms.verify.branch import search
-from splinework.knowledge.axioms.verify.claim import Asker, Claim, JetAsker
+from splinework.knowledge.axioms.verify.claim import Claim, Environment, JetEnvironment
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model
 from splinework.knowledge.axioms.verify.perturbation import apart
@@ -61,7 +61,7 @@ def bound(
     subject = subject_of(model, box)
     j = place(output, subject.outputs, "bound", "output")
 
-    def define(ask: Asker) -> Any:
+    def define(ask: Environment) -> Any:
         value = ask.partial(j, ())
         return ask.do("neg", value) if largest else value
 
@@ -97,9 +97,9 @@ def difference(
     reach = Interval(subject.lo, subject.hi)
     second = Enclosure(b, reach)
 
-    def define(ask: Asker) -> Any:
-        assert isinstance(ask, JetAsker)
-        twin = JetAsker(second, ask.point, ask.inputs)
+    def define(ask: Environment) -> Any:
+        assert isinstance(ask, JetEnvironment)
+        twin = JetEnvironment(second, ask.point, ask.inputs)
         return ask.off(ask.partial(j, ()), twin.partial(j, ()))
 
     claim = Claim("difference", subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))

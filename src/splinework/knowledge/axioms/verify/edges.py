@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval
-from splinework.knowledge.axioms.verify.extremes import HIGHEST, Turns, turns_of
+from splinework.knowledge.axioms.verify.extremes import HIGHEST, TurningPoints, turning_points
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
-from splinework.knowledge.axioms.verify.pieces import Pieces, pieces_of
+from splinework.knowledge.axioms.verify.pieces import EdgePieces, pieces_of
 from splinework.splines.bases import ACTIVATIONS
 
 
@@ -25,12 +25,12 @@ class EdgeTable:
     reach: Interval
 
     @cached_property
-    def pieces(self) -> Pieces:
+    def pieces(self) -> EdgePieces:
         """The edges as polynomials."""
         return pieces_of(self.numbers, self.reach)
 
     def __post_init__(self) -> None:
-        self.turns: dict[int, Turns] = {}  # filled when an order is first asked for
+        self.turns: dict[int, TurningPoints] = {}  # filled when an order is first asked for
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
@@ -60,7 +60,7 @@ class EdgeTable:
 
     def _range(self, x: Interval, ends: list[tuple[np.ndarray, Floats]], order: int) -> Interval:
         if order not in self.turns:
-            self.turns[order] = turns_of(self.pieces, order)
+            self.turns[order] = turning_points(self.pieces, order)
         turns, part = self.turns[order], self.pieces.orders[order]
         values = [_horner(part.powers, cell, local) for cell, local in ends]
         lo, hi = np.minimum(values[0], values[-1]), np.maximum(values[0], values[-1])

@@ -14,7 +14,7 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
-from splinework.knowledge.axioms.verify.claim import Along, Asker
+from splinework.knowledge.axioms.verify.claim import Along, Environment
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import FramedKAN
 from splinework.splines.bases import activation
@@ -239,7 +239,7 @@ def derivatives(functions: Callable[[Any], list[Any]], x: Any, order: int) -> li
 
 
 @dataclass
-class ExactAsker(Asker):
+class ExactEnvironment(Environment):
     """A claim at one point, in many digits."""
 
     model: ExactModel

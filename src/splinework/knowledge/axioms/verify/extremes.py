@@ -13,7 +13,7 @@ import numpy as np
 
 from splinework.formula.intervals import Floats, gamma
 from splinework.knowledge.axioms.verify.cells import HIGHEST, Cells, Polynomials, evaluation_error, to_bernstein
-from splinework.knowledge.axioms.verify.pieces import Pieces
+from splinework.knowledge.axioms.verify.pieces import EdgePieces
 
 _PARTS: Final = 8
 _STEPS: Final = 9
@@ -21,7 +21,7 @@ _NOISE: Final = 1e-13
 
 
 @dataclass(frozen=True)
-class Turns:
+class TurningPoints:
     """What the range of one derivative of all edges needs besides the values at the ends.
 
     Attributes:
@@ -37,7 +37,7 @@ class Turns:
     margin: Floats
 
 
-def turns_of(pieces: Pieces, order: int) -> Turns:
+def turning_points(pieces: EdgePieces, order: int) -> TurningPoints:
     """Critical points, corners and jumps of the order-th derivative of every edge."""
     cells, part = pieces.cells, pieces.orders[order]
     slope = _slope(part.powers)
@@ -50,7 +50,7 @@ def turns_of(pieces: Pieces, order: int) -> Turns:
     table = _by_edge(where, [x, low, high], inputs * outputs)
     shape = (-1, inputs, outputs)
     margin = 2 * error.max(1) + slack
-    return Turns(table[0].reshape(shape), table[1].reshape(shape), table[2].reshape(shape), margin)
+    return TurningPoints(table[0].reshape(shape), table[1].reshape(shape), table[2].reshape(shape), margin)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Directions:
     slack: Floats
 
 
-def _error(pieces: Pieces, order: int) -> Floats:
+def _error(pieces: EdgePieces, order: int) -> Floats:
     """What the edges differ by from the polynomials as evaluated, `(I, C, J)`; nothing on a tail that is not reached."""
     part = pieces.orders[order]
     error = part.error + evaluation_error(part.powers, pieces.cells)
@@ -177,7 +177,7 @@ def _at_roots(powers: Floats, cells: Cells, directions: _Directions) -> _Points:
     return i * powers.shape[3] + j, x, value, value
 
 
-def _at_corners(pieces: Pieces, order: int, slope: Floats, directions: _Directions) -> _Points:
+def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Directions) -> _Points:
     """Bounds of cells at which the function turns, has a corner, or jumps, and where a lower derivative jumps."""
     cells, powers = pieces.cells, pieces.orders[order].powers
     left, right = _sides(powers, cells)
@@ -235,4 +235,4 @@ def _by_edge(where: np.ndarray, columns: list[Floats], edges: int) -> list[Float
     return tables
 
 
-__all__ = ["HIGHEST", "Polynomials", "Turns", "turns_of"]
+__all__ = ["HIGHEST", "Polynomials", "TurningPoints", "turning_points"]

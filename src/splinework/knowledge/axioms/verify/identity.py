@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from splinework.knowledge.axioms.verify.claim import Along, Asker, Claim
+from splinework.knowledge.axioms.verify.claim import Along, Claim, Environment
 from splinework.knowledge.axioms.verify.normal import (
     Atom,
-    Form,
-    TooLarge,
+    FormTooLarge,
+    NormalForm,
     algebra,
     atom,
     coefficient,
@@ -112,7 +112,7 @@ def _middle(numbers: LayerNumbers, i: int) -> Fraction | None:
 
 
 @dataclass
-class FormAsker(Asker):
+class FormEnvironment(Environment):
     """A claim in normal forms.
 
     Attributes:
@@ -137,12 +137,12 @@ class FormAsker(Asker):
         """Whether an atom is a positive number everywhere on the box."""
         return each[0] == "exp" or (each[0] == "x" and bool(self.claim.lo[each[1]] > 0))
 
-    def number(self, value: float) -> Form:
+    def number(self, value: float) -> NormalForm:
         if not np.isfinite(value):
-            raise TooLarge
+            raise FormTooLarge
         return number(value)
 
-    def f(self, arguments: Sequence[Form]) -> list[Form]:
+    def f(self, arguments: Sequence[NormalForm]) -> list[NormalForm]:
         model = self.symmetries.model
         frame = model.frame if isinstance(model, FramedKAN) else None
         features = list(arguments)
@@ -154,7 +154,7 @@ class FormAsker(Asker):
         columns = [*arguments, *z]
         return [self._answer(e, columns) for e in frame.after]
 
-    def _network(self, features: list[Form]) -> list[Form]:
+    def _network(self, features: list[NormalForm]) -> list[NormalForm]:
         """The network's outputs, as atoms that do not tell what the network does not tell."""
         for i, centre in enumerate(self.symmetries.centres):
             if centre is not None:
@@ -176,17 +176,17 @@ class FormAsker(Asker):
         found = [atom("network", j, *features) for j in range(outputs)]
         return found if sign > 0 else [minus(form) for form in found]
 
-    def _answer(self, answer: Expression, columns: Sequence[Form]) -> Form:
+    def _answer(self, answer: Expression, columns: Sequence[NormalForm]) -> NormalForm:
         program = answer.program
         if self.vanishing is not None:
             program = program.replaced(self.vanishing.program, 0.0)
-        found: Form = program.run(columns, self.algebra, self.number)
+        found: NormalForm = program.run(columns, self.algebra, self.number)
         return found
 
-    def partial(self, output: int, along: Along) -> Form:
+    def partial(self, output: int, along: Along) -> NormalForm:
         x = list(self.x[: self.claim.inputs])
         if len(along) > 1:
-            raise TooLarge  # second derivatives are not what forms are for
+            raise FormTooLarge  # second derivatives are not what forms are for
         if along:
             x[along[0]] = plus(x[along[0]], atom("small"))
             return coefficient(self.f(x)[output], ("small",))
@@ -195,11 +195,11 @@ class FormAsker(Asker):
 
 def least(claim: Claim, model: Model, vanishing: Expression | None = None) -> Bound:
     """A lower bound of a claim's function by its formula; minus infinity where that says nothing."""
-    asker = FormAsker(claim, Symmetries(model), vanishing)
+    asker = FormEnvironment(claim, Symmetries(model), vanishing)
     try:
         form = reduced(claim.define(asker))
         return _Ranges(claim).of(form)[0]
-    except (TooLarge, ZeroDivisionError, OverflowError, RecursionError):
+    except (FormTooLarge, ZeroDivisionError, OverflowError, RecursionError):
         return -inf
 
 
@@ -209,7 +209,7 @@ class _Ranges:
 
     claim: Claim
 
-    def of(self, form: Form) -> tuple[Bound, Bound]:
+    def of(self, form: NormalForm) -> tuple[Bound, Bound]:
         """Lower and upper bound."""
         low: Bound = Fraction(0)
         high: Bound = Fraction(0)

@@ -26,7 +26,7 @@ MARGIN: Final = "integers are exact; nothing is rounded"
 
 
 @runtime_checkable
-class IntegerModel(Protocol):
+class IntegerNetwork(Protocol):
     """A network of integer tables: `c' = saturate(round(bias + Σ T_i[c_i], guard))`."""
 
     inputs: tuple[Any, ...]
@@ -37,10 +37,10 @@ class IntegerModel(Protocol):
 
 def is_integer(model: Any) -> bool:
     """Whether a model is one of integers."""
-    return isinstance(model, IntegerModel) and not hasattr(model, "parameters") and hasattr(model, "encode")
+    return isinstance(model, IntegerNetwork) and not hasattr(model, "parameters") and hasattr(model, "encode")
 
 
-def integer_digest(model: IntegerModel) -> str:
+def integer_digest(model: IntegerNetwork) -> str:
     """SHA-256 over all tables, sums and formats."""
     found = hashlib.sha256()
     for layer in model.layers:
@@ -51,7 +51,7 @@ def integer_digest(model: IntegerModel) -> str:
     return found.hexdigest()
 
 
-def verify_integer(model: IntegerModel, axioms: Sequence[Axiom], *, box: Any = None) -> Certificate:
+def verify_integer(model: IntegerNetwork, axioms: Sequence[Axiom], *, box: Any = None) -> Certificate:
     """Proves or refutes axioms of an integer model, on all of its codes or those of a box.
 
     Raises:
@@ -60,7 +60,7 @@ def verify_integer(model: IntegerModel, axioms: Sequence[Axiom], *, box: Any = N
     return verify_codes(model, axioms, _ranges(model, box))
 
 
-def verify_codes(model: IntegerModel, axioms: Sequence[Axiom], codes: Sequence[tuple[int, int]]) -> Certificate:
+def verify_codes(model: IntegerNetwork, axioms: Sequence[Axiom], codes: Sequence[tuple[int, int]]) -> Certificate:
     """The same on ranges of codes, one for every input; they are the box of the certificate.
 
     Raises:
@@ -80,7 +80,7 @@ def verify_codes(model: IntegerModel, axioms: Sequence[Axiom], codes: Sequence[t
     )
 
 
-def _ranges(model: IntegerModel, box: Any) -> list[tuple[int, int]]:
+def _ranges(model: IntegerNetwork, box: Any) -> list[tuple[int, int]]:
     """Codes of every input, those of a box in raw units where one is given."""
     names = [wire.name for wire in model.inputs]
     found = [(wire.format.low, wire.format.high) for wire in model.inputs]
@@ -96,7 +96,7 @@ def _ranges(model: IntegerModel, box: Any) -> list[tuple[int, int]]:
 class Codes:
     """A model of integers and the codes of its inputs that are meant: of it axioms claim (`Axiom.integer_claims`)."""
 
-    model: IntegerModel
+    model: IntegerNetwork
     codes: list[tuple[int, int]]
 
     def __post_init__(self) -> None:

@@ -23,8 +23,8 @@ from splinework.formula.intervals import (
     up,
 )
 from splinework.knowledge.axioms.verify.certificate import ClaimResult
-from splinework.knowledge.axioms.verify.claim import Claim, JetAsker
-from splinework.knowledge.axioms.verify.jets import Jet, Space, variables
+from splinework.knowledge.axioms.verify.claim import Claim, JetEnvironment
+from splinework.knowledge.axioms.verify.jets import Jet, JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
 
@@ -85,11 +85,11 @@ def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Int
     """The integral over each box, `(B,)`."""
     n = lo.shape[1]
     pairs = tuple((a, b) for a in range(n) for b in range(a, n))
-    jet = _jet(claim, enclosure, Space(n, 2, pairs), lo, hi)
+    jet = _jet(claim, enclosure, JetSpace(n, 2, pairs), lo, hi)
     # The centre is rounded, by a part in 2⁵³; a box around it holds the true one.
     middle = lo / 2 + hi / 2
     doubt = gamma(4) * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
-    centre = _jet(claim, enclosure, Space(n), np.maximum(middle - doubt, lo), np.minimum(middle + doubt, hi)).v
+    centre = _jet(claim, enclosure, JetSpace(n), np.maximum(middle - doubt, lo), np.minimum(middle + doubt, hi)).v
     width = Interval(np.maximum((hi - lo) * (1 - gamma(4)), 0), (hi - lo) * (1 + gamma(4)))
     size = exactly(np.ones(len(lo)))
     for i in range(n):
@@ -108,6 +108,6 @@ def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Int
     return multiply(intersect(plain, value), size)
 
 
-def _jet(claim: Claim, enclosure: Enclosure, space: Space, lo: Floats, hi: Floats) -> Jet:
-    found: Jet = claim.define(JetAsker(enclosure, variables(space, lo, hi), claim.inputs))
+def _jet(claim: Claim, enclosure: Enclosure, space: JetSpace, lo: Floats, hi: Floats) -> Jet:
+    found: Jet = claim.define(JetEnvironment(enclosure, variables(space, lo, hi), claim.inputs))
     return found.dense()

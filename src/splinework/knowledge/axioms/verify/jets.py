@@ -32,7 +32,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Space:
+class JetSpace:
     """What is differentiated by what.
 
     Attributes:
@@ -59,7 +59,7 @@ class Jet:
         diagonal: Whether function w depends on variable w only.
     """
 
-    space: Space
+    space: JetSpace
     v: Interval
     d: Interval | None = None
     h: Interval | None = None
@@ -140,13 +140,13 @@ def joined(parts: list[Jet]) -> Jet:
     return Jet(space, v, d, h)
 
 
-def variables(space: Space, lo: Floats, hi: Floats) -> Jet:
+def variables(space: JetSpace, lo: Floats, hi: Floats) -> Jet:
     """The variables themselves over boxes `(B, n)`, diagonal."""
     ones = exactly(np.ones(lo.shape)) if space.order >= 1 else None
     return Jet(space, Interval(lo, hi), ones, None, diagonal=True)
 
 
-def constant(space: Space, value: Floats | float) -> Jet:
+def constant(space: JetSpace, value: Floats | float) -> Jet:
     """Numbers `(W,)` or one of them."""
     array = np.atleast_1d(np.asarray(value, dtype=np.float64))[None]
     return Jet(space, exactly(array))
@@ -158,7 +158,7 @@ def _plus(a: Interval | None, b: Interval | None) -> Interval | None:
     return add(a, b)
 
 
-def _space(a: Jet, b: Jet) -> Space:
+def _space(a: Jet, b: Jet) -> JetSpace:
     return a.space if a.space.order <= b.space.order else b.space
 
 
@@ -299,4 +299,4 @@ ALGEBRA: Final[Algebra] = {
 }
 """What operations of formulas do to jets; see `splinework.nn.frame.Expression.run`."""
 
-__all__ = ["ALGEBRA", "Jet", "Pair", "Space", "apply", "constant", "joined", "variables"]
+__all__ = ["ALGEBRA", "Jet", "JetSpace", "Pair", "apply", "constant", "joined", "variables"]

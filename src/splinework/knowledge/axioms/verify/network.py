@@ -25,7 +25,7 @@ from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import (
     ALGEBRA,
     Jet,
-    Space,
+    JetSpace,
     apply,
     constant,
     jet_add,
@@ -58,7 +58,7 @@ class Enclosure:
     def __post_init__(self) -> None:
         network = network_of(self.model)
         now = Interval(self.reach.lo[None], self.reach.hi[None])
-        jet = Jet(Space(now.shape[1]), now)
+        jet = Jet(JetSpace(now.shape[1]), now)
         self.stages = []
         if isinstance(self.model, FramedKAN) and self.model.frame.before:
             before = self.model.frame.before
@@ -95,7 +95,7 @@ def _line(a: Interval) -> Interval:
     return Interval(np.where(np.isnan(a.lo), -np.inf, a.lo), np.where(np.isnan(a.hi), np.inf, a.hi))
 
 
-def _formulas(formulas: Sequence[Expression], columns: Sequence[Jet], space: Space) -> Jet:
+def _formulas(formulas: Sequence[Expression], columns: Sequence[Jet], space: JetSpace) -> Jet:
     """Formulas of jets, side by side."""
     return joined([each.run(columns, ALGEBRA, lambda number: constant(space, number)) for each in formulas])
 

@@ -18,12 +18,12 @@ _MOST_TERMS: Final = 400
 _ONE: Final[Monomial] = ()
 
 
-class TooLarge(Exception):
+class FormTooLarge(Exception):
     """A form has more terms than are worth the time."""
 
 
 @dataclass(frozen=True)
-class Form:
+class NormalForm:
     """`Σ coefficient · monomial`, sorted; no coefficient is zero."""
 
     terms: tuple[tuple[Monomial, Fraction], ...]
@@ -41,7 +41,7 @@ class Form:
         return repr(self.terms)
 
 
-def form_of(terms: Mapping[Monomial, Fraction]) -> Form:
+def form_of(terms: Mapping[Monomial, Fraction]) -> NormalForm:
     """A form from its terms.
 
     Raises:
@@ -49,21 +49,21 @@ def form_of(terms: Mapping[Monomial, Fraction]) -> Form:
     """
     kept = [(monomial, value) for monomial, value in terms.items() if value]
     if len(kept) > _MOST_TERMS:
-        raise TooLarge
-    return Form(tuple(sorted(kept, key=repr)))
+        raise FormTooLarge
+    return NormalForm(tuple(sorted(kept, key=repr)))
 
 
-def number(value: float | Fraction) -> Form:
+def number(value: float | Fraction) -> NormalForm:
     """A constant, exactly."""
     return form_of({_ONE: Fraction(value)})
 
 
-def atom(*parts: Any) -> Form:
+def atom(*parts: Any) -> NormalForm:
     """An atom alone."""
     return form_of({((parts, Fraction(1)),): Fraction(1)})
 
 
-def plus(a: Form, b: Form) -> Form:
+def plus(a: NormalForm, b: NormalForm) -> NormalForm:
     """`a + b`."""
     terms = dict(a.terms)
     for monomial, value in b.terms:
@@ -71,15 +71,15 @@ def plus(a: Form, b: Form) -> Form:
     return form_of(terms)
 
 
-def minus(a: Form) -> Form:
+def minus(a: NormalForm) -> NormalForm:
     """`-a`."""
-    return Form(tuple((monomial, -value) for monomial, value in a.terms))
+    return NormalForm(tuple((monomial, -value) for monomial, value in a.terms))
 
 
-def times(a: Form, b: Form) -> Form:
+def times(a: NormalForm, b: NormalForm) -> NormalForm:
     """`a b`."""
     if len(a.terms) * len(b.terms) > 4 * _MOST_TERMS:
-        raise TooLarge
+        raise FormTooLarge
     terms: dict[Monomial, Fraction] = {}
     for one, x in a.terms:
         for other, y in b.terms:
@@ -91,21 +91,21 @@ def times(a: Form, b: Form) -> Form:
     return _without_squares_of_sines(form_of(terms))
 
 
-def _without_squares_of_sines(a: Form) -> Form:
+def _without_squares_of_sines(a: NormalForm) -> NormalForm:
     for monomial, value in a.terms:
         for each, power in monomial:
             if each[0] == "sin" and power >= 2 and power.denominator == 1:
                 rest = tuple((k, p) for k, p in monomial if k != each)
                 left = power - 2
                 rest = tuple(sorted((*rest, (each, left)), key=repr)) if left else rest
-                others = Form(tuple(t for t in a.terms if t[0] != monomial))
+                others = NormalForm(tuple(t for t in a.terms if t[0] != monomial))
                 cosine = atom("cos", *each[1:])
                 square = plus(number(1), minus(times(cosine, cosine)))
                 return plus(others, times(form_of({rest: value}), square))
     return a
 
 
-def power(a: Form, exponent: Fraction, positive: Callable[[Atom], bool]) -> Form:
+def power(a: NormalForm, exponent: Fraction, positive: Callable[[Atom], bool]) -> NormalForm:
     """`a^p`: whole powers multiplied out, others with what is surely positive drawn out of them.
 
     Raises:
@@ -130,7 +130,7 @@ def power(a: Form, exponent: Fraction, positive: Callable[[Atom], bool]) -> Form
     return times(outside, atom("power", rest, exponent))
 
 
-def drawn_out(a: Form, positive: Callable[[Atom], bool]) -> tuple[Monomial, Form]:
+def drawn_out(a: NormalForm, positive: Callable[[Atom], bool]) -> tuple[Monomial, NormalForm]:
     """The positive atoms that all terms share, to the least power, and what remains."""
     if not a.terms:
         return _ONE, a
@@ -141,7 +141,7 @@ def drawn_out(a: Form, positive: Callable[[Atom], bool]) -> tuple[Monomial, Form
     return common, times(a, inverse)
 
 
-def reduced(a: Form) -> Form:
+def reduced(a: NormalForm) -> NormalForm:
     """With `D · 1/D = 1` used where the terms that hold `1/D` add up to a multiple of D."""
     reciprocals = {k for monomial, _ in a.terms for k, p in monomial if k[0] == "power" and k[2] == -1 and p == 1}
     for each in sorted(reciprocals, key=repr):
@@ -156,7 +156,7 @@ def reduced(a: Form) -> Form:
     return a
 
 
-def exponential(a: Form) -> Form:
+def exponential(a: NormalForm) -> NormalForm:
     """`e^a` as a product over the terms of a."""
     result = number(1)
     for monomial, value in a.terms:
@@ -168,13 +168,13 @@ def exponential(a: Form) -> Form:
     return result
 
 
-def upright(a: Form) -> tuple[Form, int]:
+def upright(a: NormalForm) -> tuple[NormalForm, int]:
     """The form or its negative, whichever comes first, and the sign."""
     other = minus(a)
     return (a, 1) if a.key <= other.key else (other, -1)
 
 
-def _absolute(a: Form) -> Form:
+def _absolute(a: NormalForm) -> NormalForm:
     a = reduced(a)
     if not a.terms:
         return a
@@ -182,8 +182,8 @@ def _absolute(a: Form) -> Form:
     return number(abs(fixed)) if fixed is not None else atom("abs", upright(a)[0])
 
 
-def _chosen(name: str) -> Callable[[Form, Form], Form]:
-    def of(a: Form, b: Form) -> Form:
+def _chosen(name: str) -> Callable[[NormalForm, NormalForm], NormalForm]:
+    def of(a: NormalForm, b: NormalForm) -> NormalForm:
         difference = plus(a, minus(b)).number
         if difference is not None:
             return a if (difference >= 0) == (name == "max") else b
@@ -192,15 +192,15 @@ def _chosen(name: str) -> Callable[[Form, Form], Form]:
     return of
 
 
-def _floored(a: Form) -> Form:
+def _floored(a: NormalForm) -> NormalForm:
     whole = next((v for m, v in a.terms if m == _ONE), Fraction(0))
     step = whole.numerator // whole.denominator
     rest = plus(a, number(-step))
     return number(step) if rest.number is not None else plus(number(step), atom("floor", rest))
 
 
-def _odd(name: str) -> Callable[[Form], Form]:
-    def of(a: Form) -> Form:
+def _odd(name: str) -> Callable[[NormalForm], NormalForm]:
+    def of(a: NormalForm) -> NormalForm:
         if not a.terms:
             return a
         inner, sign = upright(a)
@@ -209,25 +209,25 @@ def _odd(name: str) -> Callable[[Form], Form]:
     return of
 
 
-def _even(name: str) -> Callable[[Form], Form]:
+def _even(name: str) -> Callable[[NormalForm], NormalForm]:
     return lambda a: atom(name, upright(a)[0]) if a.terms else number(1)
 
 
-def _plain(name: str) -> Callable[[Form], Form]:
+def _plain(name: str) -> Callable[[NormalForm], NormalForm]:
     return lambda a: atom(name, a)
 
 
-def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
+def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., NormalForm]]:
     """What operations of formulas do to forms.
 
     Args:
         positive: Which atoms are surely positive.
     """
 
-    def divide(a: Form, b: Form) -> Form:
+    def divide(a: NormalForm, b: NormalForm) -> NormalForm:
         return times(a, power(b, Fraction(-1), positive))
 
-    def raised(a: Form, b: Form) -> Form:
+    def raised(a: NormalForm, b: NormalForm) -> NormalForm:
         fixed = b.number
         if fixed is not None and fixed.denominator <= 64:
             return power(a, fixed, positive)
@@ -252,13 +252,13 @@ def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., Form]]:
     }
 
 
-def _joined(name: str) -> Callable[..., Form]:
+def _joined(name: str) -> Callable[..., NormalForm]:
     return lambda *parts: atom(name, *parts)
 
 
-def _atoms() -> dict[str, Callable[..., Form]]:
+def _atoms() -> dict[str, Callable[..., NormalForm]]:
     """Functions that are atoms of their arguments; others are worked out by their definitions."""
-    found: dict[str, Callable[..., Form]] = {}
+    found: dict[str, Callable[..., NormalForm]] = {}
     for each in FUNCTIONS.values():
         primitive = each.name in ("sigmoid", "softplus") or not each.definition
         if each.order:
@@ -271,7 +271,7 @@ def _atoms() -> dict[str, Callable[..., Form]]:
 _ATOMS: Final = _atoms()
 
 
-def coefficient(a: Form, small: Atom) -> Form:
+def coefficient(a: NormalForm, small: Atom) -> NormalForm:
     """The derivative by a number that is zero, given the form with an atom for it.
 
     Raises:
@@ -284,7 +284,7 @@ def coefficient(a: Form, small: Atom) -> Form:
         if power not in (0, 1) and power > 1:
             continue  # of higher order
         if power not in (0, 1) or any(repr(small) in repr(k) for k, _ in rest):
-            raise TooLarge
+            raise FormTooLarge
         if power == 1:
             found[rest] = found.get(rest, Fraction(0)) + value
     return form_of(found)

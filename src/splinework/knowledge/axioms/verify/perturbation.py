@@ -13,7 +13,7 @@ import numpy as np
 from splinework.formula.intervals import Floats, Interval, U, gamma, up
 from splinework.knowledge.axioms.verify.cells import derivative_splines, polar
 from splinework.knowledge.axioms.verify.edges import EdgeTable
-from splinework.knowledge.axioms.verify.jets import Jet, Space
+from splinework.knowledge.axioms.verify.jets import Jet, JetSpace
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import FramedKAN
@@ -31,7 +31,7 @@ def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
     if not _alike(a, b):
         return None
     first, second = Enclosure(a, reach), Enclosure(b, reach)
-    jets = [Jet(Space(len(reach.lo)), Interval(reach.lo[None], reach.hi[None])) for _ in range(2)]
+    jets = [Jet(JetSpace(len(reach.lo)), Interval(reach.lo[None], reach.hi[None])) for _ in range(2)]
     stages = len(first.stages) - len(one.kan_layers) - 1
     for number in range(stages):
         jets = [e.stages[number](jet) for e, jet in zip((first, second), jets, strict=True)]

@@ -35,7 +35,7 @@ _ANALYTIC = 99
 
 
 @dataclass(frozen=True)
-class Pieces:
+class EdgePieces:
     """All edges of a layer as polynomials.
 
     Attributes:
@@ -58,7 +58,7 @@ class _Section:
     interval: np.ndarray
 
 
-def pieces_of(numbers: LayerNumbers, reach: Interval) -> Pieces:
+def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
     """The edges of a layer as polynomials.
 
     Args:
@@ -82,7 +82,7 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> Pieces:
     inner = [_inside(numbers, body, order) for order in range(HIGHEST + 1)]
     ends = [_beyond(numbers, body, inner, reach, side) for side in (-1, 1)]
     orders = tuple(_joined([left, middle, right]) for left, middle, right in zip(ends[0], inner, ends[1], strict=True))
-    return Pieces(_cells(body, reach, tails), orders, _smoothness(numbers, body))
+    return EdgePieces(_cells(body, reach, tails), orders, _smoothness(numbers, body))
 
 
 def _main(numbers: LayerNumbers) -> _Section:

@@ -88,7 +88,7 @@ def exact(value: Any) -> Range:
 
 
 @dataclass(frozen=True)
-class Function:
+class RangeJet:
     """A function of n variables over B boxes: values `(B,)`, gradient `(B, n)`, second derivatives `(B, n, n)`.
 
     `order` says how many of them are right; the others are None.
@@ -116,19 +116,19 @@ def column(a: Range, more: int) -> Range:
     return Range(a.a.reshape(a.a.shape + (1,) * more), a.b.reshape(a.b.shape + (1,) * more))
 
 
-def add(f: Function, g: Function) -> Function:
+def add(f: RangeJet, g: RangeJet) -> RangeJet:
     """`f + g`."""
     order = min(f.order, g.order)
     d = f.d + g.d if order >= 1 and f.d is not None and g.d is not None else None
-    return Function(order, f.v + g.v, d, f.h + g.h if order >= 2 and f.h is not None and g.h is not None else None)
+    return RangeJet(order, f.v + g.v, d, f.h + g.h if order >= 2 and f.h is not None and g.h is not None else None)
 
 
-def negative(f: Function) -> Function:
+def negative(f: RangeJet) -> RangeJet:
     """`-f`."""
-    return Function(f.order, -f.v, None if f.d is None else -f.d, None if f.h is None else -f.h)
+    return RangeJet(f.order, -f.v, None if f.d is None else -f.d, None if f.h is None else -f.h)
 
 
-def times(f: Function, g: Function) -> Function:
+def times(f: RangeJet, g: RangeJet) -> RangeJet:
     """`f g`."""
     if f is g:
         return through(f, whole_power(f.v, 2), exact(2.0) * f.v, exact(np.full_like(f.v.a, 2.0)))
@@ -138,17 +138,17 @@ def times(f: Function, g: Function) -> Function:
         d = f.d * column(g.v, 1) + g.d * column(f.v, 1)
         if order >= 2 and f.h is not None and g.h is not None:
             h = f.h * column(g.v, 2) + g.h * column(f.v, 2) + (outer(f.d, g.d) + outer(g.d, f.d))
-    return Function(order, f.v * g.v, d, h)
+    return RangeJet(order, f.v * g.v, d, h)
 
 
-def through(f: Function, value: Range, first: Range, second: Range) -> Function:
+def through(f: RangeJet, value: Range, first: Range, second: Range) -> RangeJet:
     """The chain rule for a function of one variable with these derivatives."""
     d = h = None
     if f.d is not None:
         d = f.d * column(first, 1)
         if f.h is not None:
             h = outer(f.d, f.d) * column(second, 2) + f.h * column(first, 2)
-    return Function(f.order, value, d, h)
+    return RangeJet(f.order, value, d, h)
 
 
 def whole_power(x: Range, n: int) -> Range:

@@ -8,7 +8,7 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
-from splinework.knowledge.axioms.verify.recheck import Floats, Function, Range, column, exact, outer, wider
+from splinework.knowledge.axioms.verify.recheck import Floats, Range, RangeJet, column, exact, outer, wider
 from splinework.knowledge.axioms.verify.recheck_functions import curve_bound, row_bounds
 from splinework.splines.bases import activation
 
@@ -62,7 +62,7 @@ def differentiated(knots: Floats, c: Floats, error: Floats, degree: int) -> tupl
     return found, (loose[1:] + loose[:-1]) * rate * 1.001 + 8 * 2.0**-53 * np.abs(found)
 
 
-class Layer:
+class CheckedLayer:
     """One layer of edges, ready to be asked for ranges.
 
     Raises:
@@ -208,7 +208,7 @@ class Layer:
         return wider(value - off, value + off)
 
 
-def run_layer(layer: Layer, x: Sequence[Function]) -> list[Function]:
+def run_layer(layer: CheckedLayer, x: Sequence[RangeJet]) -> list[RangeJet]:
     """`Σ_i φ_ij(x_i) + bias_j`, and its derivatives."""
     n, outputs = layer.n, layer.n.weight.shape[1]
     batch = max(len(f.v.a) for f in x)
@@ -227,4 +227,4 @@ def run_layer(layer: Layer, x: Sequence[Function]) -> list[Function]:
     v, d, h = total
     assert v is not None
     columns = [[None if each is None else each.part(slice(None), j) for each in (d, h)] for j in range(outputs)]
-    return [Function(order, v.part(slice(None), j), *rest) for j, rest in enumerate(columns)]
+    return [RangeJet(order, v.part(slice(None), j), *rest) for j, rest in enumerate(columns)]

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.formula.functions import COMPARISONS
-from splinework.knowledge.axioms.verify.claim import Along, Asker
+from splinework.knowledge.axioms.verify.claim import Along, Environment
 from splinework.knowledge.axioms.verify.numbers import Model, array, layer_numbers, network_of
 from splinework.knowledge.axioms.verify.recheck import (
     Floats,
-    Function,
     Range,
+    RangeJet,
     add,
     exact,
     negative,
@@ -22,14 +22,14 @@ from splinework.knowledge.axioms.verify.recheck import (
     whole_power,
 )
 from splinework.knowledge.axioms.verify.recheck_functions import FUNCTIONS, exponential, logarithm, reciprocal, within
-from splinework.knowledge.axioms.verify.recheck_layer import Layer, run_layer
+from splinework.knowledge.axioms.verify.recheck_layer import CheckedLayer, run_layer
 from splinework.nn.frame import FramedKAN
 
 Truth = tuple[NDArray[np.bool_], NDArray[np.bool_]]
 """Where a condition surely holds, and where it surely does not."""
 
 
-def _power(f: Function, g: Function) -> Function:
+def _power(f: RangeJet, g: RangeJet) -> RangeJet:
     fixed = g.v.a.flat[0] if g.v.a.size and (g.v.a == g.v.a.flat[0]).all() and (g.v.a == g.v.b).all() else None
     if fixed is None:
         inside = times(g, through(f, *logarithm(f.v)))
@@ -46,30 +46,30 @@ def _power(f: Function, g: Function) -> Function:
     return through(f, value, first, (exact(p) + exact(-1.0)) * first * inverse)
 
 
-def _extreme(largest: bool) -> Callable[[Function, Function], Function]:
-    def of(f: Function, g: Function) -> Function:
+def _extreme(largest: bool) -> Callable[[RangeJet, RangeJet], RangeJet]:
+    def of(f: RangeJet, g: RangeJet) -> RangeJet:
         apart = through_named("abs", add(f, negative(g)))
         both = add(add(f, g), apart if largest else negative(apart))
         half = times_number(both, 0.5)
         choose = np.maximum if largest else np.minimum
-        return Function(half.order, Range(choose(f.v.a, g.v.a), choose(f.v.b, g.v.b)), half.d, half.h)
+        return RangeJet(half.order, Range(choose(f.v.a, g.v.a), choose(f.v.b, g.v.b)), half.d, half.h)
 
     return of
 
 
-def times_number(f: Function, value: float | Range) -> Function:
+def times_number(f: RangeJet, value: float | Range) -> RangeJet:
     """`f` times a number."""
     by = value if isinstance(value, Range) else exact(value)
-    return Function(f.order, f.v * by, None if f.d is None else f.d * by, None if f.h is None else f.h * by)
+    return RangeJet(f.order, f.v * by, None if f.d is None else f.d * by, None if f.h is None else f.h * by)
 
 
-def through_named(name: str, f: Function) -> Function:
+def through_named(name: str, f: RangeJet) -> RangeJet:
     """A function of formulas of f."""
     return through(f, *FUNCTIONS[name](f.v))
 
 
-def _compare(name: str) -> Callable[[Function, Function], Truth]:
-    def of(f: Function, g: Function) -> Truth:
+def _compare(name: str) -> Callable[[RangeJet, RangeJet], Truth]:
+    def of(f: RangeJet, g: RangeJet) -> Truth:
         low, high = f.v.a - g.v.b, f.v.b - g.v.a  # a difference of doubles has the sign of the exact one
         if name in ("eq", "ne"):
             same, apart = (low == 0) & (high == 0), (low > 0) | (high < 0)
@@ -80,7 +80,7 @@ def _compare(name: str) -> Callable[[Function, Function], Truth]:
     return of
 
 
-def _choose(condition: Truth, f: Function, g: Function) -> Function:
+def _choose(condition: Truth, f: RangeJet, g: RangeJet) -> RangeJet:
     """One of two by a condition; where it is open, either value and any slope."""
     always, never = condition
     open_ = ~(always | never)
@@ -97,7 +97,7 @@ def _choose(condition: Truth, f: Function, g: Function) -> Function:
 
     value = part(f.v, g.v, 0, False)
     assert value is not None
-    return Function(min(f.order, g.order), value, part(f.d, g.d, 1, True), part(f.h, g.h, 2, True))
+    return RangeJet(min(f.order, g.order), value, part(f.d, g.d, 1, True), part(f.h, g.h, 2, True))
 
 
 ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
@@ -131,13 +131,13 @@ class CheckedModel:
     def __init__(self, model: Model) -> None:
         network = network_of(model)
         self.frame = model.frame if isinstance(model, FramedKAN) else None
-        self.layers = [Layer(layer_numbers(layer)) for layer in network.kan_layers]
+        self.layers = [CheckedLayer(layer_numbers(layer)) for layer in network.kan_layers]
         self.nodes = network.config.nodes[1:]
         self.scalings = [
             (s.scales, array(s.shift), array(s.scale)) for s in (network.input_scaling, network.output_scaling)
         ]
 
-    def __call__(self, x: Sequence[Function], number: Callable[[float], Function]) -> list[Function]:
+    def __call__(self, x: Sequence[RangeJet], number: Callable[[float], RangeJet]) -> list[RangeJet]:
         u = list(x)
         if self.frame is not None and self.frame.before:
             u = [e.run(u, ALGEBRA, number) for e in self.frame.before]
@@ -162,26 +162,26 @@ class CheckedModel:
         return u
 
     @staticmethod
-    def _in(f: Function, scale: str, shift: float, size: float, number: Callable[[float], Function]) -> Function:
+    def _in(f: RangeJet, scale: str, shift: float, size: float, number: Callable[[float], RangeJet]) -> RangeJet:
         f = through_named("log", f) if scale == "log" else f
         if shift == 0 and size == 1:
             return f
         return times_number(add(f, number(-float(shift))), exact(float(size)).inverse())
 
     @staticmethod
-    def _squashed(layer: Layer, i: int, f: Function, number: Callable[[float], Function]) -> Function:
+    def _squashed(layer: CheckedLayer, i: int, f: RangeJet, number: Callable[[float], RangeJet]) -> RangeJet:
         if not layer.n.squashed:
             return f
         low, high = (exact(float(end[i])) for end in layer.n.domain)
         middle, half = (low + high) * exact(0.5), (high + -low) * exact(0.5)
         shape = number(0.0)
-        centre = Function(shape.order, Range(shape.v.a + middle.a, shape.v.b + middle.b), shape.d, shape.h)
+        centre = RangeJet(shape.order, Range(shape.v.a + middle.a, shape.v.b + middle.b), shape.d, shape.h)
         bent = through_named("tanh", times_number(add(f, negative(centre)), half.inverse()))
         return add(times_number(bent, half), centre)
 
 
 @dataclass
-class CheckAsker(Asker):
+class CheckEnvironment(Environment):
     """A claim in the checker's arithmetic, over boxes `(B, n)`."""
 
     model: CheckedModel
@@ -192,24 +192,24 @@ class CheckAsker(Asker):
     algebra: Mapping[str, Callable[..., Any]] = field(default_factory=lambda: ALGEBRA)
 
     def __post_init__(self) -> None:
-        self._here: list[Function] | None = None
+        self._here: list[RangeJet] | None = None
         units = np.eye(self.lo.shape[1])
         self.x = [self._function(Range(self.lo[:, i], self.hi[:, i]), unit) for i, unit in enumerate(units)]
 
-    def _function(self, value: Range, slope: Floats) -> Function:
+    def _function(self, value: Range, slope: Floats) -> RangeJet:
         """A function with the same slope on every box."""
         batch, n = self.lo.shape
         d = exact(np.tile(slope, (batch, 1))) if self.order >= 1 else None
-        return Function(self.order, value, d, exact(np.zeros((batch, n, n))) if self.order >= 2 else None)
+        return RangeJet(self.order, value, d, exact(np.zeros((batch, n, n))) if self.order >= 2 else None)
 
-    def number(self, value: float) -> Function:
+    def number(self, value: float) -> RangeJet:
         batch, n = self.lo.shape
         return self._function(exact(np.full(batch, value)), np.zeros(n))
 
-    def f(self, arguments: Sequence[Function]) -> list[Function]:
+    def f(self, arguments: Sequence[RangeJet]) -> list[RangeJet]:
         return self.model(arguments, self.number)
 
-    def partial(self, output: int, along: Along) -> Function:
+    def partial(self, output: int, along: Along) -> RangeJet:
         if self._here is None:
             self._here = self.f(self.x[: self.inputs])
         found = self._here[output]
@@ -218,6 +218,6 @@ class CheckAsker(Asker):
         if len(along) == 1:
             assert found.d is not None
             row = None if found.h is None else found.h.part(slice(None), along[0])
-            return Function(found.order - 1, found.d.part(slice(None), along[0]), row)
+            return RangeJet(found.order - 1, found.d.part(slice(None), along[0]), row)
         assert found.h is not None
-        return Function(0, found.h.part(slice(None), along[0], along[1]))
+        return RangeJet(0, found.h.part(slice(None), along[0], along[1]))

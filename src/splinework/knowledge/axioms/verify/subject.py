@@ -15,8 +15,8 @@ import torch
 from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats
 from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
-from splinework.knowledge.axioms.setting import sobol
-from splinework.knowledge.axioms.verify.claim import Along, Argument, Asker, Claim, Define
+from splinework.knowledge.axioms.sampling import sobol
+from splinework.knowledge.axioms.verify.claim import Along, Argument, Claim, Define, Environment
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import Expression, FramedKAN
 
@@ -84,7 +84,7 @@ class Subject:
         self,
         axiom: Axiom,
         text: Callable[[str], str],
-        define: Callable[[int, Asker], Any],
+        define: Callable[[int, Environment], Any],
         *,
         along: Along = (),
         equal: bool = False,
@@ -113,13 +113,18 @@ class Subject:
     def moved(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
         """`f(moved x) = sign f(x)` for every output; `f(` in the text becomes its name."""
 
-        def there(j: int, ask: Asker) -> Any:
+        def there(j: int, ask: Environment) -> Any:
             return ask.f(move(ask))[j] if sign > 0 else ask.do("neg", ask.f(move(ask))[j])
 
         return self.equal(axiom, lambda name: text.replace("f(", f"{name}("), there, arguments=(move,), **more)
 
     def equal(
-        self, axiom: Axiom, text: Callable[[str], str], to: Callable[[int, Asker], Any], along: Along = (), **more: Any
+        self,
+        axiom: Axiom,
+        text: Callable[[str], str],
+        to: Callable[[int, Environment], Any],
+        along: Along = (),
+        **more: Any,
     ) -> list[Claim]:
         """An output, or a derivative of it, equals something, for every output; as `claims`."""
         return self.claims(
@@ -129,15 +134,15 @@ class Subject:
     def signed(self, axiom: Axiom, text: Callable[[str], str], along: Along, sign: int) -> list[Claim]:
         """A derivative of every output has a sign."""
 
-        def define(j: int, ask: Asker) -> Any:
+        def define(j: int, ask: Environment) -> Any:
             return ask.partial(j, along) if sign > 0 else ask.do("neg", ask.partial(j, along))
 
         return self.claims(axiom, text, define, along=along)
 
-    def replaced(self, i: int, new: Callable[[Asker], Any]) -> Argument:
+    def replaced(self, i: int, new: Callable[[Environment], Any]) -> Argument:
         """All inputs as they are, but one."""
 
-        def move(ask: Asker) -> list[Any]:
+        def move(ask: Environment) -> list[Any]:
             x = list(ask.x[: len(self.inputs)])
             x[i] = new(ask)
             return x

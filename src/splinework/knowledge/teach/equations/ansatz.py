@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.setting import sobol
+from splinework.knowledge.axioms.sampling import sobol
 from splinework.knowledge.teach.equations.conditions import Box, Conditions, Sides
 from splinework.knowledge.teach.equations.formulas import (
     ZERO,

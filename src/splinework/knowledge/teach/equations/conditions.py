@@ -7,8 +7,8 @@ from typing import final
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.axiom import outputs_of, place
-from splinework.knowledge.axioms.facts import Face as Given
-from splinework.knowledge.axioms.facts import Period, Rim, facts_of
+from splinework.knowledge.axioms.facts import FaceValue as Given
+from splinework.knowledge.axioms.facts import Periodicity, RegionBoundaryValue, facts_of
 from splinework.knowledge.teach.equations.formulas import number
 from splinework.nn.frame import Region
 
@@ -95,14 +95,14 @@ def faces_of(axiom: Axiom, inputs: Sequence[str]) -> list[tuple[str, Face]]:
         rate = None if fact.rate is None else text_of(fact.rate)
         name = inputs[place(fact.input, inputs, fact.word)]
         found.append((name, Face(fact.at, text_of(fact.value), rate, axiom.text())))
-    if not found and "ansatz" in axiom.built_by and not facts_of([axiom], Rim):
+    if not found and "ansatz" in axiom.built_by and not facts_of([axiom], RegionBoundaryValue):
         raise ConfigError(f"{axiom.text()} has no face at a finite value; give one end at least.")
     return found
 
 
 def periods_of(axioms: Sequence[Axiom], inputs: Sequence[str]) -> dict[str, float]:
     """The period of every input in which the function is periodic by construction."""
-    periods = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Period)
+    periods = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Periodicity)
     return {inputs[place(fact.input, inputs, fact.word)]: fact.period for fact in periods}
 
 
@@ -113,7 +113,7 @@ def text_of(value: float | str) -> str:
 
 def _with(before: Conditions, axiom: Axiom, inputs: Sequence[str]) -> Conditions:
     edges = list(before.edges)
-    for rim in facts_of([axiom], Rim):
+    for rim in facts_of([axiom], RegionBoundaryValue):
         for name in rim.region.inputs:
             place(name, inputs, axiom.word)
         edges.append(Edge(rim.region, text_of(rim.value), axiom.text()))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.meanings import understand
+from splinework.knowledge.axioms.name_resolution import understand
 from splinework.knowledge.axioms.statements import Statement
 from splinework.nn.derivatives import Model, Monomial, partials
 

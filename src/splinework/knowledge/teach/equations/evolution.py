@@ -9,7 +9,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard, Soft
 from splinework.knowledge.axioms.axiom import place
-from splinework.knowledge.axioms.facts import Face, Period, Rim, facts_of
+from splinework.knowledge.axioms.facts import FaceValue, Periodicity, RegionBoundaryValue, facts_of
 from splinework.knowledge.teach.equations.ansatz import derivatives_of, joined
 from splinework.knowledge.teach.equations.conditions import conditions_of
 from splinework.knowledge.teach.equations.formulas import times, total
@@ -52,7 +52,9 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     """The number of the input that is space, what all slabs share, and the frame of their networks."""
     model, axioms = problem.model, problem.axioms
     inputs, outputs = model.config.input_names, model.config.output_names
-    starts = [face for face in facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Face) if face.start]
+    starts = [
+        face for face in facts_of([axiom for axiom in axioms if axiom.strength == Hard()], FaceValue) if face.start
+    ]
     equations = equations_of(axioms, inputs, outputs)
     if len(inputs) != 2 or len(outputs) != 1 or len(starts) != 1 or len(equations) != 1 or problem.unknowns:
         raise ConfigError(
@@ -72,7 +74,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
     if starts[0].at != begins:
         raise ConfigError(f"the slabs begin at {inputs[time]} = {begins:g}, the start is given at {starts[0].at:g}.")
     g, omega = joined(conditions_of(axioms, inputs, outputs)[0], inputs, problem.domain.box, free=inputs[time])
-    periods = facts_of(axioms, Period)
+    periods = facts_of(axioms, Periodicity)
     degree, terms = _sizes(model, order)
 
     def known(text: str) -> Any:
@@ -95,9 +97,11 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
 
 def _can_march(axiom: Axiom) -> bool:
-    if facts_of([axiom], Period):
+    if facts_of([axiom], Periodicity):
         return isinstance(axiom.strength, Soft)
-    return axiom.strength == Hard() or not any(isinstance(fact, (Face, Rim)) for fact in axiom.facts())
+    return axiom.strength == Hard() or not any(
+        isinstance(fact, (FaceValue, RegionBoundaryValue)) for fact in axiom.facts()
+    )
 
 
 def _sizes(model: KAN, order: int) -> tuple[int, int]:

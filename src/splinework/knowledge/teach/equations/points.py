@@ -11,8 +11,14 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.axiom import Name, Ranges, place
-from splinework.knowledge.axioms.facts import Equation, Face, Rim, Total, facts_of
-from splinework.knowledge.axioms.setting import sobol
+from splinework.knowledge.axioms.facts import (
+    DifferentialEquation,
+    FaceValue,
+    IntegralValue,
+    RegionBoundaryValue,
+    facts_of,
+)
+from splinework.knowledge.axioms.sampling import sobol
 from splinework.nn.frame import Expression, Region
 
 TRIES = 64
@@ -113,10 +119,10 @@ def domain_of(
     box: dict[str, tuple[float, float]] = dict(grid)
     for axiom in axioms:
         box.update(_ranges(_between_faces(axiom), inputs, axiom.word))
-        inside = any(isinstance(fact, (Equation, Total)) for fact in axiom.facts())
+        inside = any(isinstance(fact, (DifferentialEquation, IntegralValue)) for fact in axiom.facts())
         if inside and not isinstance(axiom.domain, str):
             box.update(_ranges(axiom.domain, inputs, axiom.word))
-    edges = [rim.region for rim in facts_of(axioms, Rim)]
+    edges = [rim.region for rim in facts_of(axioms, RegionBoundaryValue)]
     regions = (over,) if isinstance(over, Region) else tuple(edges) if over is None else ()
     for region in regions:
         box.update(_ranges(tuple(region.box().items()), inputs, "the region"))
@@ -129,7 +135,7 @@ def domain_of(
 def _between_faces(axiom: Axiom) -> Ranges:
     """The ranges of inputs of which an axiom fixes two faces."""
     at: dict[Name, list[float]] = {}
-    for face in facts_of([axiom], Face):
+    for face in facts_of([axiom], FaceValue):
         at.setdefault(face.input, []).append(face.at)
     return tuple((name, (min(ends), max(ends))) for name, ends in at.items() if len(ends) > 1)
 

@@ -122,7 +122,7 @@ def problem_of(
         raise ConfigError(f"solve_equations takes a KAN, got {type(model).__name__}.")
     if isinstance(given, (Axiom, Residual)) or not all(isinstance(each, (Axiom, Residual)) for each in given):
         raise ConfigError(
-            f"the axioms are a list such as [Residual('u_xx = -u'), Boundary({{'x': (0, 1)}}, 0)], got {given!r}."
+            f"the axioms are a list such as [ResidualEquation('u_xx = -u'), Boundary({{'x': (0, 1)}}, 0)], got {given!r}."
         )
     inputs, outputs = model.config.input_names, model.config.output_names
     names = (*inputs, *outputs)
@@ -134,7 +134,7 @@ def problem_of(
     recipes = tuple(each for each in given if isinstance(each, Residual))
     statements = equations_of(axioms, inputs, outputs)
     if not statements and not recipes:
-        raise ConfigError("there is no equation among the axioms; give one, such as Residual('u_t = u_xx').")
+        raise ConfigError("there is no equation among the axioms; give one, such as ResidualEquation('u_t = u_xx').")
     unknowns = unknowns_of(axioms, names)
     domain = domain_of(axioms, inputs, over, _grid_ranges(model))
     frame = frame_of(

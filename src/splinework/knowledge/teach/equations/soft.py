@@ -11,8 +11,16 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom, Hard, Soft, Verify
 from splinework.knowledge.axioms.axiom import outputs_of, place
-from splinework.knowledge.axioms.facts import Equation as Stated
-from splinework.knowledge.axioms.facts import Face, Fact, Period, Points, Rim, Total, facts_of
+from splinework.knowledge.axioms.facts import DifferentialEquation as Stated
+from splinework.knowledge.axioms.facts import (
+    FaceValue,
+    Fact,
+    IntegralValue,
+    Periodicity,
+    PointValues,
+    RegionBoundaryValue,
+    facts_of,
+)
 from splinework.knowledge.teach.equations.conditions import faces_of, text_of
 from splinework.knowledge.teach.equations.equation import Equation, read_equation
 from splinework.knowledge.teach.equations.points import Domain
@@ -134,7 +142,7 @@ def _wanted(
     return gap
 
 
-def _face(fact: Face, ask: _Asked) -> list[Residual]:
+def _face(fact: FaceValue, ask: _Asked) -> list[Residual]:
     inputs, columns = ask.domain.inputs, ask.columns(fact)
     i = place(fact.input, inputs, fact.word)
     x = ask.domain.face(inputs[i], fact.at, ask.few, ask.seed)
@@ -145,12 +153,12 @@ def _face(fact: Face, ask: _Asked) -> list[Residual]:
     return found
 
 
-def _rim(fact: Rim, ask: _Asked) -> list[Residual]:
+def _rim(fact: RegionBoundaryValue, ask: _Asked) -> list[Residual]:
     gap = _wanted(text_of(fact.value), ask.columns(fact), (), ask.domain.inputs)
     return [Residual(gap, ask.domain.edge(fact.region, ask.few, ask.seed), ask.weight, name=fact.axiom.text())]
 
 
-def _period(fact: Period, ask: _Asked) -> list[Residual]:
+def _period(fact: Periodicity, ask: _Asked) -> list[Residual]:
     column, columns = place(fact.input, ask.domain.inputs, fact.word), ask.columns(fact)
     name = ask.domain.inputs[column]
 
@@ -164,7 +172,7 @@ def _period(fact: Period, ask: _Asked) -> list[Residual]:
     return [Residual(gap, x, ask.weight, name=fact.axiom.text())]
 
 
-def _points(fact: Points, ask: _Asked) -> list[Residual]:
+def _points(fact: PointValues, ask: _Asked) -> list[Residual]:
     x = torch.tensor(fact.points, dtype=torch.float64)
     y = torch.tensor(fact.values, dtype=torch.float64)
     columns, inputs = ask.columns(fact), len(ask.domain.inputs)
@@ -185,7 +193,7 @@ def measured(x: Any, y: Any, columns: list[int], weight: float, name: str) -> Re
     return Residual(gap, x, weight, y, name)
 
 
-def _total(fact: Total, ask: _Asked) -> list[Residual]:
+def _total(fact: IntegralValue, ask: _Asked) -> list[Residual]:
     domain = ask.domain
     box = dict(domain.box)
     for name, ends in fact.over or ():
@@ -204,10 +212,10 @@ def _total(fact: Total, ask: _Asked) -> list[Residual]:
 
 
 _ROWS: Final[dict[type[Fact], Callable[..., list[Residual]]]] = {
-    Face: _face,
-    Rim: _rim,
-    Period: _period,
-    Points: _points,
-    Total: _total,
+    FaceValue: _face,
+    RegionBoundaryValue: _rim,
+    Periodicity: _period,
+    PointValues: _points,
+    IntegralValue: _total,
 }
 """What asks for each kind of fact."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import place
-from splinework.knowledge.axioms.facts import Face, facts_of
+from splinework.knowledge.axioms.facts import FaceValue, facts_of
 from splinework.knowledge.teach.equations.problem import Problem
 from splinework.knowledge.teach.equations.schedules import Causal, Whole
 from splinework.nn.derivatives import Model
@@ -99,7 +99,7 @@ def _led_in(
     problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: TrainingOptions
 ) -> KAN:
     """The network after rounds in which later times count once earlier ones are solved."""
-    starts = [face for face in facts_of(problem.axioms, Face) if face.start]
+    starts = [face for face in facts_of(problem.axioms, FaceValue) if face.start]
     if not starts:
         raise ConfigError("Causal weights follow the time of an Initial axiom, and there is none; solve it as a Whole.")
     name = problem.domain.inputs[place(starts[0].input, problem.domain.inputs, starts[0].word)]

@@ -9,9 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.formula.intervals import Floats
-from splinework.knowledge.axioms.setting import sobol
+from splinework.knowledge.axioms.sampling import sobol
 from splinework.knowledge.axioms.verify.claim import Claim, enclose
-from splinework.knowledge.axioms.verify.exact import ExactAsker, ExactModel, shown
+from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel, shown
 from splinework.knowledge.axioms.verify.network import Enclosure
 
 POINTS: Final = 1024
@@ -21,7 +21,7 @@ _TRIED: Final = 4
 
 
 @dataclass(frozen=True)
-class Refutation:
+class Counterexample:
     """A point at which a claim does not hold.
 
     Attributes:
@@ -80,7 +80,7 @@ def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
     return np.where(np.isnan(found.value.hi) | ~found.inside, np.inf, found.value.hi)
 
 
-def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Refutation | None:
+def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Counterexample | None:
     """The first of some points at which the function is below `-tolerance`, in the fewest decimals; None where none is."""
     for point, value in zip(points[:_TRIED], values[:_TRIED], strict=True):
         if not value < -claim.tolerance:
@@ -92,13 +92,13 @@ def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> R
             found = exact_value(claim, model, short)
             if found is not None:
                 named = dict(zip(claim.names, short, strict=True))
-                return Refutation(named, str(found))
+                return Counterexample(named, str(found))
     return None
 
 
 def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
     """The function at a point in 60 digits, shown with 20, if it is below `-tolerance` and the claim speaks of the point."""
-    asker = ExactAsker(model, point, claim.inputs)
+    asker = ExactEnvironment(model, point, claim.inputs)
     if any(low(asker) > high(asker) for low, high in claim.conditions):
         return None
     value = claim.define(asker)

@@ -10,14 +10,14 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.verify.attack import candidates, refute
-from splinework.knowledge.axioms.verify.branch import Search, search
+from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
 from splinework.knowledge.axioms.verify.cells import HIGHEST
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
 from splinework.knowledge.axioms.verify.exact import ExactModel
+from splinework.knowledge.axioms.verify.falsification import candidates, refute
 from splinework.knowledge.axioms.verify.identity import least
-from splinework.knowledge.axioms.verify.integer import IntegerModel, is_integer, verify_integer
+from splinework.knowledge.axioms.verify.integer import IntegerNetwork, is_integer, verify_integer
 from splinework.knowledge.axioms.verify.integrals import integral_result
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model, digest
@@ -32,7 +32,7 @@ _LARGEST_TREE: Final = 400_000
 
 
 def verify(
-    model: Model | IntegerModel, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
+    model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
 ) -> Certificate:
     """Proves or refutes axioms of a model, whatever it was trained with.
 
@@ -201,7 +201,7 @@ def _result(axiom: Axiom, claim: Claim) -> ClaimResult:
     )
 
 
-def _unknown(found: Search, claim: Claim, result: ClaimResult) -> ClaimResult:
+def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> ClaimResult:
     """What is known after a search that came to no end; the division so far proves its bound."""
     kept = found.tree if found.tree.size <= _LARGEST_TREE else None
     bound = found.lower - _EASE * claim.scale if kept is not None else -float("inf")

@@ -11,22 +11,22 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Name
-from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
-from splinework.knowledge.axioms.facts import Exchange, Floats, facts_of
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest, upper
+from splinework.knowledge.axioms.facts import ExchangeSymmetry, Floats, facts_of
 from splinework.knowledge.axioms.fields import several
-from splinework.knowledge.axioms.linear import OfValues
-from splinework.knowledge.axioms.penalties import Penalty, paired_penalty
-from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.linear import LinearAxiom
+from splinework.knowledge.axioms.penalties import AxiomPenalty, paired_penalty
+from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Asker, Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Environment, Subject
 
 MOMENTS: Final = 4
 """The most inputs that are exchanged by moments."""
 
 
 @dataclass(frozen=True)
-class _Exchanged(OfValues):
+class _ExchangeAxiom(LinearAxiom):
     """The value is multiplied by a sign when two of these inputs change places."""
 
     among: tuple[Name, ...] = field(metadata=several(least=2))
@@ -35,10 +35,10 @@ class _Exchanged(OfValues):
     gathers: ClassVar[int] = 0
     draft_order: ClassVar[int] = 1
 
-    def facts(self) -> Sequence[Exchange]:
-        return (Exchange(self, self.among, self.sign),)
+    def facts(self) -> Sequence[ExchangeSymmetry]:
+        return (ExchangeSymmetry(self, self.among, self.sign),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         among = torch.tensor([setting.input(name, self) for name in self.among])
 
         def swapped(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -54,7 +54,7 @@ class _Exchanged(OfValues):
         found = []
         for one, other in itertools.pairwise(subject.input(name, self) for name in self.among):
 
-            def move(ask: "Asker", a: int = one, b: int = other) -> list[Any]:
+            def move(ask: "Environment", a: int = one, b: int = other) -> list[Any]:
                 x = list(ask.x[: len(subject.inputs)])
                 x[a], x[b] = x[b], x[a]
                 return x
@@ -70,7 +70,7 @@ class _Exchanged(OfValues):
         Where another axiom needs the inputs themselves, or they are many, they share their edges instead (`edge_rules`).
         """
         at = draft.at(self)
-        named = {i for each in draft.axioms if not facts_of([each], Exchange) for i in draft.at(each)}
+        named = {i for each in draft.axioms if not facts_of([each], ExchangeSymmetry) for i in draft.at(each)}
         others = [f for f in draft.features if set(f.sources) & set(at)]
         if draft.separate or len(at) > MOMENTS or named & set(at) or not all(f.straight for f in others):
             return
@@ -93,7 +93,7 @@ class _Exchanged(OfValues):
 
 @final
 @dataclass(frozen=True)
-class Symmetric(_Exchanged):
+class Symmetric(_ExchangeAxiom):
     """The output stays when any of these inputs are exchanged: `f(a, b) = f(b, a)`."""
 
     word: ClassVar[str] = "symmetric"
@@ -114,7 +114,7 @@ class Symmetric(_Exchanged):
         return found
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """In groups where all pairs of inputs may change places."""
         pairs: dict[tuple[int, int], Floats] = {}
         for i, j in itertools.combinations(evidence.matters, 2):
@@ -136,7 +136,7 @@ class Symmetric(_Exchanged):
 
 @final
 @dataclass(frozen=True)
-class Antisymmetric(_Exchanged):
+class Antisymmetric(_ExchangeAxiom):
     """The output changes its sign when two of these inputs are exchanged: `f(a, b) = -f(b, a)`."""
 
     word: ClassVar[str] = "antisymmetric"
@@ -146,7 +146,7 @@ class Antisymmetric(_Exchanged):
     on_scores_of: ClassVar[float] = 2
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         for i, j in itertools.combinations(evidence.matters, 2):
             found = evidence.exchanged(i, j)
             if found is not None and is_small(found[0] + found[1]):

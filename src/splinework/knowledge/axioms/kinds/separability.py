@@ -11,20 +11,20 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest, upper
-from splinework.knowledge.axioms.facts import Floats, Separate
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest, upper
+from splinework.knowledge.axioms.facts import Floats, Separability
 from splinework.knowledge.axioms.fields import names_of
-from splinework.knowledge.axioms.linear import LinearCondition, OfValues
-from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, values
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.linear import LinearAxiom, LinearCondition
+from splinework.knowledge.axioms.penalties import AxiomPenalty, derivative_penalty, values
+from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, EdgeRules, Subject
 
 
 @dataclass(frozen=True)
-class _Separate(Axiom):
+class _SeparableAxiom(Axiom):
     """Mixed second derivatives vanish."""
 
     built_by: ClassVar[frozenset[str]] = frozenset({"apart"})
@@ -43,7 +43,7 @@ class _Separate(Axiom):
 
 @final
 @dataclass(frozen=True)
-class NoInteraction(_Separate):
+class NoInteraction(_SeparableAxiom):
     """The effect of one of these inputs does not depend on the other: `∂²f/∂a∂b = 0`."""
 
     first: Name
@@ -56,8 +56,8 @@ class NoInteraction(_Separate):
         super().__post_init__()
         names_of((self.first, self.second), self.word, least=2)
 
-    def facts(self) -> Sequence[Separate]:
-        return (Separate(self, ((self.first,), (self.second,)), rest=False),)
+    def facts(self) -> Sequence[Separability]:
+        return (Separability(self, ((self.first,), (self.second,)), rest=False),)
 
     def canonical(self) -> Axiom:
         first, second = sorted(self.inputs, key=str)
@@ -69,14 +69,14 @@ class NoInteraction(_Separate):
         pairs = itertools.product(words[self.first], words[self.second])
         return tuple(replace(inside, first=a, second=b) for a, b in pairs)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         return derivative_penalty(self, setting, self.inputs, lambda mixed: mixed)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         a, b = sorted(subject.input(name, self) for name in self.inputs)
         return self._mixed(subject, [(a, b)])
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         """`f(a, b) - f(a, b') - f(a', b) + f(a', b')` for the rows, in turn with each other."""
         i, j = (setting.input(name, self) for name in self.inputs)
         rows = setting.points
@@ -93,7 +93,7 @@ class NoInteraction(_Separate):
 
 @final
 @dataclass(frozen=True)
-class Additive(_Separate, OfValues):
+class Additive(_SeparableAxiom, LinearAxiom):
     """A sum of functions, one of each group of inputs; without groups, one of each input."""
 
     groups: tuple[tuple[Name, ...], ...] = ()
@@ -115,8 +115,8 @@ class Additive(_Separate, OfValues):
     def inputs(self) -> tuple[Name, ...]:
         return tuple(name for group in self.groups for name in group)
 
-    def facts(self) -> Sequence[Separate]:
-        return (Separate(self, self.groups, rest=True),)
+    def facts(self) -> Sequence[Separability]:
+        return (Separability(self, self.groups, rest=True),)
 
     def renamed(self, name: Callable[[Any], str]) -> Axiom:
         groups = tuple(tuple(map(name, group)) for group in self.groups)
@@ -133,7 +133,7 @@ class Additive(_Separate, OfValues):
         grouped = set(itertools.chain.from_iterable(groups))
         return groups + [[i] for i in range(inputs) if i not in grouped]
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """`f(x) + f(y) - f(x_S, y_T) - f(y_S, x_T)` for random points y, where S is some of the groups and T the others."""
         inputs = len(setting.input_names)
         groups = self._numbers(lambda name: setting.input(name, self), inputs)
@@ -151,7 +151,7 @@ class Additive(_Separate, OfValues):
             return at[0] + at[1] - at[2] - at[3]
 
         others = torch.cat([y, torch.where(here, x, y), torch.where(here, y, x)], dim=-1)
-        return Penalty.of(setting.spread[outputs], mixed, x, others)
+        return AxiomPenalty.of(setting.spread[outputs], mixed, x, others)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         count = len(subject.inputs)
@@ -162,7 +162,7 @@ class Additive(_Separate, OfValues):
         )
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """Additive where no input acts on another, else the pairs that do not."""
         if len(evidence.matters) < 2:
             return

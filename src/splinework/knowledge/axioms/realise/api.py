@@ -8,10 +8,10 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, place
-from splinework.knowledge.axioms.facts import Mirror, Period, Steepness, facts_of
+from splinework.knowledge.axioms.facts import Parity, Periodicity, SlopeBound, facts_of
 from splinework.knowledge.axioms.realise.conflicts import check_together, no_hard_form
 from splinework.knowledge.axioms.realise.draft import Draft
-from splinework.knowledge.axioms.realise.rules import EdgeRules, Rules, rules_of
+from splinework.knowledge.axioms.realise.rules import EdgeRules, NetworkRules, rules_of
 from splinework.knowledge.axioms.strength import Hard
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN, KANConfig
@@ -74,7 +74,7 @@ def set_slopes(network: KAN, axioms: Sequence[Axiom], inputs: Sequence[str]) -> 
     Raises:
         ConfigError: If a scale is logarithmic.
     """
-    found = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], Steepness)
+    found = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], SlopeBound)
     if not found:
         return
     if "log" in (*network.config.input_scales, *network.config.output_scales):
@@ -119,13 +119,13 @@ def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tenso
     names = model.input_names if isinstance(model, FramedKAN) else network.config.input_names
     low, high = features.amin(0), features.amax(0)
     hard = [axiom for axiom in axioms if axiom.strength == Hard()]
-    mirrors = facts_of(hard, Mirror)
-    found: list[Mirror | Period] = [*mirrors, *facts_of(hard, Period)]
+    mirrors = facts_of(hard, Parity)
+    found: list[Parity | Periodicity] = [*mirrors, *facts_of(hard, Periodicity)]
     for fact in found:
         at = _feature(model, names, fact)
         if at is None:
             continue
-        if isinstance(fact, Period):
+        if isinstance(fact, Periodicity):
             even = (each.centre for each in mirrors if each.sign > 0 and each.input == fact.input)
             centre = next(even, fact.period / 2)
             low[at], high[at] = centre - fact.period / 2, centre + fact.period / 2
@@ -138,7 +138,7 @@ def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tenso
     return torch.cat([features, low[None], high[None]])
 
 
-def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Mirror | Period) -> int | None:
+def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Parity | Periodicity) -> int | None:
     """The number of the feature that an input has become, by itself."""
     i = place(fact.input, names, fact.word)
     if not isinstance(model, FramedKAN) or not model.frame.features:
@@ -147,7 +147,7 @@ def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Mirror | Period
     return found[0] if found else None
 
 
-def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: Rules, texts: tuple[str, ...]) -> KAN:
+def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: NetworkRules, texts: tuple[str, ...]) -> KAN:
     """The network with masks and shapes; with the numbers that it had, where they still mean the same."""
     config = model.config
     constrained = rules.shaped or rules.shared
@@ -194,7 +194,7 @@ def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
             scale[i] = feature.period / 2 / half
         if feature.even or feature.period:
             shift[i] = feature.centre - float(scale[i]) * middle
-    for fact in facts_of(axioms, Mirror):
+    for fact in facts_of(axioms, Parity):
         if fact.sign < 0 and len(draft.inputs) == 1:
             shift[0] = fact.centre - float(scale[0]) * middle
     network.input_scaling.set(shift, scale)

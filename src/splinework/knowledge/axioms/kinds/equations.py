@@ -12,15 +12,15 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
-from splinework.knowledge.axioms.facts import Equation
+from splinework.knowledge.axioms.facts import DifferentialEquation
 from splinework.knowledge.axioms.fields import text
-from splinework.knowledge.axioms.meanings import speaks_of_any, understand
-from splinework.knowledge.axioms.penalties import Penalty
-from splinework.knowledge.axioms.setting import Setting, inside, sobol
+from splinework.knowledge.axioms.name_resolution import speaks_of_any, understand
+from splinework.knowledge.axioms.penalties import AxiomPenalty
+from splinework.knowledge.axioms.sampling import PenaltyContext, inside, sobol
 from splinework.knowledge.axioms.statements import Model, Statement
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Argument, Asker, Claim, Define, Subject
+    from splinework.knowledge.axioms.interfaces import Argument, Claim, Define, Environment, Subject
     from splinework.nn.frame import Expression
 
 _MORE: Final = 16
@@ -30,7 +30,7 @@ _DERIVATIVES: Final = 2
 
 
 @dataclass(frozen=True)
-class _Stated(Axiom):
+class _RelationAxiom(Axiom):
     """A relation as text."""
 
     @property
@@ -51,7 +51,7 @@ class _Stated(Axiom):
         unknowns = tuple(self.starts)
         return [(understand(self.relation, *names, output=j, unknowns=unknowns), j) for j in meant]
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         """The violation; coefficients keep the values that they start from."""
         names = setting.input_names, setting.output_names
         statements = [statement for statement, _ in self._statements(names, setting.outputs(self)[0])]
@@ -62,7 +62,7 @@ class _Stated(Axiom):
         def failing(model: Model, x: Tensor, data: Tensor | None = None) -> Tensor:
             return torch.stack([each.violation(model, x, data, starts) for each in statements], dim=-1)
 
-        return Penalty.of(sizes, failing, points, data)
+        return AxiomPenalty.of(sizes, failing, points, data)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """Every sign of a relation, with its free variables as further variables."""
@@ -104,7 +104,7 @@ class _Stated(Axiom):
 
 @final
 @dataclass(frozen=True)
-class Residual(_Stated):
+class ResidualEquation(_RelationAxiom):
     """A differential equation: a formula in inputs, outputs and derivatives that vanishes, such as `u_t + u*u_x - nu*u_xx`.
 
     Attributes:
@@ -135,13 +135,13 @@ class Residual(_Stated):
     def starts(self) -> dict[str, float]:
         return dict(self.unknowns)
 
-    def facts(self) -> Sequence[Equation]:
-        return (Equation(self, self.equation, self.unknowns),)
+    def facts(self) -> Sequence[DifferentialEquation]:
+        return (DifferentialEquation(self, self.equation, self.unknowns),)
 
 
 @final
 @dataclass(frozen=True)
-class Law(_Stated):
+class Law(_RelationAxiom):
     """An equation or inequality of one's own, in the text language: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`.
 
     Attributes:
@@ -168,12 +168,12 @@ class _Reading:
     inputs: int
     starts: tuple[float, ...]
 
-    def given(self, ask: "Asker") -> list[Any]:
+    def given(self, ask: "Environment") -> list[Any]:
         """Inputs, free variables and coefficients."""
         every = [*ask.x[: self.inputs + len(self.statement.free)], *map(ask.number, self.starts)]
         return [every[position] for position, _ in self.statement.columns]
 
-    def known(self, ask: "Asker") -> list[Any]:
+    def known(self, ask: "Environment") -> list[Any]:
         """These, and what the model gives."""
         columns = self.given(ask)
         for atom in self.statement.atoms:
@@ -186,7 +186,7 @@ class _Reading:
     def difference(self, number: int) -> "Define":
         """What is not negative where the sign of that number holds."""
 
-        def of(ask: "Asker") -> Any:
+        def of(ask: "Environment") -> Any:
             columns = self.known(ask)
             sides = [ask.run(side, columns) for side in self.statement.sides]
             if not self.statement.signs:
@@ -208,7 +208,7 @@ class _Reading:
 
 
 def _fitting(
-    statement: Statement, setting: Setting, axiom: Axiom, unknowns: list[float]
+    statement: Statement, setting: PenaltyContext, axiom: Axiom, unknowns: list[float]
 ) -> tuple[Tensor, Tensor | None]:
     """Points and free variables at which the statement says something about the model inside its box."""
     count, inputs = len(setting.points), len(setting.input_names)
@@ -236,7 +236,9 @@ def _fitting(
     return x[rows], None if free is None else free[rows]
 
 
-def _size(statement: Statement, setting: Setting, x: Tensor, free: Tensor | None, unknowns: list[float]) -> Tensor:
+def _size(
+    statement: Statement, setting: PenaltyContext, x: Tensor, free: Tensor | None, unknowns: list[float]
+) -> Tensor:
     """What the violation changes by when the output changes by its spread: the largest such change of any part of it.
 
     The parts are drawn at random about the output's mean, derivatives about zero in spreads per range.

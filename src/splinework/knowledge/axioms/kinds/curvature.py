@@ -4,22 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
-from splinework.knowledge.axioms.axiom import OfInput
-from splinework.knowledge.axioms.evidence import EFFECT, STEP, Evidence, Suggestion, lower
-from splinework.knowledge.axioms.facts import Bend
+from splinework.knowledge.axioms.axiom import SingleInputAxiom
+from splinework.knowledge.axioms.evidence import EFFECT, STEP, DataEvidence, SuggestedAxiom, lower
+from splinework.knowledge.axioms.facts import CurvatureSign
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
-from splinework.knowledge.axioms.penalties import Penalty, derivative_penalty, negative_part
-from splinework.knowledge.axioms.setting import Setting
+from splinework.knowledge.axioms.penalties import AxiomPenalty, derivative_penalty, negative_part
+from splinework.knowledge.axioms.sampling import PenaltyContext
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, Draft, EdgeRules, Subject
 
 MAX_BENDS: Final = 0.16
 """Largest share of all bends that may go the other way in rows that speak for it."""
 
 
 @dataclass(frozen=True)
-class _Curved(OfInput):
+class _CurvatureAxiom(SingleInputAxiom):
     """The second derivative along an input has one sign."""
 
     sign: ClassVar[int]
@@ -29,13 +29,13 @@ class _Curved(OfInput):
     linear_inputs: ClassVar[bool] = True
     on_scores_of: ClassVar[float] = 2
 
-    def facts(self) -> Sequence[Bend]:
-        return (Bend(self, self.input, self.sign),)
+    def facts(self) -> Sequence[CurvatureSign]:
+        return (CurvatureSign(self, self.input, self.sign),)
 
-    def times(self, sign: int) -> "_Curved":
+    def times(self, sign: int) -> "_CurvatureAxiom":
         return (Convex if self.sign * sign > 0 else Concave)(self.input, **self.shared)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         return derivative_penalty(self, setting, (self.input, self.input), negative_part(self.sign))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
@@ -43,11 +43,11 @@ class _Curved(OfInput):
         x, sign = subject.inputs[i], ">=" if self.sign > 0 else "<="
         return subject.signed(self, lambda name: f"d² {name}/d {x}² {sign} 0", (i, i), self.sign)
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         return [sign_along(self.input, self, setting, 2, self.sign)]
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         for i in evidence.matters:
             if lower(evidence.differences(i, 2, STEP)) > EFFECT / 2:
                 axiom = cls(evidence.names[i])
@@ -59,7 +59,7 @@ class _Curved(OfInput):
 
 @final
 @dataclass(frozen=True)
-class Convex(_Curved):
+class Convex(_CurvatureAxiom):
     """`f(½(a + b)) ≤ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≥ 0`."""
 
     word: ClassVar[str] = "convex"
@@ -69,7 +69,7 @@ class Convex(_Curved):
 
 @final
 @dataclass(frozen=True)
-class Concave(_Curved):
+class Concave(_CurvatureAxiom):
     """`f(½(a + b)) ≥ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≤ 0`."""
 
     word: ClassVar[str] = "concave"

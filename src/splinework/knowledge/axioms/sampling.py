@@ -39,7 +39,7 @@ _TRIES: Final = 24
 
 @final
 @dataclass(frozen=True, eq=False)
-class Setting:
+class PenaltyContext:
     """What a penalty is made for.
 
     Attributes:
@@ -134,7 +134,7 @@ def kept(mask: Tensor) -> Tensor:
     return rows if len(rows) * _ENOUGH >= len(mask) else torch.arange(len(mask))
 
 
-def partnered(setting: Setting, propose: Callable[[Tensor, torch.Generator], Tensor]) -> tuple[Tensor, Tensor]:
+def partnered(setting: PenaltyContext, propose: Callable[[Tensor, torch.Generator], Tensor]) -> tuple[Tensor, Tensor]:
     """Points and for each a partner in the box, `(N, I)` both; points that have none are left out.
 
     Args:

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, ClassVar, final
 
 import numpy as np
 
-from splinework.knowledge.axioms.axiom import OfInput
-from splinework.knowledge.axioms.evidence import Evidence, Suggestion, is_small, suggest
-from splinework.knowledge.axioms.facts import Mirror
+from splinework.knowledge.axioms.axiom import SingleInputAxiom
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest
+from splinework.knowledge.axioms.facts import Parity
 from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
-from splinework.knowledge.axioms.penalties import Penalty, moved, paired_penalty
-from splinework.knowledge.axioms.setting import Setting, partnered
+from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, paired_penalty
+from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
 
 if TYPE_CHECKING:
-    from splinework.knowledge.axioms.handed import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
+    from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 
 @dataclass(frozen=True)
-class _Mirrored(OfInput):
+class _ParityAxiom(SingleInputAxiom):
     """`f(centre - d) = sign f(centre + d)`."""
 
     centre: float = field(default=0.0, metadata=number("the centre"))
@@ -29,10 +29,10 @@ class _Mirrored(OfInput):
     linear_inputs: ClassVar[bool] = True
     sign_free: ClassVar[bool] = True
 
-    def facts(self) -> Sequence[Mirror]:
-        return (Mirror(self, self.input, self.centre, self.sign),)
+    def facts(self) -> Sequence[Parity]:
+        return (Parity(self, self.input, self.centre, self.sign),)
 
-    def penalty(self, setting: Setting) -> Penalty:
+    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
         i = setting.input(self.input, self)
         points, partner = partnered(setting, lambda x, _: moved(x, i, 2 * self.centre - x[:, i]))
         return paired_penalty(self, setting, points, partner, self.sign)
@@ -44,13 +44,13 @@ class _Mirrored(OfInput):
         sign = "-" if self.sign < 0 else ""
         return subject.moved(self, f"f({name}) == {sign}f({twice!r} - {name})", move, self.sign)
 
-    def linear_conditions(self, setting: Setting, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
         low, high = map(float, setting.box[setting.input(self.input, self)])
         reach = min(high - self.centre, self.centre - low)
         return [from_penalty(self, setting)] if reach > 0.1 * (high - low) else []
 
     @classmethod
-    def suggestions(cls, evidence: Evidence) -> Iterator[Suggestion]:
+    def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """About zero, where the rows have both sides of it."""
         for i in evidence.matters:
             low, high = evidence.function.low[i], evidence.function.high[i]
@@ -64,7 +64,7 @@ class _Mirrored(OfInput):
 
 @final
 @dataclass(frozen=True)
-class Even(_Mirrored):
+class Even(_ParityAxiom):
     """`f(centre - d) = f(centre + d)` along the input."""
 
     word: ClassVar[str] = "even"
@@ -103,7 +103,7 @@ class Even(_Mirrored):
 
 @final
 @dataclass(frozen=True)
-class Odd(_Mirrored):
+class Odd(_ParityAxiom):
     """`f(centre - d) = -f(centre + d)` along the input."""
 
     word: ClassVar[str] = "odd"

@@ -12,7 +12,7 @@ from splinework.formula.expression import Expression
 from splinework.formula.functions import CONSTANTS, NAMES
 from splinework.formula.reading import shortened, unknown
 from splinework.knowledge.axioms.relations import DERIVATIVE, Comparison, Relation, read_relation
-from splinework.knowledge.axioms.statements import Atom, Statement
+from splinework.knowledge.axioms.statements import ModelTerm, Statement
 
 ALIASES: Final = ("f", "u")
 """What every output may be called that is spoken of alone."""
@@ -48,7 +48,7 @@ def understand(
     names = _Names(tuple(input_names), tuple(output_names), output, tuple(unknowns), text)
     free = names.free_of(relation)
     try:
-        return _Reader(names, tuple(free), relation).statement(tuple(free.values()))
+        return _RelationReader(names, tuple(free), relation).statement(tuple(free.values()))
     except RecursionError:
         raise FormulaError(f"{shortened(text)} is nested too deeply; split it.") from None
 
@@ -98,7 +98,7 @@ class _Names:
             )
         return self.output or 0
 
-    def derivative_of(self, name: str) -> Atom | None:
+    def derivative_of(self, name: str) -> ModelTerm | None:
         """What `u_xx` means; None where it is no such word."""
         found: set[tuple[int, tuple[int, ...]]] = set()
         for at, sign in enumerate(name):
@@ -107,7 +107,7 @@ class _Names:
                 found |= {(output, along) for along in self._along(name[at + 1 :])}
         if len(found) > 1:
             raise FormulaError(f"{name} in {shortened(self.text)} has two meanings; write it as d f/d x.")
-        return Atom(*found.pop()) if found else None
+        return ModelTerm(*found.pop()) if found else None
 
     def _along(self, word: str) -> set[tuple[int, ...]]:
         """All ways to read a word as names of inputs in a row, each as sorted numbers."""
@@ -161,7 +161,7 @@ class _Names:
 # --------------------------------------------------------------------------------------------------------- trees
 
 
-class _Reader:
+class _RelationReader:
     """From trees to formulas over columns: every part that a model gives becomes a name of its own."""
 
     def __init__(self, names: _Names, free: tuple[str, ...], relation: Relation) -> None:
@@ -174,7 +174,7 @@ class _Reader:
         self.mark = "part_"
         while any(word.startswith(self.mark) for word in {*words, *self.keys}):
             self.mark += "_"
-        self.atoms: dict[Atom, str] = {}
+        self.atoms: dict[ModelTerm, str] = {}
 
     def statement(self, ranges: tuple[int, ...]) -> Statement:
         """The whole."""
@@ -231,7 +231,7 @@ class _Reader:
         if self.names.plain(node.id) or node.id in self.free:
             return node
         output = self.names.output_of(node.id)
-        atom = Atom(output) if output is not None else self.names.derivative_of(node.id)
+        atom = ModelTerm(output) if output is not None else self.names.derivative_of(node.id)
         if atom is not None:
             return self.part(atom)
         if node.id in CONSTANTS:
@@ -248,7 +248,7 @@ class _Reader:
                 f"{shortened(self.relation.text)}."
             )
         trees = [self.formula_tree(each) for each in node.args]
-        return self.part(Atom(output, (), tuple(map(self.expression, trees))))
+        return self.part(ModelTerm(output, (), tuple(map(self.expression, trees))))
 
     def derivative(self, node: ast.Call) -> ast.expr:
         """`derivative(f, 2, x, y)`; `x2` there may be the input x2, or x twice."""
@@ -264,7 +264,7 @@ class _Reader:
                 f"{shortened(self.relation.text)} is no derivative of the outputs {', '.join(self.names.outputs)} along the "
                 f"inputs {', '.join(self.names.inputs)}; write d f/d x, d2 f/d x2 or d2 f/d x d y."
             )
-        return self.part(Atom(output, fits.pop()))
+        return self.part(ModelTerm(output, fits.pop()))
 
     def powers(self, word: str) -> list[tuple[int, ...]]:
         """What `x2` may mean."""
@@ -281,7 +281,7 @@ class _Reader:
             if times <= 20
         ]
 
-    def part(self, atom: Atom) -> ast.expr:
+    def part(self, atom: ModelTerm) -> ast.expr:
         """The name of an atom, which is new or was asked for before."""
         return ast.Name(self.atoms.setdefault(atom, f"{self.mark}{len(self.atoms)}"))
 
