@@ -87,7 +87,9 @@ STRATEGIES = {
     ax.Ordered: one(ax.Ordered, several(2) | st.just(())),
     ax.Units: one(ax.Units, st.dictionaries(names, st.text(), min_size=1, max_size=3), st.text()),
     ax.Conserved: one(ax.Conserved, st.dictionaries(names, st.text(), min_size=1, max_size=3)),
-    ax.ResidualEquation: one(ax.ResidualEquation, st.text(min_size=1).filter(str.strip), st.dictionaries(st.text(), finite)),
+    ax.ResidualEquation: one(
+        ax.ResidualEquation, st.text(min_size=1).filter(str.strip), st.dictionaries(st.text(), finite)
+    ),
     ax.Law: one(ax.Law, st.text(min_size=1).filter(str.strip)),
     ax.Convex: one(ax.Convex, names),
     ax.Concave: one(ax.Concave, names),

@@ -1,8 +1,7 @@
 """What a certificate is about: a function of some variables that is nowhere negative on a box.
 
-An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Environment`; so the prover (intervals),
-the attack (points in intervals), the refutation (many digits) and the checker (arithmetic of its own) all speak of the same
-function.
+An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Environment`, so the prover
+(intervals), the counterexample search (60 digits) and the checker (arithmetic of its own) all refer to the same function.
 """
 
 from abc import ABC, abstractmethod
