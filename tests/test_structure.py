@@ -1,7 +1,9 @@
 """The house stays in order: small files, few parts and arrows, and no verb loads what it does not need."""
 
 import ast
+import re
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -108,3 +110,15 @@ def test_an_axiom_is_named_in_at_most_three_files(kind, files_by_axiom):
 
 def test_a_base_function_is_named_in_at_most_three_files():
     assert len([path for path in SOURCES if "silu" in path.read_text(encoding="utf-8").lower()]) <= 3
+
+
+# --------------------------------------------------------------------------------------------- the page about it
+
+
+def test_every_file_that_the_page_on_architecture_names_is_there():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    names = [name for name in re.findall(r"`([\w/*-]+\.(?:py|hpp|cpp))`", page) if "NAME" not in name]
+    files = [
+        f"/{path}" for folder in ("src", "csrc", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.[pch]*")
+    ]
+    assert [name for name in names if not any(fnmatch(file, f"*/{name}") for file in files)] == []
