@@ -140,7 +140,7 @@ def fan_in(args: argparse.Namespace) -> None:
                 for levels in (1, 2):
                     key = {"inputs": inputs, "bits": bits, "stage_levels": levels}
                     model = network(inputs, (inputs, 1), (bits, bits))
-                    options = Options(target="ecp5", stage_levels=levels)
+                    options = Options(technology="ecp5", stage_levels=levels)
                     yield key, model, options, "ecp5", FAN_IN_SEEDS
 
     found = collect("fan_in", work(), again=args.again, render=args.render)
@@ -181,7 +181,7 @@ def designs(args: argparse.Namespace) -> None:
 def both(model: IntegerModel, target: str, key: dict[str, Any]) -> Work:
     """A network with plain and with compressed tables."""
     for compress in (False, True):
-        options = Options(target=family(target), compress=compress)
+        options = Options(technology=family(target), compress=compress)
         yield {**key, "target": target, "compress": compress}, model, options, target, (1,)
 
 

@@ -19,7 +19,7 @@ from splinework.hardware.fpga.circuit import Design, Options
 from splinework.hardware.fpga.estimate import estimate
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.synthesis import synthesise
-from splinework.hardware.fpga.targets import TARGETS
+from splinework.hardware.fpga.technologies import TECHNOLOGIES
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.hardware.tools import call
@@ -58,7 +58,7 @@ class Case:
     def options(self, target: str) -> Options:
         """How it is built."""
         cycles = {"max_cycles": self.max_cycles} if self.max_cycles is not None else {}
-        return Options(target=family(target), compress=self.compress, stage_levels=self.stage_levels, **cycles)
+        return Options(technology=family(target), compress=self.compress, stage_levels=self.stage_levels, **cycles)
 
 
 def family(target: str) -> str:
@@ -202,4 +202,4 @@ def _bits(value: int, form: Format) -> str:
 
 def families() -> list[str]:
     """The targets with costs of their own."""
-    return [name for name in TARGETS if name != "ecp5-25"]
+    return [name for name in TECHNOLOGIES if name != "ecp5-25"]

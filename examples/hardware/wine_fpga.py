@@ -52,7 +52,7 @@ made = sw.hardware.fpga(
     test=(x_test, y_test),
     task="classification",
     classes=list(wines.target_names),
-    recipe=sw.hardware.FpgaRecipe(options=Options(target="ecp5"), mhz=200.0, name="wine"),
+    recipe=sw.hardware.FpgaRecipe(options=Options(technology="ecp5"), mhz=200.0, name="wine"),
 )
 f = made.figures
 print(f"{f['accuracy_quantised']:.3f} of the wines held back are right; {f['luts']} LUTs at {f['fmax_mhz']:.0f} MHz,")

@@ -29,7 +29,7 @@ BUILDERS = ("fpga", "mcu", "analog")
 def order(**changes: object) -> Order:
     """An order with nothing unusual in it."""
     usual: dict[str, object] = {
-        **{"model": "m", "data": "d", "out": "o", "column": None, "task": "auto", "name": None},
+        **{"model": "m", "data": "d", "out": "o", "target": None, "task": "auto", "name": None},
         **{"hidden": None, "shape": None, "keep": False, "test_fraction": None},
         **{"seed": 0, "quiet": False, "as_json": False},
     }
@@ -92,8 +92,8 @@ def test_files_are_offered_to_the_shell(run):
     assert offered("hardware", "") == [f"plain,{name}" for name in TABLE]
     assert offered("hardware", "mcu", "mo") == ["file,mo"]
     assert offered("hardware", "fpga", "m", "--data", "da") == ["file,da"]
-    assert offered("hardware", "verify", "ou") == ["file,ou"]
-    assert offered("hardware", "fpga", "--target", "ic") == ["plain,ice40", "plain,ice40-up5k"]
+    assert offered("hardware", "check", "ou") == ["file,ou"]
+    assert offered("hardware", "fpga", "--technology", "ic") == ["plain,ice40", "plain,ice40-up5k"]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_files_are_offered_to_the_shell(run):
         (["mcu", "--data", "m.safetensors"], ["the model comes first"]),
         (["fpga", "--mhz", "200", "--cycles", "3"], ["--mhz chooses the depth"]),
         (["fpga", "--mhz", "0"], ["above 0"]),
-        (["fpga", "--target", "z80"], ["'xcup', 'ecp5'"]),
+        (["fpga", "--technology", "z80"], ["'xcup', 'ecp5'"]),
         (["analog", "--elements", "1"], ["2<=x<=64"]),
         (["analog", "--out", "d.csv"], ["d.csv is a file"]),
         (["mcu", "--out", "d.csv/o"], ["is a file; name another folder"]),
@@ -137,10 +137,10 @@ def test_missing_programs_are_told_before_anything_is_read(run, folder, monkeypa
     assert tree(folder) == {}
 
 
-def test_verify_wants_an_artefact(run, folder):
-    refused(run("hardware", "verify", "none"), "there is no folder none")
+def test_check_wants_an_artefact(run, folder):
+    refused(run("hardware", "check", "none"), "there is no folder none")
     (folder / "empty").mkdir()
-    refused(run("hardware", "verify", "empty"), "has no artefact.json")
+    refused(run("hardware", "check", "empty"), "has no artefact.json")
 
 
 # ---------------------------------------------------------------------------------------- from a file and a table
@@ -158,15 +158,15 @@ def test_rows_of_a_network_come_by_name_in_any_order(net):
 
 def test_a_network_of_logits_takes_a_column_of_classes(net):
     fitted, table = Fitted(net), read_table("d.csv")
-    found = material(fitted, table, order(column="kind"))
+    found = material(fitted, table, order(target="kind"))
     assert (found.task, found.classes) == ("classification", ("cold", "hot"))
     assert set(found.y.tolist()) == {0, 1}
     frame = pd.read_csv("d.csv").assign(y=lambda d: (d.y > 0).astype(int) * 2)
     frame.to_csv("n.csv", index=False)
-    numbers = material(fitted, read_table("n.csv"), order(column="y", task="classification"))
+    numbers = material(fitted, read_table("n.csv"), order(target="y", task="classification"))
     assert numbers.classes == ("0", "2")
     save(KAN([2, 2], names=["a", "b"], output_names=["hot", "cold"]), "two.safetensors")
-    assert material(Fitted("two.safetensors"), table, order(column="kind")).classes == ("hot", "cold")
+    assert material(Fitted("two.safetensors"), table, order(target="kind")).classes == ("hot", "cold")
 
 
 def test_rows_that_lack_a_cell_are_left_out(net):
@@ -183,15 +183,15 @@ def test_rows_that_lack_a_cell_are_left_out(net):
     ("change", "options", "error", "said"),
     [
         (lambda d: d.drop(columns="a"), {}, DataError, "lacks 1 of the 2 columns"),
-        (lambda d: d.drop(columns="y"), {}, DataError, "no column 'y'.*--column"),
-        (lambda d: d, {"column": "z"}, DataError, "no column 'z'"),
+        (lambda d: d.drop(columns="y"), {}, DataError, "no column 'y'.*--target"),
+        (lambda d: d, {"target": "z"}, DataError, "no column 'z'"),
         (lambda d: d.head(0), {}, DataError, "no rows|0 rows"),
         (lambda d: d.head(5), {}, DataError, "at least"),
         (lambda d: d.assign(a=np.nan), {}, DataError, "every row"),
         (lambda d: d.assign(a="word"), {}, DataError, "must be numbers"),
         (
             lambda d: d.assign(kind=np.arange(len(d)) % 3),
-            {"column": "kind", "task": "classification"},
+            {"target": "kind", "task": "classification"},
             ConfigError,
             "3 diff",
         ),
@@ -273,7 +273,7 @@ def test_c_is_built_verified_and_found_out_when_it_is_changed(run, net, folder):
         "rmse: float",
         "0 mismatches",
         "open   firm ware/report.html",
-        "next   splinework hardware verify 'firm ware'",
+        "next   splinework hardware check 'firm ware'",
     ):
         assert text in made.stdout
     for text in ("calibrating", "stage 2 of 2", "writing C"):
@@ -285,10 +285,10 @@ def test_c_is_built_verified_and_found_out_when_it_is_changed(run, net, folder):
     assert (results["kind"], results["passed"], results["mismatches"]) == ("mcu", True, 0)
     assert results["files"]["report"] == "firm ware/report.html"
     assert json.loads(Path("firm ware/report.json").read_text())["rmse_float"] == results["rmse_float"]
-    assert run("hardware", "verify", "firm ware", "--quiet").output == ""
+    assert run("hardware", "check", "firm ware", "--quiet").output == ""
     file = folder / "firm ware" / "firm_ware.c"
     file.write_text(file.read_text().replace("{", "{\n", 1).replace(" + (uint32_t)", " - (uint32_t)", 1))
-    wrong = run("hardware", "verify", "firm ware", "--json", "--vectors", "200")
+    wrong = run("hardware", "check", "firm ware", "--json", "--vectors", "200")
     assert wrong.exit_code == 1
     assert json.loads(wrong.stdout)["passed"] is False
     assert wrong.stderr.splitlines()[-1] == "error: firm ware does not equal its golden model."

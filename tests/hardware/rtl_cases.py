@@ -24,7 +24,7 @@ VARIANTS: dict[str, Options] = {
     "one_cycle": Options(max_cycles=1),
     "two_cycles": Options(max_cycles=2),
     "no_dont_care": Options(dont_care="off"),
-    "small_lookups": Options(target="ecp5"),
+    "small_lookups": Options(technology="ecp5"),
     "held": Options(handshake="valid_ready"),
 }
 

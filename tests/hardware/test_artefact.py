@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from splinework.errors import ConfigError, DataError, FileError
-from splinework.hardware.artefact import build, verify
+from splinework.hardware.artefact import build, check
 from splinework.hardware.folders import read_marker
 from splinework.hardware.report_page import ArtefactReport, Check
 from tests.hardware.cases import random_model
@@ -87,8 +87,8 @@ def test_verifying_asks_for_what_the_marker_says_unless_told_otherwise(tmp_path,
     from splinework.hardware import mcu_artefact
 
     asked = []
-    monkeypatch.setattr(mcu_artefact, "verify_folder", lambda *given: asked.append(given[:5]))
+    monkeypatch.setattr(mcu_artefact, "check_folder", lambda *given: asked.append(given[:5]))
     build(Traced(), random_model(0, (2, 1)), tmp_path / "out")
-    verify(tmp_path / "out")
-    verify(tmp_path / "out", vectors=5, seed=8, proof=False)
+    check(tmp_path / "out")
+    check(tmp_path / "out", vectors=5, seed=8, proof=False)
     assert asked == [(tmp_path / "out", "net", 9, 3, True), (tmp_path / "out", "net", 5, 8, False)]

@@ -13,7 +13,7 @@ from splinework.hardware.analog.fpaa import FpaaDevice
 from splinework.hardware.analog_artefact import AnalogRecipe, analog
 from splinework.hardware.analog_checks import AGREED, drawn_rows
 from splinework.hardware.analog_files import read_analog, write_analog
-from splinework.hardware.artefact import verify
+from splinework.hardware.artefact import check
 from tests.hardware.analog_cases import random_network
 from tests.hardware.door_cases import curves, rows, says, tree
 
@@ -83,7 +83,7 @@ def test_the_folder_is_whole_and_the_netlist_agrees(built):
 
 def test_it_passes_again_with_other_rows_and_nothing_is_written(built):
     before = tree(built[0])
-    found = verify(built[0], vectors=5, seed=9)
+    found = check(built[0], vectors=5, seed=9)
     assert (found.kind, found.passed, found.figures["rows"]) == ("analog", True, 5)
     assert tree(built[0]) == before
 
@@ -110,9 +110,9 @@ def test_a_change_in_the_netlist_is_found(built, tmp_path, change):
     if change == "gone":
         file.unlink()
         with pytest.raises(FileError, match=r"has no spice/net.cir"):
-            verify(tmp_path / "copy")
+            check(tmp_path / "copy")
         return
-    found = verify(tmp_path / "copy", vectors=5)
+    found = check(tmp_path / "copy", vectors=5)
     assert not found.passed
     assert found.failures
 

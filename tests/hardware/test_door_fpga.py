@@ -8,7 +8,7 @@ import pytest
 
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
-from splinework.hardware.artefact import verify
+from splinework.hardware.artefact import check
 from splinework.hardware.fpga.plan import Options
 from splinework.hardware.fpga_artefact import FpgaRecipe, circuit, fpga
 from splinework.hardware.golden import read_golden
@@ -63,7 +63,7 @@ def test_the_folder_is_whole_and_its_report_has_all_figures(built):
     page = (place / "report.html").read_text()
     for text in (
         ".in_ready(in_ready)",
-        "splinework hardware verify",
+        "splinework hardware check",
         "no run of the vendor",
         "a, b, c",
         "formal proof",
@@ -74,7 +74,7 @@ def test_the_folder_is_whole_and_its_report_has_all_figures(built):
 def test_it_passes_again_and_nothing_is_written(built):
     place, _ = built
     before = tree(place)
-    found = verify(place, vectors=200, seed=5)
+    found = check(place, vectors=200, seed=5)
     assert (found.kind, found.name, found.passed, found.failures) == ("fpga", "net", True, ())
     assert found.figures["neurons_proven"] == 3
     assert tree(place) == before
@@ -93,22 +93,22 @@ def test_what_is_changed_or_missing_is_found(built, tmp_path, change):
         text = file.read_text()
         at = text.index("'h", text.index("localparam")) + 2
         file.write_text(f"{text[:at]}{int(text[at], 16) ^ 1:x}{text[at + 1 :]}")
-        found = verify(place, vectors=200, proof=False)
-        proven = verify(place, vectors=16)
+        found = check(place, vectors=200, proof=False)
+        proven = check(place, vectors=16)
         assert not found.passed
         assert not proven.passed
         assert any("expected" in failure for failure in proven.failures)
     elif change == "golden":
         file = place / "golden.json"
         file.write_text(file.read_text().replace('"net"', '"met"'))
-        found = verify(place)
+        found = check(place)
         assert not found.passed
         assert "was changed after it was written" in found.failures[0]
     else:
         for file in (place / "rtl").iterdir():
             file.unlink()
         with pytest.raises(FileError, match="no Verilog"):
-            verify(place)
+            check(place)
 
 
 @needs_programs
@@ -145,11 +145,11 @@ def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
 
 def test_the_depth_is_chosen_for_a_clock():
     golden = random_model(5, (6, 3, 1), (4, 5))
-    shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=Options(target="ecp5")), None)
-    deep, _ = circuit(golden, replace(HERE, mhz=180.0, options=Options(target="ecp5")), None)
+    shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=Options(technology="ecp5")), None)
+    deep, _ = circuit(golden, replace(HERE, mhz=180.0, options=Options(technology="ecp5")), None)
     assert shallow.latency_cycles < deep.latency_cycles
     with pytest.raises(ConfigError, match="reaches about"):
-        circuit(golden, replace(HERE, mhz=5000.0, options=Options(target="ecp5")), None)
+        circuit(golden, replace(HERE, mhz=5000.0, options=Options(technology="ecp5")), None)
 
 
 @needs_programs
@@ -176,8 +176,8 @@ def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error
     [
         ({}, "yosys"),
         ({"proof": False, "synthesis": False}, "iverilog verilator"),
-        ({"options": Options(target="ecp5")}, "nextpnr-ecp5"),
-        ({"options": Options(target="ice40")}, "nextpnr-ice40"),
+        ({"options": Options(technology="ecp5")}, "nextpnr-ecp5"),
+        ({"options": Options(technology="ice40")}, "nextpnr-ice40"),
     ],
 )
 def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, changes, packages):
@@ -193,7 +193,7 @@ def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, change
 
 
 @pytest.mark.parametrize(
-    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": Options(target="z80")}]
+    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": Options(technology="z80")}]
 )
 def test_recipes_that_make_no_sense_are_refused(changes):
     with pytest.raises(ConfigError):

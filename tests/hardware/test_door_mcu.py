@@ -9,7 +9,7 @@ import pytest
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
-from splinework.hardware.artefact import verify
+from splinework.hardware.artefact import check
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerLayer, IntegerModel
@@ -58,14 +58,14 @@ def test_the_folder_is_whole_and_its_figures_are_those_of_the_files(built):
     assert "gcc" in report["tools"]
     assert golden.classes == ("a", "b", "c")
     page = (place / "report.html").read_text()
-    for text in ("net_predict(codes, sums);", "splinework hardware verify", "Inputs: codes", "a, b, c"):
+    for text in ("net_predict(codes, sums);", "splinework hardware check", "Inputs: codes", "a, b, c"):
         assert text in page
 
 
 def test_it_passes_again_and_nothing_is_written(built):
     place, _ = built
     before = tree(place)
-    found = verify(place, vectors=300, seed=3)
+    found = check(place, vectors=300, seed=3)
     assert (found.kind, found.name, found.passed, found.failures) == ("mcu", "net", True, ())
     assert found.figures["vectors"] >= 300
     assert tree(place) == before
@@ -87,7 +87,7 @@ def test_a_change_in_the_c_is_found(built, tmp_path, change):
     else:
         text += "\nint broken(;\n"
     (place / "net.c").write_text(text)
-    found = verify(place, vectors=300)
+    found = check(place, vectors=300)
     assert not found.passed
     assert found.failures
     assert change != "entry" or "expected" in found.failures[0]
@@ -101,7 +101,7 @@ def test_what_is_missing_or_changed_by_hand_is_told(built, tmp_path):
             if file != name:
                 (place / file).write_bytes(content or b"")
         with pytest.raises(FileError, match=said):
-            verify(place)
+            check(place)
 
 
 @needs_gcc
@@ -165,7 +165,7 @@ def test_the_verbs_are_reached_without_an_import_and_stay_verbs():
     import splinework.hardware.fpga.plan  # the package of the same name
     import splinework.hardware.mcu.options  # noqa: F401
 
-    for name in ("fpga", "mcu", "analog", "verify", "quantise", "train_quantised", "sweep"):
+    for name in ("fpga", "mcu", "analog", "check", "quantise", "train_quantised", "sweep"):
         assert callable(getattr(sw.hardware, name)), name
         assert name in dir(sw.hardware)
     with pytest.raises(AttributeError, match="no attribute 'gpu'"):

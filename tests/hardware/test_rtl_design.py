@@ -121,7 +121,7 @@ def test_neurons_with_equal_doubled_and_negated_tables_share_them() -> None:
     tables = tuple(np.column_stack([t[:, 0], 2 * t[:, 0], -t[:, 0]]) for t in layer.tables)
     outputs = tuple(Wire(f"y{j}", Format(16, 0, True)) for j in range(3))
     same = replace(model, layers=(replace(layer, tables=tables, bias=np.array([3, 6, -3]), outputs=outputs),))
-    nodes = design(same, Options(target="ecp5")).layers[0].nodes
+    nodes = design(same, Options(technology="ecp5")).layers[0].nodes
     alone, together = (lookups((t for n in row for t in n.tables), 4) for row in (nodes[:1], nodes))
     host = max(lookups([t], 4) for n in nodes for t in n.tables)  # takes the constant, another one in each neuron
     assert together <= alone + 2 * host

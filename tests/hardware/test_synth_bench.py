@@ -12,8 +12,8 @@ from splinework.hardware.fpga.estimate import COSTS, area_of, costs_of, estimate
 from splinework.hardware.fpga.estimate_paths import Path, longest
 
 
-def lines(target: str, count: int = 14) -> list[dict]:
-    return [{"number": number, "target": target} for number in range(count) if len(Case.of(number).shape) < 4]
+def lines(technology: str, count: int = 14) -> list[dict]:
+    return [{"number": number, "target": technology} for number in range(count) if len(Case.of(number).shape) < 4]
 
 
 def test_costs_that_are_known_are_found_again():
@@ -56,6 +56,6 @@ def test_the_latency_of_an_estimate_is_that_of_a_simulation(number, levels):
 
 
 def test_every_family_has_costs_and_options():
-    for target in families():
-        assert costs_of(target).area
-        assert Case.of(0).options(target).target in Options.__doc__
+    for technology in families():
+        assert costs_of(technology).area
+        assert Case.of(0).options(technology).technology in Options.__doc__

@@ -18,7 +18,7 @@ from splinework.hardware.fpga.estimate_paths import Path as Way
 from splinework.hardware.fpga.estimate_paths import longest
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
-from splinework.hardware.fpga.targets import TARGETS
+from splinework.hardware.fpga.technologies import TECHNOLOGIES
 from splinework.hardware.fpga.verilog import verilog
 from tests.hardware.cases import random_model
 
@@ -30,13 +30,13 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 
 
-def synthesised(model, options: Options, target: str, **more) -> tuple[Synthesis, object]:
+def synthesised(model, options: Options, technology: str, **more) -> tuple[Synthesis, object]:
     circuit = design(model, options)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "rtl").mkdir()
         for file, text in verilog(circuit).items():
             (Path(name) / "rtl" / file).write_text(text)
-        return synthesise(name, circuit.name, target, **more), estimate(circuit, target)
+        return synthesise(name, circuit.name, technology, **more), estimate(circuit, technology)
 
 
 @pytest.mark.parametrize("lookup", [4, 6])
@@ -73,32 +73,32 @@ def _split(column, lookup, top):
 
 
 @pytest.mark.parametrize("seed", range(2))
-@pytest.mark.parametrize("target", ["xcup", "ecp5", "ice40", "asic"])
-def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(target, seed):
+@pytest.mark.parametrize("technology", ["xcup", "ecp5", "ice40", "asic"])
+def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(technology, seed):
     small, large = random_model(seed, (3, 2, 1), (4, 4)), random_model(seed, (6, 4, 2), (6, 6), density=1.0)
-    made = [design(model, Options(target=target)) for model in (small, large)]
-    one, two = (estimate(circuit, target) for circuit in made)
+    made = [design(model, Options(technology=technology)) for model in (small, large)]
+    one, two = (estimate(circuit, technology) for circuit in made)
     assert (one.latency_cycles, two.latency_cycles) == tuple(circuit.latency_cycles for circuit in made)
     assert one.luts < two.luts
     assert one.flipflops < two.flipflops
-    assert (one.fmax_mhz is None) == (TARGETS[target].router is None)
-    assert one.unit == TARGETS[target].unit
+    assert (one.fmax_mhz is None) == (TECHNOLOGIES[technology].router is None)
+    assert one.unit == TECHNOLOGIES[technology].unit
 
 
 def test_every_target_has_costs_that_are_not_negative():
-    for name in TARGETS:
-        circuit = design(random_model(0), Options(target=name.partition("-")[0]))
+    for name in TECHNOLOGIES:
+        circuit = design(random_model(0), Options(technology=name.partition("-")[0]))
         assert estimate(circuit, name).luts > 0
     for costs in COSTS.values():
         assert all(cost >= 0 for cost in costs.area.values())
         assert costs.delays is None or all(delay >= 0 for delay in costs.delays.values())
 
 
-@pytest.mark.parametrize("target", ["ecp5", "ice40"])
-def test_the_longest_way_has_the_levels_of_adders_of_a_stage(target):
+@pytest.mark.parametrize("technology", ["ecp5", "ice40"])
+def test_the_longest_way_has_the_levels_of_adders_of_a_stage(technology):
     model = random_model(3, (16, 1), (5, 5), density=1.0)
     for levels in (1, 2, 4):
-        circuit = design(model, Options(target=target, stage_levels=levels, compress=False))
+        circuit = design(model, Options(technology=technology, stage_levels=levels, compress=False))
         found = longest(circuit, 4, Way(0, 1, 0, 1, 0, 0))
         # A sum that is merged with the one behind it is a level of lookup tables.
         assert found.adders + found.lookups == levels
@@ -107,13 +107,13 @@ def test_the_longest_way_has_the_levels_of_adders_of_a_stage(target):
 @pytest.mark.parametrize("seed", range(3))
 def test_more_registers_never_make_the_estimate_slower(seed):
     model = random_model(seed, (9, 2), (4, 4))
-    rates = [estimate(design(model, Options(target="ecp5", stage_levels=n)), "ecp5").fmax_mhz for n in (4, 3, 2, 1)]
+    rates = [estimate(design(model, Options(technology="ecp5", stage_levels=n)), "ecp5").fmax_mhz for n in (4, 3, 2, 1)]
     assert all(b >= 0.97 * a for a, b in pairwise(rates)), rates
 
 
 def test_the_chosen_depth_is_the_shallowest_that_reaches_the_clock():
     model = random_model(5, (6, 2), (4, 4), density=1.0)
-    deepest = design(model, Options(target="ecp5", stage_levels=1))
+    deepest = design(model, Options(technology="ecp5", stage_levels=1))
     best = estimate(deepest, "ecp5").fmax_mhz
     cycles = []
     for share in (0.4, 0.6, 0.8, 0.98):
@@ -143,13 +143,13 @@ def test_a_held_out_design_has_the_counted_flip_flops_and_about_the_area():
 
 @pytest.mark.slow
 @needs("yosys", "nextpnr-ecp5", "nextpnr-ice40")
-@pytest.mark.parametrize("target", ["xcup", "ecp5", "ice40"])
-def test_held_out_designs_are_met_within_fifteen_in_a_hundred_on_the_median(target):
+@pytest.mark.parametrize("technology", ["xcup", "ecp5", "ice40"])
+def test_held_out_designs_are_met_within_fifteen_in_a_hundred_on_the_median(technology):
     areas, rates = [], []
     for seed, shape, bits in HELD_OUT:
         for compress in (False, True):
-            options = replace(Options(target=target, compress=compress), stage_levels=1 + seed % 2)
-            result, guess = synthesised(random_model(seed, shape, bits), options, target)
+            options = replace(Options(technology=technology, compress=compress), stage_levels=1 + seed % 2)
+            result, guess = synthesised(random_model(seed, shape, bits), options, technology)
             assert guess.latency_cycles == design(random_model(seed, shape, bits), options).latency_cycles
             areas.append(abs(guess.luts / result.luts - 1))
             if result.fmax_mhz is not None:

@@ -14,7 +14,7 @@ from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
 from splinework.hardware.fpga import synthesis
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
-from splinework.hardware.fpga.targets import TARGETS, target_of
+from splinework.hardware.fpga.technologies import TECHNOLOGIES, technology_of
 
 _RNG = np.random.default_rng(0)
 
@@ -51,8 +51,8 @@ endmodule
 """
 
 
-def needs(target: str) -> pytest.MarkDecorator:
-    router = TARGETS[target].router
+def needs(technology: str) -> pytest.MarkDecorator:
+    router = TECHNOLOGIES[technology].router
     programs = ["yosys", *([router.program] if router else [])]
     missing = [program for program in programs if tools.find(program) is None]
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
@@ -67,20 +67,20 @@ def folder_of(tmp_path: Path, text: str = DESIGN) -> Path:
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Synthesis]:
     made: dict[str, Synthesis] = {}
-    for target, seeds in (("xcup", (1,)), ("ecp5", (1, 2, 3)), ("ice40", (1,)), ("asic", (1,))):
-        router = TARGETS[target].router
+    for technology, seeds in (("xcup", (1,)), ("ecp5", (1, 2, 3)), ("ice40", (1,)), ("asic", (1,))):
+        router = TECHNOLOGIES[technology].router
         if tools.find("yosys") and (router is None or tools.find(router.program)):
-            folder = folder_of(tmp_path_factory.mktemp(target))
-            made[target] = synthesise(folder, "small", target, seeds=seeds, recipes=1, out=folder / "synth")
+            folder = folder_of(tmp_path_factory.mktemp(technology))
+            made[technology] = synthesise(folder, "small", technology, seeds=seeds, recipes=1, out=folder / "synth")
             assert (folder / "synth" / "synth.ys").is_file()
     return made
 
 
-@pytest.mark.parametrize("target", ["xcup", "ecp5", "ice40"])
-def test_the_counts_are_those_of_the_netlist(target, results):
-    if target not in results:
+@pytest.mark.parametrize("technology", ["xcup", "ecp5", "ice40"])
+def test_the_counts_are_those_of_the_netlist(technology, results):
+    if technology not in results:
         pytest.skip("the tools are not installed")
-    result, facts = results[target], TARGETS[target]
+    result, facts = results[technology], TECHNOLOGIES[technology]
     kinds = {*facts.logic, *facts.flipflops, *facts.carries, *facts.ignored}
     words = re.findall(r"^\s+(\\?[\w$]+) (?:#\(|\\?\w)", result.files["netlist.v"], flags=re.MULTILINE)
     found = [w.lstrip("\\") for w in words if w.lstrip("\\") in kinds]
@@ -103,8 +103,8 @@ def test_a_table_bit_of_six_inputs_is_one_lut_and_an_adder_bit_too(results):
 @pytest.mark.slow
 @needs("xcup")
 def test_of_several_recipes_the_smallest_result_is_kept(tmp_path):
-    folder, recipes = folder_of(tmp_path), TARGETS["xcup"].recipes
-    alone = [synthesise(folder, "small", replace(TARGETS["xcup"], recipes=(r,))) for r in recipes]
+    folder, recipes = folder_of(tmp_path), TECHNOLOGIES["xcup"].recipes
+    alone = [synthesise(folder, "small", replace(TECHNOLOGIES["xcup"], recipes=(r,))) for r in recipes]
     best = synthesise(folder, "small", "xcup")
     assert best.luts == min(result.luts for result in alone)
     assert best.recipe in {recipe.format(top="small") for recipe in recipes}
@@ -146,12 +146,12 @@ def test_the_wrapper_keeps_every_cell_of_the_design(results):
 
 
 @pytest.mark.parametrize(
-    "target",
+    "technology",
     [pytest.param("ecp5", marks=needs("ecp5")), pytest.param("ice40", marks=[needs("ice40"), pytest.mark.slow])],
 )
-def test_the_written_makefile_gives_the_same_frequency_again(target, tmp_path):
+def test_the_written_makefile_gives_the_same_frequency_again(technology, tmp_path):
     folder = folder_of(tmp_path)
-    first = synthesise(folder, "small", target, out=folder / "elsewhere" / "synth")
+    first = synthesise(folder, "small", technology, out=folder / "elsewhere" / "synth")
     where = folder / "elsewhere" / "synth"
     report = (where / "report-1.json").read_text()
     subprocess.run(["make", "-s", "clean", "all"], cwd=where, check=True, capture_output=True, timeout=120)
@@ -197,14 +197,16 @@ def test_broken_verilog_and_unknown_modules_are_told_in_the_words_of_yosys(tmp_p
 def test_targets_that_are_none_are_told_with_those_that_are(tmp_path):
     with pytest.raises(ConfigError, match=r"xcup, ecp5, .*asic, got 'virtex'"):
         synthesise(folder_of(tmp_path), "small", "virtex")
-    assert target_of(TARGETS["asic"]) is target_of("asic")
+    assert technology_of(TECHNOLOGIES["asic"]) is technology_of("asic")
 
 
-@pytest.mark.parametrize(("target", "words"), [("asic", "yosys"), ("ecp5", "nextpnr-ecp5"), ("ice40", "nextpnr-ice40")])
-def test_a_missing_tool_is_told_with_what_to_install(target, words, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("technology", "words"), [("asic", "yosys"), ("ecp5", "nextpnr-ecp5"), ("ice40", "nextpnr-ice40")]
+)
+def test_a_missing_tool_is_told_with_what_to_install(technology, words, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ConfigError, match=rf"{words}.*make hardware-tools.*apt-get install .*{words}"):
-        synthesise(folder_of(tmp_path), "small", target, out=tmp_path / "synth")
+        synthesise(folder_of(tmp_path), "small", technology, out=tmp_path / "synth")
     assert not (tmp_path / "synth").exists()
 
 

@@ -26,7 +26,7 @@ SHAPES = ((3, 4, 2), (2, 2, 1), (5, 3), (4, 3, 3, 2), (8, 2, 1), (1, 3, 1), (6, 
 
 def options_of(seed: int) -> Options:
     return Options(
-        target=("xcup", "ecp5", "ice40")[seed % 3],
+        technology=("xcup", "ecp5", "ice40")[seed % 3],
         compress=seed % 5 != 0,
         stage_levels=1 + seed % 2,
         handshake="valid_ready" if seed % 4 == 1 else "stream",

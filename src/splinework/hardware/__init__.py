@@ -1,8 +1,8 @@
 """From a trained network to a verified artefact: FPGAs, analogue arrays, microcontrollers.
 
 A quantised network is tables and exact sums (`integer`); every artefact is compared with that golden model. `fpga`, `mcu` and
-`analog` build a folder from a network and rows, `verify` looks at one again; `quantise`, `train_quantised` and `sweep` give the
-network of integers alone. Each name is loaded when it is first used.
+`analog` build a folder from a network and rows, and `check` compares one with its golden model again; `quantise`,
+`train_quantised` and `sweep` give the network of integers alone. Each name is loaded when it is first used.
 
 >>> import splinework as sw
 >>> model, x = sw.KAN([2, 1]), [[0.1 * k, 1 - 0.1 * k] for k in range(10)]
@@ -16,7 +16,7 @@ from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.hardware.analog_artefact import AnalogRecipe, analog
-    from splinework.hardware.artefact import verify
+    from splinework.hardware.artefact import check
     from splinework.hardware.choosing import Quantising
     from splinework.hardware.fpga_artefact import FpgaRecipe, fpga
     from splinework.hardware.framed import quantise
@@ -35,12 +35,12 @@ __all__ = [
     "Quantising",
     "Schedule",
     "analog",
+    "check",
     "fpga",
     "mcu",
     "quantise",
     "sweep",
     "train_quantised",
-    "verify",
 ]
 
 __getattr__ = lazy(__name__)

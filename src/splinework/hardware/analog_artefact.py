@@ -1,6 +1,6 @@
 """From a network to a folder for an analogue array: circuits, training through the device, netlist, FPAA document, yields.
 
-`analog` builds the folder, `verify_folder` runs its netlist again. The circuits are in the package `analog`.
+`analog` builds the folder, `check_folder` runs its netlist again. The circuits are in the package `analog`.
 """
 
 import os
@@ -144,7 +144,7 @@ def analog(
     return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
-def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
     """Runs the netlist in a folder as it is and compares it with the device model; see `artefact.verify`."""
     network = read_analog(folder / "analog.json")
     file = folder / "spice" / f"{name}.cir"

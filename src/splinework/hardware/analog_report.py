@@ -45,7 +45,7 @@ def analog_report(
             f".include {name}.cir\nX1 {' '.join(f'u{i}' for i in range(len(network.input_names)))} "
             f"{' '.join(f'y{j}' for j in range(len(network.output_names)))} {name}",
         ),
-        ("Run it again and compare with the device model:", "splinework hardware verify ."),
+        ("Run it again and compare with the device model:", "splinework hardware check ."),
     )
     return ArtefactReport(
         f"{name}: a network as analogue circuits",

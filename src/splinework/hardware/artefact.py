@@ -88,7 +88,7 @@ def build(
     return BuildResult(recipe.kind, place, plan.name, report.figures, report.passed, report.notes)
 
 
-def verify(
+def check(
     folder: str | os.PathLike[str],
     *,
     vectors: int | None = None,
@@ -113,7 +113,7 @@ def verify(
 
     Example:
         >>> import splinework as sw
-        >>> sw.hardware.verify("nowhere")
+        >>> sw.hardware.check("nowhere")
         Traceback (most recent call last):
             ...
         splinework.errors.FileError: there is no folder nowhere; name one that `splinework hardware` wrote.
@@ -125,7 +125,7 @@ def verify(
     own = seed if seed is not None else int(before.get("seed", 0))
     kind = import_module(f"splinework.hardware.{marker.kind}_artefact")
     try:
-        found: CheckResult = kind.verify_folder(place, marker.name, count, own, proof, progress or no_progress)
+        found: CheckResult = kind.check_folder(place, marker.name, count, own, proof, progress or no_progress)
     except ChangedError as error:  # nothing can equal a golden model that is not the one it was made with
         return CheckResult(marker.kind, place, marker.name, {}, passed=False, failures=(str(error),))
     return found

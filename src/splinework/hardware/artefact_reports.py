@@ -139,7 +139,7 @@ def mcu_report(
     )
     use = (
         ("Put the two files into your project and call:", call),
-        ("Compare with the golden model again, or on this machine only:", "splinework hardware verify .\nmake test"),
+        ("Compare with the golden model again, or on this machine only:", "splinework hardware check .\nmake test"),
     )
     title = f"{name}: a network in C for microcontrollers"
     shared = _common(golden, figures, front, "C99")
@@ -178,10 +178,10 @@ def fpga_report(
     cycles = figures["latency_cycles"]
     use = (
         (f"Instantiate the top; a result comes {cycles} cycles after its inputs, one a cycle:", call),
-        ("Verify again, the files as they are:", "splinework hardware verify ."),
+        ("Verify again, the files as they are:", "splinework hardware check ."),
         ("Simulate or synthesise by hand:", "make -C tb\nmake -C synth"),
     )
-    title = f"{name}: a network as a circuit for {figures['target_title']}"
+    title = f"{name}: a network as a circuit for {figures['technology_title']}"
     shared = _common(golden, figures, front, "Verilog-2005")
     shared["warnings"] = (*warnings, *shared["warnings"])
     made = tuple(checks)

@@ -1,6 +1,6 @@
 """From a network to a folder for an FPGA: integers, Verilog, testbenches, proofs, synthesis.
 
-`fpga` builds the folder, `verify_folder` looks at one again. The circuit itself is made in the package `fpga`.
+`fpga` builds the folder, `check_folder` looks at one again. The circuit itself is made in the package `fpga`.
 """
 
 import json
@@ -28,7 +28,7 @@ from splinework.hardware.fpga.interface import FORMAT
 from splinework.hardware.fpga.plan import Design, Options, design
 from splinework.hardware.fpga.simulate import SIMULATORS
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
-from splinework.hardware.fpga.targets import target_of
+from splinework.hardware.fpga.technologies import technology_of
 from splinework.hardware.fpga.verification import verify
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.golden import write_golden
@@ -47,8 +47,8 @@ class FpgaRecipe:
     Attributes:
         quantising: How the network becomes integers.
         options: How these become a circuit.
-        mhz: The clock to reach, for targets that are placed and routed: the depth of the pipeline is chosen for it. None takes
-            the depth of the options, and routing works towards 250 MHz.
+        mhz: Clock to reach in MHz, for technologies that are placed and routed: the depth of the pipeline is chosen for it.
+            None takes the depth of the options, and routing works towards 250 MHz.
         axi: Whether there is a wrapper for AXI-stream.
         vectors: That are simulated.
         proof: Whether every neuron is proven.
@@ -74,7 +74,7 @@ class FpgaRecipe:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        target_of(self.options.target)
+        technology_of(self.options.technology)
         if self.vectors < 1 or not self.place_seeds:
             raise ConfigError("vectors is at least 1, and there is at least one seed of placing.")
         if self.mhz is not None and not self.mhz > 0:
@@ -83,7 +83,7 @@ class FpgaRecipe:
     def need(self) -> None:
         """Raises a ConfigError unless the programs that the recipe takes are here: says what to install."""
         wanted = [name for name in SIMULATORS if tools.find(name) is not None][:1] or list(SIMULATORS)
-        router = target_of(self.options.target).router
+        router = technology_of(self.options.technology).router
         if self.proof or self.synthesis:
             wanted.append("yosys")
         if self.synthesis and router is not None:
@@ -99,7 +99,12 @@ class FpgaRecipe:
         chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
         tell("planning the circuit")
         planned, seen = circuit(chosen.golden, self, rows)
-        details = {"vectors": self.vectors, "seed": self.seed, "proof": self.proof, "target": self.options.target}
+        details = {
+            "vectors": self.vectors,
+            "seed": self.seed,
+            "proof": self.proof,
+            "technology": self.options.technology,
+        }
         return Plan(chosen.golden.name, details, partial(self._write, rows, chosen, planned, seen))
 
     def _write(
@@ -113,16 +118,18 @@ class FpgaRecipe:
     ) -> ArtefactReport:
         """Writes, simulates, proves and synthesises the circuit."""
         golden = chosen.golden
-        target, guess = target_of(self.options.target), estimate(planned, self.options.target)
+        technology, guess = technology_of(self.options.technology), estimate(planned, self.options.technology)
         tell(f"writing Verilog: about {guess.luts} {guess.unit}, {planned.latency_cycles} cycles")
         write_circuit(folder, golden, planned, axi=self.axi, seen=seen)
         codes = None if rows is None else np.unique(golden.encode(rows.all_x), axis=0)
         found = verify(folder, vectors=self.vectors, seed=self.seed, proof=self.proof, rows=codes, progress=tell)
         made = None
         if self.synthesis:
-            tell(f"synthesising for {target.title}")
+            tell(f"synthesising for {technology.title}")
             freq = self.mhz if self.mhz is not None else 250.0
-            made = synthesise(folder, golden.name, target.name, seeds=self.place_seeds, freq=freq, out=folder / "synth")
+            made = synthesise(
+                folder, golden.name, technology.name, seeds=self.place_seeds, freq=freq, out=folder / "synth"
+            )
         word = "accuracy" if golden.task == "classification" else "rmse"
         figures = {
             f"{word}_float": None,
@@ -176,7 +183,7 @@ def fpga(
     return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
-def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
     """Simulates and proves the files in a folder as they are; see `artefact.verify`."""
     found = verify(folder, vectors=vectors, seed=seed, proof=proof, progress=tell)
     return CheckResult("fpga", folder, name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
@@ -198,8 +205,8 @@ def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tup
             for w, column in zip(golden.inputs, codes.T, strict=True)
         )
         return design(golden, how.options, seen=seen), seen
-    if how.mhz is not None and target_of(how.options.target).router is not None:
-        return choose_depth(golden, how.options.target, how.mhz, how.options), None
+    if how.mhz is not None and technology_of(how.options.technology).router is not None:
+        return choose_depth(golden, how.options.technology, how.mhz, how.options), None
     return design(golden, how.options), None
 
 
@@ -234,11 +241,11 @@ def design_text(planned: Design, seen: Seen | None) -> str:
 
 
 def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
-    target = target_of(planned.options.target)
+    technology = technology_of(planned.options.technology)
     return {
-        "target": target.name,
-        "target_title": target.title,
-        "unit": target.unit,
+        "technology": technology.name,
+        "technology_title": technology.title,
+        "unit": technology.unit,
         "handshake": planned.options.handshake,
         "latency_cycles": planned.latency_cycles,
         "luts_estimated": guess.luts,

@@ -1,6 +1,6 @@
 """From a network to a folder of C for a microcontroller: integers, files, compared on every processor that is here, measured.
 
-`mcu` builds the folder, `verify_folder` looks at one again. The C itself is written in the package `mcu`.
+`mcu` builds the folder, `check_folder` looks at one again. The C itself is written in the package `mcu`.
 """
 
 import os
@@ -134,7 +134,7 @@ def mcu(
     return build(how, model, out, x=x, y=y, test=test, task=task, classes=classes, progress=progress)
 
 
-def verify_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
+def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, tell: Progress) -> CheckResult:
     """Compiles and compares the files in a folder as they are; see `artefact.verify`."""
     tell(f"comparing {vectors} vectors on each processor")
     read_artefact(folder)

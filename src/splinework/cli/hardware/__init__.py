@@ -1,4 +1,4 @@
-"""`splinework hardware`: artefacts for devices from a fitted model, one command a file, and one that looks at an artefact again.
+"""`splinework hardware`: artefacts for devices from a fitted model, one command a file, and one that checks an artefact again.
 
 What the commands share is in `options` (what is typed), `rows` (from a table to numbers) and `building` (from there to the
 folder, and what is said).
@@ -16,7 +16,7 @@ TABLE: Final = {
     "fpga": "Build a circuit for an FPGA, prove it and synthesise it.",
     "mcu": "Build C for a microcontroller, compare it and measure it.",
     "analog": "Build circuits for an analogue array, simulated and with yields.",
-    "verify": "Verify an artefact again, as its files are now.",
+    "check": "Check an artefact again, as its files are now.",
 }
 """Name → what the list of commands says."""
 
@@ -39,5 +39,5 @@ def hardware() -> None:
       splinework hardware fpga model.safetensors --data data.csv --out circuit
       splinework hardware mcu model.safetensors --data data.csv --out firmware
       splinework hardware analog model.safetensors --data data.csv --out array
-      splinework hardware verify circuit
+      splinework hardware check circuit
     """

@@ -77,7 +77,7 @@ def _end(made: BuildResult, order: Order, lines: Sequence[str]) -> int:
         for line in lines:
             out.print(line)
         show_notes(made.notes)
-        show_next_steps([report], [["splinework", "hardware", "verify", str(made.folder)]])
+        show_next_steps([report], [["splinework", "hardware", "check", str(made.folder)]])
     if not made.passed:
         click.echo(f"error: the artefact in {made.folder} does not pass its verification; see {report}.", err=True)
     return 0 if made.passed else UNEQUAL

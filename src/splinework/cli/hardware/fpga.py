@@ -18,10 +18,10 @@ from splinework.errors import ConfigError
 class Circuit:
     """How the circuit is made and checked, as it was given."""
 
-    target: Literal["xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic"] = option(
+    technology: Literal["xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic"] = option(
         default="xcup", help="AMD UltraScale+, Lattice ECP5 or iCE40, or generic cells."
     )
-    mhz: float | None = option(metavar="F", help="Clock to reach, where the target is placed and routed.")
+    mhz: float | None = option(metavar="F", help="Clock to reach, where the technology is placed and routed.")
     levels: int | None = option(within=(1, 8), metavar="N", help="Levels of adders in a cycle; 1 by default.")
     cycles: int | None = option(within=(1, None), metavar="N", help="The longest latency.")
     handshake: Literal["stream", "valid_ready"] = option(
@@ -60,7 +60,7 @@ def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
     Examples:
       splinework hardware fpga splinework-wine/model.safetensors --data wine.csv --out circuit
       splinework hardware fpga model.safetensors --data data.csv --out circuit --bits auto --loss 0.01
-      splinework hardware fpga model.safetensors --data data.csv --out circuit --target ecp5 --mhz 200
+      splinework hardware fpga model.safetensors --data data.csv --out circuit --technology ecp5 --mhz 200
     """
     widths.check()
     circuit.check()
@@ -70,7 +70,7 @@ def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
         from splinework.hardware.fpga_artefact import FpgaRecipe
 
         options = Options(
-            target=circuit.target,
+            technology=circuit.technology,
             stage_levels=circuit.levels or 1,
             max_cycles=circuit.cycles,
             handshake=circuit.handshake,
@@ -104,7 +104,7 @@ def _lines(figures: Mapping[str, Any]) -> list[str]:
         )
     else:
         lines.append(
-            f"{figures['target_title']}: {figures['luts']} {figures['unit']} (estimated {figures['luts_estimated']}), "
+            f"{figures['technology_title']}: {figures['luts']} {figures['unit']} (estimated {figures['luts_estimated']}), "
             f"{figures['flipflops']} flip-flops"
         )
     clock = figures["fmax_mhz"]

@@ -29,7 +29,7 @@ class Order:
         help="Rows with the columns of the model and what it predicts.",
     )
     out: str = option(required=True, metavar="DIR", shell_complete=files_of)
-    column: str | None = option(
+    target: str | None = option(
         metavar="COL",
         shell_complete=columns_of,
         help="The column that is predicted; the model's file says it by default.",

@@ -103,7 +103,7 @@ def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, N
     x = np.zeros((0, fitted.model.inputs))
     if len(frame):
         x = np.asarray(estimator.columns_.encode(read(estimator, frame, levels).values))
-    target = order.column if order.column is not None else fitted.target
+    target = order.target if order.target is not None else fitted.target
     _refuse_no_column(table, target, fitted)
     if not hasattr(estimator, "classes_"):
         if order.task == "classification":
@@ -121,17 +121,17 @@ def _of_network(
     """Rows as a network takes them, of a file that knows nothing but names."""
     x, remarks = inputs_of(table, fitted)
     notes += [remark for remark in remarks if "got no prediction" not in remark]
-    if order.column is None and order.task != "classification" and set(fitted.targets) <= set(table.columns):
+    if order.target is None and order.task != "classification" and set(fitted.targets) <= set(table.columns):
         words = [repeats(numbers(table, name)) for name in fitted.targets]
         if not any(words):
             return x, np.column_stack([column_of(table, name) for name in fitted.targets]), None
-    target = order.column if order.column is not None else fitted.targets[0]
+    target = order.target if order.target is not None else fitted.targets[0]
     _refuse_no_column(table, target, fitted)
     outputs = fitted.model.outputs
     if order.task == "regression" or (order.task == "auto" and outputs == 1 and not repeats(numbers(table, target))):
         if outputs != 1:
             raise ConfigError(
-                f"{fitted.path} has {outputs} outputs, {', '.join(fitted.targets[:_SHOWN])}; --column names one column, which "
+                f"{fitted.path} has {outputs} outputs, {', '.join(fitted.targets[:_SHOWN])}; --target names one column, which "
                 "can only be that of their classes: --task classification."
             )
         return x, column_of(table, target)[:, None], None
@@ -149,7 +149,7 @@ def _classes(table: Table, target: str, fitted: Fitted) -> tuple[str, ...]:
         shown = ", ".join(sorted(present)[:_SHOWN]) + (", …" if len(present) > _SHOWN else "")
         raise ConfigError(
             f"{fitted.path} has {plural(fitted.model.outputs, 'output')}, which decide between {count} classes, but {target!r} "
-            f"has {len(present)} different cells ({shown}); name another --column."
+            f"has {len(present)} different cells ({shown}); name another --target."
         )
     try:
         return tuple(sorted(present, key=float))
@@ -194,7 +194,7 @@ def _refuse_no_column(table: Table, target: str, fitted: Fitted) -> None:
     if target not in table.columns:
         raise DataError(
             f"{table.name} has no column {target!r}, which {fitted.path} predicts; {nearest(target, table.columns)} Name the "
-            "column of the measured values with --column."
+            "column of the measured values with --target."
         )
 
 

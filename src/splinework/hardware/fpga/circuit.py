@@ -24,7 +24,7 @@ class Options:
     """What a circuit is made for.
 
     Attributes:
-        target: The family of parts; `xcup`, `ecp5`, `ice40` or `asic`.
+        technology: The family of parts; `xcup`, `ecp5`, `ice40` or `asic`.
         compress: Whether tables are made smaller; without, all tables of a layer have the same width.
         stage_levels: Levels of adders between two registers.
         max_cycles: The longest latency in cycles; where it and `stage_levels` do not go together, it wins.
@@ -35,7 +35,7 @@ class Options:
         objective: `latency`, the fewest levels of adders; `area`, as many as the latency allows where they save lookup tables.
     """
 
-    target: str = "xcup"
+    technology: str = "xcup"
     compress: bool = True
     stage_levels: int = 1
     max_cycles: int | None = None
@@ -55,12 +55,12 @@ class Options:
     @property
     def fused(self) -> int:
         """Inputs of a table that shares a lookup table with the adder behind it, at most; 0 where that never happens."""
-        return 5 if self.target == "xcup" else 0
+        return 5 if self.technology == "xcup" else 0
 
     @property
     def lookup(self) -> int:
-        """Inputs of a lookup table of the target."""
-        return 6 if self.target == "xcup" else 4
+        """Inputs of a lookup table of the technology."""
+        return 6 if self.technology == "xcup" else 4
 
 
 class Bit(NamedTuple):

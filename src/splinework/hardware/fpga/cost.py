@@ -1,4 +1,4 @@
-"""What a table costs in lookup tables of the target, counted bit by bit: the number by which compression chooses.
+"""What a table costs in lookup tables of the technology, counted bit by bit: the number by which compression chooses.
 
 A bit that is constant, or equal to one input or its opposite, is a wire. Equal and opposite bits count once.
 """

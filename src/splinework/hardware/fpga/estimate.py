@@ -16,7 +16,7 @@ from splinework.hardware.fpga.circuit import Design, Options
 from splinework.hardware.fpga.estimate_counts import Counts, counts
 from splinework.hardware.fpga.estimate_paths import Path, longest
 from splinework.hardware.fpga.plan import design as plan
-from splinework.hardware.fpga.targets import Target, target_of
+from splinework.hardware.fpga.technologies import Technology, technology_of
 from splinework.hardware.integer import IntegerModel
 
 _DEEPEST = 4  # Levels of adders in a cycle that are tried at most
@@ -29,7 +29,7 @@ class Costs:
     Attributes:
         lookup: Inputs of the lookup table that things are counted for.
         chain: Bits of the shortest adder that Yosys gives a carry chain.
-        area: In the unit of the target, by the names of `Counts`.
+        area: In the unit of the technology, by the names of `Counts`.
         delays: In ns; None where nothing is placed.
     """
 
@@ -78,15 +78,15 @@ class Estimate:
     """What a design will take.
 
     Attributes:
-        target: The name of the target.
-        luts: In the unit of the target.
+        technology: The name of the technology.
+        luts: In the unit of the technology.
         unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
         flipflops: Storage bits.
         latency_cycles: From input to result, exact.
         fmax_mhz: After routing; None where nothing routes.
     """
 
-    target: str
+    technology: str
     luts: int
     unit: str
     flipflops: int
@@ -94,23 +94,23 @@ class Estimate:
     fmax_mhz: float | None
 
 
-def costs_of(target: str | Target) -> Costs:
-    """What things cost on a target.
+def costs_of(technology: str | Technology) -> Costs:
+    """What things cost on a technology.
 
     Raises:
-        ConfigError: If the target is unknown.
+        ConfigError: If the technology is unknown.
     """
-    name = target_of(target).name
+    name = technology_of(technology).name
     return COSTS[_SAME.get(name, name)]
 
 
-def estimate(design: Design, target: str | Target) -> Estimate:
-    """What a design of `plan.design` will take on a target, such as `xcup`, `ecp5`, `ice40` or `asic`.
+def estimate(design: Design, technology: str | Technology) -> Estimate:
+    """What a design of `plan.design` will take on a technology, such as `xcup`, `ecp5`, `ice40` or `asic`.
 
     Raises:
-        ConfigError: If the target is unknown.
+        ConfigError: If the technology is unknown.
     """
-    chosen, costs = target_of(target), costs_of(target)
+    chosen, costs = technology_of(technology), costs_of(technology)
     found = counts(design, costs.lookup, costs.chain)
     luts = round(area_of(found, costs.area))
     fmax = None
@@ -130,21 +130,23 @@ def size_of(found: Counts, luts: float) -> float:
     return log2(1 + luts + found.flipflops)
 
 
-def choose_depth(model: IntegerModel, target: str | Target, mhz: float, options: Options | None = None) -> Design:
-    """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a target that is routed.
+def choose_depth(
+    model: IntegerModel, technology: str | Technology, mhz: float, options: Options | None = None
+) -> Design:
+    """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a technology that is routed.
 
-    Options say everything but the cycles and the target.
+    Options say everything but the cycles and the technology.
 
     Raises:
-        ConfigError: If nothing is routed for the target, or no depth reaches the clock; with the best that there is.
+        ConfigError: If nothing is routed for the technology, or no depth reaches the clock; with the best that there is.
     """
-    chosen = target_of(target)
+    chosen = technology_of(technology)
     if costs_of(chosen).delays is None:
         raise ConfigError(
             f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
             "choose ecp5 or ice40, or set stage_levels yourself."
         )
-    base = replace(options if options is not None else Options(), target=chosen.name.partition("-")[0])
+    base = replace(options if options is not None else Options(), technology=chosen.name.partition("-")[0])
     slow: list[tuple[Design, Estimate]] = []
     for levels in range(_DEEPEST, 0, -1):
         found = plan(model, replace(base, stage_levels=levels))
@@ -164,7 +166,12 @@ def _reaches(taken: Estimate, mhz: float) -> bool:
 
 
 def _fewer_cycles(
-    model: IntegerModel, target: Target, mhz: float, base: Options, found: Design, slow: list[tuple[Design, Estimate]]
+    model: IntegerModel,
+    technology: Technology,
+    mhz: float,
+    base: Options,
+    found: Design,
+    slow: list[tuple[Design, Estimate]],
 ) -> Design:
     """What lies between a depth that is fast enough and the next one that is not, cut by a limit on the cycles."""
     if base.max_cycles is not None:
@@ -175,6 +182,6 @@ def _fewer_cycles(
             between = plan(model, replace(base, stage_levels=1, max_cycles=cycles))
         except ConfigError:
             continue
-        if _reaches(estimate(between, target), mhz):
+        if _reaches(estimate(between, technology), mhz):
             return between
     return found

@@ -1,6 +1,6 @@
 """What a circuit is made of, counted bit by bit before synthesis: functions, adder bits, clamps, registers; equal ones once.
 
-It follows what `verilog` writes. What each thing costs on a target is in `estimate`.
+It follows what `verilog` writes. What each thing costs on a technology is in `estimate`.
 """
 
 from collections.abc import Hashable, Iterator

@@ -1,6 +1,6 @@
 """How many lookup tables a boolean function takes: its support, and for larger ones the parts after splitting on some inputs.
 
-The counts are exact properties of the function; what a part or a multiplexer costs on a target is fitted in `estimate`.
+The counts are exact properties of the function; what a part or a multiplexer costs on a technology is fitted in `estimate`.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """The longest way from register to register, in lookup tables, adders and bits of carry, before anything is placed.
 
-What each of these takes on a target is in `estimate`; which way is the longest depends on it.
+What each of these takes on a technology is in `estimate`; which way is the longest depends on it.
 """
 
 from dataclasses import dataclass, fields

@@ -30,7 +30,7 @@ from splinework.hardware.reach import Reach, reach
 __all__ = ["Bit", "Design", "Layer", "Node", "Options", "Sum", "Table", "design", "raw_rows"]
 
 _LARGEST_TABLES = 1 << 22
-"""Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the targets holds it."""
+"""Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the technologies holds it."""
 _WIDEST_CODE = 12  # Bits of a code with edges; its tables double with each further bit
 
 

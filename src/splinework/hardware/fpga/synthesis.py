@@ -30,7 +30,7 @@ from splinework.hardware.fpga.synthesis_scripts import (
     wrapper,
     wrapping_script,
 )
-from splinework.hardware.fpga.targets import Router, Target, target_of
+from splinework.hardware.fpga.technologies import Router, Technology, technology_of
 from splinework.nn.files import write_whole
 
 _KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
@@ -44,8 +44,8 @@ class Synthesis:
 
     Attributes:
         top: Its top module.
-        target: The name of the target.
-        title: What the target is.
+        technology: The name of the technology.
+        title: What the technology is.
         luts: LUT cells, in `unit`.
         unit: `LUTs`, or `NAND2 equivalents` where there are no LUTs.
         lcs: Yosys' estimate of logic cells; None where it makes none.
@@ -64,7 +64,7 @@ class Synthesis:
     """
 
     top: str
-    target: str
+    technology: str
     title: str
     luts: int
     unit: str
@@ -96,7 +96,7 @@ class Synthesis:
 
 @dataclass(frozen=True)
 class _Job:
-    target: Target
+    technology: Technology
     top: str
     seeds: tuple[int, ...]
     mhz: float
@@ -106,7 +106,7 @@ class _Job:
 def synthesise(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     top: str,
-    target: str | Target = "xcup",
+    technology: str | Technology = "xcup",
     *,
     seeds: Sequence[int] = (1,),
     freq: float = 250.0,
@@ -114,23 +114,23 @@ def synthesise(
     recipes: int | None = None,
     timeout: float = 3600.0,
 ) -> Synthesis:
-    """Maps Verilog to the cells of a target, places and routes it where that is possible.
+    """Maps Verilog to the cells of a technology, places and routes it where that is possible.
 
     Args:
         source: A folder that has the files in `rtl/*.v`, or the files.
         top: The top module; its clock is `clk`.
-        target: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
+        technology: A name such as `xcup`, `ecp5`, `ice40` or `asic`.
         seeds: Of placing and routing, once for each.
         freq: The frequency in MHz that nextpnr works towards; what it reaches is reported, whether above or below.
         out: A folder for the scripts and answers, such as `FOLDER/synth`; None writes nothing.
-        recipes: How many of the target's alternative commands are tried; None tries all and keeps the smallest result.
+        recipes: How many of the technology's alternative commands are tried; None tries all and keeps the smallest result.
         timeout: Seconds for each run of a program.
 
     Raises:
-        ConfigError: If the target is unknown, a tool is missing or slow, or the design does not fit the device.
+        ConfigError: If the technology is unknown, a tool is missing or slow, or the design does not fit the device.
         FileError: If there are no files, or a tool refuses them.
     """
-    chosen = target_of(target)
+    chosen = technology_of(technology)
     files = _sources(source)
     _check(top, seeds, freq, recipes)
     router = chosen.router
@@ -155,7 +155,7 @@ def synthesise(
         _write(Path(out), texts)
     return Synthesis(
         top=top,
-        target=chosen.name,
+        technology=chosen.name,
         title=chosen.title,
         luts=area.luts,
         unit=chosen.unit,
@@ -181,9 +181,9 @@ def _smallest(job: _Job, recipes: Sequence[str], sources: Sequence[str], place: 
     for number, recipe in enumerate(recipes):
         folder = place / f"synth{number}"
         folder.mkdir()
-        (folder / "synth.ys").write_text(synthesis_script(job.target, recipe, job.top, sources), encoding="utf-8")
+        (folder / "synth.ys").write_text(synthesis_script(job.technology, recipe, job.top, sources), encoding="utf-8")
         tools.call(["yosys", "-q", "-s", "synth.ys"], folder, timeout=job.timeout)
-        found.append((read_area(read_json(folder / "stat.json"), job.target), recipe, folder))
+        found.append((read_area(read_json(folder / "stat.json"), job.technology), recipe, folder))
     return min(found, key=lambda one: (one[0].luts, one[0].flipflops))
 
 
@@ -213,7 +213,7 @@ def _route(job: _Job, recipe: str, router: Router, folder: Path, area: Area) -> 
             result = tools.call(words, folder, timeout=job.timeout, refuse=False)
         said = result.stdout + result.stderr
         if result.returncode != 0:
-            raise explain_failure(said, router.program, job.target, job.top)
+            raise explain_failure(said, router.program, job.technology, job.top)
         reports.append(read_json(folder / f"report-{seed}.json"))
         lines += [f"seed {seed}: {line}" for line in said.splitlines() if "Max frequency" in line]
     return _Routed(tuple(reports), tuple(rerouted), "\n".join(lines) + "\n")

@@ -9,7 +9,7 @@ from typing import Any
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware.fpga.synthesis_scripts import Port
-from splinework.hardware.fpga.targets import Target
+from splinework.hardware.fpga.technologies import Technology
 
 _PORT = re.compile(r"(input|output)\s+\[(\d+):(\d+)\]\s+(\S+)")
 _RESOURCE = re.compile(r"Info:\s+(\w+):\s+(\d+)\s*/\s*(\d+)\s+\d+%")
@@ -21,7 +21,7 @@ class Area:
 
     Attributes:
         cells: How many there are of each type.
-        luts: In the unit of the target, rounded.
+        luts: In the unit of the technology, rounded.
         flipflops: Storage bits.
         carries: Cells of carry chains.
         lcs: Yosys' estimate of logic cells, which packs small LUTs in pairs; None where it makes none.
@@ -51,7 +51,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_area(stat: Mapping[str, Any], target: Target) -> Area:
+def read_area(stat: Mapping[str, Any], technology: Technology) -> Area:
     """The answer of `stat -json`.
 
     Raises:
@@ -64,19 +64,19 @@ def read_area(stat: Mapping[str, Any], target: Target) -> Area:
         raise FileError("Yosys gave no cells in `stat -json`; version 0.23 or later does.")
     # What Yosys leaves in place of a module that it has dissolved; no cell of the circuit.
     cells = {cell: count for cell, count in cells.items() if cell != "$scopeinfo"}
-    known = {*target.logic, *target.flipflops, *target.carries, *target.ignored}
+    known = {*technology.logic, *technology.flipflops, *technology.carries, *technology.ignored}
     strange = sorted(set(cells) - known)
     if strange:
         raise ConfigError(
-            f"the netlist for {target.name} has cells that are not counted: {', '.join(strange)}; a design has only registers "
-            "with one clock, tables and adders."
+            f"the netlist for {technology.name} has cells that are not counted: {', '.join(strange)}; a design has only "
+            "registers with one clock, tables and adders."
         )
     lcs = design.get("estimated_num_lc") if isinstance(design, dict) else None
     return Area(
         cells=dict(sorted(cells.items())),
-        luts=round(sum(target.logic.get(cell, 0) * count for cell, count in cells.items())),
-        flipflops=round(sum(target.flipflops.get(cell, 0) * count for cell, count in cells.items())),
-        carries=sum(count for cell, count in cells.items() if cell in target.carries),
+        luts=round(sum(technology.logic.get(cell, 0) * count for cell, count in cells.items())),
+        flipflops=round(sum(technology.flipflops.get(cell, 0) * count for cell, count in cells.items())),
+        carries=sum(count for cell, count in cells.items() if cell in technology.carries),
         lcs=int(lcs) if lcs is not None else None,
     )
 
@@ -112,18 +112,18 @@ def read_utilisation(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     return {name: (int(e["used"]), int(e["available"])) for name, e in sorted(entries.items()) if e["used"]}
 
 
-def explain_failure(said: str, program: str, target: Target, top: str) -> Exception:
+def explain_failure(said: str, program: str, technology: Technology, top: str) -> Exception:
     """The error that says why nextpnr failed: the resource that ran out, or else its own last words."""
     over = [(name, int(used), int(there)) for name, used, there in _RESOURCE.findall(said) if int(used) > int(there)]
     if over:
         name, used, there = max(over, key=lambda entry: entry[1] / max(entry[2], 1))
         return ConfigError(
-            f"{top} does not fit {target.title}: it takes {used} of the {there} {name}; prune edges, use fewer bits, "
+            f"{top} does not fit {technology.title}: it takes {used} of the {there} {name}; prune edges, use fewer bits, "
             "or choose a larger device."
         )
     if "no BELs remaining" in said or "Unable to find legal placement" in said:
         return ConfigError(
-            f"{top} does not fit {target.title}: nextpnr finds no place for all cells; prune edges, use fewer bits, "
+            f"{top} does not fit {technology.title}: nextpnr finds no place for all cells; prune edges, use fewer bits, "
             "or choose a larger device."
         )
     end = "\n".join([line for line in said.splitlines() if line.strip()][-8:])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splinework.errors import ConfigError
-from splinework.hardware.fpga.targets import Router, Target
+from splinework.hardware.fpga.technologies import Router, Technology
 
 CLOCK, RESET = "clk", "rst"
 OTHER = ("--router", "router2")
@@ -20,18 +20,18 @@ class Port:
     output: bool
 
 
-def synthesis_script(target: Target, recipe: str, top: str, sources: Sequence[str]) -> str:
+def synthesis_script(technology: Technology, recipe: str, top: str, sources: Sequence[str]) -> str:
     """The script of Yosys that maps a design to cells and counts them."""
     lines = [
-        f"# {top} for {target.title}; {target.note}",
+        f"# {top} for {technology.title}; {technology.note}",
         *(f"read_verilog {source}" for source in sources),
         *(part.strip() for part in recipe.format(top=top).split(";")),
         "check -assert",
-        f"tee -q -o stat.json stat -json {target.stat}".rstrip(),
+        f"tee -q -o stat.json stat -json {technology.stat}".rstrip(),
         f"tee -q -o ports.txt portlist {top}",
         "write_verilog -noattr netlist.v",
     ]
-    if target.router is not None:
+    if technology.router is not None:
         lines.append("write_rtlil core.il")
     return "\n".join(lines) + "\n"
 
@@ -132,15 +132,17 @@ def routing_command(router: Router, seed: int, mhz: float, *, other: bool = Fals
     ]
 
 
-def makefile(target: Target, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]) -> str:
+def makefile(
+    technology: Technology, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]
+) -> str:
     """A Makefile that repeats the synthesis, and the placing and routing towards a clock for every seed.
 
     The other algorithm routes for the seeds that were rerouted.
     """
-    router = target.router
+    router = technology.router
     goals = ["stat.json"] if router is None else [f"report-{seed}.json" for seed in seeds]
     text = [
-        f"# {target.title}: {target.note}",
+        f"# {technology.title}: {technology.note}",
         f"all: {' '.join(goals)}",
         "",
         f"stat.json: synth.ys {' '.join(sources)}",

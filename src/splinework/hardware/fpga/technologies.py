@@ -35,7 +35,7 @@ class Router:
 
 
 @dataclass(frozen=True)
-class Target:
+class Technology:
     """A family of devices.
 
     Attributes:
@@ -81,8 +81,8 @@ _TRANSISTORS: Final = {
 _FLOP_TRANSISTORS: Final = 16
 
 
-def _ecp5(name: str, size: str, words: str) -> Target:
-    return Target(
+def _ecp5(name: str, size: str, words: str) -> Technology:
+    return Technology(
         name=name,
         title=f"Lattice ECP5 {words}",
         recipes=("synth_ecp5 -nobram -nodsp -top {top}",),
@@ -104,8 +104,8 @@ def _ecp5(name: str, size: str, words: str) -> Target:
     )
 
 
-def _ice40(name: str, device: str, package: str, words: str) -> Target:
-    return Target(
+def _ice40(name: str, device: str, package: str, words: str) -> Technology:
+    return Technology(
         name=name,
         title=f"Lattice iCE40 {words}",
         recipes=(f"synth_ice40 -device {'u' if device[0] == 'u' else 'hx'} -top {{top}}",),
@@ -127,7 +127,7 @@ def _ice40(name: str, device: str, package: str, words: str) -> Target:
 
 
 _ALL: Final = (
-    Target(
+    Technology(
         name="xcup",
         title="AMD (Xilinx) UltraScale+",
         recipes=(f"{_XCUP} -top {{top}}", f"{_XCUP} -abc9 -top {{top}}"),
@@ -142,7 +142,7 @@ _ALL: Final = (
     _ecp5("ecp5-25", "25k", "LFE5U-25F"),
     _ice40("ice40", "hx8k", "ct256", "HX8K"),
     _ice40("ice40-up5k", "up5k", "sg48", "UP5K"),
-    Target(
+    Technology(
         name="asic",
         title="generic standard cells",
         recipes=(
@@ -157,21 +157,21 @@ _ALL: Final = (
     ),
 )  # fmt: skip
 
-TARGETS: Final[Mapping[str, Target]] = MappingProxyType({target.name: target for target in _ALL})
+TECHNOLOGIES: Final[Mapping[str, Technology]] = MappingProxyType({technology.name: technology for technology in _ALL})
 
 
-def target_of(name: str | Target) -> Target:
-    """The target of a name.
+def technology_of(name: str | Technology) -> Technology:
+    """The technology of a name.
 
     Raises:
         ConfigError: If there is none of that name.
 
     Example:
-        >>> target_of("ecp5").title
+        >>> technology_of("ecp5").title
         'Lattice ECP5 LFE5U-85F'
     """
-    if isinstance(name, Target):
+    if isinstance(name, Technology):
         return name
-    if name not in TARGETS:
-        raise ConfigError(f"target is one of {', '.join(TARGETS)}, got {name!r}.")
-    return TARGETS[name]
+    if name not in TECHNOLOGIES:
+        raise ConfigError(f"technology is one of {', '.join(TECHNOLOGIES)}, got {name!r}.")
+    return TECHNOLOGIES[name]
