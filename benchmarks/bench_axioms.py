@@ -194,9 +194,9 @@ def _formula_found(
 ) -> bool:
     """Whether the formula of a fitted network is the law: all but 1e-8 of the variance of rows that nobody saw."""
     result = (
-        sw.fit(model, x, y, axioms=axioms, seconds=10, progress=False)
+        sw.fit(model, x, y, axioms=axioms, budget=10, progress=False)
         if axioms
-        else sw.fit(model, x, y, seconds=10, progress=False)
+        else sw.fit(model, x, y, budget=10, progress=False)
     )
     best = sw.symbolify(result.model, x, y).best
     left = float((torch.as_tensor(best.predict(fresh.numpy())).flatten() - wanted).square().mean() / wanted.var())

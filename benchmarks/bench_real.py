@@ -202,7 +202,7 @@ def ours(hidden: tuple[int, ...]) -> Fitter:
 
     def fit(part: Part) -> Callable[[Part], np.ndarray]:
         model = sw.KAN([part.x.shape[1], *hidden, 1], generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-        fitted = sw.fit(model, part.x, part.y, seconds=SECONDS, progress=False).model
+        fitted = sw.fit(model, part.x, part.y, budget=SECONDS, progress=False).model
 
         def predict(other: Part) -> np.ndarray:
             with torch.no_grad():

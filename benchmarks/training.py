@@ -166,7 +166,7 @@ def run(toy: Toy, seed: int, **options: Any) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         result = sw.fit(
-            model, x, y, seed=seed, progress=False, grids=list(grids[1:]) or None, seconds=toy.seconds, **options
+            model, x, y, seed=seed, progress=False, grids=list(grids[1:]) or None, budget=toy.seconds, **options
         )
     seconds = time.perf_counter() - began
     with torch.no_grad():

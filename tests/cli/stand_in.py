@@ -70,7 +70,7 @@ class Estimator:
 
     def __init__(self, request: Any, wanted: Any, rows: Any, stages: Any) -> None:
         self.request, self.rows = request, rows
-        self.formula_seconds = 1.0
+        self.formula_budget = 1.0
         self.columns_ = SimpleNamespace(columns=[SimpleNamespace(name=name) for name in rows.x.columns])
         self.feature_importances_ = np.ones(rows.x.shape[1])
         self.model_ = KAN([1, 1], names=["x"])

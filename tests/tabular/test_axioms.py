@@ -159,7 +159,7 @@ def test_soft_and_verified_axioms_are_told_with_what_is_left_of_them() -> None:
 def test_explanations_work_with_and_without_a_frame(framed: bool, tmp_path: Any) -> None:
     frame, y = homes()
     axioms = ["symmetric(age, z)", "bounded(-900, 900)"] if framed else ["concave(age)"]
-    model = KANRegressor(**CURVES, axioms=axioms, formula_seconds=1.0).fit(frame, y)
+    model = KANRegressor(**CURVES, axioms=axioms, formula_budget=1.0).fit(frame, y)
     shares = model.feature_importances_
     assert shares.shape == (5,)
     assert shares.sum() == pytest.approx(1.0)

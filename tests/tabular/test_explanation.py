@@ -30,7 +30,7 @@ each_kind = pytest.mark.parametrize("kind", KINDS)
 @pytest.fixture(scope="module")
 def explained() -> KANRegressor:
     frame, y = mixed()
-    return KANRegressor(**QUICK, formula_seconds=8).fit(frame, y)
+    return KANRegressor(**QUICK, formula_budget=8).fit(frame, y)
 
 
 # --------------------------------------------------------------------------------------------------------- formulas
@@ -62,7 +62,7 @@ def test_formulas_travel_with_a_pickle_and_not_with_a_clone(explained: KANRegres
 
 def test_a_new_fit_forgets_the_formulas_of_the_old_one() -> None:
     x, _ = numbers()
-    model = KANRegressor(**QUICK, formula_seconds=2).fit(x, 2 * x[:, 0])
+    model = KANRegressor(**QUICK, formula_budget=2).fit(x, 2 * x[:, 0])
     assert str(model.equation_) == "y = 2*x0"
     assert str(model.fit(x, 3 * x[:, 1]).equation_) == "y = 3*x1"
 
@@ -79,7 +79,7 @@ def test_listing_attributes_searches_for_nothing() -> None:
 def test_formulas_of_classes_are_their_probabilities() -> None:
     x, _ = numbers(rows=200)
     target = np.where(np.random.default_rng(0).random(200) < 1 / (1 + np.exp(-3 * x[:, 0])), "yes", "no")
-    model = KANClassifier(**QUICK, formula_seconds=5).fit(x, pd.Series(target, name="answer"))
+    model = KANClassifier(**QUICK, formula_budget=5).fit(x, pd.Series(target, name="answer"))
     assert model.equation_.target == "P(answer=yes)"
     assert model.equation_.inputs == ("x0",)
 
@@ -89,13 +89,13 @@ def test_formulas_of_classes_are_their_probabilities() -> None:
 def test_few_rows_have_formulas_of_the_network(rows: int) -> None:
     x, y = numbers(rows=rows)
     for model, target in ((KANRegressor(**QUICK), y), (KANClassifier(**QUICK), y > np.median(y))):
-        assert len(model.set_params(formula_seconds=2).fit(x, target).equations_) >= 1
+        assert len(model.set_params(formula_budget=2).fit(x, target).equations_) >= 1
 
 
 @pytest.mark.slow
 def test_several_outputs_have_formulas_each() -> None:
     x, _ = numbers()
-    model = KANRegressor(**QUICK, formula_seconds=4).fit(x, pd.DataFrame({"a": x[:, 0], "b": x[:, 1] + 1}))
+    model = KANRegressor(**QUICK, formula_budget=4).fit(x, pd.DataFrame({"a": x[:, 0], "b": x[:, 1] + 1}))
     assert set(model.equations_["target"]) == {"a", "b"}
 
 

@@ -111,13 +111,13 @@ def test_no_more_steps_are_taken_than_given(steps, options):
 
 def test_the_time_given_is_kept():
     began = time.monotonic()
-    result = fit(fresh([2, 5, 5, 1]), uniform(1000), smooth(uniform(1000)), seconds=0.5, progress=False)
+    result = fit(fresh([2, 5, 5, 1]), uniform(1000), smooth(uniform(1000)), budget=0.5, progress=False)
     assert time.monotonic() - began < 3.0
-    assert "time given was used up" in result.history.notes[-1]
+    assert "budget was used up" in result.history.notes[-1]
     assert min(result.history.column("rmse_train")) < smooth(uniform(1000)).std()
-    none = quick(fresh([2, 1]), X, Y, seconds=0, steps=None)
+    none = quick(fresh([2, 1]), X, Y, budget=0, steps=None)
     assert len(none.history) == 0
-    assert "time given" in none.history.notes[-1]
+    assert "the budget" in none.history.notes[-1]
 
 
 @pytest.mark.parametrize("optimiser", ["lm", "lbfgs", "adam", Adam(batch=9)], ids=str)

@@ -58,7 +58,10 @@ VERBS = {
         pde.solve_equations,
         lambda **given: pde.solve_equations(*equation(), over={"x": (0, 1)}, **given),
     ),
-    "discover": (sw.discover, lambda **given: sw.discover(X.numpy(), Y.numpy(), shape=[2, 1], budget=2.0, **given)),
+    "discover": (
+        sw.discover,
+        lambda **given: sw.discover(X.numpy(), Y.numpy(), shape=[2, 1], **{"budget": 2.0} | given),
+    ),
 }
 """Each verb, and a call of it."""
 VALUES = {
@@ -73,7 +76,7 @@ VALUES = {
     "degree": "keep",
     "starts": 2,
     "standardise": False,
-    "seconds": 100.0,
+    "budget": 100.0,
     "loss": Huber(0.5),
     "weights": np.linspace(1, 2, 60),
     "checkpoint": "record",
@@ -91,7 +94,7 @@ WRONG = {
     "degree": "high",
     "starts": 0,
     "standardise": "yes",
-    "seconds": "long",
+    "budget": "long",
     "loss": "small",
     "checkpoint": 3,
     "residuals": [3],
@@ -156,7 +159,7 @@ def reaches(name, value, found, before):
             return any(each.function is plain for each in got)
         case "weights":
             return got is not None
-        case "seconds":
+        case "budget":
             return got is not None and 0 < got <= value
         case "seed":
             return got == value or got != before.seed
@@ -284,13 +287,13 @@ def test_an_option_does_what_it_says(name, usual):
     assert EFFECTS[name](found, usual)
 
 
-@pytest.mark.parametrize("name", ["seconds", "callbacks", "checkpoint"])
+@pytest.mark.parametrize("name", ["budget", "callbacks", "checkpoint"])
 def test_an_option_about_the_run_does_what_it_says(name, tmp_path):
     seen = []
-    values = {"seconds": 0.0, "callbacks": [seen.append], "checkpoint": tmp_path / "record"}
+    values = {"budget": 0.0, "callbacks": [seen.append], "checkpoint": tmp_path / "record"}
     found = fit_rows(model(), X, Y, progress=False, **{"steps": 5, name: values[name]})
     happened = {
-        "seconds": "the time given was used up" in notes(found),
+        "budget": "the budget was used up" in notes(found),
         "callbacks": len(seen) == len(found.history.steps),
         "checkpoint": (tmp_path / "record").exists(),
     }

@@ -67,7 +67,7 @@ def show(bar: Progress, steps: list[Step]) -> None:
 @pytest.mark.parametrize("err", [False, True])
 @pytest.mark.parametrize("wanted", [False, True])
 @pytest.mark.parametrize("patience", [0.0, 1.0])
-@pytest.mark.parametrize("budget", [{}, {"steps": 50}, {"seconds": 9.0}], ids=str)
+@pytest.mark.parametrize("budget", [{}, {"steps": 50}, {"budget": 9.0}], ids=str)
 def test_only_a_terminal_s_error_stream_is_written_to_and_only_after_a_second(
     out, err, wanted, patience, budget, streams
 ):
@@ -117,7 +117,7 @@ def test_the_line_tells_stage_step_errors_and_time(streams):
 
 
 def test_a_wide_terminal_has_a_bar_where_an_end_is_known(streams):
-    for budget in ({}, {"steps": 9}, {"seconds": 9.0}):
+    for budget in ({}, {"steps": 9}, {"budget": 9.0}):
         _, errors = streams(out=False, err=True)
         show(Progress(True, **budget), steps_of([0.5]))
         assert ("━" in errors.text) == bool(budget)
@@ -153,19 +153,19 @@ def test_of_steps_and_time_the_one_that_ends_first_counts(streams):
     streams(out=False, err=True, patience=60.0)
     step = steps_of([0.5] * 4)[-1]
     for budget, left, share in (
-        ({"steps": 100, "seconds": 10.0}, 6, 0.4),
-        ({"steps": 5, "seconds": 100.0}, 1, 0.8),
-        ({"seconds": 8.0}, 4, 0.5),
+        ({"steps": 100, "budget": 10.0}, 6, 0.4),
+        ({"steps": 5, "budget": 100.0}, 1, 0.8),
+        ({"budget": 8.0}, 4, 0.5),
         ({"steps": 3}, 0, 1.0),
     ):
         bar = Progress(True, **budget)
         bar(step)
         assert bar.times().endswith(f"at most {left} s left")
         assert bar.share() == pytest.approx(share)
-    bar = Progress(True, seconds=8.0)
+    bar = Progress(True, budget=8.0)
     bar(step)
     assert bar.times(since=3.0).endswith("7 s · at most 1 s left")  # a long step: the clock goes on
-    none = Progress(True, steps=0, seconds=0)
+    none = Progress(True, steps=0, budget=0)
     none(step)
     assert none.times().endswith("at most 0 s left")
     assert none.share() == 0.0

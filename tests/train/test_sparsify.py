@@ -155,7 +155,7 @@ def test_an_interruption_leaves_the_best_structure_so_far(signal, number):
 
 def test_without_time_there_is_a_model():
     x = uniform(100)
-    assert torch.isfinite(sparse(fresh([2, 2, 1]), x, smooth(x), seconds=0).model(x)).all()
+    assert torch.isfinite(sparse(fresh([2, 2, 1]), x, smooth(x), budget=0).model(x)).all()
 
 
 @pytest.mark.parametrize(

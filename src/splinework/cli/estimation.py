@@ -184,7 +184,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
     kind: Callable[..., Any] = KANClassifier if wanted.classes else KANRegressor
     options: dict[str, Any] = {
         "random_state": request.seed,
-        "formula_seconds": _FORMULAS * request.budget,
+        "formula_budget": _FORMULAS * request.budget,
         "callbacks": [stages.step, until_stopped],
         **wanted.known,
     }
@@ -202,7 +202,7 @@ def _fitted(request: Request, wanted: Wanted, rows: Rows, stages: Stages, stop: 
 def _formulas(estimator: Any, stages: Stages, stop: Stop) -> tuple[Sequence[FormulaRow], Sequence[str]]:
     """The formulas and what there is to say of them; none where Ctrl-C came before the search could find any."""
     try:
-        with stop.searching(), stages.within(estimator.formula_seconds):
+        with stop.searching(), stages.within(estimator.formula_budget):
             if stop.asked:
                 raise Ended
             stages.stage("looking for formulas")

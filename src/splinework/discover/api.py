@@ -33,7 +33,6 @@ def discover(
     *,
     names: Sequence[str] | None = None,
     target: str | None = None,
-    budget: float = 60.0,
     on_stage: Callable[[str], None] | None = None,
     options: TrainingOptions | None = None,
     **keywords: Unpack[DiscoverKeywords],
@@ -48,7 +47,7 @@ def discover(
         y: `(N,)` numbers, or labels; `(N, K)` for several targets at once.
         names: Names of the columns of x; a frame brings its own.
         target: Name of y; that of a series, or `y`.
-        budget: About how many seconds to take.
+        budget: About how many seconds to take; 60 by default.
         on_stage: Told in words what is being done; then `progress` shows nothing.
         seed: Seed of everything random; the same seed gives the same result where time does not run out.
         progress: Shows on a terminal what is being done.
@@ -84,7 +83,11 @@ def discover(
     )
     asked.check(chosen.weights)
     with telling(chosen.progress, on_stage) as say:
-        common: dict[str, Any] = {"budget": budget, "seed": chosen.seed, "on_stage": say}
+        common: dict[str, Any] = {
+            "budget": 60.0 if chosen.budget is None else chosen.budget,
+            "seed": chosen.seed,
+            "on_stage": say,
+        }
         if asked.implicit:
             columns, labels = _joined(x, y, names, target)
             return relation(columns, names=labels, **common)

@@ -149,9 +149,9 @@ class _Classes:
             self.inner.say(f"{self.targets[k]}: sums of terms")
             self._try(k, self._sums(k))
         self.inner.say("fitting a network to the labels")
-        seconds = max(0.2 * self.inner.left, 2.0)
+        budget = max(0.2 * self.inner.left, 2.0)
         logits, self.model, self.history = logit_network(
-            self.x, self.labels, self.held, seed=self.inner.seed, seconds=seconds
+            self.x, self.labels, self.held, seed=self.inner.seed, budget=budget
         )
         for k in range(len(self.targets)):
             rows = (self.labels == 0) | (self.labels == k + 1)

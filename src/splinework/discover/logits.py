@@ -103,7 +103,7 @@ LARGEST = 12.0
 
 
 def logit_network(
-    x: Array, labels: NDArray[np.intp], held: NDArray[np.bool_], *, seed: int, seconds: float
+    x: Array, labels: NDArray[np.intp], held: NDArray[np.bool_], *, seed: int, budget: float
 ) -> tuple[Array, KAN, Any]:
     """Logits against class 0 at all rows, `(N, K - 1)`, the network and the history of its fit.
 
@@ -112,7 +112,7 @@ def logit_network(
         labels: `(N,)`, classes 0, 1, ….
         held: `(N,)`: rows that choose between a network without hidden nodes and one with two.
         seed: Of the fits.
-        seconds: For both together.
+        budget: Most seconds for both together.
     """
     d, classes = x.shape[1], int(labels.max()) + 1
     loss, outputs = ("logistic", 1) if classes == 2 else ("softmax", classes)
@@ -120,7 +120,7 @@ def logit_network(
     own = torch.Generator().manual_seed(seed)  # the global one is not to be touched
     found: list[tuple[float, Array, KAN, Any]] = []
     options = TrainingOptions(
-        loss=loss, validation=(x[held], y[held]), seed=seed, progress=False, starts=2, seconds=seconds / 2
+        loss=loss, validation=(x[held], y[held]), seed=seed, progress=False, starts=2, budget=budget / 2
     )
     for shape in ([d, outputs], [d, 2, outputs]):
         fitted = trial_fit(KAN(shape, grid=3, generator=own), x[~held], y[~held], options)

@@ -115,7 +115,7 @@ class Networks:
                 self.notes.append(f"time ran out before {len(todo) - number} of {len(todo)} shapes were tried")
                 break
             self.say(f"trying {plan}")
-            self.trials.append(self._try(plan, seconds=max(left, 1.0)))
+            self.trials.append(self._try(plan, budget=max(left, 1.0)))
             if self.trials[-1].error < good:
                 self.trials[-1] = refined = self._refined(self.trials[-1])
                 good = 0.3 * refined.error
@@ -135,10 +135,10 @@ class Networks:
             if self._take(trial):
                 return
 
-    def only(self, plan: Plan, *, seconds: float) -> Trial:
+    def only(self, plan: Plan, *, budget: float) -> Trial:
         """One short fit, for a network where a formula was found without any."""
         self.say(f"fitting {plan}")
-        self.trials.append(self._try(plan, seconds=seconds))
+        self.trials.append(self._try(plan, budget=budget))
         return self.trials[-1]
 
     @property
@@ -153,7 +153,7 @@ class Networks:
         rows = self.rows
         options = replace(self._common, starts=1, standardise=False, penalties=trial.penalties)
         model, history = simplified(
-            trial.model, rows.x, rows.y, options=options, seconds=left / 2, fallback=trial.history
+            trial.model, rows.x, rows.y, options=options, budget=left / 2, fallback=trial.history
         )
         return Trial(trial.plan, model, history, rows.error(predictor(model)), trial.penalties, refined=True)
 
@@ -168,7 +168,7 @@ class Networks:
                 self.offer(expressions[0], splines)
         return self.done()
 
-    def _try(self, plan: Plan, *, seconds: float) -> Trial:
+    def _try(self, plan: Plan, *, budget: float) -> Trial:
         """The plan's network at a grid that the rows can bear; under noise smoothed as held-out rows ask."""
         rows = self.rows
         model = KAN(
@@ -190,7 +190,7 @@ class Networks:
                 starts=4 if best is None and len(plan.shape) > 2 else 1,
                 standardise=best is None,
                 penalties=penalties,
-                seconds=seconds,
+                budget=budget,
                 callbacks=self.options.callbacks,
                 weights=rows.weights,
             )

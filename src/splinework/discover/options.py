@@ -15,8 +15,9 @@ class WeightedKeywords(RunKeywords, total=False):
 
 
 class DiscoverKeywords(WeightedKeywords, total=False):
-    """The same, and the fields of `FormulaConstraints`."""
+    """The same, the budget, and the fields of `FormulaConstraints`."""
 
+    budget: float | None
     units: str | Mapping[str, str] | None
     noise: float | None
     form: str | None

@@ -191,7 +191,7 @@ class _Search:
         if self.networks.trials:
             return
         for plan in plans(self.data.x, self.data.y, self.scales, self.data.scale)[:3]:
-            if self.networks.only(plan, seconds=min(2.0, 0.1 * self.budget)).error < 0.02:
+            if self.networks.only(plan, budget=min(2.0, 0.1 * self.budget)).error < 0.02:
                 return
 
     def table(self) -> FormulaTable:

@@ -26,7 +26,7 @@ WORSE, WORSE_UNDER_NOISE = 1.5, 1.01
 
 
 def simplified(
-    model: KAN, x: Any, y: Any, *, options: TrainingOptions, seconds: float, fallback: History
+    model: KAN, x: Any, y: Any, *, options: TrainingOptions, budget: float, fallback: History
 ) -> tuple[KAN, History]:
     """Fits with growing grids, prunes by attribution and fits again, as long as the held-out error allows.
 
@@ -37,19 +37,19 @@ def simplified(
         The network, and the history of the fit that led to it.
     """
     held_x, held_y = options.validation  # type: ignore[misc]  # rows, here
-    grown = trial_fit(model, x, y, replace(options, seconds=seconds / 2))
+    grown = trial_fit(model, x, y, replace(options, budget=budget / 2))
     if _error(grown.model, held_x, held_y) > _error(model, held_x, held_y):
         grown = FitResult(model, fallback)
     else:
         grown = FitResult(grown.model, joined(fallback, grown.history))
     columns = torch.as_tensor(x, dtype=torch.float64)
-    until = time.monotonic() + seconds / 2
+    until = time.monotonic() + budget / 2
     best = grown
     reference = _error(best.model, held_x, held_y)
 
     def as_good(smaller: KAN, steps: int | None) -> FitResult | None:
         """The smaller network fitted again, if it is as good as the best so far."""
-        again = trial_fit(smaller, x, y, replace(options, grids=None, steps=steps, seconds=seconds / 6))
+        again = trial_fit(smaller, x, y, replace(options, grids=None, steps=steps, budget=budget / 6))
         nonlocal reference
         error = _error(again.model, held_x, held_y)
         allowed = WORSE * reference + 1e-5 if reference < CLEAN else WORSE_UNDER_NOISE * reference

@@ -42,7 +42,7 @@ def recognised(model: KAN | FramedKAN, about: About) -> tuple[Row, ...]:
         y = model(x)
     if not (bool(x.isfinite().all()) and bool(y.isfinite().all())):
         return ()
-    table = symbolify(model, x, y, seconds=_SECONDS)
+    table = symbolify(model, x, y, budget=_SECONDS)
     found: list[Row] = []
     for target in names_of(model)[1]:
         good = [row for row in table.of(target) if not row.splines and row.r2 >= 1 - _UNEXPLAINED]

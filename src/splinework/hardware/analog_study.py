@@ -118,7 +118,7 @@ def small_enough(model: KAN, rows: Examples, how: StudySettings, tell: Progress)
         tell(f"a network of {shown(shape)} learns from the given one")
         fresh = student(model, shape, grid=5, seed=how.seed)
         made = fit(
-            fresh, x, wanted, progress=False, grids=None, degree="keep", seed=how.seed, seconds=60, steps=200
+            fresh, x, wanted, progress=False, grids=None, degree="keep", seed=how.seed, budget=60, steps=200
         ).model
         score = merit(outputs_of(made, rows.x[judged]), rows.y[judged], rows.task)
         found.append((score if rows.task == "classification" else -score, -made.active_edges(), made, shape))

@@ -53,7 +53,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "warm_start": ["boolean"],
-        "formula_seconds": [Interval(Real, 0, None, closed="neither")],
+        "formula_budget": [Interval(Real, 0, None, closed="neither")],
         "callbacks": [callable, list, tuple, None],
         "random_state": ["random_state"],
     }
@@ -65,7 +65,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
     max_iter: int = Settings.max_iter
     categorical_features: Any = "from_dtype"
     warm_start: bool = False
-    formula_seconds: float = 20.0
+    formula_budget: float = 20.0
     callbacks: Any = None
     random_state: Any = 0
 

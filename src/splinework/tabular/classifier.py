@@ -38,7 +38,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             classes together. It moves the probabilities with it.
         categorical_features: Which columns are categories.
         warm_start: Whether `fit` goes on from the fit before.
-        formula_seconds: Time for `equations_`.
+        formula_budget: Seconds for the search of `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several.
         random_state: Seed of everything random.
         monotone: As of `KANRegressor`, of the probability of the second of two classes, `classes_[1]`.

@@ -44,14 +44,14 @@ class Explained:
 
     model_: KAN | FramedKAN
     columns_: Columns
-    formula_seconds: float
+    formula_budget: float
     random_state: Any
     _sample: Rows | None
     _classes: Classes | None = None
 
     @property
     def formulas_(self) -> FormulaTable:
-        """Formulas as `discover` gives them, searched for when first asked for: in `formula_seconds`, on rows of the fit.
+        """Formulas as `discover` gives them, searched for when first asked for: in `formula_budget`, on rows of the fit.
 
         Raises:
             AttributeError: Before a fit (a NotFittedError, too).
@@ -141,7 +141,7 @@ class Explained:
             self._scores(),
             classes=None if self._classes is None else self._classes.values,
             target=target,
-            seconds=self.formula_seconds,
+            budget=self.formula_budget,
             seed=seed,
         )
 

@@ -33,7 +33,7 @@ def search(
     *,
     classes: NDArray[Any] | None,
     target: str,
-    seconds: float,
+    budget: float,
     seed: int,
 ) -> FormulaTable:
     """Formulas for the data, or where the search has too little to go on, for the network.
@@ -44,7 +44,7 @@ def search(
         importance: Of its inputs.
         classes: The classes, where the targets are codes of them.
         target: Name of what the classes are of.
-        seconds: About how long to search.
+        budget: About how many seconds to search.
         seed: Of everything random.
     """
     from splinework.discover import discover  # sympy comes with it, which no fit needs
@@ -53,7 +53,7 @@ def search(
     kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
     inputs, outputs = names_of(model)
     names = [inputs[i] for i in kept]
-    common: dict[str, Any] = {"names": names, "budget": seconds, "seed": seed, "progress": False}
+    common: dict[str, Any] = {"names": names, "budget": budget, "seed": seed, "progress": False}
     even = unweighted(rows, len(rows))
     try:
         if classes is not None:
@@ -68,7 +68,7 @@ def search(
             low, high = even.x.min(axis=0), even.x.max(axis=0)
             x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
             return discover(x[:, kept], _frame(outputs_of(model, x), outputs), **common)
-        return symbolify(model, even.x, outputs_of(model, even.x), seconds=seconds)
+        return symbolify(model, even.x, outputs_of(model, even.x), budget=budget)
 
 
 def as_frame(table: FormulaTable) -> pd.DataFrame:

@@ -34,7 +34,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
         categorical_features: `from_dtype`: the columns of a frame that hold texts or categories; or names, indices or a mask.
             The columns of an array are numbers unless they are named here.
         warm_start: Whether `fit` goes on from the network of the fit before; its columns then stay as they were learned.
-        formula_seconds: Time for `equations_`.
+        formula_budget: Seconds for the search of `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several, told after each step.
         random_state: Seed of everything random. With None each fit draws another one.
         monotone: Columns along which the prediction never falls (1) or never rises (-1): `{"age": 1, "price": -1}`, or one of

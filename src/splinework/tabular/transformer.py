@@ -43,7 +43,7 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         target: `numbers`, `classes`, or `auto`: what y holds decides.
         categorical_features: Which columns are categories.
         warm_start: Whether `fit` goes on from the fit before.
-        formula_seconds: Time for `equations_`.
+        formula_budget: Seconds for the search of `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several.
         random_state: Seed of everything random.
 

@@ -192,7 +192,7 @@ def convergence(
             return Finding(
                 "convergence",
                 f"the fit had not converged when it was cut short: its last {window} steps lowered the error by "
-                f"{gained:.0%}; give it more steps or seconds, or leave both out.",
+                f"{gained:.0%}; give it more steps or a larger budget, or leave both out.",
             )
     if share > UNEXPLAINED and steps:
         return Finding(

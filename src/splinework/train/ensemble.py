@@ -115,7 +115,7 @@ def ensemble(
         members: Number of fits, at least 2.
         resample: `bootstrap` or `seeds`.
         validation: As in `fit`; None leaves it to the ensemble.
-        seconds: Most time for all members together.
+        budget: Most seconds for all members together.
         **keywords: Fields of `TrainingOptions`.
         options: These as one object; what is named beside it counts instead.
 
@@ -155,7 +155,7 @@ def ensemble(
             weights=w_own[0] if w_own else None,
             validation=_rows(xs, ys, ws, judges) if len(judges) else validation,
             seed=_number(generator),
-            seconds=None if chosen.seconds is None else chosen.seconds / members,
+            budget=None if chosen.budget is None else chosen.budget / members,
         )
         result = fit(begun, x_own, y_own, options=own)
         results.append(result)

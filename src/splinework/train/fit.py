@@ -178,7 +178,7 @@ def _fingerprint(objective: DataObjective | StreamObjective, rows: Rows, plan: P
     if isinstance(objective, JointObjective):
         parts.update({f"{term.name} of weight {term.weight}": term.x for term in objective.terms})
     parts.update(plan=plan, penalties=objective.penalties, criterion=rows.criterion)
-    parts.update(seed=options.seed, seconds=options.seconds)
+    parts.update(seed=options.seed, budget=options.budget)
     return fingerprint_of(parts)
 
 

@@ -39,7 +39,7 @@ class CommonKeywords(RunKeywords, total=False):
 
     optimiser: str | Optimiser
     validation: float | Sequence[Any] | Residual | None
-    seconds: float | None
+    budget: float | None
 
 
 class DataKeywords(TypedDict, total=False):
@@ -106,7 +106,7 @@ class TrainingOptions:
             `steps` are few), else 1.
         standardise: Whether to set the units of the model from the data; `auto` does where x does not fit the grids'
             domain or y is far from unit size, and the model has no units yet.
-        seconds: Most time to take.
+        budget: Most seconds to take; None sets no limit.
         loss: `squared`, `huber`, `absolute`, `quantile`, `poisson`, `logistic`, `softmax`, a recipe such as `Huber(0.5)`,
             or a function of outputs and targets that gives one value per row.
         weights: `(N,)`, what each row counts; only their ratios matter.
@@ -118,7 +118,7 @@ class TrainingOptions:
     Raises:
         ConfigError: For an option that makes no sense.
 
-    >>> TrainingOptions(seconds=60, loss="huber").penalties
+    >>> TrainingOptions(budget=60, loss="huber").penalties
     ()
     """
 
@@ -133,7 +133,7 @@ class TrainingOptions:
     degree: str = "auto"
     starts: int | None = None
     standardise: bool | str = "auto"
-    seconds: float | None = None
+    budget: float | None = None
     loss: str | Loss | Callable[[Tensor, Tensor], Tensor] = "squared"
     weights: Any = field(default=None, repr=False)
     checkpoint: str | os.PathLike[str] | None = None
@@ -145,8 +145,8 @@ class TrainingOptions:
             whole = hasattr(number, "__index__") and operator.index(number) >= least
             if not (whole or (number is None and name != "seed")):
                 raise ConfigError(f"{name} is a whole number of at least {least}, got {number!r}.")
-        if self.seconds is not None and not (isinstance(self.seconds, (int, float)) and self.seconds >= 0):
-            raise ConfigError(f"seconds is a time, zero or more, got {self.seconds!r}.")
+        if self.budget is not None and not (isinstance(self.budget, (int, float)) and self.budget >= 0):
+            raise ConfigError(f"budget is a number of seconds, zero or more, got {self.budget!r}.")
         if not isinstance(self.callbacks, Sequence) or not all(map(callable, self.callbacks)):
             raise ConfigError(f"callbacks is a list of functions of a Step, got {self.callbacks!r}; write [callback].")
         if not isinstance(self.penalties, Sequence) or not all(isinstance(one, Penalty) for one in self.penalties):
@@ -173,7 +173,7 @@ class TrainingOptions:
     @property
     def deadline(self) -> float | None:
         """On the monotonic clock, for what begins now; None without a limit."""
-        return None if self.seconds is None else time.monotonic() + self.seconds
+        return None if self.budget is None else time.monotonic() + self.budget
 
     @property
     def changed(self) -> tuple[str, ...]:

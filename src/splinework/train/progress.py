@@ -20,12 +20,12 @@ class Progress:
     Args:
         wanted: False shows nothing; so does an error stream that is not a terminal.
         steps: Most steps of the fit, or None.
-        seconds: Most time of the fit, or None.
+        budget: Most seconds of the fit, or None.
     """
 
-    def __init__(self, wanted: bool, *, steps: int | None = None, seconds: float | None = None) -> None:
+    def __init__(self, wanted: bool, *, steps: int | None = None, budget: float | None = None) -> None:
         self.wanted = wanted and moves()
-        self.steps, self.seconds = steps, seconds
+        self.steps, self.budget = steps, budget
         self._began = self._told = time.monotonic()
         self._recent: deque[Step] = deque(maxlen=32)  # steps tell how long the next ones will take
         self._line: Line | None = None
@@ -66,12 +66,12 @@ class Progress:
         """How much of the steps or of the time is used up, 0 to 1; 0 where neither is given."""
         step = self._recent[-1]
         used = [step.number / self.steps] if self.steps else []
-        used += [(step.seconds + since) / self.seconds] if self.seconds else []
+        used += [(step.seconds + since) / self.budget] if self.budget else []
         return min(max(used, default=0.0), 1.0)
 
     def _left(self, step: Step, since: float) -> float:
         """Seconds that the rest may take."""
-        left = math.inf if self.seconds is None else self.seconds - step.seconds - since
+        left = math.inf if self.budget is None else self.budget - step.seconds - since
         if self.steps is not None:
             first = self._recent[0]
             taken, time_taken = step.number - first.number, step.seconds - first.seconds
@@ -82,4 +82,4 @@ class Progress:
     def _said(self) -> Said:
         """What the line says, several times a second, also between two steps."""
         since = time.monotonic() - self._told
-        return Said(self.text(), self.times(since), self.share(since) if self.steps or self.seconds else None)
+        return Said(self.text(), self.times(since), self.share(since) if self.steps or self.budget else None)

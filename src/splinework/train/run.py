@@ -60,7 +60,7 @@ class Run:
     def over(self) -> bool:
         """Whether the fit must end."""
         if not self.stopped and self.deadline is not None and time.monotonic() > self.deadline:
-            self.stopped = "the time given was used up"
+            self.stopped = "the budget was used up"
         if not self.stopped and self.remaining is not None and self.remaining <= 0:
             self.stopped = "the steps given were used up"
         return bool(self.stopped)
@@ -77,7 +77,7 @@ class Run:
             for callback in options.callbacks:
                 if isinstance(callback, contextlib.AbstractContextManager):
                     stack.enter_context(callback)
-            bar = stack.enter_context(Progress(options.progress, steps=self.remaining, seconds=options.seconds))
+            bar = stack.enter_context(Progress(options.progress, steps=self.remaining, budget=options.budget))
             self.callbacks = (*options.callbacks, bar)
             yield
 

@@ -284,5 +284,5 @@ def _fingerprint(task: _Task, plan: Plan, options: TrainingOptions) -> str:
         for n, term in enumerate(terms):
             parts.update({f"{kind}.{n}.x": term.x, f"{kind}.{n}.data": term.data, f"{kind}.{n}.weight": term.weight})
             parts[f"{kind}.{n}.values"] = term.values(model).detach()
-    parts.update(plan=plan, penalties=task.objective.penalties, seed=options.seed, seconds=options.seconds)
+    parts.update(plan=plan, penalties=task.objective.penalties, seed=options.seed, budget=options.budget)
     return fingerprint_of(parts)

@@ -86,12 +86,12 @@ def sparsify(
     chosen = options_of(sparsify, options, keywords)
     if not 0 <= accuracy < 1:
         raise ConfigError(f"accuracy is a share of the spread of y, from 0 to below 1, got {accuracy}.")
-    began, seconds = time.monotonic(), chosen.seconds
+    began, budget = time.monotonic(), chosen.budget
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "sparsify", "x, y")
-        timed = replace(chosen, seconds=None if seconds is None else 0.6 * seconds)
+        timed = replace(chosen, budget=None if budget is None else 0.6 * budget)
         search = _opened(work, take_rows(work, x, y, chosen), x, timed)
-        search.run.deadline = None if timed.seconds is None else began + timed.seconds
+        search.run.deadline = None if timed.budget is None else began + timed.budget
         with search.run.listening(timed):
             _search(search, penalties)
     run, dtype = search.run, next(model.parameters()).dtype
@@ -103,8 +103,8 @@ def sparsify(
     polishing = replace(chosen, starts=1, standardise=False, callbacks=callbacks)
     while True:
         candidate = search.best
-        left = None if seconds is None else max(began + seconds - time.monotonic(), 0.0)
-        result = fit(copy.deepcopy(candidate.model).to(dtype), x, y, options=replace(polishing, seconds=left))
+        left = None if budget is None else max(began + budget - time.monotonic(), 0.0)
+        result = fit(copy.deepcopy(candidate.model).to(dtype), x, y, options=replace(polishing, budget=left))
         if len(search.path) == 1 or not _lost(search, result.model, accuracy):
             return FitResult(result.model, joined(run.history, result.history), result.evidence)
         search.path.pop()

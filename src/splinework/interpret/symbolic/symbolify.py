@@ -28,7 +28,7 @@ def symbolify(
     *,
     library: Sequence[Function] = LIBRARY,
     rows: int = 8,
-    seconds: float | None = None,
+    budget: float | None = None,
     scale: str | None = None,
 ) -> FormulaTable:
     """Turns the edges of a fitted model into known functions, and the model into formulas.
@@ -43,7 +43,7 @@ def symbolify(
         y: `(N, outputs)` or `(N,)`.
         library: Functions to choose from.
         rows: Most rows of the table for each output.
-        seconds: After about this time no further choices are tried.
+        budget: Seconds after which no further choices are tried.
         scale: `linear` or `log`: the scale of y on which the errors of formulas count, and numbers are fitted at the end;
             None takes that of the model's outputs.
 
@@ -64,7 +64,7 @@ def symbolify(
     """
     model = copy.deepcopy(model).double().requires_grad_(False)
     xs, ys = _checked(model, x, y)
-    deadline = math.inf if seconds is None else time.monotonic() + seconds
+    deadline = math.inf if budget is None else time.monotonic() + budget
     table: list[FormulaRow] = []
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
         built = propose(model, xs, ys, library=library, deadline=deadline)

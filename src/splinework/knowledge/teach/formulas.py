@@ -34,7 +34,7 @@ def symbolify(
     *,
     library: Sequence[Function] = LIBRARY,
     rows: int = 8,
-    seconds: float | None = None,
+    budget: float | None = None,
     scale: str | None = None,
 ) -> FormulaTable:
     """Turns a model into formulas. For models without axioms this is `splinework.interpret.symbolic.symbolify`.
@@ -51,7 +51,7 @@ def symbolify(
         y: `(N, outputs)` or `(N,)`.
         library: Functions to choose from.
         rows: Most rows of the table for each output.
-        seconds: After about this time no further choices are tried, and nothing more is proved.
+        budget: Seconds after which no further choices are tried, and nothing more is proved.
         scale: `linear` or `log`: the scale of y on which the errors of formulas count; None takes that of the model's outputs,
             and `linear` where a frame has answers.
 
@@ -72,8 +72,8 @@ def symbolify(
         y = exp(x1) | proved: monotone('x1')
     """
     if isinstance(model, KAN) and not model.config.axioms:
-        return of_network(model, x, y, library=library, rows=rows, seconds=seconds, scale=scale)
-    until = math.inf if seconds is None else time.monotonic() + seconds
+        return of_network(model, x, y, library=library, rows=rows, budget=budget, scale=scale)
+    until = math.inf if budget is None else time.monotonic() + budget
     with np.errstate(all="ignore"):  # a search looks into every corner; what is not finite there is refused
         case = compose(model, x, y, scale)
         built = case.proposals(library, until)

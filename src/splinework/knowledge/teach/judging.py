@@ -96,14 +96,14 @@ class Judge:
         return True
 
     def verdicts(
-        self, spoken: Spoken, axioms: Sequence[Axiom], seconds: float, *, counted: bool = True
+        self, spoken: Spoken, axioms: Sequence[Axiom], budget: float, *, counted: bool = True
     ) -> dict[str, str] | None:
         """What is known of each axiom, by its text; None where one is broken or cannot be decided.
 
         Args:
             spoken: The formulas.
             axioms: Those that must hold.
-            seconds: For proofs.
+            budget: Most seconds for proofs.
             counted: Whether what is broken counts.
         """
         model = _model(spoken, self.subject)
@@ -111,7 +111,7 @@ class Judge:
         if not _defined(spoken, subject, POINTS):
             self.undefined += counted
             return None
-        until = min(time.monotonic() + seconds, self.deadline)
+        until = min(time.monotonic() + budget, self.deadline)
         found = {}
         for axiom in axioms:
             local = _local(axiom)
