@@ -97,7 +97,7 @@ def _known(said: Axiom, columns: Columns, classes: int) -> Known:
                 "it out, or turn the column into numbers."
             )
     still = [name for name, place in places.items() if not _inputs(columns, place)]
-    if still and said.idle and set(said.inputs) <= set(still):
+    if still and said.trivial_if_irrelevant and set(said.inputs) <= set(still):
         return Known(said, (), CHANGELESS)
     if still:
         raise ConfigError(

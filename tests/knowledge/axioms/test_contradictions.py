@@ -11,7 +11,7 @@ import torch
 from splinework import axioms as ax
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.contradictions import check_axioms, find_contradictions
-from splinework.knowledge.axioms.joint_conflicts import solved
+from splinework.knowledge.axioms.joint_conflicts import solve_rational
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
 from splinework.knowledge.axioms.terms import violation
 from tests.knowledge.axioms.models import formula_model
@@ -322,10 +322,10 @@ def test_the_whole_table_takes_less_than_a_tenth_of_a_second():
 
 def test_elimination_is_exact():
     rows = [[Fraction(v) for v in row] for row in ([1, 2, 3, 6], [2, 4, 6, 12], [0, 1, 1, 2])]
-    solution, free = solved(rows, 3)
+    solution, free = solve_rational(rows, 3)
     assert free == 1
     assert all(sum(a * b for a, b in zip(row, solution, strict=False)) == row[-1] for row in rows)
-    assert solved([*rows, [Fraction(0)] * 3 + [Fraction(1)]], 3) == (None, 0)
+    assert solve_rational([*rows, [Fraction(0)] * 3 + [Fraction(1)]], 3) == (None, 0)
 
 
 def test_any_axioms_together_are_judged_and_no_error_escapes():

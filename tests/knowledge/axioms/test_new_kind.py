@@ -16,7 +16,7 @@ from splinework.knowledge.axioms.facts import SlopeSign
 from splinework.knowledge.axioms.fields import number_of
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.language import axioms_of, parse_axiom
-from splinework.knowledge.axioms.penalties import AxiomPenalty, over, slopes
+from splinework.knowledge.axioms.penalties import AxiomPenalty, scaled, slopes
 from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.verify.checker import check
 from splinework.knowledge.axioms.verify.claim import Claim
@@ -47,21 +47,21 @@ class MaximumAt(SingleInputAxiom):
     def times(self, sign: int) -> "MaximumAt | None":
         return self if sign > 0 else None
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        i, outputs = setting.input(self.input, self), setting.outputs(self)
-        size = setting.spread[outputs] / setting.width[i]
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        i, outputs = context.input(self.input, self), context.outputs(self)
+        size = context.spread[outputs] / context.width[i]
 
         def function(model: Any, x: torch.Tensor) -> torch.Tensor:
             side = torch.sign(self.at - x[:, i : i + 1])
-            return over((-side * slopes(model, x, outputs, (i,))[0]).clamp_min(0), size)
+            return scaled((-side * slopes(model, x, outputs, (i,))[0]).clamp_min(0), size)
 
-        return AxiomPenalty(function, setting.points)
+        return AxiomPenalty(function, context.points)
 
     def claims(self, subject: Subject) -> list[Claim]:
         i = subject.input(self.input, self)
 
         def define(sign: float) -> Any:
-            return lambda j, ask: ask.do("mul", sign, ask.partial(j, (i,)))
+            return lambda j, env: env.apply("mul", sign, env.partial(j, (i,)))
 
         found = []
         for claim in subject.claims(self, lambda name: f"{name} rises up to {self.at:g}", define(1.0), along=(i,)):

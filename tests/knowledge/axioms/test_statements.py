@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError, ShapeError
-from splinework.knowledge.axioms.name_resolution import speaks_of_any, understand
+from splinework.knowledge.axioms.name_resolution import resolve, uses_alias
 from splinework.knowledge.axioms.relations import read_relation
 from splinework.nn.network import KAN
 from tests.knowledge.axioms.models import formula_model, uniform
@@ -64,7 +64,7 @@ every_statement = pytest.mark.parametrize(("text", "truth"), [*EQUATIONS.items()
 @pytest.mark.parametrize("text", [*EQUATIONS, *INEQUALITIES])
 def test_the_violation_is_what_the_statement_says(text):
     truth = {**EQUATIONS, **INEQUALITIES}[text]
-    violation = understand(text, ["x", "y"], ["z"]).violation(WAVE, X)
+    violation = resolve(text, ["x", "y"], ["z"]).violation(WAVE, X)
     assert violation.shape == (64,)
     torch.testing.assert_close(violation, truth, rtol=1e-12, atol=1e-12)
 
@@ -72,12 +72,12 @@ def test_the_violation_is_what_the_statement_says(text):
 def test_every_output_is_called_by_its_name():
     model = formula_model("x y", u="sin(x*y) + x**3", v="x - y")
     for text, truth in {"u_x - v_y*v(y, x)": u_x + (y - x), "v >= u": (u - x + y).clamp_min(0)}.items():
-        violation = understand(text, ["x", "y"], ["u", "v"]).violation(model, X)
+        violation = resolve(text, ["x", "y"], ["u", "v"]).violation(model, X)
         torch.testing.assert_close(violation, truth, rtol=1e-12, atol=1e-12)
-    second = understand("f == d f/d x", ["x", "y"], ["u", "v"], output=1).violation(model, X)
+    second = resolve("f == d f/d x", ["x", "y"], ["u", "v"], output=1).violation(model, X)
     torch.testing.assert_close(second, x - y - 1)
-    assert speaks_of_any("f_x >= 0", ["x"], ["a", "b"])
-    assert not speaks_of_any("u_x >= f", ["x", "f"], ["u", "v"])
+    assert uses_alias("f_x >= 0", ["x"], ["a", "b"])
+    assert not uses_alias("u_x >= f", ["x", "f"], ["u", "v"])
 
 
 @pytest.mark.parametrize(
@@ -91,21 +91,21 @@ def test_every_output_is_called_by_its_name():
     ],
 )
 def test_a_name_that_is_no_input_is_free_in_the_range_of_its_place(text, free, ranges):
-    statement = understand(text, ["x", "y"], ["z"])
+    statement = resolve(text, ["x", "y"], ["z"])
     assert (statement.free, statement.ranges) == (free, ranges)
 
 
 def test_free_variables_take_their_columns():
     s = uniform(64, (0.0, 1.0), seed=5)
-    violation = understand("f(x + s, y) - f(x, y)*f(s, y)", ["x", "y"], ["z"]).violation(WAVE, X, s)
+    violation = resolve("f(x + s, y) - f(x, y)*f(s, y)", ["x", "y"], ["z"]).violation(WAVE, X, s)
     torch.testing.assert_close(violation, f(x + s[:, 0], y) - u * f(s[:, 0], y))
     with pytest.raises(ShapeError, match="free variables"):
-        understand("f(s, y)", ["x", "y"], ["z"]).violation(WAVE, X)
+        resolve("f(s, y)", ["x", "y"], ["z"]).violation(WAVE, X)
 
 
 def test_coefficients_are_differentiable():
     nu = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
-    violation = understand("u_x - nu*u_yy", ["x", "y"], ["z"], unknowns=["nu"]).violation(WAVE, X, unknowns=nu)
+    violation = resolve("u_x - nu*u_yy", ["x", "y"], ["z"], unknowns=["nu"]).violation(WAVE, X, unknowns=nu)
     torch.testing.assert_close(violation, u_x - 0.3 * u_yy)
     (slope,) = torch.autograd.grad(violation.sum(), nu)
     torch.testing.assert_close(slope, -u_yy.sum().reshape(1))
@@ -124,14 +124,14 @@ def test_names_of_several_letters_are_told_apart():
         "d2 f/d x22": 6 * t * age**2 * x2,
         "d3 price/d age2 d t": 2 * x2**3,
     }.items():
-        violation = understand(text, ["t", "age", "x2"], ["price"]).violation(model, points)
+        violation = resolve(text, ["t", "age", "x2"], ["price"]).violation(model, points)
         torch.testing.assert_close(violation, truth, msg=text)
 
 
 def test_an_input_hides_an_output_of_its_name():
     model = formula_model("f u", w="f**2 + u")
     points = uniform(8, (1, 2), (1, 2))
-    violation = understand("w - f - u*w_f", ["f", "u"], ["w"]).violation(model, points)
+    violation = resolve("w - f - u*w_f", ["f", "u"], ["w"]).violation(model, points)
     a, b = points.unbind(-1)
     torch.testing.assert_close(violation, a**2 + b - a - b * 2 * a)
 
@@ -139,14 +139,14 @@ def test_an_input_hides_an_output_of_its_name():
 def test_names_that_are_no_identifiers_may_stand_beside_the_ones_that_are_used():
     model = KAN([3, 1], names=["body mass", "x", "in"], dtype=torch.float64)
     points = uniform(8, (-1, 1), (-1, 1), (-1, 1))
-    violation = understand("f == x", ["body mass", "x", "in"], ["y"]).violation(model, points)
+    violation = resolve("f == x", ["body mass", "x", "in"], ["y"]).violation(model, points)
     torch.testing.assert_close(violation, model(points)[:, 0] - points[:, 1])
 
 
 @pytest.mark.parametrize("text", ["u_x + u*u_yy - 0.1", "f(y, x) - f", "d f/d x >= 1 when y > 0.8", "f(f, y)"])
 def test_the_gradient_in_the_parameters_is_a_finite_difference(text):
     model = KAN([2, 2, 1], names=["x", "y"], dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    statement = understand(text, ["x", "y"], ["z"])
+    statement = resolve(text, ["x", "y"], ["z"])
     points = uniform(32, (-0.9, 0.9), (-0.9, 0.9), seed=2)
     parameter = model.kan_layers[0].coefficients
     statement.violation(model, points).square().mean().backward()
@@ -184,18 +184,18 @@ def test_the_gradient_in_the_parameters_is_a_finite_difference(text):
 )
 def test_what_means_nothing_is_refused(text, told):
     with pytest.raises(FormulaError, match=told):
-        understand(text, ["x", "y"], ["z"])
+        resolve(text, ["x", "y"], ["z"])
 
 
 def test_with_several_outputs_f_alone_is_refused():
     with pytest.raises(FormulaError, match="which output is f"):
-        understand("f >= 0", ["x"], ["a", "b"])
+        resolve("f >= 0", ["x"], ["a", "b"])
 
 
 def test_two_meanings_are_refused():
     with pytest.raises(FormulaError, match="two meanings"):
-        understand("u_xx", ["x", "xx"], ["u"])
-    assert understand("d2 u/d x2", ["x", "xx"], ["u"]).atoms[0].along == (0, 0)
+        resolve("u_xx", ["x", "xx"], ["u"])
+    assert resolve("d2 u/d x2", ["x", "xx"], ["u"]).atoms[0].along == (0, 0)
 
 
 def test_a_differential_equation_is_told_from_a_law():
@@ -252,7 +252,7 @@ def test_a_differential_equation_is_told_from_a_law():
 )
 def test_any_text_is_a_statement_or_a_formula_error(text):
     try:
-        statement = understand(text, ["x", "y"], ["z"])
+        statement = resolve(text, ["x", "y"], ["z"])
     except FormulaError:
         return
     free = X[:8, : len(statement.free)].repeat(1, 9)[:, : len(statement.free)] if statement.free else None

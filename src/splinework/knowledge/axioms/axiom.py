@@ -40,9 +40,9 @@ Domain = str | Ranges
 """Where an axiom holds: `grid` (the box that the model's grids span), `all`, or ranges of some inputs inside the grid's box."""
 Value = float | str
 """A number, or a formula in the inputs as text, such as `sin(pi*x)`."""
-_ONE: Final = frozenset({"input", "first", "second"})
-_SEVERAL: Final = frozenset({"along", "among"})
-_PAIRS: Final = frozenset({"of_inputs", "flow", "over"})
+_INPUT_FIELDS: Final = frozenset({"input", "first", "second"})
+_INPUT_LIST_FIELDS: Final = frozenset({"along", "among"})
+_INPUT_PAIR_FIELDS: Final = frozenset({"of_inputs", "flow", "over"})
 """Names of fields that hold an input, several, or pairs of an input and something; others a member renames itself."""
 
 
@@ -72,7 +72,7 @@ class Axiom(ABC):
     """Whether it speaks of several outputs at once."""
     of_all_inputs: ClassVar[bool] = False
     """Whether it speaks of all inputs in their order, or in formulas."""
-    idle: ClassVar[bool] = False
+    trivial_if_irrelevant: ClassVar[bool] = False
     """Whether it holds by itself along an input on which the function does not depend."""
     corrected: ClassVar[bool] = False
     """Whether its hard form is a correction (`corrections`) to a network with its numbers, made anew whenever these change."""
@@ -80,9 +80,9 @@ class Axiom(ABC):
     """The constructions of its hard form, by which `realise.conflicts` tells what goes together; none without a hard form."""
     no_hard_form: ClassVar[str] = "no construction is known that makes it true"
     """Why there is none."""
-    sign_free: ClassVar[bool] = False
+    sign_invariant: ClassVar[bool] = False
     """Whether it holds for -f where it does for f."""
-    on_scores_of: ClassVar[float] = 0
+    max_classes_on_scores: ClassVar[float] = 0
     """The most classes for which it may be said of probabilities and holds for their log odds (of two) or scores as it is."""
     linear_inputs: ClassVar[bool] = False
     """Whether its hard form needs its inputs on linear scales."""
@@ -107,11 +107,11 @@ class Axiom(ABC):
         found: list[Name] = []
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name in _ONE:
+            if each.name in _INPUT_FIELDS:
                 found.append(value)
-            elif each.name in _SEVERAL:
+            elif each.name in _INPUT_LIST_FIELDS:
                 found += value
-            elif each.name in _PAIRS:
+            elif each.name in _INPUT_PAIR_FIELDS:
                 found += [name for name, _ in value or ()]
         return tuple(found)
 
@@ -135,7 +135,7 @@ class Axiom(ABC):
 
         An exchange of inputs hands on what this gives for its own sign, so None for 1 says that it cannot be handed on.
         """
-        return self if self.sign_free else None
+        return self if self.sign_invariant else None
 
     def canonical(self) -> "Axiom":
         """The same axiom with names in one order, where their order says nothing."""
@@ -148,18 +148,20 @@ class Axiom(ABC):
         changes: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
-            if each.name in _ONE:
+            if each.name in _INPUT_FIELDS:
                 changes[each.name] = name(value)
-            elif each.name in _SEVERAL:
+            elif each.name in _INPUT_LIST_FIELDS:
                 changes[each.name] = tuple(map(name, value))
-            elif (each.name in _PAIRS and value is not None) or (each.name == "domain" and not isinstance(value, str)):
+            elif (each.name in _INPUT_PAIR_FIELDS and value is not None) or (
+                each.name == "domain" and not isinstance(value, str)
+            ):
                 changes[each.name] = tuple((name(key), rest) for key, rest in value)
         return replace(self, **changes)
 
     # ------------------------------------------------------------------------------------ penalty, claims, evidence
 
     @abstractmethod
-    def penalty(self, setting: "PenaltyContext") -> "AxiomPenalty":
+    def penalty(self, context: "PenaltyContext") -> "AxiomPenalty":
         """The function that vanishes where it holds: its soft form."""
 
     @abstractmethod
@@ -176,13 +178,13 @@ class Axiom(ABC):
         Raises:
             ConfigError: If it is of a kind that nothing is proved of.
         """
-        raise ConfigError(f"nothing is known of {self.word} in an integer model; {codes.known()}")
+        raise ConfigError(f"nothing is known of {self.word} in an integer model; {codes.supported()}")
 
-    def linear_conditions(self, setting: "PenaltyContext", column: int) -> "list[LinearCondition]":
+    def linear_conditions(self, context: "PenaltyContext", column: int) -> "list[LinearCondition]":
         """What it asks of one output at points, for the test of whether rows speak against it; none where they cannot.
 
         Args:
-            setting: Names, box and rows.
+            context: Names, box and rows.
             column: Which of the values at points is meant, where there are several.
         """
         return []
@@ -194,16 +196,16 @@ class Axiom(ABC):
 
     # ------------------------------------------------------------------------------------------------- the hard form
 
-    def draft_features(self, draft: "Draft") -> None:  # noqa: B027  (most ask nothing)
+    def draft_features(self, draft: "Draft") -> None:  # noqa: B027  (most env nothing)
         """Puts in what it asks of the features that a network sees; called in the order of `draft_order`."""
 
     draft_order: ClassVar[int] = 0
     """When it is called among others: 0 where inputs are replaced, 1 exchanged, 2 mirrored or wrapped, 3 clamped."""
 
-    def draft_answers(self, draft: "Draft") -> None:  # noqa: B027  (most ask nothing)
+    def draft_answers(self, draft: "Draft") -> None:  # noqa: B027  (most env nothing)
         """Puts in what it asks of the answers, once bounds are in, in the order in which axioms are given."""
 
-    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:  # noqa: B027  (most ask nothing)
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:  # noqa: B027  (most env nothing)
         """Notes what it asks of the edges."""
 
     def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
@@ -221,7 +223,7 @@ class Axiom(ABC):
         Raises:
             ConfigError: If a number in it is no probability.
         """
-        return (self,) if classes <= self.on_scores_of else None
+        return (self,) if classes <= self.max_classes_on_scores else None
 
     def on_columns(self, words: "Mapping[Name, Sequence[str]]") -> "tuple[Axiom, ...]":
         """The axiom in the words of the inputs that columns have become; a column may be several inputs, the value first."""

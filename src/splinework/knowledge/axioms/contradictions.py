@@ -20,9 +20,9 @@ from splinework.knowledge.axioms.value_conflicts import VALUE_RULES
 
 PAIR_RULES: Final = {**SHAPE_RULES, **VALUE_RULES}
 RULES: Final[Sequence[Mapping[Any, Any]]] = (JOINT_RULES, FACE_RULES, POINT_RULES)
-_LONGEST: Final = 160
+_MAX_CHARACTERS: Final = 160
 """Most characters of the text of one axiom in a message; a `through` of many points has more."""
-_TOLD: Final = 5
+_MAX_LISTED: Final = 5
 """Most contradictions that one error tells."""
 
 
@@ -95,8 +95,8 @@ def find_contradictions(
     given = [axiom for axiom in axioms if not isinstance(axiom.strength, Verify)]
     derived = derive(given, input_names, output_names)
     found: dict[frozenset[Any], Contradiction] = {}
-    for parts, setting, conflict in [*_pairs(derived, context), *_sets(derived, context)]:
-        contradiction = _told(parts, setting, conflict)
+    for parts, obstacle, conflict in [*_pairs(derived, context), *_sets(derived, context)]:
+        contradiction = _contradiction(parts, obstacle, conflict)
         key = frozenset((contradiction.first, contradiction.second, *contradiction.others))
         found.setdefault(key, contradiction)
     return list(found.values())
@@ -125,14 +125,14 @@ def check_axioms(
     )
     fatal = [each for each in found if each.severity != NOTE]
     if fatal:
-        told = " ".join(map(str, fatal[:_TOLD]))
-        more = f" There are {len(fatal) - _TOLD} more." if len(fatal) > _TOLD else ""
-        raise ConfigError(f"the axioms contradict each other. {told}{more}")
+        listed = " ".join(map(str, fatal[:_MAX_LISTED]))
+        more = f" There are {len(fatal) - _MAX_LISTED} more." if len(fatal) > _MAX_LISTED else ""
+        raise ConfigError(f"the axioms contradict each other. {listed}{more}")
     return tuple(each for each in found if each.severity == NOTE)
 
 
 def _brief(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    return text if len(text) <= _MAX_CHARACTERS else f"{text[: _MAX_CHARACTERS - 1]}…"
 
 
 Parts = tuple[list[Derived], str | None, Conflict]
@@ -155,7 +155,7 @@ def _pairs(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Par
 
 
 def _sets(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Parts]:
-    """One fact against all others, or against a setting."""
+    """One fact against all others, or against an option of the model."""
     by_axiom = {each.axiom: each for each in derived}
     for each in derived:
         others = tuple(fact for other in derived if other is not each for fact in other.axiom.facts())
@@ -170,7 +170,7 @@ def _sets(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Part
                     yield [each, *taking], None, joint[0]
 
 
-def _told(parts: Sequence[Derived], setting: str | None, conflict: Conflict) -> Contradiction:
+def _contradiction(parts: Sequence[Derived], obstacle: str | None, conflict: Conflict) -> Contradiction:
     """In terms of the axioms that were given."""
     sources = list(dict.fromkeys(source for part in parts for source in part.sources))
     steps = [
@@ -179,5 +179,5 @@ def _told(parts: Sequence[Derived], setting: str | None, conflict: Conflict) -> 
         if len(part.sources) > 1 or (len(part.sources) == 1 and type(part.axiom) is not type(part.sources[0]))
     ]
     why = "; ".join([*steps, conflict.why])
-    second = setting or (sources[1] if len(sources) > 1 else None)
+    second = obstacle or (sources[1] if len(sources) > 1 else None)
     return Contradiction(sources[0], second, why, conflict.way_out, conflict.severity, tuple(sources[2:]))

@@ -13,21 +13,21 @@ import numpy as np
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.surrogate import Floats, PosteriorSurrogate
 
-LITTLE: Final = 0.1
+MAX_VIOLATION: Final = 0.1
 """Largest violation, root mean square in spreads of the function, that the rows must leave possible at most."""
-EFFECT: Final = 0.1
+MIN_EFFECT: Final = 0.1
 """Least change of the function, in its spreads, that makes an input or a bend worth speaking of."""
-SURE: Final = 0.95
-"""With this probability a violation is smaller than what is told, and an effect larger."""
-STEP: Final = 0.15
+PROBABILITY: Final = 0.95
+"""With this probability a violation is smaller than what is sentence, and an effect larger."""
+LONG_STEP: Final = 0.15
 """Distance, in ranges of the input, over which rises and bends are looked at."""
-SHORT: Final = 0.05
+SHORT_STEP: Final = 0.05
 """Distance over which none may clearly go the other way: a ripple hides in a longer one."""
-Z_CLEAR: Final = 3.0
+MIN_Z_SCORE: Final = 3.0
 """Standard deviations at which rows speak clearly against an axiom."""
-MAX_CLEAR_SHARE: Final = 0.01
+MAX_VIOLATING_SHARE: Final = 0.01
 """The share of rows at which they may."""
-LEAST_ROWS: Final = 30
+MIN_ROWS: Final = 30
 """Fewer rows say nothing."""
 
 
@@ -55,7 +55,7 @@ class DataEvidence:
         target: The target, `(N,)`.
         names: Names of the inputs.
         values: The function at the rows, one column for each draw, in its spreads, `(N, S)`.
-        matters: Numbers of the inputs that have an effect; none where the function is too uncertain to tell anything.
+        relevant: Numbers of the inputs that have an effect; none where the function is too uncertain to tell anything.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class DataEvidence:
         self.width = function.high - function.low
         self.values = function.drawn(x)
         self.order = np.random.default_rng(seed + 1).permutation(len(x))
-        self.matters: list[int] = []
+        self.relevant: list[int] = []
         self._differences: dict[tuple[int, int, float], Floats] = {}
         self._exchanged: dict[tuple[int, int], tuple[Floats, Floats]] = {}
 
@@ -73,7 +73,7 @@ class DataEvidence:
         """How much the function changes when one input takes values of other rows; the least that is likely."""
         other = self.x.copy()
         other[:, i] = self.x[self.order, i]
-        return lower(self.values - self.function.drawn(other))
+        return lower_rms(self.values - self.function.drawn(other))
 
     def moved(self, i: int, steps: Sequence[float]) -> list[Floats]:
         """The function at points moved along an input by several distances, all inside; rows near an end first move away."""
@@ -101,7 +101,9 @@ class DataEvidence:
             self._differences[key] = at[1] - at[0] if order == 1 else at[0] - 2 * at[1] + at[2]
         return self._differences[key]
 
-    def one_sign(self, axiom: Axiom, i: int, order: int, sign: float, share: float, said: str) -> list[SuggestedAxiom]:
+    def one_sign(
+        self, axiom: Axiom, i: int, order: int, sign: float, share: float, description: str
+    ) -> list[SuggestedAxiom]:
         """The axiom, if differences along an input have this sign but for a small share of their size.
 
         Args:
@@ -110,14 +112,14 @@ class DataEvidence:
             order: Of the differences.
             sign: That they should have.
             share: The largest share of all of them that may have the other one.
-            said: What they violate, for a sentence.
+            description: What they violate, for a sentence.
         """
-        far, near = self.differences(i, order, STEP), self.differences(i, order, SHORT)
+        far, near = self.differences(i, order, LONG_STEP), self.differences(i, order, SHORT_STEP)
         wrong = np.maximum(-sign * far, 0)
-        small = is_small(wrong, -sign * far) and upper(wrong) < share * lower(far)
-        return [suggest(axiom, wrong, said)] if small and not ripples(-sign * near) else []
+        small = is_small(wrong, -sign * far) and upper_rms(wrong) < share * lower_rms(far)
+        return [suggestion(axiom, wrong, description)] if small and not has_ripples(-sign * near) else []
 
-    def mirrored(self, i: int) -> tuple[Floats, Floats]:
+    def reflected(self, i: int) -> tuple[Floats, Floats]:
         """The function at rows and with the sign of an input changed, where that is inside."""
         signs = np.where(np.arange(self.x.shape[1]) == i, -1.0, 1.0)
         return self.partners(lambda x: x * signs)
@@ -132,7 +134,7 @@ class DataEvidence:
             swapped[i], swapped[j] = j, i
             self._exchanged[(i, j)] = self.partners(lambda x: x[:, swapped])
         found = self._exchanged[(i, j)]
-        return found if len(found[0]) >= LEAST_ROWS / 2 else None
+        return found if len(found[0]) >= MIN_ROWS / 2 else None
 
 
 def is_small(violation: Floats, signed: Floats | None = None) -> bool:
@@ -142,33 +144,33 @@ def is_small(violation: Floats, signed: Floats | None = None) -> bool:
         violation: At rows and for draws, `(N, S)`.
         signed: What must not be positive; the magnitude of the violation where it is None.
     """
-    clear = _is_clear(violation) or _is_clear(-violation) if signed is None else _is_clear(signed)
-    return upper(violation) < LITTLE and not clear
+    clear = _is_significant(violation) or _is_significant(-violation) if signed is None else _is_significant(signed)
+    return upper_rms(violation) < MAX_VIOLATION and not clear
 
 
-def _is_clear(against: Floats, least: float = LITTLE / 10) -> bool:
+def _is_significant(against: Floats, least: float = MAX_VIOLATION / 10) -> bool:
     """Whether there are rows at which something is positive beyond doubt, and by more than the least that counts."""
     mean, error = against.mean(axis=1), against.std(axis=1)
-    return bool((mean > Z_CLEAR * error + least).mean() > MAX_CLEAR_SHARE)
+    return bool((mean > MIN_Z_SCORE * error + least).mean() > MAX_VIOLATING_SHARE)
 
 
-def ripples(against: Floats) -> bool:
+def has_ripples(against: Floats) -> bool:
     """The same for what is looked at over a short distance, where only its own size tells what is little."""
-    return _is_clear(against, LITTLE / 2 * float(np.sqrt(np.mean(against.mean(axis=1) ** 2))))
+    return _is_significant(against, MAX_VIOLATION / 2 * float(np.sqrt(np.mean(against.mean(axis=1) ** 2))))
 
 
-def suggest(axiom: Axiom, violation: Floats, said: str) -> SuggestedAxiom:
+def suggestion(axiom: Axiom, violation: Floats, description: str) -> SuggestedAxiom:
     """The suggestion of an axiom, with how much it is violated at most and what that is, in words."""
-    size = upper(violation)
-    told = f"{said} at most {100 * size:.2g} % of its spread, with a probability of {100 * SURE:g} %"
-    return SuggestedAxiom(axiom, size, told)
+    size = upper_rms(violation)
+    sentence = f"{description} at most {100 * size:.2g} % of its spread, with a probability of {100 * PROBABILITY:g} %"
+    return SuggestedAxiom(axiom, size, sentence)
 
 
-def upper(values: Floats) -> float:
+def upper_rms(values: Floats) -> float:
     """The root mean square over rows, at most, over the draws."""
-    return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), SURE)) if len(values) else np.inf
+    return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), PROBABILITY)) if len(values) else np.inf
 
 
-def lower(values: Floats) -> float:
+def lower_rms(values: Floats) -> float:
     """The root mean square over rows, at least, over the draws."""
-    return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), 1 - SURE)) if len(values) else 0.0
+    return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), 1 - PROBABILITY)) if len(values) else 0.0

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from splinework.knowledge.axioms.conflict import CONSTANT, Conflict, ConflictContext, JointConflict
 from splinework.knowledge.axioms.facts import TOLERANCE, FaceValue, Fact, Parity, Periodicity, SlopeBound, SlopeSign
-from splinework.knowledge.axioms.value_conflicts import largest, on_face
+from splinework.knowledge.axioms.value_conflicts import index_of_largest, on_face
 
 Facts = tuple[Fact, ...]
 
@@ -34,14 +34,14 @@ def slope_faces(fact: SlopeSign, others: Facts, context: ConflictContext) -> Joi
     i, sign = context.input(fact.input), fact.sign
     across = _across(fact, i, others, context)
     for low, high in pairwise(across):
-        worst = largest(sign * (low.value - high.value), low.value.abs() + high.value.abs())
+        worst = index_of_largest(sign * (low.value - high.value), low.value.abs() + high.value.abs())
         if worst is not None:
             conflict = _wrong(fact, low.at, float(low.value[worst]), high.at, float(high.value[worst]))
             return conflict, tuple(dict.fromkeys((low.face, high.face)))
         if not bool(((high.value - low.value).abs() > TOLERANCE).any()):
             return Conflict(
                 f"it has the same value at {fact.input} = {low.at:g} and {high.at:g} and never "
-                f"{fact.never} between them, so it does not depend on {fact.input} there",
+                f"{fact.forbidden} between them, so it does not depend on {fact.input} there",
                 "Keep one of them.",
                 CONSTANT,
             ), tuple(dict.fromkeys((low.face, high.face)))
@@ -58,7 +58,7 @@ def steepness_faces(fact: SlopeBound, others: Facts, context: ConflictContext) -
         across = _across(fact, i, others, context)
         for low, high in pairwise(across):
             most, apart = fact.most * (high.at - low.at), (low.value - high.value).abs()
-            if largest(apart - most, apart) is not None:
+            if index_of_largest(apart - most, apart) is not None:
                 return Conflict(
                     f"the values at {context.input_names[i]} = {low.at:g} and {high.at:g} differ by up to "
                     f"{float(apart.max()):.6g}, and slopes of at most {fact.most:g} allow {most:.6g}",
@@ -73,7 +73,7 @@ def image_faces(fact: Parity | Periodicity, others: Facts, context: ConflictCont
     across = _across(fact, context.input(fact.input), others, context)
     for number, one in enumerate(across):
         for other in across[number:]:
-            worst = largest((one.value - sign * other.value).abs(), one.value.abs() + other.value.abs())
+            worst = index_of_largest((one.value - sign * other.value).abs(), one.value.abs() + other.value.abs())
             if worst is None or not fact.related(one.at, other.at):
                 continue
             wanted = "the opposite of" if sign < 0 else "the same as"
@@ -115,7 +115,7 @@ def _along(given: FaceSamples, fact: SlopeSign, i: int, sign: float, context: Co
     first = (given.points[:, i] < other[:, i])[:, None]
     low, high = torch.where(first, given.points, other), torch.where(first, other, given.points)
     a, b = context.value(given.face.value, low), context.value(given.face.value, high)
-    worst = largest(sign * (a - b), a.abs() + b.abs())
+    worst = index_of_largest(sign * (a - b), a.abs() + b.abs())
     if worst is None:
         return None
     return _wrong(fact, float(low[worst, i]), float(a[worst]), float(high[worst, i]), float(b[worst]))
@@ -123,6 +123,6 @@ def _along(given: FaceSamples, fact: SlopeSign, i: int, sign: float, context: Co
 
 def _wrong(fact: SlopeSign, low: float, a: float, high: float, b: float) -> Conflict:
     return Conflict(
-        f"the value is {a:.6g} at {fact.input} = {low:.6g} and {b:.6g} at {high:.6g}, which {fact.never}",
+        f"the value is {a:.6g} at {fact.input} = {low:.6g} and {b:.6g} at {high:.6g}, which {fact.forbidden}",
         "Correct a value, or drop the axiom.",
     )

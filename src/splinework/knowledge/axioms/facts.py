@@ -75,7 +75,7 @@ class SlopeSign(Fact):
     sign: int
 
     @property
-    def never(self) -> str:
+    def forbidden(self) -> str:
         """What the function never does."""
         return "falls" if self.sign > 0 else "rises"
 
@@ -227,9 +227,9 @@ class ValueBounds(Fact):
     high: float
 
     @property
-    def said(self) -> str:
+    def range_text(self) -> str:
         """The bounds in words."""
-        return between(self.low, self.high)
+        return range_text(self.low, self.high)
 
     def along(self, i: int, context: "ConflictContext") -> bool:
         return True
@@ -330,7 +330,7 @@ def facts_of(axioms: Sequence[Axiom], kind: type[Kind]) -> list[Kind]:
     return [fact for axiom in axioms for fact in axiom.facts() if isinstance(fact, kind)]
 
 
-def between(low: float, high: float) -> str:
+def range_text(low: float, high: float) -> str:
     """Bounds in words."""
     if math.isinf(high):
         return f"at {low:g} or above"

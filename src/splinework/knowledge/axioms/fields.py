@@ -106,7 +106,7 @@ def texts_of(given: Any, expected: str) -> tuple[tuple[Name, str], ...]:
     return found
 
 
-def log_odds(probability: float, said: str) -> float:
+def log_odds(probability: float, text: str) -> float:
     """The log odds of a probability that an axiom of classes names.
 
     Raises:
@@ -114,6 +114,6 @@ def log_odds(probability: float, said: str) -> float:
     """
     if not 0 < probability < 1:
         raise ConfigError(
-            f"{said} has the number {probability:g}, but in an axiom of classes numbers are probabilities between 0 and 1."
+            f"{text} has the number {probability:g}, but in an axiom of classes numbers are probabilities between 0 and 1."
         )
     return math.log(probability) - math.log1p(-probability)

@@ -8,8 +8,8 @@ from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.language import axiom_of, parse_axiom
 from splinework.nn.files import read_toml
 
-_TAKES: Final = 'write axioms = ["monotone(age)"] into a TOML file'
-_LARGEST: Final = 20_000_000
+_USAGE: Final = 'write axioms = ["monotone(age)"] into a TOML file'
+_MAX_BYTES: Final = 20_000_000
 """Most bytes of a file of axioms; a table of ten thousand points has less than a million."""
 
 
@@ -26,7 +26,7 @@ def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
         FileError: If it cannot be read.
         ConfigError: If it is not TOML, has other keys, or an axiom is wrong; the message tells which one.
     """
-    written = read_toml(path, _TAKES, what="a file of axioms", most=_LARGEST)
+    written = read_toml(path, _USAGE, what="a file of axioms", most=_MAX_BYTES)
     for key in written:
         if key not in ("axioms", "axiom"):
             raise ConfigError(

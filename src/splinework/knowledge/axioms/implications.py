@@ -8,7 +8,7 @@ from splinework.knowledge.axioms.axiom import Axiom, place
 from splinework.knowledge.axioms.facts import ExchangeSymmetry, facts_of
 from splinework.knowledge.axioms.strength import Hard, Strength, Verify
 
-MOST: Final = 400
+MAX_DERIVED: Final = 400
 """Most axioms that are derived; no list that a person writes comes near."""
 
 
@@ -53,7 +53,7 @@ def derive(axioms: Sequence[Axiom], input_names: Sequence[str], output_names: Se
             named(axiom, input_names, output_names), Derived(named(axiom, input_names, output_names), (axiom,))
         )
     pending = list(found.values())
-    while pending and len(found) < MOST:
+    while pending and len(found) < MAX_DERIVED:
         new = pending.pop(0)
         follows = [Derived(axiom, new.sources) for axiom in new.axiom.follows()]
         for other in list(found.values()):

@@ -23,7 +23,7 @@ from splinework.knowledge.axioms.facts import (
 from splinework.knowledge.axioms.strength import Hard
 
 Facts = tuple[Fact, ...]
-_ACTS: Final = {"sign": "all change their sign", "scale": "all are scaled", "translation": "all are shifted"}
+_GROUP_ACTIONS: Final = {"sign": "all change their sign", "scale": "all are scaled", "translation": "all are shifted"}
 
 
 def leaving_bounds(fact: ValueBounds, others: Facts, context: ConflictContext) -> Conflict | None:
@@ -66,8 +66,8 @@ def along_the_orbit(fact: GroupInvariance, others: Facts, context: ConflictConte
         if all(name in found for name in fact.inputs):
             taking = tuple(found[name] for name in fact.inputs)
             return Conflict(
-                f"it never {taking[0].never} along {listed(fact.inputs)}, and stays the same when {_ACTS[fact.group]} together, "
-                "so it depends on none of them",
+                f"it never {taking[0].forbidden} along {listed(fact.inputs)}, and stays the same when "
+                f"{_GROUP_ACTIONS[fact.group]} together, so it depends on none of them",
                 "Let it rise along some and fall along others, or drop the invariance.",
                 CONSTANT,
             ), taking
@@ -115,11 +115,11 @@ def shares(fact: OutputRelation, others: Facts, context: ConflictContext) -> Joi
     if _feasible(outputs, lows, highs, rising, fact.shares):
         return None
     names = listed([context.output_names[j] for j in outputs])
-    told = "; ".join(f"{context.output_names[j]} from {lows[j]:g} to {highs[j]:g}" for j in outputs)
+    ranges = "; ".join(f"{context.output_names[j]} from {lows[j]:g} to {highs[j]:g}" for j in outputs)
     wanted = "add up to 1" if fact.shares else "rise in this order"
     also = " in the order that is wanted" if orders else ""
     conflict = Conflict(
-        f"{names} cannot {wanted}{also} between their bounds ({told})", "Correct the bounds, or the list of outputs."
+        f"{names} cannot {wanted}{also} between their bounds ({ranges})", "Correct the bounds, or the list of outputs."
     )
     return conflict, (*bounds, *orders)
 
@@ -154,7 +154,7 @@ def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -
     output = dict(context.read_unit(fact.of_output))
     bases = sorted({base for powers in (*inputs.values(), output) for base in powers})
     rows = [[Fraction(powers.get(base, 0)) for powers in (*inputs.values(), output)] for base in bases]
-    powers, free = solved(rows, len(inputs))
+    powers, free = solve_rational(rows, len(inputs))
     if powers is None:
         missing = [base for base in bases if output.get(base) and not any(each.get(base) for each in inputs.values())]
         why = (
@@ -184,7 +184,7 @@ def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -
     return None
 
 
-def solved(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[list[Fraction] | None, int]:
+def solve_rational(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[list[Fraction] | None, int]:
     """A solution of linear equations by elimination in rationals, and how many numbers in it are free (they are 0).
 
     Args:

@@ -25,14 +25,14 @@ from splinework.nn.frame.regions import Box, Difference, Disc, Intersection, Reg
 REGIONS: Final[Mapping[str, type[Region]]] = {
     kind.__name__.lower(): kind for kind in (Box, Disc, Union, Intersection, Difference)
 }
-LONGEST: Final = 4_000_000
+MAX_CHARACTERS: Final = 4_000_000
 """Most characters of one axiom: a `through` of some ten thousand points."""
-_FORMULAS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
+_FORMULA_FIELDS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
 """Fields that hold a formula or a unit, which may stand without quotes."""
-_COUNTED: Final = frozenset({"lower", "upper", "constant", "period", "centre", "at", "equals"})
+_NUMBER_FIELDS: Final = frozenset({"lower", "upper", "constant", "period", "centre", "at", "equals"})
 """Fields that hold a number, in which `pi` is no name."""
-_NUMBERS: Final = {"inf": math.inf, **CONSTANTS}
-_DEEPEST: Final = 40
+_NAMED_NUMBERS: Final = {"inf": math.inf, **CONSTANTS}
+_MAX_DEPTH: Final = 40
 _CALL: Final = re.compile(r"\s*(\w+)\s*\(")
 
 
@@ -58,11 +58,11 @@ def parse_axiom(text: str) -> Axiom:
     tree = _tree_of(text)
     if not (isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name)):
         return _relation(text)
-    kind = WORDS.get(_plain(tree.func.id))
+    kind = WORDS.get(_snake_case(tree.func.id))
     if kind is None:
         raise ConfigError(
-            f"{tree.func.id!r} is no axiom, in {shortened(text)}; {nearest(_plain(tree.func.id), WORDS)} A relation has a sign "
-            "such as == or >=."
+            f"{tree.func.id!r} is no axiom, in {shortened(text)}; {nearest(_snake_case(tree.func.id), WORDS)} A relation has a "
+            "sign such as == or >=."
         )
     try:
         return _build(kind, tree, text)
@@ -102,14 +102,14 @@ def axiom_of(kind: str, values: Mapping[str, Any]) -> Axiom:
     Raises:
         ConfigError: If there is no such axiom or field, or a value does not fit.
     """
-    if not isinstance(kind, str) or _plain(kind) not in WORDS:
-        raise ConfigError(f"{kind!r} is no axiom; {nearest(_plain(str(kind)), WORDS)}")
-    axiom = WORDS[_plain(kind)]
+    if not isinstance(kind, str) or _snake_case(kind) not in WORDS:
+        raise ConfigError(f"{kind!r} is no axiom; {nearest(_snake_case(str(kind)), WORDS)}")
+    axiom = WORDS[_snake_case(kind)]
     found = {key: _frozen(value) for key, value in values.items()}
     face = found.get("face")
     if isinstance(face, str):
         found["face"] = _value(_parsed(face, face), face, "face", 0)
-    return _made(axiom, [], found, f"{kind} with {dict(values)!r}")
+    return _constructed(axiom, [], found, f"{kind} with {dict(values)!r}")
 
 
 def _one_of(each: Any) -> tuple[Axiom, ...]:
@@ -118,7 +118,7 @@ def _one_of(each: Any) -> tuple[Axiom, ...]:
     raise ConfigError(f"a list of axioms holds texts and axioms such as Monotone('age'), got {each!r}.")
 
 
-def _plain(word: str) -> str:
+def _snake_case(word: str) -> str:
     """`NoInteraction` and `no_interaction` are one word."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
 
@@ -126,7 +126,7 @@ def _plain(word: str) -> str:
 def _tree_of(text: str) -> ast.expr | None:
     """The text's tree; None where it can only be a relation."""
     call = _CALL.match(text[:200])
-    known = call is not None and _plain(call.group(1)) in WORDS
+    known = call is not None and _snake_case(call.group(1)) in WORDS
     try:
         return _parsed(text, text)
     except FormulaError:
@@ -137,7 +137,7 @@ def _tree_of(text: str) -> ast.expr | None:
 
 def _parsed(text: str, whole: str) -> ast.expr:
     # A formula ends at a comma, so what is long in itself is no table of points.
-    if len(text) > LONGEST or max(map(len, text.split(","))) > MAX_LENGTH:
+    if len(text) > MAX_CHARACTERS or max(map(len, text.split(","))) > MAX_LENGTH:
         raise FormulaError(f"the axiom {shortened(whole)} has {len(text)} characters, too many to be read; split it.")
     try:
         return ast.parse(text.strip(), mode="eval").body
@@ -172,30 +172,30 @@ def _build(kind: type[Axiom], call: ast.Call, text: str) -> Axiom:
         if keyword.arg is None or keyword.arg in named:
             raise FormulaError(f"{shortened(text)} names a field twice, or none after **.")
         named[keyword.arg] = _value(keyword.value, text, keyword.arg, 0)
-    return _made(kind, values, named, shortened(text))
+    return _constructed(kind, values, named, shortened(text))
 
 
-def _made(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, Any], said: str) -> Axiom:
+def _constructed(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, Any], shown: str) -> Axiom:
     """The axiom, with every misfit told as a misfit of its fields."""
     keys = [each.name for each in fields(kind) if not each.kw_only]
     if len(values) > len(keys):
-        raise ConfigError(f"{kind.word} takes {', '.join(keys) or 'no values'}, got {len(values)} values in {said}.")
+        raise ConfigError(f"{kind.word} takes {', '.join(keys) or 'no values'}, got {len(values)} values in {shown}.")
     filled = dict(zip(keys, values, strict=False))
     known = [each.name for each in fields(kind)]
     for key in named:
         if key not in known or key in filled:
-            raise ConfigError(f"{kind.word} has no field {key!r} left, in {said}; {nearest(key, known)}")
+            raise ConfigError(f"{kind.word} has no field {key!r} left, in {shown}; {nearest(key, known)}")
     filled |= named
     missing = [each.name for each in fields(kind) if each.default is MISSING and each.name not in filled]
     if missing:
-        raise ConfigError(f"{kind.word} needs {', '.join(missing)}, in {said}; its fields are {', '.join(known)}.")
+        raise ConfigError(f"{kind.word} needs {', '.join(missing)}, in {shown}; its fields are {', '.join(known)}.")
     if "strength" in filled:
         filled["strength"] = strength_of(filled["strength"])
-    axiom: Axiom = sound(kind, filled, said)
+    axiom: Axiom = constructed(kind, filled, shown)
     return axiom
 
 
-def sound(kind: Callable[..., Any], filled: Mapping[str, Any], said: str) -> Any:
+def constructed(kind: Callable[..., Any], filled: Mapping[str, Any], shown: str) -> Any:
     """What a recipe makes of its fields; what Python itself says against them becomes a `ConfigError`."""
     try:
         made = kind(**filled)
@@ -203,7 +203,7 @@ def sound(kind: Callable[..., Any], filled: Mapping[str, Any], said: str) -> Any
     except SplineworkError:
         raise
     except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        raise ConfigError(f"a value does not fit its field, in {said}: {error}.") from None
+        raise ConfigError(f"a value does not fit its field, in {shown}: {error}.") from None
     return made
 
 
@@ -235,23 +235,23 @@ def strength_of(given: Any) -> Strength:
 
 def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
     """A literal, a name as its text, a number, a region, a strength, a formula."""
-    if depth > _DEEPEST:
-        raise FormulaError(f"the axiom {shortened(text)} is nested more than {_DEEPEST} levels deep.")
+    if depth > _MAX_DEPTH:
+        raise FormulaError(f"the axiom {shortened(text)} is nested more than {_MAX_DEPTH} levels deep.")
     if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (bool, int, float, str)):
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
         inside = node.operand
         if isinstance(inside, ast.Constant) and isinstance(inside.value, (int, float)):
             return -inside.value if isinstance(node.op, ast.USub) else inside.value
-    if isinstance(node, ast.Name) and key not in _FORMULAS:
-        number = node.id == "inf" or (key in _COUNTED and node.id in _NUMBERS)
-        return _NUMBERS[node.id] if number else node.id
+    if isinstance(node, ast.Name) and key not in _FORMULA_FIELDS:
+        number = node.id == "inf" or (key in _NUMBER_FIELDS and node.id in _NAMED_NUMBERS)
+        return _NAMED_NUMBERS[node.id] if number else node.id
     if isinstance(node, (ast.Tuple, ast.List)):
         return tuple(_value(each, text, key, depth + 1) for each in node.elts)
     if isinstance(node, ast.Dict):
         return _mapping(node, text, key, depth)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        word = _plain(node.func.id)
+        word = _snake_case(node.func.id)
         if key == "strength":
             return ast.unparse(node)
         if word in REGIONS:
@@ -277,7 +277,9 @@ def _mapping(node: ast.Dict, text: str, key: str, depth: int) -> dict[Any, Any]:
 
 def _formula(node: ast.expr, text: str, key: str) -> float | str:
     """The number of an arithmetic expression; its text where names occur and the field holds formulas."""
-    if key in _FORMULAS and any(isinstance(part, ast.Name) and part.id not in _NUMBERS for part in ast.walk(node)):
+    if key in _FORMULA_FIELDS and any(
+        isinstance(part, ast.Name) and part.id not in _NAMED_NUMBERS for part in ast.walk(node)
+    ):
         return ast.unparse(node)
     if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Name) and node.operand.id == "inf":
         return -math.inf if isinstance(node.op, ast.USub) else math.inf
@@ -301,7 +303,7 @@ def _region(kind: type[Region], call: ast.Call, text: str, depth: int) -> Region
     if set(filled) != set(keys) or (pair and not all(isinstance(part, Region) for part in filled.values())):
         wanted = "two regions" if pair else f"{', '.join(keys)}"
         raise ConfigError(f"{kind.__name__.lower()} takes {wanted}, in {shortened(text)}.")
-    made: Region = sound(kind, filled, shortened(text))
+    made: Region = constructed(kind, filled, shortened(text))
     return made
 
 

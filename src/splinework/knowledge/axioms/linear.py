@@ -1,4 +1,4 @@
-"""What axioms ask of a function as linear equations or inequalities in its values: what a test of them against rows looks at."""
+"""What axioms env of a function as linear equations or inequalities in its values: what a test of them against rows looks at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,9 +12,9 @@ from splinework.knowledge.axioms.sampling import PenaltyContext
 
 Function = Callable[[Tensor], Tensor]
 """Points `(N, I)` to the values of several functions there, `(N, k)`."""
-CUTS: Final = 16
+N_STEPS: Final = 16
 """Steps along an input in which slopes and bends are looked at."""
-PLACES: Final = 6
+N_ROWS: Final = 6
 """Rows whose other inputs they are looked at with."""
 
 
@@ -34,11 +34,11 @@ class LinearCondition:
     equal: bool
 
 
-def from_penalty(axiom: Axiom, setting: PenaltyContext) -> LinearCondition:
+def from_penalty(axiom: Axiom, context: PenaltyContext) -> LinearCondition:
     """From what is a penalty, for axioms that are equations in values: it takes a basis for a model of many outputs."""
 
     def values(f: Function, count: int) -> Tensor:
-        wide = replace(setting, output_names=("",) * count, spread=torch.ones(count, dtype=torch.float64))
+        wide = replace(context, output_names=("",) * count, spread=torch.ones(count, dtype=torch.float64))
         penalty = replace(axiom, output=None).penalty(wide)
         if penalty.data is None:
             return penalty.function(f, penalty.points)
@@ -52,15 +52,15 @@ def from_penalty(axiom: Axiom, setting: PenaltyContext) -> LinearCondition:
 class LinearAxiom(Axiom):
     """An axiom that is an equation in values of the function, so that its penalty says what it asks at points."""
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        return [from_penalty(self, setting)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        return [from_penalty(self, context)]
 
 
 def sign_along(
-    name: Name | int, axiom: Axiom, setting: PenaltyContext, order: int, sign: float, limit: float = 0.0
+    name: Name | int, axiom: Axiom, context: PenaltyContext, order: int, sign: float, limit: float = 0.0
 ) -> LinearCondition:
     """`sign · differences + limit ≥ 0` along an input, times the step; differences of the first or second order."""
-    lines = _lines(name, axiom, setting)
+    lines = _lines(name, axiom, context)
     step = (lines[0, 1] - lines[0, 0]).sum()
     count = len(lines) * (lines.shape[1] - order)
 
@@ -71,21 +71,21 @@ def sign_along(
     return LinearCondition(values, (limit * step).expand(count), False)
 
 
-def spaced_rows(setting: PenaltyContext, most: int) -> Tensor:
+def spaced_rows(context: PenaltyContext, most: int) -> Tensor:
     """So many rows at most, in even steps, `(N, I)`."""
-    rows = setting.points
+    rows = context.points
     return rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).long()]
 
 
-def _lines(name: Name | int, axiom: Axiom, setting: PenaltyContext) -> Tensor:
+def _lines(name: Name | int, axiom: Axiom, context: PenaltyContext) -> Tensor:
     """Rows moved to places along an input, `(rows, places, I)`."""
-    i, count = setting.input(name, axiom), CUTS
-    rows = setting.points
+    i, count = context.input(name, axiom), N_STEPS
+    rows = context.points
     if rows.shape[1] == 1:
         rows, count = rows[:1], 2 * count
     else:
-        rows = spaced_rows(setting, PLACES)
-    low, high = setting.box[i]
+        rows = spaced_rows(context, N_ROWS)
+    low, high = context.box[i]
     places = torch.linspace(0, 1, count + 1, dtype=rows.dtype) * (high - low) + low
     lines = rows[:, None].repeat(1, count + 1, 1)
     lines[:, :, i] = places

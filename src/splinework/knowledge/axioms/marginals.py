@@ -7,14 +7,14 @@ import numpy as np
 from splinework.knowledge.axioms.conflict import Conflict, ConflictContext, JointConflict, listed
 from splinework.knowledge.axioms.facts import CurvatureSign, Fact, Floats, ValueBounds
 
-MOST: Final = 60
+MAX_POINTS: Final = 60
 """Points on a line that go into the program."""
 
 
 def infeasible(
     i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: ConflictContext
 ) -> JointConflict | None:
-    """Whether no function of one input passes through points with all that is said along it.
+    """Whether no function of one input passes through points with everything stated along it.
 
     A function exists when values at the points and at the ends of the grid do: a polygon through them keeps every bound, slope
     and curvature. Of a long line the first points count.
@@ -30,7 +30,7 @@ def infeasible(
     curved = any(isinstance(fact, CurvatureSign) for fact in taking)
     if len(y) < 2 or len(taking) < (1 if curved else 2):
         return None
-    x, y = x[:MOST], y[:MOST]
+    x, y = x[:MAX_POINTS], y[:MAX_POINTS]
     ends = () if context.box is None else context.box[i]
     at = np.unique(np.concatenate([x[:, i], ends]))
     if _fits(at, x[:, i], y, taking):

@@ -18,7 +18,7 @@ ALIASES: Final = ("f", "u")
 """What every output may be called that is spoken of alone."""
 
 
-def understand(
+def resolve(
     text: str,
     input_names: Sequence[str],
     output_names: Sequence[str],
@@ -53,7 +53,7 @@ def understand(
         raise FormulaError(f"{shortened(text)} is nested too deeply; split it.") from None
 
 
-def speaks_of_any(text: str, input_names: Sequence[str], output_names: Sequence[str]) -> bool:
+def uses_alias(text: str, input_names: Sequence[str], output_names: Sequence[str]) -> bool:
     """Whether a text says `f` or `u`, so that with several outputs it speaks of each of them.
 
     Raises:
@@ -151,10 +151,10 @@ class _Names:
         """The error for a name that means nothing."""
         first = self.outputs[0] if len(self.outputs) > 1 else "f"
         known = [*self.inputs, *self.unknowns, *self.outputs, *CONSTANTS]
-        said = unknown("name", name, known, self.text)
+        message = unknown("name", name, known, self.text)
         return FormulaError(
-            f"{said} A derivative is written {first}_{self.inputs[0]} or d {first}/d {self.inputs[0]}; a free variable stands in "
-            f"a call, {first}(…)."
+            f"{message} A derivative is written {first}_{self.inputs[0]} or d {first}/d {self.inputs[0]}; a free variable stands "
+            f"in a call, {first}(…)."
         )
 
 

@@ -35,23 +35,23 @@ class AxiomPenalty:
         cls, size: Tensor, wrong: Function, points: Tensor, data: Tensor | None = None, *, coupled: bool = False
     ) -> "AxiomPenalty":
         """What is wrong, a function as `function`, in units of a size, `(columns,)`."""
-        return cls(lambda *given: over(wrong(*given), size), points, data, coupled)
+        return cls(lambda *given: scaled(wrong(*given), size), points, data, coupled)
 
 
 def derivative_penalty(
-    axiom: Axiom, setting: PenaltyContext, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
+    axiom: Axiom, context: PenaltyContext, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
 ) -> AxiomPenalty:
     """What a derivative of the outputs violates.
 
     Args:
         axiom: The axiom.
-        setting: Where.
+        context: Where.
         along: The inputs of the derivative, each as often as it is taken.
         violation: From the derivative, `(B, J)`, to what vanishes where the axiom holds.
     """
-    inputs, outputs = tuple(setting.input(name, axiom) for name in along), setting.outputs(axiom)
-    size = setting.spread[outputs] / setting.width[list(inputs)].prod()
-    return AxiomPenalty.of(size, lambda model, x: violation(slopes(model, x, outputs, inputs)[0]), setting.points)
+    inputs, outputs = tuple(context.input(name, axiom) for name in along), context.outputs(axiom)
+    size = context.spread[outputs] / context.width[list(inputs)].prod()
+    return AxiomPenalty.of(size, lambda model, x: violation(slopes(model, x, outputs, inputs)[0]), context.points)
 
 
 def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
@@ -60,31 +60,31 @@ def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
 
 
 def paired_penalty(
-    axiom: Axiom, setting: PenaltyContext, points: Tensor, partner: Tensor, sign: float = 1.0
+    axiom: Axiom, context: PenaltyContext, points: Tensor, partner: Tensor, sign: float = 1.0
 ) -> AxiomPenalty:
     """The values at points less (plus, for a negative sign) those at their partners."""
-    outputs = setting.outputs(axiom)
+    outputs = context.outputs(axiom)
 
     def apart(model: Model, x: Tensor, other: Tensor) -> Tensor:
         return values(model, x, outputs) - sign * values(model, other, outputs)
 
-    return AxiomPenalty.of(setting.spread[outputs], apart, points, partner)
+    return AxiomPenalty.of(context.spread[outputs], apart, points, partner)
 
 
-def matched_penalty(setting: PenaltyContext, outputs: list[int], points: Tensor, wanted: Tensor) -> AxiomPenalty:
+def matched_penalty(context: PenaltyContext, outputs: list[int], points: Tensor, wanted: Tensor) -> AxiomPenalty:
     """The values at points less those that are wanted, `(N, 1)` or `(N, len(outputs))`."""
-    spread = setting.spread[outputs]
+    spread = context.spread[outputs]
     return AxiomPenalty.of(spread, lambda model, x, data: values(model, x, outputs) - data, points, wanted)
 
 
-def outputs_together(axiom: Axiom, names: tuple[Name, ...], setting: PenaltyContext) -> tuple[list[int], Tensor]:
+def outputs_together(axiom: Axiom, names: tuple[Name, ...], context: PenaltyContext) -> tuple[list[int], Tensor]:
     """The outputs that an axiom on several speaks of, and the root mean square of their spreads.
 
     Raises:
         ConfigError: If there are fewer than two, or one does not exist.
     """
-    outputs = several(names, setting.output_names, axiom.word)
-    return outputs, setting.spread[outputs].square().mean().sqrt()
+    outputs = several(names, context.output_names, axiom.word)
+    return outputs, context.spread[outputs].square().mean().sqrt()
 
 
 def several(names: tuple[Name, ...], known: tuple[str, ...], word: str) -> list[int]:
@@ -110,7 +110,7 @@ def slopes(model: Model, x: Tensor, outputs: list[int], *wanted: tuple[int, ...]
     return [each[:, outputs] for each in partials(model, x, *wanted)]
 
 
-def over(value: Tensor, size: Tensor) -> Tensor:
+def scaled(value: Tensor, size: Tensor) -> Tensor:
     """In units of a size."""
     return value / size.to(value)
 

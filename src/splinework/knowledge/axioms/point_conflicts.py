@@ -20,7 +20,7 @@ from splinework.knowledge.axioms.facts import (
 )
 from splinework.knowledge.axioms.marginals import infeasible
 
-MOST: Final = 1000
+MAX_POINTS: Final = 1000
 """Points of one axiom that are compared two by two: the first ones."""
 Facts = tuple[Fact, ...]
 
@@ -38,9 +38,9 @@ def points_apart(fact: PointValues, others: Facts, context: ConflictContext) -> 
             f"its values have {len(fact.values[0])} numbers, and {len(outputs)} outputs are meant",
             "Give one number for every output, or name the output.",
         ), ()
-    x = np.array(fact.points[:MOST])
+    x = np.array(fact.points[:MAX_POINTS])
     for column, output in enumerate(outputs):
-        y = np.array(fact.values[:MOST])[:, column]
+        y = np.array(fact.values[:MAX_POINTS])[:, column]
         near = tuple(other for other in others if output in context.outputs(other))
         for rule in (_bounded, _on_faces, _twice, _rising, _steep, _imaged, _lines):
             found = rule(x, y, output, near, context)
@@ -60,7 +60,7 @@ def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: Conflict
             out = np.flatnonzero(_holds(other, x, context) & outside)
             if len(out):
                 return Conflict(
-                    f"row {out[0]} has the value {y[out[0]]:.6g}, which does not lie {other.said}",
+                    f"row {out[0]} has the value {y[out[0]]:.6g}, which does not lie {other.range_text}",
                     "Correct the row or the bounds.",
                 ), (other,)
     return None
@@ -90,7 +90,7 @@ def _twice(x: Floats, y: Floats, output: int, others: Facts, context: ConflictCo
         places = sorted(context.outputs(other))
         if len(other.values[0]) != len(places):
             continue
-        xs, ys = np.array(other.points[:MOST]), np.array(other.values[:MOST])[:, places.index(output)]
+        xs, ys = np.array(other.points[:MAX_POINTS]), np.array(other.values[:MAX_POINTS])[:, places.index(output)]
         pair = _first(same_points(x, xs) & (np.abs(y[:, None] - ys) > _slack(y)))
         if pair:
             return _double(pair, y, ys), (other,)
@@ -160,13 +160,13 @@ def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: ConflictC
             pair = _first(same & (np.abs(sign * y[:, None] - y) > _slack(y)))
             if pair is not None:
                 wanted = "opposite" if sign < 0 else "the same"
-                said_ = (
+                which = (
                     f"row {pair[0]} and row {pair[1]}"
                     if pair[0] != pair[1]
                     else f"row {pair[0]}, which is its own image,"
                 )
                 return Conflict(
-                    f"{said_} must have {wanted} values, and have {y[pair[0]]:.6g} and {y[pair[1]]:.6g}",
+                    f"{which} must have {wanted} values, and have {y[pair[0]]:.6g} and {y[pair[1]]:.6g}",
                     "Correct a row, or drop the symmetry.",
                 ), (other,)
     return None

@@ -9,23 +9,23 @@ from torch import Tensor
 
 from splinework.knowledge.axioms.sampling import sobol
 
-NODES: Final = {1: 64, 2: 24, 3: 12}
+N_NODES: Final = {1: 64, 2: 24, 3: 12}
 """Points per input of the Gauss–Legendre rule, by the number of inputs."""
-SAMPLES: Final = 4096
+N_SOBOL_POINTS: Final = 4096
 """Points of Sobol's rule, where inputs are more than that."""
-CELLS: Final = {1: (20, 4), 2: (8, 3), 3: (5, 2)}
+N_CELLS_AND_NODES: Final = {1: (20, 4), 2: (8, 3), 3: (5, 2)}
 """Cells per input and Gauss points per cell, by the number of inputs: exact for cubics. A step of training takes all points at
 once, so they are few."""
-_SOBOL: Final = 1024
+_N_SOBOL_POINTS: Final = 1024
 
 
 def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
     """Points `(N, I)` and weights `(N,)` of a quadrature over a box: Gauss–Legendre for three inputs at most, else Sobol."""
     lows, highs = np.array(box, dtype=np.float64).T
     widths = highs - lows
-    if len(box) not in NODES:
-        return sobol(SAMPLES, box, 0).numpy(), np.full(SAMPLES, float(np.prod(widths)) / SAMPLES)
-    nodes, share = np.polynomial.legendre.leggauss(NODES[len(box)])
+    if len(box) not in N_NODES:
+        return sobol(N_SOBOL_POINTS, box, 0).numpy(), np.full(N_SOBOL_POINTS, float(np.prod(widths)) / N_SOBOL_POINTS)
+    nodes, share = np.polynomial.legendre.leggauss(N_NODES[len(box)])
     axes = np.meshgrid(*[low + width * (nodes + 1) / 2 for low, width in zip(lows, widths, strict=True)], indexing="ij")
     shares = np.meshgrid(*[share * width / 2 for width in widths], indexing="ij")
     return np.stack([axis.ravel() for axis in axes], 1), np.prod([each.ravel() for each in shares], axis=0)
@@ -34,11 +34,11 @@ def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
 def cells(box: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Points `(N, I)` and weights `(N,)` of an integral over a box: Gauss in cells up to three inputs, then points of Sobol."""
     inputs = len(box)
-    if inputs not in CELLS:
-        return sobol(_SOBOL, box, seed), torch.full(
-            (_SOBOL,), float((box[:, 1] - box[:, 0]).prod()) / _SOBOL, dtype=torch.float64
+    if inputs not in N_CELLS_AND_NODES:
+        return sobol(_N_SOBOL_POINTS, box, seed), torch.full(
+            (_N_SOBOL_POINTS,), float((box[:, 1] - box[:, 0]).prod()) / _N_SOBOL_POINTS, dtype=torch.float64
         )
-    count, order = CELLS[inputs]
+    count, order = N_CELLS_AND_NODES[inputs]
     nodes, weights = np.polynomial.legendre.leggauss(order)
     starts = np.arange(count)[:, None]
     unit = torch.as_tensor(((starts + (nodes + 1) / 2) / count).ravel())

@@ -30,11 +30,11 @@ def read_unit(text: str) -> Mapping[str, Fraction]:
     return dict(parse_dimension(text).exponents)
 
 
-MARGIN: Final = 0.5
+OUTSIDE_MARGIN: Final = 0.5
 """How far beyond the grid's box `all` is looked at, in widths of the box; the tails of splines are straight."""
-_ENOUGH: Final = 8
+_MIN_USEFUL_RATIO: Final = 8
 """Of so many points at least one must be of use, for the rest to be left out."""
-_TRIES: Final = 24
+_MAX_TRIES: Final = 24
 
 
 @final
@@ -105,7 +105,7 @@ def domain_box(axiom: Axiom, box: Tensor, names: Sequence[str]) -> Tensor:
         ConfigError: If its domain names an input that does not exist.
     """
     width = (box[:, 1] - box[:, 0])[:, None]
-    wide = box + MARGIN * torch.cat([-width, width], dim=1)
+    wide = box + OUTSIDE_MARGIN * torch.cat([-width, width], dim=1)
     if isinstance(axiom.domain, str):
         return wide if axiom.domain == "all" else box
     result = box.clone()
@@ -128,31 +128,33 @@ def inside(points: Tensor, box: Tensor) -> Tensor:
     return ((points >= box[:, 0] - slack) & (points <= box[:, 1] + slack)).all(dim=-1)
 
 
-def kept(mask: Tensor) -> Tensor:
+def useful_rows(mask: Tensor) -> Tensor:
     """Rows of use; all rows where those are so few that nothing could be told from them."""
     rows = mask.nonzero().squeeze(-1)
-    return rows if len(rows) * _ENOUGH >= len(mask) else torch.arange(len(mask))
+    return rows if len(rows) * _MIN_USEFUL_RATIO >= len(mask) else torch.arange(len(mask))
 
 
-def partnered(setting: PenaltyContext, propose: Callable[[Tensor, torch.Generator], Tensor]) -> tuple[Tensor, Tensor]:
+def with_partners(
+    context: PenaltyContext, propose: Callable[[Tensor, torch.Generator], Tensor]
+) -> tuple[Tensor, Tensor]:
     """Points and for each a partner in the box, `(N, I)` both; points that have none are left out.
 
     Args:
-        setting: Points and box.
+        context: Points and box.
         propose: Draws a partner `(N, I')` for every point, whose first I columns are a point.
     """
-    points, generator = setting.points, setting.generator
+    points, generator = context.points, context.generator
     inputs = points.shape[1]
     partner = propose(points, generator)
-    found = inside(partner[:, :inputs], setting.box)
-    for _ in range(_TRIES):
+    found = inside(partner[:, :inputs], context.box)
+    for _ in range(_MAX_TRIES):
         if bool(found.all()):
             break
         other = propose(points, generator)
-        new = ~found & inside(other[:, :inputs], setting.box)
+        new = ~found & inside(other[:, :inputs], context.box)
         partner = torch.where(new[:, None], other, partner)
         found = found | new
-    rows = kept(found)
+    rows = useful_rows(found)
     return points[rows], partner[rows]
 
 

@@ -40,7 +40,8 @@ def slope_period(first: SlopeSign, second: Periodicity, context: ConflictContext
     if first.input != second.input or not context.covers(first, first.input, second.period):
         return None
     return Conflict(
-        f"a function that never {first.never} along {first.input} and is the same after {second.period:g} does not depend on it",
+        f"a function that never {first.forbidden} along {first.input} and is the same after {second.period:g} does not depend on "
+        "it",
         f"Keep one of them, or let {first.word} hold on a part of the period, domain={{{first.input!r}: (low, high)}}.",
         CONSTANT,
     )
@@ -51,8 +52,8 @@ def slope_mirror(first: SlopeSign, second: Parity, context: ConflictContext) -> 
     if first.input != second.input or second.sign < 0 or not context.surrounds(first, first.input, second.centre):
         return None
     return Conflict(
-        f"a function that is the same on both sides of {first.input} = {second.centre:g} and never {first.never} does not depend "
-        f"on {first.input} around it",
+        f"a function that is the same on both sides of {first.input} = {second.centre:g} and never {first.forbidden} does not "
+        f"depend on {first.input} around it",
         f"Keep one of them, or let {first.word} hold on one side, domain={{{first.input!r}: ({second.centre:g}, inf)}}.",
         CONSTANT,
     )
@@ -97,7 +98,7 @@ def mirror_values(first: Parity, second: ValueBounds, context: ConflictContext) 
         return None
     return Conflict(
         f"an odd function is zero at {first.input} = {first.centre:g} and has on one side of it the opposite of what it has on "
-        f"the other, so no value of it lies {second.said} unless all are zero",
+        f"the other, so no value of it lies {second.range_text} unless all are zero",
         "Drop one of them, or make it odd about an offset: fit the output less that.",
         CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
     )
@@ -173,7 +174,7 @@ def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext
         return None
     verdict = CONSTANT if low == high else IMPOSSIBLE
     left = f"only {low:g} is" if low == high else "no number is"
-    return Conflict(f"{left} {first.said} and {second.said}", "Correct one of the bounds.", verdict)
+    return Conflict(f"{left} {first.range_text} and {second.range_text}", "Correct one of the bounds.", verdict)
 
 
 def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictContext) -> Conflict | None:
@@ -181,7 +182,7 @@ def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictCont
     if first.kind != "value" or second.domain != "all" or second.low <= first.value <= second.high:
         return None
     return Conflict(
-        f"it tends to {first.value:g} along {first.input}, which does not lie {second.said}",
+        f"it tends to {first.value:g} along {first.input}, which does not lie {second.range_text}",
         "Correct the value, or let the bounds hold on the grid only.",
     )
 
@@ -224,7 +225,7 @@ def exchange_values(first: ExchangeSymmetry, second: ValueBounds, context: Confl
         return None
     return Conflict(
         f"a function that changes its sign when {first.among[0]} and {first.among[1]} change places has values of both signs, so "
-        f"they do not lie {second.said} unless all are zero",
+        f"they do not lie {second.range_text} unless all are zero",
         "Keep one of them; a positive quantity may be symmetric.",
         CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
     )

@@ -85,10 +85,12 @@ class Statement:
         Raises:
             ShapeError: If there are other numbers of free variables or coefficients.
         """
-        columns = self.given(x, free, unknowns)
-        return self.judged(columns, self.values(model, x, columns))
+        columns = self.column_values(x, free, unknowns)
+        return self.violation_from(columns, self.values(model, x, columns))
 
-    def given(self, x: Tensor, free: Tensor | None = None, unknowns: Tensor | Sequence[float] = ()) -> list[Tensor]:
+    def column_values(
+        self, x: Tensor, free: Tensor | None = None, unknowns: Tensor | Sequence[float] = ()
+    ) -> list[Tensor]:
         """The columns that formulas use, `(B,)` each.
 
         Raises:
@@ -121,7 +123,7 @@ class Statement:
                 values.append(derivatives[atom.along][:, atom.output])
         return values
 
-    def judged(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
+    def violation_from(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
         """The violation `(B,)` for given columns and values of the atoms."""
         parts = self.differences(columns, values)
         equation = not self.signs or self.signs[0] in ("=", "==")
@@ -146,7 +148,7 @@ class Statement:
         return mask
 
     @property
-    def placed(self) -> bool:
+    def conditions_on_inputs(self) -> bool:
         """Whether the conditions can be told from the point alone, without the model."""
         return all(self._plain(side) for pair in self.conditions for side in pair)
 

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.axioms.evidence import EFFECT, LEAST_ROWS, DataEvidence, SuggestedAxiom
+from splinework.knowledge.axioms.evidence import MIN_EFFECT, MIN_ROWS, DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.surrogate import Floats, surrogate
 
 MAX_UNCERTAINTY: Final = 0.4
 """Nothing is told of a function that is uncertain by more than this, in its spreads."""
-MOST_ROWS: Final = 2000
+MAX_ROWS: Final = 2000
 """Rows that are looked at, evenly spaced ones where there are more."""
 
 
@@ -51,12 +51,12 @@ def suggest_axioms(
     """
     rows, target, labels = _rows(x, y, names)
     varies = [i for i in range(rows.shape[1]) if np.ptp(rows[:, i]) > 0]
-    if len(rows) < LEAST_ROWS or target.std() == 0 or not varies:
+    if len(rows) < MIN_ROWS or target.std() == 0 or not varies:
         return []
     rows, labels = rows[:, varies], [labels[i] for i in varies]
     evidence = DataEvidence(surrogate(rows, target, seed=seed), rows, target, labels, seed)
     if np.sqrt(evidence.values.var(axis=1).mean()) <= MAX_UNCERTAINTY:
-        evidence.matters = [i for i in range(len(varies)) if evidence.effect(i) > EFFECT]
+        evidence.relevant = [i for i in range(len(varies)) if evidence.effect(i) > MIN_EFFECT]
     found = [each for kind in WORDS.values() for each in kind.suggestions(evidence)]
     return sorted(found, key=lambda each: _first_input(each, labels))
 
@@ -79,5 +79,5 @@ def _rows(x: Any, y: Any, names: Sequence[str] | None) -> tuple[Floats, Floats, 
     labels = [f"x{i + 1}" for i in range(rows.shape[1])] if names is None else list(map(str, names))
     if len(labels) != rows.shape[1]:
         raise ConfigError(f"x has {rows.shape[1]} columns, got {len(labels)} names.")
-    chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_ROWS)).astype(np.int64)
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), MAX_ROWS)).astype(np.int64)
     return rows[chosen], target[chosen], labels

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-DEGREE: Final = 16
+MAX_DEGREE: Final = 16
 """Highest degree along one input."""
-TOGETHER: Final = ((4, 2, 10), (6, 2, 8), (9, 2, 6), (12, 2, 4), (4, 3, 7))
+INTERACTION_DEGREES: Final = ((4, 2, 10), (6, 2, 8), (9, 2, 6), (12, 2, 4), (4, 3, 7))
 """Up to so many inputs, for sets of so many of them, the highest sum of degrees; the first row that fits counts."""
-DECAY: Final = 4.0
+PRIOR_DECAY: Final = 4.0
 """The prior variance of a coefficient falls with its degree to this power, as for functions with a bounded second derivative."""
-ROUNDS, SETTLED = 100, 1e-3
+MAX_UPDATES, FREEDOM_TOLERANCE = 100, 1e-3
 """Most updates of the variances; they are found when no freedom changes by more than this."""
-SEEN: Final = 1e-7
+MIN_TERM_VARIANCE: Final = 1e-7
 """Terms whose coefficient has a smaller mean square, in variances of the target, are left out in the end."""
-GONE: Final = 1e-9
+MIN_PART_VARIANCE: Final = 1e-9
 """A part whose coefficients have a mean square below this share of the target's variance is left out."""
 
 
@@ -74,25 +74,25 @@ def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> Poster
     degrees, blocks = _terms(x.shape[1], len(x))
     a = _design((x - low) / (high - low), degrees)
     target = (y - middle) / scale
-    weight = np.where(blocks < 0, 0.0, np.maximum(degrees, 1).prod(axis=1) ** DECAY)
+    weight = np.where(blocks < 0, 0.0, np.maximum(degrees, 1).prod(axis=1) ** PRIOR_DECAY)
     alpha = np.ones(int(blocks.max()) + 1)
     gram, right, noise = a.T @ a, a.T @ target, 0.1
     freedom = np.zeros(len(alpha))
-    for _ in range(ROUNDS):
+    for _ in range(MAX_UPDATES):
         mean, spread = _posterior(gram, right, weight * alpha[blocks] + 1e-10, noise)
         determined = 1 - weight * alpha[blocks] * (spread**2).sum(axis=1)
         size = weight * mean**2
         before, freedom = freedom, np.bincount(blocks[1:], determined[1:], len(alpha)).clip(1e-12)
-        alpha = freedom / np.bincount(blocks[1:], size[1:], len(alpha)).clip(GONE * freedom)
+        alpha = freedom / np.bincount(blocks[1:], size[1:], len(alpha)).clip(MIN_PART_VARIANCE * freedom)
         left = max(float(target @ target - 2 * mean @ right + mean @ gram @ mean), 1e-12 * len(y))
         noise = left / max(len(y) - freedom.sum() - 1, 1.0)
-        if np.abs(freedom - before).max() < SETTLED * max(1.0, freedom.max()):
+        if np.abs(freedom - before).max() < FREEDOM_TOLERANCE * max(1.0, freedom.max()):
             break
     mean, spread = _posterior(gram, right, weight * alpha[blocks] + 1e-10, noise)
     varies = float((a @ mean).std()) * scale
     normal = np.random.default_rng(seed).standard_normal((len(mean), draws))
     drawn = mean[:, None] + spread @ normal
-    kept = (drawn**2).mean(axis=1) > SEEN
+    kept = (drawn**2).mean(axis=1) > MIN_TERM_VARIANCE
     kept[0] = True
     mean, samples, degrees = mean[kept], scale * drawn[kept], degrees[kept]
     samples[0] += middle
@@ -105,12 +105,12 @@ def _terms(inputs: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]
     """Degrees `(P, I)`, and the part that each term belongs to; the constant, first, to none (-1)."""
     degrees, blocks = [np.zeros(inputs, dtype=np.int64)], [-1]
     for i in range(inputs):
-        for degree in range(1, min(DEGREE, max(3, rows // 4)) + 1):
+        for degree in range(1, min(MAX_DEGREE, max(3, rows // 4)) + 1):
             degrees.append(degree * np.eye(inputs, dtype=np.int64)[i])
             blocks.append(i)
     block = inputs
     for size in (2, 3):
-        highest = next((most for least, k, most in TOGETHER if k == size and inputs <= least), 0)
+        highest = next((most for least, k, most in INTERACTION_DEGREES if k == size and inputs <= least), 0)
         powers = [p for p in itertools.product(range(1, highest), repeat=size) if sum(p) <= highest]
         for chosen in itertools.combinations(range(inputs), size) if powers else ():
             for power in powers:

@@ -19,7 +19,7 @@ from splinework.knowledge.axioms.statements import Model
 from splinework.knowledge.axioms.strength import Soft
 from splinework.nn.frame.framed import names_of
 
-POINTS: Final = 256
+N_POINTS: Final = 256
 """Points of a term where nobody says how many; a power of two keeps the balance of Sobol's points."""
 
 
@@ -80,7 +80,7 @@ def terms_of(
     box: Any,
     spread: Any = 1.0,
     centre: Any = 0.0,
-    points: int = POINTS,
+    points: int = N_POINTS,
     seed: int = 0,
     read_unit: UnitReader = read_unit,
 ) -> tuple[PenaltyTerm, ...]:
@@ -106,8 +106,8 @@ def terms_of(
     for number, axiom in enumerate(axioms):
         if not isinstance(axiom.strength, Soft):
             continue
-        setting = _setting(axiom, model, box, spread, centre, points, seed + 1000 * number, read_unit)
-        penalty = axiom.penalty(setting)
+        context = _context(axiom, model, box, spread, centre, points, seed + 1000 * number, read_unit)
+        penalty = axiom.penalty(context)
         weight = 1.0 if axiom.strength.weight == "auto" else float(axiom.strength.weight)
         found.append(
             PenaltyTerm(penalty.function, penalty.points, axiom.text(), weight, axiom, penalty.data, penalty.coupled)
@@ -143,8 +143,8 @@ def violation(
         ShapeError: If points have another number of columns.
         FormulaError: If a formula in the axiom cannot be read.
     """
-    setting = _setting(axiom, model, box, spread, centre, points, seed, read_unit)
-    penalty = axiom.penalty(setting)
+    context = _context(axiom, model, box, spread, centre, points, seed, read_unit)
+    penalty = axiom.penalty(context)
     like = next(model.parameters())
     term = PenaltyTerm(penalty.function, penalty.points, axiom.text(), 1.0, axiom, penalty.data, penalty.coupled)
     with torch.no_grad():
@@ -154,7 +154,7 @@ def violation(
     return Violation(float(worst), float(found.square().mean()), where)
 
 
-def _setting(
+def _context(
     axiom: Axiom,
     model: Model,
     box: Any,

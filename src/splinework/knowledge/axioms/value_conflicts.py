@@ -16,11 +16,11 @@ from splinework.knowledge.axioms.facts import (
     Parity,
     RegionBoundaryValue,
     ValueBounds,
-    between,
+    range_text,
 )
 from splinework.knowledge.axioms.shape_conflicts import Rule
 
-_STEP: Final = 1e-4
+_DIFFERENCE_STEP: Final = 1e-4
 
 
 def two_faces(first: FaceValue, second: FaceValue, context: ConflictContext) -> Conflict | None:
@@ -29,10 +29,10 @@ def two_faces(first: FaceValue, second: FaceValue, context: ConflictContext) -> 
         return None
     corner = on_face(second, on_face(first, context.samples(), context), context)
     a, b = context.value(first.value, corner), context.value(second.value, corner)
-    worst = largest((a - b).abs(), a.abs() + b.abs())
+    worst = index_of_largest((a - b).abs(), a.abs() + b.abs())
     if worst is None:
         return _rates(first, second, context) or _rates(second, first, context) or _twice(first, second, context)
-    at = spot(corner[worst], {context.input(first.input), context.input(second.input)}, context)
+    at = point_text(corner[worst], {context.input(first.input), context.input(second.input)}, context)
     return Conflict(
         f"at {at} the first gives {float(a[worst]):.6g} and the second {float(b[worst]):.6g}",
         "Give one value on the face." if first.input == second.input else "Correct a formula so that they agree there.",
@@ -46,14 +46,14 @@ def _rates(start: FaceValue, face: FaceValue, context: ConflictContext) -> Confl
     time = context.input(start.input)
     corner = on_face(start, on_face(face, context.samples(), context), context)
     later, sooner = corner.clone(), corner.clone()
-    later[:, time] += _STEP
-    sooner[:, time] -= _STEP
-    change = (context.value(face.value, later) - context.value(face.value, sooner)) / (2 * _STEP)
+    later[:, time] += _DIFFERENCE_STEP
+    sooner[:, time] -= _DIFFERENCE_STEP
+    change = (context.value(face.value, later) - context.value(face.value, sooner)) / (2 * _DIFFERENCE_STEP)
     rate = context.value(start.rate, corner)
-    worst = largest((change - rate).abs(), 1e3 * (change.abs() + rate.abs()) + 1e3)
+    worst = index_of_largest((change - rate).abs(), 1e3 * (change.abs() + rate.abs()) + 1e3)
     if worst is None:
         return None
-    at = spot(corner[worst], {time, context.input(face.input)}, context)
+    at = point_text(corner[worst], {time, context.input(face.input)}, context)
     return Conflict(
         f"at {at} the value on the boundary changes at the rate {float(change[worst]):.6g}, and the start has the rate "
         f"{float(rate[worst]):.6g}",
@@ -98,12 +98,13 @@ def _outside(
     first: Fact, second: ValueBounds, points: Tensor, value: Tensor, context: ConflictContext
 ) -> Conflict | None:
     out = torch.maximum(second.low - value, value - second.high).nan_to_num(neginf=-1.0)
-    worst = largest(out, value.abs())
+    worst = index_of_largest(out, value.abs())
     if worst is None:
         return None
-    at = spot(points[worst], {context.input(name) for name in first.axiom.inputs}, context)
+    at = point_text(points[worst], {context.input(name) for name in first.axiom.inputs}, context)
     return Conflict(
-        f"the value {float(value[worst]):.6g} at {at} does not lie {second.said}", "Correct the value or the bounds."
+        f"the value {float(value[worst]):.6g} at {at} does not lie {second.range_text}",
+        "Correct the value or the bounds.",
     )
 
 
@@ -118,7 +119,7 @@ def total_values(first: IntegralValue, second: ValueBounds, context: ConflictCon
     if low - slack <= first.equals <= high + slack:
         return None
     return Conflict(
-        f"over a volume of {volume:.6g} a function with values {second.said} has an integral {between(low, high)}, not "
+        f"over a volume of {volume:.6g} a function with values {second.range_text} has an integral {range_text(low, high)}, not "
         f"{first.equals:g}",
         "Correct the integral, its ranges, or the bounds.",
     )
@@ -182,13 +183,13 @@ def on_face(face: FaceValue, points: Tensor, context: ConflictContext) -> Tensor
     return result
 
 
-def largest(excess: Tensor, size: Tensor) -> int | None:
+def index_of_largest(excess: Tensor, size: Tensor) -> int | None:
     """Where an excess that is more than rounding is largest; None where there is none."""
     out = torch.where(excess > TOLERANCE * (1 + size), excess, -math.inf)
     return int(out.argmax()) if bool((out > 0).any()) else None
 
 
-def spot(point: Tensor, first: set[int], context: ConflictContext) -> str:
+def point_text(point: Tensor, first: set[int], context: ConflictContext) -> str:
     """A point in words, the inputs that matter first, at most four."""
     order = [*sorted(first), *(i for i in range(len(point)) if i not in first)][:4]
     return ", ".join(f"{context.input_names[i]} = {float(point[i]):.4g}" for i in order)

@@ -107,9 +107,9 @@ def test_networks_stay_in_their_ranges(arithmetic, seed):
         if jet.h is not None:
             checks.append((jet.h.lo, jet.h.hi, bends))
     else:
-        asker = CheckEnvironment(CheckedModel(model), lo, hi, n, 2)
+        env = CheckEnvironment(CheckedModel(model), lo, hi, n, 2)
         checks = []
-        for j, f in enumerate(asker.f(asker.x)):
+        for j, f in enumerate(env.f(env.x)):
             checks += [(f.v.a, f.v.b, y[..., j]), (f.d.a, f.d.b, slope[:, :, j]), (f.h.a, f.h.b, bend[:, :, j])]
     for least, most, values in checks:
         # Automatic differentiation itself rounds: a unit in the last place of what is added up.

@@ -63,7 +63,7 @@ def test_the_difference_of_two_models_is_bounded():
 def test_a_search_that_runs_out_of_time_says_what_is_known():
     model = smooth([4, 5, 5, 1])
     lo, hi = np.full(4, -1.0), np.full(4, 1.0)
-    claim = Claim("f", ("a", "b", "c", "d"), lo, hi, lambda ask: ask.partial(0, ()), 4)
+    claim = Claim("f", ("a", "b", "c", "d"), lo, hi, lambda env: env.partial(0, ()), 4)
     enclosure = Enclosure(model, reach([claim]))
     least = -bound(model, largest=False).upper
     found = search(claim, enclosure, target=least + 1e-9, deadline=time.monotonic() + 30, most=200)
@@ -80,9 +80,9 @@ def test_conditions_confine_what_is_claimed():
         ("x",),
         np.array([-1.0]),
         np.array([1.0]),
-        lambda ask: ask.do("sub", ask.partial(0, ()), 0.01),
+        lambda env: env.apply("sub", env.partial(0, ()), 0.01),
         1,
-        conditions=((lambda ask: ask.number(0.25), lambda ask: ask.x[0]),),
+        conditions=((lambda env: env.number(0.25), lambda env: env.x[0]),),
     )
     enclosure = Enclosure(cube(), reach([claim]))
     assert search(claim, enclosure, target=0.0, deadline=time.monotonic() + 10).proved
@@ -138,12 +138,12 @@ def test_sixty_digits_agree_with_the_model(seed):
     logs = np.array([s == "log" for s in model.config.input_scales])
     for x in draw.uniform(np.where(logs, 0.3, -1.7), np.where(logs, 2.5, 1.7), (3, model.inputs)):
         y, slope, bend = derivatives(model, x)
-        asker = ExactEnvironment(ExactModel(model), x.tolist(), model.inputs)
+        env = ExactEnvironment(ExactModel(model), x.tolist(), model.inputs)
         for j in range(model.outputs):
-            assert float(asker.partial(j, ())) == pytest.approx(y[0, j], rel=1e-9, abs=1e-9)
-            assert float(asker.partial(j, (0,))) == pytest.approx(slope[0, j, 0], rel=1e-7, abs=1e-7)
+            assert float(env.partial(j, ())) == pytest.approx(y[0, j], rel=1e-9, abs=1e-9)
+            assert float(env.partial(j, (0,))) == pytest.approx(slope[0, j, 0], rel=1e-7, abs=1e-7)
             if model.config.bases[0].name != "bspline" or model.config.bases[0].degree > 1:
-                assert float(asker.partial(j, (0, 0))) == pytest.approx(bend[0, j, 0, 0], rel=1e-6, abs=1e-6)
+                assert float(env.partial(j, (0, 0))) == pytest.approx(bend[0, j, 0, 0], rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize("n", [62, 63, 64, 70, 130])

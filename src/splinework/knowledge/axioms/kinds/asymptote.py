@@ -11,12 +11,12 @@ from splinework.knowledge.axioms.axiom import SingleInputAxiom
 from splinework.knowledge.axioms.facts import TailBehaviour
 from splinework.knowledge.axioms.fields import log_odds, number
 from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, slopes
-from splinework.knowledge.axioms.sampling import MARGIN, PenaltyContext
+from splinework.knowledge.axioms.sampling import OUTSIDE_MARGIN, PenaltyContext
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
-FARTHEST: Final = 10.0
+LIMIT_DISTANCE: Final = 10.0
 """Widths of the box beyond it at which a function that tends to a value has come to it."""
 
 
@@ -62,19 +62,19 @@ class Asymptote(SingleInputAxiom):
             return None
         return (replace(self, value=log_odds(self.value, self.text())),) if self.kind == "value" else (self,)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """Beyond the box: the slope, the second derivative, or the distance to the value far outside."""
-        i, outputs = setting.input(self.input, self), setting.outputs(self)
-        low, high = setting.box[i]
+        i, outputs = context.input(self.input, self), context.outputs(self)
+        low, high = context.box[i]
         width = high - low
-        near, far = (FARTHEST / 2, FARTHEST) if self.kind == "value" else (0.0, MARGIN)
-        share = near + (far - near) * (setting.points[:, i] - low) / width
+        near, far = (LIMIT_DISTANCE / 2, LIMIT_DISTANCE) if self.kind == "value" else (0.0, OUTSIDE_MARGIN)
+        share = near + (far - near) * (context.points[:, i] - low) / width
         places = {"left": low - share * width, "right": high + share * width}
         order = {"value": 0, "constant": 1, "linear": 2}[self.kind]
         return AxiomPenalty.of(
-            setting.spread[outputs] / width**order,
+            context.spread[outputs] / width**order,
             lambda model, x: slopes(model, x, outputs, (i,) * order)[0] - self.value * (order == 0),
-            torch.cat([moved(setting.points, i, places[side]) for side in self._sides]),
+            torch.cat([moved(context.points, i, places[side]) for side in self._sides]),
         )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
@@ -85,14 +85,14 @@ class Asymptote(SingleInputAxiom):
         tends = self.kind == "value"
 
         def claims_beyond(side: str) -> "list[Claim]":
-            def said(name: str) -> str:
+            def claim_text(name: str) -> str:
                 what = (
                     f"{name} tends to {self.value!r}" if tends else f"d{order} {name}/d {subject.inputs[i]}{order} == 0"
                 )
                 return f"{what} to the {side} of the box"
 
             reason = "a limit is no bound on a box" if tends else ""
-            found = subject.equal(self, said, lambda j, ask: 0.0, along, reason=reason)
+            found = subject.equal(self, claim_text, lambda j, env: 0.0, along, reason=reason)
             for claim in found:
                 low, high = claim.lo[i], claim.hi[i]
                 width = high - low

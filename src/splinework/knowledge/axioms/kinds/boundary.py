@@ -71,16 +71,16 @@ class Boundary(LinearAxiom):
             return super().renamed(name)
         return Axiom.renamed(replace(self, face=tuple((name(key), ends) for key, ends in self.face)), name)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         if isinstance(self.face, Region):
-            points = on_boundary(self.face, setting.points, setting.box, setting.input_names)
+            points = on_boundary(self.face, context.points, context.box, context.input_names)
         else:
-            faces = [(setting.input(name, self), end) for name, end in self._faces]
+            faces = [(context.input(name, self), end) for name, end in self._faces]
             if not faces:
                 raise ConfigError(f"{self} has no finite face; give one.")
-            points = on_faces(setting.points, faces)
-        value = formula(self.value, setting.input_names)(points)
-        return matched_penalty(setting, setting.outputs(self), points, value[:, None])
+            points = on_faces(context.points, faces)
+        value = formula(self.value, context.input_names)(points)
+        return matched_penalty(context, context.outputs(self), points, value[:, None])
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """Face by face; the boundary of another region is no box, and only a formula can prove what holds there."""
@@ -91,7 +91,7 @@ class Boundary(LinearAxiom):
         return subject.equal(
             self,
             lambda name: f"{name} == {self.value} on the boundary",
-            lambda j, ask: wanted(ask),
+            lambda j, env: wanted(env),
             tolerance=0.0,
             scale=1.0,
             vanishing=Expression(self.face.formula(), subject.inputs),

@@ -15,7 +15,7 @@ from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.facts import Range, ValueBounds
 from splinework.knowledge.axioms.fields import log_odds, number
-from splinework.knowledge.axioms.linear import CUTS, PLACES, LinearCondition, spaced_rows
+from splinework.knowledge.axioms.linear import N_ROWS, N_STEPS, LinearCondition, spaced_rows
 from splinework.knowledge.axioms.penalties import AxiomPenalty, values
 from splinework.knowledge.axioms.sampling import PenaltyContext
 from splinework.knowledge.axioms.statements import Model
@@ -23,7 +23,7 @@ from splinework.knowledge.axioms.statements import Model
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Environment, Subject
 
-NEAR: Final = 0.05
+MAX_DISTANCE_TO_ZERO: Final = 0.05
 """Smallest value of a target that comes near zero, in its standard deviations."""
 
 
@@ -51,19 +51,21 @@ class _BoundedAxiom(Axiom):
         low, high = (0.0 - end if math.isfinite(end) else None for end in self.limits)
         return self if sign > 0 else Bounded(high, low, **self.shared)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        outputs = setting.outputs(self)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        outputs = context.outputs(self)
 
         def outside(model: Model, x: Tensor) -> Tensor:
             y = values(model, x, outputs)
             return sum(((sign * (end - y)).clamp_min(0) for end, sign, _ in self._ends), torch.zeros_like(y))
 
-        return AxiomPenalty.of(setting.spread[outputs], outside, setting.points)
+        return AxiomPenalty.of(context.spread[outputs], outside, context.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_at(end: float, sign: int, shown: str) -> "list[Claim]":
-            def room(j: int, ask: "Environment") -> Any:
-                return ask.do("sub", ask.partial(j, ()), end) if sign > 0 else ask.do("sub", end, ask.partial(j, ()))
+            def room(j: int, env: "Environment") -> Any:
+                return (
+                    env.apply("sub", env.partial(j, ()), end) if sign > 0 else env.apply("sub", end, env.partial(j, ()))
+                )
 
             return subject.claims(self, lambda name: f"{name} {shown} {end!r}", room)
 
@@ -73,16 +75,16 @@ class _BoundedAxiom(Axiom):
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         j = output
         low, high = np.sort(codes.decoded(j, np.array(codes.range()[j]))).tolist()
-        every = codes.decoded(j, codes.values[..., j]) if codes.few else None
+        every = codes.decoded(j, codes.values[..., j]) if codes.enumerable else None
         found = []
         for end, sign, shown in self._ends:
             result = codes.result(self, f"{codes.outputs[j]} {shown} {end!r}")
             slack = None if every is None else sign * (every - end)
-            found.append(codes.decided(result, slack, bound=low - end if sign > 0 else end - high))
+            found.append(codes.decide(result, slack, bound=low - end if sign > 0 else end - high))
         return found
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        rows = spaced_rows(setting, CUTS * PLACES)
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        rows = spaced_rows(context, N_STEPS * N_ROWS)
 
         def condition(end: float, sign: int) -> LinearCondition:
             offset = torch.full((len(rows),), -sign * end, dtype=torch.float64)
@@ -130,7 +132,7 @@ class Bounded(_BoundedAxiom):
         few = f"none of {len(y)} rows lies outside, so with a probability of 95 % fewer than {300 / len(y):.2g} % do"
         if y.min() >= 0 and y.max() <= 1 and y.min() < 0.02 and y.max() > 0.98:
             yield SuggestedAxiom(cls(0.0, 1.0), 0.0, few)
-        elif 0 <= y.min() < NEAR * float(y.std()):
+        elif 0 <= y.min() < MAX_DISTANCE_TO_ZERO * float(y.std()):
             yield SuggestedAxiom(Positive(), 0.0, few)
 
 

@@ -34,28 +34,28 @@ class Conserved(Axiom):
     word: ClassVar[str] = "conserved"
     no_hard_form: ClassVar[str] = "there is no network that is conserved along any given flow by itself"
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """The rate along the flow, in spreads of the output per typical time to cross the box."""
-        inputs = [setting.input(name, self) for name, _ in self.flow]
-        outputs = setting.outputs(self)
-        flow = torch.stack([formula(text, setting.input_names)(setting.points) for _, text in self.flow], dim=-1)
-        pace = (flow / setting.width[inputs]).square().sum(dim=-1).mean().sqrt().clamp_min(1e-300)
+        inputs = [context.input(name, self) for name, _ in self.flow]
+        outputs = context.outputs(self)
+        flow = torch.stack([formula(text, context.input_names)(context.points) for _, text in self.flow], dim=-1)
+        pace = (flow / context.width[inputs]).square().sum(dim=-1).mean().sqrt().clamp_min(1e-300)
 
         def rate(model: Model, x: Tensor, data: Tensor) -> Tensor:
             found = torch.stack(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
             return (found * data[:, None, :]).sum(dim=-1)
 
-        return AxiomPenalty.of(setting.spread[outputs] * pace, rate, setting.points, flow)
+        return AxiomPenalty.of(context.spread[outputs] * pace, rate, context.points, flow)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The rate along the flow."""
         flow = [(subject.input(name, self), Expression(text, subject.inputs)) for name, text in self.flow]
 
-        def rate(j: int, ask: "Environment") -> Any:
-            total = ask.number(0.0)
+        def rate(j: int, env: "Environment") -> Any:
+            total = env.number(0.0)
             for i, pace in flow:
-                total = ask.do("add", total, ask.do("mul", ask.partial(j, (i,)), ask.run(pace, ask.x)))
-            return ask.off(total, 0.0)
+                total = env.apply("add", total, env.apply("mul", env.partial(j, (i,)), env.run(pace, env.x)))
+            return env.minus_distance(total, 0.0)
 
         slowest = min((i for i, _ in flow), key=subject.width)
         along = tuple((i,) for i, _ in flow)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, final
 
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
-from splinework.knowledge.axioms.evidence import EFFECT, STEP, DataEvidence, SuggestedAxiom, lower
+from splinework.knowledge.axioms.evidence import LONG_STEP, MIN_EFFECT, DataEvidence, SuggestedAxiom, lower_rms
 from splinework.knowledge.axioms.facts import CurvatureSign
 from splinework.knowledge.axioms.linear import LinearCondition, sign_along
 from splinework.knowledge.axioms.penalties import AxiomPenalty, derivative_penalty, negative_part
@@ -14,7 +14,7 @@ from splinework.knowledge.axioms.sampling import PenaltyContext
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, EdgeRules, Subject
 
-MAX_BENDS: Final = 0.16
+MAX_BEND_SHARE: Final = 0.16
 """Largest share of all bends that may go the other way in rows that speak for it."""
 
 
@@ -24,10 +24,10 @@ class _CurvatureAxiom(SingleInputAxiom):
 
     sign: ClassVar[int]
     inequality: ClassVar[bool] = True
-    idle: ClassVar[bool] = True
+    trivial_if_irrelevant: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "bend"})
     linear_inputs: ClassVar[bool] = True
-    on_scores_of: ClassVar[float] = 2
+    max_classes_on_scores: ClassVar[float] = 2
 
     def facts(self) -> Sequence[CurvatureSign]:
         return (CurvatureSign(self, self.input, self.sign),)
@@ -35,26 +35,26 @@ class _CurvatureAxiom(SingleInputAxiom):
     def times(self, sign: int) -> "_CurvatureAxiom":
         return (Convex if self.sign * sign > 0 else Concave)(self.input, **self.shared)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        return derivative_penalty(self, setting, (self.input, self.input), negative_part(self.sign))
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        return derivative_penalty(self, context, (self.input, self.input), negative_part(self.sign))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
         x, sign = subject.inputs[i], ">=" if self.sign > 0 else "<="
         return subject.signed(self, lambda name: f"d² {name}/d {x}² {sign} 0", (i, i), self.sign)
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        return [sign_along(self.input, self, setting, 2, self.sign)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        return [sign_along(self.input, self, context, 2, self.sign)]
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        for i in evidence.matters:
-            if lower(evidence.differences(i, 2, STEP)) > EFFECT / 2:
+        for i in evidence.relevant:
+            if lower_rms(evidence.differences(i, 2, LONG_STEP)) > MIN_EFFECT / 2:
                 axiom = cls(evidence.names[i])
-                yield from evidence.one_sign(axiom, i, 2, cls.sign, MAX_BENDS, "it bends the other way by")
+                yield from evidence.one_sign(axiom, i, 2, cls.sign, MAX_BEND_SHARE, "it bends the other way by")
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
-        (rules.convex if self.sign > 0 else rules.concave).add(draft.alone(self, straight=True))
+        (rules.convex if self.sign > 0 else rules.concave).add(draft.single_feature(self, straight=True))
 
 
 @final

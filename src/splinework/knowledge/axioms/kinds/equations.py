@@ -14,7 +14,7 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.facts import DifferentialEquation
 from splinework.knowledge.axioms.fields import text
-from splinework.knowledge.axioms.name_resolution import speaks_of_any, understand
+from splinework.knowledge.axioms.name_resolution import resolve, uses_alias
 from splinework.knowledge.axioms.penalties import AxiomPenalty
 from splinework.knowledge.axioms.sampling import PenaltyContext, inside, sobol
 from splinework.knowledge.axioms.statements import Model, Statement
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Argument, Claim, Define, Environment, Subject
     from splinework.nn.frame import Expression
 
-_MORE: Final = 16
+_OVERSAMPLING: Final = 16
 """Points that are drawn for each that is wanted, where a statement does not hold everywhere."""
-_DERIVATIVES: Final = 2
+_MAX_ORDER: Final = 2
 """The highest order that the verifier encloses."""
 
 
@@ -46,18 +46,18 @@ class _RelationAxiom(Axiom):
     def _statements(self, names: tuple[Sequence[str], Sequence[str]], first: int) -> list[tuple[Statement, int | None]]:
         """What it says of each output that is meant, with its number; None where it names its outputs."""
         meant: list[int | None] = [first if self.output is not None else None]
-        if self.output is None and len(names[1]) > 1 and speaks_of_any(self.relation, *names):
+        if self.output is None and len(names[1]) > 1 and uses_alias(self.relation, *names):
             meant = list(range(len(names[1])))
         unknowns = tuple(self.starts)
-        return [(understand(self.relation, *names, output=j, unknowns=unknowns), j) for j in meant]
+        return [(resolve(self.relation, *names, output=j, unknowns=unknowns), j) for j in meant]
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """The violation; coefficients keep the values that they start from."""
-        names = setting.input_names, setting.output_names
-        statements = [statement for statement, _ in self._statements(names, setting.outputs(self)[0])]
+        names = context.input_names, context.output_names
+        statements = [statement for statement, _ in self._statements(names, context.outputs(self)[0])]
         starts = list(self.starts.values())
-        points, data = _fitting(statements[0], setting, self, starts)
-        sizes = torch.stack([_size(each, setting, points, data, starts) for each in statements])
+        points, data = _points_where_stated(statements[0], context, self, starts)
+        sizes = torch.stack([_violation_scale(each, context, points, data, starts) for each in statements])
 
         def failing(model: Model, x: Tensor, data: Tensor | None = None) -> Tensor:
             return torch.stack([each.violation(model, x, data, starts) for each in statements], dim=-1)
@@ -71,15 +71,15 @@ class _RelationAxiom(Axiom):
         return [claim for each, j in statements for claim in self._relation(subject, each, j or 0)]
 
     def _relation(self, subject: "Subject", statement: Statement, spread_of: int) -> "list[Claim]":
-        reading = _Reading(statement, len(subject.inputs), tuple(self.starts.values()))
+        reading = _StatementInEnvironment(statement, len(subject.inputs), tuple(self.starts.values()))
         calls = [atom.arguments for atom in statement.atoms if atom.arguments]
         plain = all(max(side.columns, default=0) < len(statement.columns) for call in calls for side in call)
         deepest = max((len(atom.along) for atom in statement.atoms), default=0)
         reason = ""
         if not plain:
             reason = "the model's answer goes back into the model; how far that reaches is not known beforehand"
-        if deepest > _DERIVATIVES:
-            reason = f"it has derivatives of order {deepest}; enclosures go up to {_DERIVATIVES}"
+        if deepest > _MAX_ORDER:
+            reason = f"it has derivatives of order {deepest}; enclosures go up to {_MAX_ORDER}"
         scale = float(subject.spread[spread_of]) if deepest == 0 else 1.0
         claim = subject.claim(
             self,
@@ -161,71 +161,71 @@ class Law(_RelationAxiom):
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """A statement in the words of an asker; `starts` are the values of its coefficients."""
+class _StatementInEnvironment:
+    """A statement in the words of an env; `starts` are the values of its coefficients."""
 
     statement: Statement
     inputs: int
     starts: tuple[float, ...]
 
-    def given(self, ask: "Environment") -> list[Any]:
+    def given(self, env: "Environment") -> list[Any]:
         """Inputs, free variables and coefficients."""
-        every = [*ask.x[: self.inputs + len(self.statement.free)], *map(ask.number, self.starts)]
+        every = [*env.x[: self.inputs + len(self.statement.free)], *map(env.number, self.starts)]
         return [every[position] for position, _ in self.statement.columns]
 
-    def known(self, ask: "Environment") -> list[Any]:
+    def known(self, env: "Environment") -> list[Any]:
         """These, and what the model gives."""
-        columns = self.given(ask)
+        columns = self.given(env)
         for atom in self.statement.atoms:
             if atom.arguments:
-                columns.append(ask.f([ask.run(side, columns) for side in atom.arguments])[atom.output])
+                columns.append(env.f([env.run(side, columns) for side in atom.arguments])[atom.output])
             else:
-                columns.append(ask.partial(atom.output, atom.along))
+                columns.append(env.partial(atom.output, atom.along))
         return columns
 
     def difference(self, number: int) -> "Define":
         """What is not negative where the sign of that number holds."""
 
-        def of(ask: "Environment") -> Any:
-            columns = self.known(ask)
-            sides = [ask.run(side, columns) for side in self.statement.sides]
+        def of(env: "Environment") -> Any:
+            columns = self.known(env)
+            sides = [env.run(side, columns) for side in self.statement.sides]
             if not self.statement.signs:
-                return ask.off(sides[0], 0.0)
+                return env.minus_distance(sides[0], 0.0)
             left, right, sign = sides[number], sides[number + 1], self.statement.signs[number]
             if sign in ("=", "=="):
-                return ask.off(left, right)
-            return ask.do("sub", left, right) if sign[0] == ">" else ask.do("sub", right, left)
+                return env.minus_distance(left, right)
+            return env.apply("sub", left, right) if sign[0] == ">" else env.apply("sub", right, left)
 
         return of
 
     def called(self, call: "Sequence[Expression]") -> "Argument":
         """The arguments of a call of the model."""
-        return lambda ask: [ask.run(side, self.given(ask)) for side in call]
+        return lambda env: [env.run(side, self.given(env)) for side in call]
 
     def side(self, side: "Expression") -> "Define":
         """One side of a condition."""
-        return lambda ask: ask.run(side, self.known(ask))
+        return lambda env: env.run(side, self.known(env))
 
 
-def _fitting(
-    statement: Statement, setting: PenaltyContext, axiom: Axiom, unknowns: list[float]
+def _points_where_stated(
+    statement: Statement, context: PenaltyContext, axiom: Axiom, unknowns: list[float]
 ) -> tuple[Tensor, Tensor | None]:
     """Points and free variables at which the statement says something about the model inside its box."""
-    count, inputs = len(setting.points), len(setting.input_names)
+    count, inputs = len(context.points), len(context.input_names)
     limited = axiom.domain != "all" and any(atom.arguments for atom in statement.atoms)
-    picky = limited or (bool(statement.conditions) and statement.placed)
-    times = _MORE if picky else 1
-    box = torch.cat([setting.box, setting.box[list(statement.ranges)]])
-    both = sobol(count * times, box, setting.seed + 1)
-    if setting.given or not picky:
-        both[:, :inputs] = setting.points.repeat(times, 1)
+    picky = limited or (bool(statement.conditions) and statement.conditions_on_inputs)
+    times = _OVERSAMPLING if picky else 1
+    box = torch.cat([context.box, context.box[list(statement.ranges)]])
+    both = sobol(count * times, box, context.seed + 1)
+    if context.given or not picky:
+        both[:, :inputs] = context.points.repeat(times, 1)
     x, free = both[:, :inputs], both[:, inputs:] if statement.free else None
     fits = torch.ones(len(both), dtype=torch.bool)
-    columns = statement.given(x, free, unknowns)
+    columns = statement.column_values(x, free, unknowns)
     if limited:
         for arguments in statement.arguments(columns):
-            fits &= inside(arguments, setting.box)
-    if statement.conditions and statement.placed:
+            fits &= inside(arguments, context.box)
+    if statement.conditions and statement.conditions_on_inputs:
         fits &= statement.holds(columns, ())
     rows = fits.nonzero().squeeze(-1)[:count]
     if len(rows) == 0:
@@ -236,20 +236,20 @@ def _fitting(
     return x[rows], None if free is None else free[rows]
 
 
-def _size(
-    statement: Statement, setting: PenaltyContext, x: Tensor, free: Tensor | None, unknowns: list[float]
+def _violation_scale(
+    statement: Statement, context: PenaltyContext, x: Tensor, free: Tensor | None, unknowns: list[float]
 ) -> Tensor:
     """What the violation changes by when the output changes by its spread: the largest such change of any part of it.
 
     The parts are drawn at random about the output's mean, derivatives about zero in spreads per range.
     """
-    columns = statement.given(x, free, unknowns)
+    columns = statement.column_values(x, free, unknowns)
     drawn: list[Tensor] = []
     sizes: list[float] = []
     for atom in statement.atoms:
-        size = float(setting.spread[atom.output] / setting.width[list(atom.along)].prod())
-        middle = 0.0 if atom.along else float(setting.centre[atom.output])
-        draws = torch.randn(len(x), generator=torch.Generator().manual_seed(setting.seed + len(sizes)), dtype=x.dtype)
+        size = float(context.spread[atom.output] / context.width[list(atom.along)].prod())
+        middle = 0.0 if atom.along else float(context.centre[atom.output])
+        draws = torch.randn(len(x), generator=torch.Generator().manual_seed(context.seed + len(sizes)), dtype=x.dtype)
         drawn.append((middle + size * draws).requires_grad_())
         sizes.append(size)
     size = 0.0

@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import Name
-from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest, upper
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion, upper_rms
 from splinework.knowledge.axioms.facts import ExchangeSymmetry, Floats, facts_of
 from splinework.knowledge.axioms.fields import several
 from splinework.knowledge.axioms.linear import LinearAxiom
 from splinework.knowledge.axioms.penalties import AxiomPenalty, paired_penalty
-from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
+from splinework.knowledge.axioms.sampling import PenaltyContext, with_partners
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Environment, Subject
 
-MOMENTS: Final = 4
+MAX_INPUTS_BY_MOMENTS: Final = 4
 """The most inputs that are exchanged by moments."""
 
 
@@ -38,8 +38,8 @@ class _ExchangeAxiom(LinearAxiom):
     def facts(self) -> Sequence[ExchangeSymmetry]:
         return (ExchangeSymmetry(self, self.among, self.sign),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        among = torch.tensor([setting.input(name, self) for name in self.among])
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        among = torch.tensor([context.input(name, self) for name in self.among])
 
         def swapped(x: Tensor, generator: torch.Generator) -> Tensor:
             order = torch.rand(len(x), len(among), generator=generator).argsort(dim=-1)
@@ -47,21 +47,21 @@ class _ExchangeAxiom(LinearAxiom):
             partner = x.scatter(1, first, x.gather(1, second))
             return partner.scatter(1, second, x.gather(1, first))
 
-        return paired_penalty(self, setting, *partnered(setting, swapped), self.sign)
+        return paired_penalty(self, context, *with_partners(context, swapped), self.sign)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """Neighbours exchanged: these exchanges make every other."""
         found = []
         for one, other in itertools.pairwise(subject.input(name, self) for name in self.among):
 
-            def move(ask: "Environment", a: int = one, b: int = other) -> list[Any]:
-                x = list(ask.x[: len(subject.inputs)])
+            def move(env: "Environment", a: int = one, b: int = other) -> list[Any]:
+                x = list(env.x[: len(subject.inputs)])
                 x[a], x[b] = x[b], x[a]
                 return x
 
             a, b = subject.inputs[one], subject.inputs[other]
             text = f"f({a}, {b}) == {'-' if self.sign < 0 else ''}f({b}, {a})"
-            found += subject.moved(self, text, move, self.sign)
+            found += subject.transformed(self, text, move, self.sign)
         return found
 
     def draft_features(self, draft: "Draft") -> None:
@@ -72,7 +72,7 @@ class _ExchangeAxiom(LinearAxiom):
         at = draft.at(self)
         named = {i for each in draft.axioms if not facts_of([each], ExchangeSymmetry) for i in draft.at(each)}
         others = [f for f in draft.features if set(f.sources) & set(at)]
-        if draft.separate or len(at) > MOMENTS or named & set(at) or not all(f.straight for f in others):
+        if draft.separate or len(at) > MAX_INPUTS_BY_MOMENTS or named & set(at) or not all(f.straight for f in others):
             return
         names = [draft.symbols[i] for i in at]
         total = "+".join(names)
@@ -100,29 +100,29 @@ class Symmetric(_ExchangeAxiom):
     rank: ClassVar[int] = 11
     sign: ClassVar[int] = 1
     built_by: ClassVar[frozenset[str]] = frozenset({"exchange"})
-    on_scores_of: ClassVar[float] = math.inf
+    max_classes_on_scores: ClassVar[float] = math.inf
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         j, found = output, []
         for a, b in itertools.pairwise(codes.input(name, self) for name in self.among):
             what = f"{codes.outputs[j]} is the same with {codes.inputs[a]} and {codes.inputs[b]} exchanged"
             slack = None
-            if codes.few and codes.codes[a] == codes.codes[b]:
+            if codes.enumerable and codes.codes[a] == codes.codes[b]:
                 values = codes.values[..., j]
                 slack = -np.abs(values - np.swapaxes(values, a, b))
-            found.append(codes.decided(codes.result(self, what), slack, bound=0.0 if codes.alike(a, b) else None))
+            found.append(codes.decide(codes.result(self, what), slack, bound=0.0 if codes.exchangeable(a, b) else None))
         return found
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """In groups where all pairs of inputs may change places."""
         pairs: dict[tuple[int, int], Floats] = {}
-        for i, j in itertools.combinations(evidence.matters, 2):
+        for i, j in itertools.combinations(evidence.relevant, 2):
             here_there = evidence.exchanged(i, j)
             if here_there is not None and is_small(here_there[0] - here_there[1]):
                 pairs[(i, j)] = here_there[0] - here_there[1]
         groups: list[list[int]] = []
-        for i in evidence.matters:
+        for i in evidence.relevant:
             group = next((g for g in groups if all((k, i) in pairs for k in g)), None)
             if group is None:
                 groups.append([i])
@@ -130,8 +130,8 @@ class Symmetric(_ExchangeAxiom):
                 group.append(i)
         for group in groups:
             if len(group) > 1:
-                worst = max((pairs[pair] for pair in itertools.combinations(group, 2)), key=upper)
-                yield suggest(cls(tuple(evidence.names[i] for i in group)), worst, "an exchange changes it by")
+                worst = max((pairs[pair] for pair in itertools.combinations(group, 2)), key=upper_rms)
+                yield suggestion(cls(tuple(evidence.names[i] for i in group)), worst, "an exchange changes it by")
 
 
 @final
@@ -143,15 +143,15 @@ class Antisymmetric(_ExchangeAxiom):
     rank: ClassVar[int] = 10
     sign: ClassVar[int] = -1
     built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
-    on_scores_of: ClassVar[float] = 2
+    max_classes_on_scores: ClassVar[float] = 2
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        for i, j in itertools.combinations(evidence.matters, 2):
+        for i, j in itertools.combinations(evidence.relevant, 2):
             found = evidence.exchanged(i, j)
             if found is not None and is_small(found[0] + found[1]):
                 axiom = cls((evidence.names[i], evidence.names[j]))
-                yield suggest(axiom, found[0] + found[1], "values after the exchange are opposite up to")
+                yield suggestion(axiom, found[0] + found[1], "values after the exchange are opposite up to")
 
     def draft_answers(self, draft: "Draft") -> None:
         names = [draft.symbols[i] for i in draft.at(self)]

@@ -51,24 +51,24 @@ class Initial(SingleInputAxiom):
             return None
         return replace(self, value=sign * self.value, rate=None if self.rate is None else sign * self.rate)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        i, outputs = setting.input(self.input, self), setting.outputs(self)
-        points = on_faces(setting.points, [(i, self.at)])
-        value = formula(self.value, setting.input_names)(points)[:, None]
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        i, outputs = context.input(self.input, self), context.outputs(self)
+        points = on_faces(context.points, [(i, self.at)])
+        value = formula(self.value, context.input_names)(points)[:, None]
         if self.rate is None:
-            return matched_penalty(setting, outputs, points, value)
-        rate = formula(self.rate, setting.input_names)(points)[:, None]
-        size = setting.spread[outputs]
+            return matched_penalty(context, outputs, points, value)
+        rate = formula(self.rate, context.input_names)(points)[:, None]
+        size = context.spread[outputs]
 
         def apart(model: Model, x: Tensor, data: Tensor) -> Tensor:
             y, slope = slopes(model, x, outputs, (), (i,))
             return torch.cat([y - data[:, :1], slope - data[:, 1:]], dim=-1)
 
-        sizes = torch.cat([size, size / setting.width[i]])
+        sizes = torch.cat([size, size / context.width[i]])
         return AxiomPenalty.of(sizes, apart, points, torch.cat([value, rate], dim=-1))
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        return [from_penalty(replace(self, rate=None), setting)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        return [from_penalty(replace(self, rate=None), context)]
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)

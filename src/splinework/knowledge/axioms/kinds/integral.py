@@ -48,22 +48,22 @@ class Integral(LinearAxiom):
     def facts(self) -> Sequence[IntegralValue]:
         return (IntegralValue(self, self.equals, self.over, self.weight),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """The difference to the integral, over that of the weight: one row for all points."""
-        outputs = setting.outputs(self)
-        box = setting.box.clone()
+        outputs = context.outputs(self)
+        box = context.box.clone()
         if self.over is not None:
-            ranges = {setting.input(name, self): ends for name, ends in self.over}
+            ranges = {context.input(name, self): ends for name, ends in self.over}
             if len(ranges) < len(box) or not all(math.isfinite(end) for ends in ranges.values() for end in ends):
                 raise ConfigError(
-                    f"{self} needs a finite range for every input, {', '.join(setting.input_names)}; leave over out for the box "
+                    f"{self} needs a finite range for every input, {', '.join(context.input_names)}; leave over out for the box "
                     "of the grids."
                 )
             for i, ends in ranges.items():
                 box[i] = torch.tensor(ends, dtype=torch.float64)
-        points, weights = cells(box, setting.seed)
-        weights = weights * formula(self.weight, setting.input_names)(points)
-        size = setting.spread[outputs] * weights.abs().sum()
+        points, weights = cells(box, context.seed)
+        weights = weights * formula(self.weight, context.input_names)(points)
+        size = context.spread[outputs] * weights.abs().sum()
 
         def off(model: Model, x: Tensor, data: Tensor) -> Tensor:
             return (data * values(model, x, outputs)).sum(dim=0, keepdim=True) - self.equals
@@ -79,7 +79,7 @@ class Integral(LinearAxiom):
             lo[i], hi[i] = low, high
 
         def define(j: int) -> "Define":
-            return lambda ask: ask.do("mul", ask.run(weight, ask.x), ask.partial(j, ()))
+            return lambda env: env.apply("mul", env.run(weight, env.x), env.partial(j, ()))
 
         found = []
         for j in subject.outputs_of(self):

@@ -17,13 +17,13 @@ from splinework.knowledge.axioms.kinds.exchange import Symmetric
 from splinework.knowledge.axioms.kinds.parity import Even
 from splinework.knowledge.axioms.linear import LinearAxiom
 from splinework.knowledge.axioms.penalties import AxiomPenalty, paired_penalty
-from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
+from splinework.knowledge.axioms.sampling import PenaltyContext, with_partners
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Argument, Claim, Draft, Environment, Subject
 
 GROUPS: Final = ("sign", "scale", "translation", "rotation")
-_LARGEST_FACTOR: Final = 4.0
+_MAX_SCALE: Final = 4.0
 
 
 @final
@@ -44,7 +44,7 @@ class Invariant(LinearAxiom):
     word: ClassVar[str] = "invariant"
     gathers: ClassVar[int] = 1
     built_by: ClassVar[frozenset[str]] = frozenset({"group"})
-    on_scores_of: ClassVar[float] = math.inf
+    max_classes_on_scores: ClassVar[float] = math.inf
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -88,15 +88,15 @@ class Invariant(LinearAxiom):
         changed = replace(self, acts_on=vectors if len(vectors) > 1 else vectors[0])
         return Axiom.renamed(changed, name)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """The difference of the values before and after a random element of the group acts."""
-        vectors = [[setting.input(name, self) for name in vector] for vector in self.vectors]
+        vectors = [[context.input(name, self) for name in vector] for vector in self.vectors]
         act = {"sign": _negated, "scale": _scaled, "translation": _shifted, "rotation": _turned}[self.group]
 
         def acted(x: Tensor, generator: torch.Generator) -> Tensor:
-            return act(x, vectors, setting.box, generator)
+            return act(x, vectors, context.box, generator)
 
-        return paired_penalty(self, setting, *partnered(setting, acted))
+        return paired_penalty(self, context, *with_partners(context, acted))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         vectors = [[subject.input(name, self) for name in vector] for vector in self.vectors]
@@ -104,24 +104,26 @@ class Invariant(LinearAxiom):
         count = first = len(subject.inputs)
 
         def all_of(change: "Callable[[Environment, int], Any]") -> "Argument":
-            return lambda ask: [change(ask, i) if i in flat else ask.x[i] for i in range(count)]
+            return lambda env: [change(env, i) if i in flat else env.x[i] for i in range(count)]
 
         same = f"f({', '.join(subject.inputs[i] for i in flat)}) is the same"
         if self.group == "sign":
-            return subject.moved(self, f"{same} with all signs changed", all_of(lambda ask, i: ask.do("neg", ask.x[i])))
+            return subject.transformed(
+                self, f"{same} with all signs changed", all_of(lambda env, i: env.apply("neg", env.x[i]))
+            )
         if self.group == "scale":
-            move = all_of(lambda ask, i: ask.do("mul", ask.x[i], ask.x[first]))
-            return subject.moved(self, f"{same} with all times 1/2 to 2", move, extra=(("factor", (0.5, 2.0)),))
+            move = all_of(lambda env, i: env.apply("mul", env.x[i], env.x[first]))
+            return subject.transformed(self, f"{same} with all times 1/2 to 2", move, extra=(("factor", (0.5, 2.0)),))
         if self.group == "translation":
             half = min(subject.width(i) for i in flat) / 2
-            move = all_of(lambda ask, i: ask.do("add", ask.x[i], ask.x[first]))
+            move = all_of(lambda env, i: env.apply("add", env.x[i], env.x[first]))
             text = f"{same} with up to {half:g} added to all"
-            return subject.moved(self, text, move, extra=(("shift", (-half, half)),))
+            return subject.transformed(self, text, move, extra=(("shift", (-half, half)),))
         found = []
         for p, q in itertools.pairwise(range(len(vectors[0]))):
             text = f"{same} turned in the plane of axes {p + 1} and {q + 1}"
             extra = (("angle", (-math.pi, math.pi)),)
-            found += subject.moved(self, text, _turned_claim(vectors, p, q, count), extra=extra)
+            found += subject.transformed(self, text, _turned_claim(vectors, p, q, count), extra=extra)
         return found
 
     def draft_features(self, draft: "Draft") -> None:
@@ -150,13 +152,13 @@ class Invariant(LinearAxiom):
 def _turned_claim(vectors: list[list[int]], p: int, q: int, count: int) -> "Argument":
     """All vectors turned by the angle, which is the variable after the inputs, in the plane of two axes."""
 
-    def move(ask: "Environment") -> list[Any]:
-        x = list(ask.x[:count])
-        c, s = ask.do("cos", ask.x[count]), ask.do("sin", ask.x[count])
+    def move(env: "Environment") -> list[Any]:
+        x = list(env.x[:count])
+        c, s = env.apply("cos", env.x[count]), env.apply("sin", env.x[count])
         for vector in vectors:
-            a, b = ask.x[vector[p]], ask.x[vector[q]]
-            x[vector[p]] = ask.do("sub", ask.do("mul", c, a), ask.do("mul", s, b))
-            x[vector[q]] = ask.do("add", ask.do("mul", s, a), ask.do("mul", c, b))
+            a, b = env.x[vector[p]], env.x[vector[q]]
+            x[vector[p]] = env.apply("sub", env.apply("mul", c, a), env.apply("mul", s, b))
+            x[vector[q]] = env.apply("add", env.apply("mul", s, a), env.apply("mul", c, b))
         return x
 
     return move
@@ -171,7 +173,7 @@ def _negated(x: Tensor, vectors: list[list[int]], box: Tensor, generator: torch.
 def _scaled(x: Tensor, vectors: list[list[int]], box: Tensor, generator: torch.Generator) -> Tensor:
     unit = 2 * torch.rand(len(x), 1, generator=generator, dtype=x.dtype) - 1
     result = x.clone()
-    result[:, vectors[0]] *= torch.exp(math.log(_LARGEST_FACTOR) * unit)
+    result[:, vectors[0]] *= torch.exp(math.log(_MAX_SCALE) * unit)
     return result
 
 

@@ -31,11 +31,11 @@ class Lipschitz(Axiom):
     word: ClassVar[str] = "lipschitz"
     gathers: ClassVar[int] = 1
     inequality: ClassVar[bool] = True
-    idle: ClassVar[bool] = True
+    trivial_if_irrelevant: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "steepness"})
     linear_inputs: ClassVar[bool] = True
-    on_scores_of: ClassVar[float] = 2
-    sign_free: ClassVar[bool] = True
+    max_classes_on_scores: ClassVar[float] = 2
+    sign_invariant: ClassVar[bool] = True
 
     def facts(self) -> Sequence[SlopeBound]:
         return (SlopeBound(self, self.along, self.constant),)
@@ -43,21 +43,21 @@ class Lipschitz(Axiom):
     def canonical(self) -> Axiom:
         return replace(super().canonical(), along=tuple(sorted(self.along, key=str)))  # type: ignore[call-arg]
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        inputs = [setting.input(name, self) for name in self.along] or list(range(len(setting.input_names)))
-        outputs = setting.outputs(self)
-        size = torch.cat([setting.spread[outputs] / setting.width[i] for i in inputs])
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        inputs = [context.input(name, self) for name in self.along] or list(range(len(context.input_names)))
+        outputs = context.outputs(self)
+        size = torch.cat([context.spread[outputs] / context.width[i] for i in inputs])
 
         def beyond(model: Model, x: Tensor) -> Tensor:
             found = torch.cat(slopes(model, x, outputs, *((i,) for i in inputs)), dim=-1)
             return (found.abs() - self.constant).clamp_min(0)
 
-        return AxiomPenalty.of(size, beyond, setting.points)
+        return AxiomPenalty.of(size, beyond, context.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def claims_along(i: int) -> "list[Claim]":
-            def room(j: int, ask: "Environment") -> Any:
-                return ask.do("sub", self.constant, ask.do("abs", ask.partial(j, (i,))))
+            def room(j: int, env: "Environment") -> Any:
+                return env.apply("sub", self.constant, env.apply("abs", env.partial(j, (i,))))
 
             x, most = subject.inputs[i], self.constant
             return subject.claims(self, lambda name: f"|d {name}/d {x}| <= {most!r}", room, along=(i,), scale=most)
@@ -75,12 +75,12 @@ class Lipschitz(Axiom):
             ratio, steps = abs(codes.step_ratio(i, j)), codes.differences(i, j)
             slack = None if steps is None else self.constant - ratio * np.abs(steps)
             bound = self.constant - ratio * float(codes.steps(i)[j])
-            found.append(codes.decided(codes.result(self, what), slack, bound=bound))
+            found.append(codes.decide(codes.result(self, what), slack, bound=bound))
         return found
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        along = self.along or range(len(setting.input_names))
-        return [sign_along(name, self, setting, 1, sign, self.constant) for name in along for sign in (1.0, -1.0)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        along = self.along or range(len(context.input_names))
+        return [sign_along(name, self, context, 1, sign, self.constant) for name in along for sign in (1.0, -1.0)]
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
         draft.check_all_outputs(self)

@@ -16,7 +16,7 @@ from splinework.knowledge.axioms.sampling import PenaltyContext
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
-MAX_FALLS: Final = 0.12
+MAX_FALL_SHARE: Final = 0.12
 """Largest share of all rises that may go the other way in rows that speak for it."""
 
 
@@ -30,9 +30,9 @@ class Monotone(SingleInputAxiom):
     word: ClassVar[str] = "monotone"
     rank: ClassVar[int] = 0
     inequality: ClassVar[bool] = True
-    idle: ClassVar[bool] = True
+    trivial_if_irrelevant: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"shape", "growth"})
-    on_scores_of: ClassVar[float] = 2
+    max_classes_on_scores: ClassVar[float] = 2
 
     @property
     def sign(self) -> int:
@@ -45,8 +45,8 @@ class Monotone(SingleInputAxiom):
     def times(self, sign: int) -> "Monotone":
         return self if sign > 0 else replace(self, increasing=not self.increasing)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        return derivative_penalty(self, setting, (self.input,), negative_part(self.sign))
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        return derivative_penalty(self, context, (self.input,), negative_part(self.sign))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
@@ -59,19 +59,19 @@ class Monotone(SingleInputAxiom):
         never = "falls" if self.increasing else "rises"
         result = codes.result(self, f"{codes.outputs[j]} never {never} with {codes.inputs[i]}, code by code")
         if int(codes.directions(i)[j]) in (0, sign):
-            return [codes.decided(result, None, bound=0.0)]
+            return [codes.decide(result, None, bound=0.0)]
         steps = codes.differences(i, j)
-        return [codes.decided(result, None if steps is None else steps * sign)]
+        return [codes.decide(result, None if steps is None else steps * sign)]
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        return [sign_along(self.input, self, setting, 1, self.sign)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        return [sign_along(self.input, self, context, 1, self.sign)]
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        for i in evidence.matters:
+        for i in evidence.relevant:
             for increasing in (True, False):
                 axiom = cls(evidence.names[i], increasing)
-                yield from evidence.one_sign(axiom, i, 1, axiom.sign, MAX_FALLS, "it goes the other way by")
+                yield from evidence.one_sign(axiom, i, 1, axiom.sign, MAX_FALL_SHARE, "it goes the other way by")
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
-        rules.rising[draft.alone(self)] = self.sign
+        rules.rising[draft.single_feature(self)] = self.sign

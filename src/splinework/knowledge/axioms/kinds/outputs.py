@@ -11,7 +11,7 @@ from splinework.knowledge.axioms.axiom import Axiom, Name, is_name, place
 from splinework.knowledge.axioms.facts import OutputRelation, ValueBounds, facts_of
 from splinework.knowledge.axioms.fields import several
 from splinework.knowledge.axioms.penalties import AxiomPenalty, outputs_together, values
-from splinework.knowledge.axioms.realise.draft import SOFTNESS
+from splinework.knowledge.axioms.realise.draft import TRANSITION_WIDTH
 from splinework.knowledge.axioms.sampling import PenaltyContext
 
 if TYPE_CHECKING:
@@ -57,20 +57,20 @@ class SumToOne(_OutputsAxiom):
     def on_scores(self, classes: int) -> tuple[Axiom, ...]:
         return ()
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        outputs, size = outputs_together(self, self.outputs, setting)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        outputs, size = outputs_together(self, self.outputs, context)
         return AxiomPenalty.of(
-            size, lambda model, x: values(model, x, outputs).sum(-1, keepdim=True) - 1, setting.points
+            size, lambda model, x: values(model, x, outputs).sum(-1, keepdim=True) - 1, context.points
         )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         among = self.among(subject.outputs)
 
-        def define(ask: "Environment") -> Any:
-            total = ask.partial(among[0], ())
+        def define(env: "Environment") -> Any:
+            total = env.partial(among[0], ())
             for j in among[1:]:
-                total = ask.do("add", total, ask.partial(j, ()))
-            return ask.off(total, 1.0)
+                total = env.apply("add", total, env.partial(j, ()))
+            return env.minus_distance(total, 1.0)
 
         text = " + ".join(subject.outputs[j] for j in among) + " == 1"
         return [subject.claim(self, text, define, tolerance=subject.tolerance(1.0, equal=True), scale=1.0)]
@@ -103,13 +103,13 @@ class Ordered(_OutputsAxiom):
     def facts(self) -> Sequence[OutputRelation]:
         return (OutputRelation(self, self.outputs, shares=False),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        outputs, size = outputs_together(self, self.outputs, setting)
-        return AxiomPenalty.of(size, lambda model, x: (-values(model, x, outputs).diff()).clamp_min(0), setting.points)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        outputs, size = outputs_together(self, self.outputs, context)
+        return AxiomPenalty.of(size, lambda model, x: (-values(model, x, outputs).diff()).clamp_min(0), context.points)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         def define(less: int, more: int) -> "Define":
-            return lambda ask: ask.do("sub", ask.partial(more, ()), ask.partial(less, ()))
+            return lambda env: env.apply("sub", env.partial(more, ()), env.partial(less, ()))
 
         found = []
         for one, other in itertools.pairwise(self.among(subject.outputs)):
@@ -122,5 +122,5 @@ class Ordered(_OutputsAxiom):
 
     def draft_answers(self, draft: "Draft") -> None:
         for before, j in itertools.pairwise(self._drafted(draft)):
-            width = SOFTNESS * draft.spread[j]
+            width = TRANSITION_WIDTH * draft.spread[j]
             draft.answers[j] = f"{draft.answers[before]}+{width!r}*softplus({draft.answers[j]}/{width!r})"

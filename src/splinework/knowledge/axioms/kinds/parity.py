@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, ClassVar, final
 import numpy as np
 
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
-from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion
 from splinework.knowledge.axioms.facts import Parity
 from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, paired_penalty
-from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
+from splinework.knowledge.axioms.sampling import PenaltyContext, with_partners
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
@@ -27,39 +27,39 @@ class _ParityAxiom(SingleInputAxiom):
 
     sign: ClassVar[int]
     linear_inputs: ClassVar[bool] = True
-    sign_free: ClassVar[bool] = True
+    sign_invariant: ClassVar[bool] = True
 
     def facts(self) -> Sequence[Parity]:
         return (Parity(self, self.input, self.centre, self.sign),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        i = setting.input(self.input, self)
-        points, partner = partnered(setting, lambda x, _: moved(x, i, 2 * self.centre - x[:, i]))
-        return paired_penalty(self, setting, points, partner, self.sign)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        i = context.input(self.input, self)
+        points, partner = with_partners(context, lambda x, _: moved(x, i, 2 * self.centre - x[:, i]))
+        return paired_penalty(self, context, points, partner, self.sign)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
         name, twice = subject.inputs[i], 2 * self.centre
-        move = subject.replaced(i, lambda ask: ask.do("sub", twice, ask.x[i]))
+        move = subject.replaced(i, lambda env: env.apply("sub", twice, env.x[i]))
         sign = "-" if self.sign < 0 else ""
-        return subject.moved(self, f"f({name}) == {sign}f({twice!r} - {name})", move, self.sign)
+        return subject.transformed(self, f"f({name}) == {sign}f({twice!r} - {name})", move, self.sign)
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        low, high = map(float, setting.box[setting.input(self.input, self)])
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        low, high = map(float, context.box[context.input(self.input, self)])
         reach = min(high - self.centre, self.centre - low)
-        return [from_penalty(self, setting)] if reach > 0.1 * (high - low) else []
+        return [from_penalty(self, context)] if reach > 0.1 * (high - low) else []
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """About zero, where the rows have both sides of it."""
-        for i in evidence.matters:
+        for i in evidence.relevant:
             low, high = evidence.function.low[i], evidence.function.high[i]
             if not min(-low, high) > 0.5 * max(-low, high):
                 continue
-            here, there = evidence.mirrored(i)
+            here, there = evidence.reflected(i)
             apart = here - cls.sign * there
             if is_small(apart):
-                yield suggest(cls(evidence.names[i]), apart, "the two sides differ by")
+                yield suggestion(cls(evidence.names[i]), apart, "the two sides differ by")
 
 
 @final
@@ -70,10 +70,10 @@ class Even(_ParityAxiom):
     word: ClassVar[str] = "even"
     rank: ClassVar[int] = 3
     sign: ClassVar[int] = 1
-    idle: ClassVar[bool] = True
+    trivial_if_irrelevant: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"mirror"})
     draft_order: ClassVar[int] = 2
-    on_scores_of: ClassVar[float] = math.inf
+    max_classes_on_scores: ClassVar[float] = math.inf
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
         i, j = codes.input(self.input, self), output
@@ -89,10 +89,10 @@ class Even(_ParityAxiom):
         table = codes.model.layers[0].tables[i][codes.rows(i)]
         same = bool((table[inside] == table[inside[::-1]]).all())
         slack = None
-        if codes.few and len(inside):
+        if codes.enumerable and len(inside):
             values = np.moveaxis(codes.values[..., j], i, 0)
             slack = np.moveaxis(-np.abs(values[inside] - values[inside[::-1]]), 0, i)
-        return [codes.decided(result, slack, bound=0.0 if same else None, start=(i, first - lo))]
+        return [codes.decide(result, slack, bound=0.0 if same else None, start=(i, first - lo))]
 
     def draft_features(self, draft: "Draft") -> None:
         feature = draft.feature(self)
@@ -110,7 +110,7 @@ class Odd(_ParityAxiom):
     rank: ClassVar[int] = 4
     sign: ClassVar[int] = -1
     built_by: ClassVar[frozenset[str]] = frozenset({"factor"})
-    on_scores_of: ClassVar[float] = 2
+    max_classes_on_scores: ClassVar[float] = 2
 
     def draft_answers(self, draft: "Draft") -> None:
         """Of several inputs by an even function times the distance from the centre; of one, by odd edges."""

@@ -10,18 +10,25 @@ import torch
 from torch import Tensor
 
 from splinework.knowledge.axioms.axiom import SingleInputAxiom
-from splinework.knowledge.axioms.evidence import EFFECT, LITTLE, DataEvidence, SuggestedAxiom, suggest, upper
+from splinework.knowledge.axioms.evidence import (
+    MAX_VIOLATION,
+    MIN_EFFECT,
+    DataEvidence,
+    SuggestedAxiom,
+    suggestion,
+    upper_rms,
+)
 from splinework.knowledge.axioms.facts import Floats, Periodicity
 from splinework.knowledge.axioms.fields import number
 from splinework.knowledge.axioms.linear import LinearCondition, from_penalty
 from splinework.knowledge.axioms.penalties import AxiomPenalty, moved, paired_penalty
-from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
+from splinework.knowledge.axioms.sampling import PenaltyContext, with_partners
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
-_FARTHEST: Final = 0.67
-_PERIODS: Final = np.geomspace(0.1, _FARTHEST, 120)
+_MAX_SHIFT: Final = 0.67
+_PERIODS: Final = np.geomspace(0.1, _MAX_SHIFT, 120)
 """Periods that are tried, in ranges of the input."""
 
 
@@ -34,43 +41,43 @@ class Periodic(SingleInputAxiom):
 
     word: ClassVar[str] = "periodic"
     rank: ClassVar[int] = 5
-    idle: ClassVar[bool] = True
+    trivial_if_irrelevant: ClassVar[bool] = True
     built_by: ClassVar[frozenset[str]] = frozenset({"wrap"})
     linear_inputs: ClassVar[bool] = True
     draft_order: ClassVar[int] = 2
-    on_scores_of: ClassVar[float] = math.inf
-    sign_free: ClassVar[bool] = True
+    max_classes_on_scores: ClassVar[float] = math.inf
+    sign_invariant: ClassVar[bool] = True
 
     def facts(self) -> Sequence[Periodicity]:
         return (Periodicity(self, self.input, self.period),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        i = setting.input(self.input, self)
-        width = float(setting.width[i])
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        i = context.input(self.input, self)
+        width = float(context.width[i])
 
         def shifted(x: Tensor, _: torch.Generator) -> Tensor:
             # Towards the middle of the box; where it holds no two points a period apart, beyond it.
-            sign = torch.where(x[:, i] > setting.box[i].mean(), -1.0, 1.0)
+            sign = torch.where(x[:, i] > context.box[i].mean(), -1.0, 1.0)
             return moved(x, i, x[:, i] + sign * self.period)
 
         if width <= self.period:
-            edge = moved(setting.points, i, setting.box[i, 0].expand(len(setting.points)))
-            return paired_penalty(self, setting, edge, moved(edge, i, edge[:, i] + self.period))
-        return paired_penalty(self, setting, *partnered(setting, shifted))
+            edge = moved(context.points, i, context.box[i, 0].expand(len(context.points)))
+            return paired_penalty(self, context, edge, moved(edge, i, edge[:, i] + self.period))
+        return paired_penalty(self, context, *with_partners(context, shifted))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         i = subject.input(self.input, self)
         name = subject.inputs[i]
-        move = subject.replaced(i, lambda ask: ask.do("add", ask.x[i], self.period))
-        return subject.moved(self, f"f({name}) == f({name} + {self.period!r})", move)
+        move = subject.replaced(i, lambda env: env.apply("add", env.x[i], self.period))
+        return subject.transformed(self, f"f({name}) == f({name} + {self.period!r})", move)
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
-        width = float(setting.width[setting.input(self.input, self)])
-        return [] if width < 1.1 * self.period else [from_penalty(self, setting)]
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
+        width = float(context.width[context.input(self.input, self)])
+        return [] if width < 1.1 * self.period else [from_penalty(self, context)]
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        for i in evidence.matters:
+        for i in evidence.relevant:
             yield from _smallest_period(evidence, i)
 
     def draft_features(self, draft: "Draft") -> None:
@@ -90,15 +97,17 @@ def _smallest_period(evidence: DataEvidence, i: int) -> list[SuggestedAxiom]:
 
     def far(period: float) -> float:
         # After many periods a wrong one shows most.
-        return upper(apart(period)) + upper(apart(max(int(_FARTHEST / period), 1) * period))
+        return upper_rms(apart(period)) + upper_rms(apart(max(int(_MAX_SHIFT / period), 1) * period))
 
-    sizes = np.array([upper(apart(period)) for period in _PERIODS])
+    sizes = np.array([upper_rms(apart(period)) for period in _PERIODS])
     for k in range(1, len(_PERIODS) - 1):
-        if sizes[k] <= min(sizes[k - 1], sizes[k + 1]) and sizes[k] < 6 * LITTLE:
+        if sizes[k] <= min(sizes[k - 1], sizes[k + 1]) and sizes[k] < 6 * MAX_VIOLATION:
             from scipy.optimize import minimize_scalar  # only here: it takes long to load
 
             best = float(minimize_scalar(far, bounds=(_PERIODS[k - 1], _PERIODS[k + 1]), method="bounded").x)
-            if upper(apart(best)) < 2 * LITTLE and upper(apart(best / 2)) > 5 * max(upper(apart(best)), EFFECT):
+            if upper_rms(apart(best)) < 2 * MAX_VIOLATION and upper_rms(apart(best / 2)) > 5 * max(
+                upper_rms(apart(best)), MIN_EFFECT
+            ):
                 axiom = Periodic(evidence.names[i], float(f"{best * width:.3g}"))
-                return [suggest(axiom, apart(best), "after a period it differs by")]
+                return [suggestion(axiom, apart(best), "after a period it differs by")]
     return []

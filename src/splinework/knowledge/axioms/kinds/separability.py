@@ -11,7 +11,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom, Name
-from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggest, upper
+from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom, is_small, suggestion, upper_rms
 from splinework.knowledge.axioms.facts import Floats, Separability
 from splinework.knowledge.axioms.fields import names_of
 from splinework.knowledge.axioms.linear import LinearAxiom, LinearCondition
@@ -29,14 +29,14 @@ class _SeparableAxiom(Axiom):
 
     built_by: ClassVar[frozenset[str]] = frozenset({"apart"})
     linear_output: ClassVar[bool] = True
-    on_scores_of: ClassVar[float] = math.inf
+    max_classes_on_scores: ClassVar[float] = math.inf
 
     def _mixed(self, subject: "Subject", pairs: Sequence[tuple[int, int]]) -> "list[Claim]":
         """The claims that mixed derivatives vanish."""
 
         def claims_of(a: int, b: int) -> "list[Claim]":
             x, z = subject.inputs[a], subject.inputs[b]
-            return subject.equal(self, lambda name: f"d² {name}/d {x} d {z} == 0", lambda j, ask: 0.0, (a, b))
+            return subject.equal(self, lambda name: f"d² {name}/d {x} d {z} == 0", lambda j, env: 0.0, (a, b))
 
         return [claim for pair in pairs for claim in claims_of(*pair)]
 
@@ -50,7 +50,7 @@ class NoInteraction(_SeparableAxiom):
     second: Name
 
     word: ClassVar[str] = "no_interaction"
-    sign_free: ClassVar[bool] = True
+    sign_invariant: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -69,18 +69,18 @@ class NoInteraction(_SeparableAxiom):
         pairs = itertools.product(words[self.first], words[self.second])
         return tuple(replace(inside, first=a, second=b) for a, b in pairs)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        return derivative_penalty(self, setting, self.inputs, lambda mixed: mixed)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        return derivative_penalty(self, context, self.inputs, lambda mixed: mixed)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         a, b = sorted(subject.input(name, self) for name in self.inputs)
         return self._mixed(subject, [(a, b)])
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
         """`f(a, b) - f(a, b') - f(a', b) + f(a', b')` for the rows, in turn with each other."""
-        i, j = (setting.input(name, self) for name in self.inputs)
-        rows = setting.points
-        other = rows[torch.randperm(len(rows), generator=setting.generator)]
+        i, j = (context.input(name, self) for name in self.inputs)
+        rows = context.points
+        other = rows[torch.randperm(len(rows), generator=context.generator)]
         first, second, both = rows.clone(), rows.clone(), rows.clone()
         first[:, i], second[:, j] = other[:, i], other[:, j]
         both[:, [i, j]] = other[:, [i, j]]
@@ -133,12 +133,12 @@ class Additive(_SeparableAxiom, LinearAxiom):
         grouped = set(itertools.chain.from_iterable(groups))
         return groups + [[i] for i in range(inputs) if i not in grouped]
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """`f(x) + f(y) - f(x_S, y_T) - f(y_S, x_T)` for random points y, where S is some of the groups and T the others."""
-        inputs = len(setting.input_names)
-        groups = self._numbers(lambda name: setting.input(name, self), inputs)
-        outputs = setting.outputs(self)
-        generator, x = setting.generator, setting.points
+        inputs = len(context.input_names)
+        groups = self._numbers(lambda name: context.input(name, self), inputs)
+        outputs = context.outputs(self)
+        generator, x = context.generator, context.points
         y = x[torch.randperm(len(x), generator=generator)]
         chosen = torch.rand(len(x), len(groups), generator=generator) < 0.5
         here = torch.zeros(len(x), inputs, dtype=torch.bool)
@@ -151,7 +151,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
             return at[0] + at[1] - at[2] - at[3]
 
         others = torch.cat([y, torch.where(here, x, y), torch.where(here, y, x)], dim=-1)
-        return AxiomPenalty.of(setting.spread[outputs], mixed, x, others)
+        return AxiomPenalty.of(context.spread[outputs], mixed, x, others)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         count = len(subject.inputs)
@@ -164,7 +164,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
         """Additive where no input acts on another, else the pairs that do not."""
-        if len(evidence.matters) < 2:
+        if len(evidence.relevant) < 2:
             return
         x, other = evidence.x, evidence.x[evidence.order]
 
@@ -174,11 +174,11 @@ class Additive(_SeparableAxiom, LinearAxiom):
             drawn = [evidence.function.drawn(p) for p in (other, first, second)]
             return (evidence.values + drawn[0] - drawn[1] - drawn[2]) / 2
 
-        worst = max(map(alone, range(x.shape[1])), key=upper)
+        worst = max(map(alone, range(x.shape[1])), key=upper_rms)
         if is_small(worst):
-            yield suggest(cls(), worst, "inputs act on each other by")
+            yield suggestion(cls(), worst, "inputs act on each other by")
             return
-        for i, j in itertools.combinations(evidence.matters, 2):
+        for i, j in itertools.combinations(evidence.relevant, 2):
             first, second, both = x.copy(), x.copy(), x.copy()
             first[:, i], second[:, j] = other[:, i], other[:, j]
             both[:, [i, j]] = other[:, [i, j]]
@@ -186,7 +186,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
             size = (drawn[0] - drawn[1] - drawn[2] + drawn[3]) / 2
             if is_small(size):
                 axiom = NoInteraction(evidence.names[i], evidence.names[j])
-                yield suggest(axiom, size, "they act on each other by")
+                yield suggestion(axiom, size, "they act on each other by")
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
         rules.keep_apart(draft, self, self._numbers(lambda name: draft.place(name, self), len(draft.inputs)))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Subject
     from splinework.nn.frame import FramedKAN
 
-NEAR: Final = 0.25
+MAX_BUMP_WIDTH: Final = 0.25
 """Width of a bump as a share of an input's range, where points are not closer to each other."""
 
 
@@ -71,15 +71,15 @@ class Through(Axiom):
             )
         return replace(self, points=encode(np.asarray(self.points, dtype=np.float64)).tolist())
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
-        outputs = setting.outputs(self)
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
+        outputs = context.outputs(self)
         points = torch.tensor(self.points, dtype=torch.float64)
         wanted = torch.tensor(self.values, dtype=torch.float64)
-        if points.shape[1] != len(setting.input_names) or wanted.shape[1] != len(outputs):
-            raise self._misfit(len(setting.input_names), len(outputs))
-        return matched_penalty(setting, outputs, points, wanted)
+        if points.shape[1] != len(context.input_names) or wanted.shape[1] != len(outputs):
+            raise self._misfit(len(context.input_names), len(outputs))
+        return matched_penalty(context, outputs, points, wanted)
 
-    def linear_conditions(self, setting: PenaltyContext, column: int) -> list[LinearCondition]:
+    def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
         points, wanted = (torch.tensor(each, dtype=torch.float64) for each in (self.points, self.values))
         return [LinearCondition(lambda f, _: f(points), -wanted[:, column], True)]
 
@@ -94,7 +94,7 @@ class Through(Axiom):
             named = {subject.outputs[j]: value for j, value in values.items()}
             shown = ", ".join(f"{v:g}" for v in point)
 
-            claims = subject.equal(self, lambda name: f"{name}({shown}) == {named[name]!r}", lambda j, ask: values[j])
+            claims = subject.equal(self, lambda name: f"{name}({shown}) == {named[name]!r}", lambda j, env: values[j])
             return [replace(claim, lo=np.array(point), hi=np.array(point)) for claim in claims]
 
         pairs = zip(self.points, self.values, strict=True)
@@ -113,7 +113,7 @@ class Through(Axiom):
         apart = [float(np.linalg.norm(a - b)) for a, b in itertools.combinations(scaled, 2)]
         if apart and min(apart) == 0:
             raise ConfigError(f"two points of {self.word} are the same; give each once.")
-        width = min([NEAR, *(0.5 * gap for gap in apart)])
+        width = min([MAX_BUMP_WIDTH, *(0.5 * gap for gap in apart)])
         texts = [
             "exp(-("
             + "+".join(

@@ -16,13 +16,13 @@ from splinework.knowledge.axioms.facts import UnitHomogeneity
 from splinework.knowledge.axioms.fields import by_input
 from splinework.knowledge.axioms.linear import LinearAxiom
 from splinework.knowledge.axioms.penalties import AxiomPenalty, values
-from splinework.knowledge.axioms.sampling import PenaltyContext, partnered
+from splinework.knowledge.axioms.sampling import PenaltyContext, with_partners
 from splinework.knowledge.axioms.statements import Model
 
 if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Environment, Subject
 
-_FACTOR: Final = 2.0
+_MAX_RESCALING: Final = 2.0
 """Most that a base unit is rescaled by."""
 
 
@@ -51,25 +51,25 @@ class Units(LinearAxiom):
     def facts(self) -> Sequence[UnitHomogeneity]:
         return (UnitHomogeneity(self, self.of_inputs, self.of_output),)
 
-    def penalty(self, setting: PenaltyContext) -> AxiomPenalty:
+    def penalty(self, context: PenaltyContext) -> AxiomPenalty:
         """The difference of the value, and that after the base units were rescaled, both in the same units."""
-        names = {setting.input(name, self): setting.read_unit(unit) for name, unit in self.of_inputs}
-        output, outputs = setting.read_unit(self.of_output), setting.outputs(self)
+        names = {context.input(name, self): context.read_unit(unit) for name, unit in self.of_inputs}
+        output, outputs = context.read_unit(self.of_output), context.outputs(self)
         bases = sorted({base for powers in (*names.values(), output) for base in powers})
-        inputs = len(setting.input_names)
+        inputs = len(context.input_names)
         every = [*(names.get(i, {}) for i in range(inputs)), output]
         powers = torch.tensor([[float(each.get(base, 0)) for each in every] for base in bases], dtype=torch.float64)
         powers = powers.reshape(len(bases), inputs + 1)
 
         def rescaled(x: Tensor, generator: torch.Generator) -> Tensor:
             draws = 2 * torch.rand(len(x), len(bases), generator=generator, dtype=x.dtype) - 1
-            factors = (math.log(_FACTOR) * draws @ powers).exp()
+            factors = (math.log(_MAX_RESCALING) * draws @ powers).exp()
             return torch.cat([x * factors[:, :-1], factors[:, -1:]], dim=-1)
 
         def apart(model: Model, x: Tensor, data: Tensor) -> Tensor:
             return values(model, data[:, :-1], outputs) / data[:, -1:] - values(model, x, outputs)
 
-        return AxiomPenalty.of(setting.spread[outputs], apart, *partnered(setting, rescaled))
+        return AxiomPenalty.of(context.spread[outputs], apart, *with_partners(context, rescaled))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
         """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
@@ -78,19 +78,21 @@ class Units(LinearAxiom):
         inputs = len(subject.inputs)
         bases = sorted({unit for dimension in (*powers.values(), target) for unit, _ in dimension.exponents})
 
-        def factor(ask: "Environment", dimension: Any) -> Any:
-            total = ask.number(0.0)
+        def factor(env: "Environment", dimension: Any) -> Any:
+            total = env.number(0.0)
             for number, base in enumerate(bases):
-                total = ask.do("add", total, ask.do("mul", float(dimension[base]), ask.x[inputs + number]))
-            return ask.do("exp", total)
+                total = env.apply("add", total, env.apply("mul", float(dimension[base]), env.x[inputs + number]))
+            return env.apply("exp", total)
 
-        def moved(ask: "Environment") -> list[Any]:
-            return [ask.do("mul", ask.x[i], factor(ask, powers[i])) if i in powers else ask.x[i] for i in range(inputs)]
+        def moved(env: "Environment") -> list[Any]:
+            return [
+                env.apply("mul", env.x[i], factor(env, powers[i])) if i in powers else env.x[i] for i in range(inputs)
+            ]
 
-        def off(j: int, ask: "Environment") -> Any:
-            return ask.off(ask.do("mul", ask.partial(j, ()), factor(ask, target)), ask.f(moved(ask))[j])
+        def off(j: int, env: "Environment") -> Any:
+            return env.minus_distance(env.apply("mul", env.partial(j, ()), factor(env, target)), env.f(moved(env))[j])
 
-        limit = math.log(_FACTOR)
+        limit = math.log(_MAX_RESCALING)
         return subject.claims(
             self,
             lambda name: f"{name} scales as {self.of_output} when base units are rescaled by 1/2 to 2",

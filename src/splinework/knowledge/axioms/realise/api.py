@@ -54,7 +54,7 @@ def realise(
     _check_scales(config, hard)
     sizes = tuple(spread) if spread is not None else (1.0,) * model.outputs
     draft = Draft(config.input_names, config.output_names, tuple(ranges), sizes)
-    draft.take(hard)
+    draft.add_axioms(hard)
     asked = EdgeRules.of(draft, hard)
     hidden = () if asked.all_apart(len(draft.features)) else config.nodes[1:-1]
     nodes = (Nodes(len(draft.features)), *hidden, config.nodes[-1])

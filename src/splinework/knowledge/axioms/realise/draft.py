@@ -11,7 +11,7 @@ from splinework.knowledge.axioms.realise.conflicts import no_hard_form
 from splinework.knowledge.axioms.realise.formulas import ansatz, bounded
 from splinework.nn.frame import Frame, hidden_names, identifiers
 
-SOFTNESS: Final = 0.25
+TRANSITION_WIDTH: Final = 0.25
 """How wide the bend of a bound is, as a share of the output's spread: far from it, the output is the network's own."""
 
 
@@ -83,8 +83,8 @@ class Draft:
             return None
         return Frame(self.inputs, () if plain else features, self.outputs, () if free else answers, self.ranges)
 
-    def take(self, axioms: Sequence[Axiom]) -> None:
-        """Puts in what these axioms ask of features and answers; their order is that of the answers' nesting."""
+    def add_axioms(self, axioms: Sequence[Axiom]) -> None:
+        """Puts in what these axioms env of features and answers; their order is that of the answers' nesting."""
         self.axioms = tuple(axioms)
         for axiom in sorted(axioms, key=lambda each: each.draft_order):
             axiom.draft_features(self)
@@ -128,7 +128,7 @@ class Draft:
             "strength=Verify()."
         )
 
-    def alone(self, axiom: Axiom, *, straight: bool = False) -> int:
+    def single_feature(self, axiom: Axiom, *, straight: bool = False) -> int:
         """The number of the feature that is the first input of an axiom on all outputs.
 
         Raises:
@@ -201,4 +201,4 @@ class Draft:
             own = [each for each in bounds if j in self.outputs_of(each.axiom)]
             low = max((each.low for each in own), default=-float("inf"))
             high = min((each.high for each in own), default=float("inf"))
-            self.answers[j] = bounded(self.answers[j], low, high, SOFTNESS * self.spread[j])
+            self.answers[j] = bounded(self.answers[j], low, high, TRANSITION_WIDTH * self.spread[j])

@@ -1,4 +1,4 @@
-"""What hard axioms ask of every edge: a mask, a shape, and inputs whose edges are shared."""
+"""What hard axioms require of every edge: a mask, a shape, and inputs whose edges are shared."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASI
 @final
 @dataclass
 class EdgeRules:
-    """What axioms ask of edges; each notes its own (`Axiom.edge_rules`).
+    """What axioms env of edges; each notes its own (`Axiom.edge_rules`).
 
     Attributes:
         rising: Features along which the output rises (1) or falls (-1).
@@ -43,7 +43,7 @@ class EdgeRules:
 
     @classmethod
     def of(cls, draft: Draft, axioms: Sequence[Axiom]) -> "EdgeRules":
-        """What some axioms ask."""
+        """What some axioms env."""
         found = cls()
         for axiom in axioms:
             axiom.edge_rules(draft, found)

@@ -11,7 +11,7 @@ import numpy as np
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.verify.branch import BranchAndBoundResult, search
-from splinework.knowledge.axioms.verify.cells import HIGHEST
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 from splinework.knowledge.axioms.verify.claim import Claim, enclose, reach
 from splinework.knowledge.axioms.verify.exact import ExactModel
@@ -23,11 +23,11 @@ from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
 
-_SHARE: Final = 0.5
+_BUDGET_SHARE: Final = 0.5
 """Of the time that is left, this share goes to the first of several claims."""
-_EASE: Final = 1e-3
-_SPARE: Final = 0.5
-_LARGEST_TREE: Final = 400_000
+_SLACK_PER_SCALE: Final = 1e-3
+_SLACK_SHARE: Final = 0.5
+_MAX_TREE_SIZE: Final = 400_000
 """An unfinished division with more boxes than this is not kept, and then neither is its bound."""
 
 
@@ -75,7 +75,7 @@ def verify(
     for place, number in enumerate(left):
         now = time.monotonic()
         rest = max(start + budget - now, 0.0)
-        share = rest if place == len(left) - 1 else rest * _SHARE
+        share = rest if place == len(left) - 1 else rest * _BUDGET_SHARE
         found[number] = prover.slow(*pending[number], deadline=now + share)
     ranges = {
         name: (float(low), float(high)) for name, low, high in zip(subject.inputs, subject.lo, subject.hi, strict=True)
@@ -123,7 +123,7 @@ class Prover:
         found = enclose(claim, self.enclosure(claim), claim.lo[None], claim.hi[None], gradient=False)
         lower = float(found.value.lo[0]) if not found.outside[0] else float("inf")
         if lower >= -claim.tolerance:
-            bound = _eased(lower, claim)
+            bound = _with_slack(lower, claim)
             return replace(result, status="proved", method="structure", bound=bound, tree=".", boxes=1)
         return None
 
@@ -149,7 +149,7 @@ class Prover:
             result,
             status="proved",
             method="bounds",
-            bound=_eased(found.lower, claim),
+            bound=_with_slack(found.lower, claim),
             tree=found.tree.text(),
             boxes=found.boxes,
             least=found.upper,
@@ -203,18 +203,18 @@ def _result(axiom: Axiom, claim: Claim) -> ClaimResult:
 
 def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> ClaimResult:
     """What is known after a search that came to no end; the division so far proves its bound."""
-    kept = found.tree if found.tree.size <= _LARGEST_TREE else None
-    bound = found.lower - _EASE * claim.scale if kept is not None else -float("inf")
+    kept = found.tree if found.tree.size <= _MAX_TREE_SIZE else None
+    bound = found.lower - _SLACK_PER_SCALE * claim.scale if kept is not None else -float("inf")
     tree = kept.text() if kept is not None and bound > -float("inf") else ""
     return replace(result, bound=bound, boxes=found.boxes, least=found.upper, tree=tree)
 
 
-def _eased(lower: float, claim: Claim) -> float:
+def _with_slack(lower: float, claim: Claim) -> float:
     """A bound with a little left for the checker, whose arithmetic is another; signs it sees as the prover does."""
-    if lower == 0 and claim.order < HIGHEST:
+    if lower == 0 and claim.order < MAX_ORDER:
         return lower
     spare = lower + claim.tolerance
-    return max(lower - _EASE * claim.scale - _SPARE * spare, -claim.tolerance) if spare >= 0 else lower
+    return max(lower - _SLACK_PER_SCALE * claim.scale - _SLACK_SHARE * spare, -claim.tolerance) if spare >= 0 else lower
 
 
 def _down(bound: Any) -> float:

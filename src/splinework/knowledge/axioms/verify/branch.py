@@ -17,9 +17,9 @@ from splinework.knowledge.axioms.verify.claim import Bounds, Claim, enclose
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
 
-_BATCHES: Final = (8, 64, 512)
-_NARROW: Final = 1e-13
-_HAIR: Final = 1e-6
+_BATCH_SIZES: Final = (8, 64, 512)
+_MIN_RELATIVE_WIDTH: Final = 1e-13
+_MIN_RELATIVE_SLOPE: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class _OpenBoxes:
 
     def step(self) -> None:
         """Looks at the worst boxes, and divides those that are not good enough."""
-        size = min(_BATCHES[min(self.rounds, len(_BATCHES) - 1)], self.count)
+        size = min(_BATCH_SIZES[min(self.rounds, len(_BATCH_SIZES) - 1)], self.count)
         self.rounds += 1
         worst = np.argpartition(self.bound, size - 1)[:size] if size < self.count else np.arange(self.count)
         lo, hi, node, before = self.lo[worst], self.hi[worst], self.node[worst], self.bound[worst]
@@ -151,7 +151,7 @@ class _OpenBoxes:
         effect = (hi - lo) * weight
         relative = (hi - lo) / self.root_width
         effect = np.where(effect.max(1, keepdims=True) > 0, effect, relative)
-        effect = np.where(relative > _NARROW, effect, -1.0)
+        effect = np.where(relative > _MIN_RELATIVE_WIDTH, effect, -1.0)
         axis = effect.argmax(1)
         stuck = effect.max(1, initial=-1.0) <= 0
         lower, children = self._divide(node, lo, hi, lower, axis, stuck)
@@ -173,7 +173,7 @@ class _OpenBoxes:
     def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
         """Boxes cut down to the faces where the function is least; the tree keeps on which ground."""
         # A sign that the checker, whose arithmetic is another, sees too: not by a hair, and not from a corner.
-        least = _HAIR * slope.magnitude if self.claim.order else np.zeros_like(lo)
+        least = _MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else np.zeros_like(lo)
         clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
         at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
         at_high &= ~at_low

@@ -13,11 +13,11 @@ from splinework.nn.checkpoint import own_version
 from splinework.nn.files import write_whole
 
 FORMAT: Final = "splinework-certificate/1"
-MARGIN: Final = (
+ROUNDING_NOTE: Final = (
     "real numbers are meant; every interval is rounded outward: one unit in the last place per operation, gamma_n sum|x| per sum "
     "with gamma_n = n u/(1 - n u) and u = 2^-53, gamma_(8k+8) max|c| per Bernstein coefficient, 16 u per library function"
 )
-_LARGEST: Final = 1 << 28
+_MAX_BYTES: Final = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Certificate:
     model: str
     box: dict[str, tuple[float, float]]
     seconds: float
-    margin: str = MARGIN
+    margin: str = ROUNDING_NOTE
     version: str = ""
 
     @property
@@ -136,8 +136,8 @@ class Certificate:
         """
         file = Path(path)
         try:
-            if file.stat().st_size > _LARGEST:
-                raise FileError(f"{file} has more than {_LARGEST >> 20} MiB; that is no certificate.")
+            if file.stat().st_size > _MAX_BYTES:
+                raise FileError(f"{file} has more than {_MAX_BYTES >> 20} MiB; that is no certificate.")
             content = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             if isinstance(error, FileError):

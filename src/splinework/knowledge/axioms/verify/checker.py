@@ -27,10 +27,10 @@ from splinework.knowledge.axioms.verify.recheck_model import CheckedModel, Check
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
 from splinework.knowledge.axioms.verify.tree import halves, leaves_of
 
-_BATCH: Final = 2048
-_HALVINGS: Final = 48
-_MOST: Final = 20_000
-_PER_LEAF: Final = 20
+_BATCH_SIZE: Final = 2048
+_MAX_HALVINGS: Final = 48
+_MAX_BOXES: Final = 20_000
+_MAX_BOXES_PER_LEAF: Final = 20
 
 
 @dataclass(frozen=True)
@@ -199,11 +199,11 @@ class _Checker:
         _demand(self._slopes(claim, lo, hi, variable, sign), f"{about}: a slope has another sign than its boxes say")
 
     def _values(self, claim: Claim, lo: Floats, hi: Floats, order: int) -> tuple[Range, Range | None, np.ndarray]:
-        asker = CheckEnvironment(self.checked, lo, hi, claim.inputs, order)
-        found = claim.define(asker)
+        env = CheckEnvironment(self.checked, lo, hi, claim.inputs, order)
+        found = claim.define(env)
         outside = np.zeros(len(lo), dtype=bool)
         for left, right in claim.conditions:
-            outside |= left(asker).v.a > right(asker).v.b
+            outside |= left(env).v.a > right(env).v.b
         return found.v, found.d, outside
 
     def _good(self, claim: Claim, lo: Floats, hi: Floats, bound: float) -> np.ndarray:
@@ -240,11 +240,11 @@ class _Checker:
 
     def _confirmed(self, good: Any, lo: Floats, hi: Floats, which: np.ndarray) -> bool:
         """Whether something holds on all boxes; where it is not seen, on their halves."""
-        looked, most = 0, _MOST + _PER_LEAF * len(lo)
-        for _ in range(_HALVINGS):
+        looked, most = 0, _MAX_BOXES + _MAX_BOXES_PER_LEAF * len(lo)
+        for _ in range(_MAX_HALVINGS):
             missing = []
-            for first in range(0, len(lo), _BATCH):
-                part = slice(first, first + _BATCH)
+            for first in range(0, len(lo), _BATCH_SIZE):
+                part = slice(first, first + _BATCH_SIZE)
                 missing.append(first + np.flatnonzero(~good(lo[part], hi[part], which[part])))
             looked += len(lo)
             rows = np.concatenate(missing) if missing else np.empty(0, dtype=np.intp)
@@ -263,8 +263,8 @@ class _Checker:
         leaves = leaves_of(result.tree, claim.lo, claim.hi)
         _demand(not len(leaves.faces[2]), f"{about}: the division of an integral has faces")
         low = high = rounding = 0.0
-        for first in range(0, len(leaves.lo), _BATCH):
-            lo, hi = leaves.lo[first : first + _BATCH], leaves.hi[first : first + _BATCH]
+        for first in range(0, len(leaves.lo), _BATCH_SIZE):
+            lo, hi = leaves.lo[first : first + _BATCH_SIZE], leaves.hi[first : first + _BATCH_SIZE]
             part = self._midpoint(claim, lo, hi)
             low, high = low + float(part.a.sum()), high + float(part.b.sum())
             rounding += 1e-12 * float(np.abs(part.a).sum() + np.abs(part.b).sum())

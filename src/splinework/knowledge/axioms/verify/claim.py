@@ -42,7 +42,7 @@ class Environment(ABC):
     def partial(self, output: int, along: Along) -> Any:
         """A derivative of an output, of order 0 to 2, at the variables."""
 
-    def do(self, operation: str, *arguments: Any) -> Any:
+    def apply(self, operation: str, *arguments: Any) -> Any:
         """One operation; numbers may be plain."""
         lifted = [self.number(float(a)) if isinstance(a, (int, float)) else a for a in arguments]
         return self.algebra[operation](*lifted)
@@ -51,9 +51,9 @@ class Environment(ABC):
         """A formula."""
         return expression.run(columns, self.algebra, self.number)
 
-    def off(self, a: Any, b: Any) -> Any:
+    def minus_distance(self, a: Any, b: Any) -> Any:
         """`-|a - b|`, which is not negative where they are equal."""
-        return self.do("neg", self.do("abs", self.do("sub", a, b)))
+        return self.apply("neg", self.apply("abs", self.apply("sub", a, b)))
 
 
 Define = Callable[[Environment], Any]
@@ -176,8 +176,8 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
     """What the function of a claim can be over boxes `(B, n)`, whether or not its conditions hold there."""
     space = claim.space(gradient=gradient)
     point = variables(space, lo, hi)
-    asker = JetEnvironment(enclosure, point, claim.inputs)
-    found: Jet = claim.define(asker)
+    env = JetEnvironment(enclosure, point, claim.inputs)
+    found: Jet = claim.define(env)
     batch, n = lo.shape
     value = Interval(*(np.broadcast_to(end[:, 0], (batch,)) for end in found.v))
     slope = None
@@ -187,7 +187,7 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
         slope = exactly(zero) if held is None else Interval(*(np.broadcast_to(e[..., 0], (batch, n)) for e in held))
     outside, inside = np.zeros(batch, dtype=bool), np.ones(batch, dtype=bool)
     for low, high in claim.conditions:
-        left, right = (side(asker) for side in (low, high))
+        left, right = (side(env) for side in (low, high))
         outside = outside | (left.v.lo[:, 0] > right.v.hi[:, 0])
         inside = inside & (left.v.hi[:, 0] <= right.v.lo[:, 0])
     return Bounds(value, slope, outside, inside)
@@ -201,9 +201,9 @@ def reach(claims: Sequence[Claim]) -> Interval:
         highs.append(claim.hi[: claim.inputs])
         if claim.arguments:
             start = variables(JetSpace(len(claim.names)), claim.lo[None], claim.hi[None])
-            asker = JetEnvironment(None, start, claim.inputs)
+            env = JetEnvironment(None, start, claim.inputs)
             for argument in claim.arguments:
-                columns = argument(asker)
+                columns = argument(env)
                 lows.append(np.array([column.v.lo.min() for column in columns]))
                 highs.append(np.array([column.v.hi.max() for column in columns]))
     return Interval(np.min(lows, axis=0), np.max(highs, axis=0))

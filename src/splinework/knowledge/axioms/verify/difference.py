@@ -61,9 +61,9 @@ def bound(
     subject = subject_of(model, box)
     j = place(output, subject.outputs, "bound", "output")
 
-    def define(ask: Environment) -> Any:
-        value = ask.partial(j, ())
-        return ask.do("neg", value) if largest else value
+    def define(env: Environment) -> Any:
+        value = env.partial(j, ())
+        return env.apply("neg", value) if largest else value
 
     claim = Claim(subject.outputs[j], subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
     enclosure = Enclosure(model, Interval(subject.lo, subject.hi))
@@ -97,10 +97,10 @@ def difference(
     reach = Interval(subject.lo, subject.hi)
     second = Enclosure(b, reach)
 
-    def define(ask: Environment) -> Any:
-        assert isinstance(ask, JetEnvironment)
-        twin = JetEnvironment(second, ask.point, ask.inputs)
-        return ask.off(ask.partial(j, ()), twin.partial(j, ()))
+    def define(env: Environment) -> Any:
+        assert isinstance(env, JetEnvironment)
+        twin = JetEnvironment(second, env.point, env.inputs)
+        return env.minus_distance(env.partial(j, ()), twin.partial(j, ()))
 
     claim = Claim("difference", subject.inputs, subject.lo, subject.hi, define, len(subject.inputs))
     start = time.monotonic()

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from splinework.formula.intervals import Floats, Interval
-from splinework.knowledge.axioms.verify.extremes import HIGHEST, TurningPoints, turning_points
+from splinework.knowledge.axioms.verify.extremes import MAX_ORDER, TurningPoints, turning_points
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.pieces import EdgePieces, pieces_of
 from splinework.splines.bases import ACTIVATIONS
@@ -35,7 +35,7 @@ class EdgeTable:
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
         """For the first and second derivative which edges have one that is nowhere negative, nowhere positive, `(I, J)` each."""
-        return {order: _signs(self.numbers, order, self.reach) for order in range(1, HIGHEST + 1)}
+        return {order: _signs(self.numbers, order, self.reach) for order in range(1, MAX_ORDER + 1)}
 
     def ranges(self, x: Interval, orders: int) -> list[Interval]:
         """Ranges of the derivatives 0 … orders of every edge.
@@ -138,6 +138,6 @@ def _base_signs(numbers: LayerNumbers, order: int) -> tuple[np.ndarray, np.ndarr
     w, base = numbers.base_weight, ACTIVATIONS[numbers.base]
     if order == 1 and base.rising:
         return w >= 0, w <= 0
-    if order == HIGHEST and base.bound(HIGHEST) == 0:
+    if order == MAX_ORDER and base.bound(MAX_ORDER) == 0:
         return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)
     return w == 0, w == 0

@@ -20,7 +20,7 @@ from splinework.nn.frame import FramedKAN
 from splinework.splines.bases import activation
 
 DIGITS: Final = 60
-_STEPS: Final = {1: "1e-18", 2: "1e-14"}
+_DIFFERENCE_STEPS: Final = {1: "1e-18", 2: "1e-14"}
 _mp = mpmath.mp.clone()
 _mp.dps = DIGITS
 
@@ -260,7 +260,7 @@ class ExactEnvironment(Environment):
         x = self.x[: self.inputs]
         if not along:
             return self.model(x)[output]
-        step = _mp.mpf(_STEPS[len(along)])
+        step = _mp.mpf(_DIFFERENCE_STEPS[len(along)])
 
         def moved(signs: Sequence[int]) -> Any:
             y = list(x)

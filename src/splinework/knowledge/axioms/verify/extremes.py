@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 
 from splinework.formula.intervals import Floats, gamma
-from splinework.knowledge.axioms.verify.cells import HIGHEST, Cells, Polynomials, evaluation_error, to_bernstein
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER, Cells, Polynomials, evaluation_error, to_bernstein
 from splinework.knowledge.axioms.verify.pieces import EdgePieces
 
-_PARTS: Final = 8
-_STEPS: Final = 9
-_NOISE: Final = 1e-13
+_N_PARTS: Final = 8
+_N_NEWTON_STEPS: Final = 9
+_NOISE_LEVEL: Final = 1e-13
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def _value(powers: Floats, v: Floats) -> Floats:
 def _critical(slope: Floats) -> _Directions:
     """Where polynomials turn inside cells, given their derivatives `(I, C, D, J)`."""
     degree = slope.shape[2] - 1
-    # Bernstein coefficients on _PARTS pieces of every cell; a piece whose end values differ in sign holds a root.
-    ends = np.linspace(-0.5, 0.5, _PARTS + 1)
-    ends[1:-1] += 0.0137 / _PARTS  # a root is often at the middle or a simple fraction: it shall not be an end
+    # Bernstein coefficients on _N_PARTS pieces of every cell; a piece whose end values differ in sign holds a root.
+    ends = np.linspace(-0.5, 0.5, _N_PARTS + 1)
+    ends[1:-1] += 0.0137 / _N_PARTS  # a root is often at the middle or a simple fraction: it shall not be an end
     matrix = np.stack([to_bernstein(degree, low, high) for low, high in pairwise(ends)])
     bernstein = np.einsum("sbp,icpj->sbicj", matrix, slope)
     noise = 2 * gamma(4 * degree + 8) * np.einsum("bp,icpj->icj", np.abs(matrix).max(0), np.abs(slope))
@@ -112,7 +112,7 @@ def _critical(slope: Floats) -> _Directions:
     finish = rising.copy()
     scale = np.abs(slope).sum(2).max(1, initial=0.0)[None, :, None]
     first, last = bernstein[:, 0], bernstein[:, -1]
-    changes = (first * last < 0) & (np.maximum(np.abs(first), np.abs(last)) > _NOISE * scale)
+    changes = (first * last < 0) & (np.maximum(np.abs(first), np.abs(last)) > _NOISE_LEVEL * scale)
     s, i, c, j = np.nonzero(changes)
     powers, low, high = slope[i, c, :, j], ends[s], ends[s + 1]
     v = _root(powers, low, high)
@@ -144,7 +144,7 @@ def _root(powers: Floats, low: Floats, high: Floats) -> Floats:
     below = _value(powers, low) < 0
     slope = powers[:, 1:] * np.arange(1, powers.shape[1]) if powers.shape[1] > 1 else np.zeros_like(powers)
     v = (low + high) / 2
-    for _ in range(_STEPS):
+    for _ in range(_N_NEWTON_STEPS):
         value = _value(powers, v)
         left = (value < 0) == below
         low, high = np.where(left, v, low), np.where(left, high, v)
@@ -235,4 +235,4 @@ def _by_edge(where: np.ndarray, columns: list[Floats], edges: int) -> list[Float
     return tables
 
 
-__all__ = ["HIGHEST", "Polynomials", "TurningPoints", "turning_points"]
+__all__ = ["MAX_ORDER", "Polynomials", "TurningPoints", "turning_points"]

@@ -14,10 +14,10 @@ from splinework.knowledge.axioms.verify.claim import Claim, enclose
 from splinework.knowledge.axioms.verify.exact import ExactEnvironment, ExactModel, shown
 from splinework.knowledge.axioms.verify.network import Enclosure
 
-POINTS: Final = 1024
-_STARTS: Final = 24
-_STEPS: Final = 10
-_TRIED: Final = 4
+N_POINTS: Final = 1024
+_N_STARTS: Final = 24
+_N_STEPS: Final = 10
+_MAX_TRIED: Final = 4
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Counterexample:
     value: str
 
 
-def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int = POINTS) -> tuple[Floats, Floats]:
+def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int = N_POINTS) -> tuple[Floats, Floats]:
     """Points where the function may be least, worst first, `(m, n)`, and an upper bound of its value at each.
 
     Args:
@@ -45,11 +45,11 @@ def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int 
     spread = sobol(points, np.stack([claim.lo, claim.hi], 1), 1).numpy()
     x = np.concatenate([spread, np.clip(near, claim.lo, claim.hi)])
     value = _values(claim, enclosure, x)
-    best = np.argsort(value)[:_STARTS]
+    best = np.argsort(value)[:_N_STARTS]
     x, value = x[best], value[best]
     step = np.full(len(x), 0.1)
     width = claim.hi - claim.lo
-    for _ in range(_STEPS):
+    for _ in range(_N_STEPS):
         found = enclose(claim, enclosure, x, x, gradient=True)
         if found.gradient is None:
             moved = x + step[:, None] * width * _pattern(x.shape)
@@ -82,7 +82,7 @@ def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
 
 def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Counterexample | None:
     """The first of some points at which the function is below `-tolerance`, in the fewest decimals; None where none is."""
-    for point, value in zip(points[:_TRIED], values[:_TRIED], strict=True):
+    for point, value in zip(points[:_MAX_TRIED], values[:_MAX_TRIED], strict=True):
         if not value < -claim.tolerance:
             return None
         if exact_value(claim, model, point) is None:
@@ -98,10 +98,10 @@ def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> C
 
 def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
     """The function at a point in 60 digits, shown with 20, if it is below `-tolerance` and the claim speaks of the point."""
-    asker = ExactEnvironment(model, point, claim.inputs)
-    if any(low(asker) > high(asker) for low, high in claim.conditions):
+    env = ExactEnvironment(model, point, claim.inputs)
+    if any(low(env) > high(env) for low, high in claim.conditions):
         return None
-    value = claim.define(asker)
-    if not value < -asker.number(claim.tolerance):
+    value = claim.define(env)
+    if not value < -env.number(claim.tolerance):
         return None
     return shown(value)

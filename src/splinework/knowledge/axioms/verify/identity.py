@@ -195,9 +195,9 @@ class FormEnvironment(Environment):
 
 def least(claim: Claim, model: Model, vanishing: Expression | None = None) -> Bound:
     """A lower bound of a claim's function by its formula; minus infinity where that says nothing."""
-    asker = FormEnvironment(claim, Symmetries(model), vanishing)
+    env = FormEnvironment(claim, Symmetries(model), vanishing)
     try:
-        form = reduced(claim.define(asker))
+        form = reduced(claim.define(env))
         return _Ranges(claim).of(form)[0]
     except (FormTooLarge, ZeroDivisionError, OverflowError, RecursionError):
         return -inf

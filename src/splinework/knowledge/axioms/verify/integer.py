@@ -19,10 +19,10 @@ from splinework.knowledge.axioms.axiom import Axiom, Name, outputs_of, place
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult, new
 
 Integers = NDArray[np.int64]
-FEW: Final = 1 << 20
+MAX_COMBINATIONS: Final = 1 << 20
 """Most combinations of codes that are tried one by one."""
-_CHUNK: Final = 1 << 16
-MARGIN: Final = "integers are exact; nothing is rounded"
+_CHUNK_SIZE: Final = 1 << 16
+ROUNDING_NOTE: Final = "integers are exact; nothing is rounded"
 
 
 @runtime_checkable
@@ -76,7 +76,7 @@ def verify_codes(model: IntegerNetwork, axioms: Sequence[Axiom], codes: Sequence
         model=integer_digest(model),
         box=ends,
         seconds=round(time.monotonic() - start, 4),
-        margin=MARGIN,
+        margin=ROUNDING_NOTE,
     )
 
 
@@ -103,15 +103,15 @@ class Codes:
         self.inputs = [wire.name for wire in self.model.inputs]
         self.wires = self.model.layers[-1].outputs
         self.outputs = [wire.name for wire in self.wires]
-        self.few = int(np.prod([float(hi - lo + 1) for lo, hi in self.codes])) <= FEW
+        self.enumerable = int(np.prod([float(hi - lo + 1) for lo, hi in self.codes])) <= MAX_COMBINATIONS
 
     @cached_property
     def values(self) -> Integers:
         """The outputs at all combinations, `(codes…, J)`."""
         shape, lows = tuple(hi - lo + 1 for lo, hi in self.codes), np.array([lo for lo, _ in self.codes])
         total, parts = int(np.prod(shape)), []
-        for first in range(0, total, _CHUNK):
-            index = np.unravel_index(np.arange(first, min(first + _CHUNK, total)), shape)
+        for first in range(0, total, _CHUNK_SIZE):
+            index = np.unravel_index(np.arange(first, min(first + _CHUNK_SIZE, total)), shape)
             parts.append(self.model.run(lows + np.column_stack(index)))
         return np.concatenate(parts).reshape(*shape, -1)
 
@@ -120,7 +120,7 @@ class Codes:
         return [result for j in outputs_of(axiom, self.outputs) for result in axiom.integer_claims(self, j)]
 
     @staticmethod
-    def known() -> str:
+    def supported() -> str:
         """The axioms that may be asked for, for a message."""
         from splinework.knowledge.axioms.kinds import WORDS
 
@@ -131,7 +131,7 @@ class Codes:
         """The number of an input."""
         return place(name, self.inputs, axiom.word)
 
-    def alike(self, a: int, b: int) -> bool:
+    def exchangeable(self, a: int, b: int) -> bool:
         """Whether two inputs have the same tables, formats and codes, so that they may be exchanged."""
         tables, wires = self.model.layers[0].tables, self.model.inputs
         same = np.array_equal(tables[a], tables[b]) and self.codes[a] == self.codes[b]
@@ -147,7 +147,7 @@ class Codes:
 
     def differences(self, i: int, j: int) -> Integers | None:
         """By how many codes an output changes when an input goes up by one, at all codes; None where these are too many."""
-        if not self.few or self.codes[i][0] == self.codes[i][1]:
+        if not self.enumerable or self.codes[i][0] == self.codes[i][1]:
             return None
         return np.diff(self.values[..., j], axis=i)
 
@@ -156,7 +156,7 @@ class Codes:
         names = tuple(self.inputs)
         return ClaimResult(axiom.text(), text, "unknown", "none", -np.inf, 0.0, names, lo, hi)
 
-    def decided(
+    def decide(
         self, result: ClaimResult, slack: Any, *, bound: float | None = None, start: tuple[int, int] = (0, 0)
     ) -> ClaimResult:
         """The result from the slack at every combination, or from a proved bound of it.

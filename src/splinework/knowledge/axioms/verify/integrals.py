@@ -28,9 +28,9 @@ from splinework.knowledge.axioms.verify.jets import Jet, JetSpace, variables
 from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.tree import Tree, halves
 
-_BATCH: Final = 8192
-_SHARE: Final = 0.6
-_MOST: Final = 200_000
+_BATCH_SIZE: Final = 8192
+_TOLERANCE_SHARE: Final = 0.6
+_MAX_BOXES: Final = 200_000
 _24TH: Final = Interval(np.array(1 / 24 - 1e-17), np.array(1 / 24 + 1e-17))
 
 
@@ -44,7 +44,7 @@ def integral_result(
     nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
     # What is left is for the checker, whose arithmetic is another.
     result = replace(result, bound=2 * worst, boxes=boxes, least=-nearest, tree=tree.text())
-    if worst >= -_SHARE * claim.tolerance:
+    if worst >= -_TOLERANCE_SHARE * claim.tolerance:
         return replace(result, status="proved", method="bounds", bound=-claim.tolerance)
     if nearest > claim.tolerance:
         value = -max(nearest / 2, claim.tolerance * (1 + 1e-6))
@@ -65,9 +65,9 @@ def integral(
         uncertain = part.hi - part.lo
         away = max(float(whole.lo - equals), float(equals - whole.hi))
         decided = away > 8 * width and float(whole.hi - whole.lo) < away / 2
-        if uncertain.sum() <= width or decided or time.monotonic() > deadline or boxes > _MOST:
+        if uncertain.sum() <= width or decided or time.monotonic() > deadline or boxes > _MAX_BOXES:
             return whole, tree, boxes
-        worst = np.argsort(-uncertain)[: min(_BATCH, len(uncertain))]
+        worst = np.argsort(-uncertain)[: min(_BATCH_SIZE, len(uncertain))]
         worst = worst[uncertain[worst] > 0.2 * uncertain.max()]
         kept = np.ones(len(uncertain), dtype=bool)
         kept[worst] = False

@@ -14,8 +14,8 @@ from splinework.formula.functions import COMPARISONS, FUNCTIONS
 
 Atom = tuple[Any, ...]
 Monomial = tuple[tuple[Atom, Fraction], ...]
-_MOST_TERMS: Final = 400
-_ONE: Final[Monomial] = ()
+_MAX_TERMS: Final = 400
+_UNIT: Final[Monomial] = ()
 
 
 class FormTooLarge(Exception):
@@ -33,7 +33,7 @@ class NormalForm:
         """The value of a constant."""
         if not self.terms:
             return Fraction(0)
-        return self.terms[0][1] if len(self.terms) == 1 and self.terms[0][0] == _ONE else None
+        return self.terms[0][1] if len(self.terms) == 1 and self.terms[0][0] == _UNIT else None
 
     @property
     def key(self) -> str:
@@ -48,14 +48,14 @@ def form_of(terms: Mapping[Monomial, Fraction]) -> NormalForm:
         TooLarge: If there are too many.
     """
     kept = [(monomial, value) for monomial, value in terms.items() if value]
-    if len(kept) > _MOST_TERMS:
+    if len(kept) > _MAX_TERMS:
         raise FormTooLarge
     return NormalForm(tuple(sorted(kept, key=repr)))
 
 
 def number(value: float | Fraction) -> NormalForm:
     """A constant, exactly."""
-    return form_of({_ONE: Fraction(value)})
+    return form_of({_UNIT: Fraction(value)})
 
 
 def atom(*parts: Any) -> NormalForm:
@@ -78,7 +78,7 @@ def minus(a: NormalForm) -> NormalForm:
 
 def times(a: NormalForm, b: NormalForm) -> NormalForm:
     """`a b`."""
-    if len(a.terms) * len(b.terms) > 4 * _MOST_TERMS:
+    if len(a.terms) * len(b.terms) > 4 * _MAX_TERMS:
         raise FormTooLarge
     terms: dict[Monomial, Fraction] = {}
     for one, x in a.terms:
@@ -133,7 +133,7 @@ def power(a: NormalForm, exponent: Fraction, positive: Callable[[Atom], bool]) -
 def drawn_out(a: NormalForm, positive: Callable[[Atom], bool]) -> tuple[Monomial, NormalForm]:
     """The positive atoms that all terms share, to the least power, and what remains."""
     if not a.terms:
-        return _ONE, a
+        return _UNIT, a
     atoms = {k for monomial, _ in a.terms for k, _ in monomial if positive(k)}
     least = {k: min(dict(monomial).get(k, Fraction(0)) for monomial, _ in a.terms) for k in atoms}
     common = tuple(sorted(((k, p) for k, p in least.items() if p), key=repr))
@@ -160,7 +160,7 @@ def exponential(a: NormalForm) -> NormalForm:
     """`e^a` as a product over the terms of a."""
     result = number(1)
     for monomial, value in a.terms:
-        if monomial == _ONE:
+        if monomial == _UNIT:
             result = times(result, atom("exp", number(value)))
         else:
             unit = form_of({monomial: Fraction(1)})
@@ -193,7 +193,7 @@ def _chosen(name: str) -> Callable[[NormalForm, NormalForm], NormalForm]:
 
 
 def _floored(a: NormalForm) -> NormalForm:
-    whole = next((v for m, v in a.terms if m == _ONE), Fraction(0))
+    whole = next((v for m, v in a.terms if m == _UNIT), Fraction(0))
     step = whole.numerator // whole.denominator
     rest = plus(a, number(-step))
     return number(step) if rest.number is not None else plus(number(step), atom("floor", rest))

@@ -18,7 +18,7 @@ from splinework.knowledge.axioms.verify.network import Enclosure
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers, Model, array, layer_numbers, network_of
 from splinework.nn.frame import FramedKAN
 
-_ROUNDING = 1 + 1e-12
+_ROUNDING_FACTOR = 1 + 1e-12
 
 
 def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
@@ -45,9 +45,9 @@ def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
         slope = EdgeTable(q, both).ranges(Interval(both.lo[None], both.hi[None]), 1)[1].magnitude[0]
         with np.errstate(invalid="ignore"):
             carried = np.where(error[:, None] == 0, 0.0, slope * error[:, None])
-        error = (between + carried).sum(0) * _ROUNDING + np.abs(p.bias - q.bias)
+        error = (between + carried).sum(0) * _ROUNDING_FACTOR + np.abs(p.bias - q.bias)
         jets = [e.stages[stages + number](jet) for e, jet in zip((first, second), jets, strict=True)]
-    return np.asarray(up(error * np.abs(array(one.output_scaling.scale)) * _ROUNDING))
+    return np.asarray(up(error * np.abs(array(one.output_scaling.scale)) * _ROUNDING_FACTOR))
 
 
 def _alike(a: Model, b: Model) -> bool:
@@ -82,8 +82,8 @@ def _edges_apart(p: LayerNumbers, q: LayerNumbers, reach: Interval) -> Floats | 
     if p.base_weight is not None and q.base_weight is not None:
         table = EdgeTable(_base_only(p), reach)
         base = table.ranges(Interval(reach.lo[None], reach.hi[None]), 0)[0].magnitude[0]
-        found += np.abs(p.base_weight - q.base_weight) * base * _ROUNDING
-    return found * _ROUNDING
+        found += np.abs(p.base_weight - q.base_weight) * base * _ROUNDING_FACTOR
+    return found * _ROUNDING_FACTOR
 
 
 def _base_only(n: LayerNumbers) -> LayerNumbers:
@@ -121,5 +121,5 @@ def _input_apart(p: LayerNumbers, q: LayerNumbers, i: int, low: float, high: flo
             at_end = np.abs(values[0][0][cell, end] - values[1][0][cell, end])
             steep = np.abs(slopes[0][0][cell, end] - slopes[1][0][cell, end])
             doubt = values[0][1][cell] + values[1][1][cell] + (slopes[0][1][cell] + slopes[1][1][cell]) * distance
-            found = np.maximum(found, (at_end + steep * distance + doubt) * _ROUNDING)
+            found = np.maximum(found, (at_end + steep * distance + doubt) * _ROUNDING_FACTOR)
     return np.asarray(found)

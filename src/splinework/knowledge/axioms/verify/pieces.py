@@ -7,7 +7,7 @@ import numpy as np
 from splinework.errors import ConfigError
 from splinework.formula.intervals import Floats, Interval, gamma
 from splinework.knowledge.axioms.verify.cells import (
-    HIGHEST,
+    MAX_ORDER,
     Cells,
     Polynomials,
     derivative_splines,
@@ -17,7 +17,7 @@ from splinework.knowledge.axioms.verify.cells import (
 )
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
 from splinework.knowledge.axioms.verify.smooth import (
-    NODES,
+    N_NODES,
     base_error,
     base_values,
     basis_error,
@@ -30,8 +30,8 @@ from splinework.knowledge.axioms.verify.smooth import (
 from splinework.splines.bases import activation
 from splinework.splines.bases.activations import FAR
 
-_MOST_CELLS = 4096
-_ANALYTIC = 99
+_MAX_CELLS = 4096
+_ANALYTIC_ORDER = 99
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
         np.concatenate([part.stop for part in parts], 1),
         np.concatenate([part.interval for part in parts], 1),
     )
-    inner = [_inside(numbers, body, order) for order in range(HIGHEST + 1)]
+    inner = [_inside(numbers, body, order) for order in range(MAX_ORDER + 1)]
     ends = [_beyond(numbers, body, inner, reach, side) for side in (-1, 1)]
     orders = tuple(_joined([left, middle, right]) for left, middle, right in zip(ends[0], inner, ends[1], strict=True))
     return EdgePieces(_cells(body, reach, tails), orders, _smoothness(numbers, body))
@@ -111,7 +111,7 @@ def _width_wanted(numbers: LayerNumbers) -> float:
         weight = np.abs(numbers.c)
         width = float((high - low).max())
         for _ in range(9):
-            error = basis_error(numbers.basis, numbers.knots, weight, np.full((len(low), 1), width), HIGHEST)
+            error = basis_error(numbers.basis, numbers.knots, weight, np.full((len(low), 1), width), MAX_ORDER)
             if width <= wanted and error.max() <= 1e-9 * (1 + weight.sum(1).max()):
                 break
             width /= 2
@@ -124,7 +124,7 @@ def _split(section: _Section, numbers: LayerNumbers) -> _Section:
     if not _is_smooth(numbers):
         return section
     count = int(np.ceil(float((section.stop - section.start).max()) / _width_wanted(numbers)))
-    count = min(max(count, 1), _MOST_CELLS)
+    count = min(max(count, 1), _MAX_CELLS)
     share = np.arange(count + 1) / count
     points = section.start[:, :, None] * (1 - share) + section.stop[:, :, None] * share
     points[:, :, 0], points[:, :, -1] = section.start, section.stop
@@ -148,7 +148,7 @@ def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) ->
             f"a {numbers.basis.name} basis with extrapolation={numbers.extrapolation!r} has no bounds as far out as its inputs "
             "reach; use extrapolation='linear'."
         )
-    count = 0 if empty else min(int(np.ceil(float(distance.max()) / _width_wanted(numbers))), _MOST_CELLS)
+    count = 0 if empty else min(int(np.ceil(float(distance.max()) / _width_wanted(numbers))), _MAX_CELLS)
     # The last bound may only be beyond the reach, so that rounding leaves no gap.
     points = rim[:, None] + side * (distance * (1 + 1e-9) + 1e-9)[:, None] * (np.arange(count + 1) / max(count, 1))
     points[:, 0] = rim
@@ -193,7 +193,7 @@ def _basis_part(numbers: LayerNumbers, body: _Section, order: int) -> Polynomial
     points = (body.start + body.stop)[:, :, None] / 2 + (body.stop - body.start)[:, :, None] * nodes()[0]
     rows = rows_of(numbers.basis, numbers.knots, points.reshape(inputs, -1), order)
     c = numbers.c * numbers.weight[:, None, :]
-    values = np.einsum("inm,imj->inj", rows, c).reshape(inputs, cells, NODES, outputs)
+    values = np.einsum("inm,imj->inj", rows, c).reshape(inputs, cells, N_NODES, outputs)
     powers, rounding = interpolated(values)
     error = basis_error(numbers.basis, numbers.knots, np.abs(c), body.stop - body.start, order)
     cut = outside & _cut_off(numbers)
@@ -274,7 +274,7 @@ def _cells(body: _Section, reach: Interval, tails: bool) -> Cells:
 def _smoothness(numbers: LayerNumbers, body: _Section) -> np.ndarray:
     """How many derivatives are surely continuous where two cells meet, `(I, C - 1)` with the tails as cells."""
     inputs, count = body.start.shape
-    found = np.full((inputs, count + 1), _ANALYTIC)
+    found = np.full((inputs, count + 1), _ANALYTIC_ORDER)
     points = np.concatenate([body.start, body.stop[:, -1:]], 1)
     if numbers.basis.degree is not None:
         repeated = (points[:, :, None] == numbers.knots[:, None, :]).sum(2)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_WIDER: Final = 4 * 2.0**-53
-_LEAST: Final = 1e-300
+_RELATIVE_WIDENING: Final = 4 * 2.0**-53
+_MIN_MAGNITUDE: Final = 1e-300
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Range:
 
     def __add__(self, other: "Range") -> "Range":
         with np.errstate(over="ignore", invalid="ignore"):
-            return wider(self.a + other.a, self.b + other.b)
+            return widened(self.a + other.a, self.b + other.b)
 
     def __neg__(self) -> "Range":
         return Range(-self.b, -self.a)
@@ -41,15 +41,18 @@ class Range:
         low, high = np.minimum.reduce(ends), np.maximum.reduce(ends)
         mixed = ((self.a < 0) & (other.b > 0)) | ((self.b > 0) & (other.a < 0))
         same = ((self.a < 0) & (other.a < 0)) | ((self.b > 0) & (other.b > 0))
-        low, high = np.where(mixed & (low == 0), -_LEAST, low), np.where(same & (high == 0), _LEAST, high)
-        return wider(low, high)
+        low, high = (
+            np.where(mixed & (low == 0), -_MIN_MAGNITUDE, low),
+            np.where(same & (high == 0), _MIN_MAGNITUDE, high),
+        )
+        return widened(low, high)
 
     def square(self) -> "Range":
         """Never negative."""
         with np.errstate(over="ignore"):
             ends = self.a * self.a, self.b * self.b
         least = np.where((self.a <= 0) & (self.b >= 0), 0.0, np.minimum(*ends))
-        return wider(least, np.maximum(*ends))
+        return widened(least, np.maximum(*ends))
 
     def inverse(self) -> "Range":
         """`1/x`; everything where zero may be met."""
@@ -57,27 +60,31 @@ class Range:
             low, high = 1 / self.b, 1 / self.a
         bad = (self.a <= 0) & (self.b >= 0)
         low = np.where(bad & (self.a == 0) & (self.b > 0), low, np.where(bad, -np.inf, low))
-        return wider(low, np.where(bad, np.inf, high))
+        return widened(low, np.where(bad, np.inf, high))
 
     def part(self, *index: Any) -> "Range":
         """The same part of both ends."""
         return Range(self.a[index], self.b[index])
 
 
-def wider(low: Floats, high: Floats) -> Range:
+def widened(low: Floats, high: Floats) -> Range:
     """Both ends moved outward; zeros stay."""
-    return Range(low - np.abs(low) * _WIDER, high + np.abs(high) * _WIDER) if _finite(low, high) else _open(low, high)
+    return (
+        Range(low - np.abs(low) * _RELATIVE_WIDENING, high + np.abs(high) * _RELATIVE_WIDENING)
+        if _finite(low, high)
+        else _widened_unbounded(low, high)
+    )
 
 
 def _finite(low: Floats, high: Floats) -> bool:
     return bool(np.isfinite(low).all() and np.isfinite(high).all())
 
 
-def _open(low: Floats, high: Floats) -> Range:
+def _widened_unbounded(low: Floats, high: Floats) -> Range:
     """Ends of which some are infinite."""
     with np.errstate(invalid="ignore"):
-        a = np.where(np.isfinite(low), low - np.abs(low) * _WIDER, -np.inf)
-        b = np.where(np.isfinite(high), high + np.abs(high) * _WIDER, np.inf)
+        a = np.where(np.isfinite(low), low - np.abs(low) * _RELATIVE_WIDENING, -np.inf)
+        b = np.where(np.isfinite(high), high + np.abs(high) * _RELATIVE_WIDENING, np.inf)
     return Range(a, b)
 
 

@@ -8,12 +8,12 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.verify.numbers import LayerNumbers
-from splinework.knowledge.axioms.verify.recheck import Floats, Range, RangeJet, column, exact, outer, wider
+from splinework.knowledge.axioms.verify.recheck import Floats, Range, RangeJet, column, exact, outer, widened
 from splinework.knowledge.axioms.verify.recheck_functions import curve_bound, row_bounds
 from splinework.splines.bases import activation
 
-_PARTS: Final = 4096
-_MOST_PARTS: Final = 256
+_MAX_PARTS_IN_ALL: Final = 4096
+_MAX_PARTS_PER_BOX: Final = 256
 
 
 def spline(
@@ -92,7 +92,7 @@ class CheckedLayer:
         with np.errstate(over="ignore", invalid="ignore"):
             rows = [n.basis.rows(at, grid, n.basis.prepare(grid), r).numpy()[:, 0] @ c for r in (order, order + 1)]
             off = np.minimum(np.abs(rows[1]) * half + 1.001 * tops[2] * half**2 / 2, tops[1] * half) + 1e-11 * tops[0]
-        found = wider(rows[0] - off, rows[0] + off)
+        found = widened(rows[0] - off, rows[0] + off)
         if not cut:
             return found
         outside = ((x.b < low) | (x.a > high))[:, None]
@@ -113,7 +113,7 @@ class CheckedLayer:
 
     def ranges(self, i: int, x: Range, order: int) -> Range:
         """The order-th derivative of the edges from input i, `(B, J)`; few boxes are looked at in parts, which is closer."""
-        count = min(max(_PARTS // len(x.a), 1), _MOST_PARTS)
+        count = min(max(_MAX_PARTS_IN_ALL // len(x.a), 1), _MAX_PARTS_PER_BOX)
         if count == 1 or not (np.isfinite(x.a).all() and np.isfinite(x.b).all()):
             return self._ranges(i, x, order)
         share = np.arange(count + 1) / count
@@ -135,7 +135,7 @@ class CheckedLayer:
             out = np.flatnonzero(far < low if end == low else far > high)
             if len(out):
                 # Rounded outward: distances from the end, of the nearest and the farthest point of the box.
-                away = wider(*np.sort(np.stack([near[out] - end, far[out] - end]), axis=0))
+                away = widened(*np.sort(np.stack([near[out] - end, far[out] - end]), axis=0))
                 tail = self._tail(i, end, away, order, low=low, high=high)
                 alone = ((x.b < low) | (x.a > high))[out][:, None]
                 least, most = np.minimum(found.a[out], tail.a), np.maximum(found.b[out], tail.b)
@@ -205,7 +205,7 @@ class CheckedLayer:
         off = np.minimum(off, steep * half) * (1 + 1e-12) + 1e-12 * (1 + np.abs(value))
         if curve_bound(self.n.base, 2) == 0:  # a straight line
             off = half * (order == 0)
-        return wider(value - off, value + off)
+        return widened(value - off, value + off)
 
 
 def run_layer(layer: CheckedLayer, x: Sequence[RangeJet]) -> list[RangeJet]:

@@ -13,23 +13,23 @@ import numpy as np
 import torch
 
 from splinework.formula.intervals import Floats, gamma
-from splinework.knowledge.axioms.verify.cells import HIGHEST
+from splinework.knowledge.axioms.verify.cells import MAX_ORDER
 from splinework.knowledge.axioms.verify.enclosing import EnclosingFunctions
 from splinework.splines.bases import Activation, Basis
 from splinework.splines.bases.bounds import base_bound, basis_bounds
 
-NODES: Final = 8
-LIBRARY: Final = 1e-13
+N_NODES: Final = 8
+LIBRARY_ERROR: Final = 1e-13
 """Error of a float64 function of a library, relative to the scale of its values; some hundred units in the last place."""
 _FUNCTIONS: Final = EnclosingFunctions()
-_LEBESGUE: Final = 3.0
+_LEBESGUE_CONSTANT: Final = 3.0
 
 
 @lru_cache(maxsize=1)
 def nodes() -> tuple[Floats, Floats]:
     """The Chebyshev points in v, `(8,)`, and the matrix from values there to powers of v."""
-    v = np.cos((2 * np.arange(NODES) + 1) * pi / (2 * NODES)) / 2
-    matrix: Floats = np.asarray(np.linalg.inv(np.vander(v, NODES, increasing=True)), dtype=np.float64)
+    v = np.cos((2 * np.arange(N_NODES) + 1) * pi / (2 * N_NODES)) / 2
+    matrix: Floats = np.asarray(np.linalg.inv(np.vander(v, N_NODES, increasing=True)), dtype=np.float64)
     return v, matrix
 
 
@@ -41,15 +41,15 @@ def greatest(base: Activation, order: int) -> float:
 
 def base_error(base: Activation, width: Floats, far: Floats, order: int) -> Floats:
     """Error of the interpolant of `b^(order)` on cells of a width, out to `|x| <= far`."""
-    remainder = 2 * (width / 4) ** NODES * greatest(base, NODES + order) / factorial(NODES)
+    remainder = 2 * (width / 4) ** N_NODES * greatest(base, N_NODES + order) / factorial(N_NODES)
     scale = greatest(base, order) if order else greatest(base, 1) * far + abs(base_values(base, np.zeros(1), 0)[0])
-    return remainder * 1.001 + _LEBESGUE * LIBRARY * scale
+    return remainder * 1.001 + _LEBESGUE_CONSTANT * LIBRARY_ERROR * scale
 
 
 def widest(base: Activation) -> float:
     """Width of cells on which interpolation is right to about 1e-10."""
     width = 1.0
-    while float(base_error(base, np.array(width), np.array(1.0), HIGHEST)) > 1e-10 and width > 2**-6:
+    while float(base_error(base, np.array(width), np.array(1.0), MAX_ORDER)) > 1e-10 and width > 2**-6:
         width /= 2
     return width
 
@@ -78,18 +78,18 @@ def rows_of(basis: Basis, grid: Floats, x: Floats, order: int) -> Floats:
 def basis_error(basis: Basis, grid: Floats, weight: Floats, width: Floats, order: int) -> Floats:
     """Error of interpolating `Σ_m c_m β_m^(order)` with `|c|` `(I, M, J)` on cells of widths `(I, C)`: `(I, C, J)`."""
     ends = grid[:, 0], grid[:, -1]
-    high = np.einsum("im,imj->ij", basis_bounds(basis, NODES + order, *ends, _FUNCTIONS), weight)
+    high = np.einsum("im,imj->ij", basis_bounds(basis, N_NODES + order, *ends, _FUNCTIONS), weight)
     here = np.einsum("im,imj->ij", basis_bounds(basis, order, *ends, _FUNCTIONS), weight)
-    remainder = 2 * (width / 4) ** NODES / factorial(NODES) * 1.001
-    error: Floats = remainder[:, :, None] * high[:, None] + _LEBESGUE * 10 * LIBRARY * here[:, None]
+    remainder = 2 * (width / 4) ** N_NODES / factorial(N_NODES) * 1.001
+    error: Floats = remainder[:, :, None] * high[:, None] + _LEBESGUE_CONSTANT * 10 * LIBRARY_ERROR * here[:, None]
     return error
 
 
 def interpolated(values: Floats) -> tuple[Floats, Floats]:
     """Powers of v `(I, C, 8, J)` from values at the nodes, the same shape, and the rounding error `(I, C, J)`."""
     _, matrix = nodes()
-    halves = 0.5 ** np.arange(NODES)
+    halves = 0.5 ** np.arange(N_NODES)
     powers = np.einsum("pn,icnj->icpj", matrix, values)
-    # The inverse matrix itself is right to some units; 4 NODES of them are granted.
-    rounding = gamma(6 * NODES) * np.einsum("n,icnj->icj", halves @ np.abs(matrix), np.abs(values))
+    # The inverse matrix itself is right to some units; 4 N_NODES of them are granted.
+    rounding = gamma(6 * N_NODES) * np.einsum("n,icnj->icj", halves @ np.abs(matrix), np.abs(values))
     return powers, rounding

@@ -20,12 +20,12 @@ from splinework.knowledge.axioms.verify.claim import Along, Argument, Claim, Def
 from splinework.knowledge.axioms.verify.numbers import Model, array, names_of, network_of
 from splinework.nn.frame import Expression, FramedKAN
 
-_SAMPLES = 256
-INEQUALITY: Final = 1e-9
+_N_SAMPLES = 256
+INEQUALITY_TOLERANCE: Final = 1e-9
 """Share of the output's spread by which an inequality may fail and yet count as proved, for values."""
-SLOPE: Final = 1e-6
+SLOPE_TOLERANCE: Final = 1e-6
 """The same for derivatives: of the spread per width of the box."""
-EQUALITY: Final = 1e-6
+EQUALITY_TOLERANCE: Final = 1e-6
 """The same for equations."""
 Names = tuple[tuple[str, tuple[float, float]], ...]
 """Further variables of a claim, each with its range."""
@@ -65,7 +65,7 @@ class Subject:
 
     def tolerance(self, size: float, *, equal: bool = False, derivative: bool = False) -> float:
         """By how much something of a typical size may fail and yet count as proved: an equation or an inequality."""
-        return (EQUALITY if equal else SLOPE if derivative else INEQUALITY) * size
+        return (EQUALITY_TOLERANCE if equal else SLOPE_TOLERANCE if derivative else INEQUALITY_TOLERANCE) * size
 
     def claim(self, axiom: Axiom, text: str, define: Define, *, extra: Names = (), **more: Any) -> Claim:
         """One claim on the box of an axiom, and on the ranges of further variables."""
@@ -110,11 +110,11 @@ class Subject:
             found.append(self.claim(axiom, text(self.outputs[j]), partial(define, j), **fields))
         return found
 
-    def moved(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
+    def transformed(self, axiom: Axiom, text: str, move: Argument, sign: int = 1, **more: Any) -> list[Claim]:
         """`f(moved x) = sign f(x)` for every output; `f(` in the text becomes its name."""
 
-        def there(j: int, ask: Environment) -> Any:
-            return ask.f(move(ask))[j] if sign > 0 else ask.do("neg", ask.f(move(ask))[j])
+        def there(j: int, env: Environment) -> Any:
+            return env.f(move(env))[j] if sign > 0 else env.apply("neg", env.f(move(env))[j])
 
         return self.equal(axiom, lambda name: text.replace("f(", f"{name}("), there, arguments=(move,), **more)
 
@@ -128,23 +128,28 @@ class Subject:
     ) -> list[Claim]:
         """An output, or a derivative of it, equals something, for every output; as `claims`."""
         return self.claims(
-            axiom, text, lambda j, ask: ask.off(ask.partial(j, along), to(j, ask)), along=along, equal=True, **more
+            axiom,
+            text,
+            lambda j, env: env.minus_distance(env.partial(j, along), to(j, env)),
+            along=along,
+            equal=True,
+            **more,
         )
 
     def signed(self, axiom: Axiom, text: Callable[[str], str], along: Along, sign: int) -> list[Claim]:
         """A derivative of every output has a sign."""
 
-        def define(j: int, ask: Environment) -> Any:
-            return ask.partial(j, along) if sign > 0 else ask.do("neg", ask.partial(j, along))
+        def define(j: int, env: Environment) -> Any:
+            return env.partial(j, along) if sign > 0 else env.apply("neg", env.partial(j, along))
 
         return self.claims(axiom, text, define, along=along)
 
     def replaced(self, i: int, new: Callable[[Environment], Any]) -> Argument:
         """All inputs as they are, but one."""
 
-        def move(ask: Environment) -> list[Any]:
-            x = list(ask.x[: len(self.inputs)])
-            x[i] = new(ask)
+        def move(env: Environment) -> list[Any]:
+            x = list(env.x[: len(self.inputs)])
+            x[i] = new(env)
             return x
 
         return move
@@ -153,11 +158,11 @@ class Subject:
         """Claims that outputs, or derivatives of them, have given values where an input is fixed."""
         wanted = self.formula(value)
 
-        def said(name: str) -> str:
+        def claim_text(name: str) -> str:
             what = name if not along else f"d {name}/d {self.inputs[along[0]]}"
             return f"{what} == {value} at {self.inputs[i]} = {end:g}"
 
-        found = self.equal(axiom, said, lambda j, ask: wanted(ask), along)
+        found = self.equal(axiom, claim_text, lambda j, env: wanted(env), along)
         for claim in found:
             claim.lo[i] = claim.hi[i] = end
         return found
@@ -166,8 +171,8 @@ class Subject:
         """A number, or a formula in the inputs."""
         if isinstance(value, str):
             expression = Expression(value, self.inputs)
-            return lambda ask: ask.run(expression, ask.x[: len(self.inputs)])
-        return lambda ask: ask.number(float(value))
+            return lambda env: env.run(expression, env.x[: len(self.inputs)])
+        return lambda env: env.number(float(value))
 
 
 def subject_of(model: Model, box: Any = None) -> Subject:
@@ -250,7 +255,7 @@ def _given(box: Any, inputs: Sequence[str]) -> list[tuple[int, tuple[float, floa
 def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
     """How much every output changes on points of the box: the scale against which a tolerance is small."""
     like = network_of(model).kan_layers[0].coefficients
-    points = sobol(_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
+    points = sobol(_N_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
     values = model(points).double().cpu().numpy()
     values = values[np.isfinite(values).all(1)]
     spread: Floats = np.ptp(values, axis=0) if len(values) else np.ones(values.shape[1])

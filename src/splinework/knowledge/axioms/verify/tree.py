@@ -14,9 +14,9 @@ import numpy as np
 from splinework.errors import DataError
 from splinework.formula.intervals import Floats
 
-LARGEST: Final = 40_000_000
-_FIRST: Final = ord("a")
-_WORD: Final = 62
+MAX_CHARACTERS: Final = 40_000_000
+_FIRST_LETTER: Final = ord("a")
+_WORD_BITS: Final = 62
 """Variables in one word of a mask: an int64 with its sign left alone."""
 
 
@@ -32,7 +32,7 @@ class Tree:
         self.variables = len(lo)
         self.axis = np.full(64, -1, dtype=np.int16)
         self.child = np.zeros(64, dtype=np.int64)
-        words = -(-self.variables // _WORD)
+        words = -(-self.variables // _WORD_BITS)
         self.low = np.zeros((64, words), dtype=np.int64)
         self.high = np.zeros((64, words), dtype=np.int64)
         self.size = 1
@@ -57,7 +57,7 @@ class Tree:
     def face(self, nodes: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
         """Notes the variables `(m, n)` along which only the lower, or the upper, face of a node counts."""
         for word in range(self.low.shape[1]):
-            part = slice(word * _WORD, min((word + 1) * _WORD, self.variables))
+            part = slice(word * _WORD_BITS, min((word + 1) * _WORD_BITS, self.variables))
             bits = 1 << np.arange(part.stop - part.start, dtype=np.int64)
             self.low[nodes, word] |= (low[:, part] * bits).sum(1)
             self.high[nodes, word] |= (high[:, part] * bits).sum(1)
@@ -68,7 +68,7 @@ class Tree:
         stack = [0]
         axis, child = (v[: self.size].tolist() for v in (self.axis, self.child))
         low, high = (_joined(v[: self.size]) for v in (self.low, self.high))
-        letters = [chr(_FIRST + i) for i in range(self.variables)]
+        letters = [chr(_FIRST_LETTER + i) for i in range(self.variables)]
         while stack:
             node = stack.pop()
             if axis[node] < 0:
@@ -94,7 +94,9 @@ def _joined(words: np.ndarray) -> list[int]:
     """Masks `(N, words)` as whole numbers."""
     found: list[int] = words[:, 0].tolist()
     for number in range(1, words.shape[1]):
-        found = [mask | word << number * _WORD for mask, word in zip(found, words[:, number].tolist(), strict=True)]
+        found = [
+            mask | word << number * _WORD_BITS for mask, word in zip(found, words[:, number].tolist(), strict=True)
+        ]
     return found
 
 
@@ -119,8 +121,8 @@ def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
     Raises:
         DataError: If the text does not divide the root completely, or says more than that.
     """
-    if len(text) > LARGEST:
-        raise DataError(f"the division of a box has {len(text)} characters, more than {LARGEST}.")
+    if len(text) > MAX_CHARACTERS:
+        raise DataError(f"the division of a box has {len(text)} characters, more than {MAX_CHARACTERS}.")
     found_lo, found_hi, face_lo, face_hi, faces = [], [], [], [], []
     stack = [(lo.copy(), hi.copy())]
     reader = _tokens(text, len(lo))
@@ -164,7 +166,7 @@ def _tokens(text: str, variables: int) -> Iterator[tuple[str, int]]:
         if letter == "." and not side:
             yield ".", -1
             continue
-        number = ord(letter) - _FIRST
+        number = ord(letter) - _FIRST_LETTER
         if not 0 <= number < variables:
             raise DataError(f"the division of a box has {letter!r}, which is no variable.")
         yield (side or "s"), number

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError
-from splinework.knowledge.axioms.name_resolution import understand
+from splinework.knowledge.axioms.name_resolution import resolve
 from splinework.knowledge.axioms.statements import Statement
 from splinework.nn.derivatives import Model, Monomial, partials
 
@@ -46,8 +46,8 @@ class Equation:
             derivatives: `(B,)` each, one for each of `terms`.
             unknowns: The unknown coefficients, `(B,)` each.
         """
-        columns = self.statement.given(x, None, torch.stack(list(unknowns)) if unknowns else ())
-        return self.statement.judged(columns, [derivatives[term] for term in self.terms])
+        columns = self.statement.column_values(x, None, torch.stack(list(unknowns)) if unknowns else ())
+        return self.statement.violation_from(columns, [derivatives[term] for term in self.terms])
 
     def slopes(self, x: Tensor, derivatives: Mapping[Derivative, Tensor]) -> tuple[Tensor, dict[Derivative, Tensor]]:
         """The value of an equation without unknowns, and its derivative in every term, `(B,)` each."""
@@ -86,7 +86,7 @@ def read_equation(
     >>> burgers.terms
     ((0, (1,)), (0, ()), (0, (0,)), (0, (0, 0)))
     """
-    statement = understand(text, inputs, outputs, output=output, unknowns=unknowns)
+    statement = resolve(text, inputs, outputs, output=output, unknowns=unknowns)
     local = not statement.free and not any(atom.arguments for atom in statement.atoms)
     if not statement.atoms or not local:
         raise ConfigError(
