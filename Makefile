@@ -14,6 +14,10 @@ FORMULAS ?=
 TABULAR ?=
 # Options of benchmarks/bench_pde.py, such as burgers allen-cahn, or poisson --seeds 1.
 PDE ?=
+# The part that `test` and `test-all` run, such as train; all without. `make test PART=?` lists them.
+PART ?=
+# The commit that `check` compares with; without, where the branch left main.
+BASE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
 EXTRAS ?= test
 
@@ -43,7 +47,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: help demo test check test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
 .PHONY: bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -53,9 +57,13 @@ help: ## list the targets
 demo: $(RUNTIME) ## find a law in real measurements and write a report
 	@$(BIN)/splinework demo
 
-test: $(TESTING) ## everything a push must pass: style, types, layers, tests, doctests
-	@$(lint)
-	@echo "== pytest"; $(PYTEST)
+test: $(TESTING) ## everything a push must pass: style, types, layers, tests, doctests; PART=train: the tests of one part
+	@$(if $(PART),,$(lint))
+	@paths=$$($(BIN)/python -m tests.loop.parts $(PART)) || exit 1; \
+	echo "== pytest $$paths"; $(PYTEST) $$paths
+
+check: $(TESTING) ## what a change touches, in under a minute: style, types, layers, the tests it calls for
+	@$(BIN)/python -m tests.loop.check --base "$(BASE)" --workers $(WORKERS)
 
 test-all: $(TESTING) ## the same, with the tests marked slow
 	@$(lint)
