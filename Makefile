@@ -65,9 +65,9 @@ test: $(TESTING) ## everything a push must pass: style, types, layers, tests, do
 check: $(TESTING) ## what a change touches, in under a minute: style, types, layers, the tests it calls for
 	@$(BIN)/python -m tests.loop.check --base "$(BASE)" --workers $(WORKERS)
 
-test-all: $(TESTING) ## the same, with the tests marked slow
-	@$(lint)
-	@echo "== pytest"; $(PYTEST) -m "slow or not slow"
+test-all: $(TESTING) ## the same with the slow tests, part by part, going on where it was stopped; PART=train: of one part
+	@$(if $(PART),,$(lint))
+	@$(BIN)/python -m tests.loop.whole --workers $(WORKERS) $(PART)
 
 test-kernels: ## the C++ kernels against their oracle, without Python
 	@$(call kernels,release,)
