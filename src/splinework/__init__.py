@@ -1,7 +1,7 @@
 """splinework: networks of splines that one can fit, read and deploy.
 
 Data become a model by `fit`, a small one by `sparsify`, a formula by `discover`; `KANRegressor` and `KANClassifier` do all of
-it behind scikit-learn's interface. These 25 names are the top level; everything else is in its module, such as
+it behind scikit-learn's interface. These 31 names are the top level; everything else is in its module, such as
 `splinework.nn.derivatives.partials`. Each name is loaded on first use, so `import splinework` itself is cheap, and torch is
 loaded with the first name that needs it.
 
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from splinework import hardware as hardware
     from splinework import kernels as kernels
     from splinework import train as train
-    from splinework.discover import discover
+    from splinework.discover import (
+        complete_formula,
+        discover,
+        discover_classes,
+        discover_constrained,
+        discover_multioutput,
+        discover_ode,
+        discover_relation,
+    )
     from splinework.errors import FitWarning
     from splinework.export import export
     from splinework.interpret import edit as edit
@@ -83,7 +91,13 @@ __all__ = [
     "Residual",
     "SplineworkError",
     "adapt",
+    "complete_formula",
     "discover",
+    "discover_classes",
+    "discover_constrained",
+    "discover_multioutput",
+    "discover_ode",
+    "discover_relation",
     "ensemble",
     "export",
     "fit",

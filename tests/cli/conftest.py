@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,10 +16,7 @@ from tests.cli.stand_in import Pipeline
 @pytest.fixture
 def pipeline(monkeypatch: pytest.MonkeyPatch) -> Pipeline:
     stand_in = Pipeline()
-    for name in ("discover", "report"):
-        module = ModuleType(f"splinework.{name}")
-        setattr(module, name, getattr(stand_in, name))
-        monkeypatch.setitem(sys.modules, module.__name__, module)
+    stand_in.replace_modules(monkeypatch)
     return stand_in
 
 

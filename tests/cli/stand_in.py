@@ -6,14 +6,19 @@ test_end_to_end.py runs everything.
 
 from __future__ import annotations
 
+import functools
+import inspect
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pytest
 import sympy
 import torch
 from click.testing import Result
@@ -21,6 +26,8 @@ from click.testing import Result
 from splinework.interpret.symbolic import FormulaRow, FormulaTable
 from splinework.interpret.symbolic.expression import symbol
 from splinework.nn.network import KAN
+
+REAL = import_module("splinework.discover")  # as an attribute of splinework it is the function
 
 
 def line(names: list[str], target: str, weights: np.ndarray, y: np.ndarray, x: np.ndarray) -> FormulaRow:
@@ -41,8 +48,20 @@ class Pipeline:
     alter: Callable[[FormulaTable], Any] = lambda table: table
     report_hook: Callable[[Path], None] = lambda path: path.write_text("<html>")
 
-    def discover(self, x: Any, y: Any, **options: Any) -> Any:
-        self.calls.append({"x": x, "y": y, **options})
+    def search(self, function: Any) -> Any:
+        """A stand-in for a function of `splinework.discover`, with the same signature."""
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def found(*data: Any, **options: Any) -> Any:
+            given = dict(signature.bind(*data, **options).arguments)
+            self.calls.append({"function": function.__name__, **given})
+            x = given["x"]
+            return self.answer(x, given.get("y", x[:, -1]), **{"target": "y", **options})
+
+        return found
+
+    def answer(self, x: Any, y: Any, **options: Any) -> Any:
         notes = ["a note of the pipeline"]
         options["on_stage"]("screening")
         try:
@@ -59,6 +78,15 @@ class Pipeline:
         options["callbacks"][0](SimpleNamespace(rmse_train=0.5))
         history = SimpleNamespace(steps=[], notes=[])
         return self.alter(FormulaTable(rows, tuple(notes), model, history))
+
+    def replace_modules(self, patch: pytest.MonkeyPatch) -> None:
+        """Puts the stand-ins in the places of `splinework.discover` and `splinework.report`."""
+        searches, pages = ModuleType("splinework.discover"), ModuleType("splinework.report")
+        pages.report = self.report  # type: ignore[attr-defined]
+        for name in REAL.__all__:
+            setattr(searches, name, self.search(getattr(REAL, name)))
+        for module in (searches, pages):
+            patch.setitem(sys.modules, module.__name__, module)
 
     def report(self, model: Any, path: Path, **options: Any) -> None:
         self.reports.append({"model": model, "path": path, **options})

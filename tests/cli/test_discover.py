@@ -212,34 +212,46 @@ def test_only_what_was_asked_for_reaches_the_pipeline(run, data, pipeline):
     run("discover", "data.csv", "--target", "y", "--noise", "auto")
     usual = set(pipeline.calls[0])
     assert (pipeline.calls[0]["budget"], pipeline.calls[0]["seed"]) == (60.0, 0)
-    options = ["--units", "a=m, y=km/s^2", "--noise", "0.5", "--form", "y = A*exp(?)*b", "--require", "a*b"]
-    options += ["--require", "sin(c)", "--forbid", "tan, c", "--forbid", "sinh", "--budget", "9", "--seed", "3"]
-    result = run("discover", "data.csv", "--target", "y", "--overwrite", *options)
-    assert result.exit_code == 0, result.output
-    call = pipeline.calls[1]
-    assert set(call) - usual == {"units", "noise", "form", "require", "forbid"}
-    assert call["units"] == {"a": "m", "y": "m/s^2"}
-    assert (call["noise"], call["form"], call["budget"], call["seed"]) == (0.5, "y = A*exp(?)*b", 9.0, 3)
-    assert (call["require"], call["forbid"]) == (("a*b", "sin(c)"), ("tan", "c", "sinh"))
+    options = [
+        ["--units", "a=m, y=km/s^2", "--noise", "0.5", "--budget", "9", "--seed", "3"],
+        ["--form", "y = A*exp(?)*b", "--forbid", "tan, c", "--forbid", "sinh"],
+        ["--require", "a*b", "--require", "sin(c)", "--forbid", "tan"],
+    ]
+    for given in options:
+        result = run("discover", "data.csv", "--target", "y", "--overwrite", *given)
+        assert result.exit_code == 0, result.output
+    plain, form, terms = pipeline.calls[1:]
+    assert [call["function"] for call in pipeline.calls] == [
+        *["discover"] * 2,
+        "complete_formula",
+        "discover_constrained",
+    ]
+    assert set(plain) - usual == {"units", "noise"}
+    assert plain["units"] == {"a": "m", "y": "m/s^2"}
+    assert (plain["noise"], plain["budget"], plain["seed"]) == (0.5, 9.0, 3)
+    assert set(form) - usual == {"form", "forbid"}
+    assert (form["form"], form["forbid"]) == ("y = A*exp(?)*b", ("tan", "c", "sinh"))
+    assert set(terms) - usual == {"require", "forbid"}
+    assert (terms["require"], terms["forbid"]) == (("a*b", "sin(c)"), ("tan",))
 
 
 @pytest.mark.parametrize(
-    ("options", "given"),
+    ("options", "function", "names"),
     [
-        (["--ode", "a"], {"ode": "a"}),
-        (["--ode", "a", "--features", "b"], {"ode": "a"}),
-        (["--implicit"], {"implicit": True}),
-        (["--classes"], {"classes": True}),
+        (["--ode", "a"], "discover_ode", ["b", "c", "y"]),
+        (["--ode", "a", "--features", "b"], "discover_ode", ["b", "y"]),
+        (["--relation"], "discover_relation", ["a", "b", "c", "y"]),
+        (["--classes"], "discover_classes", ["a", "b", "c"]),
     ],
 )
-def test_formulas_that_do_not_give_the_target_are_measured_by_the_search(run, data, pipeline, options, given):
+def test_formulas_that_do_not_give_the_target_are_measured_by_the_search(run, data, pipeline, options, function, names):
     pipeline.alter = known
     result = run("discover", "data.csv", "--target", "y", "--json", *options)
     assert result.exit_code == 0, result.output
     call = pipeline.calls[0]
-    assert {name: call[name] for name in given} == given
-    assert len(call["y"]) == 40  # all rows
-    assert "a" in call["names"]
+    assert (call["function"], call["names"]) == (function, names)
+    assert call["x"].shape == (40, len(names))  # all rows
+    assert call.get("clock", "a") == "a"
     found = json.loads(result.stdout)
     assert found["formulas"][0]["rmse_held_out"] == 0.25
     assert found["formulas"][0]["rmse_test"] is None
@@ -281,11 +293,14 @@ def test_classes_may_be_words(run, folder, pipeline):
 def test_names_of_the_file_are_exchanged_for_those_of_formulas(run, folder, pipeline):
     x = np.random.default_rng(0).uniform(1, 2, (30, 3))
     pd.DataFrame({"mass [kg]": x[:, 0], "sin": x[:, 1], "y [m]": x.sum(1)}).to_csv("d.csv", index=False)
-    options = ["--units", "mass [kg]=kg, sin=1, y_m=m", "--forbid", "sin", "--require", "mass [kg]"]
+    options = ["--units", "mass [kg]=kg, sin=1, y_m=m"]
     result = run("discover", "d.csv", "--target", "y [m]", *options)
     assert result.exit_code == 0, result.output
     call = pipeline.calls[0]
     assert call["units"] == {"mass_kg": "kg", "sin_": "1", "y_m": "m"}
+    options = ["--forbid", "sin", "--require", "mass [kg]", "--overwrite"]
+    assert run("discover", "d.csv", "--target", "y [m]", *options).exit_code == 0
+    call = pipeline.calls[1]
     assert (call["forbid"], call["require"]) == (("sin_",), ("mass_kg",))
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -88,10 +86,7 @@ def test_fit_on_any_bytes(content, missing, task, tmp_path):
     data.write_bytes(content)
     stand_in = Pipeline()
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("discover", "report"):
-            module = ModuleType(f"splinework.{name}")
-            setattr(module, name, getattr(stand_in, name))
-            patch.setitem(sys.modules, module.__name__, module)
+        stand_in.replace_modules(patch)
         patch.setattr("splinework.cli.estimation._fitted", Estimator)
         before = tree(tmp_path)
         if not ended_well(run("fit", data, "--target", "y", "--out", out, "--overwrite", "--task", task, *missing)):

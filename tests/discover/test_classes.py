@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.classes import classes
+from splinework.discover.classes import discover_classes
 from splinework.discover.logits import Logits, area, calibration_slope, nats, probabilities
 from splinework.discover.snapping import Constants, minimise
 from splinework.errors import DataError, ShapeError
@@ -30,7 +30,7 @@ def labelled(logit, count=1000, seed=0):
 @pytest.mark.parametrize("name", [pytest.param(n, marks=() if n == "line" else slow) for n in LOGITS])
 def test_the_logit_comes_back(name):
     x, y, p = labelled(LOGITS[name], 1500)
-    table = classes(x, y, search=answering(), budget=6)
+    table = discover_classes(x, y, search=answering(), budget=6)
     assert set(table.best.inputs) == {s.name for s in LOGITS[name].free_symbols}
     assert np.sqrt(((table.best.numpy()(x) - p) ** 2).mean()) < 0.05
     assert table.best.target == "P(y=1)"
@@ -41,7 +41,7 @@ def test_the_logit_comes_back(name):
 def test_a_formula_of_the_search_is_taken_where_it_is_shorter():
     logit = 3 * sympy.tanh(3 * x1 * x2) - x3
     x, y, p = labelled(logit, 1500)
-    table = classes(x, y, search=answering(2.5 * sympy.tanh(2.5 * x1 * x2) - 1.2 * x3), budget=6)
+    table = discover_classes(x, y, search=answering(2.5 * sympy.tanh(2.5 * x1 * x2) - 1.2 * x3), budget=6)
     assert table.best.expression.has(sympy.tanh)
     assert np.sqrt(((table.best.numpy()(x) - p) ** 2).mean()) < 0.05
 
@@ -53,7 +53,7 @@ def test_more_than_two_classes():
     logits = np.column_stack([0 * x[:, 0], 2 * x[:, 0], x[:, 1] ** 2 - 1])
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     y = np.array([draw.choice(list("abc"), p=row) for row in p])
-    table = classes(x, y, target="kind", search=answering(), budget=6)
+    table = discover_classes(x, y, target="kind", search=answering(), budget=6)
     for k, name in ((1, "P(kind=b)"), (2, "P(kind=c)")):
         assert np.sqrt(((table.of(name)[0].numpy()(x) - p[:, k]) ** 2).mean()) < 0.05
 
@@ -62,7 +62,7 @@ def test_more_than_two_classes():
 def test_labels_by_chance_have_no_formula(seed):
     draw = np.random.default_rng(seed)
     x, y = draw.normal(size=(400, 3)), draw.uniform(size=400) < 0.3
-    table = classes(x, y, search=answering(), budget=5)
+    table = discover_classes(x, y, search=answering(), budget=5)
     assert table.best.inputs == ()
     assert float(table.best.expression) == pytest.approx(y.mean(), abs=0.05)
     assert any("no formula" in note for note in table.notes)
@@ -70,14 +70,14 @@ def test_labels_by_chance_have_no_formula(seed):
 
 def test_separated_classes_are_told():
     x = np.random.default_rng(0).uniform(-1, 1, (300, 2))
-    table = classes(x, x[:, 0] > x[:, 1], search=answering(), budget=5)
+    table = discover_classes(x, x[:, 0] > x[:, 1], search=answering(), budget=5)
     assert any("separated" in note for note in table.notes)
     assert ((table.best.numpy()(x) > 0.5) == (x[:, 0] > x[:, 1])).mean() > 0.99
 
 
 def test_an_interrupt_leaves_the_table_so_far():
     x, y, _ = labelled(LOGITS["line"], 300)
-    table = classes(x, y, search=interrupted, budget=5)
+    table = discover_classes(x, y, search=interrupted, budget=5)
     assert any("interrupted" in note for note in table.notes)
     assert "x1" in table.best.inputs
 
@@ -135,4 +135,4 @@ def test_measures_of_a_perfect_logit():
 )
 def test_wrong_data_are_refused(x, y, options, error):
     with pytest.raises(error):
-        classes(x, y, search=answering(), **options)
+        discover_classes(x, y, search=answering(), **options)

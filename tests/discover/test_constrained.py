@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.constrained import demanding
+from splinework.discover.constrained import discover_constrained
 from splinework.discover.constraints import barred, contains
-from splinework.discover.partial import complete
+from splinework.discover.partial import complete_formula
 from splinework.errors import DataError, FormulaError
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression
@@ -25,7 +25,7 @@ def law(text: str) -> Any:
 
 def searched(truth: str, **options: Any) -> FormulaTable:
     x = rows()
-    return demanding(x, law(truth)(x), names=NAMES, search=pairs_of_terms, budget=20, **options)
+    return discover_constrained(x, law(truth)(x), names=NAMES, search=pairs_of_terms, budget=20, **options)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_forbidden_names_stand_in_no_row(forbid: list[str]) -> None:
     assert all(without.allows(row.expression) for row in table)
     assert table.numpy()(rows(seed=3)).shape == (len(rows()),)  # all columns, in their order
     x = rows()
-    filled = complete("y = A*? + 1", x, law(truth)(x), names=NAMES, forbid=forbid, search=pairs_of_terms)
+    filled = complete_formula("y = A*? + 1", x, law(truth)(x), names=NAMES, forbid=forbid, search=pairs_of_terms)
     assert all(without.allows(row.expression) for row in filled)
 
 
@@ -77,8 +77,8 @@ def test_a_library_goes_to_a_search_that_takes_one() -> None:
         return pairs_of_terms(x, y, **rest)
 
     x = rows()
-    demanding(x, x[:, 0] ** 2, names=NAMES, forbid=["sin"], search=search)
-    complete("A*?", x, x[:, 0] ** 2, names=NAMES, forbid=["sin"], search=search)
+    discover_constrained(x, x[:, 0] ** 2, names=NAMES, forbid=["sin"], search=search)
+    complete_formula("A*?", x, x[:, 0] ** 2, names=NAMES, forbid=["sin"], search=search)
     assert len(came) == 2
     assert all("sin" not in {f.name for f in library} for library in came)
 

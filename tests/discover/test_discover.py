@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
-from splinework.discover import discover
+import splinework as sw
+from splinework.discover import SearchOptions, discover
 from splinework.discover.regression import regress
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.formula.expression import Expression
 
+searches = import_module("splinework.discover")  # as an attribute of splinework it is the function
 SECONDS = 120.0
 """Far more than is needed, so that a busy machine changes no result."""
 
@@ -286,19 +291,42 @@ def test_units_make_groups_and_are_checked():
         discover(x[:, :2], y, names=["l", "g"], target="T", units="l=m,g=m/s^2,T=kg")
 
 
-def test_what_is_asked_must_go_together():
+def test_a_question_for_another_function_is_told_its_name():
     x, y = small()
-    with pytest.raises(ConfigError, match="form and implicit"):
-        discover(x, y, form="y = A*?", implicit=True)
-    with pytest.raises(ConfigError, match="units cannot be used together with form"):
-        discover(x, y, form="y = A*?", units="x1=m,x2=m,y=m")
-    with pytest.raises(ConfigError, match="weights cannot be used together with several targets"):
-        discover(x, np.stack([y, y], 1), weights=np.ones(len(y)))
-    with pytest.raises(ConfigError, match="shape cannot be used together with require or forbid"):
-        discover(x, y, forbid=["sin"], shape=[2, 1])
+    with pytest.raises(ShapeError, match=r"discover_multioutput\(x, y\)"):
+        discover(x, np.stack([y, y], 1))
+    for labels in (y > 0, np.where(y > 0, "a", "b"), np.where(y > 0, "a", "b").astype(object)):
+        with pytest.raises(DataError, match=r"discover_classes\(x, y\)"):
+            discover(x, labels)
     with pytest.raises(DataError, match="y is x1 in every row"):
         discover(x, x[:, 0])
-    with pytest.raises(ConfigError, match="no column 'time'"):
-        discover(x, y, ode="time")
-    with pytest.raises(DataError, match="no y"):
-        discover(x)
+    assert discover(x, y.astype(object), budget=SECONDS).best.text == "2*x1 - x2"
+
+
+@pytest.mark.parametrize("name", [name for name in searches.__all__ if name != "SearchOptions"])
+def test_an_option_that_a_search_does_not_take_is_refused(name):
+    function, x, y = getattr(sw, name), *small()
+    data = {"complete_formula": ("?", x, y), "discover_relation": (x,)}.get(name, (x, y))
+    with pytest.raises(ConfigError, match=rf"^{name} has no option 'sed'; did you mean 'seed'"):
+        function(*data, sed=1)
+    with pytest.raises(ConfigError, match="options is a SearchOptions, got 3"):
+        function(*data, options=3)
+    for given in ({"budget": 0}, {"budget": "long"}, {"seed": -1}, {"callbacks": 3}):
+        with pytest.raises(ConfigError, match=next(iter(given))):
+            function(*data, **given)
+        with pytest.raises(ConfigError, match=next(iter(given))):
+            function(*data, options=SearchOptions(**given))
+    parameters = inspect.signature(function).parameters
+    assert not any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    for each in parameters:
+        assert function.__doc__.count(f"\n        {each}: ") == 1, each
+
+
+def test_a_keyword_overrides_the_options_object():
+    stages = []
+    options = SearchOptions(budget=SECONDS, seed=3, on_stage=stages.append)
+    assert discover(*small(), options=options).best.text == "2*x1 - x2"
+    heard = len(stages)
+    assert heard > 0
+    discover(*small(), options=options, on_stage=lambda stage: None)
+    assert len(stages) == heard

@@ -11,7 +11,7 @@ import pytest
 import sympy
 from numpy.typing import NDArray
 
-from splinework.discover.partial import complete
+from splinework.discover.partial import complete_formula
 from splinework.errors import DataError, FormulaError, ShapeError
 from splinework.formula.parse import parse_formula
 from splinework.interpret.symbolic.expression import compile_expression, symbol
@@ -71,7 +71,7 @@ def completed(
     law = compile_expression(parse_formula(truth, NAMES), NAMES)
     y = law(x)
     y = y + noise * y.std() * np.random.default_rng(1).standard_normal(len(y))
-    table = complete(form, x, y, names=NAMES, search=pairs_of_terms, budget=20, **options)
+    table = complete_formula(form, x, y, names=NAMES, search=pairs_of_terms, budget=20, **options)
     fresh = rows(seed=9, low=float(x.min()), high=float(x.max()))
     return table, float(np.abs(table.numpy()(fresh) - law(fresh)).max() / law(fresh).std())
 
@@ -167,7 +167,7 @@ def test_rows_where_a_part_is_undefined_are_dropped_and_counted() -> None:
     x = rows()
     y = np.exp(x[:, 0]) * x[:, 1]
     y[:7] = -1.0
-    table = complete("y = exp(?(x1))*x2", x, y, names=NAMES, search=pairs_of_terms)
+    table = complete_formula("y = exp(?(x1))*x2", x, y, names=NAMES, search=pairs_of_terms)
     assert any("undefined on 7 of 200 rows" in note for note in table.best.notes)
 
 
@@ -187,19 +187,19 @@ def test_rows_where_a_part_is_undefined_are_dropped_and_counted() -> None:
 def test_what_cannot_be_completed_is_told(form: str, error: type[Exception], told: str) -> None:
     x = rows(100)
     with pytest.raises(error, match=told):
-        complete(form, x, x[:, 0] ** 2 + x[:, 1], names=NAMES, search=pairs_of_terms)
+        complete_formula(form, x, x[:, 0] ** 2 + x[:, 1], names=NAMES, search=pairs_of_terms)
 
 
 def test_data_that_do_not_fit_are_refused() -> None:
     x = rows(50)
     with pytest.raises(ShapeError, match="50"):
-        complete("?", x, x[:9, 0], names=NAMES, search=pairs_of_terms)
+        complete_formula("?", x, x[:9, 0], names=NAMES, search=pairs_of_terms)
     with pytest.raises(DataError, match="finite"):
-        complete("?", x, np.where(np.arange(50) == 3, np.nan, x[:, 0]), names=NAMES, search=pairs_of_terms)
+        complete_formula("?", x, np.where(np.arange(50) == 3, np.nan, x[:, 0]), names=NAMES, search=pairs_of_terms)
     with pytest.raises(DataError, match="every row"):
-        complete("?", x, np.ones(50), names=NAMES, search=pairs_of_terms)
+        complete_formula("?", x, np.ones(50), names=NAMES, search=pairs_of_terms)
     with pytest.raises(DataError, match="at least 8"):
-        complete("?", x[:5], x[:5, 0], names=NAMES, search=pairs_of_terms)
+        complete_formula("?", x[:5], x[:5, 0], names=NAMES, search=pairs_of_terms)
 
 
 @pytest.mark.slow
@@ -214,7 +214,7 @@ def test_data_that_do_not_fit_are_refused() -> None:
 def test_with_the_search_of_the_package(form: str, truth: str) -> None:
     x = rows(400)
     law = compile_expression(parse_formula(truth, NAMES), NAMES)
-    table = complete(form, x, law(x), names=NAMES, budget=30)
+    table = complete_formula(form, x, law(x), names=NAMES, budget=30)
     assert np.abs(table.numpy()(rows(seed=4)) - law(rows(seed=4))).max() < 1e-6
 
 
@@ -239,7 +239,7 @@ def test_a_part_may_stay_a_spline() -> None:
 
     x = rows(300)
     y = x[:, 0] ** 2 + 3 * Bump()(x[:, 1])
-    table = complete("y = ?(x1) + A*?(x2)", x, y, names=NAMES, search=search)
+    table = complete_formula("y = ?(x1) + A*?(x2)", x, y, names=NAMES, search=search)
     assert list(table.best.splines) == ["spline_101"]
     assert np.abs(table.numpy()(x) - y).max() < 1e-9
 
@@ -255,14 +255,14 @@ def test_an_interruption_keeps_what_was_found() -> None:
 
     x = rows()
     y = np.tanh(x[:, 0] * x[:, 1] * x[:, 2]) + np.cosh(x[:, 1] - 1)
-    table = complete("y = ?(x1, x3) + B*?(x2)", x, y, names=NAMES, search=search)
+    table = complete_formula("y = ?(x1, x3) + B*?(x2)", x, y, names=NAMES, search=search)
     assert len(table) >= 1
     assert any("interrupted" in note for note in table.notes)
 
 
 def test_no_time_still_gives_a_formula() -> None:
     x = rows()
-    table = complete(
+    table = complete_formula(
         "y = A*?(x1) + ?(x2)", x, np.tanh(x[:, 0]) + x[:, 1] ** 2.2, names=NAMES, search=pairs_of_terms, budget=1e-3
     )
     assert len(table) >= 1
@@ -273,12 +273,12 @@ def test_weights_leave_out_what_counts_nothing() -> None:
     x = rows()
     y = 3.7 * np.exp(x[:, 0] - 2 * x[:, 2]) * x[:, 1]
     wrong = np.arange(len(y)) % 10 == 0
-    table = complete(
+    table = complete_formula(
         "y = A*exp(?)*x2", x, np.where(wrong, 5 * y, y), names=NAMES, weights=~wrong, search=pairs_of_terms
     )
     assert np.abs(table.numpy()(x) - y).max() < 1e-9
     with pytest.raises(DataError, match="weight"):
-        complete("y = A*x1", x, y, names=NAMES, weights=-np.ones(len(y)), search=pairs_of_terms)
+        complete_formula("y = A*x1", x, y, names=NAMES, weights=-np.ones(len(y)), search=pairs_of_terms)
 
 
 def test_the_noise_of_a_part_is_that_of_y_over_the_slope() -> None:
@@ -290,6 +290,6 @@ def test_the_noise_of_a_part_is_that_of_y_over_the_slope() -> None:
 
     x = rows()
     y = 4 * (x[:, 0] + x[:, 1])
-    complete("y = 4*?", x, y, names=NAMES, noise=0.2, search=search)
-    complete("y = 4*?", x, y, names=NAMES, search=search)
+    complete_formula("y = 4*?", x, y, names=NAMES, noise=0.2, search=search)
+    complete_formula("y = 4*?", x, y, names=NAMES, search=search)
     assert levels == [pytest.approx(0.05), None]

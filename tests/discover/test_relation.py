@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.discover.relation import implicit
+from splinework.discover.relation import discover_relation
 from splinework.errors import DataError
 from splinework.interpret.symbolic.expression import symbol
 from tests.discover.searches import answering, interrupted
@@ -45,7 +45,7 @@ def distance(row, x):
 def test_the_relation_comes_back(name, noise):
     x = columns(name)
     rows = x + noise * x.std(axis=0) * np.random.default_rng(1).normal(size=x.shape)
-    table = implicit(rows, search=answering(), budget=20)
+    table = discover_relation(rows, search=answering(), budget=20)
     fresh = columns(name, seed=5)
     assert distance(table.best, fresh) < (1e-6 if noise == 0 else 0.5 * noise)
     draw = np.random.default_rng(6)
@@ -59,7 +59,7 @@ def test_the_relation_comes_back(name, noise):
 def test_two_relations_that_do_not_follow_from_each_other():
     u = np.random.default_rng(0).uniform(1, 3, (300, 2))
     x = np.column_stack([u, u[:, 0] + 2 * u[:, 1], u[:, 0] * u[:, 1]])
-    table = implicit(x, search=answering(), budget=20)
+    table = discover_relation(x, search=answering(), budget=20)
     assert len(table) == 2
     for row in table.rows:
         assert np.abs(row.numpy()(x)).max() < 1e-9
@@ -76,7 +76,7 @@ def test_independent_columns_have_no_relation(kind, seed):
         "skew": draw.lognormal(size=(200, 3)),
         "correlated": normal + 0.7 * normal[:, :1],
     }[kind]
-    table = implicit(x, search=answering(), budget=5)
+    table = discover_relation(x, search=answering(), budget=5)
     assert table.best.expression == 1
     assert any("no relation" in note for note in table.notes)
 
@@ -86,20 +86,20 @@ def test_a_column_that_is_a_formula_of_others_is_searched_for():
     x = draw.uniform(0.5, 2, (200, 3))
     x[:, 2] = np.sin(x[:, 0] * x[:, 1] ** 2) * np.exp(x[:, 0])
     formula = sympy.sin(x1 * x2**2) * sympy.exp(x1)
-    table = implicit(x, search=answering(formula), budget=20)
+    table = discover_relation(x, search=answering(formula), budget=20)
     assert sympy.simplify(table.best.expression - (x3 - formula)) == 0
 
 
 def test_an_interrupt_leaves_the_table_so_far():
     x = np.column_stack([columns("circle"), np.random.default_rng(3).normal(size=(400, 2))])
-    table = implicit(x, search=interrupted, budget=60)
+    table = discover_relation(x, search=interrupted, budget=60)
     assert table.best.expression == x1**2 + x2**2 - 1
     assert any("interrupted" in note for note in table.notes)
 
 
 def test_a_constant_column_is_left_out():
     x = np.column_stack([columns("circle"), np.full(400, 3.0)])
-    table = implicit(x, search=answering(), budget=5)
+    table = discover_relation(x, search=answering(), budget=5)
     assert table.best.expression == x1**2 + x2**2 - 1
     assert any("x3 is constant" in note for note in table.notes)
 
@@ -109,4 +109,4 @@ def test_a_constant_column_is_left_out():
 )
 def test_wrong_data_are_refused(x):
     with pytest.raises(DataError):
-        implicit(x, search=answering())
+        discover_relation(x, search=answering())

@@ -12,8 +12,6 @@ import pytest
 import torch
 
 import splinework as sw
-from splinework.discover import api, networks
-from splinework.discover.options import DiscoverKeywords, FormulaConstraints
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import ResidualEquation as Equation
 from splinework.knowledge.teach import informed, pde
@@ -57,10 +55,6 @@ VERBS = {
     "solve_equations": (
         pde.solve_equations,
         lambda **given: pde.solve_equations(*equation(), over={"x": (0, 1)}, **given),
-    ),
-    "discover": (
-        sw.discover,
-        lambda **given: sw.discover(X.numpy(), Y.numpy(), shape=[2, 1], **{"budget": 2.0} | given),
     ),
 }
 """Each verb, and a call of it."""
@@ -126,26 +120,20 @@ def caught(monkeypatch):
         (solve_module, "_task"),
         (whole, "solve"),
         (ensemble_module, "fit"),
-        (networks, "trial_fit"),
         (sparsify_module, "fit"),
     ):
         monkeypatch.setattr(place, name, ends)
-    take_rows, telling = sparsify_module.take_rows, api.telling
+    take_rows = sparsify_module.take_rows
 
     def rows(*args):
         found.append(args[-1])
         return take_rows(*args)
-
-    def tells(progress, on_stage):
-        found.append(TrainingOptions(progress=progress))
-        return telling(progress, on_stage)
 
     def no_search(search, penalties):
         search.accept(search.look(search.objective.model), "")
 
     monkeypatch.setattr(sparsify_module, "take_rows", rows)
     monkeypatch.setattr(sparsify_module, "_search", no_search)
-    monkeypatch.setattr(api, "telling", tells)
     return found
 
 
@@ -179,7 +167,7 @@ def test_every_option_reaches_the_run_of_every_verb(verb, name, by, caught, tmp_
     with pytest.raises(Caught):
         call(**given) if by == "keyword" else call(options=TrainingOptions(**given))
     arrived = [reaches(name, value, found, before) for found in caught]
-    # The last fit of `sparsify` must not change the units any more; `discover` shows progress for its fits.
+    # The last fit of `sparsify` must not change the units any more.
     assert all(arrived) if verb == "sparsify" and name != "standardise" else any(arrived)
 
 
@@ -233,10 +221,6 @@ def test_type_checkers_are_told_of_the_same_fields():
         each for each in vars(options).values() if isinstance(each, type) and each.__name__.endswith("Keywords")
     ):
         assert all(kind == own[name] for name, kind in get_type_hints(group).items()), group
-    both = own | get_type_hints(FormulaConstraints)
-    asked = get_type_hints(DiscoverKeywords)
-    assert all(kind == both[name] for name, kind in asked.items())
-    assert set(get_type_hints(FormulaConstraints)) <= set(asked)
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -1,52 +1,66 @@
-"""What the user knows of the formula beforehand, from the texts of the options to what `discover` takes.
+"""What the user knows of the formula, or asks of it: the options of `discover`, and the search that they call for.
 
-Only what was given is passed on. Columns may be named as the file or as formulas name them. Texts are checked for what can be
-told from them alone; what they mean is the business of `discover`, and none of them is ever evaluated.
+Only what was given is passed on. Columns may be named as in the file or as in formulas. Texts are checked as far as possible
+before any work; what they mean is for the search to say, and none of them is ever evaluated.
 """
 
 from __future__ import annotations
 
+import inspect
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from splinework.cli.options import option
+import numpy as np
+
+from splinework.cli.options import flag, option
 from splinework.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from splinework.cli.sample import Floats
+    from splinework.interpret.symbolic import FormulaTable
 
 
 @dataclass(frozen=True)
-class Wishes:
+class FormulaConstraints:
     """The options as they were given; None, empty or False where they were not."""
 
     units: str | None = option(metavar="TEXT", help='Units of columns, such as "x=m,t=s,v=m/s".')
     noise: str | None = option(
         metavar="auto|SIGMA", help="Standard deviation of the target's noise; estimated by default."
     )
-    form: str | None = option(metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
     require: tuple[str, ...] = option(
         default=(), metavar="TERM", help="A term that must occur; may be given several times."
     )
     forbid: tuple[str, ...] = option(default=(), metavar="A,B", help="Functions and columns to do without.")
+    form: str | None = option(metavar="TEXT", help='A formula to complete, ? for what is missing: "y = A*exp(?)*x2".')
     ode: str | None = option(metavar="TIME", help="The column of time; finds the target's derivative by it.")
-    implicit: bool = option(default=False, help="Find a relation f(columns) = 0 instead.")
-    classes: bool | None = option(
-        "--classes/--no-classes", help="The target is a class, or a number; by default as it looks."
-    )
+    relation: bool = option(default=False, help="Find a relation f(columns) = 0 instead.")
+    classes: bool = option(default=False, help="The target is a class; finds formulas for the probabilities.")
 
     @property
-    def of_the_target(self) -> bool:
+    def question(self) -> str | None:
+        """The field that asks for something else than a plain formula; None if none does."""
+        asked = {"form": self.form is not None, "ode": self.ode is not None, "relation": self.relation}
+        asked |= {"classes": self.classes, "require": bool(self.require), "forbid": bool(self.forbid)}
+        return next((name for name, given in asked.items() if given), None)
+
+    @property
+    def explains_target(self) -> bool:
         """Whether the formula gives the target itself, and not its derivative, a relation or the odds of a class."""
-        return self.ode is None and not self.implicit and not self.classes
+        return self.question not in ("ode", "relation", "classes")
 
     def check(self) -> None:
         """Refuses what contradicts itself, before any file is read.
 
         Raises:
-            ConfigError: With the options that are at odds.
+            ConfigError: For options that ask for different kinds of formulas, a noise that is no number, or an empty text.
         """
         _sigma(self.noise)
-        chosen = {"--ode": self.ode is not None, "--implicit": self.implicit, "--classes": bool(self.classes)}
+        chosen = {"--form": self.form is not None, "--ode": self.ode is not None}
+        chosen |= {"--relation": self.relation, "--classes": self.classes}
         several = [option for option, given in chosen.items() if given]
         if len(several) > 1:
             raise ConfigError(f"{' and '.join(several)} ask for formulas of different kinds; give one of them.")
@@ -54,29 +68,65 @@ class Wishes:
             if any(text is not None and not text.strip(" ,") for text in texts):
                 raise ConfigError(f"{word} is empty; give it a text, or leave it out.")
 
-    def for_columns(self, columns: Mapping[str, str]) -> dict[str, Any]:
-        """The options of `discover`.
+    def search(self, x: Floats, y: Floats, columns: Mapping[str, str], **common: Any) -> FormulaTable:
+        """Searches for formulas.
+
+        Args:
+            x: Features, `(n, d)`.
+            y: Target, `(n,)`.
+            columns: As for `keywords`.
+            common: Options of every search.
+
+        Raises:
+            SplineworkError: If the search refuses the data or an option.
+        """
+        *names, target = columns
+        function, keywords = self._function, {**self.keywords(columns), **common}
+        if self.ode is not None:
+            place = names.index(keywords["clock"])
+            states = [*names[:place], *names[place + 1 :], target]
+            table = function(x[:, place], np.column_stack([np.delete(x, place, axis=1), y]), names=states, **keywords)
+            rows = sorted(table.rows, key=lambda row: not row.target.startswith(f"d{target}/"))
+            return replace(table, rows=tuple(rows))
+        if self.relation:
+            return function(np.column_stack([x, y]), names=[*names, target], **keywords)
+        data = (x, y) if self.form is None else (self.form, x, y)
+        return function(*data, names=names, target=target, **keywords)
+
+    def keywords(self, columns: Mapping[str, str]) -> dict[str, Any]:
+        """The keyword arguments of the search that follow from these options.
 
         Args:
             columns: Name in formulas → name in the file, for the features and, last, the target.
 
         Raises:
-            ConfigError: If a text cannot be read, or names a column that is not there.
+            ConfigError: If a text cannot be read, names a column that is not there, or the search has no use for an option.
         """
         from splinework.cli.sample import split_names
 
         forbidden = [name for text in self.forbid for name in split_names(text)]
-        wished = {
+        given = {
             "units": None if self.units is None else _units(self.units, columns),
             "noise": _sigma(self.noise),
-            "form": self.form,
             "require": tuple(_in_formulas(term, columns) for term in self.require) or None,
-            "forbid": tuple(_in_formulas(name, columns) for name in forbidden) if self.forbid else None,
-            "ode": None if self.ode is None else _time(self.ode, columns),
-            "implicit": self.implicit or None,
-            "classes": self.classes,
+            "forbid": tuple(_in_formulas(name, columns) for name in forbidden) or None,
         }
-        return {name: wish for name, wish in wished.items() if wish is not None}
+        given = {name: value for name, value in given.items() if value is not None}
+        idle = [flag(FormulaConstraints, name) for name in given.keys() - inspect.signature(self._function).parameters]
+        if idle:
+            asked = flag(FormulaConstraints, self.question or "")
+            raise ConfigError(f"{' and '.join(sorted(idle))} cannot be used together with {asked}; leave it out.")
+        return given if self.ode is None else {"clock": _time(self.ode, columns)}
+
+    @property
+    def _function(self) -> Callable[..., FormulaTable]:
+        """The function of `splinework.discover` that answers the question."""
+        answers = {None: "discover", "form": "complete_formula"}
+        answers |= {"require": "discover_constrained", "forbid": "discover_constrained"}
+        function: Callable[..., FormulaTable] = getattr(
+            import_module("splinework.discover"), answers.get(self.question, f"discover_{self.question}")
+        )
+        return function
 
 
 def _sigma(text: str | None) -> float | None:

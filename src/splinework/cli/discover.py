@@ -6,7 +6,7 @@ import click
 
 from splinework.cli.answer import results, show_answer
 from splinework.cli.artefacts import DISCOVERED
-from splinework.cli.constraints import Wishes
+from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.interrupts import INTERRUPTED
 from splinework.cli.json_output import json_text
 from splinework.cli.options import takes
@@ -18,8 +18,8 @@ from splinework.cli.terminal import show_next_steps
 
 @click.command(no_args_is_help=True, short_help="Find the law behind one column of a table.")
 @on_table(seconds=60.0, gaps=("drop", "mean"))
-@takes(Wishes)
-def discover(request: Request, wishes: Wishes) -> int:
+@takes(FormulaConstraints)
+def discover(request: Request, constraints: FormulaConstraints) -> int:
     """Find the law behind one column of DATA, a CSV or Parquet file (- for the standard input).
 
     Prints formulas, best first: the shortest description of formula and errors together. Says so where no formula of the
@@ -38,7 +38,7 @@ def discover(request: Request, wishes: Wishes) -> int:
       splinework discover data.csv --target y --form "y = A*exp(?)*x2" --forbid tan,sinh
       splinework discover run.csv --target x --ode time
     """
-    wishes.check()
+    constraints.check()
     folder = request.check(DISCOVERED)
 
     from splinework.cli.job import Settings
@@ -49,13 +49,15 @@ def discover(request: Request, wishes: Wishes) -> int:
         request.seed,
         request.test_fraction,
         missing=request.missing,
-        wishes=wishes,
+        constraints=constraints,
         tables_apart=True,
     )
     with Stages(quiet=request.quiet) as stages:
         stages.stage(f"reading {request.source}", after=0.5)
         table = request.table(stages.share)
-        done = run_course(request, table, settings, stages, folder, DISCOVERED, beside=wishes.ode, check=refuse_copy)
+        done = run_course(
+            request, table, settings, stages, folder, DISCOVERED, beside=constraints.ode, check=refuse_copy
+        )
     if done is None:
         return INTERRUPTED
     if request.as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from splinework.cli.constraints import Wishes
+from splinework.cli.constraints import FormulaConstraints
 from splinework.cli.figures import model_values, r2, rmse
 from splinework.cli.json_output import finite, only
 from splinework.cli.sample import Floats, Sample
@@ -40,12 +40,12 @@ class Settings:
     `tables_apart` says that the values of splines in formulas are written beside the formulas, and not into them.
     """
 
-    seconds: float
+    budget: float
     seed: int = 0
     test_fraction: float | None = None
     shape: tuple[Any, ...] | None = None
     missing: str | None = None
-    wishes: Wishes = field(default_factory=Wishes)
+    constraints: FormulaConstraints = field(default_factory=FormulaConstraints)
     tables_apart: bool = False
 
 
@@ -132,21 +132,17 @@ class Outcome:
 
 def search(prepared: Prepared, settings: Settings, listener: Listener) -> FormulaTable:
     """Discovers, on the rows to fit."""
-    from splinework.discover import discover
-
-    *names, target = prepared.columns
+    shape: dict[str, Any] = {} if settings.shape is None else {"shape": list(settings.shape)}
     with suited_to(len(prepared.train[1])):
-        return discover(
+        return settings.constraints.search(
             *prepared.train,
-            names=names,
-            target=target,
-            shape=None if settings.shape is None else list(settings.shape),
-            budget=settings.seconds,
+            prepared.columns,
+            budget=settings.budget,
             seed=settings.seed,
             progress=False,
             on_stage=listener.stage,
             callbacks=(listener.step,),
-            **settings.wishes.for_columns(prepared.columns),
+            **shape,
         )
 
 
@@ -157,7 +153,7 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
     equations = [_record(rank, row, prepared, settings) for rank, row in placed]
     model = table.model
     names = ("rmse_train", "rmse_test", "r2_test")
-    if model is None or not settings.wishes.of_the_target:
+    if model is None or not settings.constraints.explains_target:
         figures = {name: equations[0][name] for name in names}
     else:
         found = _figures(lambda x: model_values(model, x)[:, 0], prepared)
@@ -177,14 +173,14 @@ def measure(table: FormulaTable, prepared: Prepared, settings: Settings, *, bega
     # For the header of a file formulas are short: with a spline written out one may have thousands of numbers.
     kept = [only(e, KEPT) for e in equations if len(e["formula"]) <= _LONGEST and e["rank"] <= _MOST]
     header = _header(prepared, settings, notes) | {"formulas": kept}
-    return Outcome(table, prepared, equations, metrics, notes, settings.wishes.of_the_target, header)
+    return Outcome(table, prepared, equations, metrics, notes, settings.constraints.explains_target, header)
 
 
 def _record(rank: int, row: FormulaRow, prepared: Prepared, settings: Settings) -> dict[str, Any]:
     """What there is to say of one formula in numbers."""
     import sympy
 
-    if settings.wishes.of_the_target:
+    if settings.constraints.explains_target:
         train, test, r2_test = _figures(row.numpy(), prepared)
     else:  # the file has no column that the formula gives: the search has measured it
         train, test, r2_test = finite(row.rmse), None, None
@@ -243,7 +239,7 @@ def prepare(sample: Sample, settings: Settings) -> Prepared:
 def split(rows: int, settings: Settings) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """Which rows to fit and which to hold back, in the order of the file, and what to say about it."""
     asked = settings.test_fraction
-    if not settings.wishes.of_the_target:
+    if not settings.constraints.explains_target:
         return _all_rows(rows, asked)
     fraction = asked if asked is not None else (TEST_FRACTION if rows >= 50 else TEST_FRACTION / 2)
     held = max(1, round(fraction * rows)) if fraction > 0 else 0
@@ -267,7 +263,7 @@ def _all_rows(rows: int, asked: float | None) -> tuple[np.ndarray, np.ndarray, l
     """All rows to fit, and none to test."""
     if asked:
         raise ConfigError(
-            "--test-fraction holds back rows of the target, but with --ode, --implicit or --classes a formula does not "
+            "--test-fraction holds back rows of the target, but with --ode, --relation or --classes a formula does not "
             "give the target itself; leave it out: the search holds out rows of its own."
         )
     if rows < FEWEST:

@@ -65,13 +65,12 @@ def run_course(
     from splinework.cli.job import Listener, measure, prepare, search
     from splinework.cli.sample import take_sample
 
-    wishes = settings.wishes
     chosen = request.chosen(table, beside)
-    sample = take_sample(table, request.target, chosen, missing=request.missing, classes=bool(wishes.classes))
+    sample = take_sample(table, request.target, chosen, missing=request.missing, classes=settings.constraints.classes)
     check(sample)
     prepared = prepare(sample, settings)
-    wishes.for_columns(prepared.columns)  # refuses now, and not in the middle of the work
     stages.stage("loading torch", after=0.5)
+    settings.constraints.keywords(prepared.columns)  # refuses now, and not in the middle of the work
     stop = Stop(stages.say)
     with answering(stop.interrupt):
         began = time.monotonic()

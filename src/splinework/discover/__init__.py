@@ -1,5 +1,21 @@
-"""Data in, formula out: the pipeline that joins training, editing and the search for formulas."""
+"""From data to formulas: searches that join training, editing and symbolic regression."""
 
 from splinework.discover.api import discover
+from splinework.discover.classes import discover_classes
+from splinework.discover.constrained import discover_constrained
+from splinework.discover.multioutput import discover_multioutput
+from splinework.discover.ode import discover_ode
+from splinework.discover.options import SearchOptions
+from splinework.discover.partial import complete_formula
+from splinework.discover.relation import discover_relation
 
-__all__ = ["discover"]
+__all__ = [
+    "SearchOptions",
+    "complete_formula",
+    "discover",
+    "discover_classes",
+    "discover_constrained",
+    "discover_multioutput",
+    "discover_ode",
+    "discover_relation",
+]

@@ -1,4 +1,4 @@
-"""`classes`: formulas for the log odds of classes.
+"""`discover_classes`: formulas for the log odds of classes.
 
 A network fitted with the logistic loss gives smooth logits; formulas for these, and sparse sums of terms found by the
 iteration of generalised linear models, are candidates; each is fitted by maximum likelihood, and the shortest description
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, ladder, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, ladder, run_search, table_of, target_name
 from splinework.discover.logits import (
     RIDGE,
     Logits,
@@ -27,6 +27,7 @@ from splinework.discover.logits import (
     nats,
     probabilities,
 )
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.right_sides import skeleton
 from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
@@ -36,6 +37,7 @@ from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.options import options_of, with_options
 
 SURE = 1e-3
 """Nats per row below which the classes count as separated."""
@@ -46,27 +48,30 @@ LUCK = 1.5
 """Nats by which logits must beat the base rate, beyond the description of the formulas."""
 
 
-def classes(
+@with_options(InnerSearchKeywords, SearchOptions)
+def discover_classes(
     x: Any,
-    labels: Any,
+    y: Any,
     *,
     names: Sequence[str] | None = None,
-    target: str = "y",
+    target: str | None = None,
     reference: Any = None,
-    **keywords: Unpack[SearchKeywords],
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
-    """Formulas for the probability of classes.
+    """Finds formulas for the probabilities of classes.
 
-    Of two classes, rows give the probability of the second one, `1/(1+exp(-(logit)))`. Of K, there are rows for all but the
-    reference, `exp(logit_k)/(1+Σ exp(logit_j))`, each with the other logits of the best answer.
+    For two classes they give the probability of the second one, `1/(1+exp(-(logit)))`; for K, those of all but the reference,
+    `exp(logit_k)/(1+Σ exp(logit_j))`, each with the other logits of the best answer.
 
     Args:
-        x: `(N, d)`; a frame brings its own names.
-        labels: `(N,)`, of anything that can be sorted.
-        names: Of the columns.
-        target: Name of what the labels are.
-        reference: The label against which log odds count; the first in order by default.
-        **keywords: What every search takes, see `SearchKeywords`.
+        x: `(N, d)` array or frame.
+        y: `(N,)` labels of any type that can be sorted.
+        names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
+        target: Name of y; by default that of the series, or `y`.
+        reference: The label that log odds are relative to; the first in order by default.
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Returns:
         Rows of targets such as `P(y=1)`, best first; log-loss, area under the curve and calibration on held-out rows, and a
@@ -75,14 +80,26 @@ def classes(
     Raises:
         ShapeError: If rows and labels do not fit each other.
         DataError: For fewer than two classes, more than 20, or fewer than 5 rows of one.
+        ConfigError: For an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> random = np.random.default_rng(0)
+        >>> x = random.uniform(-1, 1, (100, 1))
+        >>> y = np.where(x[:, 0] + 0.3 * random.normal(size=100) > 0, "high", "low")
+        >>> sw.discover_classes(x, y, target="kind", budget=1, progress=False).best.target
+        'P(kind=low)'
     """
-    xs, columns = table_of(x, names, "classes")
-    seen = np.asarray(labels).reshape(-1)
+    chosen = options_of(discover_classes, options, keywords, SearchOptions)
+    target = target_name(target, y)
+    xs, columns = table_of(x, names, "discover_classes")
+    seen = np.asarray(y).reshape(-1)
     if len(seen) != len(xs):
-        raise ShapeError(f"classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
+        raise ShapeError(f"discover_classes takes as many labels as rows, got {len(seen)} and {len(xs)}.")
     kinds, numbers = _ordered(seen, reference, target)
     targets = [f"P({target}={kind})" for kind in kinds[1:]]
-    return carried_out(_Classes(xs, numbers, columns, targets, Inner.within(**keywords)))
+    with inner_search(chosen) as inner:
+        return run_search(_ClassSearch(xs, numbers, columns, targets, inner))
 
 
 def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any], NDArray[np.intp]]:
@@ -91,8 +108,8 @@ def _ordered(seen: NDArray[Any], reference: Any, target: str) -> tuple[list[Any]
     numbers = numbers.reshape(-1)
     if not 2 <= len(kinds) <= MOST_CLASSES:
         raise DataError(
-            f"{target} has {len(kinds)} distinct labels, and classes takes 2 to {MOST_CLASSES}; numbers to be predicted as "
-            "such are a matter for discover."
+            f"{target} has {len(kinds)} distinct labels, and discover_classes takes 2 to {MOST_CLASSES}; for numbers use "
+            "discover(x, y)."
         )
     counts = np.bincount(numbers)
     if counts.min() < FEWEST:
@@ -117,14 +134,14 @@ class _Answer:
 
 
 @dataclass
-class _Classes:
+class _ClassSearch:
     """The search, and what has been found so far."""
 
     x: Array
     labels: NDArray[np.intp]
     names: tuple[str, ...]
     targets: list[str]
-    inner: Inner
+    inner: InnerSearch
     notes: list[str] = field(default_factory=list)
     answers: dict[str, _Answer] = field(default_factory=dict)
     model: Any = None

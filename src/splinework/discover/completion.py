@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from splinework.discover.constraints import Barred
-from splinework.discover.inner_search import Inner
+from splinework.discover.inner_search import InnerSearch
 from splinework.discover.inversion import Inversion
 from splinework.discover.skeleton import Outline, Unknown
 from splinework.discover.smooth import Smooth, SmoothFit, distinct, features
@@ -45,7 +45,7 @@ class Completion:
     data: Target
     target: str
     without: Barred
-    inner: Inner
+    inner: InnerSearch
     noise: float | None = None
     found: list[Fitted] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -209,7 +209,7 @@ class Completion:
         rows = inner(x, values[usable], hole.columns, hole.name, share, weights=uneven).rows
         return [row for row in rows if self.without.allows(row.expression)][:6]
 
-    def _inner(self, slope: Array) -> Inner:
+    def _inner(self, slope: Array) -> InnerSearch:
         """The search with the errors that a part's values have: those of y over the slope."""
         if "noise" not in inspect.signature(self.inner.search).parameters:
             return self.inner

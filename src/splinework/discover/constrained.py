@@ -1,4 +1,4 @@
-"""`demanding`: a search for formulas in which given terms stand, and forbidden functions and columns do not."""
+"""`discover_constrained`: formulas that contain required terms, and no forbidden functions and columns."""
 
 import inspect
 import time
@@ -11,7 +11,8 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.constraints import Barred, barred, contains, required
-from splinework.discover.inner_search import Inner, SearchKeywords, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, table_of, target_name
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.substitution import EXACT
@@ -21,21 +22,24 @@ from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.partial import Hole, PartialFormula
 from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.options import options_of, with_options
 
 
-def demanding(
+@with_options(InnerSearchKeywords, SearchOptions)
+def discover_constrained(
     x: Any,
     y: Any,
     *,
     names: Sequence[str] | None = None,
-    target: str = "y",
+    target: str | None = None,
     require: Sequence[str] = (),
     forbid: Sequence[str] = (),
-    weights: Any = None,
     noise: float | None = None,
-    **keywords: Unpack[SearchKeywords],
+    weights: Any = None,
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
-    """Formulas that keep to what is required and forbidden.
+    """Finds formulas that contain required terms, and no forbidden functions and columns.
 
     A plain search may find the terms by itself. Otherwise they are put in, as `A*term + ?` and as `A*term*?`, and the shortest
     description wins; each row has been checked for the terms.
@@ -43,44 +47,58 @@ def demanding(
     Args:
         x: `(N, d)` array or frame.
         y: `(N,)`.
-        names: Names of the columns of x; a frame brings its own.
-        target: Name of y.
-        require: Terms that must stand in every formula, such as `exp(x1)` or `x2/x3`; a factor before them is free.
-        forbid: Functions and columns that must not.
-        weights: `(N,)`, what each squared error counts; all the same by default.
-        noise: Standard deviation of the errors of y, where it is known.
-        **keywords: What every search takes, see `SearchKeywords`.
+        names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
+        target: Name of y; by default that of the series, or `y`.
+        require: Terms that every formula must contain, such as `exp(x1)` or `x2/x3`, times any number.
+        forbid: Functions and columns that none may contain.
+        noise: Standard deviation of the errors of y in its own units; estimated by default.
+        weights: `(N,)`, the weight of each squared error; all the same by default.
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
+
+    Returns:
+        The table of formulas, best first, with the network of the plain search.
 
     Raises:
         FormulaError: If a term cannot be read or uses what is forbidden, or a forbidden name is unknown.
         DataError: If no formula that keeps to all this can be given; the message says why.
         ShapeError: If x and y do not fit each other.
+        ConfigError: For an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> x = np.random.default_rng(0).uniform(1, 2, (100, 2))
+        >>> y = x[:, 0] * x[:, 1] ** 2
+        >>> print(sw.discover_constrained(x, y, forbid=["exp", "log"], progress=False).best)
+        y = x1*x2**2
     """
-    columns, labels = table_of(x, names, "demanding")
-    data = target_of(columns, y, labels, "demanding", weights)
+    chosen = options_of(discover_constrained, options, keywords, SearchOptions)
+    target = target_name(target, y)
+    columns, labels = table_of(x, names, "discover_constrained")
+    data = target_of(columns, y, labels, "discover_constrained", weights)
     without = barred(forbid, labels)
     terms = required(require, labels, without)
-    inner = Inner.within(**keywords)
-    if noise is not None and "noise" in inspect.signature(inner.search).parameters:
-        inner = replace(inner, search=partial(inner.search, noise=noise))
-    plain = _plain(data, target, without, inner, 0.4 if terms else 1.0)
-    rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
-    notes = list(plain.notes)
-    try:
-        if terms and not _exact(rows, data):
-            more, told = _forced(data, target, terms, without, inner, noise)
-            rows += more
-            notes += told
-    except KeyboardInterrupt:
-        if not rows:
-            raise
-        notes.append(INTERRUPTED)
+    with inner_search(chosen) as inner:
+        if noise is not None and "noise" in inspect.signature(inner.search).parameters:
+            inner = replace(inner, search=partial(inner.search, noise=noise))
+        plain = _plain(data, target, without, inner, 0.4 if terms else 1.0)
+        rows = [row for row in plain.rows if without.allows(row.expression) and _all_in(row, terms)]
+        notes = list(plain.notes)
+        try:
+            if terms and not _exact(rows, data):
+                more, remarks = _forced(data, target, terms, without, inner, noise)
+                rows += more
+                notes += remarks
+        except KeyboardInterrupt:
+            if not rows:
+                raise
+            notes.append(INTERRUPTED)
     if not rows:
         raise DataError(_hopeless(terms, without))
     return replace(plain, rows=tuple(ranked(rows, ROWS)), notes=tuple(dict.fromkeys(notes)))
 
 
-def _plain(data: Target, target: str, without: Barred, inner: Inner, share: float) -> FormulaTable:
+def _plain(data: Target, target: str, without: Barred, inner: InnerSearch, share: float) -> FormulaTable:
     """A search over the columns that are left; its rows take all columns."""
     kept = [n for n, name in enumerate(data.names) if name not in without.columns]
     inner = replace(inner, search=without.restricted(inner.search))
@@ -91,7 +109,7 @@ def _plain(data: Target, target: str, without: Barred, inner: Inner, share: floa
 
 
 def _forced(
-    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: Inner, noise: float | None
+    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: InnerSearch, noise: float | None
 ) -> tuple[list[FormulaRow], list[str]]:
     """Rows of the forms that have the terms in them, and what was said on the way."""
     rows: list[FormulaRow] = []

@@ -2,47 +2,32 @@
 
 import inspect
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from splinework.discover.options import RegressionSearch, SearchOptions
 from splinework.discover.regression import INTERRUPTED, regress
 from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-
-RegressionSearch = Callable[..., FormulaTable]
-"""As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
-
-
-class SearchKeywords(TypedDict, total=False):
-    """What every search beyond one column takes.
-
-    Attributes:
-        search: The search for formulas, as `regress`, which it is by default.
-        budget: About how many seconds to take; 60 by default.
-        seed: Of everything random; 0 by default.
-        on_stage: Told in words what is being done.
-    """
-
-    search: RegressionSearch | None
-    budget: float
-    seed: int
-    on_stage: Callable[[str], None] | None
+from splinework.progress import telling
 
 
 @dataclass(frozen=True)
-class Inner:
-    """The inner search with what stays the same in all its calls, and the clock.
+class InnerSearch:
+    """A search for formulas of one column, with the arguments that all calls have in common, and a deadline.
 
     Attributes:
-        search: As `regress`.
-        seed: Of everything random.
-        deadline: On the monotonic clock.
-        say: Told what is being done.
+        search: The search, with the arguments of `regress`.
+        seed: Seed of everything random.
+        deadline: Time of the monotonic clock.
+        say: Function called with a text at the beginning of each stage.
         halted: Targets whose search was interrupted.
     """
 
@@ -51,17 +36,6 @@ class Inner:
     deadline: float
     say: Callable[[str], None]
     halted: list[str] = field(default_factory=list)
-
-    @classmethod
-    def within(
-        cls,
-        search: RegressionSearch | None = None,
-        budget: float = 60.0,
-        seed: int = 0,
-        on_stage: Callable[[str], None] | None = None,
-    ) -> "Inner":
-        """With `regress` where no search is given, and `budget` seconds from now."""
-        return cls(search or regress, seed, time.monotonic() + budget, on_stage or (lambda text: None))
 
     @property
     def left(self) -> float:
@@ -109,6 +83,14 @@ class Inner:
         return table
 
 
+@contextmanager
+def inner_search(options: SearchOptions) -> Iterator[InnerSearch]:
+    """An inner search whose time begins now, while a line on the terminal shows its stages where that is wanted."""
+    with telling(options.progress, options.on_stage) as say:
+        search = options.search or partial(regress, callbacks=options.callbacks)
+        yield InnerSearch(search, options.seed, time.monotonic() + options.budget, say)
+
+
 class Work(Protocol):
     """A search that can be stopped and has an answer at any time."""
 
@@ -121,7 +103,7 @@ class Work(Protocol):
         """What was found so far."""
 
 
-def carried_out(work: Work) -> FormulaTable:
+def run_search(work: Work) -> FormulaTable:
     """The answer; Ctrl-C ends the work with what it has found, and a note says so."""
     try:
         work.run()
@@ -165,3 +147,9 @@ def table_of(values: Any, names: Sequence[str] | None, what: str, prefix: str = 
     if bad:
         raise DataError(f"{what} got {bad} values that are not finite numbers; drop or fill those rows first.")
     return array, tuple(names) if names is not None else tuple(f"{prefix}{i + 1}" for i in range(array.shape[1]))
+
+
+def target_name(target: str | None, y: Any) -> str:
+    """The name given, by default that of a series, or `y`."""
+    name = getattr(y, "name", None) if target is None else target
+    return name if isinstance(name, str) else "y"

@@ -1,4 +1,4 @@
-"""`several`: formulas for several targets over the same inputs, which may share their structure and parts of it."""
+"""`discover_multioutput`: formulas for several targets of the same inputs, which may share their structure and parts of it."""
 
 import math
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ import sympy
 from sympy.core.function import AppliedUndef
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, run_search, table_of
 from splinework.discover.joint import Joint, common_parts
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
 from splinework.discover.snapping import Constants, Optimum, Snapped, minimise, price, snap
 from splinework.discover.terms import Terms, exponents, functions, monomials, supports
@@ -22,48 +23,61 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.options import options_of, with_options
 
 EXACT = 1e-8
 """A formula with a smaller error, relative to the spread of its target, is taken as exact."""
 
 
-def several(
+@with_options(InnerSearchKeywords, SearchOptions)
+def discover_multioutput(
     x: Any,
     y: Any,
     *,
     names: Sequence[str] | None = None,
     targets: Sequence[str] | None = None,
-    **keywords: Unpack[SearchKeywords],
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
-    """Formulas for several targets, with what they have in common.
+    """Finds formulas for several targets of the same inputs, and what they have in common.
 
     A formula found for one target is tried on the others, its constants fitted anew, before anything else is searched; a part
     that occurs in several formulas is named in a note, and its constants are fitted to all its targets together where that
     makes the description shorter.
 
     Args:
-        x: `(N, d)`; a frame brings its own names.
-        y: `(N, K)`; a frame brings its own names.
-        names: Of the columns of x.
-        targets: Of the columns of y; `y1`, `y2`, … by default.
-        **keywords: What every search takes, see `SearchKeywords`.
+        x: `(N, d)` array or frame.
+        y: `(N, K)` array or frame.
+        names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
+        targets: Names of the columns of y; by default those of the frame, or `y1`, `y2`, ….
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Returns:
-        The rows of each target together, best first, targets in order. `model` and `history` are dicts by target, of the
-        targets that were searched.
+        The formulas of each target, best first, targets in order. `model` and `history` are dicts by target, of the targets
+        that were searched.
 
     Raises:
         ShapeError: If x and y do not fit each other.
         DataError: For values that are not finite, or too few rows.
-        ConfigError: If a target is called like another one or like an input.
+        ConfigError: If two columns have the same name, or for an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> x = np.random.default_rng(0).uniform(1, 2, (60, 2))
+        >>> y = np.stack([x[:, 0] * x[:, 1], 3 * x[:, 0] * x[:, 1]], 1)
+        >>> print([str(sw.discover_multioutput(x, y, budget=4, progress=False).of(k)[0]) for k in ("y1", "y2")])
+        ['y1 = x1*x2', 'y2 = 3*x1*x2']
     """
-    xs, inputs = table_of(x, names, "several")
-    ys, outputs = table_of(y, targets, "several", prefix="y")
+    chosen = options_of(discover_multioutput, options, keywords, SearchOptions)
+    xs, inputs = table_of(x, names, "discover_multioutput")
+    ys, outputs = table_of(y, targets, "discover_multioutput", prefix="y")
     if len(xs) != len(ys):
-        raise ShapeError(f"several takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
+        raise ShapeError(f"discover_multioutput takes as many rows of x as of y, got {len(xs)} and {len(ys)}.")
     if len({*inputs, *outputs}) < len(inputs) + len(outputs):
         raise ConfigError(f"inputs and targets need names of their own, got {', '.join((*inputs, *outputs))}.")
-    return carried_out(_Several(xs, ys, inputs, outputs, Inner.within(**keywords)))
+    with inner_search(chosen) as inner:
+        return run_search(_MultioutputSearch(xs, ys, inputs, outputs, inner))
 
 
 def _parts_of(expression: Any) -> list[Any]:
@@ -75,14 +89,14 @@ def _parts_of(expression: Any) -> list[Any]:
 
 
 @dataclass
-class _Several:
+class _MultioutputSearch:
     """The targets in turn, then together; and what has been found so far."""
 
     x: Array
     y: Array
     names: tuple[str, ...]
     targets: tuple[str, ...]
-    inner: Inner
+    inner: InnerSearch
     notes: list[str] = field(default_factory=list)
     rows: dict[int, list[FormulaRow]] = field(default_factory=dict)
     models: dict[str, Any] = field(default_factory=dict)

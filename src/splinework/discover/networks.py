@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
 from splinework.interpret.symbolic.expression import Splines
@@ -74,7 +75,7 @@ class Networks:
         rows: The data.
         names: Of the columns.
         target: Name of y.
-        options: The seed, and who is told of the steps of the fits.
+        options: Options of the search, of which the seed and the callbacks are used.
         say: Told in words what is being done.
         deadline: On the monotonic clock.
         offer: Takes what a network may be: an expression over the columns, with the splines that are left in it.
@@ -87,7 +88,7 @@ class Networks:
     rows: Rows
     names: tuple[str, ...]
     target: str
-    options: TrainingOptions
+    options: SearchOptions
     say: Callable[[str], None]
     deadline: float
     offer: Callable[[Any, Splines], object]

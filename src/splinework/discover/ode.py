@@ -15,7 +15,8 @@ import sympy
 from typing_extensions import Unpack
 
 from splinework.discover.derivatives import split
-from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, ladder, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, ladder, run_search, table_of
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.right_sides import RightSides, skeleton
 from splinework.discover.shooting import FLOOR, Segments, Shooting, cut, solved
 from splinework.discover.snapping import Constants, minimise, price, snap
@@ -24,6 +25,7 @@ from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.options import options_of, with_options
 
 OUT_OF_TIME = "time ran out before all candidates were tried on the trajectories"
 FEW, MANY = 2, 6
@@ -31,7 +33,7 @@ FEW, MANY = 2, 6
 
 
 @dataclass(frozen=True)
-class _System:
+class _OdeSystem:
     """One right-hand side for each state, fitted to the trajectories."""
 
     expressions: tuple[Any, ...]
@@ -39,7 +41,8 @@ class _System:
     rmse: Array
 
 
-def dynamics(
+@with_options(InnerSearchKeywords, SearchOptions)
+def discover_ode(
     t: Any,
     x: Any,
     *,
@@ -47,47 +50,57 @@ def dynamics(
     clock: str = "t",
     trajectory: Any = None,
     forced: bool = False,
-    **keywords: Unpack[SearchKeywords],
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
-    """The differential equations `dx/dt = f(x)` that trajectories follow.
+    """Finds the ordinary differential equations `dx/dt = f(x)` that trajectories follow.
 
     Args:
         t: Times, `(N,)`. Where time goes back, a new trajectory begins.
-        x: States, `(N, n)`; all of them, for a state that is not in the table cannot be in a law.
-        names: Of the states; a frame brings its own.
+        x: States, `(N, n)` array or frame; all of them, as the equations can contain no other.
+        names: Names of the states; by default those of the frame, or `x1`, `x2`, ….
         clock: Name of time.
-        trajectory: Which trajectory each row belongs to, `(N,)`, where restarts of time do not tell.
-        forced: Whether time itself may occur in the laws.
-        **keywords: What every search takes, see `SearchKeywords`.
+        trajectory: Number or name of the trajectory of each row, `(N,)`; by default one begins where time goes back.
+        forced: Whether time itself may occur in the equations.
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Returns:
-        Rows for each state, best first, of targets such as `dx/dt`. Their errors are those against the smoothed rates of
+        Equations for each state, best first, of targets such as `dx/dt`. Their errors are those against the smoothed rates of
         change; how far the solved equations are from the data is in the notes, and so is a refusal.
 
     Raises:
         ShapeError: If times and states do not fit each other.
         DataError: For values that are not finite, times that occur twice, or fewer than 10 rows in every trajectory.
-        ConfigError: If a state is called like time.
+        ConfigError: If two of states and time have the same name, or for an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> t = np.linspace(0, 3, 100)
+        >>> print(sw.discover_ode(t, np.exp(-2 * t)[:, None], names=["x"], progress=False).best)
+        dx/dt = -2*x
     """
-    xs, states = table_of(x, names, "dynamics")
-    ts = table_of(t, [clock], "dynamics")[0][:, 0]
+    chosen = options_of(discover_ode, options, keywords, SearchOptions)
+    xs, states = table_of(x, names, "discover_ode")
+    ts = table_of(t, [clock], "discover_ode")[0][:, 0]
     if len(ts) != len(xs) or (trajectory is not None and len(trajectory) != len(xs)):
-        raise ShapeError(f"dynamics takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
+        raise ShapeError(f"discover_ode takes as many times as rows of states, got {len(ts)} and {len(xs)}.")
     if clock in states or len(set(states)) < len(states):
         raise ConfigError(f"states and time need names of their own, got {', '.join((*states, clock))}.")
     sides = RightSides(split(ts, xs, trajectory), states, clock, forced)
-    return carried_out(_Dynamics(sides, Inner.within(**keywords)))
+    with inner_search(chosen) as inner:
+        return run_search(_OdeSearch(sides, inner))
 
 
 @dataclass
-class _Dynamics:
+class _OdeSearch:
     """Which right-hand sides go together, as the trajectories say, and what has been found so far."""
 
     sides: RightSides
-    inner: Inner
+    inner: InnerSearch
     notes: list[str] = field(default_factory=list)
-    systems: dict[str, _System] = field(default_factory=dict)
-    best: _System | None = None
+    systems: dict[str, _OdeSystem] = field(default_factory=dict)
+    best: _OdeSystem | None = None
     until: float = math.inf
 
     def __post_init__(self) -> None:
@@ -119,7 +132,7 @@ class _Dynamics:
         short = len(Constants.of([self.best.expressions[k]]).symbols) <= (MANY if self._exact else FEW)
         return short and self._explained(self.best, k)
 
-    def _explained(self, system: _System, k: int) -> bool:
+    def _explained(self, system: _OdeSystem, k: int) -> bool:
         return bool(system.rmse[k] <= 1.25 * self.sides.noise[k] + 2 * FLOOR * self.spread[k])
 
     def _choose(self, share: float) -> None:
@@ -157,7 +170,7 @@ class _Dynamics:
             return
         numbers = price(optimum, range(len(constants.symbols)), self.segments.rows)
         description = optimum.loss + numbers + self._structure(expressions)
-        system = _System(constants.put(optimum.constants, {}), description, shooting.best.rmse)
+        system = _OdeSystem(constants.put(optimum.constants, {}), description, shooting.best.rmse)
         self.systems[key] = system
         if self.best is None or description < self.best.description:
             self.best = system
@@ -184,7 +197,7 @@ class _Dynamics:
         expressions = tuple(tidied(e, self.sides.names, self.sides.inputs) for e in outcome.expressions)
         description = outcome.loss + outcome.numbers + self._structure(expressions)
         if description < self.best.description:
-            self.best = _System(expressions, description, shooting.best.rmse)
+            self.best = _OdeSystem(expressions, description, shooting.best.rmse)
             self.systems[skeleton(expressions)] = self.best
 
     def table(self) -> FormulaTable:
@@ -193,7 +206,7 @@ class _Dynamics:
         best = self.best
         if best is None:
             sums = [self.sides.found[k][0].expression if k in self.sides.found else sympy.Float(0.0) for k in self._all]
-            best = _System(tuple(sums), math.inf, np.full(len(self.sides.states), math.nan))
+            best = _OdeSystem(tuple(sums), math.inf, np.full(len(self.sides.states), math.nan))
             self.notes.append("no system of equations could be solved along the trajectories; these fit the rates only")
         for k in self._all:
             systems = [best, *sorted(self.systems.values(), key=lambda s: s.description)]
@@ -204,7 +217,7 @@ class _Dynamics:
         rmse, r2 = self.sides.errors(k, expression)
         return FormulaRow(self.sides.target(k), expression, self.sides.names, rmse, r2, description)
 
-    def _verdict(self, best: _System) -> list[str]:
+    def _verdict(self, best: _OdeSystem) -> list[str]:
         """What is not explained, and how well the solved equations follow the data."""
         notes = []
         for k, name in enumerate(self.sides.states):

@@ -1,98 +1,63 @@
-"""What a user asks of a formula, which decides on the kind of search; and what of it goes together."""
+"""The options that all searches for formulas share."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import TypedDict, final
 
 from splinework.errors import ConfigError
-from splinework.train.options import RunKeywords
+from splinework.interpret.symbolic.table import FormulaTable
+from splinework.train.callbacks import Callback
+from splinework.train.options import TrainingOptions
+
+RegressionSearch = Callable[..., FormulaTable]
+"""As `regress`: `search(x, y, names=, target=, budget=, seed=, on_stage=)`, and `weights=` and `network=` where it has them."""
 
 
-class WeightedKeywords(RunKeywords, total=False):
-    """The `TrainingOptions` of a search over rows."""
+class SearchKeywords(TypedDict, total=False):
+    """The options of every search."""
 
-    weights: Any
+    budget: float
+    seed: int
+    progress: bool
+    on_stage: Callable[[str], None] | None
+    callbacks: Sequence[Callback]
 
 
-class DiscoverKeywords(WeightedKeywords, total=False):
-    """The same, the budget, and the fields of `FormulaConstraints`."""
+class InnerSearchKeywords(SearchKeywords, total=False):
+    """The options of a search that calls one for a single column inside."""
 
-    budget: float | None
-    units: str | Mapping[str, str] | None
-    noise: float | None
-    form: str | None
-    require: Sequence[str]
-    forbid: Sequence[str]
-    classes: bool | None
-    ode: str | None
-    implicit: bool
-    shape: Sequence[Any] | None
+    search: RegressionSearch | None
 
 
 @final
-@dataclass(frozen=True)
-class FormulaConstraints:
-    """What is known of the formula, or asked of it.
+@dataclass(frozen=True, eq=False)
+class SearchOptions:
+    """Options of a search for formulas, each with a default.
 
     Attributes:
-        units: Of the columns and the target, such as `"x=m,t=s,y=m/s"`, or a mapping; columns without one have none.
-            Dimensionless groups are tried first (Buckingham 1914), and formulas whose units do not balance are marked.
-        noise: Standard deviation of the errors of y where it is known; else it is estimated.
-        form: A formula to complete, such as `"y = A*exp(?)*x2"`: capitals are constants, `?` is what is unknown.
-        require: Terms that must occur, such as `"exp(x1)"`.
-        forbid: Functions and columns that must not.
-        classes: Whether y are labels, so that formulas give their odds; None decides by what y holds.
-        ode: The column of x that is time: differential equations of the other columns, and of y where there is one.
-        implicit: Relations `f(x) = 0` among all columns.
-        shape: Try only a network of this shape.
+        budget: Approximate time to take, in seconds.
+        seed: Seed of everything random; the same seed gives the same result where the budget suffices.
+        progress: Whether to show on a terminal what is being done.
+        on_stage: Function called with a text at the beginning of each stage; nothing is shown on the terminal then.
+        callbacks: Functions of a `Step`, called during the fits of networks.
+        search: Search for formulas of one column that is called inside, with the arguments of the default one.
 
     Raises:
-        ConfigError: If two ask for formulas of different kinds.
+        ConfigError: For an option that makes no sense.
+
+    >>> SearchOptions(budget=10).seed
+    0
     """
 
-    units: str | Mapping[str, str] | None = None
-    noise: float | None = None
-    form: str | None = None
-    require: Sequence[str] = ()
-    forbid: Sequence[str] = ()
-    classes: bool | None = None
-    ode: str | None = None
-    implicit: bool = False
-    shape: Sequence[Any] | None = None
+    budget: float = 60.0
+    seed: int = 0
+    progress: bool = True
+    on_stage: Callable[[str], None] | None = None
+    callbacks: Sequence[Callback] = ()
+    search: RegressionSearch | None = None
 
     def __post_init__(self) -> None:
-        if len(self._kinds) > 1:
-            raise ConfigError(f"{' and '.join(self._kinds)} ask for formulas of different kinds; give one of them.")
-
-    @property
-    def _kinds(self) -> list[str]:
-        asked = {"form": self.form is not None, "ode": self.ode is not None, "implicit": self.implicit}
-        return [kind for kind, wanted in {**asked, "classes": bool(self.classes)}.items() if wanted]
-
-    def check(self, weights: Any, kind: str | None = None) -> None:
-        """Raises for an option that would do nothing, rather than to let it.
-
-        Args:
-            weights: Of the rows, or None.
-            kind: The kind of search; None where the options themselves decide on it.
-        """
-        if kind is None:
-            wanted = "require or forbid" if self.require or self.forbid else None
-            kind = next(iter(self._kinds), wanted)
-        if kind is None:
-            return
-        given = {
-            "units": self.units is not None,
-            "shape": self.shape is not None,
-            "require": bool(self.require),
-            "forbid": bool(self.forbid),
-            "noise": self.noise is not None,
-            "weights": weights is not None,
-        }
-        idle = [name for name, there in given.items() if there and name not in _TAKES.get(kind, ())]
-        if idle:
-            raise ConfigError(f"{' and '.join(idle)} cannot be used together with {kind}; leave it out.")
-
-
-_TAKES = {"form": ("forbid", "noise", "weights"), "require or forbid": ("require", "forbid", "noise", "weights")}
-"""What can be said beside these kinds; beside others nothing of it, beside a plain search everything."""
+        if not (isinstance(self.budget, int | float) and self.budget > 0 and math.isfinite(self.budget)):
+            raise ConfigError(f"budget is a number of seconds above 0, got {self.budget!r}.")
+        TrainingOptions(seed=self.seed, callbacks=self.callbacks)  # which checks both

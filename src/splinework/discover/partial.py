@@ -1,4 +1,4 @@
-"""`complete`: a formula of which parts are unknown, filled in from data.
+"""`complete_formula`: a formula of which parts are unknown, filled in from data.
 
 An unknown part is solved for row by row, which makes its values a target like any other; the search for formulas does the
 rest. What it finds is put in, all numbers are fitted again on the data, and the shortest description wins.
@@ -13,7 +13,8 @@ from typing_extensions import Unpack
 
 from splinework.discover.completion import Completion
 from splinework.discover.constraints import Barred, barred
-from splinework.discover.inner_search import Inner, SearchKeywords, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, table_of, target_name
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.skeleton import outline
@@ -23,6 +24,7 @@ from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
 from splinework.interpret.symbolic.ranking import ranked
 from splinework.interpret.symbolic.table import FormulaTable
+from splinework.train.options import options_of, with_options
 
 ROWS = 8
 """Most rows of an answer."""
@@ -30,51 +32,65 @@ _FEWEST = 8
 """Rows that a formula needs to be more than a guess."""
 
 
-def complete(
+@with_options(InnerSearchKeywords, SearchOptions)
+def complete_formula(
     form: str | PartialFormula,
     x: Any,
     y: Any,
     *,
     names: Sequence[str] | None = None,
-    target: str = "y",
+    target: str | None = None,
     forbid: Sequence[str] = (),
-    weights: Any = None,
     noise: float | None = None,
-    **keywords: Unpack[SearchKeywords],
+    weights: Any = None,
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
     """Fills the unknown parts of a formula and finds its free constants.
 
     Args:
-        form: Such as `y = A*exp(?)*x2`: names in capitals are constants, `?` is unknown, `?(x1)` unknown but of x1 alone.
+        form: The formula, such as `y = A*exp(?)*x2`: names in capitals are constants, `?` is an unknown part, `?(x1)` one that
+            depends on x1 alone.
         x: `(N, d)` array or frame.
         y: `(N,)`.
-        names: Names of the columns of x; a frame brings its own.
-        target: Name of y where the form has none.
-        forbid: Functions and columns that may not stand in the unknown parts.
-        weights: `(N,)`, what each squared error counts; all the same by default.
-        noise: Standard deviation of the errors of y, where it is known.
-        **keywords: What every search takes, see `SearchKeywords`.
+        names: Names of the columns of x; by default those of the frame, or `x1`, `x2`, ….
+        target: Name of y where the form has none; by default that of the series, or `y`.
+        forbid: Functions and columns that the unknown parts may not contain.
+        noise: Standard deviation of the errors of y in its own units; estimated by default.
+        weights: `(N,)`, the weight of each squared error; all the same by default.
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Returns:
-        Formulas of the given form, best first. The notes of a row say what its constants and unknown parts have become.
+        Formulas of the given form, best first. The notes of a row give the values of its constants and unknown parts.
 
     Raises:
         FormulaError: If the form cannot be read, an unknown part cannot be solved for, or two cannot be told apart.
         DataError: If the form is undefined on nearly all rows, or the data are not finite or too few.
         ShapeError: If x and y do not fit each other.
+        ConfigError: For an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> x = np.random.default_rng(0).uniform(1, 2, (50, 1))
+        >>> print(sw.complete_formula("y = A*exp(-B*x1)", x, 2 * np.exp(-3 * x[:, 0]), progress=False).best)
+        y = 2*exp(-3*x1)
     """
-    columns, labels = table_of(x, names, "complete")
-    data = target_of(columns, y, labels, "complete", weights)
+    chosen = options_of(complete_formula, options, keywords, SearchOptions)
+    target = target_name(target, y)
+    columns, labels = table_of(x, names, "complete_formula")
+    data = target_of(columns, y, labels, "complete_formula", weights)
     read = parse_partial(form, labels) if isinstance(form, str) else form
     without = barred(forbid, labels)
-    work = completion(read, data, read.target or target, without, Inner.within(**keywords), noise)
+    with inner_search(chosen) as inner:
+        work = completion(read, data, read.target or target, without, inner, noise)
     if not work.found:
         raise DataError(f"{read.expression} cannot be completed from these data: {work.reason}.")
     return FormulaTable(tuple(ranked([answer.row for answer in work.found], ROWS)), tuple(dict.fromkeys(work.notes)))
 
 
 def completion(
-    form: PartialFormula, data: Target, target: str, without: Barred, inner: Inner, noise: float | None = None
+    form: PartialFormula, data: Target, target: str, without: Barred, inner: InnerSearch, noise: float | None = None
 ) -> Completion:
     """The work on one form, done as far as time allows; Ctrl-C ends it with what it has found."""
     inner = replace(inner, search=without.restricted(inner.search))

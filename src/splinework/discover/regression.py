@@ -10,7 +10,7 @@ import numpy as np
 from typing_extensions import Unpack
 
 from splinework.discover.networks import Array, Networks, Rows, Trial, predictor
-from splinework.discover.options import WeightedKeywords
+from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
@@ -21,7 +21,7 @@ from splinework.interpret.symbolic.pool import Pool
 from splinework.interpret.symbolic.ranking import answer
 from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
-from splinework.train.options import TrainingOptions, options_of, with_options
+from splinework.train.options import options_of, with_options
 
 FEWEST_ROWS = 8
 INTERRUPTED = "interrupted: the formulas found so far"
@@ -30,7 +30,7 @@ SCREENING, NETWORKS = 0.45, 0.85
 """Shares of the budget after which screening, and networks, begin nothing new; the rest is for the answer."""
 
 
-@with_options(WeightedKeywords)
+@with_options(SearchKeywords, SearchOptions)
 def regress(
     x: Any,
     y: Any,
@@ -38,14 +38,13 @@ def regress(
     names: Sequence[str] | None = None,
     target: str = "y",
     shape: Sequence[Any] | None = None,
-    budget: float = 60.0,
-    on_stage: Callable[[str], None] | None = None,
     noise: float | None = None,
+    weights: Any = None,
     balance: Balance | None = None,
     allows: Callable[[Any], bool] | None = None,
     network: bool = True,
-    options: TrainingOptions | None = None,
-    **keywords: Unpack[WeightedKeywords],
+    options: SearchOptions | None = None,
+    **keywords: Unpack[SearchKeywords],
 ) -> FormulaTable:
     """Formulas for one column, and a network beside them.
 
@@ -55,16 +54,13 @@ def regress(
         names: Names of the columns of x; a frame brings its own.
         target: Name of y.
         shape: Try only a network of this shape.
-        budget: About how many seconds to take.
-        on_stage: Told in words what is being done.
         noise: Standard deviation of the errors of y, where it is known: nothing below it is explained.
+        weights: `(N,)`, the weight of each squared error; all the same by default.
         balance: Dimensionless groups to try first.
         allows: Whether an expression may be proposed; all by default.
         network: Whether the table must have a network; without one it is faster.
-        callbacks: Functions of a `Step` of the fits.
-        weights: `(N,)`, what each squared error counts; all the same by default.
-        **keywords: Fields of `TrainingOptions`.
-        options: These as one object; what is named beside it counts instead.
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Raises:
         ShapeError: If x and y do not fit each other.
@@ -75,12 +71,12 @@ def regress(
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float).reshape(-1)
     _check(xs, ys)
     labels = tuple(names) if names is not None else tuple(f"x{i + 1}" for i in range(xs.shape[1]))
-    chosen = options_of(regress, options, keywords)
-    counts = None if chosen.weights is None else np.asarray(chosen.weights, dtype=float).reshape(-1)
+    chosen = options_of(regress, options, keywords, SearchOptions)
+    counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
     data = Target(xs, ys, labels, scale, counts, noise or 0.0)
-    search = _Search(data, target, scales, chosen, on_stage or (lambda text: None), budget, noise, allows)
+    search = _Search(data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
         search.run(shape, balance)
@@ -96,7 +92,7 @@ class _Search:
     data: Target
     name: str
     scales: tuple[str, ...]
-    options: TrainingOptions
+    options: SearchOptions
     say: Callable[[str], None]
     budget: float
     noise: float | None

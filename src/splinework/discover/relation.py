@@ -1,4 +1,4 @@
-"""`implicit`: relations `f(x) = 0` among columns.
+"""`discover_relation`: relations `f(x) = 0` among columns.
 
 Sums of monomials, of functions of single columns, and of logarithms (that is, products of powers) are tried by small degrees
 first. A relation must hold on rows it was not fitted to, and must not hold among columns that were shuffled independently:
@@ -14,8 +14,9 @@ import numpy as np
 import sympy
 from typing_extensions import Unpack
 
-from splinework.discover.inner_search import Inner, SearchKeywords, carried_out, table_of
+from splinework.discover.inner_search import InnerSearch, inner_search, run_search, table_of
 from splinework.discover.joint import Joint
+from splinework.discover.options import InnerSearchKeywords, SearchOptions
 from splinework.discover.snapping import Constants, derivative, snap
 from splinework.discover.surfaces import FLOOR, Sheet, Surface
 from splinework.discover.terms import Terms, exponents, functions, monomials
@@ -25,6 +26,7 @@ from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.simplification import tidied
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
+from splinework.train.options import options_of, with_options
 
 CLOSER = 0.25
 """The share of the shuffled copies' distance that a relation may have."""
@@ -46,19 +48,23 @@ class _Relation:
     columns: frozenset[str]
 
 
-def implicit(
+@with_options(InnerSearchKeywords, SearchOptions)
+def discover_relation(
     x: Any,
     *,
     names: Sequence[str] | None = None,
-    **keywords: Unpack[SearchKeywords],
+    options: SearchOptions | None = None,
+    **keywords: Unpack[InnerSearchKeywords],
 ) -> FormulaTable:
-    """Relations that hold among columns, none of which is the target.
+    """Finds relations `f(x) = 0` that hold among columns, none of which is the target.
+
+    Where sums of terms do not vanish, each column in turn is explained by the others.
 
     Args:
-        x: `(N, d)`, two columns or more; a frame brings its own names.
-        names: Of the columns.
-        **keywords: What every search takes, see `SearchKeywords`. Formulas are searched for each column in turn where sums of
-            terms find nothing.
+        x: `(N, d)` array or frame of two columns or more.
+        names: Names of the columns; by default those of the frame, or `x1`, `x2`, ….
+        **keywords: Fields of `SearchOptions`.
+        options: These as one object, which keywords override.
 
     Returns:
         Rows of target `0`, the shortest relation first. `rmse` is the distance of the rows from the surface in units of the
@@ -66,21 +72,31 @@ def implicit(
         the one row is the constant 1, which is never 0, and a note says so.
 
     Raises:
+        ShapeError: If x is no table, or there are not as many names as columns.
         DataError: For fewer than two columns that vary, or fewer than 20 rows.
+        ConfigError: For an unknown option.
+
+    Example:
+        >>> import numpy as np, splinework as sw
+        >>> angle = np.random.default_rng(0).uniform(0, 6.28, 50)
+        >>> print(sw.discover_relation(np.stack([np.cos(angle), np.sin(angle)], 1), progress=False).best)
+        0 = x1**2 + x2**2 - 1
     """
-    xs, columns = table_of(x, names, "implicit")
+    chosen = options_of(discover_relation, options, keywords, SearchOptions)
+    xs, columns = table_of(x, names, "discover_relation")
     if len(xs) < FEWEST:
         raise DataError(f"a relation needs at least {FEWEST} rows to be more than a guess, got {len(xs)}.")
-    return carried_out(_Implicit(xs, columns, Inner.within(**keywords)))
+    with inner_search(chosen) as inner:
+        return run_search(_RelationSearch(xs, columns, inner))
 
 
 @dataclass
-class _Implicit:
+class _RelationSearch:
     """The search, and what it has found so far."""
 
     x: Array
     names: tuple[str, ...]
-    inner: Inner
+    inner: InnerSearch
     notes: list[str] = field(default_factory=list)
     found: list[_Relation] = field(default_factory=list)
 

@@ -10,7 +10,7 @@ import sympy
 from sympy.core.function import AppliedUndef
 
 from splinework.discover.derivatives import Trajectory, noise_of, smoothed, time_scale, weak_form
-from splinework.discover.inner_search import Inner
+from splinework.discover.inner_search import InnerSearch
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
 from splinework.interpret.symbolic.description_length import structure_cost
@@ -95,7 +95,7 @@ class RightSides:
                 expressions.append(terms.combination(chosen, coefficients))
         self._add(k, expressions)
 
-    def add_searched(self, k: int, inner: Inner, share: float) -> None:
+    def add_searched(self, k: int, inner: InnerSearch, share: float) -> None:
         """Formulas for the smoothed rates."""
         rows = np.unique(np.linspace(0, len(self.inputs) - 1, 800).round().astype(int))
         table = inner(self.inputs[rows], self.rates[rows, k], self.names, self.target(k), share)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,7 +46,7 @@ def search(
         budget: About how many seconds to search.
         seed: Of everything random.
     """
-    from splinework.discover import discover  # sympy comes with it, which no fit needs
+    from splinework.discover import discover, discover_classes, discover_multioutput  # with sympy, which no fit needs
     from splinework.knowledge.teach.formulas import symbolify
 
     kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
@@ -58,16 +57,19 @@ def search(
     try:
         if classes is not None:
             labels = classes[even.y.astype(np.intp)].astype(str)
-            return discover(even.x[:, kept], labels, target=target, classes=True, **common)
+            return discover_classes(even.x[:, kept], labels, target=target, **common)
         if len(outputs) == 1:
             y = np.asarray(rows.y, dtype=np.float64)[:, 0]
             return discover(rows.x[:, kept], y, target=outputs[0], weights=rows.weights, **common)
-        return discover(even.x[:, kept], _frame(even.y, outputs), **common)
+        return discover_multioutput(even.x[:, kept], even.y, targets=outputs, **common)
     except DataError:  # too few rows, or rows of a class
         if isinstance(model, FramedKAN):
             low, high = even.x.min(axis=0), even.x.max(axis=0)
             x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
-            return discover(x[:, kept], _frame(outputs_of(model, x), outputs), **common)
+            y = outputs_of(model, x)
+            if len(outputs) == 1:
+                return discover(x[:, kept], y[:, 0], target=outputs[0], **common)
+            return discover_multioutput(x[:, kept], y, targets=outputs, **common)
         return symbolify(model, even.x, outputs_of(model, even.x), budget=budget)
 
 
@@ -79,9 +81,3 @@ def as_frame(table: FormulaTable) -> pd.DataFrame:
     frame = pd.DataFrame({name: [getattr(row, name) for row in table] for name in names})
     frame = frame.rename(columns={"text": "formula"}).astype({"held_out": "float64"})
     return frame.assign(notes=frame["notes"].map("; ".join))
-
-
-def _frame(values: Any, names: Sequence[str]) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.DataFrame(values, columns=list(names))

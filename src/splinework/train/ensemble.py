@@ -134,7 +134,7 @@ def ensemble(
     torch.Size([60, 1])
     """
     _check(members, resample)
-    chosen = options_of(ensemble, options, keywords)
+    chosen = options_of(ensemble, options, keywords, TrainingOptions)
     regression, weights, validation = make_loss(chosen.loss).regression, chosen.weights, chosen.validation
     like, config = torch.empty(0, dtype=torch.float64), model.config
     xs = as_columns(x, model.inputs, "x", config.input_names, like)

@@ -101,7 +101,7 @@ def fit(
     >>> result.history[-1].rmse_train < 1e-3
     True
     """
-    chosen = options_of(fit, options, keywords)
+    chosen = options_of(fit, options, keywords, TrainingOptions)
     # Whatever the caller's: derivatives are needed here.
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "fit", "x, y")

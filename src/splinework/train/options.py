@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, TypedDict, TypeVar, final
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, final
 
 from torch import Tensor
 
@@ -23,7 +23,11 @@ from splinework.train.penalties import Penalty, Roughness
 from splinework.train.residual import Residual
 from splinework.train.terms import listed
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Verb = TypeVar("Verb", bound=Callable[..., Any])
+Options = TypeVar("Options", bound="DataclassInstance")
 
 
 class RunKeywords(TypedDict, total=False):
@@ -176,13 +180,6 @@ class TrainingOptions:
         return None if self.budget is None else time.monotonic() + self.budget
 
     @property
-    def changed(self) -> tuple[str, ...]:
-        """Names of the options that are not at their default."""
-        # What is of another type may be an array, which is not to be compared.
-        pairs = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
-        return tuple(name for name, value, default in pairs if type(value) is not type(default) or value != default)
-
-    @property
     def smooths(self) -> bool:
         """Whether the strengths of smoothing are to be found."""
         return Roughness("auto") in self.penalties
@@ -191,9 +188,6 @@ class TrainingOptions:
     def fixed_penalties(self) -> tuple[Penalty, ...]:
         """The penalties whose strength is given."""
         return tuple(penalty for penalty in self.penalties if penalty != Roughness("auto"))
-
-
-_NAMES = frozenset(each.name for each in fields(TrainingOptions))
 
 
 def _resolutions(grids: Any) -> list[int] | str | None:
@@ -212,21 +206,20 @@ def _resolutions(grids: Any) -> list[int] | str | None:
 # ----------------------------------------------------------------------------------------------- verbs that take options
 
 
-def with_options(keywords: type, *beside: type[Any]) -> Callable[[Verb], Verb]:
+def with_options(keywords: type, record: type[Any] = TrainingOptions) -> Callable[[Verb], Verb]:
     """Spells out the options that a verb takes as `**keywords`, in its signature and under `Args:` of its docstring.
 
     An option that the docstring describes itself keeps that description.
 
     Args:
         keywords: The `TypedDict` of the verb's `Unpack`.
-        beside: Dataclasses that have some of them, besides `TrainingOptions`.
+        record: The dataclass of the options.
     """
 
     def spelled_out(verb: Verb) -> Verb:
         signature = inspect.signature(verb)
         own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
-        records = (*beside, TrainingOptions)
-        taken = {each: one for one in records for each in fields(one) if each.name in keywords.__annotations__}
+        taken = [each for each in fields(record) if each.name in keywords.__annotations__]
         named = [
             inspect.Parameter(each.name, inspect.Parameter.KEYWORD_ONLY, default=each.default, annotation=each.type)
             for each in taken
@@ -235,10 +228,8 @@ def with_options(keywords: type, *beside: type[Any]) -> Callable[[Verb], Verb]:
         spelled = signature.replace(parameters=[*own[:-1], *named, own[-1]])
         verb.__signature__ = spelled  # type: ignore[attr-defined]
         if verb.__doc__:
-            own_words = verb.__doc__
-            texts = [
-                _text(one, each.name) for each, one in taken.items() if f"\n        {each.name}: " not in own_words
-            ]
+            described = verb.__doc__
+            texts = [_text(record, each.name) for each in taken if f"\n        {each.name}: " not in described]
             verb.__doc__ = re.sub(r" {8}\*\*keywords: .*\n", lambda _: "".join(texts), verb.__doc__)
         return verb
 
@@ -252,21 +243,28 @@ def _text(record: type, name: str) -> str:
 
 
 def options_of(
-    verb: Callable[..., Any], options: TrainingOptions | None, keywords: Mapping[str, Any]
-) -> TrainingOptions:
+    verb: Callable[..., Any], options: Options | None, keywords: Mapping[str, Any], record: type[Options]
+) -> Options:
     """The options of one call of a verb that is under `with_options`: those of the object, with what is named beside it.
 
     Raises:
         ConfigError: For one that the verb does not take, or that makes no sense.
     """
-    if not isinstance(options, (TrainingOptions, type(None))):
-        raise ConfigError(f"options is a TrainingOptions, got {options!r}; name single options by keyword.")
-    begun = TrainingOptions() if options is None else options
+    if not isinstance(options, (record, type(None))):
+        raise ConfigError(f"options is a {record.__name__}, got {options!r}; name single options by keyword.")
+    begun = record() if options is None else options
     allowed = [p.name for p in inspect.signature(verb).parameters.values() if p.kind is p.KEYWORD_ONLY]
     allowed.remove("options")
-    for name in (*begun.changed, *keywords):
+    for name in (*changed(begun), *keywords):
         if name not in allowed:
             raise ConfigError(
                 f"{verb.__name__} has no option {name!r}; {nearest(name, allowed)} It has {', '.join(allowed)}."
             )
-    return replace(begun, **{name: value for name, value in keywords.items() if name in _NAMES})
+    return replace(begun, **keywords)
+
+
+def changed(options: Any) -> tuple[str, ...]:
+    """Names of the options that are not at their default."""
+    # What is of another type may be an array, which is not to be compared.
+    pairs = ((each.name, getattr(options, each.name), each.default) for each in fields(options))
+    return tuple(name for name, value, default in pairs if type(value) is not type(default) or value != default)

@@ -81,7 +81,7 @@ def solve(
     >>> abs(result.model(torch.ones(1, 1, dtype=torch.float64)).item() - math.exp(-1)) < 1e-10
     True
     """
-    chosen = options_of(solve, options, keywords)
+    chosen = options_of(solve, options, keywords, TrainingOptions)
     with torch.inference_mode(False), torch.enable_grad():
         work = working_copy(model, "solve", "residuals")
         task = _task(work, residuals, frame, chosen)

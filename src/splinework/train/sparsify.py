@@ -83,7 +83,7 @@ def sparsify(
     ['x2']
     """
     penalties = _penalties(penalty)
-    chosen = options_of(sparsify, options, keywords)
+    chosen = options_of(sparsify, options, keywords, TrainingOptions)
     if not 0 <= accuracy < 1:
         raise ConfigError(f"accuracy is a share of the spread of y, from 0 to below 1, got {accuracy}.")
     began, budget = time.monotonic(), chosen.budget

@@ -108,7 +108,7 @@ def fit(
         >>> result.certificate.status
         'proved'
     """
-    chosen = options_of(fit, options, keywords)
+    chosen = options_of(fit, options, keywords, TrainingOptions)
     if isinstance(axioms, (list, tuple)) and not axioms:
         return fit_rows(model, x, y, options=chosen)
     from splinework.knowledge.axioms.language import axioms_of

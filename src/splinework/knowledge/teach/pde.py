@@ -19,7 +19,7 @@ from splinework.nn.frame import FramedKAN, Region
 from splinework.nn.network import KAN
 from splinework.train import Residual
 from splinework.train.history import History
-from splinework.train.options import SolveKeywords, TrainingOptions, options_of, with_options
+from splinework.train.options import SolveKeywords, TrainingOptions, changed, options_of, with_options
 
 __all__ = ["Causal", "Marched", "Slabs", "Solved", "Whole", "separable", "solve_equations"]
 
@@ -97,10 +97,10 @@ def solve_equations(
     >>> abs(found.model(x).item() - math.sin(0.5) / math.sin(1)) < 1e-10
     True
     """
-    chosen = options_of(solve_equations, options, keywords)
+    chosen = options_of(solve_equations, options, keywords, TrainingOptions)
     problem = problem_of(model, axioms, over)
     if isinstance(schedule, Slabs):
-        unused = {*chosen.changed, *([] if data is None else ["data"])} - {"progress", "seed"}
+        unused = {*changed(chosen), *([] if data is None else ["data"])} - {"progress", "seed"}
         if unused:
             raise ConfigError(
                 f"{min(unused)} is for a problem that is solved as a whole, and says nothing to slabs; leave it out."
