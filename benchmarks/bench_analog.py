@@ -27,10 +27,10 @@ import splinework as sw
 from benchmarks.analog.spice import run_edge, run_network
 from benchmarks.analog.temperature import over_temperature, span_error
 from splinework.hardware.analog.budget import area, headroom, power
-from splinework.hardware.analog.circuits import Conditions
+from splinework.hardware.analog.circuits import OperatingPoint
 from splinework.hardware.analog.convert import convert
 from splinework.hardware.analog.ekv import GENERIC, NOMINAL
-from splinework.hardware.analog.fitting import EdgeFit, Recipe, edge_current, fit_edge
+from splinework.hardware.analog.fitting import EdgeFit, EdgeFitRecipe, edge_current, fit_edge
 from splinework.hardware.analog.network import Element, Span
 
 SPAN = Span(-1.0, 1.0, GENERIC.input_low, GENERIC.input_high)
@@ -43,7 +43,7 @@ def spline(seed: int, points: int = 161) -> np.ndarray:
     return np.asarray(BSpline(knots, np.random.default_rng(seed).normal(size=8), 3)(np.linspace(-1, 1, points)))
 
 
-def fitted(seed: int, recipe: Recipe) -> EdgeFit:
+def fitted(seed: int, recipe: EdgeFitRecipe) -> EdgeFit:
     values = spline(seed)
     unit = float(np.ptp(values)) / GENERIC.node_current
     return fit_edge(values, SPAN, unit=unit, technology=GENERIC, recipe=recipe)
@@ -62,7 +62,7 @@ def on_chips(fit: EdgeFit, seed: int) -> tuple[list[float], list[float]]:
         def chip(e: Element) -> Element:
             return replace(e, gain=e.gain * (1 + 0.01 * rng.normal()), centre=e.centre + 5e-4 * rng.normal())
 
-        current = edge_current(voltage, tuple(chip(e) for e in fit.elements), Conditions(GENERIC)) + fit.constant
+        current = edge_current(voltage, tuple(chip(e) for e in fit.elements), OperatingPoint(GENERIC)) + fit.constant
         error = (current * fit.unit - values) / np.ptp(values)
         plain.append(float(np.sqrt(np.mean(error**2))))
         trimmed.append(float(np.std(error)))
@@ -80,7 +80,7 @@ def edges(arguments: argparse.Namespace) -> None:
     print("|---|---|---|---|---|---|---|")
     for count in map(int, arguments.elements.split(",")):
         start = time.perf_counter()
-        fits = [fitted(seed, Recipe(elements=count, kinds=kinds)) for seed in range(arguments.splines)]
+        fits = [fitted(seed, EdgeFitRecipe(elements=count, kinds=kinds)) for seed in range(arguments.splines)]
         took = 1e3 * (time.perf_counter() - start) / len(fits)
         chips = [on_chips(fit, seed) for seed, fit in enumerate(fits)]
         plain, trimmed = ([e for chip in chips for e in chip[k]] for k in (0, 1))
@@ -105,10 +105,10 @@ def spice(arguments: argparse.Namespace) -> None:
     against_spline, against_python = [], []
     voltage = np.linspace(SPAN.low_voltage, SPAN.high_voltage, 161)
     for seed in range(arguments.splines):
-        fit = fitted(seed, Recipe(elements=10))
+        fit = fitted(seed, EdgeFitRecipe(elements=10))
         found = run_edge(fit.elements, voltage, technology=GENERIC, temperatures=KELVIN)
         for kelvin, wires in zip(KELVIN, found, strict=True):
-            current = edge_current(voltage, fit.elements, Conditions(GENERIC, kelvin))
+            current = edge_current(voltage, fit.elements, OperatingPoint(GENERIC, kelvin))
             against_python.append(float(np.abs(wires[:, 0] - wires[:, 1] - current).max() / np.ptp(current)))
         values, wires = spline(seed), found[1]
         error = ((wires[:, 0] - wires[:, 1] + fit.constant) * fit.unit - values) / np.ptp(values)

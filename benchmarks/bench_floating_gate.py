@@ -32,12 +32,12 @@ from benchmarks.analog.programming import READOUTS, Readout, WriteVerify, progra
 from benchmarks.analog.tuning import Tuning, tune
 from splinework.hardware.analog.chips import Imperfection
 from splinework.hardware.analog.convert import convert
-from splinework.hardware.analog.fitting import Recipe
+from splinework.hardware.analog.fitting import EdgeFitRecipe
 from splinework.hardware.analog.imperfections import ACCEPTANCE, Mismatch, Programming, ReadNoise
 from splinework.hardware.analog.network import AnalogNetwork
-from splinework.hardware.analog.noise_aware import NoiseAware, train_through_device
+from splinework.hardware.analog.noise_aware import NoiseAwareRecipe, train_through_device
 from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
-from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
+from splinework.hardware.analog.yields import MonteCarloRecipe, over_temperature, over_years, yields
 
 RESULTS = Path(__file__).parent / "results" / "floating_gate"
 HARSH = (Programming(gain=0.05, centre=2.5e-3), ReadNoise(span=0.015))
@@ -92,7 +92,7 @@ def trained(data: Data) -> sw.KAN:
 
 def circuits(model: sw.KAN, data: Data) -> AnalogNetwork:
     """The analogue network of a KAN."""
-    return convert(model, data.x, recipe=Recipe(elements=data.pairs), tolerance=0.1).network
+    return convert(model, data.x, recipe=EdgeFitRecipe(elements=data.pairs), tolerance=0.1).network
 
 
 def decided(outputs: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ def ablation(
     y: np.ndarray,
     imperfections: Sequence[Imperfection],
     *,
-    recipe: MonteCarlo | None = None,
+    recipe: MonteCarloRecipe | None = None,
 ) -> tuple[Ablation, ...]:
     """Each imperfection alone, and all but it; arguments as for `yields`."""
     everything = yields(network, x, y, imperfections, recipe=recipe).loss
@@ -206,9 +206,9 @@ def noise(names: list[str], draws: int) -> None:
         with torch.no_grad():
             exact = float((decided(model(torch.as_tensor(data.x_new)).numpy()) == data.y_new).mean())
         for label, errors in (("1 %, 0.3 %", ACCEPTANCE), ("5 %, 1.5 %", HARSH)):
-            recipe = NoiseAware(imperfections=errors, task="cross_entropy", steps=300)
+            recipe = NoiseAwareRecipe(imperfections=errors, task="cross_entropy", steps=300)
             better = train_through_device(network, data.x, data.y, recipe).network
-            recipe_of_chips = MonteCarlo(draws=draws, limit=exact - 0.01)
+            recipe_of_chips = MonteCarloRecipe(draws=draws, limit=exact - 0.01)
             before, after = (
                 yields(n, data.x_new, data.y_new, errors, recipe=recipe_of_chips) for n in (network, better)
             )
@@ -225,7 +225,7 @@ def noise(names: list[str], draws: int) -> None:
             print(f"| {name} | {label} | " + " | ".join(f"{100 * v:.2f}" for v in cells) + " |", flush=True)
             if label.startswith("1 %"):
                 picture(f"yield_{name}", plot_yield(after))
-        costs = ablation(network, data.x_new, data.y_new, [*HARSH, Mismatch()], recipe=MonteCarlo(draws=draws))
+        costs = ablation(network, data.x_new, data.y_new, [*HARSH, Mismatch()], recipe=MonteCarloRecipe(draws=draws))
         numbers[f"{name} ablation"] = [asdict(c) for c in costs]
         shown = ", ".join(f"{c.name} {100 * c.alone:.2f}" for c in costs)
         print(f"| {name} | points lost to each alone, 5 %, 1.5 % and κ 1 % | {shown} | | | | | | |", flush=True)
@@ -239,7 +239,7 @@ def temperature(names: list[str], draws: int) -> None:
         data = DATA[name]()
         network = _robust(data)
         rows = over_temperature(
-            network, data.x_new, data.y_new, recipe=MonteCarlo(draws=draws), calibration=data.x[:64]
+            network, data.x_new, data.y_new, recipe=MonteCarloRecipe(draws=draws), calibration=data.x[:64]
         )
         picture(f"temperature_{name}", plot_conditions(rows, "celsius"))
         numbers[name] = [
@@ -257,7 +257,7 @@ def retention(names: list[str], draws: int) -> None:
         data = DATA[name]()
         network = _robust(data)
         for celsius in (55.0, 85.0, 125.0):
-            recipe = MonteCarlo(draws=draws)
+            recipe = MonteCarloRecipe(draws=draws)
             rows = over_years(network, data.x_new, data.y_new, celsius=celsius, recipe=recipe, calibration=data.x[:64])
             picture(f"retention_{name}_{celsius:.0f}", plot_conditions(rows, "years"))
             numbers[f"{name} {celsius:g}"] = [
@@ -287,7 +287,7 @@ def tuning(names: list[str], draws: int) -> None:
 
 
 def _robust(data: Data) -> AnalogNetwork:
-    recipe = NoiseAware(task="cross_entropy", steps=300)
+    recipe = NoiseAwareRecipe(task="cross_entropy", steps=300)
     return train_through_device(circuits(trained(data), data), data.x, data.y, recipe).network
 
 

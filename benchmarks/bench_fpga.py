@@ -26,7 +26,7 @@ from benchmarks import lines
 from benchmarks.bench_fpga_fit import circuit_of, counted, errors, fit_area, fit_delays
 from benchmarks.bench_fpga_models import Case, build, families, family, measure, network, simulated_latency
 from splinework.errors import SplineworkError
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.estimate import area_of, costs_of, size_of
 from splinework.hardware.fpga.estimate import estimate as guess
 from splinework.hardware.fpga.estimate_paths import longest
@@ -39,7 +39,7 @@ CALIBRATION = 30
 HELD_OUT = 1000
 """Numbers of random networks from here on are never calibrated with."""
 FAN_IN_SEEDS = (1, 2, 3, 4, 5)
-Work = Iterable[tuple[dict[str, Any], IntegerModel, Options, str, tuple[int, ...]]]
+Work = Iterable[tuple[dict[str, Any], IntegerModel, FpgaOptions, str, tuple[int, ...]]]
 """The key of a line, the network, how it is built, for what, and the seeds of placing."""
 
 
@@ -140,7 +140,7 @@ def fan_in(args: argparse.Namespace) -> None:
                 for levels in (1, 2):
                     key = {"inputs": inputs, "bits": bits, "stage_levels": levels}
                     model = network(inputs, (inputs, 1), (bits, bits))
-                    options = Options(technology="ecp5", stage_levels=levels)
+                    options = FpgaOptions(technology="ecp5", stage_levels=levels)
                     yield key, model, options, "ecp5", FAN_IN_SEEDS
 
     found = collect("fan_in", work(), again=args.again, render=args.render)
@@ -181,7 +181,7 @@ def designs(args: argparse.Namespace) -> None:
 def both(model: IntegerModel, target: str, key: dict[str, Any]) -> Work:
     """A network with plain and with compressed tables."""
     for compress in (False, True):
-        options = Options(technology=family(target), compress=compress)
+        options = FpgaOptions(technology=family(target), compress=compress)
         yield {**key, "target": target, "compress": compress}, model, options, target, (1,)
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from scipy.optimize import nnls
 
 from benchmarks.bench_fpga_models import Case
-from splinework.hardware.fpga.circuit import Design
+from splinework.hardware.fpga.circuit import FpgaDesign
 from splinework.hardware.fpga.estimate import area_of, costs_of, size_of
-from splinework.hardware.fpga.estimate_counts import Counts, counts
-from splinework.hardware.fpga.estimate_paths import Path, longest
+from splinework.hardware.fpga.estimate_counts import ResourceCounts, counts
+from splinework.hardware.fpga.estimate_paths import TimingPath, longest
 from splinework.hardware.fpga.plan import design
 
 ROUNDS = 12
@@ -31,16 +31,16 @@ PRIORS: dict[str, dict[str, float]] = {
 }
 """Where it is not 1."""
 DELAYS = {
-    "ecp5": Path(1.3, 0.9, 0.25, 1.1, 0.07, 0.1),
-    "ice40": Path(1.5, 1.1, 0.9, 1.1, 0.13, 0.1),
-    "ice40-up5k": Path(4.0, 2.5, 2.0, 2.5, 0.28, 0.1),
+    "ecp5": TimingPath(1.3, 0.9, 0.25, 1.1, 0.07, 0.1),
+    "ice40": TimingPath(1.5, 1.1, 0.9, 1.1, 0.13, 0.1),
+    "ice40-up5k": TimingPath(4.0, 2.5, 2.0, 2.5, 0.28, 0.1),
 }
 """In ns, by the sheets of the families and a guess of the wires."""
 
 
 def fit_area(lines: Sequence[dict[str, Any]], target: str) -> dict[str, float]:
     """Costs that are not negative, with the least relative error of the area."""
-    names = [f.name for f in fields(Counts) if target == "asic" or f.name != "flipflops"]
+    names = [f.name for f in fields(ResourceCounts) if target == "asic" or f.name != "flipflops"]
     made = [counted(line) for line in lines]
     y = np.array([line["luts"] for line in lines], dtype=float)
     a = np.array([[getattr(c, name) for name in names] for c in made], dtype=float)
@@ -49,7 +49,7 @@ def fit_area(lines: Sequence[dict[str, Any]], target: str) -> dict[str, float]:
     return {name: round(float(cost), 3) for name, cost in zip(names, found, strict=True) if cost > 5e-4}
 
 
-def fit_delays(lines: Sequence[dict[str, Any]], target: str, area: dict[str, float]) -> Path:
+def fit_delays(lines: Sequence[dict[str, Any]], target: str, area: dict[str, float]) -> TimingPath:
     """Delays that are not negative, with the least relative error of the period; the longest ways follow the delays."""
     circuits = [circuit_of(line) for line in lines]
     y = np.array([1000.0 / line["fmax_mhz"] for line in lines])
@@ -62,8 +62,8 @@ def fit_delays(lines: Sequence[dict[str, Any]], target: str, area: dict[str, flo
             replace(longest(c, costs_of(target).lookup, delays), size=s) for c, s in zip(circuits, sizes, strict=True)
         ]
         found = _least(np.array([way.values() for way in ways]), y, prior, prior)
-        delays = Path(*(0.5 * old + 0.5 * new for old, new in zip(delays.values(), found.tolist(), strict=True)))
-    return Path(*(round(value, 3) for value in delays.values()))
+        delays = TimingPath(*(0.5 * old + 0.5 * new for old, new in zip(delays.values(), found.tolist(), strict=True)))
+    return TimingPath(*(round(value, 3) for value in delays.values()))
 
 
 def _least(a: np.ndarray, y: np.ndarray, prior: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -73,24 +73,24 @@ def _least(a: np.ndarray, y: np.ndarray, prior: np.ndarray, scale: np.ndarray) -
     return np.asarray(found)
 
 
-def circuit_of(line: dict[str, Any]) -> Design:
+def circuit_of(line: dict[str, Any]) -> FpgaDesign:
     """The circuit that a line was measured on."""
     return _circuit(line["number"], line["target"])
 
 
 @lru_cache(maxsize=256)
-def _circuit(number: int, target: str) -> Design:
+def _circuit(number: int, target: str) -> FpgaDesign:
     case = Case.of(number)
     return design(case.model(), case.options(target))
 
 
-def counted(line: dict[str, Any]) -> Counts:
+def counted(line: dict[str, Any]) -> ResourceCounts:
     """What there is in it."""
     return _counted(line["number"], line["target"])
 
 
 @lru_cache(maxsize=256)
-def _counted(number: int, target: str) -> Counts:
+def _counted(number: int, target: str) -> ResourceCounts:
     costs = costs_of(target)
     return counts(_circuit(number, target), costs.lookup, costs.chain)
 

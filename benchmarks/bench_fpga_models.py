@@ -15,7 +15,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from splinework.hardware.formats import Format, Integers, Wire
-from splinework.hardware.fpga.circuit import Design, Options
+from splinework.hardware.fpga.circuit import FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.estimate import estimate
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.synthesis import synthesise
@@ -55,10 +55,10 @@ class Case:
         """The network."""
         return network(self.number, self.shape, self.bits, self.density)
 
-    def options(self, target: str) -> Options:
+    def options(self, target: str) -> FpgaOptions:
         """How it is built."""
         cycles = {"max_cycles": self.max_cycles} if self.max_cycles is not None else {}
-        return Options(technology=family(target), compress=self.compress, stage_levels=self.stage_levels, **cycles)
+        return FpgaOptions(technology=family(target), compress=self.compress, stage_levels=self.stage_levels, **cycles)
 
 
 def family(target: str) -> str:
@@ -114,14 +114,14 @@ def _table(form: Format, step: np.ndarray, alive: np.ndarray, rng: np.random.Gen
     return table
 
 
-def build(model: IntegerModel, options: Options) -> tuple[dict[str, Any], Design]:
+def build(model: IntegerModel, options: FpgaOptions) -> tuple[dict[str, Any], FpgaDesign]:
     """A circuit, and the words by which a line of results is known to belong to it: a line about other Verilog is void."""
     circuit = design(model, options)
     text = re.sub("//.*", "", "".join(verilog(circuit).values()))
     return {"model": model.name, "verilog": hashlib.sha256(text.encode()).hexdigest()[:16]}, circuit
 
 
-def measure(circuit: Design, target: str, *, seeds: Sequence[int] = (1,), mhz: float = 250.0) -> dict[str, Any]:
+def measure(circuit: FpgaDesign, target: str, *, seeds: Sequence[int] = (1,), mhz: float = 250.0) -> dict[str, Any]:
     """One line of results: a circuit estimated, synthesised, placed and routed.
 
     Args:
@@ -160,7 +160,7 @@ def measure(circuit: Design, target: str, *, seeds: Sequence[int] = (1,), mhz: f
     }
 
 
-def simulated_latency(model: IntegerModel, circuit: Design) -> int | None:
+def simulated_latency(model: IntegerModel, circuit: FpgaDesign) -> int | None:
     """Edges of the clock from a change of the inputs to the change of the outputs, in a simulation by Icarus.
 
     The inputs stand still at one row of codes, then at another with other outputs; None where no such rows are found. It looks

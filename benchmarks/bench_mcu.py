@@ -25,20 +25,20 @@ from sklearn.model_selection import train_test_split
 import splinework as sw
 from splinework.export import export
 from splinework.export.number_lists import nested
-from splinework.hardware.mcu import Options, measure, verify_mcu, write_mcu
+from splinework.hardware.mcu import McuOptions, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
-from splinework.hardware.mcu.measure import Cost, Probe, cost
+from splinework.hardware.mcu.measure import McuCost, Probe, cost
 from splinework.hardware.mcu.quantiser import number
 from splinework.hardware.quantise import quantise
 
 RESULTS = Path(__file__).parent / "results" / "mcu.json"
 CORES = ("cortex-m0plus", "cortex-m3", "cortex-m4f", "gcc")
 WAYS = {
-    "speed": Options(float="exact"),
-    "speed, single": Options(float="single"),
-    "flash": Options(prefer="flash", float="exact"),
-    "edges": Options(layout="edges", float="none"),
-    "rows": Options(layout="rows", float="none"),
+    "speed": McuOptions(float="exact"),
+    "speed, single": McuOptions(float="single"),
+    "flash": McuOptions(prefer="flash", float="exact"),
+    "edges": McuOptions(layout="edges", float="none"),
+    "rows": McuOptions(layout="rows", float="none"),
 }
 ROWS = 64
 """Rows over which instructions are averaged."""
@@ -67,7 +67,7 @@ def trained(shape: list[int], x: Any, y: Any) -> sw.KAN:
     return sw.fit(model, x, y, steps=steps, optimiser="adam", progress=False, **options).model
 
 
-def baseline(model: sw.KAN, x: Any, core: str) -> Cost:
+def baseline(model: sw.KAN, x: Any, core: str) -> McuCost:
     """The float splines in C on a core."""
     files = {"spline.c": str(export(model, "c", name="spline", precision="float")).encode()}
     rows = x[np.random.default_rng(0).integers(len(x), size=ROWS)]

@@ -24,12 +24,12 @@ from sklearn.datasets import load_wine, make_moons
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 import splinework as sw
-from splinework.hardware.fpga.plan import Options, design
+from splinework.hardware.fpga.plan import FpgaOptions, design
 from splinework.hardware.fpga.synthesis import synthesise
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.quantise import Bits
-from splinework.hardware.training import QuantisedFit, Schedule, score, train_quantised
+from splinework.hardware.training import QuantisationSchedule, QuantisedFit, score, train_quantised
 
 RESULTS = Path(__file__).parent / "results" / "quantised.jsonl"
 GOALS = {"moons": (57, 97.4), "wine": (500, 98.2), "mnist": (3809, 96.3)}
@@ -38,7 +38,7 @@ GOALS = {"moons": (57, 97.4), "wine": (500, 98.2), "mnist": (3809, 96.3)}
 
 def built(model: IntegerModel, *, compress: bool = True) -> dict[str, Any]:
     """Cells of a network after synthesis."""
-    circuit = design(model, Options(compress=compress))
+    circuit = design(model, FpgaOptions(compress=compress))
     with tempfile.TemporaryDirectory() as name:
         files = []
         for file, text in verilog(circuit).items():
@@ -92,7 +92,7 @@ def moons(done: set[Any], splits: int) -> Iterator[dict[str, Any]]:
         xa, xb, ya, yb = train_test_split(x, y, test_size=0.2, random_state=split)
         runs = []
         for seed in range(3):  # the best of three starts by the rows held out from training
-            schedule = Schedule(steps=400, stages=8, first=2e-4, rate=0.02, batch=1000, seed=seed)
+            schedule = QuantisationSchedule(steps=400, stages=8, first=2e-4, rate=0.02, batch=1000, seed=seed)
             start = fresh([2, 2, 1], xa, grid=6, seed=seed)
             runs.append(
                 train_quantised(
@@ -122,7 +122,7 @@ def wine(done: set[Any], splits: int) -> Iterator[dict[str, Any]]:
             if ("wine", split, 0) in done:
                 continue
             teacher = sw.KANClassifier(random_state=0).fit(x[a], y[a]).model_
-            schedule = Schedule(
+            schedule = QuantisationSchedule(
                 steps=300, stages=6, first=5e-5, rate=0.02, smoothness=0.01, validation=0.0, distil=0.9, jitter=0.5
             )
             start = fresh([13, 3], x[a], grid=5, seed=fold)
@@ -153,7 +153,9 @@ def mnist(done: set[Any], splits: int) -> Iterator[dict[str, Any]]:
         model = sw.KAN(
             [784, 32, 10], grid=3, domain=(0, 1), dtype=torch.float64, generator=torch.Generator().manual_seed(split)
         )
-        schedule = Schedule(steps=400, stages=9, first=8e-6, rate=0.005, batch=256, validation=0.1, seed=split)
+        schedule = QuantisationSchedule(
+            steps=400, stages=9, first=8e-6, rate=0.005, batch=256, validation=0.1, seed=split
+        )
         fit = train_quantised(
             model, xa, ya, bits=Bits(1, 5, 6), task="classification", name="mnist", schedule=schedule, progress=print
         )

@@ -16,8 +16,8 @@ from benchmarks.analog.programming import READOUTS, Prior, Readout, WriteVerify,
 from benchmarks.bench_floating_gate import ablation
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.imperfections import Programming, ReadNoise, RetentionLaw
-from splinework.hardware.analog.yields import MonteCarlo
-from tests.hardware.fgate_cases import random_network
+from splinework.hardware.analog.yields import MonteCarloRecipe
+from tests.hardware.imperfection_cases import random_network
 
 QUIET = Cell(pulse_spread=0.0, read_noise=0.0, strength_spread=0.0, slope_spread=0.0, kappa_spread=0.0, low_spread=0.0)
 
@@ -222,7 +222,9 @@ def test_refusals_say_what_is_expected():
 
 def test_ablation_names_the_largest_cause():
     network, x = random_network(0, (2, 3, 2), 5), np.random.default_rng(0).uniform(-1, 1, size=(60, 2))
-    rows = ablation(network, x, network.forward(x), [Programming(0.05), ReadNoise(1e-4)], recipe=MonteCarlo("rmse", 10))
+    rows = ablation(
+        network, x, network.forward(x), [Programming(0.05), ReadNoise(1e-4)], recipe=MonteCarloRecipe("rmse", 10)
+    )
     assert [r.name for r in rows] == ["Programming", "ReadNoise"]
     assert rows[0].alone > 10 * rows[1].alone
     assert rows[0].saved > 10 * abs(rows[1].saved)

@@ -9,8 +9,8 @@ from benchmarks.analog.device import Device, Probed, SimulatedChip
 from benchmarks.analog.tuning import Tuning, tune
 from splinework.errors import ConfigError, DataError
 from splinework.hardware.analog.imperfections import Mismatch, Programming, ReadNoise
-from splinework.hardware.analog.network import AnalogNetwork, Parameters
-from tests.hardware.fgate_cases import random_network
+from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters
+from tests.hardware.imperfection_cases import random_network
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, size=(120, 2))
@@ -57,7 +57,7 @@ def test_tuning_works_without_probes():
         def measure(self, rows: np.ndarray) -> np.ndarray:
             return self.chip.measure(rows)
 
-        def program(self, parameters: Parameters) -> Parameters:
+        def program(self, parameters: AnalogParameters) -> AnalogParameters:
             return self.chip.program(parameters)
 
     chip = Closed(SimulatedChip(NETWORK, seed=3))

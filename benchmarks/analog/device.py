@@ -15,7 +15,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.chips import Imperfection, draw
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
 from splinework.hardware.analog.imperfections import Mismatch, Programming, ReadNoise
-from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters, Perturbation
+from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters, Floats, Perturbation
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class Device(Protocol):
         """One reading of the outputs, `(B, outputs)` in raw units, at rows `(B, inputs)` in raw units."""
         ...
 
-    def program(self, parameters: Parameters) -> Parameters:
+    def program(self, parameters: AnalogParameters) -> AnalogParameters:
         """Brings the cells to these values, as flat arrays, and returns what verification read back.
 
         Cells whose value stays, but for rounding, are not written.
@@ -96,7 +96,7 @@ class SimulatedChip:
         self._random = np.random.default_rng([seed, 22])
         self._spans = np.array([s.high - s.low for layer in network.layers for s in layer.sums])
         self._pulses = 0
-        self._targets: Parameters | None = None
+        self._targets: AnalogParameters | None = None
         self._held = network.parameters()
         self.program(network.parameters())
         self._pulses = 0
@@ -112,7 +112,7 @@ class SimulatedChip:
     def probe(self, rows: ArrayLike) -> tuple[Floats, ...]:
         return self._run(rows)[0]
 
-    def program(self, parameters: Parameters) -> Parameters:
+    def program(self, parameters: AnalogParameters) -> AnalogParameters:
         wanted = self._checked(parameters)
         before, held, normal = self._targets, self._held, self._random.standard_normal
         fields = {}
@@ -131,22 +131,22 @@ class SimulatedChip:
             fresh = target + size * normal(target.shape)
             fields[name] = np.where(written, fresh, getattr(held, name))
             self._pulses += self._cost * int(written.sum())
-        self._targets, self._held = wanted, Parameters(**fields)
+        self._targets, self._held = wanted, AnalogParameters(**fields)
         seen = {
             name: fields[name] * (1 + self._read_back * normal(fields[name].shape)) for name in ("gains", "offsets")
         }
         return replace(self._held, **seen)
 
-    def _checked(self, parameters: Parameters) -> Parameters:
+    def _checked(self, parameters: AnalogParameters) -> AnalogParameters:
         p = parameters
         arrays = [np.array(v, dtype=np.float64) for v in (p.gains, p.centres, p.offsets, p.node_gains, p.node_trims)]
-        self._network.with_parameters(Parameters(*arrays))  # refuses other lengths
+        self._network.with_parameters(AnalogParameters(*arrays))  # refuses other lengths
         if not all(np.isfinite(v).all() for v in arrays):
             raise DataError("cells are programmed to finite values; some of those given are not.")
         limit = self._network.technology.current_max
         if (np.abs(arrays[0]) > limit * (1 + 1e-9)).any():
             raise DataError(f"currents are at most {limit:g} A, got {np.abs(arrays[0]).max():g} A; use more elements.")
-        return Parameters(*arrays)
+        return AnalogParameters(*arrays)
 
     def _run(self, rows: ArrayLike) -> tuple[tuple[Floats, ...], Floats]:
         x = np.asarray(rows, dtype=np.float64)

@@ -9,7 +9,7 @@ import numpy as np
 
 from splinework.errors import ConfigError, ShapeError
 from splinework.hardware.analog.devices import library
-from splinework.hardware.analog.ekv import NOMINAL, Technology
+from splinework.hardware.analog.ekv import NOMINAL, AnalogTechnology
 from splinework.hardware.analog.netlist import edge_text, netlist
 from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Element, Floats, Perturbation
 from splinework.hardware.analog.ngspice import bench, control, simulate
@@ -19,7 +19,7 @@ def run_edge(
     elements: tuple[Element, ...],
     voltages: Floats,
     *,
-    technology: Technology,
+    technology: AnalogTechnology,
     temperatures: Sequence[float] = (NOMINAL,),
     middle: float | None = None,
     folder: Path | None = None,

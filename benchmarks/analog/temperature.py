@@ -1,8 +1,8 @@
-"""What temperature does to an analogue network, and what helps: trims of the nodes, spans proportional to absolute temperature.
+"""Temperature drift of an analogue network and its remedies: trims of the nodes, spans proportional to absolute temperature.
 
-Widths go as U_T while centres are charges and stay, tails follow `Technology.tail_law`, so the functions change their shape;
-most of that is gain and offset of the sums. The remedies are compared here on a network as it is; how trims are found is in
-`calibration`.
+Widths go as U_T while centres are charges and stay, tails follow `AnalogTechnology.tail_law`, so the functions change their
+shape; most of that is gain and offset of the sums. The remedies are compared here on a network as it is; how trims are found is
+in `calibration`.
 """
 
 from collections.abc import Sequence

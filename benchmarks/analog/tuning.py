@@ -18,8 +18,8 @@ from torch import Tensor
 from benchmarks.analog.device import Device, Probed
 from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
-from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters, Units
-from splinework.hardware.analog.noise_aware import Knobs, check_rows, loss_of, loss_scale
+from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters, AnalogUnits, Floats
+from splinework.hardware.analog.noise_aware import ScaledParameters, check_rows, loss_of, loss_scale
 
 STAGES: Final = ("offsets", "gains", "tails")
 _RIDGES: Final = tuple(10.0**k for k in range(-6, 4))
@@ -95,7 +95,7 @@ class Tuned:
         steps: In order.
     """
 
-    parameters: Parameters
+    parameters: AnalogParameters
     before: float
     after: float
     pulses: int
@@ -154,7 +154,7 @@ class _Loop:
         self.device, self.model, self.rows, self.target, self.recipe = device, model, rows, target, recipe
         self.kelvin = recipe.celsius + ZERO_CELSIUS
         self.scale = loss_scale(model, rows, recipe.task, recipe.temperature)
-        self.knobs, self.reach = Knobs(model), _REACH
+        self.knobs, self.reach = ScaledParameters(model), _REACH
         order = np.random.default_rng([recipe.seed, 31]).permutation(len(rows))
         held = max(1, round(recipe.held_out * len(rows)))
         self.seen, self.unseen = torch.as_tensor(order[held:].copy()), torch.as_tensor(order[:held].copy())
@@ -251,8 +251,8 @@ def _alone(model: AnalogNetwork, number: int) -> AnalogNetwork:
     """One layer as a network of its own, in network units."""
     layer = model.layers[number]
 
-    def plain(count: int) -> Units:
-        return Units(("linear",) * count, (0.0,) * count, (1.0,) * count)
+    def plain(count: int) -> AnalogUnits:
+        return AnalogUnits(("linear",) * count, (0.0,) * count, (1.0,) * count)
 
     inputs, outputs = len(layer.inputs), layer.plain + len(layer.products)
     return replace(
@@ -265,8 +265,8 @@ def _alone(model: AnalogNetwork, number: int) -> AnalogNetwork:
     )
 
 
-def _slice(p: Parameters, elements: slice, nodes: slice) -> Parameters:
-    return Parameters(
+def _slice(p: AnalogParameters, elements: slice, nodes: slice) -> AnalogParameters:
+    return AnalogParameters(
         p.gains[elements], p.centres[elements], p.offsets[nodes], p.node_gains[nodes], p.node_trims[nodes]
     )
 

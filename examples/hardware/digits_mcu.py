@@ -28,7 +28,7 @@ fit = sw.hardware.train_quantised(
     bits=3,
     task="classification",
     name="digits",
-    schedule=sw.hardware.Schedule(steps=400, stages=5, first=1e-5, smoothness=0.01),
+    schedule=sw.hardware.QuantisationSchedule(steps=400, stages=5, first=1e-5, smoothness=0.01),
 )
 made = sw.hardware.mcu(
     fit.best(largest=1500).model,

@@ -12,7 +12,7 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 import splinework as sw
-from splinework.hardware.fpga.plan import Options
+from splinework.hardware.fpga.plan import FpgaOptions
 
 FOLDER = sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp() + "/wine-fpga"
 
@@ -34,7 +34,7 @@ fit = sw.hardware.train_quantised(
     classes=wines.target_names,
     name="wine",
     teacher=teacher,
-    schedule=sw.hardware.Schedule(
+    schedule=sw.hardware.QuantisationSchedule(
         steps=300, stages=6, first=5e-5, smoothness=0.01, distil=0.9, jitter=0.5, validation=0.0
     ),
 )
@@ -52,7 +52,7 @@ made = sw.hardware.fpga(
     test=(x_test, y_test),
     task="classification",
     classes=list(wines.target_names),
-    recipe=sw.hardware.FpgaRecipe(options=Options(technology="ecp5"), mhz=200.0, name="wine"),
+    recipe=sw.hardware.FpgaRecipe(options=FpgaOptions(technology="ecp5"), mhz=200.0, name="wine"),
 )
 f = made.figures
 print(f"{f['accuracy_quantised']:.3f} of the wines held back are right; {f['luts']} LUTs at {f['fmax_mhz']:.0f} MHz,")

@@ -13,7 +13,7 @@ import torch
 
 from splinework.cli.fitted import Fitted
 from splinework.cli.hardware import TABLE, hardware
-from splinework.cli.hardware.options import Order, Widths
+from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments
 from splinework.cli.hardware.rows import material
 from splinework.errors import ConfigError, DataError
 from splinework.hardware import tools
@@ -26,14 +26,14 @@ from tests.cli.stand_in import refused, tree
 BUILDERS = ("fpga", "mcu", "analog")
 
 
-def order(**changes: object) -> Order:
+def order(**changes: object) -> ArtefactArguments:
     """An order with nothing unusual in it."""
     usual: dict[str, object] = {
         **{"model": "m", "data": "d", "out": "o", "target": None, "task": "auto", "name": None},
         **{"hidden": None, "shape": None, "keep": False, "test_fraction": None},
         **{"seed": 0, "quiet": False, "as_json": False},
     }
-    return Order(**(usual | changes))  # type: ignore[arg-type]
+    return ArtefactArguments(**(usual | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_the_shape_is_what_was_asked_for(net):
         ({"shape": "2,3,1"}, (2, 3, 1)),
     ):
         assert found.whole_shape(order(**changes).wanted_shape) == shape
-    recipe = Widths(bits="5", hidden_bits=4, loss=0.1, steps=20, stages=3).recipe(order(seed=4), (2, 1))
+    recipe = QuantisationArguments(bits="5", hidden_bits=4, loss=0.1, steps=20, stages=3).recipe(order(seed=4), (2, 1))
     assert (recipe.bits, recipe.hidden, recipe.loss, recipe.schedule.seed, recipe.shape) == (5, 4, 0.1, 4, (2, 1))
     assert order(out="some/my-net 2").called == "my_net_2"
 

@@ -5,16 +5,16 @@ import torch
 from scipy.interpolate import BSpline
 
 import splinework as sw
-from splinework.hardware.analog.ekv import Technology
+from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.network import (
     AnalogLayer,
     AnalogNetwork,
+    AnalogUnits,
     EdgeCircuit,
     Element,
     ProductNode,
     Span,
     SumNode,
-    Units,
 )
 
 
@@ -42,13 +42,13 @@ def random_network(
     seed: int,
     shape: tuple[int, ...] = (2, 3, 1),
     *,
-    technology: Technology | None = None,
+    technology: AnalogTechnology | None = None,
     kinds: tuple[str, ...] = ("tanh", "bump", "constant"),
     product: bool = False,
     elements: int = 4,
 ) -> AnalogNetwork:
     """A network of random circuits; with `product` the last node of the first layer is a product of two sums."""
-    technology = technology or Technology()
+    technology = technology or AnalogTechnology()
     rng = np.random.default_rng(seed)
     layers = []
     width = shape[0]
@@ -72,8 +72,8 @@ def random_network(
     return AnalogNetwork(
         technology,
         tuple(layers),
-        Units(("linear",) * shape[0], (0.5,) * shape[0], (2.0,) * shape[0]),
-        Units(("linear",) * width, (0.1,) * width, (3.0,) * width),
+        AnalogUnits(("linear",) * shape[0], (0.5,) * shape[0], (2.0,) * shape[0]),
+        AnalogUnits(("linear",) * width, (0.1,) * width, (3.0,) * width),
         tuple(f"x{i}" for i in range(shape[0])),
         tuple(f"y{j}" for j in range(width)),
     )

@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from splinework.hardware.formats import Format, Integers
-from splinework.hardware.fpga.circuit import Bit, Design, Node, Sum, Table
+from splinework.hardware.fpga.circuit import Adder, CircuitNode, CircuitTable, CodeBit, FpgaDesign
 
 
-def evaluate(design: Design, codes: ArrayLike) -> Integers:
+def evaluate(design: FpgaDesign, codes: ArrayLike) -> Integers:
     """Codes of the inputs `(n, I)` to the codes of the outputs `(n, J)`.
 
     Args:
@@ -21,14 +21,14 @@ def evaluate(design: Design, codes: ArrayLike) -> Integers:
     return state
 
 
-def node_value(node: Node, raw: Integers) -> Integers:
+def node_value(node: CircuitNode, raw: Integers) -> Integers:
     """Codes of a neuron `(n,)` from the bits of all codes of its layer `(n, I)`, read as plain numbers."""
     if not node.tables:
         value = np.full(len(raw), node.constant, dtype=np.int64)
         return np.clip(_rounded(value, node.guard), node.format.low, node.format.high)
     words: list[Integers] = []
     for word in node.words:
-        words.append(_table(word, raw) if isinstance(word, Table) else _sum(word, words))
+        words.append(_table(word, raw) if isinstance(word, CircuitTable) else _sum(word, words))
     whole = words[-1]
     rounded = _rounded(whole, node.guard)
     under, over = node.clips
@@ -39,14 +39,14 @@ def node_value(node: Node, raw: Integers) -> Integers:
     return _wrap(rounded, node.format)
 
 
-def _bit(raw: Integers, bit: Bit) -> Integers:
+def _bit(raw: Integers, bit: CodeBit) -> Integers:
     value = raw[:, bit.input] >> bit.place
     if bit.fold >= 0:
         value = value ^ (raw[:, bit.input] >> bit.fold)
     return value & 1
 
 
-def _table(table: Table, raw: Integers) -> Integers:
+def _table(table: CircuitTable, raw: Integers) -> Integers:
     address = np.zeros(len(raw), dtype=np.int64)
     for place, bit in enumerate(table.address):
         address |= _bit(raw, bit) << place
@@ -56,7 +56,7 @@ def _table(table: Table, raw: Integers) -> Integers:
     return _held(value, table.width, table.signed) << table.shift
 
 
-def _sum(word: Sum, words: list[Integers]) -> Integers:
+def _sum(word: Adder, words: list[Integers]) -> Integers:
     value = (words[word.left] + words[word.right] + (words[word.carry] if word.carry >= 0 else 0)) >> word.shift
     return _held(value, word.width, word.signed) << word.shift
 

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from splinework.hardware.formats import Format
-from splinework.hardware.fpga.circuit import Design, Node, Options
+from splinework.hardware.fpga.circuit import CircuitNode, FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.interface import FORMAT
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.verilog import verilog
@@ -30,7 +30,7 @@ class Sound:
     """A sound artefact, not yet written."""
 
     model: IntegerModel
-    planned: Design
+    planned: FpgaDesign
     text: str
     seen: tuple[np.ndarray, ...] | None = None
     latency: int | None = None
@@ -52,9 +52,9 @@ class Sound:
         return folder
 
 
-def sound(model: IntegerModel, options: Options | None = None, seen: tuple[np.ndarray, ...] | None = None) -> Sound:
+def sound(model: IntegerModel, options: FpgaOptions | None = None, seen: tuple[np.ndarray, ...] | None = None) -> Sound:
     """The artefact of a model."""
-    planned = design(model, options or Options(), seen=seen)
+    planned = design(model, options or FpgaOptions(), seen=seen)
     return Sound(model, planned, verilog(planned)[f"{model.name}.v"], seen)
 
 
@@ -88,7 +88,7 @@ def _raw(form: Format, flags: np.ndarray) -> np.ndarray:
     return raw
 
 
-def _matters(one: Node, two: Node, raw: list[np.ndarray], rng: np.random.Generator) -> bool:
+def _matters(one: CircuitNode, two: CircuitNode, raw: list[np.ndarray], rng: np.random.Generator) -> bool:
     codes = np.column_stack([rng.choice(own, size=20_000) for own in raw])
     return bool((node_value(one, codes) != node_value(two, codes)).any())
 
@@ -221,7 +221,7 @@ def mutant(kind: Callable[[Sound, np.random.Generator], Sound], seed: int) -> So
         model = random_model(1000 * seed + tried, (3, 3, 2), (3, 5))
         # Uncompressed words can be wider than any value needs, so that a sign or a first bit may be without effect.
         compress = kind in (drop_a_sign, subtract, narrow) or bool(rng.integers(2))
-        whole = sound(model, Options(compress=compress, handshake="valid_ready" if rng.integers(2) else "stream"))
+        whole = sound(model, FpgaOptions(compress=compress, handshake="valid_ready" if rng.integers(2) else "stream"))
         try:
             return kind(whole, rng)
         except LookupError:

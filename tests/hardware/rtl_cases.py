@@ -7,25 +7,25 @@ import numpy as np
 
 from splinework.hardware import tools
 from splinework.hardware.formats import Format, Integers
-from splinework.hardware.fpga.circuit import Design, Options
+from splinework.hardware.fpga.circuit import FpgaDesign, FpgaOptions
 from splinework.hardware.integer import IntegerModel
 from tests.hardware.cases import random_model
 
 needs_iverilog = tools.find("iverilog") is None
 needs_yosys = tools.find("yosys") is None
 
-PLAIN = Options(compress=False)
-VARIANTS: dict[str, Options] = {
+PLAIN = FpgaOptions(compress=False)
+VARIANTS: dict[str, FpgaOptions] = {
     "plain": PLAIN,
-    "latency": Options(),
-    "area": Options(objective="area"),
-    "area_limited": Options(objective="area", max_cycles=9),
-    "two_levels": Options(stage_levels=2),
-    "one_cycle": Options(max_cycles=1),
-    "two_cycles": Options(max_cycles=2),
-    "no_dont_care": Options(dont_care="off"),
-    "small_lookups": Options(technology="ecp5"),
-    "held": Options(handshake="valid_ready"),
+    "latency": FpgaOptions(),
+    "area": FpgaOptions(objective="area"),
+    "area_limited": FpgaOptions(objective="area", max_cycles=9),
+    "two_levels": FpgaOptions(stage_levels=2),
+    "one_cycle": FpgaOptions(max_cycles=1),
+    "two_cycles": FpgaOptions(max_cycles=2),
+    "no_dont_care": FpgaOptions(dont_care="off"),
+    "small_lookups": FpgaOptions(technology="ecp5"),
+    "held": FpgaOptions(handshake="valid_ready"),
 }
 
 
@@ -65,7 +65,7 @@ def bits(forms: Sequence[Format]) -> int:
     return sum(form.width for form in forms)
 
 
-def bench(design: Design, rows: int, *, seed: int | None = None) -> str:
+def bench(design: FpgaDesign, rows: int, *, seed: int | None = None) -> str:
     """A testbench that prints `BAD n OF m`: results that differ from what is expected, or come in another order or number.
 
     Args:
@@ -125,7 +125,7 @@ endmodule
 """
 
 
-def simulate(folder: Path, files: dict[str, str], codes: Integers, wanted: Integers, design: Design) -> str:
+def simulate(folder: Path, files: dict[str, str], codes: Integers, wanted: Integers, design: FpgaDesign) -> str:
     """What the testbench `tb.v` among the files says about a circuit."""
     for name, text in files.items():
         (folder / name).write_text(text)

@@ -8,20 +8,20 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog import circuits, ekv
-from splinework.hardware.analog.circuits import Conditions
-from splinework.hardware.analog.ekv import Technology
+from splinework.hardware.analog.circuits import OperatingPoint
+from splinework.hardware.analog.ekv import AnalogTechnology
 
-TECHNOLOGY = Technology()
+TECHNOLOGY = AnalogTechnology()
 TAILS = (1e-10, 1e-8, 1e-6)
 CELSIUS = (0.0, 27.0, 85.0)
 DIFFERENCES = np.linspace(-0.9, 0.9, 37)
 
 
-def at(celsius: float = 27.0, technology: Technology = TECHNOLOGY) -> Conditions:
-    return Conditions(technology, celsius + 273.15)
+def at(celsius: float = 27.0, technology: AnalogTechnology = TECHNOLOGY) -> OperatingPoint:
+    return OperatingPoint(technology, celsius + 273.15)
 
 
-def tail_current(source: np.ndarray, tail: np.ndarray, at: Conditions) -> np.ndarray:
+def tail_current(source: np.ndarray, tail: np.ndarray, at: OperatingPoint) -> np.ndarray:
     """What a tail of `tail` A carries with `source` V on its drain: less below a few U_T, `1 + λ V` above."""
     return tail * circuits._tail_shape(source / at.thermal, tail, at)[0]
 
@@ -149,7 +149,7 @@ def test_tails_keep_their_current_or_their_charge() -> None:
 )
 def test_an_impossible_technology_is_refused(changes: dict[str, object], word: str) -> None:
     with pytest.raises(ConfigError, match=word):
-        Technology(**changes)  # type: ignore[arg-type]
+        AnalogTechnology(**changes)  # type: ignore[arg-type]
 
 
 def test_celsius_is_refused() -> None:

@@ -9,15 +9,15 @@ from benchmarks.analog import spice
 from benchmarks.analog.spice import run_edge, run_network
 from splinework.errors import ConfigError, FileError, ShapeError
 from splinework.hardware import tools
-from splinework.hardware.analog.circuits import Conditions
+from splinework.hardware.analog.circuits import OperatingPoint
 from splinework.hardware.analog.convert import convert
-from splinework.hardware.analog.ekv import Technology
-from splinework.hardware.analog.fitting import Recipe, edge_current, fit_edge
+from splinework.hardware.analog.ekv import AnalogTechnology
+from splinework.hardware.analog.fitting import EdgeFitRecipe, edge_current, fit_edge
 from splinework.hardware.analog.netlist import netlist
 from splinework.hardware.analog.network import Perturbation, Span
 from tests.hardware.analog_cases import random_elements, random_network, random_spline, trained
 
-TECHNOLOGY = Technology()
+TECHNOLOGY = AnalogTechnology()
 KELVIN = (273.15, 300.15, 358.15)
 needs_ngspice = pytest.mark.skipif(tools.find("ngspice") is None, reason="ngspice is not installed")
 
@@ -34,12 +34,12 @@ def distance(found: np.ndarray, wanted: np.ndarray) -> float:
 @pytest.mark.parametrize("kinds", [("tanh",), ("bump",), ("tanh", "constant")], ids="-".join)
 @pytest.mark.parametrize("law", ["reference", "charge"])
 def test_an_edge_in_ngspice_is_the_edge_in_python(kinds: tuple[str, ...], law: str) -> None:
-    technology = Technology(tail_law=law)
+    technology = AnalogTechnology(tail_law=law)
     elements = random_elements(np.random.default_rng(len(kinds)), kinds, 3)
     voltage = np.linspace(1.2, 2.1, 16)
     found = run_edge(elements, voltage, technology=technology, temperatures=KELVIN)
     for kelvin, wires in zip(KELVIN, found, strict=True):
-        wanted = edge_current(voltage, elements, Conditions(technology, kelvin))
+        wanted = edge_current(voltage, elements, OperatingPoint(technology, kelvin))
         if law == "reference" or kelvin == 300.15:  # `edge_current` takes tails as they are
             assert distance(wires[:, 0] - wires[:, 1], wanted) < 2e-3 if np.ptp(wanted) > 0 else True
 
@@ -54,7 +54,7 @@ def test_a_random_network_in_ngspice_is_the_network_in_python(seed: int) -> None
     network = random_network(
         seed,
         (2, 2, 1),
-        technology=Technology(tail_law=tail_law, span_law=span_law),
+        technology=AnalogTechnology(tail_law=tail_law, span_law=span_law),
         product=seed == 1,
         kinds=("tanh", "constant") if seed == 1 else ("tanh", "bump", "constant"),
         elements=2,
@@ -80,7 +80,7 @@ def test_a_random_network_in_ngspice_is_the_network_in_python(seed: int) -> None
 @pytest.mark.parametrize("seed", range(20))
 def test_many_random_networks_agree(seed: int) -> None:
     network = random_network(
-        seed, (2, 3, 1), technology=Technology(*(), tail_law=LAWS[seed % 3][0]), product=seed % 2 == 1
+        seed, (2, 3, 1), technology=AnalogTechnology(*(), tail_law=LAWS[seed % 3][0]), product=seed % 2 == 1
     )
     x = rows(seed, 10)
     found = run_network(network, x, temperatures=KELVIN, timeout=600)
@@ -109,7 +109,7 @@ def test_a_converted_network_agrees_and_a_netlist_with_a_wrong_charge_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, x = trained([2, 1])
-    network = convert(model, x, recipe=Recipe(elements=6)).network
+    network = convert(model, x, recipe=EdgeFitRecipe(elements=6)).network
     few = x.numpy()[:8]
     wanted = network.forward(few)
     assert distance(run_network(network, few, folder=tmp_path)[0], wanted) < 2e-3

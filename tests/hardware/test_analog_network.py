@@ -11,14 +11,14 @@ from benchmarks.analog.temperature import over_temperature, span_error
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.budget import area, check_headroom, headroom, power
 from splinework.hardware.analog.calibration import trim
-from splinework.hardware.analog.circuits import Conditions
+from splinework.hardware.analog.circuits import OperatingPoint
 from splinework.hardware.analog.convert import convert
-from splinework.hardware.analog.ekv import Technology
-from splinework.hardware.analog.fitting import Recipe, edge_current, fit_edge
-from splinework.hardware.analog.network import Element, Parameters, Perturbation, Span
+from splinework.hardware.analog.ekv import AnalogTechnology
+from splinework.hardware.analog.fitting import EdgeFitRecipe, edge_current, fit_edge
+from splinework.hardware.analog.network import AnalogParameters, Element, Perturbation, Span
 from tests.hardware.analog_cases import random_network, random_spline, trained
 
-TECHNOLOGY = Technology()
+TECHNOLOGY = AnalogTechnology()
 SPAN = Span(-1.0, 1.0, TECHNOLOGY.input_low, TECHNOLOGY.input_high)
 SEEDS = range(4)
 
@@ -31,7 +31,7 @@ def rows(seed: int, count: int = 24, inputs: int = 2) -> np.ndarray:
 @pytest.mark.parametrize("celsius", [0.0, 27.0, 85.0])
 def test_numpy_and_torch_agree(seed: int, celsius: float) -> None:
     network = random_network(
-        seed, product=bool(seed % 2), technology=Technology(tail_law=("reference", "charge")[seed % 2])
+        seed, product=bool(seed % 2), technology=AnalogTechnology(tail_law=("reference", "charge")[seed % 2])
     )
     x = rows(seed)
     one = network.forward(x, temperature=celsius + 273.15)
@@ -48,7 +48,7 @@ def test_derivatives_by_every_parameter_are_those_of_finite_differences(seed: in
     tensors = [torch.tensor(f * s, requires_grad=True) for f, s in zip(fields, scales, strict=True)]
 
     def outputs(*values: torch.Tensor) -> torch.Tensor:
-        return network.forward(x, parameters=Parameters(*(v / s for v, s in zip(values, scales, strict=True))))
+        return network.forward(x, parameters=AnalogParameters(*(v / s for v, s in zip(values, scales, strict=True))))
 
     assert torch.autograd.gradcheck(outputs, tensors, eps=1e-6, atol=1e-5)
 
@@ -99,7 +99,7 @@ def test_ten_pairs_follow_a_spline_within_half_a_percent(seed: int) -> None:
     assert fit.rms < 0.005
     assert fit.expected < 0.01
     voltage = np.linspace(SPAN.low_voltage, SPAN.high_voltage, 1001)
-    found = (edge_current(voltage, fit.elements, Conditions(TECHNOLOGY)) + fit.constant) * fit.unit
+    found = (edge_current(voltage, fit.elements, OperatingPoint(TECHNOLOGY)) + fit.constant) * fit.unit
     assert np.sqrt(np.mean((found - random_spline(seed, points=1001)) ** 2)) < 0.005 * np.ptp(values)
     for element in fit.elements:
         assert TECHNOLOGY.current_min <= abs(element.gain) <= TECHNOLOGY.current_max
@@ -114,7 +114,7 @@ def test_the_objective_knows_what_programming_does() -> None:
     values = random_spline(11)
     unit = float(np.ptp(values)) / TECHNOLOGY.node_current
     careful, bare = (
-        fit_edge(values, SPAN, unit=unit, technology=TECHNOLOGY, recipe=Recipe(gain_error=g, centre_error=c))
+        fit_edge(values, SPAN, unit=unit, technology=TECHNOLOGY, recipe=EdgeFitRecipe(gain_error=g, centre_error=c))
         for g, c in ((0.01, 5e-4), (0.0, 0.0))
     )
 
@@ -123,7 +123,7 @@ def test_the_objective_knows_what_programming_does() -> None:
         errors = []
         for _ in range(40):
             chip = tuple(replace(e, gain=e.gain * (1 + 0.01 * rng.normal())) for e in fit_elements)
-            error = edge_current(voltage, chip, Conditions(TECHNOLOGY)) * unit - values
+            error = edge_current(voltage, chip, OperatingPoint(TECHNOLOGY)) * unit - values
             errors.append(np.std(error))
         return float(np.mean(errors))
 
@@ -152,7 +152,7 @@ def test_masked_edges_have_no_circuits_and_raw_units_are_kept() -> None:
     model, x = trained([2, 2, 1])
     with torch.no_grad():
         model.kan_layers[0].mask[0, 1] = 0.0
-    network = convert(model, x, recipe=Recipe(elements=8)).network
+    network = convert(model, x, recipe=EdgeFitRecipe(elements=8)).network
     assert (0, 1) not in {(e.source, e.target) for e in network.layers[0].edges}
     assert span_error(network.forward(x.numpy()), model(x).detach().numpy()) < 0.01
 
@@ -173,9 +173,9 @@ def test_too_few_rows_and_odd_settings_are_refused() -> None:
     with pytest.raises(ConfigError, match="occupancy"):
         convert(model, x, occupancy=2.0)
     with pytest.raises(ConfigError, match="elements"):
-        Recipe(elements=1)
+        EdgeFitRecipe(elements=1)
     with pytest.raises(ConfigError, match="kinds"):
-        Recipe(kinds=("sine",))
+        EdgeFitRecipe(kinds=("sine",))
 
 
 def test_trims_take_gain_and_offset_errors_away() -> None:
@@ -219,14 +219,14 @@ def test_power_and_area_are_the_sums_that_they_are_said_to_be() -> None:
 
 
 def test_drains_that_are_too_low_are_refused() -> None:
-    low = replace(random_network(0), technology=Technology(drain_drop=2.2))
+    low = replace(random_network(0), technology=AnalogTechnology(drain_drop=2.2))
     with pytest.raises(ConfigError, match="drain-source"):
         check_headroom(low)
 
 
 def test_a_bump_basis_converts_too() -> None:
     model, x = trained([1, 1])
-    network = convert(model, x, recipe=Recipe(elements=12, kinds=("tanh", "bump"))).network
+    network = convert(model, x, recipe=EdgeFitRecipe(elements=12, kinds=("tanh", "bump"))).network
     assert {e.kind for e in network.layers[0].elements} == {"tanh", "bump"}
     assert span_error(network.forward(x.numpy()), model(x).detach().numpy()) < 0.005
 

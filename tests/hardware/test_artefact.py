@@ -10,9 +10,9 @@ import pytest
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware.artefact import build, check
 from splinework.hardware.folders import read_marker
-from splinework.hardware.report_page import ArtefactReport, Check
+from splinework.hardware.report_page import ArtefactReport, ReportCheck
+from tests.hardware.api_cases import curves, rows, says, tree
 from tests.hardware.cases import random_model
-from tests.hardware.door_cases import curves, rows, says, tree
 
 FIGURES = {"vectors": 9, "mismatches": 0, "tools": {}}
 
@@ -46,7 +46,7 @@ class Traced:
         (folder / "half.txt").write_text("half")
         self._note("write")
         figures = FIGURES | {"mismatches": 0 if self.right else 2}
-        return ArtefactReport("t", "mcu", figures, checks=(Check("c", "r", self.right),), notes=("n",))
+        return ArtefactReport("t", "mcu", figures, checks=(ReportCheck("c", "r", self.right),), notes=("n",))
 
 
 @pytest.mark.parametrize("right", [True, False])

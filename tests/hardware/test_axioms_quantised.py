@@ -157,14 +157,14 @@ def test_a_refuted_axiom_is_told_with_a_point_at_which_it_fails():
 
 
 def test_a_student_of_a_network_with_axioms_is_refused():
-    from splinework.hardware.choosing import Quantising, choose
+    from splinework.hardware.choosing import QuantisationRecipe, choose
     from splinework.hardware.examples import examples
 
     model = fitted(*KEPT["monotone"])
     assert isinstance(model, sw.KAN)
     rows = examples(model, *data())
     with pytest.raises(ConfigError, match="hard axioms"):
-        choose(model, rows, Quantising(shape=(2, 1)), name="m")
+        choose(model, rows, QuantisationRecipe(shape=(2, 1)), name="m")
 
 
 def test_an_axiom_of_a_domain_is_looked_at_there():

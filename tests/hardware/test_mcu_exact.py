@@ -12,7 +12,7 @@ import pytest
 from splinework.hardware import tools
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.hardware.mcu import Options, read_artefact, verify_mcu, write_mcu
+from splinework.hardware.mcu import McuOptions, read_artefact, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
 from splinework.hardware.mcu.quantiser import boundaries, floats, slack
 from splinework.hardware.mcu.vectors import vectors
@@ -23,9 +23,9 @@ SHAPES = ((1, 1), (3, 4, 2), (2, 7, 1), (13, 4, 3), (4, 3, 3, 2), (9, 1, 9), (5,
 needs_gcc = pytest.mark.skipif(tools.find("gcc") is None, reason="needs gcc")
 
 
-def options(seed: int) -> Options:
+def options(seed: int) -> McuOptions:
     """Every value of every option, in turn."""
-    return Options(
+    return McuOptions(
         prefer=("speed", "flash")[seed % 2],
         layout=("auto", "edges", "rows", "lanes")[seed // 2 % 4],
         float=("exact", "single", "none")[seed % 3],
@@ -100,7 +100,7 @@ def test_sums_at_the_ends_of_the_accumulator(tmp_path):
                 (table,), np.array([[True]]), np.array([0]), 0, (Wire("y", Format.holding(min(low, -1), high)),)
             )
             model = IntegerModel(f"end{bits}_{k}", (Wire("x", Format(2, 0, True)),), (layer,))
-            write_mcu(model, tmp_path / model.name, options=Options(accumulator=bits))
+            write_mcu(model, tmp_path / model.name, options=McuOptions(accumulator=bits))
             artefacts.append(read_artefact(tmp_path / model.name))
     assert all(v.passed and v.vectors == 4 for v in verify_artefacts(artefacts, processors=["gcc"]))
 
@@ -108,7 +108,7 @@ def test_sums_at_the_ends_of_the_accumulator(tmp_path):
 @needs_gcc
 def test_codes_beyond_their_formats_are_saturated_on_demand(tmp_path):
     model = random_model(5, (3, 2, 1), (3, 5))
-    write_mcu(model, tmp_path, options=Options(codes="saturated"))
+    write_mcu(model, tmp_path, options=McuOptions(codes="saturated"))
     forms = [w.format for w in model.inputs]
     rows = list(itertools.product([-128, -1, 0, 3, 127], repeat=3))
     if all(not f.signed for f in forms):

@@ -13,7 +13,7 @@ from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.hardware.mcu import Options, mcu, measure, verify_mcu, write_mcu
+from splinework.hardware.mcu import McuOptions, mcu, measure, verify_mcu, write_mcu
 from splinework.hardware.mcu.boards import PROCESSORS
 from splinework.hardware.mcu.measure import deepest
 from splinework.hardware.mcu.source import plan
@@ -41,7 +41,7 @@ def test_the_test_program_passes_and_a_changed_file_fails(task, tmp_path):
 
 @needs_gcc
 def test_predict_calls_nothing_and_keeps_nothing(tmp_path):
-    write_mcu(random_model(6, (13, 4, 3), (4, 7)), tmp_path, options=Options(float="none"))
+    write_mcu(random_model(6, (13, 4, 3), (4, 7)), tmp_path, options=McuOptions(float="none"))
     tools.call(["gcc", "-std=c99", "-O2", "-c", "net6.c"], tmp_path)
     symbols = tools.call(["nm", "net6.o"], tmp_path).stdout.split("\n")
     assert not [line for line in symbols if re.search(r" [UDBdb] ", line) and "_GLOBAL_OFFSET" not in line]
@@ -78,7 +78,7 @@ def test_the_header_says_what_codes_mean():
 @pytest.mark.parametrize("seed", range(12))
 def test_flash_costs_no_more_bytes_and_speed_no_more_instructions_by_the_estimate(seed):
     model = random_model(seed, (9, 6, 3), (3, 6), density=(0.3, 1.0)[seed % 2])
-    plans = {key: plan(model, "net", Options(prefer=key)) for key in ("speed", "flash")}
+    plans = {key: plan(model, "net", McuOptions(prefer=key)) for key in ("speed", "flash")}
     size = {key: sum(a.table_bytes + a.code_bytes for a in p.arrangements) for key, p in plans.items()}
     count = {key: sum(a.instructions for a in p.arrangements) for key, p in plans.items()}
     assert size["flash"] <= size["speed"]
@@ -90,7 +90,7 @@ def test_what_the_estimate_prefers_is_what_was_preferred(tmp_path):
     model = random_model(6, (13, 4, 3), (5, 6), density=1.0)
     costs = {}
     for key in ("speed", "flash"):
-        write_mcu(model, tmp_path / key, options=Options(prefer=key, float="none"))
+        write_mcu(model, tmp_path / key, options=McuOptions(prefer=key, float="none"))
         costs[key] = measure(tmp_path / key, processors=["cortex-m0plus"], calls=64)["predict"][0]
     assert costs["speed"].instructions < costs["flash"].instructions
     assert costs["flash"].flash < costs["speed"].flash
@@ -103,7 +103,7 @@ def test_what_the_estimate_prefers_is_what_was_preferred(tmp_path):
 @needs_gcc
 @pytest.mark.skipif(tools.find("valgrind") is None, reason="needs valgrind")
 def test_instructions_are_counted_on_this_machine(tmp_path):
-    write_mcu(random_model(6, (13, 4, 3), (5, 6), density=1.0), tmp_path, options=Options(layout="edges"))
+    write_mcu(random_model(6, (13, 4, 3), (5, 6), density=1.0), tmp_path, options=McuOptions(layout="edges"))
     found = measure(tmp_path, processors=["gcc"], calls=32)
     assert 64 < found["predict"][0].instructions < 1000
     assert found["quantise"][0].instructions > 13
@@ -131,11 +131,11 @@ def test_a_sum_that_leaves_its_accumulator_is_refused_by_its_exact_ends(tmp_path
         layer = IntegerLayer((table, last), np.ones((2, 1), dtype=bool), np.array([0]), 0, (Wire("load", Format(20)),))
         return IntegerModel("sums", wires, (layer,))
 
-    mcu(model(2**15 - 1 - 20_000), options=Options(accumulator=16))
+    mcu(model(2**15 - 1 - 20_000), options=McuOptions(accumulator=16))
     with pytest.raises(
         ConfigError, match=r"'load' in layer 0 runs from 0 to 32768, which does not fit 16 bits; take acc"
     ):
-        write_mcu(model(2**15 - 20_000), tmp_path / "none", options=Options(accumulator=16))
+        write_mcu(model(2**15 - 20_000), tmp_path / "none", options=McuOptions(accumulator=16))
     assert not (tmp_path / "none").exists()
     wide = IntegerLayer((np.array([[0], [2**33]]),), np.array([[True]]), np.array([0]), 0, (Wire("y", Format(40)),))
     with pytest.raises(ConfigError, match="does not fit 32 bits; use fewer bits"):
@@ -149,17 +149,17 @@ def test_a_hidden_sum_is_refused_with_its_rounding():
         last = IntegerLayer((np.arange(16)[:, None],), np.array([[True]]), np.array([0]), 0, (Wire("y", Format(4)),))
         model = IntegerModel("hidden", (Wire("x", Format(1)),), (first, last))
         if fits:
-            mcu(model, options=Options(accumulator=16))
+            mcu(model, options=McuOptions(accumulator=16))
         else:
             with pytest.raises(ConfigError, match="'h' in layer 0"):
-                mcu(model, options=Options(accumulator=16))
+                mcu(model, options=McuOptions(accumulator=16))
 
 
 def test_too_little_flash_is_refused_with_what_to_do():
     model = random_model(6, (13, 4, 3), (6, 6), density=1.0)
     with pytest.raises(ConfigError, match=r"takes about \d+ bytes of flash and flash=512.*layer 0.*One bit less"):
-        mcu(model, options=Options(flash=512))
-    mcu(model, options=Options(flash=64_000))
+        mcu(model, options=McuOptions(flash=512))
+    mcu(model, options=McuOptions(flash=64_000))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_too_little_flash_is_refused_with_what_to_do():
 )
 def test_wrong_options_are_refused(settings, said):
     with pytest.raises(ConfigError, match=said):
-        Options(**settings)
+        McuOptions(**settings)
 
 
 def test_wrong_names_and_scales_are_refused():
@@ -187,7 +187,7 @@ def test_wrong_names_and_scales_are_refused():
     tiny = dataclasses.replace(model, inputs=(dataclasses.replace(model.inputs[0], scale=1e-60),))
     with pytest.raises(ConfigError, match="take float='exact'"):
         mcu(tiny)
-    mcu(tiny, options=Options(float="exact"))
+    mcu(tiny, options=McuOptions(float="exact"))
 
 
 def test_damaged_folders_are_refused(tmp_path):

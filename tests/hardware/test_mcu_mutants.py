@@ -11,7 +11,7 @@ import pytest
 from splinework.hardware import tools
 from splinework.hardware.golden import write_golden
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.mcu import Options, read_artefact, verify_mcu, write_mcu
+from splinework.hardware.mcu import McuOptions, read_artefact, verify_mcu, write_mcu
 from splinework.hardware.mcu.vectors import vectors
 from splinework.hardware.mcu.verify import verify_artefacts
 from tests.hardware.cases import random_model
@@ -47,7 +47,7 @@ def test_every_flipped_entry_is_found_and_all_its_rows_are_counted(tmp_path):
             differ.append(rows)
     assert len(mutants) == 100
     for k, mutant in enumerate(mutants):
-        write_mcu(mutant, tmp_path / str(k), options=Options(layout=("edges", "rows", "lanes")[k % 3], float="none"))
+        write_mcu(mutant, tmp_path / str(k), options=McuOptions(layout=("edges", "rows", "lanes")[k % 3], float="none"))
         write_golden(dataclasses.replace(model, name=f"mutant{k}"), tmp_path / str(k) / "golden.json")
     artefacts = [read_artefact(tmp_path / str(k)) for k in range(100)]
     found = verify_artefacts(artefacts, rows=20_000, processors=["gcc"], level="-O0")
@@ -58,7 +58,7 @@ def test_every_flipped_entry_is_found_and_all_its_rows_are_counted(tmp_path):
 @pytest.mark.parametrize("layout", ["edges", "rows", "lanes"])
 def test_a_number_changed_in_the_file_is_found(layout, tmp_path):
     model = random_model(4, (3, 2), (3, 4), density=1.0)
-    files = write_mcu(model, tmp_path, options=Options(layout=layout, float="none"))
+    files = write_mcu(model, tmp_path, options=McuOptions(layout=layout, float="none"))
     text = files["net4.c"]
     places = list(re.finditer(r"\d+(?=U[,}])", text))
     for place in (places[0], places[len(places) // 2], places[-1]):
@@ -95,7 +95,7 @@ def test_a_changed_line_is_found(old, new, tmp_path):
 
 
 def test_a_moved_boundary_is_found(tmp_path):
-    files = write_mcu(random_model(8, (2, 1), (4, 4)), tmp_path, options=Options(float="exact"))
+    files = write_mcu(random_model(8, (2, 1), (4, 4)), tmp_path, options=McuOptions(float="exact"))
     text = files["net8.c"]
     place = re.search(r"_bounds0\[\d+\] = \{(-?\w+\(?\d*\)?), (-?)INT32_C\((\d+)\)", text)
     changed = text[: place.start(3)] + str(int(place[3]) + 1) + text[place.end(3) :]

@@ -11,11 +11,11 @@ from splinework.hardware.area import area
 from splinework.hardware.expand import sum_layers
 from splinework.hardware.monotone import monotone_inputs
 from splinework.hardware.quantise import Bits, as_bits, freeze, identifier, network_units, prepare, quantise
-from splinework.hardware.training import Schedule, score, train_quantised
+from splinework.hardware.training import QuantisationSchedule, score, train_quantised
 
 SHAPES = [[2, 3, 1], [3, 4, 2], [2, (1, 2), 1], [3, (0, [3, 2]), (1, [2]), 2]]
 KINDS = ["adaptive", "fixed", "normalised", "learnable"]
-QUICK = Schedule(steps=25, stages=3, first=1e-3, validation=0.25)
+QUICK = QuantisationSchedule(steps=25, stages=3, first=1e-3, validation=0.25)
 
 
 def _model(shape: list[object], seed: int = 0, **options: object) -> sw.KAN:
@@ -111,7 +111,7 @@ def test_training_mends_what_rounding_broke() -> None:
     truth = (fresh[:, :1] * fresh[:, 1:]) + 0.3 * np.sin(3 * fresh[:, :1])
     bits = Bits(4, 4, 7)
     before = score(quantise(model, x, bits=bits), fresh, truth)
-    after = train_quantised(model, x, y, bits=bits, schedule=Schedule(steps=200, stages=1))
+    after = train_quantised(model, x, y, bits=bits, schedule=QuantisationSchedule(steps=200, stages=1))
     assert (
         score(after.model, fresh, truth) > 0.95 * before
     )  # most of the error is that of the inputs, whose bits are given
@@ -127,7 +127,7 @@ def test_a_run_gives_a_front_of_area_and_score() -> None:
         y,
         bits=4,
         task="classification",
-        schedule=Schedule(steps=60, stages=6, first=1e-3),
+        schedule=QuantisationSchedule(steps=60, stages=6, first=1e-3),
         progress=said.append,
     )
     areas = [stage.area for stage in fit.stages]

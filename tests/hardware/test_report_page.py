@@ -14,10 +14,10 @@ from splinework.hardware.report_facts import REQUIRED
 from splinework.hardware.report_page import (
     WORDS,
     ArtefactReport,
-    Check,
-    Picture,
-    Power,
-    Table,
+    PowerEstimate,
+    ReportCheck,
+    ReportPicture,
+    ReportTable,
     report_html,
     shown,
     write_report,
@@ -59,10 +59,10 @@ def full(kind: str = "fpga", word: str = "plain", **more) -> ArtefactReport:
         kind,
         figures(kind) | {"instructions": {"cortex-m3": 123.4, word: 1234.5}, "tools": {word: word}},
         lead=word,
-        checks=(Check(word, word, True),),
-        power=Power(4.2e-6, word),
-        tables=(Table(word, (word, "mean"), ((word, 0.5), (0.0, None))),),
-        pictures=(*tables_of(random_model(1, (2, 3, 1))), Picture(front.figure, word, word)),
+        checks=(ReportCheck(word, word, True),),
+        power=PowerEstimate(4.2e-6, word),
+        tables=(ReportTable(word, (word, "mean"), ((word, 0.5), (0.0, None))),),
+        pictures=(*tables_of(random_model(1, (2, 3, 1))), ReportPicture(front.figure, word, word)),
         usage=((word, word),),
         warnings=(word,),
         notes=(word,),
@@ -127,7 +127,7 @@ def test_figures_that_could_not_be_had_are_left_out(tmp_path):
 def test_a_verdict_stands_first():
     good = report_html(full())
     assert "refusal" not in re.sub(r"<style>.*?</style>", "", good, flags=re.DOTALL)
-    checks = (Check("simulation", "3 of 10 vectors differ", False), Check("proof", "7 of 7", True))
+    checks = (ReportCheck("simulation", "3 of 10 vectors differ", False), ReportCheck("proof", "7 of 7", True))
     bad = ArtefactReport("a", "mcu", figures("mcu") | {"mismatches": 3}, checks=checks)
     assert not bad.passed
     body = report_html(bad).split("</style>")[1]
@@ -166,9 +166,9 @@ def test_figures_that_are_none_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="checks of a report are no figures"):
         ArtefactReport("a", "mcu", figures("mcu") | {"checks": 1})
     with pytest.raises(ConfigError, match="2 mismatches, and all checks passed"):
-        ArtefactReport("a", "mcu", figures("mcu") | {"mismatches": 2}, checks=(Check("a", "b", True),))
+        ArtefactReport("a", "mcu", figures("mcu") | {"mismatches": 2}, checks=(ReportCheck("a", "b", True),))
     with pytest.raises(ConfigError, match="2 columns"):
-        ArtefactReport("a", "mcu", figures("mcu"), tables=(Table("t", ("a", "b"), (("1",),)),))
+        ArtefactReport("a", "mcu", figures("mcu"), tables=(ReportTable("t", ("a", "b"), (("1",),)),))
     with pytest.raises(FileError, match="no folder"):
         write_report(tmp_path / "none", ArtefactReport("a", "mcu", figures("mcu")))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from splinework.hardware import tools
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.integer import IntegerModel
@@ -16,7 +16,7 @@ from tests.hardware.rtl_cases import PLAIN, needs_yosys
 pytestmark = pytest.mark.skipif(needs_yosys, reason="yosys is not installed")
 
 
-def cells(folder: Path, model: IntegerModel, options: Options) -> int:
+def cells(folder: Path, model: IntegerModel, options: FpgaOptions) -> int:
     """LUT1 to LUT6, and shift registers, which take lookup tables as well."""
     (folder / "k.v").write_text(verilog(design(model, options))[f"{model.name}.v"])
     flags = "-family xcup -flatten -nobram -nodsp -noiopad -nowidelut"
@@ -41,14 +41,14 @@ def test_at_least_a_fifth_of_the_lookup_tables_is_saved(
     tmp_path: Path, shape: tuple[int, ...], bits: tuple[int, int]
 ) -> None:
     model = random_model(7, shape, bits, guard=1)
-    assert cells(tmp_path, model, Options()) <= 0.8 * cells(tmp_path, model, PLAIN)
+    assert cells(tmp_path, model, FpgaOptions()) <= 0.8 * cells(tmp_path, model, PLAIN)
 
 
 def test_a_table_of_five_inputs_vanishes_in_its_adder(tmp_path: Path) -> None:
     model = random_model(3, (4, 1), (5, 5), density=1.0)
-    circuit = design(model, Options(objective="area"))
+    circuit = design(model, FpgaOptions(objective="area"))
     widths = sum(s.width for s in circuit.layers[0].nodes[0].sums)
     head = next(iter(circuit.layers[0].nodes[0].heads or ()))
-    assert cells(tmp_path, model, Options(objective="area", stage_levels=2)) <= (
+    assert cells(tmp_path, model, FpgaOptions(objective="area", stage_levels=2)) <= (
         widths + circuit.layers[0].nodes[0].tables[head].width + 3
     )

@@ -8,7 +8,7 @@ import pytest
 
 from splinework.hardware.formats import Format, Integers
 from splinework.hardware.fpga.axi import axi, lanes
-from splinework.hardware.fpga.circuit import Design, Options
+from splinework.hardware.fpga.circuit import FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.verilog import verilog
 from tests.hardware.cases import corner_codes, random_model
@@ -28,7 +28,7 @@ def in_lanes(codes: Integers, forms: Sequence[Format], last: Sequence[bool]) -> 
     return rows
 
 
-def bench(circuit: Design, rows: int, seed: int) -> str:
+def bench(circuit: FpgaDesign, rows: int, seed: int) -> str:
     """Random pauses on both sides; AXI's rule that what is offered stays until it is taken is checked on the output."""
     wide, out = 8 * lanes(circuit.inputs), 8 * lanes(circuit.outputs)
     go = "(($random(state) & 3) != 0)" if seed else "1'b1"
@@ -76,7 +76,7 @@ endmodule
 """
 
 
-def run(folder: Path, options: Options, seed: int) -> tuple[str, int, int]:
+def run(folder: Path, options: FpgaOptions, seed: int) -> tuple[str, int, int]:
     model = random_model(20 + seed, (3, 4, 2), (2, 7))
     circuit = design(model, options)
     codes = corner_codes(model, 1500)
@@ -91,14 +91,14 @@ def run(folder: Path, options: Options, seed: int) -> tuple[str, int, int]:
 @pytest.mark.parametrize("cycles", [1, 5])
 @pytest.mark.parametrize("handshake", ["stream", "valid_ready"])
 def test_every_row_arrives_with_its_last_flag(tmp_path: Path, handshake: str, cycles: int) -> None:
-    options = Options(handshake=handshake, max_cycles=cycles)  # type: ignore[arg-type]
+    options = FpgaOptions(handshake=handshake, max_cycles=cycles)  # type: ignore[arg-type]
     said, rows, _ = run(tmp_path, options, cycles)
     assert said.startswith(f"BAD 0 OF {rows} ")
 
 
 @pytest.mark.parametrize("handshake", ["stream", "valid_ready"])
 def test_one_row_per_cycle_when_nobody_pauses(tmp_path: Path, handshake: str) -> None:
-    said, rows, latency = run(tmp_path, Options(handshake=handshake), 0)  # type: ignore[arg-type]
+    said, rows, latency = run(tmp_path, FpgaOptions(handshake=handshake), 0)  # type: ignore[arg-type]
     assert said.startswith(f"BAD 0 OF {rows} ")
     assert int(said.split()[-1]) <= rows + 8 * latency + 70
 

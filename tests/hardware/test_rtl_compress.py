@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from splinework.hardware.formats import Format, Integers
-from splinework.hardware.fpga.circuit import Bit, Node, Options, Table
+from splinework.hardware.fpga.circuit import CircuitNode, CircuitTable, CodeBit, FpgaOptions
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask, without
 from splinework.hardware.fpga.compress_edges import folded, joined, narrowed, odd, parts, whole
-from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
+from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable, SplitTable, opposites, split
 from splinework.hardware.fpga.cost import functions, lookups, per_bit, shared_with_adder
 from splinework.hardware.fpga.schedule import chains_needed, connect
 from tests.hardware.evaluate import node_value
 
-XCUP = Options()
+XCUP = FpgaOptions()
 
 
-def smooth(seed: int, bits: int, *, input: int = 0, amplitude: float = 20.0, care: float = 1.0) -> Edge:
+def smooth(seed: int, bits: int, *, input: int = 0, amplitude: float = 20.0, care: float = 1.0) -> OperandTable:
     """A smooth table over one code."""
     rng = np.random.default_rng(seed)
     place = np.linspace(-1, 1, 1 << bits)
@@ -23,10 +23,10 @@ def smooth(seed: int, bits: int, *, input: int = 0, amplitude: float = 20.0, car
     values = np.rint(amplitude * (a * np.tanh(2 * place + b) + 0.3 * c * np.sin(3 * place))).astype(np.int64)
     flags = rng.random(1 << bits) < care
     flags[rng.integers(1 << bits)] = True
-    return Edge(tuple(Bit(input, k) for k in range(bits)), values, flags)
+    return OperandTable(tuple(CodeBit(input, k) for k in range(bits)), values, flags)
 
 
-def codes(edge: Edge) -> Integers:
+def codes(edge: OperandTable) -> Integers:
     """All addresses as rows of codes, one column for each input up to the last."""
     width = 1 + max(bit.input for bit in edge.address)
     rows = np.zeros((len(edge.values), width), dtype=np.int64)
@@ -35,22 +35,22 @@ def codes(edge: Edge) -> Integers:
     return rows
 
 
-def worth(tables: list[Table], rows: Integers) -> Integers:
+def worth(tables: list[CircuitTable], rows: Integers) -> Integers:
     """What tables add up to, by the evaluation of a neuron that holds nothing else."""
     total = np.zeros(len(rows), dtype=np.int64)
     for table in tables:
         form = Format(40, 0, True)
-        node = Node(0, 0, "n", (0,), (table,), 0, 0, form, form.low, form.high, (), (0,), 0, (False,))
+        node = CircuitNode(0, 0, "n", (0,), (table,), 0, 0, form, form.low, form.high, (), (0,), 0, (False,))
         total += node_value(node, rows)
     return total
 
 
-def pieces_worth(pieces: Pieces | Halved, rows: Integers) -> Integers:
+def pieces_worth(pieces: SplitTable | MirroredTable, rows: Integers) -> Integers:
     tables = [t for t in (pieces.table, *pieces.carries) if t is not None]
     return pieces.constant + worth(tables, rows)
 
 
-def edge_worth(edge: Edge, rows: Integers) -> Integers:
+def edge_worth(edge: OperandTable, rows: Integers) -> Integers:
     """An edge looked up by rows of codes."""
     address = np.zeros(len(rows), dtype=np.int64)
     for place, bit in enumerate(edge.address):
@@ -104,7 +104,9 @@ def test_a_carry_bit_makes_smooth_tables_cheaper_and_never_dearer(seed: int) -> 
 
 def test_straight_tables_are_wires() -> None:
     for slope, sign in ((1, 1), (4, 1), (1, -1), (8, -1)):
-        edge = Edge(tuple(Bit(0, k) for k in range(6)), sign * slope * np.arange(64) + 5, np.ones(64, dtype=bool))
+        edge = OperandTable(
+            tuple(CodeBit(0, k) for k in range(6)), sign * slope * np.arange(64) + 5, np.ones(64, dtype=bool)
+        )
         way = min(split(edge, 0, XCUP), key=lambda p: p.head)
         assert way.head == 0
         assert way.table is not None
@@ -115,12 +117,12 @@ def test_straight_tables_are_wires() -> None:
 def test_inputs_that_do_not_matter_are_left_out(seed: int) -> None:
     rng = np.random.default_rng(seed)
     edge = smooth(seed, 6, care=0.5)
-    coarse = Edge(edge.address, np.repeat(edge.values[::4], 4), edge.care)
+    coarse = OperandTable(edge.address, np.repeat(edge.values[::4], 4), edge.care)
     small = narrowed(coarse)
     rows = codes(coarse)
     assert len(small.address) <= 4
     assert np.array_equal(edge_worth(small, rows)[coarse.care], coarse.values[coarse.care])
-    noise = Edge(edge.address, rng.permutation(64), np.ones(64, dtype=bool))
+    noise = OperandTable(edge.address, rng.permutation(64), np.ones(64, dtype=bool))
     assert narrowed(noise).address == noise.address
 
 
@@ -138,7 +140,7 @@ def test_joined_tables_fit_a_lookup_table_and_keep_their_sum() -> None:
 def test_a_neuron_of_one_operand_is_a_table_of_codes(guard: int) -> None:
     edge, half = smooth(3, 6, amplitude=60.0), (1 << guard) >> 1
     form = Format(4, 0, True)
-    node = Node(0, 0, "n", (0,), (), 7 + half, guard, form, edge.low + 7 + half, edge.high + 7 + half)
+    node = CircuitNode(0, 0, "n", (0,), (), 7 + half, guard, form, edge.low + 7 + half, edge.high + 7 + half)
     exact = np.clip(np.rint((edge.values + 7) / 2**guard), form.low, form.high)
     assert np.array_equal(whole(edge, node).values, exact)
 
@@ -147,9 +149,9 @@ def test_a_neuron_of_one_operand_is_a_table_of_codes(guard: int) -> None:
 @pytest.mark.parametrize("middle", [0, 3, 4])
 def test_symmetric_tables_are_halved(bits: int, middle: int) -> None:
     half = smooth(1, bits - 1, amplitude=30.0).values
-    address = tuple(Bit(0, k) for k in range(bits))
+    address = tuple(CodeBit(0, k) for k in range(bits))
     care = np.random.default_rng(bits).random(1 << bits) < 0.9
-    even = Edge(address, np.concatenate([half, half[::-1]]) + middle, care)
+    even = OperandTable(address, np.concatenate([half, half[::-1]]) + middle, care)
     small = folded(even)
     rows = codes(even)
     assert small is not None
@@ -157,7 +159,7 @@ def test_symmetric_tables_are_halved(bits: int, middle: int) -> None:
     assert np.array_equal(edge_worth(small, rows)[care], even.values[care])
     assert odd(even, XCUP, 1) is None
 
-    against = Edge(address, np.concatenate([half, middle - half[::-1]]), care)
+    against = OperandTable(address, np.concatenate([half, middle - half[::-1]]), care)
     way = odd(against, XCUP, 1)
     assert way is not None
     assert way.table is not None
@@ -180,7 +182,7 @@ def test_wide_tables_become_smaller_ones_with_the_same_sum(seed: int) -> None:
 
 def test_equal_and_opposite_bits_count_once() -> None:
     edge = smooth(0, 6, amplitude=15.0)
-    rows = Edge(edge.address, edge.values * 4, edge.care), Edge(edge.address, -edge.values, edge.care)
+    rows = OperandTable(edge.address, edge.values * 4, edge.care), OperandTable(edge.address, -edge.values, edge.care)
     plain, *others = (min(split(e, 0, XCUP), key=lambda p: p.head).table for e in (edge, *rows))
     assert plain is not None
     assert others[0] is not None
@@ -194,10 +196,11 @@ def test_equal_and_opposite_bits_count_once() -> None:
 def test_chains_fit_into_their_levels(count: int) -> None:
     least = (count - 1).bit_length()
     tables = tuple(
-        Table(tuple(Bit(i, k) for k in range(3)), np.random.default_rng(i).permutation(8), 0, 7) for i in range(count)
+        CircuitTable(tuple(CodeBit(i, k) for k in range(3)), np.random.default_rng(i).permutation(8), 0, 7)
+        for i in range(count)
     )
     form = Format(12)
-    node = Node(0, 0, "n", tuple(range(count)), tables, 0, 0, form, 0, 7 * count)
+    node = CircuitNode(0, 0, "n", tuple(range(count)), tables, 0, 0, form, 0, 7 * count)
     for levels in range(least, count + 1):
         tree = connect(node, XCUP, levels)
         assert tree.depth <= levels

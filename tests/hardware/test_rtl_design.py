@@ -8,7 +8,7 @@ import pytest
 
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Format, Wire
-from splinework.hardware.fpga.circuit import Design, Options, Sum
+from splinework.hardware.fpga.circuit import Adder, FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.cost import lookups
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.integer import IntegerLayer, IntegerModel
@@ -24,7 +24,7 @@ ALL = [(name, variant) for name in MODELS for variant in VARIANTS]
 
 
 @lru_cache(maxsize=64)
-def circuit_of(name: str, variant: str) -> Design:
+def circuit_of(name: str, variant: str) -> FpgaDesign:
     return design(MODELS[name], VARIANTS[variant])
 
 
@@ -49,7 +49,7 @@ def test_every_word_is_wide_enough_for_what_occurs_and_no_wider(name: str, varia
         for node in layer.nodes:
             for word in node.words:
                 assert Format.holding(word.low, word.high).width >= word.width
-                if isinstance(word, Sum):
+                if isinstance(word, Adder):
                     assert word.width + word.shift <= Format.holding(node.low, node.high).width
 
 
@@ -81,8 +81,8 @@ def pruned(fan_in: int) -> IntegerModel:
 
 
 def test_two_layers_of_fan_in_4_take_5_cycles_at_most_and_one_result_comes_per_cycle() -> None:
-    assert design(pruned(4), Options(stage_levels=2)).latency_cycles <= 5
-    circuit = design(pruned(4), Options(max_cycles=5))
+    assert design(pruned(4), FpgaOptions(stage_levels=2)).latency_cycles <= 5
+    circuit = design(pruned(4), FpgaOptions(max_cycles=5))
     assert circuit.latency_cycles <= 5
     assert circuit.bound == "max_cycles"
     assert circuit.levels <= 2
@@ -91,15 +91,15 @@ def test_two_layers_of_fan_in_4_take_5_cycles_at_most_and_one_result_comes_per_c
 @pytest.mark.parametrize("limit", [1, 2, 5, 8, 11])
 @pytest.mark.parametrize("objective", ["latency", "area"])
 def test_the_latency_keeps_its_limit_and_says_which_one_bound(limit: int, objective: str) -> None:
-    free = design(pruned(6), Options())
-    circuit = design(pruned(6), Options(max_cycles=limit, objective=objective))  # type: ignore[arg-type]
+    free = design(pruned(6), FpgaOptions())
+    circuit = design(pruned(6), FpgaOptions(max_cycles=limit, objective=objective))  # type: ignore[arg-type]
     assert 1 <= circuit.latency_cycles <= limit
     assert circuit.bound == ("max_cycles" if limit < free.latency_cycles else "stage_levels")
     if circuit.bound == "stage_levels":
         assert circuit.levels <= 1
 
 
-def table_lookups(circuit: Design) -> int:
+def table_lookups(circuit: FpgaDesign) -> int:
     """Lookup tables of all tables that do not vanish in an adder."""
     return sum(
         lookups((t for t, f in zip(n.tables, n.fused, strict=True) if not f), 6)
@@ -110,7 +110,7 @@ def table_lookups(circuit: Design) -> int:
 
 def test_area_takes_cycles_and_saves_tables() -> None:
     model = random_model(7, (13, 4, 3), (5, 5), density=1.0, guard=1)
-    fast, small = design(model), design(model, Options(objective="area"))
+    fast, small = design(model), design(model, FpgaOptions(objective="area"))
     assert small.latency_cycles > fast.latency_cycles
     assert table_lookups(small) < 0.5 * table_lookups(fast)
 
@@ -121,7 +121,7 @@ def test_neurons_with_equal_doubled_and_negated_tables_share_them() -> None:
     tables = tuple(np.column_stack([t[:, 0], 2 * t[:, 0], -t[:, 0]]) for t in layer.tables)
     outputs = tuple(Wire(f"y{j}", Format(16, 0, True)) for j in range(3))
     same = replace(model, layers=(replace(layer, tables=tables, bias=np.array([3, 6, -3]), outputs=outputs),))
-    nodes = design(same, Options(technology="ecp5")).layers[0].nodes
+    nodes = design(same, FpgaOptions(technology="ecp5")).layers[0].nodes
     alone, together = (lookups((t for n in row for t in n.tables), 4) for row in (nodes[:1], nodes))
     host = max(lookups([t], 4) for n in nodes for t in n.tables)  # takes the constant, another one in each neuron
     assert together <= alone + 2 * host
@@ -133,7 +133,7 @@ def test_codes_that_were_not_seen_need_not_be_right() -> None:
     seen = tuple(rng.random(w.format.count) < 0.5 for w in model.inputs)
     for flags in seen:
         flags[0] = True
-    circuit = design(model, Options(dont_care="data"), seen=seen)
+    circuit = design(model, FpgaOptions(dont_care="data"), seen=seen)
     rows = np.column_stack(
         [rng.choice(np.flatnonzero(f), 3000) + w.format.low for w, f in zip(model.inputs, seen, strict=True)]
     )
@@ -154,16 +154,16 @@ def test_options_that_contradict_each_other_are_refused() -> None:
         ({"max_cycles": 0}, "max_cycles"),
     ):
         with pytest.raises(ConfigError, match=said):
-            Options(**change)
+            FpgaOptions(**change)
     seen = tuple(np.ones(w.format.count, dtype=bool) for w in model.inputs)
     with pytest.raises(ConfigError, match="seen"):
-        design(model, Options(dont_care="data"))
+        design(model, FpgaOptions(dont_care="data"))
     with pytest.raises(ConfigError, match="seen"):
         design(model, seen=seen)
     with pytest.raises(ConfigError, match="x0"):
-        design(model, Options(dont_care="data"), seen=(seen[0][:-1], *seen[1:]))
+        design(model, FpgaOptions(dont_care="data"), seen=(seen[0][:-1], *seen[1:]))
     with pytest.raises(ConfigError, match="x1"):
-        design(model, Options(dont_care="data"), seen=(seen[0], np.zeros_like(seen[1])))
+        design(model, FpgaOptions(dont_care="data"), seen=(seen[0], np.zeros_like(seen[1])))
 
 
 def wide(bits: int, inputs: int, nodes: int) -> IntegerModel:

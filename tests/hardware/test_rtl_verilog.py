@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from splinework.hardware import tools
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.verilog import verilog
 from tests.hardware.cases import corner_codes, random_model
@@ -31,7 +31,7 @@ def test_all_of_the_family_in_all_variants(tmp_path: Path, name: str, variant: s
     check(tmp_path, name, VARIANTS[variant])
 
 
-def check(folder: Path, name: str, options: Options) -> None:
+def check(folder: Path, name: str, options: FpgaOptions) -> None:
     model = MODELS[name]
     circuit = design(model, options)
     codes = corner_codes(model, 2500)
@@ -43,7 +43,7 @@ def check(folder: Path, name: str, options: Options) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_nothing_is_lost_or_doubled_when_sender_and_receiver_pause(tmp_path: Path, seed: int) -> None:
     model = random_model(seed, (3, 4, 2), (2, 6))
-    circuit = design(model, Options(handshake="valid_ready", stage_levels=1 + seed % 2))
+    circuit = design(model, FpgaOptions(handshake="valid_ready", stage_levels=1 + seed % 2))
     codes = corner_codes(model, 2000)
     files = {**verilog(circuit), "tb.v": bench(circuit, len(codes), seed=seed)}
     said = simulate(tmp_path, files, codes, model.run(codes), circuit)
@@ -95,7 +95,7 @@ def proven(folder: Path, name: str, inputs: tuple[int, ...], forms: object, widt
 @pytest.mark.skipif(tools.find("verilator") is None, reason="verilator is not installed")
 def test_verilator_has_no_complaint(tmp_path: Path) -> None:
     model = random_model(7, (6, 4, 3), (2, 8), guard=1)
-    circuit = design(model, Options(handshake="valid_ready"))
+    circuit = design(model, FpgaOptions(handshake="valid_ready"))
     (tmp_path / "k.v").write_text(verilog(circuit)["net7.v"])
     command = ["verilator", "--lint-only", "-Wall", "-Wno-DECLFILENAME", "-Wno-UNUSEDSIGNAL", "--top-module", "net7"]
     said = tools.call([*command, "k.v"], tmp_path, refuse=False)

@@ -7,9 +7,9 @@ import pytest
 from benchmarks.bench_fpga_fit import DELAYS, circuit_of, counted, errors, fit_area, fit_delays
 from benchmarks.bench_fpga_models import Case, build, families, simulated_latency
 from splinework.hardware import tools
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.estimate import COSTS, area_of, costs_of, estimate, size_of
-from splinework.hardware.fpga.estimate_paths import Path, longest
+from splinework.hardware.fpga.estimate_paths import TimingPath, longest
 
 
 def lines(technology: str, count: int = 14) -> list[dict]:
@@ -28,7 +28,7 @@ def test_costs_that_are_known_are_found_again():
 def test_delays_that_are_known_are_found_again():
     true, area = replace(DELAYS["ecp5"], start=2.0, adders=0.8), dict(COSTS["ecp5"].area)
 
-    def rate(line: dict, delays: Path) -> float:
+    def rate(line: dict, delays: TimingPath) -> float:
         luts = area_of(counted(line), area)
         way = longest(circuit_of(line), costs_of("ecp5").lookup, delays)
         return 1000 / replace(way, size=size_of(counted(line), luts)).period(delays)
@@ -58,4 +58,4 @@ def test_the_latency_of_an_estimate_is_that_of_a_simulation(number, levels):
 def test_every_family_has_costs_and_options():
     for technology in families():
         assert costs_of(technology).area
-        assert Case.of(0).options(technology).technology in Options.__doc__
+        assert Case.of(0).options(technology).technology in FpgaOptions.__doc__

@@ -11,11 +11,10 @@ import pytest
 
 from splinework.errors import ConfigError
 from splinework.hardware import tools
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.estimate import COSTS, choose_depth, estimate
 from splinework.hardware.fpga.estimate_lookups import parts
-from splinework.hardware.fpga.estimate_paths import Path as Way
-from splinework.hardware.fpga.estimate_paths import longest
+from splinework.hardware.fpga.estimate_paths import TimingPath, longest
 from splinework.hardware.fpga.plan import design
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
 from splinework.hardware.fpga.technologies import TECHNOLOGIES
@@ -30,7 +29,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(bool(missing), reason=f"not installed: {' '.join(missing)}")
 
 
-def synthesised(model, options: Options, technology: str, **more) -> tuple[Synthesis, object]:
+def synthesised(model, options: FpgaOptions, technology: str, **more) -> tuple[Synthesis, object]:
     circuit = design(model, options)
     with tempfile.TemporaryDirectory() as name:
         (Path(name) / "rtl").mkdir()
@@ -76,7 +75,7 @@ def _split(column, lookup, top):
 @pytest.mark.parametrize("technology", ["xcup", "ecp5", "ice40", "asic"])
 def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(technology, seed):
     small, large = random_model(seed, (3, 2, 1), (4, 4)), random_model(seed, (6, 4, 2), (6, 6), density=1.0)
-    made = [design(model, Options(technology=technology)) for model in (small, large)]
+    made = [design(model, FpgaOptions(technology=technology)) for model in (small, large)]
     one, two = (estimate(circuit, technology) for circuit in made)
     assert (one.latency_cycles, two.latency_cycles) == tuple(circuit.latency_cycles for circuit in made)
     assert one.luts < two.luts
@@ -87,7 +86,7 @@ def test_an_estimate_has_the_latency_of_the_design_and_grows_with_the_network(te
 
 def test_every_target_has_costs_that_are_not_negative():
     for name in TECHNOLOGIES:
-        circuit = design(random_model(0), Options(technology=name.partition("-")[0]))
+        circuit = design(random_model(0), FpgaOptions(technology=name.partition("-")[0]))
         assert estimate(circuit, name).luts > 0
     for costs in COSTS.values():
         assert all(cost >= 0 for cost in costs.area.values())
@@ -98,8 +97,8 @@ def test_every_target_has_costs_that_are_not_negative():
 def test_the_longest_way_has_the_levels_of_adders_of_a_stage(technology):
     model = random_model(3, (16, 1), (5, 5), density=1.0)
     for levels in (1, 2, 4):
-        circuit = design(model, Options(technology=technology, stage_levels=levels, compress=False))
-        found = longest(circuit, 4, Way(0, 1, 0, 1, 0, 0))
+        circuit = design(model, FpgaOptions(technology=technology, stage_levels=levels, compress=False))
+        found = longest(circuit, 4, TimingPath(0, 1, 0, 1, 0, 0))
         # A sum that is merged with the one behind it is a level of lookup tables.
         assert found.adders + found.lookups == levels
 
@@ -107,13 +106,15 @@ def test_the_longest_way_has_the_levels_of_adders_of_a_stage(technology):
 @pytest.mark.parametrize("seed", range(3))
 def test_more_registers_never_make_the_estimate_slower(seed):
     model = random_model(seed, (9, 2), (4, 4))
-    rates = [estimate(design(model, Options(technology="ecp5", stage_levels=n)), "ecp5").fmax_mhz for n in (4, 3, 2, 1)]
+    rates = [
+        estimate(design(model, FpgaOptions(technology="ecp5", stage_levels=n)), "ecp5").fmax_mhz for n in (4, 3, 2, 1)
+    ]
     assert all(b >= 0.97 * a for a, b in pairwise(rates)), rates
 
 
 def test_the_chosen_depth_is_the_shallowest_that_reaches_the_clock():
     model = random_model(5, (6, 2), (4, 4), density=1.0)
-    deepest = design(model, Options(technology="ecp5", stage_levels=1))
+    deepest = design(model, FpgaOptions(technology="ecp5", stage_levels=1))
     best = estimate(deepest, "ecp5").fmax_mhz
     cycles = []
     for share in (0.4, 0.6, 0.8, 0.98):
@@ -136,7 +137,7 @@ def test_depths_are_not_chosen_where_nothing_is_routed():
 @needs("yosys")
 def test_a_held_out_design_has_the_counted_flip_flops_and_about_the_area():
     seed, shape, bits = HELD_OUT[0]
-    result, guess = synthesised(random_model(seed, shape, bits), Options(), "xcup", recipes=1)
+    result, guess = synthesised(random_model(seed, shape, bits), FpgaOptions(), "xcup", recipes=1)
     assert result.flipflops <= guess.flipflops <= 1.05 * result.flipflops + 2
     assert abs(guess.luts / result.luts - 1) <= 0.25
 
@@ -148,7 +149,7 @@ def test_held_out_designs_are_met_within_fifteen_in_a_hundred_on_the_median(tech
     areas, rates = [], []
     for seed, shape, bits in HELD_OUT:
         for compress in (False, True):
-            options = replace(Options(technology=technology, compress=compress), stage_levels=1 + seed % 2)
+            options = replace(FpgaOptions(technology=technology, compress=compress), stage_levels=1 + seed % 2)
             result, guess = synthesised(random_model(seed, shape, bits), options, technology)
             assert guess.latency_cycles == design(random_model(seed, shape, bits), options).latency_cycles
             areas.append(abs(guess.luts / result.luts - 1))

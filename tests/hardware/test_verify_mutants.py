@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from splinework.hardware import tools
-from splinework.hardware.fpga.findings import Verification
+from splinework.hardware.fpga.findings import FpgaVerification
 from splinework.hardware.fpga.verification import verify
 from tests.hardware.mutants import MUTATIONS, flip_a_table_entry, mutant
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(
 EACH = 10
 
 
-def assert_found(found: Verification) -> None:
+def assert_found(found: FpgaVerification) -> None:
     """It failed, and not because it is no Verilog."""
     assert not found.passed
     assert found.failures

@@ -13,7 +13,7 @@ from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
 from splinework.hardware.fpga import prove
 from splinework.hardware.fpga.axi import axi
-from splinework.hardware.fpga.circuit import Options
+from splinework.hardware.fpga.circuit import FpgaOptions
 from splinework.hardware.fpga.vectors import make_vectors, packed
 from splinework.hardware.fpga.verification import verify
 from tests.hardware.cases import random_model
@@ -24,8 +24,8 @@ needs_tools = pytest.mark.skipif(any(tools.find(t) is None for t in TOOLS), reas
 SHAPES = ((3, 4, 2), (2, 2, 1), (5, 3), (4, 3, 3, 2), (8, 2, 1), (1, 3, 1), (6, 5, 4))
 
 
-def options_of(seed: int) -> Options:
-    return Options(
+def options_of(seed: int) -> FpgaOptions:
+    return FpgaOptions(
         technology=("xcup", "ecp5", "ice40")[seed % 3],
         compress=seed % 5 != 0,
         stage_levels=1 + seed % 2,
@@ -88,7 +88,7 @@ def test_what_is_not_decided_is_not_proven(tmp_path: Path, monkeypatch: pytest.M
 def test_codes_seen_in_data_bound_what_is_promised(tmp_path: Path):
     model = random_model(2, (3, 3, 1), (3, 4))
     seen = tuple(np.arange(w.format.count) % 3 != 0 for w in model.inputs)
-    whole = sound(model, Options(dont_care="data"), seen)
+    whole = sound(model, FpgaOptions(dont_care="data"), seen)
     found = verify(whole.write(tmp_path / "a"), vectors=1000, simulators=("iverilog",))
     assert found.passed, found.failures
     assert "seen in data" in found.limits[0]
@@ -100,7 +100,7 @@ def test_codes_seen_in_data_bound_what_is_promised(tmp_path: Path):
 
 @needs_tools
 def test_the_testbenches_stay_and_run_again(tmp_path: Path):
-    whole = sound(random_model(4), Options(handshake="valid_ready"))
+    whole = sound(random_model(4), FpgaOptions(handshake="valid_ready"))
     folder = whole.write(tmp_path / "a")
     for name, text in axi(whole.planned).items():
         (folder / "rtl" / name).write_text(text, encoding="utf-8")
@@ -120,7 +120,7 @@ def test_the_testbenches_stay_and_run_again(tmp_path: Path):
 
 @needs_tools
 def test_a_broken_wrapper_is_found(tmp_path: Path):
-    whole = sound(random_model(4), Options(handshake="valid_ready"))
+    whole = sound(random_model(4), FpgaOptions(handshake="valid_ready"))
     folder = whole.write(tmp_path / "a")
     for name, text in axi(whole.planned).items():
         broken = text.replace("if (s_axis_tready) last", "last")

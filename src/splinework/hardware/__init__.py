@@ -17,14 +17,14 @@ from splinework import lazy
 if TYPE_CHECKING:  # what `lazy` reads, too
     from splinework.hardware.analog_artefact import AnalogRecipe, analog
     from splinework.hardware.artefact import check
-    from splinework.hardware.choosing import Quantising
+    from splinework.hardware.choosing import QuantisationRecipe
     from splinework.hardware.fpga_artefact import FpgaRecipe, fpga
     from splinework.hardware.framed import quantise
     from splinework.hardware.integer import IntegerModel
     from splinework.hardware.mcu_artefact import McuRecipe, mcu
     from splinework.hardware.quantise import Bits
     from splinework.hardware.sweep import sweep
-    from splinework.hardware.training import Schedule, train_quantised
+    from splinework.hardware.training import QuantisationSchedule, train_quantised
 
 __all__ = [
     "AnalogRecipe",
@@ -32,8 +32,8 @@ __all__ = [
     "FpgaRecipe",
     "IntegerModel",
     "McuRecipe",
-    "Quantising",
-    "Schedule",
+    "QuantisationRecipe",
+    "QuantisationSchedule",
     "analog",
     "check",
     "fpga",

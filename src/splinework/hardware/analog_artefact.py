@@ -18,12 +18,12 @@ from splinework.hardware.analog.fpaa_check import check_fpaa
 from splinework.hardware.analog.fpaa_placement import fpaa_document
 from splinework.hardware.analog.netlist import netlist
 from splinework.hardware.analog.network import AnalogNetwork
-from splinework.hardware.analog.yields import Condition
-from splinework.hardware.analog_checks import Agreement, compare
+from splinework.hardware.analog.yields import YieldAtCondition
+from splinework.hardware.analog_checks import NetlistAgreement, compare
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.analog_report import analog_report
 from splinework.hardware.analog_study import Study, StudySettings, small_enough, study_of
-from splinework.hardware.artefact import Plan, build
+from splinework.hardware.artefact import ArtefactPlan, build
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
@@ -47,7 +47,7 @@ class AnalogRecipe(StudySettings):
         """Raises a ConfigError unless ngspice is here: says what to install."""
         tools.need("ngspice", purpose="an analogue artefact")
 
-    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> Plan:
+    def plan(self, model: KAN, rows: Examples | None, tell: Progress) -> ArtefactPlan:
         """The circuits, trained through the device, and how they fit the array.
 
         Raises:
@@ -68,7 +68,7 @@ class AnalogRecipe(StudySettings):
         usual = max(_FEWEST, min(_USUAL, _POINTS // max(1, study.network.element_count)))
         count = self.rows if self.rows is not None else usual
         details = {"rows": count, "seed": self.seed, "name": self.name}
-        return Plan(self.name, details, partial(self._write, model, rows, study, document, notes, count))
+        return ArtefactPlan(self.name, details, partial(self._write, model, rows, study, document, notes, count))
 
     def _write(
         self,
@@ -161,7 +161,7 @@ def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, 
     return CheckResult("analog", folder, name, found.to_dict(), found.passed, failures)
 
 
-def _figures(model: KAN, rows: Examples, study: Study, found: Agreement, how: AnalogRecipe) -> dict[str, Any]:
+def _figures(model: KAN, rows: Examples, study: Study, found: NetlistAgreement, how: AnalogRecipe) -> dict[str, Any]:
     word = study.after.metric
     network = study.network
     cost, size = power(network, rows.x), area(network)
@@ -194,7 +194,7 @@ def _figures(model: KAN, rows: Examples, study: Study, found: Agreement, how: An
     }
 
 
-def _condition(row: Condition) -> dict[str, Any]:
+def _condition(row: YieldAtCondition) -> dict[str, Any]:
     return {
         "celsius": row.celsius,
         "years": row.years,

@@ -23,7 +23,7 @@ _KELVIN: Final = (273.15, NOMINAL, 358.15)
 
 
 @dataclass(frozen=True)
-class Agreement:
+class NetlistAgreement:
     """How a netlist compares with the device model.
 
     Attributes:
@@ -74,7 +74,7 @@ def drawn_rows(network: AnalogNetwork, rows: int, seed: int) -> Floats:
 
 def compare(
     netlist: Path, network: AnalogNetwork, name: str, *, rows: int = 60, seed: int = 0, timeout: float = 900.0
-) -> Agreement:
+) -> NetlistAgreement:
     """Runs a netlist in ngspice at drawn rows and compares it with the device model, at 0, 27 and 85 °C.
 
     The file has the subcircuit `name`, and is not written to.
@@ -102,7 +102,7 @@ def compare(
     place_of = ", ".join(f"{n} = {v:.6g}" for n, v in zip(network.input_names, x[row], strict=True))
     units = network.output_units
     got, expected = (float(units.inverse(v[worst][row : row + 1])[0, output]) for v in (found, wanted))
-    return Agreement(
+    return NetlistAgreement(
         len(x),
         tuple(round(k - ZERO_CELSIUS, 2) for k in _KELVIN),
         tuple(float(np.sqrt((e**2).mean(axis=0)).max()) for e in errors),

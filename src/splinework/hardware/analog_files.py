@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from splinework.errors import FileError, SplineworkError
-from splinework.hardware.analog.ekv import Technology
+from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.network import (
     AnalogLayer,
     AnalogNetwork,
+    AnalogUnits,
     EdgeCircuit,
     Element,
     ProductNode,
     Span,
     SumNode,
-    Units,
 )
 from splinework.hardware.golden import digest_of, read_document, write_json
 
@@ -43,7 +43,7 @@ def read_analog(path: Path) -> AnalogNetwork:
     content = read_document(path, FORMAT, "an analogue network")
     try:
         network = AnalogNetwork(
-            Technology(**content["technology"]),
+            AnalogTechnology(**content["technology"]),
             tuple(_layer(layer) for layer in content["layers"]),
             _units(content["input_units"]),
             _units(content["output_units"]),
@@ -69,5 +69,5 @@ def _layer(content: dict[str, Any]) -> AnalogLayer:
     return AnalogLayer(inputs, edges, tuple(SumNode(**node) for node in content["sums"]), products)
 
 
-def _units(content: dict[str, Any]) -> Units:
-    return Units(*(tuple(content[key]) for key in ("scales", "shift", "scale")))
+def _units(content: dict[str, Any]) -> AnalogUnits:
+    return AnalogUnits(*(tuple(content[key]) for key in ("scales", "shift", "scale")))

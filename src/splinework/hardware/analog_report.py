@@ -10,7 +10,7 @@ from splinework.hardware.analog.network import AnalogNetwork
 from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
 from splinework.hardware.analog_study import Study
 from splinework.hardware.artefact_reports import counted
-from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
+from splinework.hardware.report_facts import ArtefactReport, PowerEstimate, ReportCheck, ReportPicture, ReportTable
 
 
 def analog_report(
@@ -24,7 +24,7 @@ def analog_report(
     checked = figures["verification"]
     worst = max(checked["rms_by_celsius"].values())
     checks = (
-        Check(
+        ReportCheck(
             "ngspice against the device model",
             f"{100 * worst:.3g} % of the span rms at {checked['rows']} rows, at 0, 27 and 85 °C; {100 * checked['allowed']:g} % "
             "is allowed",
@@ -32,7 +32,7 @@ def analog_report(
         ),
     )
     watts, seconds = figures["power_watts"], figures["settling_seconds"]
-    power = Power(
+    power = PowerEstimate(
         watts,
         "P = V_DD (tails + mirror outputs + constant currents + multipliers + amplifiers)\n"
         f"V_DD = {network.technology.supply:g} V, currents at the mean of the rows\n= {1e6 * watts:.3g} µW\n"
@@ -75,18 +75,20 @@ def _outside(figures: Mapping[str, Any]) -> tuple[str, ...]:
     return (f"Of the values given, these many lie outside the spans that the circuits were fitted for: {listed}.",)
 
 
-def _pictures(study: Study) -> tuple[Picture, ...]:
+def _pictures(study: Study) -> tuple[ReportPicture, ...]:
     found, warm, aged = study.after, study.temperature, study.years
     return (
-        Picture(
+        ReportPicture(
             _of(plot_yield(found)), "histogram over chips", f"{len(found.values)} chips, and the limit of a good one."
         ),
-        Picture(
+        ReportPicture(
             _of(plot_conditions(warm, "celsius")),
             "the same chips over temperature",
             "Mean and the middle 90 % of chips.",
         ),
-        Picture(_of(plot_conditions(aged, "years")), "the same chips over years", "Mean and the middle 90 % of chips."),
+        ReportPicture(
+            _of(plot_conditions(aged, "years")), "the same chips over years", "Mean and the middle 90 % of chips."
+        ),
     )
 
 
@@ -96,7 +98,7 @@ def _of(axes: Axes) -> Figure:
     return figure
 
 
-def _units(network: AnalogNetwork) -> Table:
+def _units(network: AnalogNetwork) -> ReportTable:
     rows: list[tuple[str | float | None, ...]] = []
     units = network.input_units
     for name, span, kind, shift, scale in zip(
@@ -106,10 +108,10 @@ def _units(network: AnalogNetwork) -> Table:
         rows.append(
             (name, law, f"{span.low:.4g} … {span.high:.4g}", f"{span.low_voltage:.3g} … {span.high_voltage:.3g} V")
         )
-    return Table("Inputs: network units and voltages", ("input", "unit", "span of u", "voltage"), tuple(rows))
+    return ReportTable("Inputs: network units and voltages", ("input", "unit", "span of u", "voltage"), tuple(rows))
 
 
-def _conditions(caption: str, word: str, key: str, rows: Sequence[Mapping[str, Any]], is_share: bool) -> Table:
+def _conditions(caption: str, word: str, key: str, rows: Sequence[Mapping[str, Any]], is_share: bool) -> ReportTable:
     def show(value: float | None) -> str | None:
         if value is None:
             return None
@@ -125,4 +127,4 @@ def _conditions(caption: str, word: str, key: str, rows: Sequence[Mapping[str, A
         )
         for row in rows
     )
-    return Table(caption, (word, "mean", "yield", "calibrated: mean", "calibrated: yield"), cells)
+    return ReportTable(caption, (word, "mean", "yield", "calibrated: mean", "calibrated: yield"), cells)

@@ -10,14 +10,22 @@ import torch
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.convert import Conversion, convert
-from splinework.hardware.analog.ekv import GENERIC, Technology
-from splinework.hardware.analog.fitting import Recipe
+from splinework.hardware.analog.ekv import GENERIC, AnalogTechnology
+from splinework.hardware.analog.fitting import EdgeFitRecipe
 from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of
 from splinework.hardware.analog.fpaa_placement import check_fit
 from splinework.hardware.analog.imperfections import Programming, ReadNoise
 from splinework.hardware.analog.network import AnalogNetwork, Floats
-from splinework.hardware.analog.noise_aware import NoiseAware, train_through_device
-from splinework.hardware.analog.yields import Condition, Metric, MonteCarlo, Yield, over_temperature, over_years, yields
+from splinework.hardware.analog.noise_aware import NoiseAwareRecipe, train_through_device
+from splinework.hardware.analog.yields import (
+    Metric,
+    MonteCarloRecipe,
+    YieldAtCondition,
+    YieldResult,
+    over_temperature,
+    over_years,
+    yields,
+)
 from splinework.hardware.examples import Examples, merit, outputs_of
 from splinework.hardware.results import Progress
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
@@ -61,7 +69,7 @@ class StudySettings:
     draws: int = 100
     limit: float | None = None
     shape: Shape = "auto"
-    technology: Technology = field(default=GENERIC)
+    technology: AnalogTechnology = field(default=GENERIC)
     rows: int | None = None
     name: str = "kan"
     seed: int = 0
@@ -96,10 +104,10 @@ class Study:
 
     conversion: Conversion
     network: AnalogNetwork
-    before: Yield
-    after: Yield
-    temperature: tuple[Condition, ...]
-    years: tuple[Condition, ...]
+    before: YieldResult
+    after: YieldResult
+    temperature: tuple[YieldAtCondition, ...]
+    years: tuple[YieldAtCondition, ...]
 
 
 def small_enough(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> tuple[KAN, tuple[str, ...]]:
@@ -150,7 +158,7 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
         model,
         torch.as_tensor(rows.x),
         technology=how.technology,
-        recipe=Recipe(elements=how.elements),
+        recipe=EdgeFitRecipe(elements=how.elements),
         tolerance=how.tolerance,
     )
     network = made.network
@@ -159,7 +167,7 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
         check_fit(network, blocks_of(network, device), device)  # before anything that takes long
     if how.steps:
         tell("training through the device")
-        course = NoiseAware(
+        course = NoiseAwareRecipe(
             imperfections=how.imperfections,
             task="cross_entropy" if rows.task == "classification" else "mse",
             steps=how.steps,
@@ -170,7 +178,7 @@ def study_of(model: KAN, rows: Examples, how: StudySettings, tell: Progress) -> 
     limit = how.limit
     if limit is None and metric == "rmse":
         limit = _GOOD * float(np.ptp(rows.held_y, axis=0).mean())
-    count = MonteCarlo(metric, how.draws, limit, how.seed)
+    count = MonteCarloRecipe(metric, how.draws, limit, how.seed)
     held = rows.held_x, rows.held_y
     some = rows.x[:256]
     tell(f"drawing {how.draws} chips")

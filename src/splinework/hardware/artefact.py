@@ -26,7 +26,7 @@ ModelT = TypeVar("ModelT", contravariant=True)
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class ArtefactPlan:
     """An artefact that is about to be written.
 
     Attributes:
@@ -40,7 +40,7 @@ class Plan:
     write: Callable[[Path, Progress], ArtefactReport]
 
 
-class Recipe(Protocol[ModelT]):
+class ArtefactRecipe(Protocol[ModelT]):
     """How an artefact of one kind is made."""
 
     kind: ClassVar[Kind]
@@ -54,13 +54,13 @@ class Recipe(Protocol[ModelT]):
         """Raises a ConfigError that says what to install, unless the programs are here."""
         ...
 
-    def plan(self, model: ModelT, rows: Examples | None, tell: Progress) -> Plan:
+    def plan(self, model: ModelT, rows: Examples | None, tell: Progress) -> ArtefactPlan:
         """All that takes no folder: refuses what cannot be built, trains, chooses."""
         ...
 
 
 def build(
-    recipe: Recipe[Any],
+    recipe: ArtefactRecipe[Any],
     model: Model,
     out: str | os.PathLike[str],
     *,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Wire
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
+from splinework.hardware.report_facts import ArtefactReport, PowerEstimate, ReportCheck, ReportPicture, ReportTable
 from splinework.hardware.report_pictures import plot_front, tables_of
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.verify import ClaimResult, verify
@@ -42,7 +42,7 @@ def counted(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
-def _wire_tables(golden: IntegerModel) -> tuple[Table, Table]:
+def _wire_tables(golden: IntegerModel) -> tuple[ReportTable, ReportTable]:
     """What the codes of the inputs and of the outputs stand for."""
 
     def law(wire: Wire) -> str:
@@ -58,8 +58,8 @@ def _wire_tables(golden: IntegerModel) -> tuple[Table, Table]:
     )
     sums = tuple((*codes(w), law(w)) for w in golden.wires(len(golden.layers)))
     return (
-        Table("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), rows),
-        Table("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), sums),
+        ReportTable("Inputs: codes and what they stand for", ("input", "bits", "codes", "values", "law"), rows),
+        ReportTable("Outputs: exact sums and what they stand for", ("output", "bits", "codes", "law"), sums),
     )
 
 
@@ -84,7 +84,7 @@ def _saturation_warning(figures: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[Picture, ...]:
+def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> tuple[ReportPicture, ...]:
     """The networks that were tried, and the tables of the one that was chosen."""
     found = []
     if len(front) > 1:
@@ -97,7 +97,9 @@ def _pictures_of(golden: IntegerModel, front: Sequence[tuple[float, float]]) -> 
         drawn = axes.get_figure(root=True)
         if drawn is not None:
             found.append(
-                Picture(drawn, "networks by area and merit", "The networks of the run; the circle is the one chosen.")
+                ReportPicture(
+                    drawn, "networks by area and merit", "The networks of the run; the circle is the one chosen."
+                )
             )
     return (*found, *tables_of(golden)) if golden.edges else tuple(found)
 
@@ -111,7 +113,7 @@ def mcu_report(
     """The report of C files by what was measured and decided; `front` is as for `fpga_report`."""
     name, upper = golden.name, golden.name.upper()
     checks = tuple(
-        Check(
+        ReportCheck(
             f"bit for bit on {run['processor']}",
             f"{counted(run['mismatches'])} of {counted(run['vectors'])} vectors differ"
             + (f", {counted(run['misquantised'])} of {counted(run['quantised'])} codes" if run["quantised"] else ""),
@@ -123,7 +125,7 @@ def mcu_report(
     power = None
     if instructions is not None:
         joules = instructions * CYCLES_PER_INSTRUCTION * PICOJOULE_PER_CYCLE * 1e-12
-        power = Power(
+        power = PowerEstimate(
             joules * INFERENCES,
             f"{INFERENCES} inferences a second × {instructions:g} instructions × {CYCLES_PER_INSTRUCTION:g} cycles × "
             f"{PICOJOULE_PER_CYCLE:g} pJ (Cortex-M0+ at 40 µA/MHz and 1.8 V, assumed)\n= {1e6 * joules * INFERENCES:.3g} µW, "
@@ -150,7 +152,7 @@ def fpga_report(
     golden: IntegerModel,
     figures: Mapping[str, Any],
     notes: Sequence[str],
-    checks: Sequence[Check],
+    checks: Sequence[ReportCheck],
     warnings: Sequence[str],
     front: Sequence[tuple[float, float]] = (),
 ) -> ArtefactReport:
@@ -162,7 +164,7 @@ def fpga_report(
     cells = sum(int(figures[word] or figures[f"{word}_estimated"]) for word in ("luts", "flipflops"))
     mhz = figures["fmax_mhz"] or _CLOCK
     watts = cells * ACTIVITY * PICOJOULE_PER_TOGGLE * 1e-12 * mhz * 1e6
-    power = Power(
+    power = PowerEstimate(
         watts,
         f"(LUTs + flip-flops) × activity × energy of a toggle × clock = {cells} × {ACTIVITY:g} × {PICOJOULE_PER_TOGGLE:g} pJ × "
         f"{mhz:g} MHz\n= {1e3 * watts:.3g} mW, without the device's standby power; activity and energy are assumed",
@@ -203,7 +205,7 @@ def _common(
     }
 
 
-def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...]]:
+def preserved_axioms(golden: IntegerModel) -> tuple[ReportTable | None, tuple[str, ...]]:
     """A table of the hard axioms with verdicts, and sentences on those that are not proved; None where there are none."""
     if not golden.axioms:
         return None, ()
@@ -214,7 +216,7 @@ def preserved_axioms(golden: IntegerModel) -> tuple[Table | None, tuple[str, ...
         rows.append((axiom, verdict, how))
         if verdict != "proved":
             warnings.append(f"The network was built with {axiom}; of its integers this is {verdict}: {how}.")
-    table = Table("Hard axioms of the network, in its integers", ("axiom", "verdict", "how"), tuple(rows))
+    table = ReportTable("Hard axioms of the network, in its integers", ("axiom", "verdict", "how"), tuple(rows))
     return table, tuple(warnings)
 
 

@@ -20,7 +20,7 @@ from splinework.hardware.quantise import WIDEST_CODE, Bits
 from splinework.hardware.results import Progress, no_progress
 from splinework.hardware.students import MOST_EDGES, Shape, shapes_for, shown, student
 from splinework.hardware.sweep import sweep
-from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
+from splinework.hardware.training import QuantisationSchedule, QuantisedFit, TrainingStage, train_quantised
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
@@ -32,7 +32,7 @@ _AS_SURE: Final = 0.25  # Part by which the loss on few rows may be larger witho
 
 
 @dataclass(frozen=True)
-class Quantising:
+class QuantisationRecipe:
     """How a network becomes integers.
 
     Attributes:
@@ -52,7 +52,7 @@ class Quantising:
     shape: Shape = "auto"
     luts: float | None = None
     loss: float | None = None
-    schedule: Schedule = field(default_factory=Schedule)
+    schedule: QuantisationSchedule = field(default_factory=QuantisationSchedule)
 
     def __post_init__(self) -> None:
         if self.method not in ("train", "calibrate"):
@@ -80,7 +80,7 @@ class Quantising:
 
 
 @dataclass(frozen=True, eq=False)
-class Chosen:
+class ChosenNetwork:
     """The network of integers, and how it came about.
 
     Attributes:
@@ -120,11 +120,11 @@ def needed_widths(x: Floats) -> tuple[int, ...]:
 def choose(
     model: KAN | FramedKAN | IntegerModel,
     rows: Examples | None,
-    recipe: Quantising,
+    recipe: QuantisationRecipe,
     *,
     name: str,
     progress: Progress | None = None,
-) -> Chosen:
+) -> ChosenNetwork:
     """The network of integers to build, with a name.
 
     Of a trained network rows are needed to train and judge with; one in a frame is only calibrated, and one of integers is
@@ -134,7 +134,7 @@ def choose(
         ConfigError: If the recipe does not fit, or the network is too large: with the estimate, and what to prune.
     """
     if isinstance(model, IntegerModel):
-        return Chosen(model, None, notes=("the network of integers was given as it is",))
+        return ChosenNetwork(model, None, notes=("the network of integers was given as it is",))
     if rows is None:
         raise ConfigError("a trained network becomes integers by rows that are typical for its use; give x and y.")
     tell = progress or no_progress
@@ -156,7 +156,7 @@ def choose(
     return _students(model, shapes, rows, recipe, name, tell)
 
 
-def _framed(model: FramedKAN, rows: Examples, recipe: Quantising, name: str) -> Chosen:
+def _framed(model: FramedKAN, rows: Examples, recipe: QuantisationRecipe, name: str) -> ChosenNetwork:
     if recipe.bits == "auto" or recipe.luts is not None or recipe.loss is not None:
         raise ConfigError(
             "a model in a frame is calibrated, not trained as integers; leave bits='auto', luts and loss out."
@@ -165,25 +165,32 @@ def _framed(model: FramedKAN, rows: Examples, recipe: Quantising, name: str) -> 
     golden = quantise(model, rows.x, bits=bits, task=rows.task, name=name)
     refuse_large(golden)
     how = "the tables were rounded from the trained splines and the frame's formulas, without training"
-    return Chosen(golden, model, notes=(how,))
+    return ChosenNetwork(golden, model, notes=(how,))
 
 
-def _itself(model: KAN, rows: Examples, recipe: Quantising, name: str, tell: Progress) -> Chosen:
+def _itself(model: KAN, rows: Examples, recipe: QuantisationRecipe, name: str, tell: Progress) -> ChosenNetwork:
     bits = recipe.widths(model.inputs, needed_widths(rows.x)) if recipe.bits != "auto" else Bits(5, 5)
     classes = rows.classes or None
     tell("calibrating")
     first = quantise(model, rows.x, bits=bits, task=rows.task, classes=classes, name=name)
     refuse_large(first)
     if recipe.method == "calibrate":
-        return Chosen(first, model, notes=("the tables were rounded from the trained splines, without training",))
+        return ChosenNetwork(
+            first, model, notes=("the tables were rounded from the trained splines, without training",)
+        )
     fit, stage = _trained(model, None, rows, recipe, name, tell)
-    return Chosen(stage.model, model, notes=(_about(fit, stage),), front=_front(fit, stage))
+    return ChosenNetwork(stage.model, model, notes=(_about(fit, stage),), front=_front(fit, stage))
 
 
 def _students(
-    model: KAN, shapes: tuple[tuple[object, ...], ...], rows: Examples, recipe: Quantising, name: str, tell: Progress
-) -> Chosen:
-    found: list[tuple[QuantisedFit, Stage, tuple[object, ...]]] = []
+    model: KAN,
+    shapes: tuple[tuple[object, ...], ...],
+    rows: Examples,
+    recipe: QuantisationRecipe,
+    name: str,
+    tell: Progress,
+) -> ChosenNetwork:
+    found: list[tuple[QuantisedFit, TrainingStage, tuple[object, ...]]] = []
     for shape in shapes:
         tell(f"a network of {shown(shape)} learns from the given one")
         fresh = student(model, shape, seed=recipe.schedule.seed)
@@ -203,12 +210,12 @@ def _students(
         for _, one, other in found
         if other != shape
     ]
-    return Chosen(stage.model, model, shape, (*notes, _about(fit, stage)), _front(fit, stage))
+    return ChosenNetwork(stage.model, model, shape, (*notes, _about(fit, stage)), _front(fit, stage))
 
 
 def _trained(
-    model: KAN, teacher: KAN | None, rows: Examples, recipe: Quantising, name: str, tell: Progress
-) -> tuple[QuantisedFit, Stage]:
+    model: KAN, teacher: KAN | None, rows: Examples, recipe: QuantisationRecipe, name: str, tell: Progress
+) -> tuple[QuantisedFit, TrainingStage]:
     """What training gives, and the stage of it that the recipe chooses."""
     how: dict[str, Any] = {"task": rows.task, "classes": rows.classes or None, "name": name}
     how |= {"schedule": recipe.schedule, "teacher": teacher, "progress": tell}
@@ -220,7 +227,7 @@ def _trained(
     return fit, pick(fit, luts=recipe.luts, loss=recipe.loss)
 
 
-def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
+def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> TrainingStage:
     """The best network within an area, or the smallest within a loss of the best, or both.
 
     Raises:
@@ -232,7 +239,7 @@ def pick(fit: QuantisedFit, *, luts: float | None, loss: float | None) -> Stage:
     return _foremost([s for s in fit.stages if luts is None or s.area <= luts])
 
 
-def _foremost(stages: Sequence[Stage]) -> Stage:
+def _foremost(stages: Sequence[TrainingStage]) -> TrainingStage:
     """The one with the best score.
 
     Few rows are held out, and where they cannot tell networks apart, rows trained on may, then how sure the networks are; of
@@ -240,7 +247,7 @@ def _foremost(stages: Sequence[Stage]) -> Stage:
     """
     classified = stages[0].model.task == "classification"
 
-    def merit(stage: Stage) -> tuple[float, float]:
+    def merit(stage: TrainingStage) -> tuple[float, float]:
         return stage.score, stage.train_score if classified else 0.0
 
     top = max(map(merit, stages))
@@ -249,12 +256,12 @@ def _foremost(stages: Sequence[Stage]) -> Stage:
     return min((stage for stage in equal if stage.loss <= sure), key=lambda stage: stage.area)
 
 
-def _front(fit: QuantisedFit, stage: Stage) -> tuple[tuple[float, float], ...]:
+def _front(fit: QuantisedFit, stage: TrainingStage) -> tuple[tuple[float, float], ...]:
     """All stages, the chosen one first."""
     return tuple((round(s.area, 1), s.score) for s in (stage, *(s for s in fit.stages if s is not stage)))
 
 
-def _about(fit: QuantisedFit, stage: Stage) -> str:
+def _about(fit: QuantisedFit, stage: TrainingStage) -> str:
     accurate = _foremost(fit.stages)
     text = (
         f"trained as integers through {len(fit.stages)} networks of falling area; chosen: about {stage.area:.0f} LUTs, score "

@@ -21,7 +21,7 @@ from splinework.hardware.simplify import simplify
 from splinework.nn.layer import KANLayer
 
 
-class Wires(nn.Module):
+class WireRanges(nn.Module):
     """The wires into a layer: formats, and what their codes mean as parameters.
 
     Args:
@@ -78,7 +78,12 @@ class FakeQuantised(nn.Module):
     """
 
     def __init__(
-        self, layers: Sequence[KANLayer], wires: Sequence[Wires], *, guard: int = 0, held: Sequence[Signs] | None = None
+        self,
+        layers: Sequence[KANLayer],
+        wires: Sequence[WireRanges],
+        *,
+        guard: int = 0,
+        held: Sequence[Signs] | None = None,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
@@ -87,7 +92,7 @@ class FakeQuantised(nn.Module):
         self.held = None if held is None else [torch.from_numpy(np.asarray(signs)) for signs in held]
 
     @property
-    def parts(self) -> list[tuple[KANLayer, Wires, Wires, int]]:
+    def parts(self) -> list[tuple[KANLayer, WireRanges, WireRanges, int]]:
         """Each layer with the wires into it, those out of it, and its guard bits."""
         layers: Any = self.layers
         wires: Any = self.wires
@@ -97,7 +102,7 @@ class FakeQuantised(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.run(x, self.tables())
 
-    def run(self, x: Tensor, tables: "Sequence[LayerTables]") -> Tensor:
+    def run(self, x: Tensor, tables: "Sequence[FakeTables]") -> Tensor:
         """The sums of the outputs, `(B, outputs)` in steps, of x `(B, inputs)` in network units, by `tables()` made before."""
         wires: Any = self.wires
         codes: Tensor = wires[0].encode(x)
@@ -106,7 +111,7 @@ class FakeQuantised(nn.Module):
             codes = sums if made is tables[-1] else after.saturate(sums / 2**guard)
         return codes
 
-    def tables(self) -> "list[LayerTables]":
+    def tables(self) -> "list[FakeTables]":
         """All edges at the codes of their inputs, rounded, with gradients."""
         made = []
         for number, (layer, before, after, guard) in enumerate(self.parts):
@@ -119,7 +124,7 @@ class FakeQuantised(nn.Module):
                 slopes = layer.edges(points, 1) * layer.squash_slope(points)[:, :, None]
                 slopes = slopes * per_step * before.step[:, None]
             bias = (layer.bias if layer.bias is not None else 0.0) - after.shift
-            made.append(LayerTables(exact, _rounded(exact), slopes, _rounded(bias * per_step)))
+            made.append(FakeTables(exact, _rounded(exact), slopes, _rounded(bias * per_step)))
         return made
 
     @torch.no_grad()
@@ -161,7 +166,7 @@ class FakeQuantised(nn.Module):
 
 
 @dataclass(frozen=True)
-class LayerTables:
+class FakeTables:
     """The edges of a layer at the codes of its inputs, in steps of its nodes.
 
     Attributes:
@@ -178,7 +183,7 @@ class LayerTables:
 
     def sums(self, codes: Tensor, low: Tensor) -> Tensor:
         """`bias + Σ_i T_i[code_bi]`, `(B, J)`; low is the smallest code of each input."""
-        sums: Tensor = _LookUp.apply(codes, low, self.rounded, self.slopes)  # type: ignore[no-untyped-call]
+        sums: Tensor = _TableLookup.apply(codes, low, self.rounded, self.slopes)  # type: ignore[no-untyped-call]
         return self.bias + sums
 
 
@@ -196,7 +201,7 @@ def _hold(values: Tensor, signs: Tensor) -> Tensor:
     return torch.where(signs == 1, rising, torch.where(signs == -1, falling, values))
 
 
-class _LookUp(torch.autograd.Function):
+class _TableLookup(torch.autograd.Function):
     """Sums of rows of tables; the gradient in a code is the slope of its edges there."""
 
     @staticmethod
@@ -220,12 +225,12 @@ class _LookUp(torch.autograd.Function):
         return into_codes, None, into_tables.reshape(count, inputs, width), None
 
 
-def _hidden_wires(number: int, wires: Wires) -> tuple[Wire, ...]:
+def _hidden_wires(number: int, wires: WireRanges) -> tuple[Wire, ...]:
     pairs = zip(wires.formats, wires.step.tolist(), wires.shift.tolist(), strict=True)
     return tuple(Wire(f"h{number}_{j + 1}", f, step / f.step, shift) for j, (f, step, shift) in enumerate(pairs))
 
 
-def _output_wires(outputs: Sequence[Wire], wires: Wires, tables: Sequence[Any], bias: Any) -> tuple[Wire, ...]:
+def _output_wires(outputs: Sequence[Wire], wires: WireRanges, tables: Sequence[Any], bias: Any) -> tuple[Wire, ...]:
     """Wide enough for every sum, in raw units."""
     low = bias + sum(table.min(axis=0) for table in tables)
     high = bias + sum(table.max(axis=0) for table in tables)
@@ -236,7 +241,7 @@ def _output_wires(outputs: Sequence[Wire], wires: Wires, tables: Sequence[Any], 
     return tuple(made)
 
 
-def _raw(wire: Wire, form: Format, wires: Wires, k: int) -> Wire:
+def _raw(wire: Wire, form: Format, wires: WireRanges, k: int) -> Wire:
     """The k-th of some wires in raw units, where `wire` says how those follow from network units."""
     step, shift = float(wires.step[k]), float(wires.shift[k])
     return Wire(wire.name, form, wire.scale * step / form.step, wire.shift + wire.scale * shift, wire.log)

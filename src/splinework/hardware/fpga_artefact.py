@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
 from splinework.hardware import tools
-from splinework.hardware.artefact import Model, Plan, build
+from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import counted, fpga_report
-from splinework.hardware.choosing import Chosen, Quantising, choose
+from splinework.hardware.choosing import ChosenNetwork, QuantisationRecipe, choose
 from splinework.hardware.examples import Examples, integer_figures
 from splinework.hardware.folders import Kind
 from splinework.hardware.fpga.axi import axi as axi_wrapper
 from splinework.hardware.fpga.estimate import Estimate, choose_depth, estimate
-from splinework.hardware.fpga.findings import Verification
+from splinework.hardware.fpga.findings import FpgaVerification
 from splinework.hardware.fpga.interface import FORMAT
-from splinework.hardware.fpga.plan import Design, Options, design
+from splinework.hardware.fpga.plan import FpgaDesign, FpgaOptions, design
 from splinework.hardware.fpga.simulate import SIMULATORS
 from splinework.hardware.fpga.synthesis import Synthesis, synthesise
 from splinework.hardware.fpga.technologies import technology_of
@@ -33,7 +33,7 @@ from splinework.hardware.fpga.verification import verify
 from splinework.hardware.fpga.verilog import verilog
 from splinework.hardware.golden import write_golden
 from splinework.hardware.integer import IntegerModel, Task
-from splinework.hardware.report_facts import ArtefactReport, Check
+from splinework.hardware.report_facts import ArtefactReport, ReportCheck
 from splinework.hardware.results import BuildResult, CheckResult, Progress
 from splinework.nn.files import write_whole
 
@@ -61,8 +61,8 @@ class FpgaRecipe:
 
     kind: ClassVar[Kind] = "fpga"
 
-    quantising: Quantising = field(default_factory=Quantising)
-    options: Options = field(default_factory=Options)
+    quantising: QuantisationRecipe = field(default_factory=QuantisationRecipe)
+    options: FpgaOptions = field(default_factory=FpgaOptions)
     mhz: float | None = None
     axi: bool = True
     vectors: int = 100_000
@@ -90,7 +90,7 @@ class FpgaRecipe:
             wanted.append(router.program)
         tools.need(*wanted, purpose="an artefact for an FPGA")
 
-    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> Plan:
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> ArtefactPlan:
         """The network of integers and its circuit.
 
         Raises:
@@ -105,13 +105,13 @@ class FpgaRecipe:
             "proof": self.proof,
             "technology": self.options.technology,
         }
-        return Plan(chosen.golden.name, details, partial(self._write, rows, chosen, planned, seen))
+        return ArtefactPlan(chosen.golden.name, details, partial(self._write, rows, chosen, planned, seen))
 
     def _write(
         self,
         rows: Examples | None,
-        chosen: Chosen,
-        planned: Design,
+        chosen: ChosenNetwork,
+        planned: FpgaDesign,
         seen: Seen | None,
         folder: Path,
         tell: Progress,
@@ -189,7 +189,7 @@ def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, 
     return CheckResult("fpga", folder, name, found.to_dict(), found.passed, tuple(map(str, found.failures)))
 
 
-def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tuple[Design, Seen | None]:
+def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tuple[FpgaDesign, Seen | None]:
     """The circuit that the recipe asks for, and which codes it takes to be all that come.
 
     Raises:
@@ -211,7 +211,7 @@ def circuit(golden: IntegerModel, how: FpgaRecipe, rows: Examples | None) -> tup
 
 
 def write_circuit(
-    folder: Path, golden: IntegerModel, planned: Design, *, axi: bool = True, seen: Seen | None = None
+    folder: Path, golden: IntegerModel, planned: FpgaDesign, *, axi: bool = True, seen: Seen | None = None
 ) -> None:
     """Writes `golden.json`, `design.json` and `rtl/`; what verifies and synthesises them comes from elsewhere.
 
@@ -225,7 +225,7 @@ def write_circuit(
         write_whole(folder / "rtl" / name, text.encode())
 
 
-def design_text(planned: Design, seen: Seen | None) -> str:
+def design_text(planned: FpgaDesign, seen: Seen | None) -> str:
     """`design.json`: what must be known to use and verify the circuit."""
     content = {
         "format": FORMAT,
@@ -240,7 +240,7 @@ def design_text(planned: Design, seen: Seen | None) -> str:
     return json.dumps(content) + "\n"
 
 
-def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
+def _planned(planned: FpgaDesign, guess: Estimate) -> dict[str, Any]:
     technology = technology_of(planned.options.technology)
     return {
         "technology": technology.name,
@@ -255,7 +255,7 @@ def _planned(planned: Design, guess: Estimate) -> dict[str, Any]:
     }
 
 
-def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
+def _measured(found: FpgaVerification, made: Synthesis | None) -> dict[str, Any]:
     return {
         "vectors": found.vectors,
         "mismatches": found.mismatches,
@@ -270,9 +270,9 @@ def _measured(found: Verification, made: Synthesis | None) -> dict[str, Any]:
     }
 
 
-def _checks(found: Verification) -> tuple[Check, ...]:
+def _checks(found: FpgaVerification) -> tuple[ReportCheck, ...]:
     checks = [
-        Check(
+        ReportCheck(
             f"simulation in {run.simulator}",
             run.error
             or f"{counted(run.mismatches)} of {counted(run.vectors)} vectors differ, {run.protocol} out of time",
@@ -282,7 +282,7 @@ def _checks(found: Verification) -> tuple[Check, ...]:
     ]
     if found.proof:
         proven = f"{found.neurons_proven} of {found.neurons} neurons equal the golden ones for all codes that can occur"
-        checks.append(Check("formal proof of each neuron", proven, found.neurons_proven == found.neurons))
+        checks.append(ReportCheck("formal proof of each neuron", proven, found.neurons_proven == found.neurons))
         wired = "wires, latency and handshake are right" if found.wiring else "they are not as they should be"
-        checks.append(Check("wiring between the neurons", wired, found.wiring))
+        checks.append(ReportCheck("wiring between the neurons", wired, found.wiring))
     return tuple(checks)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from splinework.hardware.fake import FakeQuantised, LayerTables
+from splinework.hardware.fake import FakeQuantised, FakeTables
 from splinework.hardware.integer import Task
 from splinework.nn.network import KAN
 
@@ -58,7 +58,7 @@ class DistillationLoss:
         said = self.teacher(raw.to(next(self.teacher.parameters())))
         return rows, self.model.output_scaling(said.to(self.model.output_scaling.shift)).double()
 
-    def __call__(self, tables: Sequence[LayerTables]) -> Tensor:
+    def __call__(self, tables: Sequence[FakeTables]) -> Tensor:
         rows, said = self._rows()
         ready = self.loss.ready
         *_, (_, _, after, _) = ready.parts

@@ -12,17 +12,17 @@ from typing import Any, ClassVar, Final
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
-from splinework.hardware.artefact import Model, Plan, build
+from splinework.hardware.artefact import ArtefactPlan, Model, build
 from splinework.hardware.artefact_reports import mcu_report
-from splinework.hardware.choosing import Chosen, Quantising, choose
+from splinework.hardware.choosing import ChosenNetwork, QuantisationRecipe, choose
 from splinework.hardware.examples import Examples, integer_figures
 from splinework.hardware.folders import Kind
 from splinework.hardware.integer import Task
 from splinework.hardware.mcu import boards
 from splinework.hardware.mcu.files import mcu as files_of
 from splinework.hardware.mcu.files import write_mcu
-from splinework.hardware.mcu.measure import Cost, measure
-from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.measure import McuCost, measure
+from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.verify import McuVerification, read_artefact, verify_mcu
 from splinework.hardware.report_facts import ArtefactReport
 from splinework.hardware.results import BuildResult, CheckResult, Progress
@@ -47,8 +47,8 @@ class McuRecipe:
 
     kind: ClassVar[Kind] = "mcu"
 
-    quantising: Quantising = field(default_factory=Quantising)
-    options: Options = field(default_factory=Options)
+    quantising: QuantisationRecipe = field(default_factory=QuantisationRecipe)
+    options: McuOptions = field(default_factory=McuOptions)
     vectors: int = 100_000
     processors: tuple[str, ...] | None = None
     name: str = "kan"
@@ -67,7 +67,7 @@ class McuRecipe:
         if missing and (self.processors is not None or all(p.missing() for p in chosen)):
             tools.need(*sorted(missing), purpose="an artefact for a microcontroller")
 
-    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> Plan:
+    def plan(self, model: Model, rows: Examples | None, tell: Progress) -> ArtefactPlan:
         """The network of integers.
 
         Raises:
@@ -76,9 +76,9 @@ class McuRecipe:
         chosen = choose(model, rows, self.quantising, name=self.name, progress=tell)
         files_of(chosen.golden, options=self.options)  # refuses before anything is written
         details = {"vectors": self.vectors, "seed": self.seed}
-        return Plan(chosen.golden.name, details, partial(self._write, rows, chosen))
+        return ArtefactPlan(chosen.golden.name, details, partial(self._write, rows, chosen))
 
-    def _write(self, rows: Examples | None, chosen: Chosen, folder: Path, tell: Progress) -> ArtefactReport:
+    def _write(self, rows: Examples | None, chosen: ChosenNetwork, folder: Path, tell: Progress) -> ArtefactReport:
         """Writes, compares and measures the C."""
         golden = chosen.golden
         tell("writing C")
@@ -153,7 +153,7 @@ def check_folder(folder: Path, name: str, vectors: int, seed: int, proof: bool, 
     return CheckResult("mcu", folder, name, found.to_dict(), found.passed, tuple(failures))
 
 
-def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[Cost]]:
+def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[McuCost]]:
     """Of every processor that was asked for and can be measured here; none is no error."""
     names = []
     for name in (p for p in MEASURED if processors is None or p in processors):
@@ -163,7 +163,7 @@ def _costs(folder: Path, processors: Sequence[str] | None) -> dict[str, list[Cos
     return measure(folder, processors=names) if names else {}
 
 
-def _measured(found: McuVerification, costs: dict[str, list[Cost]]) -> dict[str, Any]:
+def _measured(found: McuVerification, costs: dict[str, list[McuCost]]) -> dict[str, Any]:
     predict, quantise = ({cost.processor: cost for cost in costs.get(name, ())} for name in ("predict", "quantise"))
     counts = {
         word: {name: _plain(getattr(cost, word)) for name, cost in predict.items()}

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.hardware.expand import sum_layers
-from splinework.hardware.fake import FakeQuantised, Wires
+from splinework.hardware.fake import FakeQuantised, WireRanges
 from splinework.hardware.formats import Floats, Format, Wire
 from splinework.hardware.integer import TASKS, IntegerModel, Task
 from splinework.hardware.monotone import edge_signs, held_edges
@@ -150,7 +150,7 @@ def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> Fak
     """
     layers = [layer.double() for layer in sum_layers(_in_double(model), u)]
     widths = [bits.of_inputs(model.inputs)] + [(bits.hidden,) * layer.outputs for layer in layers[:-1]]
-    wires: list[Wires] = []
+    wires: list[WireRanges] = []
     for layer, width in zip(layers, widths, strict=True):
         wires.append(_wires(u if wires else _evened(model, u), width, signed=bool(wires)))
         u = layer(u)
@@ -158,7 +158,7 @@ def prepare(model: KAN, u: Tensor, bits: Bits, *, keep: str = "monotone") -> Fak
     form = Format(bits.outputs, 0, signed=True)
     # One step for all outputs, so that classes can be compared.
     step = torch.full_like(span, float(span.max())) / form.count if len(span) > 1 else span / form.count
-    wires.append(Wires([form] * len(span), torch.zeros_like(span), step))
+    wires.append(WireRanges([form] * len(span), torch.zeros_like(span), step))
     held = None
     if keep == "monotone":
         tables = [layer.edges(w.points()) for layer, w in zip(layers, wires, strict=False)]
@@ -219,7 +219,7 @@ def _in_double(model: KAN) -> KAN:
     return copy
 
 
-def _wires(u: Tensor, widths: Sequence[int], *, signed: bool) -> Wires:
+def _wires(u: Tensor, widths: Sequence[int], *, signed: bool) -> WireRanges:
     """Formats and ranges by the least squared error of rounding and saturating the rows."""
     formats, shifts, steps = [], [], []
     for column, width in zip(u.numpy().T, widths, strict=True):
@@ -229,7 +229,7 @@ def _wires(u: Tensor, widths: Sequence[int], *, signed: bool) -> Wires:
         formats.append(form)
         shifts.append(low - step * form.low)
         steps.append(step)
-    return Wires(formats, torch.tensor(shifts, dtype=u.dtype), torch.tensor(steps, dtype=u.dtype))
+    return WireRanges(formats, torch.tensor(shifts, dtype=u.dtype), torch.tensor(steps, dtype=u.dtype))
 
 
 def _range(column: np.ndarray[Any, Any], form: Format) -> tuple[float, float]:

@@ -32,7 +32,7 @@ REQUIRED: Final[dict[Kind, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True)
-class Check:
+class ReportCheck:
     """Something that was verified.
 
     Attributes:
@@ -47,7 +47,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Power:
+class PowerEstimate:
     """An estimate of the power drawn.
 
     Attributes:
@@ -60,7 +60,7 @@ class Power:
 
 
 @dataclass(frozen=True)
-class Table:
+class ReportTable:
     """Rows of numbers and words.
 
     Attributes:
@@ -75,7 +75,7 @@ class Table:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class ReportPicture:
     """A figure.
 
     Attributes:
@@ -114,10 +114,10 @@ class ArtefactReport:
     kind: Kind
     figures: Mapping[str, Any]
     lead: str = ""
-    checks: tuple[Check, ...] = ()
-    power: Power | None = None
-    tables: tuple[Table, ...] = ()
-    pictures: tuple[Picture, ...] = ()
+    checks: tuple[ReportCheck, ...] = ()
+    power: PowerEstimate | None = None
+    tables: tuple[ReportTable, ...] = ()
+    pictures: tuple[ReportPicture, ...] = ()
     usage: tuple[tuple[str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from splinework.errors import FileError
-from splinework.hardware.report_facts import ArtefactReport, Check, Picture, Power, Table
+from splinework.hardware.report_facts import ArtefactReport, PowerEstimate, ReportCheck, ReportPicture, ReportTable
 from splinework.nn.checkpoint import own_version
 from splinework.nn.files import write_whole
 from splinework.report.html import (
@@ -30,7 +30,17 @@ from splinework.report.html import (
 )
 from splinework.report.page import page
 
-__all__ = ["WORDS", "ArtefactReport", "Check", "Picture", "Power", "Table", "report_html", "shown", "write_report"]
+__all__ = [
+    "WORDS",
+    "ArtefactReport",
+    "PowerEstimate",
+    "ReportCheck",
+    "ReportPicture",
+    "ReportTable",
+    "report_html",
+    "shown",
+    "write_report",
+]
 
 
 def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path:
@@ -47,7 +57,7 @@ def write_report(folder: str | os.PathLike[str], report: ArtefactReport) -> Path
     Example:
         >>> import tempfile
         >>> facts = {"vectors": 100000, "mismatches": 0, "tools": {"gcc": "gcc 12"}}
-        >>> checks = (Check("gcc", "0 of 100 000 vectors differ", True),)
+        >>> checks = (ReportCheck("gcc", "0 of 100 000 vectors differ", True),)
         >>> write_report(tempfile.mkdtemp(), ArtefactReport("Wine in C", "mcu", facts, checks=checks)).name
         'report.html'
     """
@@ -67,7 +77,7 @@ def report_html(report: ArtefactReport) -> str:
         ("verification", "Verification", verification(report.checks)),
         ("warnings", "Warnings", bullets(report.warnings)),
         ("resources", "Resources and speed", resources(report.figures)),
-        ("power", "Power", power(report.power)),
+        ("power", "PowerEstimate", power(report.power)),
         ("pictures", "Pictures", pictures(report.pictures)),
         ("tables", "In detail", tables(report.tables)),
         ("use", "How to use it", usage(report.usage)),
@@ -78,7 +88,7 @@ def report_html(report: ArtefactReport) -> str:
 
 
 @dataclass(frozen=True)
-class Word:
+class FigureFormat:
     """How a figure is shown.
 
     Attributes:
@@ -95,41 +105,43 @@ class Word:
 
 
 WORDS: Final = {
-    "accuracy_float": Word("accuracy, float", "%", "held-out rows", card=True),
-    "accuracy_quantised": Word("accuracy, quantised", "%", "held-out rows", card=True),
-    "accuracy_circuits": Word("accuracy, circuits", "%", "held-out rows", card=True),
-    "accuracy_noisy": Word("accuracy, imperfect devices", "%", "mean over drawn chips", card=True),
-    "accuracy_noisy_before_training": Word("accuracy before noise-aware training", "%", "mean over drawn chips"),
-    "rmse_float": Word("RMSE, float", "", "held-out rows", card=True),
-    "rmse_quantised": Word("RMSE, quantised", "", "held-out rows", card=True),
-    "rmse_circuits": Word("RMSE, circuits", "", "held-out rows", card=True),
-    "rmse_noisy": Word("RMSE, imperfect devices", "", "mean over drawn chips", card=True),
-    "rmse_noisy_before_training": Word("RMSE before noise-aware training", "", "mean over drawn chips"),
-    "rows_held_back": Word("held-out rows"),
-    "vectors": Word("vectors compared", "", "on each simulator or processor", card=True),
-    "mismatches": Word("mismatches", "", "with the golden model", card=True),
-    "neurons": Word("neurons"),
-    "neurons_proven": Word("neurons proven", "", "equivalent to the golden model", card=True),
-    "luts": Word("LUTs", "", "cells after synthesis", card=True),
-    "luts_estimated": Word("LUTs, estimated", "", "before synthesis"),
-    "flipflops": Word("flip-flops", "", "after synthesis"),
-    "latency_cycles": Word("latency", "cycles", "one result a cycle", card=True),
-    "fmax_mhz": Word("largest clock", "MHz", "after place and route", card=True),
-    "tables": Word("tables", "", "one for each edge"),
-    "edges": Word("edges"),
-    "elements": Word("circuit elements"),
-    "cells": Word("floating-gate cells"),
-    "edge_error_median": Word("error of an edge, median", "%", "rms, of its span"),
-    "edge_error_largest": Word("error of an edge, largest", "%", "rms, of its span"),
-    "instructions": Word("instructions of an inference", "", "counted, not cycles"),
-    "quantise_instructions": Word("instructions of the quantiser", "", "from floats to codes"),
-    "flash": Word("flash", "bytes", "code and tables"),
-    "ram": Word("RAM", "bytes", "static variables"),
-    "stack": Word("stack", "bytes", "deepest chain of calls"),
-    "power_watts": Word("power", "W", "estimate", card=True),
-    "settling_seconds": Word("settling time", "s", "estimate", card=True),
-    "energy_joules": Word("energy of an inference", "J", "estimate"),
-    "area_square_micrometres": Word("area", "µm²", "estimate", card=True),
+    "accuracy_float": FigureFormat("accuracy, float", "%", "held-out rows", card=True),
+    "accuracy_quantised": FigureFormat("accuracy, quantised", "%", "held-out rows", card=True),
+    "accuracy_circuits": FigureFormat("accuracy, circuits", "%", "held-out rows", card=True),
+    "accuracy_noisy": FigureFormat("accuracy, imperfect devices", "%", "mean over drawn chips", card=True),
+    "accuracy_noisy_before_training": FigureFormat(
+        "accuracy before noise-aware training", "%", "mean over drawn chips"
+    ),
+    "rmse_float": FigureFormat("RMSE, float", "", "held-out rows", card=True),
+    "rmse_quantised": FigureFormat("RMSE, quantised", "", "held-out rows", card=True),
+    "rmse_circuits": FigureFormat("RMSE, circuits", "", "held-out rows", card=True),
+    "rmse_noisy": FigureFormat("RMSE, imperfect devices", "", "mean over drawn chips", card=True),
+    "rmse_noisy_before_training": FigureFormat("RMSE before noise-aware training", "", "mean over drawn chips"),
+    "rows_held_back": FigureFormat("held-out rows"),
+    "vectors": FigureFormat("vectors compared", "", "on each simulator or processor", card=True),
+    "mismatches": FigureFormat("mismatches", "", "with the golden model", card=True),
+    "neurons": FigureFormat("neurons"),
+    "neurons_proven": FigureFormat("neurons proven", "", "equivalent to the golden model", card=True),
+    "luts": FigureFormat("LUTs", "", "cells after synthesis", card=True),
+    "luts_estimated": FigureFormat("LUTs, estimated", "", "before synthesis"),
+    "flipflops": FigureFormat("flip-flops", "", "after synthesis"),
+    "latency_cycles": FigureFormat("latency", "cycles", "one result a cycle", card=True),
+    "fmax_mhz": FigureFormat("largest clock", "MHz", "after place and route", card=True),
+    "tables": FigureFormat("tables", "", "one for each edge"),
+    "edges": FigureFormat("edges"),
+    "elements": FigureFormat("circuit elements"),
+    "cells": FigureFormat("floating-gate cells"),
+    "edge_error_median": FigureFormat("error of an edge, median", "%", "rms, of its span"),
+    "edge_error_largest": FigureFormat("error of an edge, largest", "%", "rms, of its span"),
+    "instructions": FigureFormat("instructions of an inference", "", "counted, not cycles"),
+    "quantise_instructions": FigureFormat("instructions of the quantiser", "", "from floats to codes"),
+    "flash": FigureFormat("flash", "bytes", "code and tables"),
+    "ram": FigureFormat("RAM", "bytes", "static variables"),
+    "stack": FigureFormat("stack", "bytes", "deepest chain of calls"),
+    "power_watts": FigureFormat("power", "W", "estimate", card=True),
+    "settling_seconds": FigureFormat("settling time", "s", "estimate", card=True),
+    "energy_joules": FigureFormat("energy of an inference", "J", "estimate"),
+    "area_square_micrometres": FigureFormat("area", "µm²", "estimate", card=True),
 }
 """By the name of the figure in JSON, in the order of the page."""
 
@@ -137,7 +149,7 @@ _SI: Final = {"W", "s", "J"}
 _PREFIXES: Final = ((1.0, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n"), (1e-12, "p"), (1e-15, "f"))
 
 
-def lead(sentence: str, checks: Sequence[Check]) -> Html:
+def lead(sentence: str, checks: Sequence[ReportCheck]) -> Html:
     """What the artefact is, and whether it does what it should."""
     failed = [check.what for check in checks if not check.passed]
     first = paragraph(sentence, "lead") if sentence else NOTHING
@@ -194,7 +206,7 @@ def shown(value: Any, unit: str = "") -> Html:
     return Html(f"{written} {text(unit)}") if unit else written
 
 
-def verification(checks: Sequence[Check]) -> Html:
+def verification(checks: Sequence[ReportCheck]) -> Html:
     """What was verified, and what came out."""
     if not checks:
         return NOTHING
@@ -202,7 +214,7 @@ def verification(checks: Sequence[Check]) -> Html:
     return table("What was compared with the golden model", ["what", "result", "verdict"], rows, words=(0, 1, 2))
 
 
-def power(estimate: Power | None) -> Html:
+def power(estimate: PowerEstimate | None) -> Html:
     """The estimate and its formula."""
     if estimate is None:
         return NOTHING
@@ -213,12 +225,12 @@ def power(estimate: Power | None) -> Html:
     )
 
 
-def pictures(drawn: Sequence[Picture]) -> Html:
+def pictures(drawn: Sequence[ReportPicture]) -> Html:
     """The figures, one after the other."""
     return join(*(picture(p.figure, f"p{k}", p.description, p.caption) for k, p in enumerate(drawn)))
 
 
-def tables(given: Sequence[Table]) -> Html:
+def tables(given: Sequence[ReportTable]) -> Html:
     """Tables of numbers; a column of words is aligned to the left."""
     made = []
     for one in given:

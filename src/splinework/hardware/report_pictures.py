@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from splinework.errors import DataError
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.report_facts import Picture
+from splinework.hardware.report_facts import ReportPicture
 from splinework.report.plot import style
 
 MOST_TABLES: Final = 24
@@ -20,7 +20,7 @@ MOST_TABLES: Final = 24
 _COLUMNS: Final = 6
 
 
-def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture, ...]:
+def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[ReportPicture, ...]:
     """The tables of each layer as pictures, those with the largest spans where there are more than `most`.
 
     Raises:
@@ -37,7 +37,7 @@ def tables_of(model: IntegerModel, *, most: int = MOST_TABLES) -> tuple[Picture,
         left = f"; the {len(drawn)} of {len(edges)} with the largest spans" if len(drawn) < len(edges) else ""
         caption = f"Layer {number}: what each code of an input adds to a node{left}. All of a row have one scale."
         said = f"{len(drawn)} small graphs of integer tables, from inputs {', '.join(sorted({names[i] for i, _ in drawn}))}"
-        made.append(Picture(_draw(model, number, drawn), said, caption))
+        made.append(ReportPicture(_draw(model, number, drawn), said, caption))
     if not made:
         raise DataError("a picture of tables needs at least one edge, got a network without any.")
     return tuple(made)

@@ -11,7 +11,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class _Result:
+class _ArtefactResult:
     """What is known of an artefact.
 
     Attributes:
@@ -30,14 +30,14 @@ class _Result:
 
 
 @dataclass(frozen=True)
-class BuildResult(_Result):
+class BuildResult(_ArtefactResult):
     """An artefact that was written; `notes` says what was decided, in sentences."""
 
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class CheckResult(_Result):
+class CheckResult(_ArtefactResult):
     """What verifying a folder found; `failures` says what is not as it should be, in sentences."""
 
     failures: tuple[str, ...] = ()

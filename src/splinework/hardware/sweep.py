@@ -7,7 +7,7 @@ from typing import Any, Final
 from splinework.errors import ConfigError
 from splinework.hardware.integer import Task
 from splinework.hardware.quantise import Bits
-from splinework.hardware.training import QuantisedFit, Schedule, Stage, train_quantised
+from splinework.hardware.training import QuantisationSchedule, QuantisedFit, TrainingStage, train_quantised
 from splinework.nn.network import KAN
 
 WIDTHS: Final = (3, 4, 5, 6)
@@ -15,33 +15,33 @@ WIDTHS: Final = (3, 4, 5, 6)
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SweepCandidate:
     """One network of a sweep, with its widths of codes, its area and its score."""
 
     bits: Bits
-    stage: Stage
+    stage: TrainingStage
 
 
 @dataclass(frozen=True)
-class Front:
+class SweepResult:
     """What a sweep found.
 
     Attributes:
         candidates: All networks, by area.
     """
 
-    candidates: tuple[Candidate, ...] = field(default=())
+    candidates: tuple[SweepCandidate, ...] = field(default=())
 
     @property
-    def pareto(self) -> tuple[Candidate, ...]:
+    def pareto(self) -> tuple[SweepCandidate, ...]:
         """The candidates that no smaller one equals, from small to accurate."""
-        kept: list[Candidate] = []
+        kept: list[SweepCandidate] = []
         for one in sorted(self.candidates, key=lambda c: (c.stage.area, -c.stage.score)):
             if not kept or one.stage.score > kept[-1].stage.score:
                 kept.append(one)
         return tuple(kept)
 
-    def within(self, luts: float) -> Candidate:
+    def within(self, luts: float) -> SweepCandidate:
         """The best candidate of at most so many LUTs.
 
         Raises:
@@ -49,7 +49,7 @@ class Front:
         """
         return self._of(self.fit.best(largest=luts))
 
-    def reaching(self, score: float) -> Candidate:
+    def reaching(self, score: float) -> SweepCandidate:
         """The smallest candidate with at least a score: share of right classes, or minus the error of a regression.
 
         Raises:
@@ -57,7 +57,7 @@ class Front:
         """
         return self._of(self.fit.best(least=score))
 
-    def near_best(self, loss: float) -> Candidate:
+    def near_best(self, loss: float) -> SweepCandidate:
         """The smallest candidate whose score is at most `loss` below the best; of regressions that share of the least error."""
         return self._of(self.fit.near_best(loss))
 
@@ -66,7 +66,7 @@ class Front:
         """All networks as those of one run."""
         return QuantisedFit(tuple(one.stage for one in self.candidates))
 
-    def _of(self, stage: Stage) -> Candidate:
+    def _of(self, stage: TrainingStage) -> SweepCandidate:
         return next(one for one in self.candidates if one.stage is stage)
 
 
@@ -80,10 +80,10 @@ def sweep(
     task: Task = "regression",
     classes: Sequence[str] | None = None,
     name: str = "kan",
-    schedule: Schedule | None = None,
+    schedule: QuantisationSchedule | None = None,
     teacher: KAN | None = None,
     progress: Callable[[str], None] | None = None,
-) -> Front:
+) -> SweepResult:
     """Trains the network with each width of codes, each time through rising weights of the area.
 
     Args:
@@ -107,9 +107,9 @@ def sweep(
         >>> import torch
         >>> import splinework as sw
         >>> from splinework.hardware.sweep import sweep
-        >>> from splinework.hardware.training import Schedule
+        >>> from splinework.hardware.training import QuantisationSchedule
         >>> x = torch.rand(200, 2) * 2 - 1
-        >>> front = sweep(sw.KAN([2, 1]), x, x[:, :1] ** 2, widths=(3, 4), schedule=Schedule(steps=10, stages=2))
+        >>> front = sweep(sw.KAN([2, 1]), x, x[:, :1] ** 2, widths=(3, 4), schedule=QuantisationSchedule(steps=10, stages=2))
         >>> len(front.candidates)
         4
     """
@@ -118,12 +118,12 @@ def sweep(
     deep = len(model.config.nodes) > 2 or bool(model.config.nodes[1].products)
     how: dict[str, Any] = {"task": task, "classes": classes, "name": name}
     how |= {"schedule": schedule, "teacher": teacher, "progress": progress}
-    found: list[Candidate] = []
+    found: list[SweepCandidate] = []
     tries = [(w, h) for w in widths for h in (hidden if hidden is not None and deep else (w,))]
     for number, (inner, outer) in enumerate(tries, start=1):
         bits = Bits(inner, outer, max(8, inner))
         if progress is not None:
             progress(f"network {number} of {len(tries)}: inputs of {inner} bits, hidden nodes of {outer}")
         fit = train_quantised(model, x, y, bits=bits, **how)
-        found.extend(Candidate(bits, stage) for stage in fit.stages)
-    return Front(tuple(sorted(found, key=lambda c: c.stage.area)))
+        found.extend(SweepCandidate(bits, stage) for stage in fit.stages)
+    return SweepResult(tuple(sorted(found, key=lambda c: c.stage.area)))

@@ -18,7 +18,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.hardware.area import area, smooth_area
 from splinework.hardware.examples import score, targets_of
-from splinework.hardware.fake import FakeQuantised, LayerTables
+from splinework.hardware.fake import FakeQuantised, FakeTables
 from splinework.hardware.integer import IntegerModel, Task
 from splinework.hardware.losses import DistillationLoss, TaskLoss, roughness
 from splinework.hardware.quantise import Bits, as_bits, correct_biases, freeze, network_units, prepare
@@ -32,7 +32,7 @@ _JUDGED = 4096
 
 
 @dataclass(frozen=True)
-class Schedule:
+class QuantisationSchedule:
     """How it is trained.
 
     Attributes:
@@ -71,7 +71,7 @@ class Schedule:
 
 
 @dataclass(frozen=True)
-class Stage:
+class TrainingStage:
     """A network of integers on the way.
 
     Attributes:
@@ -100,15 +100,15 @@ class QuantisedFit:
         settings: What it was trained with.
     """
 
-    stages: tuple[Stage, ...]
-    settings: Schedule = field(default_factory=Schedule)
+    stages: tuple[TrainingStage, ...]
+    settings: QuantisationSchedule = field(default_factory=QuantisationSchedule)
 
     @property
     def model(self) -> IntegerModel:
         """The network of the best score; of equal ones the smallest."""
         return self.best().model
 
-    def best(self, *, largest: float | None = None, least: float | None = None) -> Stage:
+    def best(self, *, largest: float | None = None, least: float | None = None) -> TrainingStage:
         """The stage with the best score within an area, or the smallest with at least a score.
 
         Raises:
@@ -131,7 +131,7 @@ class QuantisedFit:
             )
         return min(good, key=lambda s: (s.area, -s.score))
 
-    def near_best(self, loss: float, *, largest: float | None = None) -> Stage:
+    def near_best(self, loss: float, *, largest: float | None = None) -> TrainingStage:
         """The smallest stage whose score is at most `loss` below the best; of regressions that share of the least error."""
         best = self.best(largest=largest).score
         return self.best(largest=largest, least=best - loss if best >= 0 else best * (1 + loss))
@@ -146,7 +146,7 @@ def train_quantised(
     task: Task = "regression",
     classes: Sequence[str] | None = None,
     name: str = "kan",
-    schedule: Schedule | None = None,
+    schedule: QuantisationSchedule | None = None,
     keep: str = "monotone",
     teacher: KAN | None = None,
     progress: Callable[[str], None] | None = None,
@@ -173,14 +173,14 @@ def train_quantised(
 
     Example:
         >>> import splinework as sw
-        >>> from splinework.hardware.training import Schedule, train_quantised
+        >>> from splinework.hardware.training import QuantisationSchedule, train_quantised
         >>> x = torch.rand(300, 2) * 2 - 1
         >>> y = x[:, :1] * x[:, 1:]
-        >>> fit = train_quantised(sw.KAN([2, 3, 1]), x, y, bits=5, schedule=Schedule(steps=20, stages=3))
+        >>> fit = train_quantised(sw.KAN([2, 3, 1]), x, y, bits=5, schedule=QuantisationSchedule(steps=20, stages=3))
         >>> len(fit.stages), fit.model.shape[0]
         (3, 2)
     """
-    how = schedule or Schedule()
+    how = schedule or QuantisationSchedule()
     u = network_units(model, x)
     targets = torch.from_numpy(targets_of(y, len(u), model.outputs, task))
     generator = torch.Generator().manual_seed(how.seed)
@@ -193,9 +193,9 @@ def train_quantised(
     distillation = None
     if teacher is not None:
         distillation = DistillationLoss(teacher, model, u[used], loss, how.jitter, how.batch, generator)
-    course = _Course(ready, u, used, loss, distillation, how, generator)
+    course = _QuantisedTraining(ready, u, used, loss, distillation, how, generator)
     raw = np.asarray(model.input_scaling.inverse(u.to(model.input_scaling.shift)).double())
-    stages: list[Stage] = []
+    stages: list[TrainingStage] = []
     for number in range(how.stages):
         weight = 0.0 if number == 0 else how.first * how.growth ** (number - 1)
         course.train(weight)
@@ -206,7 +206,7 @@ def train_quantised(
         scores = [score(golden, raw[part.numpy()], loss.raw[part].numpy()) for part in (rows, used)]
         with torch.no_grad():
             least = float(loss(ready(u[rows]), rows))
-        stages.append(Stage(golden, weight, area(golden), scores[0], scores[1], least))
+        stages.append(TrainingStage(golden, weight, area(golden), scores[0], scores[1], least))
         if progress is not None:
             progress(
                 f"stage {number + 1} of {how.stages}: score {scores[0]:.4g}, {stages[-1].area:.0f} LUTs, {golden.edges} tables"
@@ -217,7 +217,7 @@ def train_quantised(
 
 
 @dataclass(frozen=True, eq=False)
-class _Course:
+class _QuantisedTraining:
     """A network in training."""
 
     ready: FakeQuantised
@@ -225,7 +225,7 @@ class _Course:
     used: Tensor
     loss: TaskLoss
     distillation: DistillationLoss | None
-    how: Schedule
+    how: QuantisationSchedule
     generator: torch.Generator
 
     def train(self, weight: float) -> None:
@@ -255,7 +255,7 @@ class _Course:
             optimiser.step()
         ready.load_state_dict(kept)
 
-    def value(self, rows: Tensor, tables: Sequence[LayerTables], weight: float) -> Tensor:
+    def value(self, rows: Tensor, tables: Sequence[FakeTables], weight: float) -> Tensor:
         """The loss on some rows, with the area at a weight."""
         value = self.loss(self.ready.run(self.u[rows], tables), rows)
         if self.distillation is not None:

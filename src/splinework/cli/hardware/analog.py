@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from splinework.cli.hardware.building import build, merits
-from splinework.cli.hardware.options import Order, on_model
+from splinework.cli.hardware.options import ArtefactArguments, on_model
 from splinework.cli.options import option, takes
 
 
 @dataclass(frozen=True)
-class Array:
+class AnalogArguments:
     """How the circuits are made and judged, as it was given."""
 
     elements: int = option(default=10, within=(2, 64), metavar="N", help="Most differential pairs of an edge.")
@@ -34,8 +34,8 @@ class Array:
 
 @click.command(no_args_is_help=True, short_help="Build circuits for an analogue array, simulated and with yields.")
 @on_model("the circuits")
-@takes(Array)
-def analog(order: Order, array: Array) -> int:
+@takes(AnalogArguments)
+def analog(order: ArtefactArguments, array: AnalogArguments) -> int:
     """Build circuits for an analogue array from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     Each edge becomes differential pairs with floating gates. The circuits are trained through the device model with its errors,

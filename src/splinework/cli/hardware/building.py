@@ -13,7 +13,7 @@ from splinework.cli.progress import Stages
 from splinework.cli.terminal import console, show_next_steps, show_notes
 
 if TYPE_CHECKING:
-    from splinework.cli.hardware.options import Order
+    from splinework.cli.hardware.options import ArtefactArguments
     from splinework.hardware.results import BuildResult, CheckResult
 
 UNEQUAL: Final = 1
@@ -22,7 +22,7 @@ _LISTED: Final = 10
 
 
 def build(
-    order: Order,
+    order: ArtefactArguments,
     recipe: Callable[[], Any],
     rest: Callable[[Any], Mapping[str, Any]],
     lines: Callable[[Mapping[str, Any]], Sequence[str]],
@@ -65,7 +65,7 @@ def build(
     return _end(made, order, lines(made.figures))
 
 
-def _end(made: BuildResult, order: Order, lines: Sequence[str]) -> int:
+def _end(made: BuildResult, order: ArtefactArguments, lines: Sequence[str]) -> int:
     """Says what was built; returns the exit code."""
     report = str(made.folder / "report.html")
     if order.as_json:

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import click
 
 from splinework.cli.hardware.building import build, merits
-from splinework.cli.hardware.options import Order, Widths, on_model
+from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments, on_model
 from splinework.cli.options import option, takes
 from splinework.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Circuit:
+class FpgaArguments:
     """How the circuit is made and checked, as it was given."""
 
     technology: Literal["xcup", "ecp5", "ecp5-25", "ice40", "ice40-up5k", "asic"] = option(
@@ -48,9 +48,9 @@ class Circuit:
 
 @click.command(no_args_is_help=True, short_help="Build a circuit for an FPGA, prove it and synthesise it.")
 @on_model("the circuit")
-@takes(Widths)
-@takes(Circuit)
-def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
+@takes(QuantisationArguments)
+@takes(FpgaArguments)
+def fpga(order: ArtefactArguments, widths: QuantisationArguments, circuit: FpgaArguments) -> int:
     """Build a circuit for an FPGA from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     The network is trained as integers, written as Verilog, simulated against its golden model, proven neuron by neuron, and
@@ -66,10 +66,10 @@ def fpga(order: Order, widths: Widths, circuit: Circuit) -> int:
     circuit.check()
 
     def recipe() -> Any:
-        from splinework.hardware.fpga.plan import Options
+        from splinework.hardware.fpga.plan import FpgaOptions
         from splinework.hardware.fpga_artefact import FpgaRecipe
 
-        options = Options(
+        options = FpgaOptions(
             technology=circuit.technology,
             stage_levels=circuit.levels or 1,
             max_cycles=circuit.cycles,

@@ -9,12 +9,12 @@ from typing import Any, Literal
 import click
 
 from splinework.cli.hardware.building import build, merits
-from splinework.cli.hardware.options import Order, Widths, on_model
+from splinework.cli.hardware.options import ArtefactArguments, QuantisationArguments, on_model
 from splinework.cli.options import option, takes
 
 
 @dataclass(frozen=True)
-class Firmware:
+class McuArguments:
     """How the C is written and compared, as it was given."""
 
     prefer: Literal["speed", "flash"] = option(default="speed", help="What to save.")
@@ -34,9 +34,9 @@ class Firmware:
 
 @click.command(no_args_is_help=True, short_help="Build C for a microcontroller, compare it and measure it.")
 @on_model("the C files")
-@takes(Widths)
-@takes(Firmware)
-def mcu(order: Order, widths: Widths, firmware: Firmware) -> int:
+@takes(QuantisationArguments)
+@takes(McuArguments)
+def mcu(order: ArtefactArguments, widths: QuantisationArguments, firmware: McuArguments) -> int:
     """Build C99 for a microcontroller from MODEL, a file that `fit`, `discover` or an estimator wrote.
 
     The network is trained as integers, written without memory allocation and floats in its sums, compiled without a warning,
@@ -51,11 +51,11 @@ def mcu(order: Order, widths: Widths, firmware: Firmware) -> int:
     widths.check()
 
     def recipe() -> Any:
-        from splinework.hardware.mcu.options import Options
+        from splinework.hardware.mcu.options import McuOptions
         from splinework.hardware.mcu_artefact import McuRecipe
 
         return McuRecipe(
-            options=Options(
+            options=McuOptions(
                 prefer=firmware.prefer,
                 float=firmware.floats,
                 accumulator=int(firmware.accumulator),

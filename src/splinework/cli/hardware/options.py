@@ -14,11 +14,11 @@ from splinework.cli.shape import parse_shape
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.hardware.choosing import Quantising
+    from splinework.hardware.choosing import QuantisationRecipe
 
 
 @dataclass(frozen=True)
-class Order:
+class ArtefactArguments:
     """What every artefact is ordered with, as it was given."""
 
     model: str = argument(shell_complete=files_of)
@@ -93,12 +93,12 @@ class Order:
 
 
 def on_model(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Gives a command the options of an `Order`, which it gets as its first argument; `kind` names the artefact."""
-    return takes(Order, out={"help": f"Folder for {kind}."})
+    """Gives a command the options of an `ArtefactArguments`, which it gets as its first argument; `kind` names the artefact."""
+    return takes(ArtefactArguments, out={"help": f"Folder for {kind}."})
 
 
 @dataclass(frozen=True)
-class Widths:
+class QuantisationArguments:
     """How the network becomes integers, as it was given."""
 
     bits: str = option(default="6", metavar="B|auto", help="Bits of inputs and hidden nodes.")
@@ -109,19 +109,19 @@ class Widths:
     stages: int = option(default=9, within=(1, 50), metavar="N", help="Of training, each of which weighs area more.")
     post_training: bool = option(default=False, help="Only round the trained splines: quick, and less accurate.")
 
-    def recipe(self, order: Order, shape: Any) -> Quantising:
+    def recipe(self, order: ArtefactArguments, shape: Any) -> QuantisationRecipe:
         """The recipe, once the options are checked, by the order's seed and a shape: `auto`, `same` or a whole one."""
-        from splinework.hardware.choosing import Quantising
-        from splinework.hardware.training import Schedule
+        from splinework.hardware.choosing import QuantisationRecipe
+        from splinework.hardware.training import QuantisationSchedule
 
-        return Quantising(
+        return QuantisationRecipe(
             bits="auto" if self.bits == "auto" else int(self.bits),
             hidden=self.hidden_bits,
             method="calibrate" if self.post_training else "train",
             shape=shape,
             luts=self.luts,
             loss=self.loss,
-            schedule=Schedule(steps=self.steps, stages=self.stages, seed=order.seed),
+            schedule=QuantisationSchedule(steps=self.steps, stages=self.stages, seed=order.seed),
         )
 
     def check(self) -> None:

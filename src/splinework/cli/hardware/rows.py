@@ -18,7 +18,7 @@ from splinework.tabular.tables import Table, numbers
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from splinework.cli.hardware.options import Order
+    from splinework.cli.hardware.options import ArtefactArguments
     from splinework.cli.sample import Floats
     from splinework.nn.network import KAN
 
@@ -26,7 +26,7 @@ _SHOWN: Final = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Material:
+class ArtefactRows:
     """What an artefact is made from.
 
     Attributes:
@@ -54,7 +54,7 @@ class Material:
         return asked
 
 
-def material(fitted: Fitted, table: Table, order: Order) -> Material:
+def material(fitted: Fitted, table: Table, order: ArtefactArguments) -> ArtefactRows:
     """Reads the rows and splits them as `fit` does.
 
     Raises:
@@ -87,10 +87,12 @@ def material(fitted: Fitted, table: Table, order: Order) -> Material:
     if fitted.estimator is not None:
         notes += _about_columns(fitted)
     task: Literal["regression", "classification"] = "regression" if classes is None else "classification"
-    return Material(fitted.network, x[train], y[train], (x[test], y[test]), task, classes, tuple(notes))
+    return ArtefactRows(fitted.network, x[train], y[train], (x[test], y[test]), task, classes, tuple(notes))
 
 
-def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
+def _of_estimator(
+    fitted: Fitted, table: Table, order: ArtefactArguments
+) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as the estimator encodes them: categories as indicators, gaps as it has learned them."""
     from splinework.tabular.input_table import read
 
@@ -116,7 +118,7 @@ def _of_estimator(fitted: Fitted, table: Table, order: Order) -> tuple[Floats, N
 
 
 def _of_network(
-    fitted: Fitted, table: Table, order: Order, notes: list[str]
+    fitted: Fitted, table: Table, order: ArtefactArguments, notes: list[str]
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as a network takes them, of a file that knows nothing but names."""
     x, remarks = inputs_of(table, fitted)

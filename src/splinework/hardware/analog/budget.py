@@ -1,7 +1,7 @@
 """What an analogue network costs: currents and power, area, settling time, energy, with the formulas stated; and its headroom.
 
 Estimates before layout. Currents come from the network itself; what a cell, a capacitor or an amplifier takes is an assumption
-(`Layout`) for a generic 350 nm process, without routing, pads, programming circuits and converters at the array's ends.
+(`AnalogLayout`) for a generic 350 nm process, without routing, pads, programming circuits and converters at the array's ends.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.hardware.analog.circuits import Conditions, pair_source
+from splinework.hardware.analog.circuits import OperatingPoint, pair_source
 from splinework.hardware.analog.ekv import NOMINAL, specific_current, tail_currents, thermal_voltage, voltage_of
 from splinework.hardware.analog.network import AnalogNetwork
 
@@ -19,7 +19,7 @@ SATURATION: Final = 4.0
 
 
 @dataclass(frozen=True)
-class Layout:
+class AnalogLayout:
     """Assumptions of the estimates.
 
     Attributes:
@@ -45,11 +45,11 @@ class Layout:
     settled: float = 1e-3
 
 
-GENERIC_LAYOUT: Final = Layout()
+GENERIC_LAYOUT: Final = AnalogLayout()
 
 
 @dataclass(frozen=True)
-class Power:
+class AnalogPower:
     """Currents in A at the mean of the given rows, and what follows.
 
     `P = V_DD (Σ tails + Σ mirror outputs + Σ |constant currents| + multipliers + amplifiers)`; settling of a layer
@@ -78,7 +78,7 @@ class Power:
 
 
 @dataclass(frozen=True)
-class Area:
+class AnalogArea:
     """Square micrometres.
 
     Attributes:
@@ -97,8 +97,10 @@ class Area:
     total: float
 
 
-def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layout: Layout = GENERIC_LAYOUT) -> Power:
-    """Power, settling and energy at raw rows x and a temperature in K; see `Power` for the formulas."""
+def power(
+    network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layout: AnalogLayout = GENERIC_LAYOUT
+) -> AnalogPower:
+    """Power, settling and energy at raw rows x and a temperature in K; see `AnalogPower` for the formulas."""
     signals = network.signals(np.asarray(x, dtype=np.float64), temperature=temperature)
     technology = network.technology
     p = network.parameters()
@@ -115,11 +117,11 @@ def power(network: AnalogNetwork, x: Any, *, temperature: float = NOMINAL, layou
         current = np.maximum(record.plus.mean(axis=0), technology.current_min)
         settling += float((load * thermal / (technology.kappa * current)).max()) * np.log(1 / layout.settled)
     watts = technology.supply * (tails + mirrors + offsets + multipliers + amplifiers)
-    return Power(tails, mirrors, offsets, multipliers, amplifiers, watts, settling, watts * settling)
+    return AnalogPower(tails, mirrors, offsets, multipliers, amplifiers, watts, settling, watts * settling)
 
 
-def area(network: AnalogNetwork, *, layout: Layout = GENERIC_LAYOUT) -> Area:
-    """Area, by the assumptions of a layout; see `Area` for the formulas."""
+def area(network: AnalogNetwork, *, layout: AnalogLayout = GENERIC_LAYOUT) -> AnalogArea:
+    """Area, by the assumptions of a layout; see `AnalogArea` for the formulas."""
     t = network.technology
     kinds = [e.kind for layer in network.layers for e in layer.elements]
     pairs, bumps, constants = (kinds.count(kind) for kind in ("tanh", "bump", "constant"))
@@ -137,7 +139,7 @@ def area(network: AnalogNetwork, *, layout: Layout = GENERIC_LAYOUT) -> Area:
     capacitors = 2 * (pairs + bumps) * layout.gate_capacitance / layout.capacitor_density
     gates = cells * layout.cell_area + capacitors
     amplifiers = sum(layer.nodes for layer in network.layers) * layout.amplifier_area
-    return Area(cells, transistors, gates, amplifiers, transistors + gates + amplifiers)
+    return AnalogArea(cells, transistors, gates, amplifiers, transistors + gates + amplifiers)
 
 
 def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.15, NOMINAL, 358.15)) -> float:
@@ -145,7 +147,7 @@ def headroom(network: AnalogNetwork, *, temperatures: tuple[float, ...] = (273.1
     technology = network.technology
     least = np.inf
     for kelvin in temperatures:
-        at = Conditions(technology, kelvin)
+        at = OperatingPoint(technology, kelvin)
         across = technology.supply - technology.output
         for layer in network.layers:
             source, target = layer.places

@@ -15,7 +15,7 @@ import numpy as np
 from splinework.errors import ConfigError, ShapeError
 from splinework.hardware.analog.chips import Chips, outputs, select
 from splinework.hardware.analog.ekv import NOMINAL
-from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
+from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, AnalogParameters, Floats, Perturbation
 
 KNOBS: Final = ("both", "offset")
 """What is trimmed: gain and offset, or the offset alone."""
@@ -97,7 +97,7 @@ def _check(network: AnalogNetwork, x: Floats, targets: Sequence[Floats]) -> None
 
 def recalibrate(
     network: AnalogNetwork, rows: Floats, chips: Chips, *, noise: float = 0.003, reads: int = 16, seed: int = 0
-) -> Parameters:
+) -> AnalogParameters:
     """Parameters with trims for each chip, `(chips, 1, N)`, so that its sums follow those of the network as programmed.
 
     Args:

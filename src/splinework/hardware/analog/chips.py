@@ -12,7 +12,7 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.ekv import NOMINAL, Values
-from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, Floats, Parameters, Perturbation
+from splinework.hardware.analog.network import NO_PERTURBATION, AnalogNetwork, AnalogParameters, Floats, Perturbation
 
 _MOST_NUMBERS: Final = 2_000_000  # Chips times rows times elements that are computed at once
 
@@ -61,7 +61,7 @@ def draw(
     return made
 
 
-def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Parameters | None = None) -> Floats:
+def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: AnalogParameters | None = None) -> Floats:
     """What chips give at x `(B, inputs)`, `(chips, B, outputs)`, both in raw units; they were drawn for as many rows.
 
     Parameters in place of the network's own may have chips on their first axis.
@@ -73,7 +73,7 @@ def outputs(network: AnalogNetwork, x: Floats, chips: Chips, *, parameters: Para
         some = select(chips, here)
         own = None
         if parameters is not None:
-            own = Parameters(*(_part(values, here, chips.count) for values in vars(parameters).values()))
+            own = AnalogParameters(*(_part(values, here, chips.count) for values in vars(parameters).values()))
         found = network.forward(x, temperature=some.temperature, perturbation=some.perturbation, parameters=own)
         parts.append(np.broadcast_to(found, (some.count, *found.shape[-2:])))
     return np.concatenate(parts)

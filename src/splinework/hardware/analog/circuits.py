@@ -5,7 +5,7 @@ needs its V_DS and has a finite output conductance, by a few Newton steps, all e
 derivative is the implicit one: the last Newton step is taken with the slope held fixed, `s = s* - h(s*, θ) / h'(s*)`, whose
 derivative with respect to θ is that of the solution.
 
-All voltages are in V from the bulk and all currents in A. Drains are held by cascodes at `Technology.drain`, so what one
+All voltages are in V from the bulk and all currents in A. Drains are held by cascodes at `AnalogTechnology.drain`, so what one
 element does has no influence on another. Networks of circuits are in `network`.
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from splinework.hardware.analog.ekv import (
     NOMINAL,
-    Technology,
+    AnalogTechnology,
     Values,
     channel_and_slope,
     channel_factor,
@@ -42,10 +42,10 @@ LEAK: Final = 1e-12
 
 
 @dataclass(frozen=True)
-class Conditions:
+class OperatingPoint:
     """Where a circuit works: a technology at a temperature (K) with V_DD shifted by `supply_shift` (V)."""
 
-    technology: Technology
+    technology: AnalogTechnology
     temperature: float = NOMINAL
     supply_shift: float = 0.0
 
@@ -68,22 +68,23 @@ class _Gates:
     p2: Values
     tail: Values
     specific: float
-    at: Conditions
+    at: OperatingPoint
 
 
 def pair_currents(
-    difference: Values, tail: Values, at: Conditions, kappa_factor: Values = 1.0
+    difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values = 1.0
 ) -> tuple[Values, Values]:
     """The two drain currents in A of a differential pair, `(I_1, I_2)`; in weak inversion `I_1 - I_2 = I_b tanh(κ ΔV / 2U_T)`.
 
     Args:
         difference: Voltage in V between the floating gates, `C_in/C_T (V - V_m)`; the second gate sits at `common_mode`.
-        tail: I_b in A, positive, as programmed: at `Technology.balance` on its drain. `tail_currents` gives it over temperature.
+        tail: I_b in A, positive, as programmed: at `AnalogTechnology.balance` on its drain. `tail_currents` gives it over
+            temperature.
         at: Technology, temperature, supply.
         kappa_factor: Mismatch of κ, both transistors alike.
 
     >>> import numpy as np
-    >>> one, two = pair_currents(np.array([-0.3, 0.0, 0.3]), np.array(1e-9), Conditions(Technology()))
+    >>> one, two = pair_currents(np.array([-0.3, 0.0, 0.3]), np.array(1e-9), OperatingPoint(AnalogTechnology()))
     >>> np.round((one - two) * 1e9, 2) + 0.0
     array([-1.  ,  0.  ,  1.01])
     """
@@ -92,12 +93,12 @@ def pair_currents(
     return _branch(gates, gates.p1, source), _branch(gates, gates.p2, source)
 
 
-def pair_source(difference: Values, tail: Values, at: Conditions, kappa_factor: Values = 1.0) -> Values:
+def pair_source(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values = 1.0) -> Values:
     """The voltage in V of the common source, for checks of headroom; arguments as for `pair_currents`."""
     return _solve_pair(_gates(difference, tail, at, kappa_factor)) * at.thermal
 
 
-def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor: Values = 1.0) -> Values:
+def bump_current(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values = 1.0) -> Values:
     """The middle branch's current in A of a bump circuit; in weak inversion `I_b / (1 + (4/S) cosh²(κ ΔV / 2U_T))`.
 
     Two outer transistors, and between them two in series of S times their W/L, one on each gate (Delbrück 1991). Arguments
@@ -111,10 +112,10 @@ def bump_current(difference: Values, tail: Values, at: Conditions, kappa_factor:
     return strength * upper * channel_factor((d - middle) * at.thermal, at.technology.conductance, at.thermal)
 
 
-def mirror_current(current: Values, at: Conditions) -> Values:
+def mirror_current(current: Values, at: OperatingPoint) -> Values:
     """What a simple p-channel mirror makes of a current in A: near 1 times it, as `1 + λ V_SD` differs at its two ends.
 
-    The input, not negative, is diode-connected, and `LEAK` flows besides; the output is held at `Technology.output`.
+    The input, not negative, is diode-connected, and `LEAK` flows besides; the output is held at `AnalogTechnology.output`.
     """
     technology, thermal = at.technology, at.thermal
     specific = specific_current(technology, technology.mirror_ratio, at.temperature, channel="p")
@@ -137,7 +138,7 @@ def mirror_current(current: Values, at: Conditions) -> Values:
     return specific * ends * channel_factor(across, conductance, thermal) - LEAK
 
 
-def multiply_currents(first: Values, second: Values, at: Conditions) -> Values:
+def multiply_currents(first: Values, second: Values, at: OperatingPoint) -> Values:
     """A four-quadrant translinear multiplier: near `first · second / I_0` in A, I_0 the technology's `product_current`.
 
     Both currents get I_0 added and go into diode-connected transistors with two-input floating gates (capacitors of one half);
@@ -165,7 +166,7 @@ FLOOR: Final = 1e-4
 """This part of I_0 flows into a multiplier's inputs in any case."""
 
 
-def _gates(difference: Values, tail: Values, at: Conditions, kappa_factor: Values) -> _Gates:
+def _gates(difference: Values, tail: Values, at: OperatingPoint, kappa_factor: Values) -> _Gates:
     technology, thermal = at.technology, at.thermal
     kappa = technology.kappa * kappa_factor
     base = technology.common_mode - threshold(technology, at.temperature)
@@ -173,7 +174,7 @@ def _gates(difference: Values, tail: Values, at: Conditions, kappa_factor: Value
     return _Gates(kappa * (base + difference) / thermal, kappa * base / thermal, tail, specific, at)
 
 
-def _tail_shape(s: Values, tail: Values, at: Conditions) -> tuple[Values, Values]:
+def _tail_shape(s: Values, tail: Values, at: OperatingPoint) -> tuple[Values, Values]:
     """What a tail carries over what it was programmed to, and the derivative of the logarithm of that; s over U_T."""
     technology, thermal = at.technology, at.thermal
     x = voltage_of(tail / specific_current(technology, technology.tail_ratio, at.temperature))

@@ -13,17 +13,17 @@ import torch
 from splinework.errors import ConfigError, DataError
 from splinework.hardware.analog.budget import check_headroom
 from splinework.hardware.analog.calibration import offset_currents, trim
-from splinework.hardware.analog.ekv import GENERIC, Technology
-from splinework.hardware.analog.fitting import POINTS, TEN_PAIRS, EdgeFit, Recipe, fit_edge
+from splinework.hardware.analog.ekv import GENERIC, AnalogTechnology
+from splinework.hardware.analog.fitting import POINTS, TEN_PAIRS, EdgeFit, EdgeFitRecipe, fit_edge
 from splinework.hardware.analog.network import (
     AnalogLayer,
     AnalogNetwork,
+    AnalogUnits,
     EdgeCircuit,
     Floats,
     ProductNode,
     Span,
     SumNode,
-    Units,
 )
 from splinework.nn.arrays import inputs_of
 from splinework.nn.layer import KANLayer
@@ -44,7 +44,7 @@ class Conversion:
 
     network: AnalogNetwork
     fits: dict[tuple[int, int, int], EdgeFit]
-    recipe: Recipe
+    recipe: EdgeFitRecipe
 
     @property
     def median_rms(self) -> float:
@@ -56,8 +56,8 @@ def convert(
     model: KAN,
     x: Any,
     *,
-    technology: Technology = GENERIC,
-    recipe: Recipe = TEN_PAIRS,
+    technology: AnalogTechnology = GENERIC,
+    recipe: EdgeFitRecipe = TEN_PAIRS,
     tolerance: float = 0.02,
     margin: float = 0.02,
     occupancy: float = 0.5,
@@ -113,8 +113,8 @@ def _layer(
     layer: KANLayer,
     nodes: Nodes,
     record: LayerTrace,
-    technology: Technology,
-    recipe: Recipe,
+    technology: AnalogTechnology,
+    recipe: EdgeFitRecipe,
     margin: float,
     occupancy: float,
 ) -> tuple[AnalogLayer, dict[tuple[int, int], EdgeFit]]:
@@ -185,8 +185,8 @@ def _density(column: Floats, span: Span, occupancy: float) -> Floats:
     return out
 
 
-def _units(scaling: Scaling) -> Units:
-    return Units(scaling.scales, tuple(map(float, scaling.shift)), tuple(map(float, scaling.scale)))
+def _units(scaling: Scaling) -> AnalogUnits:
+    return AnalogUnits(scaling.scales, tuple(map(float, scaling.shift)), tuple(map(float, scaling.scale)))
 
 
 def _floats(values: torch.Tensor) -> Floats:
@@ -196,8 +196,8 @@ def _floats(values: torch.Tensor) -> Floats:
 def _refuse_poor(
     fits: dict[tuple[int, int, int], EdgeFit],
     layers: list[AnalogLayer],
-    technology: Technology,
-    recipe: Recipe,
+    technology: AnalogTechnology,
+    recipe: EdgeFitRecipe,
     model: KAN,
     records: tuple[LayerTrace, ...],
     tolerance: float,
@@ -223,13 +223,15 @@ def _refuse_poor(
     )
 
 
-def options(layer: KANLayer, i: int, j: int, column: Floats, *, technology: Technology, recipe: Recipe) -> list[str]:
+def options(
+    layer: KANLayer, i: int, j: int, column: Floats, *, technology: AnalogTechnology, recipe: EdgeFitRecipe
+) -> list[str]:
     """What brings the edge (i, j) nearer to its function, tried out, each with the error that it reaches.
 
     `column` are the activations of its input, and the recipe is the one that it was fitted by.
     """
 
-    def error(changed: Technology, way: Recipe, ends: tuple[float, float]) -> float:
+    def error(changed: AnalogTechnology, way: EdgeFitRecipe, ends: tuple[float, float]) -> float:
         span = Span(*ends, changed.input_low, changed.input_high)
         like = layer.coefficients
         x = torch.zeros(POINTS, layer.inputs, dtype=like.dtype, device=like.device)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Final
 
 from splinework.hardware.analog.circuits import CUTOFF, FLOOR, LEAK
-from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE, NOMINAL, RAIL_SOFTNESS, Technology
+from splinework.hardware.analog.ekv import BOLTZMANN_OVER_CHARGE, NOMINAL, RAIL_SOFTNESS, AnalogTechnology
 
 _FUNCTIONS = f"""\
 * functions: kelvin, U_T, growth of I_s, thresholds; F = ln^2(1+e^(x/2)) and its inverse; 1 + lambda |V_DS|; a driver's rails
@@ -41,7 +41,7 @@ _CENTRES = {
 _SUBCIRCUITS: Final = files("splinework.hardware.analog").joinpath("subcircuits.sp").read_text("utf-8")
 
 
-def library(technology: Technology, supply_shift: float = 0.0) -> str:
+def library(technology: AnalogTechnology, supply_shift: float = 0.0) -> str:
     """The parameters, functions and subcircuits of a technology as netlist text, with V_DD shifted by so many V."""
     t = technology
     values = {

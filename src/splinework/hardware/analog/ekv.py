@@ -4,7 +4,7 @@
 (Enz, Krummenacher, Vittoz 1995); `V_FG = Σ (C_i/C_T) V_i + Q/C_T`. Weak inversion is exponential, strong inversion square,
 and the passage smooth. Every function takes NumPy arrays or torch tensors (float64 is meant) and is differentiable in torch.
 
-`Technology`, with its field names, and the functions here are what the other modules of `analog` build on. Circuits made of
+`AnalogTechnology`, with its field names, and the functions here are what the other modules of `analog` build on. Circuits made of
 transistors are in `circuits`; the numbers are assumptions for a generic 350 nm process, no measured one.
 """
 
@@ -39,7 +39,7 @@ _POSITIVE: Final = (
 
 
 @dataclass(frozen=True)
-class Technology:
+class AnalogTechnology:
     """A process and the limits of its floating-gate cells; every default is an assumption for a generic 350 nm process.
 
     Attributes:
@@ -147,7 +147,7 @@ class Technology:
         return 2 * thermal_voltage(temperature) / (self.kappa * divider)
 
 
-GENERIC: Final = Technology()
+GENERIC: Final = AnalogTechnology()
 """The defaults."""
 
 
@@ -165,14 +165,14 @@ def thermal_voltage(temperature: float) -> float:
     return BOLTZMANN_OVER_CHARGE * temperature
 
 
-def threshold(technology: Technology, temperature: float = NOMINAL, *, channel: str = "n") -> float:
-    """V_T0(T) in V: linear, see `Technology.threshold_slope`."""
+def threshold(technology: AnalogTechnology, temperature: float = NOMINAL, *, channel: str = "n") -> float:
+    """V_T0(T) in V: linear, see `AnalogTechnology.threshold_slope`."""
     start = technology.threshold if channel == "n" else technology.threshold_p
     return start + technology.threshold_slope * (temperature - NOMINAL)
 
 
 def specific_current(
-    technology: Technology, ratio: float, temperature: float = NOMINAL, *, channel: str = "n"
+    technology: AnalogTechnology, ratio: float, temperature: float = NOMINAL, *, channel: str = "n"
 ) -> float:
     """I_s(T) in A of a transistor of the given W/L: `I_s (W/L) (T/T_0)^(2-m)`, of `U_T²` times the mobility."""
     square = technology.specific_current if channel == "n" else technology.specific_current_p
@@ -241,7 +241,7 @@ def channel_and_slope(voltage: Values, conductance: float, thermal: float) -> tu
     return 1 + conductance * voltage * t, conductance * (t + half * (1 - t * t))
 
 
-def tail_currents(tails: Values, technology: Technology, temperature: float = NOMINAL) -> Values:
+def tail_currents(tails: Values, technology: AnalogTechnology, temperature: float = NOMINAL) -> Values:
     """What tails programmed at 27 °C give at a temperature, in A, by the technology's `tail_law`.
 
     For `charge`, the gates' common voltage keeps a reference transistor at `node_current / 4`, and a tail differs from it by
@@ -256,7 +256,7 @@ def tail_currents(tails: Values, technology: Technology, temperature: float = NO
     return here * inversion(float(voltage_of(reference / here)) + NOMINAL / temperature * charge)
 
 
-def clamp_to_rails(voltage: Values, technology: Technology, shift: float = 0.0) -> Values:
+def clamp_to_rails(voltage: Values, technology: AnalogTechnology, shift: float = 0.0) -> Values:
     """What a driver between the rails makes of a wanted voltage: itself well inside, bent smoothly (over 25 mV) at the rails.
 
     The upper rail is the technology's V_DD and a shift, in V.

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.optimize import least_squares, lsq_linear
 
 from splinework.errors import ConfigError, DataError
-from splinework.hardware.analog.circuits import Conditions, bump_current, pair_currents
-from splinework.hardware.analog.ekv import Technology
+from splinework.hardware.analog.circuits import OperatingPoint, bump_current, pair_currents
+from splinework.hardware.analog.ekv import AnalogTechnology
 from splinework.hardware.analog.network import Element, Floats, Span
 
 POINTS: Final = 161
@@ -29,7 +29,7 @@ _TINY: Final = 1e-13
 
 
 @dataclass(frozen=True)
-class Recipe:
+class EdgeFitRecipe:
     """How edges are fitted.
 
     Attributes:
@@ -57,7 +57,7 @@ class Recipe:
             raise ConfigError(f"errors and counts are not negative, got {self}.")
 
 
-TEN_PAIRS: Final = Recipe()
+TEN_PAIRS: Final = EdgeFitRecipe()
 """The default recipe."""
 
 
@@ -84,7 +84,7 @@ class EdgeFit:
     span: float
 
 
-def edge_current(voltage: Floats, elements: tuple[Element, ...], at: Conditions) -> Floats:
+def edge_current(voltage: Floats, elements: tuple[Element, ...], at: OperatingPoint) -> Floats:
     """The current in A that the elements of one edge send, plus wire minus minus wire, at input voltages in V `(n,)`."""
     if not elements:
         return np.zeros_like(voltage)
@@ -99,8 +99,8 @@ def fit_edge(
     span: Span,
     *,
     unit: float,
-    technology: Technology,
-    recipe: Recipe = TEN_PAIRS,
+    technology: AnalogTechnology,
+    recipe: EdgeFitRecipe = TEN_PAIRS,
     weights: Floats | None = None,
 ) -> EdgeFit:
     """Elements whose currents follow a function on a node's span; `unit` is the value of one ampere at the sum.
@@ -122,7 +122,7 @@ def fit_edge(
     size = float(np.ptp(values))
     if size <= 1e-12 * max(1.0, float(np.abs(values).max())):
         return EdgeFit((), float(values.mean()) / unit, unit, 0.0, 0.0, 0.0, size)
-    problem = _Problem(
+    problem = _EdgeFitProblem(
         np.linspace(span.low_voltage, span.high_voltage, len(values)),
         values / unit,
         _normalised(weights, len(values)),
@@ -144,7 +144,7 @@ def fit_edge(
 
 
 @dataclass(frozen=True)
-class _State:
+class _FitState:
     kinds: Floats
     centres: Floats
     gains: Floats
@@ -154,18 +154,18 @@ class _State:
 
 
 @dataclass(frozen=True)
-class _Problem:
+class _EdgeFitProblem:
     """The function as currents at voltages, and the two stages of its fit."""
 
     voltage: Floats
     target: Floats
     weights: Floats
-    technology: Technology
-    recipe: Recipe
+    technology: AnalogTechnology
+    recipe: EdgeFitRecipe
 
     @property
-    def at(self) -> Conditions:
-        return Conditions(self.technology)
+    def at(self) -> OperatingPoint:
+        return OperatingPoint(self.technology)
 
     @property
     def size(self) -> float:
@@ -180,18 +180,18 @@ class _Problem:
         out: Floats = self.recipe.gain_error**2 * spread + self.recipe.centre_error**2 * shift
         return out
 
-    def shapes(self, state: _State, tails: Floats) -> tuple[Floats, Floats]:
+    def shapes(self, state: _FitState, tails: Floats) -> tuple[Floats, Floats]:
         """Curves of unit tail `(n, K)` and their derivatives with respect to the voltage."""
         arrays = (state.kinds, state.centres, tails, state.dividers, self.at)
         step = 1e-4
         low, high = (_curves(self.voltage + h, *arrays) / tails for h in (-step, step))
         return _curves(self.voltage, *arrays) / tails, (high - low) / (2 * step)
 
-    def start(self, layout: tuple[Floats, Floats, Floats]) -> _State:
+    def start(self, layout: tuple[Floats, Floats, Floats]) -> _FitState:
         """Tails and constant of given kinds, centres and dividers: linear least squares with bounds."""
         kinds, centres, dividers = layout
         typical = float(np.clip(0.2 * self.size, self.technology.current_min, self.technology.current_max))
-        state = _State(kinds, centres, np.full(len(centres), typical), dividers, 0.0)
+        state = _FitState(kinds, centres, np.full(len(centres), typical), dividers, 0.0)
         shapes, slopes = self.shapes(state, state.gains)
         ridge = np.sqrt(self.penalties(shapes, slopes))
         root = np.sqrt(self.weights)[:, None]
@@ -202,7 +202,7 @@ class _Problem:
         gains = solved.x[:-1] * self.size
         return replace(state, gains=gains, constant=float(solved.x[-1]) * self.size, cost=float(2 * solved.cost))
 
-    def refine(self, start: _State) -> _State:
+    def refine(self, start: _FitState) -> _FitState:
         """Gauss-Newton on tails, centres and the constant, with the device's curves at the tails as they are."""
         count, size, technology = len(start.gains), self.size, self.technology
         scale = technology.width(float(start.dividers.min()))
@@ -240,7 +240,7 @@ class _Problem:
         gains, centres, constant = unpacked(solved.x)
         return replace(start, gains=gains, centres=centres, constant=constant, cost=float(2 * solved.cost))
 
-    def _derivatives(self, state: _State, gains: Floats, centres: Floats) -> tuple[Floats, Floats]:
+    def _derivatives(self, state: _FitState, gains: Floats, centres: Floats) -> tuple[Floats, Floats]:
         """Of every element's curve with respect to its tail and its centre: `(n, K)` each.
 
         The first leaves out that a curve bends a little with its own tail; steps are judged by the true cost anyway.
@@ -252,7 +252,9 @@ class _Problem:
         return here / np.where(gains < 0, -1.0, 1.0) / np.maximum(np.abs(gains), _TINY), (there - here) / h
 
 
-def _curves(voltage: Floats, kinds: Floats, centres: Floats, gains: Floats, dividers: Floats, at: Conditions) -> Floats:
+def _curves(
+    voltage: Floats, kinds: Floats, centres: Floats, gains: Floats, dividers: Floats, at: OperatingPoint
+) -> Floats:
     """Signed currents `(n, K)` of elements in A."""
     tails = np.maximum(np.abs(gains), _TINY)
     difference = (voltage[:, None] - centres) * dividers
@@ -269,7 +271,9 @@ def _curves(voltage: Floats, kinds: Floats, centres: Floats, gains: Floats, divi
     return result
 
 
-def _layouts(span: Span, technology: Technology, recipe: Recipe) -> Iterator[tuple[Floats, Floats, Floats]]:
+def _layouts(
+    span: Span, technology: AnalogTechnology, recipe: EdgeFitRecipe
+) -> Iterator[tuple[Floats, Floats, Floats]]:
     """Kinds, centres and dividers to start from: spacings by how much of the span they cover, widths by the spacing."""
     half = (span.high_voltage - span.low_voltage) / 2
     counts = [len(part) for part in np.array_split(np.arange(recipe.elements), len(recipe.kinds))]
@@ -289,7 +293,7 @@ def _layouts(span: Span, technology: Technology, recipe: Recipe) -> Iterator[tup
                 yield tuple(np.concatenate([np.asarray(p[k]) for p in parts]) for k in range(3))  # type: ignore[misc]
 
 
-def _on_raster(divider: float, technology: Technology) -> float:
+def _on_raster(divider: float, technology: AnalogTechnology) -> float:
     step = technology.divider_step
     rounded = np.round(divider / step) * step if step > 0 else divider
     low, high = technology.divider_min, technology.divider_max
@@ -307,7 +311,7 @@ def _normalised(weights: Floats | None, count: int) -> Floats:
     return out
 
 
-def _result(problem: _Problem, state: _State, unit: float, size: float) -> EdgeFit:
+def _result(problem: _EdgeFitProblem, state: _FitState, unit: float, size: float) -> EdgeFit:
     order = np.argsort(state.centres, kind="stable")
     elements = tuple(
         Element(str(state.kinds[m]), float(state.centres[m]), float(state.gains[m]), float(state.dividers[m]))

@@ -15,7 +15,7 @@ import numpy as np
 from splinework.errors import ConfigError
 from splinework.hardware.analog.calibration import trim
 from splinework.hardware.analog.ekv import ZERO_CELSIUS
-from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, Floats, Parameters
+from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, AnalogParameters, Element, Floats
 from splinework.hardware.golden import write_json
 
 FORMAT: Final = "splinework-fpaa/1"
@@ -101,7 +101,7 @@ class FpaaDevice:
 
 
 @dataclass(frozen=True)
-class Block:
+class FpaaBlock:
     """One block: what it is called and of which kind, its values where it has some, the net of each terminal."""
 
     id: str
@@ -113,24 +113,24 @@ class Block:
     divider: float | None = None
 
 
-def blocks_of(network: AnalogNetwork, device: FpaaDevice) -> list[Block]:
+def blocks_of(network: AnalogNetwork, device: FpaaDevice) -> list[FpaaBlock]:
     """All blocks of a network, layer by layer, pads first and last.
 
     Raises:
         ConfigError: If a current or a centre lies outside what the device can do; names the blocks.
     """
     names = [f"x{i}" for i in range(len(network.input_names))]
-    blocks = [Block(f"pad.{name}", "pad", 0, (name,)) for name in names]
+    blocks = [FpaaBlock(f"pad.{name}", "pad", 0, (name,)) for name in names]
     for number, layer in enumerate(network.layers):
         made, names = _layer_blocks(number, layer, names)
         blocks += made
     last = len(network.layers) - 1
-    blocks += [Block(f"pad.y{j}", "pad", last, (name,)) for j, name in enumerate(names)]
+    blocks += [FpaaBlock(f"pad.y{j}", "pad", last, (name,)) for j, name in enumerate(names)]
     _check_values(blocks, device)
     return blocks
 
 
-def _layer_blocks(number: int, layer: AnalogLayer, sources: list[str]) -> tuple[list[Block], list[str]]:
+def _layer_blocks(number: int, layer: AnalogLayer, sources: list[str]) -> tuple[list[FpaaBlock], list[str]]:
     """The blocks of a layer and the nets of its nodes."""
     blocks = []
     for edge in sorted(layer.edges, key=lambda e: (e.target, e.source)):
@@ -142,30 +142,30 @@ def _layer_blocks(number: int, layer: AnalogLayer, sources: list[str]) -> tuple[
     for j, node in enumerate(layer.sums):
         wire = f"n{number}_{j}.{'plus' if node.offset > 0 else 'minus'}"
         if node.offset != 0:
-            blocks.append(Block(f"n{number}_{j}.offset", "current", number, (wire,), abs(node.offset)))
+            blocks.append(FpaaBlock(f"n{number}_{j}.offset", "current", number, (wire,), abs(node.offset)))
         nets = (f"n{number}_{j}.plus", f"n{number}_{j}.minus", f"n{number}_{j}")
-        blocks.append(Block(f"n{number}_{j}", "sum", number, nets))
+        blocks.append(FpaaBlock(f"n{number}_{j}", "sum", number, nets))
     outputs = [f"n{number}_{j}" for j in range(layer.plain)]
     for p, product in enumerate(layer.products):
         value = f"n{number}_{product.sums[0]}"
         for step, factor in enumerate(product.sums[1:]):
             name = f"p{number}_{p}.{step}"
-            blocks.append(Block(name, "multiplier", number, (value, f"n{number}_{factor}", name)))
+            blocks.append(FpaaBlock(name, "multiplier", number, (value, f"n{number}_{factor}", name)))
             value = name
         outputs.append(value)
     return blocks, outputs
 
 
-def _element(name: str, layer: int, element: Element, source: str, wires: tuple[str, str]) -> Block:
+def _element(name: str, layer: int, element: Element, source: str, wires: tuple[str, str]) -> FpaaBlock:
     first, second = wires if element.gain > 0 else wires[::-1]
     kind = _BLOCK_OF[element.kind]
     nets = {"diff_pair": (source, first, second), "bump": (source, first), "current": (first,)}[kind]
     if kind == "current":
-        return Block(name, kind, layer, nets, abs(element.gain))
-    return Block(name, kind, layer, nets, abs(element.gain), element.centre, element.divider)
+        return FpaaBlock(name, kind, layer, nets, abs(element.gain))
+    return FpaaBlock(name, kind, layer, nets, abs(element.gain), element.centre, element.divider)
 
 
-def _check_values(blocks: Sequence[Block], device: FpaaDevice) -> None:
+def _check_values(blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
     low, high = device.current_min * (1 - 1e-9), device.current_max * (1 + 1e-9)
     off = [b for b in blocks if b.bias is not None and not low <= b.bias <= high]
     if off:
@@ -193,7 +193,7 @@ def calibration_of(network: AnalogNetwork, rows: Floats | None, celsius: Sequenc
     return {"nodes": network.node_names, **_trims(own), "temperature_table": table}
 
 
-def _trims(p: Parameters) -> dict[str, list[float]]:
+def _trims(p: AnalogParameters) -> dict[str, list[float]]:
     return {"node_gain": [float(v) for v in p.node_gains], "node_offset": [float(v) for v in p.node_trims]}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from splinework.errors import ConfigError
-from splinework.hardware.analog.fpaa import FORMAT, TERMINALS, Block, FpaaDevice, blocks_of, calibration_of
+from splinework.hardware.analog.fpaa import FORMAT, TERMINALS, FpaaBlock, FpaaDevice, blocks_of, calibration_of
 from splinework.hardware.analog.network import AnalogNetwork, Floats
 
 
@@ -68,7 +68,7 @@ def fpaa_document(
     }
 
 
-def check_fit(network: AnalogNetwork, blocks: Sequence[Block], device: FpaaDevice) -> None:
+def check_fit(network: AnalogNetwork, blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
     """Raises unless there are slots, pads and fan-out enough for all blocks, wherever they go.
 
     Raises:
@@ -108,10 +108,10 @@ def _advice(network: AnalogNetwork, kind: str, needed: int, available: int) -> s
     return f"products with {available} multiplications together would fit"
 
 
-class _State:
+class _PlacementState:
     """A placement while it is made: who is where, and how often each net is in each CAB."""
 
-    def __init__(self, blocks: Sequence[Block], device: FpaaDevice) -> None:
+    def __init__(self, blocks: Sequence[FpaaBlock], device: FpaaDevice) -> None:
         self.blocks, self.device = blocks, device
         self.cab = [-1] * len(blocks)
         self.free: dict[str, list[int]] = {
@@ -120,11 +120,11 @@ class _State:
         self.here: list[Counter[str]] = [Counter() for _ in range(device.cabs + 1)]
         self.cabs_of: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
-    def added(self, block: Block, cab: int) -> int:
+    def added(self, block: FpaaBlock, cab: int) -> int:
         """Local lines that a block would add to a CAB."""
         return sum(1 for net in set(block.nets) if not self.here[cab][net])
 
-    def fits(self, block: Block, cab: int) -> bool:
+    def fits(self, block: FpaaBlock, cab: int) -> bool:
         """Whether the CAB has a slot and lines for the block."""
         lines = len(self.here[cab]) + self.added(block, cab)
         return self.free[block.kind][cab] > 0 and lines <= self.device.lines_local
@@ -161,13 +161,13 @@ class _State:
         return sum(len(cabs) > 1 for cabs in self.cabs_of.values())
 
 
-def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, seed: int = 0) -> Placement:
+def place(blocks: Sequence[FpaaBlock], device: FpaaDevice, *, swaps: int = 20_000, seed: int = 0) -> Placement:
     """Greedily, each block in order where it adds the fewest lines, then so many tried moves and swaps.
 
     Raises:
         ConfigError: If local or global lines run out.
     """
-    state = _State(blocks, device)
+    state = _PlacementState(blocks, device)
     for number, block in enumerate(blocks):
         state.put(number, device.cabs if block.kind == "pad" else _best_cab(state, block))
     _improve(state, swaps, np.random.default_rng([seed, 41]))
@@ -186,7 +186,7 @@ def place(blocks: Sequence[Block], device: FpaaDevice, *, swaps: int = 20_000, s
     return Placement(tuple(state.cab), tuple(slots), state.cost(list(state.cabs_of)))
 
 
-def _best_cab(state: _State, block: Block) -> int:
+def _best_cab(state: _PlacementState, block: FpaaBlock) -> int:
     """The CAB with room where the block adds fewest lines; of equal ones the fullest, so that none is opened in vain."""
     choices = [cab for cab in range(state.device.cabs) if state.fits(block, cab)]
     if choices:
@@ -199,7 +199,7 @@ def _best_cab(state: _State, block: Block) -> int:
     )
 
 
-def _improve(state: _State, swaps: int, random: np.random.Generator) -> None:
+def _improve(state: _PlacementState, swaps: int, random: np.random.Generator) -> None:
     """Moves blocks to other CABs, or swaps two of a kind, where that saves lines and is allowed."""
     movable = [n for n, block in enumerate(state.blocks) if block.kind != "pad"]
     by_kind = defaultdict(list)
@@ -252,7 +252,7 @@ def columns_of(device: FpaaDevice, cab: int) -> int:
 
 
 def _wire(
-    blocks: Sequence[Block], placement: Placement, device: FpaaDevice
+    blocks: Sequence[FpaaBlock], placement: Placement, device: FpaaDevice
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Nets with their lines, and the switches that are on."""
     terminals: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
@@ -280,7 +280,7 @@ def _wire(
     return nets, switches
 
 
-def _described(block: Block, cab: int, slot: int, device: FpaaDevice) -> dict[str, Any]:
+def _described(block: FpaaBlock, cab: int, slot: int, device: FpaaDevice) -> dict[str, Any]:
     made: dict[str, Any] = {"id": block.id, "type": block.kind, "layer": block.layer, "cab": cab, "slot": slot}
     if block.bias is not None:
         made |= {"bias_A": float(block.bias), "bias_code": device.bias_code(block.bias)}
@@ -291,7 +291,7 @@ def _described(block: Block, cab: int, slot: int, device: FpaaDevice) -> dict[st
     return made
 
 
-def _used(blocks: Sequence[Block], nets: Sequence[dict[str, Any]], device: FpaaDevice) -> dict[str, Any]:
+def _used(blocks: Sequence[FpaaBlock], nets: Sequence[dict[str, Any]], device: FpaaDevice) -> dict[str, Any]:
     """Used and available, per resource."""
     counts = Counter(block.kind for block in blocks)
     available = {kind: device.cabs * count for kind, count in device.slots.items()} | {"pad": device.pads}

@@ -17,7 +17,7 @@ from splinework.hardware.analog.ekv import (
     BOLTZMANN_OVER_CHARGE,
     NOMINAL,
     ZERO_CELSIUS,
-    Technology,
+    AnalogTechnology,
     inversion,
     specific_current,
     thermal_voltage,
@@ -264,7 +264,7 @@ def _with(before: Chips, **errors: Floats) -> Chips:
     return replace(before, perturbation=replace(p, **fields))
 
 
-def _apart(currents: Floats, technology: Technology) -> Floats:
+def _apart(currents: Floats, technology: AnalogTechnology) -> Floats:
     """Gate voltages of tails in V over that of the reference, a quarter of the node current."""
     size = np.maximum(np.abs(currents), 1e-18) / specific_current(technology, technology.tail_ratio)
     reference = technology.node_current / 4 / specific_current(technology, technology.tail_ratio)
@@ -272,7 +272,7 @@ def _apart(currents: Floats, technology: Technology) -> Floats:
     return volts
 
 
-def _moved(currents: Floats, volts: Floats, technology: Technology) -> Floats:
+def _moved(currents: Floats, volts: Floats, technology: AnalogTechnology) -> Floats:
     """Relative changes of tails' currents for changes of their gates' voltages."""
     specific = specific_current(technology, technology.tail_ratio)
     size = np.maximum(np.abs(currents), 1e-18) / specific

@@ -12,7 +12,7 @@ import numpy as np
 
 from splinework.errors import ConfigError
 from splinework.hardware.analog.devices import library
-from splinework.hardware.analog.ekv import NOMINAL, Technology, Values
+from splinework.hardware.analog.ekv import NOMINAL, AnalogTechnology, Values
 from splinework.hardware.analog.network import (
     NO_PERTURBATION,
     AnalogLayer,
@@ -96,7 +96,7 @@ def _flat(values: Values, count: int) -> list[float]:
     return found
 
 
-def _sum_text(name: str, offset: float, gain: float, added: float, technology: Technology) -> str:
+def _sum_text(name: str, offset: float, gain: float, added: float, technology: AnalogTechnology) -> str:
     """Ports: the wires, and the sum's value, 1 V for one network unit."""
     current = f"{1e6 * offset!r}"
     lines = [f".subckt {name} p m s", "X1 p m i wires"]
@@ -130,13 +130,13 @@ def _layer_text(network: AnalogNetwork, l: int, layer: AnalogLayer) -> list[str]
     return lines
 
 
-def _driver(node: str, source: str, span: Span, technology: Technology) -> str:
+def _driver(node: str, source: str, span: Span, technology: AnalogTechnology) -> str:
     growth = "1" if technology.span_law == "fixed" else f"tk(0)/{NOMINAL!r}"
     value = f"({span.low_voltage!r}+(V({source})-({span.low!r}))*{span.slope!r})"
     return f"B{node} {node} 0 V=rail({span.middle!r}+{growth}*({value}-{span.middle!r}))"
 
 
-def _product_lines(name: str, product: ProductNode, l: int, target: str, technology: Technology) -> list[str]:
+def _product_lines(name: str, product: ProductNode, l: int, target: str, technology: AnalogTechnology) -> list[str]:
     swing = FULL_SCALE * technology.product_current * 1e6
     lines, value = [], f"s{l}_{product.sums[0]}"
     steps = list(zip(product.sums[1:], product.partial, product.scales[1:], strict=False))

@@ -6,8 +6,8 @@ current), and per sum two wires: an element of positive gain sends its first cur
 and a transresistance makes the node's value. Nodes in a product go through a translinear multiplier.
 
 The interface that programming, yield and noise-aware training build on, kept stable: `Element`, `EdgeCircuit`, `Span`,
-`SumNode`, `ProductNode`, `AnalogLayer`, `AnalogNetwork` (all frozen); `Parameters` (everything programmable, as flat arrays:
-`network.parameters()`, `network.with_parameters(p)`); `Perturbation` (what goes wrong with one chip or many); and
+`SumNode`, `ProductNode`, `AnalogLayer`, `AnalogNetwork` (all frozen); `AnalogParameters` (everything programmable, as flat
+arrays: `network.parameters()`, `network.with_parameters(p)`); `Perturbation` (what goes wrong with one chip or many); and
 `network.forward(x, temperature=, perturbation=, parameters=)`, with NumPy arrays or torch tensors, one formula for both.
 Elements are numbered through all layers, edges and their elements in order, sums likewise
 (`network.node_names`). How a trained network becomes one is in `fitting` and `convert`, the currents in `circuits`.
@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
-from splinework.hardware.analog.ekv import NOMINAL, Technology, Values, like
+from splinework.hardware.analog.ekv import NOMINAL, AnalogTechnology, Values, like
 from splinework.hardware.analog.signals import Signals, signals
 
 Floats = NDArray[np.float64]
@@ -178,7 +178,7 @@ class AnalogLayer:
 
 
 @dataclass(frozen=True)
-class Units:
+class AnalogUnits:
     """From raw columns to network units and back: `(s(raw) - shift) / scale` with s the identity or the logarithm."""
 
     scales: tuple[str, ...]
@@ -195,7 +195,7 @@ class Units:
 
 
 @dataclass(frozen=True)
-class Parameters:
+class AnalogParameters:
     """What can be programmed: E elements and N sums, counted through all layers. NumPy arrays or torch tensors.
 
     Attributes:
@@ -248,10 +248,10 @@ NO_PERTURBATION: Final = Perturbation()
 class AnalogNetwork:
     """A network of circuits in one technology; x and outputs are in raw units."""
 
-    technology: Technology
+    technology: AnalogTechnology
     layers: tuple[AnalogLayer, ...]
-    input_units: Units
-    output_units: Units
+    input_units: AnalogUnits
+    output_units: AnalogUnits
     input_names: tuple[str, ...]
     output_names: tuple[str, ...]
 
@@ -266,7 +266,7 @@ class AnalogNetwork:
         *,
         temperature: float = NOMINAL,
         perturbation: Perturbation = NO_PERTURBATION,
-        parameters: Parameters | None = None,
+        parameters: AnalogParameters | None = None,
     ) -> Values:
         """Outputs `(…, B, outputs)` in raw units, in torch if x is a tensor.
 
@@ -287,7 +287,7 @@ class AnalogNetwork:
         *,
         temperature: float = NOMINAL,
         perturbation: Perturbation = NO_PERTURBATION,
-        parameters: Parameters | None = None,
+        parameters: AnalogParameters | None = None,
     ) -> Signals:
         """Everything inside: voltages, currents, sums, layer by layer; arguments as for `forward`."""
         return signals(self, x, temperature=temperature, perturbation=perturbation, parameters=parameters)
@@ -307,15 +307,15 @@ class AnalogNetwork:
         """`n<layer>_<number>` of every sum."""
         return [f"n{l}_{j}" for l, layer in enumerate(self.layers) for j in range(len(layer.sums))]
 
-    def parameters(self) -> Parameters:
+    def parameters(self) -> AnalogParameters:
         """Everything programmable as flat float64 arrays (copies)."""
         elements = [e for layer in self.layers for e in layer.elements]
         sums = [s for layer in self.layers for s in layer.sums]
         each = [[e.gain for e in elements], [e.centre for e in elements]]
         each += [[s.offset for s in sums], [s.gain for s in sums], [s.trim for s in sums]]
-        return Parameters(*(np.array(values, dtype=np.float64) for values in each))
+        return AnalogParameters(*(np.array(values, dtype=np.float64) for values in each))
 
-    def with_parameters(self, parameters: Parameters) -> "AnalogNetwork":
+    def with_parameters(self, parameters: AnalogParameters) -> "AnalogNetwork":
         """The same circuits, programmed otherwise.
 
         Raises:

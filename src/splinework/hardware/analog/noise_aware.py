@@ -17,7 +17,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.hardware.analog.chips import Imperfection, draw, outputs
 from splinework.hardware.analog.imperfections import ACCEPTANCE
-from splinework.hardware.analog.network import AnalogNetwork, Floats, Parameters
+from splinework.hardware.analog.network import AnalogNetwork, AnalogParameters, Floats
 from splinework.hardware.examples import targets_of
 from splinework.hardware.integer import Task as Kind
 
@@ -26,7 +26,7 @@ TASKS: Final = ("mse", "cross_entropy")
 
 
 @dataclass(frozen=True)
-class NoiseAware:
+class NoiseAwareRecipe:
     """How a network is trained through its device.
 
     Attributes:
@@ -71,7 +71,7 @@ class NoiseAware:
 
 
 @dataclass(frozen=True)
-class Look:
+class HeldOutCheck:
     """One look at the held-out rows: after which step, the loss of the step, the held-out loss, the best so far."""
 
     step: int
@@ -81,11 +81,11 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class NoiseAwareResult:
     """The network with the values of the best look, all looks, of which the first is the start, and the steps done."""
 
     network: AnalogNetwork
-    looks: tuple[Look, ...]
+    looks: tuple[HeldOutCheck, ...]
     steps: int
 
 
@@ -104,7 +104,7 @@ def loss_of(found: Tensor, target: Tensor, task: str, scale: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(flat, target.expand(scaled.shape[:-1]).reshape(-1))
 
 
-class Knobs:
+class ScaledParameters:
     """A network's values as torch parameters of about 1, and back, within the limits of the technology."""
 
     def __init__(self, network: AnalogNetwork) -> None:
@@ -128,9 +128,9 @@ class Knobs:
         """What is optimised."""
         return [self.log_gains, self.centres, self.offsets, self.node_gains, self.node_trims]
 
-    def parameters(self) -> Parameters:
+    def parameters(self) -> AnalogParameters:
         """In the network's units, with gradients."""
-        return Parameters(
+        return AnalogParameters(
             self.signs * torch.exp(self.log_gains),
             self.centres * self.unit,
             self.offsets * self.node_current,
@@ -148,19 +148,19 @@ class Knobs:
         self.node_gains.clamp_(0.5, 2.0)
 
     @torch.no_grad()
-    def values(self) -> Parameters:
+    def values(self) -> AnalogParameters:
         """In the network's units, as arrays."""
-        return Parameters(*(v.detach().numpy().copy() for v in vars(self.parameters()).values()))
+        return AnalogParameters(*(v.detach().numpy().copy() for v in vars(self.parameters()).values()))
 
 
 def train_through_device(
     network: AnalogNetwork,
     x: ArrayLike,
     y: ArrayLike,
-    recipe: NoiseAware | None = None,
+    recipe: NoiseAwareRecipe | None = None,
     *,
-    progress: Callable[[Look], None] | None = None,
-) -> Trained:
+    progress: Callable[[HeldOutCheck], None] | None = None,
+) -> NoiseAwareResult:
     """Trains a network's currents, centres and trims under its imperfections.
 
     Args:
@@ -174,17 +174,17 @@ def train_through_device(
         ShapeError: If rows and targets do not go together.
         DataError: If there are fewer than 5 rows, or classes that no output stands for.
     """
-    recipe = recipe or NoiseAware()
+    recipe = recipe or NoiseAwareRecipe()
     rows, target = check_rows(network, x, y, recipe.task)
     random = np.random.default_rng([recipe.seed, 11])
     order = random.permutation(len(rows))
     held = max(1, round(recipe.held_out * len(rows)))
     kept, unseen = order[held:], order[:held]
-    job = _Job(network, rows, target, recipe, loss_scale(network, rows, recipe.task, recipe.temperature))
-    knobs = Knobs(network)
+    job = _HeldOutTask(network, rows, target, recipe, loss_scale(network, rows, recipe.task, recipe.temperature))
+    knobs = ScaledParameters(network)
     knobs.limit()
     optimiser = torch.optim.Adam(knobs.tensors(), lr=recipe.rate)
-    looks: list[Look] = []
+    looks: list[HeldOutCheck] = []
     best, best_values, waited, step, loss = float("inf"), knobs.values(), 0, 0, float("nan")
     while True:
         if step % recipe.every == 0 or step == recipe.steps:
@@ -193,7 +193,7 @@ def train_through_device(
             waited = 0 if seen < best else waited + 1
             if seen < best:
                 best, best_values = seen, knobs.values()
-            looks.append(Look(step, loss, seen, best))
+            looks.append(HeldOutCheck(step, loss, seen, best))
             if progress is not None:
                 progress(looks[-1])
         if step == recipe.steps or waited >= recipe.patience:
@@ -201,7 +201,7 @@ def train_through_device(
         step += 1
         chosen = random.choice(kept, min(recipe.batch, len(kept)), replace=False)
         loss = job.step(knobs, optimiser, chosen, step)
-    return Trained(respanned(network.with_parameters(best_values), rows), tuple(looks), step)
+    return NoiseAwareResult(respanned(network.with_parameters(best_values), rows), tuple(looks), step)
 
 
 def respanned(network: AnalogNetwork, rows: Floats) -> AnalogNetwork:
@@ -219,18 +219,20 @@ def respanned(network: AnalogNetwork, rows: Floats) -> AnalogNetwork:
 
 
 @dataclass(eq=False)
-class _Job:
+class _HeldOutTask:
     network: AnalogNetwork
     rows: Floats
     target: Tensor
-    recipe: NoiseAware
+    recipe: NoiseAwareRecipe
     scale: Tensor
 
-    def respan(self, knobs: Knobs) -> None:
+    def respan(self, knobs: ScaledParameters) -> None:
         """Gives the sums the spans that they fill with the present values."""
         self.network = respanned(self.network.with_parameters(knobs.values()), self.rows)
 
-    def step(self, knobs: Knobs, optimiser: torch.optim.Optimizer, chosen: NDArray[np.int64], number: int) -> float:
+    def step(
+        self, knobs: ScaledParameters, optimiser: torch.optim.Optimizer, chosen: NDArray[np.int64], number: int
+    ) -> float:
         """One step of the optimiser on new chips."""
         recipe = self.recipe
         seeds = (recipe.seed, 12, number)
@@ -248,7 +250,7 @@ class _Job:
         knobs.limit()
         return float(loss.detach())
 
-    def held_out(self, knobs: Knobs, unseen: NDArray[np.int64]) -> float:
+    def held_out(self, knobs: ScaledParameters, unseen: NDArray[np.int64]) -> float:
         """The loss on rows that are not trained on, on the same chips each time."""
         recipe = self.recipe
         chips = draw(

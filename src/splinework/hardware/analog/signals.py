@@ -16,7 +16,7 @@ from torch import Tensor
 
 from splinework.errors import ShapeError
 from splinework.hardware.analog.circuits import (
-    Conditions,
+    OperatingPoint,
     bump_current,
     mirror_current,
     multiply_currents,
@@ -25,7 +25,13 @@ from splinework.hardware.analog.circuits import (
 from splinework.hardware.analog.ekv import NOMINAL, Values, clamp_to_rails, like, tail_currents
 
 if TYPE_CHECKING:  # the network stands on this module
-    from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Parameters, Perturbation, ProductNode
+    from splinework.hardware.analog.network import (
+        AnalogLayer,
+        AnalogNetwork,
+        AnalogParameters,
+        Perturbation,
+        ProductNode,
+    )
 
 
 FULL_SCALE: Final = 0.8
@@ -60,7 +66,12 @@ class Signals:
 
 
 def signals(
-    network: AnalogNetwork, x: Values, *, temperature: float, perturbation: Perturbation, parameters: Parameters | None
+    network: AnalogNetwork,
+    x: Values,
+    *,
+    temperature: float,
+    perturbation: Perturbation,
+    parameters: AnalogParameters | None,
 ) -> Signals:
     """Everything inside the network at rows x; arguments and errors as for `AnalogNetwork.forward`."""
     x = x.to(torch.float64) if isinstance(x, Tensor) else np.asarray(x, dtype=np.float64)
@@ -70,7 +81,7 @@ def signals(
             f"{', '.join(network.input_names)}."
         )
     elements, sums = disturbed(network.parameters() if parameters is None else parameters, perturbation, x)
-    at = Conditions(network.technology, temperature, perturbation.supply_shift)
+    at = OperatingPoint(network.technology, temperature, perturbation.supply_shift)
     values = network.input_units.apply(x)
     records = []
     first, node = 0, 0
@@ -82,7 +93,7 @@ def signals(
     return Signals(tuple(records), network.output_units.inverse(values))
 
 
-def disturbed(p: Parameters, q: Perturbation, x: Values) -> tuple[tuple[Values, ...], tuple[Values, ...]]:
+def disturbed(p: AnalogParameters, q: Perturbation, x: Values) -> tuple[tuple[Values, ...], tuple[Values, ...]]:
     """Values with their errors, of the kind of x: of elements gains, centres, κ; of sums currents, gains, trims, offsets."""
 
     def own(values: Values) -> Values:
@@ -101,7 +112,7 @@ def _part(values: Values, where: slice) -> Values:
     return values if values.ndim == 0 else values[..., where]
 
 
-def input_voltages(layer: AnalogLayer, values: Values, at: Conditions) -> Values:
+def input_voltages(layer: AnalogLayer, values: Values, at: OperatingPoint) -> Values:
     """Voltages in V of a layer's input nodes for values `(…, I)`, by the technology's `span_law` and inside the rails."""
     growth = 1.0 if at.technology.span_law == "fixed" else at.temperature / NOMINAL
     table = [(s.low, s.slope, s.middle, s.low_voltage) for s in layer.inputs]
@@ -111,7 +122,7 @@ def input_voltages(layer: AnalogLayer, values: Values, at: Conditions) -> Values
 
 
 def _layer(
-    layer: AnalogLayer, values: Values, elements: Sequence[Values], own: Sequence[Values], at: Conditions
+    layer: AnalogLayer, values: Values, elements: Sequence[Values], own: Sequence[Values], at: OperatingPoint
 ) -> LayerSignals:
     gains, centres, kappa = elements
     offsets, node_gains, trims, added = own
@@ -125,7 +136,7 @@ def _layer(
 
 
 def wire_currents(
-    layer: AnalogLayer, voltages: Values, gains: Values, centres: Values, kappa: Values, at: Conditions
+    layer: AnalogLayer, voltages: Values, gains: Values, centres: Values, kappa: Values, at: OperatingPoint
 ) -> tuple[Values, Values]:
     """Currents in A of the plus and the minus wires, `(…, N)`, for input voltages in V, `(…, I)`.
 
@@ -158,21 +169,21 @@ def wire_currents(
     return plus, minus
 
 
-def _signed_tails(currents: Values, at: Conditions) -> Values:
+def _signed_tails(currents: Values, at: OperatingPoint) -> Values:
     if at.technology.tail_law == "reference" or at.temperature == NOMINAL:
         return currents
     size = abs(currents) + 1e-18  # a current of zero has no logarithm
     return currents / size * tail_currents(size, at.technology, at.temperature)
 
 
-def _nodes(layer: AnalogLayer, sums: Values, at: Conditions) -> Values:
+def _nodes(layer: AnalogLayer, sums: Values, at: OperatingPoint) -> Values:
     if not layer.products:
         return sums
     columns = [sums[..., : layer.plain], *(_product(p, sums, at)[..., None] for p in layer.products)]
     return torch.cat(columns, dim=-1) if isinstance(sums, Tensor) else np.concatenate(columns, axis=-1)
 
 
-def _product(node: ProductNode, sums: Values, at: Conditions) -> Values:
+def _product(node: ProductNode, sums: Values, at: OperatingPoint) -> Values:
     """Multiplier after multiplier; each product comes back as a current, scaled to the next one's full scale."""
     swing = FULL_SCALE * at.technology.product_current
     value = sums[..., node.sums[0]]

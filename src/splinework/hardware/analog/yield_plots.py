@@ -8,13 +8,13 @@ from matplotlib.axes import Axes
 
 from splinework.errors import DataError
 from splinework.hardware.analog.network import Floats
-from splinework.hardware.analog.yields import Condition, Yield
+from splinework.hardware.analog.yields import YieldAtCondition, YieldResult
 from splinework.report.plot import style
 
 _WORDS = {"accuracy": "accuracy, %", "rmse": "RMSE"}
 
 
-def plot_yield(found: Yield, *, ax: Axes | None = None) -> Axes:
+def plot_yield(found: YieldResult, *, ax: Axes | None = None) -> Axes:
     """Draws the histogram of a metric over chips, the nominal value and the limit; without `ax` into a figure of its own."""
     ax = style.axes_or_new(ax, 4.6, 2.9)
     factor = _factor(found.metric)
@@ -29,7 +29,9 @@ def plot_yield(found: Yield, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_conditions(rows: Sequence[Condition], by: Literal["celsius", "years"], *, ax: Axes | None = None) -> Axes:
+def plot_conditions(
+    rows: Sequence[YieldAtCondition], by: Literal["celsius", "years"], *, ax: Axes | None = None
+) -> Axes:
     """Draws a metric against temperature or years: means and the middle 90 % of chips, with and without calibration.
 
     Args:

@@ -24,7 +24,7 @@ PERCENTILES: Final = (1, 5, 25, 50, 75, 95, 99)
 
 
 @dataclass(frozen=True)
-class MonteCarlo:
+class MonteCarloRecipe:
     """How chips are counted.
 
     Attributes:
@@ -47,7 +47,7 @@ class MonteCarlo:
 
 
 @dataclass(frozen=True, eq=False)
-class Yield:
+class YieldResult:
     """What some chips achieve.
 
     Attributes:
@@ -120,9 +120,9 @@ def yields(
     y: ArrayLike,
     imperfections: Sequence[Imperfection] = ACCEPTANCE,
     *,
-    recipe: MonteCarlo | None = None,
+    recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
-) -> Yield:
+) -> YieldResult:
     """Runs rows on many chips.
 
     Args:
@@ -137,7 +137,7 @@ def yields(
         ShapeError: If rows and targets do not go together.
         DataError: If a class has no output.
     """
-    recipe = recipe or MonteCarlo()
+    recipe = recipe or MonteCarloRecipe()
     metric, seed, limit = recipe.metric, recipe.seed, recipe.limit
     rows, checked = check_rows(network, x, y, "cross_entropy" if metric == "accuracy" else "mse")
     target = checked.numpy()
@@ -149,17 +149,17 @@ def yields(
         found = recalibrated_outputs(network, rows, chips, np.asarray(calibration, dtype=np.float64), seed=seed)
     if limit is None:
         limit = nominal - 0.01 if metric == "accuracy" else 1.1 * nominal
-    return Yield(metric, nominal, measure(found, target, metric), limit, seed)
+    return YieldResult(metric, nominal, measure(found, target, metric), limit, seed)
 
 
 @dataclass(frozen=True)
-class Condition:
+class YieldAtCondition:
     """One row of a table over temperature or years: the yield as it is, and after calibration at the condition."""
 
     celsius: float
     years: float
-    plain: Yield
-    calibrated: Yield | None
+    plain: YieldResult
+    calibrated: YieldResult | None
 
 
 def over_temperature(
@@ -169,9 +169,9 @@ def over_temperature(
     imperfections: Sequence[Imperfection] = ACCEPTANCE,
     *,
     celsius: Sequence[float] = tuple(range(0, 90, 5)),
-    recipe: MonteCarlo | None = None,
+    recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
-) -> tuple[Condition, ...]:
+) -> tuple[YieldAtCondition, ...]:
     """The same chips at several temperatures in °C, without and (where rows for it are given) with calibration at each.
 
     The other arguments are those of `yields`.
@@ -189,9 +189,9 @@ def over_years(
     years: Sequence[float] = (0, 1, 5, 10),
     celsius: float = 85.0,
     law: RetentionLaw | None = None,
-    recipe: MonteCarlo | None = None,
+    recipe: MonteCarloRecipe | None = None,
     calibration: ArrayLike | None = None,
-) -> tuple[Condition, ...]:
+) -> tuple[YieldAtCondition, ...]:
     """The same chips after `years` at a temperature, read at 27 °C; `law` says how charge leaks, the rest is as for `yields`."""
     leaks = law or RetentionLaw()
     ages = [(Retention(float(t), celsius, leaks), celsius, float(t)) for t in years]
@@ -204,9 +204,9 @@ def _over(
     x: ArrayLike,
     y: ArrayLike,
     imperfections: Sequence[Imperfection],
-    recipe: MonteCarlo | None,
+    recipe: MonteCarloRecipe | None,
     calibration: ArrayLike | None,
-) -> tuple[Condition, ...]:
+) -> tuple[YieldAtCondition, ...]:
     """The table over causes of further errors, each with its degrees and years."""
     rows = []
     for cause, celsius, years in conditions:
@@ -214,5 +214,5 @@ def _over(
         plain, trimmed = yields(network, x, y, causes, recipe=recipe), None
         if calibration is not None:
             trimmed = yields(network, x, y, causes, recipe=recipe, calibration=calibration)
-        rows.append(Condition(celsius, years, plain, trimmed))
+        rows.append(YieldAtCondition(celsius, years, plain, trimmed))
     return tuple(rows)

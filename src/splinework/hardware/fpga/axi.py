@@ -7,11 +7,11 @@ cannot be held, results go through a buffer, and a row is taken only while there
 from collections.abc import Sequence
 
 from splinework.hardware.formats import Format
-from splinework.hardware.fpga.circuit import Design
+from splinework.hardware.fpga.circuit import FpgaDesign
 from splinework.hardware.fpga.verilog_node import extended, module_text, vector
 
 
-def axi(design: Design) -> dict[str, str]:
+def axi(design: FpgaDesign) -> dict[str, str]:
     """The wrapper around a circuit: name of its file to text. It needs the files of `verilog(design)` beside it."""
     held = design.options.handshake == "valid_ready"
     lines = [*_inputs(design), *(_elastic(design) if held else _buffered(design))]
@@ -45,7 +45,7 @@ def _places(forms: Sequence[Format]) -> list[int]:
     return [lanes(forms[:k]) * 8 for k in range(len(forms))]
 
 
-def _head(design: Design) -> str:
+def _head(design: FpgaDesign) -> str:
     lines = [
         f"{design.name}_axis: AXI4-Stream around {design.name}; made by splinework, do not edit.",
         f"Golden model: SHA-256 {design.digest}",
@@ -61,7 +61,7 @@ def _head(design: Design) -> str:
     return "".join(f"// {line}\n" for line in lines)
 
 
-def _inputs(design: Design) -> list[str]:
+def _inputs(design: FpgaDesign) -> list[str]:
     lines = []
     for k, (form, place) in enumerate(zip(design.inputs, _places(design.inputs), strict=True)):
         lines.append(f"wire {vector(form.width)} x{k} = s_axis_tdata[{place + form.width - 1}:{place}];")
@@ -70,20 +70,20 @@ def _inputs(design: Design) -> list[str]:
     return lines
 
 
-def _result(design: Design) -> str:
+def _result(design: FpgaDesign) -> str:
     """All outputs in their lanes, the last one first."""
     words = [extended(f"y{k}", f.width, f.signed, 0, 8 * lanes([f])) for k, f in enumerate(design.outputs)]
     return f"{{{', '.join(reversed(words))}}}"
 
 
-def _core(design: Design, valid: str, more: Sequence[str]) -> str:
+def _core(design: FpgaDesign, valid: str, more: Sequence[str]) -> str:
     wired = [".clk(aclk)", ".rst(~aresetn)", f".in_valid({valid})", *more]
     wired += [f".x{k}(x{k})" for k in range(len(design.inputs))]
     wired += [f".y{k}(y{k})" for k in range(len(design.outputs))]
     return f"{design.name} core ({', '.join(wired)});"
 
 
-def _last(design: Design, first: str, enable: str) -> list[str]:
+def _last(design: FpgaDesign, first: str, enable: str) -> list[str]:
     """A shift register that carries tlast along."""
     cycles = design.latency_cycles
     shifted = f"{{last[{cycles - 2}:0], {first}}}" if cycles > 1 else first
@@ -95,7 +95,7 @@ def _last(design: Design, first: str, enable: str) -> list[str]:
     ]
 
 
-def _elastic(design: Design) -> list[str]:
+def _elastic(design: FpgaDesign) -> list[str]:
     ports = [".in_ready(s_axis_tready)", ".out_valid(m_axis_tvalid)", ".out_ready(m_axis_tready)"]
     return [
         _core(design, "s_axis_tvalid", ports),
@@ -105,7 +105,7 @@ def _elastic(design: Design) -> list[str]:
     ]
 
 
-def _buffered(design: Design) -> list[str]:
+def _buffered(design: FpgaDesign) -> list[str]:
     """Results in a ring; `used` counts rows that are in the circuit or in the ring."""
     bits = (design.latency_cycles + 1).bit_length()
     places, width = 1 << bits, 8 * lanes(design.outputs) + 1

@@ -20,7 +20,7 @@ Objective = Literal["latency", "area"]
 
 
 @dataclass(frozen=True)
-class Options:
+class FpgaOptions:
     """What a circuit is made for.
 
     Attributes:
@@ -63,7 +63,7 @@ class Options:
         return 6 if self.technology == "xcup" else 4
 
 
-class Bit(NamedTuple):
+class CodeBit(NamedTuple):
     """One bit of a code: place 0 is worth 1. With a fold of 0 or more it is XORed with the bit of that place."""
 
     input: int
@@ -71,7 +71,7 @@ class Bit(NamedTuple):
     fold: int = -1
 
 
-class _Word:
+class _BitWord:
     """A word of bits: the integers from low to high, times 2^shift."""
 
     low: int
@@ -89,7 +89,7 @@ class _Word:
 
 
 @dataclass(frozen=True, eq=False)
-class Table(_Word):
+class CircuitTable(_BitWord):
     """A table over some bits of codes: it is worth `values[address] · 2^shift`.
 
     Attributes:
@@ -101,12 +101,12 @@ class Table(_Word):
         flip: A bit that turns all bits of the value over, None for no such bit.
     """
 
-    address: tuple[Bit, ...]
+    address: tuple[CodeBit, ...]
     values: Integers
     low: int
     high: int
     shift: int = 0
-    flip: Bit | None = None
+    flip: CodeBit | None = None
 
     @cached_property
     def columns(self) -> NDArray[np.bool_]:
@@ -122,7 +122,7 @@ class Table(_Word):
 
 
 @dataclass(frozen=True)
-class Sum(_Word):
+class Adder(_BitWord):
     """An adder of two words of the node and a bit that enters as its carry: words are the tables, then the sums.
 
     Attributes:
@@ -152,7 +152,7 @@ class Sum(_Word):
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class CircuitNode:
     """One neuron: `code = clamp(round(constant + Σ tables))`.
 
     Attributes:
@@ -177,20 +177,20 @@ class Node:
     index: int
     name: str
     inputs: tuple[int, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[CircuitTable, ...]
     constant: int
     guard: int
     format: Format
     low: int
     high: int
-    sums: tuple[Sum, ...] = ()
+    sums: tuple[Adder, ...] = ()
     stages: tuple[int, ...] = ()
     finish: int = 0
     fused: tuple[bool, ...] = ()
     heads: frozenset[int] | None = None
 
     @property
-    def words(self) -> tuple[Table | Sum, ...]:
+    def words(self) -> tuple[CircuitTable | Adder, ...]:
         """Its tables, then its sums."""
         return (*self.tables, *self.sums)
 
@@ -217,7 +217,7 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class CircuitLayer:
     """Neurons side by side, all with the same latency.
 
     Attributes:
@@ -232,7 +232,7 @@ class Layer:
 
     inputs: tuple[Format, ...]
     care: tuple[NDArray[np.bool_], ...]
-    nodes: tuple[Node, ...]
+    nodes: tuple[CircuitNode, ...]
     cycles: int = 0
     depth: int = 0
     dead: frozenset[int] = field(default=frozenset())
@@ -240,7 +240,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Design:
+class FpgaDesign:
     """A circuit for a whole network.
 
     Attributes:
@@ -255,8 +255,8 @@ class Design:
 
     name: str
     digest: str
-    options: Options
-    layers: tuple[Layer, ...]
+    options: FpgaOptions
+    layers: tuple[CircuitLayer, ...]
     bound: Literal["stage_levels", "max_cycles"] = "stage_levels"
     levels: int = 0
     notes: tuple[str, ...] = ()

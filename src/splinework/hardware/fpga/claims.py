@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.hardware.formats import Format, Integers
-from splinework.hardware.fpga.netlist import Bit, Bits, Module, Unproved, module_of, ordered
-from splinework.hardware.fpga.sums import ADDERS, Root, Sums
+from splinework.hardware.fpga.netlist import Module, NetBit, NetBits, Unproved, module_of, ordered
+from splinework.hardware.fpga.sums import ADDERS, NeuronForms, Root
 from splinework.hardware.integer import IntegerModel
 
 _TRUE: Final = "1'b1"
 
 
 @dataclass(frozen=True, eq=False)
-class Neuron:
+class GoldenNeuron:
     """What a neuron must compute, by the golden model.
 
     Attributes:
@@ -63,13 +63,13 @@ class Neuron:
         return min(max(rounded, self.format.low), self.format.high)
 
 
-def neuron(model: IntegerModel, layer: int, node: int, codes: Sequence[NDArray[np.bool_]]) -> Neuron:
+def neuron(model: IntegerModel, layer: int, node: int, codes: Sequence[NDArray[np.bool_]]) -> GoldenNeuron:
     """The neuron of a golden model; `codes` says of each input of the layer which codes can occur, by `code - format.low`."""
     own, wires = model.layers[layer], model.wires(layer)
     inputs = tuple(own.fan_in(node))
     forms = tuple(wires[i].format for i in inputs)
     rows = [np.roll(np.arange(form.count), form.low) for form in forms]
-    return Neuron(
+    return GoldenNeuron(
         layer,
         node,
         f"{model.name}_l{layer}_n{node}",
@@ -84,7 +84,7 @@ def neuron(model: IntegerModel, layer: int, node: int, codes: Sequence[NDArray[n
 
 
 @dataclass(frozen=True, eq=False)
-class Claim:
+class EquivalenceClaim:
     """Two circuits with the ports `i` and `o` that must be equal.
 
     Attributes:
@@ -98,7 +98,7 @@ class Claim:
     raw: Mapping[str, Any]
 
 
-def direct_claim(own: Neuron, module: Module) -> Claim:
+def direct_claim(own: GoldenNeuron, module: Module) -> EquivalenceClaim:
     """The neuron as a whole equals its golden numbers on all codes that can occur."""
     inputs = [bit for i in own.inputs for bit in module.inputs[f"x{i}"]]
     lines, terms, place = [], [], 0
@@ -123,19 +123,19 @@ def direct_claim(own: Neuron, module: Module) -> Claim:
     return _claim(f"{own.module}_direct", module, inputs, module.outputs["y"], lines, care)
 
 
-def sum_claim(own: Neuron, sums: Sums, root: Root) -> Claim:
+def sum_claim(own: GoldenNeuron, sums: NeuronForms, root: Root) -> EquivalenceClaim:
     """The word of the whole sum is what the forms of `sums` say: adders of tables, as they were read."""
     module = sums.module
     inputs = [bit for i in own.inputs for bit in module.inputs[f"x{i}"]]
     at = {bit: f"i[{place}]" for place, bit in enumerate(inputs)}
-    names: dict[Bit, str] = {"0": "1'b0", "1": "1'b1"}
+    names: dict[NetBit, str] = {"0": "1'b0", "1": "1'b1"}
     lines: list[str] = []
     order = [c for c in ordered(module, root.word) if c.kind in ADDERS]
     for number, cell in enumerate(order):
         for bit in cell.outputs["Y"]:
             names[bit] = f"s{number}[{cell.outputs['Y'].index(bit)}]"
 
-    def read(bit: Bit) -> str:
+    def read(bit: NetBit) -> str:
         if bit not in names:
             over = sums.over(bit)
             table = sums.logic.table(bit, over)
@@ -153,7 +153,7 @@ def sum_claim(own: Neuron, sums: Sums, root: Root) -> Claim:
     return _claim(f"{own.module}_sum", module, inputs, root.word, lines, [f"wire ok = {_TRUE};"])
 
 
-def tail_claim(own: Neuron, module: Module, root: Root) -> Claim:
+def tail_claim(own: GoldenNeuron, module: Module, root: Root) -> EquivalenceClaim:
     """Whatever sum that can occur stands in the word, the output is its golden rounding and clamp."""
     bits = len(root.word) + root.shift
     reach = max(abs(root.low), abs(root.high)) + (1 << own.guard)
@@ -170,7 +170,7 @@ def tail_claim(own: Neuron, module: Module, root: Root) -> Claim:
     return _claim(f"{own.module}_tail", cut, fresh, cut.outputs["y"], lines + _tail(own, width), range_)
 
 
-def _tail(own: Neuron, width: int) -> list[str]:
+def _tail(own: GoldenNeuron, width: int) -> list[str]:
     low, high, guard = own.format.low, own.format.high, own.guard
     if guard:
         half = _number((1 << (guard - 1)) - 1, width)
@@ -185,8 +185,8 @@ def _tail(own: Neuron, width: int) -> list[str]:
 
 
 def _claim(
-    name: str, module: Module, inputs: Sequence[Bit], outputs: Bits, gold: Sequence[str], range_: Sequence[str]
-) -> Claim:
+    name: str, module: Module, inputs: Sequence[NetBit], outputs: NetBits, gold: Sequence[str], range_: Sequence[str]
+) -> EquivalenceClaim:
     """Both sides with the same ports; where `ok` is 0 both give 0. The golden side has its result in `c`."""
     wide = max(1, len(inputs))
     ports = f"(input wire [{wide - 1}:0] i, output wire [{len(outputs) - 1}:0] o);"
@@ -209,13 +209,13 @@ def _claim(
         "cells": {f"cell{k}": module.raw["cells"][cell.name] for k, cell in enumerate(cone)},
         "netnames": {},
     }
-    return Claim(name, verilog, raw)
+    return EquivalenceClaim(name, verilog, raw)
 
 
-def _cut(module: Module, word: Bits) -> tuple[Module, list[Bit]]:
+def _cut(module: Module, word: NetBits) -> tuple[Module, list[NetBit]]:
     """The netlist with all readers of a word reading new inputs instead."""
     first = _free(module)
-    new: dict[Bit, Bit] = {bit: first + place for place, bit in enumerate(word)}
+    new: dict[NetBit, NetBit] = {bit: first + place for place, bit in enumerate(word)}
     cells = {}
     for name, cell in module.raw["cells"].items():
         ways = cell["port_directions"]

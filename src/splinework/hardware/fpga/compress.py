@@ -13,10 +13,10 @@ from math import ceil, log2
 
 import numpy as np
 
-from splinework.hardware.fpga.circuit import Design, Layer, Node, Options
+from splinework.hardware.fpga.circuit import CircuitLayer, CircuitNode, FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.compress_edges import joined, narrowed, odd, parts, whole
-from splinework.hardware.fpga.compress_split import Edge, Halved, Pieces, opposites, split
-from splinework.hardware.fpga.cost import Function, functions, lookups, per_bit
+from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable, SplitTable, opposites, split
+from splinework.hardware.fpga.cost import BitFunction, functions, lookups, per_bit
 from splinework.hardware.fpga.schedule import chains_needed, cycles_of
 
 _SLACK = 2  # Carry bits of one table, at most
@@ -26,8 +26,8 @@ _SLACK = 2  # Carry bits of one table, at most
 class _Draft:
     """A neuron whose tables are not yet written as bits."""
 
-    node: Node
-    edges: tuple[Edge, ...]
+    node: CircuitNode
+    edges: tuple[OperandTable, ...]
 
     @property
     def operands(self) -> int:
@@ -37,13 +37,13 @@ class _Draft:
         return words + max(0, ceil((bits - words + 1) / 2))
 
 
-def compress(plain: Design) -> Design:
+def compress(plain: FpgaDesign) -> FpgaDesign:
     """The same function with smaller tables, of a circuit with one whole table for each edge and without adders."""
     drafts = [[_draft(layer, node, plain.options) for node in layer.nodes] for layer in plain.layers]
     levels = _levels(drafts, plain.options)
     layers = []
     for layer, row, level in zip(plain.layers, drafts, levels, strict=True):
-        known: set[Function] = set()
+        known: set[BitFunction] = set()
         nodes = []
         for draft in row:
             nodes.append(_written(layer, draft, level, plain.options, known))
@@ -53,7 +53,7 @@ def compress(plain: Design) -> Design:
     return replace(plain, layers=tuple(layers), notes=_notes(plain, layers))
 
 
-def _notes(plain: Design, layers: Sequence[Layer]) -> tuple[str, ...]:
+def _notes(plain: FpgaDesign, layers: Sequence[CircuitLayer]) -> tuple[str, ...]:
     """What was done, in sentences."""
     options = plain.options
     before, after = _lookups(plain.layers, options), _lookups(layers, options)
@@ -70,7 +70,7 @@ def _notes(plain: Design, layers: Sequence[Layer]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _lookups(layers: Sequence[Layer], options: Options) -> int:
+def _lookups(layers: Sequence[CircuitLayer], options: FpgaOptions) -> int:
     """Lookup tables of all bits that do not vanish in an adder."""
     total = 0
     for layer in layers:
@@ -79,9 +79,9 @@ def _lookups(layers: Sequence[Layer], options: Options) -> int:
     return total
 
 
-def _alone(node: Node, options: Options) -> set[Function]:
+def _alone(node: CircuitNode, options: FpgaOptions) -> set[BitFunction]:
     """The bits of a neuron that do not vanish in its adders."""
-    found: set[Function] = set()
+    found: set[BitFunction] = set()
     heads = node.heads if node.heads is not None else range(len(node.tables))
     for k, table in enumerate(node.tables):
         vanishing = 0 if k in heads or (table.width == 1 and not table.signed) else options.fused
@@ -89,16 +89,16 @@ def _alone(node: Node, options: Options) -> set[Function]:
     return found
 
 
-def _is_bit(edge: Edge) -> bool:
+def _is_bit(edge: OperandTable) -> bool:
     values = np.unique(edge.values[edge.care])
     return len(values) == 2 and int(values[1] - values[0]).bit_count() == 1
 
 
-def _draft(layer: Layer, node: Node, options: Options) -> _Draft:
+def _draft(layer: CircuitLayer, node: CircuitNode, options: FpgaOptions) -> _Draft:
     constant, edges = node.constant, []
     for table in node.tables:
         source = table.address[0].input
-        edge = narrowed(Edge(table.address, table.values, layer.care[source]))
+        edge = narrowed(OperandTable(table.address, table.values, layer.care[source]))
         if edge.address:
             edges.append(edge)
         else:
@@ -113,12 +113,12 @@ def _draft(layer: Layer, node: Node, options: Options) -> _Draft:
     return _Draft(node, tuple(edges))
 
 
-def _fan_out(layer: Layer, edge: Edge) -> int:
+def _fan_out(layer: CircuitLayer, edge: OperandTable) -> int:
     """Neurons of the layer that look at the input of an edge."""
     return sum(edge.address[0].input in node.inputs for node in layer.nodes)
 
 
-def _levels(drafts: Sequence[Sequence[_Draft]], options: Options) -> list[int]:
+def _levels(drafts: Sequence[Sequence[_Draft]], options: FpgaOptions) -> list[int]:
     """Levels of adders for each layer: the fewest, or as many as the latency allows."""
     operands = [max(draft.operands for draft in row) for row in drafts]
     least = [max(0, ceil(log2(max(n, 1)))) for n in operands]
@@ -139,7 +139,9 @@ def _levels(drafts: Sequence[Sequence[_Draft]], options: Options) -> list[int]:
     return levels
 
 
-def _written(layer: Layer, draft: _Draft, levels: int, options: Options, known: set[Function]) -> Node:
+def _written(
+    layer: CircuitLayer, draft: _Draft, levels: int, options: FpgaOptions, known: set[BitFunction]
+) -> CircuitNode:
     """The neuron with its tables as bits."""
     node, edges = draft.node, draft.edges
     if not edges:
@@ -151,20 +153,20 @@ def _written(layer: Layer, draft: _Draft, levels: int, options: Options, known: 
     return _several(layer, draft, levels, options, known)
 
 
-class _Ways:
+class _Encodings:
     """The best ways to write an edge, for each number of carry bits."""
 
-    def __init__(self, edge: Edge, options: Options, fan_out: int) -> None:
-        self.found: list[tuple[Pieces | Halved, Pieces | Halved]] = []
+    def __init__(self, edge: OperandTable, options: FpgaOptions, fan_out: int) -> None:
+        self.found: list[tuple[SplitTable | MirroredTable, SplitTable | MirroredTable]] = []
         mirrored = odd(edge, options, fan_out) if len(edge.address) > options.lookup else None
         for slack in range(_SLACK + 1):
-            tries: list[Pieces | Halved] = [p for p in split(edge, slack, options) if p.varies]
+            tries: list[SplitTable | MirroredTable] = [p for p in split(edge, slack, options) if p.varies]
             if mirrored is not None and len(mirrored.carries) == slack:
                 tries.append(mirrored)
             if tries:
                 self.found.append((min(tries, key=lambda p: p.fused), min(tries, key=lambda p: p.head)))
 
-    def pieces(self, head: bool, slack: int) -> Pieces | Halved:
+    def pieces(self, head: bool, slack: int) -> SplitTable | MirroredTable:
         """With at most so many carry bits."""
         return min((pair[head] for pair in self.found[: slack + 1]), key=lambda p: p.head if head else p.fused)
 
@@ -183,14 +185,16 @@ class _Ways:
         return self.cost(True, _SLACK) - self.cost(False, _SLACK)
 
 
-def _several(layer: Layer, draft: _Draft, levels: int, options: Options, known: set[Function]) -> Node:
+def _several(
+    layer: CircuitLayer, draft: _Draft, levels: int, options: FpgaOptions, known: set[BitFunction]
+) -> CircuitNode:
     """Of two and more operands."""
     node = draft.node
     words = [edge for edge in draft.edges if not _is_bit(edge)]
     bits = [edge for edge in draft.edges if _is_bit(edge)]
     missing = max(0, ceil((len(bits) - len(words) + 1) / 2))
     words, bits = words + bits[:missing], bits[missing:]
-    ways = [_Ways(edge, options, _fan_out(layer, edge)) for edge in words]
+    ways = [_Encodings(edge, options, _fan_out(layer, edge)) for edge in words]
     heads = set(sorted(range(len(words)), key=lambda k: ways[k].gain)[: chains_needed(len(words), levels)])
     slack = _shared_out(ways, heads, len(words) - 1 - len(bits))
     chosen = [way.pieces(k in heads, slack[k]) for k, way in enumerate(ways)]
@@ -207,10 +211,12 @@ def _several(layer: Layer, draft: _Draft, levels: int, options: Options, known: 
     return replace(node, constant=0, tables=(*tables, *carries), heads=frozenset(heads))
 
 
-def _shared(edge: Edge, pieces: Pieces | Halved, options: Options, known: set[Function]) -> Pieces | Halved:
+def _shared(
+    edge: OperandTable, pieces: SplitTable | MirroredTable, options: FpgaOptions, known: set[BitFunction]
+) -> SplitTable | MirroredTable:
     """A way whose bits other neurons of the layer have already, where that is cheaper."""
 
-    def cost(way: Pieces | Halved) -> int:
+    def cost(way: SplitTable | MirroredTable) -> int:
         return lookups([t for t in (way.table, *way.carries) if t is not None], options.lookup, unless=known)
 
     ways = [pieces]
@@ -219,7 +225,7 @@ def _shared(edge: Edge, pieces: Pieces | Halved, options: Options, known: set[Fu
     return min(ways, key=cost)
 
 
-def _shared_out(ways: Sequence[_Ways], heads: set[int], room: int) -> list[int]:
+def _shared_out(ways: Sequence[_Encodings], heads: set[int], room: int) -> list[int]:
     """Carry bits for each edge, as many in all as there is room for: those that save least are given up first."""
     slack = [way.best(k in heads) for k, way in enumerate(ways)]
     while sum(slack) > room:
@@ -229,12 +235,16 @@ def _shared_out(ways: Sequence[_Ways], heads: set[int], room: int) -> list[int]:
 
 
 def _host(
-    words: Sequence[Edge], chosen: Sequence[Pieces | Halved], heads: set[int], constant: int, options: Options
-) -> tuple[int, Pieces]:
+    words: Sequence[OperandTable],
+    chosen: Sequence[SplitTable | MirroredTable],
+    heads: set[int],
+    constant: int,
+    options: FpgaOptions,
+) -> tuple[int, SplitTable]:
     """The edge that takes the constant at the least cost, and how it is written then."""
-    best: tuple[int, int, Pieces] | None = None
+    best: tuple[int, int, SplitTable] | None = None
     for k, (edge, pieces) in enumerate(zip(words, chosen, strict=True)):
-        own = Edge(edge.address, edge.values + constant - pieces.constant, edge.care)
+        own = OperandTable(edge.address, edge.values + constant - pieces.constant, edge.care)
         head = k in heads
         for slack in range(len(pieces.carries) + 1):
             for way in split(own, slack, options, exact=True):

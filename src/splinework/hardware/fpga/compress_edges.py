@@ -10,15 +10,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from splinework.hardware.fpga.circuit import Bit, Node, Options, Table
+from splinework.hardware.fpga.circuit import CircuitNode, CircuitTable, CodeBit, FpgaOptions
 from splinework.hardware.fpga.compress_bits import to_flags
-from splinework.hardware.fpga.compress_split import Edge, Halved, bits_from_top, split
+from splinework.hardware.fpga.compress_split import MirroredTable, OperandTable, bits_from_top, split
 from splinework.hardware.fpga.cost import lookups
 
 _SLACKS = (3, 7, 15, 31)
 
 
-def narrowed(edge: Edge) -> Edge:
+def narrowed(edge: OperandTable) -> OperandTable:
     """The edge without the inputs that its values do not depend on wherever they occur."""
     address, values, care = list(edge.address), edge.values, edge.care
     for place in range(len(address) - 1, -1, -1):
@@ -28,15 +28,15 @@ def narrowed(edge: Edge) -> Edge:
         values = np.where(c[:, 0], v[:, 0], v[:, 1]).ravel()
         care = (c[:, 0] | c[:, 1]).ravel()
         del address[place]
-    return Edge(tuple(address), values, care)
+    return OperandTable(tuple(address), values, care)
 
 
-def joined(edges: Sequence[Edge], lookup: int) -> list[Edge]:
+def joined(edges: Sequence[OperandTable], lookup: int) -> list[OperandTable]:
     """Narrowed edges of a neuron, of which those whose inputs together fit one lookup table became one.
 
     That costs no more than one of them, and saves an adder.
     """
-    groups: list[Edge] = []
+    groups: list[OperandTable] = []
     for edge in sorted(edges, key=lambda e: -len(e.address)):
         for number, group in enumerate(groups):
             if len(group.address) + len(edge.address) <= lookup:
@@ -47,13 +47,13 @@ def joined(edges: Sequence[Edge], lookup: int) -> list[Edge]:
     return groups
 
 
-def _sum(one: Edge, two: Edge) -> Edge:
+def _sum(one: OperandTable, two: OperandTable) -> OperandTable:
     values = (two.values[:, None] + one.values[None, :]).ravel()
     care = (two.care[:, None] & one.care[None, :]).ravel()
-    return Edge(one.address + two.address, values, care)
+    return OperandTable(one.address + two.address, values, care)
 
 
-def whole(edge: Edge, node: Node) -> Edge:
+def whole(edge: OperandTable, node: CircuitNode) -> OperandTable:
     """The only edge of a neuron with its constant, rounded and clamped: a table of codes."""
     total = edge.values + node.constant
     tie = total & ((1 << node.guard) - 1) == 0 if node.guard else np.zeros(len(total), dtype=bool)
@@ -61,7 +61,7 @@ def whole(edge: Edge, node: Node) -> Edge:
     return replace(edge, values=np.clip(value, node.format.low, node.format.high))
 
 
-def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
+def parts(edge: OperandTable, options: FpgaOptions, fan_out: int) -> list[OperandTable]:
     """Edges that add up to a narrowed edge and cost least; the neurons that fan out share the XORs of a folded code."""
     if len(edge.address) <= options.lookup:
         return [edge]
@@ -84,12 +84,12 @@ def parts(edge: Edge, options: Options, fan_out: int) -> list[Edge]:
     return [part for half in best for part in parts(half, options, fan_out)]
 
 
-def fold_cost(edge: Edge, fan_out: int) -> int:
+def fold_cost(edge: OperandTable, fan_out: int) -> int:
     """XORs of a folded code that one of its readers has to pay for."""
     return -(-(len(edge.address) - 1) // max(1, fan_out))
 
 
-def folded(edge: Edge) -> Edge | None:
+def folded(edge: OperandTable) -> OperandTable | None:
     """An even edge, `T[~q] = T[q]`, over the code without its highest bit, XORed with that bit; None for others."""
     half = _foldable(edge)
     if half is None:
@@ -98,10 +98,10 @@ def folded(edge: Edge) -> Edge | None:
     seen, mirrored = edge.care[:half], edge.care[half:][::-1]
     if (seen & mirrored & (top != other)).any():
         return None
-    return narrowed(Edge(_folded_address(edge), np.where(seen, other, top), seen | mirrored))
+    return narrowed(OperandTable(_folded_address(edge), np.where(seen, other, top), seen | mirrored))
 
 
-def odd(edge: Edge, options: Options, fan_out: int) -> Halved | None:
+def odd(edge: OperandTable, options: FpgaOptions, fan_out: int) -> MirroredTable | None:
     """An odd edge, `T[~q] = K - T[q]`, as half a table whose bits the highest bit of the code turns over; None for others.
 
     Where K is even, the highest bit is added besides, as a carry, because ~H = -H - 1.
@@ -120,13 +120,13 @@ def odd(edge: Edge, options: Options, fan_out: int) -> Halved | None:
     plain = np.where(seen | mirrored, plain, plain[seen | mirrored][0])
     low, high = int(plain.min()), int(plain.max())
     highest = edge.address[-1]
-    table = Table(_folded_address(edge), plain, min(low, ~high), max(high, ~low), 0, highest)
-    carries = () if twice % 2 else (Table((highest,), np.array([0, 1]), 0, 1),)
+    table = CircuitTable(_folded_address(edge), plain, min(low, ~high), max(high, ~low), 0, highest)
+    carries = () if twice % 2 else (CircuitTable((highest,), np.array([0, 1]), 0, 1),)
     own = lookups([replace(table, flip=None)], options.lookup) + fold_cost(edge, fan_out)
-    return Halved(table, carries, middle, own + table.width, own)
+    return MirroredTable(table, carries, middle, own + table.width, own)
 
 
-def _foldable(edge: Edge) -> int | None:
+def _foldable(edge: OperandTable) -> int | None:
     """Half the addresses, if they are those of one code without folds."""
     first = edge.address[0]
     if any(bit.fold >= 0 or bit.input != first.input for bit in edge.address):
@@ -134,12 +134,12 @@ def _foldable(edge: Edge) -> int | None:
     return len(edge.values) // 2
 
 
-def _folded_address(edge: Edge) -> tuple[Bit, ...]:
+def _folded_address(edge: OperandTable) -> tuple[CodeBit, ...]:
     top = edge.address[-1].place
     return tuple(bit._replace(fold=top) for bit in edge.address[:-1])
 
 
-def _halves(edge: Edge, slack: int) -> tuple[Edge, Edge] | None:
+def _halves(edge: OperandTable, slack: int) -> tuple[OperandTable, OperandTable] | None:
     values = edge.values - edge.low
     top = int(values[edge.care].max())
     if top <= 2 * slack:
@@ -149,12 +149,12 @@ def _halves(edge: Edge, slack: int) -> tuple[Edge, Edge] | None:
     main = np.zeros_like(values)
     for k, (_, mask) in enumerate(bits):
         main += to_flags(mask, len(values)).astype(np.int64) << k
-    rest = Edge(edge.address, left, edge.care)
+    rest = OperandTable(edge.address, left, edge.care)
     if rest.high == rest.low:
         return None
-    return narrowed(Edge(edge.address, main + edge.low, edge.care)), narrowed(rest)
+    return narrowed(OperandTable(edge.address, main + edge.low, edge.care)), narrowed(rest)
 
 
-def _cost(edge: Edge, options: Options) -> int:
+def _cost(edge: OperandTable, options: FpgaOptions) -> int:
     """Lookup tables of an edge with at most one carry bit, right before an adder."""
     return min(way.fused for slack in (0, 1) for way in split(edge, slack, options, offsets=3))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.hardware.formats import Integers
-from splinework.hardware.fpga.circuit import Bit, Options, Table
+from splinework.hardware.fpga.circuit import CircuitTable, CodeBit, FpgaOptions
 from splinework.hardware.fpga.compress_bits import smallest, to_flags, to_mask
 from splinework.hardware.fpga.cost import addresses, per_bit
 
@@ -24,7 +24,7 @@ _OFFSETS = 8  # Offsets that are tried for a table; more of them cost time and s
 
 
 @dataclass(frozen=True, eq=False)
-class Edge:
+class OperandTable:
     """A table before it is written as bits: what is added for each address.
 
     Attributes:
@@ -33,7 +33,7 @@ class Edge:
         care: Whether the address occurs.
     """
 
-    address: tuple[Bit, ...]
+    address: tuple[CodeBit, ...]
     values: Integers
     care: NDArray[np.bool_]
 
@@ -48,13 +48,13 @@ class Edge:
         return int(self.values[self.care].max())
 
 
-_Function = tuple[tuple[int, ...], int]
+_BitFunction = tuple[tuple[int, ...], int]
 """The places that a bit needs, and the addresses where it is 1."""
 
 
 @dataclass(frozen=True, eq=False)
-class Halved:
-    """A folded table, what enters besides, and the constant; the same as `Pieces`, ready made.
+class MirroredTable:
+    """A folded table, what enters besides, and the constant; the same as `SplitTable`, ready made.
 
     Attributes:
         table: The main part.
@@ -64,15 +64,15 @@ class Halved:
         fused: Lookup tables when it shares some with an adder.
     """
 
-    table: Table | None
-    carries: tuple[Table, ...]
+    table: CircuitTable | None
+    carries: tuple[CircuitTable, ...]
     constant: int
     head: int
     fused: int
 
 
 @dataclass(frozen=True, eq=False)
-class Pieces:
+class SplitTable:
     """A table and bits that add up to an edge, but for a constant. A constant table is no table.
 
     Attributes:
@@ -86,9 +86,9 @@ class Pieces:
         fused: Lookup tables when it shares some with an adder.
     """
 
-    edge: Edge
-    bits: Sequence[_Function]
-    rest: Sequence[_Function]
+    edge: OperandTable
+    bits: Sequence[_BitFunction]
+    rest: Sequence[_BitFunction]
     shift: int
     moved: int
     offset: int
@@ -101,12 +101,12 @@ class Pieces:
         return any(needed for needed, _ in self.bits)
 
     @cached_property
-    def table(self) -> Table | None:
+    def table(self) -> CircuitTable | None:
         """The main part; None where the bits say it all."""
         return _table(self.edge, self.bits, self.shift, self.moved) if self.varies else None
 
     @cached_property
-    def carries(self) -> tuple[Table, ...]:
+    def carries(self) -> tuple[CircuitTable, ...]:
         """Tables of one bit each."""
         return tuple(_table(self.edge, [bit], self.shift, 0) for bit in self.rest)
 
@@ -120,8 +120,8 @@ class Pieces:
 
 
 def split(
-    edge: Edge, slack: int, options: Options, *, exact: bool = False, offsets: int = _OFFSETS
-) -> Iterator[Pieces]:
+    edge: OperandTable, slack: int, options: FpgaOptions, *, exact: bool = False, offsets: int = _OFFSETS
+) -> Iterator[SplitTable]:
     """Ways to write an edge with so many carry bits, 0 or more, trying so many constants at most; none is left where `exact`."""
     low, high = edge.low, edge.high
     shift = 0
@@ -156,22 +156,22 @@ def split(
             yield _pieces(edge, bits, rest, (shift, moved, constant), options)
 
 
-def opposites(edge: Edge, slack: int, options: Options) -> Iterator[Pieces]:
+def opposites(edge: OperandTable, slack: int, options: FpgaOptions) -> Iterator[SplitTable]:
     """The ways of the negated edge with all bits turned over, as `split` gives them.
 
     What a neuron has for the negated edge already, serves here too.
     """
     whole = (1 << len(edge.values)) - 1
-    for way in split(Edge(edge.address, -edge.values, edge.care), slack, options):
+    for way in split(OperandTable(edge.address, -edge.values, edge.care), slack, options):
         bits = [(needed, whole ^ mask) for needed, mask in way.bits]
         rest = [(needed, whole ^ mask) for needed, mask in way.rest]
         ones = (1 << len(bits)) - 1 + len(rest)
-        yield Pieces(edge, bits, rest, way.shift, 0, -way.offset - (ones << way.shift), way.head, way.fused)
+        yield SplitTable(edge, bits, rest, way.shift, 0, -way.offset - (ones << way.shift), way.head, way.fused)
 
 
 def bits_from_top(
-    edge: Edge, values: Integers, width: int, slack: int, high_ties: bool
-) -> tuple[list[_Function], Integers]:
+    edge: OperandTable, values: Integers, width: int, slack: int, high_ties: bool
+) -> tuple[list[_BitFunction], Integers]:
     """The bits of a main part, lowest first, and what is left of the values: 0 to slack wherever the edge's addresses occur.
 
     A bit that stays free is 1 where `high_ties`, else 0.
@@ -190,7 +190,7 @@ def bits_from_top(
     return bits[::-1], left
 
 
-def _at_least(edge: Edge, left: Integers, least: int) -> _Function:
+def _at_least(edge: OperandTable, left: Integers, least: int) -> _BitFunction:
     care = to_mask(edge.care)
     on = to_mask(left >= least) & care
     needed, ones, _ = smallest(on, care & ~on, len(edge.address))
@@ -198,16 +198,20 @@ def _at_least(edge: Edge, left: Integers, least: int) -> _Function:
 
 
 def _pieces(
-    edge: Edge, bits: Sequence[_Function], rest: Sequence[_Function], moved: tuple[int, int, int], options: Options
-) -> Pieces:
+    edge: OperandTable,
+    bits: Sequence[_BitFunction],
+    rest: Sequence[_BitFunction],
+    moved: tuple[int, int, int],
+    options: FpgaOptions,
+) -> SplitTable:
     sizes = [len(needed) for needed in {m: n for n, m in bits}.values()]
     alone = sum(per_bit(size, options.lookup) for size in sizes)
     beside = sum(per_bit(size, options.lookup) for size in sizes if size > options.fused)
     own = sum(per_bit(len(needed), options.lookup) for needed, _ in rest)
-    return Pieces(edge, bits, rest, *moved, alone + own, beside + own)
+    return SplitTable(edge, bits, rest, *moved, alone + own, beside + own)
 
 
-def _table(edge: Edge, bits: Sequence[_Function], shift: int, moved: int) -> Table:
+def _table(edge: OperandTable, bits: Sequence[_BitFunction], shift: int, moved: int) -> CircuitTable:
     """A table of some bits, over the inputs that any of them needs."""
     count = len(edge.values)
     places = sorted({place for needed, _ in bits for place in needed})
@@ -215,4 +219,4 @@ def _table(edge: Edge, bits: Sequence[_Function], shift: int, moved: int) -> Tab
     for k, (_, mask) in enumerate(bits):
         values += to_flags(mask, count).astype(np.int64) << k
     low, high = int(values[edge.care].min()), int(values[edge.care].max())
-    return Table(tuple(edge.address[p] for p in places), values[addresses(places)], low, high, shift)
+    return CircuitTable(tuple(edge.address[p] for p in places), values[addresses(places)], low, high, shift)

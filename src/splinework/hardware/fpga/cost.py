@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.hardware.fpga.circuit import Bit, Table
+from splinework.hardware.fpga.circuit import CircuitTable, CodeBit
 
-Function = tuple[tuple[Bit, ...], bytes]
+BitFunction = tuple[tuple[CodeBit, ...], bytes]
 """A bit as a function: the inputs that it depends on, and its values, the first of which is 0."""
 
 
@@ -40,7 +40,7 @@ def reduced(column: NDArray[np.bool_], places: list[int]) -> NDArray[np.bool_]:
     return column[addresses(places)]
 
 
-def functions(table: Table) -> list[Function]:
+def functions(table: CircuitTable) -> list[BitFunction]:
     """Its bits as functions, the one that is worth least first."""
     found = []
     for column in table.columns.T:
@@ -64,12 +64,12 @@ def per_bit(inputs: int, lookup: int) -> int:
     return 3 << (halvings - 1) if lookup == 6 else 1 << halvings
 
 
-def lookups(tables: Iterable[Table], lookup: int, *, unless: set[Function] | None = None) -> int:
+def lookups(tables: Iterable[CircuitTable], lookup: int, *, unless: set[BitFunction] | None = None) -> int:
     """Lookup tables of `lookup` inputs for all bits of some tables, equal ones once, but for functions that are there already."""
     distinct = {f for table in tables for f in functions(table)} - (unless or set())
     return sum(per_bit(len(inputs), lookup) for inputs, _ in distinct)
 
 
-def shared_with_adder(table: Table, limit: int) -> int:
+def shared_with_adder(table: CircuitTable, limit: int) -> int:
     """Lookup tables that vanish in the adder behind the table: its bits with at most so many inputs."""
     return sum(2 <= len(inputs) <= limit for inputs, _ in functions(table))

@@ -12,56 +12,56 @@ from types import MappingProxyType
 from typing import Final
 
 from splinework.errors import ConfigError
-from splinework.hardware.fpga.circuit import Design, Options
-from splinework.hardware.fpga.estimate_counts import Counts, counts
-from splinework.hardware.fpga.estimate_paths import Path, longest
+from splinework.hardware.fpga.circuit import FpgaDesign, FpgaOptions
+from splinework.hardware.fpga.estimate_counts import ResourceCounts, counts
+from splinework.hardware.fpga.estimate_paths import TimingPath, longest
 from splinework.hardware.fpga.plan import design as plan
-from splinework.hardware.fpga.technologies import Technology, technology_of
+from splinework.hardware.fpga.technologies import FpgaTechnology, technology_of
 from splinework.hardware.integer import IntegerModel
 
 _DEEPEST = 4  # Levels of adders in a cycle that are tried at most
 
 
 @dataclass(frozen=True)
-class Costs:
+class UnitCosts:
     """What one of each thing costs.
 
     Attributes:
         lookup: Inputs of the lookup table that things are counted for.
         chain: Bits of the shortest adder that Yosys gives a carry chain.
-        area: In the unit of the technology, by the names of `Counts`.
+        area: In the unit of the technology, by the names of `ResourceCounts`.
         delays: In ns; None where nothing is placed.
     """
 
     lookup: int
     chain: int
     area: Mapping[str, float]
-    delays: Path | None = None
+    delays: TimingPath | None = None
 
 
 def _area(**costs: float) -> Mapping[str, float]:
     return MappingProxyType(costs)
 
 
-COSTS: Final[Mapping[str, Costs]] = MappingProxyType(
+COSTS: Final[Mapping[str, UnitCosts]] = MappingProxyType(
     {
-        "xcup": Costs(6, 3, _area(
+        "xcup": UnitCosts(6, 3, _area(
             lookups=1.008, parts=1.223, muxes=1.116, more_parts=1.438, more_muxes=1.328, opposites=0.989,
             adder_bits=1.008, soft_bits=1.56, merged_bits=0.263, clamps=0.72
         )),
-        "ecp5": Costs(4, 5, _area(
+        "ecp5": UnitCosts(4, 5, _area(
             lookups=0.828, parts=0.862, muxes=0.298, more_parts=1.108, more_muxes=0.331, absorbed=0.991,
             adder_bits=0.028, carry_bits=1.108, soft_bits=1.608, merged_bits=0.595, clamps=0.871
-        ), Path(0.599, 1.303, 0.356, 1.007, 0.112, 0.062)),
-        "ice40": Costs(4, 3, _area(
+        ), TimingPath(0.599, 1.303, 0.356, 1.007, 0.112, 0.062)),
+        "ice40": UnitCosts(4, 3, _area(
             lookups=1.169, parts=1.39, muxes=1.144, more_parts=1.28, more_muxes=1.034, absorbed=1.035,
             carry_bits=0.72, soft_bits=2.085, merged_bits=0.329, clamps=0.397
-        ), Path(0.213, 1.403, 1.198, 0.552, 0.178, 0.107)),
-        "ice40-up5k": Costs(4, 3, _area(
+        ), TimingPath(0.213, 1.403, 1.198, 0.552, 0.178, 0.107)),
+        "ice40-up5k": UnitCosts(4, 3, _area(
             lookups=1.004, parts=1.109, muxes=1.031, more_parts=1.223, more_muxes=1.121, absorbed=0.998,
             carry_bits=0.828, soft_bits=2.0, merged_bits=0.364, clamps=0.413
-        ), Path(4.642, 0.008, 3.156, 2.857, 0.521, 0.097)),
-        "asic": Costs(4, 3, _area(
+        ), TimingPath(4.642, 0.008, 3.156, 2.857, 0.521, 0.097)),
+        "asic": UnitCosts(4, 3, _area(
             lookups=3.667, parts=5.231, muxes=1.018, more_parts=4.751, more_muxes=1.009, absorbed=1.002,
             opposites=0.983, adder_bits=7.171, carry_bits=1.124, soft_bits=0.999, merged_bits=0.761, clamps=0.281,
             flipflops=3.948
@@ -94,7 +94,7 @@ class Estimate:
     fmax_mhz: float | None
 
 
-def costs_of(technology: str | Technology) -> Costs:
+def costs_of(technology: str | FpgaTechnology) -> UnitCosts:
     """What things cost on a technology.
 
     Raises:
@@ -104,7 +104,7 @@ def costs_of(technology: str | Technology) -> Costs:
     return COSTS[_SAME.get(name, name)]
 
 
-def estimate(design: Design, technology: str | Technology) -> Estimate:
+def estimate(design: FpgaDesign, technology: str | FpgaTechnology) -> Estimate:
     """What a design of `plan.design` will take on a technology, such as `xcup`, `ecp5`, `ice40` or `asic`.
 
     Raises:
@@ -120,19 +120,19 @@ def estimate(design: Design, technology: str | Technology) -> Estimate:
     return Estimate(chosen.name, luts, chosen.unit, found.flipflops, design.latency_cycles, fmax)
 
 
-def area_of(found: Counts, area: Mapping[str, float]) -> float:
+def area_of(found: ResourceCounts, area: Mapping[str, float]) -> float:
     """The sum of what all things cost."""
     return float(sum(cost * getattr(found, name) for name, cost in area.items()))
 
 
-def size_of(found: Counts, luts: float) -> float:
+def size_of(found: ResourceCounts, luts: float) -> float:
     """How often the size of a circuit doubles, log2(LUTs + flip-flops)."""
     return log2(1 + luts + found.flipflops)
 
 
 def choose_depth(
-    model: IntegerModel, technology: str | Technology, mhz: float, options: Options | None = None
-) -> Design:
+    model: IntegerModel, technology: str | FpgaTechnology, mhz: float, options: FpgaOptions | None = None
+) -> FpgaDesign:
     """The design with the fewest cycles whose estimated frequency reaches a clock in MHz, on a technology that is routed.
 
     Options say everything but the cycles and the technology.
@@ -146,8 +146,8 @@ def choose_depth(
             f"no free program routes for {chosen.name}, so its frequency is not known before the vendor's tools have run; "
             "choose ecp5 or ice40, or set stage_levels yourself."
         )
-    base = replace(options if options is not None else Options(), technology=chosen.name.partition("-")[0])
-    slow: list[tuple[Design, Estimate]] = []
+    base = replace(options if options is not None else FpgaOptions(), technology=chosen.name.partition("-")[0])
+    slow: list[tuple[FpgaDesign, Estimate]] = []
     for levels in range(_DEEPEST, 0, -1):
         found = plan(model, replace(base, stage_levels=levels))
         taken = estimate(found, chosen)
@@ -167,12 +167,12 @@ def _reaches(taken: Estimate, mhz: float) -> bool:
 
 def _fewer_cycles(
     model: IntegerModel,
-    technology: Technology,
+    technology: FpgaTechnology,
     mhz: float,
-    base: Options,
-    found: Design,
-    slow: list[tuple[Design, Estimate]],
-) -> Design:
+    base: FpgaOptions,
+    found: FpgaDesign,
+    slow: list[tuple[FpgaDesign, Estimate]],
+) -> FpgaDesign:
     """What lies between a depth that is fast enough and the next one that is not, cut by a limit on the cycles."""
     if base.max_cycles is not None:
         return found

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.hardware.fpga.circuit import Bit, Design, Layer, Node, Sum, Table
+from splinework.hardware.fpga.circuit import Adder, CircuitLayer, CircuitNode, CircuitTable, CodeBit, FpgaDesign
 from splinework.hardware.fpga.cost import reduced, support
 from splinework.hardware.fpga.estimate_lookups import parts
 
@@ -35,7 +35,7 @@ CONSTANT = Signal(None, 0)
 
 
 @dataclass(frozen=True)
-class Counts:
+class ResourceCounts:
     """What there is.
 
     Attributes:
@@ -68,13 +68,13 @@ class Counts:
     clamps: int = 0
     flipflops: int = 0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+    def __add__(self, other: "ResourceCounts") -> "ResourceCounts":
+        return ResourceCounts(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
 
-def counts(design: Design, lookup: int, chain: int) -> Counts:
+def counts(design: FpgaDesign, lookup: int, chain: int) -> ResourceCounts:
     """All of a circuit, for lookup tables of so many inputs and carry chains from so many bits on."""
-    total = Counts(flipflops=design.latency_cycles)  # of the valid bit
+    total = ResourceCounts(flipflops=design.latency_cycles)  # of the valid bit
     used: dict[int, set[int]] | None = None
     for layer in reversed(design.layers):
         counter = _Counter(layer, (lookup, chain), used)
@@ -86,7 +86,7 @@ def counts(design: Design, lookup: int, chain: int) -> Counts:
 class _Counter:
     """One layer. `used` are the places of each node's code that the next layer looks at; None means all."""
 
-    def __init__(self, layer: Layer, sizes: tuple[int, int], used: dict[int, set[int]] | None) -> None:
+    def __init__(self, layer: CircuitLayer, sizes: tuple[int, int], used: dict[int, set[int]] | None) -> None:
         self.layer, self.used = layer, used
         self.lookup, self.chain = sizes
         self.functions: dict[Hashable, NDArray[np.bool_]] = {}
@@ -102,7 +102,7 @@ class _Counter:
             if used is None or used.get(node.index):
                 self.node(node)
 
-    def total(self) -> Counts:
+    def total(self) -> ResourceCounts:
         """What has been counted."""
         found = dict.fromkeys(("lookups", "parts", "muxes", "more_parts", "more_muxes"), 0)
         for key in self.needed:
@@ -114,7 +114,7 @@ class _Counter:
             split = parts(values, self.lookup)
             found["parts" if excess == 1 else "more_parts"] += split.lookups
             found["muxes" if excess == 1 else "more_muxes"] += split.muxes
-        return Counts(
+        return ResourceCounts(
             **found,
             absorbed=len(self.absorbed - self.needed),
             opposites=len(self.opposites),
@@ -126,7 +126,7 @@ class _Counter:
             flipflops=sum(self.ages.values()),
         )
 
-    def node(self, node: Node) -> None:
+    def node(self, node: CircuitNode) -> None:
         """Counts one neuron from its output back to its inputs."""
         if not node.tables:
             return
@@ -138,12 +138,12 @@ class _Counter:
         for signal in self.finish(node, bits[len(node.words) - 1], places):
             self.read(signal, end)
 
-    def table(self, node: Node, number: int) -> list[Signal]:
+    def table(self, node: CircuitNode, number: int) -> list[Signal]:
         """The bits of a table; what they cost is counted where they are read."""
         table, stage = node.tables[number], node.stages[number]
         return [self.column(table, column, stage) for column in table.columns.T]
 
-    def column(self, table: Table, column: NDArray[np.bool_], stage: int) -> Signal:
+    def column(self, table: CircuitTable, column: NDArray[np.bool_], stage: int) -> Signal:
         places = support(column)
         values = reduced(column, places)
         address = [table.address[p] for p in places]
@@ -163,7 +163,7 @@ class _Counter:
         self.functions[function] = opposite
         return Signal((function, bool(values[0])), stage, len(address), False)
 
-    def sum(self, node: Node, number: int, word: Sum, bits: dict[int, list[Signal]]) -> list[Signal]:
+    def sum(self, node: CircuitNode, number: int, word: Adder, bits: dict[int, list[Signal]]) -> list[Signal]:
         """The bits of an adder; those below its start are those of one word, and a carry needs a bit of its own below them."""
         stage = node.stages[number]
         carry = bits[word.carry][0] if word.carry >= 0 else CONSTANT
@@ -198,7 +198,7 @@ class _Counter:
         name = (node.layer, node.index, number)
         return [*passed, *(Signal((*name, place), stage) for place in range(below, word.width))]
 
-    def finish(self, node: Node, root: list[Signal], places: "range | list[int]") -> Iterator[Signal]:
+    def finish(self, node: CircuitNode, root: list[Signal], places: "range | list[int]") -> Iterator[Signal]:
         """The bits of the code that are looked at."""
         word = node.words[-1]
         sign = root[-1] if word.signed else CONSTANT
@@ -245,26 +245,28 @@ class _Counter:
             self.ages[key] = max(self.ages.get(key, 0), stage - native)
 
 
-def merges(node: Node, number: int, part: int) -> bool:
+def merges(node: CircuitNode, number: int, part: int) -> bool:
     """Whether Yosys makes one adder of several words from a sum and a sum that it takes: both plain, in one cycle."""
     word, own = node.words[number], node.words[part]
-    if not isinstance(word, Sum) or not isinstance(own, Sum) or node.stages[part] != node.stages[number]:
+    if not isinstance(word, Adder) or not isinstance(own, Adder) or node.stages[part] != node.stages[number]:
         return False
     start = max(node.words[p].shift for p in (word.left, word.right))
     return own.shift == start and _plain(node, word) and _plain(node, own)
 
 
-def _plain(node: Node, word: Sum) -> bool:
+def _plain(node: CircuitNode, word: Adder) -> bool:
     """Whether an adder is written as a plus between two words."""
     return word.carry < 0 and not (word.right < len(node.tables) and node.fused[word.right])
 
 
-def _unfolded(address: list[Bit], values: NDArray[np.bool_], flip: Bit | None) -> tuple[list[Bit], NDArray[np.bool_]]:
+def _unfolded(
+    address: list[CodeBit], values: NDArray[np.bool_], flip: CodeBit | None
+) -> tuple[list[CodeBit], NDArray[np.bool_]]:
     """A function over plain bits, where those that are XORed with others are resolved."""
-    needed: list[Bit] = []
+    needed: list[CodeBit] = []
     for bit in [*address, *([flip] if flip is not None else [])]:
         for place in (bit.place, bit.fold):
-            plain = Bit(bit.input, place)
+            plain = CodeBit(bit.input, place)
             if place >= 0 and plain not in needed:
                 needed.append(plain)
     needed.sort()
@@ -273,9 +275,9 @@ def _unfolded(address: list[Bit], values: NDArray[np.bool_], flip: Bit | None) -
     raw = np.arange(1 << len(needed))
     at = {bit: (raw >> k) & 1 for k, bit in enumerate(needed)}
 
-    def value(bit: Bit) -> NDArray[np.int64]:
-        plain: NDArray[np.int64] = at[Bit(bit.input, bit.place)]
-        return plain if bit.fold < 0 else plain ^ at[Bit(bit.input, bit.fold)]
+    def value(bit: CodeBit) -> NDArray[np.int64]:
+        plain: NDArray[np.int64] = at[CodeBit(bit.input, bit.place)]
+        return plain if bit.fold < 0 else plain ^ at[CodeBit(bit.input, bit.fold)]
 
     index = np.zeros_like(raw)
     for k, bit in enumerate(address):

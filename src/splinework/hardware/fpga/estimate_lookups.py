@@ -17,7 +17,7 @@ _MOST_SPLITS = 200
 
 
 @dataclass(frozen=True)
-class Parts:
+class FunctionSplit:
     """One function of more inputs than a lookup table has, split on the inputs that leave the fewest parts.
 
     Different parts need a lookup table each; multiplexers of two join them, and equal parts need none.
@@ -27,12 +27,12 @@ class Parts:
     muxes: int
 
 
-def parts(values: NDArray[np.bool_], lookup: int) -> Parts:
+def parts(values: NDArray[np.bool_], lookup: int) -> FunctionSplit:
     """Splits a function of more than `lookup` inputs, all of which it depends on; values `(2^inputs,)` by address."""
-    best: Parts | None = None
+    best: FunctionSplit | None = None
     for order in _orders(len(values).bit_length() - 1, lookup):
         codes = _codes(values[order], lookup)
-        found = Parts(_different(codes, lookup), _muxes(codes))
+        found = FunctionSplit(_different(codes, lookup), _muxes(codes))
         if best is None or 2 * found.lookups + found.muxes < 2 * best.lookups + best.muxes:
             best = found
     assert best is not None

@@ -37,7 +37,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Verification:
+class FpgaVerification:
     """What was verified and what was found.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from splinework.hardware.formats import Integers
-from splinework.hardware.fpga.netlist import Bit, Unproved
+from splinework.hardware.fpga.netlist import NetBit, Unproved
 
 _LARGEST: Final = 1 << 20  # Values of the function of several inputs that share tables
 
@@ -17,7 +17,7 @@ Key = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class AdditiveForm:
     """`(Σ parts + Σ coefficient · bit) / 2^scale`, modulo what the word can hold.
 
     Attributes:
@@ -27,15 +27,15 @@ class Form:
     """
 
     parts: Mapping[Key, Integers] = field(default_factory=dict)
-    atoms: Mapping[Bit, int] = field(default_factory=dict)
+    atoms: Mapping[NetBit, int] = field(default_factory=dict)
     scale: int = 0
 
-    def times(self, factor: int, scale: int) -> "Form":
+    def times(self, factor: int, scale: int) -> "AdditiveForm":
         """Multiplied, with `scale` more bits to shift down."""
         parts = {key: values * factor for key, values in self.parts.items()}
-        return Form(parts, {bit: c * factor for bit, c in self.atoms.items()}, self.scale + scale)
+        return AdditiveForm(parts, {bit: c * factor for bit, c in self.atoms.items()}, self.scale + scale)
 
-    def plus(self, other: "Form") -> "Form":
+    def plus(self, other: "AdditiveForm") -> "AdditiveForm":
         """The sum."""
         scale = max(self.scale, other.scale)
         one, two = (f.times(1 << (scale - f.scale), scale - f.scale) for f in (self, other))
@@ -45,9 +45,9 @@ class Form:
         parts = dict(one.parts)
         for key, values in two.parts.items():
             put(parts, key, values)
-        return Form(parts, {bit: c for bit, c in atoms.items() if c}, scale).lowest()
+        return AdditiveForm(parts, {bit: c for bit, c in atoms.items() if c}, scale).lowest()
 
-    def lowest(self) -> "Form":
+    def lowest(self) -> "AdditiveForm":
         """Without a scale that divides everything exactly."""
         factor = 1 << self.scale
         whole = all(not (v % factor).any() for v in self.parts.values()) and all(
@@ -56,7 +56,7 @@ class Form:
         if self.scale == 0 or not whole:
             return self
         parts = {key: values // factor for key, values in self.parts.items()}
-        return Form(parts, {bit: c // factor for bit, c in self.atoms.items()})
+        return AdditiveForm(parts, {bit: c // factor for bit, c in self.atoms.items()})
 
 
 def put(parts: dict[Key, Integers], key: Key, values: Integers) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.hardware.fpga.netlist import Bit, Module, Unproved, ordered
+from splinework.hardware.fpga.netlist import Module, NetBit, Unproved, ordered
 
 MOST: Final = 14
 """Bits that a truth table is over, at most."""
@@ -39,10 +39,10 @@ class Logic:
 
     def __init__(self, module: Module) -> None:
         self.module = module
-        self._supports: dict[Bit, frozenset[Bit] | None] = {bit: frozenset({bit}) for bit in module.given}
-        self._tables: dict[tuple[Bit, ...], dict[Bit, int]] = {}
+        self._supports: dict[NetBit, frozenset[NetBit] | None] = {bit: frozenset({bit}) for bit in module.given}
+        self._tables: dict[tuple[NetBit, ...], dict[NetBit, int]] = {}
 
-    def support(self, bit: Bit) -> frozenset[Bit] | None:
+    def support(self, bit: NetBit) -> frozenset[NetBit] | None:
         """The input bits that a wire may depend on; None where they are too many or not only gates lie between."""
         if isinstance(bit, str):
             return frozenset()
@@ -53,8 +53,8 @@ class Logic:
                     self._supports.update(dict.fromkeys(bits, union))
         return self._supports.get(bit)
 
-    def _union(self, ports: Iterable[tuple[Bit, ...]]) -> frozenset[Bit] | None:
-        union: set[Bit] = set()
+    def _union(self, ports: Iterable[tuple[NetBit, ...]]) -> frozenset[NetBit] | None:
+        union: set[NetBit] = set()
         for bits in ports:
             for bit in bits:
                 part = frozenset() if isinstance(bit, str) else self._supports.get(bit)
@@ -63,7 +63,7 @@ class Logic:
                 union |= part
         return frozenset(union) if len(union) <= MOST else None
 
-    def table(self, bit: Bit, over: tuple[Bit, ...]) -> int:
+    def table(self, bit: NetBit, over: tuple[NetBit, ...]) -> int:
         """The truth table of a wire over input bits that hold its support; the first is worth 1 in an address.
 
         Raises:
@@ -82,9 +82,9 @@ class Logic:
             raise Unproved(f"{self.module.name} has a wire that depends on more than its table")
         return known[bit]
 
-    def _start(self, over: tuple[Bit, ...]) -> dict[Bit, int]:
+    def _start(self, over: tuple[NetBit, ...]) -> dict[NetBit, int]:
         ones = (1 << (1 << len(over))) - 1
-        start: dict[Bit, int] = {"0": 0, "1": ones}
+        start: dict[NetBit, int] = {"0": 0, "1": ones}
         for place, bit in enumerate(over):
             start[bit] = ones // ((1 << (1 << place)) + 1) << (1 << place)
         return start
@@ -101,11 +101,11 @@ def entries(table: int, bits: int) -> NDArray[np.int64]:
     return np.unpackbits(raw, bitorder="little")[:size].astype(np.int64)
 
 
-def values(module: Module, given: Mapping[Bit, int], wanted: tuple[Bit, ...]) -> int:
+def values(module: Module, given: Mapping[NetBit, int], wanted: tuple[NetBit, ...]) -> int:
     """The number that some wires, the first worth 1, spell for one assignment of the inputs of gates, `$add` and `$sub`."""
-    known: dict[Bit, int] = {"0": 0, "1": 1, **given}
+    known: dict[NetBit, int] = {"0": 0, "1": 1, **given}
 
-    def number(bits: tuple[Bit, ...]) -> int:
+    def number(bits: tuple[NetBit, ...]) -> int:
         return sum(known[bit] << place for place, bit in enumerate(bits))
 
     for cell in ordered(module, wanted, given):

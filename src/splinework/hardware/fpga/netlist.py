@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from splinework.errors import FileError
 
-Bit = int | str
+NetBit = int | str
 """The number of a wire, or a constant `0`, `1`, `x`."""
-Bits = tuple[Bit, ...]
+NetBits = tuple[NetBit, ...]
 _REGISTERS: Final = ("$dff", "$adff", "$sdff", "$aldff", "$dlatch", "$adlatch", "$sr", "$ff", "$mem", "$fsm", "$lut_ff")
 
 
@@ -31,8 +31,8 @@ class Cell:
 
     name: str
     kind: str
-    inputs: Mapping[str, Bits]
-    outputs: Mapping[str, Bits]
+    inputs: Mapping[str, NetBits]
+    outputs: Mapping[str, NetBits]
     parameters: Mapping[str, int]
 
     @property
@@ -46,21 +46,21 @@ class Module:
     """One module: port to bits, the lowest first; cells as in the file; the bits of all named signals; as it was read."""
 
     name: str
-    inputs: Mapping[str, Bits]
-    outputs: Mapping[str, Bits]
+    inputs: Mapping[str, NetBits]
+    outputs: Mapping[str, NetBits]
     cells: tuple[Cell, ...]
-    words: Mapping[str, Bits]
+    words: Mapping[str, NetBits]
     raw: Mapping[str, Any]
 
     @cached_property
-    def given(self) -> frozenset[Bit]:
+    def given(self) -> frozenset[NetBit]:
         """The bits of the inputs."""
         return frozenset(bit for bits in self.inputs.values() for bit in bits)
 
     @cached_property
-    def drivers(self) -> dict[Bit, tuple[Cell, str, int]]:
+    def drivers(self) -> dict[NetBit, tuple[Cell, str, int]]:
         """For each bit that a cell drives the cell, its port and the place there."""
-        found: dict[Bit, tuple[Cell, str, int]] = {}
+        found: dict[NetBit, tuple[Cell, str, int]] = {}
         for cell in self.cells:
             for port, bits in cell.outputs.items():
                 for place, bit in enumerate(bits):
@@ -110,7 +110,7 @@ def _cell(name: str, raw: dict[str, Any]) -> Cell:
     )
 
 
-def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozenset()) -> Iterator[Cell]:
+def ordered(module: Module, wanted: Iterable[NetBit], stop: Container[NetBit] = frozenset()) -> Iterator[Cell]:
     """The cells that the wanted bits depend on, each after those that it depends on itself; nothing is followed behind `stop`.
 
     Raises:
@@ -140,7 +140,7 @@ def ordered(module: Module, wanted: Iterable[Bit], stop: Container[Bit] = frozen
             stack += [(before, False) for name, before in needed.items() if name not in done]
 
 
-def _reads(cell: Cell) -> Iterator[Bit]:
+def _reads(cell: Cell) -> Iterator[NetBit]:
     for bits in cell.inputs.values():
         yield from bits
 
@@ -154,7 +154,7 @@ def registers_between(module: Module, clock: str = "clk", enable: str = "en") ->
         Unproved: If paths differ, or there is another kind of memory.
     """
     special = {bit for port in (clock, enable) for bit in module.inputs.get(port, ())}
-    depths: dict[Bit, frozenset[int]] = {
+    depths: dict[NetBit, frozenset[int]] = {
         bit: frozenset({0}) for bits in module.inputs.values() for bit in bits if bit not in special
     }
     outputs = [bit for bits in module.outputs.values() for bit in bits]
@@ -180,7 +180,7 @@ def registers_between(module: Module, clock: str = "clk", enable: str = "en") ->
     return next(iter(found), None)
 
 
-def _check_driven(module: Module, bits: Iterable[Bit]) -> None:
+def _check_driven(module: Module, bits: Iterable[NetBit]) -> None:
     if any(bit not in ("0", "1") and bit not in module.given and bit not in module.drivers for bit in bits):
         raise Unproved(f"{module.name} has a wire that nothing drives, or an unknown constant")
 

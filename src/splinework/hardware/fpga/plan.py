@@ -20,14 +20,32 @@ from numpy.typing import NDArray
 
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Format, Integers
-from splinework.hardware.fpga.circuit import Bit, Design, Layer, Node, Options, Sum, Table
+from splinework.hardware.fpga.circuit import (
+    Adder,
+    CircuitLayer,
+    CircuitNode,
+    CircuitTable,
+    CodeBit,
+    FpgaDesign,
+    FpgaOptions,
+)
 from splinework.hardware.fpga.compress import compress
 from splinework.hardware.fpga.schedule import connect, schedule
 from splinework.hardware.golden import digest
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import Reach, reach
 
-__all__ = ["Bit", "Design", "Layer", "Node", "Options", "Sum", "Table", "design", "raw_rows"]
+__all__ = [
+    "Adder",
+    "CircuitLayer",
+    "CircuitNode",
+    "CircuitTable",
+    "CodeBit",
+    "FpgaDesign",
+    "FpgaOptions",
+    "design",
+    "raw_rows",
+]
 
 _LARGEST_TABLES = 1 << 22
 """Bits of all plain tables of a model; beyond that, synthesis takes hours and no part of the technologies holds it."""
@@ -35,8 +53,8 @@ _WIDEST_CODE = 12  # Bits of a code with edges; its tables double with each furt
 
 
 def design(
-    model: IntegerModel, options: Options | None = None, *, seen: tuple[NDArray[np.bool_], ...] | None = None
-) -> Design:
+    model: IntegerModel, options: FpgaOptions | None = None, *, seen: tuple[NDArray[np.bool_], ...] | None = None
+) -> FpgaDesign:
     """The circuit of a quantised network.
 
     Args:
@@ -47,7 +65,7 @@ def design(
     Raises:
         ConfigError: If the model is too large, or the options contradict each other or the data.
     """
-    options = options if options is not None else Options()
+    options = options if options is not None else FpgaOptions()
     if (options.dont_care == "data") != (seen is not None):
         raise ConfigError(
             "dont_care='data' goes with `seen`, the codes that were seen of each input, and with nothing else."
@@ -57,7 +75,7 @@ def design(
         _check_seen(model, seen)
     found = reach(model, seen) if options.compress and options.dont_care != "off" else None
     layers = [_plain(model, number, found, options) for number in range(len(model.layers))]
-    plain = Design(model.name, digest(model), options, tuple(layers))
+    plain = FpgaDesign(model.name, digest(model), options, tuple(layers))
     small = compress(plain) if options.compress else _uniform(plain)
     layers = [
         replace(layer, nodes=tuple(connect(n, options, layer.levels) for n in layer.nodes)) for layer in small.layers
@@ -110,7 +128,7 @@ def raw_rows(form: Format) -> Integers:
     return (np.arange(form.count) - form.low) % form.count
 
 
-def _plain(model: IntegerModel, number: int, found: Reach | None, options: Options) -> Layer:
+def _plain(model: IntegerModel, number: int, found: Reach | None, options: FpgaOptions) -> CircuitLayer:
     """A layer with one whole table for each edge."""
     layer, last = model.layers[number], number == len(model.layers) - 1
     wires = model.wires(number)
@@ -124,10 +142,10 @@ def _plain(model: IntegerModel, number: int, found: Reach | None, options: Optio
         tables = []
         for i in inputs:
             values = layer.tables[i][raw_rows(wires[i].format), j]
-            address = tuple(Bit(i, k) for k in range(wires[i].format.width))
-            tables.append(Table(address, values, int(values[care[i]].min()), int(values[care[i]].max())))
+            address = tuple(CodeBit(i, k) for k in range(wires[i].format.width))
+            tables.append(CircuitTable(address, values, int(values[care[i]].min()), int(values[care[i]].max())))
         nodes.append(
-            Node(
+            CircuitNode(
                 layer=number,
                 index=j,
                 name=layer.outputs[j].name,
@@ -141,10 +159,10 @@ def _plain(model: IntegerModel, number: int, found: Reach | None, options: Optio
             )
         )
     dead = frozenset() if last else frozenset(np.flatnonzero(~model.layers[number + 1].mask.any(axis=1)).tolist())
-    return Layer(tuple(w.format for w in wires), care, tuple(nodes), dead=dead)
+    return CircuitLayer(tuple(w.format for w in wires), care, tuple(nodes), dead=dead)
 
 
-def _uniform(plain: Design) -> Design:
+def _uniform(plain: FpgaDesign) -> FpgaDesign:
     """All tables of a layer as wide as the widest, the constants in the first of each node: what a plain generator writes."""
     layers = []
     for layer in plain.layers:
@@ -168,5 +186,5 @@ def _uniform(plain: Design) -> Design:
     return replace(plain, layers=tuple(layers))
 
 
-def _moved(table: Table, constant: int) -> Table:
+def _moved(table: CircuitTable, constant: int) -> CircuitTable:
     return replace(table, values=table.values + constant, low=table.low + constant, high=table.high + constant)

@@ -18,10 +18,10 @@ from typing import Final, Literal
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
-from splinework.hardware.fpga.claims import Claim, Neuron, direct_claim, neuron, sum_claim, tail_claim
+from splinework.hardware.fpga.claims import EquivalenceClaim, GoldenNeuron, direct_claim, neuron, sum_claim, tail_claim
 from splinework.hardware.fpga.logic import values
-from splinework.hardware.fpga.netlist import Bit, Module, Unproved, read_netlist, registers_between
-from splinework.hardware.fpga.sums import Sums
+from splinework.hardware.fpga.netlist import Module, NetBit, Unproved, read_netlist, registers_between
+from splinework.hardware.fpga.sums import NeuronForms
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.reach import Reach
 from splinework.hardware.results import Progress, no_progress
@@ -68,7 +68,7 @@ class Proof:
 
 
 @dataclass(frozen=True, eq=False)
-class Elaborated:
+class ElaboratedCircuit:
     """A circuit as yosys understands it.
 
     `clocked` are all modules with their registers, the neurons as cells of the top module; `gates` the neurons without
@@ -79,7 +79,7 @@ class Elaborated:
     gates: Mapping[str, Module]
 
 
-def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: Path) -> Elaborated:
+def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: Path) -> ElaboratedCircuit:
     """Reads Verilog with yosys: a top module, and modules of neurons; `work` is a folder for what is in between.
 
     Raises:
@@ -116,7 +116,7 @@ def elaborate(sources: Sequence[Path], top: str, neurons: Sequence[str], work: P
         "write_json gates.json",
     ]
     _yosys(script, work)
-    return Elaborated(read_netlist(work / "clocked.json"), read_netlist(work / "gates.json"))
+    return ElaboratedCircuit(read_netlist(work / "clocked.json"), read_netlist(work / "gates.json"))
 
 
 def _yosys(script: Sequence[str], work: Path) -> None:
@@ -128,17 +128,17 @@ def _yosys(script: Sequence[str], work: Path) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Work:
+class _ProofTask:
     """What is needed to prove one neuron."""
 
-    own: Neuron
+    own: GoldenNeuron
     cycles: int | None
     gates: Module
 
 
 def prove(
     model: IntegerModel,
-    circuit: Elaborated,
+    circuit: ElaboratedCircuit,
     found: Reach,
     work: Path,
     *,
@@ -151,14 +151,14 @@ def prove(
     """
     every = [neuron(model, n, j, found.codes[n]) for n, layer in enumerate(model.layers) for j in range(layer.width)]
     proofs: dict[str, Proof] = {}
-    ready: list[_Work] = []
+    ready: list[_ProofTask] = []
     for own in every:
         try:
             ready.append(_prepared(own, circuit))
         except Unproved as error:
             proofs[own.module] = Proof(own.module, own.layer, own.node, proven=False, reason=str(error))
-    whole: list[_Work] = []
-    parts: list[tuple[_Work, list[Claim]]] = []
+    whole: list[_ProofTask] = []
+    parts: list[tuple[_ProofTask, list[EquivalenceClaim]]] = []
     for item in ready:
         claims = _in_parts(item) if item.own.bits > DIRECT else []
         if claims:
@@ -184,7 +184,7 @@ def prove(
     return tuple(proofs[own.module] for own in every)
 
 
-def _prepared(own: Neuron, circuit: Elaborated) -> _Work:
+def _prepared(own: GoldenNeuron, circuit: ElaboratedCircuit) -> _ProofTask:
     """Ports and registers of a neuron, checked."""
     module, gates = circuit.clocked.get(own.module), circuit.gates.get(own.module)
     if module is None or gates is None:
@@ -197,34 +197,36 @@ def _prepared(own: Neuron, circuit: Elaborated) -> _Work:
     cycles = registers_between(module)
     if any(cell.register or not cell.kind.startswith("$") for cell in gates.cells):
         raise Unproved(f"{own.module} has memory, or a module that is not there")
-    return _Work(own, cycles, gates)
+    return _ProofTask(own, cycles, gates)
 
 
-def _in_parts(item: _Work) -> list[Claim]:
+def _in_parts(item: _ProofTask) -> list[EquivalenceClaim]:
     """The claims about the word of the whole sum and about what follows it; none where no word is seen to be it."""
     own, gates = item.own, item.gates
     try:
-        sums = Sums(gates, {i: gates.inputs[f"x{i}"] for i in own.inputs}, dict(zip(own.inputs, own.care, strict=True)))
+        sums = NeuronForms(
+            gates, {i: gates.inputs[f"x{i}"] for i in own.inputs}, dict(zip(own.inputs, own.care, strict=True))
+        )
         root = sums.root(dict(zip(own.inputs, own.tables, strict=True)), own.bias, gates.outputs["y"])
         return [sum_claim(own, sums, root), tail_claim(own, gates, root)]
     except Unproved:
         return []
 
 
-def _proof(item: _Work, method: Method, start: float) -> Proof:
+def _proof(item: _ProofTask, method: Method, start: float) -> Proof:
     own = item.own
     seconds = time.monotonic() - start
     return Proof(own.module, own.layer, own.node, proven=True, method=method, cycles=item.cycles, seconds=seconds)
 
 
-def _refuted(item: _Work, answer: str, pattern: Mapping[int, int], start: float) -> Proof:
+def _refuted(item: _ProofTask, answer: str, pattern: Mapping[int, int], start: float) -> Proof:
     """What is known of a neuron that is not proven; with the counter-example where there is one."""
     own, seconds = item.own, time.monotonic() - start
     reason = {
         "different": "it differs from the golden neuron",
         "undecided": f"not decided within {seconds:.0f} s; not proven",
     }.get(answer, answer)
-    given: dict[Bit, int] = {}
+    given: dict[NetBit, int] = {}
     raw, place = [], 0
     for i, form in zip(own.inputs, own.formats, strict=True):
         raw.append(sum(pattern.get(place + k, 0) << k for k in range(form.width)))
@@ -240,11 +242,11 @@ def _refuted(item: _Work, answer: str, pattern: Mapping[int, int], start: float)
     return replace(proof, codes=codes, expected=expected, got=got)
 
 
-def _write(work: Path, claims: Sequence[Claim]) -> None:
+def _write(work: Path, claims: Sequence[EquivalenceClaim]) -> None:
     """Both sides of all claims as and-inverter graphs; few at a time, because yosys checks all it has after each command."""
     work.mkdir()
     (work / "maps.v").write_text(_MAPS, encoding="ascii")
-    part: list[Claim] = []
+    part: list[EquivalenceClaim] = []
     for claim in claims:
         part.append(claim)
         if sum(len(c.raw["cells"]) for c in part) > _CELLS or claim is claims[-1]:
@@ -252,7 +254,7 @@ def _write(work: Path, claims: Sequence[Claim]) -> None:
             part = []
 
 
-def _write_part(work: Path, claims: Sequence[Claim]) -> None:
+def _write_part(work: Path, claims: Sequence[EquivalenceClaim]) -> None:
     raws = {"creator": "splinework", "modules": {f"{claim.name}_raw": claim.raw for claim in claims}}
     (work / "raw.json").write_text(json.dumps(raws), encoding="ascii")
     (work / "claims.v").write_text("\n".join(claim.verilog for claim in claims), encoding="ascii")

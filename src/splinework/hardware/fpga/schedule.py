@@ -13,11 +13,11 @@ from typing import Literal
 
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Format
-from splinework.hardware.fpga.circuit import Design, Layer, Node, Options, Sum, Table
+from splinework.hardware.fpga.circuit import Adder, CircuitLayer, CircuitNode, CircuitTable, FpgaDesign, FpgaOptions
 from splinework.hardware.fpga.cost import shared_with_adder
 
 
-def connect(node: Node, options: Options, levels: int | None = None) -> Node:
+def connect(node: CircuitNode, options: FpgaOptions, levels: int | None = None) -> CircuitNode:
     """The neuron with its tree of adders, where it has none yet; of several tables its constant is 0.
 
     `levels` is how many levels of adders there may be, None for the fewest; more never makes the tree larger.
@@ -44,7 +44,7 @@ def chains_needed(count: int, levels: int) -> int:
     return next(k for k in range(1, count + 1) if k == count or _fits(count, k, levels))
 
 
-def _carries(node: Node) -> list[int]:
+def _carries(node: CircuitNode) -> list[int]:
     """The tables of one bit that enter as carries, one for each adder of the others."""
     bits = [t for t, table in enumerate(node.tables) if table.width == 1 and not table.signed]
     heads = node.heads if node.heads is not None else frozenset()
@@ -52,11 +52,11 @@ def _carries(node: Node) -> list[int]:
     return free[len(free) - min(len(free), max(0, (len(node.tables) - 1) // 2)) :]
 
 
-def _tree(node: Node, gains: Sequence[int], carries: Sequence[int], levels: int | None) -> "_Tree":
+def _tree(node: CircuitNode, gains: Sequence[int], carries: Sequence[int], levels: int | None) -> "_AdderTree":
     words = [t for t in range(len(node.tables)) if t not in carries]
     chains = _chains(node, words, gains, max(levels or 0, ceil(log2(len(words)))))
     count = len(node.tables)
-    tree = _Tree(node)
+    tree = _AdderTree(node)
     heap: list[tuple[int, int, int]] = []
     for chain in chains:
         word = chain[0]
@@ -72,7 +72,7 @@ def _tree(node: Node, gains: Sequence[int], carries: Sequence[int], levels: int 
     return tree
 
 
-def _chains(node: Node, words: Sequence[int], gains: Sequence[int], levels: int) -> list[list[int]]:
+def _chains(node: CircuitNode, words: Sequence[int], gains: Sequence[int], levels: int) -> list[list[int]]:
     """As few chains as fit into the levels; their heads are the tables that have least to gain from an adder."""
     count, tables = len(words), node.tables
     number = chains_needed(count, levels) if any(gains[t] for t in words) else (count + 1) // 2
@@ -90,21 +90,21 @@ def _fits(count: int, number: int, levels: int) -> bool:
     return (number - longer << (short - 1)) + (longer << short) <= 1 << levels
 
 
-class _Tree:
+class _AdderTree:
     """The words of a node while its adders are made."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: CircuitNode) -> None:
         self.node = node
-        self.sums: list[Sum] = []
+        self.sums: list[Adder] = []
         self.cap = Format.holding(node.low, node.high).width
 
-    def word(self, number: int) -> Table | Sum:
+    def word(self, number: int) -> CircuitTable | Adder:
         tables = self.node.tables
         return tables[number] if number < len(tables) else self.sums[number - len(tables)]
 
     def level(self, number: int) -> int:
         word = self.word(number)
-        return word.level if isinstance(word, Sum) else 0
+        return word.level if isinstance(word, Adder) else 0
 
     def top(self, number: int) -> int:
         word = self.word(number)
@@ -116,7 +116,7 @@ class _Tree:
         low = ((one.low << one.shift) + (two.low << two.shift)) >> shift
         high = ((one.high << one.shift) + (two.high << two.shift)) >> shift
         level = 1 + max(self.level(left), self.level(right))
-        self.sums.append(Sum(left, right, low, high, shift, self.cap, level))
+        self.sums.append(Adder(left, right, low, high, shift, self.cap, level))
         return len(self.node.tables) + len(self.sums) - 1
 
     def carried(self, carries: Sequence[int]) -> list[int]:
@@ -134,14 +134,14 @@ class _Tree:
         self._widen()
         return lost
 
-    def _starts(self, word: Sum, shift: int) -> bool:
+    def _starts(self, word: Adder, shift: int) -> bool:
         """Whether an adder can begin at a place, so that a bit of that worth can be its carry."""
         shifts = [self.word(part).shift for part in (word.left, word.right)]
         return min(shifts) <= shift <= max(shifts)
 
-    def _inputs(self, word: Sum) -> tuple[int, ...]:
+    def _inputs(self, word: Adder) -> tuple[int, ...]:
         right = self.word(word.right)
-        return right.inputs if isinstance(right, Table) else ()
+        return right.inputs if isinstance(right, CircuitTable) else ()
 
     def _widen(self) -> None:
         """The sums with their carries."""
@@ -151,20 +151,20 @@ class _Tree:
             high = sum(p.high << p.shift for p in parts) >> word.shift
             self.sums[k] = replace(word, low=low, high=high)
 
-    def whole(self, root: Sum) -> Sum:
+    def whole(self, root: Adder) -> Adder:
         """The last sum holds what occurs, which can be less than what its words could add up to."""
         return replace(root, low=self.node.low >> root.shift, high=self.node.high >> root.shift)
 
 
 @dataclass(frozen=True)
-class _Step:
+class _LogicLevel:
     """One level of logic of a layer: the lookups, a level of adders, or rounding and clamping."""
 
     layer: int
     kind: Literal["lookup", "add", "finish"]
 
 
-def schedule(design: Design) -> Design:
+def schedule(design: FpgaDesign) -> FpgaDesign:
     """The circuit cut into cycles.
 
     Raises:
@@ -197,23 +197,27 @@ def schedule(design: Design) -> Design:
     return replace(design, layers=tuple(done), bound=bound, levels=levels)
 
 
-def cycles_of(levels: Sequence[int], finishes: Sequence[bool], options: Options) -> int:
+def cycles_of(levels: Sequence[int], finishes: Sequence[bool], options: FpgaOptions) -> int:
     """Cycles of layers with so many levels of adders, without a limit on cycles; some have nothing to round or clamp."""
     steps = [s for n, (d, f) in enumerate(zip(levels, finishes, strict=True)) for s in _listed(n, d, f)]
     return len(_pack(steps, options.stage_levels, options.stage_levels, apart=True))
 
 
-def _steps(number: int, layer: Layer) -> list[_Step]:
+def _steps(number: int, layer: CircuitLayer) -> list[_LogicLevel]:
     return _listed(number, layer.depth, any(node.finishes for node in layer.nodes))
 
 
-def _listed(number: int, depth: int, finishes: bool) -> list[_Step]:
-    return [_Step(number, "lookup"), *[_Step(number, "add")] * depth, *[_Step(number, "finish")] * finishes]
+def _listed(number: int, depth: int, finishes: bool) -> list[_LogicLevel]:
+    return [
+        _LogicLevel(number, "lookup"),
+        *[_LogicLevel(number, "add")] * depth,
+        *[_LogicLevel(number, "finish")] * finishes,
+    ]
 
 
-def _pack(steps: list[_Step], lookup: int, size: int, *, apart: bool) -> list[list[_Step]]:
+def _pack(steps: list[_LogicLevel], lookup: int, size: int, *, apart: bool) -> list[list[_LogicLevel]]:
     """Neighbouring steps together as long as their weights fit; layers apart unless they may share a cycle."""
-    groups: list[list[_Step]] = []
+    groups: list[list[_LogicLevel]] = []
     room = 0
     for step in steps:
         weight = lookup if step.kind == "lookup" else 1
@@ -225,7 +229,7 @@ def _pack(steps: list[_Step], lookup: int, size: int, *, apart: bool) -> list[li
     return groups
 
 
-def _place(node: Node, stages: list[int], depth: int) -> Node:
+def _place(node: CircuitNode, stages: list[int], depth: int) -> CircuitNode:
     """Each word as late as its reader allows: inputs wait in place of sums, because the neurons of a layer can share that."""
     tables = len(node.tables)
     finish = stages[-1] if node.finishes else stages[depth]

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splinework.hardware.formats import Integers
-from splinework.hardware.fpga.forms import Form, Key, check_size, put, spread
+from splinework.hardware.fpga.forms import AdditiveForm, Key, check_size, put, spread
 from splinework.hardware.fpga.logic import Logic, entries
-from splinework.hardware.fpga.netlist import Bit, Bits, Cell, Module, Unproved
+from splinework.hardware.fpga.netlist import Cell, Module, NetBit, NetBits, Unproved
 
 ADDERS: Final = ("$add", "$sub")
 _AMBIGUOUS: Final = 8  # Parts of a word that are tried in both readings, with each other
@@ -35,14 +35,14 @@ class Root:
         high: Largest.
     """
 
-    word: Bits
+    word: NetBits
     shift: int
     offset: int
     low: int
     high: int
 
 
-class Sums:
+class NeuronForms:
     """The forms of the words of one neuron.
 
     Args:
@@ -51,24 +51,24 @@ class Sums:
         care: For each of these inputs which codes can occur, by their bits read as a plain number.
     """
 
-    def __init__(self, module: Module, ports: Mapping[int, Bits], care: Mapping[int, NDArray[np.bool_]]) -> None:
+    def __init__(self, module: Module, ports: Mapping[int, NetBits], care: Mapping[int, NDArray[np.bool_]]) -> None:
         self.module, self.care, self.logic = module, care, Logic(module)
         self._home = {bit: (i, place) for i, bits in ports.items() for place, bit in enumerate(bits)}
         self._size = {i: 1 << len(bits) for i, bits in ports.items()}
-        self._sums: set[Bit] = {b for c in module.cells if c.kind in ADDERS for b in c.outputs["Y"]}
+        self._sums: set[NetBit] = {b for c in module.cells if c.kind in ADDERS for b in c.outputs["Y"]}
         self._owner = {b: c for c in module.cells if c.kind in ADDERS for b in c.outputs["Y"]}
         self._words = self._named()
-        self._runs: dict[Bit, list[tuple[Bits, int]]] = {}
+        self._runs: dict[NetBit, list[tuple[NetBits, int]]] = {}
         for word in self._words:
             for place, bit in enumerate(word):
                 self._runs.setdefault(bit, []).append((word, place))
-        self._forms: dict[Bits, Form] = {}
-        self._open: set[Bits] = set()
-        self._functions: dict[Bit, tuple[Key, Integers]] = {}
+        self._forms: dict[NetBits, AdditiveForm] = {}
+        self._open: set[NetBits] = set()
+        self._functions: dict[NetBit, tuple[Key, Integers]] = {}
 
-    def _named(self) -> list[Bits]:
+    def _named(self) -> list[NetBits]:
         """Words with a bit of an adder, each once, without the constants below and the copies of the sign above."""
-        found: dict[Bits, None] = {}
+        found: dict[NetBits, None] = {}
         for bits in (*self.module.words.values(), *(c.outputs["Y"] for c in self._owner.values())):
             start = next((k for k, bit in enumerate(bits) if not isinstance(bit, str)), len(bits))
             end = len(bits)
@@ -79,7 +79,7 @@ class Sums:
                 found[word] = None
         return list(found)
 
-    def extended(self, cell: Cell) -> tuple[Bits, Bits]:
+    def extended(self, cell: Cell) -> tuple[NetBits, NetBits]:
         """Both operands of an adder, as wide as its sum."""
         width = len(cell.outputs["Y"])
         signed = bool(cell.parameters.get("A_SIGNED")) and bool(cell.parameters.get("B_SIGNED"))
@@ -89,7 +89,7 @@ class Sums:
         )
         return one, two
 
-    def form(self, word: Bits) -> Form:
+    def form(self, word: NetBits) -> AdditiveForm:
         """What a named word is, modulo 2^bits.
 
         Raises:
@@ -105,19 +105,19 @@ class Sums:
                 self._open.discard(word)
         return self._forms[word]
 
-    def _form(self, word: Bits) -> Form:
+    def _form(self, word: NetBits) -> AdditiveForm:
         cell = self._owner.get(word[0])
         if cell is None or cell.outputs["Y"] != word:
             return self.parsed(word, named=False)
         one, two = (self.parsed(bits, named=True) for bits in self.extended(cell))
         return one.plus(two.times(-1 if cell.kind == "$sub" else 1, 0))
 
-    def parsed(self, bits: Bits, *, named: bool) -> Form:
+    def parsed(self, bits: NetBits, *, named: bool) -> AdditiveForm:
         """A vector of bits, the lowest first, as a form, modulo 2^bits: runs of words, single bits of tables and of adders.
 
         Runs of all named words are looked for, or only those of whole adders.
         """
-        total, place = Form(), 0
+        total, place = AdditiveForm(), 0
         leaves: dict[Key, Integers] = {}
         while place < len(bits):
             bit = bits[place]
@@ -130,9 +130,9 @@ class Sums:
             run, count = self._run(bits, place, named)
             total = total.plus(run)
             place += count
-        return total.plus(Form(leaves))
+        return total.plus(AdditiveForm(leaves))
 
-    def function(self, bit: Bit) -> tuple[Key, Integers]:
+    def function(self, bit: NetBit) -> tuple[Key, Integers]:
         """A bit of a table as zeros and ones over the codes of its inputs."""
         if bit not in self._functions:
             over = self.over(bit)
@@ -147,7 +147,7 @@ class Sums:
             self._functions[bit] = key, entries(self.logic.table(bit, over), len(over))[address]
         return self._functions[bit]
 
-    def _parity(self, bit: Bit) -> tuple[Key, Integers] | None:
+    def _parity(self, bit: NetBit) -> tuple[Key, Integers] | None:
         """The lowest bit of an adder, where it is a function of few inputs: none at all where both operands bring a carry in."""
         cell = self._owner.get(bit)
         if cell is None or cell.outputs["Y"][0] != bit:
@@ -162,16 +162,16 @@ class Sums:
         check_size(tuple(self._size[i] for i in union))
         return union, (spread(left, x, union) + spread(right, y, union)) & 1
 
-    def over(self, bit: Bit) -> Bits:
+    def over(self, bit: NetBit) -> NetBits:
         """The input bits that a bit of a table depends on, in one order for all bits of a table."""
         support = self.logic.support(bit)
         if support is None or any(b not in self._home for b in support):
             raise Unproved(f"{self.module.name} has a wire that is neither a table of few bits nor a sum")
         return tuple(sorted(support, key=self._home.__getitem__))
 
-    def _run(self, bits: Bits, place: int, named: bool) -> tuple[Form, int]:
+    def _run(self, bits: NetBits, place: int, named: bool) -> tuple[AdditiveForm, int]:
         """The longest run of a word that is read whole up to its top, or as far as the modulus; else a single bit."""
-        best: tuple[int, int, Form] | None = None
+        best: tuple[int, int, AdditiveForm] | None = None
         for word, start in self._runs.get(bits[place], ()):
             whole = self._owner.get(word[0])
             if not named and not (whole is not None and whole.outputs["Y"] == word):
@@ -186,10 +186,10 @@ class Sums:
                 if read is not None:
                     best = (count + read[1], len(word), self._floor(read[0], word[:start], place, start))
         if best is None:
-            return Form({}, {bits[place]: 1 << place}), 1
+            return AdditiveForm({}, {bits[place]: 1 << place}), 1
         return best[2], best[0]
 
-    def _read(self, rest: Bits, word: Bits, start: int, count: int) -> tuple[Form, int] | None:
+    def _read(self, rest: NetBits, word: NetBits, start: int, count: int) -> tuple[AdditiveForm, int] | None:
         """The value of a word that a run of it stands for, and how many bits of extension follow."""
         if rest and start + count < len(word):
             return None
@@ -203,20 +203,20 @@ class Sums:
                 return self.windowed(form, len(word), signed=False), len(rest)
         return None
 
-    def _floor(self, value: Form, below: Bits, place: int, start: int) -> Form:
+    def _floor(self, value: AdditiveForm, below: NetBits, place: int, start: int) -> AdditiveForm:
         """`2^place · ⌊value / 2^start⌋`, where the bits below are known."""
         for rank, bit in enumerate(below):
             parity = self._parity(bit)
             if parity is not None:
-                value = value.plus(Form({parity[0]: parity[1] * -(1 << rank)}))
+                value = value.plus(AdditiveForm({parity[0]: parity[1] * -(1 << rank)}))
             elif bit in self._sums:
-                value = value.plus(Form({}, {bit: -(1 << rank)}))
+                value = value.plus(AdditiveForm({}, {bit: -(1 << rank)}))
             else:
                 key, values = self.function(bit)
-                value = value.plus(Form({key: values}).times(-(1 << rank), 0))
+                value = value.plus(AdditiveForm({key: values}).times(-(1 << rank), 0))
         return value.times(1 << max(place - start, 0), max(start - place, 0)).lowest()
 
-    def windowed(self, form: Form, width: int, *, signed: bool) -> Form:
+    def windowed(self, form: AdditiveForm, width: int, *, signed: bool) -> AdditiveForm:
         """The integers that a word is read as, exactly.
 
         Raises:
@@ -226,13 +226,13 @@ class Sums:
             raise Unproved(f"{self.module.name} reads a word that is no whole sum")
         first, size = -(1 << (width - 1)) if signed else 0, 1 << width
         for parts in self._readings(form, width):
-            low, high = self.ends(Form(parts))
+            low, high = self.ends(AdditiveForm(parts))
             moved = (first - low + size - 1) >> width << width
             if high + moved <= first + size - 1:
-                return Form(parts).plus(Form({(): np.array(moved, dtype=np.int64)}))
+                return AdditiveForm(parts).plus(AdditiveForm({(): np.array(moved, dtype=np.int64)}))
         raise Unproved(f"{self.module.name} has a sum that may overflow its {width} bits")
 
-    def _readings(self, form: Form, width: int) -> Iterator[dict[Key, Integers]]:
+    def _readings(self, form: AdditiveForm, width: int) -> Iterator[dict[Key, Integers]]:
         """The same modulo 2^width: each part as it is, or with the smallest spread; words of a sign look larger as they are."""
         near = {key: self._closest(key, values, width) for key, values in form.parts.items()}
         differ = [k for k, v in near.items() if np.ptp(self.occurring(k, v)) < np.ptp(self.occurring(k, form.parts[k]))]
@@ -258,12 +258,12 @@ class Sums:
         own = self.occurring(key, values)
         return int(own.min()), int(own.max())
 
-    def ends(self, form: Form) -> tuple[int, int]:
+    def ends(self, form: AdditiveForm) -> tuple[int, int]:
         """Smallest and largest value over codes that occur."""
         parts = [self._ends(key, values) for key, values in form.parts.items()]
         return sum(low for low, _ in parts), sum(high for _, high in parts)
 
-    def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[Bit]) -> Root:
+    def root(self, golden: Mapping[int, Integers], bias: int, outputs: Sequence[NetBit]) -> Root:
         """The word that holds the whole sum and is all that the outputs depend on.
 
         The golden tables are by input, over its code's bits read as a plain number.
@@ -271,7 +271,7 @@ class Sums:
         Raises:
             Unproved: If no word does.
         """
-        whole = Form({(i,): values for i, values in golden.items()}).plus(Form({(): np.array(bias)}))
+        whole = AdditiveForm({(i,): values for i, values in golden.items()}).plus(AdditiveForm({(): np.array(bias)}))
         ends = self.ends(whole)
         for word, shift in self._candidates(outputs):
             try:
@@ -282,7 +282,7 @@ class Sums:
                 return Root(word, shift, offset + ends[0], *ends)
         raise Unproved(f"no word of {self.module.name} is the sum of its golden tables")
 
-    def _candidates(self, outputs: Sequence[Bit]) -> Iterator[tuple[Bits, int]]:
+    def _candidates(self, outputs: Sequence[NetBit]) -> Iterator[tuple[NetBits, int]]:
         for word in reversed(self._words):
             if self._decides(word, outputs):
                 shifts = {0}
@@ -292,7 +292,7 @@ class Sums:
                         shifts.add(start)
                 yield from ((word, shift) for shift in sorted(shifts))
 
-    def _decides(self, word: Bits, outputs: Sequence[Bit]) -> bool:
+    def _decides(self, word: NetBits, outputs: Sequence[NetBit]) -> bool:
         """Whether no output sees an input past the word."""
         seen, stack = set(word), [bit for bit in outputs if bit not in word]
         while stack:
@@ -305,7 +305,7 @@ class Sums:
             stack += [b for bits in self.module.drivers[bit][0].inputs.values() for b in bits]
         return True
 
-    def _offset(self, found: Form, whole: Form, width: int) -> int:
+    def _offset(self, found: AdditiveForm, whole: AdditiveForm, width: int) -> int:
         """`found − whole` modulo 2^width where that is one constant."""
         if found.atoms or found.scale:
             raise Unproved("the word is no whole sum")

@@ -14,7 +14,7 @@ from typing import Any
 from splinework.errors import ConfigError, FileError
 from splinework.hardware import tools
 from splinework.hardware.fpga.synthesis_results import (
-    Area,
+    FpgaArea,
     explain_failure,
     read_area,
     read_fmax,
@@ -30,7 +30,7 @@ from splinework.hardware.fpga.synthesis_scripts import (
     wrapper,
     wrapping_script,
 )
-from splinework.hardware.fpga.technologies import Router, Technology, technology_of
+from splinework.hardware.fpga.technologies import FpgaTechnology, Router, technology_of
 from splinework.nn.files import write_whole
 
 _KEPT = ("*.ys", "*.v", "*.lpf", "*.pcf", "stat.json", "report-*")
@@ -95,8 +95,8 @@ class Synthesis:
 
 
 @dataclass(frozen=True)
-class _Job:
-    technology: Technology
+class _SynthesisTask:
+    technology: FpgaTechnology
     top: str
     seeds: tuple[int, ...]
     mhz: float
@@ -106,7 +106,7 @@ class _Job:
 def synthesise(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     top: str,
-    technology: str | Technology = "xcup",
+    technology: str | FpgaTechnology = "xcup",
     *,
     seeds: Sequence[int] = (1,),
     freq: float = 250.0,
@@ -136,7 +136,7 @@ def synthesise(
     router = chosen.router
     programs = ["yosys", *([router.program] if router is not None else [])]
     tools.need(*programs, purpose=f"synthesis for {chosen.name}")
-    job = _Job(chosen, top, tuple(seeds), freq, timeout)
+    job = _SynthesisTask(chosen, top, tuple(seeds), freq, timeout)
     with tempfile.TemporaryDirectory() as name:
         rtl = Path(name) / "rtl"
         rtl.mkdir()
@@ -144,7 +144,7 @@ def synthesise(
             (rtl / file.name).write_bytes(file.read_bytes())
         inside = [f"../rtl/{file.name}" for file in files]
         area, recipe, folder = _smallest(job, chosen.recipes[:recipes], inside, Path(name))
-        routed = _route(job, recipe, router, folder, area) if router is not None else _Routed((), (), "")
+        routed = _route(job, recipe, router, folder, area) if router is not None else _RoutingResult((), (), "")
         kept = sorted(path for pattern in _KEPT for path in folder.glob(pattern))
         texts = {path.name: path.read_text(encoding="utf-8") for path in kept}
     names = inside if out is None else [os.path.relpath(file, out) for file in files]
@@ -175,7 +175,9 @@ def synthesise(
     )
 
 
-def _smallest(job: _Job, recipes: Sequence[str], sources: Sequence[str], place: Path) -> tuple[Area, str, Path]:
+def _smallest(
+    job: _SynthesisTask, recipes: Sequence[str], sources: Sequence[str], place: Path
+) -> tuple[FpgaArea, str, Path]:
     """The smallest result of Yosys, its recipe, and the folder where its netlist, its statistics and its ports lie."""
     found = []
     for number, recipe in enumerate(recipes):
@@ -188,13 +190,13 @@ def _smallest(job: _Job, recipes: Sequence[str], sources: Sequence[str], place: 
 
 
 @dataclass(frozen=True)
-class _Routed:
+class _RoutingResult:
     reports: tuple[dict[str, Any], ...]
     rerouted: tuple[int, ...]
     said: str
 
 
-def _route(job: _Job, recipe: str, router: Router, folder: Path, area: Area) -> _Routed:
+def _route(job: _SynthesisTask, recipe: str, router: Router, folder: Path, area: FpgaArea) -> _RoutingResult:
     """Wraps the netlist and runs nextpnr for every seed."""
     ports = read_ports((folder / "ports.txt").read_text(encoding="utf-8"))
     (folder / "wrap.v").write_text(wrapper(job.top, ports), encoding="utf-8")
@@ -216,7 +218,7 @@ def _route(job: _Job, recipe: str, router: Router, folder: Path, area: Area) -> 
             raise explain_failure(said, router.program, job.technology, job.top)
         reports.append(read_json(folder / f"report-{seed}.json"))
         lines += [f"seed {seed}: {line}" for line in said.splitlines() if "Max frequency" in line]
-    return _Routed(tuple(reports), tuple(rerouted), "\n".join(lines) + "\n")
+    return _RoutingResult(tuple(reports), tuple(rerouted), "\n".join(lines) + "\n")
 
 
 def _sources(source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> list[Path]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from splinework.errors import ConfigError, FileError
 from splinework.hardware.fpga.synthesis_scripts import Port
-from splinework.hardware.fpga.technologies import Technology
+from splinework.hardware.fpga.technologies import FpgaTechnology
 
 _PORT = re.compile(r"(input|output)\s+\[(\d+):(\d+)\]\s+(\S+)")
 _RESOURCE = re.compile(r"Info:\s+(\w+):\s+(\d+)\s*/\s*(\d+)\s+\d+%")
 
 
 @dataclass(frozen=True)
-class Area:
+class FpgaArea:
     """What a netlist is made of.
 
     Attributes:
@@ -51,7 +51,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_area(stat: Mapping[str, Any], technology: Technology) -> Area:
+def read_area(stat: Mapping[str, Any], technology: FpgaTechnology) -> FpgaArea:
     """The answer of `stat -json`.
 
     Raises:
@@ -72,7 +72,7 @@ def read_area(stat: Mapping[str, Any], technology: Technology) -> Area:
             "registers with one clock, tables and adders."
         )
     lcs = design.get("estimated_num_lc") if isinstance(design, dict) else None
-    return Area(
+    return FpgaArea(
         cells=dict(sorted(cells.items())),
         luts=round(sum(technology.logic.get(cell, 0) * count for cell, count in cells.items())),
         flipflops=round(sum(technology.flipflops.get(cell, 0) * count for cell, count in cells.items())),
@@ -112,7 +112,7 @@ def read_utilisation(report: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
     return {name: (int(e["used"]), int(e["available"])) for name, e in sorted(entries.items()) if e["used"]}
 
 
-def explain_failure(said: str, program: str, technology: Technology, top: str) -> Exception:
+def explain_failure(said: str, program: str, technology: FpgaTechnology, top: str) -> Exception:
     """The error that says why nextpnr failed: the resource that ran out, or else its own last words."""
     over = [(name, int(used), int(there)) for name, used, there in _RESOURCE.findall(said) if int(used) > int(there)]
     if over:

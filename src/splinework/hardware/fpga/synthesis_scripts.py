@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from splinework.errors import ConfigError
-from splinework.hardware.fpga.technologies import Router, Technology
+from splinework.hardware.fpga.technologies import FpgaTechnology, Router
 
 CLOCK, RESET = "clk", "rst"
 OTHER = ("--router", "router2")
@@ -20,7 +20,7 @@ class Port:
     output: bool
 
 
-def synthesis_script(technology: Technology, recipe: str, top: str, sources: Sequence[str]) -> str:
+def synthesis_script(technology: FpgaTechnology, recipe: str, top: str, sources: Sequence[str]) -> str:
     """The script of Yosys that maps a design to cells and counts them."""
     lines = [
         f"# {top} for {technology.title}; {technology.note}",
@@ -133,7 +133,7 @@ def routing_command(router: Router, seed: int, mhz: float, *, other: bool = Fals
 
 
 def makefile(
-    technology: Technology, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]
+    technology: FpgaTechnology, seeds: Sequence[int], mhz: float, sources: Sequence[str], rerouted: Sequence[int]
 ) -> str:
     """A Makefile that repeats the synthesis, and the placing and routing towards a clock for every seed.
 

@@ -35,7 +35,7 @@ class Router:
 
 
 @dataclass(frozen=True)
-class Technology:
+class FpgaTechnology:
     """A family of devices.
 
     Attributes:
@@ -81,8 +81,8 @@ _TRANSISTORS: Final = {
 _FLOP_TRANSISTORS: Final = 16
 
 
-def _ecp5(name: str, size: str, words: str) -> Technology:
-    return Technology(
+def _ecp5(name: str, size: str, words: str) -> FpgaTechnology:
+    return FpgaTechnology(
         name=name,
         title=f"Lattice ECP5 {words}",
         recipes=("synth_ecp5 -nobram -nodsp -top {top}",),
@@ -104,8 +104,8 @@ def _ecp5(name: str, size: str, words: str) -> Technology:
     )
 
 
-def _ice40(name: str, device: str, package: str, words: str) -> Technology:
-    return Technology(
+def _ice40(name: str, device: str, package: str, words: str) -> FpgaTechnology:
+    return FpgaTechnology(
         name=name,
         title=f"Lattice iCE40 {words}",
         recipes=(f"synth_ice40 -device {'u' if device[0] == 'u' else 'hx'} -top {{top}}",),
@@ -127,7 +127,7 @@ def _ice40(name: str, device: str, package: str, words: str) -> Technology:
 
 
 _ALL: Final = (
-    Technology(
+    FpgaTechnology(
         name="xcup",
         title="AMD (Xilinx) UltraScale+",
         recipes=(f"{_XCUP} -top {{top}}", f"{_XCUP} -abc9 -top {{top}}"),
@@ -142,7 +142,7 @@ _ALL: Final = (
     _ecp5("ecp5-25", "25k", "LFE5U-25F"),
     _ice40("ice40", "hx8k", "ct256", "HX8K"),
     _ice40("ice40-up5k", "up5k", "sg48", "UP5K"),
-    Technology(
+    FpgaTechnology(
         name="asic",
         title="generic standard cells",
         recipes=(
@@ -157,10 +157,12 @@ _ALL: Final = (
     ),
 )  # fmt: skip
 
-TECHNOLOGIES: Final[Mapping[str, Technology]] = MappingProxyType({technology.name: technology for technology in _ALL})
+TECHNOLOGIES: Final[Mapping[str, FpgaTechnology]] = MappingProxyType(
+    {technology.name: technology for technology in _ALL}
+)
 
 
-def technology_of(name: str | Technology) -> Technology:
+def technology_of(name: str | FpgaTechnology) -> FpgaTechnology:
     """The technology of a name.
 
     Raises:
@@ -170,7 +172,7 @@ def technology_of(name: str | Technology) -> Technology:
         >>> technology_of("ecp5").title
         'Lattice ECP5 LFE5U-85F'
     """
-    if isinstance(name, Technology):
+    if isinstance(name, FpgaTechnology):
         return name
     if name not in TECHNOLOGIES:
         raise ConfigError(f"technology is one of {', '.join(TECHNOLOGIES)}, got {name!r}.")

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from splinework.errors import FileError
 from splinework.hardware import tools
-from splinework.hardware.fpga.findings import Failure, Verification, proof_failure, simulation_failures
+from splinework.hardware.fpga.findings import Failure, FpgaVerification, proof_failure, simulation_failures
 from splinework.hardware.fpga.interface import Interface, read_interface
 from splinework.hardware.fpga.netlist import Unproved, registers_between
 from splinework.hardware.fpga.prove import Proof, elaborate, prove
@@ -41,7 +41,7 @@ def verify(
     simulators: Sequence[str] = SIMULATORS,
     budget: float = 60.0,
     progress: Progress | None = None,
-) -> Verification:
+) -> FpgaVerification:
     """Verifies the files of a folder as they are: `golden.json`, `design.json`, `rtl/*.v`.
 
     The testbenches stay in `tb` where there is no such folder yet, with a Makefile that runs them again; nothing else is written.
@@ -86,7 +86,7 @@ def verify(
     failures = [failure for run in runs for failure in simulation_failures(run, model, made.codes)]
     failures += [proof_failure(one, model) for one in proofs if not one.proven]
     failures += [Failure("wiring", interface.top, broken)] if broken else []
-    return Verification(
+    return FpgaVerification(
         name=model.name,
         kinds=dict(made.kinds),
         simulations=runs,

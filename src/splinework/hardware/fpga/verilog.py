@@ -3,11 +3,11 @@
 The ports are listed in `plan`; how a neuron is written is in `verilog_node`.
 """
 
-from splinework.hardware.fpga.circuit import Design, Layer
+from splinework.hardware.fpga.circuit import CircuitLayer, FpgaDesign
 from splinework.hardware.fpga.verilog_node import module_text, node_module, vector
 
 
-def verilog(design: Design) -> dict[str, str]:
+def verilog(design: FpgaDesign) -> dict[str, str]:
     """The files of a circuit that is cut into cycles: name to text."""
     parts = [_head(design), _top(design)]
     for number, layer in enumerate(design.layers):
@@ -16,7 +16,7 @@ def verilog(design: Design) -> dict[str, str]:
     return {f"{design.name}.v": "\n".join([*parts, "`default_nettype wire\n"])}
 
 
-def _head(design: Design) -> str:
+def _head(design: FpgaDesign) -> str:
     shape = "-".join(str(n) for n in (len(design.inputs), *(len(layer.nodes) for layer in design.layers)))
     lines = [
         f"{design.name}: a quantised network of {shape} nodes; made by splinework, do not edit.",
@@ -28,7 +28,7 @@ def _head(design: Design) -> str:
     return "".join(f"// {line}\n" for line in lines) + "\n`default_nettype none\n"
 
 
-def _top(design: Design) -> str:
+def _top(design: FpgaDesign) -> str:
     held = design.options.handshake == "valid_ready"
     last, cycles = len(design.layers), design.latency_cycles
     ports = ["input wire clk", "input wire rst", "input wire in_valid"]
@@ -56,7 +56,7 @@ def _top(design: Design) -> str:
     return module_text(design.name, ports, lines)
 
 
-def _layer(name: str, number: int, layer: Layer) -> str:
+def _layer(name: str, number: int, layer: CircuitLayer) -> str:
     ports = ["input wire clk", "input wire en"]
     ports += [f"input wire {vector(f.width)} x{i}{_said(f.signed)}" for i, f in enumerate(layer.inputs)]
     ports += [f"output wire {vector(n.format.width)} y{n.index}{_said(n.format.signed)}" for n in layer.nodes]

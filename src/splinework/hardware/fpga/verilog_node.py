@@ -8,11 +8,11 @@ rule about signs of expressions matters.
 from collections.abc import Sequence
 
 from splinework.hardware.formats import Format
-from splinework.hardware.fpga.circuit import Bit, Layer, Node, Sum, Table
+from splinework.hardware.fpga.circuit import Adder, CircuitLayer, CircuitNode, CircuitTable, CodeBit
 from splinework.hardware.fpga.cost import reduced, support
 
 
-def node_module(name: str, layer: Layer, node: Node) -> str:
+def node_module(name: str, layer: CircuitLayer, node: CircuitNode) -> str:
     """The module of a neuron with stages, in a layer of the network of a name."""
     writer = _Writer(layer, node)
     ports = ["input wire clk", "input wire en"]
@@ -59,7 +59,7 @@ def _joined(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 and not parts[0].startswith("{") else f"{{{', '.join(parts)}}}"
 
 
-def _about(layer: Layer, node: Node) -> str:
+def _about(layer: CircuitLayer, node: CircuitNode) -> str:
     words = f"{len(node.tables)} tables, {len(node.sums)} adders in {node.depth} levels, {layer.cycles} cycles"
     dead = "; nothing looks at it" if node.index in layer.dead else ""
     name = "".join(c if c.isprintable() and c.isascii() else "?" for c in node.name).rstrip("\\")
@@ -69,7 +69,7 @@ def _about(layer: Layer, node: Node) -> str:
 class _Writer:
     """The lines of one neuron, cycle by cycle."""
 
-    def __init__(self, layer: Layer, node: Node) -> None:
+    def __init__(self, layer: CircuitLayer, node: CircuitNode) -> None:
         self.layer, self.node = layer, node
         self.width: dict[str, int] = {f"x{i}": layer.inputs[i].width for i in node.inputs}
         self.native: dict[str, int] = {f"x{i}": 0 for i in node.inputs}
@@ -110,7 +110,7 @@ class _Writer:
         lines = []
         for number, word in enumerate(self.node.words):
             if self.node.stages[number] == stage:
-                lines += self.table(number, word) if isinstance(word, Table) else self.sum(number, word)
+                lines += self.table(number, word) if isinstance(word, CircuitTable) else self.sum(number, word)
         return lines + (self.finish() if self.node.finish == stage else [])
 
     def registers(self, stage: int) -> list[str]:
@@ -134,7 +134,7 @@ class _Writer:
         late = stage - 1 - self.native[name]
         return f"{name}_d{late}" if late else name
 
-    def table(self, number: int, table: Table) -> list[str]:
+    def table(self, number: int, table: CircuitTable) -> list[str]:
         """The bits of a table, each a constant, a wire or a constant vector indexed by code bits."""
         name, stage = self.word(number), self.node.stages[number]
         shift = f", times {1 << table.shift}" if table.shift else ""
@@ -155,22 +155,22 @@ class _Writer:
             lines.append(f"assign {name}[{place}] = {text}{flip};")
         return lines
 
-    def bit(self, bit: Bit, stage: int) -> str:
+    def bit(self, bit: CodeBit, stage: int) -> str:
         """One bit of an address."""
         name = self.at(f"x{bit.input}", stage)
         return f"{name}[{bit.place}]" if bit.fold < 0 else f"({name}[{bit.place}] ^ {name}[{bit.fold}])"
 
-    def index(self, bits: list[Bit], stage: int) -> str:
+    def index(self, bits: list[CodeBit], stage: int) -> str:
         """Bits of an address, the first worth least; a whole code by its name."""
         first = bits[0]
-        run = [Bit(first.input, first.place + k) for k in range(len(bits))]
+        run = [CodeBit(first.input, first.place + k) for k in range(len(bits))]
         if bits == run:
             name = self.at(f"x{first.input}", stage)
             whole = first.place == 0 and len(bits) == self.width[f"x{first.input}"]
             return name if whole else f"{name}[{bits[-1].place}:{first.place}]"
         return f"{{{', '.join(self.bit(bit, stage) for bit in reversed(bits))}}}"
 
-    def sum(self, number: int, word: Sum) -> list[str]:
+    def sum(self, number: int, word: Adder) -> list[str]:
         """An adder; bits below its start are those of one word, and a carry doubles both words by a bit below them."""
         node, stage, name = self.node, self.node.stages[number], self.word(number)
         parts = [(node.words[p], self.at(self.word(p), stage)) for p in (word.left, word.right)]
@@ -236,7 +236,7 @@ def _tests(width: int, signed: bool, form: Format) -> tuple[str, str]:
     return f"({under})", f"(~{sign} & ({above}))"
 
 
-def _from(word: Table | Sum, text: str, start: int, count: int) -> str:
+def _from(word: CircuitTable | Adder, text: str, start: int, count: int) -> str:
     """The bits of a word from a place on; nothing where all of them are zeros."""
     place = start - word.shift
     if place >= 0:
@@ -253,7 +253,7 @@ def _range(start: int, count: int, width: int) -> str:
     return f"[{start}]" if count == 1 else f"[{start + count - 1}:{start}]"
 
 
-def _shifted(text: str, word: Table | Sum, width: int) -> str:
+def _shifted(text: str, word: CircuitTable | Adder, width: int) -> str:
     """A word with its zero bits below, extended or cut to a width."""
     if word.shift >= width:
         return f"{width}'b0"
@@ -261,7 +261,7 @@ def _shifted(text: str, word: Table | Sum, width: int) -> str:
     return f"{{{bits}, {word.shift}'b{'0' * word.shift}}}" if word.shift else bits
 
 
-def _constant(node: Node) -> str:
+def _constant(node: CircuitNode) -> str:
     form = node.format
     value = min(max(node.rounded(node.constant), form.low), form.high)
     return f"{form.width}'d{value & (form.count - 1)}"

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from splinework.hardware.fpga.interface import Interface
 from splinework.hardware.fpga.logic import values
-from splinework.hardware.fpga.netlist import Bit, Bits, Cell, Module, Unproved
+from splinework.hardware.fpga.netlist import Cell, Module, NetBit, NetBits, Unproved
 from splinework.hardware.integer import IntegerModel
 
 
 @dataclass(frozen=True, eq=False)
-class _Place:
+class _TimedWord:
     """A word in the top module: its bits and when it is there, None for constants."""
 
-    bits: Bits
+    bits: NetBits
     time: int | None
 
 
@@ -32,7 +32,7 @@ def check_wiring(model: IntegerModel, top: Module, interface: Interface, cycles:
         if not cell.kind.startswith("$"):
             found.setdefault(cell.kind, []).append(cell)
     tracer = _Tracer(top, _enable(top, interface, [cell for cells in found.values() for cell in cells]))
-    states = [_Place(top.inputs[f"x{i}"], 0) for i in range(len(model.inputs))]
+    states = [_TimedWord(top.inputs[f"x{i}"], 0) for i in range(len(model.inputs))]
     known = set()
     for number, layer in enumerate(model.layers):
         after = []
@@ -51,7 +51,7 @@ def check_wiring(model: IntegerModel, top: Module, interface: Interface, cycles:
                 raise Unproved(f"the inputs of {name} arrive in different cycles: {times}")
             own = cycles.get(name)
             end = start.pop() + own if start and own is not None else None
-            after.append(_Place(cells[0].outputs["y"], end))
+            after.append(_TimedWord(cells[0].outputs["y"], end))
         states = after
     strange = sorted(set(found) - known)
     if strange:
@@ -76,7 +76,7 @@ def _check_ports(model: IntegerModel, top: Module, interface: Interface) -> None
             raise Unproved(f"{top.name} has other ports than its golden model: {', '.join(wrong)}")
 
 
-def _enable(top: Module, interface: Interface, neurons: list[Cell]) -> Bit:
+def _enable(top: Module, interface: Interface, neurons: list[Cell]) -> NetBit:
     """The one wire that lets everything move."""
     enables = {cell.inputs.get("en", ()) for cell in neurons}
     clocks = {cell.inputs.get("clk", ()) for cell in neurons}
@@ -102,10 +102,10 @@ def _enable(top: Module, interface: Interface, neurons: list[Cell]) -> Bit:
 class _Tracer:
     """Follows wires of the top module back through its registers."""
 
-    def __init__(self, top: Module, enable: Bit) -> None:
+    def __init__(self, top: Module, enable: NetBit) -> None:
         self.top, self.enable = top, enable
 
-    def back(self, bit: Bit, reset: bool) -> Bit | None:
+    def back(self, bit: NetBit, reset: bool) -> NetBit | None:
         """What a register took a cycle before; None where the bit comes from no register that moves with the others."""
         if bit not in self.top.drivers:
             return None
@@ -122,7 +122,7 @@ class _Tracer:
             return None
         return cell.inputs["D"][place]
 
-    def arrival(self, bits: Bits, source: _Place, what: str) -> int | None:
+    def arrival(self, bits: NetBits, source: _TimedWord, what: str) -> int | None:
         """When a word is there that must be another one, delayed or not.
 
         Raises:

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from splinework.hardware.formats import Format, Integers, storage
-from splinework.hardware.mcu.options import LAYOUTS, Options
-from splinework.hardware.mcu.sums import Stage, Sum
+from splinework.hardware.mcu.options import LAYOUTS, McuOptions
+from splinework.hardware.mcu.sums import UnsignedLayer, UnsignedSum
 
 _WORDS: Final = 4  # Words of a block; more sums than that do not stay in the low registers of a Cortex-M0+
 _WIDTHS: Final = (8, 16, 32)
@@ -30,7 +30,7 @@ class Lane:
 
 
 @dataclass(frozen=True, eq=False)
-class Array:
+class TableArray:
     """The table of one input: `(rows, words)` in integers of `bits` bits; `words` says which of the block's they are."""
 
     bits: int
@@ -49,7 +49,7 @@ class Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class WordBlock:
     """Words that are added up together.
 
     Attributes:
@@ -62,8 +62,8 @@ class Block:
 
     words: tuple[tuple[Lane, ...], ...]
     starts: tuple[int, ...]
-    arrays: dict[int, Array]
-    loop: Array | None = None
+    arrays: dict[int, TableArray]
+    loop: TableArray | None = None
     firsts: tuple[int, ...] = ()
 
     @property
@@ -92,7 +92,7 @@ class Arrangement:
     """One layer in memory, by a kind of layout."""
 
     layout: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[WordBlock, ...]
 
     @cached_property
     def table_bytes(self) -> int:
@@ -135,14 +135,14 @@ class Arrangement:
         return (self.instructions, size) if prefer == "speed" else (size, self.instructions)
 
 
-def arrange(stage: Stage, options: Options) -> Arrangement:
+def arrange(stage: UnsignedLayer, options: McuOptions) -> Arrangement:
     """The cheapest arrangement of a layer among those that the options allow."""
     layouts = LAYOUTS if options.layout == "auto" else (options.layout,)
     found = [candidate for layout in layouts for candidate in _candidates(stage, layout, options)]
     return min(found, key=lambda arrangement: arrangement.cost(options.prefer))
 
 
-def _candidates(stage: Stage, layout: str, options: Options) -> list[Arrangement]:
+def _candidates(stage: UnsignedLayer, layout: str, options: McuOptions) -> list[Arrangement]:
     places = [place for place, one in enumerate(stage.sums) if one.columns]
     single = [[Lane(place, 0, stage.sums[place].bits)] for place in places]
     if layout == "edges":
@@ -168,7 +168,7 @@ def _chunks(words: Sequence[list[Lane]], most: int) -> list[list[list[Lane]]]:
     return [list(words[len(words) * k // count : len(words) * (k + 1) // count]) for k in range(count)]
 
 
-def _packed(sums: Sequence[Sum], places: list[int], width: int, accumulator: int) -> list[list[Lane]]:
+def _packed(sums: Sequence[UnsignedSum], places: list[int], width: int, accumulator: int) -> list[list[Lane]]:
     """Words with as many lanes as there is room for, the widest first (first-fit decreasing); in the order of the nodes.
 
     The last lane of a word needs room for its whole sum in the accumulator, but in memory only for its entries.
@@ -186,7 +186,7 @@ def _packed(sums: Sequence[Sum], places: list[int], width: int, accumulator: int
     return sorted(words, key=lambda word: min(lane.place for lane in word))
 
 
-def _block(stage: Stage, words: list[list[Lane]]) -> Block:
+def _block(stage: UnsignedLayer, words: list[list[Lane]]) -> WordBlock:
     sums = stage.sums
     arrays = {}
     for place, rows in enumerate(stage.rows):
@@ -194,17 +194,17 @@ def _block(stage: Stage, words: list[list[Lane]]) -> Block:
         used = tuple(k for k, column in enumerate(columns) if column.any())
         if used:
             values = np.column_stack([columns[k] for k in used])
-            arrays[place] = Array(storage(int(values.max()).bit_length()), values, used)
+            arrays[place] = TableArray(storage(int(values.max()).bit_length()), values, used)
     starts = tuple(sum(sums[lane.place].start << lane.at for lane in word) for word in words)
-    return Block(tuple(tuple(word) for word in words), starts, arrays)
+    return WordBlock(tuple(tuple(word) for word in words), starts, arrays)
 
 
-def _word(sums: Sequence[Sum], word: list[Lane], place: int, rows: int) -> Integers:
+def _word(sums: Sequence[UnsignedSum], word: list[Lane], place: int, rows: int) -> Integers:
     zero = np.zeros(rows, dtype=np.int64)
     return sum((sums[lane.place].columns.get(place, zero) << lane.at for lane in word), zero)
 
 
-def _looped(stage: Stage, block: Block) -> Block:
+def _looped(stage: UnsignedLayer, block: WordBlock) -> WordBlock:
     """All arrays in one table: as many words and bits as the largest of each."""
     total = sum(stage.rows[place] for place in block.arrays)
     values = np.zeros((total, len(block.words)), dtype=np.int64)
@@ -214,5 +214,5 @@ def _looped(stage: Stage, block: Block) -> Block:
         firsts.append(row - stage.lows[place])
         row += stage.rows[place]
     every = tuple(range(len(block.words)))
-    loop = Array(storage(int(values.max()).bit_length()), values, every)
-    return Block(block.words, block.starts, block.arrays, loop, tuple(firsts))
+    loop = TableArray(storage(int(values.max()).bit_length()), values, every)
+    return WordBlock(block.words, block.starts, block.arrays, loop, tuple(firsts))

@@ -18,9 +18,9 @@ from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Integers, Wire
 from splinework.hardware.golden import digest, golden_text
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.quantiser import quantiser, slack
-from splinework.hardware.mcu.source import Plan, code_type, functions, plan, signed, unsigned
+from splinework.hardware.mcu.source import SourcePlan, code_type, functions, plan, signed, unsigned
 from splinework.hardware.mcu.vectors import vectors
 from splinework.nn.checkpoint import own_version
 from splinework.nn.files import write_whole
@@ -31,7 +31,7 @@ WARNINGS: Final = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "
 _TRIED: Final = 200  # Rows of the test program
 
 
-def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None = None) -> dict[str, str]:
+def mcu(model: IntegerModel, *, name: str | None = None, options: McuOptions | None = None) -> dict[str, str]:
     """A quantised network as C99: no memory allocation, no recursion, no float in predict, tables in flash.
 
     `void NAME_predict(const NAME_code_t *codes, NAME_sum_t *sums)` gives the integers of the golden model, bit for bit;
@@ -61,7 +61,7 @@ def mcu(model: IntegerModel, *, name: str | None = None, options: Options | None
     chosen = name if name is not None else model.name
     if not chosen.isidentifier() or not chosen.isascii():
         raise ConfigError(f"name is an identifier in C such as 'wine', got {name!r}.")
-    what = plan(model, chosen, options or Options())
+    what = plan(model, chosen, options or McuOptions())
     _check_flash(what)
     return {
         f"{chosen}.h": _header(what),
@@ -79,7 +79,7 @@ def write_mcu(
     folder: str | os.PathLike[str],
     *,
     name: str | None = None,
-    options: Options | None = None,
+    options: McuOptions | None = None,
 ) -> dict[str, str]:
     """Writes what `mcu` gives to a folder, which is made if it is not there; files of other names are left.
 
@@ -107,7 +107,7 @@ def _title(model: IntegerModel) -> list[str]:
     ]
 
 
-def _header(what: Plan) -> str:
+def _header(what: SourcePlan) -> str:
     """`NAME.h`: sizes, what codes and sums mean, and what there is to call."""
     model, options = what.model, what.options
     guard = f"{what.name.upper()}_H"
@@ -126,7 +126,7 @@ def _header(what: Plan) -> str:
     return "\n\n".join(parts).replace("$NAME", what.name).replace("$UPPER", what.name.upper()) + "\n"
 
 
-def _sizes(what: Plan) -> str:
+def _sizes(what: SourcePlan) -> str:
     model = what.model
     sizes = {
         "INPUTS": f"{len(model.inputs)}U",
@@ -159,7 +159,7 @@ def _wire(wire: Wire) -> str:
     return f"{plain(wire.name)} = {value}, {wire.format.low} to {wire.format.high}"
 
 
-def _quantise(model: IntegerModel, options: Options) -> list[str]:
+def _quantise(model: IntegerModel, options: McuOptions) -> list[str]:
     if options.float == "none":
         return []
     text = "Equal to the golden model for every float."
@@ -176,7 +176,7 @@ uint32_t $NAME_quantise(const float *values, $NAME_code_t *codes);"""
     ]
 
 
-def _source(what: Plan) -> str:
+def _source(what: SourcePlan) -> str:
     code, includes, quantise = f"{what.name}_code_t", list[str](), list[str]()
     if what.options.float != "none":
         includes, text = quantiser(what.model, code, what.name, what.options.float)
@@ -185,7 +185,7 @@ def _source(what: Plan) -> str:
     return "\n\n".join(["\n".join(lines), functions(what), *quantise]) + "\n"
 
 
-def _check_flash(what: Plan) -> None:
+def _check_flash(what: SourcePlan) -> None:
     limit, size = what.options.flash, what.table_bytes + what.code_bytes
     if limit is None or size <= limit:
         return
@@ -199,7 +199,7 @@ def _check_flash(what: Plan) -> None:
     )
 
 
-def _vectors(what: Plan) -> str:
+def _vectors(what: SourcePlan) -> str:
     model = what.model
     codes = vectors(model, _TRIED)[: 4 * _TRIED]
     sums = model.run(codes)
@@ -220,7 +220,7 @@ def _array(kind: str, name: str, values: Integers) -> str:
     return f"static const {kind} {name}{sizes} = {text};"
 
 
-def _test(what: Plan) -> str:
+def _test(what: SourcePlan) -> str:
     classify = ""
     if what.model.task == "classification":
         classify = """

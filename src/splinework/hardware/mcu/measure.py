@@ -28,7 +28,7 @@ _BLOCK: Final = 16  # Calls between two readings of SysTick, which has 24 bits
 
 
 @dataclass(frozen=True)
-class Cost:
+class McuCost:
     """What a function costs on a processor.
 
     Attributes:
@@ -61,7 +61,7 @@ def measure(
     calls: int = 256,
     level: str = "-O2",
     seed: int = 0,
-) -> dict[str, list[Cost]]:
+) -> dict[str, list[McuCost]]:
     """The cost of the functions that `write_mcu` wrote, over random rows.
 
     Args:
@@ -114,7 +114,7 @@ def cost(
     *,
     level: str = "-O2",
     strict: bool = True,
-) -> Cost:
+) -> McuCost:
     """The cost of any function of C.
 
     Args:
@@ -142,7 +142,7 @@ def cost(
         program = boards.build(where, place, [own], "probe.c", level=level, strict=strict)
         counted = _by_qemu(where, program, place) if where.machine else _by_callgrind(program, place)
         flash, ram = _sizes(where, place, f"{Path(own).stem}.{where.name}.o", probe.function)
-        return Cost(where.name, counted / calls, flash, ram, _stack(where, place, own, probe.function, level))
+        return McuCost(where.name, counted / calls, flash, ram, _stack(where, place, own, probe.function, level))
 
 
 def _by_qemu(where: boards.Processor, program: Path, place: Path) -> float:

@@ -6,14 +6,14 @@ from typing import Final, Literal, get_args
 from splinework.errors import ConfigError
 
 Prefer = Literal["speed", "flash"]
-Layout = Literal["auto", "edges", "rows", "lanes"]
+TableLayout = Literal["auto", "edges", "rows", "lanes"]
 Float = Literal["none", "single", "exact"]
 Codes = Literal["trusted", "saturated"]
 LAYOUTS: Final = ("edges", "rows", "lanes")
 
 
 @dataclass(frozen=True)
-class Options:
+class McuOptions:
     """A recipe for C.
 
     Attributes:
@@ -31,7 +31,7 @@ class Options:
     """
 
     prefer: Prefer = "speed"
-    layout: Layout = "auto"
+    layout: TableLayout = "auto"
     accumulator: int = 32
     float: Float = "single"
     codes: Codes = "trusted"
@@ -39,7 +39,7 @@ class Options:
     flash: int | None = None
 
     def __post_init__(self) -> None:
-        for field, kind in (("prefer", Prefer), ("layout", Layout), ("float", Float), ("codes", Codes)):
+        for field, kind in (("prefer", Prefer), ("layout", TableLayout), ("float", Float), ("codes", Codes)):
             value = getattr(self, field)
             if value not in get_args(kind):
                 raise ConfigError(f"{field} is one of {', '.join(get_args(kind))}, got {value!r}.")

@@ -14,22 +14,22 @@ from splinework.export.number_lists import nested
 from splinework.formula.languages.names import plain
 from splinework.hardware.formats import Format, storage
 from splinework.hardware.integer import IntegerModel
-from splinework.hardware.mcu.blocks import Arrangement, Array, Block, arrange
-from splinework.hardware.mcu.options import Options
-from splinework.hardware.mcu.sums import Stage, Sum, stages
+from splinework.hardware.mcu.blocks import Arrangement, TableArray, WordBlock, arrange
+from splinework.hardware.mcu.options import McuOptions
+from splinework.hardware.mcu.sums import UnsignedLayer, UnsignedSum, stages
 
-Tables = dict[bytes, tuple[str, str]]
+TableNames = dict[bytes, tuple[str, str]]
 """By content: the name and the text of each table."""
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class SourcePlan:
     """What is written: a golden model, the prefix of its names in C, its layers in unsigned integers, and where tables lie."""
 
     model: IntegerModel
     name: str
-    options: Options
-    stages: tuple[Stage, ...]
+    options: McuOptions
+    stages: tuple[UnsignedLayer, ...]
     arrangements: tuple[Arrangement, ...]
 
     @property
@@ -43,14 +43,14 @@ class Plan:
         return sum(a.code_bytes + 12 * len(s.sums) + 16 for a, s in zip(self.arrangements, self.stages, strict=True))
 
 
-def plan(model: IntegerModel, name: str, options: Options) -> Plan:
+def plan(model: IntegerModel, name: str, options: McuOptions) -> SourcePlan:
     """Decides where everything lies.
 
     Raises:
         ConfigError: If a sum does not fit the accumulator.
     """
     parts = stages(model, options)
-    return Plan(model, name, options, parts, tuple(arrange(stage, options) for stage in parts))
+    return SourcePlan(model, name, options, parts, tuple(arrange(stage, options) for stage in parts))
 
 
 def unsigned(value: int) -> str:
@@ -85,9 +85,9 @@ def code_type(forms: Sequence[Format]) -> str:
     return f"{sign}int{storage(Format.holding(low, high).width)}_t"
 
 
-def functions(what: Plan) -> str:
+def functions(what: SourcePlan) -> str:
     """Tables, layers, `NAME_predict` and `NAME_classify`."""
-    tables: Tables = {}
+    tables: TableNames = {}
     layers = [
         _layer(what, stage, arrangement, tables)
         for stage, arrangement in zip(what.stages, what.arrangements, strict=True)
@@ -133,13 +133,13 @@ static int32_t $NAME_apart(uint32_t sum, uint32_t zero)
 }
 
 
-def state_type(stage: Stage) -> str:
+def state_type(stage: UnsignedLayer) -> str:
     """Of the codes that a hidden layer hands on."""
     spans = [one.last - one.first for one in stage.sums if one.last is not None and one.first is not None]
     return f"uint{storage(max(spans, default=0).bit_length())}_t"
 
 
-def _layer(what: Plan, stage: Stage, arrangement: Arrangement, tables: Tables) -> str:
+def _layer(what: SourcePlan, stage: UnsignedLayer, arrangement: Arrangement, tables: TableNames) -> str:
     given = "uint8_t" if stage.number else "$NAME_code_t"
     if stage.number:
         given = state_type(what.stages[stage.number - 1])
@@ -163,7 +163,7 @@ def _layer(what: Plan, stage: Stage, arrangement: Arrangement, tables: Tables) -
     )
 
 
-def _block(what: Plan, stage: Stage, block: Block, tables: Tables) -> list[str]:
+def _block(what: SourcePlan, stage: UnsignedLayer, block: WordBlock, tables: TableNames) -> list[str]:
     """One block in braces."""
     prefix = f"$NAME_l{stage.number}"
     first = min(lane.place for word in block.words for lane in word)
@@ -193,7 +193,7 @@ def _block(what: Plan, stage: Stage, block: Block, tables: Tables) -> list[str]:
     return [*lines, "    }"]
 
 
-def _loop(block: Block, loop: Array, name: str, tables: Tables) -> list[str]:
+def _loop(block: WordBlock, loop: TableArray, name: str, tables: TableNames) -> list[str]:
     count = len(block.arrays)
     table = _table(name, loop, tables)
     value = f"x[{_listed(list(block.arrays), f'{name}_inputs', tables)}]" if block.listed else "x[i]"
@@ -212,7 +212,7 @@ def _loop(block: Block, loop: Array, name: str, tables: Tables) -> list[str]:
     ]
 
 
-def _listed(values: Sequence[int], name: str, tables: Tables) -> str:
+def _listed(values: Sequence[int], name: str, tables: TableNames) -> str:
     """An entry of a list of small integers."""
     kind = code_type([Format.holding(min(values), max(values))])
     key = repr((kind, values)).encode()
@@ -222,7 +222,7 @@ def _listed(values: Sequence[int], name: str, tables: Tables) -> str:
     return f"{tables[key][0]}[i]"
 
 
-def _additions(array: Array, row: str, note: str) -> list[str]:
+def _additions(array: TableArray, row: str, note: str) -> list[str]:
     """Adds the words of a row; a pointer to it keeps compilers from a pointer to every word."""
     end = f" /* {note} */" if note else ""
     if len(array.words) == 1:
@@ -247,7 +247,7 @@ def _index(value: str, moved: int) -> str:
     return f"(uint32_t){value} {'+' if moved > 0 else '-'} {unsigned(abs(moved))}"
 
 
-def _table(name: str, array: Array, tables: Tables) -> str:
+def _table(name: str, array: TableArray, tables: TableNames) -> str:
     """The name of the table, which is written unless an equal one is there."""
     if array.key not in tables:
         values = array.values[:, 0] if array.values.shape[1] == 1 else array.values
@@ -257,7 +257,7 @@ def _table(name: str, array: Array, tables: Tables) -> str:
     return tables[array.key][0]
 
 
-def _end(what: Plan, one: Sum, value: str, gives: str) -> str:
+def _end(what: SourcePlan, one: UnsignedSum, value: str, gives: str) -> str:
     """What a node hands on, of the unsigned sum."""
     if one.first is None or one.last is None:
         return _exact(what, one, value)
@@ -273,7 +273,7 @@ def _end(what: Plan, one: Sum, value: str, gives: str) -> str:
     return f"({gives}){text}"
 
 
-def _exact(what: Plan, one: Sum, value: str) -> str:
+def _exact(what: SourcePlan, one: UnsignedSum, value: str) -> str:
     """The exact sum with its sign."""
     gives = f"int{what.options.accumulator}_t"
     if one.most >= 1 << 31:
@@ -284,7 +284,7 @@ def _exact(what: Plan, one: Sum, value: str) -> str:
     return moved if what.options.accumulator == 32 else f"({gives})({moved})"
 
 
-def _predict(what: Plan) -> str:
+def _predict(what: SourcePlan) -> str:
     """The chain of layers, over two rows of codes."""
     lines, calls, given = [], [], "codes"
     if what.options.codes == "saturated":
@@ -307,7 +307,7 @@ def _predict(what: Plan) -> str:
     return "\n".join([head, "{", *lines, *([""] if lines else []), *calls, "}"])
 
 
-def _classify(what: Plan) -> list[str]:
+def _classify(what: SourcePlan) -> list[str]:
     if what.model.task != "classification":
         return []
     decide = "best = (sums[0] > 0) ? 1U : 0U;"

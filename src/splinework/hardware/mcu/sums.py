@@ -12,12 +12,12 @@ import numpy as np
 from splinework.errors import ConfigError
 from splinework.hardware.formats import Integers, Wire, round_shift
 from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.reach import Flags, Reach, reach
 
 
 @dataclass(frozen=True, eq=False)
-class Sum:
+class UnsignedSum:
     """One node: its sum is `base + Σ columns[i][code of input i]`, all entries 0 or more.
 
     Attributes:
@@ -61,7 +61,7 @@ class Sum:
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class UnsignedLayer:
     """One layer.
 
     Attributes:
@@ -77,11 +77,11 @@ class Stage:
     lows: tuple[int, ...]
     rows: tuple[int, ...]
     names: tuple[str, ...]
-    sums: tuple[Sum, ...]
+    sums: tuple[UnsignedSum, ...]
     last: bool
 
 
-def stages(model: IntegerModel, options: Options) -> tuple[Stage, ...]:
+def stages(model: IntegerModel, options: McuOptions) -> tuple[UnsignedLayer, ...]:
     """The layers of a network.
 
     Raises:
@@ -100,7 +100,7 @@ def stages(model: IntegerModel, options: Options) -> tuple[Stage, ...]:
         lows = tuple(0 if options.codes == "saturated" else low for low in own)
         rows = tuple(last - first + 1 for first, last in ends)
         names = tuple(wires[i].name for i in kept[number])
-        made.append(Stage(number, lows, rows, names, sums, number == len(model.layers) - 1))
+        made.append(UnsignedLayer(number, lows, rows, names, sums, number == len(model.layers) - 1))
     return tuple(made)
 
 
@@ -119,7 +119,7 @@ def _needed(model: IntegerModel, can: Reach) -> list[list[int]]:
     return [list(range(len(model.inputs))), *kept]
 
 
-def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[int]) -> Sum:
+def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[int]) -> UnsignedSum:
     layer, flags = model.layers[number], can.codes[number]
     columns: dict[int, Integers] = {}
     base, most = int(layer.bias[node]), 0
@@ -135,14 +135,14 @@ def _sum(model: IntegerModel, can: Reach, number: int, node: int, inputs: list[i
             most += high - low
     wire = layer.outputs[node]
     if number == len(model.layers) - 1:
-        return Sum(node, wire, columns, base, most)
+        return UnsignedSum(node, wire, columns, base, most)
     first, last = _ends(can.codes[number + 1][node])
     lift = 2 * -(base >> (layer.guard + 1))
     start, low = base + (lift << layer.guard), wire.format.low
-    return Sum(node, wire, columns, base, most, layer.guard, start, lift, first + low, last + low)
+    return UnsignedSum(node, wire, columns, base, most, layer.guard, start, lift, first + low, last + low)
 
 
-def _check(one: Sum, layer: IntegerLayer, number: int, accumulator: int) -> None:
+def _check(one: UnsignedSum, layer: IntegerLayer, number: int, accumulator: int) -> None:
     half = 1 << (one.guard - 1) if one.guard else 0
     signed = one.first is None
     low, high = one.base, one.base + one.most

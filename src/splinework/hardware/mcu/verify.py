@@ -22,7 +22,7 @@ from splinework.hardware.golden import read_document, read_golden
 from splinework.hardware.integer import IntegerModel
 from splinework.hardware.mcu import boards
 from splinework.hardware.mcu.files import FORMAT
-from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu.quantiser import undecided
 from splinework.hardware.mcu.source import code_type
 from splinework.hardware.mcu.vectors import vectors
@@ -32,7 +32,7 @@ _SHOWN: Final = 5  # Counter-examples that are kept of a run
 
 
 @dataclass(frozen=True)
-class Run:
+class ProcessorRun:
     """One processor.
 
     Attributes:
@@ -64,7 +64,7 @@ class McuVerification:
     """
 
     name: str
-    runs: tuple[Run, ...]
+    runs: tuple[ProcessorRun, ...]
     skipped: dict[str, str] = field(default_factory=dict)
     tools: dict[str, str] = field(default_factory=dict)
 
@@ -91,16 +91,16 @@ class McuVerification:
 
 
 @dataclass(frozen=True, eq=False)
-class Artefact:
+class McuArtefact:
     """A folder with C files, as it is: the prefix of all names, its golden model and its recipe."""
 
     folder: Path
     name: str
     model: IntegerModel
-    options: Options
+    options: McuOptions
 
 
-def read_artefact(folder: str | os.PathLike[str]) -> Artefact:
+def read_artefact(folder: str | os.PathLike[str]) -> McuArtefact:
     """What `write_mcu` wrote.
 
     Raises:
@@ -111,13 +111,13 @@ def read_artefact(folder: str | os.PathLike[str]) -> Artefact:
     file = place / "mcu.json"
     content = read_document(file, FORMAT, "a recipe of C files")
     try:
-        name, options = str(content["name"]), Options(**content["options"])
+        name, options = str(content["name"]), McuOptions(**content["options"])
     except (ValueError, LookupError, TypeError) as error:
         raise FileError(f"{file} is no recipe of C files ({error}); write the artefact anew.") from error
     for ending in (".h", ".c"):
         if not name.isidentifier() or not (place / f"{name}{ending}").is_file():
             raise FileError(f"{place} has no {name}{ending}; write the artefact anew.")
-    return Artefact(place, name, model, options)
+    return McuArtefact(place, name, model, options)
 
 
 def verify_mcu(
@@ -152,7 +152,7 @@ def verify_mcu(
 
 
 def verify_artefacts(
-    artefacts: Sequence[Artefact],
+    artefacts: Sequence[McuArtefact],
     *,
     rows: int = 100_000,
     seed: int = 0,
@@ -171,7 +171,7 @@ def verify_artefacts(
         for k, a in enumerate(artefacts)
     ]
     floats = [_floats(a, max(1, rows // (4 * len(a.model.inputs))), seed) for a in artefacts]
-    runs: list[list[Run]] = [[] for _ in artefacts]
+    runs: list[list[ProcessorRun]] = [[] for _ in artefacts]
     with tempfile.TemporaryDirectory(prefix="splinework-mcu-") as name:
         place = Path(name)
         for artefact, codes, values in zip(artefacts, tried, floats, strict=True):
@@ -192,7 +192,7 @@ def verify_artefacts(
     return [McuVerification(a.name, tuple(runs[k]), skipped, versions) for k, a in enumerate(artefacts)]
 
 
-def harness(artefacts: Sequence[Artefact]) -> str:
+def harness(artefacts: Sequence[McuArtefact]) -> str:
     """The program that runs the functions over files."""
     parts = ["#include <stdio.h>", *(f'#include "{a.name}.h"' for a in artefacts)]
     for a in artefacts:
@@ -249,7 +249,7 @@ static void quantise_$NAME(void)
 """
 
 
-def _floats(artefact: Artefact, rows: int, seed: int) -> Singles:
+def _floats(artefact: McuArtefact, rows: int, seed: int) -> Singles:
     """Values around all boundaries between codes, random ones, and those that are not finite, `(n, I)`."""
     rng = np.random.default_rng(seed)
     columns = []
@@ -266,7 +266,7 @@ def _floats(artefact: Artefact, rows: int, seed: int) -> Singles:
     return np.column_stack(columns)
 
 
-def _compare(artefact: Artefact, place: Path, processor: str, codes: Integers, values: Singles) -> Run:
+def _compare(artefact: McuArtefact, place: Path, processor: str, codes: Integers, values: Singles) -> ProcessorRun:
     model = artefact.model
     expected = model.run(codes)
     if model.classes:
@@ -283,13 +283,13 @@ def _compare(artefact: Artefact, place: Path, processor: str, codes: Integers, v
         for row in wrong[:_SHOWN]
     )
     if artefact.options.float == "none":
-        return Run(processor, len(codes), len(wrong), failures=failures)
+        return ProcessorRun(processor, len(codes), len(wrong), failures=failures)
     found = np.fromfile(place / f"{artefact.name}.codes", dtype=np.int32).reshape(len(values), -1).astype(np.int64)
     bad = _misquantised(artefact, values, found)
-    return Run(processor, len(codes), len(wrong), values.size, bad, failures)
+    return ProcessorRun(processor, len(codes), len(wrong), values.size, bad, failures)
 
 
-def _misquantised(artefact: Artefact, values: Singles, found: Integers) -> int:
+def _misquantised(artefact: McuArtefact, values: Singles, found: Integers) -> int:
     """How many codes the golden model does not allow; of rows of numbers that are all decided, the count must be equal too."""
     model, number = artefact.model, ~np.isnan(values)
     plain = np.where(number, values, np.float32(0))

@@ -7,7 +7,7 @@ import pytest
 
 from splinework.errors import FileError
 from splinework.hardware.folders import FORMAT, KINDS, MARKER, artefact_folder, check_place, read_marker
-from tests.hardware.door_cases import tree
+from tests.hardware.api_cases import tree
 
 
 def write(place: Path, text: str, kind: str = "mcu") -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 
 import splinework as sw
-from splinework.hardware.choosing import Quantising
-from splinework.hardware.training import Schedule
+from splinework.hardware.choosing import QuantisationRecipe
+from splinework.hardware.training import QuantisationSchedule
 
-QUICK = Quantising(method="calibrate")
-SHORT = Schedule(steps=15, stages=2)
+QUICK = QuantisationRecipe(method="calibrate")
+SHORT = QuantisationSchedule(steps=15, stages=2)
 
 
 def rows(count: int = 60, inputs: int = 2, seed: int = 0) -> np.ndarray:
@@ -35,9 +35,9 @@ def classes(x: np.ndarray) -> np.ndarray:
     return np.where(x[:, 0] > 0.3, 2, np.where(x[:, 1] > 0, 1, 0))
 
 
-def trained(**changes: object) -> Quantising:
+def trained(**changes: object) -> QuantisationRecipe:
     """Training of a few steps."""
-    return replace(Quantising(schedule=SHORT), **changes)  # type: ignore[arg-type]
+    return replace(QuantisationRecipe(schedule=SHORT), **changes)  # type: ignore[arg-type]
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:

@@ -17,8 +17,8 @@ from splinework.hardware.analog.imperfections import (
     Temperature,
 )
 from splinework.hardware.analog.yield_plots import plot_conditions, plot_yield
-from splinework.hardware.analog.yields import MonteCarlo, over_temperature, over_years, yields
-from tests.hardware.fgate_cases import random_network
+from splinework.hardware.analog.yields import MonteCarloRecipe, over_temperature, over_years, yields
+from tests.hardware.imperfection_cases import random_network
 
 NETWORK = random_network(0, (2, 3, 2), 5)
 RNG = np.random.default_rng(0)
@@ -142,7 +142,7 @@ def test_calibration_takes_out_gains_and_offsets_of_nodes():
 
 
 def test_yield_counts_chips_at_the_limit():
-    loose, tight = (yields(NETWORK, X, Y, recipe=MonteCarlo("rmse", 20, limit=v)) for v in (1e3, 1e-9))
+    loose, tight = (yields(NETWORK, X, Y, recipe=MonteCarloRecipe("rmse", 20, limit=v)) for v in (1e3, 1e-9))
     assert (loose.share, tight.share) == (1.0, 0.0)
     assert list(loose.percentiles().values()) == sorted(loose.percentiles().values())
     assert loose.to_dict()["yield"] == 1.0
@@ -152,15 +152,15 @@ def test_yield_counts_chips_at_the_limit():
 
 def test_accuracy_counts_right_decisions():
     labels = Y.argmax(axis=1)
-    found = yields(NETWORK, X, labels, recipe=MonteCarlo(draws=10))
+    found = yields(NETWORK, X, labels, recipe=MonteCarloRecipe(draws=10))
     assert found.nominal == 1.0
     assert 0.8 < found.mean < 1.0
-    wrong = yields(NETWORK, X, 1 - labels, recipe=MonteCarlo(draws=10))
+    wrong = yields(NETWORK, X, 1 - labels, recipe=MonteCarloRecipe(draws=10))
     assert wrong.mean == pytest.approx(1 - found.mean)
 
 
 def test_tables_over_conditions_and_their_pictures():
-    recipe = MonteCarlo("rmse", 6)
+    recipe = MonteCarloRecipe("rmse", 6)
     warm = over_temperature(NETWORK, X, Y, [], celsius=(0.0, 27.0, 85.0), recipe=recipe, calibration=ROWS)
     assert warm[1].plain.mean < min(warm[0].plain.mean, warm[2].plain.mean)
     old = over_years(NETWORK, X, Y, [], years=(1, 10), celsius=125.0, recipe=recipe)
@@ -175,7 +175,7 @@ def test_refusals_say_what_is_expected():
     with pytest.raises(ConfigError, match="0 or more"):
         Programming(gain=-1.0)
     with pytest.raises(ConfigError, match="metric is one of"):
-        MonteCarlo("f1")
+        MonteCarloRecipe("f1")
     with pytest.raises(DataError, match="numbered from 0 to 1"):
         yields(NETWORK, X, np.full(60, 7))
     with pytest.raises(DataError, match="at least one row"):

@@ -13,10 +13,10 @@ from splinework.hardware.artefact import check
 from splinework.hardware.formats import Format, Wire
 from splinework.hardware.golden import read_golden
 from splinework.hardware.integer import IntegerLayer, IntegerModel
-from splinework.hardware.mcu.options import Options
+from splinework.hardware.mcu.options import McuOptions
 from splinework.hardware.mcu_artefact import McuRecipe, mcu
+from tests.hardware.api_cases import QUICK, classes, curves, rows, says, tree
 from tests.hardware.cases import random_model
-from tests.hardware.door_cases import QUICK, classes, curves, rows, says, tree
 
 needs_gcc = pytest.mark.skipif(tools.find("gcc") is None, reason="needs gcc")
 HERE = McuRecipe(quantising=QUICK, vectors=400, processors=("gcc",), name="net")
@@ -121,7 +121,7 @@ def test_a_network_of_integers_needs_no_rows(tmp_path):
         ({"x": None}, ConfigError, "give x and y"),
         ({"x": rows(4), "y": np.zeros(4)}, DataError, "at least 10 rows"),
         (
-            {"recipe": replace(HERE, options=Options(flash=30))},
+            {"recipe": replace(HERE, options=McuOptions(flash=30))},
             ConfigError,
             "bytes of flash and flash=30.*largest those of",
         ),
@@ -141,7 +141,7 @@ def test_a_sum_that_leaves_its_accumulator_is_refused(tmp_path):
     layer = IntegerLayer((table,), np.array([[True]]), np.array([0]), 0, (Wire("y", Format(17, 0, True)),))
     golden = IntegerModel("wide", (Wire("x", Format(1)),), (layer,))
     with pytest.raises(ConfigError, match="16"):
-        mcu(golden, tmp_path / "out", recipe=replace(HERE, options=Options(accumulator=16)))
+        mcu(golden, tmp_path / "out", recipe=replace(HERE, options=McuOptions(accumulator=16)))
     assert list(tmp_path.iterdir()) == []
 
 

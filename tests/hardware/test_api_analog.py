@@ -15,7 +15,7 @@ from splinework.hardware.analog_checks import AGREED, drawn_rows
 from splinework.hardware.analog_files import read_analog, write_analog
 from splinework.hardware.artefact import check
 from tests.hardware.analog_cases import random_network
-from tests.hardware.door_cases import curves, rows, says, tree
+from tests.hardware.api_cases import curves, rows, says, tree
 
 needs_ngspice = pytest.mark.skipif(tools.find("ngspice") is None, reason="needs ngspice")
 QUICK = AnalogRecipe(elements=8, steps=4, draws=3, rows=8, name="net")

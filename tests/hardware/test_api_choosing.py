@@ -6,12 +6,12 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.choosing import LARGEST, Quantising, choose, needed_widths, pick
+from splinework.hardware.choosing import LARGEST, QuantisationRecipe, choose, needed_widths, pick
 from splinework.hardware.examples import examples, figures_of, merit, outputs_of, saturation
 from splinework.hardware.quantise import quantise
 from splinework.hardware.students import MOST_EDGES, shapes_for, student
-from splinework.hardware.training import QuantisedFit, Stage
-from tests.hardware.door_cases import QUICK, classes, curves, rows, says, trained
+from splinework.hardware.training import QuantisedFit, TrainingStage
+from tests.hardware.api_cases import QUICK, classes, curves, rows, says, trained
 
 
 def test_rows_are_held_back_of_each_class_alike():
@@ -141,9 +141,9 @@ def test_one_alone_is_taken_as_it_is_and_the_choice_is_noted():
     assert choose(chosen.golden, None, QUICK, name="other").golden is chosen.golden
 
 
-def stage(area: float, score: float, train: float = 1.0) -> Stage:
+def stage(area: float, score: float, train: float = 1.0) -> TrainingStage:
     model = quantise(curves(), rows(20), bits=3, task="classification")
-    return Stage(model, 0.0, area, score, train)
+    return TrainingStage(model, 0.0, area, score, train)
 
 
 def test_what_is_picked_is_what_was_asked_for():
@@ -175,7 +175,7 @@ def test_what_is_picked_is_what_was_asked_for():
 )
 def test_recipes_that_make_no_sense_are_refused(changes, said):
     with pytest.raises(ConfigError, match=said):
-        Quantising(**changes)
+        QuantisationRecipe(**changes)
 
 
 def test_a_network_that_nothing_holds_is_refused_before_training_with_what_to_prune():
@@ -185,6 +185,6 @@ def test_a_network_that_nothing_holds_is_refused_before_training_with_what_to_pr
     with pytest.raises(
         ConfigError, match=rf"about \d+ lookup tables .* where {LARGEST:.0f} .* prune edges .*->.* bits in"
     ):
-        choose(model, found, Quantising(bits=12, shape="same"), name="net")
+        choose(model, found, QuantisationRecipe(bits=12, shape="same"), name="net")
     with pytest.raises(ConfigError, match="has to be trained"):
         choose(model, found, QUICK, name="net")

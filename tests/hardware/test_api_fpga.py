@@ -9,15 +9,17 @@ import pytest
 from splinework.errors import ConfigError, DataError, FileError
 from splinework.hardware import tools
 from splinework.hardware.artefact import check
-from splinework.hardware.fpga.plan import Options
+from splinework.hardware.fpga.plan import FpgaOptions
 from splinework.hardware.fpga_artefact import FpgaRecipe, circuit, fpga
 from splinework.hardware.golden import read_golden
+from tests.hardware.api_cases import QUICK, classes, curves, rows, says, tree
 from tests.hardware.cases import random_model
-from tests.hardware.door_cases import QUICK, classes, curves, rows, says, tree
 
 PROGRAMS = ("yosys", "yosys-abc", "iverilog")
 needs_programs = pytest.mark.skipif(any(tools.find(p) is None for p in PROGRAMS), reason="needs yosys and iverilog")
-HERE = FpgaRecipe(quantising=replace(QUICK, bits=4), vectors=300, name="net", options=Options(handshake="valid_ready"))
+HERE = FpgaRecipe(
+    quantising=replace(QUICK, bits=4), vectors=300, name="net", options=FpgaOptions(handshake="valid_ready")
+)
 FIGURES = {
     *("accuracy_float", "accuracy_quantised", "vectors", "mismatches", "neurons", "neurons_proven", "luts"),
     *("luts_estimated", "flipflops", "latency_cycles", "fmax_mhz", "tools"),
@@ -133,7 +135,7 @@ def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
     model, x = curves(1), np.sign(rows(50))
     golden = quantise(model, x, bits=4)
     found = examples(model, x, says(model, x))
-    how = replace(HERE, options=Options(dont_care="data"))
+    how = replace(HERE, options=FpgaOptions(dont_care="data"))
     _, seen = circuit(golden, how, found)
     assert seen is not None
     for flags, wire in zip(seen, golden.inputs, strict=True):
@@ -145,11 +147,11 @@ def test_the_codes_of_the_rows_may_be_taken_for_all_that_come():
 
 def test_the_depth_is_chosen_for_a_clock():
     golden = random_model(5, (6, 3, 1), (4, 5))
-    shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=Options(technology="ecp5")), None)
-    deep, _ = circuit(golden, replace(HERE, mhz=180.0, options=Options(technology="ecp5")), None)
+    shallow, _ = circuit(golden, replace(HERE, mhz=20.0, options=FpgaOptions(technology="ecp5")), None)
+    deep, _ = circuit(golden, replace(HERE, mhz=180.0, options=FpgaOptions(technology="ecp5")), None)
     assert shallow.latency_cycles < deep.latency_cycles
     with pytest.raises(ConfigError, match="reaches about"):
-        circuit(golden, replace(HERE, mhz=5000.0, options=Options(technology="ecp5")), None)
+        circuit(golden, replace(HERE, mhz=5000.0, options=FpgaOptions(technology="ecp5")), None)
 
 
 @needs_programs
@@ -160,7 +162,11 @@ def test_the_depth_is_chosen_for_a_clock():
         ({"x": rows(4), "y": np.zeros(4)}, DataError, "at least 10 rows"),
         ({"recipe": replace(HERE, name="no name")}, ConfigError, "identifier"),
         ({"recipe": replace(HERE, vectors=3)}, ConfigError, "16 to 10000000 vectors"),
-        ({"recipe": replace(HERE, options=Options(max_cycles=1, stage_levels=1), vectors=1)}, ConfigError, "vectors"),
+        (
+            {"recipe": replace(HERE, options=FpgaOptions(max_cycles=1, stage_levels=1), vectors=1)},
+            ConfigError,
+            "vectors",
+        ),
     ],
 )
 def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error, said):
@@ -176,8 +182,8 @@ def test_nothing_is_written_where_something_does_not_do(tmp_path, changes, error
     [
         ({}, "yosys"),
         ({"proof": False, "synthesis": False}, "iverilog verilator"),
-        ({"options": Options(technology="ecp5")}, "nextpnr-ecp5"),
-        ({"options": Options(technology="ice40")}, "nextpnr-ice40"),
+        ({"options": FpgaOptions(technology="ecp5")}, "nextpnr-ecp5"),
+        ({"options": FpgaOptions(technology="ice40")}, "nextpnr-ice40"),
     ],
 )
 def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, changes, packages):
@@ -193,7 +199,7 @@ def test_missing_programs_are_told_before_any_work(tmp_path, monkeypatch, change
 
 
 @pytest.mark.parametrize(
-    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": Options(technology="z80")}]
+    "changes", [{"vectors": 0}, {"place_seeds": ()}, {"mhz": 0.0}, {"options": FpgaOptions(technology="z80")}]
 )
 def test_recipes_that_make_no_sense_are_refused(changes):
     with pytest.raises(ConfigError):

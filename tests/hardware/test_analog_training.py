@@ -5,9 +5,9 @@ import pytest
 from sklearn.datasets import make_moons
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.hardware.analog.noise_aware import NoiseAware, respanned, train_through_device
-from splinework.hardware.analog.yields import MonteCarlo, yields
-from tests.hardware.fgate_cases import random_network
+from splinework.hardware.analog.noise_aware import NoiseAwareRecipe, respanned, train_through_device
+from splinework.hardware.analog.yields import MonteCarloRecipe, yields
+from tests.hardware.imperfection_cases import random_network
 
 RNG = np.random.default_rng(0)
 X = RNG.uniform(-1, 1, size=(120, 2))
@@ -22,9 +22,9 @@ def moons(rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_training_through_the_device_keeps_accuracy_under_the_errors_of_acceptance():
     x, y = moons(400)
-    recipe = NoiseAware(task="cross_entropy", steps=150, rate=0.05, chips=2, held_out_chips=2)
+    recipe = NoiseAwareRecipe(task="cross_entropy", steps=150, rate=0.05, chips=2, held_out_chips=2)
     made = train_through_device(random_network(0, (2, 3, 1), 6), x[:250], y[:250], recipe)
-    found = yields(made.network, x[250:], y[250:], recipe=MonteCarlo(draws=100))
+    found = yields(made.network, x[250:], y[250:], recipe=MonteCarloRecipe(draws=100))
     assert found.nominal > 0.9
     assert found.loss < 0.01
     assert made.looks[-1].best < 0.5 * made.looks[0].held_out
@@ -32,7 +32,7 @@ def test_training_through_the_device_keeps_accuracy_under_the_errors_of_acceptan
 
 def test_the_result_is_the_best_look():
     looks = []
-    recipe = NoiseAware(steps=30, every=5, chips=2, held_out_chips=2)
+    recipe = NoiseAwareRecipe(steps=30, every=5, chips=2, held_out_chips=2)
     made = train_through_device(NETWORK, X, Y + 0.1, recipe, progress=looks.append)
     assert made.looks == tuple(looks)
     assert made.looks[-1].best == min(look.held_out for look in looks)
@@ -40,12 +40,12 @@ def test_the_result_is_the_best_look():
 
 
 def test_training_ends_when_patience_does():
-    recipe = NoiseAware(steps=1000, every=1, patience=3, rate=1e-9, chips=1, held_out_chips=1)
+    recipe = NoiseAwareRecipe(steps=1000, every=1, patience=3, rate=1e-9, chips=1, held_out_chips=1)
     assert train_through_device(NETWORK, X, Y, recipe).steps < 100
 
 
 def test_values_stay_within_the_limits_of_the_device():
-    recipe = NoiseAware(steps=40, rate=0.5, chips=1, held_out_chips=1, patience=99)
+    recipe = NoiseAwareRecipe(steps=40, rate=0.5, chips=1, held_out_chips=1, patience=99)
     made = train_through_device(NETWORK, X, 100 * Y, recipe).network
     tech, p = made.technology, made.parameters()
     assert (np.abs(p.gains) <= tech.current_max * (1 + 1e-9)).all()
@@ -57,7 +57,7 @@ def test_values_stay_within_the_limits_of_the_device():
 
 
 def test_the_same_seed_trains_the_same_network():
-    recipe = NoiseAware(steps=5, every=5, chips=2, held_out_chips=2)
+    recipe = NoiseAwareRecipe(steps=5, every=5, chips=2, held_out_chips=2)
     one, other = (train_through_device(NETWORK, X, Y + 0.2, recipe).network.parameters() for _ in range(2))
     assert np.array_equal(one.gains, other.gains)
 
@@ -76,4 +76,4 @@ def test_refusals_say_what_is_expected():
     with pytest.raises(DataError, match="5 rows"):
         train_through_device(NETWORK, X[:3], Y[:3])
     with pytest.raises(ConfigError, match="task is one of"):
-        NoiseAware(task="hinge")
+        NoiseAwareRecipe(task="hinge")

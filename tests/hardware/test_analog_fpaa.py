@@ -13,7 +13,7 @@ from splinework.hardware.analog.fpaa import FpaaDevice, blocks_of, device_of, sa
 from splinework.hardware.analog.fpaa_check import check_fpaa, form_problems, problems, schema
 from splinework.hardware.analog.fpaa_placement import fpaa_document, place
 from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, Element, ProductNode
-from tests.hardware.fgate_cases import random_network
+from tests.hardware.imperfection_cases import random_network
 
 
 def rich_network() -> AnalogNetwork:

@@ -2,13 +2,21 @@
 
 import numpy as np
 
-from splinework.hardware.analog.ekv import Technology
-from splinework.hardware.analog.network import AnalogLayer, AnalogNetwork, EdgeCircuit, Element, Span, SumNode, Units
+from splinework.hardware.analog.ekv import AnalogTechnology
+from splinework.hardware.analog.network import (
+    AnalogLayer,
+    AnalogNetwork,
+    AnalogUnits,
+    EdgeCircuit,
+    Element,
+    Span,
+    SumNode,
+)
 
 
 def random_network(seed: int, shape: tuple[int, ...] = (2, 3, 1), pairs: int = 5) -> AnalogNetwork:
     """Edges of so many differential pairs; node spans are those of inputs uniform in −1 to 1."""
-    rng, tech = np.random.default_rng(seed), Technology()
+    rng, tech = np.random.default_rng(seed), AnalogTechnology()
     low, high = tech.input_low, tech.input_high
     spans = tuple(Span(-1.0, 1.0, low, high) for _ in range(shape[0]))
     x = rng.uniform(-1, 1, size=(200, shape[0]))
@@ -36,13 +44,13 @@ def _pair(centre: float, rng: np.random.Generator) -> Element:
     return Element("tanh", float(centre), size * float(rng.choice([-1.0, 1.0])), 0.5)
 
 
-def _network(technology: Technology, layers: tuple[AnalogLayer, ...]) -> AnalogNetwork:
+def _network(technology: AnalogTechnology, layers: tuple[AnalogLayer, ...]) -> AnalogNetwork:
     inputs, outputs = len(layers[0].inputs), len(layers[-1].sums)
     return AnalogNetwork(
         technology,
         layers,
-        Units(("linear",) * inputs, (0.0,) * inputs, (1.0,) * inputs),
-        Units(("linear",) * outputs, (0.0,) * outputs, (1.0,) * outputs),
+        AnalogUnits(("linear",) * inputs, (0.0,) * inputs, (1.0,) * inputs),
+        AnalogUnits(("linear",) * outputs, (0.0,) * outputs, (1.0,) * outputs),
         tuple(f"x{i}" for i in range(inputs)),
         tuple(f"y{j}" for j in range(outputs)),
     )
