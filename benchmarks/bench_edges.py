@@ -1,7 +1,7 @@
 """Which function an edge is: share of random curves called by their name, and the time that an edge takes.
 
 Every function of the library is drawn with random constants, range and noise. By description length (the order of
-`candidates`), and by pykan's rule, 0.8 complexity + 0.2 log2(1 + 1e-5 - R²), applied to the same fits. A draw counts if its
+`edge_candidates`), and by pykan's rule, 0.8 complexity + 0.2 log2(1 + 1e-5 - R²), applied to the same fits. A draw counts if its
 function can be told from every other one: with λ = rows · left / noise² from the noiseless curve, where left is the share of
 variance that the other function leaves at best, the expected gain λ + Δ of the true one (Δ: what its constants and choice cost
 less) must be at least 2.33 of its standard deviations 2√λ, so that a perfect test is right in 99 of 100. The others are counted,
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from splinework.interpret.symbolic.edges import Candidate, candidates
-from splinework.interpret.symbolic.library import BOTH, LIBRARY, NONE, RATE, SHIFT, Array, Function
+from splinework.interpret.symbolic.edges import EdgeCandidate, edge_candidates
+from splinework.interpret.symbolic.library import BOTH, LIBRARY, NONE, RATE, SHIFT, Array, LibraryFunction
 
 SETTINGS = ((0.0, 1000), (1e-3, 1000), (0.05, 1000), (0.05, 100))
 """Noise as a share of the curve's spread, and rows."""
@@ -30,7 +30,7 @@ COMPLEXITY = {
 }
 
 
-def draw(function: Function, rng: np.random.Generator) -> tuple[Function, float, float, float, float]:
+def draw(function: LibraryFunction, rng: np.random.Generator) -> tuple[LibraryFunction, float, float, float, float]:
     """The function (a power with a random exponent), a range, and a and b with which it is defined there."""
     low, reach = rng.uniform(-3, 3), 10 ** rng.uniform(-1, 1)
     high, function = low + reach, function.at(rng.choice([-1, 1]) * rng.uniform(0.2, 3))
@@ -59,13 +59,13 @@ def draw(function: Function, rng: np.random.Generator) -> tuple[Function, float,
     return function, low, high, sign, -sign * rng.uniform(low + margin, high - margin)
 
 
-def code(function: Function, rows: int) -> float:
+def code(function: LibraryFunction, rows: int) -> float:
     """What its constants and its choice cost, twice, in nats."""
     return function.constants * math.log(rows) + 2 * function.cost
 
 
 def told_apart(
-    function: Function, others: dict[str, float], noise: float, rows: int, library: Sequence[Function]
+    function: LibraryFunction, others: dict[str, float], noise: float, rows: int, library: Sequence[LibraryFunction]
 ) -> bool:
     """Whether a perfect test would tell the function from each other one, given what those leave of the noiseless curve."""
     for other in library:
@@ -80,10 +80,10 @@ def told_apart(
     return True
 
 
-def by_pykan(found: Sequence[Candidate]) -> str:
+def by_pykan(found: Sequence[EdgeCandidate]) -> str:
     """The name that pykan's rule chooses."""
 
-    def loss(candidate: Candidate) -> float:
+    def loss(candidate: EdgeCandidate) -> float:
         return 0.8 * COMPLEXITY.get(candidate.function.name, 5) + 0.2 * math.log2(1e-5 + max(candidate.left, 0.0))
 
     return min(found, key=loss).function.name
@@ -97,10 +97,10 @@ class Tally:
         self.seconds: list[float] = []
         self.missed: Counter[tuple[str, str]] = Counter()
 
-    def take(self, function: Function, x: Array, y: Array, clear: bool) -> None:
+    def take(self, function: LibraryFunction, x: Array, y: Array, clear: bool) -> None:
         """Fits one curve."""
         start = time.process_time()
-        found = candidates(x, y, np.ones(len(x)), LIBRARY)
+        found = edge_candidates(x, y, np.ones(len(x)), LIBRARY)
         self.seconds.append(time.process_time() - start)
         names = [candidate.function.name for candidate in found]
         own, ours, theirs = function.name in COMPLEXITY, names[0] == function.name, by_pykan(found) == function.name
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--missed", action="store_true", help="name the draws that were called by another name")
     arguments = parser.parse_args()
     tallies = {setting: Tally() for setting in SETTINGS}
-    candidates(np.linspace(0, 1, 50), np.linspace(0, 1, 50) ** 2, np.ones(50), LIBRARY)  # the tables are made once
+    edge_candidates(np.linspace(0, 1, 50), np.linspace(0, 1, 50) ** 2, np.ones(50), LIBRARY)  # the tables are made once
     for seed in range(arguments.seeds):
         for index, member in enumerate(LIBRARY):
             rng = np.random.default_rng([seed, index])
@@ -141,7 +141,7 @@ def main() -> None:
             x = rng.uniform(low, high, 1000)
             y = function.value(a * x + b)
             y = (y - y.mean()) / y.std()
-            alone = {f.name: candidates(x, y, np.ones(1000), [f]) for f in LIBRARY}
+            alone = {f.name: edge_candidates(x, y, np.ones(1000), [f]) for f in LIBRARY}
             left = {name: fits[0].left for name, fits in alone.items() if fits}
             for (noise, rows), tally in tallies.items():
                 noisy = y[:rows] + noise * rng.normal(size=rows)

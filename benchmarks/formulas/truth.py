@@ -12,7 +12,7 @@ import sympy
 
 from splinework.errors import FormulaError
 from splinework.formula.parse import parse_formula
-from splinework.interpret.symbolic.expression import count, python
+from splinework.interpret.symbolic.expression import node_count, python
 
 FULL = 15
 """Digits of a number in float64."""
@@ -33,7 +33,7 @@ def nodes(text: str, names: tuple[str, ...]) -> int:
 
 def size(given: Any) -> int:
     """Nodes, with every constant part as one number: √(2π) is no longer than 2.5066."""
-    return count(rounded(given, FULL))
+    return node_count(rounded(given, FULL))
 
 
 @cache

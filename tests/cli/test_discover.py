@@ -17,7 +17,7 @@ import sympy
 from splinework.cli.interrupts import Interrupted, Stop
 from splinework.cli.splines import named_apart
 from splinework.interpret.symbolic import FormulaRow, FormulaTable
-from splinework.interpret.symbolic.constants import Constant
+from splinework.interpret.symbolic.constants import FittedConstant
 from splinework.interpret.symbolic.expression import symbol
 from tests.cli.stand_in import refused
 
@@ -45,7 +45,7 @@ class Spline:
 
 def known(table):
     """The table of the stand-in, with everything known."""
-    intervals = (Constant(2.0, 1.99, 2.01), Constant(0.5, 0.4, float("inf")))
+    intervals = (FittedConstant(2.0, 1.99, 2.01), FittedConstant(0.5, 0.4, float("inf")))
     rows = [replace(row, held_out=0.25, probability=0.875, valid={"a": (1.0, 2.0)}) for row in table.rows]
     rows = (replace(rows[0], constants=intervals), replace(rows[1], probability=0.0001))
     return replace(table, rows=rows, refusal="no formula of the library explains y; that is all", noise=0.125)

@@ -228,9 +228,9 @@ def test_tables_that_do_not_fit_the_model_are_told(flowers, run, folder, text, f
 def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
     """In the fit it ends the training; in the search for formulas it ends that; the files are written either way."""
     import splinework.tabular.training as engine
-    from splinework.tabular.explanation import Explained
+    from splinework.tabular.explanation import ExplanationMixin
 
-    train = engine.train_members
+    train = engine.train_ensemble
 
     def pressed(*arguments):
         os.kill(os.getpid(), signal.SIGINT)
@@ -243,7 +243,7 @@ def test_ctrl_c_keeps_the_best_model(run, folder, monkeypatch, where):
     if where == "fit":
         monkeypatch.setattr(engine, "train_members", pressed)
     else:
-        monkeypatch.setattr(Explained, "formulas_", property(interrupted))
+        monkeypatch.setattr(ExplanationMixin, "formulas_", property(interrupted))
     lines = ["a,b,y", *(f"{i / 60},{'pq'[i % 2]},{i * (i % 2)}" for i in range(60))]
     (folder / "data.csv").write_text("\n".join(lines) + "\n")
     result = run("fit", "data.csv", "--target", "y", "--json")

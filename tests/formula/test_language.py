@@ -16,7 +16,7 @@ from splinework.formula.enclosures import enclose
 from splinework.formula.languages.python import python
 from splinework.formula.parse import parse_formula
 from splinework.formula.program import compiled, derivative_programs
-from splinework.formula.reverse_mode import Differentiated
+from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression, symbol
 from splinework.knowledge.axioms import parse_axiom
 from splinework.knowledge.axioms.verify.exact import EXACT_ALGEBRA, number
@@ -92,7 +92,7 @@ def test_derivatives_are_those_of_the_function(name):
         tensor = torch.from_numpy(x).requires_grad_()
         (slope,) = torch.autograd.grad(formula.of(tensor).sum(), tensor)
         np.testing.assert_allclose(slope[:, place], truth, **close)
-        _, (backwards,) = Differentiated(program, [place])(list(x.T))
+        _, (backwards,) = DifferentiatedProgram(program, [place])(list(x.T))
         np.testing.assert_allclose(np.broadcast_to(backwards, len(x)), truth, **close)
         lines = [{(): c, (i,): torch.ones_like(c)} for i, c in enumerate(torch.from_numpy(x).unbind(1))]
         series = program.run(lines, algebra_of({(), (0,), (1,)}))

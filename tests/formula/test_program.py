@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.formula.arrays import arrays
-from splinework.formula.reverse_mode import Differentiated
+from splinework.formula.arrays import array_operations
+from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compile_expression, compiled, symbol
 from splinework.interpret.symbolic.library import LIBRARY
@@ -35,9 +35,9 @@ def test_value_and_slopes(name):
     x, y = draw.uniform(0.5, 2.0, (2, 40))
     symbols = [A, B, X, Y]
     program = program_of_expression(form, symbols)
-    value, slopes = Differentiated(program, [0, 1])([0.7, 1.3, x, y])
+    value, slopes = DifferentiatedProgram(program, [0, 1])([0.7, 1.3, x, y])
     truth = compiled(symbols, [form, sympy.diff(form, A), sympy.diff(form, B)])(0.7, 1.3, x, y)
-    np.testing.assert_allclose(program.run([0.7, 1.3, x, y], arrays(), np.float64), truth[0], rtol=1e-13)
+    np.testing.assert_allclose(program.run([0.7, 1.3, x, y], array_operations(), np.float64), truth[0], rtol=1e-13)
     for found, expected in zip([value, *slopes], truth, strict=True):
         np.testing.assert_allclose(np.broadcast_to(found, x.shape), np.broadcast_to(expected, x.shape), rtol=1e-12)
 

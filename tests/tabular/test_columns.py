@@ -11,14 +11,14 @@ from splinework.errors import FileError
 from splinework.tabular.columns import (
     MOST_LEVELS,
     UNKNOWN,
-    Category,
+    CategoricalColumn,
     Columns,
-    Numeric,
+    NumericColumn,
     column_from_dict,
     columns_from_dict,
-    learn,
+    learn_columns,
 )
-from splinework.tabular.rows import Rows, canonical
+from splinework.tabular.rows import WeightedRows, canonical
 
 NAN = float("nan")
 
@@ -26,8 +26,8 @@ NAN = float("nan")
 def learned(values, *, levels=(), weights=None, name="c") -> Columns:
     x = np.asarray(values, dtype=float)[:, None]
     y = np.arange(len(x), dtype=float)[:, None]
-    rows = canonical(Rows(x, y, np.ones(len(x)) if weights is None else np.asarray(weights, dtype=float)))
-    return learn(rows, [name], {0: tuple(levels)} if levels else {}, ["y"])
+    rows = canonical(WeightedRows(x, y, np.ones(len(x)) if weights is None else np.asarray(weights, dtype=float)))
+    return learn_columns(rows, [name], {0: tuple(levels)} if levels else {}, ["y"])
 
 
 def encoded(columns: Columns, values) -> np.ndarray:
@@ -118,9 +118,9 @@ def test_what_rows_are_said_by_is_the_same_whatever_weights_are_called() -> None
 def test_words_are_identifiers_and_differ() -> None:
     columns = Columns(
         (
-            Numeric("a=b", 0.0, True, False),
-            Category("a", ("b", "c", "d"), (0, 1, 2), (), (), False, (0.0,) * 3),
-            Numeric("sin", 0.0, True, True),
+            NumericColumn("a=b", 0.0, True, False),
+            CategoricalColumn("a", ("b", "c", "d"), (0, 1, 2), (), (), False, (0.0,) * 3),
+            NumericColumn("sin", 0.0, True, True),
         ),
         ("sin",),
     )

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splinework.tabular.rows import Rows, canonical, joined, sampled, unweighted
+from splinework.tabular.rows import WeightedRows, canonical, joined, sampled, unweighted
 
 cells = st.sampled_from([0.0, -0.0, 1.0, -2.5, np.nan])
 tables = st.lists(st.tuples(cells, cells, st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=12)
 
 
-def made(table: list[tuple[float, float, int, int]]) -> Rows:
+def made(table: list[tuple[float, float, int, int]]) -> WeightedRows:
     x = np.array([row[:2] for row in table], dtype=float)
-    return Rows(x, np.array([row[2] for row in table]), np.array([row[3] for row in table], dtype=float))
+    return WeightedRows(x, np.array([row[2] for row in table]), np.array([row[3] for row in table], dtype=float))
 
 
-def same(a: Rows, b: Rows) -> bool:
+def same(a: WeightedRows, b: WeightedRows) -> bool:
     return all(
         np.array_equal(p, q, equal_nan=p.dtype.kind == "f")
         for p, q in zip((a.x, a.y, a.weights), (b.x, b.y, b.weights), strict=True)
@@ -51,13 +51,13 @@ def test_canonical_rows_are_canonical_and_weigh_the_same(table) -> None:
 
 def test_sums_of_weights_do_not_depend_on_order() -> None:
     weights = np.random.default_rng(0).uniform(0, 1, 50)
-    one = canonical(Rows(np.zeros((50, 1)), np.zeros((50, 1)), weights))
-    other = canonical(Rows(np.zeros((50, 1)), np.zeros((50, 1)), weights[::-1]))
+    one = canonical(WeightedRows(np.zeros((50, 1)), np.zeros((50, 1)), weights))
+    other = canonical(WeightedRows(np.zeros((50, 1)), np.zeros((50, 1)), weights[::-1]))
     assert one.weights == other.weights
 
 
 def test_a_sample_weighs_what_all_rows_did() -> None:
-    rows = canonical(Rows(np.arange(100.0)[:, None], np.zeros((100, 1)), np.arange(1.0, 101)))
+    rows = canonical(WeightedRows(np.arange(100.0)[:, None], np.zeros((100, 1)), np.arange(1.0, 101)))
     chosen = sampled(rows, 10, seed=1)
     assert len(chosen) == 10
     assert chosen.weights.sum() == pytest.approx(rows.weights.sum())
@@ -66,12 +66,12 @@ def test_a_sample_weighs_what_all_rows_did() -> None:
 
 
 def test_rows_without_weights_come_as_often_as_they_weigh() -> None:
-    rows = canonical(Rows(np.array([[0.0], [1.0]]), np.zeros((2, 1)), np.array([1.0, 3.0])))
+    rows = canonical(WeightedRows(np.array([[0.0], [1.0]]), np.zeros((2, 1)), np.array([1.0, 3.0])))
     assert unweighted(rows, 8).x[:, 0].tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
-    even = Rows(rows.x, rows.y, np.full(2, 5.0))
+    even = WeightedRows(rows.x, rows.y, np.full(2, 5.0))
     assert unweighted(even, 8).weights.tolist() == [1, 1]
 
 
 def test_joined_rows_are_those_of_both() -> None:
     rows = canonical(made([(0.0, 1.0, 0, 1), (1.0, 1.0, 0, 2)]))
-    assert same(joined(rows, rows), Rows(rows.x, rows.y, 2 * rows.weights))
+    assert same(joined(rows, rows), WeightedRows(rows.x, rows.y, 2 * rows.weights))

@@ -18,16 +18,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splinework.errors import DataError, FileError, SplineworkError
-from splinework.tabular.tables import Table, identifiers, numbers, read_table
+from splinework.tabular.tables import FileTable, identifiers, numbers, read_table
 
 
-def read(tmp_path: Path, content: str | bytes, name: str = "data.csv") -> Table:
+def read(tmp_path: Path, content: str | bytes, name: str = "data.csv") -> FileTable:
     path = tmp_path / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return read_table(path)
 
 
-def column(table: Table, name: str) -> list[float]:
+def column(table: FileTable, name: str) -> list[float]:
     found = numbers(table, name)
     assert not found.strangers
     return found.values.tolist()

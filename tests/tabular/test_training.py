@@ -9,13 +9,13 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.layer import KANLayer
 from splinework.splines import refine_coefficients
-from splinework.tabular.assembly import Units, whole_network
-from splinework.tabular.ensemble import Course, Group, train_members, wide_network
-from splinework.tabular.stacking import blend, sharpen
+from splinework.tabular.assembly import Standardisation, combined_network
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings, train_ensemble, wide_network
+from splinework.tabular.stacking import calibrate, stack
 from splinework.tabular.tasks import Binary, Multiclass, Regression, Task
-from splinework.tabular.training import Settings, train
+from splinework.tabular.training import Hyperparameters, train
 
-QUICK = Settings(max_iter=60)
+QUICK = Hyperparameters(max_iter=60)
 
 
 def table(count: int = 120, inputs: int = 2, seed: int = 0) -> np.ndarray:
@@ -46,18 +46,20 @@ def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int
     finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), 3, 2)[0])
     finer.refresh()
     u = 2 * torch.rand(50, 2, generator=generator, dtype=torch.float64) - 1
-    course = Course(hidden, members=3)
+    course = EnsembleSettings(hidden, members=3)
     net = wide_network(finer, u, outputs, course, generator)
     groups = []
     for index in range(2):  # each with numbers of its own time
         for parameter in net.parameters():
             parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=generator))
         state = {name: value.clone() for name, value in net.state_dict().items()}
-        groups.append(Group(index, torch.zeros(50, outputs), state, 1, 0.0))
+        groups.append(DecayGroup(index, torch.zeros(50, outputs), state, 1, 0.0))
     curves = torch.randn(2, layer.basis.size, outputs, generator=generator, dtype=torch.float64)
     bias = torch.randn(outputs, generator=generator, dtype=torch.float64)
-    units = Units(*(torch.full((n,), v).double() for n, v in ((2, 0.5), (2, 2.0), (outputs, -1.0), (outputs, 3.0))))
-    whole = whole_network(layer, curves, bias, net, groups, (0.3, 0.6), 1.7, course, units, None)
+    units = Standardisation(
+        *(torch.full((n,), v).double() for n, v in ((2, 0.5), (2, 2.0), (outputs, -1.0), (outputs, 3.0)))
+    )
+    whole = combined_network(layer, curves, bias, net, groups, (0.3, 0.6), 1.7, course, units, None)
     expected = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), curves) + bias
     for group, share in zip(groups, (0.3, 0.6), strict=True):
         net.load_state_dict(group.state)
@@ -68,7 +70,7 @@ def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int
     with torch.no_grad():
         found = (whole(0.5 + 2 * u) + 1) / 3
     assert (found - 1.7 * expected).abs().max() < 1e-10 * expected.abs().max()
-    only = whole_network(layer, curves, bias, net, groups, (0.0, 0.6), 1.0, course, units, None)
+    only = combined_network(layer, curves, bias, net, groups, (0.0, 0.6), 1.0, course, units, None)
     assert only.config.shape[1] == outputs + 3 * hidden[0]
 
 
@@ -78,12 +80,12 @@ def test_a_member_never_learns_from_its_fold() -> None:
     fold = torch.arange(len(x)) % 3
     other = torch.where(fold[:, None] == 1, -5 * y, y)
     layer = KANLayer(2, 1, grid=4, domain=(-3, 3), base="none", dtype=torch.float64)
-    course = Course((2,), members=3, decays=(1.0,), steps=20, batch=40)
+    course = EnsembleSettings((2,), members=3, decays=(1.0,), steps=20, batch=40)
     ends = []
     for targets in (y, other):
         generator = torch.Generator().manual_seed(5)
         net = wide_network(layer, x, 1, course, generator)
-        train_members(
+        train_ensemble(
             net, x, targets, torch.ones(len(x)).double(), torch.zeros(len(x), 3, 1).double(), fold, Regression(), course,
             generator, never,
         )  # fmt: skip
@@ -107,12 +109,12 @@ def test_a_blend_is_never_worse_than_curves_alone_and_finds_a_true_correction(ta
         ).double()
     noise = torch.randn(400, q, generator=generator, dtype=torch.float64)
     weights = torch.ones(400).double()
-    mixture = blend(torch.zeros_like(truth), [noise, truth], y, weights, task)
+    mixture = stack(torch.zeros_like(truth), [noise, truth], y, weights, task)
     assert mixture.pays
     assert mixture.shares[1] >= 0.9
     assert mixture.shares[0] <= 0.2
     assert mixture.loss <= float(task.loss(torch.zeros_like(truth), y).mean())
-    alone = blend(truth, [noise], y, weights, task)
+    alone = stack(truth, [noise], y, weights, task)
     assert not alone.pays
 
 
@@ -120,7 +122,7 @@ def test_sharpness_is_the_factor_that_was_taken_away() -> None:
     generator = torch.Generator().manual_seed(1)
     logits = 2 * torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
     y = torch.bernoulli(torch.sigmoid(logits), generator=generator)
-    found = sharpen(logits / 1.6, y, torch.ones(len(y)).double(), Binary())
+    found = calibrate(logits / 1.6, y, torch.ones(len(y)).double(), Binary())
     assert abs(found - 1.6) < 0.08
 
 
@@ -140,8 +142,8 @@ def test_the_same_rows_give_the_same_bits_whatever_the_unit_of_weights(task: Tas
 @each_task
 def test_interactions_are_found_where_there_are_some(task: Task) -> None:
     x = table(600)
-    trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Settings(), seed=0)
-    plain = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Settings(hidden=0), seed=0)
+    trained = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(), seed=0)
+    plain = train(x, asked(task, x), np.ones(len(x)), task=task, settings=Hyperparameters(hidden=0), seed=0)
     assert len(trained.model.config.shape) == 3
     assert len(plain.model.config.shape) == 2
     fresh = table(500, seed=9)
@@ -162,7 +164,7 @@ def _loss(task: Task, outputs: torch.Tensor, y: np.ndarray, x: np.ndarray) -> fl
 def test_additive_truths_keep_an_additive_network() -> None:
     x = table(400)
     y = (np.sin(x[:, 0]) + x[:, 1] ** 2 + 0.3 * np.random.default_rng(2).normal(size=400))[:, None]
-    trained = train(x, y, np.ones(400), task=Regression(), settings=Settings(), seed=0)
+    trained = train(x, y, np.ones(400), task=Regression(), settings=Hyperparameters(), seed=0)
     assert trained.model.config.shape == [2, 1]
 
 
@@ -193,11 +195,20 @@ def test_going_on_keeps_grids_and_lowers_the_loss_on_new_rows(task: Task) -> Non
 
 def test_few_rows_and_constant_inputs_are_borne() -> None:
     x = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
-    trained = train(x, np.array([[0.0], [1.0], [2.0]]), np.ones(3), task=Regression(), settings=Settings(), seed=0)
+    trained = train(
+        x, np.array([[0.0], [1.0], [2.0]]), np.ones(3), task=Regression(), settings=Hyperparameters(), seed=0
+    )
     assert torch.isfinite(trained.model(torch.from_numpy(x))).all()
 
 
 def test_an_unknown_word_for_hidden_is_refused() -> None:
     x = table()
     with pytest.raises(ConfigError, match="hidden is 'auto'"):
-        train(x, asked(Regression(), x), np.ones(len(x)), task=Regression(), settings=Settings(hidden="many"), seed=0)
+        train(
+            x,
+            asked(Regression(), x),
+            np.ones(len(x)),
+            task=Regression(),
+            settings=Hyperparameters(hidden="many"),
+            seed=0,
+        )

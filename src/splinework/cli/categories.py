@@ -11,7 +11,7 @@ import numpy as np
 from splinework.cli.fitted import column_of
 from splinework.cli.sample import columns_of
 from splinework.errors import ConfigError, DataError
-from splinework.tabular.tables import Numbers, Table, numbers
+from splinework.tabular.tables import FileTable, NumericCells, numbers
 from splinework.tabular.tables.numbers import MISSING
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Wanted:
     known: Mapping[str, Any] = field(default_factory=dict)
 
 
-def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
+def wanted_task(table: FileTable, target: str, chosen: list[str] | None, *, asked: str, learn: bool) -> Wanted | None:
     """What to do with a table that is not all numbers; None where the search for a formula can take it.
 
     Args:
@@ -59,7 +59,7 @@ def wanted_task(table: Table, target: str, chosen: list[str] | None, *, asked: s
     return None
 
 
-def repeats(column: Numbers) -> bool:
+def repeats(column: NumericCells) -> bool:
     """Whether a column holds categories: most of its cells are words, and these come again and again.
 
     One word among numbers is a slip, and words that are all different are names or dates: both are for the user to see.
@@ -69,7 +69,7 @@ def repeats(column: Numbers) -> bool:
     return bool(words) and 2 * len(column.strangers) >= known and 2 * len(words) <= len(column.strangers)
 
 
-def frame_of(table: Table, wanted: Wanted, target: str, notes: list[str]) -> pd.DataFrame:
+def frame_of(table: FileTable, wanted: Wanted, target: str, notes: list[str]) -> pd.DataFrame:
     """The features as the estimators take them: numbers, and categories as texts; None or NaN where a cell is missing.
 
     Adds to the notes what was left out. A column of words that are all different is left out too, unless it was asked for.
@@ -95,7 +95,7 @@ def frame_of(table: Table, wanted: Wanted, target: str, notes: list[str]) -> pd.
     return as_frame(table, kept)
 
 
-def as_frame(table: Table, columns: dict[str, bool]) -> pd.DataFrame:
+def as_frame(table: FileTable, columns: dict[str, bool]) -> pd.DataFrame:
     """Columns of a table by name; true where one is to be read as words, else as numbers.
 
     Raises:
@@ -109,13 +109,13 @@ def as_frame(table: Table, columns: dict[str, bool]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def words_of(table: Table, name: str) -> list[str | None]:
+def words_of(table: FileTable, name: str) -> list[str | None]:
     """The cells of a column as words, None where they are missing."""
     cells = (str(cell).strip() if cell is not None else "" for cell in table.frame[name])
     return [cell if cell.lower() not in MISSING else None for cell in cells]
 
 
-def classes_of(table: Table, target: str) -> NDArray[np.object_]:
+def classes_of(table: FileTable, target: str) -> NDArray[np.object_]:
     """The classes, None where they are missing.
 
     Raises:
@@ -136,7 +136,7 @@ def classes_of(table: Table, target: str) -> NDArray[np.object_]:
     return found
 
 
-def _refuse_words(table: Table, name: str, column: Numbers) -> None:
+def _refuse_words(table: FileTable, name: str, column: NumericCells) -> None:
     from splinework.tabular.tables import quote
 
     raise DataError(

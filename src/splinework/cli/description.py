@@ -138,12 +138,12 @@ def _edges(fitted: Fitted, most: int, tell: Callable[[float], None]) -> list[dic
 
 def _kind(x: Floats, y: Floats) -> tuple[str | None, float | None]:
     """The function of the library that is closest to a curve, by description length, and its R²."""
-    from splinework.interpret.symbolic.edges import candidates
+    from splinework.interpret.symbolic.edges import edge_candidates
     from splinework.interpret.symbolic.library import IDENTITY, LIBRARY
 
     if not np.isfinite(y).all() or np.ptp(y) <= 1e-9 * max(np.abs(y).max(), 1e-300):
         return "a constant", None
-    best = next(iter(candidates(x, y, np.ones_like(x), LIBRARY, floor=1e-6)), None)
+    best = next(iter(edge_candidates(x, y, np.ones_like(x), LIBRARY, floor=1e-6)), None)
     if best is None:
         return None, None
     return ("a straight line" if best.function is IDENTITY else best.function.name), finite(1 - best.left)

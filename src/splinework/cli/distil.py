@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from splinework.knowledge.teach.distil import Distilled
-    from splinework.tabular.tables import Table
+    from splinework.tabular.tables import FileTable
 
 
 @click.command(no_args_is_help=True, short_help="Distil any model from an ONNX file into a network of splines.")
@@ -95,7 +95,7 @@ def distil(
             click.echo(f"note: {note}")
 
 
-def _rows(table: Table, names: list[str]) -> NDArray[float64]:
+def _rows(table: FileTable, names: list[str]) -> NDArray[float64]:
     """The columns, without rows that lack a cell.
 
     Raises:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from splinework.cli.progress import Stages
     from splinework.cli.request import Request
     from splinework.interpret.symbolic import FormulaRow
-    from splinework.tabular.tables import Table
+    from splinework.tabular.tables import FileTable
     from splinework.train.callbacks import Step
 
 _FORMULAS: Final = 0.5  # of the budget, at most, for the search for formulas
@@ -92,7 +92,9 @@ class Estimation:
         show_verdicts(self.axioms)
 
 
-def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stages, folder: Path) -> Course[Estimation]:
+def run_estimation(
+    request: Request, table: FileTable, wanted: Wanted, stages: Stages, folder: Path
+) -> Course[Estimation]:
     """Fits, measures and writes; Ctrl-C ends the fit with the best model so far, and the search for formulas with those found.
 
     Raises:
@@ -149,7 +151,7 @@ def run_estimation(request: Request, table: Table, wanted: Wanted, stages: Stage
     return Course(Estimation(request.target, equations, metrics, decided, verdicts), files, stop.asked)
 
 
-def _rows(request: Request, table: Table, wanted: Wanted, notes: list[str]) -> Rows:
+def _rows(request: Request, table: FileTable, wanted: Wanted, notes: list[str]) -> Rows:
     """The rows that have a target, and all cells where the others are to be dropped; adds to the notes."""
     from splinework.cli.fitted import column_of
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from splinework.errors import DataError, FormulaError, nearest
 from splinework.formula.figures import plural
-from splinework.tabular.tables import Table, numbers, quote
+from splinework.tabular.tables import FileTable, numbers, quote
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
@@ -134,9 +134,9 @@ class Fitted:
 
     def inside(self, x: Floats) -> Any:
         """The network and its inputs for rows x `(n, inputs)`, whatever frame it stands in."""
-        from splinework.tabular.inner_network import inside
+        from splinework.tabular.inner_network import inner_network
 
-        return inside(self.model, x, self.input_names)
+        return inner_network(self.model, x, self.input_names)
 
     def drawn(self, rows: int = _ROWS) -> Floats:
         """Rows drawn evenly from the ranges of the inputs, `(rows, inputs)`; evenly in the logarithm where that is the scale."""
@@ -165,7 +165,7 @@ def _is_range(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2 and all(map(_is_number, value)) and value[0] <= value[1]
 
 
-def inputs_of(table: Table, fitted: Fitted) -> tuple[Floats, list[str]]:
+def inputs_of(table: FileTable, fitted: Fitted) -> tuple[Floats, list[str]]:
     """The inputs of the model `(n, inputs)`, NaN where they are missing and no mean stands in, and what to say about them.
 
     Raises:
@@ -193,7 +193,7 @@ def inputs_of(table: Table, fitted: Fitted) -> tuple[Floats, list[str]]:
     return x, remarks + _beyond(x, fitted)
 
 
-def refuse_lacking(table: Table, names: Sequence[str]) -> None:
+def refuse_lacking(table: FileTable, names: Sequence[str]) -> None:
     """Raises if the table lacks columns that a model takes.
 
     Raises:
@@ -210,7 +210,7 @@ def refuse_lacking(table: Table, names: Sequence[str]) -> None:
         )
 
 
-def column_of(table: Table, name: str) -> Floats:
+def column_of(table: FileTable, name: str) -> Floats:
     """The numbers of a column, NaN where there is none.
 
     Raises:

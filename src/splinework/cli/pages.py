@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from splinework.cli.fitted import Fitted, column_of, inputs_of, kept_table
 from splinework.errors import ConfigError, DataError
 from splinework.formula.figures import plural
-from splinework.tabular.tables import Table
+from splinework.tabular.tables import FileTable
 
 if TYPE_CHECKING:
     from splinework.cli.sample import Floats
@@ -39,7 +39,7 @@ class Rows:
     remarks: tuple[str, ...]
 
 
-def rows_of(table: Table, fitted: Fitted, *, unseen: bool) -> Rows:
+def rows_of(table: FileTable, fitted: Fitted, *, unseen: bool) -> Rows:
     """The rows of a table that can be shown.
 
     Raises:

@@ -13,7 +13,7 @@ from splinework.cli.figures import model_values
 from splinework.cli.fitted import Fitted, inputs_of, refuse_lacking
 from splinework.errors import DataError
 from splinework.formula.figures import plural
-from splinework.tabular.tables import Table
+from splinework.tabular.tables import FileTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ class Predictions:
         return int(np.isfinite(np.column_stack(numbers)).all(axis=1).sum())
 
 
-def predictions(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def predictions(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
     """Predicts for every row that has all it takes.
 
     Raises:
@@ -60,7 +60,7 @@ def predictions(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> 
     return found
 
 
-def _of_network(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def _of_network(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
     """Those of a network that takes the columns as they are."""
     x, remarks = inputs_of(table, fitted)
     values = np.full((len(x), fitted.model.outputs), np.nan)
@@ -75,7 +75,7 @@ def _of_network(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> 
     return Predictions(dict(zip(names, values.T, strict=True)), (*table.notes, *remarks))
 
 
-def _of_estimator(table: Table, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
+def _of_estimator(table: FileTable, fitted: Fitted, tell: Callable[[float], None]) -> Predictions:
     """Those of an estimator, which knows categories and what a missing cell means; of classes with their probabilities."""
     estimator, target = fitted.estimator, fitted.target
     columns = {column.name: hasattr(column, "levels") for column in estimator.columns_.columns}
@@ -110,7 +110,7 @@ def _unseen(frame: pd.DataFrame, estimator: Any) -> list[str]:
     return remarks
 
 
-def as_csv(table: Table, found: Predictions, tell: Callable[[float], None]) -> bytes:
+def as_csv(table: FileTable, found: Predictions, tell: Callable[[float], None]) -> bytes:
     """The table as CSV, its cells as they came, with the predictions at the end."""
     frame = table.frame.copy(deep=False)
     for name, column in found.columns.items():

@@ -18,7 +18,7 @@ from splinework.cli.terminal import default_folder
 from splinework.errors import ConfigError
 
 if TYPE_CHECKING:
-    from splinework.tabular.tables import Table
+    from splinework.tabular.tables import FileTable
 
 _GAPS: Final = {"drop": "leave out their rows", "mean": "fill in the mean", "learn": "learn what they mean"}
 
@@ -90,7 +90,7 @@ class Request:
             raise ConfigError(f"--out {folder} would replace {self.data}, which is read; name another folder.")
         return folder
 
-    def table(self, tell: Callable[[float], None]) -> Table:
+    def table(self, tell: Callable[[float], None]) -> FileTable:
         """The table; `tell` hears the share of it that is read.
 
         Raises:
@@ -100,7 +100,7 @@ class Request:
 
         return read_table(self.data, tell=tell)
 
-    def chosen(self, table: Table, beside: str | None = None) -> list[str] | None:
+    def chosen(self, table: FileTable, beside: str | None = None) -> list[str] | None:
         """The features that --features names, None for all; with a column `beside` that is needed whatever it says."""
         from splinework.cli.sample import split_names
 

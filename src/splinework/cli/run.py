@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from splinework.cli.progress import Stages
     from splinework.cli.request import Request
     from splinework.cli.sample import Sample
-    from splinework.tabular.tables import Table
+    from splinework.tabular.tables import FileTable
 
 Found = TypeVar("Found")
 
@@ -38,7 +38,7 @@ class Course(Generic[Found]):
 
 def run_course(
     request: Request,
-    table: Table,
+    table: FileTable,
     settings: Settings,
     stages: Stages,
     folder: Path,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from splinework.errors import DataError, nearest
 from splinework.formula.figures import plural
-from splinework.tabular.tables import Numbers, Table, numbers, quote
+from splinework.tabular.tables import FileTable, NumericCells, numbers, quote
 from splinework.tabular.tables.numbers import MISSING
 
 Floats = NDArray[np.float64]
@@ -50,7 +50,7 @@ def split_names(text: str) -> list[str]:
 
 
 def take_sample(
-    table: Table,
+    table: FileTable,
     target: str,
     features: Sequence[str] | None = None,
     *,
@@ -90,7 +90,7 @@ def take_sample(
     return _without_missing(Sample(x, y.values, tuple(columns), target, tuple(notes)), table.name, missing)
 
 
-def _numbered(table: Table, target: str) -> Numbers:
+def _numbered(table: FileTable, target: str) -> NumericCells:
     """A column of words as the numbers of its classes."""
     cells = [str(cell).strip() for cell in table.frame[target]]
     names = sorted({cell for cell in cells if cell.lower() not in MISSING})
@@ -98,7 +98,7 @@ def _numbered(table: Table, target: str) -> Numbers:
     shown = ", ".join(f"{name!r} is {code}" for code, name in enumerate(names[:12]))
     more = f" and {len(names) - 12} more" if len(names) > 12 else ""
     values = np.array([codes.get(cell, np.nan) for cell in cells])
-    return Numbers(values, (), (f"the {len(names)} classes of {target!r} are numbered: {shown}{more}",))
+    return NumericCells(values, (), (f"the {len(names)} classes of {target!r} are numbered: {shown}{more}",))
 
 
 def refuse_copy(sample: Sample) -> None:
@@ -120,7 +120,9 @@ def refuse_copy(sample: Sample) -> None:
     )
 
 
-def columns_of(table: Table, target: str, features: Sequence[str] | None, notes: list[str]) -> dict[str, Numbers]:
+def columns_of(
+    table: FileTable, target: str, features: Sequence[str] | None, notes: list[str]
+) -> dict[str, NumericCells]:
     """The columns to explain the target by: those asked for, or all that say something; adds to the notes what is left out.
 
     Raises:
@@ -131,7 +133,7 @@ def columns_of(table: Table, target: str, features: Sequence[str] | None, notes:
     return _listed(table, target, features) if features is not None else _all_but(table, target, notes)
 
 
-def _listed(table: Table, target: str, features: Sequence[str]) -> dict[str, Numbers]:
+def _listed(table: FileTable, target: str, features: Sequence[str]) -> dict[str, NumericCells]:
     """The columns asked for."""
     if not features:
         raise DataError("--features names no column; list them as a,b,c, or leave the option out to take all.")
@@ -145,9 +147,9 @@ def _listed(table: Table, target: str, features: Sequence[str]) -> dict[str, Num
     return {name: numbers(table, name) for name in features}
 
 
-def _all_but(table: Table, target: str, notes: list[str]) -> dict[str, Numbers]:
+def _all_but(table: FileTable, target: str, notes: list[str]) -> dict[str, NumericCells]:
     """All columns but the target, the row numbers that pandas writes, and empty ones; adds to the notes."""
-    chosen: dict[str, Numbers] = {}
+    chosen: dict[str, NumericCells] = {}
     for name in table.columns:
         if name == target:
             continue
@@ -163,7 +165,7 @@ def _all_but(table: Table, target: str, notes: list[str]) -> dict[str, Numbers]:
     return chosen
 
 
-def _refuse_text(table: Table, columns: dict[str, Numbers], *, listed: bool) -> None:
+def _refuse_text(table: FileTable, columns: dict[str, NumericCells], *, listed: bool) -> None:
     """Raises if a feature has cells that are no numbers; names them, and the columns that would do."""
     texts = {name: column for name, column in columns.items() if column.strangers}
     if not texts:
@@ -236,13 +238,13 @@ def _refuse_largest(sample: Sample) -> None:
             )
 
 
-def _comma_hint(column: Numbers) -> str:
+def _comma_hint(column: NumericCells) -> str:
     """A word on commas in numbers, where they are what stands in the way."""
     commas = all(re.fullmatch(r"[+-]?[\d.]*,[\d,.]*", text) for _, text in column.strangers)
     return " (write numbers with a decimal point and without thousands separators)" if commas else ""
 
 
-def _headless(table: Table) -> str:
+def _headless(table: FileTable) -> str:
     """A word on the first line, where it looks like data."""
     try:
         [float(name) for name in table.columns]

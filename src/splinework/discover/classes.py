@@ -35,7 +35,7 @@ from splinework.errors import DataError, ShapeError
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
@@ -251,7 +251,7 @@ class _ClassSearch:
         outcome = snap(constants, Logits(constants, self.x, self.labels, self.names, self.ridge), len(self.x))
         if outcome is None:
             return
-        expressions = tuple(tidied(e, self.names, self.x) for e in outcome.expressions)
+        expressions = tuple(simplified(e, self.names, self.x) for e in outcome.expressions)
         description = outcome.loss + outcome.numbers + self._structure(expressions)
         if description < best.description:
             self.answers[skeleton(best.expressions)] = _Answer(expressions, description)

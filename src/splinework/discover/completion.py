@@ -16,7 +16,7 @@ from splinework.discover.smooth import Smooth, SmoothFit, distinct, features
 from splinework.discover.solving import Part, Setting, Solving, solvable
 from splinework.discover.substitution import Filling, Fitted, fitted
 from splinework.errors import FormulaError
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow
 
@@ -42,7 +42,7 @@ class Completion:
     """
 
     outline: Outline
-    data: Target
+    data: FitTarget
     target: str
     without: Barred
     inner: InnerSearch

@@ -17,7 +17,7 @@ from splinework.discover.partial import ROWS, completion, target_of
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.substitution import EXACT
 from splinework.errors import DataError
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.partial import Hole, PartialFormula
 from splinework.interpret.symbolic.ranking import ranked
@@ -98,7 +98,7 @@ def discover_constrained(
     return replace(plain, rows=tuple(ranked(rows, ROWS)), notes=tuple(dict.fromkeys(notes)))
 
 
-def _plain(data: Target, target: str, without: Barred, inner: InnerSearch, share: float) -> FormulaTable:
+def _plain(data: FitTarget, target: str, without: Barred, inner: InnerSearch, share: float) -> FormulaTable:
     """A search over the columns that are left; its rows take all columns."""
     kept = [n for n, name in enumerate(data.names) if name not in without.columns]
     inner = replace(inner, search=without.restricted(inner.search))
@@ -109,7 +109,7 @@ def _plain(data: Target, target: str, without: Barred, inner: InnerSearch, share
 
 
 def _forced(
-    data: Target, target: str, terms: Sequence[Any], without: Barred, inner: InnerSearch, noise: float | None
+    data: FitTarget, target: str, terms: Sequence[Any], without: Barred, inner: InnerSearch, noise: float | None
 ) -> tuple[list[FormulaRow], list[str]]:
     """Rows of the forms that have the terms in them, and what was said on the way."""
     rows: list[FormulaRow] = []
@@ -146,7 +146,7 @@ def _all_in(row: FormulaRow, terms: Sequence[Any]) -> bool:
     return all(contains(row.expression, term) for term in terms)
 
 
-def _exact(rows: Sequence[FormulaRow], data: Target) -> bool:
+def _exact(rows: Sequence[FormulaRow], data: FitTarget) -> bool:
     return any(row.rmse < EXACT * float(data.y.std()) for row in rows)
 
 

@@ -12,7 +12,7 @@ from splinework.errors import FormulaError, nearest
 from splinework.formula.functions import NAMES
 from splinework.formula.parse import parse_formula
 from splinework.formula.sympy_bridge import SYMPY
-from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 
 _ROOTS = {"sqrt": 2, "cbrt": 3}
 """Functions that sympy writes as powers, by the denominator of the exponent."""
@@ -36,7 +36,7 @@ class Barred:
         return present.isdisjoint(self.columns) and not any(_stands(name, expression) for name in self.functions)
 
     @property
-    def library(self) -> tuple[Function, ...]:
+    def library(self) -> tuple[LibraryFunction, ...]:
         """The functions that are left."""
         place = sympy.Symbol("z", real=True)
         return tuple(f for f in LIBRARY if f.name not in self.functions and self.allows(f.build(place)))

@@ -9,7 +9,7 @@ import numpy as np
 import sympy
 
 from splinework.discover.snapping import Constants, WithSlopes
-from splinework.interpret.symbolic.expression import count
+from splinework.interpret.symbolic.expression import node_count
 from splinework.interpret.symbolic.library import Array
 
 FLOOR = 1e-10
@@ -80,7 +80,7 @@ def common_parts(constants: Constants) -> list[Common]:
             key, order = _canonical(part, number, constants.start)
             seen.setdefault(key, []).append((place, part, order))
     shared = [hits for hits in seen.values() if len({place for place, _, _ in hits}) > 1]
-    shared.sort(key=lambda hits: -count(hits[0][1]))
+    shared.sort(key=lambda hits: -node_count(hits[0][1]))
     found: list[Common] = []
     covered: set[tuple[int, Any]] = set()
     for hits in shared:
@@ -98,7 +98,7 @@ def _parts(expression: Any, number: dict[Any, int]) -> list[Any]:
     found = []
     for node in sympy.preorder_traversal(expression):
         part = _bare(node, number)
-        if part.free_symbols - number.keys() and count(part) > 3:
+        if part.free_symbols - number.keys() and node_count(part) > 3:
             found.append(part)
     return list(dict.fromkeys(found))
 

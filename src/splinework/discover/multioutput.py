@@ -21,7 +21,7 @@ from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.ranking import ranked
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
@@ -180,7 +180,7 @@ class _MultioutputSearch:
 
     def _fitted(self, k: int, expression: Any) -> Any | None:
         outcome = self._snapped(k, expression)
-        return None if outcome is None else tidied(outcome.expressions[0], self.names, self.x)
+        return None if outcome is None else simplified(outcome.expressions[0], self.names, self.x)
 
     def _joint(self, constants: Constants, places: Sequence[int]) -> Joint:
         return Joint(constants, self.x, self.y[:, list(places)], self.names, [self.scales[k] for k in places])
@@ -239,14 +239,14 @@ class _MultioutputSearch:
             return
         for number, part in enumerate(parts):
             where = ", ".join(self.targets[places[i]] for i in part.places)
-            part_found = tidied(outcome.expressions[len(places) + number], self.names, self.x)
+            part_found = simplified(outcome.expressions[len(places) + number], self.names, self.x)
             shown = str(self._row(places[0], part_found, 0.0, ())).partition(" = ")[2]
             self.notes.append(f"h{number + 1} = {shown} occurs in {where}")
         if tied:
             for i, k in enumerate(places):
                 best = self.rows[k][0]
                 self.rows[k][0] = self._row(
-                    k, tidied(outcome.expressions[i], self.names, self.x), best.description, best.notes
+                    k, simplified(outcome.expressions[i], self.names, self.x), best.description, best.notes
                 )
 
     def _length(self, optimum: Optimum) -> float:

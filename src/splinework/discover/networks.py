@@ -14,7 +14,7 @@ from splinework.discover.options import SearchOptions
 from splinework.discover.plans import Plan
 from splinework.discover.structure import simplified, trial_fit
 from splinework.interpret.symbolic.expression import Splines
-from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.symbolify import propose
 from splinework.nn.network import KAN
 from splinework.train import History, Penalty, Roughness, TrainingOptions
@@ -93,7 +93,7 @@ class Networks:
     deadline: float
     offer: Callable[[Any, Splines], object]
     done: Callable[[], bool]
-    library: Sequence[Function] = LIBRARY
+    library: Sequence[LibraryFunction] = LIBRARY
     trials: list[Trial] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -23,7 +23,7 @@ from splinework.discover.snapping import Constants, minimise, price, snap
 from splinework.errors import ConfigError, ShapeError
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
@@ -194,7 +194,7 @@ class _OdeSearch:
         outcome = snap(constants, shooting, self.segments.rows)
         if outcome is None or shooting.best is None:
             return
-        expressions = tuple(tidied(e, self.sides.names, self.sides.inputs) for e in outcome.expressions)
+        expressions = tuple(simplified(e, self.sides.names, self.sides.inputs) for e in outcome.expressions)
         description = outcome.loss + outcome.numbers + self._structure(expressions)
         if description < self.best.description:
             self.best = _OdeSystem(expressions, description, shooting.best.rmse)

@@ -19,7 +19,7 @@ from splinework.discover.plans import choose_scale
 from splinework.discover.regression import INTERRUPTED
 from splinework.discover.skeleton import outline
 from splinework.errors import DataError, ShapeError
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula, parse_partial
 from splinework.interpret.symbolic.ranking import ranked
@@ -90,7 +90,7 @@ def complete_formula(
 
 
 def completion(
-    form: PartialFormula, data: Target, target: str, without: Barred, inner: InnerSearch, noise: float | None = None
+    form: PartialFormula, data: FitTarget, target: str, without: Barred, inner: InnerSearch, noise: float | None = None
 ) -> Completion:
     """The work on one form, done as far as time allows; Ctrl-C ends it with what it has found."""
     inner = replace(inner, search=without.restricted(inner.search))
@@ -107,7 +107,7 @@ def completion(
     return work
 
 
-def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> Target:
+def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights: Any = None) -> FitTarget:
     """Checks y against the columns, and takes it on the scale that suits it; rows that count nothing are left out.
 
     Raises:
@@ -125,11 +125,11 @@ def target_of(columns: Array, y: Any, names: tuple[str, ...], what: str, weights
     if np.ptp(values) == 0:
         raise DataError(f"y is {values[0]:g} in every row; there is nothing to explain.")
     if weights is None:
-        return Target(columns, values, names, choose_scale(values))
+        return FitTarget(columns, values, names, choose_scale(values))
     counts = np.asarray(weights, dtype=float).reshape(-1)
     if len(counts) != len(values) or not (np.isfinite(counts).all() and (counts >= 0).all() and counts.any()):
         raise DataError(
             f"{what} takes a weight of 0 or more for each of {len(values)} rows, not all 0; check the weights."
         )
     kept = counts > 0
-    return Target(columns[kept], values[kept], names, choose_scale(values[kept]), counts[kept])
+    return FitTarget(columns[kept], values[kept], names, choose_scale(values[kept]), counts[kept])

@@ -14,12 +14,12 @@ from splinework.discover.options import SearchKeywords, SearchOptions
 from splinework.discover.plans import Plan, choose_scale, describe, plans
 from splinework.errors import DataError, ShapeError
 from splinework.formula.units.buckingham import Balance
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, monomial, symbol
 from splinework.interpret.symbolic.library import LIBRARY
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.ranking import answer
-from splinework.interpret.symbolic.screening import Problem, Screen, trusted, whole
+from splinework.interpret.symbolic.ranking import formula_rows
+from splinework.interpret.symbolic.screening import Screen, ScreeningProblem, initial_problem, inliers
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
@@ -75,7 +75,7 @@ def regress(
     counts = None if weights is None else np.asarray(weights, dtype=float).reshape(-1)
     scales = tuple(choose_scale(column) for column in xs.T)
     scale = choose_scale(ys) if noise is None else "linear"  # known noise is in the units of y
-    data = Target(xs, ys, labels, scale, counts, noise or 0.0)
+    data = FitTarget(xs, ys, labels, scale, counts, noise or 0.0)
     search = _Search(data, target, scales, chosen, chosen.on_stage or (lambda text: None), chosen.budget, noise, allows)
     search.notes += describe((*labels, target), np.column_stack([xs, ys]), (*scales, data.scale))
     try:
@@ -89,7 +89,7 @@ def regress(
 
 @dataclass
 class _Search:
-    data: Target
+    data: FitTarget
     name: str
     scales: tuple[str, ...]
     options: SearchOptions
@@ -104,7 +104,7 @@ class _Search:
         self.rows = _split(self.data, self.options.seed)
         rows = self.rows
         self.pool = Pool(replace(self.data, x=rows.x, y=rows.y, weights=rows.weights), self.allows)
-        self.screen = Screen(self.pool, (whole(self.pool.target),), self._at(SCREENING))
+        self.screen = Screen(self.pool, (initial_problem(self.pool.target),), self._at(SCREENING))
         self.networks = self._networks(rows, self.data.names, self.pool.offer)
 
     def _at(self, share: float) -> float:
@@ -147,12 +147,12 @@ class _Search:
         target = self.pool.target
         if time.monotonic() > self._at(SCREENING):
             return False
-        kept = trusted(target.x, target.y, whole(target).weights)
+        kept = inliers(target.x, target.y, initial_problem(target).weights)
         if kept is None:
             return False
         self.say("screening without gross errors")
         pool = Pool(_without(target, kept), self.allows)
-        screen = Screen(pool, (whole(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
+        screen = Screen(pool, (initial_problem(pool.target),), self._at(SCREENING) + 0.5 * SCREENING * self.budget)
         screen.run()
         if not screen.settled:
             return False
@@ -161,7 +161,7 @@ class _Search:
         self.notes.append(
             f"{int(len(kept) - kept.sum())} of {len(kept)} rows are gross errors, far from any smooth function: set aside"
         )
-        everything = trusted(self.data.x, self.data.y, whole(self.data).weights)
+        everything = inliers(self.data.x, self.data.y, initial_problem(self.data).weights)
         if everything is not None:
             self.data = _without(self.data, everything)
         return True
@@ -178,7 +178,7 @@ class _Search:
         def offer(expression: Any, splines: Any) -> object:
             return self.pool.offer(problem.wrap(expression.xreplace(back)), splines)
 
-        networks = self._networks(_split(Target(problem.columns, problem.y, names), self.options.seed), names, offer)
+        networks = self._networks(_split(FitTarget(problem.columns, problem.y, names), self.options.seed), names, offer)
         networks.deadline = time.monotonic() + 0.5 * left
         networks.run(plans(problem.columns, problem.y, ("linear",) * problem.size, "linear"), 0.3 * left)
 
@@ -194,7 +194,7 @@ class _Search:
         """The answer."""
         self.say("choosing among the formulas")
         held = replace(self.data, x=self.rows.held_x, y=self.rows.held_y, weights=None)
-        found = answer(self.pool, self.name, rows=10, everything=self.data, held=held)
+        found = formula_rows(self.pool, self.name, rows=10, everything=self.data, held=held)
         best = self.networks.best
         refusal = _refusal(found[0], best, self.rows)
         if best is not None:
@@ -223,13 +223,13 @@ def _check(x: Array, y: Array) -> None:
         raise DataError(f"the data have {bad} values that are not finite numbers; drop or fill those rows first.")
 
 
-def _without(target: Target, kept: Array) -> Target:
+def _without(target: FitTarget, kept: Array) -> FitTarget:
     """The target with the rows that are not kept set aside."""
     weights = np.ones(len(kept)) if target.weights is None else target.weights
     return replace(target, weights=np.where(kept, weights, 1e-20 * weights.mean()))
 
 
-def _split(data: Target, seed: int) -> Rows:
+def _split(data: FitTarget, seed: int) -> Rows:
     """Holds out a fifth, at least four rows and at most 2000."""
     order = np.random.default_rng(seed).permutation(len(data.y))
     count = min(max(round(0.2 * len(order)), 4), 2000)
@@ -238,7 +238,7 @@ def _split(data: Target, seed: int) -> Rows:
     return Rows(data.x[used], data.y[used], data.x[held], data.y[held], data.scale, weights)
 
 
-def _balanced(problem: Problem, balance: Balance) -> Problem:
+def _balanced(problem: ScreeningProblem, balance: Balance) -> ScreeningProblem:
     """The problem in dimensionless groups: the target over the product of its unit, explained by the groups."""
     power, groups = monomial(balance.power), tuple(monomial(group) for group in balance.groups)
     names = [e.name for e in problem.expressions]

@@ -24,7 +24,7 @@ from splinework.errors import DataError
 from splinework.interpret.symbolic.description_length import structure_cost
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.train.options import options_of, with_options
 
@@ -207,7 +207,7 @@ class _RelationSearch:
         outcome = snap(weighted, joint, len(rows))
         if outcome is None:
             return expression
-        relation = tidied(lead - outcome.expressions[0] / scale, self.varying, self.used)
+        relation = simplified(lead - outcome.expressions[0] / scale, self.varying, self.used)
         return relation if relation.free_symbols == expression.free_symbols else expression
 
     def _consider(self, relation: _Relation) -> None:

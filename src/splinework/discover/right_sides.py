@@ -14,7 +14,7 @@ from splinework.discover.inner_search import InnerSearch
 from splinework.discover.snapping import Constants
 from splinework.discover.terms import exponents, functions, monomials, supports
 from splinework.interpret.symbolic.description_length import structure_cost
-from splinework.interpret.symbolic.expression import compile_expression, count
+from splinework.interpret.symbolic.expression import compile_expression, node_count
 from splinework.interpret.symbolic.library import Array
 
 MOST_TERMS = 8
@@ -113,7 +113,11 @@ class RightSides:
 
     def _judged(self, k: int, expression: Any) -> Candidate | None:
         """Against the weak form; None for what cannot be solved."""
-        if expression.atoms(AppliedUndef) or expression.has(sympy.nan, sympy.oo, sympy.zoo) or count(expression) > 60:
+        if (
+            expression.atoms(AppliedUndef)
+            or expression.has(sympy.nan, sympy.oo, sympy.zoo)
+            or node_count(expression) > 60
+        ):
             return None
         left = self.weak.left[:, k]
         values = compile_expression(expression, self.names)(self._points)

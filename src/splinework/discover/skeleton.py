@@ -11,7 +11,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import Splines, compiled, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.partial import PartialFormula
@@ -108,7 +108,7 @@ def evaluator(
     return evaluate
 
 
-def starts(outline: Outline, target: Target, seed: int) -> Array:
+def starts(outline: Outline, target: FitTarget, seed: int) -> Array:
     """Where to start the constants of an outline: `(S, P)`, each near the scale of what it stands beside."""
     if not outline.constants:
         return np.zeros((1, 0))
@@ -119,7 +119,7 @@ def starts(outline: Outline, target: Target, seed: int) -> Array:
     return np.stack([draw.choice(pool, 300) for pool in pools], -1)
 
 
-def _pool(outline: Outline, constant: Any, target: Target) -> Array:
+def _pool(outline: Outline, constant: Any, target: FitTarget) -> Array:
     """Both signs of numbers over some orders of magnitude; exponents, the usual ones."""
     parent = next(node for node in sympy.preorder_traversal(outline.expression) if constant in node.args)
     if parent.is_Pow and parent.args[1] == constant:

@@ -15,7 +15,7 @@ from scipy.interpolate import BSpline
 
 from splinework.discover.inversion import Inversion
 from splinework.discover.skeleton import Outline, Unknown, evaluator, starts
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.levenberg_marquardt import minimise
 from splinework.interpret.symbolic.library import Array
 
@@ -87,7 +87,9 @@ class SmoothFit:
         FormulaError: If the formula cannot be solved for a hole.
     """
 
-    def __init__(self, outline: Outline, target: Target, columns: Sequence[Array], degree: int | None = None) -> None:
+    def __init__(
+        self, outline: Outline, target: FitTarget, columns: Sequence[Array], degree: int | None = None
+    ) -> None:
         self.outline, self.target, self.columns, self.degree = outline, target, list(columns), degree
         self.features = [features(c, degree) for c in columns]
         unknown = [*outline.constants, *(hole.symbol for hole in outline.holes)]
@@ -242,7 +244,7 @@ class SmoothFit:
         return Smooth(first, tuple(holes), solution.rss * self.target.unit**2, _confused(blocks))
 
 
-def per_change(target: Target) -> Array:
+def per_change(target: FitTarget) -> Array:
     """What a small change of y counts in each row, by its scale and weight, `(N,)`."""
     root = np.broadcast_to(np.asarray(target.root, dtype=float), target.y.shape)
     return np.asarray(root / target.y if target.scale == "log" else root)

@@ -17,7 +17,7 @@ import sympy
 
 from splinework.interpret.symbolic.constants import MARGIN, ROUNDING, simple_numbers
 from splinework.interpret.symbolic.expression import compiled, symbol
-from splinework.interpret.symbolic.levenberg_marquardt import Seen, descent
+from splinework.interpret.symbolic.levenberg_marquardt import Evaluation, damped_steps
 from splinework.interpret.symbolic.library import Array
 
 Objective = Callable[[Array], tuple[float, Array, Array] | None]
@@ -58,11 +58,11 @@ def minimise(
     constants = np.array(start, dtype=float)
     free = [n for n in range(len(constants)) if n not in set(fixed)]
 
-    def look(constants: Array) -> Seen | None:
+    def look(constants: Array) -> Evaluation | None:
         found = objective(constants)
         return found if found is not None and all(np.isfinite(part).all() for part in found) else None
 
-    def solver(now: Seen) -> Callable[[float], Array]:
+    def solver(now: Evaluation) -> Callable[[float], Array]:
         gradient, information = now[1][free], now[2][np.ix_(free, free)]
         scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
         values, vectors = np.linalg.eigh(information / scale[:, None] / scale)
@@ -79,7 +79,7 @@ def minimise(
         now = look(constants)
         if now is None:
             return None
-        places = descent(constants, now, look, solver, damping=1e-4, growth=4.0, relief=10.0, trials=12)
+        places = damped_steps(constants, now, look, solver, damping=1e-4, growth=4.0, relief=10.0, trials=12)
         with contextlib.suppress(np.linalg.LinAlgError):  # constants so far off that their effects overflow
             for place, found in islice(places, steps if free else 0):
                 saved, constants, now = now[0] - found[0], place, found

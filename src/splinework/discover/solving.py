@@ -16,7 +16,7 @@ from splinework.discover.skeleton import Outline, Unknown
 from splinework.discover.smooth import per_change
 from splinework.discover.substitution import Filling
 from splinework.errors import FormulaError
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import Splines, compile_expression, symbol
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.table import FormulaRow
@@ -51,7 +51,7 @@ class Solving:
         scanned: The constants that no unknown part takes up.
     """
 
-    def __init__(self, outline: Outline, data: Target) -> None:
+    def __init__(self, outline: Outline, data: FitTarget) -> None:
         self.outline, self.data = outline, data
         free = list(self.outline.constants)
         self._taken: dict[Unknown, tuple[Absorbed, ...]] = {}

@@ -11,11 +11,11 @@ from splinework.discover.skeleton import Outline
 from splinework.discover.smooth import SmoothFit
 from splinework.discover.snapping import Constants
 from splinework.formula.languages.python import python
-from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
+from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
 from splinework.interpret.symbolic.expression import Splines
 from splinework.interpret.symbolic.pool import Proposal, usable
-from splinework.interpret.symbolic.ranking import row
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.ranking import formula_row
+from splinework.interpret.symbolic.simplification import simplified
 from splinework.interpret.symbolic.table import FormulaRow
 
 EXACT = 1e-8
@@ -47,12 +47,12 @@ class Fitted:
     constants: Mapping[Any, float]
     parts: Mapping[str, Any]
 
-    def exact(self, target: Target) -> bool:
+    def exact(self, target: FitTarget) -> bool:
         """Whether nothing is left to explain."""
         return self.row.rmse < EXACT * float(target.y.std())
 
 
-def fitted(filling: Filling, target: Target, name: str, notes: Sequence[str] = ()) -> list[Fitted]:
+def fitted(filling: Filling, target: FitTarget, name: str, notes: Sequence[str] = ()) -> list[Fitted]:
     """The formulas that a filling gives: none where it is undefined on the data, two where setting more numbers free pays."""
     if not usable(filling.expression):
         return []
@@ -68,19 +68,19 @@ def fitted(filling: Filling, target: Target, name: str, notes: Sequence[str] = (
         outcome = snap(Template(variant, proposal.target))
         if outcome is None:
             continue
-        short = tidied(outcome[0], proposal.target.names, proposal.target.x)
-        made = row(
+        short = simplified(outcome[0], proposal.target.names, proposal.target.x)
+        made = formula_row(
             proposal.whole(short), target, name, outcome[1] + proposal.price, proposal.splines, notes=tuple(notes)
         )
         if made is not None:
-            made = replace(made, constants=intervals(short, proposal.target))
+            made = replace(made, constants=confidence_intervals(short, proposal.target))
             found.append(_described(made, filling, values))
             if found[-1].exact(target):
                 break
     return found
 
 
-def _together(filling: Filling, target: Target) -> dict[Any, float] | None:
+def _together(filling: Filling, target: FitTarget) -> dict[Any, float] | None:
     """Constants and floats of the parts by least squares on the data; None where the formula is undefined there."""
     floats = sorted(filling.expression.atoms(sympy.Float), key=float)
     stand_ins = {f: sympy.Dummy("c", real=True) for f in floats}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from splinework.errors import ConfigError
-from splinework.formula.languages.names import said
+from splinework.formula.languages.names import renaming_notes
 from splinework.nn.checkpoint import own_version
 from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
@@ -76,7 +76,7 @@ def about(model: KAN | FramedKAN, name: str, notes: Mapping[str, Any] | None) ->
 
 def column_lines(letter: str, names: Sequence[str]) -> list[str]:
     """`x[0] is column "mass"`, one line per column; ASCII, without quotes or backslashes in the names."""
-    return [line for i, name in enumerate(names) for line in said({name: f"{letter}[{i}]"})]
+    return [line for i, name in enumerate(names) for line in renaming_notes({name: f"{letter}[{i}]"})]
 
 
 def _table(notes: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from splinework.formula.functions import FUNCTIONS
 
 
-def raised(base: Any, exponent: Any) -> Any:
+def array_power(base: Any, exponent: Any) -> Any:
     """A power of arrays: small whole ones by products, since NumPy's is slow, halves by roots."""
     if np.ndim(exponent) == 0:
         if exponent == 2:
@@ -31,8 +31,8 @@ _OWN: Final[Mapping[str, Callable[..., Any]]] = {
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.divide,
-    "pow": raised,
-    "power": raised,
+    "pow": array_power,
+    "power": array_power,
     "neg": np.negative,
     "pos": np.positive,
     "lt": np.less,
@@ -46,7 +46,7 @@ _OWN: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 @cache
-def arrays() -> Mapping[str, Callable[..., Any]]:
+def array_operations() -> Mapping[str, Callable[..., Any]]:
     """What every operation does to arrays; SciPy's special functions are loaded with it."""
     named = {name: each.array.split(":") for name, each in FUNCTIONS.items() if each.array}
     return {**{name: getattr(import_module(module), own) for name, (module, own) in named.items()}, **_OWN}

@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 
 from splinework.errors import FormulaError
 from splinework.formula.expression import Expression
-from splinework.formula.languages.python import NumPy
+from splinework.formula.languages.python import NumpyPrinter
 from splinework.formula.sympy_bridge import SYMPY, symbol
 
 LARGEST_DENOMINATOR: Final = 1000
@@ -102,18 +102,18 @@ class Composer:
         return ends[0], ends[1]
 
 
-def worded(expression: Any, names: Mapping[str, str]) -> str | None:
+def formula_text(expression: Any, names: Mapping[str, str]) -> str | None:
     """A sympy expression as a formula of frames, numbers in full; None where it has a part that no formula has, such as a spline.
 
     Args:
         expression: Over symbols.
         names: What symbols are called in the formula, by their own names.
 
-    >>> worded(sympy.exp(-symbol("x")) / 3, {"x": "a"})
+    >>> formula_text(sympy.exp(-symbol("x")) / 3, {"x": "a"})
     'exp(-a)/3'
     """
     try:
-        text = NumPy(names).text(expression)
+        text = NumpyPrinter(names).text(expression)
     except FormulaError:
         return None
     return None if expression.has(AppliedUndef) else text

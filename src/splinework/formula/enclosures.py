@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.formula.derivatives import derivative
 from splinework.formula.elementary import CLOSED, Jet3, of_order, power, rising
 from splinework.formula.expression import Expression
@@ -33,7 +33,7 @@ def _by_derivative(name: str) -> Callable[[Interval], Jet3]:
 
     def of(x: Interval) -> Jet3:
         inside = Interval(*(np.clip(end, *function.domain) for end in x))
-        value = rising(arrays()[name], inside, *function.range)
+        value = rising(array_operations()[name], inside, *function.range)
         first, second = (slope.run((inside, value), VALUES, exactly) for slope in _slopes(name))
         return value, _like(first, x), _like(second, x)
 
@@ -59,34 +59,34 @@ ELEMENTARY: Final[Mapping[str, Callable[[Interval], Jet3]]] = {
 """Functions of one argument; where an argument leaves their domain, what is left of it counts."""
 
 
-class Truth(NamedTuple):
+class IntervalCondition(NamedTuple):
     """Where a condition surely holds, and where it surely does not."""
 
     always: NDArray[np.bool_]
     never: NDArray[np.bool_]
 
 
-def compared(name: str, a: Interval, b: Interval) -> Truth:
+def compared(name: str, a: Interval, b: Interval) -> IntervalCondition:
     """A comparison of intervals."""
     if name in ("gt", "ge"):
         return compared({"gt": "lt", "ge": "le"}[name], b, a)
     if name == "lt":
-        return Truth(a.hi < b.lo, a.lo >= b.hi)
+        return IntervalCondition(a.hi < b.lo, a.lo >= b.hi)
     if name == "le":
-        return Truth(a.hi <= b.lo, a.lo > b.hi)
+        return IntervalCondition(a.hi <= b.lo, a.lo > b.hi)
     same, apart = (a.lo == b.hi) & (a.hi == b.lo), (a.hi < b.lo) | (a.lo > b.hi)
-    return Truth(same, apart) if name == "eq" else Truth(apart, same)
+    return IntervalCondition(same, apart) if name == "eq" else IntervalCondition(apart, same)
 
 
-LOGIC: Final[Mapping[str, Callable[..., Truth]]] = {
-    "logical_and": lambda a, b: Truth(a.always & b.always, a.never | b.never),
-    "logical_or": lambda a, b: Truth(a.always | b.always, a.never & b.never),
-    "logical_not": lambda a: Truth(a.never, a.always),
+LOGIC: Final[Mapping[str, Callable[..., IntervalCondition]]] = {
+    "logical_and": lambda a, b: IntervalCondition(a.always & b.always, a.never | b.never),
+    "logical_or": lambda a, b: IntervalCondition(a.always | b.always, a.never & b.never),
+    "logical_not": lambda a: IntervalCondition(a.never, a.always),
 }
 """Conditions of conditions."""
 
 
-def chosen(condition: Truth, a: Interval, b: Interval, either: Interval | None = None) -> Interval:
+def chosen(condition: IntervalCondition, a: Interval, b: Interval, either: Interval | None = None) -> Interval:
     """One of two intervals by a condition; where that is open, both, or what is given for it."""
     both = hull(a, b) if either is None else either
     lo, hi = (
@@ -147,7 +147,7 @@ def enclose(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> tuple[Flo
         >>> float(low[0]), float(high[0])
         (-1.0, 3.0)
     """
-    return _Walk(text, ranges).whole
+    return _BoxEvaluation(text, ranges).whole
 
 
 def continuous(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> bool:
@@ -157,11 +157,11 @@ def continuous(text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> bool:
     >>> continuous("1/(x + 2)", {"x": ends}), continuous("arctan(1/x)", {"x": ends})
     (True, False)
     """
-    return _Walk(text, ranges).continuous
+    return _BoxEvaluation(text, ranges).continuous
 
 
 @final
-class _Walk:
+class _BoxEvaluation:
     """A formula worked out on boxes; takes note of what may be undefined or jump there."""
 
     def __init__(self, text: str, ranges: Mapping[str, tuple[Floats, Floats]]) -> None:
@@ -180,7 +180,7 @@ class _Walk:
 
         def of(*arguments: Any) -> Any:
             found = operation(*arguments)
-            if isinstance(found, Truth):
+            if isinstance(found, IntervalCondition):
                 return found
             taken = [a for a in arguments if isinstance(a, Interval)]
             beyond = ~self._defined(name, taken)

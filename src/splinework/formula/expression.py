@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from splinework.errors import ShapeError
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.formula.derivatives import derivative
 from splinework.formula.program import Algebra, Program, compiled
 from splinework.formula.reading import positions, shortened
@@ -83,7 +83,7 @@ class Expression:
                 "select and order the columns first."
             )
         with np.errstate(all="ignore"):
-            value = self.run(list(columns.T), arrays(), np.float64)
+            value = self.run(list(columns.T), array_operations(), np.float64)
         return np.array(np.broadcast_to(value, columns.shape[:1]), dtype=np.float64)
 
     def of(self, x: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.formula.functions import FUNCTIONS
 from splinework.formula.program import Program, compiled, definition
 from splinework.formula.reading import shortened
@@ -135,7 +135,9 @@ class _Guarded(Mapping[str, Callable[..., Any]]):
     def _worked_out(self, name: str, *arguments: Any) -> Any:
         """A function of mere numbers in float64."""
         with np.errstate(all="ignore"):
-            value = arrays()[name](*(a if isinstance(a, int) else np.float64(self._float(a)) for a in arguments))
+            value = array_operations()[name](
+                *(a if isinstance(a, int) else np.float64(self._float(a)) for a in arguments)
+            )
         if not np.isfinite(value):
             raise self.error("works out a number that is not real, or beyond float64; check it.")
         return sympy.Float(float(value))

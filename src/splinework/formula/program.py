@@ -43,7 +43,7 @@ _EXACT_WHOLE: Final = 2**53
 
 @final
 @dataclass(frozen=True)
-class Step:
+class ProgramStep:
     """One operation on the values of earlier steps; without an operation, a column or a number.
 
     Attributes:
@@ -64,7 +64,7 @@ class Step:
 class Program:
     """The steps of a formula, in an order in which they can be worked out; the last one is the result."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ProgramStep, ...]
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -108,14 +108,14 @@ class Program:
         wanted = _structure(part, known)[-1]
         return Program(
             tuple(
-                Step(number=value) if key == wanted else step
+                ProgramStep(number=value) if key == wanted else step
                 for step, key in zip(self.steps, _structure(self, known), strict=True)
             )
         )
 
 
 def value_of(
-    step: Step, values: Sequence[Any], columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]
+    step: ProgramStep, values: Sequence[Any], columns: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]
 ) -> Any:
     """The value of a step, given those of the steps before it."""
     if not step.operation:
@@ -128,7 +128,7 @@ def value_of(
     return operation(int(step.number), *inputs) if known is not None and known.order else operation(*inputs)
 
 
-def _by_definition(step: Step, inputs: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]) -> Any:
+def _by_definition(step: ProgramStep, inputs: Sequence[Any], algebra: Algebra, number: Callable[[float], Any]) -> Any:
     if step.operation not in FUNCTIONS or not FUNCTIONS[step.operation].definition:
         raise FormulaError(f"{step.operation} has no rule in this arithmetic; write the formula without it.")
     return definition(step.operation).run(inputs, algebra, number)
@@ -148,20 +148,20 @@ class Builder:
     """Collects steps; equal ones stand once."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[ProgramStep] = []
         self._places: dict[tuple[Any, ...], int] = {}
 
     def add(self, operation: str, *arguments: int, order: int = 0) -> int:
         """The place of an operation on earlier steps."""
-        return self._place(Step(operation, arguments, number=float(order)))
+        return self._place(ProgramStep(operation, arguments, number=float(order)))
 
     def column(self, column: int) -> int:
         """The place of a column."""
-        return self._place(Step(column=column))
+        return self._place(ProgramStep(column=column))
 
     def number(self, value: float) -> int:
         """The place of a number."""
-        return self._place(Step(number=value))
+        return self._place(ProgramStep(number=value))
 
     def program(self, result: int) -> Program:
         """The program whose result stands at a place: what does not serve it is left out."""
@@ -174,9 +174,11 @@ class Builder:
         kept = sorted(needed)
         new = {old: place for place, old in enumerate(kept)}
         steps = (self.steps[old] for old in kept)
-        return Program(tuple(Step(s.operation, tuple(new[a] for a in s.arguments), s.column, s.number) for s in steps))
+        return Program(
+            tuple(ProgramStep(s.operation, tuple(new[a] for a in s.arguments), s.column, s.number) for s in steps)
+        )
 
-    def _place(self, step: Step) -> int:
+    def _place(self, step: ProgramStep) -> int:
         key = (step.operation, step.arguments, step.column, repr(step.number))
         if key not in self._places:
             self.steps.append(step)
@@ -207,8 +209,8 @@ def _compiled(text: str, names: tuple[str, ...], functions: tuple[str, ...]) -> 
 
 def program_of(tree: ast.expr, columns: Mapping[str, int], text: str, functions: Collection[str] = ()) -> Program:
     """The program of a tree; `text` is for the errors."""
-    reader = _Reader(columns, text, functions)
-    operations: list[tuple[Step, int]] = []  # from root, right, left; reversed: left, right, root
+    reader = _ProgramReader(columns, text, functions)
+    operations: list[tuple[ProgramStep, int]] = []  # from root, right, left; reversed: left, right, root
     pending: list[tuple[ast.expr, int, bool]] = [(tree, 1, False)]
     while pending:
         node, depth, condition = pending.pop()
@@ -221,17 +223,17 @@ def program_of(tree: ast.expr, columns: Mapping[str, int], text: str, functions:
     for step, count in reversed(operations):
         arguments = tuple(stack[len(stack) - count :])
         del stack[len(stack) - count :]
-        stack.append(builder._place(Step(step.operation, arguments, step.column, step.number)))
+        stack.append(builder._place(ProgramStep(step.operation, arguments, step.column, step.number)))
     return builder.program(stack[0])
 
 
-class _Reader:
+class _ProgramReader:
     """What the nodes of a tree mean."""
 
     def __init__(self, columns: Mapping[str, int], text: str, functions: Collection[str]) -> None:
         self.columns, self.text, self.functions = columns, text, functions
 
-    def read(self, node: ast.expr, condition: bool) -> tuple[Step, Sequence[ast.expr], Collection[int]]:
+    def read(self, node: ast.expr, condition: bool) -> tuple[ProgramStep, Sequence[ast.expr], Collection[int]]:
         """The step of a node, the nodes that it works on, and which of these are conditions."""
         truth = False
         if isinstance(node, ast.Compare):
@@ -247,32 +249,32 @@ class _Reader:
             raise self._error(f"has {shortened(ast.unparse(node))} where {wanted} is needed; see `where(x < 2, x, 2)`.")
         return found
 
-    def _arithmetic(self, node: ast.expr) -> tuple[Step, Sequence[ast.expr]]:
+    def _arithmetic(self, node: ast.expr) -> tuple[ProgramStep, Sequence[ast.expr]]:
         if isinstance(node, ast.BinOp) and type(node.op) in SIGNS:
-            return Step(SIGNS[type(node.op)]), [node.left, node.right]
+            return ProgramStep(SIGNS[type(node.op)]), [node.left, node.right]
         if isinstance(node, ast.UnaryOp) and type(node.op) in SIGNS:
-            return Step(SIGNS[type(node.op)]), [node.operand]
+            return ProgramStep(SIGNS[type(node.op)]), [node.operand]
         if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-            return Step(number=finite(node.value, self.text)), []
+            return ProgramStep(number=finite(node.value, self.text)), []
         if isinstance(node, ast.Name):
             if node.id in self.columns:
-                return Step(column=self.columns[node.id]), []
+                return ProgramStep(column=self.columns[node.id]), []
             if node.id in CONSTANTS:
-                return Step(number=CONSTANTS[node.id]), []
+                return ProgramStep(number=CONSTANTS[node.id]), []
             raise FormulaError(unknown("name", node.id, [*self.columns, *CONSTANTS], self.text))
         raise self._error(f"uses {type(node).__name__}; only arithmetic and function calls are read.")
 
-    def _comparison(self, node: ast.Compare) -> tuple[Step, Sequence[ast.expr], Collection[int]]:
+    def _comparison(self, node: ast.Compare) -> tuple[ProgramStep, Sequence[ast.expr], Collection[int]]:
         if len(node.ops) > 1 or type(node.ops[0]) not in _COMPARED:
             raise self._error("compares more than two values in a row; join comparisons by logical_and(…, …).")
-        return Step(_COMPARED[type(node.ops[0])]), [node.left, *node.comparators], ()
+        return ProgramStep(_COMPARED[type(node.ops[0])]), [node.left, *node.comparators], ()
 
-    def _call(self, node: ast.Call) -> tuple[Step, Sequence[ast.expr], Function | None]:
+    def _call(self, node: ast.Call) -> tuple[ProgramStep, Sequence[ast.expr], Function | None]:
         if not isinstance(node.func, ast.Name):
             raise self._error("calls something that is not a name; write * to multiply.")
         name = node.func.id
         if name in self.functions:
-            return Step(name), node.args, None
+            return ProgramStep(name), node.args, None
         if name not in NAMES:
             if name in self.columns:
                 raise self._error(f"calls {shortened(name)}, which is a variable; write * to multiply.")
@@ -282,8 +284,8 @@ class _Reader:
             came = len(node.args) + len(node.keywords)
             raise self._error(f"gives {name} {came} argument(s); it takes {function.arity}.")
         if function.order:
-            return Step(function.name, number=float(self._order(name, node.args[0]))), node.args[1:], function
-        return Step(function.name), node.args, function
+            return ProgramStep(function.name, number=float(self._order(name, node.args[0]))), node.args[1:], function
+        return ProgramStep(function.name), node.args, function
 
     def _order(self, name: str, node: ast.expr) -> int:
         sign, inside = (

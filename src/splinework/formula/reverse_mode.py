@@ -9,11 +9,11 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from splinework.formula.arrays import arrays, raised
+from splinework.formula.arrays import array_operations, array_power
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
-from splinework.formula.program import Algebra, Program, Step, derivative_programs
+from splinework.formula.program import Algebra, Program, ProgramStep, derivative_programs
 
-Slope = Callable[[Sequence[Any], Any], Any]
+PartialDerivative = Callable[[Sequence[Any], Any], Any]
 """The partial derivative of an operation on arrays, given its arguments and its value."""
 
 
@@ -25,7 +25,7 @@ def _flat(u: Sequence[Any], w: Any) -> float:
     return 0.0
 
 
-_SLOPES: Final[Mapping[str, tuple[Slope, ...]]] = {
+_SLOPES: Final[Mapping[str, tuple[PartialDerivative, ...]]] = {
     **dict.fromkeys((*COMPARISONS, "logical_and", "logical_or", "logical_not"), (_flat, _flat)),
     "add": (_one, _one),
     "sub": (_one, lambda u, w: -1.0),
@@ -33,23 +33,23 @@ _SLOPES: Final[Mapping[str, tuple[Slope, ...]]] = {
     "div": (lambda u, w: 1 / u[1], lambda u, w: -w / u[1]),
     "neg": (lambda u, w: -1.0,),
     "pos": (_one,),
-    "pow": (lambda u, w: u[1] * raised(u[0], u[1] - 1), lambda u, w: w * np.log(u[0])),
+    "pow": (lambda u, w: u[1] * array_power(u[0], u[1] - 1), lambda u, w: w * np.log(u[0])),
     "where": (_flat, lambda u, w: u[0] * 1.0, lambda u, w: 1.0 - u[0]),
 }
 
 
 @cache
-def slopes_of(operation: str, order: int = 0) -> tuple[Slope, ...]:
+def partial_derivatives(operation: str, order: int = 0) -> tuple[PartialDerivative, ...]:
     """The partial derivatives of an operation on arrays."""
     if operation in _SLOPES:
         return _SLOPES[operation]
     return tuple(_closure(program) for program in derivative_programs(operation, order))
 
 
-def _closure(program: Program) -> Slope:
+def _closure(program: Program) -> PartialDerivative:
     """A program over arguments and value as one call of nested functions: short formulas in inner loops."""
 
-    def of(place: int) -> Slope:
+    def of(place: int) -> PartialDerivative:
         step = program.steps[place]
         if not step.operation:
             if step.column is None:
@@ -57,7 +57,7 @@ def _closure(program: Program) -> Slope:
                 return lambda u, w: number
             column = step.column
             return lambda u, w: u[column] if column < len(u) else w
-        known, parts = arrays()[step.operation], [of(a) for a in step.arguments]
+        known, parts = array_operations()[step.operation], [of(a) for a in step.arguments]
         if FUNCTIONS.get(step.operation) is not None and FUNCTIONS[step.operation].order:
             order = int(step.number)
             return lambda u, w: known(order, *(part(u, w) for part in parts))
@@ -70,7 +70,7 @@ def _closure(program: Program) -> Slope:
 
 
 @final
-class Differentiated:
+class DifferentiatedProgram:
     """A program on arrays with its derivatives by some columns, prepared once and called often.
 
     Args:
@@ -82,14 +82,14 @@ class Differentiated:
     """
 
     def __init__(self, program: Program, wanted: Sequence[int]) -> None:
-        known, depends = arrays(), program.depends(set(wanted))
+        known, depends = array_operations(), program.depends(set(wanted))
         self._leaves = [(n, s.column, np.float64(s.number)) for n, s in enumerate(program.steps) if not s.operation]
         self._steps = [(n, _operation(s, known), s.arguments) for n, s in enumerate(program.steps) if s.operation]
         self._backwards = []
         for place, _, arguments in reversed(self._steps):
             step = program.steps[place]
             if depends[place]:
-                rules = slopes_of(step.operation, int(step.number))
+                rules = partial_derivatives(step.operation, int(step.number))
                 acting = [(a, rule) for a, rule in zip(arguments, rules, strict=False) if depends[a]]
                 self._backwards.append((place, arguments, acting))
         at = {step.column: n for n, step in enumerate(program.steps) if step.column is not None}
@@ -112,6 +112,6 @@ class Differentiated:
         return values[-1], [0.0 if n is None or adjoints[n] is None else adjoints[n] for n in self._wanted]
 
 
-def _operation(step: Step, known: Algebra) -> Callable[..., Any]:
+def _operation(step: ProgramStep, known: Algebra) -> Callable[..., Any]:
     order = step.operation in FUNCTIONS and FUNCTIONS[step.operation].order
     return partial(known[step.operation], int(step.number)) if order else known[step.operation]

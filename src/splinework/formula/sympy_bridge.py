@@ -113,7 +113,7 @@ def program_of_expression(expression: Any, symbols: Sequence[Any], functions: Co
     Raises:
         FormulaError: If it has another part, or a number that is not real.
     """
-    walk = _Walk(symbols, functions)
+    walk = _ProgramWriter(symbols, functions)
     return walk.builder.program(walk.place(expression))
 
 
@@ -135,7 +135,7 @@ def real_value(expression: Any) -> float:
     return value.real
 
 
-class _Walk:
+class _ProgramWriter:
     """Steps for the parts of an expression, equal parts once."""
 
     def __init__(self, symbols: Sequence[Any], functions: Collection[str]) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.formula.program import Algebra
 from splinework.formula.tensor_functions import bessel, gamma, polygamma, sign
@@ -18,7 +18,7 @@ from splinework.formula.tensor_functions import bessel, gamma, polygamma, sign
 def on_numbers(name: str, *values: Any) -> Any:
     """An operation on plain numbers: infinities and NaN, never an error or a complex number."""
     with np.errstate(all="ignore"):
-        found = arrays()[name](*(value if isinstance(value, bool) else np.float64(value) for value in values))
+        found = array_operations()[name](*(value if isinstance(value, bool) else np.float64(value) for value in values))
     return bool(found) if isinstance(found, (bool, np.bool_)) else float(found)
 
 
@@ -28,7 +28,9 @@ def _either(name: str, of_tensors: Callable[..., Any], *, ordered: bool = False)
     def of(*values: Any) -> Any:
         if any(isinstance(value, Tensor) for value in values):
             return of_tensors(*values)
-        return on_numbers(name, *values) if not ordered else float(arrays()[name](int(values[0]), *values[1:]))
+        return (
+            on_numbers(name, *values) if not ordered else float(array_operations()[name](int(values[0]), *values[1:]))
+        )
 
     return of
 

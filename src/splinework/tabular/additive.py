@@ -37,7 +37,7 @@ LEAST_WEIGHT = 1e-6
 
 
 @dataclass(frozen=True)
-class Design:
+class DesignMatrix:
     """Curves as columns: `values @ numbers` are the sums of curves at the rows, each curve with mean zero there.
 
     Attributes:
@@ -57,7 +57,7 @@ class Design:
         return torch.stack([lift @ numbers[span] for lift, span in zip(self.lift, self.spans, strict=True)])
 
 
-def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> Design:
+def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> DesignMatrix:
     """The columns of every input's curves on the layer's grid.
 
     An input with two values has one number, its step; inputs of one group (the levels of a category) share one variance.
@@ -88,7 +88,7 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
         lifts.append(lift)
         spans.append(slice(at, at + lift.shape[1]))
         at += lift.shape[1]
-    return Design(torch.cat(columns, dim=1), torch.tensor(blocks), tuple(lifts), tuple(spans))
+    return DesignMatrix(torch.cat(columns, dim=1), torch.tensor(blocks), tuple(lifts), tuple(spans))
 
 
 def greville(layer: KANLayer) -> Tensor:
@@ -126,7 +126,7 @@ def _bent(rows: Tensor, share: Tensor, line: Tensor, bend: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Additive:
+class AdditiveFit:
     """An additive fit.
 
     Attributes:
@@ -141,12 +141,12 @@ class Additive:
     strengths: Tensor
     freedom: Tensor
 
-    def values(self, design: Design) -> Tensor:
+    def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
         return design.values @ self.numbers + self.bias
 
 
-def fit_additive(design: Design, y: Tensor, weights: Tensor, task: Task) -> Additive:
+def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
     """Finds variances and numbers together.
 
     Args:
@@ -161,10 +161,10 @@ def fit_additive(design: Design, y: Tensor, weights: Tensor, task: Task) -> Addi
         single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
         strengths = torch.cat([each.strengths for each in single], dim=1)
         freedom = torch.cat([each.freedom for each in single])
-        return Additive(*solve_classes(design.values, y, weights, strengths), strengths, freedom)
-    work = _Work(design, y, weights, task)
+        return AdditiveFit(*solve_classes(design.values, y, weights, strengths), strengths, freedom)
+    work = _AdditiveSolver(design, y, weights, task)
     start = y.new_zeros(width, outputs)
-    state = Additive(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
+    state = AdditiveFit(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
     before = float("inf")
     for _ in range(ROUNDS):
         for j in range(outputs):
@@ -176,12 +176,12 @@ def fit_additive(design: Design, y: Tensor, weights: Tensor, task: Task) -> Addi
     return state
 
 
-def refit_additive(found: Additive, design: Design, y: Tensor, weights: Tensor, task: Task) -> Additive:
+def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
     """The same strengths with other weights, such as zeros for rows held out."""
     if isinstance(task, Multiclass):
-        return Additive(*solve_classes(design.values, y, weights, found.strengths), found.strengths, found.freedom)
-    state = Additive(found.numbers.clone(), found.bias.clone(), found.strengths, found.freedom.clone())
-    work = _Work(design, y, weights, task)
+        return AdditiveFit(*solve_classes(design.values, y, weights, found.strengths), found.strengths, found.freedom)
+    state = AdditiveFit(found.numbers.clone(), found.bias.clone(), found.strengths, found.freedom.clone())
+    work = _AdditiveSolver(design, y, weights, task)
     for _ in range(1 if task.is_regression else TURNS):
         for j in range(y.shape[1]):
             work.solve(state, j)
@@ -189,7 +189,7 @@ def refit_additive(found: Additive, design: Design, y: Tensor, weights: Tensor, 
 
 
 @dataclass(frozen=True)
-class _Normal:
+class _NormalEquations:
     """Weighted least squares about the means, `centre` of the columns and `level` of the target."""
 
     centre: Tensor
@@ -204,15 +204,15 @@ class _Normal:
 
 
 @dataclass(frozen=True)
-class _Work:
+class _AdditiveSolver:
     """Rows and likelihood, and the steps that change a state in place."""
 
-    design: Design
+    design: DesignMatrix
     y: Tensor
     weights: Tensor
     task: Task
 
-    def solve(self, state: Additive, j: int) -> tuple[Tensor, _Normal]:
+    def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
         """Output j's numbers with its present strengths; returns the inverse of the penalised matrix, too."""
         normal = self._normal(state, j)
         loose = normal.gram.clone()
@@ -228,7 +228,7 @@ class _Work:
             self._step(state, j, found, level)
         return inverse, normal
 
-    def round(self, state: Additive, j: int) -> None:
+    def round(self, state: AdditiveFit, j: int) -> None:
         """One solution and one update of output j's variances, with `tr(S⁻S_j) = m / λ` for the m numbers of a block."""
         inverse, normal = self.solve(state, j)
         numbers, strengths = state.numbers[:, j], state.strengths[:, j]
@@ -244,21 +244,21 @@ class _Work:
         weakest = WEAKEST if self.task.is_regression else WEAKEST_CLASSES
         state.strengths[:, j] = updated.clamp(weakest, STRONGEST)
 
-    def _normal(self, state: Additive, j: int) -> _Normal:
+    def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
         x = self.design.values
         outputs = x @ state.numbers + state.bias
         target, working = self.task.working(outputs, self.y, self.weights, j, LEAST_WEIGHT)
         centre, gram = self._fixed if self.task.is_regression else _about_mean(x, working)
         level = (working @ target) / working.sum()
         off = target - level
-        return _Normal(centre, gram, level, x.T @ (working * off), working @ off**2)
+        return _NormalEquations(centre, gram, level, x.T @ (working * off), working @ off**2)
 
     @cached_property
     def _fixed(self) -> tuple[Tensor, Tensor]:
         """The columns' means and products where weights do not change: the part that costs."""
         return _about_mean(self.design.values, self.weights)
 
-    def _step(self, state: Additive, j: int, found: Tensor, level: Tensor) -> None:
+    def _step(self, state: AdditiveFit, j: int, found: Tensor, level: Tensor) -> None:
         """Moves output j towards `found`, as far as that lowers the penalised cost: Newton's step alone may leap too far."""
         old, low = state.numbers[:, j].clone(), state.bias[j].clone()
         outputs = self.design.values @ state.numbers + state.bias

@@ -12,14 +12,14 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import refine_coefficients
 from splinework.tabular.additive import greville
-from splinework.tabular.ensemble import Course, Group
+from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 
 REACH = 4.0
 """The grid of an additive sum's onward edge: it is a straight line there and beyond."""
 
 
 @dataclass(frozen=True)
-class Units:
+class Standardisation:
     """Raw values are `shift + scale * unit values`.
 
     Attributes:
@@ -35,7 +35,9 @@ class Units:
     y_scale: Tensor
 
 
-def additive_network(layer: KANLayer, curves: Tensor, bias: Tensor, units: Units, names: Sequence[str] | None) -> KAN:
+def additive_network(
+    layer: KANLayer, curves: Tensor, bias: Tensor, units: Standardisation, names: Sequence[str] | None
+) -> KAN:
     """`[p, q]` with spline coefficients `curves` `(p, size, q)` on the layer's grid."""
     model = KAN(
         [layer.inputs, curves.shape[2]],
@@ -50,16 +52,16 @@ def additive_network(layer: KANLayer, curves: Tensor, bias: Tensor, units: Units
     return _in_units(model, units)
 
 
-def whole_network(
+def combined_network(
     layer: KANLayer,
     curves: Tensor,
     bias: Tensor,
     net: KAN,
-    groups: Sequence[Group],
+    groups: Sequence[DecayGroup],
     shares: Sequence[float],
     sharpness: float,
-    course: Course,
-    units: Units,
+    course: EnsembleSettings,
+    units: Standardisation,
     names: Sequence[str] | None,
 ) -> KAN:
     """Additive part and members as one network: the mean over a group's members is a sum over hidden nodes.
@@ -106,7 +108,12 @@ def whole_network(
 
 
 def _parts(
-    source: KANLayer, used: Sequence[tuple[Group, float]], course: Course, number: int, last: bool, outputs: int
+    source: KANLayer,
+    used: Sequence[tuple[DecayGroup, float]],
+    course: EnsembleSettings,
+    number: int,
+    last: bool,
+    outputs: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The members' edges of one layer: table `(I, size + 1, J)`, biases, mask and grid, without the additive part."""
     tables, biases, living = [], [], []
@@ -187,7 +194,7 @@ def _set(edges: KANLayer, grid: Tensor, table: Tensor, bias: Tensor) -> None:
     edges.bias.copy_(bias)
 
 
-def _in_units(model: KAN, units: Units) -> KAN:
+def _in_units(model: KAN, units: Standardisation) -> KAN:
     model.input_scaling.set(units.x_shift, units.x_scale)
     model.output_scaling.set(units.y_shift, units.y_scale)
     return model

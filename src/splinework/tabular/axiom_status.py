@@ -9,12 +9,12 @@ from typing import final
 
 from splinework.knowledge.axioms import Hard
 from splinework.knowledge.axioms.verify import Certificate
-from splinework.tabular.column_axioms import Known
+from splinework.tabular.column_axioms import ColumnAxiom
 
 
 @final
 @dataclass(frozen=True)
-class Verdict:
+class AxiomStatus:
     """What is known of one axiom after a fit.
 
     Attributes:
@@ -30,9 +30,9 @@ class Verdict:
     note: str = ""
 
 
-def verdicts_of(
-    known: Sequence[Known], certificate: Certificate | None, violations: Mapping[str, tuple[float, float]]
-) -> tuple[Verdict, ...]:
+def axiom_statuses(
+    known: Sequence[ColumnAxiom], certificate: Certificate | None, violations: Mapping[str, tuple[float, float]]
+) -> tuple[AxiomStatus, ...]:
     """One verdict per axiom of the user: it is proved if all claims of it are, refuted if one is, else unknown."""
     found = []
     for each in known:
@@ -55,6 +55,8 @@ def verdicts_of(
                 f"violated by {mean:.2g} (rms), {max(most for _, most in worst):.2g} at most, in deviations of y"
             )
         found.append(
-            Verdict(replace(each.said, strength=Hard()).text(), each.said.strength.text(), verdict, "; ".join(notes))
+            AxiomStatus(
+                replace(each.said, strength=Hard()).text(), each.said.strength.text(), verdict, "; ".join(notes)
+            )
         )
     return tuple(found)

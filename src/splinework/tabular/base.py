@@ -22,19 +22,19 @@ from splinework.kernels.threads import suited_to
 from splinework.knowledge.axioms.verify import Certificate
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
-from splinework.tabular.axiom_status import Verdict
-from splinework.tabular.callbacks import CallbackSupportMixin, called, listening, with_callbacks
-from splinework.tabular.column_axioms import Known
-from splinework.tabular.columns import Category, Columns, Level, learn
-from splinework.tabular.constant import constant_network, leaves_nothing
-from splinework.tabular.explanation import Explained
-from splinework.tabular.informed import judge_constant, train_informed
+from splinework.tabular.axiom_status import AxiomStatus
+from splinework.tabular.callbacks import CallbackSupportMixin, as_callbacks, step_callback, with_callbacks
+from splinework.tabular.column_axioms import ColumnAxiom
+from splinework.tabular.columns import CategoricalColumn, Columns, Level, learn_columns
+from splinework.tabular.constant import constant_network, is_constant
+from splinework.tabular.explanation import ExplanationMixin
+from splinework.tabular.informed import check_constant, train_informed
 from splinework.tabular.inner_network import outputs_of
-from splinework.tabular.input_table import Table, read
+from splinework.tabular.input_table import InputTable, read_input
 from splinework.tabular.namespaces import Namespace, check_same_namespace, to_numpy
-from splinework.tabular.rows import Floats, Rows, canonical, joined, sampled
+from splinework.tabular.rows import Floats, WeightedRows, canonical, joined, sampled
 from splinework.tabular.tasks import Regression, Task
-from splinework.tabular.training import Settings, Trained, train
+from splinework.tabular.training import Hyperparameters, TrainedNetwork, train
 
 Own = TypeVar("Own", bound="KANEstimator")
 MOST_REMEMBERED = 2000
@@ -42,7 +42,7 @@ MOST_REMEMBERED = 2000
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
-class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
+class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
     """Base of the estimators; see `KANRegressor` for the parameters, of which scikit-learn asks the signature."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -62,7 +62,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
     grid: int | str = "auto"
     degree: int = 3
     members: int | str = "auto"
-    max_iter: int = Settings.max_iter
+    max_iter: int = Hyperparameters.max_iter
     categorical_features: Any = "from_dtype"
     warm_start: bool = False
     formula_budget: float = 20.0
@@ -104,39 +104,41 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         self._flat = values.ndim == 1
         return columns, Regression()
 
-    def _weighed(self, rows: Rows) -> Rows:
+    def _weighed(self, rows: WeightedRows) -> WeightedRows:
         """The rows with what else they weigh, such as by class."""
         return rows
 
     @abstractmethod
-    def _constant(self, rows: Rows) -> Floats:
+    def _constant(self, rows: WeightedRows) -> Floats:
         """The outputs `(q,)` of a network that does not look at its inputs."""
 
     @abstractmethod
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         """Names of the outputs, as the user calls them; `targets` is what `_intake` made of y."""
 
-    def _known(self, columns: Columns) -> tuple[Known, ...]:
+    def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
         """What the user knows beforehand of the answer, in terms of the network's inputs; nothing unless a kind asks for it."""
         return ()
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> None:
         """Fits from the start, or goes on: after `partial_fit`, or with `warm_start`."""
         self._validate_params()
-        settings = Settings(self._nodes(), self.grid, self.degree, self.members, self.max_iter)
-        callbacks = called(self.callbacks)
+        settings = Hyperparameters(self._nodes(), self.grid, self.degree, self.members, self.max_iter)
+        callbacks = as_callbacks(self.callbacks)
         if y is None:
             raise ValueError(f"This {type(self).__name__} estimator requires y to be passed, but the target y is None.")
         first = not ((partial or self.warm_start) and hasattr(self, "model_"))
         if not first:
             check_same_namespace(X, self, "partial_fit" if partial else "fit")
-        with listening(self, callbacks, X, y) as listen:
+        with step_callback(self, callbacks, X, y) as listen:
             where = Namespace(X)
-            table = read(self, to_numpy(X), None if first else self._levels())
+            table = read_input(self, to_numpy(X), None if first else self._levels())
             targets, task = self._intake(to_numpy(y), where, first=first, partial=partial)
             check_consistent_length(table.values, targets)
-            raw = canonical(Rows(table.values, targets, _weights(to_numpy(sample_weight), table)))
-            columns = learn(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_
+            raw = canonical(WeightedRows(table.values, targets, _weights(to_numpy(sample_weight), table)))
+            columns = (
+                learn_columns(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_
+            )
             known = self._known(columns)
             rows = self._weighed(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
@@ -147,20 +149,20 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
                 self._train(rows, columns, task=task, settings=settings, listen=listen, known=known, start=start)
             self._fitted_in = where.mark()
 
-    def _outgrown(self, rows: Rows) -> bool:
+    def _outgrown(self, rows: WeightedRows) -> bool:
         """Whether a network deserves a new start: there are twice the rows it was made for, or a class that it has not seen."""
         new_class = rows.y.ndim == 1 and len(np.setdiff1d(rows.y, self._rows(even=False).y)) > 0
         return new_class or len(rows) >= 2 * self._made_for
 
     def _train(
         self,
-        rows: Rows,
+        rows: WeightedRows,
         columns: Columns,
         *,
-        known: tuple[Known, ...],
+        known: tuple[ColumnAxiom, ...],
         start: KAN | FramedKAN | None,
         task: Task,
-        settings: Settings,
+        settings: Hyperparameters,
         listen: Any,
     ) -> None:
         """Fits the network, under axioms if some are known, and sets what a fit leaves behind."""
@@ -168,19 +170,19 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         if not isinstance(start, KAN) or start.config.axioms or not start.active_edges():
             start = None  # a constant is no place to start from, nor is what was made for axioms that are gone
         certificate: Certificate | None = None
-        verdicts: tuple[Verdict, ...] = ()
+        verdicts: tuple[AxiomStatus, ...] = ()
         how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "listen": listen}
-        if leaves_nothing(rows):
+        if is_constant(rows):
             self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
             if known:
-                certificate, verdicts = judge_constant(self.model_, known, rows)
+                certificate, verdicts = check_constant(self.model_, known, rows)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
             if known:
                 informed = train_informed(full, known, names=names, **how)
                 certificate, verdicts = informed.certificate, informed.verdicts
-                found: Trained = informed
+                found: TrainedNetwork = informed
             else:
                 groups = columns.groups
                 found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
@@ -216,7 +218,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
 
     def _levels(self) -> dict[int, tuple[Level, ...]]:
         columns = self.columns_.columns
-        return {i: column.levels for i, column in enumerate(columns) if isinstance(column, Category)}
+        return {i: column.levels for i, column in enumerate(columns) if isinstance(column, CategoricalColumn)}
 
     def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
         """The network's inputs for a table, and where results belong.
@@ -227,7 +229,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(X, self, method)
-        table = read(self, to_numpy(X), self._levels())
+        table = read_input(self, to_numpy(X), self._levels())
         return self.columns_.encode(table.values), Namespace(X)
 
     def _outputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
@@ -243,7 +245,7 @@ class KANEstimator(Explained, CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def _weights(sample_weight: Any, table: Table) -> Floats:
+def _weights(sample_weight: Any, table: InputTable) -> Floats:
     rows = len(table.values)
     if sample_weight is None or isinstance(sample_weight, Real):
         sample_weight = np.full(rows, 1.0 if sample_weight is None else float(sample_weight))

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 
 from splinework.train.callbacks import Callback, Step, StopTraining
 
-Listener = Callable[[str, int, int, float], bool]
+StepCallback = Callable[[str, int, int, float], bool]
 """Told the stage, the step, how many steps the stage takes at most, and the loss; answers whether to stop."""
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
@@ -36,7 +36,7 @@ def with_callbacks(method: _Method) -> _Method:
     return method if _theirs is None else cast(_Method, _theirs.with_callbacks(method))
 
 
-def called(callbacks: Any) -> tuple[Callback, ...]:
+def as_callbacks(callbacks: Any) -> tuple[Callback, ...]:
     """The callbacks that an estimator was given: None, one function or several.
 
     Raises:
@@ -50,7 +50,7 @@ def called(callbacks: Any) -> tuple[Callback, ...]:
 
 
 @contextmanager
-def listening(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> Iterator[Listener | None]:
+def step_callback(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> Iterator[StepCallback | None]:
     """The listener for one fit of this estimator; None if there is nobody to tell.
 
     Args:
@@ -59,7 +59,7 @@ def listening(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> 
         x: As the user gave it, for scikit-learn's callbacks.
         y: The same.
     """
-    tree = _Tree(estimator, x, y) if hasattr(estimator, "_init_callback_context") else None
+    tree = _SklearnTasks(estimator, x, y) if hasattr(estimator, "_init_callback_context") else None
     if tree is None and not callbacks:
         yield None
         return
@@ -88,7 +88,7 @@ def listening(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> 
         tree.close()
 
 
-class _Tree:
+class _SklearnTasks:
     """scikit-learn's tasks of one fit: its stages, and their steps."""
 
     def __init__(self, estimator: Any, x: Any, y: Any) -> None:

@@ -11,7 +11,7 @@ from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from splinework.tabular.rows import Floats, Rows, canonical
+from splinework.tabular.rows import Floats, WeightedRows, canonical
 from splinework.tabular.tasks import Binary, Multiclass, Task
 
 
@@ -52,14 +52,14 @@ class Classes:
         (name,) = target_names(y, 1)
         return tuple(f"logit of {name}={label}" for label in (self.values if len(self) > 2 else self.values[-1:]))
 
-    def completed(self, rows: Rows) -> Rows:
+    def completed(self, rows: WeightedRows) -> WeightedRows:
         """The rows, and one of half their mean weight for every class that none of them has, so that it has a chance at all."""
         absent = np.setdiff1d(np.arange(len(self)), rows.y)
         if not len(absent):
             return rows
         x = np.concatenate([rows.x, np.repeat(rows.x[len(rows) // 2][None], len(absent), axis=0)])
         weights = np.concatenate([rows.weights, np.full(len(absent), 0.5 * rows.weights.mean())])
-        return canonical(Rows(x, np.concatenate([rows.y, absent]), weights))
+        return canonical(WeightedRows(x, np.concatenate([rows.y, absent]), weights))
 
     def probabilities(self, logits: Floats) -> Floats:
         """Probabilities `(n, classes)` of logits `(n, q)`."""

@@ -15,11 +15,11 @@ from sklearn.utils.multiclass import unique_labels
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import Classes, labels_of
-from splinework.tabular.column_axioms import KNOWLEDGE, Known, known_of
+from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
-from splinework.tabular.constant import SURE, logits
+from splinework.tabular.constant import MAX_LOGIT, class_logits
 from splinework.tabular.namespaces import Namespace, to_numpy
-from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Task
 
 
@@ -71,7 +71,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **KANEstimator._parameter_constraints,
-        **KNOWLEDGE,
+        **AXIOM_PARAMETERS,
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
@@ -154,10 +154,10 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         self.classes_ = where.back(self._classes.values)
         return codes, self._classes.task
 
-    def _known(self, columns: Columns) -> tuple[Known, ...]:
-        return known_of(self.monotone, self.axioms, columns, classes=len(self._classes))
+    def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
+        return column_axioms(self.monotone, self.axioms, columns, classes=len(self._classes))
 
-    def _weighed(self, rows: Rows) -> Rows:
+    def _weighed(self, rows: WeightedRows) -> WeightedRows:
         if self.class_weight is None:
             return rows
         totals = np.bincount(rows.y.astype(np.intp), rows.weights, minlength=len(self._classes))
@@ -171,8 +171,8 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             raise ValueError(f"class_weight={self.class_weight} leaves no row with a weight above zero; change it.")
         return weighed
 
-    def _constant(self, rows: Rows) -> Floats:
-        return logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([SURE])
+    def _constant(self, rows: WeightedRows) -> Floats:
+        return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.array([MAX_LOGIT])
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         return self._classes.names(y)

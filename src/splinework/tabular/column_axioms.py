@@ -16,9 +16,9 @@ from splinework.errors import ConfigError, nearest
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.axioms.axiom import Name
 from splinework.knowledge.axioms.language import axiom_of, axioms_of
-from splinework.tabular.columns import Category, Columns, Numeric
+from splinework.tabular.columns import CategoricalColumn, Columns, NumericColumn
 
-KNOWLEDGE: Final[dict[str, list[Any]]] = {
+AXIOM_PARAMETERS: Final[dict[str, list[Any]]] = {
     "monotone": [Mapping, "array-like", None],
     "axioms": [Axiom, str, list, tuple, None],
 }
@@ -29,7 +29,7 @@ GIVEN: Final = "probabilities are so by themselves"
 
 @final
 @dataclass(frozen=True)
-class Known:
+class ColumnAxiom:
     """Something that a user knows.
 
     Attributes:
@@ -43,7 +43,7 @@ class Known:
     why: str = ""
 
 
-def known_of(monotone: Any, axioms: Any, columns: Columns, *, classes: int = 0) -> tuple[Known, ...]:
+def column_axioms(monotone: Any, axioms: Any, columns: Columns, *, classes: int = 0) -> tuple[ColumnAxiom, ...]:
     """What is known, in terms of the inputs that the columns have become.
 
     Args:
@@ -87,25 +87,25 @@ def _monotone(wish: Any, columns: Columns) -> list[Axiom]:
     return found
 
 
-def _known(said: Axiom, columns: Columns, classes: int) -> Known:
+def _known(said: Axiom, columns: Columns, classes: int) -> ColumnAxiom:
     """One axiom, translated."""
     places = {name: _column(name, columns, said.word) for name in _names_in(said)}
     for name, place in places.items():
-        if isinstance(columns.columns[place], Category):
+        if isinstance(columns.columns[place], CategoricalColumn):
             raise ConfigError(
                 f"{said.text()} speaks of the column {name!r}, which is a category; axioms are about columns of numbers. Leave "
                 "it out, or turn the column into numbers."
             )
     still = [name for name, place in places.items() if not _inputs(columns, place)]
     if still and said.trivial_if_irrelevant and set(said.inputs) <= set(still):
-        return Known(said, (), CHANGELESS)
+        return ColumnAxiom(said, (), CHANGELESS)
     if still:
         raise ConfigError(
             f"{said.text()} speaks of the column {still[0]!r}, which is the same in every row of the fit and so no input; leave "
             "out the axiom or the column."
         )
     meant = _of_classes(said, classes) if classes else (said,)
-    return Known(
+    return ColumnAxiom(
         said, tuple(each for axiom in meant for each in _placed(axiom, columns, places)), "" if meant else GIVEN
     )
 
@@ -150,7 +150,7 @@ def _names_in(axiom: Axiom) -> list[Name]:
 def _placed(said: Axiom, columns: Columns, places: Mapping[Name, int]) -> tuple[Axiom, ...]:
     """The axiom in the words of the inputs; several where a column has an input for its gaps, which follows it."""
     words = {name: _inputs(columns, place) for name, place in places.items()}
-    plain = all(isinstance(column, Numeric) and not column.gaps for column in columns.columns)
+    plain = all(isinstance(column, NumericColumn) and not column.gaps for column in columns.columns)
     if said.of_all_inputs and not (plain and all(column.inputs for column in columns.columns)):
         raise ConfigError(
             f"{said.word} speaks of all columns, which then must be numbers that vary and have no gaps; leave out other "

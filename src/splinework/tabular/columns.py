@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from splinework.errors import FileError
 from splinework.formula.functions import PLAIN_WORDS
-from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tables.names import identifiers
 
 Level = str | float
@@ -59,7 +59,7 @@ class Column(ABC):
 
 @final
 @dataclass(frozen=True)
-class Numeric(Column):
+class NumericColumn(Column):
     """A column of numbers.
 
     Attributes:
@@ -87,7 +87,7 @@ class Numeric(Column):
 
 @final
 @dataclass(frozen=True)
-class Category(Column):
+class CategoricalColumn(Column):
     """A column of levels.
 
     Attributes:
@@ -137,7 +137,7 @@ def column_from_dict(values: dict[str, Any]) -> Column:
     """
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     stored = given.pop("kind", None)
-    for kind in (Numeric, Category):
+    for kind in (NumericColumn, CategoricalColumn):
         if stored == kind.kind and set(given) == {field.name for field in fields(kind)}:
             return kind(**given)
     raise FileError(f"a column is stored as numbers or levels with their fields, got {sorted(values)}.")
@@ -172,7 +172,7 @@ class Columns:
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """Inputs that are the levels of one category."""
         owners = np.asarray(self.owners)
-        categories = [i for i, column in enumerate(self.columns) if isinstance(column, Category)]
+        categories = [i for i, column in enumerate(self.columns) if isinstance(column, CategoricalColumn)]
         groups = [tuple(np.flatnonzero(owners == i).tolist()) for i in categories]
         return tuple(group for group in groups if len(group) > 1)
 
@@ -201,7 +201,9 @@ def columns_from_dict(values: dict[str, Any]) -> Columns:
     return Columns(tuple(column_from_dict(column) for column in values["columns"]), tuple(values["targets"]))
 
 
-def learn(rows: Rows, names: Sequence[str], levels: dict[int, tuple[Level, ...]], targets: Sequence[str]) -> Columns:
+def learn_columns(
+    rows: WeightedRows, names: Sequence[str], levels: dict[int, tuple[Level, ...]], targets: Sequence[str]
+) -> Columns:
     """What canonical rows tell about the columns of a table.
 
     Args:
@@ -219,18 +221,18 @@ def learn(rows: Rows, names: Sequence[str], levels: dict[int, tuple[Level, ...]]
     return Columns(tuple(columns), tuple(targets))
 
 
-def _numeric(name: str, values: Floats, weights: Floats) -> Numeric:
+def _numeric(name: str, values: Floats, weights: Floats) -> NumericColumn:
     missing = np.isnan(values)
     there = values[~missing]
     if not len(there):
-        return Numeric(name, 0.0, varies=False, gaps=False)
+        return NumericColumn(name, 0.0, varies=False, gaps=False)
     order = np.lexsort((weights[~missing], there))
     reached = np.cumsum(weights[~missing][order])
     fill = there[order][np.searchsorted(reached, 0.5 * reached[-1])]
-    return Numeric(name, float(fill), varies=bool(there.min() < there.max()), gaps=bool(missing.any()))
+    return NumericColumn(name, float(fill), varies=bool(there.min() < there.max()), gaps=bool(missing.any()))
 
 
-def _category(name: str, values: Floats, weights: Floats, levels: tuple[Level, ...]) -> Category:
+def _category(name: str, values: Floats, weights: Floats, levels: tuple[Level, ...]) -> CategoricalColumn:
     missing = np.isnan(values)
     codes = values[~missing].astype(np.intp)
     counts = np.bincount(codes, minlength=len(levels))
@@ -248,7 +250,7 @@ def _category(name: str, values: Floats, weights: Floats, levels: tuple[Level, .
         silent, rare = rare, []
     elif len(own) + bool(rare) + gaps <= 2:
         silent = [own.pop(0)]
-    column = Category(name, levels, tuple(own), tuple(silent), tuple(rare), gaps, ())
+    column = CategoricalColumn(name, levels, tuple(own), tuple(silent), tuple(rare), gaps, ())
     inputs, _ = column._indicators(values)
     unknown = (0.0,) * len(own) + (1.0,) + (0.0,) * gaps if rare else tuple((weights @ inputs / weights.sum()).tolist())
     return replace(column, unknown=unknown)

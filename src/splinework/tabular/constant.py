@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from splinework.nn.network import KAN
-from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.rows import Floats, WeightedRows
 
-SURE = 40.0
+MAX_LOGIT = 40.0
 """The logit of a class that all rows belong to: its probability rounds to one."""
 
 
-def leaves_nothing(rows: Rows) -> bool:
+def is_constant(rows: WeightedRows) -> bool:
     """Whether all rows have the same inputs, or all the same target."""
     return bool(np.all(rows.x == rows.x[:1]) or np.all(rows.y == rows.y[:1]))
 
@@ -36,17 +36,17 @@ def constant_network(names: Sequence[str], values: Floats) -> KAN:
     return model.requires_grad_(False)
 
 
-def mean(rows: Rows) -> Floats:
+def mean_target(rows: WeightedRows) -> Floats:
     """The weighted mean of the targets, `(q,)`."""
     y = np.asarray(rows.y, dtype=np.float64)
     low, high = y.min(axis=0), y.max(axis=0)
     return np.asarray(np.clip((rows.weights @ y) / rows.weights.sum(), low, high))  # rounding must not leave the range
 
 
-def logits(rows: Rows, classes: int) -> Floats:
+def class_logits(rows: WeightedRows, classes: int) -> Floats:
     """Logits of the classes' shares: one of the second class of two, else one per class."""
     counts = np.bincount(np.asarray(rows.y, dtype=np.intp), rows.weights, minlength=classes)
     with np.errstate(divide="ignore"):
         logs = np.log(counts) - np.log(counts.sum())
-    logs = logs.clip(min=-SURE)
+    logs = logs.clip(min=-MAX_LOGIT)
     return np.asarray(logs[1:] - logs[:1] if classes == 2 else logs - logs.mean())

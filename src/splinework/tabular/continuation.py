@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.tabular.ensemble import Listen, Order
+from splinework.tabular.ensemble import BatchSampler, ProgressCallback
 from splinework.tabular.tasks import Task
 
 RATE = 2e-3
@@ -19,8 +19,8 @@ LEAST_STEPS, MOST_STEPS = 20, 1000
 LOOKS = 10
 
 
-def go_on(
-    start: KAN, x: Tensor, y: Tensor, weights: Tensor, task: Task, max_iter: int, seed: int, listen: Listen
+def continue_training(
+    start: KAN, x: Tensor, y: Tensor, weights: Tensor, task: Task, max_iter: int, seed: int, listen: ProgressCallback
 ) -> tuple[float, int, KAN]:
     """Trains a copy of `start` on rows in raw units; its grids, masks and units stay.
 
@@ -47,7 +47,7 @@ def go_on(
     batch = min(BATCH, count)
     steps = min(max_iter, max(LEAST_STEPS, min(MOST_STEPS, PASSES * -(-count // batch))))
     adam = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=RATE)
-    order, loss = Order(count, batch, generator), float("nan")
+    order, loss = BatchSampler(count, batch, generator), float("nan")
     for step in range(1, steps + 1):
         rows = next(order)
         adam.param_groups[0]["lr"] = RATE * (1 - (step - 1) / steps)

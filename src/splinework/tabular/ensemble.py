@@ -18,7 +18,7 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.tabular.tasks import Task
 
-Listen = Callable[[str, int, int, float], bool]
+ProgressCallback = Callable[[str, int, int, float], bool]
 
 LOOKS = 40
 """How often training looks at the rows held out."""
@@ -32,7 +32,7 @@ CHUNK = 8192
 
 
 @dataclass(frozen=True)
-class Course:
+class EnsembleSettings:
     """How members are trained.
 
     Attributes:
@@ -55,7 +55,7 @@ class Course:
 
 
 @dataclass(frozen=True)
-class Group:
+class DecayGroup:
     """The best that the members with one pull to zero came to.
 
     Attributes:
@@ -73,7 +73,7 @@ class Group:
     loss: float
 
 
-def wide_network(layer: KANLayer, u: Tensor, outputs: int, course: Course, generator: torch.Generator) -> KAN:
+def wide_network(layer: KANLayer, u: Tensor, outputs: int, course: EnsembleSettings, generator: torch.Generator) -> KAN:
     """All members as one network with blocks, in float32, its first layer on the grid of `layer`.
 
     Args:
@@ -124,7 +124,7 @@ def _through(module: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
     return torch.cat([module(part) for part in u.split(CHUNK)])
 
 
-def train_members(
+def train_ensemble(
     net: KAN,
     u: Tensor,
     y: Tensor,
@@ -132,10 +132,10 @@ def train_members(
     offsets: Tensor,
     fold: Tensor,
     task: Task,
-    course: Course,
+    course: EnsembleSettings,
     generator: torch.Generator,
-    listen: Listen,
-) -> list[Group]:
+    listen: ProgressCallback,
+) -> list[DecayGroup]:
     """Trains the wide network; member k of each group learns from the rows outside fold k.
 
     Args:
@@ -151,15 +151,15 @@ def train_members(
         listen: Called at each look with the loss at rows held out; True ends the training.
 
     Returns:
-        One `Group` per decay.
+        One `DecayGroup` per decay.
     """
-    judge = _Judge(y, weights, offsets, fold, task, course)
-    groups = [Group(i, torch.zeros_like(y), None, 0, judge.alone) for i in range(len(course.decays))]
-    small = _Small.of(u, y, weights, offsets, fold, course)
+    judge = _HeldOutLoss(y, weights, offsets, fold, task, course)
+    groups = [DecayGroup(i, torch.zeros_like(y), None, 0, judge.alone) for i in range(len(course.decays))]
+    small = _SinglePrecisionRows.of(u, y, weights, offsets, fold, course)
     parameters = [p for p in net.parameters() if p.requires_grad]
     pulls = _pulls(net, course)
     adam = torch.optim.Adam(parameters, lr=course.rate, betas=(0.9, 0.99), fused=True)
-    order = Order(len(u), small.batch, generator)
+    order = BatchSampler(len(u), small.batch, generator)
     every = max(1, course.steps // LOOKS)
     for step in range(1, course.steps + 1):
         rate = course.rate * min(1.0, step / WARMING) * 0.5 * (1 + math.cos(math.pi * (step - 1) / course.steps))
@@ -178,7 +178,7 @@ def train_members(
     return groups
 
 
-def _pulls(net: KAN, course: Course) -> list[tuple[Tensor, Tensor]]:
+def _pulls(net: KAN, course: EnsembleSettings) -> list[tuple[Tensor, Tensor]]:
     """The parameters that are pulled to zero, each with the pull of its outputs' group."""
     found: list[tuple[Tensor, Tensor]] = []
     for layer in net.kan_layers:
@@ -189,7 +189,7 @@ def _pulls(net: KAN, course: Course) -> list[tuple[Tensor, Tensor]]:
 
 
 @dataclass(frozen=True)
-class _Small:
+class _SinglePrecisionRows:
     """The rows in float32, with what each member counts them."""
 
     u: Tensor
@@ -199,7 +199,9 @@ class _Small:
     batch: int
 
     @classmethod
-    def of(cls, u: Tensor, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, course: Course) -> _Small:
+    def of(
+        cls, u: Tensor, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, course: EnsembleSettings
+    ) -> _SinglePrecisionRows:
         groups = len(course.decays)
         members = torch.arange(course.members).repeat(groups)
         seen = weights[:, None] * (fold[:, None] != members)
@@ -214,7 +216,7 @@ class _Small:
         return (self.weights[rows] * task.loss(outputs, targets)).sum() / len(rows)
 
 
-class Order:
+class BatchSampler:
     """Endless batches of row numbers, each row once before any twice."""
 
     def __init__(self, count: int, batch: int, generator: torch.Generator) -> None:
@@ -228,10 +230,12 @@ class Order:
         return self._rows[self._at - self._batch : self._at]
 
 
-class _Judge:
+class _HeldOutLoss:
     """Says what members are worth on the rows that they never saw."""
 
-    def __init__(self, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, task: Task, course: Course) -> None:
+    def __init__(
+        self, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, task: Task, course: EnsembleSettings
+    ) -> None:
         self.held = torch.nonzero(fold < course.members)[:, 0]
         self.member = fold[self.held]
         self.y, self.weights, self.task, self.course = y, weights, task, course
@@ -244,7 +248,7 @@ class _Judge:
         return float(weights @ self.task.loss(outputs, self.y[self.held]) / weights.sum())
 
     @torch.no_grad()
-    def look(self, net: KAN, u: Tensor, groups: Sequence[Group], step: int) -> list[Group]:
+    def look(self, net: KAN, u: Tensor, groups: Sequence[DecayGroup], step: int) -> list[DecayGroup]:
         """The groups, those that are better now than ever before as they are now."""
         outputs = _through(net.unit_forward, u[self.held]).double()
         outputs = outputs.view(len(self.held), len(self.course.decays), self.course.members, self.y.shape[1])
@@ -256,5 +260,5 @@ class _Judge:
             if loss < group.loss:
                 state = state or {name: value.clone() for name, value in net.state_dict().items()}
                 unseen = torch.zeros_like(self.y).index_copy(0, self.held, correction)
-                found[group.index] = Group(group.index, unseen, state, step, loss)
+                found[group.index] = DecayGroup(group.index, unseen, state, step, loss)
         return found

@@ -21,8 +21,8 @@ from splinework.tabular import formulas
 from splinework.tabular.classes import Classes
 from splinework.tabular.columns import Columns
 from splinework.tabular.diagram import diagram
-from splinework.tabular.inner_network import Inside, frame_notes, inside, shared_out
-from splinework.tabular.rows import Floats, Rows, unweighted
+from splinework.tabular.inner_network import InnerNetwork, frame_notes, inner_network, input_scores
+from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ _listing: ContextVar[bool] = ContextVar("listing", default=False)
 """Whether somebody lists all attributes, and formulas must not be searched for just for that."""
 
 
-class Explained:
+class ExplanationMixin:
     """The part of an estimator that explains it.
 
     Attributes:
@@ -46,7 +46,7 @@ class Explained:
     columns_: Columns
     formula_budget: float
     random_state: Any
-    _sample: Rows | None
+    _sample: WeightedRows | None
     _classes: Classes | None = None
 
     @property
@@ -145,7 +145,7 @@ class Explained:
             seed=seed,
         )
 
-    def _rows(self, *, even: bool = True) -> Rows:
+    def _rows(self, *, even: bool = True) -> WeightedRows:
         """Rows of the fit as the network sees them.
 
         Args:
@@ -162,14 +162,14 @@ class Explained:
         rows = self._rows()
         if len(rows) < 2 or not network_of(self.model_).active_edges():
             return np.zeros(self.model_.inputs)
-        return shared_out(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
+        return input_scores(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
 
-    def _shown(self) -> tuple[Rows, Inside]:
+    def _shown(self) -> tuple[WeightedRows, InnerNetwork]:
         """Rows of the fit, and the network with its inputs for them, whatever frame it stands in."""
         rows = self._rows()
         if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
-            rows = Rows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
-        return rows, inside(self.model_, rows.x, self.columns_.labels)
+            rows = WeightedRows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
+        return rows, inner_network(self.model_, rows.x, self.columns_.labels)
 
     def _notes(self) -> list[str]:
         """Sentences on how the columns became inputs."""

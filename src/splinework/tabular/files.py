@@ -15,10 +15,10 @@ from splinework.knowledge.axioms.verify.certificate import from_dict
 from splinework.nn.checkpoint import load as load_model
 from splinework.nn.checkpoint import read_header
 from splinework.nn.checkpoint import save as save_model
-from splinework.tabular.axiom_status import Verdict
+from splinework.tabular.axiom_status import AxiomStatus
 from splinework.tabular.classes import Classes
-from splinework.tabular.columns import Numeric, columns_from_dict
-from splinework.tabular.rows import Rows, sampled
+from splinework.tabular.columns import NumericColumn, columns_from_dict
+from splinework.tabular.rows import WeightedRows, sampled
 
 MOST_ROWS = 500
 """Rows of the fit that are kept in a file, for formulas and pictures."""
@@ -35,7 +35,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         "target": estimator.columns_.targets[0],
         "features": list(labels),
         "columns": dict(pairs),
-        "means": {c.name: c.fill for c in estimator.columns_.columns if isinstance(c, Numeric) and c.varies},
+        "means": {c.name: c.fill for c in estimator.columns_.columns if isinstance(c, NumericColumn) and c.varies},
         "ranges": {label: [float(x.min()), float(x.max())] for label, x in zip(labels, rows.x.T, strict=True)},
         "axioms": [asdict(verdict) for verdict in getattr(estimator, "verdicts_", ())],
         "estimator": _about(estimator, sampled(rows, MOST_ROWS, 0)),
@@ -55,7 +55,7 @@ def read(path: str | os.PathLike[str], kinds: Mapping[str, type[Any]]) -> Any:
         raise FileError(f"{path} is a file of an estimator whose parts do not fit together ({error}).") from error
 
 
-def _about(estimator: Any, rows: Rows) -> dict[str, Any]:
+def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
     about = {
         "class": type(estimator).__name__,
         "parameters": _plain(estimator.get_params(deep=False)),
@@ -111,7 +111,7 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
         estimator.feature_names_in_ = np.array([c.name for c in estimator.columns_.columns], dtype=object)
     estimator.loss_, estimator.n_iter_, estimator.history_ = about["loss"], about["steps"], []
     if "verdicts" in about:
-        estimator.verdicts_ = tuple(Verdict(**verdict) for verdict in about["verdicts"])
+        estimator.verdicts_ = tuple(AxiomStatus(**verdict) for verdict in about["verdicts"])
         estimator.certificate_ = from_dict(about["certificate"]) if "certificate" in about else None
     rows, estimator._made_for = about["rows"], int(about["made_for"])
     estimator._flat = about["flat"]
@@ -121,6 +121,8 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
         estimator._classes = Classes(np.array(classes["values"], dtype=kinds))
         estimator.classes_ = estimator._classes.values
     y = np.asarray(rows["y"], dtype=np.intp if classes is not None else np.float64)
-    estimator._sample = Rows(np.asarray(rows["x"], dtype=np.float64), y, np.asarray(rows["weights"], dtype=np.float64))
+    estimator._sample = WeightedRows(
+        np.asarray(rows["x"], dtype=np.float64), y, np.asarray(rows["weights"], dtype=np.float64)
+    )
     estimator._fitted_in = np.empty(0)
     return estimator

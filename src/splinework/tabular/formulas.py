@@ -12,7 +12,7 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.frame.framed import names_of
 from splinework.nn.network import KAN
 from splinework.tabular.inner_network import outputs_of
-from splinework.tabular.rows import Floats, Rows, unweighted
+from splinework.tabular.rows import Floats, WeightedRows, unweighted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ MOST_INPUTS = 24
 
 def search(
     model: KAN | FramedKAN,
-    rows: Rows,
+    rows: WeightedRows,
     importance: Floats,
     *,
     classes: NDArray[Any] | None,

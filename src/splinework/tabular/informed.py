@@ -24,13 +24,13 @@ from splinework.knowledge.teach.averaged import averaged
 from splinework.knowledge.teach.informed import replace_network, taken, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
-from splinework.tabular.axiom_status import Verdict, verdicts_of
-from splinework.tabular.column_axioms import Known
-from splinework.tabular.ensemble import Listen
-from splinework.tabular.rows import Rows, sampled
-from splinework.tabular.stacking import certain
+from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
+from splinework.tabular.column_axioms import ColumnAxiom
+from splinework.tabular.ensemble import ProgressCallback
+from splinework.tabular.rows import WeightedRows, sampled
+from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task
-from splinework.tabular.training import Heard, Settings, Trained, targets_of
+from splinework.tabular.training import Hyperparameters, TrainedNetwork, TrainingLog, targets_of
 
 HIDDEN: Final = 5
 """Nodes of the hidden layer that is compared with none."""
@@ -63,7 +63,7 @@ Model = KAN | FramedKAN
 
 @final
 @dataclass(frozen=True)
-class Informed(Trained):
+class InformedNetwork(TrainedNetwork):
     """A fit under axioms, which may put the network into a frame.
 
     Attributes:
@@ -72,19 +72,19 @@ class Informed(Trained):
     """
 
     certificate: Certificate | None = None
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[AxiomStatus, ...] = ()
 
 
 def train_informed(
-    rows: Rows,
-    known: Sequence[Known],
+    rows: WeightedRows,
+    known: Sequence[ColumnAxiom],
     *,
     task: Task,
-    settings: Settings,
+    settings: Hyperparameters,
     seed: int,
     names: tuple[Sequence[str], Sequence[str]],
-    listen: Listen | None = None,
-) -> Informed:
+    listen: ProgressCallback | None = None,
+) -> InformedNetwork:
     """Fits a network that keeps the hard axioms, and is drawn to the soft ones.
 
     Args:
@@ -102,7 +102,7 @@ def train_informed(
     axioms = _all(known)
     if axioms:  # contradictions are refused before anything is trained
         check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
-    job = _Job(rows, task, settings, seed, names, Heard(listen))
+    job = _InformedFit(rows, task, settings, seed, names, TrainingLog(listen))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", FitWarning)
@@ -113,17 +113,19 @@ def train_informed(
             warnings.warn(text, warning.category, stacklevel=2)
     if math.isnan(loss):
         loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
-    verdicts = verdicts_of(known, fitted.certificate, fitted.violations)
+    verdicts = axiom_statuses(known, fitted.certificate, fitted.violations)
     for verdict in verdicts:
         if verdict.strength == "hard" and verdict.verdict == "refuted":
             text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
     history = job.heard.history
-    return Informed(model, loss, len(history), history, fitted.certificate, verdicts)
+    return InformedNetwork(model, loss, len(history), history, fitted.certificate, verdicts)
 
 
-def judge_constant(model: Model, known: Sequence[Known], rows: Rows) -> tuple[Certificate | None, tuple[Verdict, ...]]:
+def check_constant(
+    model: Model, known: Sequence[ColumnAxiom], rows: WeightedRows
+) -> tuple[Certificate | None, tuple[AxiomStatus, ...]]:
     """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
 
     Raises:
@@ -131,7 +133,7 @@ def judge_constant(model: Model, known: Sequence[Known], rows: Rows) -> tuple[Ce
     """
     axioms = _all(known)
     certificate = verify(model, axioms, box=_box(rows), budget=BUDGET) if axioms else None
-    verdicts = verdicts_of(known, certificate, {})
+    verdicts = axiom_statuses(known, certificate, {})
     for verdict in verdicts:
         if verdict.strength == "hard" and verdict.verdict == "refuted":
             raise DataError(
@@ -141,17 +143,17 @@ def judge_constant(model: Model, known: Sequence[Known], rows: Rows) -> tuple[Ce
     return certificate, verdicts
 
 
-def _all(known: Sequence[Known]) -> tuple[Axiom, ...]:
+def _all(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
     return tuple(dict.fromkeys(axiom for each in known for axiom in each.axioms))
 
 
-def _box(rows: Rows) -> list[tuple[float, float]]:
+def _box(rows: WeightedRows) -> list[tuple[float, float]]:
     """The ranges of the inputs; a constant input has a range of 1."""
     low, high = rows.x.min(axis=0), rows.x.max(axis=0)
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
 
 
-def _during(what: str, heard: Heard) -> Callable[[Any], None]:
+def _during(what: str, heard: TrainingLog) -> Callable[[Any], None]:
     """A callback of one fit, which ends with the best so far where the listener says so."""
     from splinework.train.callbacks import StopTraining
 
@@ -163,7 +165,7 @@ def _during(what: str, heard: Heard) -> Callable[[Any], None]:
 
 
 @dataclass(frozen=True)
-class _Fitted:
+class _CertifiedModel:
     """A model, what is proved of it, and violations of soft axioms."""
 
     model: Model
@@ -172,15 +174,15 @@ class _Fitted:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _InformedFit:
     """The rows and what to do with them."""
 
-    rows: Rows
+    rows: WeightedRows
     task: Task
-    settings: Settings
+    settings: Hyperparameters
     seed: int
     names: tuple[Sequence[str], Sequence[str]]
-    heard: Heard
+    heard: TrainingLog
 
     def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
         """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
@@ -195,16 +197,18 @@ class _Job:
         few = sampled(self.rows, MOST_COMPARED, self.seed)
         order = np.random.default_rng(self.seed).permutation(len(few))
         count = round(HELD * len(few))
-        held, seen = (Rows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
+        held, seen = (WeightedRows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
         losses = []
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
             for hidden in ((), (HIDDEN,)):
                 losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
-        better = certain(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
+        better = is_significant(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
         return ((HIDDEN,) if better else ()), float(np.average(losses[better], weights=held.weights))
 
-    def mean(self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None) -> _Fitted:
+    def mean(
+        self, rows: WeightedRows, hidden: Sequence[int], axioms: Sequence[Axiom], held: WeightedRows | None = None
+    ) -> _CertifiedModel:
         """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
         wanted = self.settings.members
         count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
@@ -222,17 +226,17 @@ class _Job:
             return best
         model = replace_network(best.model, mean)
         if held is not None:
-            return _Fitted(model, None, {})
+            return _CertifiedModel(model, None, {})
         inputs, outputs = self.names
         given = taken(
             KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
         )
         model = anchored(model, axioms, list(given.box().values()))
         certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
-        return _Fitted(model, certificate, violations_of(model, axioms, given))
+        return _CertifiedModel(model, certificate, violations_of(model, axioms, given))
 
     @torch.no_grad()
-    def _apart(self, rows: Rows, fits: Sequence[_Fitted]) -> list[float]:
+    def _apart(self, rows: WeightedRows, fits: Sequence[_CertifiedModel]) -> list[float]:
         """How far each fit is from the median of all, at most, on rows between the rows: these with some columns exchanged."""
         random = np.random.default_rng(self.seed)
         count = len(rows)
@@ -248,8 +252,14 @@ class _Job:
         return LOSSES[type(self.task).__name__]
 
     def fitted(
-        self, rows: Rows, hidden: Sequence[int], axioms: Sequence[Axiom], held: Rows | None = None, *, start: int = 0
-    ) -> _Fitted:
+        self,
+        rows: WeightedRows,
+        hidden: Sequence[int],
+        axioms: Sequence[Axiom],
+        held: WeightedRows | None = None,
+        *,
+        start: int = 0,
+    ) -> _CertifiedModel:
         """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
         # With these comes what no fit without axioms needs.
         from splinework.knowledge.teach.fit import fit
@@ -281,12 +291,12 @@ class _Job:
             validation=None if held is None else (held.x, _column(held), held.weights),
         )
         if not axioms:
-            return _Fitted(fit(model, rows.x, _column(rows), options=options).model, None, {})
+            return _CertifiedModel(fit(model, rows.x, _column(rows), options=options).model, None, {})
         result = fit(model, rows.x, _column(rows), axioms=axioms, options=options)
-        return _Fitted(result.model, result.certificate, result.violations)
+        return _CertifiedModel(result.model, result.certificate, result.violations)
 
     @torch.no_grad()
-    def losses(self, model: Model, rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def losses(self, model: Model, rows: WeightedRows) -> np.ndarray[Any, np.dtype[np.float64]]:
         """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
         outputs = model(torch.from_numpy(rows.x))
         y = targets_of(rows.y, self.task, outputs.shape[1])
@@ -297,6 +307,6 @@ class _Job:
         return np.asarray(self.task.loss(outputs, y).numpy())
 
 
-def _column(rows: Rows) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _column(rows: WeightedRows) -> np.ndarray[Any, np.dtype[np.float64]]:
     """Targets `(n, q)`, or codes of classes `(n, 1)`."""
     return np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)

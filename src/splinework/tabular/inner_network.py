@@ -20,7 +20,7 @@ CHUNK = 16384
 
 @final
 @dataclass(frozen=True)
-class Inside:
+class InnerNetwork:
     """What a picture or a page shows: a plain network on rows of its own inputs.
 
     Attributes:
@@ -34,12 +34,12 @@ class Inside:
     labels: tuple[str, ...]
 
 
-def inside(model: Model, x: Floats, labels: Sequence[str]) -> Inside:
+def inner_network(model: Model, x: Floats, labels: Sequence[str]) -> InnerNetwork:
     """What is inside a frame, for rows `(n, p)` of raw inputs; a network without one is its own inside."""
     if not isinstance(model, FramedKAN):
-        return Inside(model, x, tuple(labels))
+        return InnerNetwork(model, x, tuple(labels))
     seen = np.asarray(model.inside(x).detach().numpy())
-    return Inside(model.network, seen, model.frame.features or tuple(labels))
+    return InnerNetwork(model.network, seen, model.frame.features or tuple(labels))
 
 
 @torch.no_grad()
@@ -60,7 +60,7 @@ def frame_notes(model: Model) -> list[str]:
     ]
 
 
-def shared_out(model: Model, scores: Any) -> Floats:
+def input_scores(model: Model, scores: Any) -> Floats:
     """Scores of a network's inputs `(F,)` as scores of the raw inputs `(p,)`: those that make a feature share its score."""
     given = np.asarray(torch.as_tensor(scores).numpy(), dtype=np.float64)
     if not isinstance(model, FramedKAN) or not model.frame.features:

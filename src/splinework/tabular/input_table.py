@@ -27,7 +27,7 @@ MOST_TEXTS = 30
 
 
 @dataclass(frozen=True)
-class Table:
+class InputTable:
     """A table as numbers.
 
     Attributes:
@@ -41,7 +41,7 @@ class Table:
     levels: dict[int, tuple[Level, ...]]
 
 
-def read(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | None = None) -> Table:
+def read_input(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | None = None) -> InputTable:
     """Reads X.
 
     Args:
@@ -62,7 +62,7 @@ def read(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | None = N
         values = validate_data(estimator, given, reset=fitting, dtype=np.float64, ensure_all_finite="allow-nan")
         names = _names(estimator)
         wanted = levels if levels is not None else dict.fromkeys(_asked(estimator, names), None)
-        return _coded(np.array(values, order="C"), names, wanted) if wanted else Table(values, names, {})
+        return _coded(np.array(values, order="C"), names, wanted) if wanted else InputTable(values, names, {})
     validate_data(estimator, frame, reset=fitting, skip_check_array=True)
     names = _names(estimator)
     wanted = levels if levels is not None else dict.fromkeys(_categories(frame, estimator, names), None)
@@ -76,7 +76,7 @@ def read(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | None = N
             columns.append(_numbers(series, name))
     values = np.stack(columns, axis=1) if columns else np.empty((len(frame), 0))
     checked = check_array(values, dtype=np.float64, ensure_all_finite="allow-nan", input_name="X", estimator=estimator)
-    return Table(checked, names, found)
+    return InputTable(checked, names, found)
 
 
 def _frame(x: Any) -> pd.DataFrame | None:
@@ -198,7 +198,7 @@ def _level(value: Any) -> Level:
     return float(value)
 
 
-def _coded(values: Floats, names: tuple[str, ...], wanted: Any) -> Table:
+def _coded(values: Floats, names: tuple[str, ...], wanted: Any) -> InputTable:
     """A matrix whose columns `wanted` become codes."""
     found = {}
     for i, levels in wanted.items():
@@ -207,7 +207,7 @@ def _coded(values: Floats, names: tuple[str, ...], wanted: Any) -> Table:
         whole = np.full(len(values), -1)
         whole[~missing] = places
         values[:, i], found[i] = _codes(whole, numbers.tolist(), levels)
-    return Table(values, names, found)
+    return InputTable(values, names, found)
 
 
 def _codes(

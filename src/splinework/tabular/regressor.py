@@ -11,11 +11,11 @@ from sklearn.base import RegressorMixin
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.callbacks import with_callbacks
 from splinework.tabular.classes import target_names
-from splinework.tabular.column_axioms import KNOWLEDGE, Known, known_of
+from splinework.tabular.column_axioms import AXIOM_PARAMETERS, ColumnAxiom, column_axioms
 from splinework.tabular.columns import Columns
-from splinework.tabular.constant import mean
+from splinework.tabular.constant import mean_target
 from splinework.tabular.namespaces import Namespace
-from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Task
 
 
@@ -71,7 +71,7 @@ class KANRegressor(RegressorMixin, KANEstimator):
     'proved'
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **KNOWLEDGE}
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **AXIOM_PARAMETERS}
 
     monotone: Any = None
     axioms: Any = None
@@ -107,11 +107,11 @@ class KANRegressor(RegressorMixin, KANEstimator):
     def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
         return self._numbers(y, first=first)
 
-    def _known(self, columns: Columns) -> tuple[Known, ...]:
-        return known_of(self.monotone, self.axioms, columns)
+    def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
+        return column_axioms(self.monotone, self.axioms, columns)
 
-    def _constant(self, rows: Rows) -> Floats:
-        return mean(rows)
+    def _constant(self, rows: WeightedRows) -> Floats:
+        return mean_target(rows)
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         return target_names(y, targets.shape[1])

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Rows:
+class WeightedRows:
     """Rows of a table.
 
     Attributes:
@@ -34,13 +34,13 @@ class Rows:
         return len(self.x)
 
 
-def canonical(rows: Rows) -> Rows:
+def canonical(rows: WeightedRows) -> WeightedRows:
     """The distinct rows `(x, y)` with a weight, sorted, each with the sum of its weights.
 
     A missing value equals itself, and comes after all numbers. The sums run from the smallest weight to the largest, so they do
     not depend on the order of the rows either.
 
-    >>> canonical(Rows(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))).weights
+    >>> canonical(WeightedRows(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))).weights
     array([1., 2.])
     """
     used = rows.weights > 0
@@ -60,25 +60,25 @@ def canonical(rows: Rows) -> Rows:
     starts = np.flatnonzero(fresh)
     sums = np.add.reduceat(weights[order], starts) if len(starts) else weights
     first = order[starts]
-    return Rows(x[first], y[first], sums)
+    return WeightedRows(x[first], y[first], sums)
 
 
-def sampled(rows: Rows, most: int, seed: int) -> Rows:
+def sampled(rows: WeightedRows, most: int, seed: int) -> WeightedRows:
     """At most so many of the rows, chosen by lot, that together weigh what all did; canonical rows stay canonical."""
     if len(rows) <= most:
         return rows
     chosen = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
     weights = rows.weights[chosen]
-    return Rows(rows.x[chosen], rows.y[chosen], weights * (rows.weights.sum() / weights.sum()))
+    return WeightedRows(rows.x[chosen], rows.y[chosen], weights * (rows.weights.sum() / weights.sum()))
 
 
-def joined(rows: Rows, others: Rows) -> Rows:
+def joined(rows: WeightedRows, others: WeightedRows) -> WeightedRows:
     """Both together, canonical."""
     x, y = np.concatenate([rows.x, others.x]), np.concatenate([rows.y, others.y])
-    return canonical(Rows(x, y, np.concatenate([rows.weights, others.weights])))
+    return canonical(WeightedRows(x, y, np.concatenate([rows.weights, others.weights])))
 
 
-def unweighted(rows: Rows, most: int) -> Rows:
+def unweighted(rows: WeightedRows, most: int) -> WeightedRows:
     """Rows for what takes no weights: as they are where all weigh the same, else each as often as its weight asks for.
 
     Args:
@@ -89,4 +89,4 @@ def unweighted(rows: Rows, most: int) -> Rows:
         return replace(rows, weights=np.ones(len(rows)))
     share = np.cumsum(rows.weights) / rows.weights.sum()
     at = np.searchsorted(share, (np.arange(most) + 0.5) / most).clip(max=len(rows) - 1)
-    return Rows(rows.x[at], rows.y[at], np.ones(len(at)))
+    return WeightedRows(rows.x[at], rows.y[at], np.ones(len(at)))

@@ -22,7 +22,7 @@ CERTAIN = 1.0
 
 
 @dataclass(frozen=True)
-class Blend:
+class Stacking:
     """`base + Σ shares_g corrections_g`, all times `sharpness`.
 
     Attributes:
@@ -38,7 +38,7 @@ class Blend:
     pays: bool
 
 
-def blend(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Blend:
+def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
     """Chooses shares one after the other until none changes, then the sharpness.
 
     Args:
@@ -68,20 +68,20 @@ def blend(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tenso
         if shares == before:
             break
     mixed = base + sum((s * c for s, c in zip(shares, corrections, strict=True)), 0 * base)
-    pays = any(shares) and certain(task.loss(base, y) - task.loss(mixed, y), weights)
+    pays = any(shares) and is_significant(task.loss(base, y) - task.loss(mixed, y), weights)
     chosen = mixed if pays else base
-    sharpness = 1.0 if task.is_regression else sharpen(chosen, y, weights, task)
-    return Blend(tuple(shares), sharpness, cost(sharpness * chosen), pays)
+    sharpness = 1.0 if task.is_regression else calibrate(chosen, y, weights, task)
+    return Stacking(tuple(shares), sharpness, cost(sharpness * chosen), pays)
 
 
-def certain(help_: Tensor, weights: Tensor) -> bool:
+def is_significant(help_: Tensor, weights: Tensor) -> bool:
     """Whether what helps each row, `(n,)`, does so in the mean by more than `CERTAIN` standard errors."""
     mean = weights @ help_ / weights.sum()
     error = torch.sqrt((weights**2) @ (help_ - mean) ** 2) / weights.sum()
     return bool(mean > CERTAIN * error)
 
 
-def sharpen(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
+def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
     """The factor of the logits under which held-out rows cost least (Guo et al. 2017, with the inverse temperature).
 
     Few rows would like any factor that suits the one of them that was misjudged, so 1 has a prior.

@@ -21,12 +21,12 @@ from splinework.nn.frame import FramedKAN
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import adapted_knots, refine_coefficients
-from splinework.tabular.additive import Additive, Design, fit_additive, make_design, refit_additive
-from splinework.tabular.assembly import Units, additive_network, whole_network
-from splinework.tabular.continuation import go_on
-from splinework.tabular.ensemble import Course, Listen, train_members, wide_network
+from splinework.tabular.additive import AdditiveFit, DesignMatrix, fit_additive, make_design, refit_additive
+from splinework.tabular.assembly import Standardisation, additive_network, combined_network
+from splinework.tabular.continuation import continue_training
+from splinework.tabular.ensemble import EnsembleSettings, ProgressCallback, train_ensemble, wide_network
 from splinework.tabular.rows import Floats
-from splinework.tabular.stacking import blend
+from splinework.tabular.stacking import stack
 from splinework.tabular.tasks import Multiclass, Task
 
 FOLDS = 6
@@ -46,7 +46,7 @@ GRID_EPS = 0.1
 
 
 @dataclass(frozen=True)
-class Settings:
+class Hyperparameters:
     """What a user may say of the network.
 
     Attributes:
@@ -79,7 +79,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedNetwork:
     """A fit.
 
     Attributes:
@@ -101,13 +101,13 @@ def train(
     weights: Floats,
     *,
     task: Task,
-    settings: Settings,
+    settings: Hyperparameters,
     seed: int,
     groups: Sequence[Sequence[int]] | None = None,
-    listen: Listen | None = None,
+    listen: ProgressCallback | None = None,
     start: KAN | None = None,
     names: Sequence[str] | None = None,
-) -> Trained:
+) -> TrainedNetwork:
     """Fits a network to rows.
 
     The result depends on the rows as a sorted set with weights, on the settings and the seed, and on nothing else.
@@ -130,20 +130,22 @@ def train(
     raw_x, w = torch.from_numpy(np.ascontiguousarray(x)), torch.from_numpy(np.asarray(weights) / np.mean(weights))
     raw_y = targets_of(y, task)
     unscaled = torch.zeros(raw_y.shape[1]).double(), torch.ones(raw_y.shape[1]).double()
-    units = Units(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
+    units = Standardisation(*_moments(raw_x, w), *(_moments(raw_y, w) if task.is_regression else unscaled))
     u, t = (raw_x - units.x_shift) / units.x_scale, (raw_y - units.y_shift) / units.y_scale
-    job = _Job(raw_x, raw_y, u, t, w, units, task, settings, seed, groups or (), names)
-    heard = Heard(listen)
+    job = _NetworkFit(raw_x, raw_y, u, t, w, units, task, settings, seed, groups or (), names)
+    heard = TrainingLog(listen)
     if start is not None:
-        loss, steps, model = go_on(start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, heard)
-        return Trained(model, loss, steps, heard.history)
+        loss, steps, model = continue_training(
+            start, job.raw_x, job.raw_y, job.weights, task, settings.max_iter, seed, heard
+        )
+        return TrainedNetwork(model, loss, steps, heard.history)
     return job.run(heard)
 
 
-class Heard:
+class TrainingLog:
     """Passes on what the listener is told, and keeps it."""
 
-    def __init__(self, listen: Listen | None) -> None:
+    def __init__(self, listen: ProgressCallback | None) -> None:
         self._listen, self.history = listen, list[dict[str, Any]]()
 
     def __call__(self, stage: str, step: int, steps: int, loss: float) -> bool:
@@ -152,7 +154,7 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class _Job:
+class _NetworkFit:
     """The rows in network units, and what to do with them."""
 
     raw_x: Tensor
@@ -160,21 +162,21 @@ class _Job:
     u: Tensor
     t: Tensor
     weights: Tensor
-    units: Units
+    units: Standardisation
     task: Task
-    settings: Settings
+    settings: Hyperparameters
     seed: int
     groups: Sequence[Sequence[int]]
     names: Sequence[str] | None
 
-    def run(self, heard: Heard) -> Trained:
+    def run(self, heard: TrainingLog) -> TrainedNetwork:
         layer = self._layer()
         design = make_design(layer, self.u, self.weights, self.groups)
         whole = fit_additive(design, self.t, self.weights, self.task)
         loss = float(self.weights @ self.task.loss(whole.values(design), self.t)) / len(self.t)
         hidden = self._hidden()
         if heard("curves", 1, 1, loss) or not hidden:
-            return Trained(self._additive(layer, design, whole, 1.0), loss, 1, heard.history)
+            return TrainedNetwork(self._additive(layer, design, whole, 1.0), loss, 1, heard.history)
         generator = torch.Generator().manual_seed(self.seed)
         course = self._course(hidden)
         folds = max(FOLDS, course.members)
@@ -183,20 +185,22 @@ class _Job:
         offsets = torch.stack([part.values(design) for part in parts], dim=1)
         finer = self._finer(layer)
         net = wide_network(finer, self.u, self.t.shape[1], course, generator)
-        groups = train_members(net, self.u, self.t, self.weights, offsets, fold, self.task, course, generator, heard)
+        groups = train_ensemble(net, self.u, self.t, self.weights, offsets, fold, self.task, course, generator, heard)
         held = torch.nonzero(fold < course.members)[:, 0]
         base, corrections = offsets[held, fold[held]], [group.unseen[held] for group in groups]
-        mixture = blend(base, corrections, self.t[held], self.weights[held], self.task)
+        mixture = stack(base, corrections, self.t[held], self.weights[held], self.task)
         steps = heard.history[-1]["step"]
         if not any(mixture.shares) or (self.settings.hidden == "auto" and not mixture.pays):
-            return Trained(self._additive(layer, design, whole, mixture.sharpness), mixture.loss, steps, heard.history)
+            return TrainedNetwork(
+                self._additive(layer, design, whole, mixture.sharpness), mixture.loss, steps, heard.history
+            )
         curves = design.coefficients(torch.stack([part.numbers for part in parts]).mean(0))
         bias = torch.stack([part.bias for part in parts]).mean(0)
         shares, sharp = mixture.shares, mixture.sharpness
-        model = whole_network(layer, curves, bias, net, groups, shares, sharp, course, self.units, self.names)
-        return Trained(model, mixture.loss, steps, heard.history)
+        model = combined_network(layer, curves, bias, net, groups, shares, sharp, course, self.units, self.names)
+        return TrainedNetwork(model, mixture.loss, steps, heard.history)
 
-    def _without(self, whole: Additive, design: Design, held: Tensor) -> Additive:
+    def _without(self, whole: AdditiveFit, design: DesignMatrix, held: Tensor) -> AdditiveFit:
         """The additive part as rows not held out have it.
 
         Variances that have seen the rows held out flatter them: little where rows are many, and there they stay.
@@ -213,11 +217,11 @@ class _Job:
             return (max(HIDDEN, min(2 * HIDDEN, 2 * self.t.shape[1])),) if len(self.t) >= FEWEST else ()
         return hidden if len(self.t) > 1 else ()
 
-    def _course(self, hidden: tuple[int, ...]) -> Course:
+    def _course(self, hidden: tuple[int, ...]) -> EnsembleSettings:
         count = len(self.t)
         members = FOLDS if self.settings.members == "auto" else int(self.settings.members)
         steps = min(self.settings.max_iter, max(300, min(4 * count, max(2000, count // 5))))
-        return Course(hidden, min(members, count), steps=steps, batch=256 if count <= 10_000 else 512)
+        return EnsembleSettings(hidden, min(members, count), steps=steps, batch=256 if count <= 10_000 else 512)
 
     def _layer(self) -> KANLayer:
         """The additive part's layer: no numbers yet, but the grid."""
@@ -253,7 +257,7 @@ class _Job:
     def _many_valued(self) -> int:
         return sum(len(torch.unique(column)) > 2 for column in self.u.T)
 
-    def _additive(self, layer: KANLayer, design: Design, found: Additive, sharpness: float) -> KAN:
+    def _additive(self, layer: KANLayer, design: DesignMatrix, found: AdditiveFit, sharpness: float) -> KAN:
         curves, bias = design.coefficients(found.numbers), found.bias
         return additive_network(layer, sharpness * curves, sharpness * bias, self.units, self.names)
 

@@ -16,10 +16,10 @@ from sklearn.utils.multiclass import type_of_target
 from splinework.nn.network import KAN
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.classes import Classes, labels_of, target_names
-from splinework.tabular.constant import logits, mean
+from splinework.tabular.constant import class_logits, mean_target
 from splinework.tabular.inner_network import CHUNK
 from splinework.tabular.namespaces import Namespace
-from splinework.tabular.rows import Floats, Rows
+from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Task
 
 MOST_CLASSES = 20
@@ -109,10 +109,10 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         self._classes = None
         return self._numbers(y, first=first)
 
-    def _constant(self, rows: Rows) -> Floats:
+    def _constant(self, rows: WeightedRows) -> Floats:
         if self._classes is None:
-            return mean(rows)
-        return logits(rows, len(self._classes)) if len(self._classes) > 1 else np.zeros(1)
+            return mean_target(rows)
+        return class_logits(rows, len(self._classes)) if len(self._classes) > 1 else np.zeros(1)
 
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
         return target_names(y, targets.shape[1]) if self._classes is None else self._classes.names(y)

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from splinework import KAN, fit, symbolify
-from splinework.interpret.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT, Function
+from splinework.interpret.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT, LibraryFunction
 from splinework.interpret.symbolic.net import Place, SymbolicEdge, SymbolicNet
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ def generator(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def planted(function: Function, draw: np.random.Generator) -> tuple[float, float, float, float]:
+def planted(function: LibraryFunction, draw: np.random.Generator) -> tuple[float, float, float, float]:
     """A range (low, high) and (a, b), such that the function shows its shape there and stays inside its domain."""
     low = draw.uniform(-3, 3)
     reach = 10 ** draw.uniform(-1, 1)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import Target, Template, snap
+from splinework.interpret.symbolic.constants import FitTarget, Template, snap
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from tests.interpret.symbolic.cases import generator, relative
 
@@ -35,7 +35,7 @@ def target(truth, *, noise=0.0, rows=1000, seed=0, low=0.5, high=2.0, scale="lin
     x = draw.uniform(low, high, (rows, 2))
     y = compile_expression(truth, ["x1", "x2"])(x)
     spread = y.std() or 1.0
-    return Target(x, unit * (y + noise * spread * draw.normal(size=rows)), ("x1", "x2"), scale)
+    return FitTarget(x, unit * (y + noise * spread * draw.normal(size=rows)), ("x1", "x2"), scale)
 
 
 def near(expression, data, shift=1e-4, seed=1):
@@ -157,7 +157,7 @@ def test_the_unit_of_y_does_not_change_what_is_snapped_inside():
 def test_on_a_log_scale_errors_are_relative():
     form = F(2.0) * X ** F(-8)
     data = target(2 * X**-8, low=0.1, high=10, scale="log")
-    data = Target(data.x, data.y * np.exp(0.01 * generator(0).normal(size=1000)), data.names, "log")
+    data = FitTarget(data.x, data.y * np.exp(0.01 * generator(0).normal(size=1000)), data.names, "log")
     snapped, _ = snap(near(form, data))
     assert snapped == 2 * X**-8
     assert data.rss(compile_expression(snapped, data.names)(data.x)) == pytest.approx(1000 * 1e-4, rel=0.2)
@@ -193,7 +193,7 @@ def test_fixed_numbers_are_held():
 def test_names_of_columns_are_not_those_of_the_numbers(name):
     column = symbol(name)
     x = generator(0).uniform(0.5, 2, (200, 2))
-    data = Target(x, 0.37 * x[:, 0] ** 1.5 + 0.11 * np.pi, (name, "x2"))
+    data = FitTarget(x, 0.37 * x[:, 0] ** 1.5 + 0.11 * np.pi, (name, "x2"))
     snapped, _ = snap(Template(F(0.4) * column ** F(1.4) + F(0.3), data))
     assert snapped.free_symbols == {column}
     assert relative(compile_expression(snapped, data.names)(x), data.y) <= 1e-8

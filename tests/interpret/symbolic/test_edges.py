@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from splinework.interpret.symbolic.edges import candidates, posterior, score
+from splinework.interpret.symbolic.edges import edge_candidates, posterior, score
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY, RATE
-from splinework.interpret.symbolic.starting_points import binned, periodogram, sines
+from splinework.interpret.symbolic.starting_points import binned, periodogram, sine_starts
 from tests.interpret.symbolic.cases import generator, planted, relative
 
 EQUAL = 1e-12
@@ -27,7 +27,7 @@ def curve(name="exp", seed=0, count=256):
 
 
 def fitted(x, y, library=LIBRARY):
-    return candidates(x, y, np.ones_like(x), library)
+    return edge_candidates(x, y, np.ones_like(x), library)
 
 
 @pytest.mark.parametrize("name", [f.name for f in LIBRARY])
@@ -107,7 +107,7 @@ def test_left_is_the_weighted_share_of_variance():
     y = y + 0.05 * y.std() * generator(1).normal(size=len(y))
     weights = generator(2).uniform(0, 3, len(y))
     w = weights / weights.sum()
-    for rank, candidate in enumerate(candidates(x, y, weights, LIBRARY)):
+    for rank, candidate in enumerate(edge_candidates(x, y, weights, LIBRARY)):
         share = w @ (candidate(x) - y) ** 2 / (w @ (y - w @ y) ** 2)
         assert candidate.left == pytest.approx(share, rel=1e-9 if rank < 5 else 0.5)
 
@@ -116,8 +116,8 @@ def test_weights_say_where_a_curve_matters():
     """Two functions joined: each half's weight brings that half's function."""
     x = np.linspace(-2, 2, 256)
     y = np.where(x < 0, np.exp(2 * x), 1 + np.sin(3 * x))
-    left = candidates(x, y, np.where(x < 0, 1.0, 1e-14), LIBRARY)[0]
-    right = candidates(x, y, np.where(x < 0, 1e-14, 1.0), LIBRARY)[0]
+    left = edge_candidates(x, y, np.where(x < 0, 1.0, 1e-14), LIBRARY)[0]
+    right = edge_candidates(x, y, np.where(x < 0, 1e-14, 1.0), LIBRARY)[0]
     assert (left.function.name, right.function.name) == ("exp", "sin")
     assert relative(left(x[x < 0]), y[x < 0]) <= 1e-4
 
@@ -193,7 +193,7 @@ def test_many_points_are_fitted_without_their_averages_bias(name):
 def test_alone_a_function_recovers_its_constants_under_weights(name):
     x, y, _ = curve(name, 11, 300)
     weights = generator(3).uniform(0.2, 2, len(x))
-    assert candidates(x, y, weights, [BY_NAME[name]])[0].left <= 1e-9
+    assert edge_candidates(x, y, weights, [BY_NAME[name]])[0].left <= 1e-9
 
 
 def test_a_jump_is_placed_between_its_neighbours():
@@ -239,7 +239,7 @@ def test_a_spectrum_finds_frequency_and_phase(cycles):
     t, w = np.sort(generator(0).uniform(0, 1, 600)), generator(1).uniform(0.5, 1.5, 600)
     w = w / w.sum()
     y = 0.3 + np.sin(2 * np.pi * cycles * t + 0.7)
-    rate, phase, left = sines(t, y, w)[0]
+    rate, phase, left = sine_starts(t, y, w)[0]
     assert rate / (2 * np.pi) == pytest.approx(cycles, abs=0.15)
     assert left < 0.2
     frequency, share, _ = periodogram(t, y, w)

@@ -10,7 +10,14 @@ import sympy
 
 from splinework import KAN
 from splinework.formula.expression import Expression
-from splinework.interpret.symbolic.expression import Units, build, compile_expression, count, python, symbol
+from splinework.interpret.symbolic.expression import (
+    ColumnScaling,
+    build_expressions,
+    compile_expression,
+    node_count,
+    python,
+    symbol,
+)
 from splinework.interpret.symbolic.library import BY_NAME, LIBRARY
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicEdge
 from tests.interpret.symbolic.cases import edge, generator, planted, relative, symbolic_net
@@ -47,13 +54,13 @@ def units(inputs=2, outputs=1, *, log_inputs=(), log_outputs=(), names=None):
     def numbers(count, low, high):
         return tuple(draw.uniform(low, high, count).tolist())
 
-    inner = Units(
+    inner = ColumnScaling(
         tuple(names or (f"x{n + 1}" for n in range(inputs))),
         scales(inputs, log_inputs),
         numbers(inputs, 1, 2),
         numbers(inputs, 0.5, 2),
     )
-    outer = Units(
+    outer = ColumnScaling(
         tuple(f"y{n + 1}" for n in range(outputs)),
         scales(outputs, log_outputs),
         numbers(outputs, -1, 1),
@@ -74,7 +81,7 @@ def from_units(values, unit):
 
 def gap(net, inner, outer, raw):
     """Largest relative gap between the net and its expressions, on raw rows."""
-    expressions, splines = build(net, inner, outer)
+    expressions, splines = build_expressions(net, inner, outer)
     truth = from_units(net(to_units(raw, inner))[0], outer)
     assert np.isfinite(truth).all()
     found = np.stack([compile_expression(e, inner.names, splines)(raw) for e in expressions], 1)
@@ -100,8 +107,8 @@ def test_every_function_of_a_raw_column(function, sign, scale):
     low, high, a, b = planted(function, generator(3))
     net = symbolic_net([1, 1], {(0, 0, 0): SymbolicEdge(function, a, b, sign * 1.3)}, [[0.4]])
     u = generator(4).uniform(low, high, (50, 1))
-    inner = Units(("x",), (scale,), (0.7,), (0.3 if scale == "log" else -2.5,))
-    outer = Units(("y",), ("linear",), (0.2,), (3.0,))
+    inner = ColumnScaling(("x",), (scale,), (0.7,), (0.3 if scale == "log" else -2.5,))
+    outer = ColumnScaling(("y",), ("linear",), (0.2,), (3.0,))
     raw = u * inner.scale + inner.shift
     if scale == "log":
         raw = np.exp(np.clip(raw, -20, 20))
@@ -131,15 +138,18 @@ def to_raw_square(count):
 def test_functions_of_functions(inner, outer):
     edges = {(0, 0, 0): edge(inner, 1.0, 1.5, 0.8), (1, 0, 0): edge(outer, 1.0, 0.9, -1.4)}
     net = symbolic_net([1, 1, 1], edges, [[0.6], [0.3]])
-    inner_units, outer_units = Units(("t",), ("linear",), (0.0,), (1.0,)), Units(("y",), ("linear",), (0.0,), (1.0,))
+    inner_units, outer_units = (
+        ColumnScaling(("t",), ("linear",), (0.0,), (1.0,)),
+        ColumnScaling(("y",), ("linear",), (0.0,), (1.0,)),
+    )
     assert gap(net, inner_units, outer_units, generator(0).uniform(0.1, 1, (50, 1))) <= 1e-12
 
 
 def test_sums_of_logarithms_under_an_exponential_become_powers():
     edges = {(0, 0, 0): edge("x", c=1.5), (0, 1, 0): edge("x", c=-0.5)}
     net = symbolic_net([2, 1], edges, [[0.25]])
-    one = Units(("a", "m"), ("log", "log"), (0.0, 0.0), (1.0, 1.0))
-    (expression,), _ = build(net, one, Units(("p",), ("log",), (0.0,), (1.0,)))
+    one = ColumnScaling(("a", "m"), ("log", "log"), (0.0, 0.0), (1.0, 1.0))
+    (expression,), _ = build_expressions(net, one, ColumnScaling(("p",), ("log",), (0.0,), (1.0,)))
     assert not expression.has(sympy.exp, sympy.log)
     assert python(expression) == f"{float(np.exp(0.25))!r}*a**1.5/m**0.5"
 
@@ -158,7 +168,7 @@ def test_a_product_of_a_number_and_a_sum():
 
 def test_a_spline_is_named_and_reads_the_raw_column():
     net = with_spline()
-    expressions, splines = build(net, *units(2))
+    expressions, splines = build_expressions(net, *units(2))
     assert list(splines) == ["spline_1", "spline_2"]
     assert "spline_1(x2)" in python(expressions[0])
     assert {
@@ -178,7 +188,7 @@ def expressions():
     found = {}
     for make in (sums, two_outputs, hidden, products, deep):
         net = make()
-        for n, expression in enumerate(build(net, *units(2, len(net.nodes[-1].groups)))[0]):
+        for n, expression in enumerate(build_expressions(net, *units(2, len(net.nodes[-1].groups)))[0]):
             found[f"{make.__name__}{n}"] = expression
     x, y = symbol("x1"), symbol("x2")
     found["numbers"] = (
@@ -212,8 +222,8 @@ def test_text_means_the_same_to_python_with_numpy(name):
 def test_text_of_every_function_means_the_same_to_numpy(function):
     low, high, a, b = planted(function, generator(3))
     net = symbolic_net([1, 1], {(0, 0, 0): SymbolicEdge(function, a, b, 1.3)}, [[0.4]])
-    one = Units(("x",), ("linear",), (0.0,), (1.0,))
-    (expression,), _ = build(net, one, one)
+    one = ColumnScaling(("x",), ("linear",), (0.0,), (1.0,))
+    (expression,), _ = build_expressions(net, one, one)
     raw = generator(4).uniform(low, high, (50, 1))
     text = python(expression)  # exp(a x + b) is printed as a factor exp(b), of which b's rounding is seen
     assert relative(Expression(text, ["x"])(raw), compile_expression(expression, ["x"])(raw)) <= 1e-10
@@ -295,9 +305,9 @@ def test_a_function_of_rows_returns_one_value_for_each():
 
 def test_complexity_is_the_number_of_nodes():
     x, y = symbol("x"), symbol("y")
-    assert count(x) == 1
-    assert count(x + y) == 3
-    assert count(sympy.exp(sympy.sin(x) + y**2)) == 7
+    assert node_count(x) == 1
+    assert node_count(x + y) == 3
+    assert node_count(sympy.exp(sympy.sin(x) + y**2)) == 7
 
 
 def test_every_expression_has_latex():
@@ -312,6 +322,9 @@ def test_a_spline_reads_log_columns_in_raw_units():
     model = KAN([1, 1], grid=5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     net = symbolic_net([1, 1], {}, [[0.5]])
     net.edges[0, 0, 0] = SplineEdge(model.kan_layers[0], 0, 0)  # type: ignore[assignment]
-    inner = Units(("x",), ("log",), (0.3,), (2.0,))
-    assert gap(net, inner, Units(("y",), ("linear",), (1.0,), (2.0,)), np.geomspace(1e-3, 1e3, 40)[:, None]) <= 1e-13
+    inner = ColumnScaling(("x",), ("log",), (0.3,), (2.0,))
+    assert (
+        gap(net, inner, ColumnScaling(("y",), ("linear",), (1.0,), (2.0,)), np.geomspace(1e-3, 1e3, 40)[:, None])
+        <= 1e-13
+    )
     assert BY_NAME["log"].numpy

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from splinework.interpret.symbolic.levenberg_marquardt import Solution, minimise
+from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from tests.interpret.symbolic.cases import generator
 
 POINTS = np.linspace(0, 4, 60)
@@ -162,4 +162,4 @@ def test_a_start_at_the_minimum_stays():
 
 def test_rank_does_not_depend_on_units():
     jacobian = generator(0).normal(size=(20, 4)) * 10.0 ** np.array([-12, 0, 8, 3])
-    assert Solution(np.zeros(4), 0.0, jacobian).rank == 4
+    assert LeastSquaresSolution(np.zeros(4), 0.0, jacobian).rank == 4

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import Target, Template
+from splinework.interpret.symbolic.constants import FitTarget, Template
 from splinework.interpret.symbolic.expression import symbol
 from splinework.interpret.symbolic.library import BOTH, BY_NAME, LIBRARY, NONE, RATE, SHIFT
 from tests.interpret.symbolic.cases import generator, planted, relative
@@ -163,7 +163,7 @@ def test_numbers_of_every_function_can_be_fitted_in_a_formula(function):
     x = np.sort(generator(9).uniform(low, high, 40))
     columns, y = x[:, None], 1.3 * function.value(a * x + b) + 0.4
     expression = 1.3 * function.build(sympy.Float(a) * symbol("x") + sympy.Float(b)) + sympy.Float(0.4)
-    template = Template(expression, Target(columns, y, ("x",)))
+    template = Template(expression, FitTarget(columns, y, ("x",)))
     solution = template.fit(template.start, {})
     assert solution is not None
     assert solution.rss <= 1e-16 * (y**2).sum()

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import Target, intervals
-from splinework.interpret.symbolic.description_length import structure
-from splinework.interpret.symbolic.expression import compile_expression, count, symbol
-from splinework.interpret.symbolic.pool import Pool, structured
-from splinework.interpret.symbolic.ranking import answer, constant_row, ranked
-from splinework.interpret.symbolic.screening import trusted
-from splinework.interpret.symbolic.simplification import tidied
+from splinework.interpret.symbolic.constants import FitTarget, confidence_intervals
+from splinework.interpret.symbolic.description_length import structure_length
+from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
+from splinework.interpret.symbolic.pool import Pool, has_structure
+from splinework.interpret.symbolic.ranking import constant_row, formula_rows, ranked
+from splinework.interpret.symbolic.screening import inliers
+from splinework.interpret.symbolic.simplification import simplified
 
 A, B = symbol("a"), symbol("b")
 F = sympy.Float
@@ -22,7 +22,7 @@ def data(form, *, count=300, noise=0.0, seed=0, low=0.5, high=2.0):
     draw = np.random.default_rng(seed)
     x = draw.uniform(low, high, (count, 2))
     y = compile_expression(form, ["a", "b"])(x)
-    return Target(x, y + noise * y.std() * draw.normal(size=count), ("a", "b"))
+    return FitTarget(x, y + noise * y.std() * draw.normal(size=count), ("a", "b"))
 
 
 FORMS = [
@@ -39,22 +39,27 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_a_tidied_formula_is_the_same_and_no_longer(form):
     target = data(form)
-    short = tidied(form, target.names, target.x)
+    short = simplified(form, target.names, target.x)
     values = compile_expression(short, target.names)(target.x)
     np.testing.assert_allclose(values, target.y, rtol=1e-9)
-    assert count(short) <= count(form)
+    assert node_count(short) <= node_count(form)
 
 
 def test_bars_go_only_where_the_sign_is_sure():
     x = np.linspace(-1, 1, 41)[:, None]
-    assert tidied(sympy.Abs(A), ["a"], x) == sympy.Abs(A)
-    assert tidied(sympy.Abs(A - 2), ["a"], x) == 2 - A
+    assert simplified(sympy.Abs(A), ["a"], x) == sympy.Abs(A)
+    assert simplified(sympy.Abs(A - 2), ["a"], x) == 2 - A
 
 
 def test_longer_formulas_cost_more():
-    assert structure(A, 2) < structure(A + B, 2) < structure(sympy.sin(A + B), 2) < structure(sympy.sin(A + B) + A, 2)
-    assert structure(A, 2) < structure(A, 20)
-    assert structure(sympy.Integer(2) * A, 2) < structure(sympy.Integer(97) * A, 2)
+    assert (
+        structure_length(A, 2)
+        < structure_length(A + B, 2)
+        < structure_length(sympy.sin(A + B), 2)
+        < structure_length(sympy.sin(A + B) + A, 2)
+    )
+    assert structure_length(A, 2) < structure_length(A, 20)
+    assert structure_length(sympy.Integer(2) * A, 2) < structure_length(sympy.Integer(97) * A, 2)
 
 
 def test_noise_has_no_structure_and_a_trend_has():
@@ -62,10 +67,10 @@ def test_noise_has_no_structure_and_a_trend_has():
     flagged = 0
     for _ in range(40):
         x, r = draw.uniform(size=(300, 3)), draw.normal(size=300)
-        flagged += structured(x, draw.normal(size=300), r)
+        flagged += has_structure(x, draw.normal(size=300), r)
     assert flagged == 0
-    assert structured(x, r, r + np.sin(6 * x[:, 1]))
-    assert structured(x, r, np.sin(4 * x[:, 0]) * np.sin(4 * x[:, 1]) + 0.1 * r)
+    assert has_structure(x, r, r + np.sin(6 * x[:, 1]))
+    assert has_structure(x, r, np.sin(4 * x[:, 0]) * np.sin(4 * x[:, 1]) + 0.1 * r)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
@@ -73,7 +78,7 @@ def test_gross_errors_are_found_and_others_kept(share):
     target = data(A / B**2, count=600)
     bad = np.random.default_rng(1).random(600) < share
     y = np.where(bad, target.y + 20 * target.y.std(), target.y)
-    kept = trusted(target.x, y, np.ones(600))
+    kept = inliers(target.x, y, np.ones(600))
     assert not kept[bad].any()
     assert kept[~bad].mean() > 0.9
 
@@ -81,7 +86,7 @@ def test_gross_errors_are_found_and_others_kept(share):
 @pytest.mark.parametrize("noise", [0.0, 0.01, 0.3])
 def test_without_gross_errors_every_row_is_trusted(noise):
     target = data(sympy.exp(A) * B, noise=noise)
-    assert trusted(target.x, target.y, np.ones(300)) is None
+    assert inliers(target.x, target.y, np.ones(300)) is None
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
@@ -90,7 +95,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         target = data(F(1.7) * sympy.exp(F(-0.6) * A), noise=0.1, seed=seed)
         pool = Pool(target)
         pool.offer(F(1.5) * sympy.exp(F(-0.5) * A))
-        small, large = intervals(pool.entries[0].expression, target)
+        small, large = confidence_intervals(pool.entries[0].expression, target)
         hits += (small.low <= -0.6 <= small.high) + (large.low <= 1.7 <= large.high)
     assert 0.91 < hits / 400 < 0.98
 
@@ -124,7 +129,7 @@ def test_the_table_is_a_front_with_probabilities_and_held_out_errors():
         F(1.1) * A + F(0.9) * B**2 + F(0.1) * A * B,
     ):
         pool.offer(form)
-    rows = answer(pool, "y", held=held)
+    rows = formula_rows(pool, "y", held=held)
     assert rows[0].text == "2*a + b**2"
     assert sum(r.probability for r in rows) == pytest.approx(1)
     assert rows[0].probability > 0.9
@@ -137,17 +142,17 @@ def test_the_table_is_a_front_with_probabilities_and_held_out_errors():
 
 def test_noise_gives_a_constant():
     draw = np.random.default_rng(0)
-    target = Target(draw.uniform(size=(200, 2)), draw.normal(size=200), ("a", "b"))
+    target = FitTarget(draw.uniform(size=(200, 2)), draw.normal(size=200), ("a", "b"))
     pool = Pool(target)
     for form in (F(1.0) * A + F(0.1), F(1.0) * A * B + F(0.1), F(0.1) * sympy.sin(F(5.0) * A) + F(0.1)):
         pool.offer(form)
-    assert answer(pool, "y")[0].inputs == ()
+    assert formula_rows(pool, "y")[0].inputs == ()
     assert ranked([constant_row(target, "y")], 3)[0].probability == 1.0
 
 
 def test_known_noise_is_not_explained():
     target = data(A + B, noise=0.05)
-    known = Target(target.x, target.y, target.names, noise=0.05 * float(np.std(target.x.sum(1))))
+    known = FitTarget(target.x, target.y, target.names, noise=0.05 * float(np.std(target.x.sum(1))))
     assert known.floor > 100 * target.floor
     pool = Pool(known)
     pool.offer(F(1.1) * A + F(0.9) * B)
@@ -160,6 +165,6 @@ def test_weights_count():
     y[:50] = 100.0
     weights = np.ones(300)
     weights[:50] = 1e-20
-    pool = Pool(Target(target.x, y, target.names, weights=weights))
+    pool = Pool(FitTarget(target.x, y, target.names, weights=weights))
     pool.offer(F(0.5) * A)
     assert pool.exact

@@ -4,14 +4,21 @@ import numpy as np
 import pytest
 import sympy
 
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.screening import Problem, Screen, dictionary, terms, univariate, whole
-from splinework.interpret.symbolic.screening.problem import MAPS, mapped
-from splinework.interpret.symbolic.screening.reductions import blind, proposals
-from splinework.interpret.symbolic.screening.surrogate import surrogate
-from splinework.interpret.symbolic.screening.waves import waves
+from splinework.interpret.symbolic.screening import (
+    Screen,
+    ScreeningProblem,
+    dictionary,
+    initial_problem,
+    terms,
+    univariate,
+)
+from splinework.interpret.symbolic.screening.problem import TARGET_TRANSFORMS, transformed
+from splinework.interpret.symbolic.screening.reductions import common_reductions, suggested_reductions
+from splinework.interpret.symbolic.screening.surrogate import fit_surrogate
+from splinework.interpret.symbolic.screening.waves import wave_reductions
 
 A, B, C = (symbol(n) for n in "abc")
 NAMES = ("a", "b", "c")
@@ -22,14 +29,14 @@ def problem(expression, *, low=0.5, high=2.0, count=400, seed=0, noise=0.0):
     x = draw.uniform(low, high, (count, 3))
     y = compile_expression(expression, NAMES)(x)
     y = y + noise * y.std() * draw.normal(size=count)
-    return whole(Target(x, y, NAMES))
+    return initial_problem(FitTarget(x, y, NAMES))
 
 
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_a_polynomial_is_its_own_surrogate(degree):
     form = (A - 2 * B + 0.5 * C) ** degree
     data = problem(form, low=-1.0, high=1.0)
-    found = surrogate(data.columns, data.y, data.weights)
+    found = fit_surrogate(data.columns, data.y, data.weights)
     np.testing.assert_allclose(found.values, data.y, atol=1e-10)
     for i, s in enumerate((A, B, C)):
         truth = compile_expression(sympy.diff(form, s), NAMES)(data.columns)
@@ -40,7 +47,7 @@ def test_the_error_of_a_surrogate_is_the_noise():
     draw = np.random.default_rng(1)
     x = draw.uniform(-1, 1, (2000, 2))
     y = np.sin(x[:, 0]) + x[:, 1] + 0.3 * draw.normal(size=2000)
-    assert surrogate(x, y, np.ones(2000)).error == pytest.approx(0.3, rel=0.05)
+    assert fit_surrogate(x, y, np.ones(2000)).error == pytest.approx(0.3, rel=0.05)
 
 
 def test_weights_put_the_error_on_the_scale_of_the_data():
@@ -48,9 +55,9 @@ def test_weights_put_the_error_on_the_scale_of_the_data():
     draw = np.random.default_rng(2)
     x = draw.uniform(1, 3, (1500, 2))
     y = x[:, 0] * (np.exp(x[:, 1]) + 0.1 * draw.normal(size=1500))
-    data = whole(Target(x, y, ("a", "b")))
+    data = initial_problem(FitTarget(x, y, ("a", "b")))
     divided = data.divided(x[:, 0], A)
-    one, two = (surrogate(p.columns, p.y, p.weights).error for p in (data, divided))
+    one, two = (fit_surrogate(p.columns, p.y, p.weights).error for p in (data, divided))
     assert one == pytest.approx(two, rel=0.1)
 
 
@@ -73,12 +80,12 @@ STRUCTURES = {
 def test_the_gradient_suggests_the_structure(name):
     """Some proposal is a smaller problem that is as easy, though it has a column less."""
     data = problem(STRUCTURES[name])
-    stand_in = surrogate(data.columns, data.y, data.weights)
+    stand_in = fit_surrogate(data.columns, data.y, data.weights)
     errors = []
-    for found in proposals(data, stand_in, 0.0)[:8]:
+    for found in suggested_reductions(data, stand_in, 0.0)[:8]:
         small = found.problem
         assert small.size == 2
-        errors.append(surrogate(small.columns, small.y, small.weights).error)
+        errors.append(fit_surrogate(small.columns, small.y, small.weights).error)
     assert min(errors) < stand_in.error + 1e-12
 
 
@@ -86,10 +93,10 @@ def test_the_gradient_suggests_the_structure(name):
 def test_wrap_undoes_what_was_done(name):
     """With numbers in the place of the answer: the data's target comes back on every row."""
     data = problem(STRUCTURES[name], count=30)
-    stand_in = surrogate(data.columns, data.y, data.weights)
-    derived = [p.problem for p in (*proposals(data, stand_in, 0.1), *blind(data))]
+    stand_in = fit_surrogate(data.columns, data.y, data.weights)
+    derived = [p.problem for p in (*suggested_reductions(data, stand_in, 0.1), *common_reductions(data))]
     assert len(derived) > 10
-    for other in (*derived, *mapped(data), *(m for p in derived[:5] for m in mapped(p))):
+    for other in (*derived, *transformed(data), *(m for p in derived[:5] for m in transformed(p))):
         for row in range(0, 30, 7):
             at = dict(zip((A, B, C), data.columns[row].tolist(), strict=True))
             value = other.wrap(sympy.Float(float(other.y[row]))).xreplace({s: sympy.Float(v) for s, v in at.items()})
@@ -98,7 +105,7 @@ def test_wrap_undoes_what_was_done(name):
                 assert float(made.subs(at)) == pytest.approx(float(column[row]), rel=1e-9)
 
 
-@pytest.mark.parametrize("entry", MAPS, ids=lambda m: m.name)
+@pytest.mark.parametrize("entry", TARGET_TRANSFORMS, ids=lambda m: m.name)
 def test_maps(entry):
     y = np.linspace(0.2, 0.9, 20) + (0.3 if entry.name == "the cosine" else 0.0)
     step = 1e-6
@@ -112,7 +119,7 @@ def test_maps(entry):
 )
 def test_waves_are_found_where_polynomials_fail(form):
     data = problem(form, count=800)
-    best = waves(data)[0]
+    best = wave_reductions(data)[0]
     assert best.share > 0.85
     assert str(best.problem.expressions[-1]) in {"a*b", "a/b", "b/a", "a", "a - b"}
 
@@ -132,14 +139,14 @@ QUOTIENTS = {
 @pytest.mark.parametrize("name", SUMS)
 def test_sums_of_products(name):
     data = problem(SUMS[name])
-    best = terms.guesses(data, floor=1e-16)[0].expression
+    best = terms.sum_candidates(data, floor=1e-16)[0].expression
     np.testing.assert_allclose(compile_expression(best, NAMES)(data.columns), data.y, rtol=1e-9)
 
 
 @pytest.mark.parametrize("name", QUOTIENTS)
 def test_quotients_of_sums(name):
     data = problem(QUOTIENTS[name])
-    best = terms.guesses(data, floor=1e-16, rational=True)[0].expression
+    best = terms.sum_candidates(data, floor=1e-16, rational=True)[0].expression
     np.testing.assert_allclose(compile_expression(best, NAMES)(data.columns), data.y, rtol=1e-9)
 
 
@@ -160,8 +167,8 @@ def test_a_dictionary_says_what_its_columns_are():
 def test_one_column(form):
     x = np.random.default_rng(3).uniform(0.3, 2.5, (300, 1))
     y = compile_expression(form, ["a"])(x)
-    pool = Pool(Target(x, y, ("a",)))
-    for guess in univariate.guesses(whole(pool.target), floor=pool.target.floor)[:6]:
+    pool = Pool(FitTarget(x, y, ("a",)))
+    for guess in univariate.univariate_candidates(initial_problem(pool.target), floor=pool.target.floor)[:6]:
         pool.offer(guess.expression)
     assert pool.exact
 
@@ -178,8 +185,8 @@ FORMULAS = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_formulas_are_found(name):
     data = problem(FORMULAS[name])
-    pool = Pool(Target(data.columns, data.y, NAMES))
-    screen = Screen(pool, (whole(pool.target),))
+    pool = Pool(FitTarget(data.columns, data.y, NAMES))
+    screen = Screen(pool, (initial_problem(pool.target),))
     screen.run()
     assert pool.exact
     assert screen.settled
@@ -190,8 +197,8 @@ def test_rows_may_come_in_any_order():
     order = np.random.default_rng(5).permutation(len(data.y))
     found = []
     for rows in (np.arange(len(order)), order):
-        pool = Pool(Target(data.columns[rows], data.y[rows], NAMES))
-        Screen(pool, (whole(pool.target),)).run()
+        pool = Pool(FitTarget(data.columns[rows], data.y[rows], NAMES))
+        Screen(pool, (initial_problem(pool.target),)).run()
         values = compile_expression(pool.entries[0].expression, NAMES)(data.columns)
         found.append(values)
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
@@ -199,14 +206,14 @@ def test_rows_may_come_in_any_order():
 
 def test_nothing_is_offered_after_the_deadline():
     data = problem(sympy.exp(A * B) + C * sympy.sin(3 * A))
-    pool = Pool(Target(data.columns, data.y, NAMES))
-    Screen(pool, (whole(pool.target),), deadline=0.0).run()
+    pool = Pool(FitTarget(data.columns, data.y, NAMES))
+    Screen(pool, (initial_problem(pool.target),), deadline=0.0).run()
     assert len(pool.seen) <= 5  # what the first look left, and no search
 
 
 def test_a_problem_is_not_changed():
     data = problem(A + B)
     before = data.columns.copy()
-    assert isinstance(data.dropped(0), Problem)
+    assert isinstance(data.dropped(0), ScreeningProblem)
     data.merged(0, 1, data.columns[:, 0], A)
     np.testing.assert_array_equal(before, data.columns)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import splinework as sw
 from splinework.errors import DataError, ShapeError
-from splinework.formula.composer import Composer, worded
-from splinework.interpret.symbolic.edges import Candidate
+from splinework.formula.composer import Composer, formula_text
+from splinework.interpret.symbolic.edges import EdgeCandidate
 from splinework.interpret.symbolic.expression import compile_expression, symbol
 from splinework.interpret.symbolic.library import BY_NAME
 from splinework.knowledge.axioms.language import axioms_of
@@ -205,7 +205,7 @@ SHAPES = [
 
 @pytest.mark.parametrize(("name", "a", "b", "c", "flags"), SHAPES, ids=[f"{s[0]}{s[4]}" for s in SHAPES])
 def test_a_function_has_the_shapes_that_it_has_and_no_other(name, a, b, c, flags):
-    candidate, x = Candidate(BY_NAME[name], a, b, c, 0.7, 0.0), np.linspace(-2, 2, 65)
+    candidate, x = EdgeCandidate(BY_NAME[name], a, b, c, 0.7, 0.0), np.linspace(-2, 2, 65)
     assert has_shape(candidate, 0, x)
     for flag in (INCREASING, DECREASING, CONVEX, CONCAVE, EVEN, ODD):
         assert has_shape(candidate, flag, x) == bool(flags & flag)
@@ -230,7 +230,7 @@ def test_a_formula_says_the_same_as_an_expression_and_back(text):
     x = rows(20)[0]
     values = compile_expression(expression.xreplace(numbers), ("a", "b"))(x.numpy())
     size = float(np.abs(values).max()) + 1
-    again = worded(expression.xreplace(numbers), {"a": "a", "b": "b"})
+    again = formula_text(expression.xreplace(numbers), {"a": "a", "b": "b"})
     assert again is not None
     assert np.abs(formula.of(x).numpy() - values).max() < 1e-8 * size
     assert np.abs(Expression(again, ("a", "b")).of(x).numpy() - values).max() < 1e-9 * size
@@ -240,7 +240,7 @@ def test_every_function_of_frames_can_be_said_in_symbols():
     for name in NUMERIC:
         text = call(name, "a/2", "b")
         expression = Composer().expression(Expression(text, ("a", "b")), [A, B])
-        assert worded(expression, {"a": "a", "b": "b"}) is not None
+        assert formula_text(expression, {"a": "a", "b": "b"}) is not None
 
 
 def test_guards_against_rounding_are_left_out_and_others_stay():

@@ -13,7 +13,7 @@ from splinework.cli.fitted import Fitted, column_of, inputs_of, refuse_lacking
 from splinework.cli.job import Settings, split
 from splinework.errors import ConfigError, DataError, nearest
 from splinework.formula.figures import plural
-from splinework.tabular.tables import Table, numbers
+from splinework.tabular.tables import FileTable, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,7 +54,7 @@ class ArtefactRows:
         return asked
 
 
-def material(fitted: Fitted, table: Table, order: ArtefactArguments) -> ArtefactRows:
+def material(fitted: Fitted, table: FileTable, order: ArtefactArguments) -> ArtefactRows:
     """Reads the rows and splits them as `fit` does.
 
     Raises:
@@ -91,10 +91,10 @@ def material(fitted: Fitted, table: Table, order: ArtefactArguments) -> Artefact
 
 
 def _of_estimator(
-    fitted: Fitted, table: Table, order: ArtefactArguments
+    fitted: Fitted, table: FileTable, order: ArtefactArguments
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as the estimator encodes them: categories as indicators, gaps as it has learned them."""
-    from splinework.tabular.input_table import read
+    from splinework.tabular.input_table import read_input
 
     estimator = fitted.estimator
     own = estimator.columns_.columns
@@ -104,7 +104,7 @@ def _of_estimator(
     frame = as_frame(table, columns)
     x = np.zeros((0, fitted.model.inputs))
     if len(frame):
-        x = np.asarray(estimator.columns_.encode(read(estimator, frame, levels).values))
+        x = np.asarray(estimator.columns_.encode(read_input(estimator, frame, levels).values))
     target = order.target if order.target is not None else fitted.target
     _refuse_no_column(table, target, fitted)
     if not hasattr(estimator, "classes_"):
@@ -118,7 +118,7 @@ def _of_estimator(
 
 
 def _of_network(
-    fitted: Fitted, table: Table, order: ArtefactArguments, notes: list[str]
+    fitted: Fitted, table: FileTable, order: ArtefactArguments, notes: list[str]
 ) -> tuple[Floats, NDArray[Any], tuple[str, ...] | None]:
     """Rows as a network takes them, of a file that knows nothing but names."""
     x, remarks = inputs_of(table, fitted)
@@ -141,7 +141,7 @@ def _of_network(
     return x, _numbered(table, target, names), names
 
 
-def _classes(table: Table, target: str, fitted: Fitted) -> tuple[str, ...]:
+def _classes(table: FileTable, target: str, fitted: Fitted) -> tuple[str, ...]:
     """The classes in the order of the outputs where these are called so, else as numbers or words are sorted."""
     present = {word for word in words_of(table, target) if word is not None}
     count = max(2, fitted.model.outputs)
@@ -159,7 +159,7 @@ def _classes(table: Table, target: str, fitted: Fitted) -> tuple[str, ...]:
         return tuple(sorted(present))
 
 
-def _numbered(table: Table, target: str, names: Sequence[str]) -> NDArray[np.int64]:
+def _numbered(table: FileTable, target: str, names: Sequence[str]) -> NDArray[np.int64]:
     """The number of each cell's class; -1 where it is empty.
 
     Raises:
@@ -192,7 +192,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _refuse_no_column(table: Table, target: str, fitted: Fitted) -> None:
+def _refuse_no_column(table: FileTable, target: str, fitted: Fitted) -> None:
     if target not in table.columns:
         raise DataError(
             f"{table.name} has no column {target!r}, which {fitted.path} predicts; {nearest(target, table.columns)} Name the "

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from splinework.formula.functions import templates
 from splinework.formula.languages import reserved
 from splinework.formula.languages.c_helpers import CALLS, SOURCES
-from splinework.formula.languages.names import Naming, said
+from splinework.formula.languages.names import Naming, renaming_notes
 from splinework.formula.languages.printer import ATOM, PRODUCT, Printer, Shown
 
 _LOGIC = {"And": " && ", "Or": " || "}
@@ -14,7 +14,7 @@ NAMING = Naming(reserved.C | SOURCES.keys(), looks_like=r"_.*|.*__.*|M_\w+", giv
 """Keywords of C and C++, the mathematical library, our helpers; what begins with `_` belongs to the compiler."""
 
 
-class C(Printer):
+class CPrinter(Printer):
     """C over math.h; every number a double, so that no quotient is one of integers."""
 
     language = "c"
@@ -61,9 +61,9 @@ class C(Printer):
 
 def c_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
     """A file to compile with `cc -std=c99 ... -lm`."""
-    printer = C(names, splines)
+    printer = CPrinter(names, splines)
     body = printer.text(expression)
-    notes = [f"/* {sentence} */" for sentence in said(names)]
+    notes = [f"/* {sentence} */" for sentence in renaming_notes(names)]
     posix = (
         ["#define _XOPEN_SOURCE 600 /* Bessel functions j0, j1, jn, y0, y1, yn */"] if "posix" in printer.used else []
     )

@@ -29,7 +29,7 @@ NAMING = Naming(
 """Not an address such as `A1`, `R1C1`, `LOG10` (a column of its own) or `R`; `a` and `A` are one name."""
 
 
-class Excel(Printer):
+class ExcelPrinter(Printer):
     """Excel's functions."""
 
     language = "excel"
@@ -87,7 +87,7 @@ def excel_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, 
     Raises:
         FormulaError: If Excel lacks a function, or the formula is too long or too deep for a cell.
     """
-    text = "=" + Excel(names, splines).text(expression)
+    text = "=" + ExcelPrinter(names, splines).text(expression)
     if len(text) > LONGEST:
         raise FormulaError(
             f"the formula has {len(text)} characters in Excel, a cell takes {LONGEST}; split it over cells."

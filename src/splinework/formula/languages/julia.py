@@ -7,7 +7,7 @@ import sympy
 
 from splinework.formula.functions import templates
 from splinework.formula.languages import reserved
-from splinework.formula.languages.names import Naming, said
+from splinework.formula.languages.names import Naming, renaming_notes
 from splinework.formula.languages.printer import ATOM, POWER, Printer, Shown
 
 _SPECIAL = ("erf", "erfc", "gamma", "logabsgamma", "digamma", "polygamma", "besselj", "bessely", "besseli", "besselk")
@@ -30,7 +30,7 @@ _INTERPOLATE = """function interpolate(z, place, value)
 end"""
 
 
-class Julia(Printer):
+class JuliaPrinter(Printer):
     """Julia over Base and SpecialFunctions."""
 
     language = "julia"
@@ -77,12 +77,12 @@ class Julia(Printer):
 
 def julia_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
     """A file to `include`; `f.(x1, x2)` takes columns."""
-    printer = Julia(names, splines)
+    printer = JuliaPrinter(names, splines)
     body = printer.text(expression)
     special = [name for name in _SPECIAL if name in printer.used]
     tables = [_table(name, *spline.table()) for name, spline in splines.items() if name in printer.used]
     arguments = ", ".join(names.values())
-    lines = [f"# {sentence}" for sentence in said(names)]
+    lines = [f"# {sentence}" for sentence in renaming_notes(names)]
     lines += [f"using SpecialFunctions: {', '.join(special)}", ""] if special else []
     lines += [_INTERPOLATE, "", *tables, ""] if tables else []
     lines += [f"function f({arguments})"]

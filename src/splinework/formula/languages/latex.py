@@ -13,7 +13,7 @@ from splinework.formula.languages.names import Naming
 NAMING = Naming(given=r"[^$%#&\x00-\x1f]+")
 
 
-class _Latex(LatexPrinter):  # type: ignore[misc]  # sympy is untyped
+class _LatexPrinter(LatexPrinter):  # type: ignore[misc]  # sympy is untyped
     """sympy's, with numbers in full."""
 
     def _print_Float(self, expr: Any) -> str:
@@ -51,4 +51,4 @@ def latex_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, 
     """A formula; a spline that is left is a function by its name."""
     symbols = {s: latex_names(names)[s.name] for s in expression.free_symbols if s.name in names}
     settings = {"symbol_names": symbols, "ln_notation": True, "inv_trig_style": "full"}
-    return str(_Latex(settings).doprint(expression))
+    return str(_LatexPrinter(settings).doprint(expression))

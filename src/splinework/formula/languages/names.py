@@ -81,7 +81,7 @@ def named(names: Sequence[str] | Mapping[str, str], naming: Naming, language: st
     return naming.check(names, language) if isinstance(names, Mapping) else naming.choose(names)
 
 
-def said(names: Mapping[str, str]) -> list[str]:
+def renaming_notes(names: Mapping[str, str]) -> list[str]:
     """A sentence for every column that is called otherwise; ASCII, without what could end a comment."""
     changed = [(column, name) for column, name in names.items() if column != name]
     return [f'{name} is column "{plain(column)}"' for column, name in changed]

@@ -40,7 +40,7 @@ SYMPY = Naming(
 )
 
 
-class NumPy(Printer):
+class NumpyPrinter(Printer):
     """Python syntax over numpy's functions."""
 
     language = "numpy"
@@ -70,14 +70,14 @@ class NumPy(Printer):
         return super()._function(expression)
 
 
-class _WithoutPi(NumPy):
+class _WithoutPi(NumpyPrinter):
     """The same where a column is called `pi`."""
 
     def pi(self) -> Shown:
         return repr(float(np.pi)), ATOM
 
 
-class SymPy(NumPy):
+class SympyPrinter(NumpyPrinter):
     """Python syntax over sympy's functions; fractions stay exact, splines stay functions by name."""
 
     language = "sympy"
@@ -116,14 +116,14 @@ def python(expression: Any, names: Sequence[str] = ()) -> str:
 def tabulated(expression: Any, names: Sequence[str], splines: Mapping[str, Any]) -> str:
     """As `python`, with every spline written out as numpy's `interp` over a table of its values, ten digits each."""
     taken = {*names, *(s.name for s in expression.free_symbols)}
-    return (_WithoutPi if "pi" in taken else NumPy)(None, splines).text(expression)
+    return (_WithoutPi if "pi" in taken else NumpyPrinter)(None, splines).text(expression)
 
 
 def numpy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
     """An expression over numpy's names, splines as `interp`."""
-    return NumPy(names, splines).text(expression)
+    return NumpyPrinter(names, splines).text(expression)
 
 
 def sympy_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
     """An expression over sympy's names and symbols called as the columns; splines stay functions by name."""
-    return SymPy(names).text(expression)
+    return SympyPrinter(names).text(expression)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from splinework.formula.functions import templates
-from splinework.formula.languages.names import Naming, said
+from splinework.formula.languages.names import Naming, renaming_notes
 from splinework.formula.languages.printer import ATOM, SUM, Printer, Shown
 from splinework.formula.sympy_bridge import real_value
 
@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"-?[\d.]+(e[+-]?\d+)?|float\('nan'\)")
 NAMING = Naming(frozenset({*keyword.kwlist, *_IMPORTED, "torch", "f", "float"}), ascii=False)
 
 
-class Torch(Printer):
+class TorchPrinter(Printer):
     """torch's functions; parts without a column become numbers, since torch's functions take tensors only."""
 
     language = "torch"
@@ -65,13 +65,13 @@ class Torch(Printer):
 
 def torch_text(expression: Any, names: Mapping[str, str], splines: Mapping[str, Any]) -> str:
     """A file with one function of tensors, one for each column, that broadcast."""
-    printer = Torch(names, splines)
+    printer = TorchPrinter(names, splines)
     present = [names[s.name] for s in expression.free_symbols if s.name in names]
     printer.like = min(present, default=next(iter(names.values()), "x"))
     body = printer.text(expression)
     body = body if present or not names else f"torch.full_like({printer.like}, {body})"
     imports = sorted(printer.used)
-    lines = [f"# {sentence}" for sentence in said(names)] + ["import torch"]
+    lines = [f"# {sentence}" for sentence in renaming_notes(names)] + ["import torch"]
     if imports:
         lines += [f"from splinework.formula.tensor_functions import {', '.join(imports)}"]
     return "\n".join([*lines, "", "", f"def f({', '.join(names.values())}):", f"    return {body}", ""])

@@ -158,7 +158,7 @@ def adapt_within(
     layers = [part for part in adapted.modules() if isinstance(part, KANLayer) and part.grid_kind == "adaptive"]
     if not layers:
         raise ConfigError(f"{type(module).__name__} has no KANLayer with an adaptive grid, so no grid can follow data.")
-    watched = [(layer, _Seen(layer, rows)) for layer in layers]
+    watched = [(layer, _ActivationSample(layer, rows)) for layer in layers]
     handles = [layer.register_forward_pre_hook(seen) for layer, seen in watched]
     try:
         run(adapted.eval())
@@ -177,7 +177,7 @@ def adapt_within(
     return adapted
 
 
-class _Seen:
+class _ActivationSample:
     """What a layer was called with: extremes of each input, and a random sample of rows."""
 
     def __init__(self, layer: KANLayer, rows: int) -> None:

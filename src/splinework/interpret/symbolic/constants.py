@@ -15,10 +15,10 @@ import sympy
 from scipy import special
 
 from splinework.errors import FormulaError
-from splinework.formula.reverse_mode import Differentiated
+from splinework.formula.reverse_mode import DifferentiatedProgram
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.interpret.symbolic.expression import compiled, symbol
-from splinework.interpret.symbolic.levenberg_marquardt import Solution, minimise
+from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, minimise
 from splinework.interpret.symbolic.library import Array
 
 MARGIN = 2.3
@@ -28,7 +28,7 @@ ROUNDING = 0.5 - 0.5 * math.log(3)
 
 
 @dataclass(frozen=True)
-class Target:
+class FitTarget:
     """What a formula is fitted to: columns x `(N, columns)` by name and y `(N,)`, compared on y's scale.
 
     `weights` `(N,)` are what each squared error counts; None for all the same. `noise` is the standard deviation of the errors
@@ -88,7 +88,7 @@ def _with_slopes(expression: Any, constants: Sequence[Any], columns: Sequence[An
     """A function of constants and columns that gives the value and its derivatives by the constants."""
     try:
         program = program_of_expression(expression, [*constants, *columns])
-        differentiated = Differentiated(program, range(len(constants)))
+        differentiated = DifferentiatedProgram(program, range(len(constants)))
     except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
         slopes = [sympy.diff(expression, s) for s in constants]
         return compiled([*constants, *columns], [expression, *slopes])
@@ -108,7 +108,7 @@ class Template:
         target: The data.
     """
 
-    def __init__(self, expression: Any, target: Target) -> None:
+    def __init__(self, expression: Any, target: FitTarget) -> None:
         self.target = target
         floats = sorted(expression.atoms(sympy.Float), key=lambda f: (abs(float(f)), float(f)))
         self.symbols = [sympy.Dummy(f"c_{n}", real=True) for n in range(len(floats))]
@@ -117,7 +117,7 @@ class Template:
         columns = [symbol(name) for name in target.names]
         self._function = _with_slopes(self.expression, self.symbols, columns)
 
-    def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> Solution | None:
+    def fit(self, start: Array, fixed: dict[int, float], *, steps: int = 30) -> LeastSquaresSolution | None:
         """The free constants by least squares, the fixed ones held; the solution has all of them."""
         free = [n for n in range(len(start)) if n not in fixed]
         full = np.array(start, dtype=float)
@@ -145,7 +145,7 @@ class Template:
         if solution is None:
             return None
         full[free] = solution.constants
-        return Solution(full, solution.rss * self.target.unit**2, solution.jacobian)
+        return LeastSquaresSolution(full, solution.rss * self.target.unit**2, solution.jacobian)
 
     def put(self, constants: Array, snapped: dict[int, Any]) -> Any:
         """The expression with its numbers: exact where snapped, else rounded to what their errors leave meaningful."""
@@ -194,12 +194,12 @@ def snap(template: Template, *, rounds: int = 40) -> tuple[Any, float] | None:
     return expression, price + code
 
 
-def _variance(solution: Solution, free: list[int], target: Target) -> float:
+def _variance(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
     """Of the errors, in the units of the solution's residuals."""
     return max(solution.rss, target.floor) / max(len(target.y) - len(free), 1) / target.unit**2
 
 
-def standard_errors(solution: Solution, free: list[int], target: Target) -> dict[int, float]:
+def standard_errors(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> dict[int, float]:
     """Standard errors of the free constants, on the subspace that the data determine."""
     if not free:
         return {}
@@ -210,7 +210,7 @@ def standard_errors(solution: Solution, free: list[int], target: Target) -> dict
     return {i: float(max(s, 1e-9 * abs(solution.constants[i]))) for i, s in zip(free, spread, strict=True)}
 
 
-def _price(solution: Solution, free: list[int], target: Target) -> float:
+def _price(solution: LeastSquaresSolution, free: list[int], target: FitTarget) -> float:
     """Nats of the digits of the free constants, together: the logarithm of their joint precision relative to their size.
 
     What one of them costs beside the others is its size over its standard error (Bartlett et al. 2022, arXiv 2211.11461),
@@ -288,7 +288,7 @@ def simple_numbers(value: float, error: float) -> list[tuple[Any, float]]:
 
 
 @dataclass(frozen=True)
-class Constant:
+class FittedConstant:
     """A number of a formula with its 95 % interval.
 
     Attributes:
@@ -301,7 +301,7 @@ class Constant:
     high: float
 
 
-def intervals(expression: Any, target: Target) -> tuple[Constant, ...]:
+def confidence_intervals(expression: Any, target: FitTarget) -> tuple[FittedConstant, ...]:
     """The free numbers of an expression, smallest magnitude first, with intervals from the data."""
     if not expression.atoms(sympy.Float):
         return ()
@@ -316,7 +316,7 @@ def intervals(expression: Any, target: Target) -> tuple[Constant, ...]:
     for n, value in enumerate(solution.constants.tolist()):
         half = reach * errors[n]
         if math.isfinite(half):
-            found.append(Constant(value, value - half, value + half))
+            found.append(FittedConstant(value, value - half, value + half))
         else:
-            found.append(Constant(value, -np.inf, np.inf))
+            found.append(FittedConstant(value, -np.inf, np.inf))
     return tuple(found)

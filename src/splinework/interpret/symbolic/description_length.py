@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy
 
-from splinework.interpret.symbolic.constants import Target
+from splinework.interpret.symbolic.constants import FitTarget
 
 OPERATION = 1.4
 """Nats of a sum, a product or a power: one of four."""
@@ -24,7 +24,7 @@ LUCK = 1.5
 """Nats beyond the logarithm of what was tried by which a formula must beat a constant."""
 
 
-def structure(expression: Any, columns: int) -> float:
+def structure_length(expression: Any, columns: int) -> float:
     """Nats of the tree of an expression over so many columns."""
     name = math.log(max(columns, 1)) + 0.7
     total = 0.0
@@ -48,10 +48,10 @@ def structure(expression: Any, columns: int) -> float:
 
 def structure_cost(expression: Any, columns: int) -> float:
     """Nats of writing a formula down, its numbers aside, and of having found it among many."""
-    return structure(expression, columns) + (LUCK if expression.free_symbols else 0.0)
+    return structure_length(expression, columns) + (LUCK if expression.free_symbols else 0.0)
 
 
-def description(expression: Any, rss: float, numbers: float, target: Target) -> float:
+def description_length(expression: Any, rss: float, numbers: float, target: FitTarget) -> float:
     """Nats of an expression with its errors.
 
     Args:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from splinework.interpret.symbolic.library_function import NONE, RATE, SHIFT, Array, Function
-from splinework.interpret.symbolic.starting_points import jump, starts
-from splinework.interpret.symbolic.variable_projection import Curve, Projection, Start
+from splinework.interpret.symbolic.library_function import NONE, RATE, SHIFT, Array, LibraryFunction
+from splinework.interpret.symbolic.starting_points import best_jump, best_starts
+from splinework.interpret.symbolic.variable_projection import BatchProjection, Curve, FunctionStart
 
 
 @dataclass(frozen=True)
-class Effort:
+class SearchEffort:
     """How far to search.
 
     Attributes:
@@ -26,7 +26,7 @@ class Effort:
     stages: tuple[tuple[int, int], ...]
 
 
-EFFORTS = (Effort(12, 2, ((18, 1), (8, 3), (5, 5))), Effort(1000, 4, ((40, 4), (20, 6), (10, 10))))
+EFFORTS = (SearchEffort(12, 2, ((18, 1), (8, 3), (5, 5))), SearchEffort(1000, 4, ((40, 4), (20, 6), (10, 10))))
 """The second where what the first leaves is not noise."""
 REFINED_STEPS, REFINED_GAIN = 40, 1e-6
 """The same on the curve itself."""
@@ -35,10 +35,10 @@ FASTEST = 2 * math.pi * 8
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EdgeCandidate:
     """`c F(a x + b) + d` and the weighted mean square that it leaves, as a share of the curve's variance."""
 
-    function: Function
+    function: LibraryFunction
     a: float
     b: float
     c: float
@@ -55,9 +55,9 @@ class Candidate:
         return self.function.constants
 
 
-def candidates(
-    x: Array, y: Array, weights: Array, library: Sequence[Function], *, floor: float = 1e-12
-) -> list[Candidate]:
+def edge_candidates(
+    x: Array, y: Array, weights: Array, library: Sequence[LibraryFunction], *, floor: float = 1e-12
+) -> list[EdgeCandidate]:
     """The library fitted to a curve, best first by `n ln(left) + constants ln n + 2 cost`.
 
     All functions are compared at their starts, those that come closest fitted to averages of the curve, and the best of these
@@ -92,12 +92,12 @@ def candidates(
     return sorted(fits, key=lambda fit: score(fit, len(x), floor))
 
 
-def score(candidate: Candidate, n: int, floor: float) -> float:
+def score(candidate: EdgeCandidate, n: int, floor: float) -> float:
     """Description length of the curve by this candidate, twice, in nats and up to a constant."""
     return _score(candidate.function, candidate.left, n, floor)
 
 
-def posterior(found: Sequence[Candidate], n: int, *, floor: float = 1e-12) -> Array:
+def posterior(found: Sequence[EdgeCandidate], n: int, *, floor: float = 1e-12) -> Array:
     """How probable each candidate is among those found: `exp(-score/2)`, normalised (the BIC's weights), `(K,)`.
 
     Args:
@@ -112,28 +112,28 @@ def posterior(found: Sequence[Candidate], n: int, *, floor: float = 1e-12) -> Ar
     return np.asarray(raw / raw.sum())
 
 
-def _score(function: Function, left: float, n: int, floor: float) -> float:
+def _score(function: LibraryFunction, left: float, n: int, floor: float) -> float:
     if math.isinf(left):
         return math.inf
     return n * math.log(max(left, floor)) + function.constants * math.log(n) + 2 * function.cost
 
 
 def _searched(
-    library: Sequence[Function], t: Array, y: Array, w: Array, low: float, floor: float, effort: Effort
-) -> list[Start]:
+    library: Sequence[LibraryFunction], t: Array, y: Array, w: Array, low: float, floor: float, effort: SearchEffort
+) -> list[FunctionStart]:
     """All functions: the best fitted to the curve, the others to its averages as far as they deserved."""
-    found, points = starts(library, t, y, w, low, several=effort.several, depth=effort.depth)
-    jumps = [jump(function, t, y, w) for function in library if function.jumps]
+    found, points = best_starts(library, t, y, w, low, several=effort.several, depth=effort.depth)
+    jumps = [best_jump(function, t, y, w) for function in library if function.jumps]
     fast = [start for start in found if start.function.spectral and start.place[0] > FASTEST]
     found = [start for start in found if not (start.function.spectral and start.place[0] > FASTEST)]
     noise = _roughness(t, y, w)
 
-    def worth(start: Start) -> float:
+    def worth(start: FunctionStart) -> float:
         return _score(start.function, noise + start.left, len(t), floor)
 
-    rest: list[Start] = []
+    rest: list[FunctionStart] = []
     if found:
-        projection = Projection(found, Curve(points.t, points.y, points.weights))
+        projection = BatchProjection(found, Curve(points.t, points.y, points.weights))
     for kept, steps in effort.stages if found else ():
         found = projection.run(steps, 1e-3)
         order = _once(found, worth)
@@ -142,18 +142,18 @@ def _searched(
         found = [found[k] for k in order[:kept]]
     found += [*_siblings(found, library), *fast]
     if found:
-        found = Projection(found, Curve(t, y, w)).run(REFINED_STEPS, REFINED_GAIN)
+        found = BatchProjection(found, Curve(t, y, w)).run(REFINED_STEPS, REFINED_GAIN)
     found = [found[k] for k in _once(found, worth)]
     done = {start.function.name for start in found}
     rest = [replace(start, left=noise + start.left) for start in rest if start.function.name not in done]
     return [*found, *rest, *jumps]
 
 
-def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start]:
+def _siblings(found: Sequence[FunctionStart], library: Sequence[LibraryFunction]) -> list[FunctionStart]:
     """Functions with a fixed exponent close to one that was found free, from the same place."""
     names = {start.function.name for start in found}
     return [
-        Start(function, start.place, start.left)
+        FunctionStart(function, start.place, start.left)
         for start in found
         if start.function.shape is not None and start.function.free == SHIFT
         for function in library
@@ -166,7 +166,7 @@ def _siblings(found: Sequence[Start], library: Sequence[Function]) -> list[Start
     ]
 
 
-def _structured(best: Start, t: Array, y: Array, w: Array) -> bool:
+def _structured(best: FunctionStart, t: Array, y: Array, w: Array) -> bool:
     """Whether what the best function leaves has a shape of its own: neighbours differ less than noise would (von Neumann)."""
     if best.left < 1e-20:  # rounding
         return False
@@ -187,7 +187,7 @@ def _roughness(t: Array, y: Array, w: Array) -> float:
     return float(min(mass @ variance / (w @ (y - w @ y) ** 2), 1.0))
 
 
-def _once(found: Sequence[Start], worth: Callable[[Start], float]) -> list[int]:
+def _once(found: Sequence[FunctionStart], worth: Callable[[FunctionStart], float]) -> list[int]:
     """Where the best start of each function is, best first."""
     values = [worth(start) for start in found]
     best: dict[str, int] = {}
@@ -196,7 +196,7 @@ def _once(found: Sequence[Start], worth: Callable[[Start], float]) -> list[int]:
     return list(best.values())
 
 
-def _unscaled(start: Start, low: float, reach: float) -> Candidate:
+def _unscaled(start: FunctionStart, low: float, reach: float) -> EdgeCandidate:
     """The same in units of x; what only scales F goes to c."""
     function = start.function.at(float(start.place[2]))
     a, b, c = float(start.place[0]), float(start.place[1]), start.c
@@ -206,7 +206,9 @@ def _unscaled(start: Start, low: float, reach: float) -> Candidate:
         if function.degree == 0:  # as of a logarithm
             d -= c * float(function.value(np.array([reach]))[0] - function.value(np.ones(1))[0])
         if function.shape is None and function.free == NONE:
-            return Candidate(function, 1.0, 0.0, c, d - c * low, start.left)
-        return Candidate(function, a, 0.0 if function.free == NONE else b * reach - a * low, c, d, start.left)
+            return EdgeCandidate(function, 1.0, 0.0, c, d - c * low, start.left)
+        return EdgeCandidate(function, a, 0.0 if function.free == NONE else b * reach - a * low, c, d, start.left)
     a = a / reach
-    return Candidate(function, a, -a * (low + reach / 2) if function.free == RATE else b - a * low, c, d, start.left)
+    return EdgeCandidate(
+        function, a, -a * (low + reach / 2) if function.free == RATE else b - a * low, c, d, start.left
+    )

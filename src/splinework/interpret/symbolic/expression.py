@@ -13,19 +13,19 @@ import numpy as np
 import sympy
 
 from splinework.errors import FormulaError
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.formula.languages.python import python as python
 from splinework.formula.languages.python import tabulated as tabulated
 from splinework.formula.program import Algebra
 from splinework.formula.sympy_bridge import program_of_expression
 from splinework.formula.sympy_bridge import symbol as symbol
-from splinework.interpret.symbolic.edges import Candidate
-from splinework.interpret.symbolic.library import Array, Function
+from splinework.interpret.symbolic.edges import EdgeCandidate
+from splinework.interpret.symbolic.library import Array, LibraryFunction
 from splinework.interpret.symbolic.net import Place, SplineEdge, SymbolicEdge, SymbolicNet
 
 
 @dataclass(frozen=True)
-class Units:
+class ColumnScaling:
     """How columns become network units: `(s(value) - shift) / scale` with s the identity or the logarithm."""
 
     names: tuple[str, ...]
@@ -35,27 +35,27 @@ class Units:
 
 
 @dataclass(frozen=True)
-class _Sum:
+class _LinearSum:
     """`Σ coefficient · expression + constant`."""
 
     terms: tuple[tuple[float, Any], ...]
     constant: float
 
-    def times(self, factor: float) -> "_Sum":
-        return _Sum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
+    def times(self, factor: float) -> "_LinearSum":
+        return _LinearSum(tuple((factor * k, e) for k, e in self.terms), factor * self.constant)
 
-    def over(self, divisor: float) -> "_Sum":
+    def over(self, divisor: float) -> "_LinearSum":
         """Divided: the term whose coefficient the divisor is gets exactly 1."""
-        return _Sum(tuple((k / divisor, e) for k, e in self.terms), self.constant / divisor)
+        return _LinearSum(tuple((k / divisor, e) for k, e in self.terms), self.constant / divisor)
 
-    def plus(self, constant: float) -> "_Sum":
-        return _Sum(self.terms, self.constant + constant)
+    def plus(self, constant: float) -> "_LinearSum":
+        return _LinearSum(self.terms, self.constant + constant)
 
-    def merged(self, other: "_Sum") -> "_Sum":
+    def merged(self, other: "_LinearSum") -> "_LinearSum":
         together: dict[Any, float] = {}
         for k, e in (*self.terms, *other.terms):
             together[e] = together.get(e, 0.0) + k
-        return _Sum(tuple((k, e) for e, k in together.items()), self.constant + other.constant)
+        return _LinearSum(tuple((k, e) for e, k in together.items()), self.constant + other.constant)
 
     def expression(self) -> Any:
         parts = [e if k == 1 else sympy.Float(k) * e for k, e in self.terms]
@@ -98,12 +98,12 @@ class NamedSpline:
 Splines = dict[str, NamedSpline]
 
 
-def build(net: SymbolicNet, inputs: Units, outputs: Units) -> tuple[list[Any], Splines]:
+def build_expressions(net: SymbolicNet, inputs: ColumnScaling, outputs: ColumnScaling) -> tuple[list[Any], Splines]:
     """The expression of every output in raw units, numbers as floats, and the splines that it still contains by name."""
     splines: Splines = {}
     layer_values = [_input(inputs, i) for i in range(len(inputs.names))]
     for layer, constants in enumerate(net.constants):
-        sums = [_Sum((), float(c)) for c in constants]
+        sums = [_LinearSum((), float(c)) for c in constants]
         for place, edge in net.edges.items():
             if place[0] == layer:
                 if isinstance(edge, SymbolicEdge):
@@ -124,14 +124,14 @@ def monomial(powers: Mapping[str, Any]) -> Any:
     return sympy.Mul(*(symbol(name) ** sympy.Rational(str(Fraction(power))) for name, power in powers.items()))
 
 
-def _input(units: Units, i: int) -> _Sum:
+def _input(units: ColumnScaling, i: int) -> _LinearSum:
     x = symbol(units.names[i])
-    return _Sum(
+    return _LinearSum(
         ((1 / units.scale[i], sympy.log(x) if units.scales[i] == "log" else x),), -units.shift[i] / units.scale[i]
     )
 
 
-def _node(factors: Sequence[_Sum]) -> _Sum:
+def _node(factors: Sequence[_LinearSum]) -> _LinearSum:
     """A sum as it is; a product with the leading coefficient of every factor pulled out."""
     if len(factors) == 1:
         return factors[0]
@@ -143,10 +143,10 @@ def _node(factors: Sequence[_Sum]) -> _Sum:
         lead = factor.terms[0][0]
         amplitude *= lead
         product *= factor.over(lead).expression()
-    return _Sum(((amplitude, product),), 0.0)
+    return _LinearSum(((amplitude, product),), 0.0)
 
 
-def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
+def _compose(edge: SymbolicEdge, node: _LinearSum) -> _LinearSum:
     """`c F(a node + b)`."""
     name = edge.function.name
     inner = node.times(edge.a).plus(edge.b)
@@ -155,39 +155,39 @@ def _compose(edge: SymbolicEdge, node: _Sum) -> _Sum:
     if name == "sin":  # a phase between -π/2 and π/2, whole half turns into the sign
         turns = round(inner.constant / np.pi)
         inner = inner.plus(-turns * np.pi)
-        return _Sum((((-1) ** turns * edge.c, sympy.sin(inner.expression())),), 0.0)
+        return _LinearSum((((-1) ** turns * edge.c, sympy.sin(inner.expression())),), 0.0)
     if not inner.terms:
         value = edge.function.value(np.array([inner.constant]))[0]
-        return _Sum((), edge.c * float(value))
+        return _LinearSum((), edge.c * float(value))
     if name == "exp":
         return _exponential(inner, edge.c)
     lead = inner.terms[0][0]
     size = abs(lead)
     if name == "log" and size > 0:
-        return _Sum(((edge.c, sympy.log(inner.over(size).expression())),), edge.c * float(np.log(size)))
+        return _LinearSum(((edge.c, sympy.log(inner.over(size).expression())),), edge.c * float(np.log(size)))
     exponent = _exponent(edge.function)
     if exponent is not None and size > 0:
         pulled = lead if exponent.is_Integer else size
         amplitude = edge.c * float(pulled ** int(exponent) if exponent.is_Integer else size ** float(exponent))
-        return _Sum(((amplitude, inner.over(pulled).expression() ** exponent),), 0.0)
+        return _LinearSum(((amplitude, inner.over(pulled).expression() ** exponent),), 0.0)
     if name == "abs" and size > 0:
-        return _Sum(((edge.c * size, sympy.Abs(inner.over(lead).expression())),), 0.0)
-    return _Sum(((edge.c, edge.function.build(inner.expression())),), 0.0)
+        return _LinearSum(((edge.c * size, sympy.Abs(inner.over(lead).expression())),), 0.0)
+    return _LinearSum(((edge.c, edge.function.build(inner.expression())),), 0.0)
 
 
-def written(candidate: Candidate, inner: Any) -> Any:
+def candidate_expression(candidate: EdgeCandidate, inner: Any) -> Any:
     """`c F(a inner + b) + d` with every number where it means something."""
-    return _compose(SymbolicEdge.of(candidate), _Sum(((1.0, inner),), 0.0)).plus(candidate.d).expression()
+    return _compose(SymbolicEdge.of(candidate), _LinearSum(((1.0, inner),), 0.0)).plus(candidate.d).expression()
 
 
-def _exponent(function: Function) -> Any:
+def _exponent(function: LibraryFunction) -> Any:
     """The exponent of a power, else None."""
     z = sympy.Dummy(positive=True)
     power = function.build(z)
     return power.exp if power.is_Pow and power.base == z else None
 
 
-def _exponential(inner: _Sum, amplitude: float) -> _Sum:
+def _exponential(inner: _LinearSum, amplitude: float) -> _LinearSum:
     """`amplitude · exp(inner)`, with logarithms turned into powers."""
     product = sympy.Integer(1)
     rest = []
@@ -198,21 +198,21 @@ def _exponential(inner: _Sum, amplitude: float) -> _Sum:
             rest.append(e if k == 1 else sympy.Float(k) * e)
     if rest:
         product *= sympy.exp(sympy.Add(*rest))
-    return _Sum(((amplitude * float(np.exp(inner.constant)), product),), 0.0)
+    return _LinearSum(((amplitude * float(np.exp(inner.constant)), product),), 0.0)
 
 
-def _spline(edge: SplineEdge, place: Place, node: _Sum, inputs: Units, splines: Splines) -> _Sum:
+def _spline(edge: SplineEdge, place: Place, node: _LinearSum, inputs: ColumnScaling, splines: Splines) -> _LinearSum:
     """A named spline: of the raw column where it reads one, else of the node's value in network units."""
     name = f"spline_{len(splines) + 1}"
     if place[0] > 0:
         splines[name] = NamedSpline(edge)
-        return _Sum(((1.0, sympy.Function(name)(node.expression())),), 0.0)
+        return _LinearSum(((1.0, sympy.Function(name)(node.expression())),), 0.0)
     i = place[1]
     splines[name] = NamedSpline(edge, inputs.scales[i], inputs.shift[i], inputs.scale[i])
-    return _Sum(((1.0, sympy.Function(name)(symbol(inputs.names[i]))),), 0.0)
+    return _LinearSum(((1.0, sympy.Function(name)(symbol(inputs.names[i]))),), 0.0)
 
 
-def count(expression: Any) -> int:
+def node_count(expression: Any) -> int:
     """Complexity: the number of nodes of the expression's tree (sympy's preorder count, as SRBench takes it)."""
     return sum(1 for _ in sympy.preorder_traversal(expression))
 
@@ -241,7 +241,7 @@ def _evaluator(symbols: Sequence[Any], expression: Any, splines: Splines | None)
         program = program_of_expression(expression, symbols, (splines or {}).keys())
     except FormulaError:  # a part that is not real, or a function of sympy's that formulas have not
         return compiled(symbols, expression, splines)
-    algebra: Algebra = {**arrays(), **(splines or {})}
+    algebra: Algebra = {**array_operations(), **(splines or {})}
     return lambda *columns: program.run(columns, algebra, np.float64)
 
 

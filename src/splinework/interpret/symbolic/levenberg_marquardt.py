@@ -15,12 +15,12 @@ Model = Callable[[Array], tuple[Array, Array]]
 """From constants `(P,)` to residuals `(N,)` and their Jacobian `(N, P)`; NaN where the constants leave a domain."""
 
 
-Seen = tuple[float, Array, Array]
+Evaluation = tuple[float, Array, Array]
 """What a place looks like: the value that is to fall, and what steps are made of."""
 
 
 @dataclass(frozen=True)
-class Solution:
+class LeastSquaresSolution:
     """Constants, the residual sum of squares there, and the Jacobian."""
 
     constants: Array
@@ -37,17 +37,17 @@ class Solution:
         return int((values > 1e-7 * values[:1].max(initial=0.0)).sum()) if values.size else 0
 
 
-def descent(
+def damped_steps(
     place: Array,
-    now: Seen,
-    look: Callable[[Array], Seen | None],
-    solver: Callable[[Seen], Callable[[float], Array]],
+    now: Evaluation,
+    look: Callable[[Array], Evaluation | None],
+    solver: Callable[[Evaluation], Callable[[float], Array]],
     *,
     damping: float,
     growth: float = 2.0,
     relief: float = 5.0,
     trials: int = 14,
-) -> Iterator[tuple[Array, Seen]]:
+) -> Iterator[tuple[Array, Evaluation]]:
     """The places to which damped steps lead, each lower than the one before; ends where no damping helps.
 
     Args:
@@ -74,7 +74,7 @@ def descent(
         yield place, now
 
 
-def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12) -> Solution | None:
+def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12) -> LeastSquaresSolution | None:
     """Nonlinear least squares with column scaling; None if the start itself is not finite.
 
     Args:
@@ -86,12 +86,12 @@ def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12
     constants = np.array(start, dtype=float)
     longest = np.zeros(len(constants))
 
-    def look(constants: Array) -> Seen | None:
+    def look(constants: Array) -> Evaluation | None:
         residuals, jacobian = model(constants)
         rss = float(residuals @ residuals)
         return (rss, residuals, jacobian) if np.isfinite(rss) and np.isfinite(jacobian).all() else None
 
-    def solver(now: Seen) -> Callable[[float], Array]:
+    def solver(now: Evaluation) -> Callable[[float], Array]:
         _, residuals, jacobian = now
         length = np.linalg.norm(jacobian, axis=0)
         np.maximum(longest, length, out=longest)
@@ -106,11 +106,11 @@ def minimise(model: Model, start: Array, *, steps: int = 40, gain: float = 1e-12
         if now is None:
             return None
         try:
-            for place, found in islice(descent(constants, now, look, solver, damping=1e-3), steps):
+            for place, found in islice(damped_steps(constants, now, look, solver, damping=1e-3), steps):
                 idle = idle + 1 if now[0] - found[0] < gain * now[0] else 0
                 constants, now = place, found
                 if idle >= 2 or now[0] == 0:
                     break
         except np.linalg.LinAlgError:  # slopes so large that no step can be computed
             return None
-    return Solution(constants, now[0], now[2])
+    return LeastSquaresSolution(constants, now[0], now[2])

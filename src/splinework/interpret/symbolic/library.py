@@ -18,21 +18,21 @@ from splinework.interpret.symbolic.library_function import (
     RATE,
     SHIFT,
     Array,
-    Function,
-    above,
+    LibraryFunction,
     bernoulli,
     bernoulli_slope,
+    if_positive,
+    if_within,
     j1_slope,
     langevin,
     langevin_slope,
     powers,
-    quiet,
     sinc,
     sinc_slope,
-    within,
+    without_warnings,
 )
 
-__all__ = ["BOTH", "BY_NAME", "IDENTITY", "LIBRARY", "NONE", "RATE", "SHIFT", "Array", "Function", "power"]
+__all__ = ["BOTH", "BY_NAME", "IDENTITY", "LIBRARY", "NONE", "RATE", "SHIFT", "Array", "LibraryFunction", "power"]
 
 
 @lru_cache
@@ -62,8 +62,8 @@ def _sympy_bessel(order: int, z: Any) -> Any:
     return sympy.besselj(order, z)
 
 
-def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> Function:
-    return Function(
+def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> LibraryFunction:
+    return LibraryFunction(
         name,
         *powers(top if bottom == 1 else top / bottom),
         partial(_sympy_power, "Rational", (top, bottom)),
@@ -74,14 +74,14 @@ def _monomial(name: str, top: int, bottom: int = 1, cost: float = 2.1) -> Functi
     )
 
 
-def power(exponent: float, *, shift: bool = True) -> Function:
+def power(exponent: float, *, shift: bool = True) -> LibraryFunction:
     """A power whose exponent is free: `c (x + b)^p + d`, or without the b, `c x^p + d`.
 
     Args:
         exponent: p.
         shift: Whether there is a b.
     """
-    return Function(
+    return LibraryFunction(
         "power" if shift else "x^p",
         *powers(exponent),
         partial(_sympy_power, "Float", (exponent,)),
@@ -91,23 +91,25 @@ def power(exponent: float, *, shift: bool = True) -> Function:
         degree=exponent,
         shape=exponent,
         shaped=partial(power, shift=shift),
-        by_shape=quiet(lambda z: np.log(z) * z**exponent),
+        by_shape=without_warnings(lambda z: np.log(z) * z**exponent),
     )
 
 
 def _entry(
     name: str, cost: float, text: str, value: Callable[[Array], Any], slope: Callable[[Array], Any], **rest: Any
-) -> Function:
-    return Function(name, quiet(value), quiet(slope), partial(_written, text), cost=cost, **rest)
+) -> LibraryFunction:
+    return LibraryFunction(
+        name, without_warnings(value), without_warnings(slope), partial(_written, text), cost=cost, **rest
+    )
 
 
 _positive = partial(_entry, domain="positive")
 _unit = partial(_entry, domain="unit")
-_bessel = partial(Function, cost=4.9, wave=True, numpy=False)
+_bessel = partial(LibraryFunction, cost=4.9, wave=True, numpy=False)
 
-IDENTITY = Function("x", lambda z: z, np.ones_like, lambda z: z, NONE, cost=1.4)
+IDENTITY = LibraryFunction("x", lambda z: z, np.ones_like, lambda z: z, NONE, cost=1.4)
 
-LIBRARY: tuple[Function, ...] = (
+LIBRARY: tuple[LibraryFunction, ...] = (
     # Polynomials and powers.
     IDENTITY,
     _monomial("x^2", 2),
@@ -132,12 +134,18 @@ LIBRARY: tuple[Function, ...] = (
     # Exponentials.
     _entry("exp", 2.1, "exp(z)", np.exp, np.exp, free=RATE),
     _positive("log", 2.1, "log(z)", np.log, lambda z: 1 / z, free=SHIFT, degree=0.0),
-    _positive("x*log", 4.2, "z*log(z)", lambda z: z * np.log(above(z)), lambda z: np.log(above(z)) + 1),
+    _positive(
+        "x*log",
+        4.2,
+        "z*log(z)",
+        lambda z: z * np.log(if_positive(z)),
+        lambda z: np.log(if_positive(z)) + 1,
+    ),
     _entry("x*exp", 4.2, "z*exp(z)", lambda z: z * np.exp(z), lambda z: (1 + z) * np.exp(z), mirrored=False),
     _positive(
         *("1/(exp-1)", 4.2, "1/(exp(z)-1)"),
-        lambda z: 1 / np.expm1(above(z)),
-        lambda z: -0.25 / np.sinh(above(z) / 2) ** 2,
+        lambda z: 1 / np.expm1(if_positive(z)),
+        lambda z: -0.25 / np.sinh(if_positive(z) / 2) ** 2,
     ),
     _entry("x/(exp-1)", 4.9, "z/(exp(z)-1)", bernoulli, bernoulli_slope, mirrored=False),
     _entry("softplus", 4.9, "log(1+exp(z))", lambda z: np.logaddexp(0, z), special.expit, mirrored=False),
@@ -156,8 +164,8 @@ LIBRARY: tuple[Function, ...] = (
     _entry("sin", 2.8, "sin(z)", np.sin, np.cos, wave=True, spectral=True),
     _unit(
         *("tan", 4.2, "tan(z)"),
-        lambda z: np.tan(within(z, np.pi / 2)),
-        lambda z: 1 + np.tan(within(z, np.pi / 2)) ** 2,
+        lambda z: np.tan(if_within(z, np.pi / 2)),
+        lambda z: 1 + np.tan(if_within(z, np.pi / 2)) ** 2,
         limit=np.pi / 2,
     ),
     _entry("arctan", 3.5, "atan(z)", np.arctan, lambda z: 1 / (1 + z**2)),
@@ -171,8 +179,8 @@ LIBRARY: tuple[Function, ...] = (
     _entry("x/(1+x^2)", 3.5, "z/(1+z**2)", lambda z: z / (1 + z**2), lambda z: (1 - z**2) / (1 + z**2) ** 2),
     _unit(
         *("1/(1-x^2)", 3.5, "1/(1-z**2)"),
-        lambda z: 1 / (1 - within(z, 1) ** 2),
-        lambda z: 2 * z / (1 - within(z, 1) ** 2) ** 2,
+        lambda z: 1 / (1 - if_within(z, 1) ** 2),
+        lambda z: 2 * z / (1 - if_within(z, 1) ** 2) ** 2,
     ),
     _entry("sqrt(1+x^2)", 3.5, "sqrt(1+z**2)", lambda z: np.sqrt(1 + z**2), lambda z: z / np.sqrt(1 + z**2)),
     _entry(
@@ -188,12 +196,12 @@ LIBRARY: tuple[Function, ...] = (
     _unit(
         *("sqrt(1-x^2)", 3.5, "sqrt(1-z**2)"),
         lambda z: np.sqrt(1 - z**2),
-        lambda z: -z / np.sqrt(1 - within(z, 1) ** 2),
+        lambda z: -z / np.sqrt(1 - if_within(z, 1) ** 2),
     ),
     _unit(
         *("1/sqrt(1-x^2)", 3.5, "1/sqrt(1-z**2)"),
-        lambda z: (1 - within(z, 1) ** 2) ** -0.5,
-        lambda z: z * (1 - within(z, 1) ** 2) ** -1.5,
+        lambda z: (1 - if_within(z, 1) ** 2) ** -0.5,
+        lambda z: z * (1 - if_within(z, 1) ** 2) ** -1.5,
     ),
     _entry("log(1+x^2)", 4.2, "log(1+z**2)", lambda z: np.log1p(z**2), lambda z: 2 * z / (1 + z**2)),
     # In pieces.
@@ -208,20 +216,20 @@ LIBRARY: tuple[Function, ...] = (
     _entry("sign", 3.5, "sign(z)", np.sign, lambda z: 0 * np.sign(z), free=SHIFT, degree=0.0, jumps=True),
     # Special functions.
     _entry("erf", 4.9, "erf(z)", special.erf, lambda z: 2 / np.sqrt(np.pi) * np.exp(-(z**2)), numpy=False),
-    _bessel("j0", quiet(special.j0), quiet(lambda z: -special.j1(z)), partial(_sympy_bessel, 0)),
-    _bessel("j1", quiet(special.j1), quiet(j1_slope), partial(_sympy_bessel, 1)),
+    _bessel("j0", without_warnings(special.j0), without_warnings(lambda z: -special.j1(z)), partial(_sympy_bessel, 0)),
+    _bessel("j1", without_warnings(special.j1), without_warnings(j1_slope), partial(_sympy_bessel, 1)),
     _positive(
         *("gamma", 4.9, "gamma(z)"),
-        lambda z: special.gamma(above(z)),
-        lambda z: special.gamma(above(z)) * special.digamma(above(z)),
+        lambda z: special.gamma(if_positive(z)),
+        lambda z: special.gamma(if_positive(z)) * special.digamma(if_positive(z)),
         numpy=False,
     ),
     _positive(
         *("loggamma", 4.9, "gammaln(z)"),
-        lambda z: special.gammaln(above(z)),
-        lambda z: special.digamma(above(z)),
+        lambda z: special.gammaln(if_positive(z)),
+        lambda z: special.digamma(if_positive(z)),
         numpy=False,
     ),
 )
 
-BY_NAME: dict[str, Function] = {function.name: function for function in LIBRARY}
+BY_NAME: dict[str, LibraryFunction] = {function.name: function for function in LIBRARY}

@@ -25,7 +25,7 @@ _FAR = np.array([2.5, 4.0, 8.0, 20.0, 60.0, 200.0])
 """Distances of a vertex from inputs that see it nearly straight, but not quite."""
 
 
-def quiet(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
+def without_warnings(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
     """The same without warnings: NaN and infinity are answers."""
 
     def wrapped(z: Array) -> Array:
@@ -36,13 +36,13 @@ def quiet(f: Callable[[Array], Any]) -> Callable[[Array], Array]:
     return wrapped
 
 
-def bare(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """What `quiet` has wrapped, for a search that is quiet already and calls it ten thousand times; else f itself."""
+def unwrapped(f: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """What `without_warnings` has wrapped, for a search that is quiet already and calls it ten thousand times; else f itself."""
     return getattr(f, "__wrapped__", f)
 
 
 @dataclass(frozen=True)
-class Function:
+class LibraryFunction:
     """A function of the library.
 
     Attributes:
@@ -80,7 +80,7 @@ class Function:
     jumps: bool = False
     numpy: bool = True
     shape: float | None = None
-    shaped: "Callable[[float], Function] | None" = None
+    shaped: "Callable[[float], LibraryFunction] | None" = None
     by_shape: Callable[[Array], Array] | None = None
 
     @property
@@ -93,7 +93,7 @@ class Function:
         """Between which arguments it is defined."""
         return {"positive": (0.0, np.inf), "unit": (-self.limit, self.limit)}.get(self.domain, (-np.inf, np.inf))
 
-    def at(self, shape: float) -> "Function":
+    def at(self, shape: float) -> "LibraryFunction":
         """This function with another shape; itself, where it has none."""
         return self if self.shaped is None else self.shaped(shape)
 
@@ -167,12 +167,12 @@ _LANGEVIN = [4.0**n * float(special.bernoulli(2 * n)[-1]) / factorial(2 * n) for
 _SINC_SLOPE = [(-1) ** n * 2 * n / factorial(2 * n + 1) for n in _TERMS]
 
 
-def within(z: Array, bound: float) -> Array:
+def if_within(z: Array, bound: float) -> Array:
     """NaN where the magnitude of z reaches the bound: beyond a pole lies another branch, and no search should slip into it."""
     return np.where(np.abs(z) < bound, z, np.nan)
 
 
-def above(z: Array) -> Array:
+def if_positive(z: Array) -> Array:
     """NaN where z is not positive."""
     return np.where(z > 0, z, np.nan)
 
@@ -180,8 +180,10 @@ def above(z: Array) -> Array:
 def powers(exponent: float) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """z^exponent and its slope; undefined below 0 where the exponent is no whole number, and up to 0 where it is negative."""
     if exponent < 0:
-        return quiet(lambda z: above(z) ** exponent), quiet(lambda z: exponent * above(z) ** (exponent - 1))
-    return quiet(lambda z: z**exponent), quiet(lambda z: exponent * z ** (exponent - 1))
+        return without_warnings(lambda z: if_positive(z) ** exponent), without_warnings(
+            lambda z: exponent * if_positive(z) ** (exponent - 1)
+        )
+    return without_warnings(lambda z: z**exponent), without_warnings(lambda z: exponent * z ** (exponent - 1))
 
 
 def sinc(z: Array) -> Array:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-from splinework.interpret.symbolic.edges import Candidate
-from splinework.interpret.symbolic.levenberg_marquardt import Model, Solution, minimise
-from splinework.interpret.symbolic.library import BOTH, RATE, SHIFT, Array, Function
+from splinework.interpret.symbolic.edges import EdgeCandidate
+from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution, Model, minimise
+from splinework.interpret.symbolic.library import BOTH, RATE, SHIFT, Array, LibraryFunction
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.nn.nodes import Nodes
@@ -25,13 +25,13 @@ CANCELLED = 1e6
 class SymbolicEdge:
     """`c F(a x + b)`; F may have a shape of its own, such as an exponent."""
 
-    function: Function
+    function: LibraryFunction
     a: float
     b: float
     c: float
 
     @classmethod
-    def of(cls, candidate: Candidate) -> "SymbolicEdge":
+    def of(cls, candidate: EdgeCandidate) -> "SymbolicEdge":
         """The edge of a candidate; its d belongs to the sum."""
         return cls(candidate.function, candidate.a, candidate.b, candidate.c)
 
@@ -172,7 +172,7 @@ class SymbolicNet:
 
     def refitted(
         self, u: Array, t: Array, *, steps: int = 40, gain: float = 1e-12
-    ) -> "tuple[SymbolicNet, Solution] | None":
+    ) -> "tuple[SymbolicNet, LeastSquaresSolution] | None":
         """All constants together, by least squares on t `(N, O)`; None where a function leaves its domain on u."""
         solution = minimise(self._residuals(u, t), self.pack(), steps=steps, gain=gain)
         return None if solution is None else (self.unpack(solution.constants), solution)

@@ -77,7 +77,7 @@ def parse_partial(text: str, names: Sequence[str], *, functions: Collection[str]
     target, tokens = _target(read_tokens(text, r"=(?!=)|\?"), text, columns)
     tokens = _named_holes(tokens, [*columns, *functions])
     tree = syntax_tree(tokens, text)
-    marks = _Marks(text, tuple(columns), tree)
+    marks = _Unknowns(text, tuple(columns), tree)
     every = [*columns, *marks.constants, *(name for name, hole in marks.bare.items())]
     program = program_of(tree, positions(every), text, (*functions, *marks.called))
     known = [symbol(name) if name not in marks.bare else marks.bare[name].term for name in every]
@@ -107,7 +107,7 @@ def _named_holes(tokens: Sequence[str], taken: Sequence[str]) -> list[str]:
     return [_HOLE + f"{stem}{next(numbers)}" if token == "?" else token for token in tokens]
 
 
-class _Marks:
+class _Unknowns:
     """The constants and holes of a formula, in order of appearance.
 
     Attributes:

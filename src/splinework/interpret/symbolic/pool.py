@@ -9,10 +9,10 @@ import numpy as np
 import sympy
 from sympy.core.function import AppliedUndef
 
-from splinework.interpret.symbolic.constants import Target, Template
-from splinework.interpret.symbolic.description_length import description
-from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, count, symbol
-from splinework.interpret.symbolic.levenberg_marquardt import Solution
+from splinework.interpret.symbolic.constants import FitTarget, Template
+from splinework.interpret.symbolic.description_length import description_length
+from splinework.interpret.symbolic.expression import NamedSpline, Splines, compile_expression, node_count, symbol
+from splinework.interpret.symbolic.levenberg_marquardt import LeastSquaresSolution
 from splinework.interpret.symbolic.library import Array
 
 LONGEST = 90
@@ -32,12 +32,12 @@ class Proposal:
     """
 
     bare: Any
-    target: Target
+    target: FitTarget
     splines: Splines
     back: dict[Any, Any]
 
     @classmethod
-    def of(cls, expression: Any, splines: Mapping[str, NamedSpline], target: Target) -> "Proposal":
+    def of(cls, expression: Any, splines: Mapping[str, NamedSpline], target: FitTarget) -> "Proposal":
         """The expression over the columns of the target."""
         applied = _outermost_splines(expression)
         used = {e.func.__name__: splines[e.func.__name__] for e in expression.atoms(AppliedUndef)}
@@ -70,12 +70,12 @@ def _outermost_splines(expression: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Entry:
+class PoolEntry:
     """A fitted proposal and its description length, before its numbers are snapped."""
 
     proposal: Proposal
     expression: Any
-    solution: Solution
+    solution: LeastSquaresSolution
     description: float
 
 
@@ -83,9 +83,9 @@ class Entry:
 class Pool:
     """Proposals for one target, fitted, the shortest description first; `allows` refuses what may not be proposed."""
 
-    target: Target
+    target: FitTarget
     allows: Callable[[Any], bool] | None = None
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[PoolEntry] = field(default_factory=list)
     seen: set[Any] = field(default_factory=set)
 
     @property
@@ -96,20 +96,20 @@ class Pool:
         return math.sqrt(best.solution.rss / max(n - best.solution.rank, 1))
 
     @property
-    def structured(self) -> bool:
+    def has_structure(self) -> bool:
         """Whether what the best entry leaves depends on the inputs."""
         best, target = self.entries[0], self.target
         values = compile_expression(best.expression, target.names, best.proposal.splines)(target.x)
         with np.errstate(all="ignore"):
             flat = np.log(values) if target.scale == "log" else values
-        return structured(target.x, flat, (flat - target.flat) * target.root)
+        return has_structure(target.x, flat, (flat - target.flat) * target.root)
 
     @property
     def exact(self) -> bool:
         """Whether the best entry leaves nothing."""
         return bool(self.entries) and self.entries[0].solution.rss <= self.target.nothing
 
-    def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> Entry | None:
+    def offer(self, expression: Any, splines: Mapping[str, NamedSpline] | None = None) -> PoolEntry | None:
         """Fits a proposal; None where it cannot be fitted, is too long, or came before."""
         if expression in self.seen or not usable(expression):
             return None
@@ -127,8 +127,8 @@ class Pool:
         if solution is None:
             return None
         numbers = solution.rank * math.log(len(self.target.y)) / 2 + proposal.price
-        length = description(expression, solution.rss, numbers, self.target)
-        entry = Entry(proposal, template.put(solution.constants, {}), solution, length)
+        length = description_length(expression, solution.rss, numbers, self.target)
+        entry = PoolEntry(proposal, template.put(solution.constants, {}), solution, length)
         if any(_alike(entry, other) for other in self.entries):
             return None
         self.entries = sorted([*self.entries, entry], key=lambda e: e.description)[:KEPT]
@@ -137,10 +137,10 @@ class Pool:
 
 def usable(expression: Any) -> bool:
     """Whether an expression is short enough, and has no number that has run away."""
-    return count(expression) <= LONGEST and not expression.has(sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
+    return node_count(expression) <= LONGEST and not expression.has(sympy.nan, sympy.oo, -sympy.oo, sympy.zoo, sympy.I)
 
 
-def _alike(one: Entry, other: Entry) -> bool:
+def _alike(one: PoolEntry, other: PoolEntry) -> bool:
     """Whether the other is as good and no longer: the same function in another form."""
     gap = abs(one.solution.rss - other.solution.rss)
     same = gap <= 1e-6 * other.solution.rss or max(one.solution.rss, other.solution.rss) <= one.proposal.target.floor
@@ -153,7 +153,7 @@ MOST = 2000
 """Rows that are looked at."""
 
 
-def structured(x: Array, fitted: Array, residuals: Array) -> bool:
+def has_structure(x: Array, fitted: Array, residuals: Array) -> bool:
     """Whether residuals depend on the inputs.
 
     Von Neumann's ratio (1941) of squared differences between neighbours to the variance: 1 for noise, less where neighbours

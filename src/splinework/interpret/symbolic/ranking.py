@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.constants import Target, Template, intervals, snap
-from splinework.interpret.symbolic.description_length import description
-from splinework.interpret.symbolic.expression import Splines, compile_expression, count
-from splinework.interpret.symbolic.pool import Entry, Pool, Proposal, usable
-from splinework.interpret.symbolic.simplification import tidied, within
+from splinework.interpret.symbolic.constants import FitTarget, Template, confidence_intervals, snap
+from splinework.interpret.symbolic.description_length import description_length
+from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
+from splinework.interpret.symbolic.pool import Pool, PoolEntry, Proposal, usable
+from splinework.interpret.symbolic.simplification import run_within, simplified
 from splinework.interpret.symbolic.table import FormulaRow
 
 CLOSE = 25.0
 """Nats behind the best within which entries are brought into their final form: simple numbers may turn the order."""
 
 
-def answer(
-    pool: Pool, name: str, *, rows: int = 8, everything: Target | None = None, held: Target | None = None
+def formula_rows(
+    pool: Pool, name: str, *, rows: int = 8, everything: FitTarget | None = None, held: FitTarget | None = None
 ) -> list[FormulaRow]:
     """Rows for one output, best first; always at least a constant.
 
@@ -43,16 +43,16 @@ def answer(
     return ranked(found, rows)
 
 
-def _simple(entries: Sequence[Entry]) -> list[Entry]:
+def _simple(entries: Sequence[PoolEntry]) -> list[PoolEntry]:
     """For the simple end of the table: shorter and shorter ones, the best of each length."""
-    kept: list[Entry] = []
+    kept: list[PoolEntry] = []
     for entry in entries:
-        if not kept or count(entry.expression) < count(kept[-1].expression):
+        if not kept or node_count(entry.expression) < node_count(kept[-1].expression):
             kept.append(entry)
     return kept[:4]
 
 
-def _finished(entry: Entry, name: str, target: Target, held: Target | None) -> list[FormulaRow]:
+def _finished(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
     """The rows that one entry gives: as it is, and multiplied out where that makes another formula."""
     splines = entry.proposal.splines
     whole = entry.proposal.whole(entry.expression)
@@ -63,33 +63,33 @@ def _finished(entry: Entry, name: str, target: Target, held: Target | None) -> l
         outcome = snap(Template(variant, proposal.target)) if usable(variant) else None
         if outcome is None:
             continue
-        short = tidied(outcome[0], proposal.target.names, proposal.target.x)
-        made = row(proposal.whole(short), target, name, outcome[1] + proposal.price, splines, outside)
+        short = simplified(outcome[0], proposal.target.names, proposal.target.x)
+        made = formula_row(proposal.whole(short), target, name, outcome[1] + proposal.price, splines, outside)
         if made is not None and made.inputs:
-            found.append(replace(made, constants=intervals(short, proposal.target)))
+            found.append(replace(made, constants=confidence_intervals(short, proposal.target)))
     return found
 
 
-def _plain(entry: Entry, name: str, target: Target, held: Target | None) -> list[FormulaRow]:
+def _plain(entry: PoolEntry, name: str, target: FitTarget, held: FitTarget | None) -> list[FormulaRow]:
     """The row of an entry that will not be the best: with the numbers that it has."""
     proposal = entry.proposal
     whole = proposal.whole(entry.expression)
     numbers = entry.solution.rank * math.log(len(target.y)) / 2 + proposal.price
     outside = None if held is None else _error(whole, proposal.splines, held)
-    made = row(whole, target, name, numbers, proposal.splines, outside)
+    made = formula_row(whole, target, name, numbers, proposal.splines, outside)
     return [made] if made is not None and made.inputs else []
 
 
 def _multiplied_out(expression: Any) -> Any:
     """Squares of sums and products of sums written as sums, where they are short."""
     expand = partial(sympy.expand, power_exp=False, power_base=False, log=False, trig=False)
-    expanded = within(1.0, expand, expression, otherwise=expression)
-    return expanded if count(expanded) <= 2 * count(expression) + 20 else expression
+    expanded = run_within(1.0, expand, expression, otherwise=expression)
+    return expanded if node_count(expanded) <= 2 * node_count(expression) + 20 else expression
 
 
-def row(
+def formula_row(
     expression: Any,
-    target: Target,
+    target: FitTarget,
     name: str,
     numbers: float,
     splines: Splines,
@@ -111,7 +111,7 @@ def row(
     rss = target.rss(prediction)
     if not math.isfinite(rss):
         return None
-    length = description(expression, rss, numbers, target)
+    length = description_length(expression, rss, numbers, target)
     if target.scale == "log":  # errors of ln y, as errors of y: then both kinds of noise can be compared
         length += float(np.log(target.y).sum())
     if splines:
@@ -140,17 +140,17 @@ def row(
     )
 
 
-def constant_row(target: Target, name: str, held: Target | None = None) -> FormulaRow:
+def constant_row(target: FitTarget, name: str, held: FitTarget | None = None) -> FormulaRow:
     """The row that explains nothing: a constant."""
     level = float(target.flat.mean())
     value = sympy.Float(math.exp(level) if target.scale == "log" else level)
     outside = None if held is None else _error(value, {}, held)
-    made = row(value, target, name, math.log(len(target.y)) / 2, {}, outside)
+    made = formula_row(value, target, name, math.log(len(target.y)) / 2, {}, outside)
     assert made is not None
     return made
 
 
-def _error(expression: Any, splines: Splines, held: Target) -> float:
+def _error(expression: Any, splines: Splines, held: FitTarget) -> float:
     """Root mean squared error on some rows; infinite where the expression is undefined on one of them."""
     values = compile_expression(expression, held.names, splines)(held.x)
     with np.errstate(all="ignore"):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from splinework.interpret.symbolic.edges import Candidate, candidates, score
-from splinework.interpret.symbolic.library import IDENTITY, Array, Function
+from splinework.interpret.symbolic.edges import EdgeCandidate, edge_candidates, score
+from splinework.interpret.symbolic.library import IDENTITY, Array, LibraryFunction
 from splinework.interpret.symbolic.net import Edge, Place, SplineEdge, SymbolicEdge, SymbolicNet, places
 from splinework.nn.network import KAN
 from splinework.nn.trace import trace
@@ -25,18 +25,18 @@ JOINT = 24
 
 
 @dataclass(frozen=True)
-class Dropped:
+class DroppedEdge:
     """The choice to do without an edge: what it gave on average goes to its sum."""
 
     d: float
 
 
-Option = Candidate | SplineEdge | Dropped
+Option = EdgeCandidate | SplineEdge | DroppedEdge
 Choice = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class State:
+class SearchState:
     """A joint choice: index of every edge's option, the fitted net, its BIC and its sum of squares."""
 
     choice: Choice
@@ -46,7 +46,7 @@ class State:
 
 
 @dataclass
-class Search:
+class JointSearch:
     """The search over one model's edges.
 
     Attributes:
@@ -63,7 +63,7 @@ class Search:
     options: dict[Place, list[Option]]
     further: dict[Place, list[Option]] = field(default_factory=dict)
     deadline: float = math.inf
-    states: dict[Choice, State] = field(default_factory=dict)
+    states: dict[Choice, SearchState] = field(default_factory=dict)
 
     def run(self) -> list[SymbolicNet]:
         """The best nets, BIC first, and after them simpler ones with a lower cost of functions."""
@@ -90,11 +90,11 @@ class Search:
     def _late(self) -> bool:
         return time.monotonic() > self.deadline
 
-    def _without(self, best: State) -> State:
+    def _without(self, best: SearchState) -> SearchState:
         """Drops edges, the weakest first, as long as that lowers the BIC."""
         entries = list(self.options.values())
         # How much an edge does, roughly: the least factor among its functions.
-        does = [min(abs(option.c) for option in options if isinstance(option, Candidate)) for options in entries]
+        does = [min(abs(option.c) for option in options if isinstance(option, EdgeCandidate)) for options in entries]
         for at in sorted(range(len(entries)), key=does.__getitem__):
             if self._late():
                 break
@@ -103,7 +103,7 @@ class Search:
                 best = trial
         return best
 
-    def _exchanged(self, best: State) -> State:
+    def _exchanged(self, best: SearchState) -> SearchState:
         """Exchanges one function at a time, until none lowers the BIC."""
         for _ in range(3):
             before = best
@@ -118,11 +118,11 @@ class Search:
                 break
         return best
 
-    def _changed(self, state: State, at: int, index: int) -> State:
+    def _changed(self, state: SearchState, at: int, index: int) -> SearchState:
         choice = (*state.choice[:at], index, *state.choice[at + 1 :])
         return self._consider(choice, near=state)
 
-    def _consider(self, choice: Choice, near: State | None = None) -> State:
+    def _consider(self, choice: Choice, near: SearchState | None = None) -> SearchState:
         """Fits a joint choice, from the numbers of a state `near` it where they agree."""
         if choice in self.states:
             return self.states[choice]
@@ -130,11 +130,11 @@ class Search:
         offsets: dict[Place, float] = {}
         for at, (place, options) in enumerate(self.options.items()):
             option = options[choice[at]]
-            offsets[place] = option.d if isinstance(option, Candidate | Dropped) else 0.0
+            offsets[place] = option.d if isinstance(option, EdgeCandidate | DroppedEdge) else 0.0
             if near is not None and near.choice[at] == choice[at]:
                 if place in near.net.edges:
                     edges[place] = near.net.edges[place]
-            elif isinstance(option, Candidate):
+            elif isinstance(option, EdgeCandidate):
                 edges[place] = SymbolicEdge.of(option)
             elif isinstance(option, SplineEdge):
                 edges[place] = option
@@ -145,7 +145,7 @@ class Search:
         self.states[choice] = state
         return state
 
-    def _moved_constants(self, near: State, choice: Choice) -> tuple[Array, ...]:
+    def _moved_constants(self, near: SearchState, choice: Choice) -> tuple[Array, ...]:
         """The constants of `near`, moved by what the exchanged options bring along."""
         constants = [c.copy() for c in near.net.constants]
         for at, ((layer, _, j), options) in enumerate(self.options.items()):
@@ -154,17 +154,17 @@ class Search:
                 constants[layer][j] += getattr(new, "d", 0.0) - getattr(old, "d", 0.0)
         return tuple(constants)
 
-    def _fitted(self, choice: Choice, net: SymbolicNet) -> State:
+    def _fitted(self, choice: Choice, net: SymbolicNet) -> SearchState:
         outcome = net.refitted(self.u, self.t, gain=1e-3)
         if outcome is None:
-            return State(choice, net, math.inf)
+            return SearchState(choice, net, math.inf)
         net, solution = outcome
         if net.degenerate(self.u):
-            return State(choice, net, math.inf)
+            return SearchState(choice, net, math.inf)
         n = self.t.size
         size = sum(e.layer.basis.size for e in net.edges.values() if isinstance(e, SplineEdge))
         fit = n * math.log(max(solution.rss, n * 1e-20) / n)
-        return State(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost, solution.rss)
+        return SearchState(choice, net, fit + (solution.rank + size) * math.log(n) + 2 * net.cost, solution.rss)
 
     def _plain(self) -> list[Choice]:
         """The choices of the cheapest function that is near enough on every edge, for several measures of near.
@@ -182,7 +182,7 @@ class Search:
         """Joint choices in order of the summed description lengths of their edges."""
         costs = []
         for entries in self.options.values():
-            values = [score(e, POINTS, 1e-12) if isinstance(e, Candidate) else math.nan for e in entries]
+            values = [score(e, POINTS, 1e-12) if isinstance(e, EdgeCandidate) else math.nan for e in entries]
             best = min((v for v in values if not math.isnan(v)), default=0.0)
             costs.append([v - best if not math.isnan(v) else 20.0 for v in values])
         ranked = [sorted(range(len(c)), key=c.__getitem__) for c in costs]
@@ -202,12 +202,12 @@ class Search:
 
 def _cost(option: Option, near: float) -> float:
     """Of a function that leaves less than `near`; more than any of those, if it leaves more."""
-    if not isinstance(option, Candidate):
+    if not isinstance(option, EdgeCandidate):
         return math.inf
     return option.function.cost if option.left < near else 100 + option.left
 
 
-def _simpler(ordered: list[State]) -> list[SymbolicNet]:
+def _simpler(ordered: list[SearchState]) -> list[SymbolicNet]:
     """For the simple end of the table: the best state of each lower cost."""
     kept: list[SymbolicNet] = []
     least = min((state.net.cost for state in ordered[:4]), default=0.0)
@@ -221,7 +221,7 @@ def _simpler(ordered: list[State]) -> list[SymbolicNet]:
 Choices = dict[Place, list[Option]]
 
 
-def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> tuple[Choices, Choices]:
+def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[LibraryFunction]) -> tuple[Choices, Choices]:
     """For every living edge: its best functions, a line, the spline that it is where no function is close, and nothing.
 
     And, apart, the other functions: an edge may look like anything, where others make up for it.
@@ -235,23 +235,23 @@ def edge_options(model: KAN, xs: torch.Tensor, library: Sequence[Function]) -> t
         at = np.unique(np.argsort(inputs, kind="stable")[np.linspace(0, len(inputs) - 1, POINTS).round().astype(int)])
         weight = weights[layer][:, j].numpy()[at]
         weight = weight + 1e-3 * weight.mean() + 1e-300
-        found = candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
+        found = edge_candidates(inputs[at], values[at], weight, library) or [_line(inputs[at], values[at])]
         chosen: list[Option] = [c for n, c in enumerate(found) if n < 5 or c.function.name in ALWAYS]
         if all(candidate.function.name != IDENTITY.name for candidate in found):
             chosen.append(_line(inputs[at], values[at]))
         if found[0].left > 1e-4:
             chosen.append(SplineEdge(model.kan_layers[layer], i, j))
-        chosen.append(Dropped(float(values.mean())))
+        chosen.append(DroppedEdge(float(values.mean())))
         options[layer, i, j] = chosen
         further[layer, i, j] = [candidate for candidate in found if candidate not in chosen]
     return options, further
 
 
-def _line(x: Array, y: Array) -> Candidate:
+def _line(x: Array, y: Array) -> EdgeCandidate:
     slope, level = np.polyfit(x, y, 1) if np.ptp(x) > 0 else (0.0, float(y.mean()))
     variance = float(y.var())
     left = float(((y - slope * x - level) ** 2).mean()) / variance if variance > 0 else 0.0
-    return Candidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
+    return EdgeCandidate(IDENTITY, 1.0, 0.0, float(slope), float(level), left)
 
 
 def _sensitivities(model: KAN, xs: torch.Tensor) -> list[torch.Tensor]:

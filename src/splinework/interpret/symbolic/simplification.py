@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.expression import compile_expression, count, symbol
+from splinework.interpret.symbolic.expression import compile_expression, node_count, symbol
 from splinework.interpret.symbolic.library import Array
 
 SAME = 1e-9
@@ -24,7 +24,7 @@ FEW = 60
 """Longer expressions are not brought over one bar, which could take long."""
 
 
-def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
+def simplified(expression: Any, names: Sequence[str], x: Array) -> Any:
     """An equal expression with as few nodes as were found in a second or two.
 
     Args:
@@ -32,7 +32,7 @@ def tidied(expression: Any, names: Sequence[str], x: Array) -> Any:
         names: Of the columns.
         x: `(N, columns)`: rows on which the forms must agree; what is positive there counts as positive.
     """
-    return within(2.0, _shortest, expression, names, x, otherwise=expression)
+    return run_within(2.0, _shortest, expression, names, x, otherwise=expression)
 
 
 def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
@@ -49,7 +49,7 @@ def _shortest(expression: Any, names: Sequence[str], x: Array) -> Any:
         before = best
         for form in _forms(before.xreplace(positive)):
             candidate = _without_magnitudes(form.xreplace(back), names, x)
-            if count(candidate) < count(best):
+            if node_count(candidate) < node_count(best):
                 values = compile_expression(candidate, names)(rows)
                 if np.allclose(values, truth, rtol=SAME, atol=slack, equal_nan=True):
                     best = candidate
@@ -80,7 +80,7 @@ def _forms(expression: Any) -> list[Any]:
         sympy.expand_power_base,
         lambda e: sympy.powdenest(e, force=True),
     ]
-    if count(expression) <= FEW:
+    if node_count(expression) <= FEW:
         steps += [sympy.together, lambda e: sympy.powsimp(sympy.factor_terms(sympy.together(e)))]
         if not expression.atoms(sympy.Float):
             steps += [sympy.cancel, sympy.factor]
@@ -93,7 +93,7 @@ def _forms(expression: Any) -> list[Any]:
     return found
 
 
-def within(seconds: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
+def run_within(seconds: float, function: Callable[..., Any], *args: Any, otherwise: Any) -> Any:
     """`function(*args)` in a child process, or `otherwise` where that takes longer or fails.
 
     The child is a copy of this process, so nothing need be sent to it; only the result comes back. Where processes cannot be

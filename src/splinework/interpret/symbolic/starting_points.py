@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import rfft
 
-from splinework.interpret.symbolic.library_function import NONE, Array, Function
-from splinework.interpret.symbolic.variable_projection import Start
+from splinework.interpret.symbolic.library_function import NONE, Array, LibraryFunction
+from splinework.interpret.symbolic.variable_projection import FunctionStart
 
 BINS = 2048
 """Bins of the histogram: a frequency of f cycles over the span is weakened by sinc(f/BINS)."""
@@ -58,7 +58,7 @@ def periodogram(t: Array, y: Array, weights: Array) -> tuple[Array, Array, Array
     return k / OVERSAMPLING, share, np.arctan2(cosine, sine) - np.pi * k / (OVERSAMPLING * BINS)
 
 
-def sines(t: Array, y: Array, weights: Array) -> list[tuple[float, float, float]]:
+def sine_starts(t: Array, y: Array, weights: Array) -> list[tuple[float, float, float]]:
     """For the highest peaks: rate a and phase b of `sin(a t + b)`, and the share of variance left, least first."""
     frequency, share, phase = periodogram(t, y, weights)
     padded = np.concatenate([[-1.0], share, [-1.0]])
@@ -77,7 +77,7 @@ ALIKE, CLOSE = 1.5, 0.3
 
 
 @dataclass(frozen=True)
-class Points:
+class BinnedCurve:
     """A curve at few points: inputs t between 0 and 1, values, weights that sum to 1; each `(T,)`."""
 
     t: Array
@@ -85,7 +85,7 @@ class Points:
     weights: Array
 
 
-def binned(x: Array, y: Array, weights: Array, points: int) -> Points:
+def binned(x: Array, y: Array, weights: Array, points: int) -> BinnedCurve:
     """Weighted means of inputs and values in bins of equal numbers of inputs.
 
     The mean of a curved function over a bin is not its value at the mean input: good for a rough fit, not for an exact one.
@@ -102,27 +102,27 @@ def binned(x: Array, y: Array, weights: Array, points: int) -> Points:
     return _means(bins, x, y, weights, min(points, len(x)))
 
 
-def _means(bins: NDArray[np.int64], x: Array, y: Array, weights: Array, points: int) -> Points:
+def _means(bins: NDArray[np.int64], x: Array, y: Array, weights: Array, points: int) -> BinnedCurve:
     total = np.bincount(bins, weights, points)
     kept = total > 0
     total = total[kept]
     t = np.bincount(bins, weights * x, points)[kept] / total
     values = np.bincount(bins, weights * y, points)[kept] / total
-    return Points(t, values, total / total.sum())
+    return BinnedCurve(t, values, total / total.sum())
 
 
 @dataclass(frozen=True)
-class _Table:
+class _StartTable:
     """The curves of all starts: places `(K, 3)`, rows `(K, T)` of mean 0 and norm 1, and where each function's begin."""
 
-    functions: tuple[Function, ...]
+    functions: tuple[LibraryFunction, ...]
     places: Array
     rows: NDArray[np.float32]
     squares: NDArray[np.float32]
     begins: NDArray[np.int64]
 
 
-def cells(t: Array, y: Array, weights: Array) -> tuple[Points, Array, Array]:
+def cells(t: Array, y: Array, weights: Array) -> tuple[BinnedCurve, Array, Array]:
     """A curve in the cells of the grid: its means where it has some; values at all centres; and weights of all cells."""
     index = np.minimum((np.arccos(1 - 2 * t) * (CELLS / np.pi)).astype(np.int64), CELLS - 1)
     points = _means(index, t, y, weights, CELLS)
@@ -130,9 +130,9 @@ def cells(t: Array, y: Array, weights: Array) -> tuple[Points, Array, Array]:
     return points, np.interp(_CENTRES, points.t, points.y), everywhere / everywhere.sum()
 
 
-def starts(
-    functions: Sequence[Function], t: Array, y: Array, weights: Array, low: float, *, several: int, depth: int
-) -> tuple[list[Start], Points]:
+def best_starts(
+    functions: Sequence[LibraryFunction], t: Array, y: Array, weights: Array, low: float, *, several: int, depth: int
+) -> tuple[list[FunctionStart], BinnedCurve]:
     """The best start of every function, several different ones of the best functions, and the curve in few points.
 
     Args:
@@ -155,24 +155,24 @@ def starts(
     found = _best(table, values, mass, several, depth)
     for function in functions:
         if function.spectral:
-            found += [Start(function, np.array([a, b, 0.0]), left) for a, b, left in sines(t, y, weights)]
+            found += [FunctionStart(function, np.array([a, b, 0.0]), left) for a, b, left in sine_starts(t, y, weights)]
         elif _anchored(function):
             found += _anchored_starts(function, points, low)
     return found, points
 
 
-def _anchored(function: Function) -> bool:
+def _anchored(function: LibraryFunction) -> bool:
     """Whether zero is where it is, not where a shift puts it."""
     return function.free == NONE and function.domain == "positive"
 
 
 @lru_cache(maxsize=128)
-def _table(functions: tuple[Function, ...]) -> _Table:
+def _table(functions: tuple[LibraryFunction, ...]) -> _StartTable:
     """The curves at the centres of the grid's cells."""
     return _curves(functions, _CENTRES)
 
 
-def _curves(functions: tuple[Function, ...], t: Array) -> _Table:
+def _curves(functions: tuple[LibraryFunction, ...], t: Array) -> _StartTable:
     places = [function.starts() for function in functions]
     rows = np.concatenate([_values(f, p, t) for f, p in zip(functions, places, strict=True)] or [np.empty((0, len(t)))])
     with np.errstate(all="ignore"):
@@ -180,10 +180,10 @@ def _curves(functions: tuple[Function, ...], t: Array) -> _Table:
         rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     rows = np.where(np.isfinite(rows).all(1, keepdims=True), rows, 0.0).astype(np.float32)
     begins = np.cumsum([0, *(len(p) for p in places)])
-    return _Table(functions, np.concatenate(places or [np.empty((0, 3))]), rows, rows**2, begins)
+    return _StartTable(functions, np.concatenate(places or [np.empty((0, 3))]), rows, rows**2, begins)
 
 
-def _values(function: Function, places: Array, t: Array) -> Array:
+def _values(function: LibraryFunction, places: Array, t: Array) -> Array:
     """F at the places `(K, 3)` and inputs `(T,)`: `(K, T)`."""
     z = places[:, :1] * t + places[:, 1:2]
     if function.shaped is None:
@@ -196,7 +196,7 @@ def _values(function: Function, places: Array, t: Array) -> Array:
     return value
 
 
-def _best(table: _Table, values: Array, mass: Array, several: int, depth: int) -> list[Start]:
+def _best(table: _StartTable, values: Array, mass: Array, several: int, depth: int) -> list[FunctionStart]:
     """Of each function of a table the start that leaves least of the values, of the best functions several."""
     residual = mass * (values - mass @ values)
     total = float(residual @ (values - mass @ values))
@@ -212,11 +212,11 @@ def _best(table: _Table, values: Array, mass: Array, several: int, depth: int) -
     found = []
     for n, at in enumerate(np.argsort(left[firsts], kind="stable").tolist()):
         chosen = _different(table, left, slice(*blocks[at]), depth) if n < several else [firsts[at]]
-        found += [Start(table.functions[at], table.places[k], max(float(left[k]), 0.0)) for k in chosen]
+        found += [FunctionStart(table.functions[at], table.places[k], max(float(left[k]), 0.0)) for k in chosen]
     return [start for start in found if np.isfinite(start.left)]
 
 
-def _different(table: _Table, left: Array, block: slice, count: int) -> list[int]:
+def _different(table: _StartTable, left: Array, block: slice, count: int) -> list[int]:
     """The best starts of a function, which has those of a block; each of another width or centre."""
     a, b, own = table.places[block, 0], table.places[block, 1], left[block].copy()
     chosen: list[int] = []
@@ -230,7 +230,7 @@ def _different(table: _Table, left: Array, block: slice, count: int) -> list[int
     return chosen
 
 
-def _anchored_starts(function: Function, points: Points, low: float) -> list[Start]:
+def _anchored_starts(function: LibraryFunction, points: BinnedCurve, low: float) -> list[FunctionStart]:
     """The best exponent of a rough grid, where all inputs have one sign."""
     if low <= 0 and low + 1 >= 0:
         return []
@@ -244,10 +244,10 @@ def _anchored_starts(function: Function, points: Points, low: float) -> list[Sta
         left = 1 - (rows @ (points.weights * y)) ** 2 / (rows**2 @ points.weights) / (points.weights @ y**2)
     left = np.where(np.isfinite(left), left, np.inf)
     order = np.argsort(left)[:1]
-    return [Start(function, places[n], float(left[n])) for n in order if np.isfinite(left[n])]
+    return [FunctionStart(function, places[n], float(left[n])) for n in order if np.isfinite(left[n])]
 
 
-def jump(function: Function, t: Array, y: Array, weights: Array) -> Start:
+def best_jump(function: LibraryFunction, t: Array, y: Array, weights: Array) -> FunctionStart:
     """The best place of one jump, from the sums before and after every gap between inputs, which come sorted."""
     mean = float(weights @ y)
     y = y - mean
@@ -258,4 +258,4 @@ def jump(function: Function, t: Array, y: Array, weights: Array) -> Start:
     before, after = float(sums[at] / mass[at]), float(-sums[at] / (1 - mass[at]))
     left = max(1 - float(gain[at] / (weights @ y**2)), 0.0)
     middle = (before + after) / 2 + mean
-    return Start(function, np.array([1.0, -(t[at] + t[at + 1]) / 2, 0.0]), left, (after - before) / 2, middle)
+    return FunctionStart(function, np.array([1.0, -(t[at] + t[at + 1]) / 2, 0.0]), left, (after - before) / 2, middle)

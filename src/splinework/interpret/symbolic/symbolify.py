@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from splinework.errors import DataError, ShapeError
-from splinework.interpret.symbolic.constants import Target
-from splinework.interpret.symbolic.expression import Splines, Units, build
-from splinework.interpret.symbolic.library import LIBRARY, Function
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions
+from splinework.interpret.symbolic.library import LIBRARY, LibraryFunction
 from splinework.interpret.symbolic.pool import Pool
-from splinework.interpret.symbolic.ranking import answer
-from splinework.interpret.symbolic.search import Search, edge_options
+from splinework.interpret.symbolic.ranking import formula_rows
+from splinework.interpret.symbolic.search import JointSearch, edge_options
 from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
@@ -26,7 +26,7 @@ def symbolify(
     x: Any,
     y: Any,
     *,
-    library: Sequence[Function] = LIBRARY,
+    library: Sequence[LibraryFunction] = LIBRARY,
     rows: int = 8,
     budget: float | None = None,
     scale: str | None = None,
@@ -70,13 +70,13 @@ def symbolify(
         built = propose(model, xs, ys, library=library, deadline=deadline)
         for index, name in enumerate(model.config.output_names):
             own = scale or model.config.output_scales[index]
-            pool = Pool(Target(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
+            pool = Pool(FitTarget(xs.numpy(), ys[:, index].numpy(), model.config.input_names, own))
             for expressions, splines in built:
                 if pool.entries and time.monotonic() > deadline:
                     break
                 if expressions[index].free_symbols:
                     pool.offer(expressions[index], splines)
-            table += answer(pool, name, rows=rows)
+            table += formula_rows(pool, name, rows=rows)
     return FormulaTable(tuple(table))
 
 
@@ -99,7 +99,12 @@ def _checked(model: KAN, x: Any, y: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def propose(
-    model: KAN, xs: torch.Tensor, ys: torch.Tensor, *, library: Sequence[Function] = LIBRARY, deadline: float = math.inf
+    model: KAN,
+    xs: torch.Tensor,
+    ys: torch.Tensor,
+    *,
+    library: Sequence[LibraryFunction] = LIBRARY,
+    deadline: float = math.inf,
 ) -> list[tuple[list[Any], Splines]]:
     """What the model may be, as expressions: of every output, in raw units, with the splines that are left in them.
 
@@ -111,11 +116,11 @@ def propose(
         deadline: On the monotonic clock; after it no further choices are tried.
     """
     u, t = model.input_scaling(xs).numpy(), model.output_scaling(ys).numpy()
-    nets = Search(model, u, t, *edge_options(model, xs, library), deadline).run()
+    nets = JointSearch(model, u, t, *edge_options(model, xs, library), deadline).run()
     inputs = _units(model.input_scaling, model.config.input_names)
     outputs = _units(model.output_scaling, model.config.output_names)
-    return [build(net, inputs, outputs) for net in nets]
+    return [build_expressions(net, inputs, outputs) for net in nets]
 
 
-def _units(scaling: Any, names: tuple[str, ...]) -> Units:
-    return Units(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))
+def _units(scaling: Any, names: tuple[str, ...]) -> ColumnScaling:
+    return ColumnScaling(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))

@@ -8,8 +8,8 @@ from typing import Any
 from splinework.errors import FormulaError
 from splinework.formula.languages import FormulaModule, write
 from splinework.formula.languages.python import python, tabulated
-from splinework.interpret.symbolic.constants import Constant
-from splinework.interpret.symbolic.expression import Splines, compile_expression, count
+from splinework.interpret.symbolic.constants import FittedConstant
+from splinework.interpret.symbolic.expression import Splines, compile_expression, node_count
 from splinework.interpret.symbolic.library import Array
 
 
@@ -42,7 +42,7 @@ class FormulaRow:
     splines: Splines = field(default_factory=dict)
     held_out: float | None = None
     probability: float = 1.0
-    constants: tuple[Constant, ...] = ()
+    constants: tuple[FittedConstant, ...] = ()
     valid: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -63,7 +63,7 @@ class FormulaRow:
     @property
     def complexity(self) -> int:
         """Number of nodes of the expression's tree."""
-        return count(self.expression)
+        return node_count(self.expression)
 
     @property
     def inputs(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.interpret.symbolic.library_function import BOTH, RATE, SHIFT, Array, Function, bare
+from splinework.interpret.symbolic.library_function import BOTH, RATE, SHIFT, Array, LibraryFunction, unwrapped
 
 REACH = 0.95
 LAST = 1e-30
@@ -22,13 +22,13 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Start:
+class FunctionStart:
     """A function at a place (a, b, shape), for inputs between 0 and 1, and the share of variance that it leaves there.
 
     c and d are the best factor and constant; 0 where nobody has asked.
     """
 
-    function: Function
+    function: LibraryFunction
     place: Array
     left: float
     c: float = 0.0
@@ -60,7 +60,7 @@ class Curve:
         return np.asarray(means)
 
 
-class Projection:
+class BatchProjection:
     """Functions at places, moved together.
 
     Args:
@@ -68,7 +68,7 @@ class Projection:
         curve: To fit.
     """
 
-    def __init__(self, starts: Sequence[Start], curve: Curve) -> None:
+    def __init__(self, starts: Sequence[FunctionStart], curve: Curve) -> None:
         self._curve = curve
         self._functions = [start.function for start in starts]
         self._places = np.array([start.place for start in starts])
@@ -84,7 +84,7 @@ class Projection:
         self._active = np.isfinite(self._left) & self._free.any(1)
         self._stale = self._active.copy()
 
-    def run(self, steps: int, gain: float) -> list[Start]:
+    def run(self, steps: int, gain: float) -> list[FunctionStart]:
         """Takes steps; a function whose share left falls by less than `gain` of itself is done. Where they are then."""
         for _ in range(steps):
             rows = np.flatnonzero(self._active)
@@ -95,7 +95,7 @@ class Projection:
         c = (self._values @ self._curve.target) * self._curve.norm / self._scale[:, 0]
         d = self._curve.mean - c * self._scale[:, 1]
         found = zip(self._functions, self._places, self._left.tolist(), c.tolist(), d.tolist(), strict=True)
-        return [Start(*one) for one in found]
+        return [FunctionStart(*one) for one in found]
 
     def narrow(self, kept: Sequence[int]) -> None:
         """Goes on with these functions only."""
@@ -122,7 +122,7 @@ class Projection:
         """Centred curves of norm 1; what they were divided by and their means, `(K, 2)`; and the shares of variance left."""
         values = places[:, :1] * self._curve.t + places[:, 1:2]
         for n, (row, shape) in enumerate(zip(rows.tolist(), places[:, 2].tolist(), strict=True)):
-            values[n] = bare(self._functions[row].at(shape).value)(values[n])
+            values[n] = unwrapped(self._functions[row].at(shape).value)(values[n])
         means = self._curve.centre(values)
         size = np.sqrt(np.einsum("kt,kt->k", values, values))
         values /= size[:, None]
@@ -141,7 +141,7 @@ class Projection:
         columns = np.zeros((len(rows), 3 if shaped else 2, len(t)))
         for n, (row, shape) in enumerate(zip(rows.tolist(), places[:, 2].tolist(), strict=True)):
             function = self._functions[row].at(shape)
-            columns[n, 1] = bare(function.slope)(z[n])
+            columns[n, 1] = unwrapped(function.slope)(z[n])
             if function.by_shape is not None:
                 columns[n, 2] = function.by_shape(z[n])
         np.multiply(columns[:, 1], t - self._pivot[rows, None], out=columns[:, 0])
@@ -184,6 +184,6 @@ _DIAGONAL = np.arange(3)
 _ENDS = np.array([0.0, 1.0])
 
 
-def _free(function: Function) -> tuple[bool, bool, bool]:
+def _free(function: LibraryFunction) -> tuple[bool, bool, bool]:
     """Which of rate, shift and shape move."""
     return function.free in (RATE, BOTH), function.free in (SHIFT, BOTH), function.shape is not None

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from splinework.errors import DataError, ShapeError
-from splinework.formula.composer import Composer, worded
-from splinework.interpret.symbolic import FormulaRow, Function
-from splinework.interpret.symbolic.constants import Target
-from splinework.interpret.symbolic.expression import Splines, Units, build, symbol
+from splinework.formula.composer import Composer, formula_text
+from splinework.interpret.symbolic import FormulaRow, LibraryFunction
+from splinework.interpret.symbolic.constants import FitTarget
+from splinework.interpret.symbolic.expression import ColumnScaling, Splines, build_expressions, symbol
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet, places
-from splinework.interpret.symbolic.ranking import row
-from splinework.interpret.symbolic.search import Search, edge_options
+from splinework.interpret.symbolic.ranking import formula_row
+from splinework.interpret.symbolic.search import JointSearch, edge_options
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.realise import anchored, is_anchored
 from splinework.knowledge.axioms.verify.subject import Subject, grid_box, subject_of
@@ -85,12 +85,12 @@ class Composed:
             box = list(zip(self.x.amin(0).tolist(), self.x.amax(0).tolist(), strict=True))
         return subject_of(self.model, box)
 
-    def proposals(self, library: Sequence[Function], deadline: float) -> list[Proposed]:
+    def proposals(self, library: Sequence[LibraryFunction], deadline: float) -> list[Proposed]:
         """What the network may be, in the frame: over the columns of `target`."""
         network, seen = self.network, self.seen
         u, t = network.input_scaling(seen).numpy(), network.output_scaling(self._wanted()).numpy()
         options, further = (fitting(o, network, seen) for o in edge_options(network, seen, library))
-        nets = Search(network, u, t, options, further, deadline).run()
+        nets = JointSearch(network, u, t, options, further, deadline).run()
         return [self._framed(tied(net, network)) for net in nets]
 
     def itself(self) -> Proposed:
@@ -100,20 +100,20 @@ class Composed:
         }
         return self._framed(SymbolicNet.of(self.network, dict(edges), {}), corrected=True)
 
-    def target(self, output: int) -> Target:
+    def target(self, output: int) -> FitTarget:
         """One output over the raw inputs, the further features and the frame's numbers."""
         columns = dict(zip(self.names, self.x.numpy().T, strict=True))
         for (name, _), column in zip(self.features, self.seen.numpy().T, strict=True):
             columns.setdefault(name, column)
         for stand_in, value in self.composer.numbers.items():
             columns[stand_in.name] = np.full(len(self.x), value)
-        return Target(
+        return FitTarget(
             np.column_stack(list(columns.values())), self.y[:, output].numpy(), tuple(columns), self.scales[output]
         )
 
-    def raw_target(self, output: int) -> Target:
+    def raw_target(self, output: int) -> FitTarget:
         """The same over the raw inputs alone."""
-        return Target(self.x.numpy(), self.y[:, output].numpy(), self.names, self.scales[output])
+        return FitTarget(self.x.numpy(), self.y[:, output].numpy(), self.names, self.scales[output])
 
     def raw(self, expression: Any) -> Any:
         """An expression over the raw inputs, with its numbers."""
@@ -132,7 +132,7 @@ class Composed:
         if expression is None:
             return None
         target = self.raw_target(output)
-        made = row(expression, target, found.target, 0.0, found.splines)
+        made = formula_row(expression, target, found.target, 0.0, found.splines)
         if made is None:
             return None
         longer = 0.0
@@ -148,7 +148,7 @@ class Composed:
         frame = self.frame
         if not axioms or frame is None:
             return expression
-        text = worded(expression, dict(zip(self.names, frame.symbols, strict=True)))
+        text = formula_text(expression, dict(zip(self.names, frame.symbols, strict=True)))
         if text is None:
             return None
         answers = tuple(text if j == output else "0" for j in range(len(self.outputs)))
@@ -166,7 +166,7 @@ class Composed:
     def _framed(self, net: SymbolicNet, *, corrected: bool = False) -> Proposed:
         network, frame = self.network, self.frame
         inputs = _units(network.input_scaling, tuple(name for name, _ in self.features))
-        expressions, splines = build(net, inputs, _units(network.output_scaling, self.outputs))
+        expressions, splines = build_expressions(net, inputs, _units(network.output_scaling, self.outputs))
         if frame is not None:
             columns = [*(symbol(name) for name in self.names), *expressions]
             named = (*frame.symbols, *frame.hidden_names)
@@ -235,5 +235,5 @@ def _rows(network: KAN, x: Any, y: Any, names: Any, outputs: Any) -> tuple[Tenso
     return xs, ys
 
 
-def _units(scaling: Any, names: tuple[str, ...]) -> Units:
-    return Units(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))
+def _units(scaling: Any, names: tuple[str, ...]) -> ColumnScaling:
+    return ColumnScaling(names, scaling.scales, tuple(scaling.shift.tolist()), tuple(scaling.scale.tolist()))

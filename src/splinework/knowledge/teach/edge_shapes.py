@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.interpret.symbolic.edges import Candidate
+from splinework.interpret.symbolic.edges import EdgeCandidate
 from splinework.interpret.symbolic.library import Array
 from splinework.interpret.symbolic.net import SplineEdge, SymbolicNet
 from splinework.interpret.symbolic.search import Choices
@@ -37,12 +37,12 @@ def fitting(options: Choices, network: KAN, features: Tensor) -> Choices:
         used = record.edge(layer, i, j)[0]
         x = torch.linspace(float(used.min()), float(used.max()), _POINTS, dtype=torch.float64).numpy()
         found[layer, i, j] = [
-            option for option in choices if not isinstance(option, Candidate) or has_shape(option, flags, x)
+            option for option in choices if not isinstance(option, EdgeCandidate) or has_shape(option, flags, x)
         ]
     return found
 
 
-def has_shape(candidate: Candidate, flags: int, x: Array) -> bool:
+def has_shape(candidate: EdgeCandidate, flags: int, x: Array) -> bool:
     """Whether a function has the shape of an edge at points in order, those of a mirrored one on both sides of zero."""
     y = candidate(x)
     room = _ROUNDING * float(np.ptp(y))

@@ -9,10 +9,10 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, Function
+from splinework.interpret.symbolic import LIBRARY, FormulaRow, FormulaTable, LibraryFunction
 from splinework.interpret.symbolic import symbolify as of_network
-from splinework.interpret.symbolic.pool import Entry, Pool
-from splinework.interpret.symbolic.ranking import answer, ranked, row
+from splinework.interpret.symbolic.pool import Pool, PoolEntry
+from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.teach.composed import Composed, Proposed, compose
 from splinework.knowledge.teach.judging import Judge, Spoken
@@ -32,7 +32,7 @@ def symbolify(
     x: Any,
     y: Any,
     *,
-    library: Sequence[Function] = LIBRARY,
+    library: Sequence[LibraryFunction] = LIBRARY,
     rows: int = 8,
     budget: float | None = None,
     scale: str | None = None,
@@ -115,13 +115,13 @@ class _Choice:
             if expressions[output].free_symbols:
                 pool.offer(expressions[output], splines)
         pool.entries = [entry for entry in pool.entries if self._plausible(entry, output)]
-        found = [case.finished(each, output) for each in answer(pool, name, rows=self.most)]
+        found = [case.finished(each, output) for each in formula_rows(pool, name, rows=self.most)]
         kept = self._judged([each for each in found if each is not None], output)
         if not any(each.inputs for each in kept):
             kept += self._judged(self._itself(output), output, counted=False) or self._itself(output)
         return ranked(kept, self.most) if kept else []
 
-    def _plausible(self, entry: Entry, output: int) -> bool:
+    def _plausible(self, entry: PoolEntry, output: int) -> bool:
         """Whether a fitted proposal may be finished at all; what cannot is counted."""
         if self.case.corrects:  # at the end; until then it meets no point
             return True
@@ -145,7 +145,7 @@ class _Choice:
         expression, target = self.case.raw(expressions[output]), self.case.raw_target(output)
         used = {name: spline for name, spline in splines.items() if expression.has(_function(name))}
         numbers = sum(spline.size for spline in used.values()) / 2 * math.log(len(target.y))
-        made = row(expression, target, self.case.outputs[output], numbers, used)
+        made = formula_row(expression, target, self.case.outputs[output], numbers, used)
         return [] if made is None else [made]
 
     def together(self, found: Sequence[list[FormulaRow]]) -> list[list[FormulaRow]]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from splinework.formula.composer import worded
+from splinework.formula.composer import formula_text
 from splinework.formula.tensors import TENSORS
 from splinework.interpret.symbolic.expression import Splines, compile_expression
 from splinework.interpret.symbolic.library import Array
@@ -141,7 +141,7 @@ def _model(spoken: Spoken, subject: Subject) -> FramedKAN | None:
     """The formulas as a model: a frame that does not ask its network; None where a frame cannot say them."""
     names = tuple(f"x{i + 1}" for i in range(len(subject.inputs)))
     called = dict(zip(subject.inputs, names, strict=True))
-    texts = [worded(expression, called) for expression in spoken.expressions]
+    texts = [formula_text(expression, called) for expression in spoken.expressions]
     if any(text is None for text in texts):
         return None
     outputs = tuple(f"y{j + 1}" for j in range(len(texts)))

@@ -4,8 +4,8 @@ Not here: which columns are fitted, and what happens to missing cells (`splinewo
 """
 
 from splinework.tabular.tables.names import identifiers
-from splinework.tabular.tables.numbers import Numbers, numbers, quote
+from splinework.tabular.tables.numbers import NumericCells, numbers, quote
 from splinework.tabular.tables.read import read_table
-from splinework.tabular.tables.table import Table, check_distinct
+from splinework.tabular.tables.table import FileTable, check_distinct
 
-__all__ = ["Numbers", "Table", "check_distinct", "identifiers", "numbers", "quote", "read_table"]
+__all__ = ["FileTable", "NumericCells", "check_distinct", "identifiers", "numbers", "quote", "read_table"]

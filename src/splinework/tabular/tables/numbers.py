@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from splinework.tabular.tables.table import Table
+from splinework.tabular.tables.table import FileTable
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nat", "?"})
 """Cells, in lower case, that hold no value."""
@@ -16,7 +16,7 @@ _TRUTH: Final = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
-class Numbers:
+class NumericCells:
     """One column as numbers.
 
     Attributes:
@@ -30,12 +30,12 @@ class Numbers:
     notes: tuple[str, ...] = ()
 
 
-def numbers(table: Table, column: str) -> Numbers:
+def numbers(table: FileTable, column: str) -> NumericCells:
     """The cells of a column as numbers; `true` and `false` count as 1 and 0.
 
     >>> import pandas as pd
-    >>> numbers(Table(pd.DataFrame({"a": ["1.5", "", "two"]}, index=[2, 3, 4]), "a.csv"), "a")
-    Numbers(values=array([1.5, nan, nan]), strangers=((4, 'two'),), notes=())
+    >>> numbers(FileTable(pd.DataFrame({"a": ["1.5", "", "two"]}, index=[2, 3, 4]), "a.csv"), "a")
+    NumericCells(values=array([1.5, nan, nan]), strangers=((4, 'two'),), notes=())
     """
     series = table.frame[column]
     kind = getattr(series.dtype, "kind", "O")
@@ -43,7 +43,7 @@ def numbers(table: Table, column: str) -> Numbers:
         return _from_cells(list(series), list(series.index), column, table.decimal)
     extension = not isinstance(series.dtype, np.dtype)
     values = series.to_numpy(dtype=np.float64, na_value=np.nan) if extension else series.to_numpy(dtype=np.float64)
-    return Numbers(values, (), _notes(column, series, values, truth=kind == "b", whole=kind in "iu"))
+    return NumericCells(values, (), _notes(column, series, values, truth=kind == "b", whole=kind in "iu"))
 
 
 def quote(strangers: Sequence[tuple[int, str]], place: str) -> str:
@@ -93,11 +93,11 @@ def _from_object(cell: Any) -> float | None:
         return None
 
 
-def _from_cells(cells: Sequence[Any], places: Sequence[int], column: str, decimal: str) -> Numbers:
+def _from_cells(cells: Sequence[Any], places: Sequence[int], column: str, decimal: str) -> NumericCells:
     try:
         if decimal == "." and all(isinstance(cell, str) and "_" not in cell for cell in cells):
             plain = np.array(cells, dtype=object).astype(np.float64)
-            return Numbers(plain, (), _notes(column, cells, plain, truth=False, whole=True))
+            return NumericCells(plain, (), _notes(column, cells, plain, truth=False, whole=True))
     except ValueError:
         pass  # not plain numbers throughout: one by one
     found = [number(cell, decimal) for cell in cells]
@@ -106,7 +106,7 @@ def _from_cells(cells: Sequence[Any], places: Sequence[int], column: str, decima
     )
     values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
     truth = not strangers and any(str(cell).strip().lower() in _TRUTH for cell in cells)
-    return Numbers(values, strangers, _notes(column, cells, values, truth=truth, whole=True))
+    return NumericCells(values, strangers, _notes(column, cells, values, truth=truth, whole=True))
 
 
 def _notes(column: str, cells: Any, values: NDArray[np.float64], *, truth: bool, whole: bool) -> tuple[str, ...]:

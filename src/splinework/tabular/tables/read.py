@@ -16,7 +16,7 @@ from typing import Final
 
 from splinework.errors import FileError, nearest
 from splinework.tabular.tables.numbers import number
-from splinework.tabular.tables.table import Table, check_distinct
+from splinework.tabular.tables.table import FileTable, check_distinct
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SNIFFED: Final = 100  # lines that decide on the separator
@@ -41,7 +41,7 @@ _COMMA_NUMBER: Final = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 _THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 
 
-def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] = lambda share: None) -> Table:
+def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] = lambda share: None) -> FileTable:
     """Reads a CSV or Parquet file, compressed with gzip or not; `-` is the standard input.
 
     Separators (comma, semicolon, tab, bar, runs of blanks), decimal commas, byte order marks, UTF-16 and Windows-1252
@@ -131,7 +131,7 @@ def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
     raise FileError(f"{name} is a binary file, not CSV or Parquet; write the table as CSV first.")
 
 
-def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], None]) -> Table:
+def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], None]) -> FileTable:
     import pandas as pd
 
     separator = _separator(text)
@@ -153,7 +153,7 @@ def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], No
         notes.append(f"{name}: numbers have decimal commas")
     cells = dict(zip(header, zip(*rows[1:], strict=True), strict=True)) if len(rows) > 1 else {}
     frame = pd.DataFrame(cells, index=pd.Index(lines[1:], dtype="int64"), columns=header, dtype=object)
-    return Table(frame, name, tuple(notes), separator=separator, decimal=decimal)
+    return FileTable(frame, name, tuple(notes), separator=separator, decimal=decimal)
 
 
 def _separator(text: str) -> str | None:
@@ -233,7 +233,7 @@ def _has_decimal_commas(rows: Iterable[Sequence[str]]) -> bool:
     return not all(_THOUSANDS.fullmatch(cell) for cell in found)
 
 
-def _read_parquet(content: bytes, name: str) -> Table:
+def _read_parquet(content: bytes, name: str) -> FileTable:
     import pandas as pd
 
     try:
@@ -250,4 +250,4 @@ def _read_parquet(content: bytes, name: str) -> Table:
     frame.columns = pd.Index([str(column) for column in frame.columns], dtype=object)
     check_distinct(list(frame.columns), name)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return Table(frame, name, place="row")
+    return FileTable(frame, name, place="row")

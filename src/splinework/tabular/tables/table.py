@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Table:
+class FileTable:
     """A table from a file. The cells of a CSV file are the text that they are there.
 
     Attributes:

@@ -1,7 +1,7 @@
 """Formulas straight from data: what its symmetries, powers and sums give away before any network is fitted."""
 
-from splinework.interpret.symbolic.screening.problem import Problem
-from splinework.interpret.symbolic.screening.screen import Screen, whole
-from splinework.interpret.symbolic.screening.surrogate import trusted
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem
+from splinework.interpret.symbolic.screening.screen import Screen, initial_problem
+from splinework.interpret.symbolic.screening.surrogate import inliers
 
-__all__ = ["Problem", "Screen", "trusted", "whole"]
+__all__ = ["Screen", "ScreeningProblem", "initial_problem", "inliers"]

@@ -10,7 +10,7 @@ import sympy
 from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 
 MOST = 4000
 """Products in a dictionary."""
@@ -21,7 +21,7 @@ BAR = 1.4
 
 
 @dataclass(frozen=True)
-class Atom:
+class UnivariateTerm:
     """A function of one column at the rows, its expression and its cost in nats."""
 
     values: Array
@@ -30,7 +30,7 @@ class Atom:
 
 
 @dataclass(frozen=True)
-class Dictionary:
+class TermDictionary:
     """Weighted columns of unit length, one for each product.
 
     Attributes:
@@ -39,7 +39,7 @@ class Dictionary:
         costs: In nats, `(M,)`.
         below: Whether it stands below the bar of a fraction, multiplied by the target, `(M,)`.
         picks: For every product the atom of each column, `(M, d)`.
-        atoms: Of each column; the first is 1.
+        terms: Of each column; the first is 1.
     """
 
     columns: Array
@@ -47,7 +47,7 @@ class Dictionary:
     costs: Array
     below: NDArray[np.bool_]
     picks: NDArray[np.intp]
-    atoms: tuple[tuple[Atom, ...], ...]
+    terms: tuple[tuple[UnivariateTerm, ...], ...]
     grams: dict[int, Array] = field(default_factory=dict)
 
     def gram(self, index: NDArray[np.intp]) -> Array:
@@ -58,13 +58,13 @@ class Dictionary:
 
     def expression(self, product: int) -> Any:
         """A product as an expression."""
-        return sympy.Mul(*(self.atoms[i][p].expression for i, p in enumerate(self.picks[product]) if p))
+        return sympy.Mul(*(self.terms[i][p].expression for i, p in enumerate(self.picks[product]) if p))
 
 
-def dictionary(problem: Problem, *, rational: bool) -> Dictionary:
+def dictionary(problem: ScreeningProblem, *, rational: bool) -> TermDictionary:
     """The products for a problem; with `rational` also those times the target, for the lower side of a fraction."""
     d = problem.size
-    every = tuple(tuple(atoms(problem.columns[:, i], problem.expressions[i], few=d > 3)) for i in range(d))
+    every = tuple(tuple(univariate_terms(problem.columns[:, i], problem.expressions[i], few=d > 3)) for i in range(d))
     picks, costs = _products([[a.cost for a in own] for own in every])
     columns = np.ones((len(picks), len(problem.y)))
     for i, own in enumerate(every):
@@ -78,7 +78,9 @@ def dictionary(problem: Problem, *, rational: bool) -> Dictionary:
     columns *= np.sqrt(problem.weights)
     lengths = np.linalg.norm(columns, axis=1)
     good = np.isfinite(lengths) & (lengths > 0)
-    return Dictionary(columns[good] / lengths[good, None], lengths[good], costs[good], below[good], picks[good], every)
+    return TermDictionary(
+        columns[good] / lengths[good, None], lengths[good], costs[good], below[good], picks[good], every
+    )
 
 
 def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array]:
@@ -99,13 +101,13 @@ def _products(costs: Sequence[Sequence[float]]) -> tuple[NDArray[np.intp], Array
     return picks, np.array([cost for cost, _ in found])
 
 
-def atoms(column: Array, expression: Any, *, few: bool) -> list[Atom]:
+def univariate_terms(column: Array, expression: Any, *, few: bool) -> list[UnivariateTerm]:
     """Simple functions of a column, the constant first."""
-    found = [Atom(np.ones_like(column), sympy.Integer(1), 0.0), Atom(column, expression, 0.7)]
+    found = [UnivariateTerm(np.ones_like(column), sympy.Integer(1), 0.0), UnivariateTerm(column, expression, 0.7)]
 
     def add(values: Array, made: Any, cost: float) -> None:
         if np.isfinite(values).all():
-            found.append(Atom(values, made, cost))
+            found.append(UnivariateTerm(values, made, cost))
 
     with np.errstate(all="ignore"):
         add(column**2, expression**2, 1.4)

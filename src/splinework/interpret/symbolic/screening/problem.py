@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import sympy
 
-from splinework.interpret.symbolic.expression import count
+from splinework.interpret.symbolic.expression import node_count
 from splinework.interpret.symbolic.library import Array
 
 
 @dataclass(frozen=True)
-class Problem:
+class ScreeningProblem:
     """Explain `y` by `columns`.
 
     Attributes:
@@ -44,22 +44,22 @@ class Problem:
     @cached_property
     def length(self) -> int:
         """Nodes that a formula has at least, whatever the answer is."""
-        return count(self.wrap(sympy.Dummy(real=True))) + max((count(e) for e in self.expressions), default=0)
+        return node_count(self.wrap(sympy.Dummy(real=True))) + max((node_count(e) for e in self.expressions), default=0)
 
-    def without(self, *gone: int) -> "Problem":
+    def without(self, *gone: int) -> "ScreeningProblem":
         """The same without some columns."""
         kept = [i for i in range(self.size) if i not in gone]
         return replace(self, columns=self.columns[:, kept], expressions=tuple(self.expressions[i] for i in kept))
 
-    def dropped(self, i: int) -> "Problem":
+    def dropped(self, i: int) -> "ScreeningProblem":
         """Without an input that does nothing."""
         return self.without(i).noted(f"{self.expressions[i]} does nothing")
 
-    def noted(self, step: str) -> "Problem":
+    def noted(self, step: str) -> "ScreeningProblem":
         """The same with a step added."""
         return replace(self, steps=(*self.steps, step))
 
-    def merged(self, i: int, j: int, column: Array, expression: Any) -> "Problem":
+    def merged(self, i: int, j: int, column: Array, expression: Any) -> "ScreeningProblem":
         """Two columns replaced by one made of them."""
         rest = self.without(i, j)
         return replace(
@@ -69,7 +69,7 @@ class Problem:
             steps=(*self.steps, f"only {expression} of {self.expressions[i]} and {self.expressions[j]} matters"),
         )
 
-    def divided(self, factor: Array, expression: Any) -> "Problem":
+    def divided(self, factor: Array, expression: Any) -> "ScreeningProblem":
         """The target divided by a factor."""
         wrap = self.wrap
         return replace(
@@ -80,7 +80,7 @@ class Problem:
             steps=(*self.steps, f"divided by {expression}"),
         )
 
-    def mapped(self, name: str, y: Array, slope: Array, back: Callable[[Any], Any]) -> "Problem":
+    def transformed(self, name: str, y: Array, slope: Array, back: Callable[[Any], Any]) -> "ScreeningProblem":
         """Another target: a function of y, `slope` its derivative, `back` its inverse on expressions."""
         wrap = self.wrap
         return replace(
@@ -93,10 +93,10 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Guess:
+class ScoredExpression:
     """An answer to a problem, and its description length up to a constant, twice, in nats."""
 
-    problem: Problem
+    problem: ScreeningProblem
     answer: Any
     score: float
 
@@ -126,7 +126,7 @@ def rational(exponent: Fraction) -> Any:
 
 
 @dataclass(frozen=True)
-class Map:
+class TargetTransform:
     """`T(y)` where `low < y < high` for a target of one sign, or any sign; `back` is its inverse on expressions."""
 
     name: str
@@ -152,30 +152,34 @@ def _between(low: float, high: float, beyond: float) -> Callable[[Array], bool]:
 _RIGHT = np.pi / 2
 _BELOW_RIGHT, _BELOW_ONE = np.nextafter(_RIGHT, 0), np.nextafter(1, 0)
 
-MAPS: tuple[Map, ...] = (
-    Map("the square", np.square, lambda y: 2 * y, lambda e, s: s * sympy.sqrt(e), _one_sign),
-    Map("the reciprocal", lambda y: 1 / y, lambda y: -1 / y**2, lambda e, s: 1 / e, _one_sign),
-    Map("the reciprocal square", lambda y: y**-2, lambda y: -2 * y**-3, lambda e, s: s / sympy.sqrt(e), _one_sign),
-    Map("the square root", np.sqrt, lambda y: 0.5 / np.sqrt(y), lambda e, s: e**2, _positive),
-    Map("the reciprocal root", lambda y: y**-0.5, lambda y: -0.5 * y**-1.5, lambda e, s: e**-2, _positive),
-    Map("the logarithm", lambda y: np.log(np.abs(y)), lambda y: 1 / y, lambda e, s: s * sympy.exp(e), _one_sign),
-    Map("the sine", np.sin, np.cos, lambda e, s: sympy.asin(e), _between(-_RIGHT, _RIGHT, 0.3)),
-    Map("the cosine", np.cos, lambda y: -np.sin(y), lambda e, s: sympy.acos(e), _between(0, np.pi, 1)),
-    Map(
+TARGET_TRANSFORMS: tuple[TargetTransform, ...] = (
+    TargetTransform("the square", np.square, lambda y: 2 * y, lambda e, s: s * sympy.sqrt(e), _one_sign),
+    TargetTransform("the reciprocal", lambda y: 1 / y, lambda y: -1 / y**2, lambda e, s: 1 / e, _one_sign),
+    TargetTransform(
+        "the reciprocal square", lambda y: y**-2, lambda y: -2 * y**-3, lambda e, s: s / sympy.sqrt(e), _one_sign
+    ),
+    TargetTransform("the square root", np.sqrt, lambda y: 0.5 / np.sqrt(y), lambda e, s: e**2, _positive),
+    TargetTransform("the reciprocal root", lambda y: y**-0.5, lambda y: -0.5 * y**-1.5, lambda e, s: e**-2, _positive),
+    TargetTransform(
+        "the logarithm", lambda y: np.log(np.abs(y)), lambda y: 1 / y, lambda e, s: s * sympy.exp(e), _one_sign
+    ),
+    TargetTransform("the sine", np.sin, np.cos, lambda e, s: sympy.asin(e), _between(-_RIGHT, _RIGHT, 0.3)),
+    TargetTransform("the cosine", np.cos, lambda y: -np.sin(y), lambda e, s: sympy.acos(e), _between(0, np.pi, 1)),
+    TargetTransform(
         "the exponential",
         np.exp,
         np.exp,
         lambda e, s: sympy.log(e),
         lambda y: bool(np.ptp(y) < 20 and np.abs(y).max() < 100),
     ),
-    Map(
+    TargetTransform(
         "the tangent",
         np.tan,
         lambda y: 1 + np.tan(y) ** 2,
         lambda e, s: sympy.atan(e),
         _between(-_BELOW_RIGHT, _BELOW_RIGHT, 0.7),
     ),
-    Map(
+    TargetTransform(
         "the inverse hyperbolic tangent",
         np.arctanh,
         lambda y: 1 / (1 - y**2),
@@ -185,10 +189,10 @@ MAPS: tuple[Map, ...] = (
 )
 
 
-def mapped(problem: Problem) -> Iterator[Problem]:
+def transformed(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
     """The problem with every function of its target that is defined for all rows."""
     y = problem.y
-    for entry in MAPS:
+    for entry in TARGET_TRANSFORMS:
         if not entry.usable(y):
             continue
         with np.errstate(all="ignore"):
@@ -198,4 +202,4 @@ def mapped(problem: Problem) -> Iterator[Problem]:
         # Where the slope vanishes the weight would be infinite: such rows count as the others at most.
         slope = np.maximum(np.abs(slope), 1e-3 * np.abs(slope).max())
         sign = 1 if y.mean() > 0 else -1
-        yield problem.mapped(entry.name, value, slope, partial(entry.back, s=sign))
+        yield problem.transformed(entry.name, value, slope, partial(entry.back, s=sign))

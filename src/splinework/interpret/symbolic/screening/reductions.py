@@ -9,8 +9,8 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.problem import Problem, power, rational
-from splinework.interpret.symbolic.screening.surrogate import Surrogate
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem, power, rational
+from splinework.interpret.symbolic.screening.surrogate import PolynomialSurrogate
 
 LOOSE, ROUGH = 0.2, 4.0
 """A law of the gradient may be broken by this share, more by so many times the relative error of the stand-in."""
@@ -23,14 +23,14 @@ SIMPLE = tuple(sorted({Fraction(a, b) for a in range(1, 5) for b in range(1, 5) 
 
 
 @dataclass(frozen=True)
-class Proposal:
+class Reduction:
     """A smaller problem, and by how much the law behind it is broken."""
 
-    problem: Problem
+    problem: ScreeningProblem
     broken: float
 
 
-def proposals(problem: Problem, stand_in: Surrogate, rough: float) -> list[Proposal]:
+def suggested_reductions(problem: ScreeningProblem, stand_in: PolynomialSurrogate, rough: float) -> list[Reduction]:
     """Smaller problems that the gradient suggests, the likeliest first; each is to be verified by a fit.
 
     Args:
@@ -48,33 +48,33 @@ def proposals(problem: Problem, stand_in: Surrogate, rough: float) -> list[Propo
     return sorted((p for p in found if p.broken < LOOSE + slack), key=lambda p: p.broken)
 
 
-def blind(problem: Problem) -> list[Proposal]:
+def common_reductions(problem: ScreeningProblem) -> list[Reduction]:
     """What is common enough to be tried whatever the gradient says: for noise in which it drowns."""
     found = []
     for i in range(problem.size):
         for divided in _divided(problem, i):
-            found.append(Proposal(divided.without(i), 1.0))
+            found.append(Reduction(divided.without(i), 1.0))
             if problem.size <= FEW:  # a factor and a group of it: x_i^p g(x_j x_i^±1)
                 for j in range(problem.size):
                     if j != i:
-                        found += [Proposal(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
+                        found += [Reduction(divided.merged(i, j, *group), 1.0) for group in _groups(problem, i, j)]
         for j in range(i):
             one, two = problem.columns[:, j], problem.columns[:, i]
             left, right = problem.expressions[j], problem.expressions[i]
             options = [*_groups(problem, i, j), (one - two, left - right), (one + two, left + right)]
             options.append((one**2 + two**2, left**2 + right**2))
-            found += [Proposal(problem.merged(j, i, *option), 1.0) for option in options]
+            found += [Reduction(problem.merged(j, i, *option), 1.0) for option in options]
     return found
 
 
-def _divided(problem: Problem, i: int) -> Iterator[Problem]:
+def _divided(problem: ScreeningProblem, i: int) -> Iterator[ScreeningProblem]:
     """Divided by common powers of a column."""
     for exponent in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2), Fraction(1, 2), Fraction(-1, 2)):
         if (factor := power(problem.columns[:, i], exponent)) is not None:
             yield problem.divided(factor, problem.expressions[i] ** rational(exponent))
 
 
-def _groups(problem: Problem, i: int, j: int) -> list[tuple[Array, Any]]:
+def _groups(problem: ScreeningProblem, i: int, j: int) -> list[tuple[Array, Any]]:
     """The product and the quotient of two columns."""
     one, two = problem.columns[:, j], problem.columns[:, i]
     left, right = problem.expressions[j], problem.expressions[i]
@@ -88,18 +88,18 @@ def _norm(values: Array, weights: Array) -> float:
     return float(np.sqrt(np.mean(weights * values**2)))
 
 
-def _idle(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+def _idle(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
     spread = _norm(problem.y - np.average(problem.y, weights=problem.weights), problem.weights)
     for i in range(problem.size):
         moved = _norm(s.gradient[:, i] * problem.columns[:, i].std(), problem.weights)
-        yield Proposal(problem.dropped(i), moved / (spread or 1.0))
+        yield Reduction(problem.dropped(i), moved / (spread or 1.0))
 
 
 def _nearest(value: float, choices: tuple[Fraction, ...], count: int) -> list[Fraction]:
     return sorted(choices, key=lambda c: abs(float(c) - value))[:count]
 
 
-def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
+def _factors(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) -> Iterator[Reduction]:
     """`y = x_i^p · rest`, where `x_i ∂_i y = p y`."""
     w, y = problem.weights, s.values
     size = float(np.mean(w * y**2))
@@ -111,10 +111,10 @@ def _factors(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]
             factor = power(problem.columns[:, i], exponent)
             if factor is not None and abs(float(exponent) - p) < 0.3 + slack:
                 expression = problem.expressions[i] ** rational(exponent)
-                yield Proposal(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
+                yield Reduction(problem.divided(factor, expression).without(i), broken + abs(float(exponent) - p))
 
 
-def _pairs_scaled(problem: Problem, s: Surrogate, slack: float) -> Iterator[Proposal]:
+def _pairs_scaled(problem: ScreeningProblem, s: PolynomialSurrogate, slack: float) -> Iterator[Reduction]:
     """`y = x_i^λ g(x_j x_i^-r, rest)`, where `x_i ∂_i y + r x_j ∂_j y = λ y`."""
     w = np.sqrt(problem.weights)
     scaled = problem.columns * s.gradient
@@ -136,8 +136,8 @@ def _pairs_scaled(problem: Problem, s: Surrogate, slack: float) -> Iterator[Prop
 
 
 def _scaled(
-    problem: Problem, i: int, j: int, vector: Array, broken: float, sizes: list[float], slack: float
-) -> Iterator[Proposal]:
+    problem: ScreeningProblem, i: int, j: int, vector: Array, broken: float, sizes: list[float], slack: float
+) -> Iterator[Reduction]:
     """The merged column of one null vector `(a, b[, -λ])`, its exponents rounded."""
     a, b = float(vector[0]), float(vector[1])
     if abs(a) * sizes[i] < 1e-3 * abs(b) * sizes[j] or abs(b) * sizes[j] < 1e-3 * abs(a) * sizes[i]:
@@ -159,17 +159,17 @@ def _scaled(
         expression = problem.expressions[i] ** rational(one) * problem.expressions[j] ** rational(two)
         off = abs(float(size) / abs(ratio) - 1)
         if len(vector) == 2:
-            yield Proposal(problem.merged(i, j, left * right, expression), broken + off)
+            yield Reduction(problem.merged(i, j, left * right, expression), broken + off)
             continue
         exponent = -float(vector[2]) / a  # y = x_i^(λ/a) g(u)
         for p in _nearest(exponent, POWERS, 2):
             factor = power(problem.columns[:, i], p)
             if factor is not None and abs(float(p) - exponent) < 0.3 + slack:
                 divided = problem.divided(factor, problem.expressions[i] ** rational(p))
-                yield Proposal(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
+                yield Reduction(divided.merged(i, j, left * right, expression), broken + off + abs(float(p) - exponent))
 
 
-def _pairs_added(problem: Problem, s: Surrogate) -> Iterator[Proposal]:
+def _pairs_added(problem: ScreeningProblem, s: PolynomialSurrogate) -> Iterator[Reduction]:
     """`y = g(A(x_i) + B(x_j), rest)` with powers A and B, where `ln |∂_i y / ∂_j y|` is linear in their logarithms."""
     for i in range(problem.size):
         for j in range(i + 1, problem.size):
@@ -207,8 +207,8 @@ def _whole(exponent: Fraction, add: int) -> float:
 
 
 def _added(
-    problem: Problem, i: int, j: int, one: Fraction, two: Fraction, slope: float, broken: float
-) -> Iterator[Proposal]:
+    problem: ScreeningProblem, i: int, j: int, one: Fraction, two: Fraction, slope: float, broken: float
+) -> Iterator[Reduction]:
     """`x_i^one + c x_j^two`, the coefficient rounded if that is near."""
     if one == two == 0:
         return  # a product of powers
@@ -233,4 +233,4 @@ def _added(
     for factor, number in options:
         column = parts[0][0] + factor * parts[1][0]
         if np.ptp(column) > 0:
-            yield Proposal(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)
+            yield Reduction(problem.merged(i, j, column, parts[0][1] + number * parts[1][1]), broken)

@@ -16,7 +16,7 @@ MOST_TERMS = 230
 
 
 @dataclass(frozen=True)
-class Surrogate:
+class PolynomialSurrogate:
     """A polynomial in the columns, or in their logarithms.
 
     Attributes:
@@ -32,9 +32,9 @@ class Surrogate:
     kind: tuple[bool, bool] = (False, False)
 
 
-def surrogate(
+def fit_surrogate(
     columns: Array, y: Array, weights: Array, *, terms: int = MOST_TERMS, kind: tuple[bool, bool] | None = None
-) -> Surrogate:
+) -> PolynomialSurrogate:
     """The polynomial that predicts left-out rows best: of columns or their logarithms, for y or its logarithm.
 
     Args:
@@ -47,9 +47,9 @@ def surrogate(
     if columns.shape[1] == 0:
         level = float(weights @ y / weights.sum())
         error = float(np.sqrt(np.mean(weights * (y - level) ** 2)))
-        return Surrogate(error, np.full(len(y), level), np.empty((len(y), 0)))
+        return PolynomialSurrogate(error, np.full(len(y), level), np.empty((len(y), 0)))
     one_sign = y.min() > 0 or y.max() < 0
-    best: _Fit | None = None
+    best: _SurrogateFit | None = None
     some_logs = bool((columns.min(0) > 0).any())
     for logs in (False, True) if kind is None else (kind[0],):
         if logs and not some_logs and kind is None:
@@ -69,11 +69,11 @@ def surrogate(
     if best.kind[1]:
         values = np.sign(y[0]) * np.exp(values)
         gradient = gradient * values[:, None]
-    return Surrogate(best.error, values, gradient, best.kind)
+    return PolynomialSurrogate(best.error, values, gradient, best.kind)
 
 
 @dataclass(frozen=True)
-class _Basis:
+class _ChebyshevBasis:
     """Products of Chebyshev polynomials up to a total degree, at the rows."""
 
     z: Array
@@ -81,7 +81,7 @@ class _Basis:
     powers: Array
     design: Array
 
-    def fit(self, y: Array, weights: Array) -> "_Fit":
+    def fit(self, y: Array, weights: Array) -> "_SurrogateFit":
         """The degree with the least error of left-out rows."""
         root = np.sqrt(weights)
         q, r = np.linalg.qr(self.design * root[:, None])
@@ -99,13 +99,13 @@ class _Basis:
             if error < best:
                 best, end = error, stop
         coefficients = np.linalg.lstsq(r[:end, :end], drawn[:end], rcond=None)[0]
-        return _Fit(best, self, self.design[:, :end] @ coefficients, coefficients)
+        return _SurrogateFit(best, self, self.design[:, :end] @ coefficients, coefficients)
 
 
 @dataclass(frozen=True)
-class _Fit:
+class _SurrogateFit:
     error: float
-    basis: _Basis
+    basis: _ChebyshevBasis
     values: Array
     coefficients: Array
     kind: tuple[bool, bool] = (False, False)
@@ -124,7 +124,7 @@ class _Fit:
         return out * basis.chain
 
 
-def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
+def _basis(columns: Array, logarithmic: bool, terms: int) -> _ChebyshevBasis:
     n, d = columns.shape
     logs = (columns.min(0) > 0) if logarithmic else np.zeros(d, bool)
     flat = np.where(logs, np.log(np.where(logs, columns, 1.0)), columns)
@@ -137,7 +137,7 @@ def _basis(columns: Array, logarithmic: bool, terms: int) -> _Basis:
     design = np.ones((n, len(powers)))
     for k in range(d):
         design *= value[k][:, powers[:, k]]
-    return _Basis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
+    return _ChebyshevBasis(z, 2 / span / np.where(logs, columns, 1.0), powers, design)
 
 
 def _degree(d: int, most: float) -> int:
@@ -189,7 +189,7 @@ PLAIN = (False, False)
 """No logarithms: of the target they would follow the large errors and let go of the rest."""
 
 
-def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
+def inliers(columns: Array, y: Array, weights: Array) -> Array | None:
     """Which rows to trust, `(N,)` of bool; None where there are no gross errors.
 
     Iterated reweighting: of the rows that are left, those beyond `FAR` robust standard deviations (1.4826 times the median
@@ -202,11 +202,11 @@ def trusted(columns: Array, y: Array, weights: Array) -> Array | None:
     """
     kept = np.ones(len(y), bool)
     spread = float(np.subtract(*np.quantile(y * np.sqrt(weights), [0.75, 0.25])))
-    first = error = surrogate(columns, y, weights, kind=PLAIN).error
+    first = error = fit_surrogate(columns, y, weights, kind=PLAIN).error
     for terms in STIFF:
         for _ in range(3):
             counts = np.where(kept, weights, 1e-20 * weights.mean())
-            stand_in = surrogate(columns, y, counts, terms=terms, kind=PLAIN)
+            stand_in = fit_surrogate(columns, y, counts, terms=terms, kind=PLAIN)
             distance = np.abs(y - stand_in.values) * np.sqrt(weights)
             typical = 1.4826 * float(np.median(distance[kept]))
             error = stand_in.error

@@ -11,8 +11,8 @@ import sympy
 from numpy.typing import NDArray
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.dictionary import Dictionary, dictionary
-from splinework.interpret.symbolic.screening.problem import Guess, Problem
+from splinework.interpret.symbolic.screening.dictionary import TermDictionary, dictionary
+from splinework.interpret.symbolic.screening.problem import ScoredExpression, ScreeningProblem
 
 WIDTH, BRANCHES, DEEPEST = 12, 8, 7
 """Sums that are followed, continuations of each, and terms of the longest."""
@@ -35,7 +35,7 @@ Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
-class _State:
+class _PartialSum:
     """A sum: its products, an orthonormal basis of them, what is left of the target, and what of every product is spanned."""
 
     key: Key
@@ -43,12 +43,12 @@ class _State:
     left: Array
     spanned: Array
 
-    def extended(self, index: int, book: Dictionary) -> "_State":
+    def extended(self, index: int, book: TermDictionary) -> "_PartialSum":
         direction = book.columns[index]
         for _ in range(2):  # twice, so that nearly equal products end up at right angles
             direction = direction - self.basis.T @ (self.basis @ direction)
         direction = direction / np.linalg.norm(direction)
-        return _State(
+        return _PartialSum(
             tuple(sorted((*self.key, index))),
             np.vstack([self.basis, direction]),
             self.left - (direction @ self.left) * direction,
@@ -56,15 +56,15 @@ class _State:
         )
 
 
-_Step = tuple[float, Key, _State | None, int]
+_Step = tuple[float, Key, _PartialSum | None, int]
 """A continuation: its value, its products, the state that it continues, and the product that it adds."""
 
 
 @dataclass(frozen=True)
-class _Beam:
+class _BeamSearch:
     """The search in one dictionary for one target, `(N,)` and weighted."""
 
-    book: Dictionary
+    book: TermDictionary
     target: Array
     floor: float
     deadline: float = math.inf
@@ -76,7 +76,7 @@ class _Beam:
     def run(self, *, rational: bool) -> list[tuple[Key, float]]:
         """The sums of shortest description, and the best of every number of terms."""
         count = len(self.book.costs)
-        empty = _State((), np.empty((0, self.rows)), self.target, np.zeros(count))
+        empty = _PartialSum((), np.empty((0, self.rows)), self.target, np.zeros(count))
         states, done = [empty], dict[Key, float]()
         for depth in range(1, min(DEEPEST, self.rows // 8) + 1):
             grown = self._continued(states)
@@ -107,7 +107,7 @@ class _Beam:
             longest.setdefault(len(key), (key, value))
         return [*ordered[:KEPT], *(entry for entry in longest.values() if entry not in ordered[:KEPT])]
 
-    def _continued(self, states: list[_State]) -> list[_Step]:
+    def _continued(self, states: list[_PartialSum]) -> list[_Step]:
         """The best continuations of every state: value, key, state and product."""
         drawn = self.book.columns @ np.stack([s.left for s in states], 1)
         found: list[_Step] = []
@@ -139,8 +139,8 @@ class _Beam:
         count = min(2 * WIDTH, len(value) - 1)
         return [(tuple(chosen[n].tolist()), float(value[n])) for n in np.argpartition(value, count)[:count].tolist()]
 
-    def _of(self, key: Key) -> _State:
-        state = _State((), np.empty((0, self.rows)), self.target, np.zeros(len(self.book.costs)))
+    def _of(self, key: Key) -> _PartialSum:
+        state = _PartialSum((), np.empty((0, self.rows)), self.target, np.zeros(len(self.book.costs)))
         for index in key:
             state = state.extended(index, self.book)
         return state
@@ -212,7 +212,9 @@ def _choices(count: int, size: int) -> Indices:
     return np.array(list(itertools.combinations(range(count), size)), dtype=np.intp)
 
 
-def guesses(problem: Problem, *, floor: float, rational: bool = False, deadline: float = math.inf) -> list[Guess]:
+def sum_candidates(
+    problem: ScreeningProblem, *, floor: float, rational: bool = False, deadline: float = math.inf
+) -> list[ScoredExpression]:
     """Sums of products for the problem, the shortest description first.
 
     Args:
@@ -225,11 +227,13 @@ def guesses(problem: Problem, *, floor: float, rational: bool = False, deadline:
     book = dictionary(problem, rational=rational)
     if len(book.costs) < 2 or not float(target @ target) > 0:
         return []
-    found = _Beam(book, target, floor, deadline).run(rational=rational)
+    found = _BeamSearch(book, target, floor, deadline).run(rational=rational)
     return [guess for key, score in found if (guess := _guess(problem, book, target, key, score)) is not None]
 
 
-def _guess(problem: Problem, book: Dictionary, target: Array, key: Key, score: float) -> Guess | None:
+def _guess(
+    problem: ScreeningProblem, book: TermDictionary, target: Array, key: Key, score: float
+) -> ScoredExpression | None:
     index = list(key)
     coefficients = np.linalg.lstsq(book.columns[index].T, target, rcond=None)[0] / book.lengths[index]
     above, below = [], [sympy.Integer(1)]
@@ -238,4 +242,4 @@ def _guess(problem: Problem, book: Dictionary, target: Array, key: Key, score: f
             below.append(sympy.Float(-c) * book.expression(product))
         else:
             above.append(sympy.Float(c) * book.expression(product))
-    return Guess(problem, sympy.Add(*above) / sympy.Add(*below), score) if above else None
+    return ScoredExpression(problem, sympy.Add(*above) / sympy.Add(*below), score) if above else None

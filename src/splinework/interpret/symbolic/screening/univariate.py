@@ -8,10 +8,16 @@ from fractions import Fraction
 
 import numpy as np
 
-from splinework.interpret.symbolic.edges import candidates
-from splinework.interpret.symbolic.expression import written
+from splinework.interpret.symbolic.edges import edge_candidates
+from splinework.interpret.symbolic.expression import candidate_expression
 from splinework.interpret.symbolic.library import LIBRARY
-from splinework.interpret.symbolic.screening.problem import Guess, Problem, mapped, power, rational
+from splinework.interpret.symbolic.screening.problem import (
+    ScoredExpression,
+    ScreeningProblem,
+    power,
+    rational,
+    transformed,
+)
 
 FACTORS = tuple(Fraction(a, 2) for a in (0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6))
 """Powers of the column that may stand before the function."""
@@ -19,7 +25,9 @@ INNER = (Fraction(1), Fraction(2), Fraction(-1), Fraction(1, 2), Fraction(-2))
 """Powers of the column that the function may be of."""
 
 
-def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> list[Guess]:
+def univariate_candidates(
+    problem: ScreeningProblem, *, floor: float, deadline: float = math.inf
+) -> list[ScoredExpression]:
     """Expressions for a problem of one column, the shortest description first.
 
     Args:
@@ -27,7 +35,7 @@ def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> li
         floor: Sum of squares, on the scale of the data's target, below which all are equally good.
         deadline: On the monotonic clock; after it no further combination is tried.
     """
-    found: list[Guess] = []
+    found: list[ScoredExpression] = []
     for variant, extra in _variants(problem):
         if found and time.monotonic() > deadline:
             break
@@ -36,17 +44,17 @@ def guesses(problem: Problem, *, floor: float, deadline: float = math.inf) -> li
         total = float(np.sum(variant.weights * (variant.y - level) ** 2))
         if not total > 0:
             continue
-        for c in candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:3]:
-            expression = written(c, variant.expressions[0])
+        for c in edge_candidates(variant.columns[:, 0], variant.y, variant.weights, LIBRARY, floor=floor / total)[:3]:
+            expression = candidate_expression(c, variant.expressions[0])
             rss = max(c.left * total, floor)
             score = n * math.log(rss / n) + c.constants * math.log(n) + 2 * (c.function.cost + extra)
-            found.append(Guess(variant, expression, score))
+            found.append(ScoredExpression(variant, expression, score))
             if rss <= floor and extra == 0:
                 return sorted(found, key=lambda g: g.score)
     return sorted(found, key=lambda g: g.score)
 
 
-def _variants(problem: Problem) -> Iterator[tuple[Problem, float]]:
+def _variants(problem: ScreeningProblem) -> Iterator[tuple[ScreeningProblem, float]]:
     """The problem as it is, of powers of its column, divided by powers, and under functions of the target."""
     for p in INNER:
         yield from _powered(problem, p, 0.0 if p == 1 else 1.4)
@@ -56,12 +64,12 @@ def _variants(problem: Problem) -> Iterator[tuple[Problem, float]]:
             divided = problem.divided(factor, problem.expressions[0] ** rational(t))
             for p in INNER[:3]:
                 yield from _powered(divided, p, 2.1 if p == 1 else 3.5)
-    for other in mapped(problem):
+    for other in transformed(problem):
         for p in INNER[:3]:
             yield from _powered(other, p, 2.1 if p == 1 else 3.5)
 
 
-def _powered(problem: Problem, p: Fraction, extra: float) -> Iterator[tuple[Problem, float]]:
+def _powered(problem: ScreeningProblem, p: Fraction, extra: float) -> Iterator[tuple[ScreeningProblem, float]]:
     if p == 1:
         yield problem, extra
         return

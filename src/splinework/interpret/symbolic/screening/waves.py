@@ -8,7 +8,7 @@ import numpy as np
 import sympy
 
 from splinework.interpret.symbolic.library import Array
-from splinework.interpret.symbolic.screening.problem import Problem
+from splinework.interpret.symbolic.screening.problem import ScreeningProblem
 
 FEW = 3
 """In more columns, only simple products of a few are tried."""
@@ -17,14 +17,14 @@ FREQUENCIES = 2 * np.pi * np.arange(0.2, 16, 0.12)
 
 
 @dataclass(frozen=True)
-class Wave:
+class WaveReduction:
     """A problem whose columns are merged into the argument of the wave, and what share of the variance it explains."""
 
-    problem: Problem
+    problem: ScreeningProblem
     share: float
 
 
-def waves(problem: Problem) -> list[Wave]:
+def wave_reductions(problem: ScreeningProblem) -> list[WaveReduction]:
     """The products of powers `u` for which `M (A + B cos ωu + C sin ωu)` explains most, M a product of powers too."""
     d = problem.size
     if not 1 <= d <= 7 or (problem.columns == 0).any() or np.ptp(problem.y) == 0:
@@ -36,12 +36,12 @@ def waves(problem: Problem) -> list[Wave]:
         u = merged.columns[:, -1]
         reach = float(np.ptp(u))
         if 0 < reach < np.inf:
-            found.append(Wave(merged, _best(u, reach, problem.y, problem.weights, scales)))
+            found.append(WaveReduction(merged, _best(u, reach, problem.y, problem.weights, scales)))
     found.sort(key=lambda wave: -wave.share)
     return [wave for wave in found[:4] if wave.share > 0.25]
 
 
-def _arguments(problem: Problem) -> Iterator[Problem]:
+def _arguments(problem: ScreeningProblem) -> Iterator[ScreeningProblem]:
     """What a wave may run over, each as the last column: products of powers, sums and differences of two."""
     d = problem.size
     for q in itertools.product((0, 1, -1, 2, -2) if d <= FEW else (0, 1, -1), repeat=d):
@@ -76,7 +76,7 @@ def _best(u: Array, reach: float, y: Array, weights: Array, scales: Array) -> fl
     return 1 - float(left.min()) / total
 
 
-def _merged(problem: Problem, q: tuple[int, ...]) -> Problem:
+def _merged(problem: ScreeningProblem, q: tuple[int, ...]) -> ScreeningProblem:
     """The columns of the product replaced by it."""
     used = [i for i, v in enumerate(q) if v]
     u = np.prod(problem.columns ** np.array(q, dtype=float), axis=1)

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from splinework.formula.elementary import Jet3, of_order, power
-from splinework.formula.enclosures import ELEMENTARY, LOGIC, Truth, chosen, compared
+from splinework.formula.enclosures import ELEMENTARY, LOGIC, IntervalCondition, chosen, compared
 from splinework.formula.functions import COMPARISONS, FUNCTIONS
 from splinework.formula.intervals import (
     Floats,
@@ -262,13 +262,13 @@ def _ordered(name: str) -> Callable[[int, Jet], Jet]:
     return lambda order, a: apply(partial(of_order(name), order), a)
 
 
-def _selected(condition: Truth, a: Jet, b: Jet) -> Jet:
+def _selected(condition: IntervalCondition, a: Jet, b: Jet) -> Jet:
     """One of two by a condition; where that is open, the function may jump, and nothing is known of its slopes."""
     space, (a, b) = _space(a, b), (a.dense(), b.dense())
     value = chosen(condition, a.v, b.v)
     decided = bool((condition.always | condition.never).all())
     batch, width = value.shape
-    rows = Truth(condition.always[:, None], condition.never[:, None])
+    rows = IntervalCondition(condition.always[:, None], condition.never[:, None])
 
     def part(x: Interval | None, y: Interval | None, count: int) -> Interval | None:
         if decided and x is None and y is None:

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import erfc
 
 from splinework.errors import SplineworkError
-from splinework.formula.arrays import arrays
+from splinework.formula.arrays import array_operations
 from splinework.knowledge.axioms.verify.exact import EXACT, derivatives
 from splinework.knowledge.axioms.verify.recheck import Floats, Range, exact, widened
 from splinework.splines.bases import ACTIVATIONS, Basis
@@ -167,7 +167,7 @@ def _atanh(x: Range) -> ValueAndSlopes:
 def _erf(x: Range) -> ValueAndSlopes:
     factor = Range(np.full_like(x.a, 1.1283791670955125), np.full_like(x.a, 1.1283791670955128))  # 2/√π
     slope = factor * exponential(-x.square())[0]
-    return _ends(arrays()["erf"], x, -1.0, 1.0), slope, exact(-2.0) * x * slope
+    return _ends(array_operations()["erf"], x, -1.0, 1.0), slope, exact(-2.0) * x * slope
 
 
 def _sign(x: Range) -> ValueAndSlopes:
