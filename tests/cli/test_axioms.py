@@ -151,7 +151,7 @@ def test_classes_and_options_from_a_file(run: Any, folder: Path, table: pd.DataF
     [
         (["--axiom", "monotone(agee)"], ["'agee'", "does not exist", "did you mean 'age'"]),
         (["--axiom", "monotone(age"], ["cannot read", "monotone(age"]),
-        (["--axiom", "monoton(age)"], ["'monoton' is no axiom", "did you mean 'monotone'"]),
+        (["--axiom", "monoton(age)"], ["'monoton' is not an axiom", "did you mean 'monotone'"]),
         (["--axiom", "monotone(age)", "--monotone", "age=-1"], ["contradict", "monotone('age', increasing=False)"]),
         (["--axiom", "monotone(kind)"], ["'kind'", "category"]),
         (["--monotone", "age"], ["COLUMN=1", "'age'"]),

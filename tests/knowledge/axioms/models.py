@@ -1,4 +1,4 @@
-"""Models that are a formula: a network in a frame whose answers do not env for it, so that truth is exact."""
+"""Models that are a formula: a network in a frame whose answers do not use it, so that truth is exact."""
 
 import torch
 

@@ -75,7 +75,7 @@ def test_an_empty_file_has_none(tmp_path):
         ("axiom = 3", "a table is"),
         ('axioms = "monotone(a)"', "a list of texts"),
         ("rules = []", "has a key 'rules'"),
-        ('axioms = ["monotone(a)", "monotne(b)"]', "axiom 2 of the list: 'monotne' is no axiom"),
+        ('axioms = ["monotone(a)", "monotne(b)"]', "axiom 2 of the list: 'monotne' is not an axiom"),
         ("axioms = [3]", "axiom 1 of the list"),
         ('[[axiom]]\ninput = "a"', "table 1: a table"),
         ('[[axiom]]\nkind = "monotone"\ninput = "a"\nincrease = true', "did you mean 'increasing'"),

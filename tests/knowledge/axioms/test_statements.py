@@ -175,7 +175,7 @@ def test_the_gradient_in_the_parameters_is_a_finite_difference(text):
         ("f(x, y) >= ", "nothing on one side"),
         ("x = y = f", "two equals signs"),
         ("x >= f <= y", "mixes"),
-        ("f = 1 when x = 0", "compares by"),
+        ("f = 1 when x = 0", "is an equation"),
         ("f = 1 when x > 0 when y > 0", "'when' twice"),
         ("f ^ 2", "write \\*\\* for powers"),
         ("f(x=x, y=y)", "equals|cannot read|nothing|uses"),

@@ -1,4 +1,4 @@
-"""What is known beforehand, as frozen recipes: hard, soft, or verified afterwards."""
+"""Axioms: prior knowledge about a function as frozen recipes, built in, added as penalties, or verified after training."""
 
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.contradictions import Contradiction, check_axioms, find_contradictions

@@ -1,10 +1,10 @@
-"""What an axiom is: a frozen recipe that says what a function does, on which inputs, and how strongly.
+"""The base class of axioms: a frozen recipe that states a property of a function, where it holds, and how strictly.
 
-Each has a text, `monotone('age')`, that `splinework.knowledge.axioms.language` reads back; so a model file, a certificate, a
-configuration and a command line hold the same words.
+Each axiom has a text, `monotone('age')`, that `splinework.knowledge.axioms.language` parses; model files, certificates,
+configurations and command lines all use it.
 
-One axiom is one file of `splinework.knowledge.axioms.kinds`: a subclass that brings all its mathematics, most of it in one method
-each. Everything else asks through the methods here and knows no kind by name.
+Each kind of axiom is one file of `splinework.knowledge.axioms.kinds`: a subclass with all its mathematics, most of it in one
+method each. All other code uses the methods defined here and names no kind.
 """
 
 import math
@@ -37,23 +37,28 @@ Name = str | int
 """An input or an output, by its name or its number (from 0)."""
 Ranges = tuple[tuple[Name, tuple[float, float]], ...]
 Domain = str | Ranges
-"""Where an axiom holds: `grid` (the box that the model's grids span), `all`, or ranges of some inputs inside the grid's box."""
+"""Where an axiom holds: `grid` (the box spanned by the model's grids), `all`, or ranges of some inputs within that box."""
 Value = float | str
 """A number, or a formula in the inputs as text, such as `sin(pi*x)`."""
 _INPUT_FIELDS: Final = frozenset({"input", "first", "second"})
 _INPUT_LIST_FIELDS: Final = frozenset({"along", "among"})
 _INPUT_PAIR_FIELDS: Final = frozenset({"of_inputs", "flow", "over"})
-"""Names of fields that hold an input, several, or pairs of an input and something; others a member renames itself."""
+"""Names of fields that hold one input, several inputs, or pairs of an input and a value; a kind renames others itself."""
 
 
 @dataclass(frozen=True)
 class Axiom(ABC):
-    """What all axioms share.
+    """The fields and methods common to all axioms.
 
     Attributes:
         strength: `Hard()`, `Soft(weight)` or `Verify()`.
         domain: `grid`, `all`, or ranges such as `{"age": (18, 65)}`.
-        output: Which output it speaks of, by name or number; None speaks of all.
+        output: The output that the axiom applies to, by name or number; None for all outputs.
+
+    Example:
+        >>> from splinework.knowledge.axioms import Monotone, Soft
+        >>> Monotone("age", strength=Soft(), domain={"age": (18, 65)}, output="risk").text()
+        "monotone('age', domain=(('age', (18.0, 65.0)),), output='risk', strength='soft')"
     """
 
     strength: Strength = field(default=Hard(), kw_only=True)
@@ -61,33 +66,33 @@ class Axiom(ABC):
     output: Name | None = field(default=None, kw_only=True)
 
     word: ClassVar[str]
-    """What the language calls it."""
+    """Its name in the axiom language."""
     gathers: ClassVar[int | None] = None
-    """The number of the field that takes all further values of a text: with 0, `symmetric(a, b)` is `symmetric((a, b))`."""
+    """The index of the field that collects all remaining positional values: with 0, `symmetric(a, b)` is `symmetric((a, b))`."""
     rank: ClassVar[int] = 100
-    """Its place where people read a list of axioms; those of one rank come in alphabetical order."""
+    """Its position in lists of axioms; equal ranks are sorted alphabetically."""
     inequality: ClassVar[bool] = False
-    """Whether it says that something is not less than something else, so that a few points can refute it early."""
+    """Whether it is an inequality, which a few points can refute early."""
     of_outputs: ClassVar[bool] = False
-    """Whether it speaks of several outputs at once."""
+    """Whether it relates several outputs to each other."""
     of_all_inputs: ClassVar[bool] = False
-    """Whether it speaks of all inputs in their order, or in formulas."""
+    """Whether it refers to all inputs, by their order or in formulas."""
     trivial_if_irrelevant: ClassVar[bool] = False
-    """Whether it holds by itself along an input on which the function does not depend."""
+    """Whether it holds trivially along an input on which the function does not depend."""
     corrected: ClassVar[bool] = False
-    """Whether its hard form is a correction (`corrections`) to a network with its numbers, made anew whenever these change."""
+    """Whether its hard form is a correction (`corrections`) that depends on the network's parameters."""
     built_by: ClassVar[frozenset[str]] = frozenset()
-    """The constructions of its hard form, by which `realise.conflicts` tells what goes together; none without a hard form."""
+    """The constructions of its hard form, by which `realise.conflicts` decides compatibility; empty without a hard form."""
     no_hard_form: ClassVar[str] = "no construction is known that makes it true"
-    """Why there is none."""
+    """Why it has no hard form."""
     sign_invariant: ClassVar[bool] = False
-    """Whether it holds for -f where it does for f."""
+    """Whether it holds for -f whenever it holds for f."""
     max_classes_on_scores: ClassVar[float] = 0
-    """The most classes for which it may be said of probabilities and holds for their log odds (of two) or scores as it is."""
+    """The largest number of classes for which it carries over unchanged from probabilities to log odds or scores."""
     linear_inputs: ClassVar[bool] = False
-    """Whether its hard form needs its inputs on linear scales."""
+    """Whether its hard form requires its inputs to have linear scales."""
     linear_output: ClassVar[bool] = False
-    """Whether its hard form needs the output on a linear scale."""
+    """Whether its hard form requires the output to have a linear scale."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.strength, Strength):
@@ -103,7 +108,7 @@ class Axiom(ABC):
 
     @property
     def inputs(self) -> tuple[Name, ...]:
-        """The inputs that it names, in order; none where it speaks of all."""
+        """The inputs that it names, in order; empty if it applies to all."""
         found: list[Name] = []
         for each in fields(self):
             value = getattr(self, each.name)
@@ -117,34 +122,34 @@ class Axiom(ABC):
 
     @property
     def shared(self) -> dict[str, Any]:
-        """The fields that all axioms have, for another one of the same strength in the same place."""
+        """The common fields, for deriving another axiom with the same strength, domain and output."""
         return {"strength": self.strength, "domain": self.domain, "output": self.output}
 
-    # ---------------------------------------------------------------------------------------------- what it says
+    # ------------------------------------------------------------------------------------------------- its meaning
 
     def facts(self) -> "Sequence[Fact]":
-        """What it says, in the vocabulary of `facts.py`, from which conflicts with others are found."""
+        """The facts (`facts.py`) that it states, from which conflicts with other axioms are found."""
         return ()
 
     def follows(self) -> "Sequence[Axiom]":
-        """What it says in other words."""
+        """Axioms that are equivalent to it, or follow from it alone."""
         return ()
 
     def times(self, sign: int) -> "Axiom | None":
-        """What holds for `sign · f` where this holds for f, sign 1 or -1; None where nothing is known.
+        """The axiom that holds for `sign · f` if this one holds for f, sign 1 or -1; None if unknown.
 
-        An exchange of inputs hands on what this gives for its own sign, so None for 1 says that it cannot be handed on.
+        An exchange of inputs transfers the axiom that this returns for its sign; None for 1 means that it cannot be transferred.
         """
         return self if self.sign_invariant else None
 
     def canonical(self) -> "Axiom":
-        """The same axiom with names in one order, where their order says nothing."""
+        """The same axiom with names sorted where their order has no meaning."""
         if isinstance(self.domain, str):
             return self
         return replace(self, domain=tuple(sorted(self.domain, key=str)))
 
     def renamed(self, name: Callable[[Any], str]) -> "Axiom":
-        """The axiom with its inputs renamed; texts of formulas stay."""
+        """The axiom with its inputs renamed; formulas are left unchanged."""
         changes: dict[str, Any] = {}
         for each in fields(self):
             value = getattr(self, each.name)
@@ -162,87 +167,87 @@ class Axiom(ABC):
 
     @abstractmethod
     def penalty(self, context: "PenaltyContext") -> "AxiomPenalty":
-        """The function that vanishes where it holds: its soft form."""
+        """The function that vanishes where the axiom holds: its soft form."""
 
     @abstractmethod
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """The claims that together are the axiom, for the verifier.
+        """The claims that together are equivalent to the axiom, for the verifier.
 
         Raises:
             ConfigError: If it names inputs or outputs that do not exist, or cannot be verified.
         """
 
     def integer_claims(self, codes: "Codes", output: int) -> "list[ClaimResult]":
-        """What is known of it for one output of a network of integers.
+        """The results for one output of an integer network.
 
         Raises:
-            ConfigError: If it is of a kind that nothing is proved of.
+            ConfigError: If this kind cannot be verified for integer networks.
         """
-        raise ConfigError(f"nothing is known of {self.word} in an integer model; {codes.supported()}")
+        raise ConfigError(f"{self.word} cannot be verified for an integer model; {codes.supported()}")
 
     def linear_conditions(self, context: "PenaltyContext", column: int) -> "list[LinearCondition]":
-        """What it asks of one output at points, for the test of whether rows speak against it; none where they cannot.
+        """Its linear conditions on the values of one output, for testing it against data; empty if data cannot contradict it.
 
         Args:
             context: Names, box and rows.
-            column: Which of the values at points is meant, where there are several.
+            column: The column of the values at points that is tested, if there are several.
         """
         return []
 
     @classmethod
     def suggestions(cls, evidence: "DataEvidence") -> "Iterator[SuggestedAxiom]":
-        """Axioms of this kind that rows speak for."""
+        """Axioms of this kind that the data support."""
         yield from ()
 
     # ------------------------------------------------------------------------------------------------- the hard form
 
-    def draft_features(self, draft: "Draft") -> None:  # noqa: B027  (most env nothing)
-        """Puts in what it asks of the features that a network sees; called in the order of `draft_order`."""
+    def draft_features(self, draft: "Draft") -> None:  # noqa: B027  (most kinds leave them as they are)
+        """Changes the features that the network receives; called in the order of `draft_order`."""
 
     draft_order: ClassVar[int] = 0
-    """When it is called among others: 0 where inputs are replaced, 1 exchanged, 2 mirrored or wrapped, 3 clamped."""
+    """The order of `draft_features`: 0 if inputs are replaced, 1 exchanged, 2 mirrored or wrapped, 3 clamped."""
 
-    def draft_answers(self, draft: "Draft") -> None:  # noqa: B027  (most env nothing)
-        """Puts in what it asks of the answers, once bounds are in, in the order in which axioms are given."""
+    def draft_answers(self, draft: "Draft") -> None:  # noqa: B027  (most kinds leave them as they are)
+        """Changes the formulas of the outputs, after bounds are applied, in the order in which axioms are given."""
 
-    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:  # noqa: B027  (most env nothing)
-        """Notes what it asks of the edges."""
+    def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:  # noqa: B027  (most kinds leave them as they are)
+        """Adds its constraints on the edges to `rules`."""
 
     def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
-        """Outputs, formulas and factors to be added to a model so that it holds; where `corrected`."""
+        """The terms (output, formula, factor) that make a model fulfil it; for kinds that are `corrected`."""
         return []
 
     # --------------------------------------------------------------------------------------------- tables and classes
 
     def on_scores(self, classes: int) -> "tuple[Axiom, ...] | None":
-        """The axioms on log odds (of two classes) or scores (of more) that say it of probabilities.
+        """The axioms on log odds (two classes) or scores (more classes) that are equivalent to it for probabilities.
 
         Returns:
-            Nothing where probabilities are so by themselves; None where there are no such axioms.
+            An empty tuple if all probabilities fulfil it; None if there are no such axioms.
 
         Raises:
-            ConfigError: If a number in it is no probability.
+            ConfigError: If a number in it is not a probability.
         """
         return (self,) if classes <= self.max_classes_on_scores else None
 
     def on_columns(self, words: "Mapping[Name, Sequence[str]]") -> "tuple[Axiom, ...]":
-        """The axiom in the words of the inputs that columns have become; a column may be several inputs, the value first."""
+        """The axiom in terms of the inputs that encode the columns; a column may have several inputs, its value first."""
         return (self.renamed(lambda name: words[name][0]),)
 
     def encoded(self, encode: "Callable[[Any], Any] | None", columns: int) -> "Axiom":
-        """The axiom with rows of all columns as the network takes them.
+        """The axiom with its rows of columns encoded as rows of inputs.
 
         Args:
-            encode: From rows of columns to rows of inputs; None where columns are not all numbers.
-            columns: How many there are.
+            encode: Maps rows of columns to rows of inputs; None if some column is not numeric.
+            columns: Number of columns.
 
         Raises:
-            ConfigError: If it holds rows that cannot be taken.
+            ConfigError: If it contains rows that cannot be encoded.
         """
         return self
 
     def text(self) -> str:
-        """As the language writes it; `parse_axiom` gives an equal axiom back."""
+        """Its text in the axiom language; `parse_axiom` returns an equal axiom."""
         parts: list[str] = []
         first = next((each.name for each in fields(self) if not each.kw_only), "")
         for each in fields(self):
@@ -272,14 +277,10 @@ class SingleInputAxiom(Axiom):
 
 
 def ranges_of(given: Any, expected: str) -> Ranges:
-    """Ranges of inputs as a tuple of `(input, (low, high))`.
-
-    Args:
-        given: A mapping, or such a tuple already.
-        expected: What to say when it is neither, without a full stop.
+    """Ranges of inputs as a tuple of `(input, (low, high))`, from a mapping or such a tuple.
 
     Raises:
-        ConfigError: If it is no such thing, or a range is empty.
+        ConfigError: If it is neither, or a range is empty; the message begins with `expected`.
     """
     pairs = list(given.items()) if isinstance(given, Mapping) else given
     sound = isinstance(pairs, Sequence) and not isinstance(pairs, str) and len(pairs) > 0
@@ -299,29 +300,21 @@ def ranges_of(given: Any, expected: str) -> Ranges:
 
 
 def is_name(value: Any) -> bool:
-    """Whether it can name an input or an output."""
+    """Whether a value can name an input or an output."""
     return (isinstance(value, str) and bool(value)) or (
         isinstance(value, int) and not isinstance(value, bool) and value >= 0
     )
 
 
 def name_of(value: Any, word: str) -> Name:
-    """The name of one input, checked.
-
-    Raises:
-        ConfigError: If it is none.
-    """
+    """Returns the name of one input; raises ConfigError for any other value."""
     if not is_name(value):
         raise ConfigError(f"{word} takes an input by its name or its number from 0, got {value!r}.")
     return value  # type: ignore[no-any-return]
 
 
 def place(name: Name, names: Sequence[str], word: str, kind: str = "input") -> int:
-    """The number of an input or output.
-
-    Raises:
-        ConfigError: If there is none of that name or number.
-    """
+    """The index of an input or output by name or number; raises ConfigError if it does not exist."""
     if isinstance(name, int):
         if name < len(names):
             return name
@@ -333,11 +326,7 @@ def place(name: Name, names: Sequence[str], word: str, kind: str = "input") -> i
 
 
 def outputs_of(axiom: Axiom, names: Sequence[str]) -> list[int]:
-    """The numbers of the outputs that an axiom speaks of.
-
-    Raises:
-        ConfigError: If it names none of these.
-    """
+    """The indices of the outputs that an axiom applies to; raises ConfigError if its output does not exist."""
     if axiom.output is None:
         return list(range(len(names)))
     return [place(axiom.output, names, axiom.word, "output")]

@@ -1,4 +1,4 @@
-"""What rules on conflicts share: the result of a rule, and what is known of the model that the axioms are for."""
+"""The result of a conflict rule, and the properties of the model that rules may use."""
 
 import math
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from splinework.knowledge.axioms.facts import TOLERANCE, Fact, Range
 from splinework.knowledge.axioms.sampling import UnitReader, formula, read_unit, sobol
 
 IMPOSSIBLE, CONSTANT, NOTE = "impossible", "constant", "note"
-"""No function at all; only one that does not change; a function of little freedom, which may well be meant."""
+"""Severities: no function exists; only a constant one does; little freedom remains, which may be intended."""
 
 
 @final
 @dataclass(frozen=True)
 class Conflict:
-    """What a rule found.
+    """A conflict found by a rule.
 
     Attributes:
-        why: Why the axioms do not go together, a sentence.
-        way_out: What to do, a sentence.
+        why: Why the axioms are incompatible, a sentence.
+        way_out: How to resolve it, a sentence.
         severity: `impossible`, `constant` or `note`.
     """
 
@@ -36,14 +36,14 @@ class Conflict:
 @final
 @dataclass(frozen=True, eq=False)
 class ConflictContext:
-    """What is known of the model.
+    """The properties of the model that conflict rules use.
 
     Attributes:
         input_names: Names of the inputs.
         output_names: Names of the outputs.
-        extrapolation: What edges do outside their grid.
-        box: Ranges of the inputs, where the grids are; None where that is not known yet.
-        read_unit: How the text of a unit is read.
+        extrapolation: How edges continue outside their grid.
+        box: Ranges of the inputs that the grids cover; None if not known yet.
+        read_unit: Parser of units.
     """
 
     input_names: tuple[str, ...]
@@ -53,15 +53,15 @@ class ConflictContext:
     read_unit: UnitReader = read_unit
 
     def input(self, name: Name) -> int:
-        """The number of an input whose name was checked."""
+        """The index of an input whose name was checked before."""
         return place(name, self.input_names, "the axiom")
 
     def outputs(self, stated: Axiom | Fact) -> frozenset[int]:
-        """The outputs that an axiom or a fact speaks of."""
+        """The outputs that an axiom or a fact refers to."""
         return frozenset(outputs_of(stated.axiom if isinstance(stated, Fact) else stated, self.output_names))
 
     def range(self, fact: Fact, i: int) -> Range | None:
-        """Where a fact holds along an input; None where that is the grid, and it is not known."""
+        """The range of an input on which a fact holds; None for the grid if that is not known."""
         if fact.domain == "all":
             return -math.inf, math.inf
         if not isinstance(fact.domain, str):
@@ -71,7 +71,7 @@ class ConflictContext:
         return None if self.box is None else self.box[i]
 
     def together(self, first: Fact, second: Fact) -> bool:
-        """Whether the two speak of one output somewhere at the same place."""
+        """Whether two facts share an output and their domains overlap."""
         if not self.outputs(first) & self.outputs(second):
             return False
         for i in range(len(self.input_names)):
@@ -81,17 +81,17 @@ class ConflictContext:
         return True
 
     def covers(self, fact: Fact, name: Name, length: float) -> bool:
-        """Whether a fact holds on a range as long as this; a grid that is not known yet is taken to be."""
+        """Whether a fact holds on a range of at least this length; an unknown grid is assumed to be long enough."""
         where = self.range(fact, self.input(name))
         return where is None or where[1] - where[0] >= length * (1 - TOLERANCE)
 
     def surrounds(self, fact: Fact, name: Name, at: float) -> bool:
-        """Whether a fact holds on both sides of a value of an input; a grid that is not known yet is taken to have it inside."""
+        """Whether a fact holds on both sides of a value of an input; an unknown grid is assumed to contain the value."""
         where = self.range(fact, self.input(name))
         return where is None or where[0] < at < where[1]
 
     def samples(self, fact: Fact | None = None, count: int = 64) -> Tensor:
-        """Points where a fact holds in the box, `(count, I)`; in the unit box where that is not known."""
+        """Points in the box where a fact holds, `(count, I)`; in the unit box if the box is not known."""
         box = list(self.box or ((0.0, 1.0),) * len(self.input_names))
         for i, (low, high) in enumerate(box):
             ends = None if fact is None or fact.domain == "all" else self.range(fact, i)
@@ -116,9 +116,9 @@ def _sampled(count: int, box: tuple[Range, ...]) -> Tensor:
 
 
 JointConflict = tuple[Conflict, tuple[Fact, ...]]
-"""What a rule on a fact and all others found, and the other facts that take part."""
+"""A conflict of one fact with others, and those others."""
 
 
 def listed(names: Sequence[Name]) -> str:
-    """Names for a sentence."""
+    """Names joined by commas."""
     return ", ".join(map(str, names))

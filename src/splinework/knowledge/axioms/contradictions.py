@@ -1,4 +1,4 @@
-"""Axioms that no function fulfils together, or only a constant one; told before any training, with a way out."""
+"""Contradictions: axioms that no function, or only a constant one, fulfils together; found before training."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,24 +21,29 @@ from splinework.knowledge.axioms.value_conflicts import VALUE_RULES
 PAIR_RULES: Final = {**SHAPE_RULES, **VALUE_RULES}
 RULES: Final[Sequence[Mapping[Any, Any]]] = (JOINT_RULES, FACE_RULES, POINT_RULES)
 _MAX_CHARACTERS: Final = 160
-"""Most characters of the text of one axiom in a message; a `through` of many points has more."""
+"""The maximum length of an axiom's text in a message."""
 _MAX_LISTED: Final = 5
-"""Most contradictions that one error tells."""
+"""The maximum number of contradictions in one error message."""
 
 
 @final
 @dataclass(frozen=True)
 class Contradiction:
-    """Axioms that do not go together.
+    """A set of axioms that are incompatible.
 
     Attributes:
         first: An axiom.
-        second: Another one, or the setting of the model that is in its way; None where the first contradicts itself.
-        why: Why they do not go together.
-        way_out: What to do.
-        severity: `impossible`, `constant` (only a function that does not change is left) or `note` (little freedom is left, and
-            that may be meant).
-        others: Further axioms that take part.
+        second: Another one, or the option of the model that is incompatible with it; None if the first contradicts itself.
+        why: The reason.
+        way_out: How to resolve it.
+        severity: `impossible`, `constant` (only constant functions fulfil them) or `note` (little freedom remains, which may be
+            intended).
+        others: Further axioms that are involved.
+
+    Example:
+        >>> from splinework.knowledge.axioms import Even, Monotone
+        >>> find_contradictions([Monotone("a"), Even("a")], ["a"])[0].severity
+        'constant'
     """
 
     first: Axiom
@@ -63,25 +68,24 @@ def find_contradictions(
     box: Any = None,
     read_unit: UnitReader = read_unit,
 ) -> list[Contradiction]:
-    """All contradictions that rules know of, by pairs and in a few larger sets; notes among them.
+    """Finds contradictions between axioms, pairwise and in a few larger sets; notes are included.
 
-    Axioms that are only verified demand nothing and are left out.
+    Axioms of strength `Verify` are ignored.
 
     Args:
         axioms: Hard and soft axioms.
         input_names: Names of the inputs.
         output_names: Names of the outputs.
-        extrapolation: What edges do outside their grid.
-        box: Ranges of the inputs, `(I, 2)`: where the grids are. Where it is not known, the grid is taken to be as large as a
-            rule asks.
-        read_unit: From the text of a unit to the exponents of its base units.
+        extrapolation: How edges continue outside their grid.
+        box: Ranges of the inputs that the grids cover, `(I, 2)`; if unknown, the grids are assumed to be as large as needed.
+        read_unit: Maps the text of a unit to the exponents of its base units.
 
     Returns:
-        Each set of axioms once.
+        The contradictions, each set of axioms once.
 
     Raises:
         ConfigError: If an axiom names an input or output that does not exist.
-        FormulaError: If a formula of an axiom cannot be read.
+        FormulaError: If a formula of an axiom cannot be parsed.
 
     Example:
         >>> from splinework.knowledge.axioms import axioms_of
@@ -111,14 +115,27 @@ def check_axioms(
     box: Any = None,
     read_unit: UnitReader = read_unit,
 ) -> tuple[Contradiction, ...]:
-    """Refuses axioms that contradict each other; arguments as in `find_contradictions`.
+    """Raises an error if axioms contradict each other.
+
+    Args:
+        axioms: Hard and soft axioms.
+        input_names: Names of the inputs.
+        output_names: Names of the outputs.
+        extrapolation: How edges continue outside their grid.
+        box: Ranges of the inputs that the grids cover, `(I, 2)`.
+        read_unit: Maps the text of a unit to the exponents of its base units.
 
     Returns:
-        The notes: what leaves little freedom, and may be meant.
+        The contradictions of severity `note`, which may be intended.
 
     Raises:
         ConfigError: If there is a contradiction, or an axiom names an input or output that does not exist.
-        FormulaError: If a formula of an axiom cannot be read.
+        FormulaError: If a formula of an axiom cannot be parsed.
+
+    Example:
+        >>> from splinework.knowledge.axioms import Concave, Convex
+        >>> check_axioms([Convex("a"), Concave("a")], ["a"])[0].why
+        'a function that is convex and concave along a must be linear in it'
     """
     found = find_contradictions(
         axioms, input_names, output_names, extrapolation=extrapolation, box=box, read_unit=read_unit
@@ -139,7 +156,7 @@ Parts = tuple[list[Derived], str | None, Conflict]
 
 
 def _pairs(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Parts]:
-    """Two by two, by the tables; of each pair the first thing that is found, a note only where there is nothing worse."""
+    """Conflicts of two axioms by the tables of rules: for each pair the first one, preferring those that are not notes."""
     stated = [(each, tuple(each.axiom.facts())) for each in derived]
     for one, other in combinations(stated, 2):
         found = []
@@ -155,7 +172,7 @@ def _pairs(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Par
 
 
 def _sets(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Parts]:
-    """One fact against all others, or against an option of the model."""
+    """Conflicts of one fact with all others, or with an option of the model."""
     by_axiom = {each.axiom: each for each in derived}
     for each in derived:
         others = tuple(fact for other in derived if other is not each for fact in other.axiom.facts())
@@ -171,7 +188,7 @@ def _sets(derived: Sequence[Derived], context: ConflictContext) -> Iterator[Part
 
 
 def _contradiction(parts: Sequence[Derived], obstacle: str | None, conflict: Conflict) -> Contradiction:
-    """In terms of the axioms that were given."""
+    """A conflict expressed in terms of the axioms that the user gave."""
     sources = list(dict.fromkeys(source for part in parts for source in part.sources))
     steps = [
         f"{' and '.join(map(str, part.sources))} {'give' if len(part.sources) > 1 else 'means'} {part.axiom}"

@@ -1,7 +1,7 @@
-"""What rows say of a function, for axioms that may be suggested: sizes of violations and effects, with their uncertainty.
+"""Evidence in data for axioms: sizes of violations and of effects, with their uncertainty.
 
-The function behind the rows is that of `surrogate.py`. Every number is an upper end, or a lower one for effects, of what is
-likely.
+All sizes are computed on draws from the posterior of a surrogate (`surrogate.py`): violations as upper, effects as lower ends of
+one-sided 95 % credible intervals.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,31 +14,32 @@ from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.surrogate import Floats, PosteriorSurrogate
 
 MAX_VIOLATION: Final = 0.1
-"""Largest violation, root mean square in spreads of the function, that the rows must leave possible at most."""
+"""The largest violation that the data may leave possible: root mean square, in standard deviations of the function."""
 MIN_EFFECT: Final = 0.1
-"""Least change of the function, in its spreads, that makes an input or a bend worth speaking of."""
+"""The smallest change of the function, in its standard deviations, that counts as an effect."""
 PROBABILITY: Final = 0.95
-"""With this probability a violation is smaller than what is sentence, and an effect larger."""
+"""The posterior probability of every bound."""
 LONG_STEP: Final = 0.15
-"""Distance, in ranges of the input, over which rises and bends are looked at."""
+"""The step of finite differences, as a share of the input's range."""
 SHORT_STEP: Final = 0.05
-"""Distance over which none may clearly go the other way: a ripple hides in a longer one."""
+"""The step over which no difference may significantly have the wrong sign: longer steps hide ripples."""
 MIN_Z_SCORE: Final = 3.0
-"""Standard deviations at which rows speak clearly against an axiom."""
+"""The z-score at which a row significantly contradicts an axiom."""
 MAX_VIOLATING_SHARE: Final = 0.01
-"""The share of rows at which they may."""
+"""The largest share of rows that may do so."""
 MIN_ROWS: Final = 30
-"""Fewer rows say nothing."""
+"""The smallest number of rows for suggestions."""
 
 
 @final
 @dataclass(frozen=True)
 class SuggestedAxiom:
-    """An axiom that rows speak for.
+    """An axiom that the data support.
 
     Attributes:
         axiom: The axiom.
-        violation: With a probability of 95 % the function violates it by at most this, root mean square in its spreads.
+        violation: Upper end of the 95 % credible interval of its violation: root mean square, in standard deviations of the
+            function.
         evidence: The same in a sentence.
     """
 
@@ -48,14 +49,14 @@ class SuggestedAxiom:
 
 
 class DataEvidence:
-    """The function behind the rows at points, for draws from all that is likely of it.
+    """The surrogate at the rows and at transformed rows, for draws from its posterior.
 
     Attributes:
         x: The rows, `(N, I)`.
         target: The target, `(N,)`.
         names: Names of the inputs.
-        values: The function at the rows, one column for each draw, in its spreads, `(N, S)`.
-        relevant: Numbers of the inputs that have an effect; none where the function is too uncertain to tell anything.
+        values: The function at the rows, one column per draw, in its standard deviations, `(N, S)`.
+        relevant: Indices of the inputs that have an effect; empty if the function is too uncertain.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class DataEvidence:
         self._exchanged: dict[tuple[int, int], tuple[Floats, Floats]] = {}
 
     def effect(self, i: int) -> float:
-        """How much the function changes when one input takes values of other rows; the least that is likely."""
+        """The lower bound of the change of the function when one input is permuted among the rows."""
         other = self.x.copy()
         other[:, i] = self.x[self.order, i]
         return lower_rms(self.values - self.function.drawn(other))
 
     def moved(self, i: int, steps: Sequence[float]) -> list[Floats]:
-        """The function at points moved along an input by several distances, all inside; rows near an end first move away."""
+        """The function at rows moved along an input by several distances within the box; rows near an end first move inward."""
         low, high = self.function.low[i] - min(steps), self.function.high[i] - max(steps)
         start = self.x[:, i].clip(low, high)
         moved = []
@@ -87,13 +88,13 @@ class DataEvidence:
         return moved
 
     def partners(self, to: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
-        """The function at rows and at their partners, where these are inside."""
+        """The function at rows and at their images under a map, for images within the box."""
         other = to(self.x)
         stays = ((other >= self.function.low) & (other <= self.function.high)).all(axis=1)
         return self.values[stays], self.function.drawn(other[stays])
 
     def differences(self, i: int, order: int, step: float) -> Floats:
-        """Differences of the first or second order along an input, over a distance in its ranges."""
+        """First or second differences along an input; the step is a share of its range."""
         key = (i, order, step)
         if key not in self._differences:
             far = step * self.width[i]
@@ -104,15 +105,15 @@ class DataEvidence:
     def one_sign(
         self, axiom: Axiom, i: int, order: int, sign: float, share: float, description: str
     ) -> list[SuggestedAxiom]:
-        """The axiom, if differences along an input have this sign but for a small share of their size.
+        """The axiom if differences along an input have one sign, apart from a small share of their size.
 
         Args:
-            axiom: What they would speak for.
+            axiom: The axiom that the sign would support.
             i: The input.
-            order: Of the differences.
-            sign: That they should have.
-            share: The largest share of all of them that may have the other one.
-            description: What they violate, for a sentence.
+            order: The order of the differences.
+            sign: The expected sign.
+            share: The largest share of the differences that may have the opposite sign.
+            description: The violation in words.
         """
         far, near = self.differences(i, order, LONG_STEP), self.differences(i, order, SHORT_STEP)
         wrong = np.maximum(-sign * far, 0)
@@ -120,12 +121,12 @@ class DataEvidence:
         return [suggestion(axiom, wrong, description)] if small and not has_ripples(-sign * near) else []
 
     def reflected(self, i: int) -> tuple[Floats, Floats]:
-        """The function at rows and with the sign of an input changed, where that is inside."""
+        """The function at rows and at rows with the sign of one input changed, within the box."""
         signs = np.where(np.arange(self.x.shape[1]) == i, -1.0, 1.0)
         return self.partners(lambda x: x * signs)
 
     def exchanged(self, i: int, j: int) -> tuple[Floats, Floats] | None:
-        """The function at rows and with two inputs exchanged; None where their ranges or rows do not allow to tell."""
+        """The function at rows and at rows with two inputs exchanged; None if their ranges overlap too little."""
         overlap = min(self.function.high[[i, j]]) - max(self.function.low[[i, j]])
         if overlap < 0.8 * max(self.width[[i, j]]):
             return None
@@ -138,39 +139,39 @@ class DataEvidence:
 
 
 def is_small(violation: Floats, signed: Floats | None = None) -> bool:
-    """Whether a violation is small on the whole, and clear hardly anywhere.
+    """Whether a violation is small on average and significant at almost no row.
 
     Args:
-        violation: At rows and for draws, `(N, S)`.
-        signed: What must not be positive; the magnitude of the violation where it is None.
+        violation: The violation at rows and for draws, `(N, S)`.
+        signed: The quantity that must not be positive; by default the magnitude of the violation.
     """
     clear = _is_significant(violation) or _is_significant(-violation) if signed is None else _is_significant(signed)
     return upper_rms(violation) < MAX_VIOLATION and not clear
 
 
 def _is_significant(against: Floats, least: float = MAX_VIOLATION / 10) -> bool:
-    """Whether there are rows at which something is positive beyond doubt, and by more than the least that counts."""
+    """Whether a quantity is significantly positive, by more than `least`, at too many rows."""
     mean, error = against.mean(axis=1), against.std(axis=1)
     return bool((mean > MIN_Z_SCORE * error + least).mean() > MAX_VIOLATING_SHARE)
 
 
 def has_ripples(against: Floats) -> bool:
-    """The same for what is looked at over a short distance, where only its own size tells what is little."""
+    """The same for differences over a short step, relative to their own size."""
     return _is_significant(against, MAX_VIOLATION / 2 * float(np.sqrt(np.mean(against.mean(axis=1) ** 2))))
 
 
 def suggestion(axiom: Axiom, violation: Floats, description: str) -> SuggestedAxiom:
-    """The suggestion of an axiom, with how much it is violated at most and what that is, in words."""
+    """The suggestion of an axiom with the upper bound of its violation."""
     size = upper_rms(violation)
-    sentence = f"{description} at most {100 * size:.2g} % of its spread, with a probability of {100 * PROBABILITY:g} %"
+    sentence = f"{description} at most {100 * size:.2g} % of the standard deviation ({100 * PROBABILITY:g} % credible interval)"
     return SuggestedAxiom(axiom, size, sentence)
 
 
 def upper_rms(values: Floats) -> float:
-    """The root mean square over rows, at most, over the draws."""
+    """The upper bound, over draws, of the root mean square over rows."""
     return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), PROBABILITY)) if len(values) else np.inf
 
 
 def lower_rms(values: Floats) -> float:
-    """The root mean square over rows, at least, over the draws."""
+    """The lower bound, over draws, of the root mean square over rows."""
     return float(np.quantile(np.sqrt(np.mean(values**2, axis=0)), 1 - PROBABILITY)) if len(values) else 0.0

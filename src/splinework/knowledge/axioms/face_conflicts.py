@@ -1,4 +1,4 @@
-"""Values on two faces of a box against what a shape or a symmetry says of them."""
+"""Conflicts of values on two faces of a box with shapes and symmetries."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,7 +17,7 @@ Facts = tuple[Fact, ...]
 @final
 @dataclass(frozen=True, eq=False)
 class FaceSamples:
-    """A face with the values at sample points moved there."""
+    """A face with sample points on it and its values there."""
 
     face: FaceValue
     points: Tensor
@@ -25,12 +25,12 @@ class FaceSamples:
 
     @property
     def at(self) -> float:
-        """Where it is."""
+        """The input's value on the face."""
         return self.face.at
 
 
 def slope_faces(fact: SlopeSign, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Values on two faces, or along one, that go the wrong way, or not at all."""
+    """Values on two faces, or along one face, that change in the wrong direction or not at all."""
     i, sign = context.input(fact.input), fact.sign
     across = _across(fact, i, others, context)
     for low, high in pairwise(across):
@@ -53,7 +53,7 @@ def slope_faces(fact: SlopeSign, others: Facts, context: ConflictContext) -> Joi
 
 
 def steepness_faces(fact: SlopeBound, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Values on two faces that are too far apart for the greatest slope."""
+    """Values on two faces that differ by more than the largest slope allows."""
     for i in fact.numbers(context):
         across = _across(fact, i, others, context)
         for low, high in pairwise(across):
@@ -86,7 +86,7 @@ def image_faces(fact: Parity | Periodicity, others: Facts, context: ConflictCont
 
 
 FACE_RULES: Final = {SlopeSign: slope_faces, SlopeBound: steepness_faces, Parity: image_faces, Periodicity: image_faces}
-"""Rules on one fact and all others; what they return names those that take part."""
+"""Rules for one fact and all others; each returns the facts involved."""
 
 
 def _faces(fact: Fact, others: Facts, context: ConflictContext) -> list[FaceSamples]:
@@ -101,13 +101,13 @@ def _faces(fact: Fact, others: Facts, context: ConflictContext) -> list[FaceSamp
 
 
 def _across(fact: Fact, i: int, others: Facts, context: ConflictContext) -> list[FaceSamples]:
-    """Faces along one input where the fact holds, in order."""
+    """The faces of one input on which the fact holds, in order."""
     found = [given for given in _faces(fact, others, context) if context.input(given.face.input) == i]
     return sorted(found, key=lambda given: given.at)
 
 
 def _along(given: FaceSamples, fact: SlopeSign, i: int, sign: float, context: ConflictContext) -> Conflict | None:
-    """A value on a face that goes the wrong way along it."""
+    """Values along a face that change in the wrong direction."""
     if context.input(given.face.input) == i or not isinstance(given.face.value, str):
         return None
     other = given.points.clone()

@@ -1,7 +1,7 @@
-"""What axioms say, in a small common vocabulary: the sign of a slope, a mirror, a period, a range of values, a value on a face.
+"""Facts: the vocabulary in which axioms are compared, such as the sign of a slope, a parity, a period, or a value on a face.
 
-An axiom states facts (`Axiom.facts`); rules on contradictions, the hard forms and the tests against rows look at facts and never
-at the kind of axiom, so a new axiom meets all others through the facts that it states.
+An axiom states facts (`Axiom.facts`). Conflict rules, hard forms and tests against data use facts rather than kinds of axioms, so
+a new kind works with all others through the facts it states.
 """
 
 import itertools
@@ -23,16 +23,16 @@ Floats = NDArray[np.float64]
 Pairs = NDArray[np.bool_]
 Range = tuple[float, float]
 TOLERANCE: Final = 1e-9
-"""Relative size of what is rounding, among numbers that a user wrote."""
+"""Relative tolerance for rounding in numbers that users write."""
 
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that an axiom says.
+    """A property that an axiom states.
 
     Attributes:
         axiom: The axiom.
-        within: Where it holds; None where that is the domain of the axiom.
+        within: Where it holds, if that is not the domain of the axiom.
     """
 
     axiom: Axiom
@@ -40,29 +40,29 @@ class Fact:
 
     @property
     def domain(self) -> Domain:
-        """Where it holds."""
+        """The domain on which it holds."""
         return self.axiom.domain if self.within is None else self.within
 
     @property
     def everywhere(self) -> bool:
-        """Whether it holds all over the grids, not in some ranges of inputs only."""
+        """Whether it holds on the whole grid and not only for ranges of some inputs."""
         return isinstance(self.domain, str)
 
     @property
     def word(self) -> str:
-        """What the language calls the axiom."""
+        """The name of the axiom in the language."""
         return self.axiom.word
 
     def along(self, i: int, context: "ConflictContext") -> bool:
-        """Whether it limits the function on lines along an input."""
+        """Whether it constrains the function along an input, the others fixed."""
         return False
 
     def rows(self, at: Floats) -> tuple[Floats, Floats]:
-        """Rows and right sides of `rows @ values <= right`, for values at places `at` of a line, in units of the values."""
+        """The inequalities `rows @ values <= right` for the values at positions `at` on a line, in units of the values."""
         return np.zeros((0, len(at))), np.zeros(0)
 
     def images(self, x: Floats, context: "ConflictContext") -> Iterator[tuple[Pairs, float]]:
-        """Which points `(N, I)` a symmetry takes to which, `(N, N)`, and the sign that values get by that."""
+        """Masks `(N, N)` of the points `(N, I)` that a symmetry maps to each other, and the sign by which their values differ."""
         yield from ()
 
 
@@ -76,7 +76,7 @@ class SlopeSign(Fact):
 
     @property
     def forbidden(self) -> str:
-        """What the function never does."""
+        """The forbidden direction, as a verb."""
         return "falls" if self.sign > 0 else "rises"
 
     def along(self, i: int, context: "ConflictContext") -> bool:
@@ -107,13 +107,13 @@ class CurvatureSign(Fact):
 @final
 @dataclass(frozen=True)
 class SlopeBound(Fact):
-    """The largest magnitude of the slope along inputs; along all where none is named."""
+    """The largest magnitude of the slope along some inputs; along all if none is named."""
 
     inputs: tuple[Name, ...]
     most: float
 
     def numbers(self, context: "ConflictContext") -> list[int]:
-        """The numbers of the inputs."""
+        """The indices of the inputs."""
         return [context.input(name) for name in self.inputs] or list(range(len(context.input_names)))
 
     def along(self, i: int, context: "ConflictContext") -> bool:
@@ -167,7 +167,7 @@ class Periodicity(Fact):
 @final
 @dataclass(frozen=True)
 class ExchangeSymmetry(Fact):
-    """The value is multiplied by the sign when two of some inputs change places."""
+    """The value is multiplied by `sign` when two of the inputs are exchanged."""
 
     among: tuple[Name, ...]
     sign: int
@@ -182,37 +182,37 @@ class ExchangeSymmetry(Fact):
 @final
 @dataclass(frozen=True)
 class GroupInvariance(Fact):
-    """The value stays when a group (`sign`, `scale`, `translation`, `rotation`) acts on vectors of inputs."""
+    """The value is invariant under a group (`sign`, `scale`, `translation`, `rotation`) acting on vectors of inputs."""
 
     group: str
     vectors: tuple[tuple[Name, ...], ...]
 
     @property
     def inputs(self) -> tuple[Name, ...]:
-        """All inputs that it moves."""
+        """All inputs that the group acts on."""
         return tuple(itertools.chain.from_iterable(self.vectors))
 
 
 @final
 @dataclass(frozen=True)
 class Separability(Fact):
-    """No mixed dependence on inputs of different groups.
+    """No interaction between inputs of different groups.
 
     Attributes:
         groups: The groups.
-        rest: Whether every input that is in none is a group by itself.
+        rest: Whether every input outside the groups is a group by itself.
     """
 
     groups: tuple[tuple[Name, ...], ...]
     rest: bool
 
     def among(self, names: Sequence[Name]) -> list[Name]:
-        """Those of some inputs of which it says something."""
+        """The inputs among `names` that it constrains."""
         named = set(itertools.chain.from_iterable(self.groups))
         return [name for name in names if self.rest or name in named]
 
     def apart(self, names: Sequence[Name]) -> tuple[Name, Name] | None:
-        """The first two of some inputs that may not act on each other."""
+        """The first two inputs among `names` that may not interact."""
         owner = {name: number for number, group in enumerate(self.groups) for name in group}
         pairs = itertools.combinations(self.among(names), 2)
         return next(((a, b) for a, b in pairs if owner.get(a, a) != owner.get(b, b)), None)
@@ -221,7 +221,7 @@ class Separability(Fact):
 @final
 @dataclass(frozen=True)
 class ValueBounds(Fact):
-    """All values lie between two numbers; infinite where there is no bound."""
+    """All values lie between two bounds, which may be infinite."""
 
     low: float
     high: float
@@ -238,7 +238,7 @@ class ValueBounds(Fact):
 @final
 @dataclass(frozen=True)
 class TailBehaviour(Fact):
-    """What comes beyond the grid of an input: `linear`, `constant`, or tending to a `value`, on one `side` or `both`."""
+    """The behaviour beyond the grid of an input: `linear`, `constant`, or tending to a `value`, on one `side` or `both`."""
 
     input: Name
     side: str
@@ -249,10 +249,10 @@ class TailBehaviour(Fact):
 @final
 @dataclass(frozen=True)
 class FaceValue(Fact):
-    """A value, a number or a formula, where an input has one value; perhaps with the first derivative in that input.
+    """The value (a number or a formula) where one input has a given value, optionally with the first derivative in that input.
 
     Attributes:
-        start: Whether the input is a time that starts there.
+        start: Whether it is an initial condition, the input being the time.
     """
 
     input: Name
@@ -265,7 +265,7 @@ class FaceValue(Fact):
 @final
 @dataclass(frozen=True)
 class RegionBoundaryValue(Fact):
-    """A value on the boundary of a region."""
+    """The value on the boundary of a region."""
 
     region: Region
     value: Value
@@ -274,7 +274,7 @@ class RegionBoundaryValue(Fact):
 @final
 @dataclass(frozen=True)
 class IntegralValue(Fact):
-    """`∫ weight f dx = equals`, over ranges of all inputs or the box of the grids."""
+    """`∫ weight f dx = equals` over ranges of all inputs, or over the box of the grids."""
 
     equals: float
     over: Ranges | None
@@ -282,7 +282,7 @@ class IntegralValue(Fact):
 
     @property
     def plain(self) -> bool:
-        """Whether it is a plain integral, and no moment."""
+        """Whether the weight is 1."""
         return self.weight.strip() in ("1", "1.0")
 
 
@@ -298,7 +298,7 @@ class PointValues(Fact):
 @final
 @dataclass(frozen=True)
 class OutputRelation(Fact):
-    """Outputs rise in this order, or (with `shares`) add up to one; all outputs where none is named."""
+    """The outputs increase in this order, or (with `shares`) add up to one; all outputs if none is named."""
 
     outputs: tuple[Name, ...]
     shares: bool
@@ -307,7 +307,7 @@ class OutputRelation(Fact):
 @final
 @dataclass(frozen=True)
 class UnitHomogeneity(Fact):
-    """Units: of inputs, and of the output."""
+    """The units of the inputs and of the output."""
 
     of_inputs: tuple[tuple[Name, str], ...]
     of_output: str
@@ -316,7 +316,7 @@ class UnitHomogeneity(Fact):
 @final
 @dataclass(frozen=True)
 class DifferentialEquation(Fact):
-    """A differential equation, with coefficients to be found and where these start."""
+    """A differential equation with its unknown coefficients and their starting values."""
 
     text: str
     unknowns: tuple[tuple[str, float], ...]
@@ -326,7 +326,7 @@ Kind = TypeVar("Kind", bound=Fact)
 
 
 def facts_of(axioms: Sequence[Axiom], kind: type[Kind]) -> list[Kind]:
-    """The facts of one kind that axioms state, in order."""
+    """The facts of one kind stated by axioms, in order."""
     return [fact for axiom in axioms for fact in axiom.facts() if isinstance(fact, kind)]
 
 
@@ -338,7 +338,7 @@ def range_text(low: float, high: float) -> str:
 
 
 def same_points(x: Floats, other: Floats) -> Pairs:
-    """Which rows are one point, `(N, M)`."""
+    """A mask of the pairs of rows that are the same point, `(N, M)`."""
     same = np.ones((len(x), len(other)), dtype=bool)
     for a, b in zip(x.T, other.T, strict=True):
         same &= np.abs(a[:, None] - b) <= TOLERANCE * (1 + np.abs(b))

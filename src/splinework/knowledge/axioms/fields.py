@@ -1,6 +1,6 @@
-"""What may stand in the fields of axioms, checked: names of several inputs, numbers, formulas, texts by input.
+"""Validation of the fields of axioms: names of inputs, numbers, formulas, texts by input.
 
-What a field of an axiom must be is declared with it, as metadata, which the functions here make.
+Each field of an axiom declares its check as metadata, which the functions here create.
 """
 
 import math
@@ -11,16 +11,16 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Name, Value, is_name, name_of
 
 Check = Mapping[str, Callable[[Any, str], Any]]
-"""Metadata of a field: from a value, and the word of the axiom, to the value as it is kept."""
+"""Metadata of a field: a function from a value and the word of the axiom to the normalised value."""
 
 
 def several(*, least: int = 1, empty: bool = False) -> Check:
-    """Several names; perhaps none at all."""
+    """A check for several names, or with `empty` none."""
     return {"check": lambda names, word: () if empty and names in ((), []) else names_of(names, word, least=least)}
 
 
 def number(what: str, *, positive: bool = False, optional: bool = False) -> Check:
-    """A finite number; perhaps None."""
+    """A check for a finite number, or with `optional` None."""
 
     def check(value: Any, word: str) -> float | None:
         if optional and value is None:
@@ -34,7 +34,7 @@ def number(what: str, *, positive: bool = False, optional: bool = False) -> Chec
 
 
 def text(expected: str) -> Check:
-    """A text that is not empty."""
+    """A check for a non-empty text."""
 
     def check(value: Any, word: str) -> str:
         if not isinstance(value, str) or not value.strip():
@@ -45,7 +45,7 @@ def text(expected: str) -> Check:
 
 
 def by_input(expected: str) -> Check:
-    """Texts by input."""
+    """A check for a mapping from inputs to texts."""
     return {"check": lambda given, word: texts_of(given, expected)}
 
 
@@ -54,11 +54,7 @@ FORMULA: Final[Check] = {"check": lambda value, word: value_of(value, word)}
 
 
 def names_of(values: Any, word: str, *, least: int = 1) -> tuple[Name, ...]:
-    """Names of several inputs, all different, checked.
-
-    Raises:
-        ConfigError: If they are too few, not names, or one comes twice.
-    """
+    """The names of several distinct inputs; raises ConfigError for anything else."""
     listed = values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
     names = tuple(name_of(value, word) for value in listed)
     if len(names) < least or len(set(names)) < len(names):
@@ -67,22 +63,14 @@ def names_of(values: Any, word: str, *, least: int = 1) -> tuple[Name, ...]:
 
 
 def number_of(value: Any, what: str) -> float:
-    """A finite number, checked.
-
-    Raises:
-        ConfigError: If it is none.
-    """
+    """A finite number as a float; raises ConfigError for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ConfigError(f"{what} is a finite number, got {value!r}.")
     return float(value)
 
 
 def value_of(value: Any, word: str) -> Value:
-    """A number or a formula, checked.
-
-    Raises:
-        ConfigError: If it is neither.
-    """
+    """A number or a formula; raises ConfigError for anything else."""
     if isinstance(value, str) and value.strip():
         return value
     if isinstance(value, str):
@@ -91,11 +79,7 @@ def value_of(value: Any, word: str) -> Value:
 
 
 def texts_of(given: Any, expected: str) -> tuple[tuple[Name, str], ...]:
-    """Texts by input as a tuple of pairs, checked.
-
-    Raises:
-        ConfigError: If it is none, with what was expected.
-    """
+    """Texts by input as a tuple of pairs; raises ConfigError for anything else."""
     pairs = tuple(given.items()) if isinstance(given, Mapping) else given
     try:
         found = tuple((name, text) for name, text in pairs)
@@ -107,11 +91,7 @@ def texts_of(given: Any, expected: str) -> tuple[tuple[Name, str], ...]:
 
 
 def log_odds(probability: float, text: str) -> float:
-    """The log odds of a probability that an axiom of classes names.
-
-    Raises:
-        ConfigError: If it is none.
-    """
+    """The log odds of a probability in an axiom of a classifier; raises ConfigError if it is not in (0, 1)."""
     if not 0 < probability < 1:
         raise ConfigError(
             f"{text} has the number {probability:g}, but in an axiom of classes numbers are probabilities between 0 and 1."

@@ -10,11 +10,11 @@ from splinework.nn.files import read_toml
 
 _USAGE: Final = 'write axioms = ["monotone(age)"] into a TOML file'
 _MAX_BYTES: Final = 20_000_000
-"""Most bytes of a file of axioms; a table of ten thousand points has less than a million."""
+"""The maximum size of a file of axioms in bytes; a table of ten thousand points has less than a million."""
 
 
 def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
-    """The axioms of a TOML file, those of the list first.
+    """Reads the axioms of a TOML file, those of the list `axioms` first.
 
     A table `[[axiom]]` has the key `kind`, such as `monotone`, and the fields of that axiom: `input = "age"`,
     `strength = "soft"`, `domain = { age = [18, 65] }`.
@@ -22,9 +22,20 @@ def read_axioms(path: str | os.PathLike[str]) -> tuple[Axiom, ...]:
     Args:
         path: The file, in UTF-8.
 
+    Returns:
+        The axioms.
+
     Raises:
         FileError: If it cannot be read.
-        ConfigError: If it is not TOML, has other keys, or an axiom is wrong; the message tells which one.
+        ConfigError: If it is not TOML, has other keys, or an axiom is invalid; the message names it.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "axioms.toml")
+        ...     _ = path.write_text('axioms = ["monotone(age)"]')
+        ...     print(read_axioms(path)[0])
+        monotone('age')
     """
     written = read_toml(path, _USAGE, what="a file of axioms", most=_MAX_BYTES)
     for key in written:

@@ -1,4 +1,4 @@
-"""What follows from axioms together: where a and b may be exchanged, what holds along a holds along b."""
+"""Implied axioms: if a and b may be exchanged, a property along a also holds along b."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ from splinework.knowledge.axioms.facts import ExchangeSymmetry, facts_of
 from splinework.knowledge.axioms.strength import Hard, Strength, Verify
 
 MAX_DERIVED: Final = 400
-"""Most axioms that are derived; no list that a person writes comes near."""
+"""The maximum number of derived axioms; lists written by hand stay far below."""
 
 
 @final
 @dataclass(frozen=True)
 class Derived:
-    """An axiom, and which of those that were given it comes from; from itself, where it was given."""
+    """An axiom and the given axioms from which it follows; a given axiom follows from itself."""
 
     axiom: Axiom
     sources: tuple[Axiom, ...]
@@ -24,11 +24,19 @@ class Derived:
 def implied(
     axioms: Sequence[Axiom], input_names: Sequence[str], output_names: Sequence[str] = ("y",)
 ) -> tuple[Axiom, ...]:
-    """The axioms and what follows from them, with inputs and outputs by name, none twice.
+    """The axioms and those that follow from them, with inputs and outputs by name, without duplicates.
 
-    An exchange of inputs carries over what is said of one of them: with `symmetric(a, b)`, `monotone(a)` gives `monotone(b)`;
-    with `antisymmetric(a, b)` it gives `monotone(b, increasing=False)`. `invariant(rotation, x, y)` gives `symmetric(x, y)` and
-    that both are even. What follows is no stronger than what it follows from.
+    An exchange of inputs transfers properties between them: with `symmetric(a, b)`, `monotone(a)` implies `monotone(b)`; with
+    `antisymmetric(a, b)` it implies `monotone(b, increasing=False)`. `invariant(rotation, x, y)` implies `symmetric(x, y)`,
+    `even(x)` and `even(y)`. An implied axiom is as strong as the weakest axiom that it follows from.
+
+    Args:
+        axioms: The axioms.
+        input_names: Names of the inputs.
+        output_names: Names of the outputs.
+
+    Returns:
+        The given axioms, then the implied ones.
 
     Raises:
         ConfigError: If an axiom names an input or output that does not exist.
@@ -42,11 +50,7 @@ def implied(
 
 
 def derive(axioms: Sequence[Axiom], input_names: Sequence[str], output_names: Sequence[str]) -> list[Derived]:
-    """As `implied`, with the sources of each.
-
-    Raises:
-        ConfigError: If an axiom names an input or output that does not exist.
-    """
+    """Like `implied`, with the sources of each axiom."""
     found: dict[Axiom, Derived] = {}
     for axiom in axioms:
         found.setdefault(
@@ -66,11 +70,7 @@ def derive(axioms: Sequence[Axiom], input_names: Sequence[str], output_names: Se
 
 
 def named(axiom: Axiom, input_names: Sequence[str], output_names: Sequence[str]) -> Axiom:
-    """The axiom with every input and output by its name.
-
-    Raises:
-        ConfigError: If there is no such input or output.
-    """
+    """The axiom with every input and output given by name; raises ConfigError if one does not exist."""
 
     def name(given: Any) -> str:
         return input_names[place(given, input_names, axiom.word)]
@@ -87,7 +87,7 @@ def named(axiom: Axiom, input_names: Sequence[str], output_names: Sequence[str])
 
 
 def _by_exchange(exchange: Derived, given: Derived) -> list[Derived]:
-    """What an exchange of inputs makes of another axiom."""
+    """The axioms that another axiom becomes under an exchange of inputs."""
     swap, axiom = exchange.axiom, given.axiom
     if swap.domain not in ("grid", "all") or (swap.output is not None and axiom.output != swap.output):
         return []
@@ -101,7 +101,7 @@ def _by_exchange(exchange: Derived, given: Derived) -> list[Derived]:
         if changed is None:
             continue
         among = [str(name) for name in fact.among]
-        # What names none of the inputs that change places holds after the exchange as it is.
+        # An axiom that names none of the exchanged inputs holds unchanged.
         pairs = [(here, there) for here in among for there in among if here != there and here in names] or [("", "")]
         for here, there in pairs:
             places = {here: there, there: here}
@@ -111,7 +111,7 @@ def _by_exchange(exchange: Derived, given: Derived) -> list[Derived]:
 
 
 def _says(axiom: Axiom, other: Axiom) -> bool:
-    """Whether the second says what the first does, but for its strength and the order of names."""
+    """Whether two axioms are the same apart from strength and the order of names."""
     one, two = axiom.canonical(), other.canonical()
     return one.domain == two.domain and replace(two, strength=one.strength) == one
 

@@ -1,4 +1,4 @@
-"""What an axiom is handed and hands back, in one place for annotations; the modules of these import that of the axiom."""
+"""The types in the signatures of `Axiom`, gathered for annotations, as their modules import that of `Axiom`."""
 
 from splinework.knowledge.axioms.evidence import DataEvidence, SuggestedAxiom
 from splinework.knowledge.axioms.facts import Fact

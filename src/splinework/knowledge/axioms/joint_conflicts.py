@@ -1,4 +1,4 @@
-"""Conflicts of more than two facts, or of one with a setting of the model."""
+"""Conflicts of more than two facts, or of one with an option of the model."""
 
 import itertools
 import math
@@ -27,7 +27,7 @@ _GROUP_ACTIONS: Final = {"sign": "all change their sign", "scale": "all are scal
 
 
 def leaving_bounds(fact: ValueBounds, others: Facts, context: ConflictContext) -> Conflict | None:
-    """Soft bounds on both sides everywhere, where the tails of splines are straight lines; hard ones hold by a link."""
+    """Soft bounds on both sides for all inputs, although the tails of splines are straight lines; hard bounds use a link."""
     if fact.domain != "all" or context.extrapolation != "linear" or isinstance(fact.axiom.strength, Hard):
         return None
     if math.isinf(fact.low) or math.isinf(fact.high):
@@ -42,17 +42,17 @@ def leaving_bounds(fact: ValueBounds, others: Facts, context: ConflictContext) -
     if not loose:
         return None
     return Conflict(
-        f"beyond its grid a spline goes on as a straight line, which leaves every pair of bounds along {listed(loose)} unless it "
-        "is level",
-        "Let the bounds hold on the grid, domain='grid', make them hard, or take extrapolation='constant'.",
+        f"beyond its grid a spline continues as a straight line, which leaves any pair of bounds along {listed(loose)} unless it "
+        "is constant",
+        "Restrict the bounds to the grid, domain='grid', make them hard, or use extrapolation='constant'.",
     )
 
 
 def along_the_orbit(fact: GroupInvariance, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Rising along all inputs that a group moves together: then what it keeps is constant.
+    """A function that is monotone along all inputs on which a group acts: an invariant one is constant in them.
 
-    Every point near another one is between that and an image of it: for translation always, for sign in a box about 0, for scale
-    where no input changes its sign.
+    Every point lies between another one and an image of that: always for translations, for sign changes in a box around 0, for
+    scaling if no input changes its sign.
     """
     if fact.group == "rotation" or len(fact.vectors) > 1 or len(fact.inputs) < 2:
         return None
@@ -66,7 +66,7 @@ def along_the_orbit(fact: GroupInvariance, others: Facts, context: ConflictConte
         if all(name in found for name in fact.inputs):
             taking = tuple(found[name] for name in fact.inputs)
             return Conflict(
-                f"it never {taking[0].forbidden} along {listed(fact.inputs)}, and stays the same when "
+                f"it never {taking[0].forbidden} along {listed(fact.inputs)}, and is unchanged when "
                 f"{_GROUP_ACTIONS[fact.group]} together, so it depends on none of them",
                 "Let it rise along some and fall along others, or drop the invariance.",
                 CONSTANT,
@@ -75,12 +75,12 @@ def along_the_orbit(fact: GroupInvariance, others: Facts, context: ConflictConte
 
 
 def _with(fact: Fact, other: Fact, context: ConflictContext) -> bool:
-    """Whether another fact holds all over the grids for some output that this one speaks of."""
+    """Whether another fact holds on the whole grid for an output that this fact refers to."""
     return other.everywhere and bool(context.outputs(fact) & context.outputs(other))
 
 
 def _moves(fact: GroupInvariance, context: ConflictContext) -> bool:
-    """Whether the images of points are where others lie in between."""
+    """Whether the box contains images of points with other points between them."""
     if context.box is None:
         return fact.group != "scale"
     ends = [context.box[context.input(name)] for name in fact.inputs]
@@ -92,7 +92,7 @@ def _moves(fact: GroupInvariance, context: ConflictContext) -> bool:
 
 
 def shares(fact: OutputRelation, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Bounds of the outputs against their sum and their order: is there any point at all?"""
+    """Bounds of the outputs that are incompatible with their sum or order."""
     outputs = _outputs(fact, context)
     bounds = [
         other
@@ -116,8 +116,8 @@ def shares(fact: OutputRelation, others: Facts, context: ConflictContext) -> Joi
         return None
     names = listed([context.output_names[j] for j in outputs])
     ranges = "; ".join(f"{context.output_names[j]} from {lows[j]:g} to {highs[j]:g}" for j in outputs)
-    wanted = "add up to 1" if fact.shares else "rise in this order"
-    also = " in the order that is wanted" if orders else ""
+    wanted = "add up to 1" if fact.shares else "increase in this order"
+    also = " in the required order" if orders else ""
     conflict = Conflict(
         f"{names} cannot {wanted}{also} between their bounds ({ranges})", "Correct the bounds, or the list of outputs."
     )
@@ -131,10 +131,10 @@ def _outputs(fact: OutputRelation, context: ConflictContext) -> list[int]:
 def _feasible(
     outputs: Sequence[int], lows: Sequence[float], highs: Sequence[float], orders: Sequence[Sequence[int]], shares: bool
 ) -> bool:
-    """Whether numbers between bounds have the orders, and add up to one.
+    """Whether some numbers within bounds have the required orders and, with `shares`, add up to one.
 
-    The least numbers in order are running maxima of the lower bounds, the largest running minima of the upper ones; every sum
-    between those of the two is reached.
+    The smallest ordered numbers are running maxima of the lower bounds, the largest running minima of the upper bounds; every sum
+    in between is attained.
     """
     low, high = list(lows), list(highs)
     for _ in range(len(orders) * len(low) + 1):
@@ -149,7 +149,7 @@ def _feasible(
 
 
 def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Units of the output that no product of powers of the inputs has; inputs that may not be exchanged or added."""
+    """Units of the output that no product of powers of the inputs has, or that forbid an exchange or a sum."""
     inputs = {str(name): dict(context.read_unit(unit)) for name, unit in fact.of_inputs}
     output = dict(context.read_unit(fact.of_output))
     bases = sorted({base for powers in (*inputs.values(), output) for base in powers})
@@ -169,7 +169,7 @@ def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -
         for name in rest:
             if first in inputs and name in inputs and inputs[first] != inputs[name]:
                 return Conflict(
-                    f"{first} and {name} have different units, so they cannot change places",
+                    f"{first} and {name} have different units, so they cannot be exchanged",
                     "Correct a unit, or divide the inputs by scales of their own first.",
                 ), (other,)
     used = [name for name, power in zip(inputs, powers, strict=True) if power != 0]
@@ -177,22 +177,22 @@ def unbalanced(fact: UnitHomogeneity, others: Facts, context: ConflictContext) -
         apart = other.apart(used) if isinstance(other, Separability) else None
         if apart is not None:
             return Conflict(
-                f"the units leave only a constant times a product of powers of {listed(used)}, in which {listed(apart)} act on "
-                "each other",
+                f"the units leave only a constant times a product of powers of {listed(used)}, in which {listed(apart)} "
+                "interact",
                 f"Drop {other.word}, or fit the logarithm of the output, of which the product is a sum.",
             ), (other,)
     return None
 
 
 def solve_rational(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[list[Fraction] | None, int]:
-    """A solution of linear equations by elimination in rationals, and how many numbers in it are free (they are 0).
+    """A solution of linear equations by Gaussian elimination in rationals, and its number of free unknowns (set to 0).
 
     Args:
-        rows: One equation each: coefficients of the unknowns, then the right side.
+        rows: The equations: coefficients of the unknowns, then the right side.
         inputs: Number of unknowns.
 
     Returns:
-        None for the solution if there is none.
+        The solution, or None, and the number of free unknowns.
     """
     matrix = [list(row) for row in rows]
     pivots: list[int] = []
@@ -217,4 +217,4 @@ def solve_rational(rows: Sequence[Sequence[Fraction]], inputs: int) -> tuple[lis
 
 
 JOINT_RULES: Final = {GroupInvariance: along_the_orbit, OutputRelation: shares, UnitHomogeneity: unbalanced}
-"""Rules on one fact and all others; what they return names those that take part."""
+"""Rules for one fact and all others; each returns the facts involved."""

@@ -1,6 +1,6 @@
-"""Axioms as text, the same words in a file, on a command line and in a certificate: `monotone(age)`, `f(x,y) == f(y,x)`.
+"""The axiom language of files, command lines and certificates: `monotone(age)`, `f(x,y) == f(y,x)`.
 
-The text is read by Python's own parser and then by a whitelist of literals, names and known words; nothing of it is executed.
+Texts are parsed by Python's parser, then interpreted by a whitelist of literals, names and known words; nothing is executed.
 """
 
 import ast
@@ -26,26 +26,29 @@ REGIONS: Final[Mapping[str, type[Region]]] = {
     kind.__name__.lower(): kind for kind in (Box, Disc, Union, Intersection, Difference)
 }
 MAX_CHARACTERS: Final = 4_000_000
-"""Most characters of one axiom: a `through` of some ten thousand points."""
+"""The maximum length of one axiom, such as a `through` of some ten thousand points."""
 _FORMULA_FIELDS: Final = frozenset({"value", "rate", "weight", "of_inputs", "of_output", "flow"})
-"""Fields that hold a formula or a unit, which may stand without quotes."""
+"""Fields that hold a formula or a unit, which need no quotes."""
 _NUMBER_FIELDS: Final = frozenset({"lower", "upper", "constant", "period", "centre", "at", "equals"})
-"""Fields that hold a number, in which `pi` is no name."""
+"""Fields that hold a number, in which `pi` is the constant."""
 _NAMED_NUMBERS: Final = {"inf": math.inf, **CONSTANTS}
 _MAX_DEPTH: Final = 40
 _CALL: Final = re.compile(r"\s*(\w+)\s*\(")
 
 
 def parse_axiom(text: str) -> Axiom:
-    """The axiom that a text writes.
+    """Parses an axiom.
 
     Args:
-        text: A call, `monotone(age)`, `bounded(lower=0, strength=soft)`, with names in quotes or without; or a relation, which is
-            a `Law`, or a `ResidualEquation` where it is a bare differential equation.
+        text: A call, `monotone(age)`, `bounded(lower=0, strength=soft)`, with or without quotes around names; or a relation,
+            which is a `Law`, or a `ResidualEquation` if it is a differential equation without conditions.
+
+    Returns:
+        The axiom.
 
     Raises:
-        ConfigError: If a word, a field or a value is wrong.
-        FormulaError: If the text cannot be read.
+        ConfigError: If a word, a field or a value is invalid.
+        FormulaError: If the text cannot be parsed.
 
     Example:
         >>> parse_axiom("symmetric(a, b)")
@@ -61,8 +64,8 @@ def parse_axiom(text: str) -> Axiom:
     kind = WORDS.get(_snake_case(tree.func.id))
     if kind is None:
         raise ConfigError(
-            f"{tree.func.id!r} is no axiom, in {shortened(text)}; {nearest(_snake_case(tree.func.id), WORDS)} A relation has a "
-            "sign such as == or >=."
+            f"{tree.func.id!r} is not an axiom, in {shortened(text)}; {nearest(_snake_case(tree.func.id), WORDS)} A relation has "
+            "a sign such as == or >=."
         )
     try:
         return _build(kind, tree, text)
@@ -71,11 +74,17 @@ def parse_axiom(text: str) -> Axiom:
 
 
 def axioms_of(given: Any) -> tuple[Axiom, ...]:
-    """Axioms from what a user gives: an axiom, a text, None, or several in a sequence.
+    """Axioms from an axiom, a text, None, or a sequence of axioms and texts.
+
+    Args:
+        given: The axiom, text or sequence.
+
+    Returns:
+        The axioms.
 
     Raises:
-        ConfigError: If it is something else, or a text says nothing known.
-        FormulaError: If a text cannot be read.
+        ConfigError: If the argument has another type, or a text names an unknown axiom.
+        FormulaError: If a text cannot be parsed.
 
     Example:
         >>> [axiom.word for axiom in axioms_of(["positive()", "monotone(age)"])]
@@ -93,17 +102,17 @@ def axioms_of(given: Any) -> tuple[Axiom, ...]:
 
 
 def axiom_of(kind: str, values: Mapping[str, Any]) -> Axiom:
-    """The axiom of a word and its fields as plain values, as a table of a file gives them.
+    """The axiom with a given word and fields, as in a table of a TOML file.
 
     Args:
         kind: Its word, such as `monotone`.
-        values: Fields by name; lists stand for tuples, mappings for ranges, a text with a call for a region or a strength.
+        values: Fields by name: lists for tuples, mappings for ranges, calls as texts for regions and strengths.
 
     Raises:
-        ConfigError: If there is no such axiom or field, or a value does not fit.
+        ConfigError: If there is no such axiom or field, or a value is invalid.
     """
     if not isinstance(kind, str) or _snake_case(kind) not in WORDS:
-        raise ConfigError(f"{kind!r} is no axiom; {nearest(_snake_case(str(kind)), WORDS)}")
+        raise ConfigError(f"{kind!r} is not an axiom; {nearest(_snake_case(str(kind)), WORDS)}")
     axiom = WORDS[_snake_case(kind)]
     found = {key: _frozen(value) for key, value in values.items()}
     face = found.get("face")
@@ -119,12 +128,12 @@ def _one_of(each: Any) -> tuple[Axiom, ...]:
 
 
 def _snake_case(word: str) -> str:
-    """`NoInteraction` and `no_interaction` are one word."""
+    """Converts a class name to a word: `NoInteraction` to `no_interaction`."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", word).lower()
 
 
 def _tree_of(text: str) -> ast.expr | None:
-    """The text's tree; None where it can only be a relation."""
+    """The syntax tree of a text; None if it can only be a relation."""
     call = _CALL.match(text[:200])
     known = call is not None and _snake_case(call.group(1)) in WORDS
     try:
@@ -136,9 +145,9 @@ def _tree_of(text: str) -> ast.expr | None:
 
 
 def _parsed(text: str, whole: str) -> ast.expr:
-    # A formula ends at a comma, so what is long in itself is no table of points.
+    # Formulas end at commas, so a long part without one is not a table of points.
     if len(text) > MAX_CHARACTERS or max(map(len, text.split(","))) > MAX_LENGTH:
-        raise FormulaError(f"the axiom {shortened(whole)} has {len(text)} characters, too many to be read; split it.")
+        raise FormulaError(f"the axiom {shortened(whole)} has {len(text)} characters, which is too long; split it.")
     try:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, OverflowError) as error:
@@ -170,13 +179,13 @@ def _build(kind: type[Axiom], call: ast.Call, text: str) -> Axiom:
     named: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in named:
-            raise FormulaError(f"{shortened(text)} names a field twice, or none after **.")
+            raise FormulaError(f"{shortened(text)} names a field twice, or has ** without a name.")
         named[keyword.arg] = _value(keyword.value, text, keyword.arg, 0)
     return _constructed(kind, values, named, shortened(text))
 
 
 def _constructed(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, Any], shown: str) -> Axiom:
-    """The axiom, with every misfit told as a misfit of its fields."""
+    """Constructs an axiom; errors name its fields."""
     keys = [each.name for each in fields(kind) if not each.kw_only]
     if len(values) > len(keys):
         raise ConfigError(f"{kind.word} takes {', '.join(keys) or 'no values'}, got {len(values)} values in {shown}.")
@@ -196,7 +205,7 @@ def _constructed(kind: type[Axiom], values: Sequence[Any], named: Mapping[str, A
 
 
 def constructed(kind: Callable[..., Any], filled: Mapping[str, Any], shown: str) -> Any:
-    """What a recipe makes of its fields; what Python itself says against them becomes a `ConfigError`."""
+    """Constructs a recipe from its fields; errors that Python raises for them become a `ConfigError`."""
     try:
         made = kind(**filled)
         hash(made)
@@ -208,11 +217,7 @@ def constructed(kind: Callable[..., Any], filled: Mapping[str, Any], shown: str)
 
 
 def strength_of(given: Any) -> Strength:
-    """A strength from itself or its text: `hard`, `soft`, `soft(0.1)`, `verify`.
-
-    Raises:
-        ConfigError: If it is none.
-    """
+    """A strength from its text, `hard`, `soft`, `soft(0.1)` or `verify`; raises ConfigError for anything else."""
     if isinstance(given, Strength):
         return given
     found = re.fullmatch(r"\s*(\w+)\s*(?:\((.*)\))?\s*", given) if isinstance(given, str) else None
@@ -234,7 +239,7 @@ def strength_of(given: Any) -> Strength:
 
 
 def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
-    """A literal, a name as its text, a number, a region, a strength, a formula."""
+    """The value of a literal, name, number, region, strength or formula."""
     if depth > _MAX_DEPTH:
         raise FormulaError(f"the axiom {shortened(text)} is nested more than {_MAX_DEPTH} levels deep.")
     if isinstance(node, ast.Constant) and (node.value is None or type(node.value) in (bool, int, float, str)):
@@ -257,11 +262,11 @@ def _value(node: ast.expr, text: str, key: str, depth: int) -> Any:
         if word in REGIONS:
             return _region(REGIONS[word], node, text, depth)
         if key == "face":
-            raise ConfigError(f"{word!r} is no region, in {shortened(text)}; {nearest(word, REGIONS)}")
+            raise ConfigError(f"{word!r} is not a region, in {shortened(text)}; {nearest(word, REGIONS)}")
     if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Name)):
         return _formula(node, text, key)
     raise FormulaError(
-        f"{type(node).__name__} is not read in the axiom {shortened(text)}; write names, numbers or tuples."
+        f"{type(node).__name__} is not allowed in the axiom {shortened(text)}; write names, numbers or tuples."
     )
 
 
@@ -270,13 +275,13 @@ def _mapping(node: ast.Dict, text: str, key: str, depth: int) -> dict[Any, Any]:
     for name, value in zip(node.keys, node.values, strict=True):
         read = None if name is None else _value(name, text, "", depth + 1)
         if not isinstance(read, (str, int)) or read in found:
-            raise FormulaError(f"a key in {shortened(text)} is no name, or comes twice.")
+            raise FormulaError(f"a key in {shortened(text)} is not a name, or occurs twice.")
         found[read] = _value(value, text, key, depth + 1)
     return found
 
 
 def _formula(node: ast.expr, text: str, key: str) -> float | str:
-    """The number of an arithmetic expression; its text where names occur and the field holds formulas."""
+    """The number of an arithmetic expression, or its text if it contains names and the field holds formulas."""
     if key in _FORMULA_FIELDS and any(
         isinstance(part, ast.Name) and part.id not in _NAMED_NUMBERS for part in ast.walk(node)
     ):
@@ -288,7 +293,7 @@ def _formula(node: ast.expr, text: str, key: str) -> float | str:
     except (ArithmeticError, TypeError):
         value = math.nan
     if not isinstance(value, (int, float)) or math.isnan(value):
-        raise FormulaError(f"{shortened(ast.unparse(node))} in {shortened(text)} is no number.")
+        raise FormulaError(f"{shortened(ast.unparse(node))} in {shortened(text)} is not a number.")
     return float(value)
 
 

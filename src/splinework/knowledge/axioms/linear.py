@@ -1,4 +1,4 @@
-"""What axioms env of a function as linear equations or inequalities in its values: what a test of them against rows looks at."""
+"""Axioms as linear equations or inequalities in values of the function, for testing them against data."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,11 +11,11 @@ from splinework.knowledge.axioms.axiom import Axiom, Name
 from splinework.knowledge.axioms.sampling import PenaltyContext
 
 Function = Callable[[Tensor], Tensor]
-"""Points `(N, I)` to the values of several functions there, `(N, k)`."""
+"""Maps points `(N, I)` to the values of k functions there, `(N, k)`."""
 N_STEPS: Final = 16
-"""Steps along an input in which slopes and bends are looked at."""
+"""The number of steps along an input for slopes and curvatures."""
 N_ROWS: Final = 6
-"""Rows whose other inputs they are looked at with."""
+"""The number of rows whose other inputs are kept."""
 
 
 @final
@@ -24,9 +24,9 @@ class LinearCondition:
     """`values(f) + offset = 0`, or `≥ 0`.
 
     Attributes:
-        values: Takes functions, and how many they are, to a linear functional of each, `(M, k)`.
+        values: Maps k functions, and k, to the linear functionals of each, `(M, k)`.
         offset: `(M,)`.
-        equal: Whether they are equations.
+        equal: Whether it is an equation.
     """
 
     values: Callable[[Function, int], Tensor]
@@ -35,7 +35,7 @@ class LinearCondition:
 
 
 def from_penalty(axiom: Axiom, context: PenaltyContext) -> LinearCondition:
-    """From what is a penalty, for axioms that are equations in values: it takes a basis for a model of many outputs."""
+    """The condition from the penalty of an axiom that is linear in values, by treating basis functions as outputs of a model."""
 
     def values(f: Function, count: int) -> Tensor:
         wide = replace(context, output_names=("",) * count, spread=torch.ones(count, dtype=torch.float64))
@@ -50,7 +50,7 @@ def from_penalty(axiom: Axiom, context: PenaltyContext) -> LinearCondition:
 
 @dataclass(frozen=True)
 class LinearAxiom(Axiom):
-    """An axiom that is an equation in values of the function, so that its penalty says what it asks at points."""
+    """An axiom that is a linear equation in values of the function, so that its penalty is its linear condition."""
 
     def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
         return [from_penalty(self, context)]
@@ -72,13 +72,13 @@ def sign_along(
 
 
 def spaced_rows(context: PenaltyContext, most: int) -> Tensor:
-    """So many rows at most, in even steps, `(N, I)`."""
+    """At most `most` evenly spaced rows, `(N, I)`."""
     rows = context.points
     return rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).long()]
 
 
 def _lines(name: Name | int, axiom: Axiom, context: PenaltyContext) -> Tensor:
-    """Rows moved to places along an input, `(rows, places, I)`."""
+    """Rows moved to positions along an input, `(rows, positions, I)`."""
     i, count = context.input(name, axiom), N_STEPS
     rows = context.points
     if rows.shape[1] == 1:

@@ -1,4 +1,4 @@
-"""A line along one input: values at points, bounds, slopes and curvature together, by a linear program."""
+"""Joint feasibility of values, bounds, slopes and curvature along one input, by a linear program."""
 
 from typing import Final
 
@@ -8,23 +8,23 @@ from splinework.knowledge.axioms.conflict import Conflict, ConflictContext, Join
 from splinework.knowledge.axioms.facts import CurvatureSign, Fact, Floats, ValueBounds
 
 MAX_POINTS: Final = 60
-"""Points on a line that go into the program."""
+"""The maximum number of points on a line in the program."""
 
 
 def infeasible(
     i: int, x: Floats, y: Floats, others: tuple[Fact, ...], context: ConflictContext
 ) -> JointConflict | None:
-    """Whether no function of one input passes through points with everything stated along it.
+    """A conflict if no function of one input passes through points and fulfils all facts along it.
 
-    A function exists when values at the points and at the ends of the grid do: a polygon through them keeps every bound, slope
-    and curvature. Of a long line the first points count.
+    A function exists if values at the points and at the ends of the grid exist: a polygon through them fulfils every bound, slope
+    and curvature. Only the first points of a long line are used.
 
     Args:
         i: The input.
-        x: Points that differ in it only, `(N, I)`.
+        x: Points that differ in this input only, `(N, I)`.
         y: Their values, `(N,)`.
         others: Facts on that output.
-        context: The model.
+        context: Properties of the model.
     """
     taking = [fact for fact in others if fact.everywhere and fact.along(i, context)]
     curved = any(isinstance(fact, CurvatureSign) for fact in taking)
@@ -47,7 +47,7 @@ def infeasible(
 
 
 def _fits(at: Floats, x: Floats, y: Floats, taking: list[Fact]) -> bool:
-    """Whether values at places `at` keep the facts and are y at x, up to rounding."""
+    """Whether values at positions `at` fulfil the facts and equal y at x, up to rounding."""
     bounds = [fact for fact in taking if isinstance(fact, ValueBounds)]
     low = max((fact.low for fact in bounds), default=-np.inf)
     high = min((fact.high for fact in bounds), default=np.inf)
@@ -64,7 +64,7 @@ def _fits(at: Floats, x: Floats, y: Floats, taking: list[Fact]) -> bool:
         return bool((right >= -slack).all())
     from scipy.optimize import linprog  # only here: it takes long to load
 
-    # The least excess of all rows, so that rounding is told from contradiction here and not by the program.
+    # Minimise the largest violation, so that rounding is distinguished from a contradiction here and not by the solver.
     program = np.column_stack([rows[:, free], -np.ones(len(rows))])
     cost = np.append(np.zeros(int(free.sum())), 1.0)
     found = linprog(cost, A_ub=program, b_ub=right, bounds=[*[(low, high)] * int(free.sum()), (0.0, None)])

@@ -1,4 +1,4 @@
-"""What the names in a relation mean for a model with these inputs and outputs: from text to `Statement`."""
+"""Name resolution: from the text of a relation to a `Statement` about a model with given inputs and outputs."""
 
 import ast
 import keyword
@@ -15,7 +15,7 @@ from splinework.knowledge.axioms.relations import DERIVATIVE, Comparison, Relati
 from splinework.knowledge.axioms.statements import ModelTerm, Statement
 
 ALIASES: Final = ("f", "u")
-"""What every output may be called that is spoken of alone."""
+"""Names that stand for any single output."""
 
 
 def resolve(
@@ -26,22 +26,22 @@ def resolve(
     output: int | None = None,
     unknowns: Sequence[str] = (),
 ) -> Statement:
-    """The statement that a text makes of a model with these names.
+    """The statement that a text makes about a model.
 
     Args:
-        text: A relation, as `read_relation` takes it.
-        input_names: The model's inputs, in the order in which `f(…)` takes them.
-        output_names: Its outputs; each may be called, `v(x, y)`, and derived, `v_x` or `d v/d x`.
-        output: The output that is meant by `f` and `u`; None where there is only one.
+        text: A relation, as for `read_relation`.
+        input_names: The model's inputs, in the order of the arguments of `f(…)`.
+        output_names: Its outputs; each may be called, `v(x, y)`, and differentiated, `v_x` or `d v/d x`.
+        output: The output denoted by `f` and `u`; None if there is only one.
         unknowns: Names of coefficients.
 
     Raises:
-        FormulaError: If the text cannot be read, or has a name that means nothing.
+        FormulaError: If the text cannot be parsed, or contains an unknown name.
 
     Example:
-        >>> understand("f(x, y) == f(y, x)", ["x", "y"], ["z"]).free
+        >>> resolve("f(x, y) == f(y, x)", ["x", "y"], ["z"]).free
         ()
-        >>> understand("f(x + s) - f(x)*f(s)", ["x"], ["z"]).free
+        >>> resolve("f(x + s) - f(x)*f(s)", ["x"], ["z"]).free
         ('s',)
     """
     relation = read_relation(text)
@@ -54,11 +54,7 @@ def resolve(
 
 
 def uses_alias(text: str, input_names: Sequence[str], output_names: Sequence[str]) -> bool:
-    """Whether a text says `f` or `u`, so that with several outputs it speaks of each of them.
-
-    Raises:
-        FormulaError: If the text cannot be read.
-    """
+    """Whether a text uses `f` or `u`, so that with several outputs it applies to each of them."""
     taken = {*input_names, *output_names}
     words = {node.id for tree in read_relation(text).trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return any(
@@ -72,7 +68,7 @@ def uses_alias(text: str, input_names: Sequence[str], output_names: Sequence[str
 @final
 @dataclass(frozen=True)
 class _Names:
-    """What names mean."""
+    """The names that a relation may use."""
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -81,11 +77,11 @@ class _Names:
     text: str
 
     def plain(self, name: str) -> bool:
-        """Whether it is a number of the point: an input or a coefficient."""
+        """Whether it is an input or a coefficient."""
         return name in self.inputs or name in self.unknowns
 
     def output_of(self, name: str) -> int | None:
-        """The output that a name means; None where it means none."""
+        """The index of the output with this name; None if there is none."""
         if self.plain(name):
             return None
         if name in self.outputs:
@@ -99,7 +95,7 @@ class _Names:
         return self.output or 0
 
     def derivative_of(self, name: str) -> ModelTerm | None:
-        """What `u_xx` means; None where it is no such word."""
+        """The derivative denoted by a name such as `u_xx`; None for other names."""
         found: set[tuple[int, tuple[int, ...]]] = set()
         for at, sign in enumerate(name):
             output = self.output_of(name[:at]) if sign == "_" and at else None
@@ -110,7 +106,7 @@ class _Names:
         return ModelTerm(*found.pop()) if found else None
 
     def _along(self, word: str) -> set[tuple[int, ...]]:
-        """All ways to read a word as names of inputs in a row, each as sorted numbers."""
+        """All ways to split a word into names of inputs, each as sorted indices."""
         ways: list[set[tuple[int, ...]]] = [{()}, *[set() for _ in word]]
         for end in range(1, len(word) + 1):
             for number, name in enumerate(self.inputs):
@@ -121,7 +117,7 @@ class _Names:
         return ways[-1] - {()}
 
     def free_of(self, relation: Relation) -> dict[str, int]:
-        """Free variables and the inputs in whose place they stand: alone if they do so anywhere, else within a sum."""
+        """Free variables with the inputs in whose place they occur: on their own if anywhere, else within a sum."""
         alone: dict[str, int] = {}
         within: dict[str, int] = {}
         for tree in relation.trees:
@@ -134,7 +130,7 @@ class _Names:
         return {name: min(alone.get(name, place), len(self.inputs) - 1) for name, place in {**alone, **within}.items()}
 
     def output_of_call(self, name: str) -> int | None:
-        """As `output_of`, where functions such as `exp` come first only if no output has their name."""
+        """Like `output_of`, but functions such as `exp` take precedence unless an output has their name."""
         return None if name in NAMES and name not in self.outputs else self.output_of(name)
 
     def _unknown_in(self, tree: ast.expr) -> list[str]:
@@ -148,13 +144,13 @@ class _Names:
         ]
 
     def refused(self, name: str) -> FormulaError:
-        """The error for a name that means nothing."""
+        """The error for an unknown name."""
         first = self.outputs[0] if len(self.outputs) > 1 else "f"
         known = [*self.inputs, *self.unknowns, *self.outputs, *CONSTANTS]
         message = unknown("name", name, known, self.text)
         return FormulaError(
-            f"{message} A derivative is written {first}_{self.inputs[0]} or d {first}/d {self.inputs[0]}; a free variable stands "
-            f"in a call, {first}(…)."
+            f"{message} A derivative is written {first}_{self.inputs[0]} or d {first}/d {self.inputs[0]}; a free variable must "
+            f"occur in a call, {first}(…)."
         )
 
 
@@ -162,14 +158,14 @@ class _Names:
 
 
 class _RelationReader:
-    """From trees to formulas over columns: every part that a model gives becomes a name of its own."""
+    """Converts syntax trees to formulas over columns; every term given by the model becomes a name of its own."""
 
     def __init__(self, names: _Names, free: tuple[str, ...], relation: Relation) -> None:
         self.names, self.free, self.relation = names, free, relation
         words = {node.id for tree in relation.trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
         given = [*names.inputs, *free, *names.unknowns]
         self.columns = tuple((i, name) for i, name in enumerate(given) if name in words or i == 0)
-        # The first input is always there, as the size of a batch; its name may be no name of a formula.
+        # The first input is always included, for the batch size; its name may not be valid in a formula.
         self.keys = [_key(name) for _, name in self.columns]
         self.mark = "part_"
         while any(word.startswith(self.mark) for word in {*words, *self.keys}):
@@ -177,7 +173,7 @@ class _RelationReader:
         self.atoms: dict[ModelTerm, str] = {}
 
     def statement(self, ranges: tuple[int, ...]) -> Statement:
-        """The whole."""
+        """The complete statement."""
         claim = [self.formula_tree(side) for side in self.relation.claim.sides]
         lows = [pair for condition in self.relation.conditions for pair in self.pairs(condition)]
         return Statement(
@@ -194,7 +190,7 @@ class _RelationReader:
         )
 
     def pairs(self, condition: Comparison) -> list[tuple[ast.expr, ast.expr]]:
-        """A condition as pairs of which the first is at most the second."""
+        """A condition as pairs `(low, high)` with `low <= high`."""
         sides = [self.formula_tree(side) for side in condition.sides]
         return [
             (right, left) if sign[0] == ">" else (left, right)
@@ -202,12 +198,12 @@ class _RelationReader:
         ]
 
     def expression(self, tree: ast.expr) -> Expression:
-        """The formula over the columns, and all atoms so far if it has any."""
+        """The formula over the columns, and over all model terms so far if it contains any."""
         asks = any(isinstance(node, ast.Name) and node.id.startswith(self.mark) for node in ast.walk(tree))
         return Expression(ast.unparse(tree), (*self.keys, *(self.atoms.values() if asks else ())))
 
     def formula_tree(self, node: ast.expr) -> ast.expr:
-        """The tree with names in the place of atoms."""
+        """The tree with model terms replaced by names."""
         if isinstance(node, ast.Name):
             return self.name(node)
         if isinstance(node, ast.BinOp):
@@ -224,10 +220,10 @@ class _RelationReader:
         if isinstance(node, ast.Compare):
             sides = [self.formula_tree(side) for side in (node.left, *node.comparators)]
             return ast.Compare(sides[0], node.ops, sides[1:])
-        return node  # a number; what is no arithmetic, `Expression` refuses
+        return node  # a number; `Expression` rejects everything else
 
     def name(self, node: ast.Name) -> ast.expr:
-        """An input, a coefficient, an output, a derivative, a constant."""
+        """The tree for an input, a coefficient, an output, a derivative or a constant."""
         if self.names.plain(node.id) or node.id in self.free:
             return node
         output = self.names.output_of(node.id)
@@ -239,7 +235,7 @@ class _RelationReader:
         raise self.names.refused(node.id)
 
     def call(self, node: ast.Call, output: int) -> ast.expr:
-        """`f(…)`: the output at other inputs."""
+        """The tree for `f(…)`, the output at other inputs."""
         wanted = len(self.names.inputs)
         if node.keywords or len(node.args) != wanted or any(isinstance(each, ast.Starred) for each in node.args):
             raise FormulaError(
@@ -251,7 +247,7 @@ class _RelationReader:
         return self.part(ModelTerm(output, (), tuple(map(self.expression, trees))))
 
     def derivative(self, node: ast.Call) -> ast.expr:
-        """`derivative(f, 2, x, y)`; `x2` there may be the input x2, or x twice."""
+        """The tree for `derivative(f, 2, x, y)`; `x2` may be the input x2, or x twice."""
         of, order, *along = node.args
         word, wanted = ast.unparse(of), int(ast.unparse(order))
         output = self.names.output_of(word)
@@ -267,7 +263,7 @@ class _RelationReader:
         return self.part(ModelTerm(output, fits.pop()))
 
     def powers(self, word: str) -> list[tuple[int, ...]]:
-        """What `x2` may mean."""
+        """The possible meanings of a name such as `x2`."""
         inputs = self.names.inputs
         return [
             (number,) * times
@@ -282,10 +278,10 @@ class _RelationReader:
         ]
 
     def part(self, atom: ModelTerm) -> ast.expr:
-        """The name of an atom, which is new or was asked for before."""
+        """The name of a model term, new or existing."""
         return ast.Name(self.atoms.setdefault(atom, f"{self.mark}{len(self.atoms)}"))
 
 
 def _key(name: str) -> str:
-    """What a formula can call a column, if it does so at all."""
+    """A valid name for a column in formulas."""
     return name if name.isidentifier() and not keyword.iskeyword(name) else "first_"

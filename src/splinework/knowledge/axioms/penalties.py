@@ -1,7 +1,7 @@
-"""What soft forms of axioms are made of: functions that vanish where the axiom holds.
+"""Building blocks of penalties: functions that vanish where an axiom holds.
 
-Derivatives are counted per range of the input, values in spreads of the output, so that 1 is one standard deviation of the output
-everywhere.
+Values are divided by the standard deviation of the output, derivatives also multiplied by the range of the input, so that 1
+always is one standard deviation.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ Function = Callable[..., Tensor]
 @final
 @dataclass(frozen=True, eq=False)
 class AxiomPenalty:
-    """A function with its points `(N, I)`, what is known at them `(N, …)`, and whether all rows make one value."""
+    """A violation as a function, its points `(N, I)`, data at the points `(N, …)`, and whether all rows give a single value."""
 
     function: Function
     points: Tensor
@@ -34,20 +34,20 @@ class AxiomPenalty:
     def of(
         cls, size: Tensor, wrong: Function, points: Tensor, data: Tensor | None = None, *, coupled: bool = False
     ) -> "AxiomPenalty":
-        """What is wrong, a function as `function`, in units of a size, `(columns,)`."""
+        """The penalty of a violation divided by its scale `(columns,)`."""
         return cls(lambda *given: scaled(wrong(*given), size), points, data, coupled)
 
 
 def derivative_penalty(
     axiom: Axiom, context: PenaltyContext, along: tuple[Name, ...], violation: Callable[[Tensor], Tensor]
 ) -> AxiomPenalty:
-    """What a derivative of the outputs violates.
+    """The penalty on a derivative of the outputs.
 
     Args:
         axiom: The axiom.
-        context: Where.
+        context: Names, box and points.
         along: The inputs of the derivative, each as often as it is taken.
-        violation: From the derivative, `(B, J)`, to what vanishes where the axiom holds.
+        violation: Maps the derivative, `(B, J)`, to a quantity that vanishes where the axiom holds.
     """
     inputs, outputs = tuple(context.input(name, axiom) for name in along), context.outputs(axiom)
     size = context.spread[outputs] / context.width[list(inputs)].prod()
@@ -55,14 +55,14 @@ def derivative_penalty(
 
 
 def negative_part(sign: float) -> Callable[[Tensor], Tensor]:
-    """What is wrong with numbers that times the sign are not negative."""
+    """The violation of `sign · value >= 0`."""
     return lambda value: (-sign * value).clamp_min(0)
 
 
 def paired_penalty(
     axiom: Axiom, context: PenaltyContext, points: Tensor, partner: Tensor, sign: float = 1.0
 ) -> AxiomPenalty:
-    """The values at points less (plus, for a negative sign) those at their partners."""
+    """The penalty `f(x) - sign f(partner of x)`."""
     outputs = context.outputs(axiom)
 
     def apart(model: Model, x: Tensor, other: Tensor) -> Tensor:
@@ -72,30 +72,22 @@ def paired_penalty(
 
 
 def matched_penalty(context: PenaltyContext, outputs: list[int], points: Tensor, wanted: Tensor) -> AxiomPenalty:
-    """The values at points less those that are wanted, `(N, 1)` or `(N, len(outputs))`."""
+    """The penalty on the difference to given values, `(N, 1)` or `(N, len(outputs))`."""
     spread = context.spread[outputs]
     return AxiomPenalty.of(spread, lambda model, x, data: values(model, x, outputs) - data, points, wanted)
 
 
 def outputs_together(axiom: Axiom, names: tuple[Name, ...], context: PenaltyContext) -> tuple[list[int], Tensor]:
-    """The outputs that an axiom on several speaks of, and the root mean square of their spreads.
-
-    Raises:
-        ConfigError: If there are fewer than two, or one does not exist.
-    """
+    """The outputs of an axiom that relates several, and the root mean square of their standard deviations."""
     outputs = several(names, context.output_names, axiom.word)
     return outputs, context.spread[outputs].square().mean().sqrt()
 
 
 def several(names: tuple[Name, ...], known: tuple[str, ...], word: str) -> list[int]:
-    """Numbers of the named outputs, all where none is named.
-
-    Raises:
-        ConfigError: If they are fewer than two, or one does not exist.
-    """
+    """Indices of the named outputs, or of all; raises ConfigError if there are fewer than two, or one does not exist."""
     found = [place(name, known, word, "output") for name in names or known]
     if len(found) < 2:
-        raise ConfigError(f"{word} speaks of several outputs, the model has {', '.join(known)} only.")
+        raise ConfigError(f"{word} relates several outputs, but the model has only {', '.join(known)}.")
     return found
 
 
@@ -111,12 +103,12 @@ def slopes(model: Model, x: Tensor, outputs: list[int], *wanted: tuple[int, ...]
 
 
 def scaled(value: Tensor, size: Tensor) -> Tensor:
-    """In units of a size."""
+    """A value divided by its scale."""
     return value / size.to(value)
 
 
 def moved(x: Tensor, i: int, value: Tensor) -> Tensor:
-    """Points with another value of one input."""
+    """Points with one input replaced."""
     result = x.clone()
     result[:, i] = value
     return result

@@ -1,4 +1,4 @@
-"""Points that a function passes through against everything else: two by two, and along lines by a linear program."""
+"""Conflicts of points to pass through with all other facts: in pairs, and along lines by a linear program."""
 
 from typing import Final
 
@@ -21,12 +21,12 @@ from splinework.knowledge.axioms.facts import (
 from splinework.knowledge.axioms.marginals import infeasible
 
 MAX_POINTS: Final = 1000
-"""Points of one axiom that are compared two by two: the first ones."""
+"""The maximum number of points of one axiom that are compared in pairs; further points are skipped."""
 Facts = tuple[Fact, ...]
 
 
 def points_apart(fact: PointValues, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Points against bounds, faces, one another, slopes and symmetries, in this order; then along lines."""
+    """Conflicts of points with bounds, faces, each other, slopes and symmetries, in this order; then along lines."""
     if len(fact.points[0]) != len(context.input_names):
         return Conflict(
             f"its points have {len(fact.points[0])} numbers, and there are {len(context.input_names)} inputs",
@@ -35,7 +35,7 @@ def points_apart(fact: PointValues, others: Facts, context: ConflictContext) -> 
     outputs = sorted(context.outputs(fact))
     if len(fact.values[0]) != len(outputs):
         return Conflict(
-            f"its values have {len(fact.values[0])} numbers, and {len(outputs)} outputs are meant",
+            f"its values have {len(fact.values[0])} numbers, and the axiom applies to {len(outputs)} outputs",
             "Give one number for every output, or name the output.",
         ), ()
     x = np.array(fact.points[:MAX_POINTS])
@@ -50,7 +50,7 @@ def points_apart(fact: PointValues, others: Facts, context: ConflictContext) -> 
 
 
 POINT_RULES: Final = {PointValues: points_apart}
-"""Rules on one fact and all others; what they return names those that take part."""
+"""Rules for one fact and all others; each returns the facts involved."""
 
 
 def _bounded(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
@@ -83,7 +83,7 @@ def _on_faces(x: Floats, y: Floats, output: int, others: Facts, context: Conflic
 
 
 def _twice(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """One point with two values, in one axiom or in two."""
+    """A point with two values, in one axiom or in two."""
     for other in others:
         if not isinstance(other, PointValues) or len(other.points[0]) != x.shape[1]:
             continue
@@ -106,7 +106,7 @@ def _double(pair: tuple[int, int], y: Floats, ys: Floats) -> Conflict:
 
 
 def _rising(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """A point above another one in everything that the output rises along, with a smaller value."""
+    """A pair of points whose values decrease although monotone axioms require an increase."""
     rises = {context.input(a.input): a for a in others if isinstance(a, SlopeSign) and _everywhere(a, x, context)}
     if not rises:
         return None
@@ -125,14 +125,14 @@ def _rising(x: Floats, y: Floats, output: int, others: Facts, context: ConflictC
         f"{each.input} from {x[first, i]:.6g} to {x[second, i]:.6g}" for i, each in rises.items() if each in taking
     ]
     return Conflict(
-        f"from row {first} to row {second} the value falls from {y[first]:.6g} to {y[second]:.6g}, and {listed(moved)} lets it "
-        "only rise",
+        f"from row {first} to row {second} the value falls from {y[first]:.6g} to {y[second]:.6g}, but {listed(moved)} requires "
+        "it to rise",
         "Correct a row, or drop the axiom; noisy values are data, not points to pass through.",
     ), taking
 
 
 def _steep(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Two points further apart in value than the greatest slopes allow."""
+    """A pair of points whose values differ by more than the largest slopes allow."""
     most, taking = np.full(x.shape[1], np.inf), []
     for other in others:
         if isinstance(other, SlopeBound) and _everywhere(other, x, context):
@@ -154,7 +154,7 @@ def _steep(x: Floats, y: Floats, output: int, others: Facts, context: ConflictCo
 
 
 def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Two points that a symmetry takes to one another, with values that it does not."""
+    """A pair of points that a symmetry maps to each other, with values that violate it."""
     for other in others:
         for same, sign in other.images(x, context) if other.everywhere else ():
             pair = _first(same & (np.abs(sign * y[:, None] - y) > _slack(y)))
@@ -173,7 +173,7 @@ def _imaged(x: Floats, y: Floats, output: int, others: Facts, context: ConflictC
 
 
 def _lines(x: Floats, y: Floats, output: int, others: Facts, context: ConflictContext) -> JointConflict | None:
-    """Points that differ in one input: is there a function of it that all axioms along it allow?"""
+    """Points that differ in one input only, for which no function of it fulfils all axioms along it."""
     for i in range(x.shape[1]):
         lines: dict[tuple[float, ...], list[int]] = {}
         for row, point in enumerate(np.delete(x, i, axis=1).tolist()):
@@ -189,7 +189,7 @@ def _lines(x: Floats, y: Floats, output: int, others: Facts, context: ConflictCo
 
 
 def _first(mask: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """The first pair that a mask marks."""
+    """The first pair selected by a mask."""
     if not mask.any():
         return None
     first, second = np.unravel_index(int(mask.argmax()), mask.shape)
@@ -201,7 +201,7 @@ def _slack(y: Floats) -> float:
 
 
 def _holds(fact: Fact, x: Floats, context: ConflictContext) -> NDArray[np.bool_]:
-    """At which points a fact holds, by its own ranges; those are points that are given, so the grid has them."""
+    """A mask of the points at which a fact holds, by its own ranges; points given by the user lie within the grid."""
     inside = np.ones(len(x), dtype=bool)
     if not isinstance(fact.domain, str):
         for name, (low, high) in fact.domain:
@@ -210,5 +210,5 @@ def _holds(fact: Fact, x: Floats, context: ConflictContext) -> NDArray[np.bool_]
 
 
 def _everywhere(fact: Fact, x: Floats, context: ConflictContext) -> bool:
-    """Whether a fact holds at all points, and so between them."""
+    """Whether a fact holds at all points, and therefore between them."""
     return bool(_holds(fact, x, context).all())

@@ -1,4 +1,4 @@
-"""Quadrature over boxes: a fine rule for corrections and judgements, and a coarse one in cells for penalties."""
+"""Quadrature over boxes: a fine rule for corrections and tests, and a coarse composite rule for penalties."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,17 +10,16 @@ from torch import Tensor
 from splinework.knowledge.axioms.sampling import sobol
 
 N_NODES: Final = {1: 64, 2: 24, 3: 12}
-"""Points per input of the Gauss–Legendre rule, by the number of inputs."""
+"""Nodes per input of the Gauss–Legendre rule, by the number of inputs."""
 N_SOBOL_POINTS: Final = 4096
-"""Points of Sobol's rule, where inputs are more than that."""
+"""The number of Sobol points for more inputs."""
 N_CELLS_AND_NODES: Final = {1: (20, 4), 2: (8, 3), 3: (5, 2)}
-"""Cells per input and Gauss points per cell, by the number of inputs: exact for cubics. A step of training takes all points at
-once, so they are few."""
+"""Cells per input and nodes per cell, by the number of inputs: few, as every training step evaluates all of them."""
 _N_SOBOL_POINTS: Final = 1024
 
 
 def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
-    """Points `(N, I)` and weights `(N,)` of a quadrature over a box: Gauss–Legendre for three inputs at most, else Sobol."""
+    """Points `(N, I)` and weights `(N,)` over a box: Gauss–Legendre for up to three inputs, else Sobol."""
     lows, highs = np.array(box, dtype=np.float64).T
     widths = highs - lows
     if len(box) not in N_NODES:
@@ -32,7 +31,7 @@ def gauss(box: Sequence[tuple[float, float]]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cells(box: Tensor, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Points `(N, I)` and weights `(N,)` of an integral over a box: Gauss in cells up to three inputs, then points of Sobol."""
+    """Points `(N, I)` and weights `(N,)` over a box: composite Gauss–Legendre for up to three inputs, else Sobol."""
     inputs = len(box)
     if inputs not in N_CELLS_AND_NODES:
         return sobol(_N_SOBOL_POINTS, box, seed), torch.full(

@@ -1,7 +1,7 @@
-"""Relations as text: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`, `u_t + u*u_x = 0.01*u_xx`; their form, names apart.
+"""The syntax of relations: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`, `u_t + u*u_x = 0.01*u_xx`.
 
-A lexer admits the characters, `d2 f/d x2` becomes a call, and Python's own parser finds the structure of each side. What the
-names mean is `statements.py`'s to say.
+A lexer checks the characters, `d2 f/d x2` becomes a call, and Python's parser parses each side. Names are resolved in
+`name_resolution.py`.
 """
 
 import ast
@@ -17,7 +17,7 @@ from splinework.formula.reading import read_tokens, shortened, syntax_tree
 DERIVATIVE: Final = "derivative"
 """The call that `d2 f/d x d y` becomes: `derivative(f, 2, x, y)`."""
 MAX_LEVELS: Final = 120
-"""Deepest nesting of a side; a sum of n terms nests n deep."""
+"""The maximum nesting depth of a side; a sum of n terms has depth n."""
 SIGNS: Final = ("==", ">=", "<=", "=", "<", ">")
 _SIGN: Final = "|".join(SIGNS)
 _ORDER: Final = re.compile(r"d([0-9]*)")
@@ -26,26 +26,26 @@ _ORDER: Final = re.compile(r"d([0-9]*)")
 @final
 @dataclass(frozen=True)
 class Comparison:
-    """Sides in a row with signs between them: `a <= b <= c`; one side alone is meant to vanish."""
+    """A chain of sides and signs, `a <= b <= c`; a single side is required to vanish."""
 
     sides: tuple[ast.expr, ...]
     signs: tuple[str, ...]
 
     @property
     def equation(self) -> bool:
-        """Whether it says that something equals something."""
+        """Whether it is an equation."""
         return not self.signs or self.signs[0] in ("=", "==")
 
 
 @final
 @dataclass(frozen=True)
 class Relation:
-    """What a text says, and when.
+    """A parsed relation with its conditions.
 
     Attributes:
         text: The text.
-        claim: What holds.
-        conditions: Where it holds; everywhere when there are none.
+        claim: The comparison that holds.
+        conditions: The conditions under which it holds; empty if it holds everywhere.
     """
 
     text: str
@@ -54,12 +54,12 @@ class Relation:
 
     @property
     def trees(self) -> tuple[ast.expr, ...]:
-        """All sides of all comparisons."""
+        """The trees of all sides."""
         return tuple(side for part in (self.claim, *self.conditions) for side in part.sides)
 
     @property
     def differential(self) -> bool:
-        """Whether it is a bare differential equation: no condition, no inequality, no call but of functions, some `u_x`."""
+        """Whether it is an equation with a derivative such as `u_x`, without conditions or calls of the model."""
         calls = {name for tree in self.trees for name in called(tree)}
         names = {name for tree in self.trees for name in named(tree)}
         derived = any("_" in name.strip("_") for name in names)
@@ -67,19 +67,19 @@ class Relation:
 
 
 def read_relation(text: str) -> Relation:
-    """The structure of a relation.
+    """Parses a relation.
 
     Args:
-        text: One or more sides between `==`, `=`, `>=`, `<=`, `>` and `<`, and perhaps `when` with conditions joined by `and`.
-            A derivative may be written `d f/d x`, `d2 f/d x2`, `d2 f/d x d y`. `>` and `<` mean the same as `>=` and `<=`, as
-            no sampling and no bound tells them apart.
+        text: Sides separated by `==`, `=`, `>=`, `<=`, `>` and `<`, optionally followed by `when` and conditions joined by `and`.
+            Derivatives are written `d f/d x`, `d2 f/d x2`, `d2 f/d x d y`. `>` and `<` are equivalent to `>=` and `<=`, as
+            neither samples nor bounds can distinguish them.
 
     Raises:
-        FormulaError: If it cannot be read.
+        FormulaError: If it cannot be parsed.
     """
     tokens = _derivatives(read_tokens(text, _SIGN), text)
     if tokens.count("when") > 1:
-        raise FormulaError(f"{shortened(text)} says 'when' twice; join conditions by 'and'.")
+        raise FormulaError(f"{shortened(text)} contains 'when' twice; join conditions by 'and'.")
     at = tokens.index("when") if "when" in tokens else len(tokens)
     claim = _comparison(tokens[:at], text)
     if claim.equation and len(claim.sides) > 2:
@@ -88,18 +88,18 @@ def read_relation(text: str) -> Relation:
     for condition in conditions:
         if condition.equation:
             raise FormulaError(
-                f"the condition in {shortened(text)} compares by <, >, <= or >=; an equation holds nowhere but on a line."
+                f"a condition in {shortened(text)} is an equation, which holds only on a set of measure zero; use <, >, <= or >=."
             )
     return Relation(text, claim, conditions)
 
 
 def called(tree: ast.expr) -> list[str]:
-    """The names that a tree calls."""
+    """The names called in a tree."""
     return [node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
 
 
 def named(tree: ast.expr) -> list[str]:
-    """The names that stand in a tree for a value, in order, each as often as it occurs."""
+    """The names used as values in a tree, in order, with repetitions."""
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in functions]
 
@@ -120,7 +120,7 @@ def _comparison(tokens: Sequence[str], text: str) -> Comparison:
 
 
 def _check(tree: ast.expr, text: str) -> None:
-    """Arithmetic, names and calls only; with a stack of its own, so that no text can exhaust Python's."""
+    """Allows only arithmetic, names and calls; uses its own stack, so that no text can exhaust Python's."""
     pending = [(tree, 1)]
     while pending:
         node, depth = pending.pop()
@@ -128,7 +128,7 @@ def _check(tree: ast.expr, text: str) -> None:
             raise FormulaError(f"{shortened(text)} is nested more than {MAX_LEVELS} levels deep; split it.")
         if not isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Call, ast.Compare, ast.Name, ast.Constant)):
             raise FormulaError(
-                f"{type(node).__name__} is not read in {shortened(text)}; sides are arithmetic, and calls such as f(y, x)."
+                f"{type(node).__name__} is not allowed in {shortened(text)}; write arithmetic and calls such as f(y, x)."
             )
         pending += [(child, depth + 1) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
 
@@ -147,7 +147,7 @@ def _split(tokens: Sequence[str], *at: str) -> Iterator[list[str]]:
 
 
 def _levels(tokens: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Each token, and within how many parentheses it stands."""
+    """Each token with its depth of parentheses."""
     depth = 0
     for token in tokens:
         depth += (token == "(") - (token == ")")
@@ -155,7 +155,7 @@ def _levels(tokens: Sequence[str]) -> Iterator[tuple[str, int]]:
 
 
 def _derivatives(tokens: Sequence[str], text: str) -> list[str]:
-    """The tokens with `d2 f / d x d y` written as a call. Two names side by side mean nothing else."""
+    """The tokens with `d2 f / d x d y` replaced by a call; adjacent names have no other meaning."""
     result: list[str] = []
     at = 0
     while at < len(tokens):

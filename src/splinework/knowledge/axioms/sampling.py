@@ -1,4 +1,4 @@
-"""Where soft axioms are looked at: boxes, points in them, partners of points, points on boundaries."""
+"""Sample points of soft axioms: boxes, points in them, images of points, points on boundaries."""
 
 import keyword
 import math
@@ -18,40 +18,36 @@ from splinework.knowledge.axioms.axiom import Axiom, Name, Value, outputs_of, pl
 from splinework.nn.frame.regions import Region
 
 UnitReader = Callable[[str], Mapping[str, Fraction]]
-"""From the text of a unit to the exponents of its base units."""
+"""Maps the text of a unit to the exponents of its base units."""
 
 
 def read_unit(text: str) -> Mapping[str, Fraction]:
-    """The exponents of base units in the text of a unit, such as `kg*m/s^2`.
-
-    Raises:
-        ConfigError: If it cannot be read.
-    """
+    """The exponents of the base units of a unit such as `kg*m/s^2`; raises ConfigError if it cannot be parsed."""
     return dict(parse_dimension(text).exponents)
 
 
 OUTSIDE_MARGIN: Final = 0.5
-"""How far beyond the grid's box `all` is looked at, in widths of the box; the tails of splines are straight."""
+"""The margin around the grid's box that is sampled for the domain `all`, in widths of the box; tails are straight lines."""
 _MIN_USEFUL_RATIO: Final = 8
-"""Of so many points at least one must be of use, for the rest to be left out."""
+"""Useless points are dropped if at least one point in this many is useful."""
 _MAX_TRIES: Final = 24
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class PenaltyContext:
-    """What a penalty is made for.
+    """The names, box and points for which a penalty is constructed.
 
     Attributes:
         input_names: Names of the inputs.
         output_names: Names of the outputs.
-        box: Ranges of the inputs, `(I, 2)`, in float64: where the model's grids are.
+        box: Ranges of the inputs that the model's grids cover, `(I, 2)`, in float64.
         spread: Standard deviation of each output, `(J,)`.
         centre: Mean of each output, `(J,)`.
-        points: Points to look at, `(N, I)`, in float64.
-        given: Whether a user chose the points.
-        seed: Of what is drawn beside them.
-        read_unit: How the text of a unit is read.
+        points: Sample points, `(N, I)`, in float64.
+        given: Whether the user chose the points.
+        seed: Seed of further draws.
+        read_unit: Parser of units.
     """
 
     input_names: tuple[str, ...]
@@ -71,24 +67,20 @@ class PenaltyContext:
 
     @property
     def generator(self) -> torch.Generator:
-        """A new one, so that what one axiom draws does not depend on another."""
+        """A new generator, so that the draws of one axiom do not depend on others."""
         return torch.Generator().manual_seed(self.seed)
 
     def input(self, name: Name, axiom: Axiom) -> int:
-        """The number of an input."""
+        """The index of an input."""
         return place(name, self.input_names, axiom.word)
 
     def outputs(self, axiom: Axiom) -> list[int]:
-        """The outputs that an axiom speaks of."""
+        """The indices of the outputs that an axiom applies to."""
         return outputs_of(axiom, self.output_names)
 
 
 def box_of(given: Any, inputs: int) -> Tensor:
-    """A box `(I, 2)` in float64.
-
-    Raises:
-        ConfigError: If it is not one finite range per input, none of them empty.
-    """
+    """A box `(I, 2)` in float64; raises ConfigError unless it has one finite, non-empty range per input."""
     try:
         box = torch.as_tensor(given, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError):
@@ -99,11 +91,7 @@ def box_of(given: Any, inputs: int) -> Tensor:
 
 
 def domain_box(axiom: Axiom, box: Tensor, names: Sequence[str]) -> Tensor:
-    """The box in which an axiom is looked at, `(I, 2)`.
-
-    Raises:
-        ConfigError: If its domain names an input that does not exist.
-    """
+    """The box in which an axiom is sampled, `(I, 2)`; raises ConfigError if its domain names an unknown input."""
     width = (box[:, 1] - box[:, 0])[:, None]
     wide = box + OUTSIDE_MARGIN * torch.cat([-width, width], dim=1)
     if isinstance(axiom.domain, str):
@@ -117,19 +105,19 @@ def domain_box(axiom: Axiom, box: Tensor, names: Sequence[str]) -> Tensor:
 
 
 def sobol(count: int, box: Any, seed: int) -> Tensor:
-    """Scrambled points of Sobol in a box `(I, 2)`, `(count, I)`; the count is best a power of two."""
+    """Scrambled Sobol points in a box `(I, 2)`, `(count, I)`; the count should be a power of two."""
     low, high = torch.as_tensor(box, dtype=torch.float64).unbind(1)
     return low + (high - low) * SobolEngine(len(low), scramble=True, seed=seed).draw(count, dtype=torch.float64)
 
 
 def inside(points: Tensor, box: Tensor) -> Tensor:
-    """Which points are in a box, up to rounding, `(N,)`."""
+    """A mask of the points within a box, up to rounding, `(N,)`."""
     slack = 1e-9 * (box[:, 1] - box[:, 0])
     return ((points >= box[:, 0] - slack) & (points <= box[:, 1] + slack)).all(dim=-1)
 
 
 def useful_rows(mask: Tensor) -> Tensor:
-    """Rows of use; all rows where those are so few that nothing could be told from them."""
+    """The indices of useful rows, or of all rows if too few are useful."""
     rows = mask.nonzero().squeeze(-1)
     return rows if len(rows) * _MIN_USEFUL_RATIO >= len(mask) else torch.arange(len(mask))
 
@@ -137,11 +125,11 @@ def useful_rows(mask: Tensor) -> Tensor:
 def with_partners(
     context: PenaltyContext, propose: Callable[[Tensor, torch.Generator], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Points and for each a partner in the box, `(N, I)` both; points that have none are left out.
+    """Points and an image of each within the box, `(N, I)` both; points without one are dropped.
 
     Args:
         context: Points and box.
-        propose: Draws a partner `(N, I')` for every point, whose first I columns are a point.
+        propose: Draws images `(N, I')` of all points; their first I columns are points.
     """
     points, generator = context.points, context.generator
     inputs = points.shape[1]
@@ -159,18 +147,14 @@ def with_partners(
 
 
 def formula(text: Value, names: Sequence[str]) -> Callable[[Tensor], Tensor]:
-    """A number or a formula in the inputs as a function of points `(N, I)`, with values `(N,)`.
-
-    Raises:
-        FormulaError: If it cannot be read.
-    """
+    """A number or a formula in the inputs as a function of points `(N, I)`, with values `(N,)`."""
     places = [i for i, name in enumerate(names) if name.isidentifier() and not keyword.iskeyword(name)]
     expression = Expression(text if isinstance(text, str) else repr(text), tuple(names[i] for i in places))
     return lambda x: expression.of(x[..., places])
 
 
 def on_faces(points: Tensor, faces: Sequence[tuple[int, float]]) -> Tensor:
-    """Points moved to faces in turn, `(N, I)`; to each face all of them where there are fewer points than faces."""
+    """Points projected onto faces in turn, `(N, I)`; onto every face if there are fewer points than faces."""
     parts = []
     for number, (i, value) in enumerate(faces):
         part = (points[number :: len(faces)] if len(points) >= len(faces) else points).clone()
@@ -180,13 +164,13 @@ def on_faces(points: Tensor, faces: Sequence[tuple[int, float]]) -> Tensor:
 
 
 def on_boundary(region: Region, points: Tensor, box: Tensor, names: Sequence[str]) -> Tensor:
-    """Points on the boundary of a region, by Newton's steps along the gradient of its function.
+    """Points on the boundary of a region, by Newton steps along the gradient of its level-set function.
 
     Args:
         region: The region.
-        points: In the box, `(N, I)`; they are first spread over the region.
-        box: `(I, 2)`, in which the result lies.
-        names: Of the inputs.
+        points: Points in the box, `(N, I)`; they are first rescaled to the region.
+        box: The box that contains the result, `(I, 2)`.
+        names: Names of the inputs.
 
     Raises:
         ConfigError: If the region names an input that does not exist, or no boundary was found in the box.

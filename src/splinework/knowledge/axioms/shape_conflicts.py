@@ -1,4 +1,4 @@
-"""Which facts on shape and structure leave no function, or only a constant one: a table of pairs of facts."""
+"""Pairs of facts on shape and structure that no function, or only a constant one, fulfils."""
 
 import math
 from collections.abc import Callable
@@ -21,22 +21,22 @@ from splinework.knowledge.axioms.facts import (
 
 Rule = Callable[[Any, Any, ConflictContext], Conflict | None]
 MAX_TERM: Final = 24
-"""Ratios of two periods with larger terms are taken for none."""
+"""Ratios of two periods with a larger numerator or denominator count as irrational."""
 
 
 def opposite_slopes(first: SlopeSign, second: SlopeSign, context: ConflictContext) -> Conflict | None:
-    """Rising and falling along one input."""
+    """Both signs of the slope along one input: constant in it."""
     if first.input != second.input or first.sign == second.sign:
         return None
     return Conflict(
-        f"what neither falls nor rises along {first.input} does not depend on it",
-        "Keep one of them, give them domains that do not overlap, or leave the input out.",
+        f"a function that neither falls nor rises along {first.input} does not depend on it",
+        "Keep one of them, give them domains that do not overlap, or remove the input.",
         CONSTANT,
     )
 
 
 def slope_period(first: SlopeSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """What comes back after a period cannot have risen."""
+    """A monotone and periodic function: constant along the input."""
     if first.input != second.input or not context.covers(first, first.input, second.period):
         return None
     return Conflict(
@@ -48,7 +48,7 @@ def slope_period(first: SlopeSign, second: Periodicity, context: ConflictContext
 
 
 def slope_mirror(first: SlopeSign, second: Parity, context: ConflictContext) -> Conflict | None:
-    """What is the same on both sides of a centre cannot have risen through it."""
+    """A monotone and even function: constant around the centre."""
     if first.input != second.input or second.sign < 0 or not context.surrounds(first, first.input, second.centre):
         return None
     return Conflict(
@@ -60,18 +60,18 @@ def slope_mirror(first: SlopeSign, second: Parity, context: ConflictContext) -> 
 
 
 def opposite_bends(first: CurvatureSign, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
-    """Both signs of the second derivative: linear."""
+    """Both signs of the second derivative: linear along the input."""
     if first.input != second.input or first.sign == second.sign:
         return None
     return Conflict(
-        f"what is convex and concave along {first.input} must be linear in it",
-        "Keep both if a straight line is meant.",
+        f"a function that is convex and concave along {first.input} must be linear in it",
+        "Keep both if a straight line is intended.",
         NOTE,
     )
 
 
 def bend_period(first: CurvatureSign, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """A smooth curve of one sign that returns to its start is flat."""
+    """A convex or concave periodic function: constant along the input."""
     if first.input != second.input or not context.covers(first, first.input, second.period):
         return None
     return Conflict(
@@ -82,18 +82,18 @@ def bend_period(first: CurvatureSign, second: Periodicity, context: ConflictCont
 
 
 def opposite_mirrors(first: Parity, second: Parity, context: ConflictContext) -> Conflict | None:
-    """Even and odd about one centre: zero."""
+    """Even and odd about one centre: zero everywhere."""
     if first.input != second.input or first.centre != second.centre or first.sign == second.sign:
         return None
     return Conflict(
-        f"what is even and odd about {first.input} = {first.centre:g} is zero everywhere",
+        f"a function that is even and odd about {first.input} = {first.centre:g} is zero everywhere",
         "Keep the one that is true.",
         CONSTANT,
     )
 
 
 def mirror_values(first: Parity, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """An odd function has both signs, and zero at its centre."""
+    """An odd function that is bounded away from one sign."""
     if first.sign > 0 or second.low < 0 < second.high or not context.surrounds(second, first.input, first.centre):
         return None
     return Conflict(
@@ -105,18 +105,18 @@ def mirror_values(first: Parity, second: ValueBounds, context: ConflictContext) 
 
 
 def mirror_bend(first: Parity, second: CurvatureSign, context: ConflictContext) -> Conflict | None:
-    """An odd function that is convex is a line."""
+    """An odd function that is convex or concave around its centre: linear."""
     if first.sign > 0 or first.input != second.input or not context.surrounds(second, first.input, first.centre):
         return None
     return Conflict(
-        f"what is odd about {first.input} = {first.centre:g} and {second.word} around it must be linear there",
+        f"a function that is odd about {first.input} = {first.centre:g} and {second.word} around it must be linear there",
         f"Let {second.word} hold on one side, domain={{{first.input!r}: ({first.centre:g}, inf)}}.",
         NOTE,
     )
 
 
 def two_periods(first: Periodicity, second: Periodicity, context: ConflictContext) -> Conflict | None:
-    """Two periods without a common measure."""
+    """Two incommensurable periods: constant along the input."""
     if first.input != second.input or first.period == second.period:
         return None
     ratio = first.period / second.period
@@ -126,25 +126,25 @@ def two_periods(first: Periodicity, second: Periodicity, context: ConflictContex
     return Conflict(
         f"a function with the periods {first.period:g} and {second.period:g} along {first.input}, of which no small multiples "
         "agree, does not depend on it",
-        "Keep one period; a sum of two oscillations has neither.",
+        "Keep one period; a sum of two oscillations has neither period.",
         CONSTANT,
     )
 
 
 def period_tail(first: Periodicity, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
-    """What repeats does not settle."""
+    """A periodic function with an asymptote: constant along the input."""
     if first.input != second.input:
         return None
     return Conflict(
-        f"what repeats every {first.period:g} along {first.input} does not become {second.kind} beyond the grid unless it does "
-        "not depend on it",
+        f"a function with the period {first.period:g} along {first.input} does not become {second.kind} beyond the grid unless "
+        "it does not depend on it",
         "Drop the asymptote; a periodic input has no tails.",
         CONSTANT,
     )
 
 
 def bend_values(first: CurvatureSign, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """A convex function on the whole line that is not constant grows beyond every bound."""
+    """A function that is convex (concave) and bounded above (below) on the whole line: constant."""
     limit = second.high if first.sign > 0 else second.low
     if first.domain != "all" or second.domain != "all" or not math.isfinite(limit):
         return None
@@ -157,18 +157,19 @@ def bend_values(first: CurvatureSign, second: ValueBounds, context: ConflictCont
 
 
 def bend_tail(first: CurvatureSign, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
-    """Convex on the whole line and level on both sides: flat."""
+    """A function that is convex or concave on the whole line and constant on both sides: constant."""
     if first.input != second.input or first.domain != "all" or second.side != "both" or second.kind == "linear":
         return None
     return Conflict(
-        f"a function that is {first.word} along {first.input} on the whole line and level on both sides does not depend on it",
+        f"a function that is {first.word} along {first.input} on the whole line and constant on both sides does not depend "
+        "on it",
         f"Let {first.word} hold on the grid only, domain='grid', or keep one side of the asymptote.",
         CONSTANT,
     )
 
 
 def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """Nothing between them."""
+    """Disjoint bounds."""
     low, high = max(first.low, second.low), min(first.high, second.high)
     if low < high:
         return None
@@ -178,7 +179,7 @@ def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext
 
 
 def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """What it tends to is out of bounds."""
+    """A limit outside the bounds."""
     if first.kind != "value" or second.domain != "all" or second.low <= first.value <= second.high:
         return None
     return Conflict(
@@ -188,7 +189,7 @@ def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictCont
 
 
 def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictContext) -> Conflict | None:
-    """Two values on one side."""
+    """Two asymptotes on one side."""
     sides = {first.side, second.side} - {"both"}
     if first.input != second.input or len(sides) > 1 or "value" not in (first.kind, second.kind):
         return None
@@ -197,8 +198,8 @@ def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictCont
     value = first.value if first.kind == "value" else second.value
     if first.kind != second.kind:
         return Conflict(
-            f"what tends to {value:g} along {first.input} and is {first.kind if second.kind == 'value' else second.kind} beyond "
-            f"the grid is {value:g} there at once",
+            f"a function that tends to {value:g} along {first.input} and is "
+            f"{first.kind if second.kind == 'value' else second.kind} beyond the grid equals {value:g} there",
             "Keep one of them.",
             NOTE,
         )
@@ -208,23 +209,23 @@ def two_tails(first: TailBehaviour, second: TailBehaviour, context: ConflictCont
 
 
 def opposite_exchanges(first: ExchangeSymmetry, second: ExchangeSymmetry, context: ConflictContext) -> Conflict | None:
-    """Both signs for two inputs: zero."""
+    """Symmetric and antisymmetric in two inputs: zero everywhere."""
     shared = [name for name in first.among if name in second.among]
     if len(shared) < 2 or first.sign == second.sign:
         return None
     return Conflict(
-        f"what keeps its value and changes its sign when {shared[0]} and {shared[1]} change places is zero everywhere",
+        f"a function that keeps its value and changes its sign when {shared[0]} and {shared[1]} are exchanged is zero everywhere",
         "Keep the one that is true.",
         CONSTANT,
     )
 
 
 def exchange_values(first: ExchangeSymmetry, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """An antisymmetric function has both signs."""
+    """An antisymmetric function that is bounded away from one sign."""
     if first.sign > 0 or second.low < 0 < second.high or not (first.everywhere and second.everywhere):
         return None
     return Conflict(
-        f"a function that changes its sign when {first.among[0]} and {first.among[1]} change places has values of both signs, so "
+        f"a function that changes its sign when {first.among[0]} and {first.among[1]} are exchanged has values of both signs, so "
         f"they do not lie {second.range_text} unless all are zero",
         "Keep one of them; a positive quantity may be symmetric.",
         CONSTANT if 0 in (second.low, second.high) else IMPOSSIBLE,
@@ -232,7 +233,7 @@ def exchange_values(first: ExchangeSymmetry, second: ValueBounds, context: Confl
 
 
 def orbit_mirror(first: GroupInvariance, second: Parity, context: ConflictContext) -> Conflict | None:
-    """Even along one input alone, and odd."""
+    """Invariant under the reflection of one input, and odd in it: zero everywhere."""
     alone = first.group == "rotation" or (first.group == "sign" and len(first.inputs) == 1)
     if not alone or second.sign > 0 or second.input not in first.inputs or second.centre != 0 or len(first.vectors) > 1:
         return None
@@ -244,13 +245,13 @@ def orbit_mirror(first: GroupInvariance, second: Parity, context: ConflictContex
 
 
 def orbit_separate(first: GroupInvariance, second: Separability, context: ConflictContext) -> Conflict | None:
-    """A sum of functions that only depends on the radius is one of the radius squared."""
+    """Rotation invariant and without interaction: linear in the squared radius."""
     if first.group != "rotation" or len(first.vectors) > 1 or second.apart(first.inputs) is None:
         return None
     names = second.among(first.inputs)
     return Conflict(
-        f"without an interaction between {listed(names)} what rotation keeps must be linear in {names[0]}**2 + {names[1]}**2",
-        "Keep both if that is meant.",
+        f"without an interaction of {listed(names)}, a rotation invariant function is linear in {names[0]}**2 + {names[1]}**2",
+        "Keep both if that is intended.",
         NOTE,
     )
 
@@ -276,4 +277,4 @@ SHAPE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
     (GroupInvariance, Parity): orbit_mirror,
     (GroupInvariance, Separability): orbit_separate,
 }
-"""Kinds of two facts, and the rule on them."""
+"""The rule for each pair of kinds of facts."""

@@ -1,7 +1,7 @@
-"""What a relation says of a model: its violation at points, differentiable in the model's parameters.
+"""Relations about a model: their violation at points, differentiable in the model's parameters.
 
-Each side is a formula over columns: inputs, free variables, coefficients, and *atoms*, which are the parts that a model gives:
-an output, a derivative of it, an output at other inputs.
+Each side is a formula over columns: inputs, free variables, coefficients, and model terms: an output, a derivative of it, or an
+output at other inputs.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ Model = KAN | FramedKAN
 @final
 @dataclass(frozen=True)
 class ModelTerm:
-    """What a model gives: the derivative of an output along inputs, or (with arguments) the output elsewhere.
+    """A term evaluated by the model: the derivative of an output along inputs, or (with arguments) the output at other inputs.
 
     Attributes:
-        output: The number of the output.
-        along: Inputs, by number, in order; empty for the value.
-        arguments: One formula per input, over the columns and the atoms before this one; empty at the point itself.
+        output: The index of the output.
+        along: Indices of the inputs, sorted; empty for the value.
+        arguments: One formula per input, over the columns and the preceding terms; empty for the point itself.
     """
 
     output: int
@@ -41,19 +41,19 @@ class ModelTerm:
 @final
 @dataclass(frozen=True)
 class Statement:
-    """A relation with its names understood.
+    """A relation with its names resolved.
 
     Attributes:
-        text: What was written.
-        inputs: How many inputs the model has.
-        free: Names of variables that are no inputs, each of which stands for any number in a range.
-        ranges: For each the number of the input whose range that is.
+        text: The source text.
+        inputs: Number of inputs of the model.
+        free: Names of free variables, which range over the interval of an input.
+        ranges: For each free variable the index of that input.
         unknowns: Names of coefficients.
-        columns: Positions and names of the columns that formulas use: of inputs and then of free variables and coefficients.
-        atoms: What the model is asked for, in an order in which it can be.
+        columns: Positions and names of the columns used: inputs, then free variables and coefficients.
+        atoms: The model terms, in an order in which they can be evaluated.
         sides: The sides of the claim.
-        signs: What stands between them.
-        conditions: Pairs `(low, high)` of formulas, `low <= high`, all of which hold where the claim does.
+        signs: The signs between the sides.
+        conditions: Pairs `(low, high)` of formulas; the claim is made where `low <= high` for all of them.
     """
 
     text: str
@@ -70,7 +70,7 @@ class Statement:
     def violation(
         self, model: Model, x: Tensor, free: Tensor | None = None, unknowns: Tensor | Sequence[float] = ()
     ) -> Tensor:
-        """By how much the relation fails at points.
+        """The violation of the relation at points.
 
         Args:
             model: The model.
@@ -79,11 +79,11 @@ class Statement:
             unknowns: Values of the coefficients, in order.
 
         Returns:
-            `(B,)`: left minus right of an equation, the negative part of an inequality (summed where there are several in a
-            row); 0 where a condition does not hold.
+            Left minus right of an equation, or the negative part of an inequality (summed over a chain), `(B,)`; 0 where a
+            condition does not hold.
 
         Raises:
-            ShapeError: If there are other numbers of free variables or coefficients.
+            ShapeError: If the numbers of free variables or coefficients do not match.
         """
         columns = self.column_values(x, free, unknowns)
         return self.violation_from(columns, self.values(model, x, columns))
@@ -91,11 +91,7 @@ class Statement:
     def column_values(
         self, x: Tensor, free: Tensor | None = None, unknowns: Tensor | Sequence[float] = ()
     ) -> list[Tensor]:
-        """The columns that formulas use, `(B,)` each.
-
-        Raises:
-            ShapeError: If there are other numbers of free variables or coefficients.
-        """
+        """The columns of the formulas, `(B,)` each; raises ShapeError as `violation`."""
         extra = () if free is None else free.unbind(-1)
         coefficients = unknowns.unbind() if isinstance(unknowns, Tensor) else [x.new_tensor(v) for v in unknowns]
         if len(extra) != len(self.free) or len(coefficients) != len(self.unknowns):
@@ -107,7 +103,7 @@ class Statement:
         return [every[position] for position, _ in self.columns]
 
     def values(self, model: Model, x: Tensor, columns: Sequence[Tensor]) -> list[Tensor]:
-        """What the model gives for each atom, `(B,)` each."""
+        """The values of the model terms, `(B,)` each."""
         here = list(dict.fromkeys(atom.along for atom in self.atoms if not atom.arguments))
         derivatives: dict[tuple[int, ...], Tensor] = {}
         if here == [()]:
@@ -124,7 +120,7 @@ class Statement:
         return values
 
     def violation_from(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
-        """The violation `(B,)` for given columns and values of the atoms."""
+        """The violation `(B,)` for given columns and values of the model terms."""
         parts = self.differences(columns, values)
         equation = not self.signs or self.signs[0] in ("=", "==")
         result = parts[0] if equation else torch.stack([part.clamp_min(0) for part in parts]).sum(0)
@@ -133,14 +129,14 @@ class Statement:
         return torch.where(self.holds(columns, values), result, torch.zeros_like(result))
 
     def differences(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
-        """For each sign what should vanish, or not be positive, `(B,)`."""
+        """For each sign the difference that must vanish, or not be positive, `(B,)`."""
         known = [*columns, *values]
         sides = [_of(side, known, known[0]) for side in self.sides]
         pairs = zip(self.signs, sides[:-1], sides[1:], strict=True)
         return [right - left if sign[0] == ">" else left - right for sign, left, right in pairs] or sides
 
     def holds(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> Tensor:
-        """Where all conditions do, `(B,)`."""
+        """A mask of the points at which all conditions hold, `(B,)`."""
         known = [*columns, *values]
         mask = torch.ones_like(known[0], dtype=torch.bool)
         for low, high in self.conditions:
@@ -149,11 +145,11 @@ class Statement:
 
     @property
     def conditions_on_inputs(self) -> bool:
-        """Whether the conditions can be told from the point alone, without the model."""
+        """Whether the conditions depend on the point only, and not on the model."""
         return all(self._plain(side) for pair in self.conditions for side in pair)
 
     def arguments(self, columns: Sequence[Tensor]) -> list[Tensor]:
-        """The inputs `(B, inputs)` of every call whose arguments do not depend on the model."""
+        """The arguments `(B, inputs)` of every call that do not depend on the model."""
         calls = [atom.arguments for atom in self.atoms if atom.arguments and all(map(self._plain, atom.arguments))]
         return [torch.stack([_of(side, columns, columns[0]) for side in call], dim=-1) for call in calls]
 

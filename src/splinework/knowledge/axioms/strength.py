@@ -1,4 +1,4 @@
-"""How strongly an axiom holds: by construction, by a penalty, or only looked at afterwards."""
+"""Strengths of axioms: by construction, by a penalty, or verified after training."""
 
 import math
 from dataclasses import dataclass
@@ -9,19 +9,30 @@ from splinework.errors import ConfigError
 
 @dataclass(frozen=True)
 class Strength:
-    """One of `Hard`, `Soft` and `Verify`."""
+    """The base class of `Hard`, `Soft` and `Verify`.
+
+    Example:
+        >>> from splinework.knowledge.axioms import parse_axiom
+        >>> parse_axiom("positive(strength=soft)").strength
+        Soft(weight='auto')
+    """
 
     word: ClassVar[str]
 
     def text(self) -> str:
-        """As the language of axioms writes it."""
+        """Its text in the axiom language."""
         return self.word
 
 
 @final
 @dataclass(frozen=True)
 class Hard(Strength):
-    """True by construction: every model that training, editing or loading gives fulfils the axiom."""
+    """The model fulfils the axiom by construction, for all values of its parameters.
+
+    Example:
+        >>> Hard().text()
+        'hard'
+    """
 
     word: ClassVar[str] = "hard"
 
@@ -29,14 +40,18 @@ class Hard(Strength):
 @final
 @dataclass(frozen=True)
 class Soft(Strength):
-    """A penalty: `weight` times the mean square of the violation, in units of the output's spread.
+    """A penalty: `weight` times the mean square of the violation, in standard deviations of the output.
 
     Attributes:
-        weight: A positive number, or `auto`: the first on a ladder of tens at which the violation is small and the held-out
-            error has hardly risen.
+        weight: A positive number, or `auto`: the smallest power of ten with a small violation and a held-out error that has
+            hardly increased.
 
     Raises:
         ConfigError: If the weight is neither.
+
+    Example:
+        >>> Soft(0.1).text()
+        'soft(0.1)'
     """
 
     weight: float | str = "auto"
@@ -55,6 +70,11 @@ class Soft(Strength):
 @final
 @dataclass(frozen=True)
 class Verify(Strength):
-    """Not used in training; looked at afterwards, with a certificate or a counter-example."""
+    """The axiom is ignored in training and verified afterwards: a proof or a counterexample.
+
+    Example:
+        >>> Verify().text()
+        'verify'
+    """
 
     word: ClassVar[str] = "verify"

@@ -1,8 +1,8 @@
-"""Axioms that rows speak for, with the evidence; they are proposed and never switched on.
+"""Suggested axioms with the evidence for them; none is applied automatically.
 
-An axiom is proposed when the function behind the rows (`surrogate.py`) violates it by little, with all that is uncertain about
-that function, and when it says something: an input without effect is monotone, even and periodic, and none of it is told.
-Each kind of axiom knows what would speak for it (`Axiom.suggestions`).
+An axiom is suggested if the surrogate of the data (`surrogate.py`) violates it little with high posterior probability, and if it
+is informative: an input without effect is trivially monotone, even and periodic. Each kind implements its own test
+(`Axiom.suggestions`).
 """
 
 from collections.abc import Sequence
@@ -17,30 +17,30 @@ from splinework.knowledge.axioms.kinds import WORDS
 from splinework.knowledge.axioms.surrogate import Floats, surrogate
 
 MAX_UNCERTAINTY: Final = 0.4
-"""Nothing is told of a function that is uncertain by more than this, in its spreads."""
+"""The largest posterior standard deviation of the function, relative to its own, for suggestions."""
 MAX_ROWS: Final = 2000
-"""Rows that are looked at, evenly spaced ones where there are more."""
+"""The maximum number of rows used; evenly spaced ones if there are more."""
 
 
 def suggest_axioms(
     x: ArrayLike, y: ArrayLike, *, names: Sequence[str] | None = None, seed: int = 0
 ) -> list[SuggestedAxiom]:
-    """Axioms that the rows speak for: monotone, convex, even, odd, periodic, symmetric, antisymmetric, additive, bounded.
+    """Axioms that the data support: monotone, convex, even, odd, periodic, symmetric, antisymmetric, additive, bounded.
 
     Args:
         x: Inputs, `(N, I)`.
         y: The target, `(N,)` or `(N, 1)`.
-        names: Names of the inputs; `x1`, `x2`, … where there are none.
-        seed: Of what is drawn.
+        names: Names of the inputs; by default `x1`, `x2`, ….
+        seed: Seed of the random draws.
 
     Returns:
-        Suggestions, on single inputs first. None where the rows are too few or too noisy to tell, and none about an input that
-        does not matter.
+        The suggestions, those about single inputs first; empty if there are too few rows or too much noise. Inputs without an
+        effect are skipped.
 
     Raises:
-        ShapeError: If sizes do not fit.
-        DataError: If numbers are not finite.
-        ConfigError: If there are other numbers of names than inputs.
+        ShapeError: If the sizes of `x` and `y` do not match.
+        DataError: If a value is not finite.
+        ConfigError: If the number of names is not the number of inputs.
 
     Example:
         >>> import numpy as np
@@ -62,7 +62,7 @@ def suggest_axioms(
 
 
 def _first_input(suggestion: SuggestedAxiom, labels: Sequence[str]) -> int:
-    """What is about one input comes first, input by input."""
+    """The sort key: axioms of single inputs first, input by input."""
     inputs = suggestion.axiom.inputs
     return labels.index(str(inputs[0])) if len(inputs) == 1 else len(labels)
 

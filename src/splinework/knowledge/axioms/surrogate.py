@@ -1,8 +1,8 @@
-"""A smooth function of the rows with all that is uncertain about it: what suggestions of axioms are judged on.
+"""A Bayesian surrogate of the data, on which suggestions of axioms are based.
 
-A sum of functions of one input, of two, and of three where inputs are few, each a series of Legendre polynomials, whose
-coefficients have a normal prior that falls with the degree. Each part has a variance of its own, which the rows choose by their
-evidence (MacKay 1992, "Bayesian interpolation", eq. 4.9), so that parts that are not there vanish.
+A sum of functions of one input, of two, and for few inputs of three, each a Legendre series whose coefficients have a normal
+prior that decays with the degree. The prior variance of each part maximises the evidence (MacKay 1992, "Bayesian interpolation",
+eq. 4.9), so that irrelevant parts vanish.
 """
 
 import itertools
@@ -15,31 +15,31 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 MAX_DEGREE: Final = 16
-"""Highest degree along one input."""
+"""The maximum degree along one input."""
 INTERACTION_DEGREES: Final = ((4, 2, 10), (6, 2, 8), (9, 2, 6), (12, 2, 4), (4, 3, 7))
-"""Up to so many inputs, for sets of so many of them, the highest sum of degrees; the first row that fits counts."""
+"""Rows `(most inputs, inputs of the interaction, highest total degree)`; the first matching row applies."""
 PRIOR_DECAY: Final = 4.0
-"""The prior variance of a coefficient falls with its degree to this power, as for functions with a bounded second derivative."""
+"""The power of the degree by which prior variances decay, as for functions with a bounded second derivative."""
 MAX_UPDATES, FREEDOM_TOLERANCE = 100, 1e-3
-"""Most updates of the variances; they are found when no freedom changes by more than this."""
+"""The maximum number of updates of the variances, and the tolerance of the effective degrees of freedom."""
 MIN_TERM_VARIANCE: Final = 1e-7
-"""Terms whose coefficient has a smaller mean square, in variances of the target, are left out in the end."""
+"""The smallest mean square of a coefficient, relative to the variance of the target; smaller terms are dropped."""
 MIN_PART_VARIANCE: Final = 1e-9
-"""A part whose coefficients have a mean square below this share of the target's variance is left out."""
+"""The smallest mean square of a part's coefficients, relative to the variance of the target; smaller parts are dropped."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class PosteriorSurrogate:
-    """The posterior of a function.
+    """The posterior of the function underlying the data.
 
     Attributes:
-        low: Ends of the box of the rows, `(I,)`.
-        high: The other ends.
+        low: Lower ends of the box of the rows, `(I,)`.
+        high: Upper ends.
         degrees: Degrees of each term along each input, `(P, I)`.
         mean: Posterior mean of the coefficients, `(P,)`.
         samples: Draws from the posterior, `(P, S)`.
-        noise: Standard deviation of what is left, in units of y.
+        noise: Standard deviation of the residuals, in units of y.
         spread: Standard deviation of the function over the rows.
     """
 
@@ -56,18 +56,18 @@ class PosteriorSurrogate:
         return _design((x - self.low) / (self.high - self.low), self.degrees)
 
     def drawn(self, x: Floats) -> Floats:
-        """The function at points `(N, I)`, one column for each draw, in units of its spread."""
+        """The function at points `(N, I)`, one column per draw, in its standard deviations."""
         return np.asarray(self.design(x) @ self.samples / self.spread)
 
 
 def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> PosteriorSurrogate:
-    """The posterior of the function behind rows.
+    """Fits the posterior of the function underlying the data.
 
     Args:
         x: Inputs, `(N, I)`, none of them constant.
         y: The target, `(N,)`.
-        draws: How many functions to draw.
-        seed: Of the draws.
+        draws: Number of draws from the posterior.
+        seed: Seed of the draws.
     """
     low, high = x.min(axis=0), x.max(axis=0)
     middle, scale = float(y.mean()), float(y.std())
@@ -102,7 +102,7 @@ def surrogate(x: Floats, y: Floats, *, draws: int = 60, seed: int = 0) -> Poster
 
 
 def _terms(inputs: int, rows: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Degrees `(P, I)`, and the part that each term belongs to; the constant, first, to none (-1)."""
+    """Degrees `(P, I)` and the part of each term; the constant comes first and has no part (-1)."""
     degrees, blocks = [np.zeros(inputs, dtype=np.int64)], [-1]
     for i in range(inputs):
         for degree in range(1, min(MAX_DEGREE, max(3, rows // 4)) + 1):

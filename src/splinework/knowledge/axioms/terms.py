@@ -1,7 +1,7 @@
-"""Soft axioms as terms of an objective, and how much a model violates an axiom.
+"""Soft axioms as terms of the training objective, and the violation of an axiom by a model.
 
-A term is what `splinework.train` takes as a residual: a function of the model and of points that should vanish, scaled so that 1
-is one standard deviation of the output.
+A term is a residual in the sense of `splinework.train`: a function of the model and of points that should vanish, in standard
+deviations of the output.
 """
 
 from collections.abc import Sequence
@@ -20,23 +20,23 @@ from splinework.knowledge.axioms.strength import Soft
 from splinework.nn.frame.framed import names_of
 
 N_POINTS: Final = 256
-"""Points of a term where nobody says how many; a power of two keeps the balance of Sobol's points."""
+"""The default number of points of a term; a power of two keeps Sobol points balanced."""
 
 
 @final
 @dataclass(frozen=True, eq=False)
 class PenaltyTerm:
-    """A soft axiom as something that should vanish.
+    """A soft axiom as a residual.
 
     Attributes:
         function: `function(model, x)`, or `function(model, x, data)` where there are data: the violation, `(B, columns)`, at rows
             `(B, I)` in raw units; `(1, columns)` where it is coupled.
-        points: Where, `(N, I)`, in float64.
+        points: Sample points, `(N, I)`, in float64.
         name: The axiom's text.
-        weight: Of the mean of its squares; 1 where the axiom says `auto`.
+        weight: Weight of its mean square; 1 if the axiom has the weight `auto`.
         axiom: The axiom.
-        data: What is known at the points, `(N, …)`: partners, values, free variables.
-        coupled: Whether all rows make one value, as in an integral.
+        data: Data at the points, `(N, …)`: images, values, free variables.
+        coupled: Whether all rows give a single value, as for an integral.
     """
 
     function: Function
@@ -49,7 +49,7 @@ class PenaltyTerm:
 
     @property
     def auto(self) -> bool:
-        """Whether the weight is to be found."""
+        """Whether the weight is chosen automatically."""
         return self.axiom.strength == Soft("auto")
 
     def violation(self, model: Model) -> Tensor:
@@ -60,12 +60,12 @@ class PenaltyTerm:
 
 
 class Violation(NamedTuple):
-    """How much a model violates an axiom, in standard deviations of the output.
+    """The violation of an axiom by a model, in standard deviations of the output.
 
     Attributes:
         worst: The largest magnitude.
         mean_square: The mean of the squares.
-        where: The inputs at which it is worst; empty where no point is (an integral).
+        where: The inputs at which it is largest; empty for an integral.
     """
 
     worst: float
@@ -84,24 +84,24 @@ def terms_of(
     seed: int = 0,
     read_unit: UnitReader = read_unit,
 ) -> tuple[PenaltyTerm, ...]:
-    """The terms of the axioms that are soft, in order.
+    """The terms of the soft axioms, in order.
 
     Args:
         axioms: Axioms of any strength.
-        model: The model, for the names of its inputs and outputs.
-        box: Ranges of the inputs, `(I, 2)`: where the grids are.
-        spread: Standard deviation of the outputs: one number, or one each.
-        centre: Mean of the outputs; statements such as `f(x + y) == f(x)*f(y)` are scaled by it.
-        points: How many points a term has, if the axiom has none of its own.
-        seed: Of the points.
-        read_unit: From the text of a unit to the exponents of its base units.
+        model: The model, which provides the names of inputs and outputs.
+        box: Ranges of the inputs that the grids cover, `(I, 2)`.
+        spread: Standard deviation of the outputs: one number, or one per output.
+        centre: Mean of the outputs, used to scale statements such as `f(x + y) == f(x)*f(y)`.
+        points: Number of points of a term, unless the axiom has its own.
+        seed: Seed of the points.
+        read_unit: Maps the text of a unit to the exponents of its base units.
 
     Raises:
-        ConfigError: If an axiom does not fit the model, or a setting is wrong.
-        FormulaError: If a formula in an axiom cannot be read.
+        ConfigError: If an axiom does not fit the model, or an argument is invalid.
+        FormulaError: If a formula in an axiom cannot be parsed.
     """
     if not isinstance(points, int) or points < 1:
-        raise ConfigError(f"points is a number of points, 1 or more, got {points!r}.")
+        raise ConfigError(f"points is the number of points, at least 1, got {points!r}.")
     found = []
     for number, axiom in enumerate(axioms):
         if not isinstance(axiom.strength, Soft):
@@ -126,22 +126,31 @@ def violation(
     seed: int = 0,
     read_unit: UnitReader = read_unit,
 ) -> Violation:
-    """How much a model violates an axiom of any strength, by sampling: a report, not a proof.
+    """Estimates the violation of an axiom of any strength on sample points; this is not a proof.
 
     Args:
         model: The model.
         axiom: The axiom.
-        points: Points in raw units, `(N, I)`, or how many to draw in the axiom's domain.
-        box: Ranges of the inputs, `(I, 2)`; that of the points where it is None.
-        spread: Standard deviation of the outputs: one number, or one each.
+        points: Points in raw units, `(N, I)`, or the number of points to draw in the axiom's domain.
+        box: Ranges of the inputs, `(I, 2)`; by default those of the points.
+        spread: Standard deviation of the outputs: one number, or one per output.
         centre: Mean of the outputs.
-        seed: Of what is drawn.
-        read_unit: As in `terms_of`.
+        seed: Seed of the draws.
+        read_unit: Maps the text of a unit to the exponents of its base units.
+
+    Returns:
+        The largest violation, its mean square, and the inputs at which it is largest.
 
     Raises:
         ConfigError: If the axiom does not fit the model, or there is neither a box nor points.
-        ShapeError: If points have another number of columns.
-        FormulaError: If a formula in the axiom cannot be read.
+        ShapeError: If points have the wrong number of columns.
+        FormulaError: If a formula in the axiom cannot be parsed.
+
+    Example:
+        >>> import splinework as sw
+        >>> from splinework.knowledge.axioms import Even
+        >>> float(violation(sw.KAN([1, 1]), Even("x1"), [[0.0]]).worst)
+        0.0
     """
     context = _context(axiom, model, box, spread, centre, points, seed, read_unit)
     penalty = axiom.penalty(context)
@@ -172,7 +181,7 @@ def _context(
     if box is None:
         if chosen is None:
             raise ConfigError(
-                "where shall the axiom be looked at? Give box=, a range (low, high) for every input, or points."
+                "the axiom needs sample points: give box=, a range (low, high) for every input, or points."
             )
         low, high = chosen.min(dim=0).values, chosen.max(dim=0).values
         box = torch.stack([low, torch.where(high > low, high, low + 1)], dim=-1)

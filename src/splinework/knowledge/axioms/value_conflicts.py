@@ -1,4 +1,4 @@
-"""Which facts on values disagree: faces, regions and integrals, with one another and with bounds."""
+"""Conflicts of values on faces, regions and integrals with each other and with bounds."""
 
 import math
 from typing import Final
@@ -24,7 +24,7 @@ _DIFFERENCE_STEP: Final = 1e-4
 
 
 def two_faces(first: FaceValue, second: FaceValue, context: ConflictContext) -> Conflict | None:
-    """Two values where two faces meet, or on one face."""
+    """Different values where two faces meet, or on one face."""
     if first.input == second.input and first.at != second.at:
         return None
     corner = on_face(second, on_face(first, context.samples(), context), context)
@@ -40,7 +40,7 @@ def two_faces(first: FaceValue, second: FaceValue, context: ConflictContext) -> 
 
 
 def _rates(start: FaceValue, face: FaceValue, context: ConflictContext) -> Conflict | None:
-    """The rate at the start against the rate at which the value on a boundary changes."""
+    """An initial rate that differs from the rate of change of the boundary value."""
     if not start.start or start.rate is None or face.start or face.input == start.input:
         return None
     time = context.input(start.input)
@@ -55,21 +55,21 @@ def _rates(start: FaceValue, face: FaceValue, context: ConflictContext) -> Confl
         return None
     at = point_text(corner[worst], {time, context.input(face.input)}, context)
     return Conflict(
-        f"at {at} the value on the boundary changes at the rate {float(change[worst]):.6g}, and the start has the rate "
+        f"at {at} the boundary value changes at the rate {float(change[worst]):.6g}, but the initial rate is "
         f"{float(rate[worst]):.6g}",
         "Correct a formula so that they agree there.",
     )
 
 
 def _twice(first: FaceValue, second: FaceValue, context: ConflictContext) -> Conflict | None:
-    """One face given twice."""
+    """One face that is given twice."""
     if first.input != second.input or (first.start and second.start and first.rate != second.rate):
         return None
     return Conflict(f"the face {first.input} = {first.at:g} is given twice", "Leave one of them out.", NOTE)
 
 
 def two_rims(first: RegionBoundaryValue, second: RegionBoundaryValue, context: ConflictContext) -> Conflict | None:
-    """The boundary of one region given two values."""
+    """A boundary of a region with two values."""
     if first.region != second.region or first.value == second.value:
         return None
     return Conflict(
@@ -78,7 +78,7 @@ def two_rims(first: RegionBoundaryValue, second: RegionBoundaryValue, context: C
 
 
 def face_values(first: FaceValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """A value on a face that is out of bounds."""
+    """A value on a face outside the bounds."""
     known = context.box is not None or not isinstance(first.value, str)
     if not known or not context.reaches(second, context.input(first.input), first.at):
         return None
@@ -87,7 +87,7 @@ def face_values(first: FaceValue, second: ValueBounds, context: ConflictContext)
 
 
 def rim_values(first: RegionBoundaryValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """A number on the boundary of a region that is out of bounds."""
+    """A value on the boundary of a region outside the bounds."""
     if isinstance(first.value, str) or not second.everywhere:
         return None
     value = torch.tensor([first.value], dtype=torch.float64)
@@ -109,7 +109,7 @@ def _outside(
 
 
 def total_values(first: IntegralValue, second: ValueBounds, context: ConflictContext) -> Conflict | None:
-    """An integral that is more, or less, than the bounds allow."""
+    """An integral outside the range that the bounds allow."""
     ranges = _ranges(first, context)
     if not second.everywhere or not first.plain or ranges is None:
         return None
@@ -126,7 +126,7 @@ def total_values(first: IntegralValue, second: ValueBounds, context: ConflictCon
 
 
 def total_mirror(first: IntegralValue, second: Parity, context: ConflictContext) -> Conflict | None:
-    """What has both signs alike on both sides of a centre integrates to zero."""
+    """A non-zero integral of an odd function over a symmetric range."""
     ranges = _ranges(first, context)
     if second.sign > 0 or ranges is None:
         return None
@@ -136,7 +136,7 @@ def total_mirror(first: IntegralValue, second: Parity, context: ConflictContext)
 
 
 def total_exchange(first: IntegralValue, second: ExchangeSymmetry, context: ConflictContext) -> Conflict | None:
-    """What has both signs alike on both sides of a diagonal integrates to zero."""
+    """A non-zero integral of an antisymmetric function over a symmetric box."""
     ranges = _ranges(first, context)
     if second.sign > 0 or ranges is None:
         return None
@@ -148,13 +148,13 @@ def _cancelled(first: IntegralValue, second: Fact) -> Conflict | None:
     if not second.everywhere or not first.plain or first.equals == 0:
         return None
     return Conflict(
-        f"what {second.word} cancels over these ranges has the integral 0, not {first.equals:g}",
+        f"with {second.word}, the integral over these ranges is 0, not {first.equals:g}",
         "Correct the integral, or its ranges.",
     )
 
 
 def two_totals(first: IntegralValue, second: IntegralValue, context: ConflictContext) -> Conflict | None:
-    """One integral with two values."""
+    """An integral with two values."""
     if (first.over, first.weight) != (second.over, second.weight) or first.equals == second.equals:
         return None
     return Conflict(f"one integral cannot be {first.equals:g} and {second.equals:g}", "Keep one of them.")
@@ -170,27 +170,27 @@ VALUE_RULES: Final[dict[tuple[type[Fact], type[Fact]], Rule]] = {
     (IntegralValue, ExchangeSymmetry): total_exchange,
     (IntegralValue, IntegralValue): two_totals,
 }
-"""Kinds of two facts, and the rule on them."""
+"""The rule for each pair of kinds of facts."""
 
 
 # ---------------------------------------------------------------------------------------------------------- parts
 
 
 def on_face(face: FaceValue, points: Tensor, context: ConflictContext) -> Tensor:
-    """Points moved to a face."""
+    """Points projected onto a face."""
     result = points.clone()
     result[:, context.input(face.input)] = face.at
     return result
 
 
 def index_of_largest(excess: Tensor, size: Tensor) -> int | None:
-    """Where an excess that is more than rounding is largest; None where there is none."""
+    """The index of the largest excess beyond rounding; None if there is none."""
     out = torch.where(excess > TOLERANCE * (1 + size), excess, -math.inf)
     return int(out.argmax()) if bool((out > 0).any()) else None
 
 
 def point_text(point: Tensor, first: set[int], context: ConflictContext) -> str:
-    """A point in words, the inputs that matter first, at most four."""
+    """A point in words: at most four inputs, those in `first` first."""
     order = [*sorted(first), *(i for i in range(len(point)) if i not in first)][:4]
     return ", ".join(f"{context.input_names[i]} = {float(point[i]):.4g}" for i in order)
 

@@ -1,4 +1,4 @@
-"""The kinds of axioms, one idea a file: what is in a module of this package is found, and needs no entry anywhere."""
+"""The kinds of axioms, one per file: every kind in a module of this package is registered automatically."""
 
 import inspect
 import pkgutil
@@ -22,18 +22,28 @@ def _found() -> dict[str, type[Axiom]]:
 
 
 WORDS: Final[dict[str, type[Axiom]]] = _found()
-"""Every kind by what the language calls it, in the order in which people read them."""
+"""Every kind by its word in the axiom language, in the order of listings."""
 
 
 def register(kind: type[Axiom]) -> None:
-    """Adds a kind of one's own: from then on the language reads it.
+    """Registers a kind of axiom, so that the axiom language recognises its word.
+
+    Args:
+        kind: The class, with a `word`.
 
     Raises:
-        ConfigError: If another kind has its word, or it has none.
+        ConfigError: If it has no word, or another kind has the same one.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> from splinework.knowledge.axioms import Monotone, parse_axiom, register
+        >>> register(Monotone)  # a kind of your own: see the end of docs/axioms-language.md
     """
     word = getattr(kind, "word", None)
     if not isinstance(word, str) or WORDS.get(word, kind) is not kind:
-        raise ConfigError(f"a kind of axioms has a word of its own, got {word!r}; these are taken: {', '.join(WORDS)}.")
+        raise ConfigError(
+            f"a kind of axiom needs a word of its own, got {word!r}; these are taken: {', '.join(WORDS)}."
+        )
     WORDS[word] = kind
 
 

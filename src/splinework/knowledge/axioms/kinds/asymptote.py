@@ -1,4 +1,4 @@
-"""What comes beyond the grid of an input."""
+"""Behaviour beyond the grid of an input."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Subject
 
 LIMIT_DISTANCE: Final = 10.0
-"""Widths of the box beyond it at which a function that tends to a value has come to it."""
+"""The distance from the box, in its widths, at which a function that tends to a value has reached it."""
 
 
 @final
 @dataclass(frozen=True)
 class Asymptote(SingleInputAxiom):
-    """How the function goes on beyond the grid of an input: `linear`, `constant`, or towards the number `value`.
+    """How the function continues beyond the grid of an input: `linear`, `constant`, or towards the number `value`.
 
     Attributes:
+        input: The input, by name or index.
         side: `left`, `right` or `both`.
         kind: `linear` (second derivative 0), `constant` (first derivative 0) or `value` (tends to it, exponentially).
-        value: What it tends to, for that kind.
+        value: The limit, for the kind `value`.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Asymptote("x", side="right", kind="value", value=1).text()
+        "asymptote('x', side='right', kind='value', value=1.0)"
     """
 
     side: str = "both"
@@ -63,7 +69,7 @@ class Asymptote(SingleInputAxiom):
         return (replace(self, value=log_odds(self.value, self.text())),) if self.kind == "value" else (self,)
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """Beyond the box: the slope, the second derivative, or the distance to the value far outside."""
+        """Beyond the box the slope, the second derivative, or far outside the difference to the value."""
         i, outputs = context.input(self.input, self), context.outputs(self)
         low, high = context.box[i]
         width = high - low
@@ -78,7 +84,7 @@ class Asymptote(SingleInputAxiom):
         )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """One width of the box beyond the grid, on each side that is meant."""
+        """On each side, up to one width of the box beyond the grid."""
         i = subject.input(self.input, self)
         along = (i,) * (2 if self.kind == "linear" else 1)
         order = "²" if self.kind == "linear" else ""
@@ -91,12 +97,12 @@ class Asymptote(SingleInputAxiom):
                 )
                 return f"{what} to the {side} of the box"
 
-            reason = "a limit is no bound on a box" if tends else ""
+            reason = "a limit is not a bound on a box" if tends else ""
             found = subject.equal(self, claim_text, lambda j, env: 0.0, along, reason=reason)
             for claim in found:
                 low, high = claim.lo[i], claim.hi[i]
                 width = high - low
-                # Just beyond the end: there itself a corner is allowed.
+                # Just beyond the end, where a kink is allowed.
                 away = 1e-9 * width
                 claim.lo[i], claim.hi[i] = (low - width, low - away) if side == "left" else (high + away, high + width)
             return found

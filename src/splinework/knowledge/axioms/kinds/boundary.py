@@ -1,4 +1,4 @@
-"""Values on a boundary: faces of a box, or the rim of a region."""
+"""Values on a boundary: faces of a box, or the boundary of a region."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Boundary(LinearAxiom):
-    """The function has given values on a boundary.
+    """The function has given values on a boundary (Dirichlet condition).
 
     Attributes:
         face: Faces of a box, such as `{"x": (0, 1)}` (both faces in x), or a `Region` (a box, disc, union or difference)
-            whose boundary is meant.
-        value: A number, or a formula in the inputs that has the right values there.
+            whose boundary is used.
+        value: A number, or a formula in the inputs that has these values there.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Boundary({"x": (-1, 1)}, "exp(-t)").text()
+        "boundary((('x', (-1.0, 1.0)),), value='exp(-t)')"
     """
 
     face: Ranges | Region
@@ -48,7 +53,7 @@ class Boundary(LinearAxiom):
 
     @property
     def _faces(self) -> list[tuple[Name, float]]:
-        """The finite faces, none of a region."""
+        """The finite faces; empty for a region."""
         if isinstance(self.face, Region):
             return []
         return [(name, end) for name, ends in self.face for end in ends if math.isfinite(end)]
@@ -59,7 +64,7 @@ class Boundary(LinearAxiom):
         return [FaceValue(self, name, end, self.value) for name, end in self._faces]
 
     def times(self, sign: int) -> "Boundary | None":
-        """Not of a region or a formula, which name inputs."""
+        """None for a region or a formula, which name inputs."""
         if isinstance(self.face, Region) or isinstance(self.value, str):
             return None
         return replace(self, value=sign * self.value)
@@ -83,7 +88,7 @@ class Boundary(LinearAxiom):
         return matched_penalty(context, context.outputs(self), points, value[:, None])
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """Face by face; the boundary of another region is no box, and only a formula can prove what holds there."""
+        """One claim per face; on the boundary of a region, which is not a box, only a formula can be a proof."""
         if not isinstance(self.face, Region):
             faces = [(place(name, subject.inputs, self.word), end) for name, end in self._faces]
             return [claim for i, end in faces for claim in subject.on_face(self, i, end, self.value)]
@@ -95,7 +100,7 @@ class Boundary(LinearAxiom):
             tolerance=0.0,
             scale=1.0,
             vanishing=Expression(self.face.formula(), subject.inputs),
-            reason="the boundary of this region is no face of a box; only the model's own formula can prove what holds there",
+            reason="the boundary of this region is not a face of a box; only the model's own formula can prove it",
         )
 
     def draft_answers(self, draft: "Draft") -> None:

@@ -24,23 +24,23 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Environment, Subject
 
 MAX_DISTANCE_TO_ZERO: Final = 0.05
-"""Smallest value of a target that comes near zero, in its standard deviations."""
+"""The largest minimum of a target that counts as close to zero, in its standard deviations."""
 
 
 @dataclass(frozen=True)
 class _BoundedAxiom(Axiom):
-    """Values lie between two numbers."""
+    """The base class of axioms that bound values."""
 
     inequality: ClassVar[bool] = True
 
     @property
     @abstractmethod
     def limits(self) -> Range:
-        """The bounds, infinite where there is none."""
+        """The bounds, possibly infinite."""
 
     @property
     def _ends(self) -> list[tuple[float, int, str]]:
-        """Each finite bound, with the sign of what is above it and the sign in a text."""
+        """Each finite bound with its direction and its sign as text."""
         low, high = self.limits
         return [end for end in ((low, 1, ">="), (high, -1, "<=")) if math.isfinite(end[0])]
 
@@ -96,7 +96,17 @@ class _BoundedAxiom(Axiom):
 @final
 @dataclass(frozen=True)
 class Bounded(_BoundedAxiom):
-    """`lower ≤ f ≤ upper`; one of the two may be None."""
+    """Values lie between bounds: `lower ≤ f ≤ upper`.
+
+    Attributes:
+        lower: The lower bound, or None.
+        upper: The upper bound, or None; at least one of the two is given.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Bounded(0, 1).text()
+        'bounded(0.0, upper=1.0)'
+    """
 
     lower: float | None = field(default=None, metadata=number("lower of bounded", optional=True))
     upper: float | None = field(default=None, metadata=number("upper of bounded", optional=True))
@@ -127,9 +137,9 @@ class Bounded(_BoundedAxiom):
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        """Values that come near zero, or zero and one, and never pass them."""
+        """Bounds 0, or 0 and 1, that the target approaches but never exceeds."""
         y = evidence.target
-        few = f"none of {len(y)} rows lies outside, so with a probability of 95 % fewer than {300 / len(y):.2g} % do"
+        few = f"none of {len(y)} rows lies outside, so fewer than {300 / len(y):.2g} % do (95 % confidence)"
         if y.min() >= 0 and y.max() <= 1 and y.min() < 0.02 and y.max() > 0.98:
             yield SuggestedAxiom(cls(0.0, 1.0), 0.0, few)
         elif 0 <= y.min() < MAX_DISTANCE_TO_ZERO * float(y.std()):
@@ -139,7 +149,15 @@ class Bounded(_BoundedAxiom):
 @final
 @dataclass(frozen=True)
 class Positive(_BoundedAxiom):
-    """`f ≥ 0`."""
+    """Values are not negative: `f ≥ 0`.
+
+    Attributes:
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Positive(output="mass").text()
+        "positive(output='mass')"
+    """
 
     word: ClassVar[str] = "positive"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "sign"})

@@ -1,4 +1,4 @@
-"""Conserved along a flow."""
+"""Conservation along a flow."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, final
@@ -20,11 +20,16 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Conserved(Axiom):
-    """The output stays along trajectories: `Σ_i ∂f/∂x_i dx_i/dt = 0`.
+    """The output is constant along trajectories of a flow: `Σ_i ∂f/∂x_i dx_i/dt = 0`.
 
     Attributes:
         flow: The rate of every input as a formula in the inputs, such as `{"q": "p", "p": "-sin(q)"}`; inputs not named
             do not change.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Conserved({"q": "p", "p": "-sin(q)"}).text()
+        "conserved((('q', 'p'), ('p', '-sin(q)')))"
     """
 
     flow: tuple[tuple[Name, str], ...] = field(
@@ -32,10 +37,10 @@ class Conserved(Axiom):
     )
 
     word: ClassVar[str] = "conserved"
-    no_hard_form: ClassVar[str] = "there is no network that is conserved along any given flow by itself"
+    no_hard_form: ClassVar[str] = "no construction conserves an arbitrary flow"
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """The rate along the flow, in spreads of the output per typical time to cross the box."""
+        """The rate along the flow, in standard deviations of the output per typical time to cross the box."""
         inputs = [context.input(name, self) for name, _ in self.flow]
         outputs = context.outputs(self)
         flow = torch.stack([formula(text, context.input_names)(context.points) for _, text in self.flow], dim=-1)

@@ -1,4 +1,4 @@
-"""Convex or concave along an input."""
+"""Convexity and concavity along an input."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, EdgeRules, Subject
 
 MAX_BEND_SHARE: Final = 0.16
-"""Largest share of all bends that may go the other way in rows that speak for it."""
+"""The largest share of second differences with the opposite sign for a suggestion."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class _CurvatureAxiom(SingleInputAxiom):
         for i in evidence.relevant:
             if lower_rms(evidence.differences(i, 2, LONG_STEP)) > MIN_EFFECT / 2:
                 axiom = cls(evidence.names[i])
-                yield from evidence.one_sign(axiom, i, 2, cls.sign, MAX_BEND_SHARE, "it bends the other way by")
+                yield from evidence.one_sign(
+                    axiom, i, 2, cls.sign, MAX_BEND_SHARE, "its curvature has the opposite sign by"
+                )
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
         (rules.convex if self.sign > 0 else rules.concave).add(draft.single_feature(self, straight=True))
@@ -60,7 +62,16 @@ class _CurvatureAxiom(SingleInputAxiom):
 @final
 @dataclass(frozen=True)
 class Convex(_CurvatureAxiom):
-    """`f(½(a + b)) ≤ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≥ 0`."""
+    """Convex along an input, the others fixed: `f(½(a + b)) ≤ ½(f(a) + f(b))`, `∂²f/∂x² ≥ 0`.
+
+    Attributes:
+        input: The input, by name or index.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Convex("dose").text()
+        "convex('dose')"
+    """
 
     word: ClassVar[str] = "convex"
     rank: ClassVar[int] = 1
@@ -70,7 +81,16 @@ class Convex(_CurvatureAxiom):
 @final
 @dataclass(frozen=True)
 class Concave(_CurvatureAxiom):
-    """`f(½(a + b)) ≥ ½(f(a) + f(b))` along the input, the others fixed: `∂²f/∂x² ≤ 0`."""
+    """Concave along an input, the others fixed: `f(½(a + b)) ≥ ½(f(a) + f(b))`, `∂²f/∂x² ≤ 0`.
+
+    Attributes:
+        input: The input, by name or index.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Concave("dose").text()
+        "concave('dose')"
+    """
 
     word: ClassVar[str] = "concave"
     rank: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Equations and inequalities as texts: differential ones to be solved, and laws of one's own."""
+"""Equations and inequalities as texts: differential equations to solve, and custom laws."""
 
 import math
 from abc import abstractmethod
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from splinework.nn.frame import Expression
 
 _OVERSAMPLING: Final = 16
-"""Points that are drawn for each that is wanted, where a statement does not hold everywhere."""
+"""The number of points drawn per point needed, for statements that do not hold everywhere."""
 _MAX_ORDER: Final = 2
-"""The highest order that the verifier encloses."""
+"""The highest order of derivatives that the verifier encloses."""
 
 
 @dataclass(frozen=True)
 class _RelationAxiom(Axiom):
-    """A relation as text."""
+    """The base class of axioms that are a relation as text."""
 
     @property
     @abstractmethod
@@ -40,11 +40,11 @@ class _RelationAxiom(Axiom):
 
     @property
     def starts(self) -> dict[str, float]:
-        """Coefficients, and where they start."""
+        """The starting values of unknown coefficients."""
         return {}
 
     def _statements(self, names: tuple[Sequence[str], Sequence[str]], first: int) -> list[tuple[Statement, int | None]]:
-        """What it says of each output that is meant, with its number; None where it names its outputs."""
+        """The statements about each output with its index, or None if it names its outputs."""
         meant: list[int | None] = [first if self.output is not None else None]
         if self.output is None and len(names[1]) > 1 and uses_alias(self.relation, *names):
             meant = list(range(len(names[1])))
@@ -52,7 +52,7 @@ class _RelationAxiom(Axiom):
         return [(resolve(self.relation, *names, output=j, unknowns=unknowns), j) for j in meant]
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """The violation; coefficients keep the values that they start from."""
+        """The violation, with coefficients at their starting values."""
         names = context.input_names, context.output_names
         statements = [statement for statement, _ in self._statements(names, context.outputs(self)[0])]
         starts = list(self.starts.values())
@@ -65,7 +65,7 @@ class _RelationAxiom(Axiom):
         return AxiomPenalty.of(sizes, failing, points, data)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """Every sign of a relation, with its free variables as further variables."""
+        """One claim per sign of the relation, with its free variables as further variables."""
         names = subject.inputs, subject.outputs
         statements = self._statements(names, subject.outputs_of(self)[0])
         return [claim for each, j in statements for claim in self._relation(subject, each, j or 0)]
@@ -77,7 +77,7 @@ class _RelationAxiom(Axiom):
         deepest = max((len(atom.along) for atom in statement.atoms), default=0)
         reason = ""
         if not plain:
-            reason = "the model's answer goes back into the model; how far that reaches is not known beforehand"
+            reason = "the model is applied to its own output, whose range is not known beforehand"
         if deepest > _MAX_ORDER:
             reason = f"it has derivatives of order {deepest}; enclosures go up to {_MAX_ORDER}"
         scale = float(subject.spread[spread_of]) if deepest == 0 else 1.0
@@ -108,16 +108,21 @@ class ResidualEquation(_RelationAxiom):
     """A differential equation: a formula in inputs, outputs and derivatives that vanishes, such as `u_t + u*u_x - nu*u_xx`.
 
     Attributes:
-        equation: Derivatives are written `u_x`, `u_xx`, `u_tx`: the output, `_`, the inputs. Several equations of a system
-            are several axioms. `left = right` may be written, too.
-        unknowns: Coefficients to be found with the function, and where to start, such as `{"nu": 0.1}`.
+        equation: The formula, or `left = right`. Derivatives are written `u_x`, `u_xx`, `u_tx`: the output, `_`, the inputs. A
+            system is several axioms.
+        unknowns: Coefficients to identify with the function, with starting values, such as `{"nu": 0.1}`.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> ResidualEquation("u_t = nu*u_xx", {"nu": 0.1}).text()
+        "residual('u_t = nu*u_xx', unknowns=(('nu', 0.1),))"
     """
 
     equation: str = field(metadata=text("residual takes an equation such as 'u_t - u_xx'"))
     unknowns: tuple[tuple[str, float], ...] = ()
 
     word: ClassVar[str] = "residual"
-    no_hard_form: ClassVar[str] = "there is no network that solves any given equation by itself"
+    no_hard_form: ClassVar[str] = "no construction solves an arbitrary equation"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -125,7 +130,7 @@ class ResidualEquation(_RelationAxiom):
         try:
             object.__setattr__(self, "unknowns", tuple((str(name), float(value)) for name, value in given))
         except (TypeError, ValueError):
-            raise ConfigError(f"unknowns are numbers to start from, such as {{'nu': 0.1}}, got {given!r}.") from None
+            raise ConfigError(f"unknowns are starting values such as {{'nu': 0.1}}, got {given!r}.") from None
 
     @property
     def relation(self) -> str:
@@ -142,18 +147,23 @@ class ResidualEquation(_RelationAxiom):
 @final
 @dataclass(frozen=True)
 class Law(_RelationAxiom):
-    """An equation or inequality of one's own, in the text language: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`.
+    """A custom equation or inequality: `f(x,y) == f(y,x)`, `d f/d x >= 0 when y > 0`.
 
     Attributes:
-        statement: Calls `f(…)` give the output at other inputs, in the order of the model's inputs; a name that is no
-            input stands for any number in the range of the input in whose place it comes.
+        statement: The relation. `f(…)` is the output at other inputs, in the order of the model's inputs; a name that is not an
+            input ranges over the interval of the input in whose place it occurs.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Law("f(x, y) == f(y, x)").text()
+        "law('f(x, y) == f(y, x)')"
     """
 
     statement: str = field(metadata=text("law takes a statement such as 'f(x,y) == f(y,x)'"))
 
     word: ClassVar[str] = "law"
     of_all_inputs: ClassVar[bool] = True
-    no_hard_form: ClassVar[str] = "no construction is known for statements of one's own"
+    no_hard_form: ClassVar[str] = "no construction is known for custom statements"
 
     @property
     def relation(self) -> str:
@@ -162,7 +172,7 @@ class Law(_RelationAxiom):
 
 @dataclass(frozen=True)
 class _StatementInEnvironment:
-    """A statement in the words of an env; `starts` are the values of its coefficients."""
+    """A statement evaluated in an environment; `starts` are the values of its coefficients."""
 
     statement: Statement
     inputs: int
@@ -174,7 +184,7 @@ class _StatementInEnvironment:
         return [every[position] for position, _ in self.statement.columns]
 
     def known(self, env: "Environment") -> list[Any]:
-        """These, and what the model gives."""
+        """These columns and the model terms."""
         columns = self.given(env)
         for atom in self.statement.atoms:
             if atom.arguments:
@@ -184,7 +194,7 @@ class _StatementInEnvironment:
         return columns
 
     def difference(self, number: int) -> "Define":
-        """What is not negative where the sign of that number holds."""
+        """The function that is not negative where the sign with this index holds."""
 
         def of(env: "Environment") -> Any:
             columns = self.known(env)
@@ -210,7 +220,7 @@ class _StatementInEnvironment:
 def _points_where_stated(
     statement: Statement, context: PenaltyContext, axiom: Axiom, unknowns: list[float]
 ) -> tuple[Tensor, Tensor | None]:
-    """Points and free variables at which the statement says something about the model inside its box."""
+    """Points and free variables at which the statement concerns the model within its box."""
     count, inputs = len(context.points), len(context.input_names)
     limited = axiom.domain != "all" and any(atom.arguments for atom in statement.atoms)
     picky = limited or (bool(statement.conditions) and statement.conditions_on_inputs)
@@ -230,8 +240,8 @@ def _points_where_stated(
     rows = fits.nonzero().squeeze(-1)[:count]
     if len(rows) == 0:
         raise ConfigError(
-            f"{axiom} says nothing in its domain: no point was found where its conditions hold and the arguments of its calls "
-            "lie in the box of the grids; take domain='all' or other conditions."
+            f"{axiom} has no effect on its domain: no point was found where its conditions hold and the arguments of its calls "
+            "lie in the box of the grids; use domain='all' or other conditions."
         )
     return x[rows], None if free is None else free[rows]
 
@@ -239,9 +249,9 @@ def _points_where_stated(
 def _violation_scale(
     statement: Statement, context: PenaltyContext, x: Tensor, free: Tensor | None, unknowns: list[float]
 ) -> Tensor:
-    """What the violation changes by when the output changes by its spread: the largest such change of any part of it.
+    """The scale of the violation: its largest change when one model term changes by its standard deviation.
 
-    The parts are drawn at random about the output's mean, derivatives about zero in spreads per range.
+    Values are drawn around the output's mean, derivatives around zero in standard deviations per range.
     """
     columns = statement.column_values(x, free, unknowns)
     drawn: list[Tensor] = []

@@ -1,4 +1,4 @@
-"""Inputs that may change places: symmetric or antisymmetric."""
+"""Exchange of inputs: symmetric or antisymmetric functions."""
 
 import itertools
 import math
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Environment, Subject
 
 MAX_INPUTS_BY_MOMENTS: Final = 4
-"""The most inputs that are exchanged by moments."""
+"""The maximum number of inputs that are replaced by moments."""
 
 
 @dataclass(frozen=True)
 class _ExchangeAxiom(LinearAxiom):
-    """The value is multiplied by a sign when two of these inputs change places."""
+    """The base class: the value is multiplied by a sign when two of these inputs are exchanged."""
 
     among: tuple[Name, ...] = field(metadata=several(least=2))
 
@@ -50,7 +50,7 @@ class _ExchangeAxiom(LinearAxiom):
         return paired_penalty(self, context, *with_partners(context, swapped), self.sign)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """Neighbours exchanged: these exchanges make every other."""
+        """Exchanges of neighbours, which generate all others."""
         found = []
         for one, other in itertools.pairwise(subject.input(name, self) for name in self.among):
 
@@ -65,9 +65,9 @@ class _ExchangeAxiom(LinearAxiom):
         return found
 
     def draft_features(self, draft: "Draft") -> None:
-        """Few inputs that may be exchanged become their sum and their central moments, of which all such functions are made.
+        """Replaces few exchangeable inputs by their sum and central moments, which generate all symmetric functions.
 
-        Where another axiom needs the inputs themselves, or they are many, they share their edges instead (`edge_rules`).
+        If another axiom needs the inputs themselves, or there are many, they share edges instead (`edge_rules`).
         """
         at = draft.at(self)
         named = {i for each in draft.axioms if not facts_of([each], ExchangeSymmetry) for i in draft.at(each)}
@@ -94,7 +94,16 @@ class _ExchangeAxiom(LinearAxiom):
 @final
 @dataclass(frozen=True)
 class Symmetric(_ExchangeAxiom):
-    """The output stays when any of these inputs are exchanged: `f(a, b) = f(b, a)`."""
+    """The output is unchanged when two of these inputs are exchanged: `f(a, b) = f(b, a)`.
+
+    Attributes:
+        among: The inputs, by name or index, at least two.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Symmetric(("a", "b")).text()
+        "symmetric(('a', 'b'))"
+    """
 
     word: ClassVar[str] = "symmetric"
     rank: ClassVar[int] = 11
@@ -115,7 +124,7 @@ class Symmetric(_ExchangeAxiom):
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        """In groups where all pairs of inputs may change places."""
+        """Groups of inputs of which all pairs may be exchanged."""
         pairs: dict[tuple[int, int], Floats] = {}
         for i, j in itertools.combinations(evidence.relevant, 2):
             here_there = evidence.exchanged(i, j)
@@ -137,7 +146,16 @@ class Symmetric(_ExchangeAxiom):
 @final
 @dataclass(frozen=True)
 class Antisymmetric(_ExchangeAxiom):
-    """The output changes its sign when two of these inputs are exchanged: `f(a, b) = -f(b, a)`."""
+    """The output changes its sign when two of these inputs are exchanged: `f(a, b) = -f(b, a)`.
+
+    Attributes:
+        among: The inputs, by name or index, at least two.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Antisymmetric(("a", "b")).text()
+        "antisymmetric(('a', 'b'))"
+    """
 
     word: ClassVar[str] = "antisymmetric"
     rank: ClassVar[int] = 10

@@ -1,4 +1,4 @@
-"""Values at the start of a time."""
+"""Initial conditions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,13 +23,18 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Initial(SingleInputAxiom):
-    """The function has given values where an input, the time, has its first value.
+    """An initial condition: given values at the first value of the time.
 
     Attributes:
-        input: The time.
+        input: The time, by name or index.
         at: Its first value.
         value: A number, or a formula in the other inputs.
-        rate: The first derivative in time there, where that is given too.
+        rate: The first derivative in time there, or None.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Initial("t", 0, "sin(pi*x)").text()
+        "initial('t', value='sin(pi*x)')"
     """
 
     at: float = field(default=0.0, metadata=number("the start of initial"))
@@ -46,7 +51,7 @@ class Initial(SingleInputAxiom):
         return (FaceValue(self, self.input, self.at, self.value, self.rate, start=True),)
 
     def times(self, sign: int) -> "Initial | None":
-        """Not of formulas, which name inputs."""
+        """None for formulas, which name inputs."""
         if isinstance(self.value, str) or isinstance(self.rate, str):
             return None
         return replace(self, value=sign * self.value, rate=None if self.rate is None else sign * self.rate)

@@ -1,4 +1,4 @@
-"""An integral, or a moment."""
+"""Integrals and moments."""
 
 import math
 from collections.abc import Sequence
@@ -28,12 +28,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Integral(LinearAxiom):
-    """`∫ w f dx = equals` over a box: an integral, or with a weight w a moment.
+    """An integral over a box, or with a weight w a moment: `∫ w f dx = equals`.
 
     Attributes:
         equals: The value.
-        over: Ranges of all inputs; None takes the box of the grids.
-        weight: w, a formula in the inputs.
+        over: Ranges of all inputs; None for the box of the grids.
+        weight: The weight w, a formula in the inputs.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Integral(1, over={"x": (0, 2)}, weight="x").text()
+        "integral(1.0, over=(('x', (0.0, 2.0)),), weight='x')"
     """
 
     equals: float = field(metadata=number("the value of an integral"))
@@ -49,15 +54,15 @@ class Integral(LinearAxiom):
         return (IntegralValue(self, self.equals, self.over, self.weight),)
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """The difference to the integral, over that of the weight: one row for all points."""
+        """The difference to the integral divided by that of the weight: a single row for all points."""
         outputs = context.outputs(self)
         box = context.box.clone()
         if self.over is not None:
             ranges = {context.input(name, self): ends for name, ends in self.over}
             if len(ranges) < len(box) or not all(math.isfinite(end) for ends in ranges.values() for end in ends):
                 raise ConfigError(
-                    f"{self} needs a finite range for every input, {', '.join(context.input_names)}; leave over out for the box "
-                    "of the grids."
+                    f"{self} needs a finite range for every input, {', '.join(context.input_names)}; omit over for the box of "
+                    "the grids."
                 )
             for i, ends in ranges.items():
                 box[i] = torch.tensor(ends, dtype=torch.float64)
@@ -71,7 +76,7 @@ class Integral(LinearAxiom):
         return AxiomPenalty.of(size, off, points, weights[:, None], coupled=True)
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """What the integral is of; it is enclosed by `verify.integrals`."""
+        """The integrand; its integral is enclosed by `verify.integrals`."""
         weight = Expression(self.weight, subject.inputs)
         lo, hi = subject.lo.copy(), subject.hi.copy()
         for name, (low, high) in self.over or ():
@@ -92,7 +97,7 @@ class Integral(LinearAxiom):
         return found
 
     def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
-        """A constant, so that the model meets the integral."""
+        """A constant that makes the model fulfil the integral."""
         found = list(box)
         for name, ends in self.over or ():
             found[place(name, model.input_names, self.word)] = ends

@@ -1,4 +1,4 @@
-"""Invariant under a group that acts on some inputs together."""
+"""Invariance under groups that act on several inputs."""
 
 import itertools
 import math
@@ -29,13 +29,18 @@ _MAX_SCALE: Final = 4.0
 @final
 @dataclass(frozen=True)
 class Invariant(LinearAxiom):
-    """The output stays when a group acts on some inputs together.
+    """The output is invariant under a group acting on some inputs together.
 
     Attributes:
         group: `sign` (all change their sign), `scale` (all times a positive number), `translation` (all plus a number) or
-            `rotation` (a vector turned, or mirrored, about the origin).
-        acts_on: The inputs, two at least; for `sign` one will do. With `rotation`, several vectors of the same length may
-            be given as tuples of names, and turn together.
+            `rotation` (a vector rotated or reflected about the origin).
+        acts_on: The inputs, at least two; for `sign` at least one. With `rotation`, several vectors of the same length may
+            be given as tuples of names, and rotate together.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Invariant("rotation", ("x", "y")).text()
+        "invariant('rotation', acts_on=('x', 'y'))"
     """
 
     group: str
@@ -55,7 +60,7 @@ class Invariant(LinearAxiom):
         names_of(flat, f"{self.word} under {self.group}", least=1 if self.group == "sign" else 2)
         if len({len(vector) for vector in vectors}) > 1 or (len(vectors) > 1 and self.group != "rotation"):
             raise ConfigError(
-                f"several vectors turn together under rotation, and then they have one length; got {self.acts_on!r} for "
+                f"only rotation acts on several vectors, which must have the same length; got {self.acts_on!r} for "
                 f"{self.group}."
             )
         object.__setattr__(self, "acts_on", vectors if len(vectors) > 1 else vectors[0])
@@ -77,7 +82,7 @@ class Invariant(LinearAxiom):
         return (GroupInvariance(self, self.group, self.vectors),)
 
     def follows(self) -> Sequence[Axiom]:
-        """A rotation of one vector mirrors each of its inputs and exchanges them; so does a sign with one input."""
+        """Rotations of one vector reflect and exchange its inputs; a change of sign of one input reflects it."""
         if len(self.vectors) > 1 or (self.group != "rotation" and not (self.group == "sign" and len(self.inputs) == 1)):
             return ()
         found: list[Axiom] = [Even(name, **self.shared) for name in self.inputs]
@@ -89,7 +94,7 @@ class Invariant(LinearAxiom):
         return Axiom.renamed(changed, name)
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """The difference of the values before and after a random element of the group acts."""
+        """The change of the values under a random element of the group."""
         vectors = [[context.input(name, self) for name in vector] for vector in self.vectors]
         act = {"sign": _negated, "scale": _scaled, "translation": _shifted, "rotation": _turned}[self.group]
 
@@ -150,7 +155,7 @@ class Invariant(LinearAxiom):
 
 
 def _turned_claim(vectors: list[list[int]], p: int, q: int, count: int) -> "Argument":
-    """All vectors turned by the angle, which is the variable after the inputs, in the plane of two axes."""
+    """All vectors rotated in the plane of two axes by the angle, the variable after the inputs."""
 
     def move(env: "Environment") -> list[Any]:
         x = list(env.x[:count])

@@ -1,4 +1,4 @@
-"""A largest slope."""
+"""Lipschitz bounds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,7 +23,17 @@ if TYPE_CHECKING:
 @final
 @dataclass(frozen=True)
 class Lipschitz(Axiom):
-    """`|∂f/∂x| ≤ constant` for each of the inputs, in raw units; for all inputs where none is named."""
+    """The slope along each of the inputs is bounded, in raw units: `|∂f/∂x| ≤ constant`.
+
+    Attributes:
+        constant: The bound, positive.
+        along: The inputs, by name or index; empty for all.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Lipschitz(2, ("x",)).text()
+        "lipschitz(2.0, along=('x',))"
+    """
 
     constant: float = field(metadata=number("the constant of lipschitz", positive=True))
     along: tuple[Name, ...] = field(default=(), metadata=several(empty=True))

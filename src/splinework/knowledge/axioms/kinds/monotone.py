@@ -1,4 +1,4 @@
-"""Rising or falling along an input."""
+"""Monotonicity along an input."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +17,23 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, ClaimResult, Codes, Draft, EdgeRules, Subject
 
 MAX_FALL_SHARE: Final = 0.12
-"""Largest share of all rises that may go the other way in rows that speak for it."""
+"""The largest share of differences with the opposite sign for a suggestion."""
 
 
 @final
 @dataclass(frozen=True)
 class Monotone(SingleInputAxiom):
-    """The output never falls as the input rises (never rises, where `increasing` is False): `∂f/∂x ≥ 0`."""
+    """The output never decreases as the input increases, the others fixed: `∂f/∂x ≥ 0`.
+
+    Attributes:
+        input: The input, by name or index.
+        increasing: False if the output never increases instead: `∂f/∂x ≤ 0`.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Monotone("age", increasing=False).text()
+        "monotone('age', increasing=False)"
+    """
 
     increasing: bool = True
 
@@ -71,7 +81,9 @@ class Monotone(SingleInputAxiom):
         for i in evidence.relevant:
             for increasing in (True, False):
                 axiom = cls(evidence.names[i], increasing)
-                yield from evidence.one_sign(axiom, i, 1, axiom.sign, MAX_FALL_SHARE, "it goes the other way by")
+                yield from evidence.one_sign(
+                    axiom, i, 1, axiom.sign, MAX_FALL_SHARE, "it moves in the opposite direction by"
+                )
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
         rules.rising[draft.single_feature(self)] = self.sign

@@ -1,4 +1,4 @@
-"""What outputs are to each other: shares of one, or in an order."""
+"""Relations between outputs: shares of one, or an order."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _OutputsAxiom(Axiom):
-    """An axiom on several outputs together; all of them where none is named."""
+    """The base class of axioms that relate several outputs."""
 
     outputs: tuple[Name, ...] = field(default=(), metadata=several(least=2, empty=True))
 
@@ -33,20 +33,29 @@ class _OutputsAxiom(Axiom):
             raise ConfigError(f"{self.word} takes outputs=(…), got output={self.output!r}.")
 
     def among(self, known: Sequence[str]) -> list[int]:
-        """Numbers of the outputs."""
+        """Indices of the outputs."""
         return [place(name, known, self.word, "output") for name in self.outputs or known]
 
     def _drafted(self, draft: "Draft") -> list[int]:
         among = self.among(draft.outputs)
         if len(among) < 2:
-            raise ConfigError(f"{self.word} is about several outputs, the model has {len(draft.outputs)}.")
+            raise ConfigError(f"{self.word} relates several outputs, but the model has {len(draft.outputs)}.")
         return among
 
 
 @final
 @dataclass(frozen=True)
 class SumToOne(_OutputsAxiom):
-    """The outputs add up to one; where they are also positive, they are shares."""
+    """The outputs add up to one; if they are also positive, they are shares.
+
+    Attributes:
+        outputs: The outputs, by name or index; empty for all.
+        strength, domain, output: See `Axiom`; `output` is not used.
+
+    Example:
+        >>> SumToOne().text()
+        'sum_to_one()'
+    """
 
     word: ClassVar[str] = "sum_to_one"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "shares"})
@@ -95,7 +104,16 @@ class SumToOne(_OutputsAxiom):
 @final
 @dataclass(frozen=True)
 class Ordered(_OutputsAxiom):
-    """Each output is at least as large as the one before: quantiles, for example."""
+    """Each output is at least as large as the one before, as for quantiles.
+
+    Attributes:
+        outputs: The outputs, by name or index; empty for all.
+        strength, domain, output: See `Axiom`; `output` is not used.
+
+    Example:
+        >>> Ordered(("q10", "q50", "q90")).text()
+        "ordered(('q10', 'q50', 'q90'))"
+    """
 
     word: ClassVar[str] = "ordered"
     built_by: ClassVar[frozenset[str]] = frozenset({"link", "steps"})

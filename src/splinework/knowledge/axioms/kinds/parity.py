@@ -1,4 +1,4 @@
-"""Even or odd along an input, about a centre."""
+"""Even and odd functions of an input, about a centre."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _ParityAxiom(SingleInputAxiom):
-    """`f(centre - d) = sign f(centre + d)`."""
+    """The base class: `f(centre - d) = sign f(centre + d)`."""
 
     centre: float = field(default=0.0, metadata=number("the centre"))
 
@@ -51,7 +51,7 @@ class _ParityAxiom(SingleInputAxiom):
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        """About zero, where the rows have both sides of it."""
+        """Parity about zero, if the rows lie on both sides of it."""
         for i in evidence.relevant:
             low, high = evidence.function.low[i], evidence.function.high[i]
             if not min(-low, high) > 0.5 * max(-low, high):
@@ -65,7 +65,17 @@ class _ParityAxiom(SingleInputAxiom):
 @final
 @dataclass(frozen=True)
 class Even(_ParityAxiom):
-    """`f(centre - d) = f(centre + d)` along the input."""
+    """Even along an input: `f(centre - d) = f(centre + d)`.
+
+    Attributes:
+        input: The input, by name or index.
+        centre: The centre of the reflection.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Even("x", 1).text()
+        "even('x', centre=1.0)"
+    """
 
     word: ClassVar[str] = "even"
     rank: ClassVar[int] = 3
@@ -82,7 +92,7 @@ class Even(_ParityAxiom):
         result = codes.result(self, what)
         twice = 2 * (self.centre - float(np.asarray(wire.decode(np.array([0])))[0])) / wire.step
         if abs(twice - round(twice)) > 1e-6:
-            return [replace(result, reason="the centre lies between the codes, and not half way")]
+            return [replace(result, reason="the centre is neither a code nor half way between two codes")]
         # The codes whose mirror images are codes, too.
         first, last = max(lo, round(twice) - hi), min(hi, round(twice) - lo)
         inside = np.arange(first, last + 1) - lo
@@ -104,7 +114,17 @@ class Even(_ParityAxiom):
 @final
 @dataclass(frozen=True)
 class Odd(_ParityAxiom):
-    """`f(centre - d) = -f(centre + d)` along the input."""
+    """Odd along an input: `f(centre - d) = -f(centre + d)`.
+
+    Attributes:
+        input: The input, by name or index.
+        centre: The centre of the reflection.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Odd("x", 1).text()
+        "odd('x', centre=1.0)"
+    """
 
     word: ClassVar[str] = "odd"
     rank: ClassVar[int] = 4
@@ -113,10 +133,10 @@ class Odd(_ParityAxiom):
     max_classes_on_scores: ClassVar[float] = 2
 
     def draft_answers(self, draft: "Draft") -> None:
-        """Of several inputs by an even function times the distance from the centre; of one, by odd edges."""
+        """For several inputs an even function times the distance from the centre; for a single input odd edges."""
         feature = draft.feature(self)
         if feature.period:
-            raise draft.no_form(self, "with a period, the factor that it needs is not periodic")
+            raise draft.no_form(self, "the required factor is not periodic")
         if len(draft.inputs) > 1:
             feature.even, feature.centre = True, self.centre
             draft.times(self, f"({draft.symbols[draft.at(self)[0]]}-({self.centre!r}))")

@@ -1,4 +1,4 @@
-"""The same again after a period."""
+"""Periodicity along an input."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -29,13 +29,23 @@ if TYPE_CHECKING:
 
 _MAX_SHIFT: Final = 0.67
 _PERIODS: Final = np.geomspace(0.1, _MAX_SHIFT, 120)
-"""Periods that are tried, in ranges of the input."""
+"""Candidate periods, as shares of the input's range."""
 
 
 @final
 @dataclass(frozen=True)
 class Periodic(SingleInputAxiom):
-    """`f(x + period) = f(x)`, everywhere."""
+    """Periodic along an input, for all of its values: `f(x + period) = f(x)`.
+
+    Attributes:
+        input: The input, by name or index.
+        period: The period, positive; by default 2π.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Periodic("hour", 24).text()
+        "periodic('hour', period=24.0)"
+    """
 
     period: float = field(default=2 * math.pi, metadata=number("the period", positive=True))
 
@@ -56,7 +66,7 @@ class Periodic(SingleInputAxiom):
         width = float(context.width[i])
 
         def shifted(x: Tensor, _: torch.Generator) -> Tensor:
-            # Towards the middle of the box; where it holds no two points a period apart, beyond it.
+            # Towards the middle of the box; beyond the box if it is shorter than a period.
             sign = torch.where(x[:, i] > context.box[i].mean(), -1.0, 1.0)
             return moved(x, i, x[:, i] + sign * self.period)
 
@@ -89,14 +99,14 @@ class Periodic(SingleInputAxiom):
 
 
 def _smallest_period(evidence: DataEvidence, i: int) -> list[SuggestedAxiom]:
-    """The smallest period at which the function is the same again, and not so at half of it."""
+    """The smallest period of the function of which half is not a period."""
     width = float(evidence.width[i])
 
     def apart(period: float) -> Floats:
         return np.asarray(np.subtract(*evidence.moved(i, (0.0, period * width))))
 
     def far(period: float) -> float:
-        # After many periods a wrong one shows most.
+        # An error in the period accumulates over many periods.
         return upper_rms(apart(period)) + upper_rms(apart(max(int(_MAX_SHIFT / period), 1) * period))
 
     sizes = np.array([upper_rms(apart(period)) for period in _PERIODS])
@@ -109,5 +119,5 @@ def _smallest_period(evidence: DataEvidence, i: int) -> list[SuggestedAxiom]:
                 upper_rms(apart(best)), MIN_EFFECT
             ):
                 axiom = Periodic(evidence.names[i], float(f"{best * width:.3g}"))
-                return [suggestion(axiom, apart(best), "after a period it differs by")]
+                return [suggestion(axiom, apart(best), "after one period it differs by")]
     return []

@@ -1,4 +1,4 @@
-"""No interaction between inputs."""
+"""Absence of interactions between inputs."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _SeparableAxiom(Axiom):
-    """Mixed second derivatives vanish."""
+    """The base class: mixed second derivatives vanish."""
 
     built_by: ClassVar[frozenset[str]] = frozenset({"apart"})
     linear_output: ClassVar[bool] = True
@@ -44,7 +44,17 @@ class _SeparableAxiom(Axiom):
 @final
 @dataclass(frozen=True)
 class NoInteraction(_SeparableAxiom):
-    """The effect of one of these inputs does not depend on the other: `∂²f/∂a∂b = 0`."""
+    """The effect of one input does not depend on the other: `∂²f/∂a∂b = 0`.
+
+    Attributes:
+        first: An input, by name or index.
+        second: The other input.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> NoInteraction("a", "b").text()
+        "no_interaction('a', second='b')"
+    """
 
     first: Name
     second: Name
@@ -77,7 +87,7 @@ class NoInteraction(_SeparableAxiom):
         return self._mixed(subject, [(a, b)])
 
     def linear_conditions(self, context: PenaltyContext, column: int) -> list[LinearCondition]:
-        """`f(a, b) - f(a, b') - f(a', b) + f(a', b')` for the rows, in turn with each other."""
+        """`f(a, b) - f(a, b') - f(a', b) + f(a', b')` for random pairs of rows."""
         i, j = (context.input(name, self) for name in self.inputs)
         rows = context.points
         other = rows[torch.randperm(len(rows), generator=context.generator)]
@@ -94,7 +104,16 @@ class NoInteraction(_SeparableAxiom):
 @final
 @dataclass(frozen=True)
 class Additive(_SeparableAxiom, LinearAxiom):
-    """A sum of functions, one of each group of inputs; without groups, one of each input."""
+    """A sum of functions, one per group of inputs: `f = Σ_g f_g(x_g)`.
+
+    Attributes:
+        groups: The groups of inputs; inputs in none are groups by themselves.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Additive((("a", "b"),)).text()
+        "additive((('a', 'b'),))"
+    """
 
     groups: tuple[tuple[Name, ...], ...] = ()
 
@@ -128,7 +147,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
         return (replace(self, groups=groups, domain=inside.domain),)
 
     def _numbers(self, place: Callable[[Name], int], inputs: int) -> list[list[int]]:
-        """All groups by numbers of inputs, those of one input that nobody named last."""
+        """All groups as indices of inputs, the given ones first."""
         groups = [[place(name) for name in group] for group in self.groups]
         grouped = set(itertools.chain.from_iterable(groups))
         return groups + [[i] for i in range(inputs) if i not in grouped]
@@ -163,7 +182,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
 
     @classmethod
     def suggestions(cls, evidence: DataEvidence) -> Iterator[SuggestedAxiom]:
-        """Additive where no input acts on another, else the pairs that do not."""
+        """Additive if no inputs interact, else the pairs that do not."""
         if len(evidence.relevant) < 2:
             return
         x, other = evidence.x, evidence.x[evidence.order]
@@ -176,7 +195,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
 
         worst = max(map(alone, range(x.shape[1])), key=upper_rms)
         if is_small(worst):
-            yield suggestion(cls(), worst, "inputs act on each other by")
+            yield suggestion(cls(), worst, "inputs interact by")
             return
         for i, j in itertools.combinations(evidence.relevant, 2):
             first, second, both = x.copy(), x.copy(), x.copy()
@@ -186,7 +205,7 @@ class Additive(_SeparableAxiom, LinearAxiom):
             size = (drawn[0] - drawn[1] - drawn[2] + drawn[3]) / 2
             if is_small(size):
                 axiom = NoInteraction(evidence.names[i], evidence.names[j])
-                yield suggestion(axiom, size, "they act on each other by")
+                yield suggestion(axiom, size, "they interact by")
 
     def edge_rules(self, draft: "Draft", rules: "EdgeRules") -> None:
         rules.keep_apart(draft, self, self._numbers(lambda name: draft.place(name, self), len(draft.inputs)))

@@ -1,4 +1,4 @@
-"""Values at points."""
+"""Interpolation conditions."""
 
 import itertools
 from collections.abc import Callable, Sequence
@@ -22,17 +22,22 @@ if TYPE_CHECKING:
     from splinework.nn.frame import FramedKAN
 
 MAX_BUMP_WIDTH: Final = 0.25
-"""Width of a bump as a share of an input's range, where points are not closer to each other."""
+"""The maximum width of a bump as a share of an input's range; narrower if points are close to each other."""
 
 
 @final
 @dataclass(frozen=True)
 class Through(Axiom):
-    """The function passes through points.
+    """The function takes given values at given points.
 
     Attributes:
-        points: One row of all inputs each, in raw units, in the order of the model's inputs.
-        values: One number each, or one row of all outputs.
+        points: Rows of all inputs, in raw units, in the order of the model's inputs.
+        values: One number, or one row of all outputs, per point.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Through([(0, 0)], [1]).text()
+        'through(((0.0, 0.0),), values=((1.0,),))'
     """
 
     points: tuple[tuple[float, ...], ...]
@@ -84,7 +89,7 @@ class Through(Axiom):
         return [LinearCondition(lambda f, _: f(points), -wanted[:, column], True)]
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """At every point, the difference to the value."""
+        """The difference to the value at every point."""
         outputs, inputs = subject.outputs_of(self), len(subject.inputs)
         if len(self.points[0]) != inputs or len(self.values[0]) not in (1, len(outputs)):
             raise self._misfit(inputs, len(outputs))
@@ -101,7 +106,7 @@ class Through(Axiom):
         return [claim for point, row in pairs for claim in claims_at(point, row)]
 
     def corrections(self, model: "FramedKAN", box: Sequence[tuple[float, float]]) -> list[tuple[int, str, float]]:
-        """Bumps about the points, with factors so that the model meets the values."""
+        """Bumps around the points, with factors that make the model take the values."""
         names, outputs = model.frame.symbols, model.outputs
         if len(self.points[0]) != len(names) or len(self.values[0]) not in (1, outputs):
             raise ConfigError(
@@ -112,7 +117,7 @@ class Through(Axiom):
         scaled = points / np.array([high - low for low, high in box])
         apart = [float(np.linalg.norm(a - b)) for a, b in itertools.combinations(scaled, 2)]
         if apart and min(apart) == 0:
-            raise ConfigError(f"two points of {self.word} are the same; give each once.")
+            raise ConfigError(f"two points of {self.word} coincide; give each once.")
         width = min([MAX_BUMP_WIDTH, *(0.5 * gap for gap in apart)])
         texts = [
             "exp(-("

@@ -23,17 +23,22 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.interfaces import Claim, Draft, Environment, Subject
 
 _MAX_RESCALING: Final = 2.0
-"""Most that a base unit is rescaled by."""
+"""The maximum factor by which base units are rescaled."""
 
 
 @final
 @dataclass(frozen=True)
 class Units(LinearAxiom):
-    """Dimensional homogeneity: the output changes with the base units as its own unit says (Buckingham 1914).
+    """Dimensional homogeneity: the output scales with the base units as its own unit does (Buckingham 1914).
 
     Attributes:
         of_inputs: The unit of every input, such as `{"m": "kg", "v": "m/s"}`; `1` for a pure number.
         of_output: The unit of the output.
+        strength, domain, output: See `Axiom`.
+
+    Example:
+        >>> Units({"m": "kg", "v": "m/s"}, "J").text()
+        "units((('m', 'kg'), ('v', 'm/s')), of_output='J')"
     """
 
     of_inputs: tuple[tuple[Name, str], ...] = field(metadata=by_input("units takes {'m': 'kg', 'v': 'm/s'}, 'J'"))
@@ -52,7 +57,7 @@ class Units(LinearAxiom):
         return (UnitHomogeneity(self, self.of_inputs, self.of_output),)
 
     def penalty(self, context: PenaltyContext) -> AxiomPenalty:
-        """The difference of the value, and that after the base units were rescaled, both in the same units."""
+        """The difference of the values before and after rescaling the base units, both in the same units."""
         names = {context.input(name, self): context.read_unit(unit) for name, unit in self.of_inputs}
         output, outputs = context.read_unit(self.of_output), context.outputs(self)
         bases = sorted({base for powers in (*names.values(), output) for base in powers})
@@ -72,7 +77,7 @@ class Units(LinearAxiom):
         return AxiomPenalty.of(context.spread[outputs], apart, *with_partners(context, rescaled))
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """The output after the base units were rescaled by 1/2 to 2 is as its own unit says."""
+        """The output scales as its own unit when base units are rescaled by 1/2 to 2."""
         powers = {subject.input(name, self): parse_dimension(unit) for name, unit in self.of_inputs}
         target = parse_dimension(self.of_output)
         inputs = len(subject.inputs)
@@ -114,7 +119,7 @@ class Units(LinearAxiom):
         groups = [
             ({spelt[n]: p for n, p in group.items()}, [draft.inputs.index(n) for n in group]) for group in found.groups
         ]
-        # Without groups the output is a constant times the product: the network sees nothing that changes.
+        # Without groups the output is a constant times the product, and the network has a constant input.
         texts = [(power_text(powers), at) for powers, at in groups] or [(f"0*{draft.symbols[0]}", [0])]
         draft.features = []
         draft.add_features(texts)

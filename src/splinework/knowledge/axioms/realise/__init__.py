@@ -1,4 +1,4 @@
-"""Hard axioms made true by construction: shaped edges, masks, shared edges, and a frame of formulas."""
+"""Hard axioms by construction: constrained edges, masks, shared edges, and a frame of formulas."""
 
 from splinework.knowledge.axioms.realise.anchors import anchored, is_anchored
 from splinework.knowledge.axioms.realise.api import realise, set_slopes, widened

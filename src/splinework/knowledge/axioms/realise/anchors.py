@@ -1,8 +1,8 @@
-"""Points to pass through, and integrals: what is added to a network so that it meets them, whatever it is.
+"""Corrections that make any network pass through points and have given integrals.
 
-`u(x) = f(x) + Σ_i a_i φ_i(x)` with bumps φ about the points, and a such that u meets the values: the misfit of f, interpolated
-and taken off. An integral is met by a constant. The factors depend on the network's numbers, so they are worked out anew whenever
-these change (`anchored`).
+`u(x) = f(x) + Σ_i a_i φ_i(x)` with bumps φ around the points, and a such that u takes the values: the interpolated residual of f
+is subtracted. An integral is met by a constant. The factors depend on the network's parameters and are recomputed whenever these
+change (`anchored`).
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ Ranges = Sequence[tuple[float, float]]
 
 
 def is_anchored(axiom: Axiom) -> bool:
-    """Whether an axiom is met by a correction."""
+    """Whether a hard axiom is fulfilled by a correction."""
     return axiom.corrected and axiom.strength == Hard()
 
 
 @torch.no_grad()
 def anchored(model: KAN | FramedKAN, axioms: Sequence[Axiom], ranges: Ranges | None = None) -> KAN | FramedKAN:
-    """The model with corrections for the hard points and integrals among the axioms; others are passed over.
+    """The model with corrections for the hard points and integrals among the axioms; others are ignored.
 
     Args:
-        model: A network or framed one, with corrections or without; unchanged.
-        axioms: Any.
-        ranges: Of the raw inputs; those of the frame, where it has them.
+        model: A KAN or FramedKAN, with or without corrections; left unchanged.
+        axioms: Axioms of any kind and strength.
+        ranges: Ranges of the raw inputs; by default those of the frame.
 
     Raises:
         ConfigError: If points do not fit the model, coincide, or an integral's box is not finite.
@@ -46,7 +46,7 @@ def anchored(model: KAN | FramedKAN, axioms: Sequence[Axiom], ranges: Ranges | N
         network, frame = model, Frame(config.input_names, (), config.output_names, (), tuple(ranges or ()))
     box = ranges or frame.ranges
     if not box:
-        raise ConfigError(f"{wanted[0].text()} needs the ranges of the inputs; fit the model with it.")
+        raise ConfigError(f"{wanted[0].text()} needs the ranges of the inputs; fit the model with this axiom.")
     bare = FramedKAN(network, replace(frame, corrections=()))
     corrections: list[tuple[int, str, float]] = []
     for axiom in wanted:

@@ -1,4 +1,4 @@
-"""From a network and hard axioms to a model that fulfils them whatever its numbers are."""
+"""Builds hard axioms into a network, so that it fulfils them for all values of its parameters."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,19 +26,17 @@ def realise(
     *,
     spread: Sequence[float] | None = None,
 ) -> KAN | FramedKAN:
-    """A model of the given shape that fulfils the hard ones of these axioms for every value of its numbers.
+    """A model of the given shape that fulfils the hard axioms for all values of its parameters.
 
-    Points and integrals need the numbers of the network, and are put in once these are there: `anchored`.
-
-    Where no inputs may meet, there are no hidden layers: a spline of each input says all.
-
-    Edges that have shapes are B-splines without a base function: the usual one neither rises everywhere nor is it convex.
+    Points and integrals depend on the parameters, and are added after training: `anchored`. If no inputs may interact, there are
+    no hidden layers, as one spline per input represents every such function. Constrained edges are B-splines without a base
+    function, since the default base function is neither monotone nor convex.
 
     Args:
-        model: The network, unchanged; its inputs are the raw ones.
-        axioms: Any; those that are not hard are passed over.
-        ranges: Ends of every raw input.
-        spread: Typical size of each output's changes, for how wide bends at bounds are; None means 1.
+        model: The network, left unchanged; its inputs are the raw ones.
+        axioms: Axioms of any strength; those that are not hard are ignored.
+        ranges: Ranges of the raw inputs.
+        spread: Standard deviation of each output, for the width of the transition at bounds; by default 1.
 
     Raises:
         ConfigError: If an axiom names what does not exist, has no hard form, or cannot be built in beside another.
@@ -66,13 +64,10 @@ def realise(
 
 
 def set_slopes(network: KAN, axioms: Sequence[Axiom], inputs: Sequence[str]) -> None:
-    """Gives the edges their largest slopes, once the network has its units; in place.
+    """Bounds the slopes of the edges in place, after the scales of the network are set; raises ConfigError on log scales.
 
-    The slope of a path is the product of its edges' slopes. Edges out of hidden nodes get at most 1, and those of an input its
-    constant, in the network's units, over the number of nodes that they lead to.
-
-    Raises:
-        ConfigError: If a scale is logarithmic.
+    The slope of a path is the product of the slopes of its edges. Edges out of hidden nodes get the bound 1, and those of an
+    input its Lipschitz constant in the network's units divided by the number of paths.
     """
     found = facts_of([axiom for axiom in axioms if axiom.strength == Hard()], SlopeBound)
     if not found:
@@ -108,9 +103,9 @@ def _paths(network: KAN) -> int:
 
 
 def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tensor:
-    """The network's inputs `(N, F)` for raw rows, and a few rows more, so that units and grids made of them suit the axioms.
+    """The network's inputs `(N, F)` for raw rows, extended by two rows so that scales and grids suit the axioms.
 
-    Inputs that share their edges get one range, even ones a range that is symmetric about their centre, periodic ones a whole
+    Inputs that share edges get a common range, even and odd ones a range symmetric about their centre, periodic ones a full
     period.
     """
     network = model.network if isinstance(model, FramedKAN) else model
@@ -139,7 +134,7 @@ def widened(x: Tensor, model: KAN | FramedKAN, axioms: Sequence[Axiom]) -> Tenso
 
 
 def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Parity | Periodicity) -> int | None:
-    """The number of the feature that an input has become, by itself."""
+    """The index of the feature that depends on this input only; None if there is none."""
     i = place(fact.input, names, fact.word)
     if not isinstance(model, FramedKAN) or not model.frame.features:
         return i
@@ -148,7 +143,7 @@ def _feature(model: KAN | FramedKAN, names: Sequence[str], fact: Parity | Period
 
 
 def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: NetworkRules, texts: tuple[str, ...]) -> KAN:
-    """The network with masks and shapes; with the numbers that it had, where they still mean the same."""
+    """The network with masks and shapes; parameters are kept if their meaning is unchanged."""
     config = model.config
     constrained = rules.shaped or rules.shared
     if constrained:
@@ -185,7 +180,7 @@ def _built(model: KAN, draft: Draft, nodes: tuple[Nodes, ...], rules: NetworkRul
 
 
 def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
-    """Puts centres of even and odd inputs to the middle of their grids, and periods onto these, until data give other scales."""
+    """Aligns centres of parity with the middle of the grids, and periods with the grids, until data set the scales."""
     low, high = network.config.domain
     middle, half = (low + high) / 2, (high - low) / 2
     shift, scale = network.input_scaling.shift.clone(), network.input_scaling.scale.clone()
@@ -203,7 +198,7 @@ def _centre(network: KAN, draft: Draft, axioms: Sequence[Axiom]) -> None:
 def _check_splines(model: KAN) -> None:
     for layer in model.kan_layers:
         if layer.basis.degree is None:
-            raise ConfigError(f"hard shapes and symmetries need B-splines, got {layer.basis}; take basis='bspline'.")
+            raise ConfigError(f"hard shapes and symmetries need B-splines, got {layer.basis}; use basis='bspline'.")
         if layer.grid_kind not in ("adaptive", "fixed") or layer.extrapolation not in ("linear", "constant"):
             raise ConfigError(
                 "hard shapes and symmetries need grid_kind 'adaptive' or 'fixed' and extrapolation 'linear' or 'constant', got "
@@ -212,7 +207,7 @@ def _check_splines(model: KAN) -> None:
 
 
 def _check_scales(config: KANConfig, axioms: Sequence[Axiom]) -> None:
-    """Raises where a logarithmic scale changes what an axiom says."""
+    """Raises ConfigError if a logarithmic scale changes the meaning of an axiom."""
     for axiom in axioms:
         logs = [n for n, s in zip(config.input_names, config.input_scales, strict=True) if s == "log"]
         named = {config.input_names[place(name, config.input_names, axiom.word)] for name in axiom.inputs}

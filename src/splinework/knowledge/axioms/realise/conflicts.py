@@ -1,4 +1,4 @@
-"""Which hard axioms cannot be built into one model together, although a function may fulfil both."""
+"""Hard axioms that cannot be built into one model together, although a function may fulfil both."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ NOT_TOGETHER: Final[tuple[tuple[set[str], set[str], str], ...]] = (
     (
         {"ansatz"},
         {"link", "shape", "apart", "factor", "monomial", "exchange", "mirror", "group", "tail"},
-        "values at given places are held by an ansatz g + ω N, which the other one does not survive",
+        "values at given places are imposed by an ansatz g + ω N, which the other construction breaks",
     ),
     (
         {"bumps"},
@@ -31,44 +31,40 @@ NOT_TOGETHER: Final[tuple[tuple[set[str], set[str], str], ...]] = (
             "tail",
             "offset",
         },
-        "points are met by bumps added to the function, which the other one does not survive",
+        "points are imposed by adding bumps to the function, which breaks the other construction",
     ),
     (
         {"offset"},
         {"link", "factor", "ansatz", "monomial", "tail"},
-        "an integral is met by a constant added to the function, which the other one does not survive",
+        "an integral is imposed by adding a constant to the function, which breaks the other construction",
     ),
-    ({"factor"}, {"link", "shape", "apart", "monomial", "tail"}, "a sign that changes is held by a factor"),
-    ({"link"}, {"apart"}, "bounds are held by a bent function of the sum, in which inputs interact"),
+    ({"factor"}, {"link", "shape", "apart", "monomial", "tail"}, "a change of sign is imposed by a factor"),
+    ({"link"}, {"apart"}, "bounds are imposed by a nonlinear function of the sum, in which inputs interact"),
     (
         {"monomial"},
         {"bounds", "shares", "steps", "apart", "tail"},
         "the output is a product of powers times a network",
     ),
-    ({"steepness"}, {"bend", "wrap", "monomial", "group"}, "slopes and bends are bounds on different coordinates"),
-    ({"tail"}, {"bend", "steepness"}, "tails are held by clamped inputs or a fading factor"),
-    ({"shares"}, {"shape", "steps"}, "shares are held by a function of all outputs"),
-    ({"steps"}, {"shape", "bounds", "sign"}, "an order is held by adding positive steps"),
+    ({"steepness"}, {"bend", "wrap", "monomial", "group"}, "slopes and curvatures constrain different coordinates"),
+    ({"tail"}, {"bend", "steepness"}, "tails are imposed by clamped inputs or a decaying factor"),
+    ({"shares"}, {"shape", "steps"}, "shares are imposed by a function of all outputs"),
+    ({"steps"}, {"shape", "bounds", "sign"}, "an order is imposed by adding positive steps"),
 )
-"""Constructions (`Axiom.built_by`), constructions, and why they do not go together."""
+"""Two sets of constructions (`Axiom.built_by`), and why they are incompatible."""
 NOT_ON_ONE_INPUT: Final[tuple[tuple[set[str], set[str], str], ...]] = (
     ({"wrap"}, {"growth", "bend"}, "edges that do both everywhere are constant"),
     ({"mirror"}, {"growth"}, "edges that do both everywhere are constant"),
     ({"tail"}, {"wrap", "mirror"}, "an input is clamped or wrapped, not both"),
 )
-"""The same for axioms on one input; on two they go together."""
+"""The same for axioms on one input; on different inputs they are compatible."""
 
 
 def check_together(axioms: Sequence[Axiom]) -> None:
-    """Raises where two hard axioms cannot be built in together.
-
-    Raises:
-        ConfigError: With both, the reason and the way out.
-    """
+    """Raises ConfigError if two hard axioms cannot be built into one model."""
     for first, second in itertools.combinations(axioms, 2):
         for one, other in ((first, second), (second, first)):
             if _bends_back(one, other):
-                raise _conflict(one, other, "a bend at that bound would bend the other way")
+                raise _conflict(one, other, "the transition at that bound has the opposite curvature")
         rules = (*NOT_TOGETHER, *NOT_ON_ONE_INPUT) if set(first.inputs) & set(second.inputs) else NOT_TOGETHER
         a, b = first.built_by, second.built_by
         for some, others, why in rules:
@@ -77,7 +73,7 @@ def check_together(axioms: Sequence[Axiom]) -> None:
 
 
 def _bends_back(bent: Axiom, bound: Axiom) -> bool:
-    """Whether the bend that holds a bound is of the other sign than the axiom asks for."""
+    """Whether the transition at a bound has the opposite curvature of the axiom."""
     pairs = itertools.product(facts_of([bent], CurvatureSign), facts_of([bound], ValueBounds))
     return any(math.isfinite(values.high if bend.sign > 0 else values.low) for bend, values in pairs)
 

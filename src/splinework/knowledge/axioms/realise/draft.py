@@ -1,4 +1,4 @@
-"""A frame in the making: which features a network sees, and what becomes of its outputs."""
+"""The draft of a frame: the features that a network receives, and the formulas of its outputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from splinework.knowledge.axioms.realise.formulas import ansatz, bounded
 from splinework.nn.frame import Frame, hidden_names, identifiers
 
 TRANSITION_WIDTH: Final = 0.25
-"""How wide the bend of a bound is, as a share of the output's spread: far from it, the output is the network's own."""
+"""The width of the transition at a bound, in standard deviations of the output; further inside, the output is the network's."""
 
 
 @final
@@ -22,12 +22,12 @@ class Feature:
 
     Attributes:
         text: A formula in the raw inputs.
-        sources: Numbers of the raw inputs that it is made of.
-        plain: Whether it rises with its one raw input wherever it changes with it, and has no other.
-        straight: Whether it is that raw input itself.
+        sources: Indices of the raw inputs on which it depends.
+        plain: Whether it is a non-decreasing function of a single raw input.
+        straight: Whether it is the raw input itself.
         even: Whether the network must be even in it.
         period: Its period, or 0.
-        centre: About which it is even, and in the middle of its period.
+        centre: The centre of its parity, and the middle of its period.
     """
 
     text: str
@@ -42,19 +42,19 @@ class Feature:
 @final
 @dataclass
 class Draft:
-    """What is known so far.
+    """The features and output formulas required by the axioms so far.
 
     Attributes:
         inputs: Names of the raw inputs.
         outputs: Names of the outputs.
-        ranges: Of each raw input.
-        spread: Typical size of each output's changes.
-        features: What the network sees.
-        answers: What becomes of each output of the network.
+        ranges: Ranges of the raw inputs.
+        spread: Standard deviation of each output.
+        features: Inputs of the network.
+        answers: Formulas of the outputs.
         axioms: All hard axioms.
-        monomial: What every output is a multiple of.
-        shares: Whether the outputs are shares, which hold their bounds themselves.
-        fixed: For each output what holds values at given places: formulas that vanish there, and the values.
+        monomial: A common factor of all outputs.
+        shares: Whether the outputs are shares, which are bounded by construction.
+        fixed: For each output its prescribed values: pairs of a formula that vanishes there, and the value.
     """
 
     inputs: tuple[str, ...]
@@ -75,7 +75,7 @@ class Draft:
         self.answers = list(self.hidden)
 
     def frame(self) -> Frame | None:
-        """The frame; None where a plain network will do."""
+        """The frame; None if a plain network suffices."""
         features = tuple(feature.text for feature in self.features)
         answers = tuple(self.answers)
         plain, free = features == self.symbols, answers == self.hidden
@@ -84,7 +84,7 @@ class Draft:
         return Frame(self.inputs, () if plain else features, self.outputs, () if free else answers, self.ranges)
 
     def add_axioms(self, axioms: Sequence[Axiom]) -> None:
-        """Puts in what these axioms env of features and answers; their order is that of the answers' nesting."""
+        """Applies the axioms to features and answers; their order determines the nesting of the answers."""
         self.axioms = tuple(axioms)
         for axiom in sorted(axioms, key=lambda each: each.draft_order):
             axiom.draft_features(self)
@@ -100,25 +100,21 @@ class Draft:
 
     @property
     def separate(self) -> bool:
-        """Whether inputs must be kept apart, so that features of several raw inputs are in the way."""
+        """Whether some inputs may not interact, which excludes features of several raw inputs."""
         return bool(facts_of(self.axioms, Separability))
 
     # ------------------------------------------------------------------------------------------------- features
 
     def place(self, name: Name, axiom: Axiom) -> int:
-        """The number of a raw input."""
+        """The index of a raw input."""
         return place(name, self.inputs, axiom.word)
 
     def at(self, axiom: Axiom) -> tuple[int, ...]:
-        """Numbers of the raw inputs that an axiom names."""
+        """Indices of the raw inputs that an axiom names."""
         return tuple(place(name, self.inputs, axiom.word) for name in axiom.inputs)
 
     def of(self, axiom: Axiom, i: int, *, straight: bool = False) -> int:
-        """The number of the feature that is the raw input i.
-
-        Raises:
-            ConfigError: If another axiom has put it into a group, so that none is.
-        """
+        """The index of the feature of the raw input i alone; raises ConfigError if another axiom has replaced it."""
         for number, feature in enumerate(self.features):
             if feature.sources == (i,) and feature.plain and (feature.straight or not straight):
                 return number
@@ -129,33 +125,23 @@ class Draft:
         )
 
     def single_feature(self, axiom: Axiom, *, straight: bool = False) -> int:
-        """The number of the feature that is the first input of an axiom on all outputs.
-
-        Raises:
-            ConfigError: If it speaks of one of several outputs, or another axiom has put the input into a group.
-        """
+        """The index of the feature of the input of an axiom that applies to all outputs; raises ConfigError as the others."""
         self.check_all_outputs(axiom)
         return self.of(axiom, self.at(axiom)[0], straight=straight)
 
     def check_all_outputs(self, axiom: Axiom) -> None:
-        """Raises where an axiom that is built into hidden nodes speaks of one of several outputs.
-
-        Raises:
-            ConfigError: With the way out.
-        """
+        """Raises ConfigError if an axiom that constrains hidden nodes applies to one of several outputs."""
         if axiom.output is not None and len(self.outputs) > 1:
-            raise self.no_form(axiom, "hidden nodes serve all outputs; name no output, or fit that output by itself")
+            raise self.no_form(
+                axiom, "hidden nodes are shared by all outputs; name no output, or fit that output separately"
+            )
 
     def no_form(self, axiom: Axiom, why: str) -> ConfigError:
         """The error for an axiom that cannot be hard here."""
         return no_hard_form(axiom, why)
 
     def feature(self, axiom: Axiom) -> "Feature":
-        """The feature that is the first input of an axiom.
-
-        Raises:
-            ConfigError: If another axiom has put it into a group.
-        """
+        """The feature of the input of an axiom; raises ConfigError if another axiom has replaced it."""
         return self.features[self.of(axiom, self.at(axiom)[0])]
 
     def wrap(self, feature: "Feature", name: str) -> None:
@@ -166,27 +152,23 @@ class Draft:
         feature.straight = False
 
     def replace(self, sources: Sequence[int], texts: Sequence[str]) -> None:
-        """Puts features made of some inputs in the place of these.
-
-        Raises:
-            ConfigError: If one of them is in a group already.
-        """
+        """Replaces some inputs by features made of them; raises ConfigError if one was replaced before."""
         gone = set(sources)
         kept = [f for f in self.features if not gone & set(f.sources)]
         if len(kept) + len(gone) != len(self.features):
             names = ", ".join(self.inputs[i] for i in sorted(gone))
-            raise ConfigError(f"two hard axioms put {names} into groups of their own; make one of them soft.")
+            raise ConfigError(f"two hard axioms replace {names} by features of their own; make one of them soft.")
         self.features = kept
         self.add_features([(text, sources) for text in texts])
 
     def add_features(self, found: Sequence[tuple[str, Sequence[int]]]) -> None:
-        """More features: formulas, and the numbers of the raw inputs that each is made of."""
+        """Adds features: formulas, and the indices of the raw inputs of each."""
         self.features = self.features + [Feature(text, tuple(sources)) for text, sources in found]
 
     # -------------------------------------------------------------------------------------------------- answers
 
     def outputs_of(self, axiom: Axiom) -> list[int]:
-        """Numbers of the outputs that an axiom speaks of."""
+        """Indices of the outputs that an axiom applies to."""
         return outputs_of(axiom, self.outputs)
 
     def times(self, axiom: Axiom, factor: str) -> None:
@@ -195,7 +177,7 @@ class Draft:
             self.answers[j] = f"{factor}*({self.answers[j]})"
 
     def _bound(self) -> None:
-        """One bend for all bounds of an output."""
+        """Applies the tightest bounds of each output."""
         bounds = facts_of(self.axioms, ValueBounds)
         for j in range(len(self.outputs)):
             own = [each for each in bounds if j in self.outputs_of(each.axiom)]

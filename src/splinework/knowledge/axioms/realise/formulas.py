@@ -1,4 +1,4 @@
-"""Formulas that hold values at given places, and bounds."""
+"""Formulas that impose values at given places, and bounds."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ def ansatz(parts: Sequence[tuple[str, str]], network: str) -> str:
     product = "*".join(f"({omega})" for omega, _ in parts)
     if len({value for _, value in parts}) == 1:
         return f"({parts[0][1]})+{product}*({network})"
-    # A little of every value, so that where boundaries meet, and agree, there is no 0/0.
+    # The small constant avoids 0/0 where boundaries meet.
     weights = [
         "(" + "*".join(f"({omega})**2" for k, (omega, _) in enumerate(parts) if k != n) + "+1e-30)"
         for n in range(len(parts))
@@ -18,7 +18,7 @@ def ansatz(parts: Sequence[tuple[str, str]], network: str) -> str:
 
 
 def bounded(answer: str, lower: float, upper: float, width: float) -> str:
-    """A formula between bounds that is the answer itself away from them, as far as that goes."""
+    """A formula with values between bounds, which is close to `answer` away from them."""
     unbounded = float("inf")
     if lower == -unbounded and upper == unbounded:
         return answer
@@ -32,5 +32,5 @@ def bounded(answer: str, lower: float, upper: float, width: float) -> str:
 
 
 def as_formula(value: float | str) -> str:
-    """A number or a formula as a formula."""
+    """A number or a formula as the text of a formula."""
     return value if isinstance(value, str) else repr(value)

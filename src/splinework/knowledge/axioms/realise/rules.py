@@ -1,4 +1,4 @@
-"""What hard axioms require of every edge: a mask, a shape, and inputs whose edges are shared."""
+"""Constraints of hard axioms on every edge: a mask, a shape, and inputs that share edges."""
 
 import itertools
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASI
 @final
 @dataclass
 class EdgeRules:
-    """What axioms env of edges; each notes its own (`Axiom.edge_rules`).
+    """Constraints on edges, collected from the axioms (`Axiom.edge_rules`).
 
     Attributes:
-        rising: Features along which the output rises (1) or falls (-1).
+        rising: Features along which the output increases (1) or decreases (-1).
         convex: Features along which it is convex.
         concave: Features along which it is concave.
         steep: Features along which slopes are bounded.
         apart: Pairs of features that must not interact.
-        separate: Whether some axiom asks for that, be there such pairs or not.
-        exchanged: Features that share their edges.
-        odd: Whether the network as a whole is odd, and so has no constants.
+        separate: Whether an axiom forbids interactions, even if there are no such pairs.
+        exchanged: Groups of features that share edges.
+        odd: Whether the network as a whole is odd, and therefore has no constants.
     """
 
     rising: dict[int, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class EdgeRules:
 
     @classmethod
     def of(cls, draft: Draft, axioms: Sequence[Axiom]) -> "EdgeRules":
-        """What some axioms env."""
+        """The constraints of some axioms."""
         found = cls()
         for axiom in axioms:
             axiom.edge_rules(draft, found)
@@ -51,26 +51,22 @@ class EdgeRules:
 
     @property
     def shaped(self) -> Inputs:
-        """Features along which edges have shapes."""
+        """Features along which edges are constrained in shape."""
         return frozenset(self.rising) | self.convex | self.concave
 
     def all_apart(self, features: int) -> bool:
-        """Whether no two features may meet: then a spline of each says all, and hidden nodes would say no more."""
+        """Whether no two features may interact: then one spline per feature suffices, without hidden nodes."""
         return features > 1 and len(self.apart) == features * (features - 1) // 2
 
     def keep_apart(self, draft: Draft, axiom: Axiom, groups: Sequence[Sequence[int]]) -> None:
-        """Notes the pairs of features of different groups of raw inputs.
-
-        Raises:
-            ConfigError: If a feature is made of inputs of two groups.
-        """
+        """Forbids interactions between groups of raw inputs; raises ConfigError if a feature combines two groups."""
         self.separate = True
         owner = {i: number for number, group in enumerate(groups) for i in group}
         owners = [{owner[i] for i in feature.sources if i in owner} for feature in draft.features]
         for feature, own in zip(draft.features, owners, strict=True):
             if len(own) > 1:
                 raise ConfigError(
-                    f"{axiom.text()} cannot be hard: another axiom has joined its inputs in {feature.text}. Make one of them "
+                    f"{axiom.text()} cannot be hard: another axiom has combined its inputs in {feature.text}. Make one of them "
                     "soft."
                 )
         for a, b in itertools.combinations(range(len(owners)), 2):
@@ -81,14 +77,14 @@ class EdgeRules:
 @final
 @dataclass
 class NetworkRules:
-    """Of all layers.
+    """Constraints on all layers.
 
     Attributes:
         flags: Shapes per layer, `(I, J)`.
         masks: True where an edge may be, per layer.
-        twins: Of the features, `(F,)`.
+        twins: For each feature the first one with the same edges, `(F,)`.
         steep: Features along which slopes are bounded.
-        odd: Whether the network as a whole is odd, and so has no constants.
+        odd: Whether the network as a whole is odd, and therefore has no constants.
     """
 
     flags: list[Tensor]
@@ -99,20 +95,20 @@ class NetworkRules:
 
     @property
     def shaped(self) -> bool:
-        """Whether some edge has a shape or a largest slope."""
+        """Whether some edge has a shape or a bound on its slope."""
         return bool(self.steep) or any(bool((flags != 0).any()) for flags in self.flags)
 
     @property
     def shared(self) -> bool:
-        """Whether some inputs share their edges."""
+        """Whether some inputs share edges."""
         return bool((self.twins != torch.arange(len(self.twins))).any())
 
 
 def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkRules:
-    """What is asked of edges for a network of these nodes, the features first.
+    """The constraints on the edges of a network with these nodes, the features first.
 
     Raises:
-        ConfigError: If the network is too narrow for what must be kept apart, or a product is where none can be.
+        ConfigError: If the network is too narrow to separate inputs, or has a product where none is possible.
     """
     sets = node_sets(len(draft.features), asked.apart, *map(frozenset, (asked.rising, asked.convex, asked.concave)))
     twins, shaped = _twins(draft, asked), asked.shaped
@@ -130,7 +126,7 @@ def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkR
         _check_products(after, last, shaped, asked.separate)
         if not last and not bool(allowed.any(0).all()):
             raise ConfigError(
-                f"layer {index + 1} is too narrow for the axioms: some nodes of the next have nothing to depend on; make it "
+                f"layer {index + 1} is too narrow for the axioms: some nodes of the next layer have no inputs; make it "
                 f"wider than {len(before)}."
             )
         before = own
@@ -138,7 +134,7 @@ def rules_of(draft: Draft, asked: EdgeRules, nodes: Sequence[Nodes]) -> NetworkR
 
 
 def _first(draft: Draft, asked: EdgeRules, i: int) -> int:
-    """The shape of a feature's own edges."""
+    """The shape of the edges of a feature."""
     feature = draft.features[i]
     flags = {1: INCREASING, -1: DECREASING, 0: 0}[asked.rising.get(i, 0)]
     flags |= CONVEX if i in asked.convex else 0
@@ -148,14 +144,14 @@ def _first(draft: Draft, asked: EdgeRules, i: int) -> int:
 
 
 def _later(depends: Inputs, asked: EdgeRules) -> int:
-    """The shape of the edges out of a hidden node: growing where something shaped has come in, bent where something bent has."""
+    """The shape of the edges out of a hidden node: increasing after a constrained feature, convex after a convex one."""
     flags = INCREASING if depends & asked.shaped else 0
     flags |= CONVEX if depends & asked.convex else 0
     return flags | (CONCAVE if depends & asked.concave else 0)
 
 
 def _twins(draft: Draft, asked: EdgeRules) -> Tensor:
-    """The first of the features that share each one's edges."""
+    """For each feature the first one that shares its edges."""
     twins = torch.arange(len(draft.features))
     for among in asked.exchanged:
         owners = {int(twins[i]) for i in among}
@@ -166,37 +162,37 @@ def _twins(draft: Draft, asked: EdgeRules) -> Tensor:
 
 
 def _own(sets: Sequence[Inputs], nodes: Nodes, shaped: Inputs, twins: Tensor) -> list[Inputs]:
-    """What each node of a hidden layer may depend on; products take sets without shapes."""
+    """The inputs that each node of a hidden layer may depend on; products get unconstrained sets."""
     free = [each for each in sets if not each & shaped]
     needed = _needed(sets)
     if nodes.sums < len(needed) and not nodes.products:
         raise ConfigError(
-            f"a hidden layer of {nodes.width} nodes is too narrow for the axioms, which part the inputs into {len(needed)} sets "
-            f"that must not meet; take at least {len(needed)} nodes, or no hidden layer."
+            f"a hidden layer of {nodes.width} nodes is too narrow for the axioms, which split the inputs into {len(needed)} sets "
+            f"that must not interact; use at least {len(needed)} nodes, or no hidden layer."
         )
     for each in sets:
         for i in each:
             same = {j for j in range(len(twins)) if int(twins[j]) == int(twins[i])}
             if not same <= each:
                 raise ConfigError(
-                    "inputs that may be exchanged must not be kept apart in a network with hidden nodes; take a network without, "
-                    "or make one of the axioms soft."
+                    "inputs that may be exchanged must be allowed to interact in a network with hidden nodes; use a network "
+                    "without, or make one of the axioms soft."
                 )
     return dealt(sets, nodes.sums) + dealt(free or sets, len(nodes.products))
 
 
 def _needed(sets: Sequence[Inputs]) -> list[Inputs]:
-    """The sets that no other holds."""
+    """The sets that no other set contains."""
     return [each for each in sets if not any(each < other for other in sets)]
 
 
 def _check_products(nodes: Nodes, last: bool, shaped: Inputs, separate: bool) -> None:
     if nodes.products and last and (shaped or separate):
         raise ConfigError(
-            "an output that is a product cannot have hard shapes or be additive; take a sum node as the output."
+            "an output that is a product cannot have hard shapes or be additive; use a sum node as the output."
         )
     if nodes.products and shaped:
         raise ConfigError(
-            "products do not keep shapes (a product of growing functions need not grow); take a network of sums for hard "
-            "monotone, convex, concave or lipschitz axioms."
+            "products do not preserve shapes (a product of increasing functions need not increase); use a network of sums "
+            "for hard monotone, convex, concave or lipschitz axioms."
         )

@@ -1,9 +1,9 @@
-"""Which inputs each hidden node may depend on.
+"""The inputs that each hidden node may depend on.
 
-A node that depends on a set of inputs may feed only nodes that depend on all of these. Sets are given so that inputs that must
-not interact never meet below the last sum, and so that what must rise or bend one way is kept apart from what may do as it
-likes: on the way from a shaped input every edge is shaped, and a node without shaped inputs feeds shaped ones freely, never the
-reverse.
+A node that depends on a set of inputs may feed only nodes that depend on all of these. The sets are chosen so that inputs that
+must not interact never meet before the last sum, and so that monotone and convex inputs are separated from unconstrained ones:
+every edge on a path from a constrained input is constrained, while nodes without constrained inputs may feed constrained ones,
+never the reverse.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ Inputs = frozenset[int]
 
 
 def cliques(count: int, apart: set[frozenset[int]]) -> list[Inputs]:
-    """The largest sets of inputs of which no two must be apart (Bron and Kerbosch 1973), largest first."""
+    """The maximal sets of inputs that may all interact (Bron and Kerbosch 1973), largest first."""
     together = {i: {j for j in range(count) if j != i and frozenset((i, j)) not in apart} for i in range(count)}
     found: list[Inputs] = []
 
@@ -31,12 +31,12 @@ def cliques(count: int, apart: set[frozenset[int]]) -> list[Inputs]:
 
 
 def node_sets(count: int, apart: set[frozenset[int]], rising: Inputs, convex: Inputs, concave: Inputs) -> list[Inputs]:
-    """The sets that hidden nodes should have, the most important first.
+    """The sets of inputs for hidden nodes, the most important first.
 
     Args:
         count: Number of inputs.
         apart: Pairs that must not interact.
-        rising: Inputs along which the output must rise or fall, or has a largest slope.
+        rising: Inputs along which the output is monotone, or has a bounded slope.
         convex: Inputs along which it is convex.
         concave: Inputs along which it is concave.
     """
@@ -47,7 +47,7 @@ def node_sets(count: int, apart: set[frozenset[int]], rising: Inputs, convex: In
         kinds = [clique]
         if clique & shaped and free:
             kinds.append(free)
-        # Where bends of both signs or straight growth meet in one node, what follows must be straight: nodes of one kind too.
+        # A node with inputs of several kinds only allows linear edges afterwards, so add nodes of one kind as well.
         several = [kind for kind in (rising - convex - concave, convex, concave) if clique & kind]
         if len(several) > 1:
             kinds += [free | (clique & kind) for kind in several]
@@ -56,5 +56,5 @@ def node_sets(count: int, apart: set[frozenset[int]], rising: Inputs, convex: In
 
 
 def dealt(sets: Sequence[Inputs], width: int) -> list[Inputs]:
-    """A set for each of `width` nodes, in turn."""
+    """Sets for `width` nodes, cyclically."""
     return [sets[j % len(sets)] for j in range(width)]

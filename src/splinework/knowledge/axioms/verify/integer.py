@@ -125,7 +125,7 @@ class Codes:
         from splinework.knowledge.axioms.kinds import WORDS
 
         words = [kind.word for kind in WORDS.values() if kind.integer_claims is not Axiom.integer_claims]
-        return f"verify knows {', '.join(words)}"
+        return f"verify supports {', '.join(words)}"
 
     def input(self, name: Name, axiom: Axiom) -> int:
         """The number of an input."""
