@@ -19,7 +19,7 @@ from scipy.stats import qmc
 from torch import Tensor
 
 import splinework as sw
-from splinework.knowledge.teach.active import suggest
+from splinework.knowledge.teach.active_learning import suggest
 
 Function = Callable[[Tensor], Tensor]
 

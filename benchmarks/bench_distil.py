@@ -18,7 +18,7 @@ from sklearn.neural_network import MLPRegressor
 
 from splinework.errors import FitWarning
 from splinework.knowledge.teach.distil import distil
-from splinework.knowledge.teach.points import Points
+from splinework.knowledge.teach.query_points import QueryPoints
 
 X = np.random.default_rng(0).uniform(-1, 1, (500, 3))
 Y = np.sin(2 * X[:, 0]) + X[:, 1] * X[:, 2]
@@ -40,14 +40,17 @@ def perceptron() -> torch.nn.Module:
     return net
 
 
-TEACHERS: dict[str, tuple[Callable[[], Any], Points]] = {
-    "torch": (perceptron, Points()),
-    "torch, 150 points": (perceptron, Points(150)),
-    "boosting": (lambda: GradientBoostingRegressor(random_state=0).fit(X, Y), Points()),
-    "boosting, blurred": (lambda: GradientBoostingRegressor(random_state=0).fit(X, Y), Points(1000, blur=0.05)),
-    "perceptron": (lambda: MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=500, random_state=0).fit(X, Y), Points()),
-    "logistic": (lambda: LogisticRegression().fit(X, Y > 0), Points()),
-    "forest": (lambda: RandomForestClassifier(50, random_state=0).fit(X, Y > 0), Points()),
+TEACHERS: dict[str, tuple[Callable[[], Any], QueryPoints]] = {
+    "torch": (perceptron, QueryPoints()),
+    "torch, 150 points": (perceptron, QueryPoints(150)),
+    "boosting": (lambda: GradientBoostingRegressor(random_state=0).fit(X, Y), QueryPoints()),
+    "boosting, blurred": (lambda: GradientBoostingRegressor(random_state=0).fit(X, Y), QueryPoints(1000, blur=0.05)),
+    "perceptron": (
+        lambda: MLPRegressor(hidden_layer_sizes=(32, 32), max_iter=500, random_state=0).fit(X, Y),
+        QueryPoints(),
+    ),
+    "logistic": (lambda: LogisticRegression().fit(X, Y > 0), QueryPoints()),
+    "forest": (lambda: RandomForestClassifier(50, random_state=0).fit(X, Y > 0), QueryPoints()),
 }
 
 

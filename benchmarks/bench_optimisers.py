@@ -15,7 +15,7 @@ import torch
 import splinework as sw
 from splinework.data import problem
 from splinework.train.data_objective import DataObjective
-from splinework.train.follow import follow
+from splinework.train.grid_adaptation import follow
 from splinework.train.optim import OPTIMISERS, LevenbergMarquardt, make_optimiser
 
 PARTS = ("starts", "optimisers")

@@ -23,7 +23,7 @@ from torch import Tensor
 import splinework as sw
 from splinework.data.simulators.equations import AllenCahnSet, BurgersSet
 from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, ResidualEquation, Soft
-from splinework.knowledge.teach.pde import Marched, Slabs, Solved, separable, solve_equations
+from splinework.knowledge.teach.pde import EquationSolution, Marched, Slabs, separable, solve_equations
 
 PI = math.pi
 
@@ -211,7 +211,7 @@ def mesh(box: dict[str, tuple[float, float]], across: int, along: int) -> Tensor
     return torch.cartesian_prod(*(torch.linspace(a, b, n, dtype=torch.float64) for (a, b), n in ends))
 
 
-def solved(problem: Problem, seed: int) -> Solved:
+def solved(problem: Problem, seed: int) -> EquationSolution:
     """The solution by one call."""
     options = dict(problem.options)
     if "schedule" not in options:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from splinework.knowledge.axioms.verify import verify
     from splinework.knowledge.teach.fit import fit
     from splinework.knowledge.teach.formulas import symbolify
-    from splinework.knowledge.teach.verbs import adapt, prune, refine
+    from splinework.knowledge.teach.framed_edits import adapt, prune, refine
     from splinework.nn import derivatives as derivatives
     from splinework.nn.checkpoint import load, save
     from splinework.nn.layer import KANLayer

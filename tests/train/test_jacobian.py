@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splinework.nn.layer import GRID_KINDS
-from splinework.train.jacobian import SMALL, SPARSE, Linearised, Parameters, linearise
+from splinework.train.jacobian import SMALL, SPARSE, Linearisation, ParameterVector, linearise
 from tests.contracts.cases import normal, relative_distance
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, thinned
@@ -14,7 +14,7 @@ every_kind = pytest.mark.parametrize("grid_kind", GRID_KINDS)
 
 
 def check(model, x):
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     vector = parameters.read(model)
 
     def outputs(values: torch.Tensor) -> torch.Tensor:
@@ -69,7 +69,7 @@ def test_and_with_parts_missing(options):
 @every_shape
 def test_what_is_written_is_read_and_nothing_else_changes(shape, grid_kind):
     model = thinned(shape, grid_kind=grid_kind)
-    parameters, x = Parameters.of(model), normal(9, 2)
+    parameters, x = ParameterVector.of(model), normal(9, 2)
     masks, before = [layer.mask.clone() for layer in model.kan_layers], model(x)
     vector = parameters.read(model)
     dead = model.kan_layers[0].coefficients[0, :, 0].clone()
@@ -91,7 +91,7 @@ def test_an_edge_whose_spline_weight_is_zero_can_still_be_written():
     model = thinned([2, 1])
     with torch.no_grad():
         model.kan_layers[0].spline_weight.zero_()
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     target = normal(len(parameters.read(model)), seed=2)
     parameters.write(model, target)
     assert relative_distance(parameters.read(model), target) <= 1e-14
@@ -107,8 +107,8 @@ def roots(rows, outputs):
 
 
 def check_products(model, x):
-    parameters = Parameters.of(model)
-    here = Linearised(model, parameters, x)
+    parameters = ParameterVector.of(model)
+    here = Linearisation(model, parameters, x)
     dense = here.dense()
     size = dense.shape[2]
     v, g = normal(size, seed=4), normal(*here.outputs.shape, seed=5)
@@ -128,7 +128,7 @@ def check_products(model, x):
         for own, blocks in weighed.squares():
             whole = square[own, own].unflatten(1, (len(blocks), -1)).unflatten(0, (len(blocks), -1))
             assert relative_distance(blocks, torch.diagonal(whole, dim1=0, dim2=2).permute(2, 0, 1)) <= 1e-12
-        part = Linearised(model, parameters, x[::3]) if root is None else None
+        part = Linearisation(model, parameters, x[::3]) if root is None else None
         for some, every in zip(part.squares(), here.squares(3), strict=True) if part else ():
             assert relative_distance(every[1], 3 * some[1]) <= 1e-12
 
@@ -156,7 +156,7 @@ def test_and_with_parts_missing_so_are_they(options):
 @every_shape
 def test_and_so_are_they_where_few_splines_of_many_are_active(shape, base):
     model = thinned(shape, grid=70, base=base)
-    assert len(Parameters.of(model).read(model)) >= SMALL
+    assert len(ParameterVector.of(model).read(model)) >= SMALL
     assert model.kan_layers[0].table().size > SPARSE * 6
     check_products(model, 1.2 * normal(60, 2, seed=3))
 

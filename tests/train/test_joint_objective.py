@@ -8,9 +8,9 @@ import torch
 import splinework as sw
 from splinework.train import fit
 from splinework.train.data_objective import DataObjective, JointObjective
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import make_loss
-from splinework.train.terms import checked, term_of
+from splinework.train.residual_terms import checked, term_of
 
 
 def objective(loss: str = "squared") -> JointObjective:
@@ -24,14 +24,14 @@ def objective(loss: str = "squared") -> JointObjective:
 
 
 def at(joint: JointObjective, theta: torch.Tensor) -> float:
-    Parameters.of(joint.model).write(joint.model, theta)
+    ParameterVector.of(joint.model).write(joint.model, theta)
     return joint.number()
 
 
 @pytest.mark.parametrize("loss", ["squared", "huber"])
 def test_the_gradient_is_that_of_finite_differences(loss):
     joint = objective(loss)
-    parameters = Parameters.of(joint.model)
+    parameters = ParameterVector.of(joint.model)
     theta = parameters.read(joint.model)
     _, half = joint.normal(parameters, 10_000)
     move = torch.randn(len(theta), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
@@ -42,7 +42,7 @@ def test_the_gradient_is_that_of_finite_differences(loss):
 
 def test_the_parts_add_up():
     joint = objective()
-    parameters = Parameters.of(joint.model)
+    parameters = ParameterVector.of(joint.model)
     rows = DataObjective(joint.model, u=joint.u, t=joint.t)
     assert joint.number() > rows.number()
     matrix, vector = joint.normal(parameters, 10_000)

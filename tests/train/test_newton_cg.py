@@ -10,10 +10,10 @@ from splinework.errors import ConfigError
 from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
 from splinework.train.data_objective import DataObjective
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.optim import LevenbergMarquardt, NewtonCG
-from splinework.train.optim.newton_cg import _Path, _System
-from splinework.train.optim.tie_break import TieBreak
+from splinework.train.optim.jump_penalty import JumpPenalty
+from splinework.train.optim.newton_cg import _ConjugateGradientPath, _PreconditionedSystem
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
@@ -32,7 +32,7 @@ def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
 def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
     model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
     y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
-    design = linearise(model, Parameters.of(model), x)[1][:, 0].numpy()
+    design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
     truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
     objective = objective_of(model, x, y)
     descent(NewtonCG(tie_break=0.0).attach(objective, 60, seeded()), objective, 60)
@@ -86,7 +86,7 @@ def test_products_diagonal_and_blocks_are_those_of_the_matrix(shape, penalties, 
     model, x = thinned(shape), uniform(60)
     weights = torch.rand(60, generator=seeded(5), dtype=torch.float64) + 0.1 if weighted else None
     objective = DataObjective(model, penalties, u=x, t=two(x, model.outputs), weights=weights)
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     matrix, vector = objective.quadratic(parameters, 10_000)
     products = objective.products(parameters)
     v = normal(len(vector), seed=6)
@@ -101,7 +101,7 @@ def test_products_diagonal_and_blocks_are_those_of_the_matrix(shape, penalties, 
 @every_shape
 def test_the_tie_break_as_an_operator_is_that_of_its_rows(shape):
     model = thinned(shape)
-    tie_break, parameters = TieBreak(model, Parameters.of(model)), Parameters.of(model)
+    tie_break, parameters = JumpPenalty(model, ParameterVector.of(model)), ParameterVector.of(model)
     values = parameters.read(model)
     assert relative_distance(tie_break.times(values), tie_break.rows.T @ (tie_break.rows @ values)) <= 1e-12
     assert float(values @ tie_break.times(values)) == pytest.approx(tie_break.value(), rel=1e-12)
@@ -110,16 +110,16 @@ def test_the_tie_break_as_an_operator_is_that_of_its_rows(shape):
 @pytest.mark.parametrize("share", [1e-3, 0.03, 0.3, 0.9, 2.0])
 def test_a_step_within_the_region_is_no_longer_and_falls_as_it_says(share):
     model, x = thinned([2, 3, 1]), uniform(200)
-    parameters = Parameters.of(model)
-    system = _System(
+    parameters = ParameterVector.of(model)
+    system = _PreconditionedSystem(
         objective_of(model, x, smooth(x)).products(parameters),
-        TieBreak(model, parameters),
+        JumpPenalty(model, parameters),
         parameters.read(model),
         1e-4,
     )
-    whole = _Path(system, 1e-8, 500, float("inf")).until(float("inf"))
+    whole = _ConjugateGradientPath(system, 1e-8, 500, float("inf")).until(float("inf"))
     radius = share * whole[1]
-    path = _Path(system, 1e-8, 500, 3 * radius)
+    path = _ConjugateGradientPath(system, 1e-8, 500, 3 * radius)
     falls = []
     for reach in (3 * radius, radius, radius / 2, radius / 50):
         move, length, fall = path.until(reach)
@@ -166,8 +166,8 @@ def test_without_data_a_spline_goes_on_smoothly():
         model = fresh([1, 1], grid=20, base="none")
         objective = objective_of(model, x, torch.sin(2 * x))
         descent(NewtonCG(tie_break=tie_break).attach(objective, 100, seeded()), objective, 100)
-        parameters = Parameters.of(model)
-        ends.append(TieBreak(model, parameters).value())
+        parameters = ParameterVector.of(model)
+        ends.append(JumpPenalty(model, parameters).value())
         assert objective.number() < 1e-6
     assert ends[1] < 0.1 * ends[0]
 

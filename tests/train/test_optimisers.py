@@ -11,7 +11,7 @@ import torch
 from splinework.errors import ConfigError
 from splinework.nn.layer import GRID_KINDS
 from splinework.train import Roughness, Sparsity
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.optim import (
     BFGS,
     LBFGS,
@@ -134,7 +134,7 @@ def test_going_on_from_a_state_gives_the_same_bits_as_never_having_stopped(recip
 def test_one_layer_is_solved_as_the_linear_problem_that_it_is(inputs, basis):
     model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
     y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
-    design = linearise(model, Parameters.of(model), x)[1][:, 0].numpy()
+    design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
     truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
     objective = objective_of(model, x, y)
     descent(LevenbergMarquardt(tie_break=0.0).attach(objective, 50, seeded()), objective, 50)
@@ -166,7 +166,7 @@ def test_rows_in_parts_give_the_same_step():
         model, x = thinned([2, 2, 1]), uniform(100)
         objective = objective_of(model, x, smooth(x))
         descent(LevenbergMarquardt(chunk=chunk).attach(objective, 3, seeded()), objective, 3)
-        steps.append(Parameters.of(model).read(model))
+        steps.append(ParameterVector.of(model).read(model))
     assert relative_distance(steps[1], steps[0]) <= 1e-7
 
 

@@ -15,7 +15,7 @@ import splinework as sw
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import ResidualEquation as Equation
 from splinework.knowledge.teach import informed, pde
-from splinework.knowledge.teach.equations import whole
+from splinework.knowledge.teach.equations import global_solve
 from splinework.tabular import KANRegressor
 from splinework.train import Residual, Sparsity, TrainingOptions, options
 from splinework.train import fit as fit_rows
@@ -118,7 +118,7 @@ def caught(monkeypatch):
         (fit_module, "take"),
         (informed, "fit_rows"),
         (solve_module, "_task"),
-        (whole, "solve"),
+        (global_solve, "solve"),
         (ensemble_module, "fit"),
         (sparsify_module, "fit"),
     ):
@@ -251,13 +251,13 @@ EFFECTS = {
     "optimiser": lambda one, usual: "optimiser lbfgs, as asked for" in notes(one),
     "validation": lambda one, usual: "30 rows to fit, 30 held out" in notes(one),
     "seed": lambda one, usual: not torch.equal(one.model(X), usual.model(X)),
-    "penalties": lambda one, usual: Sparsity(1.0) in one.evidence.penalties and not usual.evidence.penalties,
+    "penalties": lambda one, usual: Sparsity(1.0) in one.training_data.penalties and not usual.training_data.penalties,
     "grids": lambda one, usual: {layer.basis.resolution for layer in one.model.kan_layers} == {7},
     "degree": lambda one, usual: {layer.basis.degree for layer in one.model.kan_layers} == {3},
     "starts": lambda one, usual: any(step.stage.startswith("start 2 of 2") for step in one.history.steps),
     "standardise": lambda one, usual: one.model.input_scaling.is_identity() > usual.model.input_scaling.is_identity(),
-    "loss": lambda one, usual: one.evidence.loss == "huber" != usual.evidence.loss,
-    "weights": lambda one, usual: one.evidence.weights is not None,
+    "loss": lambda one, usual: one.training_data.loss == "huber" != usual.training_data.loss,
+    "weights": lambda one, usual: one.training_data.weights is not None,
     "residuals": lambda one, usual: one.model(torch.zeros(1, 2, dtype=torch.float64)).abs() < 0.1,
 }
 

@@ -5,14 +5,14 @@ import torch
 
 from splinework.interpret.edit import insert, refine
 from splinework.splines import grid_points
-from splinework.train import growth
+from splinework.train import refinement
 from splinework.train.data_objective import DataObjective
-from splinework.train.follow import follow, widen
-from splinework.train.growth import FEW, placed, scores
-from splinework.train.jacobian import Parameters
+from splinework.train.grid_adaptation import follow, widen
+from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Huber
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.run import Run
+from splinework.train.refinement import FEW, placed, scores
+from splinework.train.run import TrainingRun
 from tests.contracts.cases import relative_distance, seeded
 from tests.train.cases import SHAPES, descent, fresh, noise, objective_of, smooth, thinned, uniform
 
@@ -39,7 +39,7 @@ def test_scores_are_what_each_fine_spline_alone_would_gain_summed_up(shape):
     )
     found = scores(objective)
     fine = refine(model, 2 * model.kan_layers[0].basis.grid)
-    parameters = Parameters.of(fine)
+    parameters = ParameterVector.of(fine)
     matrix, vector = objective.on(fine).quadratic(parameters, 1_000_000)
     gains = torch.where(matrix.diagonal() > 1e-12 * matrix.diagonal().max(), vector**2 / matrix.diagonal(), 0.0)
     for layer, score, (values, _) in zip(model.kan_layers, found, parameters.unpack(fine, gains), strict=True):
@@ -100,12 +100,12 @@ def test_an_exact_model_asks_for_nothing():
 def grown(monkeypatch, adaptive, target, tolerance, most=110):
     """Parameters with which the error on fresh points first falls below a tolerance, and the history."""
     if not adaptive:
-        monkeypatch.setattr(growth, "placed", lambda objective: None)
+        monkeypatch.setattr(refinement, "placed", lambda objective: None)
     x, new, sizes = uniform(int(2.5 * most), 1), uniform(1000, 1, seed=5), []
     truth, held_out, objective = target(new), uniform(100, 1, seed=6), fitted(5, target, x)
-    run = Run(held_out=objective_of(objective.model, held_out, target(held_out)), generator=seeded())
+    run = TrainingRun(held_out=objective_of(objective.model, held_out, target(held_out)), generator=seeded())
     run.judge_anew(objective, run.held_out)
-    advance = Run.advance
+    advance = TrainingRun.advance
 
     def watched(run, objective, *arguments, **options):
         value = advance(run, objective, *arguments, **options)
@@ -115,8 +115,8 @@ def grown(monkeypatch, adaptive, target, tolerance, most=110):
             )
         return value
 
-    monkeypatch.setattr(Run, "advance", watched)
-    growth.grow(run, objective, LevenbergMarquardt(), None, 30)
+    monkeypatch.setattr(TrainingRun, "advance", watched)
+    refinement.grow(run, objective, LevenbergMarquardt(), None, 30)
     monkeypatch.undo()
     return next((size for size, error in sizes if error < tolerance), None), run.history
 

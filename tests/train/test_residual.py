@@ -9,10 +9,10 @@ from torch import Tensor
 import splinework as sw
 from splinework.nn.derivatives import recorded
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.residual import Residual, ResidualObjective
 from splinework.train.residual_jacobian import agrees, expand, highest_order, is_separate
-from splinework.train.terms import checked, term_of
+from splinework.train.residual_terms import checked, term_of
 from tests.contracts.cases import normal, seeded
 from tests.train.cases import thinned, uniform
 
@@ -71,7 +71,7 @@ def rows(model: KAN) -> Tensor:
     return 0.8 * uniform(9) + (2.0 if "log" in model.config.input_scales else 0.0)
 
 
-def by_autograd(model: KAN, parameters: Parameters, function: object, x: Tensor) -> Tensor:
+def by_autograd(model: KAN, parameters: ParameterVector, function: object, x: Tensor) -> Tensor:
     """The Jacobian in the coefficients as they are in the layers, from one backward pass per value."""
     values = function(model, x)
     numbers = [
@@ -94,7 +94,7 @@ def by_autograd(model: KAN, parameters: Parameters, function: object, x: Tensor)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_jacobian_is_that_of_automatic_differentiation(shape, function):
     model = model_of(shape)
-    parameters, x = Parameters.of(model), rows(model)
+    parameters, x = ParameterVector.of(model), rows(model)
     with torch.no_grad():
         found = expand(model, parameters, lambda: function(model, x))
     truth = by_autograd(model, parameters, function, x).detach()
@@ -116,7 +116,7 @@ def test_the_jacobian_is_that_of_automatic_differentiation(shape, function):
 @pytest.mark.parametrize("function", [laplacian, several], ids=lambda f: f.__name__)
 def test_the_jacobian_knows_scales_grids_and_bases(function, options):
     model = model_of([2, (1, 1), 1], **options)
-    parameters, x = Parameters.of(model), rows(model)
+    parameters, x = ParameterVector.of(model), rows(model)
     truth = by_autograd(model, parameters, function, x).detach()
     found = expand(model, parameters, lambda: function(model, x)).dense()
     assert (found - truth).abs().max() <= 1e-10 * truth.abs().max()
@@ -126,7 +126,7 @@ def test_the_jacobian_knows_scales_grids_and_bases(function, options):
 @pytest.mark.parametrize("function", EQUATIONS, ids=lambda f: f.__name__)
 def test_products_with_the_jacobian_are_products_with_the_matrix(function, coupled):
     model = model_of([2, (1, 1), 2])
-    parameters, x = Parameters.of(model), rows(model)
+    parameters, x = ParameterVector.of(model), rows(model)
     found = expand(model, parameters, lambda: function(model, x), coupled=coupled)
     dense = found.dense()
     v, w = normal(dense.shape[-1]), normal(*found.values.shape, seed=1)
@@ -148,7 +148,7 @@ def test_a_derivative_by_autograd_is_seen_not_to_be_known():
         at = x.clone().requires_grad_()
         return torch.autograd.grad(model(at).sum(), at, create_graph=True)[0]
 
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     assert not agrees(model, parameters, by_hand, expand(model, parameters, by_hand))
     assert agrees(model, parameters, lambda: slope(model, x), expand(model, parameters, lambda: slope(model, x)))
 
@@ -165,7 +165,7 @@ def test_recording_ends_with_its_block():
         laplacian(model, x)
     count = len(tape)
     laplacian(model, x)
-    expand(model, Parameters.of(model), lambda: model(x))
+    expand(model, ParameterVector.of(model), lambda: model(x))
     assert count == len(tape) == 2
     assert model.is_plain()
 
@@ -186,7 +186,7 @@ def objective() -> ResidualObjective:
 
 def test_the_gradient_is_the_one_of_the_quadratic():
     it = objective()
-    parameters = Parameters.of(it.model)
+    parameters = ParameterVector.of(it.model)
     _, vector = it.quadratic(parameters, 10**6)
     start = parameters.read(it.model)
     direction = normal(len(start))
@@ -199,7 +199,7 @@ def test_the_gradient_is_the_one_of_the_quadratic():
 
 def test_blocks_of_rows_and_products_are_the_quadratic_whatever_the_budget():
     it = objective()
-    parameters = Parameters.of(it.model)
+    parameters = ParameterVector.of(it.model)
     matrix, vector = it.quadratic(parameters, 10**6)
     small, b = it.quadratic(parameters, 500)
     blocks = list(it.stacked(parameters, 500))
@@ -216,7 +216,7 @@ def test_blocks_of_rows_and_products_are_the_quadratic_whatever_the_budget():
 
 def test_the_bend_is_the_second_derivative_along_the_move():
     it = objective()
-    parameters = Parameters.of(it.model)
+    parameters = ParameterVector.of(it.model)
     start = parameters.read(it.model)
     move = 0.1 * normal(len(start))
 

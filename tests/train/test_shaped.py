@@ -14,9 +14,9 @@ from splinework.nn.shaping import Shaping
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, EVEN, INCREASING, ODD
 from splinework.train import fit
 from splinework.train.coordinates import Coordinates, hold
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.optim.shaped import Boxed, _descended, _settled
+from splinework.train.optim.bounded_stepper import BoundedSystem, _descended, _settled
 
 SHAPES = {
     "increasing": INCREASING,
@@ -70,7 +70,7 @@ def test_a_step_never_leaves_the_box():
     root = random.normal(size=(30, 12))
     matrix, vector = torch.from_numpy(root.T @ root), torch.from_numpy(random.normal(size=12))
     below = torch.from_numpy(-random.random(12) * (random.random(12) < 0.5))
-    system = Boxed(
+    system = BoundedSystem(
         matrix.diagonal(), torch.ones(12, dtype=torch.float64), matrix, vector, below, torch.full_like(below, 0.1)
     )
     for damping in (1e-6, 1e-2, 1e2):
@@ -85,7 +85,7 @@ def test_a_step_never_leaves_the_box():
 @pytest.mark.parametrize("name", SHAPES)
 def test_coordinates_give_back_the_parameters(name):
     model = shaped([2, 3, 1], SHAPES[name])
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     coordinates = Coordinates.of(model, parameters)
     assert coordinates is not None
     theta = parameters.read(model)
@@ -99,7 +99,7 @@ def test_coordinates_give_back_the_parameters(name):
 
 def test_a_plain_network_has_no_coordinates_of_its_own():
     model = sw.KAN([2, 3, 1])
-    assert Coordinates.of(model, Parameters.of(model)) is None
+    assert Coordinates.of(model, ParameterVector.of(model)) is None
 
 
 # --------------------------------------------------------------------------------------------------------- fits

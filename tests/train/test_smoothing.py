@@ -7,7 +7,7 @@ from splinework.errors import ConfigError
 from splinework.train import Roughness, fit
 from splinework.train.coordinates import effective_parameters
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.run import Run
+from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, _updated, forms, smooth
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.train.cases import SHAPES, fresh, noise, objective_of, thinned, uniform
@@ -20,7 +20,7 @@ def strengths_of(model):
 
 def smoothed(model, x, y):
     objective = objective_of(model, x, y)
-    run = Run(held_out=None, generator=seeded())
+    run = TrainingRun(held_out=None, generator=seeded())
     run.judge_anew(objective, None)
     run.advance(objective, LevenbergMarquardt(), 40, "first")
     return smooth(run, objective, LevenbergMarquardt())
@@ -102,7 +102,7 @@ def test_a_smoothed_fit_knows_how_sure_it_is(shape):
     x, new = uniform(300), uniform(2000, seed=5)
     y = curve(x) + 0.4 * noise(300)
     result = fit(fresh(shape), x, y, progress=False)
-    assert any(isinstance(penalty, Smoothing) for penalty in result.evidence.penalties)
+    assert any(isinstance(penalty, Smoothing) for penalty in result.training_data.penalties)
     found = result.interval(new, level=0.9)
     seen = curve(new) + 0.4 * noise(2000, seed=77)
     inside = ((seen >= found.lower) & (seen <= found.upper)).double().mean()

@@ -170,7 +170,7 @@ ELSEWHERE = fresh([1, 1])
 
 REFUSED = {
     "does not depend on the model": (ConfigError, sw.Residual(lambda m, t: t - 1, TIME)),
-    "the model that the function is handed": (ConfigError, sw.Residual(lambda m, t: ELSEWHERE(t), TIME)),
+    "the model passed to the function": (ConfigError, sw.Residual(lambda m, t: ELSEWHERE(t), TIME)),
     "with some of its points": (ConfigError, sw.Residual(lambda m, t: m(t) - torch.ones(60, 1), TIME)),
     "one row per point": (ShapeError, sw.Residual(lambda m, t: m(t)[:7], TIME)),
     "got float": (ShapeError, sw.Residual(lambda m, t: 1.0, TIME)),

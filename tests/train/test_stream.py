@@ -13,14 +13,15 @@ import pytest
 import torch
 
 from splinework.errors import ConfigError
-from splinework.train import Sparsity, sources, survey
-from splinework.train.jacobian import Parameters
+from splinework.train import Sparsity, sources
+from splinework.train import stream as stream_module
+from splinework.train.data_split import take_rows
+from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Quantile
 from splinework.train.optim import Adam
 from splinework.train.options import TrainingOptions
-from splinework.train.rows import take_rows
+from splinework.train.stream import Stream, take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.survey import Stream, take_stream
 from tests.contracts.cases import normal, seeded
 from tests.train.cases import fresh, noise, quick, smooth, thinned, uniform
 from tests.train.loss_cases import Case, every_case
@@ -94,7 +95,7 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
     y = y[:, :1] if isinstance(case.loss, Quantile) else y
     rows, stream, objective = taken(model, sources.memmap(x, y, weights=w), case.loss, standardise=False)
     objective = replace(objective, penalties=(Sparsity(1e-2),), stream=replace(stream, size=size))
-    memory, parameters = objective.scout().on(copy.deepcopy(model)), Parameters.of(model)
+    memory, parameters = objective.scout().on(copy.deepcopy(model)), ParameterVector.of(model)
     assert (rows.held_out, memory.count, objective.numbers) == (None, 60, memory.numbers)
     assert objective.number() == pytest.approx(memory.number(), rel=1e-12)
     assert objective.rmse() == pytest.approx(memory.rmse(), rel=1e-12, nan_ok=True)
@@ -117,7 +118,7 @@ def test_the_objective_is_that_of_rows_in_memory(case: Case, weighted, size):
 def test_the_blocks_for_qr_are_all_rows(weighted):
     model = thinned([2, 3, 1])
     _, stream, objective = taken(model, sources.memmap(X, Y, weights=W if weighted else None))
-    objective, parameters = replace(objective, stream=replace(stream, size=100)), Parameters.of(model)
+    objective, parameters = replace(objective, stream=replace(stream, size=100)), ParameterVector.of(model)
     blocks = list(objective.stacked(parameters, 10**6))
     matrix, vector = objective.normal(parameters, 10**6)
     assert sum(len(r) for _, r in blocks) == 600
@@ -196,9 +197,9 @@ def test_the_same_rows_are_held_out_by_the_same_seed_only(kind, tmp_path):
 
 
 def test_of_many_rows_a_sample_and_the_held_out_ones_are_in_memory(monkeypatch):
-    monkeypatch.setattr(survey, "HELD_OUT", 30)
-    monkeypatch.setattr(survey, "SAMPLE", 50)
-    monkeypatch.setattr(survey, "CHUNK_ROWS", 40)
+    monkeypatch.setattr(stream_module, "HELD_OUT", 30)
+    monkeypatch.setattr(stream_module, "SAMPLE", 50)
+    monkeypatch.setattr(stream_module, "CHUNK_ROWS", 40)
     model = fresh([2, 1])
     rows, stream, objective = taken(
         model, sources.batches([(X[i : i + 40], Y[i : i + 40]) for i in range(0, 600, 40)]), validation=None
@@ -278,7 +279,7 @@ def test_fit_learns_from_a_source_what_it_learns_from_arrays(kind, optimiser, tm
 
 
 def test_a_sample_shows_the_way_and_all_rows_have_the_last_word(monkeypatch):
-    monkeypatch.setattr(survey, "SAMPLE", 200)
+    monkeypatch.setattr(stream_module, "SAMPLE", 200)
     result = quick(fresh([2, 2, 1]), sources.memmap(X, Y), None, steps=60, starts=2)
     stages = [step.stage for step in result.history]
     assert stages.index("sample") < stages.index("grid 5")

@@ -11,9 +11,9 @@ from splinework.train.optim import (
     SCHEDULES,
     Adam,
     AdamW,
-    Constant,
-    Cosine,
-    Exponential,
+    ConstantRate,
+    CosineDecay,
+    ExponentialDecay,
     OneCycle,
     TorchOptimiser,
     make_optimiser,
@@ -119,18 +119,18 @@ def test_a_schedule_stays_between_nothing_and_the_whole_rate_without_leaps(name)
 
 def test_schedules_are_the_curves_that_they_are_called_after():
     done = np.linspace(0, 1, 101)
-    np.testing.assert_allclose([Exponential(0.1).share(d) for d in done], 0.1**done)
-    np.testing.assert_allclose([Cosine(0.2).share(d) for d in done], 0.6 + 0.4 * np.cos(np.pi * done))
+    np.testing.assert_allclose([ExponentialDecay(0.1).share(d) for d in done], 0.1**done)
+    np.testing.assert_allclose([CosineDecay(0.2).share(d) for d in done], 0.6 + 0.4 * np.cos(np.pi * done))
     cycle = OneCycle(warm_up=0.25, start=0.2, end=0.0)
     np.testing.assert_allclose([cycle.share(d) for d in done[:26]], 0.2 + 0.8 * done[:26] / 0.25)
     np.testing.assert_allclose(
-        [cycle.share(d) for d in done[25:]], [Cosine(0.0).share(d) for d in (done[25:] - 0.25) / 0.75], atol=1e-15
+        [cycle.share(d) for d in done[25:]], [CosineDecay(0.0).share(d) for d in (done[25:] - 0.25) / 0.75], atol=1e-15
     )
     assert OneCycle(warm_up=0.0).share(0.0) == 1.0
-    assert {Constant().share(d) for d in done} == {1.0}
+    assert {ConstantRate().share(d) for d in done} == {1.0}
 
 
-@pytest.mark.parametrize("schedule", ["constant", "one_cycle", Exponential(0.1)], ids=str)
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle", ExponentialDecay(0.1)], ids=str)
 @pytest.mark.parametrize("make", [Adam, AdamW, lambda **o: TorchOptimiser("SGD", **o)], ids=["adam", "adamw", "torch"])
 def test_the_rate_follows_its_schedule_and_stays_at_its_end(make, schedule):
     stepper = make(learning_rate=0.1, schedule=schedule, batch=20).attach(problem(), 8, seeded())
@@ -189,10 +189,10 @@ def test_a_batch_with_one_row_that_is_far_off_is_no_divergence():
         (lambda: Adam(schedule=None), ["cosine", "None"]),
         (lambda: AdamW(weight_decay=-1), ["weight_decay", "-1"]),
         (lambda: AdamW(learning_rate=math.inf), ["learning_rate", "inf"]),
-        (lambda: Cosine(end=2), ["end", "2"]),
+        (lambda: CosineDecay(end=2), ["end", "2"]),
         (lambda: OneCycle(warm_up=1.0), ["warm_up", "1.0"]),
         (lambda: OneCycle(start=-1), ["start", "-1"]),
-        (lambda: Exponential(end=0), ["end", "0"]),
+        (lambda: ExponentialDecay(end=0), ["end", "0"]),
     ],
 )
 def test_a_wrong_setting_is_refused_with_what_came_and_the_way_out(make, told):

@@ -9,8 +9,8 @@ from scipy import stats
 
 from splinework.errors import ConfigError, DataError
 from splinework.train import Roughness, linear_model
-from splinework.train.jacobian import Parameters, linearise
-from splinework.train.uncertainty import Evidence, intervals, posterior
+from splinework.train.jacobian import ParameterVector, linearise
+from splinework.train.uncertainty import TrainingData, intervals, posterior
 from tests.contracts.cases import relative_distance
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
@@ -19,7 +19,7 @@ LEVELS = (0.8, 0.9, 0.95)
 
 
 def evidence_of(model, x, y, **more):
-    return Evidence(model.input_scaling(x), model.output_scaling(y), **more)
+    return TrainingData(model.input_scaling(x), model.output_scaling(y), **more)
 
 
 def noisy(count, *, inputs=1, sd=0.2, seed=0, outputs=1):
@@ -33,7 +33,7 @@ def fitted(shape, x, y, **options):
 
 def textbook(model, x, points):
     """Leverages of the points under ordinary least squares, and the rank."""
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     jacobian, rows = (linearise(model, parameters, u)[1][:, 0] for u in (x, points))
     return (rows @ torch.linalg.pinv(jacobian)).square().sum(1, keepdim=True), torch.linalg.matrix_rank(jacobian)
 
@@ -59,9 +59,9 @@ def test_directions_that_change_no_output_add_nothing(shape):
     x, y = noisy(400, inputs=2)
     model = fitted(shape, x, y)
     known = posterior(model, evidence_of(model, x, y))
-    assert known.effective_parameters < len(Parameters.of(model).read(model))
+    assert known.effective_parameters < len(ParameterVector.of(model).read(model))
     u = model.input_scaling(x)
-    jacobian = linearise(model, Parameters.of(model), u)[1]
+    jacobian = linearise(model, ParameterVector.of(model), u)[1]
     spread = (jacobian @ known.root[:, :-1]).square().sum() / known.noise.square()
     assert abs(float(spread) / known.effective_parameters - 1) <= 0.01  # the mean of the leverages
 

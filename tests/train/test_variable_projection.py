@@ -9,10 +9,10 @@ import torch
 from splinework.errors import ConfigError
 from splinework.train import Roughness, Sparsity
 from splinework.train.data_objective import DataObjective
-from splinework.train.follow import follow
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.grid_adaptation import follow
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.optim import LevenbergMarquardt, VariableProjection, solve_last_layer
-from splinework.train.optim.tie_break import TieBreak
+from splinework.train.optim.jump_penalty import JumpPenalty
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, descent, fresh, objective_of, smooth, thinned, uniform
@@ -28,7 +28,7 @@ def two(x: torch.Tensor, outputs: int) -> torch.Tensor:
 
 def slope_of_last(objective: DataObjective) -> float:
     """The largest gradient in the last layer's numbers, as a share of what its parts would sum up to if none cancelled."""
-    parameters = Parameters.of(objective.model)
+    parameters = ParameterVector.of(objective.model)
     own, rest = parameters.spans(objective.model)[-1]
     outputs, jacobian = linearise(objective.model, parameters, objective.u)
     weights = torch.ones(objective.count, dtype=torch.float64) if objective.weights is None else objective.weights
@@ -73,7 +73,7 @@ def test_nor_does_any_loss(case):
 def test_one_layer_is_solved_in_one_step(inputs, basis):
     model, x = fresh([inputs, 1], basis=basis), uniform(200, inputs)
     y = torch.exp(torch.sin(3 * x)).prod(1, keepdim=True) + 0.1 * normal(200, 1)
-    design = linearise(model, Parameters.of(model), x)[1][:, 0].numpy()
+    design = linearise(model, ParameterVector.of(model), x)[1][:, 0].numpy()
     truth = design @ np.linalg.lstsq(design, y.numpy(), rcond=None)[0]
     objective = objective_of(model, x, y)
     VariableProjection(tie_break=0.0).attach(objective, 1, seeded()).step()
@@ -100,7 +100,7 @@ def test_the_last_layer_alone_moves_and_its_optimum_is_scipy_s(shape):
     y = two(x, model.outputs)
     objective = objective_of(model, x, y)
     others = [p.detach().clone() for layer in model.kan_layers[:-1] for p in layer.parameters()]
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     own, rest = parameters.spans(model)[-1]
     outputs, jacobian = linearise(model, parameters, x)
     design = jacobian[..., own.start : rest.stop].flatten(0, 1).numpy()
@@ -118,7 +118,7 @@ def test_smoothness_is_weighed_against_the_objective():
         model, x = fresh([1, 1], grid=20, base="none"), uniform(60, 1)
         objective = objective_of(model, x, torch.sin(3 * x) + 0.1 * normal(60, 1))
         solve_last_layer(objective, smoothness=smoothness)
-        ends.append((objective.number(), TieBreak(model, Parameters.of(model)).value()))
+        ends.append((objective.number(), JumpPenalty(model, ParameterVector.of(model)).value()))
     assert all(b[0] > a[0] and b[1] < a[1] for a, b in itertools.pairwise(ends))
 
 

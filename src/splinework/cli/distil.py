@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy import float64
     from numpy.typing import NDArray
 
-    from splinework.knowledge.teach.distil import Distilled
+    from splinework.knowledge.teach.distil import DistillationResult
     from splinework.tabular.tables import FileTable
 
 
@@ -69,7 +69,7 @@ def distil(
         from splinework.errors import FitWarning
         from splinework.knowledge.teach.black_box import black_box
         from splinework.knowledge.teach.distil import distil as learn
-        from splinework.knowledge.teach.points import Points
+        from splinework.knowledge.teach.query_points import QueryPoints
         from splinework.nn.checkpoint import save
         from splinework.nn.network import KAN
         from splinework.tabular.tables import read_table
@@ -83,7 +83,13 @@ def distil(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FitWarning)  # its notes are printed
             found = learn(
-                teacher, x, model=student, points=Points(points, blur=blur), output=output, seed=seed, progress=False
+                teacher,
+                x,
+                model=student,
+                points=QueryPoints(points, blur=blur),
+                output=output,
+                seed=seed,
+                progress=False,
             )
         save(found.model, out, notes={"distilled": Path(teacher).name, "r2": {"rows": found.rows, "box": found.box}})
     if as_json:
@@ -115,7 +121,7 @@ def _rows(table: FileTable, names: list[str]) -> NDArray[float64]:
     return whole
 
 
-def _results(found: Distilled, out: str) -> dict[str, Any]:
+def _results(found: DistillationResult, out: str) -> dict[str, Any]:
     """Everything as JSON values."""
     return {
         "model": out,

@@ -20,8 +20,8 @@ from splinework.knowledge.axioms.contradictions import check_axioms
 from splinework.knowledge.axioms.realise import anchored
 from splinework.knowledge.axioms.sampling import read_unit
 from splinework.knowledge.axioms.verify import Certificate, verify
-from splinework.knowledge.teach.averaged import averaged
-from splinework.knowledge.teach.informed import replace_network, taken, violations_of
+from splinework.knowledge.teach.averaging import averaged
+from splinework.knowledge.teach.informed import given_rows, replace_network, violations_of
 from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.tabular.axiom_status import AxiomStatus, axiom_statuses
@@ -228,7 +228,7 @@ class _InformedFit:
         if held is not None:
             return _CertifiedModel(model, None, {})
         inputs, outputs = self.names
-        given = taken(
+        given = given_rows(
             KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
         )
         model = anchored(model, axioms, list(given.box().values()))

@@ -16,7 +16,7 @@ from torch import Tensor
 from splinework.nn.network import KAN
 from splinework.nn.shaping import Cones
 from splinework.splines.cones import Floats
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
 _Entries = tuple[NDArray[np.intp], NDArray[np.intp], Floats]
@@ -41,7 +41,7 @@ class Coordinates:
     upper: Tensor
 
     @classmethod
-    def of(cls, model: KAN, parameters: Parameters) -> "Coordinates | None":
+    def of(cls, model: KAN, parameters: ParameterVector) -> "Coordinates | None":
         """Those of a model; None where no layer is shaped, and the parameters are their own coordinates."""
         if not is_shaped(model):
             return None
@@ -99,7 +99,7 @@ def hold(model: KAN) -> None:
 class _Builder:
     """Collects the blocks of T."""
 
-    def __init__(self, model: KAN, parameters: Parameters) -> None:
+    def __init__(self, model: KAN, parameters: ParameterVector) -> None:
         self.model, self.parameters = model, parameters
         self.spans = parameters.spans(model)
         self.entries: list[_Entries] = []
@@ -183,7 +183,7 @@ BUDGET = 4_000_000
 @torch.no_grad()
 def effective_parameters(objective: Objective) -> float:
     """`tr((A + Λ)⁻¹A)`, with A the curvature of the loss and Λ that of the penalties (Hastie & Tibshirani 1990, §3.5)."""
-    parameters = Parameters.of(objective.model)
+    parameters = ParameterVector.of(objective.model)
     if not parameters.read(objective.model).numel():
         return 0.0
     loss, _ = objective.normal(parameters, BUDGET)
@@ -197,7 +197,7 @@ def effective_parameters(objective: Objective) -> float:
     return float((inverse(both) * loss).sum())
 
 
-def covariance_of(model: KAN, parameters: Parameters, matrix: Tensor) -> Tensor:
+def covariance_of(model: KAN, parameters: ParameterVector, matrix: Tensor) -> Tensor:
     """The inverse of a curvature `(P, P)`; for a shaped network, within the directions in which it can still move.
 
     A coordinate at its bound is settled: it takes up no freedom and has no variance.
@@ -208,7 +208,7 @@ def covariance_of(model: KAN, parameters: Parameters, matrix: Tensor) -> Tensor:
     return directions @ inverse(directions.T @ matrix @ directions) @ directions.T
 
 
-def free_directions(model: KAN, parameters: Parameters) -> Tensor | None:
+def free_directions(model: KAN, parameters: ParameterVector) -> Tensor | None:
     """The directions `(P, F)` in which a shaped network can still move; None for one that can move in all."""
     coordinates = Coordinates.of(model, parameters)
     if coordinates is None:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from splinework.train.gradient import error_in_one_call
-from splinework.train.jacobian import Linearised, Parameters
+from splinework.train.jacobian import Linearisation, ParameterVector
 from splinework.train.losses import Loss, Squared, best_constant
 from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
-from splinework.train.residual import ResidualObjective, Term
+from splinework.train.residual import ResidualObjective, ResidualTerm
 
 ENOUGH = 4000
 """Rows from which an edge's block of the curvature is known well enough to precondition with."""
@@ -83,7 +83,7 @@ class DataObjective(Objective):
         return float(self.loss()) if error is None else error
 
     @torch.no_grad()
-    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         size = parameters.read(self.model).numel()
         matrix, vector = self.u.new_zeros(size, size), self.u.new_zeros(size)
         step = max(budget // max(size * self.model.outputs, 1), 1)
@@ -96,7 +96,7 @@ class DataObjective(Objective):
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: Parameters) -> Products:
+    def products(self, parameters: ParameterVector) -> Products:
         return _DataProducts(*self._expanded(parameters, slice(None)), self.curvatures(parameters))
 
     @property
@@ -104,19 +104,19 @@ class DataObjective(Objective):
         return isinstance(self.criterion, Squared) and not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = parameters.read(self.model).numel()
         step = max(budget // max(size * self.model.outputs, 1), size)
         for start in range(0, self.count, step):
             rows = slice(start, start + step)
-            here = Linearised(self.model, parameters, self.u[rows])
+            here = Linearisation(self.model, parameters, self.u[rows])
             scale = torch.full_like(here.outputs, 1 / math.sqrt(self.numbers))
             if self.weights is not None:
                 scale = scale * self.weights[rows, None].sqrt()
             yield here.weighed(scale).dense().flatten(0, 1), ((here.outputs - self.t[rows]) * scale).flatten()
 
     @torch.no_grad()
-    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         here, _, root = self._expanded(parameters, slice(None))
         tangent = here.times(move)
         parameters.write(self.model, start + share * move)
@@ -143,9 +143,9 @@ class DataObjective(Objective):
             return math.nan
         return float(((response - self.t) * self._unit).square().mean().sqrt())
 
-    def _expanded(self, parameters: Parameters, rows: slice) -> tuple[Linearised, Tensor, Tensor]:
+    def _expanded(self, parameters: ParameterVector, rows: slice) -> tuple[Linearisation, Tensor, Tensor]:
         """Some rows linearised, half the gradient in their outputs, and the root of half the curvature; means of all rows."""
-        here = Linearised(self.model, parameters, self.u[rows])
+        here = Linearisation(self.model, parameters, self.u[rows])
         gradient, curvature = self.criterion.expand(self._seen(here.outputs), self.t[rows], self._unit)
         if not self.criterion.regression:
             scale = self.model.output_scaling.scale
@@ -163,7 +163,7 @@ class DataObjective(Objective):
 class _DataProducts(Products):
     """`JᵀHJ` by a tangent and a backward pass."""
 
-    def __init__(self, here: Linearised, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
+    def __init__(self, here: Linearisation, half_gradient: Tensor, root: Tensor, penalties: Curvatures) -> None:
         self.here, self.root, self.weighed = here, root, here.weighed(root)
         super().__init__(here.transposed(half_gradient), self.weighed.squared_lengths(), penalties)
 
@@ -188,7 +188,7 @@ class JointObjective(DataObjective):
         terms: What should vanish, in units of the standardised outputs.
     """
 
-    terms: tuple[Term, ...] = ()
+    terms: tuple[ResidualTerm, ...] = ()
 
     @property
     def _rest(self) -> ResidualObjective:
@@ -201,22 +201,22 @@ class JointObjective(DataObjective):
         return super().loss(part) + self._rest.loss()
 
     @torch.no_grad()
-    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         matrix, vector = super().normal(parameters, budget)
         more, gradient = self._rest.normal(parameters, budget)
         return matrix + more, vector + gradient
 
     @torch.no_grad()
-    def products(self, parameters: Parameters) -> Products:
+    def products(self, parameters: ParameterVector) -> Products:
         return _Both(super().products(parameters), self._rest.products(parameters))
 
     @torch.no_grad()
-    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         yield from super().stacked(parameters, budget)
         yield from self._rest.stacked(parameters, budget)
 
     @torch.no_grad()
-    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         rows = super().bend(parameters, start, move, share)
         parameters.write(self.model, start)
         rest = self._rest.bend(parameters, start, move, share)

@@ -15,13 +15,13 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
 from splinework.train.data_objective import DataObjective
-from splinework.train.follow import widen
-from splinework.train.growth import changed
+from splinework.train.grid_adaptation import widen
 from splinework.train.journal import fingerprint_of
 from splinework.train.losses import Squared
+from splinework.train.multistart import LEARNED, best_start, fresh
 from splinework.train.optim import Optimiser
-from splinework.train.run import Run
-from splinework.train.starts import LEARNED, best_start, fresh
+from splinework.train.refinement import changed
+from splinework.train.run import TrainingRun
 
 CLEAN = 1e-2
 """Up to this relative error the data count as free of noise: held-out rows judge. Above, an information criterion does."""
@@ -37,7 +37,7 @@ allowed (or, under noise, what it was), the rest cannot make up for the edge."""
 
 
 @dataclass(frozen=True)
-class Candidate:
+class StructureCandidate:
     """A fitted structure.
 
     Attributes:
@@ -56,7 +56,7 @@ class Candidate:
 
 
 @dataclass
-class Search:
+class StructureSearch:
     """The search for a structure: how candidates are fitted, and what they have to reach.
 
     Attributes:
@@ -69,16 +69,16 @@ class Search:
         reached: The lowest held-out error of these.
     """
 
-    run: Run
+    run: TrainingRun
     objective: DataObjective
     held_out: DataObjective | None
     x: Tensor
     method: Optimiser
-    path: list[Candidate] = field(default_factory=list)
+    path: list[StructureCandidate] = field(default_factory=list)
     reached: float = math.inf
 
     @property
-    def best(self) -> Candidate:
+    def best(self) -> StructureCandidate:
         """The one accepted last."""
         return self.path[-1]
 
@@ -94,7 +94,7 @@ class Search:
     # ---------------------------------------------------------------------------------------------------- judging
 
     @torch.no_grad()
-    def look(self, model: KAN) -> Candidate:
+    def look(self, model: KAN) -> StructureCandidate:
         """Judges a model as it is."""
         seen = self.objective.on(model)
         spread = self.objective.spread or 1.0
@@ -105,9 +105,9 @@ class Search:
         else:
             misfit = 2 * count * loss
         description = misfit + model.parameter_count(active=True) * math.log(max(count, 2))
-        return Candidate(model, math.sqrt(max(judged.loss_number(), 0.0) / spread), description)
+        return StructureCandidate(model, math.sqrt(max(judged.loss_number(), 0.0) / spread), description)
 
-    def good(self, candidate: Candidate) -> bool:
+    def good(self, candidate: StructureCandidate) -> bool:
         """Whether it may take the place of the best."""
         if self.clean:
             return candidate.error <= self._allowed
@@ -117,7 +117,7 @@ class Search:
     def _allowed(self) -> float:
         return WORSE * self.reached + NOTHING
 
-    def accept(self, candidate: Candidate, why: str) -> None:
+    def accept(self, candidate: StructureCandidate, why: str) -> None:
         """Makes it the best."""
         self.path.append(candidate)
         self.reached = min(self.reached, candidate.error)
@@ -128,7 +128,7 @@ class Search:
 
     # ---------------------------------------------------------------------------------------------------- fitting
 
-    def fitted(self, model: KAN, stage: str) -> Candidate:
+    def fitted(self, model: KAN, stage: str) -> StructureCandidate:
         """Fits a model on its own splines, then on richer ones as long as they pay and it is not good enough."""
         candidate = self.advanced(model, stage)
         while not self.run.over and self.path and not self.good(candidate):
@@ -141,7 +141,7 @@ class Search:
             candidate = new
         return candidate
 
-    def advanced(self, model: KAN, stage: str, steps: int = STEPS) -> Candidate:
+    def advanced(self, model: KAN, stage: str, steps: int = STEPS) -> StructureCandidate:
         """Fits a model in place on its own splines."""
         objective = self.objective.on(model)
         with torch.no_grad():
@@ -149,7 +149,7 @@ class Search:
         self.run.advance(objective, self.method, self.steps(steps), stage)
         return self.look(model)
 
-    def started(self, model: KAN, stage: str) -> Candidate:
+    def started(self, model: KAN, stage: str) -> StructureCandidate:
         """The same from fresh starts."""
         model = best_start(
             self.run, self.objective.on(fresh(model, self.run.generator)), self.method, STARTS, self.steps(12)
@@ -157,7 +157,7 @@ class Search:
         return self.fitted(model, stage)
 
     @torch.no_grad()
-    def richer(self, candidate: Candidate) -> KAN | None:
+    def richer(self, candidate: StructureCandidate) -> KAN | None:
         """The same function on splines of a higher degree or on finer grids; None where the rows are too few for that."""
         layers = [layer for layer in candidate.model.kan_layers if _may_change(layer)]
         low = [layer for layer in layers if layer.basis.degree is not None and layer.basis.degree < HIGH]
@@ -201,7 +201,7 @@ class Search:
                     break
                 refused.add(key)
 
-    def _made_up(self, smaller: KAN, stage: str) -> Candidate:
+    def _made_up(self, smaller: KAN, stage: str) -> StructureCandidate:
         """The smaller network fitted, as far as there is hope."""
         before = self.look(smaller).error
         candidate = self.advanced(smaller, stage, QUICK)

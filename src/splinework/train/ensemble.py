@@ -21,8 +21,8 @@ from splinework.nn.network import KAN
 from splinework.train.fit import FitResult, fit
 from splinework.train.history import History
 from splinework.train.losses import make_loss
+from splinework.train.multistart import fresh
 from splinework.train.options import EnsembleKeywords, TrainingOptions, options_of, with_options
-from splinework.train.starts import fresh
 from splinework.train.uncertainty import BEYOND, Interval, check_level
 
 RESAMPLES = ("bootstrap", "seeds")

@@ -13,22 +13,22 @@ from typing_extensions import Unpack
 from splinework.errors import ConfigError
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective, JointObjective
-from splinework.train.diagnosis import Finding, diagnose
+from splinework.train.data_split import DataSplit, Samples, joined, take_rows
+from splinework.train.diagnostics import Finding, diagnose
 from splinework.train.history import History
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.losses import Loss, Squared
 from splinework.train.options import FitKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import Penalty
-from splinework.train.plan import Plan, make_plan
+from splinework.train.plan import TrainingPlan, make_plan
 from splinework.train.residual import Residual
-from splinework.train.rows import Part, Rows, joined, take_rows
-from splinework.train.run import Run
+from splinework.train.residual_terms import checked, listed, term_of
+from splinework.train.run import TrainingRun
 from splinework.train.sources import Source
 from splinework.train.stages import give_margins, polish, run_stages
+from splinework.train.stream import take_stream
 from splinework.train.stream_objective import StreamObjective
-from splinework.train.survey import take_stream
-from splinework.train.terms import checked, listed, term_of
-from splinework.train.uncertainty import Evidence, Interval, Posterior, check_level, intervals, posterior
+from splinework.train.uncertainty import Interval, Posterior, TrainingData, check_level, intervals, posterior
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,13 @@ class FitResult:
     Attributes:
         model: The network.
         history: Steps and decisions.
-        evidence: The rows that the model was fitted to, for `interval`. Of a source, a sample of 20,000 at most: then the
+        training_data: The rows that the model was fitted to, for `interval`. Of a source, a sample of 20,000 at most: then the
             mean is known better than `interval(x, kind="mean")` says, and predictions as well as it says.
     """
 
     model: KAN
     history: History
-    evidence: Evidence | None = field(default=None, repr=False)
+    training_data: TrainingData | None = field(default=None, repr=False)
 
     def interval(self, x: Any, *, level: float = 0.9, kind: str = "prediction") -> Interval:
         """Where y lies at x (`kind="prediction"`), or its mean (`"mean"`), with the probability `level`.
@@ -62,9 +62,9 @@ class FitResult:
     @cached_property
     def _posterior(self) -> Posterior:
         """What the rows say, worked out when first asked for."""
-        if self.evidence is None:
+        if self.training_data is None:
             raise ConfigError("this fit kept no rows, so there is no interval; fit again, or take sw.ensemble.")
-        return posterior(self.model, self.evidence)
+        return posterior(self.model, self.training_data)
 
 
 @with_options(FitKeywords)
@@ -110,7 +110,7 @@ def fit(
             objective = _joined_by(objective, chosen.residuals)
         plan = make_plan(objective, chosen, smooth=chosen.smooths)
         held_out = None if rows.held_out is None else objective_of(work, rows.held_out, rows.criterion, ())
-        run = Run.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
+        run = TrainingRun.of(chosen, held_out, torch.Generator().manual_seed(chosen.seed))
         if chosen.checkpoint is not None:
             run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(objective, rows, plan, chosen))
         counts = f"{objective.count} rows to fit, {rows.held_out_count} held out"
@@ -125,16 +125,18 @@ def fit(
         return FitResult(run.best.to(next(model.parameters()).dtype), run.history, _evidence(run, rows, polished))
 
 
-def _evidence(run: Run, rows: Rows, polished: bool) -> Evidence:
+def _evidence(run: TrainingRun, rows: DataSplit, polished: bool) -> TrainingData:
     """The rows that the best model was fitted to."""
     everything, judging = rows.used, rows.held_out
     if polished and judging is not None:
         everything, judging = joined(everything, judging), None
     others = None if judging is None else (judging.u, judging.t)
-    return Evidence(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
+    return TrainingData(everything.u, everything.t, everything.weights, run.best_penalties, others, rows.criterion.name)
 
 
-def _take_all_steps(run: Run, objective: DataObjective | StreamObjective, rows: Rows, plan: Plan) -> tuple[bool, KAN]:
+def _take_all_steps(
+    run: TrainingRun, objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan
+) -> tuple[bool, KAN]:
     """All stages and the polish; returns whether there was one, and the model that the held-out rows judged last."""
     judge: KAN | None = None
     try:
@@ -167,7 +169,9 @@ def _joined_by(objective: DataObjective | StreamObjective, residuals: Sequence[R
     return JointObjective(**parts, terms=tuple(terms))
 
 
-def _fingerprint(objective: DataObjective | StreamObjective, rows: Rows, plan: Plan, options: TrainingOptions) -> str:
+def _fingerprint(
+    objective: DataObjective | StreamObjective, rows: DataSplit, plan: TrainingPlan, options: TrainingOptions
+) -> str:
     """What must be the same for a fit to go on from a checkpoint."""
     parts: dict[str, Any] = {f"model.{name}": value for name, value in objective.model.state_dict().items()}
     parts["config"] = objective.model.config
@@ -182,7 +186,9 @@ def _fingerprint(objective: DataObjective | StreamObjective, rows: Rows, plan: P
     return fingerprint_of(parts)
 
 
-def _findings(run: Run, rows: Rows, judge: KAN | None, objective: DataObjective | StreamObjective) -> list[Finding]:
+def _findings(
+    run: TrainingRun, rows: DataSplit, judge: KAN | None, objective: DataObjective | StreamObjective
+) -> list[Finding]:
     """What a user should worry about."""
     assert run.best is not None
     found = diagnose(
@@ -201,7 +207,7 @@ def _findings(run: Run, rows: Rows, judge: KAN | None, objective: DataObjective 
     return [finding for finding in found if not (sampled and finding.kind in ("parameters", "cells"))]
 
 
-def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Rows, DataObjective | StreamObjective]:
+def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[DataSplit, DataObjective | StreamObjective]:
     """Checks the data, sets the units of the model where asked, splits, and makes the objective.
 
     Of a source, the rows to fit that are handed back are a sample.
@@ -229,7 +235,7 @@ def take(model: KAN, x: Any, y: Any, options: TrainingOptions) -> tuple[Rows, Da
     return rows, objective_of(model, rows.used, rows.criterion, options.fixed_penalties)
 
 
-def objective_of(model: KAN, part: Part, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
+def objective_of(model: KAN, part: Samples, criterion: Loss, penalties: tuple[Penalty, ...]) -> DataObjective:
     """The objective of rows in memory."""
     return DataObjective(model, penalties, u=part.u, t=part.t, criterion=criterion, weights=part.weights)
 

@@ -23,7 +23,7 @@ SMALL, SPARSE = 128, 2.5
 
 
 @dataclass(frozen=True)
-class Parameters:
+class ParameterVector:
     """The numbers that are linear inside their layer, as one vector.
 
     Per layer the living edges' coefficients, then biases. `w_s` is left out: it only rescales c. So are the spacings of
@@ -33,7 +33,7 @@ class Parameters:
     edges: tuple[tuple[Tensor, Tensor], ...]
 
     @classmethod
-    def of(cls, model: KAN) -> "Parameters":
+    def of(cls, model: KAN) -> "ParameterVector":
         """Where the numbers of this model are."""
         pairs = [torch.nonzero(layer.mask, as_tuple=True) for layer in model.kan_layers]
         return cls(tuple((i, j) for i, j in pairs))
@@ -95,7 +95,7 @@ def edge_blocks(own: slice, blocks: Tensor) -> Iterator[tuple[slice, Tensor]]:
 
 
 @dataclass(frozen=True)
-class Passed:
+class LayerPass:
     """One layer on the way: its inputs `(N, I)`, its coefficients, and its sums `(N, fan_in)`, which its nodes combine."""
 
     layer: KANLayer
@@ -105,7 +105,7 @@ class Passed:
     sums: Tensor
 
 
-class Linearised:
+class Linearisation:
     """A network near its present numbers, at some rows: `f(θ + δ) ≈ outputs + J δ`.
 
     Args:
@@ -115,14 +115,14 @@ class Linearised:
     """
 
     @torch.no_grad()
-    def __init__(self, model: KAN, parameters: Parameters, u: Tensor) -> None:
+    def __init__(self, model: KAN, parameters: ParameterVector, u: Tensor) -> None:
         self.parameters, self.model = parameters, model
-        self.layers: list[Passed] = []
+        self.layers: list[LayerPass] = []
         for layer, nodes in zip(model.kan_layers, model.config.nodes[1:], strict=True):
             coefficients = layer.edge_coefficients()
             sums = contract(layer.table(), layer.squash(u), None, coefficients)
             sums = sums if layer.bias is None else sums + layer.bias
-            self.layers.append(Passed(layer, nodes, u, coefficients, sums))
+            self.layers.append(LayerPass(layer, nodes, u, coefficients, sums))
             u = nodes.combine(sums)
         self.outputs = u
         self._to_sums: list[Tensor] | None = None
@@ -180,7 +180,7 @@ class Linearised:
         return self.parameters.pack(parts)
 
     @torch.no_grad()
-    def weighed(self, root: Tensor) -> "Linearised":
+    def weighed(self, root: Tensor) -> "Linearisation":
         """The same with `R J` for J, where R is given by its diagonals `(N, outputs)` or as `(N, outputs, outputs)`."""
         other = copy.copy(self)
         if root.dim() == 2:
@@ -272,13 +272,13 @@ class Linearised:
         return found[::-1]
 
 
-def linearise(model: KAN, parameters: Parameters, u: Tensor) -> tuple[Tensor, Tensor]:
+def linearise(model: KAN, parameters: ParameterVector, u: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs `(N, outputs)` and Jacobian `(N, outputs, P)` at u `(N, inputs)`, all in network units."""
-    here = Linearised(model, parameters, u)
+    here = Linearisation(model, parameters, u)
     return here.outputs, here.dense()
 
 
-def _alone(passed: Passed, i: int) -> tuple[Table, Tensor]:
+def _alone(passed: LayerPass, i: int) -> tuple[Table, Tensor]:
     """The table of one input, and what its edges see, `(N, 1)`."""
     table = passed.layer.table()
     one = replace(table, grid=table.grid[i : i + 1], prepared=table.prepared[i : i + 1])

@@ -12,7 +12,7 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.penalties import Penalty
 
 LARGEST = 4000
@@ -47,7 +47,7 @@ class LinearModel:
     """
 
     model: KAN
-    parameters: Parameters
+    parameters: ParameterVector
     u: Tensor
     t: Tensor
     weights: Tensor
@@ -69,7 +69,7 @@ class LinearModel:
         Raises:
             ConfigError: If there are too many parameters.
         """
-        parameters = Parameters.of(model)
+        parameters = ParameterVector.of(model)
         reach = _reach(model, parameters)
         size = len(reach)
         if size > LARGEST:
@@ -216,7 +216,7 @@ class LinearModel:
         return present, model
 
 
-def _reach(model: KAN, parameters: Parameters) -> Tensor:
+def _reach(model: KAN, parameters: ParameterVector) -> Tensor:
     """Standard deviations of the coefficients where no row speaks, `(P,)`; 0 for what is frozen."""
     parts = []
     for layer, (i, j) in zip(model.kan_layers, parameters.edges, strict=True):
@@ -234,7 +234,7 @@ def _reach(model: KAN, parameters: Parameters) -> Tensor:
 
 
 def _penalty_rows(
-    model: KAN, parameters: Parameters, u: Tensor, penalties: Sequence[Penalty], count: int
+    model: KAN, parameters: ParameterVector, u: Tensor, penalties: Sequence[Penalty], count: int
 ) -> tuple[Tensor, Tensor]:
     """Rows `(R, P)` whose sum of squares is the penalties' quadratic form, and half of their gradient `(P,)`."""
     size = len(parameters.read(model))

@@ -11,7 +11,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters, edge_blocks
+from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.penalties import Penalty
 
 
@@ -118,14 +118,14 @@ class Objective(ABC):
         """The mean loss, differentiable, of all rows or of a mini-batch."""
 
     @abstractmethod
-    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         """A and b, `(P, P)` and `(P,)`, with `loss(θ + δ) ≈ loss + 2 b·δ + δᵀAδ`, A positive semi-definite.
 
         At most `budget` numbers of the Jacobian are held at once. Without the penalties.
         """
 
     @abstractmethod
-    def products(self, parameters: Parameters) -> "Products":
+    def products(self, parameters: ParameterVector) -> "Products":
         """A as an operator, and b; A is never formed. With the penalties."""
 
     @property
@@ -134,10 +134,10 @@ class Objective(ABC):
         """Whether `stacked` can be used."""
 
     @abstractmethod
-    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         """J `(R, P)` and r `(R,)` in blocks of at most `budget` numbers, with `loss = ‖r‖²` and `r(θ + δ) ≈ r + J δ`."""
 
-    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         """`JᵀH f''`, `(P,)`, with the second derivative of the outputs along a move, felt for at a share of it.
 
         The model is at `start`, and is left elsewhere. None where it is not known.
@@ -193,7 +193,7 @@ class Objective(ABC):
         return float(self.loss())
 
     @torch.no_grad()
-    def quadratic(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def quadratic(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         """`normal`, and the penalties: every edge's curvature in its block, and half of its gradient."""
         matrix, vector = self.normal(parameters, budget)
         if not self.penalties:
@@ -205,7 +205,7 @@ class Objective(ABC):
         return matrix, vector
 
     @torch.no_grad()
-    def curvatures(self, parameters: Parameters) -> Curvatures:
+    def curvatures(self, parameters: ParameterVector) -> Curvatures:
         """The penalties from above: per layer and penalty which parameters, its gradient there, a curvature per edge."""
         found: Curvatures = []
         if not self.penalties:

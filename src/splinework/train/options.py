@@ -21,7 +21,7 @@ from splinework.train.losses import Loss, make_loss
 from splinework.train.optim import Optimiser, make_optimiser
 from splinework.train.penalties import Penalty, Roughness
 from splinework.train.residual import Residual
-from splinework.train.terms import listed
+from splinework.train.residual_terms import listed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

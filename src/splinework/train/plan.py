@@ -33,7 +33,7 @@ MOST_SMOOTHED = 2500
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """Settings of a fit, checked.
 
     Attributes:
@@ -57,14 +57,14 @@ class Plan:
     smooths: str
 
 
-def make_plan(objective: Objective, options: TrainingOptions, *, smooth: bool | None = None) -> Plan:
+def make_plan(objective: Objective, options: TrainingOptions, *, smooth: bool | None = None) -> TrainingPlan:
     """The plan for an objective; `smooth` is whether a user asks for it, or None where there is no noise to smooth.
 
     Raises:
         ConfigError: For options that contradict each other, or the model.
     """
     method, why = _choose(objective, options.optimiser)
-    return Plan(
+    return TrainingPlan(
         method,
         why,
         _starts(options.starts, method, objective, options.steps),

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from splinework.nn.frame import Frame, FramedKAN
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Batches, Curvatures, Objective, Products, RowBatches
-from splinework.train.residual_jacobian import Expansion, expand
+from splinework.train.residual_jacobian import ResidualExpansion, expand
 
 Function = Callable[..., Tensor]
 
@@ -43,7 +43,7 @@ class Residual:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Term:
+class ResidualTerm:
     """A residual that was checked: points `(N, inputs)` in raw units, data with as many rows, and what its values are.
 
     Attributes:
@@ -88,7 +88,7 @@ class Term:
         x = self.x if rows is None else self.x[rows]
         return x if self.frame is None else self.frame.features_of(x)
 
-    def take(self, rows: Tensor) -> "Term":
+    def take(self, rows: Tensor) -> "ResidualTerm":
         """The term at some of its points."""
         data = None if self.data is None else self.data[rows]
         return replace(self, x=self.x[rows], data=data)
@@ -105,7 +105,7 @@ class ResidualObjective(Objective):
         order: The highest derivative in the inputs that a residual takes.
     """
 
-    terms: tuple[Term, ...] = ()
+    terms: tuple[ResidualTerm, ...] = ()
     size: float = 1.0
     order: int = 0
 
@@ -129,7 +129,7 @@ class ResidualObjective(Objective):
         return torch.stack(means).sum()
 
     @torch.no_grad()
-    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         values = parameters.read(self.model)
         matrix, vector = values.new_zeros(values.numel(), values.numel()), torch.zeros_like(values)
         for jacobian, residual in self.stacked(parameters, budget):
@@ -138,7 +138,7 @@ class ResidualObjective(Objective):
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: Parameters) -> Products:
+    def products(self, parameters: ParameterVector) -> Products:
         return _ResidualProducts(self._expanded(parameters), self.curvatures(parameters))
 
     @property
@@ -146,7 +146,7 @@ class ResidualObjective(Objective):
         return not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         size = parameters.read(self.model).numel()
         for term in self.terms:
             root = math.sqrt(term.weight / term.numbers)
@@ -156,7 +156,7 @@ class ResidualObjective(Objective):
                 yield root * here.dense().flatten(0, 1), root * here.values.flatten()
 
     @torch.no_grad()
-    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         expanded = self._expanded(parameters)
         parameters.write(self.model, start + share * move)
         total = torch.zeros_like(start)
@@ -166,7 +166,7 @@ class ResidualObjective(Objective):
         return total
 
     def batches(self, size: int | None, generator: torch.Generator) -> Batches:
-        return TermBatches(self.terms, size, generator)
+        return ResidualBatches(self.terms, size, generator)
 
     @torch.no_grad()
     def activations(self, part: Sequence[Tensor | None] | None = None) -> Tensor:
@@ -180,10 +180,12 @@ class ResidualObjective(Objective):
         """Root of the weighted mean square of the residuals: y has no targets here."""
         return math.sqrt(self.loss_number() if loss is None else loss)
 
-    def _expansion(self, term: Term, parameters: Parameters, rows: slice | None = None) -> Expansion:
+    def _expansion(
+        self, term: ResidualTerm, parameters: ParameterVector, rows: slice | None = None
+    ) -> ResidualExpansion:
         return expand(self.model, parameters, lambda: term.values(self.model, rows), coupled=term.coupled)
 
-    def _expanded(self, parameters: Parameters) -> list[tuple[float, Expansion]]:
+    def _expanded(self, parameters: ParameterVector) -> list[tuple[float, ResidualExpansion]]:
         """All terms, each with what the square of one of its values counts."""
         return [(term.weight / term.numbers, self._expansion(term, parameters)) for term in self.terms]
 
@@ -191,7 +193,7 @@ class ResidualObjective(Objective):
 class _ResidualProducts(Products):
     """`JᵀJ` by one pass forward and one backward through every layer's series."""
 
-    def __init__(self, terms: list[tuple[float, Expansion]], penalties: Curvatures) -> None:
+    def __init__(self, terms: list[tuple[float, ResidualExpansion]], penalties: Curvatures) -> None:
         self.terms = terms
         vectors = [here.transposed(factor * here.values) for factor, here in terms]
         squares = [factor * here.dense().flatten(0, 1).square().sum(0) for factor, here in terms]
@@ -202,10 +204,10 @@ class _ResidualProducts(Products):
 
 
 @final
-class TermBatches:
+class ResidualBatches:
     """Rows of every residual at once, each in its share of `size`; coupled rows are never parted."""
 
-    def __init__(self, terms: Sequence[Term], size: int | None, generator: torch.Generator) -> None:
+    def __init__(self, terms: Sequence[ResidualTerm], size: int | None, generator: torch.Generator) -> None:
         count = sum(len(term.x) for term in terms)
         self.whole = size is None or size >= count
         self.each = [

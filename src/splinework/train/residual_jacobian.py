@@ -24,18 +24,18 @@ from splinework.kernels import contract
 from splinework.nn.derivatives import Monomial, Passage, Series, edge_sums, powers, recorded
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 
 Evaluate = Callable[[], Tensor]
 """The residual at some points, `(B, C)`, a function of the numbers that the network has when it is called."""
 
 
 @dataclass(frozen=True)
-class Expansion(ABC):
+class ResidualExpansion(ABC):
     """A residual near the numbers that the network had: `r(θ + δ) ≈ values + J δ`. Changing the network leaves it as it is."""
 
     model: KAN
-    parameters: Parameters
+    parameters: ParameterVector
     values: Tensor
 
     @abstractmethod
@@ -51,7 +51,7 @@ class Expansion(ABC):
         """`Jᵀ w`, `(P,)`, for w `(B, C)`."""
 
 
-def expand(model: KAN, parameters: Parameters, evaluate: Evaluate, *, coupled: bool = False) -> Expansion:
+def expand(model: KAN, parameters: ParameterVector, evaluate: Evaluate, *, coupled: bool = False) -> ResidualExpansion:
     """The residual and its Jacobian at the present numbers of the model.
 
     Args:
@@ -67,18 +67,18 @@ def expand(model: KAN, parameters: Parameters, evaluate: Evaluate, *, coupled: b
     pulled = [_grouped(tape, _pulled(total, sums)) for total in totals]
     if coupled:
         jacobian = [_transposed(model, parameters, tape, each) for each in pulled]
-        return Coupled(model, parameters, values.detach(), torch.stack(jacobian).unflatten(0, values.shape))
+        return CoupledExpansion(model, parameters, values.detach(), torch.stack(jacobian).unflatten(0, values.shape))
     passed = tuple(Passage(p.layer, _detached(p.u), _detached(p.sums)) for p in tape)
     to_sums = tuple(
         {m: torch.stack([column[m] for column in at], dim=1) for m in passage.sums}
         for passage, at in zip(tape, zip(*pulled, strict=True), strict=True)
     )
-    return Separate(model, parameters, values.detach(), passed, to_sums)
+    return SeparableExpansion(model, parameters, values.detach(), passed, to_sums)
 
 
 @final
 @dataclass(frozen=True)
-class Separate(Expansion):
+class SeparableExpansion(ResidualExpansion):
     """Every row depends on its own point alone.
 
     Attributes:
@@ -137,7 +137,7 @@ class Separate(Expansion):
 
 @final
 @dataclass(frozen=True)
-class Coupled(Expansion):
+class CoupledExpansion(ResidualExpansion):
     """Rows that depend on several points."""
 
     jacobian: Tensor
@@ -169,7 +169,7 @@ def is_separate(model: KAN, evaluate: Evaluate) -> bool:
     return True
 
 
-def agrees(model: KAN, parameters: Parameters, evaluate: Evaluate, expansion: Expansion) -> bool:
+def agrees(model: KAN, parameters: ParameterVector, evaluate: Evaluate, expansion: ResidualExpansion) -> bool:
     """Whether `Jᵀw` is the gradient of `w·r` that backward passes find in the numbers of the model, for some w.
 
     It is not where derivatives in x were taken by autograd: those do not pass through the sums.
@@ -242,7 +242,7 @@ def _grouped(tape: list[Passage], gradients: list[Tensor]) -> list[Series]:
 
 
 @torch.no_grad()
-def _transposed(model: KAN, parameters: Parameters, tape: list[Passage], pulled: list[Series]) -> Tensor:
+def _transposed(model: KAN, parameters: ParameterVector, tape: list[Passage], pulled: list[Series]) -> Tensor:
     """From sensitivities to the sums, `(R, J)` per term, to those to all coefficients, `(P,)`: the adjoint of `edge_sums`."""
     at = {id(layer): index for index, layer in enumerate(model.kan_layers)}
     parts: list[tuple[Tensor, Tensor | None]] = [

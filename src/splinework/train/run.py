@@ -27,7 +27,7 @@ from splinework.train.progress import Progress
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """Keeps what must outlive a stage of the fit.
 
     Attributes:
@@ -66,7 +66,7 @@ class Run:
         return bool(self.stopped)
 
     @classmethod
-    def of(cls, options: TrainingOptions, held_out: Objective | None, generator: torch.Generator) -> "Run":
+    def of(cls, options: TrainingOptions, held_out: Objective | None, generator: torch.Generator) -> "TrainingRun":
         """A run that begins now."""
         return cls(held_out, generator, deadline=options.deadline, remaining=options.steps)
 

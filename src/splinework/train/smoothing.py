@@ -16,12 +16,12 @@ from splinework.interpret.edit.refine import refine_layer
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.train.coordinates import BUDGET, covariance_of, free_directions
-from splinework.train.follow import widen
-from splinework.train.jacobian import Parameters, edge_blocks
+from splinework.train.grid_adaptation import widen
+from splinework.train.jacobian import ParameterVector, edge_blocks
 from splinework.train.objective import Objective
-from splinework.train.optim import Damped, NewtonCG, Optimiser
+from splinework.train.optim import DampedLeastSquares, NewtonCG, Optimiser
 from splinework.train.penalties import Penalty
-from splinework.train.run import Run
+from splinework.train.run import TrainingRun
 
 ROUNDS, STEPS = 12, 5
 """Most updates of the strengths, and steps of the fit after each; fewer suffice for a single layer, which is linear."""
@@ -84,7 +84,7 @@ def forms(layer: KANLayer) -> Tensor:
     return torch.stack([torch.einsum("bim,bin->imn", bend, bend) / POINTS, torch.einsum("im,in->imn", slope, slope)])
 
 
-def smooth(run: Run, objective: Objective, optimiser: Optimiser) -> Objective:
+def smooth(run: TrainingRun, objective: Objective, optimiser: Optimiser) -> Objective:
     """Finds the strengths and fits with them; returns the objective with the penalty, which others of its kind replace.
 
     Args:
@@ -133,7 +133,7 @@ def likelier(strengths: Tensor, asked: Tensor, sizes: Tensor) -> Tensor:
     return strengths * (asked.clamp_min(0) / sizes.clamp_min(1e-300)).clamp(1 / LEAP, LEAP)
 
 
-def unjudged(run: Run, objective: Objective) -> bool:
+def unjudged(run: TrainingRun, objective: Objective) -> bool:
     """Whether a model goes through nearly all rows, as these are few, and none are held out that tell what that is worth."""
     few = objective.numbers < SCARCE * objective.model.parameter_count(active=True)
     return few and run.held_out is None
@@ -141,12 +141,12 @@ def unjudged(run: Run, objective: Objective) -> bool:
 
 def beside_smoothing(optimiser: Optimiser) -> Optimiser:
     """The same without a tie-break: the penalty is the better one."""
-    return replace(optimiser, tie_break=0.0) if isinstance(optimiser, (Damped, NewtonCG)) else optimiser
+    return replace(optimiser, tie_break=0.0) if isinstance(optimiser, (DampedLeastSquares, NewtonCG)) else optimiser
 
 
 def _updated(objective: Objective, strengths: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], float]:
     """One step of the fixed point: the new strengths, and the number of effective parameters at the old ones."""
-    model, parameters = objective.model, Parameters.of(objective.model)
+    model, parameters = objective.model, ParameterVector.of(objective.model)
     with torch.no_grad():
         loss, _ = objective.normal(parameters, BUDGET)
         matrix, values = loss.clone(), parameters.read(model)

@@ -15,21 +15,21 @@ from splinework.interpret.edit.degree import raise_layer
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
 from splinework.splines.bases import STRAIGHT
+from splinework.train.data_split import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
 from splinework.train.fit import FitResult, working_copy
-from splinework.train.follow import widen
-from splinework.train.growth import HIGHEST
-from splinework.train.jacobian import Parameters
+from splinework.train.grid_adaptation import widen
+from splinework.train.jacobian import ParameterVector
 from splinework.train.journal import fingerprint_of, open_journal
 from splinework.train.optim import Optimiser, SSBroyden, make_optimiser
 from splinework.train.options import SolveKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import Penalty
-from splinework.train.plan import Plan, make_plan
-from splinework.train.residual import Residual, ResidualObjective, Term
+from splinework.train.plan import TrainingPlan, make_plan
+from splinework.train.refinement import HIGHEST
+from splinework.train.residual import Residual, ResidualObjective, ResidualTerm
 from splinework.train.residual_jacobian import agrees, expand, highest_order
-from splinework.train.rows import HOLD_OUT_FROM, HOLD_OUT_SHARE, set_units
-from splinework.train.run import Run
+from splinework.train.residual_terms import checked, listed, term_of
+from splinework.train.run import TrainingRun
 from splinework.train.stages import polish, run_stages
-from splinework.train.terms import checked, listed, term_of
 
 ATTEMPTS, PROMISING = 4, 1e-7
 """Rounds of starts, and the share of the mean square at which a converged start is good enough to end them."""
@@ -87,7 +87,7 @@ def solve(
         task = _task(work, residuals, frame, chosen)
         method, doubt = _method(task.objective, chosen.optimiser)
         plan = make_plan(task.objective, replace(chosen, optimiser=method))
-        run = Run.of(chosen, _objective(task.whole.model, task.held, ()) if task.held else None, task.generator)
+        run = TrainingRun.of(chosen, _objective(task.whole.model, task.held, ()) if task.held else None, task.generator)
         if chosen.checkpoint is not None:
             run.journal = open_journal(Path(chosen.checkpoint), _fingerprint(task, plan, chosen))
         sizes = f"{task.objective.count} points to fit, {sum(len(t.x) for t in task.held)} held out"
@@ -123,7 +123,7 @@ class _Task:
 
     whole: ResidualObjective
     objective: ResidualObjective
-    held: Sequence[Term]
+    held: Sequence[ResidualTerm]
     everything: ResidualObjective
     tails: str
     generator: torch.Generator
@@ -150,7 +150,7 @@ def _task(work: KAN, residuals: Any, frame: Frame | None, options: TrainingOptio
     return _Task(whole, objective, held, whole if held and not given else objective, tails, generator)
 
 
-def _take_all_steps(run: Run, task: _Task, plan: Plan, again: bool) -> None:
+def _take_all_steps(run: TrainingRun, task: _Task, plan: TrainingPlan, again: bool) -> None:
     """All stages; then, where points were held out or tails were others meanwhile, a polish on all points."""
     objective, everything = task.objective, task.everything
     try:
@@ -170,7 +170,7 @@ def _take_all_steps(run: Run, task: _Task, plan: Plan, again: bool) -> None:
             run.stopped = "interrupted; the best state so far was kept"
 
 
-def _started(run: Run, objective: ResidualObjective, plan: Plan) -> ResidualObjective:
+def _started(run: TrainingRun, objective: ResidualObjective, plan: TrainingPlan) -> ResidualObjective:
     """The best of several rounds of starts, each converged: a residual tells less early than data do which start is stuck."""
     first = replace(plan, grids=None, raises=False)
     best, least = objective, math.inf
@@ -218,12 +218,12 @@ def _with_tails(model: KAN, extrapolation: str) -> KAN:
     return other
 
 
-def _objective(model: KAN, terms: Sequence[Term], penalties: tuple[Penalty, ...]) -> ResidualObjective:
+def _objective(model: KAN, terms: Sequence[ResidualTerm], penalties: tuple[Penalty, ...]) -> ResidualObjective:
     """The objective, measured by what a model that is zero everywhere leaves, or else by what this one does."""
     order = max(highest_order(model, lambda term=term: term.values(model)) for term in terms)  # type: ignore[misc]
     plain = ResidualObjective(model, penalties, terms=tuple(terms), order=order)
     nothing = copy.deepcopy(model)
-    parameters = Parameters.of(nothing)
+    parameters = ParameterVector.of(nothing)
     parameters.write(nothing, torch.zeros_like(parameters.read(nothing)))
     for candidate in (nothing, model):
         size = plain.on(candidate).loss_number()
@@ -232,7 +232,9 @@ def _objective(model: KAN, terms: Sequence[Term], penalties: tuple[Penalty, ...]
     return plain
 
 
-def _split(terms: list[Term], validation: Any, generator: torch.Generator) -> tuple[list[Term], list[Term]]:
+def _split(
+    terms: list[ResidualTerm], validation: Any, generator: torch.Generator
+) -> tuple[list[ResidualTerm], list[ResidualTerm]]:
     """Points to fit and points to hold out."""
     used, held = [], []
     for term in terms:
@@ -264,9 +266,9 @@ def _method(objective: ResidualObjective, optimiser: str | Optimiser) -> tuple[s
     return optimiser, ""
 
 
-def _is_known(model: KAN, term: Term) -> bool:
+def _is_known(model: KAN, term: ResidualTerm) -> bool:
     """Whether the Jacobian that is worked out is the true one, at some of the points."""
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     few = term if term.coupled else term.take(torch.arange(min(len(term.x), 50), device=term.x.device))
 
     def values() -> Tensor:
@@ -275,7 +277,7 @@ def _is_known(model: KAN, term: Term) -> bool:
     return agrees(model, parameters, values, expand(model, parameters, values, coupled=term.coupled))
 
 
-def _fingerprint(task: _Task, plan: Plan, options: TrainingOptions) -> str:
+def _fingerprint(task: _Task, plan: TrainingPlan, options: TrainingOptions) -> str:
     """What must be the same for a fit to go on from a checkpoint; a function is told by its values."""
     model = task.objective.model
     parts: dict[str, Any] = {f"model.{name}": value for name, value in model.state_dict().items()}

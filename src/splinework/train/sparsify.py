@@ -16,16 +16,16 @@ from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Callback, StopBelow
 from splinework.train.data_objective import DataObjective
-from splinework.train.elimination import WORSE, Candidate, Search, narrowed
+from splinework.train.data_split import DataSplit, Samples, take_rows
+from splinework.train.elimination import WORSE, StructureCandidate, StructureSearch, narrowed
 from splinework.train.fit import FitResult, fit, working_copy
 from splinework.train.history import joined
 from splinework.train.losses import Squared
+from splinework.train.multistart import LEARNED, best_start
 from splinework.train.options import SparsifyKeywords, TrainingOptions, options_of, with_options
 from splinework.train.penalties import GroupLasso, Penalty
 from splinework.train.plan import make_plan
-from splinework.train.rows import Part, Rows, take_rows
-from splinework.train.run import Run
-from splinework.train.starts import LEARNED, best_start
+from splinework.train.run import TrainingRun
 
 DENSE_STARTS, DENSE_STEPS, PENALISED_STEPS = 3, 30, 8
 """Of the network as it came: starts, steps without the penalty, and with it."""
@@ -106,7 +106,7 @@ def sparsify(
         left = None if budget is None else max(began + budget - time.monotonic(), 0.0)
         result = fit(copy.deepcopy(candidate.model).to(dtype), x, y, options=replace(polishing, budget=left))
         if len(search.path) == 1 or not _lost(search, result.model, accuracy):
-            return FitResult(result.model, joined(run.history, result.history), result.evidence)
+            return FitResult(result.model, joined(run.history, result.history), result.training_data)
         search.path.pop()
         run.history.decide("structure", f"{candidate.edges} edges stayed behind the dense network; one more step back")
 
@@ -119,21 +119,21 @@ def _penalties(penalty: Any) -> tuple[Penalty, ...]:
     return (GroupLasso(float(penalty)),) if penalty else ()
 
 
-def _opened(work: KAN, rows: Rows, x: Any, options: TrainingOptions) -> Search:
+def _opened(work: KAN, rows: DataSplit, x: Any, options: TrainingOptions) -> StructureSearch:
     """A search that has not begun."""
 
-    def objective(part: Part) -> DataObjective:
+    def objective(part: Samples) -> DataObjective:
         return DataObjective(work, u=part.u, t=part.t, criterion=rows.criterion, weights=part.weights)
 
     used = objective(rows.used)
     held_out = None if rows.held_out is None else objective(rows.held_out)
     plan = make_plan(used, replace(options, starts=1, grids=None, degree="keep"))
-    run = Run(held_out=held_out, generator=torch.Generator().manual_seed(options.seed))
+    run = TrainingRun(held_out=held_out, generator=torch.Generator().manual_seed(options.seed))
     run.history.decide("optimiser", f"optimiser {plan.method.name}, {plan.why}; {rows.held_out_count} rows held out")
-    return Search(run, used, held_out, data_of(work, x), plan.method)
+    return StructureSearch(run, used, held_out, data_of(work, x), plan.method)
 
 
-def _search(search: Search, penalties: tuple[Penalty, ...]) -> None:
+def _search(search: StructureSearch, penalties: tuple[Penalty, ...]) -> None:
     """From the dense network to the smallest one; an interruption leaves the best so far."""
     try:
         search.accept(_dense(search), "the dense network")
@@ -149,7 +149,7 @@ def _search(search: Search, penalties: tuple[Penalty, ...]) -> None:
             search.accept(search.look(search.objective.model), "the network as it was then")
 
 
-def _dense(search: Search) -> Candidate:
+def _dense(search: StructureSearch) -> StructureCandidate:
     """The network as it came, fitted without a penalty: what the others are measured by."""
     objective = search.objective
     ample = objective.numbers >= AMPLE * objective.model.parameter_count(active=True)
@@ -161,7 +161,7 @@ def _dense(search: Search) -> Candidate:
     return search.look(model)
 
 
-def _concentrated(search: Search, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
+def _concentrated(search: StructureSearch, penalties: tuple[Penalty, ...]) -> tuple[Attribution, KAN]:
     """What matters where few edges do the work, and the network without what then does not."""
     dense = search.best
     model = copy.deepcopy(dense.model)
@@ -176,7 +176,7 @@ def _concentrated(search: Search, penalties: tuple[Penalty, ...]) -> tuple[Attri
     return attribution(model, search.x), pruned
 
 
-def _narrower(search: Search, scores: Attribution, pruned: KAN | None) -> bool:
+def _narrower(search: StructureSearch, scores: Attribution, pruned: KAN | None) -> bool:
     """Tries narrower networks on the living inputs from fresh starts, and the pruned one; whether one was accepted."""
     dense, most, before, misses = search.path[0].model, search.best.edges, len(search.path), 0
     inputs = search.best.model.kan_layers[0].mask.ne(0).any(1)
@@ -207,14 +207,14 @@ def _widths(widest: int) -> list[int]:
 
 
 @torch.no_grad()
-def _lost(search: Search, model: KAN, accuracy: float) -> bool:
+def _lost(search: StructureSearch, model: KAN, accuracy: float) -> bool:
     """Whether the polished model is behind the dense network, on data free of noise."""
     return search.clean and search.look(copy.deepcopy(model).double()).error > max(
         WORSE * search.path[0].error, accuracy
     )
 
 
-def _enough(search: Search, share: float) -> StopBelow:
+def _enough(search: StructureSearch, share: float) -> StopBelow:
     """Ends a fit when the held-out error is a share of the spread of y."""
     objective, level = search.objective, -math.inf
     if isinstance(objective.criterion, Squared):

@@ -5,13 +5,13 @@ import math
 from dataclasses import replace
 
 from splinework.nn.network import KAN
-from splinework.train.follow import follow, widen
-from splinework.train.growth import SMOOTH, finest, grow, judgement, raise_degrees
+from splinework.train.grid_adaptation import follow, widen
+from splinework.train.multistart import best_start, fresh
 from splinework.train.objective import Objective
-from splinework.train.plan import Plan
-from splinework.train.run import Run
+from splinework.train.plan import TrainingPlan
+from splinework.train.refinement import SMOOTH, finest, grow, judgement, raise_degrees
+from splinework.train.run import TrainingRun
 from splinework.train.smoothing import Smoothing, beside_smoothing, smooth, unjudged
-from splinework.train.starts import best_start, fresh
 
 GROWTH_STEPS, POLISH_STEPS = 60, 100
 """Most second-order steps per finer grid or higher degree, and at the end on all rows."""
@@ -24,7 +24,7 @@ SLIGHT, ROUNDING = 0.01, 1e-9
 """Shares of the error and of the spread by which wider grids may change the error of rows that lay beyond the old ones."""
 
 
-def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
+def run_stages(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
     """Goes through the stages; returns the objective with the last model, the best one is the run's."""
     method, model = plan.method, objective.model
     planned = plan.grids if isinstance(plan.grids, list) else []
@@ -75,7 +75,7 @@ def run_stages(run: Run, objective: Objective, plan: Plan) -> Objective:
     return objective
 
 
-def _smoothed(run: Run, objective: Objective, plan: Plan, begun: KAN | None = None) -> Objective:
+def _smoothed(run: TrainingRun, objective: Objective, plan: TrainingPlan, begun: KAN | None = None) -> Objective:
     """The objective with the smoothing that its likelihood asks for, or as it is where that does not pay.
 
     A network that has followed the noise is a bad place to begin from, so one with hidden nodes begins `begun`, as coarse as its
@@ -100,13 +100,13 @@ def _smoothed(run: Run, objective: Objective, plan: Plan, begun: KAN | None = No
     return objective
 
 
-def _rivals(objective: Objective, plan: Plan, begun: KAN | None) -> int:
+def _rivals(objective: Objective, plan: TrainingPlan, begun: KAN | None) -> int:
     """How many starts are smoothed: several where rows are few for the numbers of the model, and steps are not counted."""
     few = objective.numbers < FEW * objective.model.parameter_count(active=True)
     return RIVALS if begun is not None and few and plan.starts > 1 and plan.steps is None else 1
 
 
-def _smoothed_anew(run: Run, objective: Objective, plan: Plan) -> Objective:
+def _smoothed_anew(run: TrainingRun, objective: Objective, plan: TrainingPlan) -> Objective:
     """From another start, the best of a few."""
     scout = objective.scout().on(fresh(objective.model, run.generator))
     rival = objective.on(best_start(run, scout, plan.method, RIVALS, plan.method.trial_steps))
@@ -114,7 +114,7 @@ def _smoothed_anew(run: Run, objective: Objective, plan: Plan) -> Objective:
     return smooth(run, rival, plan.method)
 
 
-def give_margins(run: Run, objective: Objective) -> None:
+def give_margins(run: TrainingRun, objective: Objective) -> None:
     """Widens the hidden grids of the best state to their whole margin, where that costs next to nothing: new data go further."""
     if run.best is None or not run.taken or not run.best_score < math.inf:
         return
@@ -125,7 +125,7 @@ def give_margins(run: Run, objective: Objective) -> None:
         run.best, run.best_score = wider.model, score
 
 
-def polish(run: Run, everything: Objective, plan: Plan) -> bool:
+def polish(run: TrainingRun, everything: Objective, plan: TrainingPlan) -> bool:
     """From the best state on, fits all rows; nothing is held out any more. Returns whether it was done.
 
     Where rows are noisy and few, and nothing smooths, the held-out rows are all that keeps the model from following the noise:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from splinework.nn.network import KAN
 from splinework.train.data_objective import DataObjective
-from splinework.train.jacobian import Parameters
+from splinework.train.data_split import Samples
+from splinework.train.jacobian import ParameterVector
 from splinework.train.losses import Loss, Squared
 from splinework.train.objective import Batches, Objective, Products, RowBatches
-from splinework.train.rows import Part
-from splinework.train.survey import Stream, together
+from splinework.train.stream import Stream, together
 
 BUFFER_NUMBERS, BUFFER_ROWS = 2**22, 2**18
 """Mini-batches are drawn from a buffer of so many numbers, and at most so many rows."""
@@ -43,7 +43,7 @@ class StreamObjective(Objective):
     """
 
     stream: Stream = field(kw_only=True)
-    sample: Part = field(kw_only=True)
+    sample: Samples = field(kw_only=True)
     extremes: Tensor = field(kw_only=True)
     looks: ClassVar[int] = 1
     patience: ClassVar[int] = 3
@@ -68,12 +68,12 @@ class StreamObjective(Objective):
     def scout(self) -> DataObjective:
         return self._of(self.sample, self.model, *self.penalties)
 
-    def activations(self, part: Part | None = None) -> Tensor:
+    def activations(self, part: Samples | None = None) -> Tensor:
         if part is not None:
             return part.u
         return torch.cat([self.sample.u, self.extremes]) if len(self.extremes) else self.sample.u
 
-    def loss(self, part: Part | None = None) -> Tensor:
+    def loss(self, part: Samples | None = None) -> Tensor:
         """The mean loss; that of all rows is a number with a slope, and can be differentiated once."""
         if part is not None:
             return self._of(part, self.model).loss()
@@ -83,7 +83,7 @@ class StreamObjective(Objective):
             total = total + (gradient * (parameter - parameter.detach())).sum()
         return total
 
-    def differentiate(self, part: Part | None = None) -> float:
+    def differentiate(self, part: Samples | None = None) -> float:
         if part is not None:
             return self._of(part, self.model, *self.penalties).differentiate()
         value, gradients = self._descend()
@@ -105,7 +105,7 @@ class StreamObjective(Objective):
         return self._looked().rmse
 
     @torch.no_grad()
-    def normal(self, parameters: Parameters, budget: int) -> tuple[Tensor, Tensor]:
+    def normal(self, parameters: ParameterVector, budget: int) -> tuple[Tensor, Tensor]:
         size = parameters.read(self.model).numel()
         matrix, vector = self.sample.u.new_zeros(size, size), self.sample.u.new_zeros(size)
         for share, here in self._chunks(self.model):
@@ -115,7 +115,7 @@ class StreamObjective(Objective):
         return matrix, vector
 
     @torch.no_grad()
-    def products(self, parameters: Parameters) -> Products:
+    def products(self, parameters: ParameterVector) -> Products:
         return _StreamProducts(self, parameters)
 
     @property
@@ -123,13 +123,13 @@ class StreamObjective(Objective):
         return isinstance(self.criterion, Squared) and not self.penalties
 
     @torch.no_grad()
-    def stacked(self, parameters: Parameters, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def stacked(self, parameters: ParameterVector, budget: int) -> Iterator[tuple[Tensor, Tensor]]:
         for share, here in self._chunks(self.model):
             for jacobian, residual in here.stacked(parameters, budget):
                 yield jacobian * math.sqrt(share), residual * math.sqrt(share)
 
     @torch.no_grad()
-    def bend(self, parameters: Parameters, start: Tensor, move: Tensor, share: float) -> Tensor | None:
+    def bend(self, parameters: ParameterVector, start: Tensor, move: Tensor, share: float) -> Tensor | None:
         total = torch.zeros_like(start)
         for part, here in self._chunks(self.model):
             parameters.write(self.model, start)
@@ -144,7 +144,7 @@ class StreamObjective(Objective):
             return RowBatches(self.count, None, generator, self.sample.u.device)
         return StreamBatches(self.stream, self.model, size, generator)
 
-    def _of(self, part: Part, model: KAN, *penalties: Any) -> DataObjective:
+    def _of(self, part: Samples, model: KAN, *penalties: Any) -> DataObjective:
         return DataObjective(model, penalties, u=part.u, t=part.t, criterion=self.criterion, weights=part.weights)
 
     def _chunks(self, model: KAN) -> Iterator[tuple[float, DataObjective]]:
@@ -187,7 +187,7 @@ class StreamObjective(Objective):
 class _StreamProducts(Products):
     """`JᵀHJ` by one pass for each product."""
 
-    def __init__(self, objective: StreamObjective, parameters: Parameters) -> None:
+    def __init__(self, objective: StreamObjective, parameters: ParameterVector) -> None:
         # What is changed afterwards does not change this.
         self.objective, self.parameters = objective.on(copy.deepcopy(objective.model)), parameters
         size = parameters.read(objective.model).numel()
@@ -225,13 +225,13 @@ class StreamBatches:
         self.stream, self.model, self.generator = stream, model, generator
         self.own = stream.source.rows is None
         self.size, self.epoch, self.taken = size, 0, 0
-        self.queue: Iterator[Part] = iter(())
+        self.queue: Iterator[Samples] = iter(())
 
     @property
     def per_epoch(self) -> int:
         return self.stream.steps if self.own else -(-self.stream.count // self.size)
 
-    def next(self) -> Part:
+    def next(self) -> Samples:
         part = next(self.queue, None)
         if part is None:
             self.epoch = int(torch.randint(2**62, (), generator=self.generator, device=self.generator.device))
@@ -249,7 +249,7 @@ class StreamBatches:
         for _ in range(self.taken):
             next(self.queue)
 
-    def _parts(self) -> Iterator[Part]:
+    def _parts(self) -> Iterator[Samples]:
         """One epoch."""
         generator = torch.Generator().manual_seed(self.epoch)
         rows = self.stream.shuffled(self.model, generator)
@@ -258,7 +258,7 @@ class StreamBatches:
             return
         width = self.model.inputs + self.model.outputs
         least = max(min(BUFFER_NUMBERS // width, BUFFER_ROWS), 4 * self.size)
-        waiting, waiting_rows = list[Part](), 0
+        waiting, waiting_rows = list[Samples](), 0
         for part in rows:
             waiting.append(part)
             waiting_rows += len(part.u)
@@ -268,7 +268,7 @@ class StreamBatches:
         if waiting_rows:
             yield from self._cut(together(waiting), generator, last=True)
 
-    def _cut(self, buffer: Part, generator: torch.Generator, *, last: bool) -> Generator[Part, None, Part]:
+    def _cut(self, buffer: Samples, generator: torch.Generator, *, last: bool) -> Generator[Samples, None, Samples]:
         """Shuffled parts of a buffer; returns half of it, to be mixed with what comes, unless it is the last."""
         count = len(buffer.u)
         order = torch.randperm(count, generator=generator).to(buffer.u.device)
@@ -278,6 +278,6 @@ class StreamBatches:
         return _pick(buffer, order[taken:])
 
 
-def _pick(part: Part, rows: Tensor) -> Part:
+def _pick(part: Samples, rows: Tensor) -> Samples:
     """Some rows, with the weights that they have among all."""
-    return Part(part.u[rows], part.t[rows], None if part.weights is None else part.weights[rows])
+    return Samples(part.u[rows], part.t[rows], None if part.weights is None else part.weights[rows])

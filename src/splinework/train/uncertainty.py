@@ -25,7 +25,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.nn.arrays import data_of
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.linear_model import LinearModel, blocks
 from splinework.train.penalties import Penalty
 
@@ -37,7 +37,7 @@ BEYOND = 5
 
 @final
 @dataclass(frozen=True)
-class Evidence:
+class TrainingData:
     """What a fit rests on, in network units.
 
     Attributes:
@@ -81,27 +81,27 @@ class Posterior:
 
 
 @torch.no_grad()
-def posterior(model: KAN, evidence: Evidence) -> Posterior:
+def posterior(model: KAN, data: TrainingData) -> Posterior:
     """What the rows say about the parameters of the fitted model.
 
     Raises:
         ConfigError: If the loss is not squared, or there are too many parameters.
         DataError: If the rows are too few to tell noise from function.
     """
-    if evidence.loss != "squared":
+    if data.loss != "squared":
         raise ConfigError(
-            f"these intervals rest on squared errors, and the loss is {evidence.loss!r}; "
+            f"these intervals rest on squared errors, and the loss is {data.loss!r}; "
             "use splinework.train.ensemble.ensemble, which takes any loss."
         )
     work = copy.deepcopy(model).double()
-    system = LinearModel.of(work, evidence.u.double(), evidence.t.double(), evidence.weights, evidence.penalties)
+    system = LinearModel.of(work, data.u.double(), data.t.double(), data.weights, data.penalties)
     variance, total = system.noise_variance()
     inverse = system.directions / (system.squares + variance).sqrt()  # K⁻¹ = inverse inverse'
     leverage = torch.cat(list(system.pass_over(inverse)))
     degrees = (len(system.u) - leverage.sum(0)).clamp_min(1)
     noise = (system.residuals.square().sum(0) / degrees).sqrt()
     root = system.root(inverse, variance, noise)
-    if evidence.held_out is None:
+    if data.held_out is None:
         # How far the fit stopped from the least-squares solution is one more thing that it is off by. (With held-out rows
         # it stopped there on purpose.)
         root = torch.cat([root, inverse @ (inverse.T @ system.gradient)[:, None]], dim=1)
@@ -111,14 +111,14 @@ def posterior(model: KAN, evidence: Evidence) -> Posterior:
     usable = (left > 0.01).all(1) & (2 * degrees.min() > len(system.u))
     deviation = (noise.square() + spread / left.clamp_min(0.01)).sqrt().clamp_min(1e-300)
     scores = (system.residuals.abs() / left.clamp_min(0.01) / deviation)[usable]
-    if evidence.held_out is not None:
-        unseen = _unseen(work, plain, evidence.held_out)
+    if data.held_out is not None:
+        unseen = _unseen(work, plain, data.held_out)
         count = unseen.new_tensor(float(len(unseen)))
         # The rows of the fit know the noise to first order only, so they count no more than the unseen ones.
         own = torch.minimum(degrees, count)
         inflation = ((own + unseen.square().sum(0)) / (own + count)).sqrt()
         return replace(plain, scores=_shape(scores), inflation=inflation, degrees=own + count)
-    if len(work.kan_layers) > 1 and evidence.t.numel() < AMPLE * total:
+    if len(work.kan_layers) > 1 and data.t.numel() < AMPLE * total:
         errors, rows = system.left_out(variance)
         return replace(plain, scores=_shape(scores), inflation=(errors / deviation[rows]).square().mean(0).sqrt())
     return replace(plain, scores=_shape(scores))
@@ -126,7 +126,7 @@ def posterior(model: KAN, evidence: Evidence) -> Posterior:
 
 def variance_of_mean(model: KAN, known: Posterior, u: Tensor) -> tuple[Tensor, Tensor]:
     """Outputs and the variance of the noiseless function, each `(B, outputs)`, before inflation, in network units."""
-    parameters, outputs, variance = Parameters.of(model), [], []
+    parameters, outputs, variance = ParameterVector.of(model), [], []
     for rows in blocks(len(u), known.root.shape[0] * model.outputs):
         center, jacobian = linearise(model, parameters, u[rows])
         outputs.append(center)
@@ -167,13 +167,13 @@ class Interval:
 
 @torch.no_grad()
 def intervals(
-    model: KAN, evidence: Evidence | Posterior, x: Any, *, level: float = 0.9, kind: str = "prediction"
+    model: KAN, data: TrainingData | Posterior, x: Any, *, level: float = 0.9, kind: str = "prediction"
 ) -> Interval:
     """Intervals around the model's outputs at x.
 
     Args:
         model: The fitted network.
-        evidence: The rows that it was fitted to; or what `posterior` made of them, which saves the work.
+        data: The rows that it was fitted to; or what `posterior` made of them, which saves the work.
         x: `(B, inputs)` in raw units: a tensor, an array or a frame.
         level: Probability that an interval covers.
         kind: `prediction` for a new observation of y (noise included), `mean` for the noiseless function.
@@ -189,7 +189,7 @@ def intervals(
     check_level(level, kind)
     work = copy.deepcopy(model).double()
     u = work.input_scaling(data_of(work, x))
-    known = evidence if isinstance(evidence, Posterior) else posterior(work, evidence)
+    known = data if isinstance(data, Posterior) else posterior(work, data)
     center, variance = variance_of_mean(work, known, u)
     factor = _student(known, level)
     if kind == "prediction":

@@ -14,11 +14,11 @@ from sklearn.tree import DecisionTreeRegressor
 import splinework as sw
 from splinework.errors import ConfigError, DataError, FileError, FitWarning, ShapeError
 from splinework.knowledge.teach.black_box import LEAST_PROBABILITY, black_box, labels, log_odds
+from splinework.knowledge.teach.discontinuities import find_discontinuities
 from splinework.knowledge.teach.distil import distil
-from splinework.knowledge.teach.points import Points, Sampler
-from splinework.knowledge.teach.steps import steps_of
+from splinework.knowledge.teach.query_points import QueryPoints, Sampler
 
-FEW = Points(160, rounds=1)
+FEW = QueryPoints(160, rounds=1)
 BOX = [(-1.0, 1.0), (0.0, 2.0)]
 
 
@@ -119,7 +119,9 @@ def test_what_is_no_teacher_is_refused(teacher, error, words):
 # ------------------------------------------------------------------------------------------------------------ points
 
 
-@pytest.mark.parametrize("points", [Points(), Points(rows=0), Points(box=0, faces=1), Points(jitter=0)], ids=str)
+@pytest.mark.parametrize(
+    "points", [QueryPoints(), QueryPoints(rows=0), QueryPoints(box=0, faces=1), QueryPoints(jitter=0)], ids=str
+)
 def test_points_have_their_shares_and_stay_in_the_box(points):
     low, high = np.array([-1.0, 0.0]), np.array([1.0, 2.0])
     sampler = Sampler(points, rows(30), low, high, np.random.default_rng(0))
@@ -140,7 +142,7 @@ def test_points_have_their_shares_and_stay_in_the_box(points):
 )
 def test_impossible_points_are_refused(change):
     with pytest.raises(ConfigError):
-        Points(**change)
+        QueryPoints(**change)
 
 
 @pytest.mark.parametrize(
@@ -188,18 +190,18 @@ class Wave(torch.nn.Module):
 
 
 def test_derivatives_are_learned_where_that_pays():
-    found = distil(Wave(), box=BOX, model=small(), points=Points(16, rounds=0), progress=False)
+    found = distil(Wave(), box=BOX, model=small(), points=QueryPoints(16, rounds=0), progress=False)
     (note,) = found.notes
     assert "of the teacher were learned" in note
     without = distil(
         lambda x: np.sin(3 * x[:, 0]) + x[:, 1] ** 2,
         box=BOX,
         model=small(),
-        points=Points(16, rounds=0),
+        points=QueryPoints(16, rounds=0),
         progress=False,
     )
     assert 1 - found.box < 0.5 * (1 - without.box)
-    ample = distil(Wave(), box=BOX, model=small(), points=Points(400, rounds=0), progress=False)
+    ample = distil(Wave(), box=BOX, model=small(), points=QueryPoints(400, rounds=0), progress=False)
     assert ample.box > 0.99999
     assert all("derivatives" in one for one in ample.notes)
 
@@ -217,20 +219,22 @@ def test_of_a_linear_classifier_the_log_odds_are_straight():
 def test_steps_are_counted_and_warned_of():
     teacher = DecisionTreeRegressor(max_leaf_nodes=6, random_state=0).fit(rows(400), np.round(2 * rows(400)[:, 0]))
     thresholds = {t for t, f in zip(teacher.tree_.threshold, teacher.tree_.feature, strict=True) if f == 0}
-    seen = steps_of(lambda x: teacher.predict(x)[:, None], np.array([-1.0, 0.0]), np.array([1.0, 2.0]), rows(20))
+    seen = find_discontinuities(
+        lambda x: teacher.predict(x)[:, None], np.array([-1.0, 0.0]), np.array([1.0, 2.0]), rows(20)
+    )
     assert seen.thresholds == (len(thresholds), 0)
     with pytest.warns(FitWarning, match="made of steps"):
         found = distil(teacher, rows(), model=small(), points=FEW, progress=False)
     assert "grids of 4" in found.notes[-1]
     with warnings.catch_warnings():
         warnings.simplefilter("error", FitWarning)
-        smooth = distil(teacher, rows(), model=small(), points=Points(160, rounds=1, blur=0.1), progress=False)
+        smooth = distil(teacher, rows(), model=small(), points=QueryPoints(160, rounds=1, blur=0.1), progress=False)
     assert smooth.box > found.box
 
 
 def test_a_smooth_function_has_no_steps():
-    assert not steps_of(lambda x: np.sin(x), np.zeros(1), np.ones(1), np.zeros((3, 1))).any
-    assert not steps_of(lambda x: 0 * x, np.zeros(1), np.ones(1), np.zeros((3, 1))).any
+    assert not find_discontinuities(lambda x: np.sin(x), np.zeros(1), np.ones(1), np.zeros((3, 1))).any
+    assert not find_discontinuities(lambda x: 0 * x, np.zeros(1), np.ones(1), np.zeros((3, 1))).any
 
 
 def test_students_of_another_shape_are_refused():
@@ -241,7 +245,7 @@ def test_students_of_another_shape_are_refused():
 def test_names_of_a_frame_are_kept_and_frames_are_asked():
     frame = pd.DataFrame(rows(), columns=["mass", "speed"])
     teacher = LinearRegression().fit(frame, frame["mass"])
-    found = distil(teacher, frame, points=Points(24, rounds=0), progress=False)
+    found = distil(teacher, frame, points=QueryPoints(24, rounds=0), progress=False)
     assert found.model.config.input_names == ("mass", "speed")
     assert found.box > 0.9999
 

@@ -25,15 +25,15 @@ from splinework.knowledge.axioms import (
     Verify,
 )
 from splinework.knowledge.teach.equations.equation import read_equation
+from splinework.knowledge.teach.equations.global_solve import LEAST, _weights
 from splinework.knowledge.teach.equations.problem import in_units, measurements, problem_of
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.unknowns import narrowed, widened
-from splinework.knowledge.teach.equations.whole import LEAST, _weights
 from splinework.knowledge.teach.pde import Causal, Whole, solve_equations
 from splinework.nn.derivatives import partials
 from splinework.nn.frame import Disc, FramedKAN
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.residual_jacobian import expand
 from tests.contracts.cases import normal, relative_distance, seeded
 from tests.nn.test_network import DOUBLE, network
@@ -222,7 +222,7 @@ def test_rows_of_a_framed_residual_have_the_jacobian_of_finite_differences():
     model = network([2, 2, 1], degree=6, names=["x", "t"], output_names=["u"])
     problem = problem_of(model, axioms, {"t": (0, 1)})
     wide, x = problem.network(0), problem.points(7, 0)
-    parameters = Parameters.of(wide)
+    parameters = ParameterVector.of(wide)
     function = problem.equations[0][0]
 
     def values() -> Tensor:

@@ -13,7 +13,8 @@ from splinework.errors import ConfigError, FormulaError
 from splinework.knowledge.axioms import Axiom, Boundary, Initial, Periodic, Soft
 from splinework.knowledge.teach.equations.ansatz import frame_of, joined
 from splinework.knowledge.teach.equations.conditions import conditions_of, periods_of
-from splinework.knowledge.teach.equations.formulas import (
+from splinework.knowledge.teach.equations.domain import Domain, domain_of
+from splinework.knowledge.teach.equations.formula_text import (
     before,
     beyond,
     minus,
@@ -23,7 +24,6 @@ from splinework.knowledge.teach.equations.formulas import (
     times,
     total,
 )
-from splinework.knowledge.teach.equations.points import Domain, domain_of
 from splinework.nn.derivatives import partials
 from splinework.nn.frame import Difference, Disc, Expression, FramedKAN, Union
 from tests.contracts.cases import seeded

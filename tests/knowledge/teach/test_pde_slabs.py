@@ -14,10 +14,10 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.axioms import Boundary, Initial, Periodic, ResidualEquation, Soft
 from splinework.knowledge.teach.equations.ansatz import derivatives_of
 from splinework.knowledge.teach.equations.equation import read_equation
-from splinework.knowledge.teach.equations.marched import Marched, marched
 from splinework.knowledge.teach.equations.separable import separable
-from splinework.knowledge.teach.equations.slab import Collocation, Setting, Slab
-from splinework.knowledge.teach.pde import Slabs, Solved, solve_equations
+from splinework.knowledge.teach.equations.slab import Collocation, Slab, SlabProblem
+from splinework.knowledge.teach.equations.time_marching_model import TimeMarchingModel, join_slabs
+from splinework.knowledge.teach.pde import EquationSolution, Slabs, solve_equations
 from splinework.nn.derivatives import partials
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
@@ -31,7 +31,7 @@ STRIP = {"x": (-1.0, 1.0), "t": (0.0, 1.0)}
 
 def solved(
     axioms: list, *, terms: int = 6, grid: int = 8, degree: int = 5, over=STRIP, slabs: int = 6, **options: object
-) -> Solved:
+) -> EquationSolution:
     names = list(over)
     return solve_equations(
         separable(names, terms, grid=grid, degree=degree), axioms, over=over, schedule=Slabs(slabs), **options
@@ -133,7 +133,7 @@ def test_knots_are_inserted_exactly():
 @pytest.mark.parametrize("space", [0, 1])
 def test_the_network_of_a_slab_is_the_slab(space):
     slab, names = slab_of(order=2), ("x", "t") if space == 0 else ("t", "x")
-    model = marched([slab], Frame(names, (), ("u",), ("z1",)), 4, space)
+    model = join_slabs([slab], Frame(names, (), ("u",), ("z1",)), 4, space)
     x, t = torch.linspace(-1, 1.999, 9, **DOUBLE), torch.linspace(0.2, 0.7, 7, **DOUBLE)
     truth = values_of(slab, x, (t - slab.start) / slab.half - 1)
     points = torch.cartesian_prod(x, t) if space == 0 else torch.cartesian_prod(x, t).flip(1)
@@ -146,7 +146,7 @@ def test_a_step_of_gauss_newton_is_the_one_of_dense_finite_differences():
     def known(text):
         return lambda x, monomials: derivatives_of(text, ("x", "t"), x, monomials)
 
-    setting = Setting(equation, 0, known("sin(x)*(1+t)"), known("(1-x)*(2+x)"), 4, 1, 3, periodic=2.0)
+    setting = SlabProblem(equation, 0, known("sin(x)*(1+t)"), known("(1-x)*(2+x)"), 4, 1, 3, periodic=2.0)
     slab = slab_of()
     here = Collocation(setting, slab)
 
@@ -176,7 +176,7 @@ def test_the_residual_is_parted_by_the_polynomials_of_the_slab():
         return lambda x, monomials: derivatives_of(text, ("x", "t"), x, monomials)
 
     for g, late in (("t**2/2", 0.0), ("cos(40*t)", 1.0)):
-        setting = Setting(equation, 0, known(g), known("1"), 4, 1, 3)
+        setting = SlabProblem(equation, 0, known(g), known("1"), 4, 1, 3)
         slab = slab_of()
         held, still = torch.zeros_like(slab.held), torch.zeros_like(slab.moved)
         here = Collocation(setting, Slab(0.2, 0.7, slab.knots, held, still))
@@ -190,7 +190,7 @@ def test_the_residual_is_parted_by_the_polynomials_of_the_slab():
 def test_slabs_join_without_a_gap_and_derivatives_are_those_of_the_parts():
     found = solved([ResidualEquation("u_t = 0.3*u_xx"), Initial("t", 0, "sin(pi*x)"), Boundary({"x": (-1, 1)}, 0)])
     model = found.model
-    assert isinstance(model, Marched)
+    assert isinstance(model, TimeMarchingModel)
     assert len(model.parts) > 1
     x = torch.linspace(-1, 1, 21, **DOUBLE)
     for end in model.ends[:-1]:
@@ -241,9 +241,9 @@ def test_another_network_and_a_singular_start_are_refused():
 
 
 def test_parts_and_ends_go_together():
-    model = marched([slab_of()], Frame(("x", "t"), (), ("u",), ("z1",)), 4, 0)
+    model = join_slabs([slab_of()], Frame(("x", "t"), (), ("u",), ("z1",)), 4, 0)
     with pytest.raises(ConfigError, match="as many times"):
-        Marched(model.slabs, [1.0, 2.0], 1)
+        TimeMarchingModel(model.slabs, [1.0, 2.0], 1)
     with pytest.raises(ShapeError):
         model(torch.zeros(2, 3, **DOUBLE))
     assert math.isclose(model.ends[0], 0.7)

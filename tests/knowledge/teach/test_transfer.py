@@ -9,10 +9,10 @@ from scipy import stats
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
+from splinework.knowledge.teach.additive_correction import corrected
 from splinework.knowledge.teach.charts import CHARTS, additive, curves_of
-from splinework.knowledge.teach.evidence import FREE, weighed, weighed_near
-from splinework.knowledge.teach.merging import corrected
-from splinework.knowledge.teach.randomise import marginalised, randomised
+from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
+from splinework.knowledge.teach.evidence_maximisation import FREE, maximise_evidence, maximise_evidence_nonlinear
 from splinework.knowledge.teach.transfer import transfer
 
 F64 = torch.float64
@@ -39,7 +39,7 @@ def network(shape, seed=0, **options):
 def test_with_one_block_the_answer_is_the_ridge_of_its_variances():
     columns, blocks = normal(40, 6), torch.zeros(6, dtype=torch.long)
     target = columns @ normal(6, seed=1) + 0.1 * normal(40, seed=2)
-    found = weighed(columns, target, blocks)
+    found = maximise_evidence(columns, target, blocks)
     ridge = found.noise / found.variances[0]
     direct = torch.linalg.solve(columns.T @ columns + ridge * torch.eye(6, dtype=F64), columns.T @ target)
     assert torch.allclose(found.numbers, direct, rtol=1e-2, atol=1e-4)
@@ -48,7 +48,7 @@ def test_with_one_block_the_answer_is_the_ridge_of_its_variances():
 def test_evidence_is_the_density_of_the_rows():
     columns, blocks = normal(30, 5), torch.tensor([0, 0, 1, 1, 1])
     target = columns @ normal(5, seed=1) + 0.3 * normal(30, seed=2)
-    found = weighed(columns, target, blocks)
+    found = maximise_evidence(columns, target, blocks)
     covariance = columns @ torch.diag(found.variances[blocks]) @ columns.T + found.noise * torch.eye(30, dtype=F64)
     density = stats.multivariate_normal(np.zeros(30), covariance.numpy()).logpdf(target.numpy())
     assert abs(density + 15 * np.log(2 * np.pi) - found.evidence) < 0.05
@@ -62,7 +62,7 @@ def test_evidence_is_the_density_of_the_rows():
 def test_a_block_that_explains_nothing_is_taken_out():
     columns, blocks = normal(60, 30), torch.tensor([0] * 5 + [1] * 25)
     target = columns[:, :5] @ (3 + normal(5, seed=1)) + 0.1 * normal(60, seed=2)
-    found = weighed(columns, target, blocks)
+    found = maximise_evidence(columns, target, blocks)
     assert found.freedom[1] < 3
     assert (found.numbers[5:].abs() < 0.03).all()
     assert 0.07 < found.noise**0.5 < 0.14
@@ -70,15 +70,15 @@ def test_a_block_that_explains_nothing_is_taken_out():
 
 def test_free_numbers_take_what_is_theirs():
     columns, blocks = torch.cat([normal(50, 3), torch.ones(50, 1, dtype=F64)], 1), torch.tensor([0, 0, 0, FREE])
-    found = weighed(columns, 1e4 + 1e-3 * columns[:, 0] + 1e-4 * normal(50, seed=3), blocks)
+    found = maximise_evidence(columns, 1e4 + 1e-3 * columns[:, 0] + 1e-4 * normal(50, seed=3), blocks)
     assert abs(float(found.numbers[3]) - 1e4) < 1e-3
 
 
 def test_values_that_are_linear_need_one_step():
     columns, blocks = normal(30, 4), torch.zeros(4, dtype=torch.long)
     target = columns @ normal(4, seed=1) + 0.1 * normal(30, seed=2)
-    near = weighed_near(lambda z: (columns @ z, columns), target, blocks)
-    assert torch.allclose(near.numbers, weighed(columns, target, blocks).numbers, atol=1e-10)
+    near = maximise_evidence_nonlinear(lambda z: (columns @ z, columns), target, blocks)
+    assert torch.allclose(near.numbers, maximise_evidence(columns, target, blocks).numbers, atol=1e-10)
 
 
 # ----------------------------------------------------------------------------------------------------------- charts

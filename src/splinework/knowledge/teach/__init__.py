@@ -5,27 +5,27 @@ from typing import TYPE_CHECKING
 from splinework import lazy
 
 if TYPE_CHECKING:  # what `lazy` reads, too; `transfer` and `distil` are modules and, in them, functions
-    from splinework.knowledge.teach.active import Suggestion, suggest
+    from splinework.knowledge.teach.active_learning import Suggestion, suggest
     from splinework.knowledge.teach.alignment import aligned_edges
-    from splinework.knowledge.teach.distil import Distilled
+    from splinework.knowledge.teach.distil import DistillationResult
+    from splinework.knowledge.teach.domain_randomisation import marginalised, randomised
     from splinework.knowledge.teach.fit import InformedResult
-    from splinework.knowledge.teach.identify import Identifiability, identifiable
-    from splinework.knowledge.teach.pde import Solved, solve_equations
-    from splinework.knowledge.teach.points import Points
-    from splinework.knowledge.teach.randomise import marginalised, randomised
+    from splinework.knowledge.teach.identifiability import Identifiability, identifiable
+    from splinework.knowledge.teach.pde import EquationSolution, solve_equations
+    from splinework.knowledge.teach.query_points import QueryPoints
     from splinework.knowledge.teach.teacher import Teacher, TeacherKAN
-    from splinework.knowledge.teach.transfer import Transfer
+    from splinework.knowledge.teach.transfer import TransferResult
 
 __all__ = [
-    "Distilled",
+    "DistillationResult",
+    "EquationSolution",
     "Identifiability",
     "InformedResult",
-    "Points",
-    "Solved",
+    "QueryPoints",
     "Suggestion",
     "Teacher",
     "TeacherKAN",
-    "Transfer",
+    "TransferResult",
     "aligned_edges",
     "identifiable",
     "marginalised",

@@ -15,12 +15,12 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.teach.evidence import FREE
-from splinework.knowledge.teach.merging import check_splines, corrected
+from splinework.knowledge.teach.additive_correction import check_splines, corrected
+from splinework.knowledge.teach.evidence_maximisation import FREE
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import greville
-from splinework.train.jacobian import Linearised, Parameters, linearise
+from splinework.train.jacobian import Linearisation, ParameterVector, linearise
 
 FLOOR = 1e-3
 """A coefficient that no simulated row sees costs as much as one with this share of the mean of F."""
@@ -35,7 +35,7 @@ class Chart:
 
     Attributes:
         start: The model whose scalings say what network units are.
-        blocks: Which numbers share a prior variance, `(P,)`; see `evidence.weighed`.
+        blocks: Which numbers share a prior variance, `(P,)`; see `maximise_evidence`.
         at: From z `(P,)` and rows u `(n, p)` to outputs `(n, q)` and derivatives `(n, q, P)`, in network units.
         build: From z and the rows that it was fitted to, to the model.
     """
@@ -120,7 +120,7 @@ def additive(model: KAN, anchors: Tensor) -> Chart:
 
 def gauge(model: KAN, anchors: Tensor) -> Chart:
     """Factors of edges, shifts of sums, and factors and shifts of inputs: one variance for each of the three kinds."""
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     start, spans, p = parameters.read(model), parameters.spans(model), model.inputs
     edges = [len(i) for i, _ in parameters.edges]
     shifts = [rest.stop - rest.start for _, rest in spans]
@@ -162,9 +162,9 @@ def gauge(model: KAN, anchors: Tensor) -> Chart:
 
 def anchored(model: KAN, anchors: Tensor) -> Chart:
     """All coefficients, each in units of what its move costs; `anchors` are the simulator's rows in network units, `(n, p)`."""
-    parameters = Parameters.of(model)
+    parameters = ParameterVector.of(model)
     start = parameters.read(model)
-    price = Linearised(model, parameters, anchors).squared_lengths() / len(anchors)
+    price = Linearisation(model, parameters, anchors).squared_lengths() / len(anchors)
     unit = 1 / (price + FLOOR * price.mean()).sqrt()
 
     work = copy.deepcopy(model)

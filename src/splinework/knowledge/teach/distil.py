@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from splinework.errors import ConfigError, FitWarning
 from splinework.knowledge.teach.black_box import BlackBox, black_box, labels
-from splinework.knowledge.teach.points import Points, Sampler, domain_of
-from splinework.knowledge.teach.steps import steps_of
+from splinework.knowledge.teach.discontinuities import find_discontinuities
+from splinework.knowledge.teach.query_points import QueryPoints, Sampler, domain_of
 from splinework.nn.derivatives import partials
 from splinework.nn.network import KAN
 from splinework.train.callbacks import StopBelow
@@ -42,7 +42,7 @@ ACCURATE, EXACT = 1e-6, 1e-10
 
 @final
 @dataclass(frozen=True)
-class Distilled:
+class DistillationResult:
     """A student and how close it is.
 
     Attributes:
@@ -74,11 +74,11 @@ def distil(
     *,
     box: Any = None,
     model: KAN | None = None,
-    points: Points | None = None,
+    points: QueryPoints | None = None,
     output: str | None = None,
     seed: int = 0,
     progress: bool = True,
-) -> Distilled:
+) -> DistillationResult:
     """Fits a KAN to what a teacher answers.
 
     Args:
@@ -93,7 +93,7 @@ def distil(
         progress: Whether to show progress on a terminal.
 
     Returns:
-        `Distilled(.model, .rows, .box, .notes, …)`.
+        `DistillationResult(.model, .rows, .box, .notes, …)`.
 
     Raises:
         ConfigError: Without rows and box, for a teacher that is none, or a student of another shape.
@@ -101,21 +101,21 @@ def distil(
         DataError: If answers are no finite numbers.
         FileError: If an ONNX file cannot be read.
 
-    >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=Points(200), progress=False)
+    >>> found = distil(lambda x: np.sin(3 * x[:, 0]), box=[(-1, 1)], points=QueryPoints(200), progress=False)
     >>> found.box > 0.9999
     True
     """
-    points = points or Points()
+    points = points or QueryPoints()
     rows, low, high = domain_of(x, box)
     if teacher is None:
         raise ConfigError("distil takes a teacher first: distil(teacher, x).")
     asked = black_box(teacher, len(low), output=output)
-    course = _Course(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
+    course = _Distillation(asked, Sampler(points, rows, low, high, np.random.default_rng(seed)), progress)
     with torch.inference_mode(False):
         return course.take(model, seed)
 
 
-class _Course:
+class _Distillation:
     """What one student goes through.
 
     Args:
@@ -132,7 +132,7 @@ class _Course:
         self.held, sampler.rows = sampler.rows[order[:out]], sampler.rows[order[out:]]
         self.notes: list[str] = []
 
-    def take(self, model: KAN | None, seed: int) -> Distilled:
+    def take(self, model: KAN | None, seed: int) -> DistillationResult:
         """All rounds."""
         points = self.points
         judges = self.sampler.even(JUDGES)
@@ -153,7 +153,9 @@ class _Course:
         rows = _least_r2(_answers(student, self.held), self.ask(self.held)) if len(self.held) > 1 else float("nan")
         agreement = float(np.mean(labels(seen) == labels(truth))) if self.teacher.kind == "log odds" else float("nan")
         kind, classes, box = self.teacher.kind, self.teacher.classes, _least_r2(seen, truth)
-        return Distilled(student, kind, classes, rows, box, agreement, tuple(told), self.asked, tuple(self.notes))
+        return DistillationResult(
+            student, kind, classes, rows, box, agreement, tuple(told), self.asked, tuple(self.notes)
+        )
 
     def ask(self, x: Floats) -> Floats:
         """The teacher's answers, blurred if that was asked for."""
@@ -242,7 +244,7 @@ class _Course:
     def _look_for_steps(self, student: KAN) -> None:
         through = self.sampler.rows if len(self.sampler.rows) else self.sampler.even(8)
         grid = student.kan_layers[0].basis.resolution
-        seen = steps_of(lambda points: self.teacher.values(points), self.low, self.high, through)
+        seen = find_discontinuities(lambda points: self.teacher.values(points), self.low, self.high, through)
         if seen.any and not self.points.blur:
             text = seen.text(student.config.input_names, grid)
             self.notes.append(text)

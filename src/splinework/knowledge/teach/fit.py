@@ -119,16 +119,16 @@ def fit(
 def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: TrainingOptions) -> InformedResult:
     from splinework.knowledge.axioms.contradictions import check_axioms
     from splinework.knowledge.axioms.verify import verify
-    from splinework.knowledge.teach.doubts import doubts
-    from splinework.knowledge.teach.informed import build, fit_softly, taken, violations_of, with_implied
+    from splinework.knowledge.teach.informed import build, fit_with_penalties, given_rows, violations_of, with_implied
+    from splinework.knowledge.teach.misspecification import axiom_tests
     from splinework.nn.frame import network_of
 
-    rows = taken(model, x, y, options.loss)
+    rows = given_rows(model, x, y, options.loss)
     names, outputs = model.config.input_names, model.config.output_names
     box = torch.stack(rows.ends, dim=1)
     check_axioms(axioms, names, outputs, extrapolation=model.config.extrapolation, box=box)
     built = build(model, with_implied(axioms, names, outputs), rows)
-    fitted, weights = fit_softly(built, axioms, rows, options)
+    fitted, weights = fit_with_penalties(built, axioms, rows, options)
     result = fitted.result
     if len(network_of(built).kan_layers) < len(model.kan_layers):
         result.history.decide(
@@ -136,7 +136,7 @@ def _informed(model: KAN, x: Any, y: Any, axioms: tuple[Axiom, ...], options: Tr
         )
     for text, weight in weights.items():
         result.history.decide("axiom", f"{text} has the weight {weight:g}")
-    for doubt in doubts(fitted, axioms, rows):  # axioms that the data speak against
+    for doubt in axiom_tests(fitted, axioms, rows):  # axioms that the data speak against
         result.history.decide("warning", doubt.text)
         warnings.warn(FitWarning(doubt.text), stacklevel=3)
     certificate = verify(fitted.model, axioms, box=rows.box(), budget=BUDGET)

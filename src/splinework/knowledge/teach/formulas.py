@@ -14,8 +14,8 @@ from splinework.interpret.symbolic import symbolify as of_network
 from splinework.interpret.symbolic.pool import Pool, PoolEntry
 from splinework.interpret.symbolic.ranking import formula_row, formula_rows, ranked
 from splinework.knowledge.axioms.language import axioms_of
+from splinework.knowledge.teach.axiom_checks import AxiomChecker, FormulaSet
 from splinework.knowledge.teach.composed import Composed, Proposed, compose
-from splinework.knowledge.teach.judging import Judge, Spoken
 from splinework.nn.frame import FramedKAN
 from splinework.nn.network import KAN
 
@@ -78,7 +78,9 @@ def symbolify(
         case = compose(model, x, y, scale)
         built = case.proposals(library, until)
         axioms = axioms_of(list(case.network.config.axioms))
-        search = _Choice(case, Judge(case.subject(), axioms, min(until, time.monotonic() + SECONDS)), rows, until)
+        search = _Choice(
+            case, AxiomChecker(case.subject(), axioms, min(until, time.monotonic() + SECONDS)), rows, until
+        )
         found = [search.rows_of(built, j) for j in range(len(case.outputs))]
         if search.judge.joint:
             found = search.together(found)
@@ -101,7 +103,7 @@ class _Choice:
     """
 
     case: Composed
-    judge: Judge
+    judge: AxiomChecker
     most: int
     until: float
 
@@ -126,14 +128,14 @@ class _Choice:
         if self.case.corrects:  # at the end; until then it meets no point
             return True
         expression = self.case.raw(entry.proposal.whole(entry.expression))
-        spoken = Spoken((output,), (expression,), (entry.proposal.splines,))
+        spoken = FormulaSet((output,), (expression,), (entry.proposal.splines,))
         return self.judge.plausible(spoken, self.judge.of(output))
 
     def _judged(self, found: Sequence[FormulaRow], output: int, *, counted: bool = True) -> list[FormulaRow]:
         """The rows that fulfil the axioms, with what is known in their notes."""
         kept = []
         for each in found:
-            spoken = Spoken((output,), (each.expression,), (each.splines,))
+            spoken = FormulaSet((output,), (each.expression,), (each.splines,))
             verdicts = self.judge.verdicts(spoken, self.judge.of(output), EACH, counted=counted)
             if verdicts is not None:
                 kept.append(replace(each, notes=(*each.notes, *_said(verdicts))))
@@ -152,7 +154,7 @@ class _Choice:
         """One row of every output, that together fulfil the axioms of several outputs; else the network itself."""
         for rows in self._combinations(found):
             outputs = tuple(range(len(rows)))
-            spoken = Spoken(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
+            spoken = FormulaSet(outputs, tuple(r.expression for r in rows), tuple(r.splines for r in rows))
             verdicts = self.judge.verdicts(spoken, self.judge.joint, EACH)
             if verdicts is not None:
                 return [[replace(r, notes=(*r.notes, *_said(verdicts)), probability=1.0)] for r in rows]
@@ -176,7 +178,7 @@ def _said(verdicts: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"{kind}: {', '.join(axiom for axiom, own in verdicts.items() if own == kind)}" for kind in kinds)
 
 
-def _notes(judge: Judge) -> tuple[str, ...]:
+def _notes(judge: AxiomChecker) -> tuple[str, ...]:
     """How formulas were judged, and what was left out."""
     said = []
     for axiom, verdicts in judge.known.items():

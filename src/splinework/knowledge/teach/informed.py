@@ -20,12 +20,12 @@ from splinework.nn.frame import FramedKAN, network_of
 from splinework.nn.network import KAN
 from splinework.splines.cones import ODD
 from splinework.train import fit as fit_rows
+from splinework.train.data_split import set_units
 from splinework.train.fit import FitResult
 from splinework.train.losses import Loss, make_loss
-from splinework.train.losses.framed import Framed
+from splinework.train.losses.framed import FramedLoss
 from splinework.train.options import TrainingOptions
 from splinework.train.residual import Residual
-from splinework.train.rows import set_units
 from splinework.train.sources import Source
 
 ANCHOR_WEIGHT = 10.0
@@ -68,14 +68,14 @@ class GivenRows:
 
 @final
 @dataclass(frozen=True)
-class Fitted:
+class InformedFit:
     """A model, the fit of its network, and what the frame handed to that."""
 
     model: Model
     result: FitResult
 
 
-def taken(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
+def given_rows(model: KAN, x: Any, y: Any, loss: Any) -> GivenRows:
     """The rows, checked as far as axioms need them.
 
     Raises:
@@ -170,9 +170,9 @@ def _network_targets(model: FramedKAN, rows: GivenRows) -> Tensor:
     return torch.where(firm, gap / torch.where(firm, slope, 1.0), 0.0)
 
 
-def fit_softly(
+def fit_with_penalties(
     built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions
-) -> tuple[Fitted, dict[str, float]]:
+) -> tuple[InformedFit, dict[str, float]]:
     """Fits the network, with penalties for soft axioms; weights that are `auto` climb a ladder.
 
     Returns:
@@ -182,7 +182,7 @@ def fit_softly(
     open_ = [term for term in terms if term.auto]
     if not open_:
         return _fitted(built, axioms, rows, options, terms), {}
-    best: Fitted | None = None
+    best: InformedFit | None = None
     before = math.inf
     found: dict[str, float] = {}
     for weight in LADDER:
@@ -199,7 +199,7 @@ def fit_softly(
     return best, found
 
 
-def _held_out_error(fitted: Fitted) -> float:
+def _held_out_error(fitted: InformedFit) -> float:
     """The held-out error of the last step that had one, or else the error of the rows."""
     steps = fitted.result.history.steps
     judged = [step.rmse_validation for step in steps if step.rmse_validation == step.rmse_validation]
@@ -220,7 +220,7 @@ def _terms(built: Model, axioms: Sequence[Axiom], rows: GivenRows) -> tuple[Pena
 
 def _fitted(
     built: Model, axioms: Sequence[Axiom], rows: GivenRows, options: TrainingOptions, terms: Sequence[PenaltyTerm]
-) -> Fitted:
+) -> InformedFit:
     given = [_residual(_in_tensors(each, rows), built) for each in options.residuals]
     own = replace(options, residuals=[*given, *(_residual(term, built) for term in terms)])
     shaping = network_of(built).kan_layers[0].shaping
@@ -231,13 +231,13 @@ def _fitted(
         x = built.frame.features_of(x)
         if built.frame.answers:
             y = torch.cat([rows.y, rows.x], dim=1)
-            own = replace(own, loss=Framed(built.frame, rows.loss))
+            own = replace(own, loss=FramedLoss(built.frame, rows.loss))
         if isinstance(own.validation, (tuple, list)):
             own = replace(own, validation=_validation(built, own.validation, rows))
     result = fit_rows(network_of(built), x, y, options=own)
     low, high = rows.ends
     model = replace_network(built, result.model)
-    return Fitted(anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result)
+    return InformedFit(anchored(model, axioms, list(zip(low.tolist(), high.tolist(), strict=True))), result)
 
 
 def _in_tensors(residual: Residual, rows: GivenRows) -> Residual:

@@ -16,7 +16,7 @@ from scipy.stats import ncf
 from torch import Tensor
 
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 
 ROUNDING = 1e-9
 """Singular values below this share of the largest are none."""
@@ -28,7 +28,7 @@ UNSEEN = 1e-6
 
 @final
 @dataclass(frozen=True)
-class Place:
+class EdgeBlock:
     """One edge.
 
     Attributes:
@@ -52,7 +52,7 @@ class Place:
     spread: float
 
 
-class System:
+class LinearisedSystem:
     """The problem at a model's present numbers.
 
     Args:
@@ -62,7 +62,7 @@ class System:
     """
 
     def __init__(self, model: KAN, u: Tensor, weight: float = 1.0) -> None:
-        self.model, self.parameters = model, Parameters.of(model)
+        self.model, self.parameters = model, ParameterVector.of(model)
         self.outputs, jacobian = linearise(model, self.parameters, u)
         matrix = jacobian.flatten(0, 1)
         self.numbers, self.weight = round(len(matrix) * weight), weight
@@ -100,7 +100,7 @@ class System:
         squares = float((left - (self.unit @ step)[:, 0]).square().sum())
         return math.sqrt(squares / max(len(left) - self.rank, 1))
 
-    def edges(self) -> Iterator[Place]:
+    def edges(self) -> Iterator[EdgeBlock]:
         """All living edges."""
         gram = self.unit.T @ self.unit
         gram.diagonal().add_(BLUR)
@@ -119,9 +119,9 @@ class System:
                 effect = float(((vectors.T @ values[part]).square() * schur)[alone].sum())
                 whole = self.unit[:, part] @ values[part] / math.sqrt(self.weight)
                 spread = float(whole.std()) if len(whole) > 1 else 0.0
-                yield Place(number, a, b, part, block, int(alone.sum()), effect, spread)
+                yield EdgeBlock(number, a, b, part, block, int(alone.sum()), effect, spread)
 
-    def edge_error(self, place: Place, rows: Tensor) -> float:
+    def edge_error(self, place: EdgeBlock, rows: Tensor) -> float:
         """Mean standard error of an edge about its mean at noise 1, over rows of its table `(n, size)`; inf where it is free."""
         centred = (rows - rows.mean(0)) / self.lengths[place.part]
         variances, vectors = torch.linalg.eigh(place.inverse)

@@ -8,20 +8,20 @@ from typing_extensions import Unpack
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms import Axiom
-from splinework.knowledge.teach.equations.evolution import evolved
-from splinework.knowledge.teach.equations.marched import Marched
-from splinework.knowledge.teach.equations.problem import Problem, measurements, problem_of
+from splinework.knowledge.teach.equations.global_solve import equation_residuals, solve_globally
+from splinework.knowledge.teach.equations.problem import EquationProblem, measurements, problem_of
 from splinework.knowledge.teach.equations.schedules import Causal, Schedule, Slabs, Whole
 from splinework.knowledge.teach.equations.separable import separable
 from splinework.knowledge.teach.equations.slab import Slab
-from splinework.knowledge.teach.equations.whole import left, solved_whole
+from splinework.knowledge.teach.equations.time_marching_model import TimeMarchingModel
+from splinework.knowledge.teach.equations.time_marching_setup import march_problem
 from splinework.nn.frame import FramedKAN, Region
 from splinework.nn.network import KAN
 from splinework.train import Residual
 from splinework.train.history import History
 from splinework.train.options import SolveKeywords, TrainingOptions, changed, options_of, with_options
 
-__all__ = ["Causal", "Marched", "Slabs", "Solved", "Whole", "separable", "solve_equations"]
+__all__ = ["Causal", "EquationSolution", "Slabs", "TimeMarchingModel", "Whole", "separable", "solve_equations"]
 
 TOLERANCE, SLAB_TOLERANCE = 1e-7, 1e-4
 """Shares of the residual at which it is enough."""
@@ -31,7 +31,7 @@ WHOLE = Whole()
 
 @final
 @dataclass(frozen=True)
-class Solved:
+class EquationSolution:
     """A solution.
 
     Attributes:
@@ -41,7 +41,7 @@ class Solved:
         residual: Root mean square of every equation at fresh points, in order.
     """
 
-    model: KAN | FramedKAN | Marched
+    model: KAN | FramedKAN | TimeMarchingModel
     unknowns: dict[str, float]
     history: History
     residual: tuple[float, ...]
@@ -59,7 +59,7 @@ def solve_equations(
     schedule: Schedule = WHOLE,
     options: TrainingOptions | None = None,
     **keywords: Unpack[SolveKeywords],
-) -> Solved:
+) -> EquationSolution:
     """Solves differential equations by a network that has boundary and initial values built in.
 
     Hard `Boundary` and `Initial` axioms (their usual strength) become a frame `u = g + ω N` around the network, hard
@@ -81,7 +81,7 @@ def solve_equations(
         options: These as one object; what is named beside it counts instead.
 
     Returns:
-        `Solved(.model, .unknowns, .history, .residual)`; the model in its own dtype.
+        `EquationSolution(.model, .unknowns, .history, .residual)`; the model in its own dtype.
 
     Raises:
         ConfigError: If an axiom cannot be used, values do not agree at a corner, or a setting makes no sense.
@@ -111,20 +111,25 @@ def solve_equations(
     x = problem.points(points, chosen.seed)
     beside = problem.beside(len(x), chosen.seed) + ([] if data is None else measurements(model, data))
     enough = TOLERANCE if tolerance is None else tolerance
-    result = solved_whole(problem, schedule, x, beside, enough, chosen)
-    rest = left(problem, result.model, problem.domain.draw(2 * len(x), chosen.seed + 1000)).square().mean(0).sqrt()
+    result = solve_globally(problem, schedule, x, beside, enough, chosen)
+    rest = (
+        equation_residuals(problem, result.model, problem.domain.draw(2 * len(x), chosen.seed + 1000))
+        .square()
+        .mean(0)
+        .sqrt()
+    )
     found, unknowns = problem.solution(result.model)
-    return Solved(found, unknowns, result.history, tuple(rest.tolist()))
+    return EquationSolution(found, unknowns, result.history, tuple(rest.tolist()))
 
 
-def _evolved(problem: Problem, slabs: Slabs, tolerance: float) -> Solved:
+def _evolved(problem: EquationProblem, slabs: Slabs, tolerance: float) -> EquationSolution:
     history = History()
 
     def tell(slab: Slab, value: float) -> None:
         size = slab.moved.numel()
         history.decide("slab", f"{slab.start:.4g} to {slab.end:.4g}: {size} numbers, residual {value:.2g}")
 
-    model, course = evolved(problem, slabs.count, tolerance, tell)
+    model, course = march_problem(problem, slabs.count, tolerance, tell)
     lengths = [slab.end - slab.start for slab in course.slabs]
     square = sum(length * value**2 for length, value in zip(lengths, course.residual, strict=True)) / sum(lengths)
-    return Solved(model.to(next(problem.model.parameters()).dtype), {}, history, (square**0.5,))
+    return EquationSolution(model.to(next(problem.model.parameters()).dtype), {}, history, (square**0.5,))

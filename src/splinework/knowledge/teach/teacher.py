@@ -43,7 +43,7 @@ LOUD = (0.6, 1.4)
 
 @final
 @dataclass(frozen=True)
-class Edge:
+class TeacherEdge:
     """A living edge of a teacher: `factor · name(x) + constant` of its node x in [-1, 1].
 
     Attributes:
@@ -70,7 +70,7 @@ class Teacher:
     """
 
     network: KAN
-    edges: tuple[Edge, ...]
+    edges: tuple[TeacherEdge, ...]
 
     def sample(self, n: int, *, seed: int, noise: float = 0.0) -> tuple[Floats, Floats]:
         """Rows `(n, p)` drawn evenly from [-1, 1]^p, and answers with Gaussian noise of this share of their spread.
@@ -143,7 +143,7 @@ class TeacherKAN:
                 curve = EDGES[name](places)
                 curve = curve * float(rng.choice([-1, 1]) * rng.uniform(*LOUD)) / EDGES[name](x[:, i]).std()
                 values[i, :, j] = torch.linalg.solve(rows, curve)
-                edges.append(Edge(number, int(i), int(j), name))
+                edges.append(TeacherEdge(number, int(i), int(j), name))
             layer.mask.copy_(torch.as_tensor(alive.astype(float)))
             with torch.no_grad():
                 layer.set_edge_coefficients(values)

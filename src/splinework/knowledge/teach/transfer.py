@@ -16,15 +16,15 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, FitWarning, ShapeError
+from splinework.knowledge.teach.additive_correction import unbound
 from splinework.knowledge.teach.charts import CHARTS, Chart, additive
-from splinework.knowledge.teach.evidence import Found, weighed_near
+from splinework.knowledge.teach.evidence_maximisation import EvidenceFit, maximise_evidence_nonlinear
 from splinework.knowledge.teach.fit import InformedResult
-from splinework.knowledge.teach.merging import unbound
 from splinework.knowledge.teach.results import plain_result
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
+from splinework.train.data_split import set_units
 from splinework.train.fit import FitResult, fit
-from splinework.train.rows import set_units
 
 RECIPES = ("simulator", "residual", "gauge", "anchored", "real", "network")
 """In the order of the table. Measurements alone: `real`, one smooth curve per input, and `network`, of the simulator's shape."""
@@ -44,7 +44,7 @@ REAL_GRID = 8
 
 @final
 @dataclass(frozen=True)
-class Score:
+class RecipeScore:
     """How one recipe did.
 
     Attributes:
@@ -64,7 +64,7 @@ class Score:
 
 @final
 @dataclass(frozen=True)
-class Transfer:
+class TransferResult:
     """What `transfer` hands back.
 
     Attributes:
@@ -76,7 +76,7 @@ class Transfer:
 
     model: KAN
     recipe: str
-    scores: tuple[Score, ...]
+    scores: tuple[RecipeScore, ...]
     models: Mapping[str, KAN] = field(repr=False)
 
     def table(self) -> str:
@@ -98,7 +98,7 @@ def transfer(
     simulated_x: Any = None,
     seed: int = 0,
     progress: bool = True,
-) -> Transfer:
+) -> TransferResult:
     """Puts a model of a simulator right with few measurements, in the way that predicts measurements left out best.
 
     The recipes are `residual`, `gauge` and `anchored` (see `charts`), each with strengths by the evidence of
@@ -117,7 +117,7 @@ def transfer(
         progress: Whether fits show their progress on a terminal.
 
     Returns:
-        `Transfer(.model, .recipe, .scores, .table())`.
+        `TransferResult(.model, .recipe, .scores, .table())`.
 
     Raises:
         ConfigError: For an unknown recipe, a model that is none, or more than 3000 measured numbers.
@@ -135,7 +135,7 @@ def transfer(
         source, anchors, like = _simulated(simulated, model, simulated_x, seed, progress)
         xs, ys = _measured(source, x, y)
         chosen = _recipes(recipes, len(xs))
-        contest = _Contest(source, anchors, xs, ys, seed, progress)
+        contest = _RecipeComparison(source, anchors, xs, ys, seed, progress)
         orders = (torch.randperm(len(xs), generator=torch.Generator().manual_seed(seed + n)) for n in range(REPEATS))
         folds = [list(order.tensor_split(min(FOLDS, len(xs)))) for order in orders]
         entered = {name: contest.enter(name, folds) for name in chosen}
@@ -145,11 +145,11 @@ def transfer(
         if best is None:
             raise ConfigError("no recipe could be used: " + "; ".join(f"{one.recipe}: {one.note}" for one in scores))
         models = {name: one.to(like) for name, one in models.items()}
-        return Transfer(models[best.recipe], best.recipe, scores, models)
+        return TransferResult(models[best.recipe], best.recipe, scores, models)
 
 
 @dataclass(frozen=True)
-class _Contest:
+class _RecipeComparison:
     """One simulator, one set of measurements, any recipe.
 
     Attributes:
@@ -168,7 +168,7 @@ class _Contest:
     seed: int
     progress: bool
 
-    def enter(self, name: str, folds: list[list[Tensor]]) -> tuple[Score, KAN | None]:
+    def enter(self, name: str, folds: list[list[Tensor]]) -> tuple[RecipeScore, KAN | None]:
         """The score of one recipe, and its model of all measurements; None where it cannot be used."""
         flat = self.source.output_scaling.flatten_scales
         scale = flat(self.y).std(0).clamp_min(1e-300)
@@ -186,13 +186,13 @@ class _Contest:
             if not bool(squares.isfinite().all()):
                 raise ConfigError("predictions are not finite")
         except ConfigError as error:
-            return Score(name, math.nan, math.nan, math.nan, str(error)), None
+            return RecipeScore(name, math.nan, math.nan, math.nan, str(error)), None
         root = float(squares.mean().sqrt())
         spread = float(squares.std()) / len(squares) ** 0.5 / (2 * max(root, 1e-300))
         freedom = 0.0 if name == "simulator" else math.nan if found is None else float(found.freedom.sum())
-        return Score(name, root, spread, freedom, note), model
+        return RecipeScore(name, root, spread, freedom, note), model
 
-    def fitted(self, name: str, x: Tensor, y: Tensor) -> tuple[KAN, Found | None, str]:
+    def fitted(self, name: str, x: Tensor, y: Tensor) -> tuple[KAN, EvidenceFit | None, str]:
         """A recipe's model of some measurements, what they said, and a remark."""
         if name == "simulator":
             return copy.deepcopy(self.source), None, "as it is"
@@ -209,7 +209,7 @@ class _Contest:
             values, slopes = chart.at(z, u)
             return values.flatten(), slopes.flatten(0, 1)
 
-        found = weighed_near(at, t.flatten(), chart.blocks)
+        found = maximise_evidence_nonlinear(at, t.flatten(), chart.blocks)
         model = chart.build(found.numbers, u)
         return model, found, self._remark(name, chart, found, u)
 
@@ -230,7 +230,7 @@ class _Contest:
         set_units(plain, x, y, always=True)
         return additive(plain, x)
 
-    def _remark(self, name: str, chart: Chart, found: Found, u: Tensor) -> str:
+    def _remark(self, name: str, chart: Chart, found: EvidenceFit, u: Tensor) -> str:
         """What the measurements changed, in network units."""
         with torch.no_grad():
             values, _ = chart.at(found.numbers, u)
@@ -274,8 +274,8 @@ def _simulated(
             simulated_x, source.inputs, "simulated_x", source.config.input_names, next(source.parameters())
         )
         return source, source.input_scaling(rows), like
-    if result is not None and result.evidence is not None:
-        return source, result.evidence.u.double().cpu(), like
+    if result is not None and result.training_data is not None:
+        return source, result.training_data.u.double().cpu(), like
     low, high = source.kan_layers[0].basis.domain(source.kan_layers[0].knots().detach())
     drawn = torch.rand(ANCHORS, source.inputs, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return source, low + (high - low) * drawn, like

@@ -14,7 +14,7 @@ from splinework.train.losses.regression import Squared
 
 @final
 @dataclass(frozen=True)
-class Framed(Loss):
+class FramedLoss(Loss):
     """Another loss, of `F(x, z)` in place of the network's raw outputs z.
 
     The targets are y and, behind it, the raw inputs of the row, which F may depend on. The curvature is that of Gauss and
@@ -59,7 +59,7 @@ class Framed(Loss):
     def columns(self, outputs: int) -> tuple[int, ...]:
         return (outputs + len(self.frame.input_names),)
 
-    def settle(self, y: Tensor) -> "Framed":
+    def settle(self, y: Tensor) -> "FramedLoss":
         outputs = len(self.frame.output_names)
         inner = self.inner.settle(y[:, :outputs])
         spread = y[:, :outputs].std(0, unbiased=False)

@@ -5,10 +5,10 @@ from splinework.train.optim.adam import Adam, AdamW
 from splinework.train.optim.base import Optimiser, Stepper
 from splinework.train.optim.lbfgs import LBFGS
 from splinework.train.optim.levenberg_marquardt import LevenbergMarquardt
-from splinework.train.optim.marquardt import Damped
+from splinework.train.optim.marquardt_stepper import DampedLeastSquares
 from splinework.train.optim.newton_cg import NewtonCG
 from splinework.train.optim.quasi_newton import BFGS, SSBFGS, SSBroyden
-from splinework.train.optim.schedules import SCHEDULES, Constant, Cosine, Exponential, OneCycle, Schedule
+from splinework.train.optim.schedules import SCHEDULES, ConstantRate, CosineDecay, ExponentialDecay, OneCycle, Schedule
 from splinework.train.optim.torch_optim import TorchOptimiser, torch_optimisers
 from splinework.train.optim.variable_projection import VariableProjection, solve_last_layer
 
@@ -20,10 +20,10 @@ __all__ = [
     "SSBFGS",
     "Adam",
     "AdamW",
-    "Constant",
-    "Cosine",
-    "Damped",
-    "Exponential",
+    "ConstantRate",
+    "CosineDecay",
+    "DampedLeastSquares",
+    "ExponentialDecay",
     "LevenbergMarquardt",
     "NewtonCG",
     "OneCycle",

@@ -10,7 +10,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser, Stepper
-from splinework.train.optim.descent import Descent
+from splinework.train.optim.line_search_descent import Descent
 
 
 @final

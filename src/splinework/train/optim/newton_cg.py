@@ -10,7 +10,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective, Products
 from splinework.train.optim.base import Optimiser, Stepper
-from splinework.train.optim.tie_break import TieBreak, WithTieBreak
+from splinework.train.optim.jump_penalty import JumpPenalty, JumpPenaltyStepper
 
 SLOW = 0.02
 """The tie-break's share of the error is lessened after a step that gains less than this share of the objective."""
@@ -59,7 +59,7 @@ class NewtonCG(Optimiser):
         return _NewtonCGStepper(self, objective)
 
 
-class _NewtonCGStepper(WithTieBreak):
+class _NewtonCGStepper(JumpPenaltyStepper):
     every = 1
 
     def __init__(self, recipe: NewtonCG, objective: Objective) -> None:
@@ -74,10 +74,10 @@ class _NewtonCGStepper(WithTieBreak):
         if self.exhausted:
             return self.error
         start, before = self.parameters.read(self.model), self.value
-        system = _System(self.objective.products(self.parameters), self.tie_break, start, self.weight)
+        system = _PreconditionedSystem(self.objective.products(self.parameters), self.tie_break, start, self.weight)
         # Eisenstat & Walker 1996, choice 2: as exact as the descent has been fast.
         forcing = 0.9 * (system.slope / self.slope) ** 2 if math.isfinite(self.slope) else LOOSE
-        path = _Path(system, min(max(forcing, TIGHT), LOOSE), self.recipe.products, self.radius)
+        path = _ConjugateGradientPath(system, min(max(forcing, TIGHT), LOOSE), self.recipe.products, self.radius)
         for _ in range(12):
             move, length, promised = path.until(self.radius)
             self.parameters.write(self.model, start + move)
@@ -110,10 +110,10 @@ class _NewtonCGStepper(WithTieBreak):
         return {name: getattr(self, name) for name in names}
 
 
-class _System:
+class _PreconditionedSystem:
     """`A δ = -b` with the tie-break in A and b, and a preconditioner M: every edge's block of A, and the diagonal elsewhere."""
 
-    def __init__(self, products: Products, tie_break: TieBreak, values: Tensor, weight: float) -> None:
+    def __init__(self, products: Products, tie_break: JumpPenalty, values: Tensor, weight: float) -> None:
         self.products, self.tie_break, self.weight = products, tie_break, weight
         self.vector, diagonal, squares = products.vector, products.diagonal.clone(), products.squares()
         if weight:
@@ -163,13 +163,13 @@ def _factor(blocks: Tensor, root: Tensor) -> Tensor:
         added *= 10  # rounding has taken more than was there
 
 
-class _Path:
+class _ConjugateGradientPath:
     """The way of conjugate gradients from 0, which leads farther away with every step, up to a trust region's edge.
 
     Some of its points are kept, each farther than the one before by a share, so that a shorter step needs no products.
     """
 
-    def __init__(self, system: _System, forcing: float, most: int, radius: float) -> None:
+    def __init__(self, system: _PreconditionedSystem, forcing: float, most: int, radius: float) -> None:
         self.system = system
         zero = torch.zeros_like(system.vector)
         self.points: list[tuple[Tensor, Tensor, float]] = [(zero, -system.vector, 0.0)]

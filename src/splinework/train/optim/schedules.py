@@ -21,7 +21,7 @@ class Schedule(ABC):
 
 @final
 @dataclass(frozen=True)
-class Constant(Schedule):
+class ConstantRate(Schedule):
     """The same rate all along."""
 
     name: ClassVar[str] = "constant"
@@ -32,7 +32,7 @@ class Constant(Schedule):
 
 @final
 @dataclass(frozen=True)
-class Cosine(Schedule):
+class CosineDecay(Schedule):
     """Half a cosine from 1 to `end` (Loshchilov & Hutter 2017, arXiv 1608.03983, without restarts).
 
     Raises:
@@ -81,7 +81,7 @@ class OneCycle(Schedule):
 
 @final
 @dataclass(frozen=True)
-class Exponential(Schedule):
+class ExponentialDecay(Schedule):
     """The same factor at every step, from 1 to `end`.
 
     Raises:
@@ -94,13 +94,15 @@ class Exponential(Schedule):
 
     def __post_init__(self) -> None:
         if not 0 < self.end <= 1:
-            raise ConfigError(f"end of Exponential is a share of the rate, 0 < end <= 1, got {self.end}.")
+            raise ConfigError(f"end of ExponentialDecay is a share of the rate, 0 < end <= 1, got {self.end}.")
 
     def share(self, done: float) -> float:
         return math.pow(self.end, done)
 
 
-SCHEDULES: dict[str, type[Schedule]] = {recipe.name: recipe for recipe in (Constant, Cosine, OneCycle, Exponential)}
+SCHEDULES: dict[str, type[Schedule]] = {
+    recipe.name: recipe for recipe in (ConstantRate, CosineDecay, OneCycle, ExponentialDecay)
+}
 
 
 def make_schedule(schedule: str | Schedule) -> Schedule:
@@ -113,7 +115,7 @@ def make_schedule(schedule: str | Schedule) -> Schedule:
         return schedule
     if not isinstance(schedule, str) or schedule not in SCHEDULES:
         raise ConfigError(
-            f"schedule is one of {', '.join(SCHEDULES)} or a recipe such as Cosine(end=0.01), got {schedule!r}."
+            f"schedule is one of {', '.join(SCHEDULES)} or a recipe such as CosineDecay(end=0.01), got {schedule!r}."
         )
     return SCHEDULES[schedule]()
 

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.splines import solve_least_squares
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Stepper
-from splinework.train.optim.marquardt import Damped, Marquardt
-from splinework.train.optim.systems import triangle_of
-from splinework.train.optim.tie_break import TieBreak
+from splinework.train.optim.damped_systems import triangle_of
+from splinework.train.optim.jump_penalty import JumpPenalty
+from splinework.train.optim.marquardt_stepper import DampedLeastSquares, MarquardtStepper
 
 ROUNDS, HALVINGS, ENOUGH = 4, 8, 1e-12
 """Newton steps for the last layer where the objective is not its square, and halvings of one; a round that gains less than the
@@ -23,7 +23,7 @@ last share ends them."""
 
 @final
 @dataclass(frozen=True)
-class VariableProjection(Damped):
+class VariableProjection(DampedLeastSquares):
     """Levenberg–Marquardt on what is left once the last layer is eliminated (Golub & Pereyra 1973).
 
     A trial moves all layers, the last one next to undamped (which is the approximation of Kaufman 1975), and is judged after the
@@ -36,7 +36,7 @@ class VariableProjection(Damped):
     name: ClassVar[str] = "varpro"
 
     def attach(self, objective: Objective, steps: int, generator: torch.Generator) -> Stepper:
-        return _Projected(self, objective)
+        return _ProjectedStepper(self, objective)
 
 
 @torch.no_grad()
@@ -47,7 +47,7 @@ def solve_last_layer(objective: Objective, *, smoothness: float = 0.0) -> None:
 
     Args:
         objective: Its model is changed in place.
-        smoothness: What the squared jumps of the splines' highest derivative cost besides; see `TieBreak`.
+        smoothness: What the squared jumps of the splines' highest derivative cost besides; see `JumpPenalty`.
 
     Raises:
         ConfigError: If the outputs of the network are products.
@@ -74,13 +74,13 @@ class _LastLayer:
                 "products; take optimiser='lm'."
             )
         self.objective, self.model, self.chunk = objective, model, chunk
-        everything = Parameters.of(model)
+        everything = ParameterVector.of(model)
         none = everything.edges[-1][0][:0]
         # The biases of the other layers stay among these; there are few.
-        self.parameters = Parameters((*((none, none) for _ in everything.edges[:-1]), everything.edges[-1]))
+        self.parameters = ParameterVector((*((none, none) for _ in everything.edges[:-1]), everything.edges[-1]))
         own, rest = self.parameters.spans(model)[-1]
         self.own = slice(own.start, rest.stop)
-        self.tie_break = TieBreak(model, self.parameters)
+        self.tie_break = JumpPenalty(model, self.parameters)
 
     def solve(self, weight: float) -> None:
         value = self._value(weight)
@@ -142,12 +142,12 @@ class _LastLayer:
             layer.bias.copy_(bias)
 
 
-class _Projected(Marquardt):
+class _ProjectedStepper(MarquardtStepper):
     """A look at the model solves the last layer first; what is searched for is the objective with that layer eliminated."""
 
     def __init__(self, recipe: VariableProjection, objective: Objective) -> None:
         self.last, self.projects = _LastLayer(objective, recipe.chunk), False
-        own, rest = Parameters.of(objective.model).spans(objective.model)[-1]
+        own, rest = ParameterVector.of(objective.model).spans(objective.model)[-1]
         super().__init__(recipe, objective, lightly=slice(own.start, rest.stop))
 
     def step(self) -> float:

@@ -32,7 +32,7 @@ EDGE = 0.01
 
 @final
 @dataclass(frozen=True)
-class Found:
+class LineSearchResult:
     """Where a search ended.
 
     Attributes:
@@ -60,7 +60,7 @@ def strong_wolfe(
     c2: float = 0.9,
     most: int = 25,
     rounding: float = sys.float_info.epsilon,
-) -> Found:
+) -> LineSearchResult:
     """Nocedal & Wright 2006, algorithms 3.5 and 3.6: a bracket, then cubic interpolation in it, with safeguards.
 
     A trial that is not finite counts as one that is too high, so the search turns back from it.
@@ -82,7 +82,7 @@ def strong_wolfe(
         raise ConfigError(f"a line search needs a finite value and a negative slope at 0, got {value} and {slope}.")
     if not (0 < c1 < c2 < 1 and 0 < first < math.inf):
         raise ConfigError(f"a line search needs 0 < c1 < c2 < 1 and a first step above 0, got {c1}, {c2} and {first}.")
-    search = _Search(line, _Trial(0.0, value, slope), c1, c2, most, SLACK * rounding * abs(value))
+    search = _WolfeSearch(line, _Trial(0.0, value, slope), c1, c2, most, SLACK * rounding * abs(value))
     return search.bracket(first)
 
 
@@ -98,12 +98,12 @@ class _Trial:
         return self.value == math.inf
 
 
-class _Search:
+class _WolfeSearch:
     def __init__(self, line: Line, start: _Trial, c1: float, c2: float, most: int, slack: float) -> None:
         self.line, self.start, self.c1, self.c2 = line, start, c1, c2
         self.most, self.slack, self.evaluations = most, slack, 0
 
-    def bracket(self, step: float) -> Found:
+    def bracket(self, step: float) -> LineSearchResult:
         """Longer and longer trials, until there is a minimum between the last two (algorithm 3.5)."""
         low = self.start
         while self.evaluations < self.most:
@@ -119,7 +119,7 @@ class _Search:
             low = new
         return self._end(low, met=False)
 
-    def _zoom(self, low: _Trial, high: _Trial) -> Found:
+    def _zoom(self, low: _Trial, high: _Trial) -> LineSearchResult:
         """Shrinks the bracket; `low` is its lower end, from which the slope leads into it (algorithm 3.6)."""
         older = previous = math.inf
         while self.evaluations < self.most:
@@ -146,8 +146,8 @@ class _Search:
         known = math.isfinite(value) and math.isfinite(slope)
         return _Trial(step, value, slope) if known else _Trial(step, math.inf, math.nan)
 
-    def _end(self, trial: _Trial, *, met: bool) -> Found:
-        return Found(trial.step, trial.value, trial.slope, self.evaluations, met)
+    def _end(self, trial: _Trial, *, met: bool) -> LineSearchResult:
+        return LineSearchResult(trial.step, trial.value, trial.slope, self.evaluations, met)
 
     def _change(self, old: _Trial, new: _Trial) -> float:
         """How much higher the value is at `new`; from the slopes, where the values tell nothing."""

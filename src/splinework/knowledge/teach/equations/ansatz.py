@@ -14,8 +14,9 @@ from torch import Tensor
 
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.sampling import sobol
-from splinework.knowledge.teach.equations.conditions import Box, Conditions, Sides
-from splinework.knowledge.teach.equations.formulas import (
+from splinework.knowledge.teach.equations.conditions import BoundaryConditions, Box, Sides
+from splinework.knowledge.teach.equations.domain import Domain
+from splinework.knowledge.teach.equations.formula_text import (
     ZERO,
     before,
     beyond,
@@ -26,7 +27,6 @@ from splinework.knowledge.teach.equations.formulas import (
     times,
     total,
 )
-from splinework.knowledge.teach.equations.points import Domain
 from splinework.nn.derivatives.propagation import evaluated
 from splinework.nn.derivatives.series import Monomial, Series, columns_of, derivative, divisors
 from splinework.nn.frame import Expression, Frame
@@ -38,7 +38,7 @@ SAMPLES = 256
 
 
 def frame_of(
-    conditions: Sequence[Conditions],
+    conditions: Sequence[BoundaryConditions],
     periods: Mapping[str, float],
     inputs: Sequence[str],
     outputs: Sequence[str],
@@ -83,7 +83,9 @@ def features_of(name: str, period: float | None) -> list[str]:
     return [f"cos({angle})", f"sin({angle})"]
 
 
-def joined(conditions: Conditions, inputs: Sequence[str], box: Box, *, free: str | None = None) -> tuple[str, str]:
+def joined(
+    conditions: BoundaryConditions, inputs: Sequence[str], box: Box, *, free: str | None = None
+) -> tuple[str, str]:
     """The texts of g and ω; with `free`, ω need not vanish at the faces of that input.
 
     Raises:
@@ -113,7 +115,7 @@ def sample(box: Box, inputs: Sequence[str], count: int = SAMPLES) -> Tensor:
     return sobol(count, [box[name] for name in inputs], 0)
 
 
-def _common(conditions: Conditions, inputs: Sequence[str], points: Tensor) -> str | None:
+def _common(conditions: BoundaryConditions, inputs: Sequence[str], points: Tensor) -> str | None:
     """The formula that gives all values, if it is one, without rates, and finite inside: it is g as it stands."""
     faces = [face for sides in conditions.sides.values() for face in sides.faces]
     values = {face.value for face in faces} | {edge.value for edge in conditions.edges}
@@ -123,7 +125,7 @@ def _common(conditions: Conditions, inputs: Sequence[str], points: Tensor) -> st
     return text if bool(Expression(text, tuple(inputs)).of(points).isfinite().all()) else None
 
 
-def _of_edges(conditions: Conditions) -> tuple[str, list[str]]:
+def _of_edges(conditions: BoundaryConditions) -> tuple[str, list[str]]:
     """What regions alone make of g, and their distance functions."""
     edges = conditions.edges
     distances = [each.region.formula() for each in edges]
@@ -177,7 +179,7 @@ def _vanishing(name: str, sides: Sides) -> str:
     return near if low.rate is None else f"{near}**2"
 
 
-def _check_corners(g: str, conditions: Conditions, inputs: Sequence[str], points: Tensor, box: Box) -> None:
+def _check_corners(g: str, conditions: BoundaryConditions, inputs: Sequence[str], points: Tensor, box: Box) -> None:
     """Raises ConfigError where g misses a value or a rate: then two of the conditions contradict each other there."""
     sources = [(name, face.source) for name, sides in conditions.sides.items() for face in sides.faces]
     sources += [(each.source, each.source) for each in conditions.edges]

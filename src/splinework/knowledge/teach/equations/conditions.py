@@ -9,7 +9,7 @@ from splinework.knowledge.axioms import Axiom, Hard
 from splinework.knowledge.axioms.axiom import outputs_of, place
 from splinework.knowledge.axioms.facts import FaceValue as Given
 from splinework.knowledge.axioms.facts import Periodicity, RegionBoundaryValue, facts_of
-from splinework.knowledge.teach.equations.formulas import number
+from splinework.knowledge.teach.equations.formula_text import number
 from splinework.nn.frame import Region
 
 Box = Mapping[str, tuple[float, float]]
@@ -49,7 +49,7 @@ class Sides:
 
 @final
 @dataclass(frozen=True)
-class Edge:
+class RegionBoundary:
     """Values on the boundary of a region."""
 
     region: Region
@@ -59,24 +59,24 @@ class Edge:
 
 @final
 @dataclass(frozen=True)
-class Conditions:
+class BoundaryConditions:
     """What is fixed of one output: sides by the name of their input, and boundaries of regions."""
 
     sides: dict[str, Sides] = field(default_factory=dict)
-    edges: tuple[Edge, ...] = ()
+    edges: tuple[RegionBoundary, ...] = ()
 
     @property
     def nothing(self) -> bool:
         return not self.sides and not self.edges
 
 
-def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> list[Conditions]:
+def conditions_of(axioms: Sequence[Axiom], inputs: Sequence[str], outputs: Sequence[str]) -> list[BoundaryConditions]:
     """What the hard ones among the axioms fix, per output.
 
     Raises:
         ConfigError: If an axiom names no input or output, or two fix the same face.
     """
-    found = [Conditions() for _ in outputs]
+    found = [BoundaryConditions() for _ in outputs]
     for axiom in axioms:
         if axiom.strength == Hard():
             for j in outputs_of(axiom, outputs):
@@ -111,12 +111,12 @@ def text_of(value: float | str) -> str:
     return value if isinstance(value, str) else number(value)
 
 
-def _with(before: Conditions, axiom: Axiom, inputs: Sequence[str]) -> Conditions:
+def _with(before: BoundaryConditions, axiom: Axiom, inputs: Sequence[str]) -> BoundaryConditions:
     edges = list(before.edges)
     for rim in facts_of([axiom], RegionBoundaryValue):
         for name in rim.region.inputs:
             place(name, inputs, axiom.word)
-        edges.append(Edge(rim.region, text_of(rim.value), axiom.text()))
+        edges.append(RegionBoundary(rim.region, text_of(rim.value), axiom.text()))
     sides = dict(before.sides)
     for name, face in faces_of(axiom, inputs):
         sides[name] = _beside(sides.get(name, Sides()), face, name)

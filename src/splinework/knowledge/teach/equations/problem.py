@@ -13,8 +13,15 @@ from splinework.formula.reading import identifiers
 from splinework.knowledge.axioms import Axiom
 from splinework.knowledge.teach.equations.ansatz import frame_of
 from splinework.knowledge.teach.equations.conditions import conditions_of, periods_of
-from splinework.knowledge.teach.equations.points import Domain, domain_of
-from splinework.knowledge.teach.equations.soft import BESIDE, equations_of, measured, rows_of, unknowns_of, weight_of
+from splinework.knowledge.teach.equations.domain import Domain, domain_of
+from splinework.knowledge.teach.equations.soft_constraints import (
+    BESIDE,
+    equations_of,
+    measured,
+    rows_of,
+    unknowns_of,
+    weight_of,
+)
 from splinework.knowledge.teach.equations.unknowns import narrowed, widened
 from splinework.nn.arrays import as_columns
 from splinework.nn.derivatives import Model
@@ -30,7 +37,7 @@ MANY = 2000
 
 @final
 @dataclass(frozen=True)
-class Problem:
+class EquationProblem:
     """What is to be solved.
 
     Attributes:
@@ -111,7 +118,7 @@ class Problem:
 
 def problem_of(
     model: KAN, given: Sequence[Axiom | Residual], over: Mapping[str, tuple[float, float]] | Region | None
-) -> Problem:
+) -> EquationProblem:
     """The problem that axioms state.
 
     Raises:
@@ -145,7 +152,7 @@ def problem_of(
         return lambda whole, x: equation.residual(whole, x, len(outputs))
 
     equations = tuple((vanishing(equation), weight_of(axiom, 1.0), equation.text) for axiom, equation in statements)
-    return Problem(model, axioms, recipes, domain, frame, unknowns, equations)
+    return EquationProblem(model, axioms, recipes, domain, frame, unknowns, equations)
 
 
 def measurements(model: KAN, data: tuple[Any, Any]) -> list[Residual]:

@@ -39,7 +39,7 @@ Known = Callable[[Tensor, Sequence[Monomial]], Sequence[Tensor]]
 
 @final
 @dataclass(frozen=True)
-class Setting:
+class SlabProblem:
     """What all slabs of a problem share.
 
     Attributes:
@@ -134,7 +134,7 @@ class Collocation:
         slab: Its times and knots.
     """
 
-    def __init__(self, setting: Setting, slab: Slab) -> None:
+    def __init__(self, setting: SlabProblem, slab: Slab) -> None:
         self.setting, self.slab = setting, slab
         degree = setting.degree
         grid = grid_points(slab.knots[None], degree)[0]

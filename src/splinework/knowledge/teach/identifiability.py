@@ -1,7 +1,7 @@
 """Can these rows determine this model? Asked before a fit, or after one whose answer looks too good.
 
 Three questions, each with its own reasons and ways out: are there points where each edge's splines are
-(`marks`); do the rows tell parameters and inputs apart (rank, condition, confounded columns); is there enough of
+(`data_coverage`); do the rows tell parameters and inputs apart (rank, condition, confounded columns); is there enough of
 them against the noise to find each edge (power of the F test that the edge is zero, at the model as it is).
 """
 
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.linear_system import ROUNDING, System, power_of
-from splinework.knowledge.teach.marks import empty_cells, finest_grid, matched
+from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, matched
+from splinework.knowledge.teach.linear_system import ROUNDING, LinearisedSystem, power_of
 from splinework.nn.arrays import as_columns, data_of
 from splinework.nn.network import KAN
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 
 CONFOUNDED = 0.98
 """Share of an input's variance that the others explain from which on they are not told apart."""
@@ -146,7 +146,7 @@ def identifiable(model: KAN, x: Any, *, y: Any = None, noise: float | None = Non
     scale = float(work.output_scaling.scale.square().mean().sqrt())
     inputs, confounded = tuple(_inputs(work, u)), tuple(_confounded(work, u))
     kept = _thinned(work, len(u))
-    system = System(work, u[kept], len(u) / len(kept))
+    system = LinearisedSystem(work, u[kept], len(u) / len(kept))
     sigma = math.nan if noise is None else noise / scale
     if noise is None and targets is not None:
         sigma = system.noise(targets[kept])
@@ -187,7 +187,7 @@ def _thinned(model: KAN, rows: int) -> Tensor:
     Raises:
         ConfigError: If there are too many parameters.
     """
-    size = len(Parameters.of(model).read(model))
+    size = len(ParameterVector.of(model).read(model))
     if size > LARGEST:
         raise ConfigError(
             f"identifiable takes a matrix of all pairs of parameters, at most {LARGEST} of them, got {size}; prune the model, or "
@@ -216,7 +216,7 @@ def _inputs(model: KAN, u: Tensor) -> list[InputCheck]:
     return found
 
 
-def _edges(system: System, sigma: float, u: Tensor) -> list[EdgeCheck]:
+def _edges(system: LinearisedSystem, sigma: float, u: Tensor) -> list[EdgeCheck]:
     """For each living edge the F test that it is a constant: what of it the others cannot take over, against the noise."""
     found = []
     tables = []

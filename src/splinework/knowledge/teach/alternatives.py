@@ -22,7 +22,7 @@ Product = tuple[int, int, int, int]
 
 @final
 @dataclass(frozen=True, eq=False)
-class Family:
+class AlternativeSpace:
     """A linear space of functions of the raw inputs, with a basis that is orthonormal over the rows.
 
     Attributes:
@@ -62,8 +62,10 @@ class Family:
         return torch.cat(parts, dim=1)
 
 
-def family(x: Tensor, intervals: int, most: int, named: Sequence[tuple[int, int]] = ()) -> Family | None:
-    """The richest family for rows that has no more than so many functions.
+def alternative_space(
+    x: Tensor, intervals: int, most: int, named: Sequence[tuple[int, int]] = ()
+) -> AlternativeSpace | None:
+    """The richest family for rows with at most `most` functions.
 
     Args:
         x: Rows in raw units, `(N, I)`, float64.
@@ -83,7 +85,7 @@ def family(x: Tensor, intervals: int, most: int, named: Sequence[tuple[int, int]
     products = _products(moving, named, room)
     count = 1 + min(intervals - 1, (room - len(products)) // max(len(moving), 1))
     knots = tuple(_knots(x[:, i], count) for i in range(x.shape[1]))
-    begun = Family(knots, (low + high) / 2, half, products, torch.empty(0))
+    begun = AlternativeSpace(knots, (low + high) / 2, half, products, torch.empty(0))
     plain = begun.plain(x)
     size = plain.norm(dim=0).clamp_min(1e-300)
     _, values, right = torch.linalg.svd(plain / size, full_matrices=False)

@@ -9,10 +9,10 @@ from splinework.nn.layer import GRID_KINDS
 from splinework.nn.trace import trace
 from splinework.splines.bases import BSpline
 from splinework.train import fit
-from splinework.train.follow import MARGIN, follow, widen
-from splinework.train.growth import grow
+from splinework.train.grid_adaptation import MARGIN, follow, widen
 from splinework.train.optim import LevenbergMarquardt
-from splinework.train.run import Run
+from splinework.train.refinement import grow
+from splinework.train.run import TrainingRun
 from tests.contracts.cases import normal, seeded
 from tests.interpret.edit.cases import BASES, allowed, distance
 from tests.nn.test_network import network
@@ -127,7 +127,7 @@ def test_following_brings_every_hidden_grid_to_its_activations(basis):
 def growing(model, x, y, held_out=None, grids=None, steps=30):
     objective = objective_of(model, x, y)
     judge = None if held_out is None else objective_of(model, *held_out)
-    run = Run(held_out=judge, generator=seeded())
+    run = TrainingRun(held_out=judge, generator=seeded())
     run.judge_anew(objective, judge)
     run.advance(objective, LevenbergMarquardt(), 60, "first")
     return run, grow(run, objective, LevenbergMarquardt(), grids, steps)

@@ -43,7 +43,7 @@ LEVERAGE = 0.9
 
 @final
 @dataclass(frozen=True, eq=False)
-class Misfit:
+class TestOutcome:
     """What the rows say to a demand.
 
     Attributes:
@@ -57,7 +57,7 @@ class Misfit:
 
 @final
 @dataclass(frozen=True, eq=False)
-class Sample:
+class ResidualSample:
     """Residuals as families of functions see them.
 
     Attributes:
@@ -109,15 +109,15 @@ class Sample:
         return noise, seen, squares.clamp_min(1e-200).numpy()[:, None]
 
 
-def misfit(
-    sample: Sample,
+def likelihood_ratio_test(
+    sample: ResidualSample,
     rows: Tensor,
     offset: Tensor,
     sure: Tensor | None,
     *,
     draws: int,
     generator: torch.Generator,
-) -> Misfit:
+) -> TestOutcome:
     """What the rows say to `rows @ g + offset = 0`, or `≥ 0`, where g are coordinates in the fine family.
 
     Args:
@@ -131,25 +131,25 @@ def misfit(
     """
     largest = float(rows.norm(dim=1).max())
     if largest <= NONE:
-        return Misfit(1.0, torch.zeros_like(sample.residuals))
+        return TestOutcome(1.0, torch.zeros_like(sample.residuals))
     matrix, bound, seen = (rows / largest).numpy(), (-offset / largest).numpy(), sample.seen.numpy()
-    test = _Equations(matrix) if sure is None else _Inequalities(matrix)
+    test = _EqualityTest(matrix) if sure is None else _InequalityTest(matrix)
     move = test.move(seen, bound)
     gap = sample.fine @ torch.from_numpy(move) / sample.noise
     gains = (sample.gains(sample.residuals, sample.seen) + float(move @ move)) / sample.noise**2
     if gains.max() < LEAST:
-        return Misfit(1.0, gap)
-    if isinstance(test, _Inequalities) and sure is not None:
+        return TestOutcome(1.0, gap)
+    if isinstance(test, _InequalityTest) and sure is not None:
         room = math.sqrt(math.log(len(sample.residuals))) * sample.noise * (sure / largest).numpy()
         nearest = matrix @ (seen - move)  # where the model misfits by far, this tells better what binds
-        test = _Inequalities(matrix[(-bound <= room) | (nearest - bound <= room)])
+        test = _InequalityTest(matrix[(-bound <= room) | (nearest - bound <= room)])
     found = (_probability(test, sample, gains, draws, shuffled, generator) for shuffled in (False, True))
-    return Misfit(max(found), gap)
+    return TestOutcome(max(found), gap)
 
 
 def _probability(
-    test: "_Equations | _Inequalities",
-    sample: Sample,
+    test: "_EqualityTest | _InequalityTest",
+    sample: ResidualSample,
     gains: Floats,
     draws: int,
     shuffled: bool,
@@ -173,7 +173,7 @@ def _probability(
     return min(float(pearson3.sf(score, skew, float(scores.mean()), spread)), 1 / (1 + len(scores)))
 
 
-class _Equations:
+class _EqualityTest:
     """`matrix @ g = bound`."""
 
     def __init__(self, matrix: Floats) -> None:
@@ -193,7 +193,7 @@ class _Equations:
         return squares
 
 
-class _Inequalities:
+class _InequalityTest:
     """`matrix @ g ≥ bound`."""
 
     def __init__(self, matrix: Floats) -> None:

@@ -12,7 +12,7 @@ from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.frame import Frame
 from splinework.nn.network import KAN
-from splinework.train.residual import Residual, Term
+from splinework.train.residual import Residual, ResidualTerm
 from splinework.train.residual_jacobian import is_separate
 
 
@@ -25,7 +25,7 @@ def listed(residuals: Any) -> list[Residual]:
     return list(listed)
 
 
-def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> Term:
+def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: Frame | None = None) -> ResidualTerm:
     """The recipe with its points and data as tensors, checked; points are in the columns that the frame takes, if any."""
     name = residual.name or getattr(residual.function, "__name__", "").replace("<lambda>", "")
     name = f"{kind}residual {number}" + (f" ({name})" if name else "")
@@ -52,10 +52,10 @@ def term_of(model: KAN, residual: Residual, number: int, kind: str = "", frame: 
         data = data[:, None] if data.dim() == 1 else data
         if not bool(torch.isfinite(data).all()):
             raise DataError(f"data of {name} has values that are not finite numbers; drop those points first.")
-    return Term(residual.function, x, data, float(residual.weight), name, frame=frame)
+    return ResidualTerm(residual.function, x, data, float(residual.weight), name, frame=frame)
 
 
-def checked(model: KAN, term: Term) -> Term:
+def checked(model: KAN, term: ResidualTerm) -> ResidualTerm:
     """The term with what a first evaluation tells: its columns, and whether its rows depend on several points.
 
     Raises:
@@ -102,7 +102,7 @@ def checked(model: KAN, term: Term) -> Term:
 
 
 @torch.no_grad()
-def _differentiates(model: KAN, term: Term) -> bool:
+def _differentiates(model: KAN, term: ResidualTerm) -> bool:
     """Whether the function takes gradients itself: it worked before, and does not without a graph."""
     try:
         term.values(model)
@@ -111,7 +111,7 @@ def _differentiates(model: KAN, term: Term) -> bool:
     return False
 
 
-def _parts(model: KAN, term: Term, found: Tensor) -> bool:
+def _parts(model: KAN, term: ResidualTerm, found: Tensor) -> bool:
     """Whether rows depend on their own points alone; a ConfigError if some points cannot be taken without the others."""
     if len(term.x) > 1:
         rows = torch.arange(0, len(term.x), 2, device=term.x.device)

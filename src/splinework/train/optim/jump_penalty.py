@@ -8,7 +8,7 @@ from torch import Tensor
 from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines import derivative_jumps
-from splinework.train.jacobian import Parameters
+from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 
 WEAKEST, WEAKEST_PRECISE, STRONGEST = 1e-14, 1e-26, 1e-3
@@ -19,7 +19,7 @@ CLEAN = 1e-4
 """That is lessened below this share of the spread only: above, a wiggle is noise or a start that has gone astray."""
 
 
-class TieBreak:
+class JumpPenalty:
     """The sum of squared jumps of all living edges, `‖S θ‖²`, a quadratic in the parameters.
 
     Args:
@@ -28,7 +28,7 @@ class TieBreak:
     """
 
     @torch.no_grad()
-    def __init__(self, model: KAN, parameters: Parameters) -> None:
+    def __init__(self, model: KAN, parameters: ParameterVector) -> None:
         self.model, self.parameters = model, parameters
         self.jumps = [_jumps(layer) for layer in model.kan_layers]
         self._rows: Tensor | None = None
@@ -94,7 +94,7 @@ class TieBreak:
                 vector[part] += forms[a] @ values[part]
 
 
-class WithTieBreak:
+class JumpPenaltyStepper:
     """What steppers share that lower the objective and a tie-break, which is a share of the error and falls with it.
 
     Args:
@@ -107,8 +107,8 @@ class WithTieBreak:
 
     def __init__(self, objective: Objective, share: float) -> None:
         self.objective, self.model = objective, objective.model
-        self.parameters = Parameters.of(self.model)
-        self.tie_break = TieBreak(self.model, self.parameters)
+        self.parameters = ParameterVector.of(self.model)
+        self.tie_break = JumpPenalty(self.model, self.parameters)
         self.share, self.weight = share, STRONGEST if share else 0.0
         self.spread = objective.spread or 1.0
         self.error, self.roughness = self._look()

@@ -22,8 +22,8 @@ from splinework.knowledge.axioms.facts import (
     facts_of,
 )
 from splinework.knowledge.teach.equations.conditions import faces_of, text_of
+from splinework.knowledge.teach.equations.domain import Domain
 from splinework.knowledge.teach.equations.equation import Equation, read_equation
-from splinework.knowledge.teach.equations.points import Domain
 from splinework.nn.derivatives import Model, Monomial, partials
 from splinework.nn.frame import Expression
 from splinework.train import Residual

@@ -19,15 +19,15 @@ from torch import Tensor
 
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.knowledge.teach.fit import InformedResult
-from splinework.knowledge.teach.points import check_ends
+from splinework.knowledge.teach.query_points import check_ends
 from splinework.knowledge.teach.results import plain_result
 from splinework.nn.arrays import as_columns, check_finite
 from splinework.nn.network import KAN
 from splinework.train.ensemble import Ensemble
 from splinework.train.fit import FitResult
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from splinework.train.linear_model import LinearModel
-from splinework.train.uncertainty import Evidence, posterior
+from splinework.train.uncertainty import TrainingData, posterior
 
 CRITERIA = ("widest", "mean")
 """The next point is where the interval is widest, or where a measurement lowers the mean variance over all candidates most."""
@@ -92,11 +92,11 @@ def suggest(
     >>> bool(0.3 < suggest(result, 1).x < 0.9)
     True
     """
-    model, evidence = _checked(result, n, criterion)
+    model, data = _checked(result, n, criterion)
     if pool is not None and box is not None:
         raise ConfigError("candidates come from a box or from a pool, got both; leave one of them out.")
-    root, noise = _root(model, evidence)
-    low, high = _box(model, evidence, box)
+    root, noise = _root(model, data)
+    low, high = _box(model, data, box)
     if pool is None:
         most = NUMBERS // max(root.shape[1] * model.outputs, 1)
         u = _in_box(low, high, max(min(CANDIDATES, most), 2 * n, 16), seed)
@@ -107,16 +107,16 @@ def suggest(
         if len(u) < n:
             raise ConfigError(f"the pool has {len(u)} points, fewer than the {n} asked for; ask for fewer.")
         low, high = torch.minimum(low, u.amin(0)), torch.maximum(high, u.amax(0))
-    rays = linearise(model, Parameters.of(model), u)[1] @ root
+    rays = linearise(model, ParameterVector.of(model), u)[1] @ root
     if committee is not None:
         rays = torch.cat([rays, _parted(committee, model, u)], 2)
     width = (high - low).clamp_min(1e-300)
-    chosen, left = _greedy(rays, noise, (u - low) / width, (evidence.u.double() - low) / width, n, criterion)
+    chosen, left = _greedy(rays, noise, (u - low) / width, (data.u.double() - low) / width, n, criterion)
     deviation = rays[chosen].square().sum(2).amax(1).sqrt()
     return Suggestion(model.input_scaling.inverse(u[chosen]), deviation, left)
 
 
-def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, Evidence]:
+def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, TrainingData]:
     """The model in float64, and its rows."""
     result = plain_result(result)
     if not isinstance(result, FitResult):
@@ -124,31 +124,31 @@ def _checked(result: Any, n: Any, criterion: Any) -> tuple[KAN, Evidence]:
             f"suggest needs the rows that the model was fitted to, so it takes what fit hands back, a FitResult; got "
             f"{type(result).__name__}. Call suggest(sw.fit(model, x, y), n)."
         )
-    if result.evidence is None:
+    if result.training_data is None:
         raise ConfigError("this fit kept no rows, as solve does; suggest takes the result of sw.fit.")
     if not isinstance(n, int) or isinstance(n, bool) or n < 1:
         raise ConfigError(f"n is a number of points, at least 1, got {n!r}.")
     if criterion not in CRITERIA:
         raise ConfigError(f"criterion is one of {', '.join(CRITERIA)}, got {criterion!r}.")
-    return copy.deepcopy(result.model).double(), result.evidence
+    return copy.deepcopy(result.model).double(), result.training_data
 
 
-def _root(model: KAN, evidence: Evidence) -> tuple[Tensor, Tensor]:
+def _root(model: KAN, data: TrainingData) -> tuple[Tensor, Tensor]:
     """A root of the covariance of the numbers, `(P, R)`, and the noise per output."""
     try:
-        known = posterior(model, evidence)
+        known = posterior(model, data)
     except DataError:  # as many numbers as rows: what the rows say of the noise is nothing
-        u, t = evidence.u.double(), evidence.t.double()
-        system = LinearModel.of(model, u, t, evidence.weights, evidence.penalties)
+        u, t = data.u.double(), data.t.double()
+        system = LinearModel.of(model, u, t, data.weights, data.penalties)
         noise = GUESSED_NOISE * t.std(0).clamp_min(1e-300)
         variance = noise.square().mean()
         return system.directions * (variance / (system.squares + variance)).sqrt(), noise
     return known.root, known.noise.clamp_min(1e-12)
 
 
-def _box(model: KAN, evidence: Evidence, box: Any) -> tuple[Tensor, Tensor]:
+def _box(model: KAN, data: TrainingData, box: Any) -> tuple[Tensor, Tensor]:
     """Ends in network units, `(p,)` each."""
-    names, seen = model.config.input_names, evidence.u.double()
+    names, seen = model.config.input_names, data.u.double()
     if box is None:
         return seen.amin(0), seen.amax(0)
     if isinstance(box, Mapping):

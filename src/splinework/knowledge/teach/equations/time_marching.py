@@ -13,7 +13,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from splinework.knowledge.teach.equations.slab import Collocation, Setting, Slab
+from splinework.knowledge.teach.equations.slab import Collocation, Slab, SlabProblem
 from splinework.splines import grid_points
 
 ROUNDS, MOST_CELLS = 14, 400
@@ -30,7 +30,7 @@ LONGER, EASY = 1.5, 0.05
 
 @final
 @dataclass(frozen=True)
-class Course:
+class MarchingResult:
     """A problem solved slab by slab.
 
     Attributes:
@@ -45,13 +45,13 @@ class Course:
 
 
 def march(
-    setting: Setting,
+    setting: SlabProblem,
     knots: Tensor,
     span: tuple[float, float],
     slabs: int,
     tolerance: float,
     tell: Callable[[Slab, float], None],
-) -> Course:
+) -> MarchingResult:
     """Solves slab after slab.
 
     Args:
@@ -84,10 +84,10 @@ def march(
         start, held = slab.end, slab.ends()
         if by_time < EASY * tolerance * size:
             length *= LONGER
-    return Course(tuple(done), tuple(left), size)
+    return MarchingResult(tuple(done), tuple(left), size)
 
 
-def _solved(setting: Setting, slab: Slab, allowed: float, divisible: bool) -> tuple[Slab, float, float, bool]:
+def _solved(setting: SlabProblem, slab: Slab, allowed: float, divisible: bool) -> tuple[Slab, float, float, bool]:
     """The slab, the root mean square of its residual, what time has of it, and whether a shorter slab is needed instead."""
     turn = 0
     while True:

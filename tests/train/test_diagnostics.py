@@ -9,7 +9,7 @@ import torch
 import splinework as sw
 from splinework.train import Roughness
 from splinework.train.callbacks import Step
-from splinework.train.diagnosis import (
+from splinework.train.diagnostics import (
     convergence,
     diagnose,
     empty_cells,
@@ -19,7 +19,7 @@ from splinework.train.diagnosis import (
     outside,
     parting,
 )
-from splinework.train.jacobian import Parameters, linearise
+from splinework.train.jacobian import ParameterVector, linearise
 from tests.interpret.edit.cases import BASES
 from tests.train.cases import SHAPES, fresh, noise, quick, smooth, thinned, uniform
 
@@ -58,7 +58,7 @@ def test_ordinary_good_fits_have_no_findings(shape, rows, options, sd):
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_independent_parameters_are_at_least_the_rank_and_at_most_all(shape):
     model = thinned(shape)
-    rows = linearise(model, Parameters.of(model), 0.9 * uniform(400))[1].flatten(0, 1)
+    rows = linearise(model, ParameterVector.of(model), 0.9 * uniform(400))[1].flatten(0, 1)
     rank = int(torch.linalg.matrix_rank(rows))
     assert rank <= independent_parameters(model) <= rows.shape[1]
 

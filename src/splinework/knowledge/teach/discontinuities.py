@@ -18,7 +18,7 @@ ROUNDING = 1e-9
 
 @final
 @dataclass(frozen=True)
-class Steps:
+class Discontinuities:
     """What was seen along lines.
 
     Attributes:
@@ -41,7 +41,9 @@ class Steps:
         )
 
 
-def steps_of(function: Callable[[Floats], Floats], low: Floats, high: Floats, through: Floats) -> Steps:
+def find_discontinuities(
+    function: Callable[[Floats], Floats], low: Floats, high: Floats, through: Floats
+) -> Discontinuities:
     """Counts the steps along lines through some points.
 
     Args:
@@ -64,4 +66,4 @@ def steps_of(function: Callable[[Floats], Floats], low: Floats, high: Floats, th
             jumps |= moved
             flat.append(1 - moved.mean())
         counts.append(int(jumps.sum()) if jumps.any() and float(np.mean(flat)) > FLAT else 0)
-    return Steps(tuple(counts))
+    return Discontinuities(tuple(counts))

@@ -17,10 +17,10 @@ from splinework.nn.layer import KANLayer
 from splinework.nn.network import KAN
 from splinework.splines.bases import Basis, make_basis
 from splinework.splines.cones import CONCAVE, CONVEX, DECREASING, INCREASING, greville
-from splinework.train.follow import follow
+from splinework.train.grid_adaptation import follow
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
-from splinework.train.run import Run
+from splinework.train.run import TrainingRun
 
 COARSE = make_basis(grid=2, degree=2)
 """Where derivatives of order n are trained on, starts are single polynomials of degree n + 5 instead: of COARSE, little is
@@ -30,7 +30,7 @@ LEARNED = 0.1
 """A model that already explains all but this share of the variance is not started anew."""
 
 
-def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int, steps: int) -> KAN:
+def best_start(run: TrainingRun, objective: Objective, optimiser: Optimiser, count: int, steps: int) -> KAN:
     """Successive halving over `count` starts; a single one is the model as it came, and so is the first of several fine ones.
 
     Args:
@@ -69,7 +69,7 @@ def best_start(run: Run, objective: Objective, optimiser: Optimiser, count: int,
     return model
 
 
-def _halved(run: Run, objective: Objective, rivals: list[KAN], optimiser: Optimiser, steps: int) -> KAN:
+def _halved(run: TrainingRun, objective: Objective, rivals: list[KAN], optimiser: Optimiser, steps: int) -> KAN:
     """Successive halving (Jamieson & Talwalkar 2016): a third goes on, with twice the steps."""
     round_number = 1
     while True:

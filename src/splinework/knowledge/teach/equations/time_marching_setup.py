@@ -1,4 +1,4 @@
-"""From axioms to a problem that is marched: one output of one place and time, with all values given at the start."""
+"""From axioms to a problem solved by time marching: one output of one place and time, with all values given at the start."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +12,12 @@ from splinework.knowledge.axioms.axiom import place
 from splinework.knowledge.axioms.facts import FaceValue, Periodicity, RegionBoundaryValue, facts_of
 from splinework.knowledge.teach.equations.ansatz import derivatives_of, joined
 from splinework.knowledge.teach.equations.conditions import conditions_of
-from splinework.knowledge.teach.equations.formulas import times, total
-from splinework.knowledge.teach.equations.marched import Marched, marched
-from splinework.knowledge.teach.equations.marching import Course, march
-from splinework.knowledge.teach.equations.problem import Problem
-from splinework.knowledge.teach.equations.slab import Setting
-from splinework.knowledge.teach.equations.soft import BESIDE, equations_of, weight_of
+from splinework.knowledge.teach.equations.formula_text import times, total
+from splinework.knowledge.teach.equations.problem import EquationProblem
+from splinework.knowledge.teach.equations.slab import SlabProblem
+from splinework.knowledge.teach.equations.soft_constraints import BESIDE, equations_of, weight_of
+from splinework.knowledge.teach.equations.time_marching import MarchingResult, march
+from splinework.knowledge.teach.equations.time_marching_model import TimeMarchingModel, join_slabs
 from splinework.nn.derivatives import Monomial
 from splinework.nn.frame import Frame
 from splinework.nn.frame.framed import hidden_names
@@ -25,7 +25,9 @@ from splinework.nn.network import KAN
 from splinework.splines import uniform_knots
 
 
-def evolved(problem: Problem, slabs: int, tolerance: float, tell: Any) -> tuple[Marched, Course]:
+def march_problem(
+    problem: EquationProblem, slabs: int, tolerance: float, tell: Any
+) -> tuple[TimeMarchingModel, MarchingResult]:
     """Marches a problem through time.
 
     Args:
@@ -45,10 +47,10 @@ def evolved(problem: Problem, slabs: int, tolerance: float, tell: Any) -> tuple[
     knots = uniform_knots(low, high, basis.resolution, basis.degree)[0]
     span = problem.domain.box[model.config.input_names[1 - space]]
     course = march(setting, knots, span, slabs, tolerance, tell)
-    return marched(course.slabs, frame, setting.degree, space), course
+    return join_slabs(course.slabs, frame, setting.degree, space), course
 
 
-def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
+def _setting(problem: EquationProblem) -> tuple[int, SlabProblem, Frame]:
     """The number of the input that is space, what all slabs share, and the frame of their networks."""
     model, axioms = problem.model, problem.axioms
     inputs, outputs = model.config.input_names, model.config.output_names
@@ -85,7 +87,7 @@ def _setting(problem: Problem) -> tuple[int, Setting, Frame]:
 
     weight = weight_of(periods[0].axiom, BESIDE) if periods else 0.0
     _, equation = equations[0]
-    setting = Setting(equation, 1 - time, known(g), known(omega), degree, order, terms - order, weight)
+    setting = SlabProblem(equation, 1 - time, known(g), known(omega), degree, order, terms - order, weight)
     if setting.highest >= degree or max(setting.orders(m)[1] for m in equation.monomials) != order:
         raise ConfigError(
             f"splines of degree {degree} with a start of {order} given derivatives do not fit {equation.text!r}: the "

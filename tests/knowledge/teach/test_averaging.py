@@ -8,7 +8,7 @@ import torch
 import splinework as sw
 from splinework.knowledge.axioms import Even, Monotone, NoInteraction
 from splinework.knowledge.axioms.realise import realise
-from splinework.knowledge.teach.averaged import averaged
+from splinework.knowledge.teach.averaging import averaged
 
 RANGES = ((-1.0, 1.0), (-1.0, 1.0))
 

@@ -30,7 +30,7 @@ At = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 @final
 @dataclass(frozen=True)
-class Found:
+class EvidenceFit:
     """What the rows say.
 
     Attributes:
@@ -49,9 +49,9 @@ class Found:
 
 
 @torch.no_grad()
-def weighed(
-    columns: Tensor, target: Tensor, blocks: Tensor, *, near: Found | None = None, rounds: int = ROUNDS
-) -> Found:
+def maximise_evidence(
+    columns: Tensor, target: Tensor, blocks: Tensor, *, near: EvidenceFit | None = None, rounds: int = ROUNDS
+) -> EvidenceFit:
     """The posterior mean under the variances that the rows ask for.
 
     Args:
@@ -76,7 +76,9 @@ def weighed(
     return replace(found, numbers=numbers)
 
 
-def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: Found | None, rounds: int) -> Found:
+def _weighed(
+    columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: EvidenceFit | None, rounds: int
+) -> EvidenceFit:
     """The fixed point, where every number has a prior; `count` rows stand behind those that a rotation has left."""
     number = int(blocks.max()) + 1 if len(blocks) else 0
     zero = columns.new_zeros(number)
@@ -109,21 +111,21 @@ def _weighed(columns: Tensor, target: Tensor, blocks: Tensor, count: int, near: 
         variances, noise = fresh, quiet
         if settled:
             break
-    return Found(numbers, variances, noise, freedom, evidence)
+    return EvidenceFit(numbers, variances, noise, freedom, evidence)
 
 
 @torch.no_grad()
-def weighed_near(at: At, target: Tensor, blocks: Tensor) -> Found:
+def maximise_evidence_nonlinear(at: At, target: Tensor, blocks: Tensor) -> EvidenceFit:
     """The same for values that are not linear in their numbers, by Gauss–Newton steps from zero.
 
     Args:
         at: Values and derivatives at some numbers.
         target: What the values should be, `(n,)`.
-        blocks: As in `weighed`.
+        blocks: As in `maximise_evidence`.
     """
     numbers = target.new_zeros(len(blocks))
     values, columns = at(numbers)
-    found = weighed(columns, target - values + columns @ numbers, blocks, rounds=FEW)
+    found = maximise_evidence(columns, target - values + columns @ numbers, blocks, rounds=FEW)
     for _ in range(STEPS):
         before, move, share = _objective(target - values, numbers, blocks, found), found.numbers - numbers, 1.0
         for _ in range(HALVINGS):
@@ -136,17 +138,17 @@ def weighed_near(at: At, target: Tensor, blocks: Tensor) -> Found:
         else:
             break
         numbers, values, columns = trial, there, slopes
-        found = weighed(columns, target - values + columns @ numbers, blocks, near=found, rounds=FEW)
+        found = maximise_evidence(columns, target - values + columns @ numbers, blocks, near=found, rounds=FEW)
         if before - after <= ENOUGH * abs(before):
             break
-    last = weighed(columns, target - values + columns @ numbers, blocks, near=found)
+    last = maximise_evidence(columns, target - values + columns @ numbers, blocks, near=found)
     there, _ = at(last.numbers)
     if _objective(target - there, last.numbers, blocks, last) <= _objective(target - values, numbers, blocks, last):
         return last
     return replace(last, numbers=numbers)
 
 
-def _objective(left: Tensor, numbers: Tensor, blocks: Tensor, found: Found) -> float:
+def _objective(left: Tensor, numbers: Tensor, blocks: Tensor, found: EvidenceFit) -> float:
     """Twice the negative logarithm of the posterior density, at given variances, up to a constant."""
     bound = blocks != FREE
     prior = found.variances[blocks[bound]].clamp_min(1e-300)

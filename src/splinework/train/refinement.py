@@ -15,11 +15,11 @@ from splinework.nn.network import KAN
 from splinework.splines import grid_points
 from splinework.splines.bases import STRAIGHT
 from splinework.train.coordinates import effective_parameters
-from splinework.train.follow import widen
-from splinework.train.jacobian import Parameters
+from splinework.train.grid_adaptation import widen
+from splinework.train.jacobian import ParameterVector
 from splinework.train.objective import Objective
 from splinework.train.optim import Optimiser
-from splinework.train.run import Run
+from splinework.train.run import TrainingRun
 
 ROWS_PER_PARAMETER = 2.5
 """A spline is not made richer beyond this many training numbers per parameter."""
@@ -33,7 +33,9 @@ HIGH, HIGHEST = 7, 9
 """The degree that is tried first, and the last one."""
 
 
-def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[int] | None, steps: int) -> Objective:
+def grow(
+    run: TrainingRun, objective: Objective, optimiser: Optimiser, grids: Sequence[int] | None, steps: int
+) -> Objective:
     """Refines and fits again, until it does not pay or the list of `grids` ends.
 
     Args:
@@ -91,7 +93,7 @@ def grow(run: Run, objective: Objective, optimiser: Optimiser, grids: Sequence[i
     return objective
 
 
-def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: int) -> Objective:
+def raise_degrees(run: TrainingRun, objective: Objective, optimiser: Optimiser, steps: int) -> Objective:
     """Tries splines of a higher degree on the same intervals, and goes on while they pay.
 
     Where the function is smooth, an error that falls as `G^-(k+1)` is worth more with every degree; where it is not,
@@ -120,7 +122,7 @@ def raise_degrees(run: Run, objective: Objective, optimiser: Optimiser, steps: i
 
 
 @torch.no_grad()
-def judgement(run: Run, objective: Objective) -> float:
+def judgement(run: TrainingRun, objective: Objective) -> float:
     """What decides between two models: the held-out error, or, where no rows are held out, generalised cross-validation.
 
     `GCV = loss / (1 - edf/N)²` (Craven & Wahba 1979) with the effective number of parameters for edf.
@@ -217,7 +219,7 @@ def scores(objective: Objective) -> list[Tensor]:
     fine = copy.deepcopy(objective.model)
     for layer in fine.kan_layers:
         refine_layer(layer, 2 * layer.basis.resolution, None)
-    parameters = Parameters.of(fine)
+    parameters = ParameterVector.of(fine)
     products = objective.on(fine).products(parameters)
     seen = products.diagonal > 1e-12 * products.diagonal.max().clamp_min(1e-300)
     falls = torch.where(seen, products.vector.square() / products.diagonal.clamp_min(1e-300), 0.0)

@@ -17,18 +17,18 @@ from torch import Tensor
 from splinework.errors import ConfigError, DataError, ShapeError
 from splinework.nn.network import KAN
 from splinework.train.callbacks import Step
-from splinework.train.losses import Loss, make_loss
-from splinework.train.options import TrainingOptions
-from splinework.train.progress import Progress
-from splinework.train.rows import (
-    Part,
-    Rows,
+from splinework.train.data_split import (
+    DataSplit,
+    Samples,
     names_of_targets,
     of_mean_one,
     set_units_from,
     share_held_out,
     validation_rows,
 )
+from splinework.train.losses import Loss, make_loss
+from splinework.train.options import TrainingOptions
+from splinework.train.progress import Progress
 from splinework.train.sources import Chunk, Source
 
 HELD_OUT, SAMPLE = 20_000, 20_000
@@ -48,10 +48,10 @@ class Stream:
         source: Where they lie.
         criterion: The loss, which reads the targets.
         seed: What the rows' keys depend on.
-        pivot: Rows with a smaller key are held out.
+        pivot: DataSplit with a smaller key are held out.
         count: Number of rows to fit.
         mean_weight: Of the rows to fit.
-        size: Rows read at a time.
+        size: DataSplit read at a time.
         steps: Mini-batches in a pass where the source decides on them.
         facts: What was found in the first pass, as a text.
     """
@@ -71,13 +71,13 @@ class Stream:
         """What is another text for other rows, as far as a pass can tell."""
         return repr((self.source.identity, self.seed, self.pivot, self.count, self.mean_weight, self.facts))
 
-    def parts(self, model: KAN) -> Iterator[Part]:
+    def parts(self, model: KAN) -> Iterator[Samples]:
         """All rows to fit, in order, in parts of about `size` rows.
 
         Raises:
             DataError: If there are more or fewer than there were.
         """
-        seen, waiting, waiting_rows = 0, list[Part](), 0
+        seen, waiting, waiting_rows = 0, list[Samples](), 0
         for chunk in self.source.chunks(self.size):
             part = self._part(model, chunk)
             seen, waiting_rows = seen + len(part.u), waiting_rows + len(part.u)
@@ -93,42 +93,42 @@ class Stream:
                 "rows, none dropped, and none changed at random."
             )
 
-    def shuffled(self, model: KAN, generator: torch.Generator) -> Iterator[Part]:
+    def shuffled(self, model: KAN, generator: torch.Generator) -> Iterator[Samples]:
         """All rows to fit, pieces in random order."""
         for chunk in self.source.shuffled(self.size, generator):
             part = self._part(model, chunk)
             if len(part.u):
                 yield part
 
-    def _part(self, model: KAN, chunk: Chunk) -> Part:
+    def _part(self, model: KAN, chunk: Chunk) -> Samples:
         if self.pivot:
             kept = torch.from_numpy(self.source.keys(chunk, self.seed) >= np.uint64(self.pivot))
             chunk = Chunk(chunk.first, chunk.x[kept], chunk.y[kept], None if chunk.w is None else chunk.w[kept])
         return part_of(model, self.criterion, chunk, self.mean_weight)
 
 
-def together(parts: list[Part]) -> Part:
+def together(parts: list[Samples]) -> Samples:
     """Several parts as one; their weights stay as they are."""
     if len(parts) == 1:
         return parts[0]
     weights = [part.weights for part in parts if part.weights is not None]
-    return Part(
+    return Samples(
         torch.cat([part.u for part in parts]),
         torch.cat([part.t for part in parts]),
         torch.cat(weights) if weights else None,
     )
 
 
-def part_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Part:
+def part_of(model: KAN, criterion: Loss, chunk: Chunk, mean_weight: float) -> Samples:
     """Raw rows in network units, on the model's device."""
     like = next(model.parameters())
     t = criterion.targets(chunk.y, model.outputs, names_of_targets(model, chunk.y)).to(like)
     t = model.output_scaling(t) if criterion.regression else t
     w = None if chunk.w is None else (chunk.w / mean_weight).to(like)
-    return Part(model.input_scaling(chunk.x.to(like)), t, w)
+    return Samples(model.input_scaling(chunk.x.to(like)), t, w)
 
 
-def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[Rows, Stream, Tensor]:
+def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[DataSplit, Stream, Tensor]:
     """Reads all rows once, sets the units of the model where asked, and splits.
 
     Returns:
@@ -146,7 +146,7 @@ def take_stream(model: KAN, source: Source, options: TrainingOptions) -> tuple[R
         raise ConfigError(f"the loss {criterion.name} needs linear output_scales; it has a scale of its own.")
     pair = isinstance(validation, (tuple, list))
     source = source.bound(model.config.input_names)
-    found = _Survey(model, source, criterion, options.seed)
+    found = _StreamSummary(model, source, criterion, options.seed)
     began = time.monotonic()
     with Progress(options.progress) as bar:
         for chunk in source.chunks(found.size):
@@ -174,7 +174,7 @@ def _read(count: int, rows: int | None, seconds: float) -> Step:
     return Step(0, stage, 0, math.nan, math.nan, math.nan, seconds)
 
 
-class _Survey:
+class _StreamSummary:
     """What is known of the rows so far.
 
     Attributes:
@@ -221,7 +221,9 @@ class _Survey:
         """The loss that knows the labels."""
         return self.criterion.settle(self.labels) if self.settles else self.criterion
 
-    def split(self, criterion: Loss, chosen: int, pair: Any, *, automatically: bool) -> tuple[Rows, Stream, Tensor]:
+    def split(
+        self, criterion: Loss, chosen: int, pair: Any, *, automatically: bool
+    ) -> tuple[DataSplit, Stream, Tensor]:
         """Holds out about so many rows, and samples the others."""
         assert self.kept is not None
         self._prune()
@@ -246,7 +248,7 @@ class _Survey:
             used = replace(used, weights=of_mean_one(used.weights))
         # The whole of a small source is its own sample, with the same numbers to the bit.
         extremes = model.input_scaling(self.raw_ends.to(used.u)) if count > len(used.u) else used.u[:0]
-        return Rows(used, out, automatically, criterion), stream, extremes
+        return DataSplit(used, out, automatically, criterion), stream, extremes
 
     def _reach(self, flat: Tensor, raw: Tensor) -> None:
         flat, raw = torch.cat([self.ends.to(flat), flat]), torch.cat([self.raw_ends.to(raw), raw])

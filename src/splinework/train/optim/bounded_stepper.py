@@ -12,8 +12,8 @@ from torch import Tensor
 
 from splinework.train.coordinates import Coordinates
 from splinework.train.objective import Objective
-from splinework.train.optim.marquardt import PROBE, Damped, Marquardt
-from splinework.train.optim.systems import Factor, Normal, System
+from splinework.train.optim.damped_systems import DampedFactor, DampedSystem, NormalEquations
+from splinework.train.optim.marquardt_stepper import PROBE, DampedLeastSquares, MarquardtStepper
 
 ROUNDS, HALVINGS = 25, 12
 """Most changes of the active set in one step, and how often a step that does not lower the quadratic is halved."""
@@ -21,7 +21,7 @@ ROUNDS, HALVINGS = 25, 12
 
 @final
 @dataclass(frozen=True)
-class Boxed(Normal):
+class BoundedSystem(NormalEquations):
     """The same for the δ that stay within bounds.
 
     Attributes:
@@ -32,7 +32,7 @@ class Boxed(Normal):
     below: Tensor
     above: Tensor
 
-    def factor(self, damping: float) -> Factor | None:
+    def factor(self, damping: float) -> DampedFactor | None:
         root = self.scale.rsqrt()
         matrix = self.matrix * root[:, None] * root
         matrix.diagonal().add_(damping * self.damped + 1e-15)
@@ -41,14 +41,14 @@ class Boxed(Normal):
         if found is None:
             return None
         z, triangle = found
-        return Factor(torch.clamp(z * root, self.below, self.above), triangle, root)
+        return DampedFactor(torch.clamp(z * root, self.below, self.above), triangle, root)
 
 
-Solution = tuple[Tensor, Tensor]
+BoundedMinimum = tuple[Tensor, Tensor]
 """A minimum, and the triangle of the part of the matrix that is not at bounds."""
 
 
-def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Solution | None:
+def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
     """The minimum of `½ zᵀKz + gᵀz` within bounds, by primal and dual active sets (Hintermüller, Ito and Kunisch 2003).
 
     Solves as if some coordinates were at their bounds, lets go of those that are pulled inside, and adds those that went
@@ -74,7 +74,7 @@ def _settled(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Solut
     return None
 
 
-def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Solution | None:
+def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> BoundedMinimum | None:
     """The same by projected Newton steps, which go down at every round (Bertsekas 1982)."""
     z = torch.zeros_like(vector)
     triangle = matrix[:0, :0]
@@ -101,10 +101,10 @@ def _descended(matrix: Tensor, vector: Tensor, low: Tensor, high: Tensor) -> Sol
     return z, triangle
 
 
-class Shaped(Marquardt):
+class BoundedStepper(MarquardtStepper):
     """The stepper; what it moves are coordinates."""
 
-    def __init__(self, recipe: Damped, objective: Objective, coordinates: Coordinates) -> None:
+    def __init__(self, recipe: DampedLeastSquares, objective: Objective, coordinates: Coordinates) -> None:
         self.coordinates, self.bounded = coordinates, coordinates.bounded
         super().__init__(recipe, objective)
 
@@ -129,11 +129,11 @@ class Shaped(Marquardt):
     def _can_be_precise(self) -> bool:
         return not self.bounded and super()._can_be_precise()
 
-    def _normal(self, matrix: Tensor, vector: Tensor) -> System:
+    def _normal(self, matrix: Tensor, vector: Tensor) -> DampedSystem:
         matrix, vector = self.coordinates.square(matrix), self.coordinates.gradient(vector)
         scale = self._rescaled(matrix.diagonal())
         if not self.bounded:
-            return Normal(scale, self.damped, matrix, vector)
+            return NormalEquations(scale, self.damped, matrix, vector)
         present = self._read()
         below, above = self.coordinates.lower - present, self.coordinates.upper - present
-        return Boxed(scale, self.damped, matrix, vector, below, above)
+        return BoundedSystem(scale, self.damped, matrix, vector, below, above)

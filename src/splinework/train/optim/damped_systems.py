@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class System(ABC):
+class DampedSystem(ABC):
     """A linear problem that is solved for several dampings.
 
     Attributes:
@@ -23,7 +23,7 @@ class System(ABC):
     damped: Tensor
 
     @abstractmethod
-    def factor(self, damping: float) -> "Factor | None":
+    def factor(self, damping: float) -> "DampedFactor | None":
         """The problem, damped by λ and ready to solve; None where it has no definite solution."""
 
     @abstractmethod
@@ -32,7 +32,7 @@ class System(ABC):
 
 
 @dataclass(frozen=True)
-class Factor:
+class DampedFactor:
     """A damped problem.
 
     Attributes:
@@ -53,13 +53,13 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Normal(System):
+class NormalEquations(DampedSystem):
     """`(A + λD) δ = -b` with `A = JᵀJ`, `b = Jᵀr`, by Cholesky: the condition number is squared, the work is least."""
 
     matrix: Tensor
     vector: Tensor
 
-    def factor(self, damping: float) -> Factor | None:
+    def factor(self, damping: float) -> DampedFactor | None:
         root = self.scale.rsqrt()
         scaled = self.matrix * root[:, None] * root
         scaled.diagonal().add_(damping * self.damped + 1e-15)
@@ -67,7 +67,7 @@ class Normal(System):
         if int(failed):
             return None
         move: Tensor = torch.cholesky_solve((-self.vector * root)[:, None], triangle, upper=True)[:, 0] * root
-        return Factor(move, triangle, root)
+        return DampedFactor(move, triangle, root)
 
     def promised(self, move: Tensor) -> float:
         return float(-(2 * self.vector @ move + move @ (self.matrix @ move)))
@@ -75,13 +75,13 @@ class Normal(System):
 
 @final
 @dataclass(frozen=True)
-class Triangular(System):
+class QRSystem(DampedSystem):
     """The same with `J = QR` and `q = Qᵀr`, by a second QR: as accurate as J allows."""
 
     triangle: Tensor
     rest: Tensor
 
-    def factor(self, damping: float) -> Factor | None:
+    def factor(self, damping: float) -> DampedFactor | None:
         root = self.scale.rsqrt()
         size = len(root)
         below = torch.diag((damping * self.damped + 1e-30).sqrt())
@@ -92,7 +92,7 @@ class Triangular(System):
         if not bool((triangle.diagonal() != 0).all()):
             return None
         move: Tensor = torch.linalg.solve_triangular(triangle, right[:, None], upper=True)[:, 0] * root
-        return Factor(move, triangle, root)
+        return DampedFactor(move, triangle, root)
 
     def promised(self, move: Tensor) -> float:
         after = self.triangle @ move + self.rest

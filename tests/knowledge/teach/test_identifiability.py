@@ -9,9 +9,9 @@ from scipy.interpolate import BSpline as ScipySpline
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.identify import identifiable
+from splinework.knowledge.teach.data_coverage import empty_cells, finest_grid, matched
+from splinework.knowledge.teach.identifiability import identifiable
 from splinework.knowledge.teach.linear_system import power_of
-from splinework.knowledge.teach.marks import empty_cells, finest_grid, matched
 
 F64 = torch.float64
 

@@ -1,4 +1,4 @@
-"""Laws of doubts: a wrong axiom is named, a right one is not, whatever model was fitted."""
+"""Laws of the tests of axioms: a wrong axiom is named, a right one is not, whatever model was fitted."""
 
 import math
 import warnings
@@ -14,11 +14,16 @@ from splinework.errors import FitWarning
 from splinework.knowledge.axioms import Axiom, Boundary, Even, Through
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.sampling import PenaltyContext
-from splinework.knowledge.teach.doubt_family import family
-from splinework.knowledge.teach.doubt_statistic import Sample, _Equations, _Inequalities, misfit
-from splinework.knowledge.teach.doubts import Doubt, doubts
+from splinework.knowledge.teach.alternatives import alternative_space
 from splinework.knowledge.teach.fit import fit
-from splinework.knowledge.teach.informed import Fitted, GivenRows, taken
+from splinework.knowledge.teach.informed import GivenRows, InformedFit, given_rows
+from splinework.knowledge.teach.likelihood_ratio import (
+    ResidualSample,
+    _EqualityTest,
+    _InequalityTest,
+    likelihood_ratio_test,
+)
+from splinework.knowledge.teach.misspecification import AxiomTest, axiom_tests
 
 NOISE = 0.1
 
@@ -36,13 +41,13 @@ class Known(nn.Module):
         return self.function(x)[:, None]
 
 
-def told(truth, fitted, axioms, *, inputs=1, count=200, low=-1.0, seed=0, noise=NOISE) -> list[Doubt]:
+def told(truth, fitted, axioms, *, inputs=1, count=200, low=-1.0, seed=0, noise=NOISE) -> list[AxiomTest]:
     """Doubts where rows come from a truth and the model is another function."""
     generator = torch.Generator().manual_seed(seed)
     x = low + (1 - low) * torch.rand(count, inputs, generator=generator, dtype=torch.float64)
     y = truth(x) + noise * torch.randn(count, generator=generator, dtype=torch.float64)
-    rows: GivenRows = taken(sw.KAN([inputs, 1]), x, y, "squared")
-    return doubts(Fitted(Known(fitted, inputs), None), axioms_of(axioms), rows)
+    rows: GivenRows = given_rows(sw.KAN([inputs, 1]), x, y, "squared")
+    return axiom_tests(InformedFit(Known(fitted, inputs), None), axioms_of(axioms), rows)
 
 
 def setting(inputs=1, count=200, low=-1.0) -> PenaltyContext:
@@ -108,8 +113,8 @@ def test_noise_that_grows_along_an_input_is_no_doubt():
         generator = torch.Generator().manual_seed(seed)
         x = torch.rand(150, 1, generator=generator, dtype=torch.float64)
         y = x[:, 0] ** 3 * torch.randn(150, generator=generator, dtype=torch.float64)
-        rows = taken(sw.KAN([1, 1]), x, y, "squared")
-        blamed += bool(doubts(Fitted(Known(truth, 1), None), axioms_of(["monotone(0)"]), rows))
+        rows = given_rows(sw.KAN([1, 1]), x, y, "squared")
+        blamed += bool(axiom_tests(InformedFit(Known(truth, 1), None), axioms_of(["monotone(0)"]), rows))
     assert blamed <= 3
 
 
@@ -133,8 +138,8 @@ def test_few_rows_say_nothing():
 
 def test_other_losses_say_nothing():
     x = torch.linspace(-1, 1, 100, dtype=torch.float64)[:, None]
-    rows = taken(sw.KAN([1, 1]), x, x[:, 0] ** 2, "absolute")
-    assert doubts(Fitted(Known(lambda x: 0 * x[:, 0], 1), None), axioms_of(["monotone(0)"]), rows) == []
+    rows = given_rows(sw.KAN([1, 1]), x, x[:, 0] ** 2, "absolute")
+    assert axiom_tests(InformedFit(Known(lambda x: 0 * x[:, 0], 1), None), axioms_of(["monotone(0)"]), rows) == []
 
 
 @pytest.mark.parametrize(
@@ -179,7 +184,7 @@ def test_values_of_demands_vanish_for_functions_that_keep_the_axiom():
 @pytest.mark.parametrize("inputs", [1, 2, 4, 30])
 def test_a_family_is_orthonormal_and_not_too_large(inputs):
     x = torch.rand(400, inputs, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 3
-    its = family(x, 8, 100)
+    its = alternative_space(x, 8, 100)
     assert its is not None
     basis = its.of(x)
     assert basis.shape[1] <= 100
@@ -188,8 +193,8 @@ def test_a_family_is_orthonormal_and_not_too_large(inputs):
 
 def test_a_family_needs_rows_and_passes_over_constant_inputs():
     x = torch.stack([torch.linspace(0, 1, 50), torch.ones(50)], dim=1).double()
-    assert family(x, 4, 3) is None
-    its = family(x, 4, 25)
+    assert alternative_space(x, 4, 3) is None
+    its = alternative_space(x, 4, 25)
     assert its is not None
     assert (its.products, its.size) == ((), 7)
 
@@ -199,7 +204,7 @@ def test_distances_from_a_cone_are_those_of_isotonic_regression():
     seen = rng.normal(size=(20, 12))
     rises = np.diff(np.eye(12), axis=0)
     expected = [np.square(each - isotonic_regression(each).x).sum() for each in seen]
-    np.testing.assert_allclose(_Inequalities(rises).distances(seen), expected, atol=1e-10)
+    np.testing.assert_allclose(_InequalityTest(rises).distances(seen), expected, atol=1e-10)
 
 
 def test_moves_to_a_polyhedron_are_those_of_a_bounded_least_squares():
@@ -210,13 +215,13 @@ def test_moves_to_a_polyhedron_are_those_of_a_bounded_least_squares():
         inverse = np.linalg.inv(matrix)
         slack = lsq_linear(inverse, seen - inverse @ bound, bounds=(0, np.inf), tol=1e-14).x
         expected = seen - inverse @ (slack + bound)
-        np.testing.assert_allclose(_Inequalities(matrix).move(seen, bound), expected, atol=1e-5)
+        np.testing.assert_allclose(_InequalityTest(matrix).move(seen, bound), expected, atol=1e-5)
 
 
 def test_moves_to_a_plane_meet_it():
     rng = np.random.default_rng(2)
     matrix, bound, seen = rng.normal(size=(2, 7)), rng.normal(size=2), rng.normal(size=7)
-    move = _Equations(matrix).move(seen, bound)
+    move = _EqualityTest(matrix).move(seen, bound)
     np.testing.assert_allclose(matrix @ (seen - move), bound, atol=1e-12)
     np.testing.assert_allclose(
         np.linalg.lstsq(matrix.T, move, rcond=None)[1], 0, atol=1e-12
@@ -233,9 +238,11 @@ def test_probabilities_of_an_equation_are_those_of_the_f_distribution():
     row[0, 0] = 1.0
     noise = torch.randn(200, generator=generator, dtype=torch.float64)
     noise = noise - basis[:, :1] @ (basis[:, :1].T @ noise) + 2.2 * basis[:, 0] * noise.std()
-    sample = Sample(basis, (basis,), noise)
+    sample = ResidualSample(basis, (basis,), noise)
     statistic = float(sample.seen[0]) ** 2 / sample.noise**2
-    found = misfit(sample, row, torch.zeros(1, dtype=torch.float64), None, draws=4000, generator=generator)
+    found = likelihood_ratio_test(
+        sample, row, torch.zeros(1, dtype=torch.float64), None, draws=4000, generator=generator
+    )
     expected = f.sf(statistic, 1, 195)
     assert abs(found.probability - expected) < 5 * math.sqrt(expected / 4000)
 

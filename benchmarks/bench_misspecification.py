@@ -4,7 +4,7 @@ Rows uniform in a box, normal noise of 0.2 standard deviations of the function. 
 noise deviations where it is most, from the nearest one (in the mean square) of which the axioms are true; with `--off 1` wrong
 functions are drawn towards that one until they are off by one. Networks with a hidden layer are fitted from a single start, to
 save time; others as `fit` does by itself.
-Run: python benchmarks/bench_doubts.py [--runs 60] [--rows 100 300] [--shape 1,1] [--kind wrong] [--off 1] [--out FILE]
+Run: python benchmarks/bench_misspecification.py [--runs 60] [--rows 100 300] [--shape 1,1] [--kind wrong] [--off 1] [--out FILE]
 """
 
 import argparse
@@ -25,10 +25,10 @@ import splinework as sw
 from splinework.knowledge.axioms import Boundary
 from splinework.knowledge.axioms.language import axioms_of
 from splinework.knowledge.axioms.sampling import PenaltyContext
-from splinework.knowledge.teach.doubt_family import family
-from splinework.knowledge.teach.doubt_statistic import Sample, misfit
-from splinework.knowledge.teach.doubts import doubts
-from splinework.knowledge.teach.informed import build, fit_softly, taken, with_implied
+from splinework.knowledge.teach.alternatives import alternative_space
+from splinework.knowledge.teach.informed import build, fit_with_penalties, given_rows, with_implied
+from splinework.knowledge.teach.likelihood_ratio import ResidualSample, likelihood_ratio_test
+from splinework.knowledge.teach.misspecification import axiom_tests
 
 PI = math.pi
 Function = Callable[[Tensor], Tensor]
@@ -129,12 +129,12 @@ def measured(case: Case, noise: float, wanted: float | None) -> tuple[Case, floa
     box = torch.stack([x.amin(0), x.amax(0)], dim=1)
     setting = PenaltyContext(tuple(f"x{i + 1}" for i in range(x.shape[1])), ("y",), box, one, 0 * one, x[:256])
     (demand,) = axioms_of(case.axioms)[case.wrong[0]].linear_conditions(setting, 0)
-    its = family(x, 24, 400)
+    its = alternative_space(x, 24, 400)
     assert its is not None
     basis, rows = its.of(x), demand.values(its.of, its.size)
-    sample = Sample(basis, (basis,), y)
+    sample = ResidualSample(basis, (basis,), y)
     sure = None if demand.equal else torch.zeros(len(rows), dtype=torch.float64)
-    gap = -misfit(sample, rows, demand.offset, sure, draws=100, generator=generator).gap * sample.noise
+    gap = -likelihood_ratio_test(sample, rows, demand.offset, sure, draws=100, generator=generator).gap * sample.noise
     off = float(gap.abs().max()) / deviation
     if wanted is None:
         return case, deviation, off
@@ -153,11 +153,11 @@ def run(case: Case, rows: int, deviation: float, seed: int) -> dict[str, Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         began = time.process_time()
-        given = taken(model, x, y, "squared")
+        given = given_rows(model, x, y, "squared")
         built = build(model, with_implied(axioms, model.config.input_names, model.config.output_names), given)
-        fitted, _ = fit_softly(built, axioms, given, settings)
+        fitted, _ = fit_with_penalties(built, axioms, given, settings)
         middle = time.process_time()
-        told = doubts(fitted, axioms, given)
+        told = axiom_tests(fitted, axioms, given)
         ended = time.process_time()
     blamed = [number for number, axiom in enumerate(axioms) if any(axiom.text() in doubt.text for doubt in told)]
     return {"blamed": blamed, "fit": middle - began, "test": ended - middle}

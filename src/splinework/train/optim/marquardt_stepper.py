@@ -16,8 +16,15 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.train.objective import Objective
 from splinework.train.optim.base import Optimiser
-from splinework.train.optim.systems import Factor, Normal, System, Triangular, precision_needed, triangle_of
-from splinework.train.optim.tie_break import WithTieBreak
+from splinework.train.optim.damped_systems import (
+    DampedFactor,
+    DampedSystem,
+    NormalEquations,
+    QRSystem,
+    precision_needed,
+    triangle_of,
+)
+from splinework.train.optim.jump_penalty import JumpPenaltyStepper
 
 SMALLEST_SCALE = 1e-6
 """Parameters that the data hardly see are damped as if they had this share of the strongest column's length."""
@@ -33,7 +40,7 @@ MOST_BY_QR = 2e11
 
 
 @dataclass(frozen=True)
-class Damped(Optimiser):
+class DampedLeastSquares(Optimiser):
     """What the recipes of this family share.
 
     Attributes:
@@ -64,10 +71,10 @@ class Damped(Optimiser):
             )
 
 
-class Marquardt(WithTieBreak):
+class MarquardtStepper(JumpPenaltyStepper):
     """The stepper; other recipes may damp some parameters lightly, or move some on after each step."""
 
-    def __init__(self, recipe: Damped, objective: Objective, *, lightly: slice = slice(0)) -> None:
+    def __init__(self, recipe: DampedLeastSquares, objective: Objective, *, lightly: slice = slice(0)) -> None:
         super().__init__(objective, recipe.tie_break)
         self.chunk, values = recipe.chunk, self._read()
         self.size = values.numel()
@@ -111,7 +118,7 @@ class Marquardt(WithTieBreak):
         names = ("damping", "growth", "exhausted", "precise", "scale", "share", "weight", "error", "roughness")
         return {name: getattr(self, name) for name in names}
 
-    def _moves(self, factor: Factor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    def _moves(self, factor: DampedFactor, start: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """The step along the geodesic to second order, where that is to be trusted; then the plain one; each with that."""
         move = factor.move
         if self.error < CURVED * self.spread:
@@ -131,7 +138,7 @@ class Marquardt(WithTieBreak):
         numbers = self.objective.numbers
         return numbers >= self.size and numbers * self.size**2 <= MOST_BY_QR and self.objective.is_sum_of_squares
 
-    def _system(self) -> System:
+    def _system(self) -> DampedSystem:
         values = self.parameters.read(self.model)
         if not self.precise and precision_needed(self.value, self.spread) and self._can_be_precise():
             self.precise = True
@@ -140,7 +147,7 @@ class Marquardt(WithTieBreak):
             blocks = [(smooth, smooth @ values)] if self.weight and len(smooth) else []
             triangle, rest = triangle_of(self._blocks(blocks))
             self.gradient_norm = 2 * float((triangle.T @ rest).norm())
-            return Triangular(self._rescaled(triangle.square().sum(0)), self.damped, triangle, rest)
+            return QRSystem(self._rescaled(triangle.square().sum(0)), self.damped, triangle, rest)
         matrix, vector = self.objective.quadratic(self.parameters, self.chunk)
         self.gradient_norm = 2 * float(vector.norm())
         if self.weight:
@@ -169,9 +176,9 @@ class Marquardt(WithTieBreak):
         """Rows of the Jacobian in what is moved."""
         return jacobian
 
-    def _normal(self, matrix: Tensor, vector: Tensor) -> System:
+    def _normal(self, matrix: Tensor, vector: Tensor) -> DampedSystem:
         """The problem of one step, from the quadratic in the parameters."""
-        return Normal(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
+        return NormalEquations(self._rescaled(matrix.diagonal()), self.damped, matrix, vector)
 
     def _rescaled(self, squares: Tensor) -> Tensor:
         floor = SMALLEST_SCALE * squares.max().clamp_min(1e-300)

@@ -5,7 +5,7 @@ import torch
 
 import splinework as sw
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.active import _greedy, suggest
+from splinework.knowledge.teach.active_learning import _greedy, suggest
 from splinework.train.fit import FitResult
 
 F64 = torch.float64
@@ -71,7 +71,7 @@ def test_gaps_come_first_and_the_deviation_is_that_of_the_interval(gap):
 
 def test_no_point_comes_twice_nor_close_to_a_row(gap):
     found = suggest(gap, 20, box={"x1": (-1, 1)})
-    apart = torch.cdist(found.x, torch.cat([found.x, gap.model.input_scaling.inverse(gap.evidence.u)]))
+    apart = torch.cdist(found.x, torch.cat([found.x, gap.model.input_scaling.inverse(gap.training_data.u)]))
     apart[torch.arange(20), torch.arange(20)] = 9.0
     assert float(apart.min()) > 0.03
     assert torch.equal(found.x, suggest(gap, 20, box={"x1": (-1, 1)}).x)
@@ -95,7 +95,7 @@ def test_with_fewer_rows_than_numbers_there_is_an_answer():
 
 
 def test_a_committee_is_heard(gap):
-    x = gap.model.input_scaling.inverse(gap.evidence.u)
+    x = gap.model.input_scaling.inverse(gap.training_data.u)
     y = torch.sin(3 * x[:, :1]) + x[:, 1:] ** 2
     several = sw.ensemble(sw.KAN([2, 1], dtype=F64), x, y, members=2, steps=4, grids=None, progress=False)
     with_them = suggest(gap, 4, committee=several)

@@ -2,7 +2,7 @@
 
 A hard axiom holds in the model whatever the rows say, so a wrong one shows as a misfit: some function of a flexible family,
 added to the model, comes nearer to the rows than any that keeps the axiom. How near it comes by chance is worked out in
-`doubt_statistic`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
+`likelihood_ratio`. A model that is too smooth or too small misfits too; then a finer family, within the axiom,
 is as near to the rows, and the axiom is not blamed.
 
 Not tested: axioms without linear conditions on one output (`Axiom.linear_conditions`), losses other than the squared one,
@@ -21,9 +21,9 @@ from splinework.knowledge.axioms import Axiom, Verify
 from splinework.knowledge.axioms.axiom import outputs_of
 from splinework.knowledge.axioms.linear import LinearCondition
 from splinework.knowledge.axioms.sampling import PenaltyContext, read_unit
-from splinework.knowledge.teach.doubt_family import Family, family
-from splinework.knowledge.teach.doubt_statistic import Misfit, Sample, misfit
-from splinework.knowledge.teach.informed import Fitted, GivenRows
+from splinework.knowledge.teach.alternatives import AlternativeSpace, alternative_space
+from splinework.knowledge.teach.informed import GivenRows, InformedFit
+from splinework.knowledge.teach.likelihood_ratio import ResidualSample, TestOutcome, likelihood_ratio_test
 from splinework.nn.frame.framed import names_of
 from splinework.train.losses import Squared
 
@@ -41,14 +41,14 @@ PLACES = 256
 SMALL = 1e-3
 """A misfit below this share of the spread of y is that of the splines, not of the rows."""
 LARGEST = 300
-"""Functions of a family at most."""
+"""Most functions of a family."""
 DRAWS = 400
 """Draws of the null distribution for each tested condition: the smallest counted probability is a quarter of the level."""
 
 
 @final
 @dataclass(frozen=True)
-class Doubt:
+class AxiomTest:
     """Evidence against axioms.
 
     Attributes:
@@ -62,7 +62,7 @@ class Doubt:
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Case:
+class _TestedCondition:
     """One condition that an axiom sets one output."""
 
     axiom: Axiom
@@ -71,7 +71,7 @@ class _Case:
 
 
 @torch.no_grad()
-def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Doubt]:
+def axiom_tests(fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> list[AxiomTest]:
     """Doubts in hard and soft axioms, most certain first.
 
     Each axiom has its own test, in which the model may miss whatever the others are about, so that one that is right is not
@@ -92,10 +92,10 @@ def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Dou
         return []
     if bool(((rows.y - fitted.model(rows.x)).square().mean(0).sqrt() <= EXACT * rows.spread).all()):
         return []  # every row is met: none speaks against anything
-    look = _Look.at(fitted, tested, rows)
+    look = _TestSetting.at(fitted, tested, rows)
     if not look.free:
         return []
-    seen: dict[int, list[tuple[Misfit, _Case]]] = {}
+    seen: dict[int, list[tuple[TestOutcome, _TestedCondition]]] = {}
     for case in _cases(tested, look, outputs):
         seen.setdefault(id(case.axiom), []).append((look.judge(case), case))
     worst = []
@@ -107,20 +107,20 @@ def doubts(fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> list[Dou
     for number, (probability, found, case) in enumerate(worst):
         if probability * (len(worst) - number) > LEVEL:
             break
-        told.append(Doubt(look.sentence(case, found, probability), probability))
+        told.append(AxiomTest(look.sentence(case, found, probability), probability))
     return told
 
 
-def _cases(axioms: Sequence[Axiom], look: "_Look", outputs: Sequence[str]) -> Iterator[_Case]:
+def _cases(axioms: Sequence[Axiom], look: "_TestSetting", outputs: Sequence[str]) -> Iterator[_TestedCondition]:
     for axiom in axioms:
         for j in outputs_of(axiom, outputs):
             for condition in axiom.linear_conditions(look.setting, j if axiom.output is None else 0):
-                yield _Case(axiom, j, condition)
+                yield _TestedCondition(axiom, j, condition)
 
 
 @final
 @dataclass(frozen=True, eq=False)
-class _Look:
+class _TestSetting:
     """The rows, the model's residuals there, and families of functions that it may have missed."""
 
     predict: Callable[[Tensor], Tensor]
@@ -128,11 +128,11 @@ class _Look:
     residuals: Tensor
     spread: Tensor
     setting: PenaltyContext
-    free: tuple[Family, ...]
-    fine: Family | None
+    free: tuple[AlternativeSpace, ...]
+    fine: AlternativeSpace | None
 
     @classmethod
-    def at(cls, fitted: Fitted, axioms: Sequence[Axiom], rows: GivenRows) -> "_Look":
+    def at(cls, fitted: InformedFit, axioms: Sequence[Axiom], rows: GivenRows) -> "_TestSetting":
         x, y = _thinned(rows.x, MOST).cpu(), _thinned(rows.y, MOST).cpu()
         like = next(fitted.model.parameters())
 
@@ -150,7 +150,7 @@ class _Look:
         free = tuple(its for size in FREE if (its := _family(x, size, named)) is not None)
         return cls(predict, x, y - predict(x), rows.spread.cpu(), setting, free, _family(x, FINE, named))
 
-    def judge(self, case: _Case) -> Misfit:
+    def judge(self, case: _TestedCondition) -> TestOutcome:
         """What the rows say to a condition."""
         j, condition, widest = case.output, case.condition, self.free[-1]
         fine = widest if condition.equal or self.fine is None else self.fine
@@ -160,8 +160,8 @@ class _Look:
             return torch.cat([fine.of(points), widest.of(points), self.predict(points)[:, j : j + 1]], dim=1)
 
         values = condition.values(together, count + wide + 1)
-        sample = Sample(fine.of(self.x), tuple(its.of(self.x) for its in self.free), self.residuals[:, j])
-        found = misfit(
+        sample = ResidualSample(fine.of(self.x), tuple(its.of(self.x) for its in self.free), self.residuals[:, j])
+        found = likelihood_ratio_test(
             sample,
             values[:, :count],
             values[:, -1] + condition.offset,
@@ -170,9 +170,9 @@ class _Look:
             generator=torch.Generator().manual_seed(0),
         )
         small = float(found.gap.abs().max()) * sample.noise < SMALL * float(self.spread[j])
-        return Misfit(1.0, found.gap) if small else found
+        return TestOutcome(1.0, found.gap) if small else found
 
-    def sentence(self, case: _Case, found: Misfit, probability: float) -> str:
+    def sentence(self, case: _TestedCondition, found: TestOutcome, probability: float) -> str:
         """What to tell."""
         names = self.setting.input_names
         row = int(found.gap.abs().argmax())
@@ -187,9 +187,9 @@ class _Look:
         )
 
 
-def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) -> Family | None:
+def _family(x: Tensor, size: tuple[int, int], named: Sequence[tuple[int, int]]) -> AlternativeSpace | None:
     intervals, share = size
-    return family(x, intervals, min(len(x) // share, LARGEST), named)
+    return alternative_space(x, intervals, min(len(x) // share, LARGEST), named)
 
 
 def _thinned(x: Tensor, most: int) -> Tensor:

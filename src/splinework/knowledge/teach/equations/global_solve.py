@@ -10,7 +10,7 @@ from torch import Tensor
 from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import place
 from splinework.knowledge.axioms.facts import FaceValue, facts_of
-from splinework.knowledge.teach.equations.problem import Problem
+from splinework.knowledge.teach.equations.problem import EquationProblem
 from splinework.knowledge.teach.equations.schedules import Causal, Whole
 from splinework.nn.derivatives import Model
 from splinework.nn.network import KAN
@@ -26,8 +26,8 @@ ALIKE = 0.95
 """Causal rounds end where every chunk has at least this weight."""
 
 
-def solved_whole(
-    problem: Problem,
+def solve_globally(
+    problem: EquationProblem,
     schedule: Whole | Causal,
     x: Tensor,
     beside: Sequence[Residual],
@@ -45,11 +45,11 @@ def solved_whole(
         options: For `splinework.train.solve`.
     """
     network = problem.network(options.seed)
-    least = tolerance**2 * of_nothing(problem, network, [*problem.inside(x), *beside])
+    least = tolerance**2 * zero_network_loss(problem, network, [*problem.inside(x), *beside])
     enough = StopBelow("objective", least, "the residual is as small as was asked for", in_starts=False)
     options = replace(options, callbacks=[*options.callbacks, enough])
     if isinstance(schedule, Causal):
-        network = _led_in(problem, network, schedule, x, beside, options)
+        network = _causal_warm_up(problem, network, schedule, x, beside, options)
         options = replace(options, starts=1)
     result = solve(network, [*problem.inside(x), *beside], frame=problem.frame, options=options)
     for again in range(1, schedule.rounds + 1 if isinstance(schedule, Whole) else 1):
@@ -60,7 +60,7 @@ def solved_whole(
 
 
 @torch.no_grad()
-def left(problem: Problem, network: KAN, x: Tensor) -> Tensor:
+def equation_residuals(problem: EquationProblem, network: KAN, x: Tensor) -> Tensor:
     """The equations at points, `(B, equations)`."""
     whole = problem.whole(network)
     x = x.to(next(whole.parameters()))
@@ -68,7 +68,7 @@ def left(problem: Problem, network: KAN, x: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def of_nothing(problem: Problem, network: KAN, rows: Sequence[Residual]) -> float:
+def zero_network_loss(problem: EquationProblem, network: KAN, rows: Sequence[Residual]) -> float:
     """What is minimised, for a network that is zero."""
     nothing = _zero(network)
     whole, total = problem.whole(nothing), 0.0
@@ -87,16 +87,21 @@ def _zero(network: KAN) -> KAN:
     return nothing
 
 
-def _where_large(problem: Problem, network: KAN, count: int, seed: int) -> Tensor:
+def _where_large(problem: EquationProblem, network: KAN, count: int, seed: int) -> Tensor:
     """Points drawn with chances that grow with the residual, `(count, inputs)`."""
     pool = problem.domain.draw(POOL * count, seed + 500)
-    size = left(problem, network, pool).square().sum(1).sqrt()
+    size = equation_residuals(problem, network, pool).square().sum(1).sqrt()
     chances = size / size.mean().clamp_min(1e-300) + EVEN
     return pool[torch.multinomial(chances, count, generator=torch.Generator().manual_seed(seed))]
 
 
-def _led_in(
-    problem: Problem, network: KAN, causal: Causal, x: Tensor, beside: Sequence[Residual], options: TrainingOptions
+def _causal_warm_up(
+    problem: EquationProblem,
+    network: KAN,
+    causal: Causal,
+    x: Tensor,
+    beside: Sequence[Residual],
+    options: TrainingOptions,
 ) -> KAN:
     """The network after rounds in which later times count once earlier ones are solved."""
     starts = [face for face in facts_of(problem.axioms, FaceValue) if face.start]
@@ -106,10 +111,10 @@ def _led_in(
     low, high = problem.domain.box[name]
     share = (x[:, problem.domain.inputs.index(name)] - low) / (high - low)
     chunk = (share * causal.chunks).long().clamp(0, causal.chunks - 1)
-    size = float(left(problem, _zero(network), x).square().sum(1).mean())
+    size = float(equation_residuals(problem, _zero(network), x).square().sum(1).mean())
     first = replace(options, steps=causal.steps, grids=None, degree="auto", validation=0, starts=1)
     for turn in range(causal.rounds):
-        weights = _weights(left(problem, network, x).square().sum(1) / size, chunk, causal)
+        weights = _weights(equation_residuals(problem, network, x).square().sum(1) / size, chunk, causal)
         if turn and float(weights.min()) > ALIKE:
             break
         rows = [_weighed(row, weights.sqrt()[chunk]) for row in problem.inside(x)]

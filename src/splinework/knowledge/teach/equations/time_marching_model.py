@@ -19,7 +19,7 @@ from splinework.splines import uniform_knots
 from splinework.splines.bases import make_basis
 
 
-class Marched(nn.Module):
+class TimeMarchingModel(nn.Module):
     """Models for one slab of time each, called like one model: every row goes through that of its time.
 
     At the end of a slab the next one has the same values (and rates, for equations of second order in time), to rounding.
@@ -103,10 +103,10 @@ class Marched(nn.Module):
         return f"{len(self.parts)} slabs of {self.input_names[self.time]}"
 
 
-def marched(slabs: Sequence[Slab], frame: Frame, degree: int, space: int) -> Marched:
+def join_slabs(slabs: Sequence[Slab], frame: Frame, degree: int, space: int) -> TimeMarchingModel:
     """The model that slabs make, with `frame` around each network."""
     parts = [FramedKAN(_network(slab, frame, degree, space), frame) for slab in slabs]
-    return Marched(parts, [slab.end for slab in slabs], 1 - space)
+    return TimeMarchingModel(parts, [slab.end for slab in slabs], 1 - space)
 
 
 @torch.no_grad()

@@ -18,25 +18,25 @@ HOLD_OUT_FROM = 40
 
 
 @dataclass(frozen=True)
-class Part:
+class Samples:
     """Rows in network units `u (N, inputs)`, targets `t` as the loss takes them, and weights `(N,)` of mean 1, or None."""
 
     u: Tensor
     t: Tensor
     weights: Tensor | None
 
-    def rows(self, which: Tensor) -> "Part":
+    def rows(self, which: Tensor) -> "Samples":
         """Some of them, with weights of mean 1 again."""
         weights = None if self.weights is None else of_mean_one(self.weights[which])
-        return Part(self.u[which], self.t[which], weights)
+        return Samples(self.u[which], self.t[which], weights)
 
 
 @dataclass(frozen=True)
-class Rows:
+class DataSplit:
     """Rows to fit and held-out ones; `criterion` is the loss, which now knows what only the data could tell."""
 
-    used: Part
-    held_out: Part | None
+    used: Samples
+    held_out: Samples | None
     held_out_automatically: bool
     criterion: Loss
 
@@ -46,15 +46,15 @@ class Rows:
         return 0 if self.held_out is None else len(self.held_out.u)
 
 
-def joined(used: Part, held_out: Part) -> Part:
+def joined(used: Samples, held_out: Samples) -> Samples:
     """All rows together."""
     both = None
     if used.weights is not None and held_out.weights is not None:
         both = of_mean_one(torch.cat([used.weights, held_out.weights]))
-    return Part(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
+    return Samples(torch.cat([used.u, held_out.u]), torch.cat([used.t, held_out.t]), both)
 
 
-def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Rows:
+def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> DataSplit:
     """Checks the data, sets the units of the model where asked, and splits.
 
     Raises:
@@ -73,17 +73,17 @@ def take_rows(model: KAN, x: Any, y: Any, options: TrainingOptions) -> Rows:
         raise ConfigError(f"the loss {criterion.name} needs linear output_scales; it has a scale of its own.")
     used = _part(model, criterion, xs, targets, ws, "x", "y")
     if isinstance(validation, (tuple, list)):
-        return Rows(used, validation_rows(model, criterion, validation), False, criterion)
+        return DataSplit(used, validation_rows(model, criterion, validation), False, criterion)
     count = round(share_held_out(validation, len(xs)) * len(xs))
     if count == 0:
-        return Rows(used, None, validation is None, criterion)
+        return DataSplit(used, None, validation is None, criterion)
     if count >= len(xs):
         raise DataError(f"holding out {count} of {len(xs)} rows leaves none to fit; use a smaller validation share.")
     order = torch.randperm(len(xs), generator=torch.Generator().manual_seed(options.seed)).to(xs.device)
-    return Rows(used.rows(order[count:]), used.rows(order[:count]), validation is None, criterion)
+    return DataSplit(used.rows(order[count:]), used.rows(order[:count]), validation is None, criterion)
 
 
-def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> Part:
+def validation_rows(model: KAN, criterion: Loss, validation: Sequence[Any]) -> Samples:
     """Rows to hold out that came as `(x, y)` or `(x, y, weights)`, for a model that has its units.
 
     Raises:
@@ -151,14 +151,14 @@ def of_mean_one(weights: Tensor) -> Tensor:
     return weights / mean if bool(mean > 0) else torch.ones_like(weights)
 
 
-def _part(model: KAN, criterion: Loss, x: Tensor, t: Tensor, w: Tensor | None, x_name: str, y_name: str) -> Part:
+def _part(model: KAN, criterion: Loss, x: Tensor, t: Tensor, w: Tensor | None, x_name: str, y_name: str) -> Samples:
     """In network units, in which a logarithmic column may not be finite."""
     u = model.input_scaling(x)
     check_finite(u, x_name, model.config.input_names, scales=model.config.input_scales)
     if criterion.regression:
         t = model.output_scaling(t)
         check_finite(t, y_name, model.config.output_names, scales=model.config.output_scales)
-    return Part(u, t, w)
+    return Samples(u, t, w)
 
 
 def set_units(model: KAN, x: Tensor, y: Tensor | None, *, always: bool) -> None:

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 @final
 @dataclass(frozen=True)
-class Points:
+class QueryPoints:
     """Where a teacher is asked.
 
     Attributes:
@@ -46,7 +46,7 @@ class Points:
             raise ConfigError(f"rounds is a whole number, 0 or more, got {self.rounds!r}.")
         for name in ("rows", "box", "faces", "jitter", "blur"):
             if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} of Points must not be negative, got {getattr(self, name)!r}.")
+                raise ConfigError(f"{name} of QueryPoints must not be negative, got {getattr(self, name)!r}.")
         if self.box + self.faces <= 0:
             raise ConfigError("some points must lie in the box or on its faces: give box or faces a share above 0.")
 
@@ -62,7 +62,7 @@ class Sampler:
         rng: Source of all that is random.
     """
 
-    def __init__(self, points: Points, rows: Floats, low: Floats, high: Floats, rng: np.random.Generator) -> None:
+    def __init__(self, points: QueryPoints, rows: Floats, low: Floats, high: Floats, rng: np.random.Generator) -> None:
         self.points, self.rows, self.low, self.high, self.rng = points, rows, low, high, rng
 
     def design(self, count: int) -> Floats:

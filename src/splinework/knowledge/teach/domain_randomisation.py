@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import qmc, uniform
 
 from splinework.errors import ConfigError, DataError, ShapeError
-from splinework.knowledge.teach.points import rows_of
+from splinework.knowledge.teach.query_points import rows_of
 
 Floats = NDArray[np.float64]
 Simulator = Callable[..., Any]
@@ -23,7 +23,7 @@ Simulator = Callable[..., Any]
 
 @final
 @dataclass(frozen=True)
-class Randomised:
+class RandomisedRows:
     """Rows of a simulator with its parameters as inputs.
 
     Attributes:
@@ -39,7 +39,7 @@ class Randomised:
 
 def randomised(
     simulator: Simulator, x: Any, parameters: Mapping[str, Any], *, names: tuple[str, ...] = (), seed: int = 0
-) -> Randomised:
+) -> RandomisedRows:
     """Runs the simulator once per row, each time with other parameters, which become inputs.
 
     Args:
@@ -67,7 +67,7 @@ def randomised(
         raise ConfigError(f"names of inputs and parameters differ from each other, got {list(every)}.")
     drawn = _drawn(priors, len(rows), seed)
     y = _run(simulator, rows, drawn)
-    return Randomised(np.concatenate([rows, *(column[:, None] for column in drawn.values())], 1), y, every)
+    return RandomisedRows(np.concatenate([rows, *(column[:, None] for column in drawn.values())], 1), y, every)
 
 
 def marginalised(
