@@ -72,7 +72,7 @@ def sign_along(
 
 
 def spaced_rows(context: PenaltyContext, most: int) -> Tensor:
-    """At most `most` evenly spaced rows, `(N, I)`."""
+    """Evenly spaced rows, at most `most`, `(N, I)`."""
     rows = context.points
     return rows[torch.linspace(0, len(rows) - 1, min(most, len(rows))).long()]
 

@@ -173,9 +173,9 @@ def two_ranges(first: ValueBounds, second: ValueBounds, context: ConflictContext
     low, high = max(first.low, second.low), min(first.high, second.high)
     if low < high:
         return None
-    verdict = CONSTANT if low == high else IMPOSSIBLE
+    severity = CONSTANT if low == high else IMPOSSIBLE
     left = f"only {low:g} is" if low == high else "no number is"
-    return Conflict(f"{left} {first.range_text} and {second.range_text}", "Correct one of the bounds.", verdict)
+    return Conflict(f"{left} {first.range_text} and {second.range_text}", "Correct one of the bounds.", severity)
 
 
 def tail_values(first: TailBehaviour, second: ValueBounds, context: ConflictContext) -> Conflict | None:

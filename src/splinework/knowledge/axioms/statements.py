@@ -129,7 +129,7 @@ class Statement:
         return torch.where(self.holds(columns, values), result, torch.zeros_like(result))
 
     def differences(self, columns: Sequence[Tensor], values: Sequence[Tensor]) -> list[Tensor]:
-        """For each sign the difference that must vanish, or not be positive, `(B,)`."""
+        """The differences that must vanish, or not be positive, one per sign, `(B,)` each."""
         known = [*columns, *values]
         sides = [_of(side, known, known[0]) for side in self.sides]
         pairs = zip(self.signs, sides[:-1], sides[1:], strict=True)

@@ -84,7 +84,7 @@ class Asymptote(SingleInputAxiom):
         )
 
     def claims(self, subject: "Subject") -> "list[Claim]":
-        """On each side, up to one width of the box beyond the grid."""
+        """Claims on each side, up to one width of the box beyond the grid."""
         i = subject.input(self.input, self)
         along = (i,) * (2 if self.kind == "linear" else 1)
         order = "²" if self.kind == "linear" else ""

@@ -133,7 +133,7 @@ class Odd(_ParityAxiom):
     max_classes_on_scores: ClassVar[float] = 2
 
     def draft_answers(self, draft: "Draft") -> None:
-        """For several inputs an even function times the distance from the centre; for a single input odd edges."""
+        """An even function times the distance from the centre; with a single input, odd edges instead."""
         feature = draft.feature(self)
         if feature.period:
             raise draft.no_form(self, "the required factor is not periodic")

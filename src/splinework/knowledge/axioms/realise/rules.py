@@ -151,7 +151,7 @@ def _later(depends: Inputs, asked: EdgeRules) -> int:
 
 
 def _twins(draft: Draft, asked: EdgeRules) -> Tensor:
-    """For each feature the first one that shares its edges."""
+    """The first feature that shares the edges of each feature, `(F,)`."""
     twins = torch.arange(len(draft.features))
     for among in asked.exchanged:
         owners = {int(twins[i]) for i in among}

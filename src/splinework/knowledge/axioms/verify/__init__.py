@@ -1,4 +1,4 @@
-"""Certificates: axioms of a trained model proved, refuted by a point, or unknown with what is known."""
+"""Verification: axioms of a trained model proved, refuted by a counterexample, or left open with bounds."""
 
 from splinework.knowledge.axioms.verify.api import verify
 from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimResult

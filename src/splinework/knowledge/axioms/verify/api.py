@@ -1,4 +1,4 @@
-"""`verify`: axioms of a model, proved, refuted, or unknown with what is known."""
+"""The entry point `verify`: proves or refutes axioms of a model."""
 
 import time
 from collections.abc import Sequence
@@ -24,33 +24,33 @@ from splinework.knowledge.axioms.verify.numbers import Model, digest
 from splinework.knowledge.axioms.verify.subject import Subject, subject_of
 
 _BUDGET_SHARE: Final = 0.5
-"""Of the time that is left, this share goes to the first of several claims."""
+"""The share of the remaining time for the next of several claims."""
 _SLACK_PER_SCALE: Final = 1e-3
 _SLACK_SHARE: Final = 0.5
 _MAX_TREE_SIZE: Final = 400_000
-"""An unfinished division with more boxes than this is not kept, and then neither is its bound."""
+"""The maximum size of an unfinished division in a certificate; a larger one is dropped together with its bound."""
 
 
 def verify(
     model: Model | IntegerNetwork, axioms: Axiom | str | Sequence[Any], *, box: Any = None, budget: float = 30.0
 ) -> Certificate:
-    """Proves or refutes axioms of a model, whatever it was trained with.
+    """Proves or refutes axioms of a model, independent of how it was trained.
 
-    First by formula and by the signs of coefficients, which takes milliseconds; then by branch and bound, while points are looked
-    for that refute. The bounds hold for the real numbers that the model's formulas give; rounding is taken into account.
+    Formulas and signs of coefficients are tried first, in milliseconds; then branch and bound, with a search for counterexamples.
+    Bounds hold for the exact real function of the model; rounding is accounted for.
 
     Args:
         model: A KAN, a FramedKAN, or an integer model of `splinework.hardware`.
         axioms: One axiom, its text, or several.
-        box: Ranges of raw inputs, by name or in order; those that are not given span the model's grids.
-        budget: Seconds that may be spent on all axioms together.
+        box: Ranges of raw inputs, by name or in order; by default those of the model's grids.
+        budget: The most time to take for all axioms together, in seconds.
 
     Returns:
         A certificate; `.status` is `proved`, `refuted` or `unknown`.
 
     Raises:
         ConfigError: If the model, the box or an axiom cannot be used.
-        FormulaError: If a text cannot be read.
+        FormulaError: If a text cannot be parsed.
 
     Example:
         >>> import splinework as sw
@@ -91,7 +91,7 @@ def verify(
 
 @dataclass
 class Prover:
-    """Proofs about one model and box; what was worked out for one claim serves the next."""
+    """Proofs about one model and box; enclosures are shared between claims."""
 
     subject: Subject
 
@@ -99,7 +99,7 @@ class Prover:
         self._enclosures: dict[tuple[bytes, bytes], Enclosure] = {}
 
     def enclosure(self, claim: Claim) -> Enclosure:
-        """The model, ready for all that a claim asks of it."""
+        """The enclosure of the model for all inputs of a claim."""
         wide = reach([claim])
         key = (wide.lo.tobytes(), wide.hi.tobytes())
         if key not in self._enclosures:
@@ -108,11 +108,11 @@ class Prover:
 
     @cached_property
     def exact(self) -> ExactModel:
-        """The model in many digits."""
+        """The model in 60 digits."""
         return ExactModel(self.subject.model)
 
     def quick(self, axiom: Axiom, claim: Claim) -> ClaimResult | None:
-        """By formula, or by signs on the box as a whole; None where more is needed."""
+        """A proof by formula, or by bounds on the undivided box; None if neither succeeds."""
         result = _result(axiom, claim)
         if claim.total is None:
             bound = least(claim, self.subject.model, claim.vanishing)
@@ -128,7 +128,7 @@ class Prover:
         return None
 
     def slow(self, axiom: Axiom, claim: Claim, *, deadline: float) -> ClaimResult:
-        """By branch and bound, and by points that refute."""
+        """The result of branch and bound and of the search for counterexamples."""
         result = _result(axiom, claim)
         if claim.total is not None:
             return integral_result(claim, claim.total, self.enclosure(claim), result, deadline)
@@ -170,7 +170,7 @@ class Prover:
         )
 
     def _everywhere(self, claim: Claim, result: ClaimResult) -> ClaimResult:
-        """No structure proves it on the whole line; a box can at least refute it."""
+        """Searches for a counterexample of a claim on an unbounded domain that could not be proved by structure."""
         subject = self.subject
         width = subject.hi - subject.lo
         extra = len(claim.lo) - claim.inputs
@@ -181,9 +181,7 @@ class Prover:
         low_end = np.where(part.lo <= 0, part.hi * 1e-3, part.lo) if (claim.lo == 0).any() else part.lo
         part = replace(part, lo=np.where(claim.lo == 0, low_end, part.lo))
         refuted = self._refuted(part, self.enclosure(part), part.lo[None] / 2 + part.hi[None] / 2, result)
-        reason = (
-            "nothing in the structure proves it for all numbers; on a box it can be decided, leave out domain='all'"
-        )
+        reason = "it cannot be proved for all numbers; on a box it can be decided, omit domain='all'"
         return refuted or replace(result, reason=reason)
 
 
@@ -202,7 +200,7 @@ def _result(axiom: Axiom, claim: Claim) -> ClaimResult:
 
 
 def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> ClaimResult:
-    """What is known after a search that came to no end; the division so far proves its bound."""
+    """The result of an unfinished search; the division so far proves its bound."""
     kept = found.tree if found.tree.size <= _MAX_TREE_SIZE else None
     bound = found.lower - _SLACK_PER_SCALE * claim.scale if kept is not None else -float("inf")
     tree = kept.text() if kept is not None and bound > -float("inf") else ""
@@ -210,7 +208,7 @@ def _unknown(found: BranchAndBoundResult, claim: Claim, result: ClaimResult) -> 
 
 
 def _with_slack(lower: float, claim: Claim) -> float:
-    """A bound with a little left for the checker, whose arithmetic is another; signs it sees as the prover does."""
+    """A bound with slack for the checker, whose arithmetic differs; bounds by signs need none."""
     if lower == 0 and claim.order < MAX_ORDER:
         return lower
     spare = lower + claim.tolerance

@@ -1,9 +1,9 @@
 """Branch and bound: whether a function is nowhere below a level on a box.
 
-Many boxes are looked at in one go. On each the function's lower bound is the better of two: its interval, and the
-mean-value form `f(c) + Σ J_i (x_i - c_i)` at the centre for which that is best (Baumann 1988): the end where J_i has a
-sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. Where J_i has a sign, the least value lies on a face, and only that face is divided
-further. What is divided is the input whose change matters most, width times the size of J.
+Boxes are processed in batches. The lower bound on each is the better of its interval and the mean-value form
+`f(c) + Σ J_i (x_i - c_i)` at the optimal centre (Baumann 1988): an end if J_i has a sign, else `(J⁺ l - J⁻ u)/(J⁺ - J⁻)`. If J_i
+has a sign, the minimum lies on a face, and only that face is divided further. The input with the largest width times |J| is
+bisected.
 """
 
 import time
@@ -24,16 +24,16 @@ _MIN_RELATIVE_SLOPE: Final = 1e-6
 
 @dataclass(frozen=True)
 class BranchAndBoundResult:
-    """What became of a search.
+    """The result of a search.
 
     Attributes:
         lower: The function is at least this on the whole box.
-        upper: The least value that was met.
-        point: Where, `(n,)`.
-        proved: Whether it is at least the target everywhere.
+        upper: The smallest value found.
+        point: The point of that value, `(n,)`.
+        proved: Whether it is proved to be at least the target everywhere.
         tree: How the box was divided.
-        boxes: How many boxes were looked at.
-        open: The worst boxes that are left, `(m, n)` lower and upper ends.
+        boxes: Number of boxes processed.
+        open: The worst remaining boxes, `(m, n)` lower and upper ends.
     """
 
     lower: float
@@ -48,7 +48,7 @@ class BranchAndBoundResult:
 def bound_below(
     claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats
 ) -> tuple[Floats, Interval | None, Floats, Floats]:
-    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with an upper bound of the value there."""
+    """Lower bounds of the function over boxes `(B, n)`, gradients, and points with upper bounds of the values there."""
     first = enclose(claim, enclosure, lo, hi, gradient=True)
     lower = np.where(np.isnan(first.value.lo), -np.inf, first.value.lo)
     centre, change = (lo / 2 + hi / 2, None) if first.gradient is None else mean_value(first, lo, hi)
@@ -62,7 +62,7 @@ def bound_below(
 
 
 def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
-    """The best centres `(B, n)`, and a lower bound of `Σ J_i (x_i - c_i)` over each box, `(B,)`."""
+    """The optimal centres `(B, n)`, and a lower bound of `Σ J_i (x_i - c_i)` over each box, `(B,)`."""
     assert bounds.gradient is not None
     low, high = bounds.gradient
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -85,15 +85,15 @@ def search(
     gap: float = 0.0,
     most: int = 4_000_000,
 ) -> BranchAndBoundResult:
-    """Looks for a proof that the function is at least `target`, or for a point where it is less.
+    """Searches for a proof that the function is at least `target`, or for a point where it is less.
 
     Args:
         claim: The function and its box.
         enclosure: The model.
         target: The level.
         deadline: Value of `time.monotonic` at which to stop.
-        gap: Stops, too, when lower and upper bound of the minimum are as near as this.
-        most: Stops, too, after so many boxes.
+        gap: The search also stops when the bounds of the minimum differ by at most this.
+        most: The maximum number of boxes.
     """
     state = _OpenBoxes(claim, enclosure, target, gap)
     while state.count and state.undecided() and time.monotonic() < deadline and state.boxes < most:
@@ -127,7 +127,7 @@ class _OpenBoxes:
         return not (self.gap > 0 and self.upper - lower <= self.gap)
 
     def step(self) -> None:
-        """Looks at the worst boxes, and divides those that are not good enough."""
+        """Bounds the worst boxes and divides those that are still open."""
         size = min(_BATCH_SIZES[min(self.rounds, len(_BATCH_SIZES) - 1)], self.count)
         self.rounds += 1
         worst = np.argpartition(self.bound, size - 1)[:size] if size < self.count else np.arange(self.count)
@@ -144,7 +144,7 @@ class _OpenBoxes:
         weight = np.ones_like(lo)
         if gradient is not None:
             slope = Interval(gradient.lo[~done], gradient.hi[~done])
-            if not self.claim.conditions:  # the least value may lie where nothing is claimed
+            if not self.claim.conditions:  # the minimum may lie where nothing is claimed
                 lo, hi = self._to_faces(node, lo, hi, slope)
             weight = slope.magnitude
             weight = np.where(np.isfinite(weight), weight, np.where(np.isinf(weight), 1e30, 1.0))
@@ -161,7 +161,7 @@ class _OpenBoxes:
         self.bound = np.concatenate([self.bound[kept], lower])
 
     def _level(self) -> float:
-        """What a box's bound must reach to be closed: the target, or near enough to the least value met."""
+        """The bound at which a box is closed: the target, or within `gap` of the smallest value found."""
         return max(self.target, self.upper - self.gap) if self.gap > 0 else self.target
 
     def _note(self, centre: Floats, value: Floats) -> None:
@@ -171,8 +171,8 @@ class _OpenBoxes:
             self.upper, self.point = float(value[best]), centre[best].copy()
 
     def _to_faces(self, node: np.ndarray, lo: Floats, hi: Floats, slope: Interval) -> tuple[Floats, Floats]:
-        """Boxes cut down to the faces where the function is least; the tree keeps on which ground."""
-        # A sign that the checker, whose arithmetic is another, sees too: not by a hair, and not from a corner.
+        """Boxes reduced to the faces on which the function is smallest; the tree records the reason."""
+        # The sign must be clear enough for the checker, whose arithmetic differs, and not come from a kink.
         least = _MIN_RELATIVE_SLOPE * slope.magnitude if self.claim.order else np.zeros_like(lo)
         clear = (hi > lo) & np.isfinite(slope.lo) & np.isfinite(slope.hi)
         at_low, at_high = clear & (slope.lo >= least), clear & (slope.hi <= -least)
@@ -183,7 +183,7 @@ class _OpenBoxes:
     def _divide(
         self, node: np.ndarray, lo: Floats, hi: Floats, lower: Floats, axis: np.ndarray, stuck: np.ndarray
     ) -> tuple[Floats, tuple[Floats, Floats, np.ndarray]]:
-        """Halves of the boxes; one that is too narrow stays as it is and is never closed."""
+        """Halves of the boxes; a box that is too narrow to divide stays open."""
         if stuck.any():
             self.closed = min(self.closed, float(lower[stuck].min()))
             self.tree.give_up()
@@ -192,7 +192,7 @@ class _OpenBoxes:
         return np.concatenate([lower, lower]), (*halves(lo, hi, axis), np.concatenate([children, children + 1]))
 
     def outcome(self) -> BranchAndBoundResult:
-        """What is known now."""
+        """The result so far."""
         lower = min(float(self.bound.min(initial=np.inf)), self.closed)
         worst = np.argsort(self.bound)[:64]
         return BranchAndBoundResult(

@@ -16,7 +16,7 @@ import numpy as np
 from splinework.formula.intervals import Floats, gamma
 
 MAX_ORDER: Final = 2
-"""The highest derivative that is enclosed."""
+"""The highest order of derivatives that is enclosed."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Polynomials:
 
     Attributes:
         powers: Coefficients of `v^p`, `(I, C, D + 1, J)`.
-        error: What the exact function differs from them by at most, `(I, C, J)`.
+        error: Bound of the difference to the exact function, `(I, C, J)`.
     """
 
     powers: Floats
@@ -34,14 +34,14 @@ class Polynomials:
 
 @dataclass(frozen=True)
 class Cells:
-    """Where the cells of every input lie.
+    """The cells of all inputs.
 
     Attributes:
-        bounds: `(I, C + 1)`, non-decreasing; cell c holds `bounds[c] <= x < bounds[c+1]`. The first and last may be infinite.
+        bounds: `(I, C + 1)`, non-decreasing; cell c is `bounds[c] <= x < bounds[c+1]`. The first and last may be infinite.
         origin: s of every cell, `(I, C)`.
         width: e - s, `(I, C)`; 1 for a tail.
         offset: 1/2 for a cell, 0 for a tail.
-        reach: The largest magnitude of v that occurs in each, `(I, C)`.
+        reach: The largest |v| in each cell, `(I, C)`.
     """
 
     bounds: Floats
@@ -123,7 +123,7 @@ def polar(
     Args:
         knots: `(I, K)`.
         c: `(I, M, J)`; coefficients that do not exist are zero.
-        error: Of c, the same shape.
+        error: Bounds of the errors of c, of the same shape.
         degree: k.
         index: Number of the knot interval of every cell, `(I, C)`.
         ends: s and e of every cell, `(I, C)` each.
@@ -169,7 +169,7 @@ def padded(powers: Floats, degree: int) -> Floats:
 
 
 def evaluation_error(powers: Floats, cells: Cells) -> Floats:
-    """What rounding does to Horner's rule and to v, at most: `(I, C, J)`."""
+    """Bound of the rounding errors of Horner's rule and of v, `(I, C, J)`."""
     degree = powers.shape[2] - 1
     size = np.abs(powers)
     reach = cells.reach[:, :, None]
@@ -180,10 +180,10 @@ def evaluation_error(powers: Floats, cells: Cells) -> Floats:
             value = _product(value, reach) + size[:, :, p]
         wobble = gamma(6) * np.maximum(1.0, reach)
         where = gamma(8) * (np.abs(cells.origin) + cells.width)[:, :, None] / cells.width[:, :, None]
-        # Horner, v, and a critical point that is taken to lie on the wrong side of an end, by rounding.
+        # Horner, v, and a critical point that rounding places on the wrong side of an end.
         return gamma(2 * degree + 6) * value + _product(slope, wobble) + _product(slope, where)
 
 
 def _product(a: Floats, b: Floats) -> Floats:
-    """The product, 0 where the first is: a polynomial of degree 0 has no error far away either."""
+    """The product, 0 if the first factor is: a polynomial of degree 0 has no error far away."""
     return np.where(a == 0, 0.0, a * b)

@@ -1,4 +1,4 @@
-"""What `verify` returns: a status, what proves it, and all that a checker needs to see for itself."""
+"""Certificates: the status of axioms, the proof, and all data that an independent check needs."""
 
 import hashlib
 import json
@@ -26,21 +26,21 @@ class ClaimResult:
 
     Attributes:
         axiom: Text of the axiom that it belongs to.
-        text: What it says.
+        text: The claim in words.
         status: `proved`, `refuted` or `unknown`.
         method: `formula` (normal forms), `structure` (one box, by signs), `bounds` (branch and bound), `exhaustion` (all codes of
-            an integer model), `point` (a counter-example) or `none`.
-        bound: The function is at least this on the whole box, as proved.
-        tolerance: How far below zero it may be.
+            an integer model), `point` (a counterexample) or `none`.
+        bound: The proved lower bound of the function on the whole box.
+        tolerance: The function may be negative by this much.
         names: Names of the variables.
         lo: Lower ends of the box.
         hi: Upper ends.
         tree: How the box was divided; see `tree.py`.
-        boxes: How many boxes were looked at.
+        boxes: Number of boxes processed.
         counterexample: A point where it fails, by name, or None.
-        value: The function there, in decimals.
-        least: The least value that was met anywhere.
-        reason: Why it is unknown.
+        value: The function there, as a decimal text.
+        least: The smallest value found.
+        reason: Why the status is unknown.
     """
 
     axiom: str
@@ -61,23 +61,23 @@ class ClaimResult:
 
     @property
     def gap(self) -> float:
-        """How far the proved bound is from the least value that was met."""
+        """The difference of the smallest value found and the proved bound."""
         return self.least - self.bound
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is known of a model's axioms.
+    """The verification result of a model's axioms.
 
     Attributes:
         status: `proved` if all claims are, `refuted` if one is, else `unknown`.
-        claims: One by one.
+        claims: The results of the claims.
         axioms: Texts of the axioms.
-        model: SHA-256 of the model's numbers, config and frame.
-        box: Ranges of the raw inputs that were looked at.
-        seconds: How long it took.
-        margin: How rounding is taken into account.
-        version: Of splinework.
+        model: SHA-256 of the model's parameters, config and frame.
+        box: Ranges of the raw inputs.
+        seconds: Elapsed time.
+        margin: How rounding is accounted for.
+        version: The version of splinework.
     """
 
     status: str
@@ -91,26 +91,26 @@ class Certificate:
 
     @property
     def counterexample(self) -> dict[str, float] | None:
-        """The first point at which a claim fails; None if none is known."""
+        """The first counterexample; None if there is none."""
         return next((c.counterexample for c in self.claims if c.counterexample is not None), None)
 
     @property
     def bound(self) -> float:
-        """The least of the claims' bounds: no claim's function is below this."""
+        """The smallest of the claims' bounds."""
         return min((claim.bound for claim in self.claims), default=math.inf)
 
     @property
     def boxes(self) -> int:
-        """How many boxes were looked at."""
+        """The number of boxes processed."""
         return sum(claim.boxes for claim in self.claims)
 
     def of(self, axiom: Any) -> tuple[ClaimResult, ...]:
-        """The claims of one axiom, given itself or as a text."""
+        """The claims of one axiom, given as an axiom or a text."""
         text = axiom if isinstance(axiom, str) else axiom.text()
         return tuple(claim for claim in self.claims if claim.axiom == text)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, with a seal over all of them."""
+        """The certificate as JSON values with a checksum (`seal`)."""
         content = {"format": FORMAT, **asdict(self)}
         plain: dict[str, Any] = _plain(content)
         return {**plain, "seal": seal(plain)}
@@ -120,7 +120,7 @@ class Certificate:
         return json.dumps(self.to_dict(), indent=1) + "\n"
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the file, whole or not at all.
+        """Writes the file atomically.
 
         Raises:
             FileError: If it cannot be written.
@@ -137,12 +137,14 @@ class Certificate:
         file = Path(path)
         try:
             if file.stat().st_size > _MAX_BYTES:
-                raise FileError(f"{file} has more than {_MAX_BYTES >> 20} MiB; that is no certificate.")
+                raise FileError(f"{file} has more than {_MAX_BYTES >> 20} MiB, too large for a certificate.")
             content = json.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             if isinstance(error, FileError):
                 raise
-            raise FileError(f"{file} cannot be read as a certificate ({error}); make it anew with verify.") from error
+            raise FileError(
+                f"{file} cannot be read as a certificate ({error}); create it again with verify."
+            ) from error
         return from_dict(content, str(file))
 
     def __str__(self) -> str:
@@ -151,7 +153,7 @@ class Certificate:
 
 
 def line_of(claim: ClaimResult) -> str:
-    """A claim and what is known of it, in one line."""
+    """A claim and its result, in one line."""
     if claim.status == "proved":
         how = "formula" if claim.method == "formula" else f"{claim.method}, {claim.boxes} boxes"
         return f"proved   {claim.text} (bound {claim.bound:.3g}, tolerance {claim.tolerance:.1g}; {how})"
@@ -163,32 +165,30 @@ def line_of(claim: ClaimResult) -> str:
 
 
 def status_of(claims: tuple[ClaimResult, ...]) -> str:
-    """What claims say together."""
+    """The joint status of claims."""
     found = {claim.status for claim in claims}
     return "refuted" if "refuted" in found else "unknown" if "unknown" in found else "proved"
 
 
 def seal(content: dict[str, Any]) -> str:
-    """SHA-256 over plain values; it tells what was changed by accident, not by somebody who seals anew."""
+    """SHA-256 over JSON values, which detects accidental changes, not forgery."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def from_dict(content: Any, where: str = "the certificate") -> Certificate:
-    """The certificate that `to_dict` wrote.
-
-    Raises:
-        FileError: If it is damaged, changed or of another version.
-    """
+    """The certificate from the result of `to_dict`; raises FileError if it is damaged, changed or of another version."""
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise FileError(f"{where} has the format {found!r}, expected {FORMAT!r}; make it anew with verify.")
+        raise FileError(f"{where} has the format {found!r}, expected {FORMAT!r}; create it again with verify.")
     values = {key: value for key, value in content.items() if key != "seal"}
     if content.get("seal") != seal(values):
-        raise FileError(f"{where} was changed after it was written: its seal does not match; make it anew with verify.")
+        raise FileError(
+            f"{where} was changed after it was written: its seal does not match; create it again with verify."
+        )
     try:
         return _certificate({key: value for key, value in values.items() if key != "format"})
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{where} is no whole certificate ({error!r}); make it anew with verify.") from error
+        raise FileError(f"{where} is not a complete certificate ({error!r}); create it again with verify.") from error
 
 
 def _certificate(values: dict[str, Any]) -> Certificate:
@@ -210,7 +210,7 @@ def _certificate(values: dict[str, Any]) -> Certificate:
 
 
 def _plain(value: Any) -> Any:
-    """JSON values; infinities as texts."""
+    """JSON values, with infinities as texts."""
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
@@ -229,6 +229,6 @@ def _number(value: Any) -> float:
 
 
 def new(claims: list[ClaimResult], **values: Any) -> Certificate:
-    """A certificate of these claims by this version."""
+    """A certificate of these claims by this version of splinework."""
     held = tuple(claims)
     return Certificate(status=status_of(held), claims=held, version=own_version(), **values)

@@ -1,8 +1,7 @@
-"""Checks a certificate against a model, without a search: every box that the proof names, every point that refutes.
+"""Checks a certificate against a model without a search: every box of the proof, every counterexample.
 
-What axioms mean is read anew from their texts; that the boxes cover the whole is in how their division is written; bounds
-are worked out in the arithmetic of `recheck.py`. Where that is a little wider than the prover's, a box is halved a few
-times.
+Claims are derived again from the texts of the axioms; the encoding of the division guarantees that boxes cover the whole; bounds
+are computed in the arithmetic of `recheck.py`. If these are a little wider than the prover's, a box is halved a few times.
 """
 
 import math
@@ -35,12 +34,12 @@ _MAX_BOXES_PER_LEAF: Final = 20
 
 @dataclass(frozen=True)
 class CertificateCheck:
-    """Whether a certificate says what is true of a model.
+    """The result of checking a certificate; true if the certificate is valid.
 
     Attributes:
-        valid: Whether it does.
-        reason: What is wrong, where it does not.
-        status: What the certificate says: `proved`, `refuted`, `unknown`.
+        valid: Whether the certificate is valid for the model.
+        reason: Why it is not.
+        status: The status that the certificate states: `proved`, `refuted`, `unknown`.
     """
 
     valid: bool
@@ -52,20 +51,20 @@ class CertificateCheck:
 
 
 class _InvalidCertificate(Exception):
-    """A certificate is not right."""
+    """A certificate is invalid."""
 
 
 def check(
     model: Model | IntegerNetwork, certificate: Certificate | dict[str, Any] | str | os.PathLike[str]
 ) -> CertificateCheck:
-    """Checks a certificate.
+    """Checks a certificate against a model.
 
     Args:
-        model: The model that it is about.
+        model: The model to which it refers.
         certificate: A certificate, its JSON values, or the path of its file.
 
     Returns:
-        A verdict; it is true where the certificate is right.
+        The result, which is true if the certificate is valid.
     """
     status = ""
     try:
@@ -81,7 +80,7 @@ def check(
     except (_InvalidCertificate, SplineworkError, FileError) as error:
         return CertificateCheck(False, str(error), status)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        return CertificateCheck(False, f"it does not fit together ({error!r})", status)
+        return CertificateCheck(False, f"it is inconsistent ({error!r})", status)
     return CertificateCheck(True, "", status)
 
 
@@ -93,13 +92,13 @@ def _demand(condition: bool, reason: str) -> None:
 def _check(model: Model, certificate: Certificate) -> None:
     from splinework.knowledge.axioms.language import parse_axiom
 
-    _demand(certificate.model == digest(model), "it is about another model: the digests differ")
+    _demand(certificate.model == digest(model), "it refers to another model: the digests differ")
     _demand(certificate.status == status_of(certificate.claims), "its status is not that of its claims")
     subject = subject_of(model, dict(certificate.box))
     _demand(set(certificate.box) == set(subject.inputs), "its box is not one range per input")
     axioms = [parse_axiom(text) for text in certificate.axioms]
     expected = [(axiom.text(), claim) for axiom in axioms for claim in axiom.claims(subject)]
-    _demand(len(axioms) > 0 and len(expected) == len(certificate.claims), "it has other claims than its axioms make")
+    _demand(len(axioms) > 0 and len(expected) == len(certificate.claims), "its claims are not those of its axioms")
     checker = _Checker(model, subject)
     for (axiom, claim), result in zip(expected, certificate.claims, strict=True):
         checker.claim(axiom, claim, result)
@@ -115,7 +114,7 @@ def _check_integer(model: IntegerNetwork, certificate: Certificate) -> None:
 
 
 def _codes(model: IntegerNetwork, box: Mapping[str, tuple[float, float]]) -> list[tuple[int, int]]:
-    """The box of a certificate of an integer model, which holds codes."""
+    """The box of a certificate of an integer model, as codes."""
     _demand(set(box) == {wire.name for wire in model.inputs}, "its box is not one range per input")
     found = []
     for wire in model.inputs:
@@ -127,24 +126,24 @@ def _codes(model: IntegerNetwork, box: Mapping[str, tuple[float, float]]) -> lis
 
 
 class _Checker:
-    """Claims of one model, one by one."""
+    """Checks the claims of one model."""
 
     def __init__(self, model: Model, subject: Subject) -> None:
         self.model, self.subject = model, subject
 
     @cached_property
     def checked(self) -> CheckedModel:
-        """The model in the checker's arithmetic, made when it is first needed."""
+        """The model in the checker's arithmetic."""
         return CheckedModel(self.model)
 
     def claim(self, axiom: str, claim: Claim, result: ClaimResult) -> None:
-        """Raises unless a result is right."""
+        """Raises an error unless a result is valid."""
         about = f"the claim {claim.text!r}"
-        _demand(result.axiom == axiom and result.text == claim.text, f"{about} is not the one that is made")
+        _demand(result.axiom == axiom and result.text == claim.text, f"{about} is not that of the axiom")
         same = (
             result.names == claim.names and np.array_equal(result.lo, claim.lo) and np.array_equal(result.hi, claim.hi)
         )
-        _demand(same, f"{about} is about another box")
+        _demand(same, f"{about} refers to another box")
         _demand(math.isclose(result.tolerance, claim.tolerance, rel_tol=1e-6), f"{about} has another tolerance")
         if result.status == "refuted":
             if claim.total is not None:
@@ -152,9 +151,7 @@ class _Checker:
             else:
                 self._refuted(claim, result, about)
             return
-        _demand(
-            result.counterexample is None and not result.value, f"{about} has a counter-example, but is not refuted"
-        )
+        _demand(result.counterexample is None and not result.value, f"{about} has a counterexample, but is not refuted")
         if result.status == "unknown":
             _demand(result.method == "none", f"{about} is unknown, but has a method")
         else:
@@ -176,27 +173,29 @@ class _Checker:
     def _refuted(self, claim: Claim, result: ClaimResult, about: str) -> None:
         _demand(result.tree == "", f"{about} has boxes, but is refuted by a point")
         point = result.counterexample
-        _demand(result.method == "point" and point is not None, f"{about} is refuted, but has no counter-example")
+        _demand(result.method == "point" and point is not None, f"{about} is refuted, but has no counterexample")
         assert point is not None
-        _demand(tuple(point) == claim.names, f"{about}: the counter-example has other variables")
+        _demand(tuple(point) == claim.names, f"{about}: the counterexample has other variables")
         values = np.array(list(point.values()))
         finite = np.isfinite(claim.lo) & np.isfinite(claim.hi)
         inside = (values >= claim.lo) & (values <= claim.hi)
-        _demand(bool(inside.all() and (np.isfinite(values) | finite).all()), f"{about}: the counter-example is outside")
+        _demand(bool(inside.all() and (np.isfinite(values) | finite).all()), f"{about}: the counterexample is outside")
         found = exact_value(claim, ExactModel(self.model), values)
-        _demand(found is not None, f"{about} holds at the counter-example")
+        _demand(found is not None, f"{about} holds at the counterexample")
         _demand(math.isclose(float(found), float(result.value), rel_tol=1e-12), f"{about} has another value there")
         _demand(result.bound == -math.inf, f"{about} is refuted, but has a bound")
 
     def _boxes(self, claim: Claim, result: ClaimResult, about: str) -> None:
-        """Every leaf and every face of the division."""
+        """Checks every leaf and every face of the division."""
         leaves = leaves_of(result.tree, claim.lo, claim.hi)
         low = self._confirmed(
             lambda a, b, _: self._good(claim, a, b, result.bound), leaves.lo, leaves.hi, np.arange(len(leaves.lo))
         )
         _demand(low, f"{about}: the bound {result.bound:.6g} could not be confirmed on one of its boxes")
         lo, hi, variable, sign = leaves.faces
-        _demand(self._slopes(claim, lo, hi, variable, sign), f"{about}: a slope has another sign than its boxes say")
+        _demand(
+            self._slopes(claim, lo, hi, variable, sign), f"{about}: a slope does not have the sign that its boxes state"
+        )
 
     def _values(self, claim: Claim, lo: Floats, hi: Floats, order: int) -> tuple[Range, Range | None, np.ndarray]:
         env = CheckEnvironment(self.checked, lo, hi, claim.inputs, order)
@@ -207,7 +206,7 @@ class _Checker:
         return found.v, found.d, outside
 
     def _good(self, claim: Claim, lo: Floats, hi: Floats, bound: float) -> np.ndarray:
-        """On which boxes the function is at least the bound: by its range, or by the mean value theorem."""
+        """A mask of the boxes on which the function is at least the bound, by its range or the mean value theorem."""
         infinite = not (np.isfinite(lo).all() and np.isfinite(hi).all())
         order = claim.order if infinite else min(claim.order + 1, 2)
         value, slope, outside = self._values(claim, lo, hi, order)
@@ -239,7 +238,7 @@ class _Checker:
         return self._confirmed(good, lo, hi, np.arange(len(lo)))
 
     def _confirmed(self, good: Any, lo: Floats, hi: Floats, which: np.ndarray) -> bool:
-        """Whether something holds on all boxes; where it is not seen, on their halves."""
+        """Whether a property holds on all boxes; where it cannot be confirmed, on their halves."""
         looked, most = 0, _MAX_BOXES + _MAX_BOXES_PER_LEAF * len(lo)
         for _ in range(_MAX_HALVINGS):
             missing = []
@@ -259,7 +258,7 @@ class _Checker:
         return False
 
     def _integral(self, claim: Claim, equals: float, result: ClaimResult, about: str) -> None:
-        """The midpoint rule on the boxes of the division, with what second derivatives can add to it."""
+        """Checks an integral by the midpoint rule on the boxes, with its error bounded by second derivatives."""
         leaves = leaves_of(result.tree, claim.lo, claim.hi)
         _demand(not len(leaves.faces[2]), f"{about}: the division of an integral has faces")
         low = high = rounding = 0.0
@@ -270,7 +269,9 @@ class _Checker:
             rounding += 1e-12 * float(np.abs(part.a).sum() + np.abs(part.b).sum())
         off = (low - rounding - equals, high + rounding - equals)
         if result.status == "refuted":
-            _demand(result.counterexample is None and result.method == "bounds", f"{about} is refuted in another way")
+            _demand(
+                result.counterexample is None and result.method == "bounds", f"{about} is refuted by another method"
+            )
             nearest = 0.0 if off[0] <= 0 <= off[1] else min(abs(off[0]), abs(off[1]))
             _demand(nearest >= -float(result.value) > result.tolerance, f"{about} may hold")
             return
@@ -282,8 +283,8 @@ class _Checker:
         n = lo.shape[1]
         found = claim.define(CheckEnvironment(self.checked, lo, hi, claim.inputs, 2))
         middle = lo / 2 + hi / 2
-        doubt = 4e-16 * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
-        near = np.clip(middle - doubt, lo, hi), np.clip(middle + doubt, lo, hi)
+        rounding = 4e-16 * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
+        near = np.clip(middle - rounding, lo, hi), np.clip(middle + rounding, lo, hi)
         total = claim.define(CheckEnvironment(self.checked, near[0], near[1], claim.inputs, 0)).v
         width = Range((hi - lo) * (1 - 4e-16), (hi - lo) * (1 + 4e-16))
         size = exact(np.ones(len(lo)))

@@ -1,4 +1,4 @@
-"""What a certificate is about: a function of some variables that is nowhere negative on a box.
+"""Claims of certificates: a function of some variables is nowhere negative on a box.
 
 An axiom becomes claims (`Axiom.claims`). A claim is written once, in the operations of an `Environment`, so the prover
 (intervals), the counterexample search (60 digits) and the checker (arithmetic of its own) all refer to the same function.
@@ -20,11 +20,11 @@ Along = tuple[int, ...]
 
 
 class Environment(ABC):
-    """Where a claim is worked out: its variables, the model, and arithmetic.
+    """The environment in which a claim is evaluated: its variables, the model, and an arithmetic.
 
     Attributes:
         x: The variables; the first are the model's inputs.
-        algebra: What operations do.
+        algebra: The operations by name.
     """
 
     x: list[Any]
@@ -32,27 +32,27 @@ class Environment(ABC):
 
     @abstractmethod
     def number(self, value: float) -> Any:
-        """A number."""
+        """A constant."""
 
     @abstractmethod
     def f(self, arguments: Sequence[Any]) -> list[Any]:
-        """The outputs of the model at inputs."""
+        """The outputs of the model at given inputs."""
 
     @abstractmethod
     def partial(self, output: int, along: Along) -> Any:
         """A derivative of an output, of order 0 to 2, at the variables."""
 
     def apply(self, operation: str, *arguments: Any) -> Any:
-        """One operation; numbers may be plain."""
+        """The result of an operation; arguments may be plain numbers."""
         lifted = [self.number(float(a)) if isinstance(a, (int, float)) else a for a in arguments]
         return self.algebra[operation](*lifted)
 
     def run(self, expression: Expression, columns: Sequence[Any]) -> Any:
-        """A formula."""
+        """The value of a formula."""
         return expression.run(columns, self.algebra, self.number)
 
     def minus_distance(self, a: Any, b: Any) -> Any:
-        """`-|a - b|`, which is not negative where they are equal."""
+        """`-|a - b|`, which is not negative if and only if a = b."""
         return self.apply("neg", self.apply("abs", self.apply("sub", a, b)))
 
 
@@ -65,20 +65,20 @@ class Claim:
     """`define >= -tolerance` for all variables in a box.
 
     Attributes:
-        text: What it says, for people.
+        text: The claim in words.
         names: Names of the variables, the model's inputs first.
         lo: Lower ends of the box, `(n,)`.
         hi: Upper ends.
         define: The function.
-        inputs: How many of the variables are inputs of the model.
-        derivatives: The derivatives of outputs that the function is made of, as tuples of inputs.
-        arguments: Other inputs at which the model is asked.
-        tolerance: By how much it may be negative.
-        scale: Typical size of the function, for what "small" means.
-        conditions: Pairs `(low, high)`: where `low <= high` fails for one of them, nothing is claimed.
-        reason: Why it cannot be decided, where that is known beforehand.
-        total: The number that the integral of the function over the box is, where the claim is that, and of no values.
-        vanishing: A formula that is zero where the claim speaks, if that is no box.
+        inputs: Number of variables that are inputs of the model.
+        derivatives: The derivatives of outputs in the function, as tuples of inputs.
+        arguments: Other inputs at which the model is evaluated.
+        tolerance: The function may be negative by this much.
+        scale: Typical size of the function.
+        conditions: Pairs `(low, high)`: the claim is made where `low <= high` for all of them.
+        reason: Why it cannot be decided, if known beforehand.
+        total: For a claim about an integral, the integral of the function over the box.
+        vanishing: A formula whose zero set is the domain of the claim, if that is not a box.
     """
 
     text: str
@@ -98,11 +98,11 @@ class Claim:
 
     @property
     def order(self) -> int:
-        """The highest derivative that the function itself needs."""
+        """The highest order of derivatives in the function."""
         return max((len(along) for along in self.derivatives), default=0)
 
     def space(self, *, gradient: bool) -> JetSpace:
-        """What must be differentiated to have the function, and with `gradient` its gradient where that is at hand."""
+        """The derivatives needed for the function, and with `gradient` for its gradient if available."""
         n = len(self.names)
         order = min(self.order + gradient, 2)
         pairs: set[Pair] = set()
@@ -117,7 +117,7 @@ class Claim:
 
 @dataclass
 class JetEnvironment(Environment):
-    """Arithmetic in intervals, over many boxes at once; without an enclosure, of arguments only."""
+    """Interval arithmetic over many boxes at once; without an enclosure, for arguments only."""
 
     enclosure: Enclosure | None
     point: Jet
@@ -157,13 +157,13 @@ class JetEnvironment(Environment):
 
 @dataclass(frozen=True)
 class Bounds:
-    """A claim's function over boxes.
+    """Bounds of a claim's function over boxes.
 
     Attributes:
-        value: What it can be, `(B,)`.
-        gradient: Its gradient, `(B, n)`, where that is known.
-        outside: Where a condition surely fails, so that nothing is claimed, `(B,)`.
-        inside: Where all conditions surely hold.
+        value: Enclosure of its values, `(B,)`.
+        gradient: Enclosure of its gradient, `(B, n)`, or None.
+        outside: A mask of boxes on which a condition fails everywhere, `(B,)`.
+        inside: A mask of boxes on which all conditions hold everywhere.
     """
 
     value: Interval
@@ -173,7 +173,7 @@ class Bounds:
 
 
 def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradient: bool) -> Bounds:
-    """What the function of a claim can be over boxes `(B, n)`, whether or not its conditions hold there."""
+    """Bounds of the function of a claim over boxes `(B, n)`, regardless of its conditions."""
     space = claim.space(gradient=gradient)
     point = variables(space, lo, hi)
     env = JetEnvironment(enclosure, point, claim.inputs)
@@ -194,7 +194,7 @@ def enclose(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats, *, gradi
 
 
 def reach(claims: Sequence[Claim]) -> Interval:
-    """All inputs at which a model is asked by some claims: a box `(I,)`."""
+    """A box `(I,)` of all inputs at which some claims evaluate the model."""
     lows, highs = [], []
     for claim in claims:
         lows.append(claim.lo[: claim.inputs])

@@ -1,4 +1,4 @@
-"""Bounds of a function on a box: the greatest value of an output, and the greatest difference of two models."""
+"""Maxima on a box: of an output, and of the difference of two models."""
 
 import time
 from dataclasses import dataclass, replace
@@ -19,14 +19,14 @@ from splinework.knowledge.axioms.verify.subject import subject_of
 
 @dataclass(frozen=True)
 class Bound:
-    """The greatest value of something on a box.
+    """The maximum of a function on a box, enclosed.
 
     Attributes:
-        upper: It is nowhere more than this, proved.
-        lower: It is as much as this at `point`, proved too.
+        upper: A proved upper bound.
+        lower: The value at `point`, a proved lower bound.
         point: Values of the inputs, by name.
-        boxes: How many boxes were looked at.
-        seconds: How long it took.
+        boxes: Number of boxes processed.
+        seconds: Elapsed time.
     """
 
     upper: float
@@ -45,15 +45,15 @@ def bound(
     gap: float = 0.01,
     budget: float = 30.0,
 ) -> Bound:
-    """The greatest (or least, as the greatest of its negative) value of an output on a box.
+    """The maximum of an output, or of its negative, on a box.
 
     Args:
         model: A KAN or FramedKAN.
-        output: Which output.
-        box: As in `verify`.
-        largest: Whether the greatest value is meant; else the greatest of `-f`, so that the least is `-upper`.
-        gap: How near `lower` and `upper` shall come, as a share of the output's range.
-        budget: Seconds.
+        output: The output, by name or index.
+        box: Ranges of raw inputs, as for `verify`.
+        largest: Whether to maximise f; otherwise -f, so that the minimum of f is `-upper`.
+        gap: The wanted difference of `lower` and `upper`, as a share of the output's range.
+        budget: The most time to take, in seconds.
 
     Raises:
         ConfigError: If the model or the box cannot be used.
@@ -73,25 +73,25 @@ def bound(
 def difference(
     a: Model, b: Model, box: Any = None, *, output: int | str = 0, gap: float = 0.01, budget: float = 30.0
 ) -> Bound:
-    """The greatest `|a - b|` of two models on a box, as real functions: refined, pruned, rounded against the original.
+    """The maximum of `|a - b|` of two models on a box, for example a pruned model and the original.
 
     Args:
         a: A model.
-        b: Another one with as many inputs and outputs.
-        box: As in `verify`; by default that of a.
-        output: Which output.
-        gap: How near `lower` and `upper` shall come, as a share of `upper` or of a billionth of the output's range.
-        budget: Seconds.
+        b: Another one with the same numbers of inputs and outputs.
+        box: Ranges of raw inputs, as for `verify`; by default those of a.
+        output: The output, by name or index.
+        gap: The wanted difference of `lower` and `upper`, as a share of `upper`, at least 1e-9 of the output's range.
+        budget: The most time to take, in seconds.
 
     Raises:
-        ConfigError: If the models have other numbers of inputs, or the box cannot be used.
+        ConfigError: If the numbers of inputs or outputs differ, or the box cannot be used.
     """
     subject = subject_of(a, box)
     other = subject_of(b, list(zip(subject.lo.tolist(), subject.hi.tolist(), strict=True)))
     if len(other.inputs) != len(subject.inputs) or len(other.outputs) != len(subject.outputs):
         raise ConfigError(
             f"the models have {len(subject.inputs)} and {len(other.inputs)} inputs, {len(subject.outputs)} and "
-            f"{len(other.outputs)} outputs; they can be compared only where these are the same."
+            f"{len(other.outputs)} outputs; they can be compared only if these are equal."
         )
     j = place(output, subject.outputs, "difference", "output")
     reach = Interval(subject.lo, subject.hi)

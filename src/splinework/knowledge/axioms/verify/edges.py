@@ -14,11 +14,11 @@ from splinework.splines.bases import ACTIVATIONS
 
 @dataclass
 class EdgeTable:
-    """The edges of one layer, ready to be asked for ranges.
+    """Ranges of the edges of one layer.
 
     Args:
         numbers: The layer.
-        reach: What its inputs can be, `(I,)`; questions lie inside it.
+        reach: Ranges of its inputs, `(I,)`, which contain all queries.
     """
 
     numbers: LayerNumbers
@@ -34,7 +34,7 @@ class EdgeTable:
 
     @cached_property
     def signs(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
-        """For the first and second derivative which edges have one that is nowhere negative, nowhere positive, `(I, J)` each."""
+        """Masks `(I, J)` of edges whose derivative of order 1 or 2 is nowhere negative, and nowhere positive."""
         return {order: _signs(self.numbers, order, self.reach) for order in range(1, MAX_ORDER + 1)}
 
     def ranges(self, x: Interval, orders: int) -> list[Interval]:
@@ -42,7 +42,7 @@ class EdgeTable:
 
         Args:
             x: Boxes `(B, I)`.
-            orders: The highest.
+            orders: The highest order.
 
         Returns:
             Intervals `(B, I, J)`.
@@ -87,17 +87,17 @@ def _horner(powers: Floats, cell: np.ndarray, v: Floats) -> Floats:
     far = not np.isfinite(v).all()
     for p in range(powers.shape[2] - 2, -1, -1):
         with np.errstate(invalid="ignore", over="ignore"):
-            # Of a tail that has no slope nothing comes from infinitely far.
+            # A tail without slope stays finite at infinity.
             value = (np.where(value == 0, 0.0, value * v) if far else value * v) + powers[rows, cell, p]
     return value
 
 
 def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarray, np.ndarray]:
-    """Which edges have a derivative of one sign, by their coefficients, exactly.
+    """Masks of edges whose derivative has one sign, from their coefficients, exactly.
 
-    A B-spline whose coefficients rise rises (de Boor 1978, ch. XI), and differences of numbers in float64 have the right
-    sign. For the second derivative the differences are divided, so a sign is taken only where it is beyond the rounding of
-    a quotient. Linear tails go on with the slope of the end; constant ones keep rising and falling, but bend.
+    A B-spline with increasing coefficients is increasing (de Boor 1978, ch. XI), and float64 differences have the exact sign.
+    Second differences involve quotients, so a sign must exceed their rounding error. Linear tails continue the slope of the end;
+    constant ones preserve monotonicity, but not convexity.
     """
     shape = numbers.weight.shape
     nothing = np.zeros(shape, dtype=bool)
@@ -107,7 +107,7 @@ def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarr
     kept = numbers.extrapolation == "linear" or (numbers.extrapolation == "constant" and order == 1)
     tails = np.full(shape[0], kept) | ((reach.lo >= low) & (reach.hi <= high))
     rises, falls = dead & base_rises, dead & base_falls
-    # A kink of degree 1 is no number, but has a sign; a jump of degree 0 has one as a first derivative.
+    # A kink of degree 1 has no second derivative, but a sign; so does a jump of degree 0 as a first derivative.
     if numbers.basis.degree is None or numbers.basis.degree < order - 1:
         return rises, falls
     degree = numbers.basis.degree
@@ -119,8 +119,8 @@ def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarr
         span = t[:, 1 + degree : size + degree] - t[:, 1:size]
         rate = np.diff(numbers.c, axis=1) / np.where(span > 0, span, np.inf)[:, :, None]
         bend = np.diff(rate, axis=1)
-        doubt = 8 * 2.0**-53 * (np.abs(rate[:, 1:]) + np.abs(rate[:, :-1]))
-        up, down = (bend >= doubt).all(1), (bend <= -doubt).all(1)
+        rounding = 8 * 2.0**-53 * (np.abs(rate[:, 1:]) + np.abs(rate[:, :-1]))
+        up, down = (bend >= rounding).all(1), (bend <= -rounding).all(1)
     else:
         up = down = nothing
     positive, negative = numbers.weight >= 0, numbers.weight <= 0
@@ -131,7 +131,7 @@ def _signs(numbers: LayerNumbers, order: int, reach: Interval) -> tuple[np.ndarr
 
 
 def _base_signs(numbers: LayerNumbers, order: int) -> tuple[np.ndarray, np.ndarray]:
-    """For which edges the base function's part has a derivative of one sign."""
+    """Masks of edges whose base function term has a derivative of one sign."""
     shape = numbers.weight.shape
     if numbers.base_weight is None or numbers.base == "none":
         return np.ones(shape, dtype=bool), np.ones(shape, dtype=bool)

@@ -1,4 +1,4 @@
-"""Formulas of bases and base functions in the prover's intervals."""
+"""Formulas of bases and base functions in the prover's interval arithmetic."""
 
 from typing import Any, Final, final
 
@@ -33,7 +33,7 @@ def _lifted(value: Any) -> Interval:
 
 
 class EnclosingFunctions:
-    """Elementary functions of enclosed numbers."""
+    """Elementary functions of intervals."""
 
     pi = Enclosed(Interval(np.asarray(np.pi), np.nextafter(np.asarray(np.pi), 4.0)))
 

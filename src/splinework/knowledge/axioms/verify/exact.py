@@ -1,7 +1,7 @@
-"""A model in 60 digits, for the points that refute a claim: what is found in floating point is decided here.
+"""A model in 60 digits, to confirm counterexamples found in floating point.
 
-Derivatives are central differences with steps so small that their error is beyond the 30th digit; at a knot they are the
-mean of both sides.
+Derivatives are central differences with steps so small that their error is beyond the 30th digit; at a knot they are the mean of
+both sides.
 """
 
 import operator
@@ -30,7 +30,7 @@ number: Final = _mp.mpf
 
 
 def _real(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is NaN where it has no real value, as in IEEE 754."""
+    """A function that returns NaN where it has no real value, as in IEEE 754."""
 
     def of(*arguments: Any) -> Any:
         try:
@@ -73,7 +73,7 @@ EXACT_ALGEBRA: Final[Mapping[str, Callable[..., Any]]] = {
 
 
 class ExactFunctions:
-    """Those of 60 digits, for the formulas of bases and base functions."""
+    """Elementary functions in 60 digits, for the formulas of bases and base functions."""
 
     def number(self, value: float) -> Any:
         return _mp.mpf(value)
@@ -89,12 +89,12 @@ EXACT: Final = ExactFunctions()
 
 
 def shown(value: Any) -> str:
-    """A number in 20 decimals."""
+    """A number as a text of 20 digits."""
     return str(_mp.nstr(value, 20))
 
 
 class ExactModel:
-    """A model, called with one row of numbers."""
+    """A model in 60 digits, called with one row of numbers."""
 
     def __init__(self, model: Model) -> None:
         network = network_of(model)
@@ -133,7 +133,7 @@ def _numbers(values: Any) -> list[Any]:
 
 
 class _ExactLayer:
-    """One layer of edges in many digits."""
+    """One layer of edges in 60 digits."""
 
     def __init__(self, numbers: LayerNumbers) -> None:
         self.n = numbers
@@ -161,7 +161,7 @@ class _ExactLayer:
         return sums
 
     def _rows(self, i: int, x: Any) -> tuple[dict[int, Any], Any]:
-        """Values of the basis functions that are not zero, and of the base function, tails included."""
+        """The non-zero values of the basis functions, and the value of the base function, including tails."""
         kind = self.n.extrapolation
         its = activation(self.n.base) if self.n.base_weight is not None else None
         base = None if its is None else lambda z: its.formula(z, EXACT)
@@ -188,7 +188,7 @@ class _ExactLayer:
         )
 
     def _splines(self, i: int, x: Any, order: int) -> dict[int, Any]:
-        """The B-splines at x by Cox and de Boor's recursion, or their first derivatives by differences of lower ones."""
+        """The B-splines at x by the Cox–de Boor recursion, or their first derivatives by differences of lower degrees."""
         t, k = self.knots[i], int(self.n.basis.degree or 0)
         size = len(t) - k - 1
         if x < t[0] or x > t[-1]:
@@ -240,7 +240,7 @@ def derivatives(functions: Callable[[Any], list[Any]], x: Any, order: int) -> li
 
 @dataclass
 class ExactEnvironment(Environment):
-    """A claim at one point, in many digits."""
+    """An environment at one point, in 60 digits."""
 
     model: ExactModel
     point: Sequence[float]

@@ -1,8 +1,8 @@
-"""Where the pieces of an edge turn: approximate critical points, and by how much a piece between them may fail to be monotone.
+"""Approximate critical points of edges, and bounds of the deviation from monotonicity between them.
 
-The points need not be exact. Between two of them the derivative's Bernstein coefficients bound how far the function goes against
-its direction; the sum of these distances, the slack, is added to every range. It is about the rounding error where the points
-are right, and never wrong where they are not.
+The points need not be exact. Between two of them, the Bernstein coefficients of the derivative bound how far the function moves
+against its direction; the sum of these distances, the slack, is added to every range. It is about the rounding error if the
+points are accurate, and still rigorous if they are not.
 """
 
 from dataclasses import dataclass
@@ -22,13 +22,13 @@ _NOISE_LEVEL: Final = 1e-13
 
 @dataclass(frozen=True)
 class TurningPoints:
-    """What the range of one derivative of all edges needs besides the values at the ends.
+    """Critical points for the range of one derivative of all edges, in addition to the values at the ends.
 
     Attributes:
-        x: Points, `(P, I, J)`; NaN, which lies in no box, where an edge has fewer than P.
-        low: The least value next to each.
-        high: The greatest.
-        margin: Error of every value, and slack, `(I, J)`.
+        x: Points, `(P, I, J)`; NaN, which lies in no box, if an edge has fewer than P.
+        low: The smallest value next to each.
+        high: The largest.
+        margin: Error of the values plus slack, `(I, J)`.
     """
 
     x: Floats
@@ -38,7 +38,7 @@ class TurningPoints:
 
 
 def turning_points(pieces: EdgePieces, order: int) -> TurningPoints:
-    """Critical points, corners and jumps of the order-th derivative of every edge."""
+    """Critical points, kinks and jumps of the order-th derivative of every edge."""
     cells, part = pieces.cells, pieces.orders[order]
     slope = _slope(part.powers)
     error = _error(pieces, order)
@@ -55,14 +55,14 @@ def turning_points(pieces: EdgePieces, order: int) -> TurningPoints:
 
 @dataclass(frozen=True)
 class _Directions:
-    """Where polynomials turn inside cells.
+    """Critical points of polynomials within cells.
 
     Attributes:
         points: Input, cell and output of every point, `(n, 3)`.
-        v: Where it is, `(n,)`.
-        start: Whether they rise at the left end of every cell, `(I, C, J)`.
-        finish: Whether they rise at the right end.
-        slack: How far each edge goes against these directions in all, `(I, J)`.
+        v: Local coordinates of the points, `(n,)`.
+        start: Whether the polynomials increase at the left end of every cell, `(I, C, J)`.
+        finish: Whether they increase at the right end.
+        slack: Total movement of each edge against these directions, `(I, J)`.
     """
 
     points: np.ndarray
@@ -73,7 +73,7 @@ class _Directions:
 
 
 def _error(pieces: EdgePieces, order: int) -> Floats:
-    """What the edges differ by from the polynomials as evaluated, `(I, C, J)`; nothing on a tail that is not reached."""
+    """Bounds of the errors of the evaluated polynomials, `(I, C, J)`; zero on a tail that is not reached."""
     part = pieces.orders[order]
     error = part.error + evaluation_error(part.powers, pieces.cells)
     reached = np.ones(error.shape[:2], dtype=bool)
@@ -99,11 +99,11 @@ def _value(powers: Floats, v: Floats) -> Floats:
 
 
 def _critical(slope: Floats) -> _Directions:
-    """Where polynomials turn inside cells, given their derivatives `(I, C, D, J)`."""
+    """Critical points within cells, given the derivatives `(I, C, D, J)`."""
     degree = slope.shape[2] - 1
-    # Bernstein coefficients on _N_PARTS pieces of every cell; a piece whose end values differ in sign holds a root.
+    # Bernstein coefficients on _N_PARTS pieces of every cell; a piece whose end values differ in sign has a root.
     ends = np.linspace(-0.5, 0.5, _N_PARTS + 1)
-    ends[1:-1] += 0.0137 / _N_PARTS  # a root is often at the middle or a simple fraction: it shall not be an end
+    ends[1:-1] += 0.0137 / _N_PARTS  # avoids roots at ends, as these are often at the middle or a simple fraction
     matrix = np.stack([to_bernstein(degree, low, high) for low, high in pairwise(ends)])
     bernstein = np.einsum("sbp,icpj->sbicj", matrix, slope)
     noise = 2 * gamma(4 * degree + 8) * np.einsum("bp,icpj->icj", np.abs(matrix).max(0), np.abs(slope))
@@ -119,7 +119,7 @@ def _critical(slope: Floats) -> _Directions:
     rising[s, i, c, j], before = _half(powers, low, v, noise[i, c, j])
     finish[s, i, c, j], after = _half(powers, v, high, noise[i, c, j])
     against[s, i, c, j] = before + after
-    # Two pieces that go different ways, with no root found between them: their common end is a point, too.
+    # The common end of two pieces with different directions and no root between them is a point as well.
     other, i2, c2, j2 = np.nonzero(finish[:-1] != rising[1:])
     points = np.stack([np.concatenate(pair) for pair in ((i, i2), (c, c2), (j, j2))], 1)
     return _Directions(
@@ -128,19 +128,19 @@ def _critical(slope: Floats) -> _Directions:
 
 
 def _direction(least: Floats, most: Floats, width: Floats) -> tuple[np.ndarray, Floats]:
-    """Which way a piece goes, given bounds of its slope, and how far it may go the other way."""
+    """The direction of a piece, given bounds of its slope, and its largest movement in the opposite direction."""
     rising = most >= -least
     return rising, np.where(rising, np.maximum(-least, 0), np.maximum(most, 0)) * width
 
 
 def _half(powers: Floats, low: Floats, high: Floats, noise: Floats) -> tuple[np.ndarray, Floats]:
-    """The direction on one side of a root, and how far the function goes against it."""
+    """The direction on one side of a root, and the largest movement against it."""
     bernstein = _bernstein_at(powers, low, high - low)
     return _direction(bernstein.min(1) - noise, bernstein.max(1) + noise, high - low)
 
 
 def _root(powers: Floats, low: Floats, high: Floats) -> Floats:
-    """A root between two ends of different sign: Newton's steps that bisection keeps inside."""
+    """A root between two ends of different sign, by Newton's method safeguarded by bisection."""
     below = _value(powers, low) < 0
     slope = powers[:, 1:] * np.arange(1, powers.shape[1]) if powers.shape[1] > 1 else np.zeros_like(powers)
     v = (low + high) / 2
@@ -155,7 +155,7 @@ def _root(powers: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _bernstein_at(powers: Floats, start: Floats, width: Floats) -> Floats:
-    """Bernstein coefficients `(n, D + 1)` on `[start, start + width]` of polynomials of their own each."""
+    """Bernstein coefficients `(n, D + 1)` of n polynomials on `[start, start + width]`."""
     degree = powers.shape[1] - 1
     shifted = powers.copy()
     for p in range(degree):  # Taylor's shift by repeated synthetic division
@@ -178,7 +178,7 @@ def _at_roots(powers: Floats, cells: Cells, directions: _Directions) -> _Points:
 
 
 def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Directions) -> _Points:
-    """Bounds of cells at which the function turns, has a corner, or jumps, and where a lower derivative jumps."""
+    """Bounds of cells at which the function changes direction, has a kink or jumps, or a lower derivative jumps."""
     cells, powers = pieces.cells, pieces.orders[order].powers
     left, right = _sides(powers, cells)
     error = _error(pieces, order)
@@ -197,7 +197,7 @@ def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Dire
         with np.errstate(invalid="ignore"):
             step = after - before
         may = (pieces.smoothness < lower)[:, :, None] & ((np.abs(before) + np.abs(after) + bound) > 0)
-        # A jump of the derivative just below is a one-sided infinity; of one further below, both.
+        # A jump of the next lower derivative gives a one-sided infinity, of an even lower one both.
         up, fall = may & ~(step + bound <= 0), may & ~(step - bound >= 0)
         if lower < order - 1:
             up = fall = up | fall
@@ -208,7 +208,7 @@ def _at_corners(pieces: EdgePieces, order: int, slope: Floats, directions: _Dire
 
 
 def _sides(powers: Floats, cells: Cells) -> tuple[Floats, Floats]:
-    """Values just left and right of every inner bound, `(I, C - 1, J)` each; a cell without width passes on its right side."""
+    """Values just left and right of every inner bound, `(I, C - 1, J)` each; empty cells take those on their right."""
     v = np.full(powers.shape[1], 0.5)
     v[0] = v[-1] = 0.0
     exponents = np.arange(powers.shape[2], dtype=np.float64)
@@ -221,7 +221,7 @@ def _sides(powers: Floats, cells: Cells) -> tuple[Floats, Floats]:
 
 
 def _by_edge(where: np.ndarray, columns: list[Floats], edges: int) -> list[Floats]:
-    """Points listed with the edge that each belongs to, as tables `(P, edges)`."""
+    """Points listed with their edges, as tables `(P, edges)`."""
     ranked = np.argsort(where, kind="stable")
     where = where[ranked]
     counts = np.bincount(where, minlength=edges)

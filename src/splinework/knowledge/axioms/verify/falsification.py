@@ -1,6 +1,6 @@
-"""Looking for a point that refutes a claim: Sobol's points, projected gradient descent, and a decision in 60 digits.
+"""Search for counterexamples: Sobol points, projected gradient descent, and confirmation in 60 digits.
 
-A point that refutes is given by the fewest decimals that still do.
+A counterexample is rounded to the fewest decimals that still refute the claim.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Counterexample:
 
     Attributes:
         point: Values of the variables, by name, in the fewest decimals.
-        value: The claim's function there, in decimals.
+        value: The claim's function there, as a decimal text.
     """
 
     point: dict[str, float]
@@ -34,13 +34,13 @@ class Counterexample:
 
 
 def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int = N_POINTS) -> tuple[Floats, Floats]:
-    """Points where the function may be least, worst first, `(m, n)`, and an upper bound of its value at each.
+    """Points where the function may be smallest, worst first, `(m, n)`, and upper bounds of its values.
 
     Args:
         claim: The claim.
-        enclosure: The model.
-        near: Points to start from besides, `(m, n)`.
-        points: How many of Sobol's points.
+        enclosure: The enclosure of the model.
+        near: Additional starting points, `(m, n)`.
+        points: Number of Sobol points.
     """
     spread = sobol(points, np.stack([claim.lo, claim.hi], 1), 1).numpy()
     x = np.concatenate([spread, np.clip(near, claim.lo, claim.hi)])
@@ -69,7 +69,7 @@ def candidates(claim: Claim, enclosure: Enclosure, near: Floats, *, points: int 
 
 
 def _pattern(shape: tuple[int, ...]) -> Floats:
-    """Directions to try where there is no gradient, the same in every run."""
+    """Deterministic directions for functions without a gradient."""
     rows, columns = np.indices(shape)
     pattern: Floats = np.sin(1.0 + 12.9898 * rows + 78.233 * columns)
     return pattern
@@ -81,7 +81,7 @@ def _values(claim: Claim, enclosure: Enclosure, x: Floats) -> Floats:
 
 
 def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> Counterexample | None:
-    """The first of some points at which the function is below `-tolerance`, in the fewest decimals; None where none is."""
+    """The first point at which the function is below `-tolerance`, in the fewest decimals; None if there is none."""
     for point, value in zip(points[:_MAX_TRIED], values[:_MAX_TRIED], strict=True):
         if not value < -claim.tolerance:
             return None
@@ -97,7 +97,7 @@ def refute(claim: Claim, model: ExactModel, points: Floats, values: Floats) -> C
 
 
 def exact_value(claim: Claim, model: ExactModel, point: Any) -> Any:
-    """The function at a point in 60 digits, shown with 20, if it is below `-tolerance` and the claim speaks of the point."""
+    """The function at a point, computed in 60 digits and shown with 20; None if the claim holds or makes no statement there."""
     env = ExactEnvironment(model, point, claim.inputs)
     if any(low(env) > high(env) for low, high in claim.conditions):
         return None

@@ -1,8 +1,7 @@
-"""Proofs by formula: a claim is worked out in normal forms, and its least value read off, in exact rational arithmetic.
+"""Proofs by formula: a claim is evaluated in normal forms, and bounded from below in exact rational arithmetic.
 
-This proves what holds by construction: an ansatz on its boundary, a symmetry by features or by inputs whose edges are the same
-numbers, bounds by the last formula. The network itself is an unknown function; all that is used of it are equalities of its
-coefficients, which are compared exactly.
+This proves properties that hold by construction: an ansatz on its boundary, a symmetry by features or by equal edges, bounds by
+the output formula. The network itself is an unknown function; only exact equalities of its coefficients are used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +37,7 @@ Bound = Fraction | float
 
 @dataclass
 class Symmetries:
-    """Which exchanges of its inputs a network cannot tell, by its coefficients.
+    """The symmetries of a network that follow from equalities of its coefficients.
 
     Args:
         model: The model.
@@ -53,7 +52,7 @@ class Symmetries:
 
     @cached_property
     def twins(self) -> list[int]:
-        """For every input of the network the first that has the same edges, scale and grid."""
+        """The first input with the same edges, scale and grid, for every input."""
         numbers, scaling = self._first
         shift, scale = array(scaling.shift), array(scaling.scale)
 
@@ -72,7 +71,7 @@ class Symmetries:
 
     @cached_property
     def centres(self) -> list[Fraction | None]:
-        """For every input about which value all of its edges are even, where they are."""
+        """The value about which all edges of an input are even, or None, for every input."""
         numbers, scaling = self._first
         found: list[Fraction | None] = []
         for i in range(numbers.c.shape[0]):
@@ -88,7 +87,7 @@ class Symmetries:
 
     @cached_property
     def odd(self) -> bool:
-        """Whether the network as a whole is odd: all edges are, and there are no constants."""
+        """Whether the network is odd: all edges are odd, and there are no constants."""
         network = network_of(self.model)
         if any(
             bool((s.shift != 0).any()) or "log" in s.scales for s in (network.input_scaling, network.output_scaling)
@@ -105,7 +104,7 @@ class Symmetries:
 
 
 def _middle(numbers: LayerNumbers, i: int) -> Fraction | None:
-    """About which value the knots of an input are symmetric, exactly."""
+    """The exact value about which the knots of an input are symmetric, or None."""
     t = [Fraction(float(value)) for value in numbers.knots[i]]
     sums = {a + b for a, b in zip(t, t[::-1], strict=True)}
     return sums.pop() / 2 if len(sums) == 1 else None
@@ -113,12 +112,12 @@ def _middle(numbers: LayerNumbers, i: int) -> Fraction | None:
 
 @dataclass
 class FormEnvironment(Environment):
-    """A claim in normal forms.
+    """An environment of normal forms.
 
     Attributes:
         claim: The claim.
-        symmetries: Of the model.
-        vanishing: A formula that is zero where the claim is made.
+        symmetries: The symmetries of the model.
+        vanishing: A formula whose zero set is the domain of the claim.
     """
 
     claim: Claim
@@ -134,7 +133,7 @@ class FormEnvironment(Environment):
         ]
 
     def positive(self, each: Atom) -> bool:
-        """Whether an atom is a positive number everywhere on the box."""
+        """Whether an atom is positive on the whole box."""
         return each[0] == "exp" or (each[0] == "x" and bool(self.claim.lo[each[1]] > 0))
 
     def number(self, value: float) -> NormalForm:
@@ -155,7 +154,7 @@ class FormEnvironment(Environment):
         return [self._answer(e, columns) for e in frame.after]
 
     def _network(self, features: list[NormalForm]) -> list[NormalForm]:
-        """The network's outputs, as atoms that do not tell what the network does not tell."""
+        """The network's outputs as atoms that are equal for arguments related by its symmetries."""
         for i, centre in enumerate(self.symmetries.centres):
             if centre is not None:
                 mirrored = plus(number(2 * centre), minus(features[i]))
@@ -186,7 +185,7 @@ class FormEnvironment(Environment):
     def partial(self, output: int, along: Along) -> NormalForm:
         x = list(self.x[: self.claim.inputs])
         if len(along) > 1:
-            raise FormTooLarge  # second derivatives are not what forms are for
+            raise FormTooLarge  # not supported
         if along:
             x[along[0]] = plus(x[along[0]], atom("small"))
             return coefficient(self.f(x)[output], ("small",))
@@ -194,7 +193,7 @@ class FormEnvironment(Environment):
 
 
 def least(claim: Claim, model: Model, vanishing: Expression | None = None) -> Bound:
-    """A lower bound of a claim's function by its formula; minus infinity where that says nothing."""
+    """A lower bound of a claim's function by its formula; minus infinity if there is none."""
     env = FormEnvironment(claim, Symmetries(model), vanishing)
     try:
         form = reduced(claim.define(env))
@@ -205,7 +204,7 @@ def least(claim: Claim, model: Model, vanishing: Expression | None = None) -> Bo
 
 @dataclass
 class _Ranges:
-    """Ranges of forms in rational arithmetic."""
+    """Ranges of normal forms in rational arithmetic."""
 
     claim: Claim
 
@@ -222,7 +221,7 @@ class _Ranges:
         return low, high
 
     def atom(self, each: Atom) -> tuple[Bound, Bound]:
-        """The range of an atom, as far as its kind tells."""
+        """The range of an atom, as far as it follows from its kind."""
         kind = each[0]
         if kind == "x":
             low, high = float(self.claim.lo[each[1]]), float(self.claim.hi[each[1]])
@@ -259,7 +258,7 @@ def _product(a: tuple[Bound, Bound], b: tuple[Bound, Bound]) -> tuple[Bound, Bou
 
 
 def _power(a: tuple[Bound, Bound], exponent: Fraction) -> tuple[Bound, Bound]:
-    """Whole powers exactly; of others only the sign."""
+    """The range of a power: exact for integer exponents, otherwise only its sign."""
     low, high = a
     if exponent == 1:
         return a

@@ -1,8 +1,7 @@
-"""Axioms of integer models: networks of tables and exact sums, as circuits and controllers compute them.
+"""Verification of integer models: networks of tables and exact sums, as computed by circuits and microcontrollers.
 
-Where the inputs have few codes together, all of them are tried. Else by the tables alone: rounding to codes and saturation
-never fall, so a sum of tables that never fall never falls;
-and ranges of tables bound a sum. Nothing is rounded here, so there is no margin.
+If the inputs have few combinations of codes, all are enumerated. Otherwise the tables are used: rounding to codes and saturation
+are monotone, so a sum of monotone tables is monotone, and ranges of tables bound a sum. Arithmetic is exact, without a margin.
 """
 
 import hashlib
@@ -20,7 +19,7 @@ from splinework.knowledge.axioms.verify.certificate import Certificate, ClaimRes
 
 Integers = NDArray[np.int64]
 MAX_COMBINATIONS: Final = 1 << 20
-"""Most combinations of codes that are tried one by one."""
+"""The maximum number of combinations of codes that are enumerated."""
 _CHUNK_SIZE: Final = 1 << 16
 ROUNDING_NOTE: Final = "integers are exact; nothing is rounded"
 
@@ -36,7 +35,7 @@ class IntegerNetwork(Protocol):
 
 
 def is_integer(model: Any) -> bool:
-    """Whether a model is one of integers."""
+    """Whether a model is an integer network."""
     return isinstance(model, IntegerNetwork) and not hasattr(model, "parameters") and hasattr(model, "encode")
 
 
@@ -52,20 +51,12 @@ def integer_digest(model: IntegerNetwork) -> str:
 
 
 def verify_integer(model: IntegerNetwork, axioms: Sequence[Axiom], *, box: Any = None) -> Certificate:
-    """Proves or refutes axioms of an integer model, on all of its codes or those of a box.
-
-    Raises:
-        ConfigError: If an axiom is of a kind that integers do not have, or names what does not exist.
-    """
+    """Proves or refutes axioms of an integer model, on all of its codes or those of a box; raises ConfigError as `verify`."""
     return verify_codes(model, axioms, _ranges(model, box))
 
 
 def verify_codes(model: IntegerNetwork, axioms: Sequence[Axiom], codes: Sequence[tuple[int, int]]) -> Certificate:
-    """The same on ranges of codes, one for every input; they are the box of the certificate.
-
-    Raises:
-        ConfigError: As `verify_integer`.
-    """
+    """The same on ranges of codes, one per input, which are the box of the certificate."""
     start = time.monotonic()
     subject = Codes(model, list(codes))
     claims = [claim for axiom in axioms for claim in subject.claims(axiom)]
@@ -81,7 +72,7 @@ def verify_codes(model: IntegerNetwork, axioms: Sequence[Axiom], codes: Sequence
 
 
 def _ranges(model: IntegerNetwork, box: Any) -> list[tuple[int, int]]:
-    """Codes of every input, those of a box in raw units where one is given."""
+    """The ranges of codes of the inputs, restricted to a box in raw units if given."""
     names = [wire.name for wire in model.inputs]
     found = [(wire.format.low, wire.format.high) for wire in model.inputs]
     items = box.items() if isinstance(box, dict) else enumerate(box or ())
@@ -94,7 +85,7 @@ def _ranges(model: IntegerNetwork, box: Any) -> list[tuple[int, int]]:
 
 @dataclass
 class Codes:
-    """A model of integers and the codes of its inputs that are meant: of it axioms claim (`Axiom.integer_claims`)."""
+    """An integer model and the ranges of codes of its inputs, for which axioms make claims (`Axiom.integer_claims`)."""
 
     model: IntegerNetwork
     codes: list[tuple[int, int]]
@@ -116,37 +107,37 @@ class Codes:
         return np.concatenate(parts).reshape(*shape, -1)
 
     def claims(self, axiom: Axiom) -> list[ClaimResult]:
-        """What is known of an axiom, output by output."""
+        """The results of an axiom, one per output."""
         return [result for j in outputs_of(axiom, self.outputs) for result in axiom.integer_claims(self, j)]
 
     @staticmethod
     def supported() -> str:
-        """The axioms that may be asked for, for a message."""
+        """The supported axioms, for a message."""
         from splinework.knowledge.axioms.kinds import WORDS
 
         words = [kind.word for kind in WORDS.values() if kind.integer_claims is not Axiom.integer_claims]
         return f"verify supports {', '.join(words)}"
 
     def input(self, name: Name, axiom: Axiom) -> int:
-        """The number of an input."""
+        """The index of an input."""
         return place(name, self.inputs, axiom.word)
 
     def exchangeable(self, a: int, b: int) -> bool:
-        """Whether two inputs have the same tables, formats and codes, so that they may be exchanged."""
+        """Whether two inputs have the same tables, formats and codes."""
         tables, wires = self.model.layers[0].tables, self.model.inputs
         same = np.array_equal(tables[a], tables[b]) and self.codes[a] == self.codes[b]
         return bool(same and replace(wires[a], name="") == replace(wires[b], name=""))
 
     def step_ratio(self, i: int, j: int) -> float:
-        """Units of an output's code per unit of an input's, signed."""
+        """The step of an output's codes per step of an input's, signed."""
         return float(self.wires[j].step / self.model.inputs[i].step)
 
     def decoded(self, j: int, codes: Any) -> Any:
-        """Codes of an output in raw units."""
+        """The values of an output's codes in raw units."""
         return np.asarray(self.wires[j].decode(codes))
 
     def differences(self, i: int, j: int) -> Integers | None:
-        """By how many codes an output changes when an input goes up by one, at all codes; None where these are too many."""
+        """The changes of an output's code when an input's code increases by one; None if there are too many combinations."""
         if not self.enumerable or self.codes[i][0] == self.codes[i][1]:
             return None
         return np.diff(self.values[..., j], axis=i)
@@ -162,15 +153,15 @@ class Codes:
         """The result from the slack at every combination, or from a proved bound of it.
 
         Args:
-            result: What is claimed.
-            slack: What is not negative where it holds, at all codes; None where they are too many.
-            bound: What the slack is proved to be at least.
-            start: An input, and by how many codes the slack begins after the first one along it.
+            result: The claim.
+            slack: Values that must not be negative, at all codes; None if there are too many.
+            bound: A proved lower bound of the slack.
+            start: An input, and the offset of the first code of the slack along it.
         """
         if bound is not None and bound >= 0:
             return replace(result, status="proved", method="structure", bound=bound)
         if slack is None:
-            why = f"{result.text} is not proved by its tables, and there are too many codes to try all"
+            why = f"{result.text} is not proved by its tables, and there are too many codes to enumerate"
             return replace(result, bound=-np.inf if bound is None else bound, reason=why)
         worst = float(slack.min())
         if worst >= 0:
@@ -194,7 +185,7 @@ class Codes:
         )
 
     def directions(self, i: int) -> Integers:
-        """Which way every output goes with an input: 1, -1, 0 for not at all, 9 for not known."""
+        """The direction in which each output changes with an input: 1, -1, 0 for constant, 9 for unknown."""
         now = np.zeros(len(self.inputs), dtype=np.int64)
         now[i] = 1
         for number, layer in enumerate(self.model.layers):
@@ -213,12 +204,12 @@ class Codes:
         return now
 
     def rows(self, k: int) -> slice:
-        """The rows of a first table that are meant."""
+        """The rows of a table of the first layer within the ranges of codes."""
         low = self.model.inputs[k].format.low
         return slice(self.codes[k][0] - low, self.codes[k][1] - low + 1)
 
     def range(self) -> list[tuple[int, int]]:
-        """Least and greatest code of every output, by sums of the ends of tables."""
+        """Bounds of the code of every output, by sums of the extremes of tables."""
         now = self.codes
         for number, layer in enumerate(self.model.layers):
             wires = self.model.inputs if number == 0 else self.model.layers[number - 1].outputs
@@ -235,7 +226,7 @@ class Codes:
         return now
 
     def steps(self, i: int) -> Integers:
-        """By how many codes every output can change when an input changes by one."""
+        """Bounds of the change of every output's code when an input's code changes by one."""
         now = np.zeros(len(self.inputs), dtype=np.int64)
         now[i] = 1
         for number, layer in enumerate(self.model.layers):

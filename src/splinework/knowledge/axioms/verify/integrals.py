@@ -1,8 +1,8 @@
-"""Integrals over a box, enclosed: a midpoint rule whose error is bounded by second derivatives.
+"""Enclosures of integrals over a box: the midpoint rule with an error bound from second derivatives.
 
 On a box X with centre c and widths w, `∫_X f = |X| (f(c) + E)` with E between the bounds of
 `Σ_a H_aa w_a²/24 ± Σ_{a<b} r_ab w_a w_b/16`, H the second derivatives on X and r half the widths of their ranges; the
-linear part and mixed derivatives that do not change drop out by symmetry.
+linear part and constant mixed derivatives vanish by symmetry.
 """
 
 import time
@@ -37,12 +37,12 @@ _24TH: Final = Interval(np.array(1 / 24 - 1e-17), np.array(1 / 24 + 1e-17))
 def integral_result(
     claim: Claim, equals: float, enclosure: Enclosure, result: ClaimResult, deadline: float
 ) -> ClaimResult:
-    """Whether the integral of the claim's function is what it should be, to the claim's tolerance."""
+    """The result of a claim about an integral, within its tolerance."""
     found, tree, boxes = integral(claim, enclosure, width=claim.tolerance / 4, deadline=deadline, equals=equals)
     low, high = float(found.lo - equals), float(found.hi - equals)
     worst = -max(abs(low), abs(high))
     nearest = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
-    # What is left is for the checker, whose arithmetic is another.
+    # The slack is for the checker, whose arithmetic differs.
     result = replace(result, bound=2 * worst, boxes=boxes, least=-nearest, tree=tree.text())
     if worst >= -_TOLERANCE_SHARE * claim.tolerance:
         return replace(result, status="proved", method="bounds", bound=-claim.tolerance)
@@ -55,7 +55,7 @@ def integral_result(
 def integral(
     claim: Claim, enclosure: Enclosure, *, width: float, deadline: float, equals: float = np.nan
 ) -> tuple[Interval, Tree, int]:
-    """An interval that holds `∫ f` over the claim's box, at most this wide if time allows, the division, and boxes looked at."""
+    """An interval that contains `∫ f` over the box, of this width if time allows; the division; the number of boxes."""
     tree = Tree(claim.lo, claim.hi)
     lo, hi, node = claim.lo[None], claim.hi[None], np.array([0])
     part = _on_boxes(claim, enclosure, lo, hi)
@@ -86,10 +86,10 @@ def _on_boxes(claim: Claim, enclosure: Enclosure, lo: Floats, hi: Floats) -> Int
     n = lo.shape[1]
     pairs = tuple((a, b) for a in range(n) for b in range(a, n))
     jet = _jet(claim, enclosure, JetSpace(n, 2, pairs), lo, hi)
-    # The centre is rounded, by a part in 2⁵³; a box around it holds the true one.
+    # The centre is rounded by a part in 2⁵³; a box around it contains the true one.
     middle = lo / 2 + hi / 2
-    doubt = gamma(4) * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
-    centre = _jet(claim, enclosure, JetSpace(n), np.maximum(middle - doubt, lo), np.minimum(middle + doubt, hi)).v
+    rounding = gamma(4) * np.maximum(np.abs(lo), np.abs(hi)) * (hi > lo)
+    centre = _jet(claim, enclosure, JetSpace(n), np.maximum(middle - rounding, lo), np.minimum(middle + rounding, hi)).v
     width = Interval(np.maximum((hi - lo) * (1 - gamma(4)), 0), (hi - lo) * (1 + gamma(4)))
     size = exactly(np.ones(len(lo)))
     for i in range(n):

@@ -33,12 +33,12 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class JetSpace:
-    """What is differentiated by what.
+    """The derivatives that are computed.
 
     Attributes:
-        variables: How many variables there are, n.
-        order: The highest derivative kept: 0, 1 or 2.
-        pairs: The second derivatives that are kept, each `(a, b)` with a <= b.
+        variables: Number of variables, n.
+        order: The highest order of derivatives: 0, 1 or 2.
+        pairs: The second derivatives computed, each `(a, b)` with a <= b.
     """
 
     variables: int
@@ -51,11 +51,11 @@ class Jet:
     """W functions over B boxes.
 
     Attributes:
-        space: What is differentiated by what.
+        space: The derivatives that are computed.
         v: Values, `(B, W)`; B may be 1 for constants.
         d: First derivatives `(B, n, W)`; None where they are zero. Of a diagonal jet, where function w depends on variable w
             only, `(B, W)`.
-        h: Second derivatives `(B, P, W)`, by the pairs of the space; None where they are zero. Of a diagonal jet `(B, W)`.
+        h: Second derivatives `(B, P, W)`, by the pairs of the space; None if they are zero. Of a diagonal jet `(B, W)`.
         diagonal: Whether function w depends on variable w only.
     """
 
@@ -66,7 +66,7 @@ class Jet:
     diagonal: bool = False
 
     def dense(self) -> "Jet":
-        """The same with derivatives by every variable."""
+        """The same jet with derivatives by every variable."""
         if not self.diagonal:
             return self
         n, width = self.space.variables, self.v.shape[1]
@@ -96,7 +96,7 @@ class Jet:
         return [full.column(w) for w in range(self.v.shape[1])]
 
     def slope(self, a: int) -> "Jet":
-        """The derivative by variable a, with a gradient where the space has the pairs for it."""
+        """The derivative by variable a, with a gradient if the space has the pairs for it."""
         full, n = self.dense(), self.space.variables
         pairs = [(min(a, i), max(a, i)) for i in range(n)]
         shape = full.v.shape
@@ -147,7 +147,7 @@ def variables(space: JetSpace, lo: Floats, hi: Floats) -> Jet:
 
 
 def constant(space: JetSpace, value: Floats | float) -> Jet:
-    """Numbers `(W,)` or one of them."""
+    """Constants `(W,)`, or a single one."""
     array = np.atleast_1d(np.asarray(value, dtype=np.float64))[None]
     return Jet(space, exactly(array))
 
@@ -179,7 +179,7 @@ def jet_negative(a: Jet) -> Jet:
 
 
 def jet_scaled(a: Jet, factor: Interval) -> Jet:
-    """`a` times numbers `(W,)` that are known to lie in an interval."""
+    """`a` times numbers `(W,)` enclosed by intervals."""
     d = None if a.d is None else multiply(a.d, factor)
     return Jet(a.space, multiply(a.v, factor), d, None if a.h is None else multiply(a.h, factor), a.diagonal)
 
@@ -263,7 +263,7 @@ def _ordered(name: str) -> Callable[[int, Jet], Jet]:
 
 
 def _selected(condition: IntervalCondition, a: Jet, b: Jet) -> Jet:
-    """One of two by a condition; where that is open, the function may jump, and nothing is known of its slopes."""
+    """One of two by a condition; if that is undecided, the function may jump, and its slopes are unbounded."""
     space, (a, b) = _space(a, b), (a.dense(), b.dense())
     value = chosen(condition, a.v, b.v)
     decided = bool((condition.always | condition.never).all())
@@ -297,6 +297,6 @@ ALGEBRA: Final[Algebra] = {
     **{name: partial(apply, function) for name, function in ELEMENTARY.items()},
     **{each.name: _ordered(each.name) for each in FUNCTIONS.values() if each.order},
 }
-"""What operations of formulas do to jets; see `splinework.nn.frame.Expression.run`."""
+"""Operations of formulas on jets; see `splinework.nn.frame.Expression.run`."""
 
 __all__ = ["ALGEBRA", "Jet", "JetSpace", "Pair", "apply", "constant", "joined", "variables"]

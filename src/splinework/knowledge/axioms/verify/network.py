@@ -1,7 +1,7 @@
-"""A model over boxes: what its values, gradients and second derivatives can be, as intervals that surely hold them.
+"""Enclosures of a model over boxes: intervals that contain its values, gradients and second derivatives.
 
-The exact function is meant: the real numbers that the formulas give for the numbers the model holds. What a computer that rounds
-gives differs from it by its own rounding error, which is not part of a certificate.
+They enclose the exact real function of the model's parameters. The floating-point evaluation of the model differs from it by
+rounding errors, which are not part of a certificate.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,11 +44,11 @@ Stage = Callable[[Jet], Jet]
 
 @dataclass
 class Enclosure:
-    """A model, ready to be asked what it can be over boxes of its raw inputs.
+    """The enclosure of a model over boxes of its raw inputs.
 
     Args:
         model: The model.
-        reach: What its raw inputs can be, `(I,)`; questions lie inside it. Infinite ends are allowed.
+        reach: Ranges of the raw inputs, `(I,)`, which contain all queries; they may be infinite.
     """
 
     model: Model
@@ -70,7 +70,7 @@ class Enclosure:
                 jet = self._then(_squashing(numbers), jet)
             table = EdgeTable(numbers, _line(Interval(jet.v.lo[0], jet.v.hi[0])))
             last = [_summing(table), *([_combining(nodes)] if nodes.products else [])]
-            if layer is network.kan_layers[-1]:  # nobody needs to know how far the outputs reach
+            if layer is network.kan_layers[-1]:  # the range of the outputs is not needed
                 self.stages += [*last, _leaving(network.output_scaling)]
             else:
                 for stage in last:
@@ -81,7 +81,7 @@ class Enclosure:
         return stage(jet)
 
     def run(self, x: Jet) -> Jet:
-        """Raw inputs as jets to outputs as jets."""
+        """The outputs for raw inputs, both as jets."""
         jet = x
         for stage in self.stages:
             jet = stage(jet)
@@ -91,17 +91,17 @@ class Enclosure:
 
 
 def _line(a: Interval) -> Interval:
-    """With infinite ends where nothing is known."""
+    """An interval with NaN replaced by infinite ends."""
     return Interval(np.where(np.isnan(a.lo), -np.inf, a.lo), np.where(np.isnan(a.hi), np.inf, a.hi))
 
 
 def _formulas(formulas: Sequence[Expression], columns: Sequence[Jet], space: JetSpace) -> Jet:
-    """Formulas of jets, side by side."""
+    """Formulas of jets, joined."""
     return joined([each.run(columns, ALGEBRA, lambda number: constant(space, number)) for each in formulas])
 
 
 def _logarithms(jet: Jet, scales: tuple[str, ...], name: str) -> Jet:
-    """A function of the columns that have a logarithmic scale."""
+    """A function applied to the columns with a logarithmic scale."""
     if "log" not in scales:
         return jet
     if all(scale == "log" for scale in scales):
@@ -154,7 +154,7 @@ def _squashing(numbers: LayerNumbers) -> Stage:
 
 
 def _combining(nodes: Nodes) -> Stage:
-    """Sums to nodes, some of which multiply."""
+    """Nodes from sums; some nodes are products."""
 
     def stage(jet: Jet) -> Jet:
         found = []
@@ -169,7 +169,7 @@ def _combining(nodes: Nodes) -> Stage:
 
 
 def _summing(table: EdgeTable) -> Stage:
-    """One layer: `Σ_i φ_ij(x_i) + bias_j`, and what the chain rule says of its derivatives."""
+    """One layer: `Σ_i φ_ij(x_i) + bias_j`, with derivatives by the chain rule."""
     bias = table.numbers.bias
 
     def stage(jet: Jet) -> Jet:
@@ -206,7 +206,7 @@ def _inputs(a: Interval) -> Interval:
 
 
 def _first_layer(jet: Jet, ranges: list[Interval]) -> tuple[Interval, Interval | None]:
-    """Derivatives where every input is a function of its own variable alone."""
+    """Derivatives if every input is a function of its own variable alone."""
     assert jet.d is not None
     slope = multiply(ranges[1], _inputs(jet.d))
     if jet.space.order < 2 or not jet.space.pairs:

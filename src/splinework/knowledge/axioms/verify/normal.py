@@ -1,8 +1,8 @@
 """Formulas in a normal form, exactly: sums of rational multiples of products of powers of atoms.
 
-An atom is a variable, an output of the network at given arguments, or a function of a normal form. Two formulas with the
-same form are the same function wherever both are defined; the reverse need not hold. What is known here and no more:
-exponentials of sums are products, `sin² = 1 - cos²`, parities, `floor(a + n) = floor(a) + n`, and `D · 1/D = 1`.
+An atom is a variable, an output of the network at given arguments, or a function of a normal form. Two formulas with the same
+form are the same function wherever both are defined; the converse need not hold. Only these rules are used: exponentials of sums
+are products, `sin² = 1 - cos²`, parities, `floor(a + n) = floor(a) + n`, and `D · 1/D = 1`.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ _UNIT: Final[Monomial] = ()
 
 
 class FormTooLarge(Exception):
-    """A form has more terms than are worth the time."""
+    """A normal form has too many terms, or an operation is not supported."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,12 @@ class NormalForm:
 
     @property
     def key(self) -> str:
-        """What orders forms; the same for the same form."""
+        """A sort key, equal for equal forms."""
         return repr(self.terms)
 
 
 def form_of(terms: Mapping[Monomial, Fraction]) -> NormalForm:
-    """A form from its terms.
-
-    Raises:
-        TooLarge: If there are too many.
-    """
+    """A form from its terms; raises FormTooLarge if there are too many."""
     kept = [(monomial, value) for monomial, value in terms.items() if value]
     if len(kept) > _MAX_TERMS:
         raise FormTooLarge
@@ -106,11 +102,7 @@ def _without_squares_of_sines(a: NormalForm) -> NormalForm:
 
 
 def power(a: NormalForm, exponent: Fraction, positive: Callable[[Atom], bool]) -> NormalForm:
-    """`a^p`: whole powers multiplied out, others with what is surely positive drawn out of them.
-
-    Raises:
-        ZeroDivisionError: If that is `1/0`.
-    """
+    """`a^p`: integer powers expanded, others with positive factors extracted; raises ZeroDivisionError for `1/0`."""
     if exponent.denominator == 1 and 0 <= exponent <= 16:
         result = number(1)
         for _ in range(int(exponent)):
@@ -131,7 +123,7 @@ def power(a: NormalForm, exponent: Fraction, positive: Callable[[Atom], bool]) -
 
 
 def drawn_out(a: NormalForm, positive: Callable[[Atom], bool]) -> tuple[Monomial, NormalForm]:
-    """The positive atoms that all terms share, to the least power, and what remains."""
+    """The positive atoms common to all terms, with their smallest powers, and the remaining factor."""
     if not a.terms:
         return _UNIT, a
     atoms = {k for monomial, _ in a.terms for k, _ in monomial if positive(k)}
@@ -142,7 +134,7 @@ def drawn_out(a: NormalForm, positive: Callable[[Atom], bool]) -> tuple[Monomial
 
 
 def reduced(a: NormalForm) -> NormalForm:
-    """With `D · 1/D = 1` used where the terms that hold `1/D` add up to a multiple of D."""
+    """The form simplified by `D · 1/D = 1`, if the terms with `1/D` add up to a multiple of D."""
     reciprocals = {k for monomial, _ in a.terms for k, p in monomial if k[0] == "power" and k[2] == -1 and p == 1}
     for each in sorted(reciprocals, key=repr):
         holds = {m: v for m, v in a.terms if dict(m).get(each) == 1}
@@ -218,11 +210,7 @@ def _plain(name: str) -> Callable[[NormalForm], NormalForm]:
 
 
 def algebra(positive: Callable[[Atom], bool]) -> dict[str, Callable[..., NormalForm]]:
-    """What operations of formulas do to forms.
-
-    Args:
-        positive: Which atoms are surely positive.
-    """
+    """The operations of formulas on forms, given a predicate for positive atoms."""
 
     def divide(a: NormalForm, b: NormalForm) -> NormalForm:
         return times(a, power(b, Fraction(-1), positive))
@@ -257,7 +245,7 @@ def _joined(name: str) -> Callable[..., NormalForm]:
 
 
 def _atoms() -> dict[str, Callable[..., NormalForm]]:
-    """Functions that are atoms of their arguments; others are worked out by their definitions."""
+    """Functions that are atoms of their arguments; others are evaluated by their definitions."""
     found: dict[str, Callable[..., NormalForm]] = {}
     for each in FUNCTIONS.values():
         primitive = each.name in ("sigmoid", "softplus") or not each.definition
@@ -272,11 +260,7 @@ _ATOMS: Final = _atoms()
 
 
 def coefficient(a: NormalForm, small: Atom) -> NormalForm:
-    """The derivative by a number that is zero, given the form with an atom for it.
-
-    Raises:
-        TooLarge: If the atom is inside another one, in a term that counts.
-    """
+    """The derivative by an infinitesimal atom at zero; raises FormTooLarge if the atom occurs inside another one."""
     found: dict[Monomial, Fraction] = {}
     for monomial, value in a.terms:
         power = dict(monomial).get(small, Fraction(0))

@@ -1,4 +1,4 @@
-"""The numbers of a model in float64, exactly as it holds them, and a digest over all of them."""
+"""The parameters of a model, exactly in float64, and a digest of them."""
 
 import hashlib
 import json
@@ -18,13 +18,13 @@ Model = KAN | FramedKAN
 
 @dataclass(frozen=True)
 class LayerNumbers:
-    """One layer of edges: `φ_ij = w_ij Σ_m c_imj B_m + b_ij base`, all numbers as stored.
+    """One layer of edges: `φ_ij = w_ij Σ_m c_imj B_m + b_ij base`, with parameters as stored.
 
     Attributes:
         basis: The family.
         base: Name of the base function.
-        extrapolation: What the edges do outside the grid.
-        squashed: Whether inputs are first bent into the domain, `middle + half tanh((x - middle)/half)`.
+        extrapolation: How edges continue outside the grid.
+        squashed: Whether inputs are first mapped into the domain, `middle + half tanh((x - middle)/half)`.
         knots: `(I, K)`.
         c: `(I, M, J)`.
         weight: w, 0 for a dead edge, `(I, J)`.
@@ -50,13 +50,13 @@ class LayerNumbers:
 
 
 def array(tensor: Any) -> Floats:
-    """A tensor as float64; float32 and smaller are held exactly."""
+    """A tensor as float64; float32 and smaller types are represented exactly."""
     values: Floats = tensor.detach().cpu().double().numpy()
     return values.copy()
 
 
 def layer_numbers(layer: KANLayer) -> LayerNumbers:
-    """The numbers of a layer."""
+    """The parameters of a layer."""
     parts = layer.parts()
     alive = array(layer.mask) != 0
     mask = array(layer.mask)
@@ -76,7 +76,7 @@ def layer_numbers(layer: KANLayer) -> LayerNumbers:
 
 
 def network_of(model: Model) -> KAN:
-    """The network of a model, in its frame or without one."""
+    """The network of a model, with or without a frame."""
     return model.network if isinstance(model, FramedKAN) else model
 
 
@@ -87,7 +87,7 @@ def names_of(model: Model) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def digest(model: Model) -> str:
-    """SHA-256 over the numbers, the config and the frame of a model: 64 hexadecimal digits."""
+    """SHA-256 over the parameters, the config and the frame of a model: 64 hexadecimal digits."""
     network = network_of(model)
     frame = model.frame.to_dict() if isinstance(model, FramedKAN) else None
     config = json.dumps({"config": network.config.to_dict(), "frame": frame}, sort_keys=True)

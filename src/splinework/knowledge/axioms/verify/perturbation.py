@@ -1,9 +1,8 @@
-"""How far two networks of one shape can be apart, edge by edge: for models that were refined, rounded or touched up.
+"""Bounds of the difference of two networks of the same shape, edge by edge: for refined, rounded or fine-tuned models.
 
-Two networks with nearly the same edges differ by little, which enclosures of both do not see. Here the edges themselves are
-subtracted: on every cell that lies in one knot interval of each, both are polynomials with Bernstein coefficients, whose
-differences are small. What layer l adds, `Σ_i |φ_ij - ψ_ij|`, is carried on by the steepest slopes:
-`e' = Σ_i (|φ_ij - ψ_ij| + |ψ'_ij| e_i)`.
+Networks with nearly equal edges differ little, which enclosures of each do not show. Here the edges are subtracted: on every cell
+within one knot interval of each, both are polynomials, and the differences of their Bernstein coefficients are small. The
+contribution of a layer, `Σ_i |φ_ij - ψ_ij|`, is propagated by the largest slopes: `e' = Σ_i (|φ_ij - ψ_ij| + |ψ'_ij| e_i)`.
 """
 
 from dataclasses import replace
@@ -22,10 +21,10 @@ _ROUNDING_FACTOR = 1 + 1e-12
 
 
 def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
-    """An upper bound of `|a - b|` of every output over a box `(I,)`, or None where the two are not alike enough for one.
+    """An upper bound of `|a - b|` of every output over a box `(I,)`, or None if the models are not comparable.
 
-    They are where both are plain networks (or have the same frame without answers) of the same nodes and scales, with
-    B-splines of the same degree, the same ends of their grids and the same tails.
+    Comparable are networks (plain, or with the same frame without output formulas) with the same nodes and scales, and B-splines
+    of the same degree, on the same grid range, with the same tails.
     """
     one, other = network_of(a), network_of(b)
     if not _alike(a, b):
@@ -51,7 +50,7 @@ def apart(a: Model, b: Model, reach: Interval) -> Floats | None:
 
 
 def _alike(a: Model, b: Model) -> bool:
-    """Whether two models differ in the numbers of their edges alone."""
+    """Whether two models differ only in the parameters of their edges."""
     one, other = network_of(a), network_of(b)
     frames = [m.frame if isinstance(m, FramedKAN) else None for m in (a, b)]
     if frames[0] != frames[1] or (frames[0] is not None and frames[0].after):
@@ -70,7 +69,7 @@ def _alike(a: Model, b: Model) -> bool:
 
 
 def _edges_apart(p: LayerNumbers, q: LayerNumbers, reach: Interval) -> Floats | None:
-    """The greatest difference of every edge `(I, J)` over the reach, tails included."""
+    """The largest difference of every edge `(I, J)` over the reach, including tails; None if not comparable."""
     same = p.basis.degree == q.basis.degree and p.extrapolation == q.extrapolation and p.base == q.base
     if p.basis.degree is None or not same or p.extrapolation not in ("linear", "constant") or p.squashed or q.squashed:
         return None
@@ -87,13 +86,13 @@ def _edges_apart(p: LayerNumbers, q: LayerNumbers, reach: Interval) -> Floats | 
 
 
 def _base_only(n: LayerNumbers) -> LayerNumbers:
-    """The base function alone, on every edge."""
+    """The layer with the base function only, with weight 1 on every edge."""
     ones = np.ones_like(n.weight)
     return replace(n, c=np.zeros_like(n.c), base_weight=ones, bias=np.zeros_like(n.bias))
 
 
 def _input_apart(p: LayerNumbers, q: LayerNumbers, i: int, low: float, high: float) -> Floats:
-    """The greatest difference of the splines of one input, `(J,)`."""
+    """The largest difference of the splines of one input, `(J,)`."""
     k = p.basis.degree or 0
     start, stop = p.knots[i, k], p.knots[i, -1 - k]
     inner = [n.knots[i][(n.knots[i] >= start) & (n.knots[i] <= stop)] for n in (p, q)]
@@ -120,6 +119,6 @@ def _input_apart(p: LayerNumbers, q: LayerNumbers, i: int, low: float, high: flo
         if distance > 0:
             at_end = np.abs(values[0][0][cell, end] - values[1][0][cell, end])
             steep = np.abs(slopes[0][0][cell, end] - slopes[1][0][cell, end])
-            doubt = values[0][1][cell] + values[1][1][cell] + (slopes[0][1][cell] + slopes[1][1][cell]) * distance
-            found = np.maximum(found, (at_end + steep * distance + doubt) * _ROUNDING_FACTOR)
+            rounding = values[0][1][cell] + values[1][1][cell] + (slopes[0][1][cell] + slopes[1][1][cell]) * distance
+            found = np.maximum(found, (at_end + steep * distance + rounding) * _ROUNDING_FACTOR)
     return np.asarray(found)

@@ -1,4 +1,4 @@
-"""A layer's edges and their first two derivatives on cells, tails included, for the range of inputs that can occur."""
+"""A layer's edges and their first two derivatives on cells, including tails, over the reachable range of inputs."""
 
 from dataclasses import dataclass, replace
 
@@ -39,9 +39,9 @@ class EdgePieces:
     """All edges of a layer as polynomials.
 
     Attributes:
-        cells: Where they lie, `(I, C)`.
+        cells: The cells, `(I, C)`.
         orders: Values, first and second derivatives.
-        smoothness: How many derivatives are continuous at every inner bound, `(I, C - 1)`; -1 where values may jump.
+        smoothness: Number of continuous derivatives at every inner bound, `(I, C - 1)`; -1 if values may jump.
     """
 
     cells: Cells
@@ -51,7 +51,7 @@ class EdgePieces:
 
 @dataclass(frozen=True)
 class _Section:
-    """Some neighbouring cells of every input: ends `(I, C)`, and the knot interval that each lies in (-1: none)."""
+    """Adjacent cells of every input: ends `(I, C)`, and the knot interval of each (-1 for none)."""
 
     start: Floats
     stop: Floats
@@ -63,10 +63,10 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
 
     Args:
         numbers: The layer.
-        reach: What its inputs can be, `(I,)`; infinite ends are allowed.
+        reach: Ranges of its inputs, `(I,)`, possibly infinite.
 
     Raises:
-        ConfigError: If the basis has no known bounds where its inputs can be.
+        ConfigError: If the basis has no known bounds on the ranges of its inputs.
     """
     main = _split(_main(numbers), numbers)
     tails = numbers.extrapolation in ("linear", "constant")
@@ -86,7 +86,7 @@ def pieces_of(numbers: LayerNumbers, reach: Interval) -> EdgePieces:
 
 
 def _main(numbers: LayerNumbers) -> _Section:
-    """The knot intervals of the domain, or all of them where splines die out beyond it; one cell for a smooth basis."""
+    """The knot intervals of the domain, or all of them if splines decay beyond it; one cell for a smooth basis."""
     t = numbers.knots
     if numbers.basis.degree is not None:
         k = numbers.basis.degree
@@ -103,7 +103,7 @@ def _is_smooth(numbers: LayerNumbers) -> bool:
 
 
 def _width_wanted(numbers: LayerNumbers) -> float:
-    """How wide a cell may be, so that what is interpolated comes out to about 1e-10."""
+    """The width of cells for an interpolation error of about 1e-10."""
     base = activation(numbers.base)
     wanted = np.inf if base is None else widest(base)
     if numbers.basis.degree is None:
@@ -120,7 +120,7 @@ def _width_wanted(numbers: LayerNumbers) -> float:
 
 
 def _split(section: _Section, numbers: LayerNumbers) -> _Section:
-    """Cells divided evenly until interpolation is good on them."""
+    """Cells divided evenly until interpolation is accurate."""
     if not _is_smooth(numbers):
         return section
     count = int(np.ceil(float((section.stop - section.start).max()) / _width_wanted(numbers)))
@@ -135,7 +135,7 @@ def _split(section: _Section, numbers: LayerNumbers) -> _Section:
 
 
 def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) -> _Section:
-    """Cells between the grid and the end of the reach, where a base function or an analytic basis goes on."""
+    """Cells between the grid and the end of the reach, for a base function or an analytic basis."""
     rim = main.start[:, 0] if side < 0 else main.stop[:, -1]
     far = reach.lo if side < 0 else reach.hi
     alone = numbers.basis.degree is not None or _cut_off(numbers)
@@ -149,7 +149,7 @@ def _outer(numbers: LayerNumbers, main: _Section, reach: Interval, side: int) ->
             "reach; use extrapolation='linear'."
         )
     count = 0 if empty else min(int(np.ceil(float(distance.max()) / _width_wanted(numbers))), _MAX_CELLS)
-    # The last bound may only be beyond the reach, so that rounding leaves no gap.
+    # The last bound lies beyond the reach, so that rounding leaves no gap.
     points = rim[:, None] + side * (distance * (1 + 1e-9) + 1e-9)[:, None] * (np.arange(count + 1) / max(count, 1))
     points[:, 0] = rim
     points = np.sort(points, 1)
@@ -162,7 +162,7 @@ def _cut_off(numbers: LayerNumbers) -> bool:
 
 
 def _inside(numbers: LayerNumbers, body: _Section, order: int) -> Polynomials:
-    """The polynomials of a derivative on the cells that have two ends."""
+    """The polynomials of a derivative on the bounded cells."""
     found = _basis_part(numbers, body, order)
     base = activation(numbers.base)
     if base is None or numbers.base_weight is None:

@@ -1,9 +1,8 @@
-"""The checker's own arithmetic: functions with gradients and second derivatives, in floating point made wider after every step.
+"""The checker's own arithmetic: ranges of functions with gradients and second derivatives, widened after every operation.
 
-It shares nothing with the prover's enclosures, so that one does not repeat the other's mistakes. Splines are taken to a box
-by their polar form, whose values at the ends of the box are Bernstein coefficients there; a base function by its value and
-slope in the middle and a bound of its curvature. Every operation widens its result by four units of 2⁻⁵³, and keeps signs
-and zeros.
+It shares nothing with the prover's enclosures, so that errors are not repeated. Splines are bounded on a box by their polar form,
+whose values at the ends are Bernstein coefficients there; base functions by value and slope at the centre and a bound of the
+curvature. Every operation widens its result by four units of 2⁻⁵³, and preserves signs and zeros.
 """
 
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ _MIN_MAGNITUDE: Final = 1e-300
 
 @dataclass(frozen=True)
 class Range:
-    """What numbers can be: lower and upper ends, arrays of one shape."""
+    """Ranges of numbers: lower and upper ends, arrays of the same shape."""
 
     a: Floats
     b: Floats
@@ -55,7 +54,7 @@ class Range:
         return widened(least, np.maximum(*ends))
 
     def inverse(self) -> "Range":
-        """`1/x`; everything where zero may be met."""
+        """`1/x`; unbounded if x may be zero."""
         with np.errstate(divide="ignore"):
             low, high = 1 / self.b, 1 / self.a
         bad = (self.a <= 0) & (self.b >= 0)
@@ -68,7 +67,7 @@ class Range:
 
 
 def widened(low: Floats, high: Floats) -> Range:
-    """Both ends moved outward; zeros stay."""
+    """Both ends moved outward; zeros are kept."""
     return (
         Range(low - np.abs(low) * _RELATIVE_WIDENING, high + np.abs(high) * _RELATIVE_WIDENING)
         if _finite(low, high)
@@ -81,7 +80,7 @@ def _finite(low: Floats, high: Floats) -> bool:
 
 
 def _widened_unbounded(low: Floats, high: Floats) -> Range:
-    """Ends of which some are infinite."""
+    """The same for ends of which some are infinite."""
     with np.errstate(invalid="ignore"):
         a = np.where(np.isfinite(low), low - np.abs(low) * _RELATIVE_WIDENING, -np.inf)
         b = np.where(np.isfinite(high), high + np.abs(high) * _RELATIVE_WIDENING, np.inf)
@@ -89,7 +88,7 @@ def _widened_unbounded(low: Floats, high: Floats) -> Range:
 
 
 def exact(value: Any) -> Range:
-    """Numbers."""
+    """Exact numbers as ranges."""
     held = np.asarray(value, dtype=np.float64)
     return Range(held, held)
 
@@ -98,7 +97,7 @@ def exact(value: Any) -> Range:
 class RangeJet:
     """A function of n variables over B boxes: values `(B,)`, gradient `(B, n)`, second derivatives `(B, n, n)`.
 
-    `order` says how many of them are right; the others are None.
+    `order` is the highest order of valid derivatives; others may be None.
     """
 
     order: int
@@ -119,7 +118,7 @@ def outer(d: Range, e: Range) -> Range:
 
 
 def column(a: Range, more: int) -> Range:
-    """With further axes of length one at the end."""
+    """A range with further axes of length one at the end."""
     return Range(a.a.reshape(a.a.shape + (1,) * more), a.b.reshape(a.b.shape + (1,) * more))
 
 

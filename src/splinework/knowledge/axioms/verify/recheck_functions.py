@@ -1,7 +1,6 @@
-"""Functions in the checker's ranges, the formulas of bases and base functions in them, and the bounds that follow.
+"""Functions in the checker's arithmetic, the formulas of bases and base functions in it, and the resulting bounds.
 
-A bound is not believed because a member states it: it is held against derivatives in 60 digits, by central differences, at
-points of the domain.
+Bounds are not taken on trust: each is tested against derivatives in 60 digits, by central differences, at points of the domain.
 """
 
 from collections.abc import Callable
@@ -24,15 +23,15 @@ _MAX_FLOAT: Final = float(np.finfo(np.float64).max)
 ValueAndSlopes = tuple[Range, Range, Range]
 """Value, slope and second derivative."""
 _TEST_POINTS: Final = (-0.97, -0.29, 0.53, 1.0)
-"""Where bounds are tried: shares of the domain, or of what a base function does near zero, from -1 to 1."""
+"""Test points of bounds, relative to the domain or to `_TEST_RADIUS`, from -1 to 1."""
 _TEST_RADIUS: Final = 4.0
 
 
 def _ends(f: Callable[[Floats], Floats], x: Range, least: float = -np.inf, most: float = np.inf) -> Range:
-    """A rising function of both ends, widened by what a library may be wrong."""
+    """An increasing function of both ends, widened by the error of the library."""
     with np.errstate(all="ignore"):
         low, high = f(x.a), f(x.b)
-    # A value that is too large for a double is at least the largest double.
+    # An overflowing value is at least the largest double.
     low = np.clip(np.where(np.isnan(low), least, low), -_MAX_FLOAT, _MAX_FLOAT)
     low = np.where(x.a == -np.inf, np.maximum(least, -np.inf), low)
     high = np.where(np.isnan(high), most, high)
@@ -52,7 +51,7 @@ def exponential(x: Range) -> ValueAndSlopes:
 
 
 def logarithm(x: Range) -> ValueAndSlopes:
-    """Of what is positive in x."""
+    """`log x` on the positive part of x."""
     held = Range(np.maximum(x.a, 0.0), np.maximum(x.b, 0.0))
     return _ends(np.log, held), held.inverse(), -held.inverse().square()
 
@@ -87,7 +86,7 @@ def _softplus(x: Range) -> ValueAndSlopes:
 
 
 def _sine(x: Range, turn: int) -> Range:
-    """Sine a number of quarter turns on: the middle, its slope, and a curvature of at most one."""
+    """Sine shifted by quarter turns: from value and slope at the middle, and a curvature of at most one."""
     functions = (np.sin, np.cos, lambda z: -np.sin(z), lambda z: -np.cos(z))
     with np.errstate(all="ignore"):
         middle, half = x.a / 2 + x.b / 2, (x.b - x.a) / 2 * (1 + 1e-15)
@@ -176,7 +175,7 @@ def _sign(x: Range) -> ValueAndSlopes:
 
 
 def within(x: Range, size: float) -> Range:
-    """Anything of at most that size."""
+    """The range of all numbers of at most this magnitude."""
     return Range(np.full_like(x.a, -size), np.full_like(x.a, size))
 
 
@@ -212,7 +211,7 @@ FUNCTIONS: Final[dict[str, Callable[[Range], ValueAndSlopes]]] = {
     "sinc": _sinc,
     **dict.fromkeys(("gamma", "gammaln"), lambda x: (within(x, np.inf),) * 3),
 }
-"""Functions of one argument and their first two derivatives; of an argument beyond their domain counts what lies in it."""
+"""Functions of one argument with their first two derivatives; arguments are restricted to their domain."""
 
 
 # ------------------------------------------------------------------------------------ formulas of bases and base functions

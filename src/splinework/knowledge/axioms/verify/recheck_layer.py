@@ -19,7 +19,7 @@ _MAX_PARTS_PER_BOX: Final = 256
 def spline(
     knots: Floats, c: Floats, error: Floats, degree: int, x: Range, *, low: float = -np.inf, high: float = np.inf
 ) -> Range:
-    """Ranges `(B, J)` of the splines with coefficients `(M, J)` over intervals; 0 outside the knots."""
+    """Ranges `(B, J)` over intervals of splines with coefficients `(M, J)`, which are 0 outside the knots."""
     k = degree
     t = np.concatenate([np.repeat(knots[:1], k), knots, np.repeat(knots[-1:], k)])
     c, error = np.pad(c, ((k, k), (0, 0))), np.pad(error, ((k, k), (0, 0)))
@@ -35,7 +35,7 @@ def spline(
             continue
         ends = np.maximum(x.a[met], start), np.minimum(x.b[met], stop)
         active = c[cell : cell + k + 1]
-        doubt = np.abs(active).max(0) * (10 * k + 10) * 2.0**-53 + error[cell : cell + k + 1].max(0) * 1.001
+        rounding = np.abs(active).max(0) * (10 * k + 10) * 2.0**-53 + error[cell : cell + k + 1].max(0) * 1.001
         least, most = np.full((len(met), c.shape[1]), np.inf), np.full((len(met), c.shape[1]), -np.inf)
         for p in range(k + 1):
             values = [np.broadcast_to(row, (len(met), c.shape[1])) for row in active]
@@ -46,8 +46,8 @@ def spline(
                     values[m] = ((last - u) * values[m] + (u - first) * values[m + 1]) / (last - first)
             least, most = np.minimum(least, values[0]), np.maximum(most, values[0])
         rising, falling = (active >= 0).all(0), (active <= 0).all(0)
-        least = np.where(rising, np.maximum(least - doubt, 0), least - doubt)
-        most = np.where(falling, np.minimum(most + doubt, 0), most + doubt)
+        least = np.where(rising, np.maximum(least - rounding, 0), least - rounding)
+        most = np.where(falling, np.minimum(most + rounding, 0), most + rounding)
         lowest[met], highest[met] = np.minimum(lowest[met], least), np.maximum(highest[met], most)
     return Range(lowest, highest)
 
@@ -63,11 +63,7 @@ def differentiated(knots: Floats, c: Floats, error: Floats, degree: int) -> tupl
 
 
 class CheckedLayer:
-    """One layer of edges, ready to be asked for ranges.
-
-    Raises:
-        ConfigError: For a basis that has no known bounds where it is asked.
-    """
+    """Ranges of one layer of edges; raises ConfigError for a basis without known bounds beyond its domain."""
 
     def __init__(self, numbers: LayerNumbers) -> None:
         self.n, self.degree = numbers, numbers.basis.degree or 0
@@ -79,7 +75,7 @@ class CheckedLayer:
             raise ConfigError(f"the checker has no bounds of a {numbers.basis.name} basis beyond its domain.")
 
     def _smooth(self, i: int, x: Range, order: int) -> Range:
-        """A smooth basis by its value and slope in the middle, and a bound of its curvature."""
+        """Ranges of a smooth basis from value and slope at the middle, and a bound of the curvature."""
         n = self.n
         grid = torch.from_numpy(n.knots[i : i + 1])
         low, high = (float(end[i]) for end in n.domain)
@@ -143,7 +139,7 @@ class CheckedLayer:
         return found
 
     def _tail(self, i: int, end: float, away: Range, order: int, *, low: float, high: float) -> Range:
-        """What the edges do at distances from an end, `(B, J)`."""
+        """Ranges of the edges at distances from an end, `(B, J)`."""
         at = Range(np.array([end]), np.array([end]))
         value, slope = (self._body(i, at, r, low=low, high=high) for r in (0, 1))
         shape = (len(away.a), value.a.shape[1])
@@ -179,7 +175,7 @@ class CheckedLayer:
         return found + column(base, 1) * exact(self.n.base_weight[i][None])
 
     def _with_corners(self, i: int, x: Range, order: int, found: Range, *, low: float, high: float) -> Range:
-        """Infinite where a lower derivative may jump at a knot that is met; on one side, where the sign of the jump is known."""
+        """Ranges made infinite where a lower derivative may jump at a knot, on one side if the sign of the jump is known."""
         knots, weight = self.n.knots[i], self.n.weight[i]
         repeated = bool((np.diff(knots) <= 0).any())
         if order == 0 or not (order > self.degree or repeated):
@@ -187,9 +183,9 @@ class CheckedLayer:
         up, down = np.ones((len(knots), len(weight)), dtype=bool), np.ones((len(knots), len(weight)), dtype=bool)
         if order == self.degree + 1 and not repeated:
             c, error, _ = self.splines[i][self.degree]  # constant on every knot interval
-            jump, doubt = np.diff(c, axis=0), (error[1:] + error[:-1]) * 1.001
-            jump, doubt = jump * np.sign(weight), doubt * (jump != 0)
-            up[1 : len(jump) + 1], down[1 : len(jump) + 1] = jump + doubt > 0, jump - doubt < 0
+            jump, rounding = np.diff(c, axis=0), (error[1:] + error[:-1]) * 1.001
+            jump, rounding = jump * np.sign(weight), rounding * (jump != 0)
+            up[1 : len(jump) + 1], down[1 : len(jump) + 1] = jump + rounding > 0, jump - rounding < 0
         inner = (knots > low) & (knots < high)
         met = (inner & (x.a[:, None] <= knots) & (x.b[:, None] >= knots))[:, :, None] & (weight != 0)
         rises, falls = (met & up).any(1), (met & down).any(1)

@@ -1,8 +1,8 @@
 """Functions that are not piecewise polynomials (base functions, and bases that are one formula) on cells.
 
-Each is interpolated at the 8 Chebyshev points of a cell of width h; what it differs by is at most
-`2 (h/4)⁸ max|f⁽⁸⁾| / 8!` (Trefethen 2013, ch. 4). Greatest derivatives are bounds over the whole domain. Values at the
-nodes come from float64 functions, which are taken to be right to `1e-13` of the function's scale.
+Each is interpolated at the 8 Chebyshev points of a cell of width h, with an error of at most `2 (h/4)⁸ max|f⁽⁸⁾| / 8!` (Trefethen
+2013, ch. 4). Derivatives are bounded over the whole domain. Values at the nodes are computed in float64, with an assumed error of
+`1e-13` of the function's scale.
 """
 
 from functools import lru_cache
@@ -47,7 +47,7 @@ def base_error(base: Activation, width: Floats, far: Floats, order: int) -> Floa
 
 
 def widest(base: Activation) -> float:
-    """Width of cells on which interpolation is right to about 1e-10."""
+    """The width of cells for an interpolation error of about 1e-10."""
     width = 1.0
     while float(base_error(base, np.array(width), np.array(1.0), MAX_ORDER)) > 1e-10 and width > 2**-6:
         width /= 2
@@ -90,6 +90,6 @@ def interpolated(values: Floats) -> tuple[Floats, Floats]:
     _, matrix = nodes()
     halves = 0.5 ** np.arange(N_NODES)
     powers = np.einsum("pn,icnj->icpj", matrix, values)
-    # The inverse matrix itself is right to some units; 4 N_NODES of them are granted.
+    # The inverse matrix is accurate to some units in the last place; 4 N_NODES are allowed.
     rounding = gamma(6 * N_NODES) * np.einsum("n,icnj->icj", halves @ np.abs(matrix), np.abs(values))
     return powers, rounding

@@ -1,6 +1,6 @@
-"""What is verified: a model, the names of its columns, and the box of raw inputs in which axioms are looked at.
+"""The subject of verification: a model, the names of its columns, and a box of raw inputs.
 
-Axioms make their claims of it (`Axiom.claims`) by the methods of `Subject`.
+Axioms construct their claims (`Axiom.claims`) with the methods of `Subject`.
 """
 
 import math
@@ -22,13 +22,13 @@ from splinework.nn.frame import Expression, FramedKAN
 
 _N_SAMPLES = 256
 INEQUALITY_TOLERANCE: Final = 1e-9
-"""Share of the output's spread by which an inequality may fail and yet count as proved, for values."""
+"""The tolerance of inequalities of values, relative to the range of the output."""
 SLOPE_TOLERANCE: Final = 1e-6
-"""The same for derivatives: of the spread per width of the box."""
+"""The same for derivatives, relative to the range of the output per width of the box."""
 EQUALITY_TOLERANCE: Final = 1e-6
 """The same for equations."""
 Names = tuple[tuple[str, tuple[float, float]], ...]
-"""Further variables of a claim, each with its range."""
+"""Further variables of a claim with their ranges."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Subject:
         outputs: Names of its outputs.
         lo: Lower ends of the box, `(I,)`.
         hi: Upper ends.
-        spread: Range of every output on points drawn from the box, `(J,)`; never 0.
+        spread: Range of every output on sample points of the box, `(J,)`; never 0.
     """
 
     model: Model
@@ -52,23 +52,23 @@ class Subject:
     spread: Floats
 
     def input(self, name: Name, axiom: Axiom) -> int:
-        """The number of an input."""
+        """The index of an input."""
         return place(name, self.inputs, axiom.word)
 
     def outputs_of(self, axiom: Axiom) -> list[int]:
-        """The outputs that an axiom speaks of."""
+        """The indices of the outputs that an axiom applies to."""
         return outputs_of(axiom, self.outputs)
 
     def width(self, i: int) -> float:
-        """Width of the box along an input, never 0."""
+        """The width of the box along an input, never 0."""
         return float(self.hi[i] - self.lo[i]) or 1.0
 
     def tolerance(self, size: float, *, equal: bool = False, derivative: bool = False) -> float:
-        """By how much something of a typical size may fail and yet count as proved: an equation or an inequality."""
+        """The tolerance of an equation or inequality whose sides have a typical size."""
         return (EQUALITY_TOLERANCE if equal else SLOPE_TOLERANCE if derivative else INEQUALITY_TOLERANCE) * size
 
     def claim(self, axiom: Axiom, text: str, define: Define, *, extra: Names = (), **more: Any) -> Claim:
-        """One claim on the box of an axiom, and on the ranges of further variables."""
+        """One claim on the box of an axiom and the ranges of further variables."""
         lo, hi = box_of(axiom, self)
         return Claim(
             text,
@@ -91,15 +91,15 @@ class Subject:
         scale: float | None = None,
         **more: Any,
     ) -> list[Claim]:
-        """One claim for each output that an axiom speaks of.
+        """One claim for each output that an axiom applies to.
 
         Args:
             axiom: The axiom.
-            text: From the name of the output to what is claimed of it.
-            define: What is not negative, of the output of a number.
-            along: The inputs of the derivative that this is made of; none for values.
-            equal: Whether it is an equation, which counts by another tolerance than an inequality.
-            scale: Its typical size; that of the derivative where none is given.
+            text: Maps the name of the output to the claim in words.
+            define: The function that must not be negative, given the index of the output.
+            along: The inputs of the derivative in the function; empty for values.
+            equal: Whether the claim is an equation, which has another tolerance than an inequality.
+            scale: Typical size of the function; by default that of the derivative.
             **more: Further fields of `Claim`.
         """
         found = []
@@ -126,7 +126,7 @@ class Subject:
         along: Along = (),
         **more: Any,
     ) -> list[Claim]:
-        """An output, or a derivative of it, equals something, for every output; as `claims`."""
+        """Claims that each output, or a derivative of it, equals `to`; further arguments as in `claims`."""
         return self.claims(
             axiom,
             text,
@@ -137,7 +137,7 @@ class Subject:
         )
 
     def signed(self, axiom: Axiom, text: Callable[[str], str], along: Along, sign: int) -> list[Claim]:
-        """A derivative of every output has a sign."""
+        """Claims that a derivative of each output has a sign."""
 
         def define(j: int, env: Environment) -> Any:
             return env.partial(j, along) if sign > 0 else env.apply("neg", env.partial(j, along))
@@ -145,7 +145,7 @@ class Subject:
         return self.claims(axiom, text, define, along=along)
 
     def replaced(self, i: int, new: Callable[[Environment], Any]) -> Argument:
-        """All inputs as they are, but one."""
+        """The inputs with one of them replaced."""
 
         def move(env: Environment) -> list[Any]:
             x = list(env.x[: len(self.inputs)])
@@ -155,7 +155,7 @@ class Subject:
         return move
 
     def on_face(self, axiom: Axiom, i: int, end: float, value: float | str, along: Along = ()) -> list[Claim]:
-        """Claims that outputs, or derivatives of them, have given values where an input is fixed."""
+        """Claims that outputs, or derivatives of them, have given values on a face."""
         wanted = self.formula(value)
 
         def claim_text(name: str) -> str:
@@ -168,7 +168,7 @@ class Subject:
         return found
 
     def formula(self, value: float | str) -> Define:
-        """A number, or a formula in the inputs."""
+        """A number or a formula in the inputs as the function of a claim."""
         if isinstance(value, str):
             expression = Expression(value, self.inputs)
             return lambda env: env.run(expression, env.x[: len(self.inputs)])
@@ -176,14 +176,14 @@ class Subject:
 
 
 def subject_of(model: Model, box: Any = None) -> Subject:
-    """A model and the box that is asked for, or that of its grids.
+    """A model with a box, by default that of its grids.
 
     Args:
-        model: A KAN, or one in a frame.
-        box: Ranges by name or number of the input, or a sequence of pairs; inputs that are not named take the box of the grids.
+        model: A KAN or FramedKAN.
+        box: Ranges by name or index of the input, or a sequence of pairs; other inputs take the box of the grids.
 
     Raises:
-        ConfigError: If the model is none that can be verified, a range is empty, infinite or of no input, or there is no box.
+        ConfigError: If the model cannot be verified, a range is empty, infinite or of an unknown input, or there is no box.
     """
     _check(model)
     inputs, outputs = names_of(model)
@@ -209,11 +209,11 @@ def _check(model: Any) -> None:
     held = [*network.parameters(), *(layer.grid for layer in network.kan_layers)]
     held += [part for s in (network.input_scaling, network.output_scaling) for part in (s.shift, s.scale)]
     if not all(bool(torch.isfinite(value).all()) for value in held):
-        raise ConfigError("the model has numbers that are not finite; nothing can be proved of it.")
+        raise ConfigError("the model has parameters that are not finite; nothing can be proved about it.")
 
 
 def grid_box(model: Model) -> list[tuple[float, float]] | None:
-    """The box of raw inputs that a model was made for: that of its frame, or that of the grids of its first layer."""
+    """The box of raw inputs of a model: that of its frame, or that of the grids of its first layer."""
     if isinstance(model, FramedKAN):
         ranges = getattr(model.frame, "ranges", ()) or ()
         if ranges:
@@ -253,7 +253,7 @@ def _given(box: Any, inputs: Sequence[str]) -> list[tuple[int, tuple[float, floa
 
 @torch.no_grad()
 def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
-    """How much every output changes on points of the box: the scale against which a tolerance is small."""
+    """The range of every output on sample points of the box, as the scale of tolerances."""
     like = network_of(model).kan_layers[0].coefficients
     points = sobol(_N_SAMPLES, np.stack([lo, hi], 1), 0).to(like)
     values = model(points).double().cpu().numpy()
@@ -264,7 +264,7 @@ def _spread(model: Model, lo: Floats, hi: Floats) -> Floats:
 
 
 def box_of(axiom: Axiom, subject: Subject) -> tuple[Floats, Floats]:
-    """The box of an axiom: that of the subject, with the ranges of its own domain in it; infinite for `all`."""
+    """The box of an axiom: that of the subject, restricted by its domain; infinite for `all`."""
     lo, hi = subject.lo.copy(), subject.hi.copy()
     if axiom.domain == "all":
         scales = network_of(subject.model).config.input_scales

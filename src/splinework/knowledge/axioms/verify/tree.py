@@ -1,8 +1,8 @@
-"""How a box was divided, as a text that a checker reads: then boxes cannot be missing or moved.
+"""The division of a box as a text for the checker, in which boxes cannot be missing or moved.
 
-In preorder: `a` halves the first variable (`b` the second, …), and its two halves follow, lower first; `La` and `Ha` before
-it say that the function falls, or rises, nowhere the wrong way along the variable, so that only the lower (upper) face
-counts; `.` is a box whose bound is good enough.
+In preorder: `a` bisects the first variable (`b` the second, …), followed by the two halves, lower first; a preceding `La` (`Ha`)
+states that the function is non-decreasing (non-increasing) along the variable, so that only the lower (upper) face matters; `.`
+is a box whose bound is sufficient.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ _WORD_BITS: Final = 62
 
 
 class Tree:
-    """Divisions as they are made.
+    """A division under construction.
 
     Args:
         lo: Lower ends of the root, `(n,)`.
@@ -39,11 +39,11 @@ class Tree:
         self.whole = True
 
     def give_up(self) -> None:
-        """Notes that a box can be neither closed nor divided."""
+        """Records that a box can be neither closed nor divided."""
         self.whole = False
 
     def split(self, nodes: np.ndarray, axis: np.ndarray) -> np.ndarray:
-        """Divides nodes `(m,)`; returns the numbers of the lower halves, the upper ones come just after."""
+        """Divides nodes `(m,)` and returns the indices of the lower halves; each upper half comes right after."""
         needed = self.size + 2 * len(nodes)
         while needed > len(self.axis):
             for key, fill in (("axis", -1), ("child", 0), ("low", 0), ("high", 0)):
@@ -55,7 +55,7 @@ class Tree:
         return children
 
     def face(self, nodes: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
-        """Notes the variables `(m, n)` along which only the lower, or the upper, face of a node counts."""
+        """Records the variables `(m, n)` along which only the lower, or the upper, face of a node matters."""
         for word in range(self.low.shape[1]):
             part = slice(word * _WORD_BITS, min((word + 1) * _WORD_BITS, self.variables))
             bits = 1 << np.arange(part.stop - part.start, dtype=np.int64)
@@ -63,7 +63,7 @@ class Tree:
             self.high[nodes, word] |= (high[:, part] * bits).sum(1)
 
     def text(self) -> str:
-        """The whole as a text."""
+        """The division as a text."""
         parts: list[str] = []
         stack = [0]
         axis, child = (v[: self.size].tolist() for v in (self.axis, self.child))
@@ -91,7 +91,7 @@ def halves(lo: Floats, hi: Floats, axis: np.ndarray) -> tuple[Floats, Floats]:
 
 
 def _joined(words: np.ndarray) -> list[int]:
-    """Masks `(N, words)` as whole numbers."""
+    """Masks `(N, words)` as integers."""
     found: list[int] = words[:, 0].tolist()
     for number in range(1, words.shape[1]):
         found = [
@@ -102,10 +102,10 @@ def _joined(words: np.ndarray) -> list[int]:
 
 @dataclass(frozen=True)
 class Leaves:
-    """What a text says must be shown.
+    """The statements that prove a bound, according to the text of a division.
 
     Attributes:
-        lo: Lower ends of the boxes whose bound must be good enough, `(m, n)`.
+        lo: Lower ends of the boxes whose bound must be sufficient, `(m, n)`.
         hi: Upper ends.
         faces: Boxes, the variable, and the sign that the slope along it must have: +1 not negative, -1 not positive.
     """
@@ -116,10 +116,10 @@ class Leaves:
 
 
 def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
-    """The boxes and slopes that a text stands for; together they are a proof for the whole root.
+    """The boxes and slopes encoded by a text; together they prove a bound on the whole root.
 
     Raises:
-        DataError: If the text does not divide the root completely, or says more than that.
+        DataError: If the text is not exactly one complete division of the root.
     """
     if len(text) > MAX_CHARACTERS:
         raise DataError(f"the division of a box has {len(text)} characters, more than {MAX_CHARACTERS}.")
@@ -128,7 +128,7 @@ def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
     reader = _tokens(text, len(lo))
     for kind, variable in reader:
         if not stack:
-            raise DataError("the division of a box goes on after it is complete.")
+            raise DataError("the division of a box continues after it is complete.")
         low, high = stack[-1]
         if kind in "LH":
             face_lo.append(low.copy())
@@ -150,7 +150,7 @@ def leaves_of(text: str, lo: Floats, hi: Floats) -> Leaves:
         high[variable] = middle
         stack += [upper, (low, high)]
     if stack:
-        raise DataError("the division of a box leaves a part of it out.")
+        raise DataError("the division of a box is incomplete.")
     n = len(lo)
     sides = np.array(faces, dtype=np.int64).reshape(-1, 2)
     rows = [np.array(boxes, dtype=np.float64).reshape(-1, n) for boxes in (found_lo, found_hi, face_lo, face_hi)]
@@ -168,7 +168,7 @@ def _tokens(text: str, variables: int) -> Iterator[tuple[str, int]]:
             continue
         number = ord(letter) - _FIRST_LETTER
         if not 0 <= number < variables:
-            raise DataError(f"the division of a box has {letter!r}, which is no variable.")
+            raise DataError(f"the division of a box has {letter!r}, which is not a variable.")
         yield (side or "s"), number
         side = ""
     if side:
