@@ -15,7 +15,6 @@ PENDING = {
     "nn",
     "report",
     "splines",
-    "tabular",
     "train",
     "together",  # what concerns all parts at once
 }

@@ -68,17 +68,17 @@ def printed(made: Path) -> dict[str, Any]:
     return found
 
 
-def test_verdicts_are_in_the_json_and_in_the_model(made: Path) -> None:
-    verdicts = printed(made)["axioms"]
-    assert [(v["axiom"], v["strength"]) for v in verdicts] == [
+def test_statuses_are_in_the_json_and_in_the_model(made: Path) -> None:
+    statuses = printed(made)["axioms"]
+    assert [(v["axiom"], v["strength"]) for v in statuses] == [
         ("monotone('age', increasing=False)", "hard"),
         ("monotone('floor area')", "hard"),
         ("bounded(0.0)", "hard"),
         ("convex('age')", "verify"),
     ]
-    assert [v["verdict"] for v in verdicts[:3]] == ["proved"] * 3
+    assert [v["status"] for v in statuses[:3]] == ["proved"] * 3
     path = made / "out" / "model.safetensors"
-    assert read_header(path)["notes"]["axioms"] == verdicts
+    assert read_header(path)["notes"]["axioms"] == statuses
     assert isinstance(load(path), FramedKAN)
     assert any("formulas are found from the rows" in note for note in printed(made)["notes"])
 
@@ -119,14 +119,14 @@ def test_export_and_hardware_say_what_they_cannot(run: Any, folder: Path, made: 
     assert tree(folder) == before
 
 
-def test_the_end_of_a_fit_is_a_table_of_verdicts(run: Any, table: pd.DataFrame) -> None:
+def test_the_end_of_a_fit_is_a_table_of_statuses(run: Any, table: pd.DataFrame) -> None:
     axioms = ["--axiom", "monotone(floor_area)", "--axiom", "concave(age, strength=soft(0.1))"]
     result = run("fit", "homes.csv", "--target", "price", "--features", "age,floor area", *axioms, "--budget", "1")
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()
     head = next(n for n, line in enumerate(lines) if line.startswith("axioms of the model"))
     rows = [line.split() for line in lines[head + 1 : head + 8]]
-    assert ["axiom", "strength", "verdict"] in [row[:3] for row in rows]
+    assert ["axiom", "strength", "status"] in [row[:3] for row in rows]
     assert any("hard" in row and "proved" in row for row in rows)
     assert any("soft(0.1)" in row for row in rows)
 

@@ -46,7 +46,7 @@ def test_columns_are_centred_and_their_curves_are_what_they_say(degree: int) -> 
     assert (weights @ design.values / weights.sum()).abs().max() < 1e-12
     assert design.spans[1].stop - design.spans[1].start == 1  # two values, one step
     numbers = torch.randn(design.values.shape[1], 2, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    curves = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), design.coefficients(numbers))
+    curves = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), design.spline_coefficients(numbers))
     assert (curves - design.values @ numbers).abs().max() < 1e-10
 
 
@@ -56,7 +56,7 @@ def test_a_straight_truth_gets_straight_curves() -> None:
     found = fit_additive(
         design, targets(Regression(), u[:, 0] - 0.5 * u[:, 1]), torch.ones(len(u)).double(), Regression()
     )
-    assert 2 <= float(found.freedom) < 6  # two slopes, and what chance adds
+    assert 2 <= float(found.degrees_of_freedom) < 6  # two slopes, and what chance adds
     truth = u[:, 0] - 0.5 * u[:, 1]
     assert (found.values(design)[:, 0] - truth).square().mean().sqrt() < 0.02
 
@@ -66,7 +66,7 @@ def test_an_input_that_tells_nothing_gets_a_flat_curve(task: Task) -> None:
     u = rows(1500)
     design = make_design(layer_on(u), u, torch.ones(len(u)).double(), [])
     found = fit_additive(design, targets(task, torch.sin(2 * u[:, 0])), torch.ones(len(u)).double(), task)
-    size = [(design.values[:, span] @ found.numbers[span]).std(0).max() for span in design.spans]
+    size = [(design.values[:, span] @ found.coefficients[span]).std(0).max() for span in design.spans]
     assert max(size[1:]) < 0.25 * size[0]
 
 
@@ -93,8 +93,8 @@ def test_levels_of_a_category_are_shrunk_together() -> None:
     y = torch.from_numpy(generator.normal(size=120))[:, None]  # noise: levels mean nothing
     weights = torch.ones(120).double()
     joint = fit_additive(make_design(layer_on(u), u, weights, [range(12)]), y, weights, Regression())
-    assert len(torch.unique(joint.strengths)) == 1
-    assert float(joint.freedom) < 5  # of eleven that levels without a common variance would take
+    assert len(torch.unique(joint.penalties)) == 1
+    assert float(joint.degrees_of_freedom) < 5  # of eleven that levels without a common variance would take
 
 
 def test_several_classes_end_where_the_slope_vanishes() -> None:
@@ -103,7 +103,7 @@ def test_several_classes_end_where_the_slope_vanishes() -> None:
     weights = torch.ones(300).double()
     design = make_design(layer_on(u), u, weights, [])
     found = fit_additive(design, y, weights, Multiclass())
-    numbers = found.numbers.clone().requires_grad_()
-    cost = Multiclass().loss(design.values @ numbers + found.bias, y).sum() + 0.5 * (found.strengths * numbers**2).sum()
+    numbers = found.coefficients.clone().requires_grad_()
+    cost = Multiclass().loss(design.values @ numbers + found.bias, y).sum() + 0.5 * (found.penalties * numbers**2).sum()
     (slope,) = torch.autograd.grad(cost, numbers)
-    assert (slope / (1 + found.strengths)).abs().max() / len(u) < 1e-4
+    assert (slope / (1 + found.penalties)).abs().max() / len(u) < 1e-4

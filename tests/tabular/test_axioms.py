@@ -53,9 +53,9 @@ def test_a_monotone_column_is_so_for_rows_never_seen_whatever_the_rows_say(hidde
     for rows in along(frame, name):
         steps = sign * np.diff(model.predict(rows))
         assert steps.min() >= -1e-9 * np.ptp(y)
-    (verdict,) = model.verdicts_
-    assert (verdict.strength, verdict.verdict) == ("hard", "proved")
-    assert repr(name) in verdict.axiom
+    (status,) = model.axiom_status_
+    assert (status.strength, status.status) == ("hard", "proved")
+    assert repr(name) in status.axiom
 
 
 def test_three_ways_to_say_monotone_are_one() -> None:
@@ -98,7 +98,7 @@ def test_without_axioms_nothing_changes_and_nothing_is_left() -> None:
         assert not hasattr(other, "certificate_")
     known = KANRegressor(**CURVES, monotone={"age": 1}).fit(frame, y)
     known.set_params(monotone=None, warm_start=True).fit(frame, y)  # anew: what was made for axioms is no start
-    assert not hasattr(known, "verdicts_")
+    assert not hasattr(known, "axiom_status_")
     np.testing.assert_array_equal(known.predict(frame), plain.predict(frame))
     assert not {"monotone", "axioms"} & set(KANTransformer().get_params())
 
@@ -118,7 +118,7 @@ def test_going_on_keeps_the_axioms() -> None:
     model = KANRegressor(**CURVES, monotone={"age": 1})
     for part in (slice(0, 50), slice(50, 65), slice(65, None)):
         model.partial_fit(frame.iloc[part], y.iloc[part])
-        assert model.verdicts_[0].verdict == "proved"
+        assert model.axiom_status_[0].status == "proved"
     model.set_params(warm_start=True).fit(frame, y)
     assert min(np.diff(model.predict(rows)).min() for rows in along(frame, "age")) >= -1e-9 * np.ptp(y)
 
@@ -132,7 +132,7 @@ def test_clones_copies_and_files_keep_all(tmp_path: Any) -> None:
     model.save(path)
     for other in (load(path), pickle.loads(pickle.dumps(model))):
         np.testing.assert_array_equal(other.predict(frame), model.predict(frame))
-        assert other.verdicts_ == model.verdicts_
+        assert other.axiom_status_ == model.axiom_status_
         assert other.certificate_ == model.certificate_
         np.testing.assert_allclose(other.feature_importances_, model.feature_importances_, atol=0.05)  # of fewer rows
     again = load(path)
@@ -140,17 +140,17 @@ def test_clones_copies_and_files_keep_all(tmp_path: Any) -> None:
     np.testing.assert_array_equal(clone(again).fit(frame, y).predict(frame), model.predict(frame))
 
 
-def test_soft_and_verified_axioms_are_told_with_what_is_left_of_them() -> None:
+def test_soft_and_verified_axioms_report_their_violations() -> None:
     frame, y = homes()
     wishes = [Monotone("age", increasing=False, strength=Soft(0.01)), Monotone("age", strength=Verify())]
     model = KANRegressor(**CURVES, axioms=wishes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FitWarning)
         model.fit(frame, y)
-    soft, seen = model.verdicts_
-    assert (soft.strength, soft.verdict) == ("soft(0.01)", "refuted")
+    soft, seen = model.axiom_status_
+    assert (soft.strength, soft.status) == ("soft(0.01)", "refuted")
     assert "violated by" in soft.note
-    assert "not so at age=" in soft.note
+    assert "violated at age=" in soft.note
     assert seen.strength == "verify"
     assert model.certificate_.status == "refuted"
 
@@ -183,11 +183,11 @@ def test_explanations_work_with_and_without_a_frame(framed: bool, tmp_path: Any)
         ({"monotone": {"kind": 1}}, ["'kind'", "category"]),
         ({"monotone": {"kind=house": 1}}, ["'kind=house'", "does not exist"]),
         ({"monotone": {"z missing": 1}}, ["does not exist"]),
-        ({"monotone": {"age": 2}}, ["1 (rising)", "2", "'age'"]),
+        ({"monotone": {"age": 2}}, ["1 (increasing)", "2", "'age'"]),
         ({"monotone": [1, 0]}, ["5 columns", "[1, 0]"]),
         ({"monotone": {7: 1}}, ["column 7", "from 0 to 4"]),
         ({"axioms": ["monotone(age, domain={'kind': (0, 1)})"]}, ["category"]),
-        ({"axioms": ["symmetric(age, shop)"]}, ["'shop'", "same in every row"]),
+        ({"axioms": ["symmetric(age, shop)"]}, ["'shop'", "constant in the fit"]),
         ({"axioms": ["monotone(age"]}, ["cannot read"]),
         ({"axioms": ["through(((1, 2, 3, 4, 5),), (0,))"]}, ["through", "numbers without gaps"]),
         ({"axioms": ["f(x, y) == f(y, x)"]}, ["law", "all columns"]),
@@ -209,10 +209,10 @@ def test_what_is_wrong_is_refused_before_any_training(options: dict[str, Any], f
 def test_columns_that_say_nothing() -> None:
     frame, y = homes(40)
     model = KANRegressor(**CURVES, monotone={"shop": 1}).fit(frame, y)
-    assert model.verdicts_[0].verdict == "proved"
-    assert "same in every row" in model.verdicts_[0].note
+    assert model.axiom_status_[0].status == "proved"
+    assert "constant in the fit" in model.axiom_status_[0].note
     flat = KANRegressor(monotone={"age": 1}, axioms=["bounded(0, 9)"]).fit(frame, np.full(40, 5.0))
-    assert [verdict.verdict for verdict in flat.verdicts_] == ["proved", "proved"]
+    assert [status.status for status in flat.axiom_status_] == ["proved", "proved"]
     with pytest.raises(DataError, match="bounded"):
         KANRegressor(axioms=["bounded(0, 1)"]).fit(frame, np.full(40, 5.0))
 
@@ -235,9 +235,9 @@ def test_probabilities_of_the_second_class_are_monotone_and_bounded(sold: Any, s
     p = model.predict_proba(at)[:, 1]
     assert (sign * np.diff(p)).min() >= -1e-12
     assert 0.1 - 1e-12 <= p.min() <= p.max() <= 0.8 + 1e-12
-    assert [verdict.verdict for verdict in model.verdicts_[1:]] == ["proved", "proved"]
-    assert "by themselves" in model.verdicts_[2].note
-    assert not hasattr(KANClassifier(**CURVES, axioms=None).fit(x, y), "verdicts_")
+    assert [status.status for status in model.axiom_status_[1:]] == ["proved", "proved"]
+    assert "true of all" in model.axiom_status_[2].note
+    assert not hasattr(KANClassifier(**CURVES, axioms=None).fit(x, y), "axiom_status_")
 
 
 def test_points_and_tails_of_probabilities_are_probabilities(sold: Any) -> None:
@@ -250,7 +250,7 @@ def test_points_and_tails_of_probabilities_are_probabilities(sold: Any) -> None:
     ("classes", "axiom", "fragments"),
     [
         (2, "through(((0.5, 0.5, 0.5),), (3,))", ["3", "between 0 and 1"]),
-        (2, "integral(1)", ["integral", "classes"]),
+        (2, "integral(1)", ["integral", "classifier"]),
         (2, "monotone(0, output=y)", ["output"]),
         (3, "monotone(0)", ["3 classes", "two"]),
         (3, "bounded(0.1, 0.9)", ["3 classes"]),
@@ -270,4 +270,4 @@ def test_several_classes_keep_what_every_score_can(sold: Any) -> None:
     labels = np.where(x[:, 2] < 0.3, "maybe", y)
     model = KANClassifier(**CURVES, axioms=["symmetric(x0, x1)", "bounded(0, 1)"]).fit(x, labels)
     np.testing.assert_allclose(model.predict_proba(x), model.predict_proba(x[:, [1, 0, 2]]), atol=1e-9)
-    assert {verdict.verdict for verdict in model.verdicts_} == {"proved"}
+    assert {status.status for status in model.axiom_status_} == {"proved"}

@@ -9,8 +9,8 @@ import pytest
 
 from splinework.errors import FileError
 from splinework.tabular.columns import (
-    MOST_LEVELS,
-    UNKNOWN,
+    MAX_LEVELS,
+    UNKNOWN_CODE,
     CategoricalColumn,
     Columns,
     NumericColumn,
@@ -85,22 +85,22 @@ def test_levels_have_an_input_each_and_gaps_one_more() -> None:
 def test_an_unknown_level_is_the_mean_of_all() -> None:
     columns = learned([0, 1, 2, 2], levels=["a", "b", "d"])
     inputs = encoded(columns, [0, 1, 2, 2])
-    assert encoded(columns, [UNKNOWN, NAN]).tolist() == [inputs.mean(0).tolist()] * 2
+    assert encoded(columns, [UNKNOWN_CODE, NAN]).tolist() == [inputs.mean(0).tolist()] * 2
 
 
 def test_rare_levels_are_joined_and_unknown_ones_are_like_them() -> None:
     values = [0] * 9 + [1] * 9 + [2, 3, 3]
     columns = learned(values, levels=["a", "b", "d", "e"])
     assert columns.labels == ("c=a", "c=b", "c=(other)")
-    assert encoded(columns, [2, 3, UNKNOWN, 0]).tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 0]]
+    assert encoded(columns, [2, 3, UNKNOWN_CODE, 0]).tolist() == [[0, 0, 1], [0, 0, 1], [0, 0, 1], [1, 0, 0]]
 
 
 def test_many_levels_leave_the_most_frequent_ones() -> None:
-    values = [code for code in range(2 * MOST_LEVELS) for _ in range(5 + code)]
-    columns = learned(values, levels=[f"l{code:03}" for code in range(2 * MOST_LEVELS)])
-    assert len(columns.labels) == MOST_LEVELS + 1
-    assert columns.labels[-2] == f"c=l{2 * MOST_LEVELS - 1:03}"
-    assert (encoded(columns, list(range(2 * MOST_LEVELS))).sum(1) == 1).all()
+    values = [code for code in range(2 * MAX_LEVELS) for _ in range(5 + code)]
+    columns = learned(values, levels=[f"l{code:03}" for code in range(2 * MAX_LEVELS)])
+    assert len(columns.labels) == MAX_LEVELS + 1
+    assert columns.labels[-2] == f"c=l{2 * MAX_LEVELS - 1:03}"
+    assert (encoded(columns, list(range(2 * MAX_LEVELS))).sum(1) == 1).all()
 
 
 def test_a_level_without_weight_is_unknown() -> None:
@@ -124,7 +124,7 @@ def test_words_are_identifiers_and_differ() -> None:
         ),
         ("sin",),
     )
-    inputs, (target,) = columns.words()
+    inputs, (target,) = columns.formula_names()
     assert len({*inputs, target}) == 7
     assert all(word.isidentifier() and word not in ("sin", "pi") for word in (*inputs, target))
 

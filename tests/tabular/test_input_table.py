@@ -158,7 +158,7 @@ def test_columns_that_are_no_numbers_are_named(column: Any, message: str) -> Non
 
 def test_texts_where_the_fit_had_numbers_are_named(fitted: KANRegressor) -> None:
     frame, _ = mixed()
-    with pytest.raises(DataError, match="'depth' must be numbers"):
+    with pytest.raises(DataError, match="'depth' must be numeric"):
         fitted.predict(frame.assign(depth="deep"))
 
 

@@ -247,7 +247,7 @@ def test_whole_numbers_are_classes_only_where_they_are_few() -> None:
     few, many = (y > 0).astype(int), np.round(100 * y).astype(int)
     assert hasattr(KANTransformer(**QUICK).fit(x, few), "classes_")
     assert not hasattr(KANTransformer(**QUICK).fit(x, many), "classes_")
-    assert not hasattr(KANTransformer(**QUICK, target="numbers").fit(x, few), "classes_")
+    assert not hasattr(KANTransformer(**QUICK, task="regression").fit(x, few), "classes_")
 
 
 def test_parameters_are_kept_as_they_are() -> None:

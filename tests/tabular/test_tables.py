@@ -29,7 +29,7 @@ def read(tmp_path: Path, content: str | bytes, name: str = "data.csv") -> FileTa
 
 def column(table: FileTable, name: str) -> list[float]:
     found = numbers(table, name)
-    assert not found.strangers
+    assert not found.non_numeric
     return found.values.tolist()
 
 
@@ -94,7 +94,7 @@ def test_cells_stay_the_text_that_they_were(tmp_path):
 def test_the_index_is_the_line_of_the_file(tmp_path):
     table = read(tmp_path, 'a,b\n\n1,"x\ny"\n2,z\n')
     assert table.frame.index.tolist() == [3, 5]
-    assert numbers(table, "b").strangers[1] == (5, "z")
+    assert numbers(table, "b").non_numeric[1] == (5, "z")
 
 
 def test_numbers_are_those_that_python_reads(tmp_path):
@@ -108,14 +108,14 @@ def test_missing_and_infinite_cells(tmp_path):
     assert values[5:] == [np.inf, -np.inf, np.inf]
 
 
-def test_strangers_are_told_with_their_places(tmp_path):
+def test_non_numeric_cells_come_with_their_places(tmp_path):
     found = numbers(read(tmp_path, "a\n1\ntwo\n3_000\n0x10\n"), "a")
-    assert found.strangers == ((3, "two"), (4, "3_000"), (5, "0x10"))
+    assert found.non_numeric == ((3, "two"), (4, "3_000"), (5, "0x10"))
     assert found.values[0] == 1.0
 
 
-def test_dates_are_strangers(tmp_path):
-    assert len(numbers(read(tmp_path, "a\n2024-01-02\n3.4.2024\n"), "a").strangers) == 2
+def test_dates_are_non_numeric(tmp_path):
+    assert len(numbers(read(tmp_path, "a\n2024-01-02\n3.4.2024\n"), "a").non_numeric) == 2
 
 
 def test_booleans_are_zero_and_one_and_said(tmp_path):
@@ -134,10 +134,10 @@ def test_huge_whole_numbers_are_rounded_and_said(tmp_path):
 
 def test_what_may_be_thousands_is_not_guessed(tmp_path):
     table = read(tmp_path, "a;b\n1,500;2\n2,500;3\n")
-    assert len(numbers(table, "a").strangers) == 2
+    assert len(numbers(table, "a").non_numeric) == 2
     table = read(tmp_path, "a;b\n1,5;1.500\n2,5;2.500\n")
     assert column(table, "a") == [1.5, 2.5]
-    assert len(numbers(table, "b").strangers) == 2
+    assert len(numbers(table, "b").non_numeric) == 2
 
 
 def test_columns_without_a_name_are_called_as_pandas_calls_them(tmp_path):
@@ -264,10 +264,10 @@ def test_parquet(tmp_path):
     np.testing.assert_array_equal(column(table, "decimal"), [1.5, 2.5, np.nan])
     assert column(table, "kind") == [1, 2, 1]
     assert column(table, "7") == [1, 2, 3]
-    assert len(numbers(table, "day").strangers) == 2
-    assert len(numbers(table, "date").strangers) == 3
-    assert numbers(table, "text").strangers == ((1, "a"),)
-    assert len(numbers(table, "list").strangers) == 3
+    assert len(numbers(table, "day").non_numeric) == 2
+    assert len(numbers(table, "date").non_numeric) == 3
+    assert numbers(table, "text").non_numeric == ((1, "a"),)
+    assert len(numbers(table, "list").non_numeric) == 3
 
 
 def test_the_named_index_of_a_parquet_file_is_a_column(tmp_path):

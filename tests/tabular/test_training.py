@@ -46,8 +46,8 @@ def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int
     finer.grid.copy_(refine_coefficients(layer.grid, layer.edge_coefficients(), 3, 2)[0])
     finer.refresh()
     u = 2 * torch.rand(50, 2, generator=generator, dtype=torch.float64) - 1
-    course = EnsembleSettings(hidden, members=3)
-    net = wide_network(finer, u, outputs, course, generator)
+    settings = EnsembleSettings(hidden, members=3)
+    net = wide_network(finer, u, outputs, settings, generator)
     groups = []
     for index in range(2):  # each with numbers of its own time
         for parameter in net.parameters():
@@ -59,7 +59,7 @@ def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int
     units = Standardisation(
         *(torch.full((n,), v).double() for n, v in ((2, 0.5), (2, 2.0), (outputs, -1.0), (outputs, 3.0)))
     )
-    whole = combined_network(layer, curves, bias, net, groups, (0.3, 0.6), 1.7, course, units, None)
+    whole = combined_network(layer, curves, bias, net, groups, (0.3, 0.6), 1.7, settings, units, None)
     expected = torch.einsum("bim,imq->bq", layer.table().rows(u, 0), curves) + bias
     for group, share in zip(groups, (0.3, 0.6), strict=True):
         net.load_state_dict(group.state)
@@ -70,7 +70,7 @@ def test_the_whole_is_the_sum_of_its_parts(hidden: tuple[int, ...], outputs: int
     with torch.no_grad():
         found = (whole(0.5 + 2 * u) + 1) / 3
     assert (found - 1.7 * expected).abs().max() < 1e-10 * expected.abs().max()
-    only = combined_network(layer, curves, bias, net, groups, (0.0, 0.6), 1.0, course, units, None)
+    only = combined_network(layer, curves, bias, net, groups, (0.0, 0.6), 1.0, settings, units, None)
     assert only.config.shape[1] == outputs + 3 * hidden[0]
 
 
@@ -80,13 +80,13 @@ def test_a_member_never_learns_from_its_fold() -> None:
     fold = torch.arange(len(x)) % 3
     other = torch.where(fold[:, None] == 1, -5 * y, y)
     layer = KANLayer(2, 1, grid=4, domain=(-3, 3), base="none", dtype=torch.float64)
-    course = EnsembleSettings((2,), members=3, decays=(1.0,), steps=20, batch=40)
+    settings = EnsembleSettings((2,), members=3, weight_decays=(1.0,), steps=20, batch_size=40)
     ends = []
     for targets in (y, other):
         generator = torch.Generator().manual_seed(5)
-        net = wide_network(layer, x, 1, course, generator)
+        net = wide_network(layer, x, 1, settings, generator)
         train_ensemble(
-            net, x, targets, torch.ones(len(x)).double(), torch.zeros(len(x), 3, 1).double(), fold, Regression(), course,
+            net, x, targets, torch.ones(len(x)).double(), torch.zeros(len(x), 3, 1).double(), fold, Regression(), settings,
             generator, never,
         )  # fmt: skip
         ends.append(net.unit_forward(x.float()).detach())
@@ -110,15 +110,15 @@ def test_a_blend_is_never_worse_than_curves_alone_and_finds_a_true_correction(ta
     noise = torch.randn(400, q, generator=generator, dtype=torch.float64)
     weights = torch.ones(400).double()
     mixture = stack(torch.zeros_like(truth), [noise, truth], y, weights, task)
-    assert mixture.pays
-    assert mixture.shares[1] >= 0.9
-    assert mixture.shares[0] <= 0.2
+    assert mixture.improves
+    assert mixture.stacking_weights[1] >= 0.9
+    assert mixture.stacking_weights[0] <= 0.2
     assert mixture.loss <= float(task.loss(torch.zeros_like(truth), y).mean())
     alone = stack(truth, [noise], y, weights, task)
-    assert not alone.pays
+    assert not alone.improves
 
 
-def test_sharpness_is_the_factor_that_was_taken_away() -> None:
+def test_the_inverse_temperature_is_the_factor_that_was_taken_away() -> None:
     generator = torch.Generator().manual_seed(1)
     logits = 2 * torch.randn(20_000, 1, generator=generator, dtype=torch.float64)
     y = torch.bernoulli(torch.sigmoid(logits), generator=generator)
@@ -172,11 +172,11 @@ def test_a_listener_ends_the_training_and_hears_of_every_stage() -> None:
     x = table()
     heard: list[tuple[str, int, int]] = []
 
-    def listen(stage: str, step: int, steps: int, loss: float) -> bool:
+    def on_step(stage: str, step: int, steps: int, loss: float) -> bool:
         heard.append((stage, step, steps))
         return stage == "interactions"
 
-    train(x, asked(Regression(), x), np.ones(len(x)), task=Regression(), settings=QUICK, seed=0, listen=listen)
+    train(x, asked(Regression(), x), np.ones(len(x)), task=Regression(), settings=QUICK, seed=0, on_step=on_step)
     assert [stage for stage, _, _ in heard] == ["curves", "interactions"]
 
 

@@ -53,7 +53,7 @@ def wanted_task(table: FileTable, target: str, chosen: list[str] | None, *, aske
     y = numbers(table, target)
     classes = asked == "classification" or (asked == "auto" and repeats(y))
     if classes or learn or any(repeats(column) for column in columns.values()):
-        if y.strangers and not classes:
+        if y.non_numeric and not classes:
             _refuse_words(table, target, y)
         return Wanted(classes, chosen)
     return None
@@ -64,9 +64,9 @@ def repeats(column: NumericCells) -> bool:
 
     One word among numbers is a slip, and words that are all different are names or dates: both are for the user to see.
     """
-    words = {text.strip() for _, text in column.strangers}
-    known = len(column.strangers) + int((~np.isnan(column.values)).sum())
-    return bool(words) and 2 * len(column.strangers) >= known and 2 * len(words) <= len(column.strangers)
+    words = {text.strip() for _, text in column.non_numeric}
+    known = len(column.non_numeric) + int((~np.isnan(column.values)).sum())
+    return bool(words) and 2 * len(column.non_numeric) >= known and 2 * len(words) <= len(column.non_numeric)
 
 
 def frame_of(table: FileTable, wanted: Wanted, target: str, notes: list[str]) -> pd.DataFrame:
@@ -81,8 +81,8 @@ def frame_of(table: FileTable, wanted: Wanted, target: str, notes: list[str]) ->
     kept: dict[str, bool] = {}
     for name, column in columns.items():
         words = repeats(column)
-        if column.strangers and not words:
-            if wanted.chosen is not None or 2 * len(column.strangers) < len(column.values):
+        if column.non_numeric and not words:
+            if wanted.chosen is not None or 2 * len(column.non_numeric) < len(column.values):
                 _refuse_words(table, name, column)
             notes.append(f"{name!r} holds words that are nearly all different, so no categories: left out")
             continue
@@ -140,6 +140,6 @@ def _refuse_words(table: FileTable, name: str, column: NumericCells) -> None:
     from splinework.tabular.tables import quote
 
     raise DataError(
-        f"column {name!r} of {table.name} must be numbers or words that repeat, but {len(column.strangers)} of "
-        f"{len(column.values)} cells are neither: {quote(column.strangers, table.place)}. Correct them, or leave the column out."
+        f"column {name!r} of {table.name} must be numbers or words that repeat, but {len(column.non_numeric)} of "
+        f"{len(column.values)} cells are neither: {quote(column.non_numeric, table.place)}. Correct them, or drop the column."
     )

@@ -125,8 +125,10 @@ def _like(path: str, inputs: Sequence[Input]) -> tuple[tuple[Input, ...], Design
         if one.name not in table.columns:
             raise ConfigError(f"--like {path} has no column {one.name!r}; {nearest(one.name, table.columns)}")
         found = numbers(table, one.name)
-        if found.strangers:
-            raise ConfigError(f"--like {path}: {one.name!r} is not all numbers: {quote(found.strangers, table.place)}.")
+        if found.non_numeric:
+            raise ConfigError(
+                f"--like {path}: {one.name!r} is not all numbers: {quote(found.non_numeric, table.place)}."
+            )
         columns.append(found.values)
     rows = np.column_stack(columns)
     whole = rows[np.isfinite(rows).all(axis=1)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from splinework.cli.fitted import Fitted
 from splinework.cli.json_output import finite
-from splinework.cli.knowledge import show_verdicts
+from splinework.cli.knowledge import show_axiom_status
 from splinework.cli.sample import Floats
 from splinework.cli.terminal import console, share, shortened, show_table
 from splinework.formula.figures import figure, plural
@@ -98,7 +98,7 @@ def show_description(described: Mapping[str, Any]) -> None:
     for number, text in enumerate(frame["answers"]):
         name = described["outputs"][number]["name"]
         out.print(f"{'' if number else 'after':<9}{name} = {text}, z{number + 1} being the network's output")
-    show_verdicts(described["axioms"])
+    show_axiom_status(described["axioms"])
     _show_edges(described)
     _show_formulas(described["formulas"])
     for note in described["notes"]:

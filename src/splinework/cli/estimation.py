@@ -18,7 +18,7 @@ from splinework.cli.figures import r2, rmse
 from splinework.cli.interrupts import Ended, Stop, answering
 from splinework.cli.job import Settings, split
 from splinework.cli.json_output import finite, json_text
-from splinework.cli.knowledge import show_verdicts
+from splinework.cli.knowledge import show_axiom_status
 from splinework.cli.run import Course
 from splinework.cli.terminal import console, regression
 from splinework.cli.versions import own_version
@@ -68,7 +68,7 @@ class Estimation:
         equations: One record for each formula, best first.
         metrics: The fields of `metrics.json`.
         notes: All decisions, in sentences.
-        axioms: The verdict on each axiom: `axiom`, `strength`, `verdict`, `note`.
+        axioms: The status of each axiom: `axiom`, `strength`, `status`, `note`.
     """
 
     target: str
@@ -89,7 +89,7 @@ class Estimation:
         else:
             errors = regression(m)
         console().print(f"model: {plural(m['active_edges'], 'active edge')}; {errors}; {m['seconds']:.1f} s")
-        show_verdicts(self.axioms)
+        show_axiom_status(self.axioms)
 
 
 def run_estimation(
@@ -144,11 +144,11 @@ def run_estimation(
         files = _write(estimator, equations, metrics, folder, f"{request.target} from {table.name}")
     if stop.asked:
         stages.say(f"interrupted: what was found so far is in {folder}")
-    verdicts = tuple(asdict(verdict) for verdict in getattr(estimator, "verdicts_", ()))
-    if verdicts and found:
+    statuses = tuple(asdict(each) for each in getattr(estimator, "axiom_status_", ()))
+    if statuses and found:
         notes.append("the axioms are those of the model; formulas are found from the rows and are not held to them")
     decided = tuple(dict.fromkeys((*notes, *said, *searched)))
-    return Course(Estimation(request.target, equations, metrics, decided, verdicts), files, stop.asked)
+    return Course(Estimation(request.target, equations, metrics, decided, statuses), files, stop.asked)
 
 
 def _rows(request: Request, table: FileTable, wanted: Wanted, notes: list[str]) -> Rows:

@@ -92,12 +92,12 @@ class Fitted:
 
     @property
     def axioms(self) -> list[dict[str, Any]]:
-        """The verdicts on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
+        """The statuses on the axioms that it was fitted with; of one saved by hand, the hard ones that it was made for."""
         rows = [row for row in self._held("axioms", list) if isinstance(row, dict)]
         if rows or "axioms" in self._notes:
             return [{key: str(value) for key, value in row.items()} for row in rows]
         hard = self.network.config.axioms
-        return [{"axiom": text, "strength": "hard", "verdict": "built in", "note": ""} for text in hard]
+        return [{"axiom": text, "strength": "hard", "status": "built in", "note": ""} for text in hard]
 
     @property
     def scales(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -217,9 +217,9 @@ def column_of(table: FileTable, name: str) -> Floats:
         DataError: If a cell is something else.
     """
     column = numbers(table, name)
-    if column.strangers:
+    if column.non_numeric:
         raise DataError(
-            f"column {name!r} of {table.name} must be numbers, but has {quote(column.strangers, table.place)}; "
+            f"column {name!r} of {table.name} must be numbers, but has {quote(column.non_numeric, table.place)}; "
             "correct these cells, or leave them empty."
         )
     return np.where(np.isfinite(column.values), column.values, np.nan)

@@ -1,4 +1,4 @@
-"""What `fit` is told beforehand: `--axiom`, `--axioms` and `--monotone`, read before any work; and the verdicts at the end."""
+"""What `fit` is told beforehand: `--axiom`, `--axioms` and `--monotone`, read before any work; and the statuses at the end."""
 
 from __future__ import annotations
 
@@ -76,11 +76,11 @@ def _signs(texts: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def show_verdicts(verdicts: Sequence[Mapping[str, Any]]) -> None:
+def show_axiom_status(statuses: Sequence[Mapping[str, Any]]) -> None:
     """Prints a table of axioms with what is known of each."""
     from splinework.cli.terminal import show_table
 
-    if verdicts:
-        names = ["axiom", "strength", "verdict", *["note"] * any(verdict.get("note") for verdict in verdicts)]
-        rows = [[str(verdict.get(name, "")) for name in names] for verdict in verdicts]
+    if statuses:
+        names = ["axiom", "strength", "status", *["note"] * any(each.get("note") for each in statuses)]
+        rows = [[str(each.get(name, "")) for name in names] for each in statuses]
         show_table("axioms of the model", {name: {} for name in names}, rows, overflow="fold")

@@ -72,12 +72,12 @@ def take_sample(
     if target not in table.columns:
         raise DataError(f"{table.name} has no column {target!r}; {nearest(target, table.columns)}{_headless(table)}")
     y = numbers(table, target)
-    if y.strangers and classes:
+    if y.non_numeric and classes:
         y = _numbered(table, target)
-    if y.strangers:
+    if y.non_numeric:
         raise DataError(
-            f"the target {target!r} must be numbers, but {len(y.strangers)} of {len(y.values)} cells are not: "
-            f"{quote(y.strangers, table.place)}{_comma_hint(y)}. Correct them, or choose another --target."
+            f"the target {target!r} must be numbers, but {len(y.non_numeric)} of {len(y.values)} cells are not: "
+            f"{quote(y.non_numeric, table.place)}{_comma_hint(y)}. Correct them, or choose another --target."
         )
     if len(y.values) == 0:
         raise DataError(f"{table.name} has column names but no rows; add rows of data.")
@@ -154,7 +154,7 @@ def _all_but(table: FileTable, target: str, notes: list[str]) -> dict[str, Numer
         if name == target:
             continue
         column = numbers(table, name)
-        if not column.strangers and bool(np.isnan(column.values).all()):
+        if not column.non_numeric and bool(np.isnan(column.values).all()):
             notes.append(f"{name!r} is empty: left out")
         elif re.fullmatch(r"Unnamed: \d+(\.1)*", name) and bool((np.diff(column.values) == 1).all()):
             notes.append(f"{name!r} only numbers the rows: left out")
@@ -167,11 +167,11 @@ def _all_but(table: FileTable, target: str, notes: list[str]) -> dict[str, Numer
 
 def _refuse_text(table: FileTable, columns: dict[str, NumericCells], *, listed: bool) -> None:
     """Raises if a feature has cells that are no numbers; names them, and the columns that would do."""
-    texts = {name: column for name, column in columns.items() if column.strangers}
+    texts = {name: column for name, column in columns.items() if column.non_numeric}
     if not texts:
         return
     found = "; ".join(
-        f"{name!r} has {len(c.strangers)} of {len(c.values)}: {quote(c.strangers, table.place)}{_comma_hint(c)}"
+        f"{name!r} has {len(c.non_numeric)} of {len(c.values)}: {quote(c.non_numeric, table.place)}{_comma_hint(c)}"
         for name, c in list(texts.items())[:5]
     )
     more = f" and {len(texts) - 5} more columns" if len(texts) > 5 else ""
@@ -240,7 +240,7 @@ def _refuse_largest(sample: Sample) -> None:
 
 def _comma_hint(column: NumericCells) -> str:
     """A word on commas in numbers, where they are what stands in the way."""
-    commas = all(re.fullmatch(r"[+-]?[\d.]*,[\d,.]*", text) for _, text in column.strangers)
+    commas = all(re.fullmatch(r"[+-]?[\d.]*,[\d,.]*", text) for _, text in column.non_numeric)
     return " (write numbers with a decimal point and without thousands separators)" if commas else ""
 
 

@@ -1,8 +1,8 @@
-"""Estimators for scikit-learn: tables in, numbers, classes or features out, and formulas beside them.
+"""Estimators in scikit-learn style: regression, classification and feature learning on tables, with formulas.
 
-`KANRegressor`, `KANClassifier` and `KANTransformer` do what scikit-learn's own do, and are explained by what the rest of the
-package knows about a network. `load` reads one that its `save` wrote. Each is loaded when it is first used: who only reads a
-table loads no estimator.
+`KANRegressor`, `KANClassifier` and `KANTransformer` follow scikit-learn's API and can be explained by formulas, importances and
+plots. `load` reads an estimator that its `save` wrote. Each name is imported on first use, so reading a table imports no
+estimator.
 """
 
 from typing import TYPE_CHECKING

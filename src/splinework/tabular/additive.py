@@ -1,9 +1,9 @@
-"""The additive part of an estimator: one curve per input and output, as smooth as the rows ask for.
+"""The additive part of an estimator: a penalised spline per covariate and output, its smoothness chosen by REML.
 
-A network `[p, q]` is a generalised additive model. Near its optimum it is a linear mixed model: every curve has a straight part
-and a bent part, each with a variance of its own, and restricted maximum likelihood (REML) finds those by the fixed point of
-Fellner and Schall (Wood and Fasiolo 2017). An input that tells nothing gets variances near zero and with them a flat curve, so
-nothing has to be selected beforehand.
+A network `[p, q]` is a generalised additive model. Near its optimum it is a linear mixed model: every curve has a linear and a
+nonlinear part, each with a variance of its own, which restricted maximum likelihood (REML) estimates by the fixed point of
+Fellner and Schall (Wood and Fasiolo 2017). An uninformative covariate gets variances near zero and hence a flat curve, so no
+variable selection is needed beforehand.
 """
 
 from __future__ import annotations
@@ -20,31 +20,29 @@ from splinework.tabular.multinomial import solve_classes
 from splinework.tabular.tasks import Binary, Multiclass, Task
 from splinework.train.smoothing import likelier
 
-ROUNDS = 30
-"""Most rounds of the fixed point; it settles long before on most tables."""
-SETTLED = 1e-3
-"""The variances are found when the number of effective parameters changes by less than this share."""
-WEAKEST, WEAKEST_CLASSES, STRONGEST = 1e-6, 1.0, 1e10
-"""Classes that can be told apart for certain would like no penalty at all, and would then be too sure."""
-MOST_COLUMNS = 600
-"""So many columns has the design at most: a round costs their cube."""
-TURNS = 8
-"""Newton steps of a likelihood after its weights have changed."""
-LEAST_SHARE = 1e-3
-"""A step of which less than this share helps is not taken further."""
-LEAST_WEIGHT = 1e-6
-"""Working weights of a likelihood stay above this, where a row is as good as certain."""
+MAX_ROUNDS = 30
+"""Iterations of the fixed point; on most tables far fewer suffice."""
+FREEDOM_TOLERANCE = 1e-3
+"""The fixed point has converged when the effective degrees of freedom change by less than this share."""
+MIN_PENALTY, MIN_PENALTY_CLASSES, MAX_PENALTY = 1e-6, 1.0, 1e10
+"""Bounds of a penalty. Separable classes would drive it to zero and become overconfident, so theirs has a higher one."""
+NEWTON_STEPS = 8
+"""Newton steps of a likelihood after the row weights have changed."""
+MIN_STEP_LENGTH = 1e-3
+"""Step halving ends below this fraction of a Newton step."""
+MIN_WORKING_WEIGHT = 1e-6
+"""Lower bound of a row's working weight, which vanishes where its class is certain."""
 
 
 @dataclass(frozen=True)
 class DesignMatrix:
-    """Curves as columns: `values @ numbers` are the sums of curves at the rows, each curve with mean zero there.
+    """The design matrix: `values @ coefficients` are the sums of curves at the rows, where each curve has mean zero.
 
     Attributes:
         values: `(n, P)`.
-        blocks: Which columns share one variance, `(P,)` of block numbers.
-        lift: Per input, from its columns' numbers to spline coefficients `(size, m)`.
-        spans: Per input, its columns.
+        blocks: Block number of each column, `(P,)`; the columns of a block share one variance.
+        lift: Per input a matrix `(size, m)` from the coefficients of its columns to spline coefficients.
+        spans: Columns of each input.
     """
 
     values: Tensor
@@ -52,21 +50,21 @@ class DesignMatrix:
     lift: tuple[Tensor, ...]
     spans: tuple[slice, ...]
 
-    def coefficients(self, numbers: Tensor) -> Tensor:
-        """Spline coefficients `(I, size, q)` of the curves with these numbers `(P, q)`."""
-        return torch.stack([lift @ numbers[span] for lift, span in zip(self.lift, self.spans, strict=True)])
+    def spline_coefficients(self, coefficients: Tensor) -> Tensor:
+        """Spline coefficients `(I, size, q)` of the curves with these coefficients `(P, q)`."""
+        return torch.stack([lift @ coefficients[span] for lift, span in zip(self.lift, self.spans, strict=True)])
 
 
 def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Sequence[int]]) -> DesignMatrix:
-    """The columns of every input's curves on the layer's grid.
+    """The design matrix of every input's curves on the layer's grid.
 
-    An input with two values has one number, its step; inputs of one group (the levels of a category) share one variance.
+    An input with two values has one column, its step; inputs of one group (the levels of a category) share one variance.
 
     Args:
-        layer: With the grid to use; its numbers are not looked at.
-        u: `(n, I)`, in the layer's units.
-        weights: `(n,)`.
-        groups: Inputs that belong together; those in none stand alone.
+        layer: The layer whose grid is used; its coefficients are ignored.
+        u: Inputs `(n, I)` in the layer's units.
+        weights: Row weights `(n,)`.
+        groups: Inputs that share a variance; all others have their own.
     """
     share = weights / weights.sum()
     rows = layer.table().rows(u, 0)
@@ -92,14 +90,14 @@ def make_design(layer: KANLayer, u: Tensor, weights: Tensor, groups: Sequence[Se
 
 
 def greville(layer: KANLayer) -> Tensor:
-    """Coefficients of the identity, `(I, size)`: the means of k knots in a row (Greville's abscissae)."""
+    """Coefficients of the identity, `(I, size)`: the means of k consecutive knots (Greville abscissae)."""
     return layer.grid[:, 1:-1].unfold(1, layer.basis.size - layer.basis.resolution, 1).mean(-1)
 
 
 def _bends(layer: KANLayer) -> Tensor:
-    """Change of slope from one coefficient to the next, times their distance, squared and summed: `(I, size, size)`.
+    """The penalty matrix `(I, size, size)`: squared changes of slope between coefficients, times their distance.
 
-    Each place judges bends by its own distance of knots, so with knots by quantiles a curve may bend where rows are many.
+    The penalty is relative to the local knot distance, so with quantile knots a curve may bend where the data are dense.
     """
     at = greville(layer)
     apart = torch.diff(at, dim=1)
@@ -109,7 +107,7 @@ def _bends(layer: KANLayer) -> Tensor:
 
 
 def _bent(rows: Tensor, share: Tensor, line: Tensor, bend: Tensor) -> Tensor:
-    """Coefficients of functions whose bends are orthonormal and that are neither constant nor straight at the rows."""
+    """Coefficients of functions orthonormal in the penalty and orthogonal to constant and linear ones at the rows."""
     values, vectors = torch.linalg.eigh(bend)
     kept = values > 1e-9 * values[-1]
     functions = vectors[:, kept] / values[kept].sqrt()
@@ -127,62 +125,66 @@ def _bent(rows: Tensor, share: Tensor, line: Tensor, bend: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class AdditiveFit:
-    """An additive fit.
+    """A fitted additive model.
 
     Attributes:
-        numbers: `(P, q)`.
+        coefficients: `(P, q)`.
         bias: `(q,)`.
-        strengths: `(P, q)`, what each squared number costs.
-        freedom: Effective parameters of each output, `(q,)`.
+        penalties: Ridge penalty of each coefficient, `(P, q)`.
+        degrees_of_freedom: Effective degrees of freedom of each output, `(q,)`.
     """
 
-    numbers: Tensor
+    coefficients: Tensor
     bias: Tensor
-    strengths: Tensor
-    freedom: Tensor
+    penalties: Tensor
+    degrees_of_freedom: Tensor
 
     def values(self, design: DesignMatrix) -> Tensor:
         """The sums at the design's rows, `(n, q)`."""
-        return design.values @ self.numbers + self.bias
+        return design.values @ self.coefficients + self.bias
 
 
 def fit_additive(design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
-    """Finds variances and numbers together.
+    """Estimates variances and coefficients together.
 
     Args:
-        design: The curves' columns.
-        y: `(n, q)` targets, or class indicators `(n, q)` of a classification.
-        weights: `(n,)`, mean 1.
-        task: Whose likelihood; that of two classes is treated as weighted least squares in turns. Several classes take their
-            strengths from each class against all others.
+        design: The design matrix.
+        y: Targets `(n, q)`, or class indicators `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        task: The likelihood; two classes are fitted by iteratively reweighted least squares, several classes with the
+            penalties of one-against-rest fits.
     """
     outputs, width = y.shape[1], design.values.shape[1]
     if isinstance(task, Multiclass):
         single = [fit_additive(design, y[:, [j]], weights, Binary()) for j in range(outputs)]
-        strengths = torch.cat([each.strengths for each in single], dim=1)
-        freedom = torch.cat([each.freedom for each in single])
-        return AdditiveFit(*solve_classes(design.values, y, weights, strengths), strengths, freedom)
+        penalties = torch.cat([each.penalties for each in single], dim=1)
+        degrees_of_freedom = torch.cat([each.degrees_of_freedom for each in single])
+        return AdditiveFit(*solve_classes(design.values, y, weights, penalties), penalties, degrees_of_freedom)
     work = _AdditiveSolver(design, y, weights, task)
     start = y.new_zeros(width, outputs)
     state = AdditiveFit(start, task.constant(y, weights), torch.ones_like(start), y.new_full((outputs,), float(width)))
     before = float("inf")
-    for _ in range(ROUNDS):
+    for _ in range(MAX_ROUNDS):
         for j in range(outputs):
             work.round(state, j)
-        total = float(state.freedom.sum())
-        if abs(total - before) <= SETTLED * (1.0 + total):
+        total = float(state.degrees_of_freedom.sum())
+        if abs(total - before) <= FREEDOM_TOLERANCE * (1.0 + total):
             break
         before = total
     return state
 
 
 def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights: Tensor, task: Task) -> AdditiveFit:
-    """The same strengths with other weights, such as zeros for rows held out."""
+    """Refits the coefficients for other weights, such as zeros for held-out rows; the penalties stay."""
     if isinstance(task, Multiclass):
-        return AdditiveFit(*solve_classes(design.values, y, weights, found.strengths), found.strengths, found.freedom)
-    state = AdditiveFit(found.numbers.clone(), found.bias.clone(), found.strengths, found.freedom.clone())
+        return AdditiveFit(
+            *solve_classes(design.values, y, weights, found.penalties), found.penalties, found.degrees_of_freedom
+        )
+    state = AdditiveFit(
+        found.coefficients.clone(), found.bias.clone(), found.penalties, found.degrees_of_freedom.clone()
+    )
     work = _AdditiveSolver(design, y, weights, task)
-    for _ in range(1 if task.is_regression else TURNS):
+    for _ in range(1 if task.is_regression else NEWTON_STEPS):
         for j in range(y.shape[1]):
             work.solve(state, j)
     return state
@@ -190,7 +192,7 @@ def refit_additive(found: AdditiveFit, design: DesignMatrix, y: Tensor, weights:
 
 @dataclass(frozen=True)
 class _NormalEquations:
-    """Weighted least squares about the means, `centre` of the columns and `level` of the target."""
+    """Normal equations of weighted least squares about the means: `centre` of the columns, `level` of the target."""
 
     centre: Tensor
     gram: Tensor
@@ -198,14 +200,14 @@ class _NormalEquations:
     moments: Tensor
     spread: Tensor
 
-    def residual(self, numbers: Tensor) -> Tensor:
-        """Sum of weighted squares that these numbers leave."""
-        return self.spread - 2 * self.moments @ numbers + numbers @ (self.gram @ numbers)
+    def residual(self, coefficients: Tensor) -> Tensor:
+        """Weighted residual sum of squares of these coefficients."""
+        return self.spread - 2 * self.moments @ coefficients + coefficients @ (self.gram @ coefficients)
 
 
 @dataclass(frozen=True)
 class _AdditiveSolver:
-    """Rows and likelihood, and the steps that change a state in place."""
+    """Rows and likelihood, with the steps that update a fit in place."""
 
     design: DesignMatrix
     y: Tensor
@@ -213,41 +215,43 @@ class _AdditiveSolver:
     task: Task
 
     def solve(self, state: AdditiveFit, j: int) -> tuple[Tensor, _NormalEquations]:
-        """Output j's numbers with its present strengths; returns the inverse of the penalised matrix, too."""
+        """Solves for output j's coefficients at its penalties; returns the inverse of the penalised matrix, too."""
         normal = self._normal(state, j)
         loose = normal.gram.clone()
-        loose.diagonal().add_(state.strengths[:, j])
+        loose.diagonal().add_(state.penalties[:, j])
         factor = torch.linalg.cholesky(loose)
         inverse = torch.cholesky_inverse(factor)
-        state.freedom[j] = (inverse * normal.gram).sum()
+        state.degrees_of_freedom[j] = (inverse * normal.gram).sum()
         found = torch.cholesky_solve(normal.moments[:, None], factor)[:, 0]
         level = normal.level - normal.centre @ found
         if self.task.is_regression:
-            state.numbers[:, j], state.bias[j] = found, level
+            state.coefficients[:, j], state.bias[j] = found, level
         else:
             self._step(state, j, found, level)
         return inverse, normal
 
     def round(self, state: AdditiveFit, j: int) -> None:
-        """One solution and one update of output j's variances, with `tr(S⁻S_j) = m / λ` for the m numbers of a block."""
+        """One solution and one Fellner–Schall update of output j's penalties; `tr(S⁻S_j) = m / λ` for a block of m columns."""
         inverse, normal = self.solve(state, j)
-        numbers, strengths = state.numbers[:, j], state.strengths[:, j]
+        coefficients, penalties = state.coefficients[:, j], state.penalties[:, j]
         noise = 1.0
         if self.task.is_regression:
             count = int((self.weights > 0).sum())
-            noise = float(normal.residual(numbers).clamp_min(0) / (count - 1 - state.freedom[j]).clamp_min(1.0))
+            noise = float(
+                normal.residual(coefficients).clamp_min(0) / (count - 1 - state.degrees_of_freedom[j]).clamp_min(1.0)
+            )
         blocks = self.design.blocks
-        sums = strengths.new_zeros(int(blocks.max()) + 1)
-        size = sums.index_add(0, blocks, numbers**2)
-        asked = noise * sums.index_add(0, blocks, 1 / strengths - inverse.diagonal())
-        updated = likelier(strengths, asked[blocks], size[blocks])
-        weakest = WEAKEST if self.task.is_regression else WEAKEST_CLASSES
-        state.strengths[:, j] = updated.clamp(weakest, STRONGEST)
+        sums = penalties.new_zeros(int(blocks.max()) + 1)
+        size = sums.index_add(0, blocks, coefficients**2)
+        asked = noise * sums.index_add(0, blocks, 1 / penalties - inverse.diagonal())
+        updated = likelier(penalties, asked[blocks], size[blocks])
+        weakest = MIN_PENALTY if self.task.is_regression else MIN_PENALTY_CLASSES
+        state.penalties[:, j] = updated.clamp(weakest, MAX_PENALTY)
 
     def _normal(self, state: AdditiveFit, j: int) -> _NormalEquations:
         x = self.design.values
-        outputs = x @ state.numbers + state.bias
-        target, working = self.task.working(outputs, self.y, self.weights, j, LEAST_WEIGHT)
+        outputs = x @ state.coefficients + state.bias
+        target, working = self.task.working(outputs, self.y, self.weights, j, MIN_WORKING_WEIGHT)
         centre, gram = self._fixed if self.task.is_regression else _about_mean(x, working)
         level = (working @ target) / working.sum()
         off = target - level
@@ -255,25 +259,25 @@ class _AdditiveSolver:
 
     @cached_property
     def _fixed(self) -> tuple[Tensor, Tensor]:
-        """The columns' means and products where weights do not change: the part that costs."""
+        """Means and cross products of the columns, cached where the weights are constant."""
         return _about_mean(self.design.values, self.weights)
 
     def _step(self, state: AdditiveFit, j: int, found: Tensor, level: Tensor) -> None:
-        """Moves output j towards `found`, as far as that lowers the penalised cost: Newton's step alone may leap too far."""
-        old, low = state.numbers[:, j].clone(), state.bias[j].clone()
-        outputs = self.design.values @ state.numbers + state.bias
+        """Moves output j towards `found` with step halving: a full Newton step may overshoot."""
+        old, low = state.coefficients[:, j].clone(), state.bias[j].clone()
+        outputs = self.design.values @ state.coefficients + state.bias
         change = self.design.values @ (found - old) + (level - low)
 
         def cost(share: float) -> Tensor:
             moved = outputs.clone()
             moved[:, j] += share * change
-            penalty = 0.5 * (state.strengths[:, j] * (old + share * (found - old)) ** 2).sum()
+            penalty = 0.5 * (state.penalties[:, j] * (old + share * (found - old)) ** 2).sum()
             return self.weights @ self.task.loss(moved, self.y) + penalty
 
         before, share = cost(0.0), 1.0
-        while share > LEAST_SHARE and not cost(share) <= before:
+        while share > MIN_STEP_LENGTH and not cost(share) <= before:
             share /= 2
-        state.numbers[:, j], state.bias[j] = old + share * (found - old), low + share * (level - low)
+        state.coefficients[:, j], state.bias[j] = old + share * (found - old), low + share * (level - low)
 
 
 def _about_mean(x: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""One network out of parts: curves of the additive part and the hidden nodes of all members, side by side."""
+"""Assembles one network from the curves of the additive part and the hidden nodes of all ensemble members."""
 
 from __future__ import annotations
 
@@ -14,20 +14,13 @@ from splinework.splines import refine_coefficients
 from splinework.tabular.additive import greville
 from splinework.tabular.ensemble import DecayGroup, EnsembleSettings
 
-REACH = 4.0
-"""The grid of an additive sum's onward edge: it is a straight line there and beyond."""
+HALF_DOMAIN = 4.0
+"""Half the width of the hidden grids; the identity edges that pass the additive sums on are straight everywhere."""
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """Raw values are `shift + scale * unit values`.
-
-    Attributes:
-        x_shift: `(p,)`.
-        x_scale: `(p,)`.
-        y_shift: `(q,)`.
-        y_scale: `(q,)`.
-    """
+    """Location and scale of covariates `(p,)` and targets `(q,)`: raw values are `shift + scale * standardised values`."""
 
     x_shift: Tensor
     x_scale: Tensor
@@ -36,9 +29,9 @@ class Standardisation:
 
 
 def additive_network(
-    layer: KANLayer, curves: Tensor, bias: Tensor, units: Standardisation, names: Sequence[str] | None
+    layer: KANLayer, curves: Tensor, bias: Tensor, scaling: Standardisation, names: Sequence[str] | None
 ) -> KAN:
-    """`[p, q]` with spline coefficients `curves` `(p, size, q)` on the layer's grid."""
+    """The network `[p, q]` with spline coefficients `curves` `(p, size, q)` on the layer's grid."""
     model = KAN(
         [layer.inputs, curves.shape[2]],
         grid=layer.basis.resolution,
@@ -49,7 +42,7 @@ def additive_network(
         generator=torch.Generator(),
     )
     _set(model.kan_layers[0], layer.grid, curves, bias)
-    return _in_units(model, units)
+    return _in_units(model, scaling)
 
 
 def combined_network(
@@ -58,69 +51,73 @@ def combined_network(
     bias: Tensor,
     net: KAN,
     groups: Sequence[DecayGroup],
-    shares: Sequence[float],
-    sharpness: float,
-    course: EnsembleSettings,
-    units: Standardisation,
+    stacking_weights: Sequence[float],
+    inverse_temperature: float,
+    settings: EnsembleSettings,
+    scaling: Standardisation,
     names: Sequence[str] | None,
 ) -> KAN:
-    """Additive part and members as one network: the mean over a group's members is a sum over hidden nodes.
+    """Additive part and ensemble as one network: the mean over a group's members is a sum over hidden nodes.
 
     Args:
-        layer: The additive part's, on a grid of which the members' is a refinement.
-        curves: `(p, size, q)` on the layer's grid.
+        layer: Layer of the additive part; the members' grid refines its grid.
+        curves: Spline coefficients `(p, size, q)` on the layer's grid.
         bias: `(q,)`.
         net: The wide network, for its grids.
-        groups: What members came to; those with a share of 0 are left out.
-        shares: One per group.
-        sharpness: Factor of all outputs.
-        course: How they were trained.
-        units: Of inputs and outputs.
-        names: Of the inputs.
+        groups: Trained groups; those with a weight of 0 are left out.
+        stacking_weights: One weight per group.
+        inverse_temperature: Factor of all outputs.
+        settings: Settings with which the ensemble was trained.
+        scaling: Standardisation of inputs and outputs.
+        names: Names of the inputs.
     """
     outputs = curves.shape[2]
-    used = [(group, share) for group, share in zip(groups, shares, strict=True) if share and group.state is not None]
-    size = len(used) * course.members
-    widths = [layer.inputs, *(outputs + size * h for h in course.hidden), outputs]
+    used = [
+        (group, weight)
+        for group, weight in zip(groups, stacking_weights, strict=True)
+        if weight and group.state is not None
+    ]
+    size = len(used) * settings.members
+    widths = [layer.inputs, *(outputs + size * h for h in settings.hidden), outputs]
     wide = net.kan_layers
     model = KAN(
         widths,
         grid=[edges.basis.resolution for edges in wide],
         degree=_degree(layer),
-        domain=(-REACH, REACH),
+        domain=(-HALF_DOMAIN, HALF_DOMAIN),
         names=names,
         dtype=torch.float64,
         generator=torch.Generator(),
     )
     for number, (edges, source) in enumerate(zip(model.kan_layers, wide, strict=True)):
         last = number == len(wide) - 1
-        table, biases, living, grid = _parts(source, used, course, number, last, outputs)
+        table, biases, living, grid = _parts(source, used, settings, number, last, outputs)
         if number == 0:
             own = _finer(layer, curves, source)
             table = torch.cat([torch.cat([own, torch.zeros_like(own[:, :1])], 1), table], dim=2)
             biases, living = torch.cat([bias, biases]), torch.cat([torch.ones_like(own[:, 0]), living], dim=1)
         else:
             table, biases, living, grid = _with_identity(edges, table, biases, living, grid, last, outputs)
-        factor = sharpness if last else 1.0
+        factor = inverse_temperature if last else 1.0
         edges.mask.copy_(living)
         _set(edges, grid, factor * table, factor * biases)
-    return _in_units(model, units)
+    return _in_units(model, scaling)
 
 
 def _parts(
     source: KANLayer,
     used: Sequence[tuple[DecayGroup, float]],
-    course: EnsembleSettings,
+    settings: EnsembleSettings,
     number: int,
     last: bool,
     outputs: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The members' edges of one layer: table `(I, size + 1, J)`, biases, mask and grid, without the additive part."""
+    """The members' edges of one layer: coefficients `(I, size + 1, J)`, biases, mask and grid, without the additive part."""
     tables, biases, living = [], [], []
-    blocks = course.members * len(course.decays)
-    for group, share in used:
+    blocks = settings.members * len(settings.weight_decays)
+    for group, weight in used:
         assert group.state is not None
-        span = slice(group.index * course.members, (group.index + 1) * course.members)
+        span = slice(group.index * settings.members, (group.index + 1) * settings.members)
         of = {
             name.split(".")[-1]: v.double() for name, v in group.state.items() if name.startswith(f"layers.{number}.")
         }
@@ -131,7 +128,7 @@ def _parts(
         columns = slice(span.start * j, span.stop * j)
         table, mask, own = table[rows, :, columns], of["mask"][rows, columns], of["bias"][columns]
         if last:
-            scale = share / course.members
+            scale = weight / settings.members
             table, own = (
                 scale * (table * mask[:, None]).unflatten(2, (-1, outputs)).sum(2),
                 scale * own.view(-1, outputs).sum(0),
@@ -158,7 +155,7 @@ def _block_diagonal(tables: Sequence[Tensor]) -> Tensor:
 def _with_identity(
     edges: KANLayer, table: Tensor, biases: Tensor, living: Tensor, grid: Tensor, last: bool, outputs: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The layer with the additive sums led on unchanged, before the others."""
+    """The layer with identity edges for the additive sums before its own edges."""
     own = edges.grid[:outputs]
     straight = greville(edges)[:outputs]
     onward = table.new_zeros(outputs, table.shape[1], outputs)
@@ -173,7 +170,7 @@ def _with_identity(
 
 
 def _finer(layer: KANLayer, curves: Tensor, target: KANLayer) -> Tensor:
-    """The curves on the members' grid, of which the layer's knots are some: exact."""
+    """The curves on the members' grid, exactly, since it contains the layer's knots."""
     factor = target.basis.resolution // layer.basis.resolution
     if factor == 1:
         return curves
@@ -186,7 +183,7 @@ def _degree(layer: KANLayer) -> int:
 
 @torch.no_grad()
 def _set(edges: KANLayer, grid: Tensor, table: Tensor, bias: Tensor) -> None:
-    """Grid, edge coefficients (with or without those of the base function) and biases."""
+    """Sets grid, edge coefficients (with or without those of the base function) and biases."""
     edges.grid.copy_(grid)
     edges.refresh()
     edges.set_edge_coefficients(table)
@@ -194,7 +191,7 @@ def _set(edges: KANLayer, grid: Tensor, table: Tensor, bias: Tensor) -> None:
     edges.bias.copy_(bias)
 
 
-def _in_units(model: KAN, units: Standardisation) -> KAN:
-    model.input_scaling.set(units.x_shift, units.x_scale)
-    model.output_scaling.set(units.y_shift, units.y_scale)
+def _in_units(model: KAN, scaling: Standardisation) -> KAN:
+    model.input_scaling.set(scaling.x_shift, scaling.x_scale)
+    model.output_scaling.set(scaling.y_shift, scaling.y_scale)
     return model

@@ -1,4 +1,4 @@
-"""What the estimators share: from a table to canonical rows to a network, and from a table to its outputs."""
+"""Base class of the estimators: from a table to canonical rows to a network, and from a table to its outputs."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from splinework.tabular.tasks import Regression, Task
 from splinework.tabular.training import Hyperparameters, TrainedNetwork, train
 
 Own = TypeVar("Own", bound="KANEstimator")
-MOST_REMEMBERED = 2000
-"""Rows that a fitted estimator keeps: for formulas and pictures, and so that `partial_fit` does not forget."""
+MAX_STORED_ROWS = 2000
+"""Rows of the fit that an estimator keeps, for formulas, plots and `partial_fit`."""
 
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
-    """Base of the estimators; see `KANRegressor` for the parameters, of which scikit-learn asks the signature."""
+    """Base class of the estimators; the parameters, which scikit-learn reads from the signature, are those of `KANRegressor`."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"}), "array-like"],
         "grid": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "degree": [Interval(Integral, 1, 5, closed="both")],
+        "degree": [Interval(Integral, 1, 9, closed="both")],  # degree 0 has no linear part to penalise less
         "members": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
@@ -71,57 +71,60 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     def fit(self: Own, X: Any, y: Any, sample_weight: Any = None) -> Own:
-        """Fits a table.
+        """Fits the estimator to a table.
 
         Args:
-            X: `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
-            y: Numbers `(n,)`, or `(n, q)` for several outputs; or classes `(n,)`: texts, whole numbers or truth values.
-            sample_weight: `(n,)`, not below 0. A weight of three is the row three times.
+            X: Covariates `(n, p)`: array, tensor, or frame of pandas, polars or pyarrow.
+            y: Target: numbers `(n,)` or `(n, q)`, or class labels `(n,)` (texts, integers or booleans).
+            sample_weight: Non-negative weights `(n,)`; a weight of three equals three copies of the row.
+
+        Raises:
+            ValueError: If a parameter is out of range, or X, y and `sample_weight` do not fit each other, as in scikit-learn.
         """
         self._fit(X, y, sample_weight, partial=False)
         return self
 
     @abstractmethod
-    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
-        """Checks y and returns targets, `(n, q)` numbers or `(n,)` codes of classes, with their likelihood.
+    def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+        """Checks y and returns targets, numbers `(n, q)` or class codes `(n,)`, with their likelihood.
 
         Args:
-            y: As the user gave it, or NumPy's copy of a foreign array.
-            where: What arrays that the estimator shows belong to.
-            first: Whether nothing is known from before.
+            y: The user's y, or a NumPy copy of a foreign array.
+            where: Array namespace of the estimator's attributes.
+            first: Whether there is no earlier fit to continue.
             partial: Whether this is `partial_fit`.
         """
 
     def _numbers(self, y: Any, *, first: bool) -> tuple[Floats, Task]:
-        """Numbers `(n, q)` as targets; `_intake` of a regression."""
+        """Numbers `(n, q)` as targets: `_check_target` of a regression."""
         values = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y", estimator=self)
         columns = values.reshape(len(values), -1)
         if not first and columns.shape[1] != self.model_.outputs:
             raise ValueError(
                 f"y has {columns.shape[1]} outputs, but {type(self).__name__} is expecting {self.model_.outputs} outputs as "
-                "in the fit before."
+                "in the previous fit."
             )
         self._flat = values.ndim == 1
         return columns, Regression()
 
-    def _weighed(self, rows: WeightedRows) -> WeightedRows:
-        """The rows with what else they weigh, such as by class."""
+    def _reweighted(self, rows: WeightedRows) -> WeightedRows:
+        """The rows with further weights, such as those of classes."""
         return rows
 
     @abstractmethod
     def _constant(self, rows: WeightedRows) -> Floats:
-        """The outputs `(q,)` of a network that does not look at its inputs."""
+        """The outputs `(q,)` of the constant network."""
 
     @abstractmethod
     def _targets(self, y: Any, targets: NDArray[Any]) -> tuple[str, ...]:
-        """Names of the outputs, as the user calls them; `targets` is what `_intake` made of y."""
+        """The user's names of the outputs; `targets` is what `_check_target` returned for y."""
 
     def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
-        """What the user knows beforehand of the answer, in terms of the network's inputs; nothing unless a kind asks for it."""
+        """The user's axioms in terms of the network's inputs; none unless an estimator supports them."""
         return ()
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, *, partial: bool) -> None:
-        """Fits from the start, or goes on: after `partial_fit`, or with `warm_start`."""
+        """Fits a new network or, with `partial_fit` and `warm_start`, continues the previous fit."""
         self._validate_params()
         settings = Hyperparameters(self._nodes(), self.grid, self.degree, self.members, self.max_iter)
         callbacks = as_callbacks(self.callbacks)
@@ -130,27 +133,27 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         first = not ((partial or self.warm_start) and hasattr(self, "model_"))
         if not first:
             check_same_namespace(X, self, "partial_fit" if partial else "fit")
-        with step_callback(self, callbacks, X, y) as listen:
+        with step_callback(self, callbacks, X, y) as on_step:
             where = Namespace(X)
             table = read_input(self, to_numpy(X), None if first else self._levels())
-            targets, task = self._intake(to_numpy(y), where, first=first, partial=partial)
+            targets, task = self._check_target(to_numpy(y), where, first=first, partial=partial)
             check_consistent_length(table.values, targets)
             raw = canonical(WeightedRows(table.values, targets, _weights(to_numpy(sample_weight), table)))
             columns = (
                 learn_columns(raw, table.names, table.levels, self._targets(y, targets)) if first else self.columns_
             )
             known = self._known(columns)
-            rows = self._weighed(replace(raw, x=columns.encode(raw.x)))
+            rows = self._reweighted(replace(raw, x=columns.encode(raw.x)))
             rows = joined(self._rows(even=False), rows) if partial and not first else canonical(rows)
-            # Going on leaves the shapes that axioms ask for, so with them every fit begins anew.
-            anew = first or bool(known) or (partial and self._outgrown(rows))
+            # Continued training would leave the shapes that axioms require, so with axioms every fit starts anew.
+            anew = first or bool(known) or (partial and self._needs_new_fit(rows))
             with suited_to(len(rows)):
                 start = None if anew else self.model_
-                self._train(rows, columns, task=task, settings=settings, listen=listen, known=known, start=start)
+                self._train(rows, columns, task=task, settings=settings, on_step=on_step, known=known, start=start)
             self._fitted_in = where.mark()
 
-    def _outgrown(self, rows: WeightedRows) -> bool:
-        """Whether a network deserves a new start: there are twice the rows it was made for, or a class that it has not seen."""
+    def _needs_new_fit(self, rows: WeightedRows) -> bool:
+        """Whether to fit anew: there are twice the rows that the network was made for, or a class that it has not seen."""
         new_class = rows.y.ndim == 1 and len(np.setdiff1d(rows.y, self._rows(even=False).y)) > 0
         return new_class or len(rows) >= 2 * self._made_for
 
@@ -163,48 +166,48 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         start: KAN | FramedKAN | None,
         task: Task,
         settings: Hyperparameters,
-        listen: Any,
+        on_step: Any,
     ) -> None:
-        """Fits the network, under axioms if some are known, and sets what a fit leaves behind."""
-        seed, names = self._seed(), columns.words()
+        """Fits the network, under axioms if there are any, and sets the fitted attributes."""
+        seed, names = self._seed(), columns.formula_names()
         if not isinstance(start, KAN) or start.config.axioms or not start.active_edges():
-            start = None  # a constant is no place to start from, nor is what was made for axioms that are gone
+            start = None  # neither a constant network nor one shaped by axioms that are gone is a start
         certificate: Certificate | None = None
-        verdicts: tuple[AxiomStatus, ...] = ()
-        how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "listen": listen}
+        statuses: tuple[AxiomStatus, ...] = ()
+        how: dict[str, Any] = {"task": task, "settings": settings, "seed": seed, "on_step": on_step}
         if is_constant(rows):
             self.model_ = _named(constant_network(names[0], self._constant(rows)), *names)
             if known:
-                certificate, verdicts = check_constant(self.model_, known, rows)
+                certificate, statuses = check_constant(self.model_, known, rows)
             self.loss_, self.n_iter_, self.history_ = 0.0, 1, []
         else:
             full = rows if self._classes is None else self._classes.completed(rows)
             if known:
                 informed = train_informed(full, known, names=names, **how)
-                certificate, verdicts = informed.certificate, informed.verdicts
+                certificate, statuses = informed.certificate, informed.statuses
                 found: TrainedNetwork = informed
             else:
                 groups = columns.groups
                 found = train(full.x, full.y, full.weights, groups=groups, start=start, names=names[0], **how)
             self.model_ = _named(found.model, *names)
             self.loss_, self.n_iter_, self.history_ = found.loss, max(1, found.steps), found.history
-        for name in ("_formulas", "certificate_", "verdicts_"):  # those of the network before
+        for name in ("_formulas", "certificate_", "axiom_status_"):  # those of the previous network
             self.__dict__.pop(name, None)
         if known:
-            self.certificate_, self.verdicts_ = certificate, verdicts
+            self.certificate_, self.axiom_status_ = certificate, statuses
         if start is None:
             self._made_for = len(rows)
         self.columns_ = columns
-        self._sample = sampled(rows, MOST_REMEMBERED, seed)
+        self._sample = sampled(rows, MAX_STORED_ROWS, seed)
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _nodes(self) -> int | str | tuple[int, ...]:
-        """`hidden` as the engine takes it.
+        """`hidden` in the form that `Hyperparameters` takes.
 
         Raises:
-            InvalidParameterError: If it is a list that holds something else than numbers of nodes; a ValueError, too.
+            InvalidParameterError: If it is a list of anything but numbers of nodes (also a ValueError).
         """
         if isinstance(self.hidden, (str, Integral)):
             return self.hidden if isinstance(self.hidden, str) else int(self.hidden)
@@ -221,11 +224,11 @@ class KANEstimator(ExplanationMixin, CallbackSupportMixin, BaseEstimator):
         return {i: column.levels for i, column in enumerate(columns) if isinstance(column, CategoricalColumn)}
 
     def _inputs(self, X: Any, method: str) -> tuple[Floats, Namespace]:
-        """The network's inputs for a table, and where results belong.
+        """The network's inputs for a table, and the array namespace of the results.
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: As scikit-learn does for a table that does not fit that of the fit.
+            ValueError: If the table does not match that of the fit, as in scikit-learn.
         """
         check_is_fitted(self)
         check_same_namespace(X, self, method)
@@ -261,7 +264,7 @@ def _weights(sample_weight: Any, table: InputTable) -> Floats:
 
 
 def _named(model: KAN | FramedKAN, inputs: Sequence[str], outputs: Sequence[str]) -> KAN | FramedKAN:
-    """The network with these names of inputs and outputs; one in a frame has them."""
+    """The network with these names of inputs and outputs; a framed network has its names already."""
     if isinstance(model, FramedKAN):
         return model
     config = replace(model.config, input_names=tuple(inputs), output_names=tuple(outputs))

@@ -1,8 +1,7 @@
-"""Who is told how a fit goes on: the callbacks of an estimator, and those of scikit-learn from 1.9 on.
+"""Callbacks of a fit: the estimator's own, and those of scikit-learn from version 1.9 on.
 
-The engine tells one listener, `listen(stage, step, steps, loss)`. Here it becomes a `Step` for functions such as
-`EarlyStopping`, and for scikit-learn a tree of tasks: the fit, its stages, their steps. Below scikit-learn 1.9 the second does
-not exist, and nothing is missed.
+Training calls one function, `on_step(stage, step, steps, loss)`. Here it becomes a `Step` for callbacks such as `EarlyStopping`,
+and for scikit-learn a tree of tasks: the fit, its stages, their steps. Older versions of scikit-learn have no callbacks.
 """
 
 from __future__ import annotations
@@ -14,10 +13,8 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
+from splinework.tabular.ensemble import ProgressCallback
 from splinework.train.callbacks import Callback, Step, StopTraining
-
-StepCallback = Callable[[str, int, int, float], bool]
-"""Told the stage, the step, how many steps the stage takes at most, and the loss; answers whether to stop."""
 
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
@@ -32,15 +29,15 @@ CallbackSupportMixin: Any = type("NoCallbacks", (), {}) if _theirs is None else 
 
 
 def with_callbacks(method: _Method) -> _Method:
-    """A `fit` that takes leave of scikit-learn's callbacks however it ends."""
+    """Decorates a `fit` so that scikit-learn's callbacks are closed however it ends."""
     return method if _theirs is None else cast(_Method, _theirs.with_callbacks(method))
 
 
 def as_callbacks(callbacks: Any) -> tuple[Callback, ...]:
-    """The callbacks that an estimator was given: None, one function or several.
+    """The callbacks of an estimator as a tuple, from None, one function or several.
 
     Raises:
-        TypeError: If one of them cannot be called.
+        TypeError: If one of them is not callable.
     """
     found = () if callbacks is None else (callbacks,) if callable(callbacks) else tuple(callbacks)
     for one in found:
@@ -50,14 +47,14 @@ def as_callbacks(callbacks: Any) -> tuple[Callback, ...]:
 
 
 @contextmanager
-def step_callback(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> Iterator[StepCallback | None]:
-    """The listener for one fit of this estimator; None if there is nobody to tell.
+def step_callback(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any) -> Iterator[ProgressCallback | None]:
+    """The progress callback of one fit; None if there are no callbacks.
 
     Args:
-        estimator: The one that is fitted, inside a method under `with_callbacks`.
-        callbacks: Functions of a `Step`; one that is a context manager is entered for the time of the fit.
-        x: As the user gave it, for scikit-learn's callbacks.
-        y: The same.
+        estimator: The estimator, inside a method decorated by `with_callbacks`.
+        callbacks: Functions of a `Step`; context managers among them are entered for the duration of the fit.
+        x: The user's X, for scikit-learn's callbacks.
+        y: The user's y, likewise.
     """
     tree = _SklearnTasks(estimator, x, y) if hasattr(estimator, "_init_callback_context") else None
     if tree is None and not callbacks:
@@ -66,15 +63,15 @@ def step_callback(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any)
     began = time.monotonic()
     number = 0
 
-    def listen(stage: str, step: int, steps: int, loss: float) -> bool:
+    def on_step(stage: str, step: int, steps: int, loss: float) -> bool:
         nonlocal number
         number += 1
         root = math.sqrt(loss) if loss >= 0 else math.nan
-        told = Step(number, stage, 0, loss, root, math.nan, time.monotonic() - began, loss=loss)
+        record = Step(number, stage, 0, loss, root, math.nan, time.monotonic() - began, loss=loss)
         stop = False
         for callback in callbacks:
             try:
-                callback(told)
+                callback(record)
             except StopTraining:
                 stop = True
         return bool(tree is not None and tree.step(stage, steps)) or stop
@@ -83,13 +80,13 @@ def step_callback(estimator: Any, callbacks: Sequence[Callback], x: Any, y: Any)
         for callback in callbacks:
             if isinstance(callback, AbstractContextManager):
                 stack.enter_context(callback)
-        yield listen
+        yield on_step
     if tree is not None:
         tree.close()
 
 
 class _SklearnTasks:
-    """scikit-learn's tasks of one fit: its stages, and their steps."""
+    """The tree of scikit-learn's callback contexts: the fit, its stages, their steps."""
 
     def __init__(self, estimator: Any, x: Any, y: Any) -> None:
         self._estimator = estimator

@@ -1,4 +1,4 @@
-"""Classes as codes, and logits as probabilities."""
+"""Class labels as codes, and logits as class probabilities."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from splinework.tabular.tasks import Binary, Multiclass, Task
 @final
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a target; a network has one logit for two of them, that of the second, and one each for more.
+    """The classes of a target; a network has one logit for two classes, that of the second, and else one per class.
 
     Attributes:
         values: The labels, sorted.
@@ -35,25 +35,25 @@ class Classes:
         return Binary() if len(self) <= 2 else Multiclass()
 
     def codes(self, labels: NDArray[Any]) -> NDArray[np.intp]:
-        """The place of each label among the classes.
+        """The index of each label among the classes.
 
         Raises:
-            ValueError: If some are not among them.
+            ValueError: If a label is not among them.
         """
-        strange = np.setdiff1d(labels, self.values)
-        if len(strange):
+        unknown = np.setdiff1d(labels, self.values)
+        if len(unknown):
             raise ValueError(
-                f"`y` contains classes not in `self.classes_`: {strange.tolist()}; they are {self.values.tolist()}."
+                f"`y` contains classes not in `self.classes_`: {unknown.tolist()}; they are {self.values.tolist()}."
             )
         return np.searchsorted(self.values, labels)
 
     def names(self, y: Any) -> tuple[str, ...]:
-        """Names of the logits of a target, which a series names."""
+        """Names of the logits; a series brings the name of the target."""
         (name,) = target_names(y, 1)
         return tuple(f"logit of {name}={label}" for label in (self.values if len(self) > 2 else self.values[-1:]))
 
     def completed(self, rows: WeightedRows) -> WeightedRows:
-        """The rows, and one of half their mean weight for every class that none of them has, so that it has a chance at all."""
+        """The rows, plus one of half the mean weight for every class without rows, so that its probability is not zero."""
         absent = np.setdiff1d(np.arange(len(self)), rows.y)
         if not len(absent):
             return rows
@@ -62,14 +62,14 @@ class Classes:
         return canonical(WeightedRows(x, np.concatenate([rows.y, absent]), weights))
 
     def probabilities(self, logits: Floats) -> Floats:
-        """Probabilities `(n, classes)` of logits `(n, q)`."""
+        """Class probabilities `(n, classes)` of logits `(n, q)`."""
         if len(self) > 2:
             return np.asarray(softmax(logits, axis=1))
         both = np.concatenate([expit(-logits), expit(logits)], axis=1)
         return both if len(self) == 2 else np.ones((len(logits), 1))
 
     def log_probabilities(self, logits: Floats) -> Floats:
-        """Their logarithms `(n, classes)`, exact where a probability rounds to 0 or 1."""
+        """Logarithms of the probabilities, `(n, classes)`, accurate where a probability rounds to 0 or 1."""
         if len(self) > 2:
             return np.asarray(log_softmax(logits, axis=1))
         both = np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
@@ -77,7 +77,7 @@ class Classes:
 
 
 def target_names(y: Any, count: int) -> tuple[str, ...]:
-    """Names of the `count` columns of y, as a series or a frame brings them; else `y`, or `y1`, `y2` and so on."""
+    """Names of the `count` columns of y, taken from a series or a frame; else `y`, or `y1`, `y2` and so on."""
     if hasattr(y, "columns") and (hasattr(y, "iloc") or hasattr(y, "to_pandas")):
         names = tuple(str(name) for name in getattr(y, "column_names", y.columns))
         if len(set(names)) == count:
@@ -89,11 +89,11 @@ def target_names(y: Any, count: int) -> tuple[str, ...]:
 
 
 def labels_of(y: Any, estimator: Any) -> NDArray[Any]:
-    """The labels `(n,)`.
+    """The class labels `(n,)`.
 
     Args:
-        y: As the user gave it.
-        estimator: For messages.
+        y: The user's y.
+        estimator: The estimator that messages name.
 
     Raises:
         ValueError: If y holds no labels, or missing values.

@@ -1,4 +1,4 @@
-"""`KANClassifier`: classes and their probabilities from a table."""
+"""`KANClassifier`: probabilistic classification of a table."""
 
 from __future__ import annotations
 
@@ -26,47 +26,53 @@ from splinework.tabular.tasks import Task
 @final
 @dataclass(kw_only=True, eq=False, repr=False)
 class KANClassifier(ClassifierMixin, KANEstimator):
-    """Kolmogorov–Arnold network classification of two classes or more, with calibrated probabilities.
+    """Kolmogorov–Arnold network classifier for two or more classes, with calibrated probabilities.
 
     Parameters:
-        hidden: Nodes of the part with interactions; see `KANRegressor`, also for those not named here.
+        hidden: Nodes of the part with interactions; see `KANRegressor` for this and the following parameters.
         grid: Intervals of every spline, or `auto`.
-        degree: Degree of the splines, from 1 to 5.
-        members: Networks that are averaged, into one network; or `auto`.
-        max_iter: Passes over the rows that each member takes at most.
-        class_weight: What the rows of a class count, beside their own weights: a dict by class, or `balanced`, the same for all
-            classes together. It moves the probabilities with it.
-        categorical_features: Which columns are categories.
-        warm_start: Whether `fit` goes on from the fit before.
+        degree: Degree of the splines, from 1 to 9.
+        members: Number of networks in the ensemble that is merged into one network, or `auto`.
+        max_iter: Maximum number of training steps.
+        categorical_features: Categorical columns.
+        warm_start: Whether `fit` continues from the previous fit.
         formula_budget: Seconds for the search of `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several.
-        random_state: Seed of everything random.
-        monotone: As of `KANRegressor`, of the probability of the second of two classes, `classes_[1]`.
-        axioms: Likewise. Of two classes they are about its log odds, but numbers in `bounded`, `through` and `asymptote` are
-            probabilities. Of more classes only those that say the same of every score, such as `symmetric`, can be kept.
+        random_state: Random seed.
+        class_weight: Factors of the row weights by class: a dict, or `balanced` for equal total weights. The probabilities
+            change accordingly.
+        monotone: See `KANRegressor`; of the probability of the second of two classes, `classes_[1]`.
+        axioms: See `KANRegressor`. For two classes they constrain the log odds of `classes_[1]`, except that numbers in
+            `bounded`, `through` and `asymptote` are probabilities. For more classes only axioms that treat every score
+            alike, such as `symmetric`, are possible.
 
     Attributes:
-        classes_: The classes, sorted.
-        model_: The network; its outputs are the logit of the second class, or one logit per class of three and more.
-        columns_: What was learned about the columns.
-        equations_: Formulas for the probabilities of the classes, as a pandas DataFrame.
+        classes_: The class labels, sorted.
+        model_: The network; its output is the logit of the second class, or one logit per class for three and more.
+        columns_: Encoding of the columns.
+        equations_: Formulas for the class probabilities, as a pandas DataFrame.
         equation_: The best of them.
-        feature_importances_: Share of every column in what the network says.
+        feature_importances_: Relative importance of every column, `(n_features_in_,)`.
         certificate_: With axioms: what is proved of the log odds, in the names of the network's inputs.
-        verdicts_: With axioms: for each its text, strength and verdict.
-        loss_: What was minimised, at the end.
-        history_: Records of the fit.
-        n_iter_: Steps taken.
+        axiom_status_: With axioms: text, strength and status of each.
+        loss_: Final loss.
+        history_: Records of the training.
+        n_iter_: Number of training steps.
         n_features_in_: Number of columns.
-        feature_names_in_: Their names, where all are texts.
+        feature_names_in_: Names of the columns, where all are strings.
 
     Raises:
-        ValueError: As scikit-learn's own do.
+        ValueError: If a parameter is out of range or a table does not fit, as in scikit-learn.
 
-    >>> from sklearn.datasets import load_iris
-    >>> X, y = load_iris(return_X_y=True)
-    >>> KANClassifier().fit(X, y).predict_proba(X).shape
-    (150, 3)
+    References:
+        Guo et al., "On Calibration of Modern Neural Networks", ICML 2017 (the temperature of the probabilities); see
+        `KANRegressor` for the others.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> X, y = load_iris(return_X_y=True)
+        >>> KANClassifier(hidden=0, grid=3).fit(X, y).predict_proba(X).shape
+        (150, 3)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -75,7 +81,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
-    if TYPE_CHECKING:  # set by a fit, and no parameters
+    if TYPE_CHECKING:  # fitted attributes, no parameters
         classes_: Any
         _classes: Classes
 
@@ -85,17 +91,17 @@ class KANClassifier(ClassifierMixin, KANEstimator):
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> KANClassifier:
-        """Goes on with more rows. The first call learns the columns; see `KANRegressor.partial_fit`.
+        """Incremental fit on a batch of rows. The first call learns the columns; see `KANRegressor.partial_fit`.
 
         Args:
-            X: `(n, p)`.
-            y: `(n,)` classes.
-            classes: All classes that will come; needed in the first call.
-            sample_weight: `(n,)`.
+            X: Covariates `(n, p)`.
+            y: Class labels `(n,)`.
+            classes: All classes of all batches; required in the first call.
+            sample_weight: Weights `(n,)`.
 
         Raises:
-            ValueError: If the first call lacks `classes`, y holds others, X has another width, or `class_weight` is `balanced`:
-                what balances cannot be known from some of the rows.
+            ValueError: If the first call lacks `classes`, y has other labels, X has another width, or `class_weight` is
+                `balanced`, which a batch cannot determine.
         """
         self._validate_params()
         if self.class_weight == "balanced":
@@ -108,7 +114,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
         return self
 
     def _take_classes(self, classes: Any) -> None:
-        """Keeps the classes of the first `partial_fit`; those of later ones must be the same."""
+        """Stores the classes of the first `partial_fit`; later calls must pass the same ones."""
         known = getattr(self, "classes_", None)
         if classes is None:
             if known is None:
@@ -122,31 +128,31 @@ class KANClassifier(ClassifierMixin, KANEstimator):
             raise ValueError(f"classes={classes!r} is not the same as on last call to partial_fit, was: {known!r}.")
 
     def decision_function(self, X: Any) -> Any:
-        """Logits: `(n,)` of the second class of two, `(n, classes)` of more; `predict_proba` is their sigmoid or softmax.
+        """Logits: `(n,)` of the second of two classes, else `(n, classes)`; `predict_proba` is their sigmoid or softmax.
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not fit the table of the fit.
+            ValueError: If X does not match the table of the fit.
         """
         values, where = self._outputs(X, "decision_function")
         return where.back(values if len(self._classes) > 2 else values[:, 0])
 
     def predict_proba(self, X: Any) -> Any:
-        """Probabilities `(n, classes)`, in the order of `classes_`; raises as `decision_function`."""
+        """Class probabilities `(n, classes)` in the order of `classes_`; raises like `decision_function`."""
         values, where = self._outputs(X, "predict_proba")
         return where.back(self._classes.probabilities(values))
 
     def predict_log_proba(self, X: Any) -> Any:
-        """Logarithms of the probabilities `(n, classes)`; raises as `decision_function`."""
+        """Logarithms of the class probabilities `(n, classes)`; raises like `decision_function`."""
         values, where = self._outputs(X, "predict_log_proba")
         return where.back(self._classes.log_probabilities(values))
 
     def predict(self, X: Any) -> Any:
-        """The most probable class of each row, `(n,)`; raises as `decision_function`."""
+        """The most probable class of each row, `(n,)`; raises like `decision_function`."""
         values, where = self._outputs(X, "predict")
         return where.back(self._classes.values[self._classes.probabilities(values).argmax(axis=1)])
 
-    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+    def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
         labels = labels_of(y, self)
         if first and not partial:
             self._classes = Classes(np.unique(labels))
@@ -157,7 +163,7 @@ class KANClassifier(ClassifierMixin, KANEstimator):
     def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:
         return column_axioms(self.monotone, self.axioms, columns, classes=len(self._classes))
 
-    def _weighed(self, rows: WeightedRows) -> WeightedRows:
+    def _reweighted(self, rows: WeightedRows) -> WeightedRows:
         if self.class_weight is None:
             return rows
         totals = np.bincount(rows.y.astype(np.intp), rows.weights, minlength=len(self._classes))

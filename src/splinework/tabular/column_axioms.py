@@ -1,7 +1,7 @@
-"""What a user knows about columns, as axioms on the inputs of a network.
+"""Axioms about the columns of a table, translated to the inputs of a network.
 
-A user names columns: by name, by number from 0, or as formulas call them. A network has other inputs: levels of categories, 0 or
-1 for a gap, and none for a column that never changes. Only columns of numbers can be spoken of.
+A user refers to columns by name, by index, or by their name in formulas. The inputs of the network differ: indicators of levels
+and of missing values, and none for a constant column. Axioms can refer to numeric columns only.
 """
 
 from __future__ import annotations
@@ -22,64 +22,66 @@ AXIOM_PARAMETERS: Final[dict[str, list[Any]]] = {
     "monotone": [Mapping, "array-like", None],
     "axioms": [Axiom, str, list, tuple, None],
 }
-"""What scikit-learn checks of the parameters; the rest is looked at here."""
-CHANGELESS: Final = "the column is the same in every row of the fit, so the answer does not depend on it"
-GIVEN: Final = "probabilities are so by themselves"
+"""Constraints of the parameters that scikit-learn validates; all else is validated here."""
+CONSTANT_COLUMN_NOTE: Final = "the column is constant in the fit, so the prediction does not depend on it"
+PROBABILITY_NOTE: Final = "true of all probabilities"
 
 
 @final
 @dataclass(frozen=True)
 class ColumnAxiom:
-    """Something that a user knows.
+    """An axiom about columns and its translation.
 
     Attributes:
-        said: In the user's words.
-        axioms: The same of the inputs of the network; none where it holds by itself.
-        why: Why it holds by itself.
+        stated: The axiom as the user stated it.
+        axioms: The same for the inputs of the network; empty where it is trivially true.
+        why: Why it is trivially true.
     """
 
-    said: Axiom
+    stated: Axiom
     axioms: tuple[Axiom, ...]
     why: str = ""
 
 
 def column_axioms(monotone: Any, axioms: Any, columns: Columns, *, classes: int = 0) -> tuple[ColumnAxiom, ...]:
-    """What is known, in terms of the inputs that the columns have become.
+    """Translates the user's axioms to the inputs of the network.
 
     Args:
-        monotone: 1 (rising), -1 (falling) or 0 for columns: a mapping, or one number per column; or None.
-        axioms: Recipes of `splinework.knowledge.axioms` or their texts.
-        columns: As the fit has learned them.
-        classes: How many there are; 0 where numbers are predicted. Of two classes, axioms are of the log odds of the second one,
-            and the numbers in `bounded`, `through` and `asymptote` are its probabilities.
+        monotone: 1 (increasing), -1 (decreasing) or 0 by column: a mapping, or one number per column; or None.
+        axioms: Axioms of `splinework.knowledge.axioms` or their texts.
+        columns: Encoding of the columns.
+        classes: Number of classes; 0 for a regression. For two classes, axioms constrain the log odds of the second one, and
+            numbers in `bounded`, `through` and `asymptote` are its probabilities.
 
     Raises:
-        ConfigError: If a column does not exist, or is a category, or an axiom cannot be one of such an answer.
-        FormulaError: If a text cannot be read.
+        ConfigError: If a column does not exist or is categorical, or an axiom does not apply to classes.
+        FormulaError: If a text cannot be parsed.
     """
     given = (*_monotone(monotone, columns), *axioms_of(axioms))
     return tuple(_known(axiom, columns, classes) for axiom in dict.fromkeys(given))
 
 
-def _monotone(wish: Any, columns: Columns) -> list[Axiom]:
+def _monotone(given: Any, columns: Columns) -> list[Axiom]:
     """`monotone` as axioms."""
     names = [column.name for column in columns.columns]
-    if wish is None:
+    if given is None:
         return []
-    if isinstance(wish, Mapping):
-        pairs = list(wish.items())
+    if isinstance(given, Mapping):
+        pairs = list(given.items())
     else:
-        signs = np.asarray(wish)
+        signs = np.asarray(given)
         if signs.shape != (len(names),):
             raise ConfigError(
                 f"monotone takes a dict such as {{{names[0]!r}: 1}}, or one of -1, 0 and 1 for each of the {len(names)} columns; "
-                f"got {wish!r}."
+                f"got {given!r}."
             )
         pairs = list(enumerate(signs.tolist()))
     found: list[Axiom] = []
     for name, sign in pairs:
         if isinstance(sign, bool) or sign not in (-1, 0, 1):
-            raise ConfigError(f"monotone takes 1 (rising), -1 (falling) or 0 for a column, got {sign!r} for {name!r}.")
+            raise ConfigError(
+                f"monotone takes 1 (increasing), -1 (decreasing) or 0 for a column, got {sign!r} for {name!r}."
+            )
         key = names[name] if isinstance(name, int) and 0 <= name < len(names) else name
         place = _column(key, columns, "monotone")
         if sign:
@@ -87,87 +89,89 @@ def _monotone(wish: Any, columns: Columns) -> list[Axiom]:
     return found
 
 
-def _known(said: Axiom, columns: Columns, classes: int) -> ColumnAxiom:
-    """One axiom, translated."""
-    places = {name: _column(name, columns, said.word) for name in _names_in(said)}
+def _known(stated: Axiom, columns: Columns, classes: int) -> ColumnAxiom:
+    """Translates one axiom."""
+    places = {name: _column(name, columns, stated.word) for name in _names_in(stated)}
     for name, place in places.items():
         if isinstance(columns.columns[place], CategoricalColumn):
             raise ConfigError(
-                f"{said.text()} speaks of the column {name!r}, which is a category; axioms are about columns of numbers. Leave "
-                "it out, or turn the column into numbers."
+                f"{stated.text()} refers to the column {name!r}, which is a category; axioms need numeric columns. Drop the "
+                "axiom, or convert the column to numbers."
             )
     still = [name for name, place in places.items() if not _inputs(columns, place)]
-    if still and said.trivial_if_irrelevant and set(said.inputs) <= set(still):
-        return ColumnAxiom(said, (), CHANGELESS)
+    if still and stated.trivial_if_irrelevant and set(stated.inputs) <= set(still):
+        return ColumnAxiom(stated, (), CONSTANT_COLUMN_NOTE)
     if still:
         raise ConfigError(
-            f"{said.text()} speaks of the column {still[0]!r}, which is the same in every row of the fit and so no input; leave "
-            "out the axiom or the column."
+            f"{stated.text()} refers to the column {still[0]!r}, which is constant in the fit and hence no input; drop the "
+            "axiom or the column."
         )
-    meant = _of_classes(said, classes) if classes else (said,)
+    meant = _of_classes(stated, classes) if classes else (stated,)
     return ColumnAxiom(
-        said, tuple(each for axiom in meant for each in _placed(axiom, columns, places)), "" if meant else GIVEN
+        stated,
+        tuple(each for axiom in meant for each in _placed(axiom, columns, places)),
+        "" if meant else PROBABILITY_NOTE,
     )
 
 
 def _column(name: Name, columns: Columns, word: str) -> int:
-    """The number of a column by its name, its name in formulas or its number.
+    """The index of a column, from its name, its name in formulas or its index.
 
     Raises:
-        ConfigError: If there is none; with those that are near.
+        ConfigError: If there is no such column; the message suggests similar names.
     """
     names = [column.name for column in columns.columns]
     if isinstance(name, (int, np.integer)) and not isinstance(name, bool):
         if 0 <= name < len(names):
             return int(name)
-        raise ConfigError(f"{word} names the column {name}, but there are {len(names)}, from 0 to {len(names) - 1}.")
+        raise ConfigError(f"{word} refers to column {name}, but there are {len(names)}, from 0 to {len(names) - 1}.")
     if name in names:
         return names.index(name)
-    words, _ = columns.words()
+    words, _ = columns.formula_names()
     called = {word: owner for word, owner, label in zip(words, columns.owners, columns.labels, strict=True)
               if label == names[owner]}  # fmt: skip
     if name in called:
         return called[name]
-    raise ConfigError(f"{word} names the column {name!r}, which does not exist; {nearest(name, names)}")
+    raise ConfigError(f"{word} refers to the column {name!r}, which does not exist; {nearest(name, names)}")
 
 
 def _inputs(columns: Columns, place: int) -> list[str]:
-    """The words of the inputs of a column; of numbers with gaps the second one says that one is missing."""
+    """Names in formulas of a column's inputs; the second one, if any, is the missing-value indicator."""
     if not columns.columns[place].inputs:
         return []
-    words, _ = columns.words()
+    words, _ = columns.formula_names()
     return [word for word, owner in zip(words, columns.owners, strict=True) if owner == place]
 
 
 def _names_in(axiom: Axiom) -> list[Name]:
-    """All columns that an axiom names, also in its domain; those in formulas are not looked for."""
+    """The columns that an axiom names, also in its domain, but not those in its formulas."""
     found: list[Name] = list(axiom.inputs)
     if not isinstance(axiom.domain, str):
         found += [name for name, _ in axiom.domain]
     return list(dict.fromkeys(found))
 
 
-def _placed(said: Axiom, columns: Columns, places: Mapping[Name, int]) -> tuple[Axiom, ...]:
-    """The axiom in the words of the inputs; several where a column has an input for its gaps, which follows it."""
+def _placed(stated: Axiom, columns: Columns, places: Mapping[Name, int]) -> tuple[Axiom, ...]:
+    """The axiom in names of inputs; several axioms where a column has a missing-value indicator."""
     words = {name: _inputs(columns, place) for name, place in places.items()}
     plain = all(isinstance(column, NumericColumn) and not column.gaps for column in columns.columns)
-    if said.of_all_inputs and not (plain and all(column.inputs for column in columns.columns)):
+    if stated.of_all_inputs and not (plain and all(column.inputs for column in columns.columns)):
         raise ConfigError(
-            f"{said.word} speaks of all columns, which then must be numbers that vary and have no gaps; leave out other "
-            "columns, or the axiom."
+            f"{stated.word} refers to all columns, which then must be numeric, not constant and without missing values; drop "
+            "other columns, or the axiom."
         )
     changes: dict[str, Any] = {}
-    if said.output is not None:
-        changes["output"] = _target(said.output, columns)
-    if getattr(said, "outputs", ()):
-        changes["outputs"] = tuple(_target(name, columns) for name in getattr(said, "outputs", ()))
-    encoded = replace(said.encoded(columns.encode if plain else None, len(columns.columns)), **changes)
+    if stated.output is not None:
+        changes["output"] = _target(stated.output, columns)
+    if getattr(stated, "outputs", ()):
+        changes["outputs"] = tuple(_target(name, columns) for name in getattr(stated, "outputs", ()))
+    encoded = replace(stated.encoded(columns.encode if plain else None, len(columns.columns)), **changes)
     return encoded.on_columns(words)
 
 
 def _target(name: Name, columns: Columns) -> str:
-    """What the network calls an output."""
-    words = columns.words()[1]
+    """The network's name of an output."""
+    words = columns.formula_names()[1]
     if isinstance(name, int) and name < len(words):
         return words[name]
     for known in (columns.targets, words):
@@ -179,25 +183,26 @@ def _target(name: Name, columns: Columns) -> str:
 # -------------------------------------------------------------------------------------------------------- classes
 
 
-def _of_classes(said: Axiom, classes: int) -> tuple[Axiom, ...]:
-    """The axioms of log odds or scores that say the same of probabilities; none where these are so by themselves.
+def _of_classes(stated: Axiom, classes: int) -> tuple[Axiom, ...]:
+    """Equivalent axioms of the log odds or scores; none where the axiom is true of all probabilities.
 
     Raises:
-        ConfigError: If there are none that say it.
+        ConfigError: If there are none.
     """
-    if said.output is not None:
+    if stated.output is not None:
         raise ConfigError(
-            f"{said.text()} names an output; of classes, axioms speak of the last of two, or of all. Leave out output=."
+            f"{stated.text()} names an output, but axioms of a classifier refer to the second of two classes, or to all classes; "
+            "leave out output=."
         )
-    found = said.on_scores(classes)
+    found = stated.on_scores(classes)
     if found is None and classes > 2:
         raise ConfigError(
-            f"{said.text()} cannot be an axiom of {classes} classes, whose probabilities depend on all scores together; for two "
-            "classes it can. Fit one class against all others, or leave it out."
+            f"{stated.text()} is possible for two classes, but not for {classes} classes, since those depend on all scores; "
+            "fit one class against the rest, or leave it out."
         )
     if found is None:
         raise ConfigError(
-            f"{said.text()} cannot be an axiom of classes: it speaks of numbers, and a probability is another function. Leave it "
-            "out."
+            f"{stated.text()} cannot be an axiom of a classifier: it is about the target's numbers, not about probabilities; "
+            "leave it out."
         )
     return found

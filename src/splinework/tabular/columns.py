@@ -1,11 +1,11 @@
-"""From a user's columns to a network's inputs: numbers, gaps and categories, as learned from the rows of a fit.
+"""Encoding of the covariates: median imputation with missing-value indicators, and indicators of categories.
 
-A number is an input as it is. Where a number was missing in the fit, its place is taken by the median, and one more input, 0 or
-1, says that it is missing: the edge of that input is the value of a gap. Every level of a category has an input of its own, 0 or
-1, so an edge holds one free value for it. A level that the fit did not see counts as the mean of all levels, or as the rare
-levels, where some were joined. A column that is the same in every row has no input.
+A numeric column is one input. If it had missing values in the fit, they are imputed by the median, and an indicator is added:
+its edge holds the effect of a missing value. Every level of a category has an indicator, whose edge holds the effect of that
+level. A level that the fit did not see is encoded as the mean of all levels, or as the rare levels where some were joined. A
+constant column has no input.
 
-Here a table is already a matrix: categories are codes, a gap is NaN, and an unknown level -1 (see `input_table.py`).
+Here a table is already a matrix: categories are codes, missing values NaN, and an unknown level is -1 (see `input_table.py`).
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from splinework.tabular.tables.names import identifiers
 
 Level = str | float
 
-FEWEST_ROWS = 5
-"""A level in fewer distinct rows is rare: two such levels and more are joined."""
-MOST_LEVELS = 30
-"""Levels with an input of their own, the most frequent ones; the others are joined."""
-UNKNOWN = -1.0
+MIN_LEVEL_ROWS = 5
+"""Distinct rows below which a level is rare; two or more rare levels are joined."""
+MAX_LEVELS = 30
+"""Maximum number of levels with an indicator of their own, the most frequent ones; the others are joined."""
+UNKNOWN_CODE = -1.0
 """The code of a level that the fit has not seen."""
 
 
 class Column(ABC):
-    """What a fit has learned about one column.
+    """The encoding of one column.
 
     Attributes:
-        name: As the user calls it.
+        name: The user's name of the column.
     """
 
     kind: ClassVar[str]
@@ -46,27 +46,27 @@ class Column(ABC):
     @property
     @abstractmethod
     def inputs(self) -> tuple[str, ...]:
-        """What its inputs say, such as `cut=Ideal`."""
+        """Labels of its inputs, such as `cut=Ideal`."""
 
     @abstractmethod
     def encode(self, values: Floats) -> Floats:
         """Values or codes `(n,)` to inputs `(n, len(inputs))`, all finite."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values that `column_from_dict` takes back."""
+        """JSON values that `column_from_dict` reads back."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]  # members are dataclasses
 
 
 @final
 @dataclass(frozen=True)
 class NumericColumn(Column):
-    """A column of numbers.
+    """A numeric column.
 
     Attributes:
-        name: As the user calls it.
-        fill: What stands for a missing number, the weighted median.
-        varies: Whether the numbers differ; else they are no input.
-        gaps: Whether some were missing in the fit, and not all.
+        name: The user's name of the column.
+        fill: Imputed value of missing numbers, the weighted median.
+        varies: Whether the numbers differ; a constant column is no input.
+        gaps: Whether some values, but not all, were missing in the fit.
     """
 
     kind = "numbers"
@@ -88,16 +88,16 @@ class NumericColumn(Column):
 @final
 @dataclass(frozen=True)
 class CategoricalColumn(Column):
-    """A column of levels.
+    """A categorical column.
 
     Attributes:
-        name: As the user calls it.
-        levels: All levels of the table of the fit; a code is a place among them.
-        own: Codes of the levels with an input of their own.
-        silent: Codes of the levels for which all inputs are 0: the first of two levels.
-        rare: Codes of the levels that are joined in one more input.
-        gaps: Whether missing values have an input.
-        unknown: The inputs for whatever the fit has not seen, `(len(inputs),)`.
+        name: The user's name of the column.
+        levels: All levels in the fit; a code is an index into them.
+        own: Codes of the levels with an indicator of their own.
+        silent: Codes of the reference levels, whose indicators are all 0.
+        rare: Codes of the levels that are joined in one indicator.
+        gaps: Whether missing values have an indicator.
+        unknown: The inputs of a level that the fit has not seen, `(len(inputs),)`.
     """
 
     kind = "levels"
@@ -120,7 +120,7 @@ class CategoricalColumn(Column):
         return inputs
 
     def _indicators(self, values: Floats) -> tuple[Floats, NDArray[np.bool_]]:
-        """The inputs `(n, k)`, and which rows the fit has seen the like of `(n,)`."""
+        """The indicators `(n, k)`, and whether each row has a level of the fit, `(n,)`."""
         missing = np.isnan(values)
         inputs = [values == code for code in self.own]
         inputs += [np.isin(values, self.rare)] * bool(self.rare) + [missing] * self.gaps
@@ -130,10 +130,10 @@ class CategoricalColumn(Column):
 
 
 def column_from_dict(values: dict[str, Any]) -> Column:
-    """The column that `to_dict` wrote.
+    """The column from what its `to_dict` wrote.
 
     Raises:
-        FileError: If it is not one.
+        FileError: If the values describe no column.
     """
     given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     stored = given.pop("kind", None)
@@ -146,11 +146,11 @@ def column_from_dict(values: dict[str, Any]) -> Column:
 @final
 @dataclass(frozen=True)
 class Columns:
-    """All columns of a table, and what a network calls its inputs.
+    """The encoding of a table's covariates, and the names of the network's inputs.
 
     Attributes:
-        columns: In the user's order.
-        targets: What is predicted, as the user calls it.
+        columns: The columns in the user's order.
+        targets: The user's names of the targets.
     """
 
     columns: tuple[Column, ...]
@@ -158,26 +158,26 @@ class Columns:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What every input of the network says, at least one."""
+        """Labels of the network's inputs, at least one."""
         found = tuple(label for column in self.columns for label in column.inputs)
         return found or (self.columns[0].name,)
 
     @property
     def owners(self) -> tuple[int, ...]:
-        """Which column every input belongs to."""
+        """Index of the column of every input."""
         found = tuple(i for i, column in enumerate(self.columns) for _ in column.inputs)
         return found or (0,)
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
-        """Inputs that are the levels of one category."""
+        """Groups of inputs that are indicators of one category."""
         owners = np.asarray(self.owners)
         categories = [i for i, column in enumerate(self.columns) if isinstance(column, CategoricalColumn)]
         groups = [tuple(np.flatnonzero(owners == i).tolist()) for i in categories]
         return tuple(group for group in groups if len(group) > 1)
 
-    def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """What inputs and targets are called in formulas: distinct identifiers, a usable name as it is."""
+    def formula_names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of inputs and targets in formulas: distinct identifiers; a usable name stays as it is."""
         labels = list(dict.fromkeys(self.labels))
         if len(labels) < len(self.labels):  # such as a column "a=b" beside the level b of a column "a"
             labels = [f"{label} {i}" for i, label in enumerate(self.labels)]
@@ -186,31 +186,31 @@ class Columns:
         return found[: len(labels)], found[len(labels) :]
 
     def encode(self, values: Floats) -> Floats:
-        """A table `(n, columns)` to inputs `(n, inputs)`, all finite."""
+        """Encodes a table `(n, columns)` as inputs `(n, inputs)`, all finite."""
         parts = [column.encode(values[:, i]) for i, column in enumerate(self.columns)]
         encoded = np.concatenate(parts, axis=1)
         return encoded if encoded.shape[1] else np.zeros((len(values), 1))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values that `columns_from_dict` takes back."""
+        """JSON values that `columns_from_dict` reads back."""
         return {"columns": [column.to_dict() for column in self.columns], "targets": list(self.targets)}
 
 
 def columns_from_dict(values: dict[str, Any]) -> Columns:
-    """The columns that `Columns.to_dict` wrote."""
+    """The columns from what `Columns.to_dict` wrote."""
     return Columns(tuple(column_from_dict(column) for column in values["columns"]), tuple(values["targets"]))
 
 
 def learn_columns(
     rows: WeightedRows, names: Sequence[str], levels: dict[int, tuple[Level, ...]], targets: Sequence[str]
 ) -> Columns:
-    """What canonical rows tell about the columns of a table.
+    """Learns the encoding of a table's columns.
 
     Args:
-        rows: Canonical, so that what is learned depends on neither order nor repetition.
-        names: Of the columns.
-        levels: Of the columns that are categories, by place.
-        targets: Names of what is predicted.
+        rows: Canonical rows, so that the encoding depends on neither order nor repetition.
+        names: Names of the columns.
+        levels: Levels of the categorical columns, by column index.
+        targets: Names of the targets.
     """
     columns = [
         _category(name, rows.x[:, i], rows.weights, levels[i])
@@ -237,12 +237,12 @@ def _category(name: str, values: Floats, weights: Floats, levels: tuple[Level, .
     codes = values[~missing].astype(np.intp)
     counts = np.bincount(codes, minlength=len(levels))
     seen = np.flatnonzero(counts)
-    frequent = set(sorted(seen, key=lambda code: (-counts[code], code))[:MOST_LEVELS])
-    own = [int(code) for code in seen if code in frequent and counts[code] >= FEWEST_ROWS]
+    frequent = set(sorted(seen, key=lambda code: (-counts[code], code))[:MAX_LEVELS])
+    own = [int(code) for code in seen if code in frequent and counts[code] >= MIN_LEVEL_ROWS]
     rare = [int(code) for code in seen if code not in own]
     gaps = bool(missing.any()) and bool(len(codes))
     silent: list[int] = []
-    if len(seen) <= MOST_LEVELS and (
+    if len(seen) <= MAX_LEVELS and (
         len(rare) < 2 or not own
     ):  # one rare level stays itself; so do all, if all are rare
         own, rare = [int(code) for code in seen], []

@@ -1,4 +1,4 @@
-"""The network that does not look at its inputs: for tables and targets that leave nothing to learn."""
+"""The constant network, for tables with constant inputs or a constant target."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats, WeightedRows
 
 MAX_LOGIT = 40.0
-"""The logit of a class that all rows belong to: its probability rounds to one."""
+"""Logit of the only class: its probability rounds to one."""
 
 
 def is_constant(rows: WeightedRows) -> bool:
-    """Whether all rows have the same inputs, or all the same target."""
+    """Whether all inputs or all targets are equal."""
     return bool(np.all(rows.x == rows.x[:1]) or np.all(rows.y == rows.y[:1]))
 
 
 @torch.no_grad()
 def constant_network(names: Sequence[str], values: Floats) -> KAN:
-    """A network of these inputs, all its edges masked, with these outputs `(q,)`.
+    """A network of these inputs with all edges masked and constant outputs `(q,)`.
 
     >>> constant_network(["a", "b"], np.array([3.0]))(torch.zeros(2, 2, dtype=torch.float64)).tolist()
     [[3.0], [3.0]]
@@ -44,7 +44,7 @@ def mean_target(rows: WeightedRows) -> Floats:
 
 
 def class_logits(rows: WeightedRows, classes: int) -> Floats:
-    """Logits of the classes' shares: one of the second class of two, else one per class."""
+    """Logits of the class frequencies: that of the second of two classes, else one per class."""
     counts = np.bincount(np.asarray(rows.y, dtype=np.intp), rows.weights, minlength=classes)
     with np.errstate(divide="ignore"):
         logs = np.log(counts) - np.log(counts.sum())

@@ -1,4 +1,4 @@
-"""The small diagram that a notebook shows below an estimator: inputs, nodes, outputs, edges as strong as they matter."""
+"""The diagram that a notebook shows below an estimator: inputs, nodes and outputs, with edges drawn by importance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from splinework.interpret.scores import Attribution
 from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats
 
-MOST_NODES = 10
-"""So many nodes of a layer are drawn, those that matter most."""
-COLUMN, ROW, MARGIN, TEXT = 120, 22, 16, 130
-LONGEST = 18
-"""Letters of a name that are shown."""
-FAINTEST = 0.02
-"""An edge below this share of the strongest is not drawn."""
+MAX_NODES = 10
+"""Nodes drawn per layer, the most important ones."""
+COLUMN_WIDTH, ROW_HEIGHT, MARGIN, LABEL_WIDTH = 120, 22, 16, 130
+MAX_NAME_LENGTH = 18
+"""Characters of a name that are shown."""
+MIN_STRENGTH = 0.02
+"""Edges weaker than this fraction of the strongest are not drawn."""
 
 
 def diagram(
@@ -28,12 +28,12 @@ def diagram(
     inputs: Sequence[str] = (),
     outputs: Sequence[str] = (),
 ) -> str:
-    """An SVG picture that needs no script and no file; whatever names hold is text in it.
+    """A self-contained SVG picture without scripts; names are escaped.
 
     Args:
-        title: What the picture is of.
+        title: Title of the picture.
         model: The network; None before a fit.
-        scores: Its attribution scores; None draws no edge stronger than another.
+        scores: Attribution scores; None draws all edges alike.
         inputs: Names of the inputs.
         outputs: Names of the outputs.
 
@@ -46,7 +46,7 @@ def diagram(
     widths = [nodes.width for nodes in model.config.nodes]
     weights = [_per_node(model, l, scores) for l in range(len(layers))]
     strength = [np.ones(w) for w in widths] if scores is None else [s.numpy() for s in scores.nodes]
-    shown = [np.sort(np.argsort(-s, kind="stable")[:MOST_NODES]) for s in strength]
+    shown = [np.sort(np.argsort(-s, kind="stable")[:MAX_NODES]) for s in strength]
     hidden = [w - len(s) for w, s in zip(widths, shown, strict=True)]
     top = max((float(w.max(initial=0.0)) for w in weights), default=0.0) or 1.0
     edges = [
@@ -54,7 +54,7 @@ def diagram(
         for l in range(len(layers))
         for a, i in enumerate(shown[l])
         for b, j in enumerate(shown[l + 1])
-        if weights[l][i, j] > FAINTEST * top
+        if weights[l][i, j] > MIN_STRENGTH * top
     ]
     most = [float(s.max(initial=0.0)) or 1.0 for s in strength]
     nodes = [[float(strength[l][i]) / most[l] for i in shown[l]] for l in range(len(widths))]
@@ -64,7 +64,7 @@ def diagram(
 
 
 def _per_node(model: KAN, l: int, scores: Attribution | None) -> Floats:
-    """How strong the connection from node to node is, `(nodes before, nodes after)`."""
+    """Strength of the connection from node to node, `(nodes before, nodes after)`."""
     layer, nodes = model.kan_layers[l], model.config.nodes[l + 1]
     edges = (layer.mask != 0).double() if scores is None else scores.edges[l]
     return np.stack([edges[:, list(group)].amax(dim=1).numpy() for group in nodes.groups], axis=1)
@@ -77,27 +77,28 @@ def _picture(
     hidden: Sequence[int],
     names: tuple[Sequence[str], Sequence[str]],
 ) -> str:
-    height = 2 * MARGIN + ROW * max(1, max(map(len, nodes)) - 1 + bool(any(hidden)))
-    width = 2 * TEXT + COLUMN * (len(nodes) - 1)
+    height = 2 * MARGIN + ROW_HEIGHT * max(1, max(map(len, nodes)) - 1 + bool(any(hidden)))
+    width = 2 * LABEL_WIDTH + COLUMN_WIDTH * (len(nodes) - 1)
     places = [_places(len(column), height) for column in nodes]
     parts = [f"<title>{escape(about)}</title>"]
     for l, a, b, share in edges:
-        x, y, to_y = TEXT + COLUMN * l, places[l][a], places[l + 1][b]
+        x, y, to_y = LABEL_WIDTH + COLUMN_WIDTH * l, places[l][a], places[l + 1][b]
+        middle = x + COLUMN_WIDTH // 2
         parts.append(
-            f'<path d="M{x} {y:g}C{x + COLUMN // 2} {y:g} {x + COLUMN // 2} {to_y:g} {x + COLUMN} {to_y:g}" fill="none" '
+            f'<path d="M{x} {y:g}C{middle} {y:g} {middle} {to_y:g} {x + COLUMN_WIDTH} {to_y:g}" fill="none" '
             f'stroke="currentColor" stroke-width="{0.5 + 2 * share:.3g}" stroke-opacity="{math.sqrt(share):.3g}"/>'
         )
     for l, column in enumerate(nodes):
         for y, share in zip(places[l], column, strict=True):
             parts.append(
-                f'<circle cx="{TEXT + COLUMN * l}" cy="{y:g}" r="4" fill="currentColor" fill-opacity="{share:.3g}" '
+                f'<circle cx="{LABEL_WIDTH + COLUMN_WIDTH * l}" cy="{y:g}" r="4" fill="currentColor" fill-opacity="{share:.3g}" '
                 'stroke="currentColor"/>'
             )
-    for l, left in enumerate(hidden):
-        if left:
-            parts.append(_text(TEXT + COLUMN * l, height - 3, "middle", f"and {left} more"))
-    parts += [_text(TEXT - 10, y + 4, "end", _short(name)) for y, name in zip(places[0], names[0], strict=False)]
-    last = TEXT + COLUMN * (len(nodes) - 1)
+    for l, count in enumerate(hidden):
+        if count:
+            parts.append(_text(LABEL_WIDTH + COLUMN_WIDTH * l, height - 3, "middle", f"and {count} more"))
+    parts += [_text(LABEL_WIDTH - 10, y + 4, "end", _short(name)) for y, name in zip(places[0], names[0], strict=False)]
+    last = LABEL_WIDTH + COLUMN_WIDTH * (len(nodes) - 1)
     parts += [_text(last + 10, y + 4, "start", _short(name)) for y, name in zip(places[-1], names[1], strict=False)]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(about, quote=True)}" width="{width}" '
@@ -106,13 +107,13 @@ def _picture(
 
 
 def _places(count: int, height: int) -> list[float]:
-    """Heights of the nodes of one layer, spread around the middle."""
-    return [height / 2 + ROW * (i - (count - 1) / 2) for i in range(count)]
+    """Vertical positions of the nodes of one layer, centred."""
+    return [height / 2 + ROW_HEIGHT * (i - (count - 1) / 2) for i in range(count)]
 
 
-def _text(x: int, y: float, anchor: str, words: str) -> str:
-    return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}" fill="currentColor">{escape(words)}</text>'
+def _text(x: int, y: float, anchor: str, content: str) -> str:
+    return f'<text x="{x}" y="{y:g}" text-anchor="{anchor}" fill="currentColor">{escape(content)}</text>'
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "…"
+    return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "…"

@@ -1,8 +1,8 @@
-"""Networks for what the additive part leaves, trained all at once: their hidden nodes stand side by side in one wide network.
+"""A cross-validated ensemble of networks on the residual of the additive part, trained together as one wide block network.
 
-Each member is blind to one fold of the rows, so every row has a member that never saw it: that says when to stop and what
-members are worth. Groups of members differ in how strongly their numbers are pulled to zero, which with local splines is the
-setting that matters most; nobody has to choose it, since all of them run and `stacking.py` weighs them.
+Each member leaves out one fold, so every row has an out-of-fold prediction, which early stopping and stacking use. Groups of
+members differ in weight decay, the most important hyperparameter of local splines; it need not be tuned, since all values are
+trained and `stacking.py` weighs them.
 """
 
 from __future__ import annotations
@@ -19,73 +19,76 @@ from splinework.nn.network import KAN
 from splinework.tabular.tasks import Task
 
 ProgressCallback = Callable[[str, int, int, float], bool]
+"""Called with the stage, the step, the maximum number of steps and the loss; True ends the stage."""
 
-LOOKS = 40
-"""How often training looks at the rows held out."""
+N_EVALUATIONS = 40
+"""Evaluations on held-out rows in a full training."""
 PATIENCE = 14
-"""Looks without any better group after which training ends: what is to come then is never much."""
-WARMING = 50
-"""Steps until the rate has its full size."""
-SHARES = (0.25, 0.5, 0.75, 1.0)
-"""How much of a member is tried when it is judged: half a correction can be better than a whole one."""
-CHUNK = 8192
+"""Evaluations without improvement of any group after which training ends."""
+WARMUP_STEPS = 50
+"""Steps of the linear warm-up of the learning rate."""
+TRIED_WEIGHTS = (0.25, 0.5, 0.75, 1.0)
+"""Weights of a member's correction tried in an evaluation: a fraction can be better than the whole."""
+MAX_BATCH_ROWS = 8192
 
 
 @dataclass(frozen=True)
 class EnsembleSettings:
-    """How members are trained.
+    """Hyperparameters of the ensemble.
 
     Attributes:
         hidden: Nodes of each hidden layer of one member.
-        members: Members of one group, as many as there are folds held out.
-        decays: Pull to zero of each group (decoupled weight decay, Loshchilov and Hutter 2019).
+        members: Members per group, one per held-out fold.
+        weight_decays: Weight decay of each group (decoupled, Loshchilov and Hutter 2019).
         steps: Steps of Adam.
-        batch: Rows of a step.
-        rate: Learning rate at its height; it falls along a cosine.
+        batch_size: Rows per step.
+        learning_rate: Maximum learning rate; it follows a cosine schedule.
         resolution: Intervals of the hidden nodes' splines.
     """
 
     hidden: tuple[int, ...]
     members: int
-    decays: tuple[float, ...] = (0.5, 2.0)
+    weight_decays: tuple[float, ...] = (0.5, 2.0)
     steps: int = 2000
-    batch: int = 256
-    rate: float = 1e-2
+    batch_size: int = 256
+    learning_rate: float = 1e-2
     resolution: int = 5
 
 
 @dataclass(frozen=True)
 class DecayGroup:
-    """The best that the members with one pull to zero came to.
+    """The best state of the members with one weight decay.
 
     Attributes:
-        index: Which group of the course.
-        unseen: `(n, q)`, for every row the correction by the member that never saw it; zero where all saw it.
-        state: The wide network's numbers then, or None where no correction was better than none.
-        step: When that was.
-        loss: What the rows held out cost then.
+        index: Index of the weight decay in the settings.
+        out_of_fold: Out-of-fold correction of every row, `(n, q)`; zero where all members were trained on it.
+        state: State dict of the wide network then; None where no correction improved on none.
+        step: Step of that state.
+        loss: Its loss on held-out rows.
     """
 
     index: int
-    unseen: Tensor
+    out_of_fold: Tensor
     state: dict[str, Tensor] | None = field(repr=False)
     step: int
     loss: float
 
 
-def wide_network(layer: KANLayer, u: Tensor, outputs: int, course: EnsembleSettings, generator: torch.Generator) -> KAN:
-    """All members as one network with blocks, in float32, its first layer on the grid of `layer`.
+def wide_network(
+    layer: KANLayer, u: Tensor, outputs: int, settings: EnsembleSettings, generator: torch.Generator
+) -> KAN:
+    """All members as one block network in float32, its first layer on the grid of `layer`.
 
     Args:
-        layer: Holds the grid of the inputs.
-        u: `(n, p)`, in the layer's units.
+        layer: Layer with the grid of the inputs.
+        u: Inputs `(n, p)` in the layer's units.
         outputs: Outputs of one member.
-        course: How many members, and their hidden nodes.
-        generator: Draws the starts.
+        settings: Hyperparameters of the ensemble.
+        generator: Generator of the initial values.
     """
-    blocks = course.members * len(course.decays)
-    widths = [layer.inputs, *(blocks * h for h in course.hidden), blocks * outputs]
-    resolutions = [layer.basis.resolution, *(course.resolution for _ in course.hidden)]
+    blocks = settings.members * len(settings.weight_decays)
+    widths = [layer.inputs, *(blocks * h for h in settings.hidden), blocks * outputs]
+    resolutions = [layer.basis.resolution, *(settings.resolution for _ in settings.hidden)]
     degree = layer.basis.degree if layer.basis.degree is not None else 3
     net = KAN(widths, grid=resolutions, degree=degree, domain=(-3.0, 3.0), generator=generator, dtype=torch.float32)
     with torch.no_grad():
@@ -103,14 +106,14 @@ def wide_network(layer: KANLayer, u: Tensor, outputs: int, course: EnsembleSetti
             if number:
                 size = edges.inputs // blocks, edges.outputs // blocks
                 edges.mask.copy_(torch.block_diag(*[torch.ones(size)] * blocks))
-            if number < len(course.hidden):
+            if number < len(settings.hidden):
                 _standardise(edges, h)
                 h = _through(edges, h)
     return net
 
 
 def _standardise(edges: KANLayer, h: Tensor) -> None:
-    """Makes every sum have mean 0 and spread 1 at the rows, so that it meets the middle of its next grid."""
+    """Gives every sum mean 0 and standard deviation 1 at the rows, so that it meets the middle of the next grid."""
     sums = _through(edges, h)
     spread = sums.std(0, correction=0).clamp_min(1e-3)
     assert edges.base_weight is not None
@@ -121,7 +124,7 @@ def _standardise(edges: KANLayer, h: Tensor) -> None:
 
 
 def _through(module: Callable[[Tensor], Tensor], u: Tensor) -> Tensor:
-    return torch.cat([module(part) for part in u.split(CHUNK)])
+    return torch.cat([module(part) for part in u.split(MAX_BATCH_ROWS)])
 
 
 def train_ensemble(
@@ -132,84 +135,85 @@ def train_ensemble(
     offsets: Tensor,
     fold: Tensor,
     task: Task,
-    course: EnsembleSettings,
+    settings: EnsembleSettings,
     generator: torch.Generator,
-    listen: ProgressCallback,
+    on_step: ProgressCallback,
 ) -> list[DecayGroup]:
     """Trains the wide network; member k of each group learns from the rows outside fold k.
 
     Args:
-        net: Of `wide_network`.
-        u: `(n, p)`, in network units.
-        y: `(n, q)` targets.
-        weights: `(n,)`, mean 1.
-        offsets: `(n, folds, q)`: what the additive part without fold k says; members add to it.
-        fold: `(n,)`, the fold of each row; rows of a fold beyond the last member are seen by all.
-        task: Whose likelihood.
-        course: How.
-        generator: Draws the order of rows.
-        listen: Called at each look with the loss at rows held out; True ends the training.
+        net: Network from `wide_network`.
+        u: Inputs `(n, p)` in network units.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`, mean 1.
+        offsets: Outputs `(n, folds, q)` of the additive parts without fold k, to which the members add.
+        fold: Fold of each row, `(n,)`; all members are trained on rows of a fold beyond the last member.
+        task: The likelihood.
+        settings: Hyperparameters of the ensemble.
+        generator: Generator of the batches.
+        on_step: Called at each evaluation with the loss on held-out rows; True ends the training.
 
     Returns:
-        One `DecayGroup` per decay.
+        One `DecayGroup` per weight decay.
     """
-    judge = _HeldOutLoss(y, weights, offsets, fold, task, course)
-    groups = [DecayGroup(i, torch.zeros_like(y), None, 0, judge.alone) for i in range(len(course.decays))]
-    small = _SinglePrecisionRows.of(u, y, weights, offsets, fold, course)
+    held_out = _HeldOutLoss(y, weights, offsets, fold, task, settings)
+    groups = [DecayGroup(i, torch.zeros_like(y), None, 0, held_out.alone) for i in range(len(settings.weight_decays))]
+    rows = _SinglePrecisionRows.of(u, y, weights, offsets, fold, settings)
     parameters = [p for p in net.parameters() if p.requires_grad]
-    pulls = _pulls(net, course)
-    adam = torch.optim.Adam(parameters, lr=course.rate, betas=(0.9, 0.99), fused=True)
-    order = BatchSampler(len(u), small.batch, generator)
-    every = max(1, course.steps // LOOKS)
-    for step in range(1, course.steps + 1):
-        rate = course.rate * min(1.0, step / WARMING) * 0.5 * (1 + math.cos(math.pi * (step - 1) / course.steps))
+    decays = _decays(net, settings)
+    adam = torch.optim.Adam(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), fused=True)
+    order = BatchSampler(len(u), rows.batch_size, generator)
+    every = max(1, settings.steps // N_EVALUATIONS)
+    for step in range(1, settings.steps + 1):
+        rate = settings.learning_rate * min(1.0, step / WARMUP_STEPS)
+        rate = rate * 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.steps))
         adam.param_groups[0]["lr"] = rate
         adam.zero_grad(set_to_none=True)
-        small.loss(net, next(order), task).backward()
+        rows.loss(net, next(order), task).backward()
         with torch.no_grad():
-            for parameter, pull in pulls:
-                parameter.mul_(1 - rate * pull)
+            for parameter, decay in decays:
+                parameter.mul_(1 - rate * decay)
         adam.step()
-        if step % every == 0 or step == course.steps:
-            groups = judge.look(net, small.u, groups, step)
-            stop = listen("interactions", step, course.steps, min(group.loss for group in groups))
+        if step % every == 0 or step == settings.steps:
+            groups = held_out.evaluate(net, rows.u, groups, step)
+            stop = on_step("interactions", step, settings.steps, min(group.loss for group in groups))
             if stop or step - max(group.step for group in groups) > PATIENCE * every:
                 break
     return groups
 
 
-def _pulls(net: KAN, course: EnsembleSettings) -> list[tuple[Tensor, Tensor]]:
-    """The parameters that are pulled to zero, each with the pull of its outputs' group."""
+def _decays(net: KAN, settings: EnsembleSettings) -> list[tuple[Tensor, Tensor]]:
+    """The parameters under weight decay, each with the decay of its outputs' group."""
     found: list[tuple[Tensor, Tensor]] = []
     for layer in net.kan_layers:
-        pull = torch.tensor(course.decays).repeat_interleave(layer.outputs // len(course.decays))
+        decay = torch.tensor(settings.weight_decays).repeat_interleave(layer.outputs // len(settings.weight_decays))
         assert layer.base_weight is not None
-        found += [(layer.coefficients, pull), (layer.base_weight, pull)]
+        found += [(layer.coefficients, decay), (layer.base_weight, decay)]
     return found
 
 
 @dataclass(frozen=True)
 class _SinglePrecisionRows:
-    """The rows in float32, with what each member counts them."""
+    """The rows in float32, with their weights for each member."""
 
     u: Tensor
     y: Tensor
     weights: Tensor
     offsets: Tensor
-    batch: int
+    batch_size: int
 
     @classmethod
     def of(
-        cls, u: Tensor, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, course: EnsembleSettings
+        cls, u: Tensor, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, settings: EnsembleSettings
     ) -> _SinglePrecisionRows:
-        groups = len(course.decays)
-        members = torch.arange(course.members).repeat(groups)
+        groups = len(settings.weight_decays)
+        members = torch.arange(settings.members).repeat(groups)
         seen = weights[:, None] * (fold[:, None] != members)
-        everywhere = offsets[:, : course.members].repeat(1, groups, 1)
-        return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(course.batch, len(u)))
+        everywhere = offsets[:, : settings.members].repeat(1, groups, 1)
+        return cls(u.float(), y.float(), seen.float(), everywhere.float(), min(settings.batch_size, len(u)))
 
     def loss(self, net: KAN, rows: Tensor, task: Task) -> Tensor:
-        """The members' losses added up: no number belongs to two, so each gets its own gradient."""
+        """The sum of the members' losses; they share no parameters, so each gets its own gradient."""
         offsets = self.offsets[rows]
         outputs = offsets + net.unit_forward(self.u[rows]).view(offsets.shape)
         targets = self.y[rows][:, None].expand(offsets.shape)
@@ -217,10 +221,10 @@ class _SinglePrecisionRows:
 
 
 class BatchSampler:
-    """Endless batches of row numbers, each row once before any twice."""
+    """Endless batches of row indices, drawn without replacement in each epoch."""
 
-    def __init__(self, count: int, batch: int, generator: torch.Generator) -> None:
-        self._count, self._batch, self._generator = count, batch, generator
+    def __init__(self, count: int, batch_size: int, generator: torch.Generator) -> None:
+        self._count, self._batch, self._generator = count, batch_size, generator
         self._rows, self._at = torch.randperm(count, generator=generator), 0
 
     def __next__(self) -> Tensor:
@@ -231,34 +235,34 @@ class BatchSampler:
 
 
 class _HeldOutLoss:
-    """Says what members are worth on the rows that they never saw."""
+    """Out-of-fold evaluation of the members."""
 
     def __init__(
-        self, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, task: Task, course: EnsembleSettings
+        self, y: Tensor, weights: Tensor, offsets: Tensor, fold: Tensor, task: Task, settings: EnsembleSettings
     ) -> None:
-        self.held = torch.nonzero(fold < course.members)[:, 0]
+        self.held = torch.nonzero(fold < settings.members)[:, 0]
         self.member = fold[self.held]
-        self.y, self.weights, self.task, self.course = y, weights, task, course
+        self.y, self.weights, self.task, self.settings = y, weights, task, settings
         self.base = offsets[self.held, self.member]
         self.alone = self.cost(self.base)
 
     def cost(self, outputs: Tensor) -> float:
-        """Mean loss of the rows held out."""
+        """Mean loss on held-out rows."""
         weights = self.weights[self.held]
         return float(weights @ self.task.loss(outputs, self.y[self.held]) / weights.sum())
 
     @torch.no_grad()
-    def look(self, net: KAN, u: Tensor, groups: Sequence[DecayGroup], step: int) -> list[DecayGroup]:
-        """The groups, those that are better now than ever before as they are now."""
+    def evaluate(self, net: KAN, u: Tensor, groups: Sequence[DecayGroup], step: int) -> list[DecayGroup]:
+        """The groups, updated where the present state is the best so far."""
         outputs = _through(net.unit_forward, u[self.held]).double()
-        outputs = outputs.view(len(self.held), len(self.course.decays), self.course.members, self.y.shape[1])
+        outputs = outputs.view(len(self.held), len(self.settings.weight_decays), self.settings.members, self.y.shape[1])
         found = list(groups)
         state: dict[str, Tensor] | None = None
         for group in groups:
             correction = outputs[torch.arange(len(self.held)), group.index, self.member]
-            loss = min(self.cost(self.base + share * correction) for share in SHARES)
+            loss = min(self.cost(self.base + share * correction) for share in TRIED_WEIGHTS)
             if loss < group.loss:
                 state = state or {name: value.clone() for name, value in net.state_dict().items()}
-                unseen = torch.zeros_like(self.y).index_copy(0, self.held, correction)
-                found[group.index] = DecayGroup(group.index, unseen, state, step, loss)
+                out_of_fold = torch.zeros_like(self.y).index_copy(0, self.held, correction)
+                found[group.index] = DecayGroup(group.index, out_of_fold, state, step, loss)
         return found

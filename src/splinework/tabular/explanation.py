@@ -1,4 +1,4 @@
-"""What an estimator can tell about itself after a fit: formulas, importances, pictures, a report, a file."""
+"""Explanations of a fitted estimator: formulas, importances, plots, a report, and its file."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from splinework.interpret.symbolic.table import FormulaRow, FormulaTable
 
 _listing: ContextVar[bool] = ContextVar("listing", default=False)
-"""Whether somebody lists all attributes, and formulas must not be searched for just for that."""
+"""Whether all attributes are being listed, which must not start a search for formulas."""
 
 
 class ExplanationMixin:
-    """The part of an estimator that explains it.
+    """Mixin of the estimators with the explanations.
 
     Attributes:
-        model_: The network, in a frame where axioms ask for one.
-        columns_: What was learned about the columns.
+        model_: The network, in a frame where axioms need one.
+        columns_: Encoding of the columns.
     """
 
     model_: KAN | FramedKAN
@@ -51,38 +51,38 @@ class ExplanationMixin:
 
     @property
     def formulas_(self) -> FormulaTable:
-        """Formulas as `discover` gives them, searched for when first asked for: in `formula_budget`, on rows of the fit.
+        """Formulas as `discover` gives them, searched for on first access: for `formula_budget` seconds, on rows of the fit.
 
         Raises:
-            AttributeError: Before a fit (a NotFittedError, too).
+            AttributeError: Before a fit (also a NotFittedError).
         """
         known: FormulaTable | None = self.__dict__.get("_formulas")
         if known is None:
             if _listing.get():
-                raise AttributeError("formulas are not searched for by listing attributes; ask for equations_")
+                raise AttributeError("listing attributes starts no search for formulas; access equations_")
             known = self._formulas = self._search()
         return known
 
     @property
     def equations_(self) -> pd.DataFrame:
-        """Formulas, best first, one a row: target, formula, complexity, errors, description length in bits, notes."""
+        """Formulas, best first: target, formula, complexity, errors, description length in bits, notes."""
         return formulas.as_frame(self.formulas_)
 
     @property
     def equation_(self) -> FormulaRow:
-        """The best formula: a text by `str`, and `.latex()`, `.sympy()`, `.numpy()`, `.export(language)`."""
+        """The best formula, with `str`, `.latex()`, `.sympy()`, `.numpy()` and `.export(language)`."""
         return self.formulas_.best
 
     @property
     def feature_importances_(self) -> NDArray[np.float64]:
-        """Share of every column in what the network says, `(n_features_in_,)`: attribution scores, which sum to one."""
+        """Relative importance of every column, `(n_features_in_,)`: attribution scores, which sum to one."""
         scores = self._scores()
         shares = np.bincount(self.columns_.owners, scores, minlength=len(self.columns_.columns))
         total = shares.sum()
         return np.asarray(shares / total if total > 0 else shares, dtype=np.float64)
 
     def plot(self, **options: Any) -> Axes:
-        """Draws the network over rows of the fit; takes the options of `splinework.report.plot`.
+        """Plots the network on rows of the fit, with the options of `splinework.report.plot`.
 
         Returns:
             The axes; `ax.figure.savefig("network.png")` saves the picture.
@@ -94,12 +94,15 @@ class ExplanationMixin:
         return plot(seen.network, seen.x, **options)
 
     def report(self, path: str | os.PathLike[str], *, equations: bool = True, title: str | None = None) -> Path:
-        """Writes one HTML page about the network, its formulas and its fit; it needs nothing else to be read.
+        """Writes a self-contained HTML page about the network, its formulas and its fit.
 
         Args:
-            path: The file; it is written whole or not at all.
-            equations: Whether to show formulas; where they are not known yet, they are searched for.
+            path: The file; it is written completely or not at all.
+            equations: Whether to show formulas, which starts the search if there has been none.
             title: Heading of the page.
+
+        Returns:
+            The path of the page.
 
         Raises:
             FileError: If the file cannot be written.
@@ -119,10 +122,10 @@ class ExplanationMixin:
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the network and all that belongs to it into one file; `splinework.tabular.load` reads it.
+        """Writes the estimator to one file, which `splinework.tabular.load` reads.
 
         Args:
-            path: The file, by custom `….safetensors`. It is written whole or not at all, and holds numbers and texts only.
+            path: The file, usually `….safetensors`. It is written completely or not at all, and contains no code.
 
         Raises:
             FileError: If the file cannot be written.
@@ -146,43 +149,45 @@ class ExplanationMixin:
         )
 
     def _rows(self, *, even: bool = True) -> WeightedRows:
-        """Rows of the fit as the network sees them.
+        """Rows of the fit, encoded as inputs of the network.
 
         Args:
-            even: Whether each stands for as much as any other; else they have weights.
+            even: Whether to resample them to equal weights.
         """
         check_is_fitted(self)
         rows = self._sample
         if rows is None:
-            raise DataError("this estimator was read from a file without rows of its fit; fit it again to explain it.")
+            raise DataError(
+                "this estimator was loaded from a file without rows of its fit; fit it again to explain it."
+            )
         return unweighted(rows, len(rows)) if even else rows
 
     def _scores(self) -> Floats:
-        """Attribution of every input of the network, `(inputs,)`."""
+        """Attribution score of every input of the network, `(inputs,)`."""
         rows = self._rows()
         if len(rows) < 2 or not network_of(self.model_).active_edges():
             return np.zeros(self.model_.inputs)
         return input_scores(self.model_, attribution(self.model_, torch.from_numpy(rows.x)).inputs)
 
     def _shown(self) -> tuple[WeightedRows, InnerNetwork]:
-        """Rows of the fit, and the network with its inputs for them, whatever frame it stands in."""
+        """Rows of the fit, and the network inside its frame with its inputs for them."""
         rows = self._rows()
-        if len(rows) < 2:  # of one row there are no spreads; twice the same has none either
+        if len(rows) < 2:  # a standard deviation needs two rows
             rows = WeightedRows(rows.x.repeat(2, axis=0), rows.y.repeat(2, axis=0), rows.weights.repeat(2))
         return rows, inner_network(self.model_, rows.x, self.columns_.labels)
 
     def _notes(self) -> list[str]:
-        """Sentences on how the columns became inputs."""
-        words, _ = self.columns_.words()
-        pairs = zip(words, self.columns_.labels, strict=True)
-        notes = [f"{label!r} is called {word} in formulas" for word, label in pairs if word != label]
+        """Notes on the encoding of the columns and on the axioms."""
+        names, _ = self.columns_.formula_names()
+        pairs = zip(names, self.columns_.labels, strict=True)
+        notes = [f"{label!r} is called {name} in formulas" for name, label in pairs if name != label]
         idle = [column.name for column in self.columns_.columns if not column.inputs]
         if idle:
-            notes.append(f"the same in every row of the fit, so left out: {', '.join(idle)}")
+            notes.append(f"constant in the fit, so left out: {', '.join(idle)}")
         notes += frame_notes(self.model_)
-        for verdict in getattr(self, "verdicts_", ()):
-            said = f" ({verdict.note})" if verdict.note else ""
-            notes.append(f"axiom {verdict.axiom}, {verdict.strength}: {verdict.verdict}{said}")
+        for each in getattr(self, "axiom_status_", ()):
+            note = f" ({each.note})" if each.note else ""
+            notes.append(f"axiom {each.axiom}, {each.strength}: {each.status}{note}")
         return notes
 
     # ------------------------------------------------------------------------------------------------------ notebooks

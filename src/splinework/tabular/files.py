@@ -1,4 +1,4 @@
-"""An estimator on disk: the file of its network, whose header also says how a table becomes inputs. Never pickle."""
+"""Estimators on disk: the network's safetensors file, with the encoding of the columns in its header. No pickle."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from splinework.tabular.classes import Classes
 from splinework.tabular.columns import NumericColumn, columns_from_dict
 from splinework.tabular.rows import WeightedRows, sampled
 
-MOST_ROWS = 500
-"""Rows of the fit that are kept in a file, for formulas and pictures."""
-_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+MAX_STORED_ROWS = 500
+"""Rows of the fit that a file keeps, for formulas and plots."""
+_FORMAT_ERRORS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Writes a fitted estimator; see `KANRegressor.save`."""
     rows = estimator._rows(even=False)
-    words, outputs = estimator.columns_.words()
+    names, outputs = estimator.columns_.formula_names()
     labels = estimator.columns_.labels
-    pairs = zip((*words, *outputs), (*labels, *estimator.columns_.targets), strict=True)
+    pairs = zip((*names, *outputs), (*labels, *estimator.columns_.targets), strict=True)
     notes = {
         "target": estimator.columns_.targets[0],
         "features": list(labels),
         "columns": dict(pairs),
         "means": {c.name: c.fill for c in estimator.columns_.columns if isinstance(c, NumericColumn) and c.varies},
         "ranges": {label: [float(x.min()), float(x.max())] for label, x in zip(labels, rows.x.T, strict=True)},
-        "axioms": [asdict(verdict) for verdict in getattr(estimator, "verdicts_", ())],
-        "estimator": _about(estimator, sampled(rows, MOST_ROWS, 0)),
+        "axioms": [asdict(each) for each in getattr(estimator, "axiom_status_", ())],
+        "estimator": _about(estimator, sampled(rows, MAX_STORED_ROWS, 0)),
     }
     save_model(estimator.model_, path, notes=notes)
 
 
 def read(path: str | os.PathLike[str], kinds: Mapping[str, type[Any]]) -> Any:
-    """The estimator in a file, of one of these kinds; see `load`."""
+    """The estimator in a file, of one of these classes; see `load`."""
     model, notes = load_model(path), read_header(path).get("notes")
     about = notes.get("estimator") if isinstance(notes, dict) else None
     if not isinstance(about, dict) or about.get("class") not in kinds:
-        raise FileError(f"{path} holds a network and no estimator; read it with splinework.load.")
+        raise FileError(f"{path} holds a network, not an estimator; read it with splinework.load.")
     try:
         return _restored(kinds[about["class"]], model, about)
-    except _MISFITS as error:
-        raise FileError(f"{path} is a file of an estimator whose parts do not fit together ({error}).") from error
+    except _FORMAT_ERRORS as error:
+        raise FileError(f"{path} is the file of an estimator with inconsistent parts ({error}).") from error
 
 
 def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
@@ -71,8 +71,8 @@ def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
     certificate = getattr(estimator, "certificate_", None)
     if certificate is not None:
         about["certificate"] = certificate.to_dict()
-    if hasattr(estimator, "verdicts_"):
-        about["verdicts"] = [asdict(verdict) for verdict in estimator.verdicts_]
+    if hasattr(estimator, "axiom_status_"):
+        about["axiom_status"] = [asdict(each) for each in estimator.axiom_status_]
     classes = getattr(estimator, "_classes", None)
     if classes is not None:
         about["classes"] = {"dtype": classes.values.dtype.str, "values": classes.values.tolist()}
@@ -80,7 +80,7 @@ def _about(estimator: Any, rows: WeightedRows) -> dict[str, Any]:
 
 
 def _plain(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that JSON can hold; a dict of class weights as pairs, since its keys are no texts."""
+    """The parameters that JSON can represent; a dict of class weights as pairs, since its keys are no strings."""
     plain: dict[str, Any] = {}
     for name, value in parameters.items():
         if name == "axioms" and value is not None:
@@ -110,8 +110,8 @@ def _restored(kind: type[Any], model: Any, about: dict[str, Any]) -> Any:
     if about["named"]:
         estimator.feature_names_in_ = np.array([c.name for c in estimator.columns_.columns], dtype=object)
     estimator.loss_, estimator.n_iter_, estimator.history_ = about["loss"], about["steps"], []
-    if "verdicts" in about:
-        estimator.verdicts_ = tuple(AxiomStatus(**verdict) for verdict in about["verdicts"])
+    if "axiom_status" in about:
+        estimator.axiom_status_ = tuple(AxiomStatus(**each) for each in about["axiom_status"])
         estimator.certificate_ = from_dict(about["certificate"]) if "certificate" in about else None
     rows, estimator._made_for = about["rows"], int(about["made_for"])
     estimator._flat = about["flat"]

@@ -1,4 +1,4 @@
-"""Formulas for what an estimator has learned, in the user's names."""
+"""Search for formulas of a fitted estimator, in the user's column names."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from splinework.interpret.symbolic.table import FormulaTable
 
-DRAWN = 200
-"""Rows that are drawn where there are too few and the model is more than a network, whose edges could be named."""
-MOST_INPUTS = 24
-"""The search looks at so many inputs, the most important ones; a formula of more is none that one reads."""
+N_DRAWN_ROWS = 200
+"""Rows sampled from a framed model where the fit has too few; a plain network is symbolified instead."""
+MAX_INPUTS = 24
+"""Maximum number of inputs in the search, the most important ones."""
 
 
 def search(
@@ -35,21 +35,21 @@ def search(
     budget: float,
     seed: int,
 ) -> FormulaTable:
-    """Formulas for the data, or where the search has too little to go on, for the network.
+    """Searches for formulas of the data or, where there are too few rows, of the network.
 
     Args:
         model: The fitted network.
         rows: Rows of its inputs and targets.
-        importance: Of its inputs.
-        classes: The classes, where the targets are codes of them.
-        target: Name of what the classes are of.
+        importance: Importance of its inputs, `(p,)`.
+        classes: Class labels, where the targets are class codes.
+        target: Name of the class variable.
         budget: About how many seconds to search.
-        seed: Of everything random.
+        seed: Random seed.
     """
     from splinework.discover import discover, discover_classes, discover_multioutput  # with sympy, which no fit needs
     from splinework.knowledge.teach.formulas import symbolify
 
-    kept = np.sort(np.argsort(-importance, kind="stable")[:MOST_INPUTS])
+    kept = np.sort(np.argsort(-importance, kind="stable")[:MAX_INPUTS])
     inputs, outputs = names_of(model)
     names = [inputs[i] for i in kept]
     common: dict[str, Any] = {"names": names, "budget": budget, "seed": seed, "progress": False}
@@ -62,10 +62,10 @@ def search(
             y = np.asarray(rows.y, dtype=np.float64)[:, 0]
             return discover(rows.x[:, kept], y, target=outputs[0], weights=rows.weights, **common)
         return discover_multioutput(even.x[:, kept], even.y, targets=outputs, **common)
-    except DataError:  # too few rows, or rows of a class
+    except DataError:  # too few rows, overall or of a class
         if isinstance(model, FramedKAN):
             low, high = even.x.min(axis=0), even.x.max(axis=0)
-            x = np.random.default_rng(seed).uniform(low, high, (DRAWN, len(low)))
+            x = np.random.default_rng(seed).uniform(low, high, (N_DRAWN_ROWS, len(low)))
             y = outputs_of(model, x)
             if len(outputs) == 1:
                 return discover(x[:, kept], y[:, 0], target=outputs[0], **common)
@@ -74,7 +74,7 @@ def search(
 
 
 def as_frame(table: FormulaTable) -> pd.DataFrame:
-    """The table as a frame, one formula a row, best first for each target."""
+    """The table as a data frame, one formula per row, best first for each target."""
     import pandas as pd
 
     names = ("target", "text", "complexity", "rmse", "r2", "held_out", "bits", "probability", "notes")

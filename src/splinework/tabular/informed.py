@@ -1,6 +1,6 @@
-"""Fits under axioms: one network of a size that held-out rows choose, from `splinework.knowledge.teach.fit`, with a certificate.
+"""Fits under axioms: one network, its size chosen by held-out rows, from `splinework.knowledge.teach.fit`, with a certificate.
 
-Inputs and targets are in raw units here, on linear scales, so that an axiom is about the very numbers that a user has.
+Inputs and targets are in raw units here, on linear scales, so that axioms refer to the user's own numbers.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from splinework.tabular.stacking import is_significant
 from splinework.tabular.tasks import Task
 from splinework.tabular.training import Hyperparameters, TrainedNetwork, TrainingLog, targets_of
 
-HIDDEN: Final = 5
-"""Nodes of the hidden layer that is compared with none."""
-FEWEST: Final = 60
-"""Rows below which a hidden layer is not looked for unless asked for."""
-HELD: Final = 0.25
-"""Share of the rows by which sizes are compared."""
-MOST_COMPARED, MOST = 1000, 10_000
-"""Rows of which so many compare sizes, and are fitted; of more, as many drawn at random."""
-FEW: Final = 1000
-"""Rows up to which a network with hidden nodes has two starts: they cost little, and more rows leave fewer ways to be stuck."""
-STEPS_COMPARED, STEPS_FEW, STEPS = 100, 150, 60
-"""Steps of Levenberg–Marquardt at most: where sizes are compared, and in the fit of few and of many rows."""
-SEVERAL: Final = (5000, 5000, 1000, 1000)
-"""Rows up to which one network more is averaged: five of few rows, three of more, one of many."""
-ASTRAY: Final = 1.5
-"""A fit whose loss is so many times the best one's has gone astray, and is left out of the mean."""
-ALONE: Final = 4.0
-"""The same of one that is so many times farther from the median of all than the nearest, somewhere between the rows."""
-BETWEEN, EXCHANGED = 2000, 0.15
-"""How many such places are looked at, and the share of columns that come from another row there."""
-GRID: Final = 5
-"""Intervals of the splines at first."""
-BUDGET: Final = 10.0
-"""Seconds for proofs about a network that does not look at its inputs."""
+HIDDEN_NODES: Final = 5
+"""Nodes of the hidden layer that is compared with an additive network."""
+MIN_HIDDEN_ROWS: Final = 60
+"""Rows below which `hidden="auto"` fits no hidden layer."""
+HELD_OUT_SHARE: Final = 0.25
+"""Share of held-out rows in the comparison of sizes."""
+MAX_COMPARED_ROWS, MAX_ROWS = 1000, 10_000
+"""Rows in the comparison of sizes and in the fit; of more rows a random sample is drawn."""
+MAX_ROWS_TWO_STARTS: Final = 1000
+"""Rows up to which a network with hidden nodes gets two starts; with more rows, local minima are rarer and starts expensive."""
+MAX_STEPS_COMPARED, MAX_STEPS_FEW_ROWS, MAX_STEPS = 100, 150, 60
+"""Steps of Levenberg–Marquardt: in the comparison of sizes, and in the fit of few and of many rows."""
+MEMBER_ROWS: Final = (5000, 5000, 1000, 1000)
+"""Rows up to which the ensemble has one more member: five networks for few rows, three for more, one for many."""
+MAX_LOSS_RATIO: Final = 1.5
+"""Members with a higher loss, relative to the best one, are outliers and left out of the mean."""
+MAX_DISTANCE_RATIO: Final = 4.0
+"""So are members farther from the median prediction between the rows, relative to the nearest one."""
+N_MIXED_ROWS, EXCHANGED_SHARE = 2000, 0.15
+"""Points between the rows at which members are compared, and the share of columns taken from another row."""
+INITIAL_GRID: Final = 5
+"""Initial intervals of the splines."""
+PROOF_SECONDS: Final = 10.0
+"""Seconds for the proofs about a constant or averaged network."""
 LOSSES: Final[Mapping[str, str]] = {"Regression": "squared", "Binary": "logistic", "Multiclass": "softmax"}
 
 Model = KAN | FramedKAN
@@ -64,15 +64,15 @@ Model = KAN | FramedKAN
 @final
 @dataclass(frozen=True)
 class InformedNetwork(TrainedNetwork):
-    """A fit under axioms, which may put the network into a frame.
+    """The result of a training under axioms, which may put the network into a frame.
 
     Attributes:
-        certificate: What is proved of the axioms, in the names of the network's inputs; None where all hold by themselves.
-        verdicts: One per axiom.
+        certificate: Certificate of the axioms, in the names of the network's inputs; None where all are trivial.
+        statuses: Status of each axiom.
     """
 
     certificate: Certificate | None = None
-    verdicts: tuple[AxiomStatus, ...] = ()
+    statuses: tuple[AxiomStatus, ...] = ()
 
 
 def train_informed(
@@ -83,18 +83,18 @@ def train_informed(
     settings: Hyperparameters,
     seed: int,
     names: tuple[Sequence[str], Sequence[str]],
-    listen: ProgressCallback | None = None,
+    on_step: ProgressCallback | None = None,
 ) -> InformedNetwork:
-    """Fits a network that keeps the hard axioms, and is drawn to the soft ones.
+    """Fits a network under axioms: hard ones hold by construction, soft ones are penalties.
 
     Args:
-        rows: Canonical; x of the network's inputs, y numbers `(n, q)` or codes of classes `(n,)`.
-        known: What the user knows.
+        rows: Canonical rows: inputs of the network, and targets `(n, q)` or class codes `(n,)`.
+        known: The user's axioms.
         task: Regression, binary or multi-class.
-        settings: What the user said; `members` networks with a hidden layer are averaged into one.
-        seed: Seed of everything random.
-        names: Of inputs and of outputs.
-        listen: Called with stage, step, steps and loss; True ends that stage with the best so far.
+        settings: The hyperparameters; `members` networks with a hidden layer are averaged into one.
+        seed: Random seed.
+        names: Names of inputs and of outputs.
+        on_step: Called with stage, step, steps and loss; True ends that stage with the best network so far.
 
     Raises:
         ConfigError: If two axioms contradict each other, or one cannot be built in.
@@ -102,45 +102,47 @@ def train_informed(
     axioms = _all(known)
     if axioms:  # contradictions are refused before anything is trained
         check_axioms(axioms, *names, box=torch.tensor(_box(rows), dtype=torch.float64), read_unit=read_unit)
-    job = _InformedFit(rows, task, settings, seed, names, TrainingLog(listen))
+    job = _InformedFit(rows, task, settings, seed, names, TrainingLog(on_step))
     hidden, loss = job.hidden(tuple(axiom for axiom in axioms if axiom.strength == Hard()))
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FitWarning)
-        fitted = job.mean(sampled(rows, MOST, seed), hidden, axioms)
-    for warning in told:  # advice on grids and penalties is not for a user of tables; what rows say against an axiom is
+        fitted = job.mean(sampled(rows, MAX_ROWS, seed), hidden, axioms)
+    for (
+        warning
+    ) in caught:  # advice on grids and penalties does not concern users of estimators, data against an axiom do
         text = str(warning.message)
         if not issubclass(warning.category, FitWarning) or any(axiom.text() in text for axiom in axioms):
             warnings.warn(text, warning.category, stacklevel=2)
     if math.isnan(loss):
         loss = float(np.average(job.losses(fitted.model, rows), weights=rows.weights))
-    verdicts = axiom_statuses(known, fitted.certificate, fitted.violations)
-    for verdict in verdicts:
-        if verdict.strength == "hard" and verdict.verdict == "refuted":
-            text = f"the model does not keep {verdict.axiom} ({verdict.note}), which cannot be built in beside the other axioms"
+    statuses = axiom_statuses(known, fitted.certificate, fitted.violations)
+    for each in statuses:
+        if each.strength == "hard" and each.status == "refuted":
+            text = f"the model violates {each.axiom} ({each.note}), which cannot hold by construction beside the other axioms"
             warnings.warn(f"{text}; give one of them strength='soft'.", FitWarning, stacklevel=2)
     model = fitted.model.requires_grad_(False).eval()
-    history = job.heard.history
-    return InformedNetwork(model, loss, len(history), history, fitted.certificate, verdicts)
+    history = job.log.history
+    return InformedNetwork(model, loss, len(history), history, fitted.certificate, statuses)
 
 
 def check_constant(
     model: Model, known: Sequence[ColumnAxiom], rows: WeightedRows
 ) -> tuple[Certificate | None, tuple[AxiomStatus, ...]]:
-    """What is known of a network that does not look at its inputs, for rows that leave nothing to learn.
+    """Certificate and status of the axioms for a constant network.
 
     Raises:
         DataError: If a hard axiom does not hold for it.
     """
     axioms = _all(known)
-    certificate = verify(model, axioms, box=_box(rows), budget=BUDGET) if axioms else None
-    verdicts = axiom_statuses(known, certificate, {})
-    for verdict in verdicts:
-        if verdict.strength == "hard" and verdict.verdict == "refuted":
+    certificate = verify(model, axioms, box=_box(rows), budget=PROOF_SECONDS) if axioms else None
+    statuses = axiom_statuses(known, certificate, {})
+    for each in statuses:
+        if each.strength == "hard" and each.status == "refuted":
             raise DataError(
-                f"the rows leave nothing to learn but a constant, and {verdict.axiom} does not hold for it ({verdict.note}); "
-                "change the axiom, or give other rows."
+                f"all inputs or all targets are equal, so the model is a constant, which violates {each.axiom} ({each.note}); "
+                "change the axiom or the data."
             )
-    return certificate, verdicts
+    return certificate, statuses
 
 
 def _all(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
@@ -148,25 +150,25 @@ def _all(known: Sequence[ColumnAxiom]) -> tuple[Axiom, ...]:
 
 
 def _box(rows: WeightedRows) -> list[tuple[float, float]]:
-    """The ranges of the inputs; a constant input has a range of 1."""
+    """Ranges of the inputs; that of a constant input has width 1."""
     low, high = rows.x.min(axis=0), rows.x.max(axis=0)
     return list(zip(low.tolist(), np.where(high > low, high, low + 1.0).tolist(), strict=True))
 
 
-def _during(what: str, heard: TrainingLog) -> Callable[[Any], None]:
-    """A callback of one fit, which ends with the best so far where the listener says so."""
+def _during(what: str, log: TrainingLog) -> Callable[[Any], None]:
+    """The callback of one fit, which stops with the best network so far where the progress callback returns True."""
     from splinework.train.callbacks import StopTraining
 
-    def hear(step: Any) -> None:
-        if heard(f"{what}, {step.stage}", step.number, step.number, step.loss):
+    def callback(step: Any) -> None:
+        if log(f"{what}, {step.stage}", step.number, step.number, step.loss):
             raise StopTraining
 
-    return hear
+    return callback
 
 
 @dataclass(frozen=True)
 class _CertifiedModel:
-    """A model, what is proved of it, and violations of soft axioms."""
+    """A model with its certificate and the violations of its soft axioms."""
 
     model: Model
     certificate: Certificate | None
@@ -175,50 +177,50 @@ class _CertifiedModel:
 
 @dataclass(frozen=True)
 class _InformedFit:
-    """The rows and what to do with them."""
+    """The training of one network under axioms."""
 
     rows: WeightedRows
     task: Task
     settings: Hyperparameters
     seed: int
     names: tuple[Sequence[str], Sequence[str]]
-    heard: TrainingLog
+    log: TrainingLog
 
     def hidden(self, hard: Sequence[Axiom]) -> tuple[tuple[int, ...], float]:
-        """The hidden layers, and the mean loss of rows held out; NaN where the user or the number of rows decides.
+        """The hidden layers, and the mean held-out loss; NaN where the user or the number of rows decides.
 
-        Soft axioms are left out: their weights are found by fits of their own, and they hardly change which size suits the rows.
+        Soft axioms are left out: their weights need further fits, and they hardly change the best size.
         """
         asked = self.settings.layers()
         if asked is not None:
             return asked, math.nan
-        if len(self.rows) < FEWEST:
+        if len(self.rows) < MIN_HIDDEN_ROWS:
             return (), math.nan
-        few = sampled(self.rows, MOST_COMPARED, self.seed)
+        few = sampled(self.rows, MAX_COMPARED_ROWS, self.seed)
         order = np.random.default_rng(self.seed).permutation(len(few))
-        count = round(HELD * len(few))
+        count = round(HELD_OUT_SHARE * len(few))
         held, seen = (WeightedRows(few.x[at], few.y[at], few.weights[at]) for at in (order[:count], order[count:]))
         losses = []
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FitWarning)  # of fits that nobody will see
-            for hidden in ((), (HIDDEN,)):
+            warnings.simplefilter("ignore", FitWarning)  # of fits that are discarded
+            for hidden in ((), (HIDDEN_NODES,)):
                 losses.append(self.losses(self.mean(seen, hidden, hard, held).model, held))
         better = is_significant(torch.from_numpy(losses[0] - losses[1]), torch.from_numpy(held.weights))
-        return ((HIDDEN,) if better else ()), float(np.average(losses[better], weights=held.weights))
+        return ((HIDDEN_NODES,) if better else ()), float(np.average(losses[better], weights=held.weights))
 
     def mean(
         self, rows: WeightedRows, hidden: Sequence[int], axioms: Sequence[Axiom], held: WeightedRows | None = None
     ) -> _CertifiedModel:
-        """The mean of several fits from different starts as one network; one fit where there is no hidden layer."""
+        """The mean of several fits from different starts, as one network; a single fit if there is no hidden layer."""
         wanted = self.settings.members
-        count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in SEVERAL)
+        count = wanted if isinstance(wanted, int) else 1 + sum(len(rows) <= most for most in MEMBER_ROWS)
         fits = [self.fitted(rows, hidden, axioms, held, start=k) for k in range(count if hidden else 1)]
         losses = [float(np.average(self.losses(each.model, rows), weights=rows.weights)) for each in fits]
         apart = self._apart(rows, fits)
         kept = [
             each
             for each, loss, gap in zip(fits, losses, apart, strict=True)
-            if loss <= ASTRAY * min(losses) and gap <= ALONE * min(apart)
+            if loss <= MAX_LOSS_RATIO * min(losses) and gap <= MAX_DISTANCE_RATIO * min(apart)
         ]
         best = fits[int(np.argmin(losses))]
         mean = averaged([network_of(each.model) for each in kept]) if kept else None
@@ -232,23 +234,23 @@ class _InformedFit:
             KAN([len(inputs), len(outputs)], names=inputs, output_names=outputs), rows.x, _column(rows), self.loss
         )
         model = anchored(model, axioms, list(given.box().values()))
-        certificate = verify(model, axioms, box=given.box(), budget=BUDGET) if axioms else None
+        certificate = verify(model, axioms, box=given.box(), budget=PROOF_SECONDS) if axioms else None
         return _CertifiedModel(model, certificate, violations_of(model, axioms, given))
 
     @torch.no_grad()
     def _apart(self, rows: WeightedRows, fits: Sequence[_CertifiedModel]) -> list[float]:
-        """How far each fit is from the median of all, at most, on rows between the rows: these with some columns exchanged."""
+        """Largest distance of each fit from the median of all, on rows with some columns exchanged."""
         random = np.random.default_rng(self.seed)
         count = len(rows)
-        one, other = (rows.x[random.integers(count, size=BETWEEN)] for _ in range(2))
-        mixed = torch.from_numpy(np.where(random.random(one.shape) < EXCHANGED, other, one))
+        one, other = (rows.x[random.integers(count, size=N_MIXED_ROWS)] for _ in range(2))
+        mixed = torch.from_numpy(np.where(random.random(one.shape) < EXCHANGED_SHARE, other, one))
         found = torch.stack([each.model(mixed) for each in fits])
         gaps = (found - found.median(0).values).abs().flatten(1).amax(1)
         return [max(float(gap), 1e-300) for gap in gaps]
 
     @property
     def loss(self) -> str:
-        """What is minimised, by its name."""
+        """Name of the loss."""
         return LOSSES[type(self.task).__name__]
 
     def fitted(
@@ -260,13 +262,13 @@ class _InformedFit:
         *,
         start: int = 0,
     ) -> _CertifiedModel:
-        """One fit; its own held-out rows decide on grids, or in a comparison of sizes those that are given."""
-        # With these comes what no fit without axioms needs.
+        """One fit; grids are chosen by its own held-out rows, or by `held` in a comparison of sizes."""
+        # Imported here, since no fit without axioms needs them.
         from splinework.knowledge.teach.fit import fit
         from splinework.train.options import TrainingOptions
 
         inputs, outputs = self.names
-        grid = GRID if self.settings.grid == "auto" else int(self.settings.grid)
+        grid = INITIAL_GRID if self.settings.grid == "auto" else int(self.settings.grid)
         model = KAN(
             [len(inputs), *hidden, len(outputs)],
             grid=grid,
@@ -276,13 +278,13 @@ class _InformedFit:
             dtype=torch.float64,
             generator=torch.Generator().manual_seed(self.seed + start),
         )
-        few = len(rows) <= FEW
-        most = STEPS_COMPARED if held is not None else STEPS_FEW if few else STEPS
+        few = len(rows) <= MAX_ROWS_TWO_STARTS
+        most = MAX_STEPS_COMPARED if held is not None else MAX_STEPS_FEW_ROWS if few else MAX_STEPS
         options = TrainingOptions(
             steps=min(self.settings.max_iter, most),
             seed=self.seed + start,
             progress=False,
-            callbacks=[_during("curves" if not hidden else "interactions", self.heard)],
+            callbacks=[_during("curves" if not hidden else "interactions", self.log)],
             grids="auto" if self.settings.grid == "auto" else None,
             degree="keep",
             starts=2 if few else 1,
@@ -297,7 +299,7 @@ class _InformedFit:
 
     @torch.no_grad()
     def losses(self, model: Model, rows: WeightedRows) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """What each row costs, `(n,)`; of a regression in units of the targets' variance."""
+        """Loss of each row, `(n,)`; for a regression with standardised targets."""
         outputs = model(torch.from_numpy(rows.x))
         y = targets_of(rows.y, self.task, outputs.shape[1])
         if self.task.is_regression:
@@ -308,5 +310,5 @@ class _InformedFit:
 
 
 def _column(rows: WeightedRows) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """Targets `(n, q)`, or codes of classes `(n, 1)`."""
+    """Targets `(n, q)`, or class codes `(n, 1)`."""
     return np.asarray(rows.y, dtype=np.float64).reshape(len(rows), -1)

@@ -1,4 +1,4 @@
-"""A network that may stand in a frame, seen from outside: the network itself, its inputs, and what these are made of."""
+"""The network inside a frame, with its inputs and their labels, for plots and reports."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from splinework.nn.network import KAN
 from splinework.tabular.rows import Floats
 
 Model = KAN | FramedKAN
-CHUNK = 16384
-"""Rows that a network is given at a time."""
+MAX_BATCH_ROWS = 16384
+"""Rows evaluated at a time."""
 
 
 @final
 @dataclass(frozen=True)
 class InnerNetwork:
-    """What a picture or a page shows: a plain network on rows of its own inputs.
+    """A plain network with rows of its own inputs.
 
     Attributes:
         network: The network.
-        x: `(n, F)`, its inputs.
-        labels: What each of them is: the user's column, or a formula that the frame works out first.
+        x: Its inputs, `(n, F)`.
+        labels: Label of each input: the user's column, or the formula with which the frame computes it.
     """
 
     network: KAN
@@ -35,7 +35,7 @@ class InnerNetwork:
 
 
 def inner_network(model: Model, x: Floats, labels: Sequence[str]) -> InnerNetwork:
-    """What is inside a frame, for rows `(n, p)` of raw inputs; a network without one is its own inside."""
+    """The network inside a frame, for rows `(n, p)` of raw inputs; a network without a frame as it is."""
     if not isinstance(model, FramedKAN):
         return InnerNetwork(model, x, tuple(labels))
     seen = np.asarray(model.inside(x).detach().numpy())
@@ -44,13 +44,13 @@ def inner_network(model: Model, x: Floats, labels: Sequence[str]) -> InnerNetwor
 
 @torch.no_grad()
 def outputs_of(model: KAN | FramedKAN, inputs: Floats) -> Floats:
-    """The outputs `(n, q)` of a network for inputs `(n, p)`; the number of rows that come together changes nothing."""
-    parts = [model(part) for part in torch.from_numpy(inputs).split(CHUNK)]
+    """The outputs `(n, q)` of a network for inputs `(n, p)`, computed in batches, which do not change them."""
+    parts = [model(part) for part in torch.from_numpy(inputs).split(MAX_BATCH_ROWS)]
     return np.asarray(torch.cat(parts).numpy())
 
 
 def frame_notes(model: Model) -> list[str]:
-    """Sentences on what stands before and after the network; none of a network without a frame."""
+    """Notes on the formulas before and after the network; none for a network without a frame."""
     if not isinstance(model, FramedKAN):
         return []
     pairs = zip(model.output_names, model.frame.answers, strict=False)
@@ -61,7 +61,7 @@ def frame_notes(model: Model) -> list[str]:
 
 
 def input_scores(model: Model, scores: Any) -> Floats:
-    """Scores of a network's inputs `(F,)` as scores of the raw inputs `(p,)`: those that make a feature share its score."""
+    """Scores of the raw inputs `(p,)` from those of the network's inputs `(F,)`, split among the inputs of a formula."""
     given = np.asarray(torch.as_tensor(scores).numpy(), dtype=np.float64)
     if not isinstance(model, FramedKAN) or not model.frame.features:
         return given

@@ -1,7 +1,7 @@
-"""The door of a table: an array or a frame in, a matrix of numbers and of codes of categories out.
+"""Validation of X: from an array or a data frame to a matrix of numbers and category codes.
 
-Arrays and frames of numbers are scikit-learn's to check, and raise what it raises. A frame with texts, categories or gaps in
-other types is read column by column.
+Arrays and numeric frames are validated by scikit-learn and raise its errors. A frame with texts, categories or nullable types is
+read column by column.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from splinework.errors import DataError
-from splinework.tabular.columns import UNKNOWN, Level
+from splinework.tabular.columns import UNKNOWN_CODE, Level
 from splinework.tabular.rows import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_TEXTS = 30
-"""With more different texts than this, and more than half of all rows different, a column is text and no category."""
+MAX_TEXT_LEVELS = 30
+"""A column with more distinct texts than this, in more than half of its rows, is free text, not a category."""
 
 
 @dataclass(frozen=True)
 class InputTable:
-    """A table as numbers.
+    """A table as a matrix of numbers.
 
     Attributes:
-        values: `(n, p)`; NaN where a value is missing, a code where a column is a category.
-        names: Of the columns.
-        levels: Of the categories, by place: `levels[i][code]`.
+        values: `(n, p)`; NaN where a value is missing, codes in categorical columns.
+        names: Names of the columns.
+        levels: Levels of the categorical columns, by index: `levels[i][code]`.
     """
 
     values: Floats
@@ -42,18 +42,18 @@ class InputTable:
 
 
 def read_input(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | None = None) -> InputTable:
-    """Reads X.
+    """Validates X and converts it to numbers.
 
     Args:
-        estimator: Whose `n_features_in_` and `feature_names_in_` are set in a fit, and compared afterwards; it says which
-            columns are categories by `categorical_features`.
-        x: Array or frame.
-        levels: Of the categories, as a fit has found them; None in a fit.
+        estimator: The estimator; sets `n_features_in_` and `feature_names_in_` in a fit and checks them afterwards. Its
+            `categorical_features` names the categorical columns.
+        x: Array or data frame.
+        levels: Levels of the categorical columns from the fit; None during a fit.
 
     Raises:
-        ValueError: As scikit-learn does for a table of another width or with other names, without rows, with infinite values or
-            texts in an array; and for a column of dates or free text.
-        TypeError: As scikit-learn does for sparse matrices and things that are no numbers.
+        ValueError: For another width or other names than in the fit, no rows, infinite values or texts in an array, as in
+            scikit-learn; and for a column of dates or free text.
+        TypeError: For sparse matrices and values that are no numbers, as in scikit-learn.
     """
     fitting = levels is None
     frame = _frame(x)
@@ -80,7 +80,7 @@ def read_input(estimator: Any, x: Any, levels: dict[int, tuple[Level, ...]] | No
 
 
 def _frame(x: Any) -> pd.DataFrame | None:
-    """A frame of pandas', of whatever library x is; None if it is an array."""
+    """A pandas data frame, from whatever data frame library; None for an array."""
     if hasattr(x, "iloc"):
         return x if hasattr(x, "columns") else None
     return x.to_pandas() if hasattr(x, "to_pandas") and hasattr(x, "columns") else None
@@ -92,15 +92,15 @@ def _names(estimator: Any) -> tuple[str, ...]:
 
 
 def _asked(estimator: Any, names: Sequence[str]) -> list[int]:
-    """The columns that `categorical_features` names itself.
+    """Indices of the columns that `categorical_features` lists.
 
     Raises:
-        ValueError: If it names a column that is not there, or is a mask of another length.
+        ValueError: If a column does not exist, or a mask has another length.
     """
-    wish = estimator.categorical_features
-    if wish is None or isinstance(wish, str):
+    given = estimator.categorical_features
+    if given is None or isinstance(given, str):
         return []
-    asked = np.asarray(wish)
+    asked = np.asarray(given)
     if asked.size == 0:
         return []
     if asked.dtype.kind == "b":
@@ -118,7 +118,7 @@ def _asked(estimator: Any, names: Sequence[str]) -> list[int]:
             places.append(item)
         else:
             raise ValueError(
-                f"categorical_features names {item!r}, which is no feature; it takes names, indices below {len(names)} "
+                f"categorical_features contains {item!r}, which is no feature; it takes names, indices below {len(names)} "
                 "or a mask."
             )
     return sorted(set(places))
@@ -127,12 +127,12 @@ def _asked(estimator: Any, names: Sequence[str]) -> list[int]:
 def _only_numbers(frame: pd.DataFrame, estimator: Any) -> bool:
     from pandas.api.types import is_numeric_dtype
 
-    wish = estimator.categorical_features
-    return (wish is None or isinstance(wish, str)) and all(is_numeric_dtype(dtype) for dtype in frame.dtypes)
+    given = estimator.categorical_features
+    return (given is None or isinstance(given, str)) and all(is_numeric_dtype(dtype) for dtype in frame.dtypes)
 
 
 def _categories(frame: pd.DataFrame, estimator: Any, names: Sequence[str]) -> list[int]:
-    """The columns of a frame that hold categories: those named, or all that hold texts or are of a categorical type."""
+    """Indices of the categorical columns of a frame: those listed, or all of texts or of a categorical type."""
     if not isinstance(estimator.categorical_features, str):
         return _asked(estimator, names)
     return [i for i, name in enumerate(names) if _is_category(frame.iloc[:, i], name)]
@@ -149,24 +149,24 @@ def _is_category(series: pd.Series[Any], name: str) -> bool:
     if kind in ("integer", "floating", "mixed-integer-float", "decimal", "boolean", "empty"):
         return False
     if kind not in ("string", "mixed-integer"):
-        return False  # dates and objects: reading them as numbers says what is wrong
+        return False  # dates and objects: `_numbers` raises the error
     different, rows = series.nunique(), int(series.notna().sum())
-    if different > max(MOST_TEXTS, rows / 2):
+    if different > max(MAX_TEXT_LEVELS, rows / 2):
         raise DataError(
-            f"column {name!r} holds free text: {different} different texts in {rows} rows, so they are no categories. Leave the "
-            "column out, turn it into numbers, or name it in categorical_features."
+            f"column {name!r} holds free text, not categories: {different} distinct texts in {rows} rows. Drop the column, "
+            "convert it to numbers, or list it in categorical_features."
         )
     return True
 
 
 def _numbers(series: pd.Series[Any], name: str) -> Floats:
-    """A column as numbers, NaN where it is missing."""
+    """A column as numbers, NaN where a value is missing."""
     import pandas as pd
 
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind.startswith(("date", "time", "period")):
         raise DataError(
-            f"column {name!r} holds dates or times ({series.dtype}); turn them into numbers, such as days since the first one "
+            f"column {name!r} holds dates or times ({series.dtype}); convert them to numbers, such as days since the first date "
             "or the day of the year."
         )
     if kind == "complex":
@@ -175,31 +175,31 @@ def _numbers(series: pd.Series[Any], name: str) -> Floats:
         return np.asarray(series.to_numpy(dtype=np.float64, na_value=np.nan))
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"column {name!r} must be numbers, as in the fit or by its type, but {error}. Correct these cells, leave them "
+            f"column {name!r} must be numeric, as in the fit or by its type, but {error}. Correct these cells, leave them "
             "empty, or make the column a category."
         ) from error
 
 
 def _factorized(series: pd.Series[Any], name: str) -> tuple[NDArray[np.intp], list[Level]]:
-    """Places in a list of levels, -1 where the value is missing."""
+    """Indices into a list of levels, -1 where the value is missing."""
     import pandas as pd
 
     try:
         places, values = pd.factorize(series, use_na_sentinel=True)
     except TypeError as error:
-        raise DataError(f"column {name!r} holds values that are no levels of a category: {error}.") from error
+        raise DataError(f"column {name!r} holds values that cannot be levels of a category: {error}.") from error
     return places, [_level(value) for value in values]
 
 
 def _level(value: Any) -> Level:
-    """A level as a text or a number; True and False are texts, so that they are not taken for 1 and 0."""
+    """A level as a string or a number; True and False become strings, so that they differ from 1 and 0."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         return str(value)
     return float(value)
 
 
 def _coded(values: Floats, names: tuple[str, ...], wanted: Any) -> InputTable:
-    """A matrix whose columns `wanted` become codes."""
+    """A matrix with the columns `wanted` converted to codes."""
     found = {}
     for i, levels in wanted.items():
         missing = np.isnan(values[:, i])
@@ -213,9 +213,9 @@ def _coded(values: Floats, names: tuple[str, ...], wanted: Any) -> InputTable:
 def _codes(
     places: NDArray[Any], values: list[Level], levels: tuple[Level, ...] | None
 ) -> tuple[Floats, tuple[Level, ...]]:
-    """Codes among the sorted levels, or among those of a fit; NaN where the value is missing."""
+    """Codes with respect to the sorted levels, or to those of the fit; NaN where the value is missing."""
     if levels is None:
         levels = tuple(sorted(set(values), key=lambda level: (isinstance(level, str), level)))
     known = {level: float(code) for code, level in enumerate(levels)}
-    table = np.array([*(known.get(value, UNKNOWN) for value in values), np.nan])
-    return table[places], levels  # the place -1 is the last one, NaN
+    table = np.array([*(known.get(value, UNKNOWN_CODE) for value in values), np.nan])
+    return table[places], levels  # index -1 is the last entry, NaN

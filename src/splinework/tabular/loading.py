@@ -1,4 +1,4 @@
-"""`load`: the estimator that a file holds."""
+"""`load`: reads an estimator from its file."""
 
 from __future__ import annotations
 
@@ -14,20 +14,27 @@ KINDS: Final[dict[str, type[Any]]] = {kind.__name__: kind for kind in (KANRegres
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """The estimator that its `save` wrote: it predicts the same numbers, and can be asked the same questions.
+    """Reads an estimator that its `save` wrote; it gives the same predictions and explanations.
 
-    Parameters that no file can hold, such as callbacks, have their defaults again. Of the rows of its fit it remembers fewer, so
+    Parameters that JSON cannot represent, such as callbacks, have their defaults again. The file keeps fewer rows of the fit, so
     `partial_fit` forgets more.
 
-    Raises:
-        FileError: If the file is missing, broken, or holds a network without an estimator.
+    Args:
+        path: The file.
 
-    >>> import tempfile, numpy as np
-    >>> path = tempfile.mkdtemp() + "/model.safetensors"
-    >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 1))
-    >>> fitted = KANRegressor().fit(X, X[:, 0])
-    >>> fitted.save(path)
-    >>> bool((load(path).predict(X) == fitted.predict(X)).all())
-    True
+    Returns:
+        The fitted `KANRegressor`, `KANClassifier` or `KANTransformer`.
+
+    Raises:
+        FileError: If the file is missing or damaged, or holds a network without an estimator.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> path = tempfile.mkdtemp() + "/model.safetensors"
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (50, 1))
+        >>> fitted = KANRegressor(hidden=0).fit(X, X[:, 0])
+        >>> fitted.save(path)
+        >>> bool((load(path).predict(X) == fitted.predict(X)).all())
+        True
     """
     return files.read(path, KINDS)

@@ -1,7 +1,7 @@
-"""Arrays of other libraries in, and back: with scikit-learn's array-API dispatch on, everything follows X.
+"""Array API support: with scikit-learn's array-API dispatch enabled, results have the library and device of X.
 
-The work is done in float64 on the processor. What comes in is converted at the door, and results go out in the library and on
-the device that X came from. Without dispatch, what is not NumPy's goes through `numpy.asarray`, as in scikit-learn.
+Computations run in float64 on the CPU; inputs and results are converted. Without dispatch, foreign arrays are converted by
+`numpy.asarray`, as in scikit-learn.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _array_api as sk  # private, but whether dispatch is on is said nowhere else
+from sklearn.utils import _array_api as sk  # private, but the only way to ask whether dispatch is on
 
 
 class Namespace:
-    """The library and the device that the arrays of a call belong to."""
+    """The array library and device of a call."""
 
     def __init__(self, x: Any) -> None:
         found, dispatched = sk.get_namespace(x)
@@ -23,7 +23,7 @@ class Namespace:
         self._device = sk.device(x) if foreign else None
 
     def back(self, values: NDArray[Any]) -> Any:
-        """The values as an array of this library; texts, which only NumPy has, stay NumPy's."""
+        """The values as an array of this library; strings, which only NumPy has, stay NumPy arrays."""
         if self._library is None or values.dtype.kind not in "biuf":
             return values
         if values.dtype == np.float64 and "mps" in str(self._device):  # which has no float64
@@ -31,12 +31,12 @@ class Namespace:
         return self._library.asarray(values, device=self._device)
 
     def mark(self) -> Any:
-        """An array without elements that says where a fit took place."""
+        """An empty array that records the namespace of a fit."""
         return self.back(np.empty(0))
 
 
 def to_numpy(values: Any) -> Any:
-    """A foreign array as NumPy's, while dispatch is on; anything else as it is."""
+    """A foreign array as a NumPy array while dispatch is on; anything else as it is."""
     if values is None or isinstance(values, (str, list, tuple, np.ndarray)) or not hasattr(values, "dtype"):
         return values
     if hasattr(values, "iloc") or hasattr(values, "to_pandas"):  # tables and series are read column by column
@@ -46,10 +46,10 @@ def to_numpy(values: Any) -> Any:
 
 
 def check_same_namespace(x: Any, estimator: Any, method: str) -> None:
-    """Raises as scikit-learn does where x is of another library than the fit; before 1.9 it does not ask.
+    """Checks that x has the namespace of the fit, with scikit-learn 1.9 and later.
 
     Raises:
-        ValueError: If dispatch is on and x is not of the library and on the device of the fit.
+        ValueError: If dispatch is on and x has another library or device than the fit.
     """
     check = getattr(sk, "check_same_namespace", None)
     if check is not None:

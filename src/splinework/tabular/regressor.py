@@ -1,4 +1,4 @@
-"""`KANRegressor`: numbers from a table."""
+"""`KANRegressor`: regression on a table."""
 
 from __future__ import annotations
 
@@ -22,53 +22,63 @@ from splinework.tabular.tasks import Task
 @final
 @dataclass(kw_only=True, eq=False, repr=False)
 class KANRegressor(RegressorMixin, KANEstimator):
-    """Kolmogorov–Arnold network regression, ready for tables: gaps and categories need no preparation.
+    """Kolmogorov–Arnold network regressor for tables; missing values and categorical covariates need no preparation.
+
+    The model is a generalised additive model, one penalised spline per covariate, with smoothness by restricted maximum
+    likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly. Both are
+    merged into one network. `predict` gives point predictions; prediction intervals are `interval(x)` of what `splinework.fit` and
+    `splinework.ensemble` return.
 
     Parameters:
         hidden: Nodes of the part with interactions, one number per hidden layer; 0 or () for an additive model; `auto` decides
-            by the rows.
+            by held-out rows.
         grid: Intervals of every spline, or `auto`.
-        degree: Degree of the splines, from 1 to 5.
-        members: Networks that are averaged, into one network; or `auto`.
-        max_iter: Passes over the rows that each member takes at most.
-        categorical_features: `from_dtype`: the columns of a frame that hold texts or categories; or names, indices or a mask.
-            The columns of an array are numbers unless they are named here.
-        warm_start: Whether `fit` goes on from the network of the fit before; its columns then stay as they were learned.
+        degree: Degree of the splines, from 1 to 9. Degree 0, which `KAN` allows, has no linear part for the penalty to spare.
+        members: Number of networks in the ensemble that is merged into one network, or `auto`.
+        max_iter: Maximum number of training steps.
+        categorical_features: Categorical columns: `from_dtype` for the columns of a frame with texts or of a categorical type; or
+            names, indices or a mask. The columns of an array are numeric unless listed here.
+        warm_start: Whether `fit` continues from the network of the previous fit; the encoding of the columns then stays.
         formula_budget: Seconds for the search of `equations_`.
-        callbacks: A function of a `splinework.train.Step`, or several, told after each step.
-        random_state: Seed of everything random. With None each fit draws another one.
-        monotone: Columns along which the prediction never falls (1) or never rises (-1): `{"age": 1, "price": -1}`, or one of
-            1, -1 and 0 for each column.
-        axioms: What else is known, as recipes of `sw.axioms` or texts, such as `["convex(age)", Positive()]`. Hard
-            axioms, the usual ones, hold by construction, also for rows never seen. They name columns of numbers, and are about
-            raw units. With axioms one network is fitted, a curve for each column or with hidden nodes, as rows held out say.
+        callbacks: A function of a `splinework.train.Step`, or several, called after each step.
+        random_state: Random seed; with None each fit draws another one.
+        monotone: Columns in which the prediction is non-decreasing (1) or non-increasing (-1): `{"age": 1, "price": -1}`, or one
+            of 1, -1 and 0 per column, like scikit-learn's `monotonic_cst`.
+        axioms: Further prior knowledge: axioms of `sw.axioms` or their texts, such as `["convex(age)", Positive()]`. Hard
+            axioms, the default, hold by construction, also for unseen rows. They refer to numeric columns, in raw units. With
+            axioms a single network is fitted, additive or with hidden nodes, as held-out rows decide.
 
     Attributes:
-        model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` makes of a table; a `FramedKAN` where
-            an axiom needs formulas before or after it.
-        columns_: What was learned about the columns: gaps, levels, constants.
-        equations_: Formulas, from simple to accurate, as a pandas DataFrame; worked out when first asked for.
-        equation_: The best of them; `str`, `.latex()`, `.numpy()`, `.export(language)`.
-        feature_importances_: Share of every column in what the network says, `(n_features_in_,)`; they sum to one.
+        model_: The network, a `splinework.KAN` in float64 over the inputs that `columns_` encodes; a `FramedKAN` where an axiom
+            needs formulas before or after it.
+        columns_: Encoding of the columns: imputed values, levels, constants.
+        equations_: Formulas, from simple to accurate, as a pandas DataFrame; searched for on first access.
+        equation_: The best of them, with `str`, `.latex()`, `.numpy()`, `.export(language)`.
+        feature_importances_: Relative importance of every column, `(n_features_in_,)`; the sum is one.
         certificate_: With axioms: what is proved of the model, in the names of its inputs (`splinework.knowledge.axioms.verify`).
-        verdicts_: With axioms: for each its text, strength and verdict, `proved`, `refuted` or `unknown`.
-        loss_: What was minimised, at the end.
-        history_: Records of the fit.
-        n_iter_: Steps taken.
+        axiom_status_: With axioms: text, strength and status of each: `proved`, `refuted` or `unknown`.
+        loss_: Final loss.
+        history_: Records of the training.
+        n_iter_: Number of training steps.
         n_features_in_: Number of columns.
-        feature_names_in_: Their names, where all are texts.
+        feature_names_in_: Names of the columns, where all are strings.
 
     Raises:
-        ValueError: As scikit-learn's own do, for parameters out of range, tables that do not fit, and infinite values; and for
-            columns of dates or free text; for axioms that name no column of numbers, or contradict each other.
+        ValueError: If a parameter is out of range, a table does not fit or has infinite values, as in scikit-learn; for
+            columns of dates or free text; and for axioms that contradict each other or refer to no numeric column.
 
-    >>> import numpy as np
-    >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
-    >>> y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2
-    >>> KANRegressor().fit(X, y).score(X, y) > 0.95
-    True
-    >>> KANRegressor(monotone=[0, 1]).fit(X, X[:, 1] ** 3).verdicts_[0].verdict
-    'proved'
+    References:
+        Wood and Fasiolo, "A generalized Fellner-Schall method for smoothing parameter optimization", Biometrics 73 (2017) 1071;
+        Wolpert, "Stacked generalization", Neural Networks 5 (1992) 241.
+
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+        >>> y = np.sin(3 * X[:, 0]) + X[:, 1] ** 2
+        >>> KANRegressor(hidden=0).fit(X, y).score(X, y) > 0.95
+        True
+        >>> KANRegressor(hidden=0, monotone=[0, 1]).fit(X[:50], X[:50, 1] ** 3).axiom_status_[0].status
+        'proved'
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {**KANEstimator._parameter_constraints, **AXIOM_PARAMETERS}
@@ -78,15 +88,15 @@ class KANRegressor(RegressorMixin, KANEstimator):
 
     @with_callbacks
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> KANRegressor:
-        """Goes on with more rows. The first call learns the columns; a sample of earlier rows is remembered.
+        """Incremental fit on a batch of rows. The first call learns the columns; a sample of earlier rows is kept.
 
-        Whenever there are twice as many rows as the network was made for, it is made anew from all that are remembered; otherwise
-        it is trained further.
+        Whenever the rows have doubled since the network was made, a new one is fitted to the sample and the batch; otherwise the
+        present one is trained further.
 
         Args:
-            X: `(n, p)`.
-            y: `(n,)` or `(n, q)`, as in the first call.
-            sample_weight: `(n,)`.
+            X: Covariates `(n, p)`.
+            y: Target `(n,)` or `(n, q)`, as in the first call.
+            sample_weight: Weights `(n,)`.
 
         Raises:
             ValueError: If X or y has another width than in the first call.
@@ -95,16 +105,16 @@ class KANRegressor(RegressorMixin, KANEstimator):
         return self
 
     def predict(self, X: Any) -> Any:
-        """Predictions `(n,)`, or `(n, q)` where y had two dimensions; in float64.
+        """Predictions `(n,)`, or `(n, q)` where y had two dimensions, in float64.
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not fit the table of the fit.
+            ValueError: If X does not match the table of the fit.
         """
         values, where = self._outputs(X, "predict")
         return where.back(values[:, 0] if self._flat else values)
 
-    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+    def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
         return self._numbers(y, first=first)
 
     def _known(self, columns: Columns) -> tuple[ColumnAxiom, ...]:

@@ -1,8 +1,7 @@
-"""Canonical rows: every distinct row once, in one order, with its weight.
+"""Canonical rows: every distinct row once, sorted, with the sum of its weights.
 
-A row of weight three and the same row three times are then the same data to the last bit, and so are two orders of the same
-rows. Whatever is worked out from canonical rows cannot tell them apart: that is why weights mean repetition here, and why a
-second fit gives the same numbers.
+A row of weight three and three copies of it become identical data, and so do permutations of the rows. Whatever is computed
+from canonical rows is therefore bitwise invariant to both.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ class WeightedRows:
     """Rows of a table.
 
     Attributes:
-        x: `(n, p)`; NaN where a value is missing.
-        y: `(n, q)` numbers, or `(n,)` codes of classes.
-        weights: `(n,)`, each above zero.
+        x: Covariates `(n, p)`; NaN where a value is missing.
+        y: Targets `(n, q)`, or class codes `(n,)`.
+        weights: Positive weights `(n,)`.
     """
 
     x: Floats
@@ -35,16 +34,16 @@ class WeightedRows:
 
 
 def canonical(rows: WeightedRows) -> WeightedRows:
-    """The distinct rows `(x, y)` with a weight, sorted, each with the sum of its weights.
+    """The distinct rows `(x, y)` of positive weight, sorted, each with the sum of its weights.
 
-    A missing value equals itself, and comes after all numbers. The sums run from the smallest weight to the largest, so they do
-    not depend on the order of the rows either.
+    Missing values are equal to each other and sorted last. Weights are summed in increasing order, so that the sums do not
+    depend on the order of the rows either.
 
     >>> canonical(WeightedRows(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))).weights
     array([1., 2.])
     """
     used = rows.weights > 0
-    x = rows.x[used] + 0.0  # no negative zero: it equals zero and must not stand for another row
+    x = rows.x[used] + 0.0  # turns -0.0, which equals 0.0, into the same row
     y: NDArray[Any] = rows.y[used]
     weights = rows.weights[used]
     if y.dtype.kind == "f":
@@ -64,7 +63,7 @@ def canonical(rows: WeightedRows) -> WeightedRows:
 
 
 def sampled(rows: WeightedRows, most: int, seed: int) -> WeightedRows:
-    """At most so many of the rows, chosen by lot, that together weigh what all did; canonical rows stay canonical."""
+    """A random sample of at most `most` rows with the same total weight; canonical rows stay canonical."""
     if len(rows) <= most:
         return rows
     chosen = np.sort(np.random.default_rng(seed).choice(len(rows), most, replace=False))
@@ -73,17 +72,17 @@ def sampled(rows: WeightedRows, most: int, seed: int) -> WeightedRows:
 
 
 def joined(rows: WeightedRows, others: WeightedRows) -> WeightedRows:
-    """Both together, canonical."""
+    """The union of both, canonical."""
     x, y = np.concatenate([rows.x, others.x]), np.concatenate([rows.y, others.y])
     return canonical(WeightedRows(x, y, np.concatenate([rows.weights, others.weights])))
 
 
 def unweighted(rows: WeightedRows, most: int) -> WeightedRows:
-    """Rows for what takes no weights: as they are where all weigh the same, else each as often as its weight asks for.
+    """Rows of equal weight: the same rows if all weights are equal, else a systematic resample by weight.
 
     Args:
         rows: Canonical rows.
-        most: Number of rows, at most.
+        most: Maximum number of rows.
     """
     if len(rows) <= most and np.all(rows.weights == rows.weights[0]):
         return replace(rows, weights=np.ones(len(rows)))

@@ -1,4 +1,4 @@
-"""How much of each group of members goes into the answer, and how sure classes are: both by rows that were held out."""
+"""Stacking and calibration: weights of the ensemble groups and the inverse temperature, from out-of-fold predictions."""
 
 from __future__ import annotations
 
@@ -11,88 +11,88 @@ from torch import Tensor
 
 from splinework.tabular.tasks import Task
 
-STEP = 0.05
-"""Shares are multiples of this: held-out rows do not tell finer ones apart."""
-TURNS = 6
-TEMPERATURES = (0.4, 2.5)
-DOUBT = 0.2
-"""Spread of the sharpness's logarithm before rows have spoken: a hundred rows say little about it."""
-CERTAIN = 1.0
-"""Interactions are kept where they help by more than so many standard errors of the help: curves alone are easier to read."""
+WEIGHT_STEP = 0.05
+"""Resolution of the stacking weights; held-out rows do not determine them any finer."""
+MAX_ROUNDS = 6
+INVERSE_TEMPERATURES = (0.4, 2.5)
+PRIOR_STD = 0.2
+"""Prior standard deviation of the logarithm of the inverse temperature, about which a hundred rows say little."""
+MIN_Z_SCORE = 1.0
+"""Interactions are kept where they lower the held-out loss by more than this many standard errors; else the additive model is."""
 
 
 @dataclass(frozen=True)
 class Stacking:
-    """`base + Σ shares_g corrections_g`, all times `sharpness`.
+    """The stacked predictor `inverse_temperature · (base + Σ stacking_weights_g corrections_g)` (Wolpert 1992).
 
     Attributes:
-        shares: One per group.
-        sharpness: Factor of the logits; 1 for a regression.
-        loss: What held-out rows cost with it.
-        pays: Whether the corrections help beyond doubt.
+        stacking_weights: One weight per group.
+        inverse_temperature: Factor of the logits; 1 for a regression.
+        loss: Loss on held-out rows.
+        improves: Whether the corrections improve on the additive part significantly.
     """
 
-    shares: tuple[float, ...]
-    sharpness: float
+    stacking_weights: tuple[float, ...]
+    inverse_temperature: float
     loss: float
-    pays: bool
+    improves: bool
 
 
 def stack(base: Tensor, corrections: Sequence[Tensor], y: Tensor, weights: Tensor, task: Task) -> Stacking:
-    """Chooses shares one after the other until none changes, then the sharpness.
+    """Chooses the stacking weights by coordinate descent, then the inverse temperature.
 
     Args:
-        base: `(n, q)` outputs of the additive part for rows that it did not see.
-        corrections: Per group `(n, q)`, likewise.
-        y: `(n, q)`.
-        weights: `(n,)`.
-        task: Whose likelihood.
+        base: Out-of-fold outputs of the additive part, `(n, q)`.
+        corrections: Out-of-fold corrections `(n, q)`, one tensor per group.
+        y: Targets `(n, q)`.
+        weights: Row weights `(n,)`.
+        task: The likelihood.
     """
-    shares = [0.0] * len(corrections)
-    grid = [STEP * k for k in range(round(1 / STEP) + 1)]
+    stacking_weights = [0.0] * len(corrections)
+    grid = [WEIGHT_STEP * k for k in range(round(1 / WEIGHT_STEP) + 1)]
 
     def cost(outputs: Tensor) -> float:
         return float(weights @ task.loss(outputs, y) / weights.sum())
 
     best = cost(base)
-    for _ in range(TURNS):
-        before = list(shares)
+    for _ in range(MAX_ROUNDS):
+        before = list(stacking_weights)
         for g, correction in enumerate(corrections):
             rest = base + sum(
-                (s * c for k, (s, c) in enumerate(zip(shares, corrections, strict=True)) if k != g), 0 * base
+                (s * c for k, (s, c) in enumerate(zip(stacking_weights, corrections, strict=True)) if k != g), 0 * base
             )
             for share in grid:
                 now = cost(rest + share * correction)
                 if now < best - 1e-12:
-                    best, shares[g] = now, share
-        if shares == before:
+                    best, stacking_weights[g] = now, share
+        if stacking_weights == before:
             break
-    mixed = base + sum((s * c for s, c in zip(shares, corrections, strict=True)), 0 * base)
-    pays = any(shares) and is_significant(task.loss(base, y) - task.loss(mixed, y), weights)
-    chosen = mixed if pays else base
-    sharpness = 1.0 if task.is_regression else calibrate(chosen, y, weights, task)
-    return Stacking(tuple(shares), sharpness, cost(sharpness * chosen), pays)
+    mixed = base + sum((s * c for s, c in zip(stacking_weights, corrections, strict=True)), 0 * base)
+    improves = any(stacking_weights) and is_significant(task.loss(base, y) - task.loss(mixed, y), weights)
+    chosen = mixed if improves else base
+    inverse_temperature = 1.0 if task.is_regression else calibrate(chosen, y, weights, task)
+    return Stacking(tuple(stacking_weights), inverse_temperature, cost(inverse_temperature * chosen), improves)
 
 
-def is_significant(help_: Tensor, weights: Tensor) -> bool:
-    """Whether what helps each row, `(n,)`, does so in the mean by more than `CERTAIN` standard errors."""
-    mean = weights @ help_ / weights.sum()
-    error = torch.sqrt((weights**2) @ (help_ - mean) ** 2) / weights.sum()
-    return bool(mean > CERTAIN * error)
+def is_significant(gains: Tensor, weights: Tensor) -> bool:
+    """Whether the mean of the rows' gains `(n,)` exceeds `MIN_Z_SCORE` standard errors."""
+    mean = weights @ gains / weights.sum()
+    error = torch.sqrt((weights**2) @ (gains - mean) ** 2) / weights.sum()
+    return bool(mean > MIN_Z_SCORE * error)
 
 
 def calibrate(outputs: Tensor, y: Tensor, weights: Tensor, task: Task) -> float:
-    """The factor of the logits under which held-out rows cost least (Guo et al. 2017, with the inverse temperature).
+    """The inverse temperature of least held-out loss (temperature scaling, Guo et al. 2017).
 
-    Few rows would like any factor that suits the one of them that was misjudged, so 1 has a prior.
+    A log-normal prior around 1 regularises it: with few rows a single misclassified one would decide.
     """
-    low, high = (math.log(t) for t in TEMPERATURES)
+    low, high = (math.log(t) for t in INVERSE_TEMPERATURES)
     ratio = (5**0.5 - 1) / 2
 
     def cost(log_factor: float) -> float:
-        return float(weights @ task.loss(math.exp(log_factor) * outputs, y)) + 0.5 * (log_factor / DOUBT) ** 2
+        return float(weights @ task.loss(math.exp(log_factor) * outputs, y)) + 0.5 * (log_factor / PRIOR_STD) ** 2
 
-    for _ in range(24):  # one valley: the cost is convex in the factor, and the prior in its logarithm
+    for _ in range(24):  # golden-section search: the cost is convex in the factor, and the prior in its logarithm
         a, b = high - ratio * (high - low), low + ratio * (high - low)
         low, high = (low, b) if cost(a) <= cost(b) else (a, high)
     return math.exp((low + high) / 2)

@@ -1,4 +1,4 @@
-"""What is asked: numbers, one of two classes, or one of several; each with its likelihood."""
+"""Likelihoods: regression, binary and multi-class classification."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from torch import Tensor
 
 
 class Task(ABC):
-    """A likelihood over the network's outputs.
+    """A likelihood of targets given the network's outputs.
 
-    Targets are `(n, q)`: numbers, or for classes indicators; with two classes one column, the indicator of the second.
+    Targets are `(n, q)`: numbers or class indicators; two classes have one column, the indicator of the second.
     """
 
     is_regression: bool = False
 
     @abstractmethod
     def loss(self, outputs: Tensor, y: Tensor) -> Tensor:
-        """What each row costs, `(n,)`, over the last dimension."""
+        """Loss of each row, `(n,)`, over the last dimension."""
 
     @abstractmethod
     def constant(self, y: Tensor, weights: Tensor) -> Tensor:
-        """The best outputs that do not look at x, `(q,)`."""
+        """The constant outputs of least loss, `(q,)`."""
 
     @abstractmethod
     def working(self, outputs: Tensor, y: Tensor, weights: Tensor, j: int, least: float) -> tuple[Tensor, Tensor]:
-        """Targets and weights `(n,)` of the least squares problem that stands for output j's likelihood near `outputs`."""
+        """Working response and weights `(n,)` of output j for iteratively reweighted least squares at `outputs`."""
 
 
 @final

@@ -17,73 +17,74 @@ from splinework.nn.network import KAN
 from splinework.tabular.base import KANEstimator
 from splinework.tabular.classes import Classes, labels_of, target_names
 from splinework.tabular.constant import class_logits, mean_target
-from splinework.tabular.inner_network import CHUNK
+from splinework.tabular.inner_network import MAX_BATCH_ROWS
 from splinework.tabular.namespaces import Namespace
 from splinework.tabular.rows import Floats, WeightedRows
 from splinework.tabular.tasks import Task
 
-MOST_CLASSES = 20
-"""Whole numbers of more different values are numbers, unless `target` says otherwise."""
+MAX_CLASSES = 20
+"""Distinct integers up to which y holds classes, with `task="auto"`."""
 
 
 @final
 @dataclass(kw_only=True, eq=False, repr=False)
 class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstimator):
-    """Features learned for a target: the nodes of the last hidden layer of a Kolmogorov–Arnold network.
+    """Supervised feature learning: the nodes of the last hidden layer of a Kolmogorov–Arnold network.
 
-    An additive model on these features is as good as the network. Where the network has no hidden layer, the features are
-    its outputs.
+    An additive model on these features is as good as the network. Without a hidden layer the features are the network's
+    outputs.
 
     Parameters:
-        hidden: Nodes of the hidden layers, one number or one per layer; see `KANRegressor`, also for those not named here.
+        hidden: Nodes of the hidden layers, one number or one per layer; see `KANRegressor` for this and the following parameters.
         grid: Intervals of every spline, or `auto`.
-        degree: Degree of the splines, from 1 to 5.
-        members: Networks whose hidden nodes stand side by side; or `auto`.
-        max_iter: Passes over the rows that each member takes at most.
-        target: `numbers`, `classes`, or `auto`: what y holds decides.
-        categorical_features: Which columns are categories.
-        warm_start: Whether `fit` goes on from the fit before.
+        degree: Degree of the splines, from 1 to 9.
+        members: Number of networks whose hidden nodes are concatenated, or `auto`.
+        max_iter: Maximum number of training steps.
+        categorical_features: Categorical columns.
+        warm_start: Whether `fit` continues from the previous fit.
         formula_budget: Seconds for the search of `equations_`.
         callbacks: A function of a `splinework.train.Step`, or several.
-        random_state: Seed of everything random.
+        random_state: Random seed.
+        task: `regression`, `classification`, or `auto` to infer it from y.
 
     Attributes:
         model_: The network.
-        columns_: What was learned about the columns.
-        classes_: The classes, where the target is classes.
-        loss_: What was minimised, at the end.
-        history_: Records of the fit.
-        n_iter_: Steps taken.
+        columns_: Encoding of the columns.
+        classes_: The class labels, for a classification.
+        loss_: Final loss.
+        history_: Records of the training.
+        n_iter_: Number of training steps.
         n_features_in_: Number of columns.
-        feature_names_in_: Their names, where all are texts.
+        feature_names_in_: Names of the columns, where all are strings.
 
     Raises:
-        ValueError: As scikit-learn's own do.
+        ValueError: If a parameter is out of range or a table does not fit, as in scikit-learn.
 
-    >>> import numpy as np
-    >>> X = np.random.default_rng(0).uniform(-1, 1, (100, 3))
-    >>> KANTransformer(hidden=4).fit_transform(X, X[:, 0] * X[:, 1]).shape[0]
-    100
+    Example:
+        >>> import numpy as np
+        >>> X = np.random.default_rng(0).uniform(-1, 1, (100, 3))
+        >>> KANTransformer(hidden=4, max_iter=20).fit_transform(X, X[:, 0] * X[:, 1]).shape[0]
+        100
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **KANEstimator._parameter_constraints,
-        "target": [StrOptions({"auto", "numbers", "classes"})],
+        "task": [StrOptions({"auto", "regression", "classification"})],
     }
 
-    if TYPE_CHECKING:  # set by a fit, and no parameters
+    if TYPE_CHECKING:  # fitted attributes, no parameters
         model_: KAN
 
     hidden: int | Sequence[int] | str = 8
     members: int | str = 1
-    target: str = "auto"
+    task: str = "auto"
 
     def transform(self, X: Any) -> Any:
         """The hidden nodes `(n, nodes)`, in the network's units.
 
         Raises:
             NotFittedError: Before a fit.
-            ValueError: If X does not fit the table of the fit.
+            ValueError: If X does not match the table of the fit.
         """
         inputs, where = self._inputs(X, "transform")
         return where.back(_hidden(self.model_, inputs))
@@ -93,13 +94,15 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
         nodes = self.model_.config.nodes
         return nodes[-2].width if len(nodes) > 2 else nodes[-1].width
 
-    def _intake(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
-        kind = self.target
+    def _check_target(self, y: Any, where: Namespace, *, first: bool, partial: bool) -> tuple[NDArray[Any], Task]:
+        kind = self.task
         if kind == "auto":
-            kind = "classes" if _are_classes(y) else "numbers"
-        if not first and (kind == "classes") != hasattr(self, "classes_"):
-            raise ValueError(f"y holds {kind} now, but did not in the fit before; set target, or warm_start=False.")
-        if kind == "classes":
+            kind = "classification" if _are_classes(y) else "regression"
+        if not first and (kind == "classification") != hasattr(self, "classes_"):
+            raise ValueError(
+                f"y is a target of {kind}, but was not in the previous fit; set task, or warm_start=False."
+            )
+        if kind == "classification":
             labels = labels_of(y, self)
             classes = (None if first else self._classes) or Classes(np.unique(labels))
             codes = classes.codes(labels)
@@ -119,19 +122,19 @@ class KANTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, KANEstim
 
 
 def _are_classes(y: Any) -> bool:
-    """Whether y holds labels; whole numbers are labels where there are few different ones."""
+    """Whether y holds class labels, such as few distinct integers."""
     if type_of_target(y, input_name="y") not in ("binary", "multiclass"):
         return False
     labels = np.asarray(y)
-    return labels.dtype.kind not in "iuf" or len(np.unique(labels)) <= MOST_CLASSES
+    return labels.dtype.kind not in "iuf" or len(np.unique(labels)) <= MAX_CLASSES
 
 
 @torch.no_grad()
 def _hidden(model: KAN, inputs: Floats) -> Floats:
-    """The nodes of the last hidden layer, or the outputs of a network that has none, `(n, nodes)`."""
+    """The nodes of the last hidden layer, or the outputs of a network without one, `(n, nodes)`."""
     layers = model.kan_layers
     parts = []
-    for part in torch.from_numpy(inputs).split(CHUNK):
+    for part in torch.from_numpy(inputs).split(MAX_BATCH_ROWS):
         nodes = model.input_scaling(part)
         for layer, shape in zip(layers[: max(1, len(layers) - 1)], model.config.nodes[1:], strict=False):
             nodes = shape.combine(layer(nodes))

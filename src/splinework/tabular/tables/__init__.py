@@ -1,6 +1,6 @@
-"""Tables in files: CSV and Parquet read as they are, cells turned into numbers on demand, names that formulas can use.
+"""Tables in files: CSV and Parquet readers, conversion of cells to numbers, and names for formulas.
 
-Not here: which columns are fitted, and what happens to missing cells (`splinework.cli.sample`).
+Not here: which columns are fitted, and how missing cells are treated (`splinework.cli.sample`).
 """
 
 from splinework.tabular.tables.names import identifiers

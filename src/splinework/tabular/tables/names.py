@@ -7,13 +7,11 @@ from collections.abc import Collection, Sequence
 
 
 def identifiers(names: Sequence[str], *, reserved: Collection[str] = ()) -> dict[str, str]:
-    """A distinct Python identifier for every name: identifier → name, in the order given.
-
-    A name that can be used as it is stays as it is.
+    """A distinct Python identifier for every name: identifier → name, in the order given; valid names stay as they are.
 
     Args:
         names: Distinct names.
-        reserved: Words that a formula needs for itself, such as `sin`.
+        reserved: Identifiers that formulas reserve, such as `sin`.
 
     >>> identifiers(["mass (kg)", "mass_kg", "2nd", "sin"], reserved={"sin"})
     {'mass_kg_2': 'mass (kg)', 'mass_kg': 'mass_kg', 'x_2nd': '2nd', 'sin_': 'sin'}
@@ -34,7 +32,7 @@ def identifiers(names: Sequence[str], *, reserved: Collection[str] = ()) -> dict
 
 
 def _usable(name: str, reserved: Collection[str]) -> bool:
-    """Whether Python reads the name back as the same name, and nothing else is called so."""
+    """Whether the name is a valid identifier in normal form (NFKC), and not reserved."""
     if unicodedata.normalize("NFKC", name) != name or name.startswith("__") or name in reserved:
         return False
     return name.isidentifier() and not keyword.iskeyword(name)

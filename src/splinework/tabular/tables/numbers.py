@@ -1,4 +1,4 @@
-"""Cells to numbers: what is a number, what is missing, and what is neither."""
+"""Conversion of cells to numbers: numeric, missing and non-numeric cells."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,23 +10,23 @@ from numpy.typing import NDArray
 from splinework.tabular.tables.table import FileTable
 
 MISSING: Final = frozenset({"", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nat", "?"})
-"""Cells, in lower case, that hold no value."""
+"""Cells, in lower case, that stand for a missing value."""
 
 _TRUTH: Final = {"true": 1.0, "false": 0.0}
 
 
 @dataclass(frozen=True)
 class NumericCells:
-    """One column as numbers.
+    """A column as numbers.
 
     Attributes:
-        values: float64, NaN where the cell holds no value.
-        strangers: Place and text of the cells that are neither numbers nor missing; their values are NaN too.
-        notes: What was done beyond reading, in sentences.
+        values: The numbers in float64, NaN where a cell is missing.
+        non_numeric: Row label and text of the cells that are neither numeric nor missing; their values are NaN too.
+        notes: Notes on the conversion.
     """
 
     values: NDArray[np.float64]
-    strangers: tuple[tuple[int, str], ...] = ()
+    non_numeric: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -35,7 +35,7 @@ def numbers(table: FileTable, column: str) -> NumericCells:
 
     >>> import pandas as pd
     >>> numbers(FileTable(pd.DataFrame({"a": ["1.5", "", "two"]}, index=[2, 3, 4]), "a.csv"), "a")
-    NumericCells(values=array([1.5, nan, nan]), strangers=((4, 'two'),), notes=())
+    NumericCells(values=array([1.5, nan, nan]), non_numeric=((4, 'two'),), notes=())
     """
     series = table.frame[column]
     kind = getattr(series.dtype, "kind", "O")
@@ -46,18 +46,18 @@ def numbers(table: FileTable, column: str) -> NumericCells:
     return NumericCells(values, (), _notes(column, series, values, truth=kind == "b", whole=kind in "iu"))
 
 
-def quote(strangers: Sequence[tuple[int, str]], place: str) -> str:
-    """The first three cells that are no numbers, with their places, for a message.
+def quote(non_numeric: Sequence[tuple[int, str]], place: str) -> str:
+    """The first three non-numeric cells with their row labels, for a message.
 
     >>> quote([(4, "two"), (9, "three")], "line")
     "'two' (line 4), 'three' (line 9)"
     """
-    shown = ", ".join(f"{_short(text)} ({place} {at})" for at, text in strangers[:3])
-    return f"{shown} and {len(strangers) - 3} more" if len(strangers) > 3 else shown
+    shown = ", ".join(f"{_short(text)} ({place} {at})" for at, text in non_numeric[:3])
+    return f"{shown} and {len(non_numeric) - 3} more" if len(non_numeric) > 3 else shown
 
 
 def number(cell: Any, decimal: str = ".") -> float | None:
-    """The number in a cell: NaN where it is missing, None where it is something else.
+    """The number in a cell; NaN if it is missing, None if it is non-numeric.
 
     >>> number("1,5", ","), number("1,5"), number("n/a")
     (1.5, None, nan)
@@ -70,7 +70,7 @@ def number(cell: Any, decimal: str = ".") -> float | None:
     if text.lower() in _TRUTH:
         return _TRUTH[text.lower()]
     if decimal == ",":
-        if "." in text:  # 1.234 would be thousands there
+        if "." in text:  # 1.234 would be a thousands separator
             return None
         text = text.replace(",", ".", 1)
     try:
@@ -80,7 +80,7 @@ def number(cell: Any, decimal: str = ".") -> float | None:
 
 
 def _from_object(cell: Any) -> float | None:
-    """A cell of a Parquet file that is no text."""
+    """The number in a cell that is no text, from a Parquet file."""
     if cell is None or type(cell).__name__ in ("NAType", "NaTType"):
         return np.nan
     if isinstance(cell, np.ndarray) or not hasattr(cell, "__float__"):
@@ -99,22 +99,22 @@ def _from_cells(cells: Sequence[Any], places: Sequence[int], column: str, decima
             plain = np.array(cells, dtype=object).astype(np.float64)
             return NumericCells(plain, (), _notes(column, cells, plain, truth=False, whole=True))
     except ValueError:
-        pass  # not plain numbers throughout: one by one
+        pass  # not all numeric: cell by cell
     found = [number(cell, decimal) for cell in cells]
-    strangers = tuple(
+    non_numeric = tuple(
         (int(at), str(cell)) for at, cell, value in zip(places, cells, found, strict=True) if value is None
     )
     values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
-    truth = not strangers and any(str(cell).strip().lower() in _TRUTH for cell in cells)
-    return NumericCells(values, strangers, _notes(column, cells, values, truth=truth, whole=True))
+    truth = not non_numeric and any(str(cell).strip().lower() in _TRUTH for cell in cells)
+    return NumericCells(values, non_numeric, _notes(column, cells, values, truth=truth, whole=True))
 
 
 def _notes(column: str, cells: Any, values: NDArray[np.float64], *, truth: bool, whole: bool) -> tuple[str, ...]:
     if truth:
-        return (f"{column!r} holds true and false: read as 1 and 0",)
+        return (f"{column!r} holds true and false, read as 1 and 0",)
     large = np.isfinite(values) & (np.abs(values) > 2**53) if whole else np.zeros(0, dtype=bool)
     if any(str(cell).strip().lstrip("+-").isdigit() for cell, is_large in zip(cells, large, strict=False) if is_large):
-        return (f"{column!r} holds whole numbers beyond 2**53: rounded to 16 digits",)
+        return (f"{column!r} holds integers beyond 2**53, rounded to 16 digits",)
     return ()
 
 

@@ -1,4 +1,4 @@
-"""A file to a table: is it CSV or Parquet, how is it encoded, how are its columns separated."""
+"""Reading of tables: detection of file type, encoding, separator and decimal sign."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from splinework.tabular.tables.numbers import number
 from splinework.tabular.tables.table import FileTable, check_distinct
 
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_SNIFFED: Final = 100  # lines that decide on the separator
-_TELL_EVERY: Final = 5000  # rows
-_OF_RECORDS: Final = 0.6  # of the time is spent on taking lines apart, the rest on columns
-_MOST_UNPACKED: Final = 2**32  # bytes; more than that out of a small file is no table but an attack
+_MAX_SNIFFED_LINES: Final = 100  # lines for the detection of the separator
+_PROGRESS_ROWS: Final = 5000  # rows between two reports of progress
+_PARSING_SHARE: Final = 0.6  # share of the time that parsing lines takes; the rest goes to the columns
+_MAX_UNPACKED_BYTES: Final = 2**32  # limit against decompression bombs
 _OTHER_KINDS: Final = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook", "save the sheet as CSV"),
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV"),
@@ -44,15 +44,18 @@ _THOUSANDS: Final = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] = lambda share: None) -> FileTable:
     """Reads a CSV or Parquet file, compressed with gzip or not; `-` is the standard input.
 
-    Separators (comma, semicolon, tab, bar, runs of blanks), decimal commas, byte order marks, UTF-16 and Windows-1252
-    are recognised; what is not plain is said in the notes.
+    Separators (comma, semicolon, tab, bar, runs of blanks), decimal commas, a byte order mark, UTF-16 and Windows-1252
+    are recognised, and noted where they differ from plain CSV.
 
     Args:
         source: The file.
-        tell: Told the share that is read, from 0 to 1, every now and then.
+        tell: Progress callback, called with the share read so far, from 0 to 1.
+
+    Returns:
+        The table.
 
     Raises:
-        FileError: If there is no such file, or it is not a table.
+        FileError: If there is no such file, or it is no table.
         DataError: If two columns have the same name.
     """
     content, name = _content(source)
@@ -73,7 +76,7 @@ def read_table(source: str | os.PathLike[str], *, tell: Callable[[float], None] 
 
 
 def _content(source: str | os.PathLike[str]) -> tuple[bytes, str]:
-    """The bytes of the file, and what to call it."""
+    """The content of the file, and its name for messages."""
     if os.fspath(source) == "-":
         return sys.stdin.buffer.read(), "the standard input"
     path = Path(source)
@@ -93,16 +96,18 @@ def _content(source: str | os.PathLike[str]) -> tuple[bytes, str]:
 
 
 def _unpacked(content: bytes, name: str) -> bytes:
-    """What was compressed with gzip."""
+    """The decompressed content of a gzip file."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            plain = file.read(_MOST_UNPACKED + 1)
+            plain = file.read(_MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise FileError(
             f"{name} is not a whole gzip file ({error}); compress it again, or give the plain file."
         ) from error
-    if len(plain) > _MOST_UNPACKED:
-        raise FileError(f"{name} holds more than {_MOST_UNPACKED >> 30} GiB when unpacked; write the table as Parquet.")
+    if len(plain) > _MAX_UNPACKED_BYTES:
+        raise FileError(
+            f"{name} holds more than {_MAX_UNPACKED_BYTES >> 30} GiB when unpacked; write the table as Parquet."
+        )
     return plain
 
 
@@ -115,15 +120,15 @@ def _file_hint(path: Path) -> str:
 
 
 def _decode(content: bytes, name: str) -> tuple[str, list[str]]:
-    """Bytes to text, and what to say about it."""
+    """The decoded text, and notes on its encoding."""
     trials = [("utf-8-sig", ""), ("cp1252", "not UTF-8; read as Windows-1252")]
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         trials = [("utf-16", "read as UTF-16")]
-    elif len(content) > 3 and not any(content[1:64:2]):  # letters of the alphabet without a mark before them
+    elif len(content) > 3 and not any(content[1:64:2]):  # ASCII as UTF-16 without a byte order mark
         trials = [("utf-16-le", "read as UTF-16")]
     for encoding, note in trials:
         try:
-            text = content.decode(encoding).rstrip("\x1a")  # the end of a file, long ago
+            text = content.decode(encoding).rstrip("\x1a")  # the end-of-file character of DOS
         except UnicodeDecodeError:
             continue
         if not _CONTROL.search(text):
@@ -157,8 +162,8 @@ def _read_csv(text: str, name: str, notes: list[str], tell: Callable[[float], No
 
 
 def _separator(text: str) -> str | None:
-    """The separator by which the first lines fall best into even columns of numbers; None stands for runs of blanks."""
-    head = io.StringIO(text[:200_000], newline="").readlines()[:_SNIFFED]
+    """The separator that splits the first lines best into regular numeric columns; None stands for runs of blanks."""
+    head = io.StringIO(text[:200_000], newline="").readlines()[:_MAX_SNIFFED_LINES]
     scores: dict[str, tuple[float, float, int]] = {}
     for separator in _SEPARATORS:
         try:
@@ -183,7 +188,7 @@ def _are_numbers(cells: Sequence[str], count: int) -> bool:
 
 
 def _records(text: str, separator: str, name: str, tell: Callable[[float], None]) -> tuple[list[list[str]], list[int]]:
-    """The rows that are not blank, and the lines on which they begin; the first one holds the names."""
+    """The rows that are not blank, the header first, and the lines on which they begin."""
     rows: list[list[str]] = []
     lines: list[int] = []
     line = 1
@@ -195,8 +200,8 @@ def _records(text: str, separator: str, name: str, tell: Callable[[float], None]
                 rows.append(row)
                 lines.append(line)
             line = reader.line_num + 1
-            if len(rows) % _TELL_EVERY == 0:
-                tell(_OF_RECORDS * stream.tell() / len(text))
+            if len(rows) % _PROGRESS_ROWS == 0:
+                tell(_PARSING_SHARE * stream.tell() / len(text))
     except csv.Error as error:
         raise FileError(f"{name} is not a CSV file: line {line}: {error}.") from error
     if not rows:
@@ -205,7 +210,7 @@ def _records(text: str, separator: str, name: str, tell: Callable[[float], None]
 
 
 def _header(row: Sequence[str], name: str) -> list[str]:
-    """The names of the columns; one without a name is called as pandas would call it."""
+    """The names of the columns; unnamed ones get the name that pandas would give them."""
     header = [cell.strip() for cell in row]
     if not any(header):
         raise FileError(f"{name} has no column names in its first line; add a line such as a,b,y.")
@@ -227,7 +232,7 @@ def _ragged_hint(row: Sequence[str], header: Sequence[str], separator: str) -> s
 
 
 def _has_decimal_commas(rows: Iterable[Sequence[str]]) -> bool:
-    """Whether there are cells such as 1,5, and not only some that may be thousands, such as 1,500."""
+    """Whether some cells have a decimal comma, such as 1,5; in 1,500 it may separate thousands."""
     found = [cell.strip() for row in rows for cell in row if "," in cell]
     found = [cell for cell in found if _COMMA_NUMBER.fullmatch(cell)]
     return not all(_THOUSANDS.fullmatch(cell) for cell in found)
@@ -239,7 +244,7 @@ def _read_parquet(content: bytes, name: str) -> FileTable:
     try:
         frame = pd.read_parquet(io.BytesIO(content))
         for _, column in frame.select_dtypes(exclude="number").items():
-            list(column)  # decodes every cell: a damaged one shows here
+            list(column)  # decodes every cell, so that a damaged one raises here
     except ImportError as error:
         raise FileError(f"reading {name} needs pyarrow; install it with: pip install pyarrow") from error
     except (OSError, ValueError, ArithmeticError, LookupError, TypeError, MemoryError, NotImplementedError) as error:

@@ -1,4 +1,4 @@
-"""What a table from a file is: its columns, and how the file writes them."""
+"""A table from a file, with its format."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileTable:
-    """A table from a file. The cells of a CSV file are the text that they are there.
+    """A table from a file. The cells of a CSV file are kept as text.
 
     Attributes:
-        frame: The columns in the order of the file. Its index says where a row stands there: the line of a CSV file,
-            the number of the row in a Parquet file.
-        name: What messages call the file.
-        notes: How it was read, in sentences, where that was not plain.
-        place: What the index counts, `line` or `row`.
-        separator: Between the cells of the file.
-        decimal: The decimal sign of the file.
+        frame: The columns in the order of the file. The index is the line of a row in a CSV file, its number in a Parquet file.
+        name: Name of the file in messages.
+        notes: Notes on how the file was read.
+        place: Unit of the index, `line` or `row`.
+        separator: Separator of the cells.
+        decimal: Decimal sign.
     """
 
     frame: pd.DataFrame
