@@ -72,7 +72,9 @@ def test_every_argument_is_explained(name):
     text = _own(NAMES[name])
     if inspect.isclass(NAMES[name]):
         text += "\n" + inspect.cleandoc(vars(NAMES[name]).get("__init__", object).__doc__ or "")
-    explained = set(re.findall(r"\*{0,2}(\w+)(?=[\w*, `]*(?: \([^)]*\))?:)", _section(text, "Args", "Parameters", "Attributes")))
+    explained = set(
+        re.findall(r"\*{0,2}(\w+)(?=[\w*, `]*(?: \([^)]*\))?:)", _section(text, "Args", "Parameters", "Attributes"))
+    )
     assert [each for each in _parameters(NAMES[name]) if each not in explained] == []
 
 

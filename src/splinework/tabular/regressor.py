@@ -25,9 +25,9 @@ class KANRegressor(RegressorMixin, KANEstimator):
     """Kolmogorov–Arnold network regressor for tables; missing values and categorical covariates need no preparation.
 
     The model is a generalised additive model, one penalised spline per covariate, with smoothness by restricted maximum
-    likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly. Both are
-    merged into one network. `predict` gives point predictions; prediction intervals are `interval(x)` of what `splinework.fit` and
-    `splinework.ensemble` return.
+    likelihood, plus a cross-validated ensemble for the interactions, where these lower the held-out loss significantly; both are
+    merged into one network. `predict` gives point predictions; prediction intervals are `interval(x)` of the results of
+    `splinework.fit` and `splinework.ensemble`.
 
     Parameters:
         hidden: Nodes of the part with interactions, one number per hidden layer; 0 or () for an additive model; `auto` decides
