@@ -16,6 +16,8 @@ TABULAR ?=
 PDE ?=
 # The part that `test` and `test-all` run, such as train; all without. `make test PART=?` lists them.
 PART ?=
+# Options of tests/mutants, such as --file src/splinework/formula/intervals.py --count 50 --seed 1.
+MUTANTS ?=
 # The commit that `check` compares with; without, where the branch left main.
 BASE ?=
 # What the environment of the tests is installed with; the tests of packages that are missing are skipped.
@@ -47,7 +49,7 @@ SECONDS ?= 30
 SEED ?= 0
 CROSS := aarch64-linux-gnu
 
-.PHONY: help demo test check test-all test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
+.PHONY: help demo test check test-all mutants test-kernels sanitize test-aarch64 bench bench-training bench-formulas bench-tabular
 .PHONY: bench-pde hardware-tools lint structure docs wheel wheel-check clean
 .DEFAULT_GOAL := help
 
@@ -68,6 +70,9 @@ check: $(TESTING) ## what a change touches, in under a minute: style, types, lay
 test-all: $(TESTING) ## the same with the slow tests, part by part, going on where it was stopped; PART=train: of one part
 	@$(if $(PART),,$(lint))
 	@$(BIN)/python -m tests.loop.whole --workers $(WORKERS) $(PART)
+
+mutants: $(TESTING) ## plant faults where a lost margin costs most, and print the share that the tests find; options in MUTANTS
+	@PYTHONPATH=. $(BIN)/python -m tests.mutants $(MUTANTS)
 
 test-kernels: ## the C++ kernels against their oracle, without Python
 	@$(call kernels,release,)

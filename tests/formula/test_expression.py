@@ -5,15 +5,18 @@ from __future__ import annotations
 import pickle
 import time
 
+import mpmath
 import numpy as np
 import pytest
 import scipy.special
+import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from splinework.errors import FormulaError, ShapeError, SplineworkError
 from splinework.formula.expression import Expression
 from splinework.formula.reading import MAX_DEPTH, MAX_LENGTH
+from splinework.formula.tensors import TENSORS
 
 X = np.random.default_rng(0).uniform(0.1, 0.9, size=(64, 2))
 A, B = X.T
@@ -189,3 +192,11 @@ def test_well_formed_arithmetic_equals_python_itself(text: str) -> None:
         expected = eval(text, {"a": A, "b": B, "pi": np.pi, "sin": np.sin, "exp": np.exp})
     expected = np.broadcast_to(np.asarray(expected, dtype=np.float64), 64)
     np.testing.assert_allclose(Expression(text, ["a", "b"])(X), expected, rtol=1e-12)
+
+
+def test_softplus_has_no_step_where_it_becomes_a_straight_line():
+    x = np.array([-30.0, -1.0, 0.5, 19.9, 20.1, 25.0, 30.0, 36.0, 49.9, 50.1, 700.0])
+    with mpmath.workdps(40):
+        exact = np.array([float(mpmath.log1p(mpmath.exp(mpmath.mpf(v)))) for v in x])
+    np.testing.assert_allclose(TENSORS["softplus"](torch.from_numpy(x)).numpy(), exact, rtol=4e-16)
+    np.testing.assert_allclose(Expression("softplus(a)", ("a",))(x[:, None]).ravel(), exact, rtol=4e-16)

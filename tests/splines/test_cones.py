@@ -164,6 +164,58 @@ def test_slopes_stay_below_the_steepest(flags, degree, grid):
     assert np.abs(values(held, knots, degree, 1)).max() <= 0.7 * (1 + 1e-6)
 
 
+@pytest.mark.parametrize("flags", [0, INCREASING, DECREASING, EVEN, ODD, ODD | INCREASING, ODD | DECREASING])
+@pytest.mark.parametrize(("degree", "grid"), GRIDS)
+def test_every_leg_of_the_control_polygon_may_be_as_steep_as_allowed_and_no_steeper(flags, degree, grid):
+    knots, steepest = knots_of(degree, grid, flags), 0.7
+    xi = greville(knots[None], degree)[0].numpy()
+    its = cone(flags, knots, degree, steepest)
+    sign = -1.0 if flags & DECREASING else 1.0
+    zigzag = np.where(np.arange(len(xi))[:, None] % 2, 1.0, -1.0) * 1e3
+    steep = sign * 1e3 * (np.abs(xi) if flags & EVEN else xi)[:, None]
+    for wanted in (rough(grid + degree) * 100, zigzag, steep):
+        held = its.nearest(wanted)
+        slopes = np.diff(held, axis=0) / np.diff(xi)[:, None]
+        assert np.abs(slopes).max(initial=0.0) <= steepest * (1 + 1e-9)
+    if not flags & EVEN:
+        np.testing.assert_allclose(slopes, sign * steepest, rtol=1e-6)  # the last wanted one is too steep everywhere
+    else:
+        middle = len(xi) % 2 == 0  # the leg over the middle is level
+        assert np.isclose(np.abs(slopes), steepest, rtol=1e-6).sum() >= len(slopes) - middle
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_spline_of_the_shape_is_one_of_its_cone(name):
+    """The coordinates reach as far as the shape does: its extreme members are in the cone."""
+    flags, degree, grid = SHAPES[name], 2, 6
+    knots = knots_of(degree, grid, flags)
+    xi = greville(knots[None], degree)[0].numpy()
+    ramps = [np.maximum(xi - at, 0) for at in xi] + [np.maximum(at - xi, 0) for at in xi]
+    steps = [(xi > at).astype(float) for at in xi[:-1]] + [(xi <= at).astype(float) for at in xi[:-1]]
+    members = {
+        "increasing": steps[: len(xi) - 1],
+        "decreasing": steps[len(xi) - 1 :],
+        "convex": ramps,
+        "concave": [-r for r in ramps],
+        "convex increasing": ramps[: len(xi)],
+        "convex decreasing": ramps[len(xi) :],
+        "concave increasing": [-r for r in ramps[len(xi) :]],
+        "concave decreasing": [-r for r in ramps[: len(xi)]],
+        "straight": [xi, -xi, xi * 0 + 1],
+        "straight increasing": [xi, xi * 0 - 1],
+        "constant": [xi * 0 + 3],
+        "even": [xi**2, np.cos(3 * xi), xi * 0 + 1],
+        "odd": [xi, -xi, xi**3, np.sin(5 * xi)],
+        "even convex": [np.abs(xi), xi**2],
+        "even concave": [-np.abs(xi), -(xi**2)],
+        "odd increasing": [xi, np.sign(xi), xi**3],
+        "odd decreasing": [-xi, -np.sign(xi), -(xi**3)],
+        "odd straight": [xi, -xi],
+    }.get(name, [xi * 0])
+    inside = np.stack([m + (0.0 if flags & ODD else 1.7) for m in members], axis=1)
+    np.testing.assert_allclose(cone(flags, knots, degree).nearest(inside), inside, atol=1e-10)
+
+
 @pytest.mark.parametrize("degree", [1, 2, 3])
 def test_a_convex_spline_is_in_the_cone(degree):
     # Necessary for degrees up to 3 (second derivatives are piecewise linear at most): a convex function is not changed.

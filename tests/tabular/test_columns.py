@@ -138,3 +138,15 @@ def test_columns_survive_json() -> None:
 def test_a_column_that_is_none_is_refused() -> None:
     with pytest.raises(FileError, match="numbers or levels"):
         column_from_dict({"kind": "numbers", "name": "a"})
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_gap_is_filled_with_the_weighted_median(seed) -> None:
+    draw = np.random.default_rng(seed)
+    values, weights = draw.permutation(np.arange(1.0, 30.0)), draw.uniform(0.1, 5, 29)
+    (column,) = learned([*values, NAN], weights=[*weights, 1.0]).columns
+    below, above = weights[values < column.fill].sum(), weights[values > column.fill].sum()
+    assert column.fill in values
+    assert max(below, above) <= weights.sum() / 2
+    assert learned([1.0, 2.0, 3.0, NAN], weights=[1.0, 1.4, 1.6, 1.0]).columns[0].fill == 2
+    assert learned([1.0, 2.0, 3.0, NAN], weights=[1.6, 1.4, 3.2, 1.0]).columns[0].fill == 3

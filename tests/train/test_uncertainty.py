@@ -10,7 +10,7 @@ from scipy import stats
 from splinework.errors import ConfigError, DataError
 from splinework.train import Roughness, linear_model
 from splinework.train.jacobian import ParameterVector, linearise
-from splinework.train.uncertainty import TrainingData, intervals, posterior
+from splinework.train.uncertainty import Posterior, TrainingData, intervals, posterior
 from tests.contracts.cases import relative_distance
 from tests.interpret.edit.cases import same_state, state_of
 from tests.train.cases import fresh, noise, quick, smooth, uniform
@@ -265,3 +265,28 @@ def test_and_so_they_do_for_every_size_and_noise(case, rows, sd, shape_of_noise)
     for judged, grids in ((0, None), (rows // 5, "auto")):
         more = {"shape_of_noise": shape_of_noise, "grids": grids, "steps": 60}
         assert mean_gap(case, rows, sd, 24, judged=judged, **more)[:, 0].abs().max() <= 0.03
+
+
+@pytest.mark.parametrize("count", [9, 10, 19, 20, 39, 40, 99])
+@pytest.mark.parametrize("level", [0.1, 0.25, 0.5, 0.75, 0.8, 0.9])
+def test_a_prediction_interval_takes_the_conformal_rank_of_the_errors(count, level):
+    """`⌈(n + 1) p⌉` of n sorted errors (Lei et al. 2018), where enough of them lie beyond; else Student's quantile."""
+    model = fresh([1, 2])
+    scores = torch.arange(1.0, count + 1, dtype=torch.float64)[:, None] * torch.tensor([[1.0, 3.0]]).double()
+    noise, inflation = torch.tensor([0.5, 2.0]).double(), torch.tensor([1.0, 1.5]).double()
+    parameters = len(posterior(model, evidence_of(model, uniform(40, 1), noisy(40, outputs=2)[1])).root)
+    known = Posterior(
+        torch.zeros(parameters, 1).double(), noise, torch.tensor([7.0, 30.0]).double(), scores, inflation, 1.0
+    )
+    found = intervals(model, known, uniform(3, 1), level=level)
+    rank = -(-(count + 1) * round(100 * level) // 100)
+    student = torch.from_numpy(stats.t.ppf((1 + level) / 2, [7.0, 30.0]))
+    factor = scores[rank - 1] if count - rank >= 5 else student
+    scale = model.output_scaling.scale.double()
+    half = ((found.upper - found.lower) / 2).mean(0)
+    assert torch.allclose(half, factor * noise * inflation * scale, rtol=1e-12)
+    assert torch.allclose(found.deviation, (noise * inflation * scale).expand(3, 2), rtol=1e-12)
+    mean = intervals(
+        model, replace(known, root=torch.full((parameters, 1), 1e-3).double()), uniform(3, 1), level=level, kind="mean"
+    )
+    assert torch.allclose((mean.upper - mean.lower) / 2, student * mean.deviation, rtol=1e-10)

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from splinework.hardware.integer import IntegerLayer, IntegerModel
 from splinework.knowledge.axioms import Bounded, Convex, Even, Lipschitz, Monotone, Positive, Symmetric
 from splinework.knowledge.axioms.verify import verify
 from splinework.knowledge.axioms.verify.checker import check
+from splinework.knowledge.axioms.verify.integer import MAX_COMBINATIONS, Codes, integer_digest
 
 
 def model(bits: int = 4, inputs: int = 2, seed: int = 0, *, rising: bool = False, twins: bool = False) -> IntegerModel:
@@ -123,3 +125,159 @@ def test_what_integers_do_not_have_is_refused():
     m = model()
     found = verify(m, Monotone("x0"))
     assert not check(model(seed=3), found)
+
+
+SMALL = [(bits, seed, rising) for bits in (2, 3, 4) for seed in range(4) for rising in (False, True)]
+
+
+@pytest.mark.parametrize(("bits", "seed", "rising"), SMALL)
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_tables_tell_is_true_of_all_codes(bits, seed, rising, whole):
+    m = model(bits=bits, seed=seed, rising=rising)
+    low, high = m.inputs[0].format.low, m.inputs[0].format.high
+    codes = [(low, high), (low, high)] if whole else [(low + 1, high - 1), (low, high)]
+    held = Codes(m, codes)
+    values = every(m) if whole else every(m)[1:-1]
+    assert held.values[..., 0].tolist() == values.tolist()
+    (pair,) = held.range()
+    assert pair[0] <= values.min() <= values.max() <= pair[1]
+    for i in range(2):
+        change = np.diff(values, axis=i)
+        assert np.abs(change).max() <= held.steps(i)[0]
+        way = held.directions(i)[0]
+        assert way == 9 or (np.sign(change) * (way or 1) >= 0).all()
+        assert way != 0 or (change == 0).all()
+        assert way in (0, 1) or not rising
+        assert held.differences(i, 0).tolist() == change.tolist()
+
+
+def single(table, *, guard=0, bias=0, bits=2, output=None) -> SimpleNamespace:
+    """One table, and no check that a last layer neither rounds nor saturates."""
+    table = np.asarray(table, dtype=np.int64)[:, None]
+    wire = Wire("x0", Format(bits, 1, signed=False))
+    output = output or Wire("y", Format(12, 2, signed=True))
+    layer = IntegerLayer((table,), np.ones((1, 1), dtype=bool), np.array([bias]), guard, (output,))
+    return SimpleNamespace(inputs=(wire,), layers=(layer,), run=lambda codes: table[codes[:, 0]])
+
+
+@pytest.mark.parametrize(
+    ("table", "way", "step"),
+    [([0, 1, 1, 5], 1, 4), ([5, 1, 1, 0], -1, 4), ([2, 2, 2, 2], 0, 0), ([0, 3, 1, 1], 9, 3), ([0, 0, 0, -7], -1, 7)],
+)
+def test_one_table_is_known_exactly(table, way, step):
+    m = single(table)
+    held = Codes(m, [(0, 3)])
+    assert held.directions(0).tolist() == [way]
+    assert held.steps(0).tolist() == [step]
+    assert held.range() == [(min(table), max(table))]
+    assert held.step_ratio(0, 0) == m.layers[-1].outputs[0].step / m.inputs[0].step
+    part = Codes(m, [(1, 2)])
+    assert part.range() == [(min(table[1:3]), max(table[1:3]))]
+    assert part.steps(0).tolist() == [abs(table[2] - table[1])]
+    assert part.differences(0, 0).tolist() == [table[2] - table[1]]
+    assert Codes(m, [(2, 2)]).differences(0, 0) is None
+
+
+@pytest.mark.parametrize("guard", [0, 1, 2, 4])
+def test_sums_are_rounded_half_to_even_and_saturate(guard):
+    for value in (-41, -24, -8, -6, -3, -2, -1, 0, 1, 2, 3, 5, 6, 8, 9, 24, 40):
+        (pair,) = Codes(single([value] * 4, guard=guard), [(0, 3)]).range()
+        assert pair == (round(value / 2**guard),) * 2
+        assert Codes(single([0] * 4, guard=guard, bias=value), [(0, 3)]).range() == [pair]
+    narrow = Wire("y", Format(3, 0, signed=True))
+    assert Codes(single([-99, 0, 1, 99], output=narrow), [(0, 3)]).range() == [(-4, 3)]
+    sums = Codes(single([0, 5, 5, 9], guard=guard), [(0, 3)]).steps(0)[0]
+    assert sums == (5 if guard == 0 else (5 >> guard) + 1)
+
+
+def test_directions_go_through_layers_with_their_signs():
+    first = [np.array([[0, 3, 0], [1, 2, 0], [2, 1, 0], [3, 0, 0]]), np.zeros((4, 3), dtype=np.int64)]
+    wires = tuple(Wire(f"x{i}", Format(2, 0, signed=False)) for i in range(2))
+    hidden = tuple(Wire(f"h{j}", Format(2, 0, signed=False)) for j in range(3))
+    up, down, bent = np.arange(4)[:, None], -np.arange(4)[:, None], np.array([[0], [2], [1], [0]])
+
+    def ways(a, b, c):
+        output = (Wire("y", Format(8, 0, signed=True)),)
+        layers = (
+            IntegerLayer(tuple(first), np.ones((2, 3), dtype=bool), np.zeros(3, dtype=np.int64), 0, hidden),
+            IntegerLayer((a, b, c), np.ones((3, 1), dtype=bool), np.zeros(1, dtype=np.int64), 0, output),
+        )
+        held = Codes(IntegerModel("three", wires, layers), [(0, 3), (0, 3)])
+        return [held.directions(i)[0] for i in range(2)]
+
+    assert ways(up, down, up) == [1, 0]  # h1 falls, and what falls of it rises
+    assert ways(down, up, up) == [-1, 0]
+    assert ways(up, up, up) == [9, 0]
+    assert ways(up, up * 0, bent) == [1, 0]
+    assert ways(bent, up * 0, up) == [9, 0]
+    assert ways(up * 0, up * 0, bent) == [0, 0]
+
+
+def test_the_digest_is_of_every_table_bias_guard_and_format():
+    m = model()
+    first, last = m.layers
+    changed = [
+        replace(first, tables=(first.tables[0] + 1, *first.tables[1:])),
+        replace(first, bias=first.bias + 1),
+        replace(first, guard=first.guard + 1),
+        replace(first, outputs=(Wire("h0", Format(5, 3, signed=True)), *first.outputs[1:])),
+    ]
+    digests = {integer_digest(replace(m, layers=(layer, last))) for layer in (first, *changed)}
+    digests.add(integer_digest(replace(m, inputs=(m.inputs[1], m.inputs[0]))))
+    assert len(digests) == 6
+    assert integer_digest(model()) == integer_digest(m)
+
+
+@pytest.mark.parametrize("least", [-3, -1, 0, 2])
+def test_a_slack_decides_by_its_least_value_and_names_the_place(least):
+    m = model()
+    held = Codes(m, [(w.format.low, w.format.high) for w in m.inputs])
+    claim = held.result(Monotone("x0"), "y rises")
+    assert (claim.status, claim.method, claim.bound) == ("unknown", "none", -np.inf)
+    assert (claim.lo, claim.hi) == ((-8.0, -8.0), (7.0, 7.0))
+    slack = np.full((15, 16), 5)
+    slack[4, 9] = least
+    found = held.decide(claim, slack, start=(0, 1))
+    if least >= 0:
+        assert (found.status, found.method, found.bound, found.least, found.boxes) == (
+            "proved",
+            "exhaustion",
+            least,
+            least,
+            240,
+        )
+    else:
+        assert (found.status, found.method, found.bound, found.least) == ("refuted", "exhaustion", least, least)
+        assert found.value == repr(float(least))
+        assert found.counterexample == {"x0": (-8 + 5) / 4, "x1": (-8 + 9) / 4}
+    assert held.decide(claim, slack, bound=0.0).method == "structure"
+    open_ = held.decide(claim, None, bound=-2.0)
+    assert (open_.status, open_.bound) == ("unknown", -2.0)
+    assert "too many codes" in open_.reason
+    assert held.decide(claim, None).bound == -np.inf
+
+
+def test_inputs_may_be_exchanged_only_where_tables_formats_and_codes_agree():
+    m = model(twins=True)
+    codes = [(w.format.low, w.format.high) for w in m.inputs]
+    assert Codes(m, codes).exchangeable(0, 1)
+    assert not Codes(m, [codes[0], (0, 3)]).exchangeable(0, 1)
+    assert not Codes(model(), codes).exchangeable(0, 1)
+    other = replace(m, inputs=(m.inputs[0], Wire("x1", Format(4, 1, signed=True))))
+    assert not Codes(other, codes).exchangeable(0, 1)
+
+
+def test_all_codes_are_tried_up_to_a_limit():
+    m = model(bits=10)
+    ranges = [(-512, 511), (-512, 511)]
+    assert Codes(m, ranges).enumerable
+    assert MAX_COMBINATIONS == 1 << 20
+    wider = model(bits=11)
+    assert not Codes(wider, [(-1024, 1023), (-512, 511)]).enumerable
+    assert Codes(wider, [(-1024, 1023), (-512, 511)]).differences(0, 0) is None
+
+
+def test_a_box_is_of_codes_and_names_or_places_do():
+    m = model()
+    for box in ({"x1": (-0.5, 0.5)}, {1: (0.5, -0.5)}, [(-9.0, 9.0), (-0.5, 0.5)]):
+        assert verify(m, "positive()", box=box).box == {"x0": (-8.0, 7.0), "x1": (-2.0, 2.0)}

@@ -1,0 +1,42 @@
+"""The files in which faults are planted, the tests that are asked to find them, and mutants that change nothing.
+
+`python -m tests.mutants` refuses a file that is not here. Tests stand in the order in which they are run: the quick ones first.
+"""
+
+from __future__ import annotations
+
+_VERIFY = "src/splinework/knowledge/axioms/verify"
+_LAWS = "tests/knowledge/axioms/verify"
+_CHECKER = (f"{_LAWS}/test_rounding.py", f"{_LAWS}/test_checked_functions.py", f"{_LAWS}/test_certificate.py")
+
+TESTS: dict[str, tuple[str, ...]] = {
+    f"{_VERIFY}/checker.py": (f"{_LAWS}/test_forged.py", f"{_LAWS}/test_certificate.py"),
+    f"{_VERIFY}/recheck.py": _CHECKER,
+    f"{_VERIFY}/recheck_functions.py": _CHECKER,
+    f"{_VERIFY}/recheck_layer.py": _CHECKER,
+    f"{_VERIFY}/recheck_model.py": (
+        f"{_LAWS}/test_checked_functions.py",
+        "tests/formula/test_language.py",
+        *_CHECKER[2:],
+    ),
+    f"{_VERIFY}/smooth.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
+    f"{_VERIFY}/cells.py": (f"{_LAWS}/test_cells.py", f"{_LAWS}/test_enclosures.py"),
+    f"{_VERIFY}/integer.py": (f"{_LAWS}/test_integer.py",),
+    f"{_VERIFY}/tree.py": (f"{_LAWS}/test_forged.py", f"{_LAWS}/test_certificate.py"),
+    "src/splinework/formula/enclosures.py": (f"{_LAWS}/test_intervals.py", "tests/formula/test_language.py"),
+    "src/splinework/formula/intervals.py": (f"{_LAWS}/test_rounding.py", f"{_LAWS}/test_intervals.py"),
+    "src/splinework/train/uncertainty.py": ("tests/train/test_uncertainty.py",),
+    "src/splinework/train/journal.py": ("tests/train/test_resume.py",),
+    "src/splinework/splines/cones.py": ("tests/splines/test_cones.py",),
+    "src/splinework/nn/checkpoint.py": ("tests/nn/test_checkpoint.py", "tests/nn/test_checkpoint_refusals.py"),
+    "src/splinework/kernels/calculus.py": ("tests/kernels/test_derivatives.py", "tests/kernels/test_operators.py"),
+}
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "src/splinework/splines/cones.py",
+        "line = (1 - straight if left else straight) * sign",
+        "line = ((0) - straight if left else straight) * sign",
+    ): "the constant beside it is free, so the cone is the same",
+}
+"""(file, line as it is, line as it would be) → why no test can tell them apart."""
