@@ -164,14 +164,7 @@ def violation(
 
 
 def _context(
-    axiom: Axiom,
-    model: Model,
-    box: Any,
-    spread: Any,
-    centre: Any,
-    points: Any,
-    seed: int,
-    read_unit: UnitReader,
+    axiom: Axiom, model: Model, box: Any, spread: Any, centre: Any, points: Any, seed: int, read_unit: UnitReader
 ) -> PenaltyContext:
     names = names_of(model)
     inputs, outputs = map(tuple, names)

@@ -65,10 +65,5 @@ class Conserved(Axiom):
         slowest = min((i for i, _ in flow), key=subject.width)
         along = tuple((i,) for i, _ in flow)
         return subject.claims(
-            self,
-            lambda name: f"d {name}/dt == 0 along the flow",
-            rate,
-            along=(slowest,),
-            equal=True,
-            derivatives=along,
+            self, lambda name: f"d {name}/dt == 0 along the flow", rate, along=(slowest,), equal=True, derivatives=along
         )

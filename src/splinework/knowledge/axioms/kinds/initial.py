@@ -40,8 +40,7 @@ class Initial(SingleInputAxiom):
     at: float = field(default=0.0, metadata=number("the start of initial"))
     value: Value = field(default=0.0, metadata=FORMULA)
     rate: Value | None = field(
-        default=None,
-        metadata={"check": lambda rate, word: None if rate is None else value_of(rate, f"{word} (rate)")},
+        default=None, metadata={"check": lambda rate, word: None if rate is None else value_of(rate, f"{word} (rate)")}
     )
 
     word: ClassVar[str] = "initial"

@@ -20,11 +20,7 @@ from splinework.nn.shaping import Shaping
 
 
 def realise(
-    model: KAN,
-    axioms: Sequence[Axiom],
-    ranges: Sequence[tuple[float, float]],
-    *,
-    spread: Sequence[float] | None = None,
+    model: KAN, axioms: Sequence[Axiom], ranges: Sequence[tuple[float, float]], *, spread: Sequence[float] | None = None
 ) -> KAN | FramedKAN:
     """A model of the given shape that fulfils the hard axioms for all values of its parameters.
 

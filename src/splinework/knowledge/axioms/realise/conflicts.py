@@ -9,52 +9,35 @@ from splinework.errors import ConfigError
 from splinework.knowledge.axioms.axiom import Axiom
 from splinework.knowledge.axioms.facts import CurvatureSign, ValueBounds, facts_of
 
-NOT_TOGETHER: Final[tuple[tuple[set[str], set[str], str], ...]] = (
+NOT_TOGETHER: Final = (
     (
-        {"ansatz"},
-        {"link", "shape", "apart", "factor", "monomial", "exchange", "mirror", "group", "tail"},
+        "ansatz",
+        "link shape apart factor monomial exchange mirror group tail",
         "values at given places are imposed by an ansatz g + ω N, which the other construction breaks",
     ),
     (
-        {"bumps"},
-        {
-            "link",
-            "shape",
-            "apart",
-            "factor",
-            "ansatz",
-            "exchange",
-            "mirror",
-            "wrap",
-            "group",
-            "monomial",
-            "tail",
-            "offset",
-        },
+        "bumps",
+        "link shape apart factor ansatz exchange mirror wrap group monomial tail offset",
         "points are imposed by adding bumps to the function, which breaks the other construction",
     ),
     (
-        {"offset"},
-        {"link", "factor", "ansatz", "monomial", "tail"},
+        "offset",
+        "link factor ansatz monomial tail",
         "an integral is imposed by adding a constant to the function, which breaks the other construction",
     ),
-    ({"factor"}, {"link", "shape", "apart", "monomial", "tail"}, "a change of sign is imposed by a factor"),
-    ({"link"}, {"apart"}, "bounds are imposed by a nonlinear function of the sum, in which inputs interact"),
-    (
-        {"monomial"},
-        {"bounds", "shares", "steps", "apart", "tail"},
-        "the output is a product of powers times a network",
-    ),
-    ({"steepness"}, {"bend", "wrap", "monomial", "group"}, "slopes and curvatures constrain different coordinates"),
-    ({"tail"}, {"bend", "steepness"}, "tails are imposed by clamped inputs or a decaying factor"),
-    ({"shares"}, {"shape", "steps"}, "shares are imposed by a function of all outputs"),
-    ({"steps"}, {"shape", "bounds", "sign"}, "an order is imposed by adding positive steps"),
+    ("factor", "link shape apart monomial tail", "a change of sign is imposed by a factor"),
+    ("link", "apart", "bounds are imposed by a nonlinear function of the sum, in which inputs interact"),
+    ("monomial", "bounds shares steps apart tail", "the output is a product of powers times a network"),
+    ("steepness", "bend wrap monomial group", "slopes and curvatures constrain different coordinates"),
+    ("tail", "bend steepness", "tails are imposed by clamped inputs or a decaying factor"),
+    ("shares", "shape steps", "shares are imposed by a function of all outputs"),
+    ("steps", "shape bounds sign", "an order is imposed by adding positive steps"),
 )
-"""Two sets of constructions (`Axiom.built_by`), and why they are incompatible."""
-NOT_ON_ONE_INPUT: Final[tuple[tuple[set[str], set[str], str], ...]] = (
-    ({"wrap"}, {"growth", "bend"}, "edges that do both everywhere are constant"),
-    ({"mirror"}, {"growth"}, "edges that do both everywhere are constant"),
-    ({"tail"}, {"wrap", "mirror"}, "an input is clamped or wrapped, not both"),
+"""Constructions (`Axiom.built_by`), constructions incompatible with them, and the reason."""
+NOT_ON_ONE_INPUT: Final = (
+    ("wrap", "growth bend", "edges that do both everywhere are constant"),
+    ("mirror", "growth", "edges that do both everywhere are constant"),
+    ("tail", "wrap mirror", "an input is clamped or wrapped, not both"),
 )
 """The same for axioms on one input; on different inputs they are compatible."""
 
@@ -67,7 +50,8 @@ def check_together(axioms: Sequence[Axiom]) -> None:
                 raise _conflict(one, other, "the transition at that bound has the opposite curvature")
         rules = (*NOT_TOGETHER, *NOT_ON_ONE_INPUT) if set(first.inputs) & set(second.inputs) else NOT_TOGETHER
         a, b = first.built_by, second.built_by
-        for some, others, why in rules:
+        for *pair, why in rules:
+            some, others = (set(names.split()) for names in pair)
             if (a & some and b & others) or (b & some and a & others):
                 raise _conflict(first, second, why)
 

@@ -77,13 +77,7 @@ def mean_value(bounds: Bounds, lo: Floats, hi: Floats) -> tuple[Floats, Floats]:
 
 
 def search(
-    claim: Claim,
-    enclosure: Enclosure,
-    *,
-    target: float,
-    deadline: float,
-    gap: float = 0.0,
-    most: int = 4_000_000,
+    claim: Claim, enclosure: Enclosure, *, target: float, deadline: float, gap: float = 0.0, most: int = 4_000_000
 ) -> BranchAndBoundResult:
     """Searches for a proof that the function is at least `target`, or for a point where it is less.
 

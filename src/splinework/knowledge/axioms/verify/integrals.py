@@ -11,17 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from splinework.formula.intervals import (
-    Floats,
-    Interval,
-    add,
-    exactly,
-    gamma,
-    intersect,
-    multiply,
-    total,
-    up,
-)
+from splinework.formula.intervals import Floats, Interval, add, exactly, gamma, intersect, multiply, total, up
 from splinework.knowledge.axioms.verify.certificate import ClaimResult
 from splinework.knowledge.axioms.verify.claim import Claim, JetEnvironment
 from splinework.knowledge.axioms.verify.jets import Jet, JetSpace, variables

@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from splinework.formula.enclosures import ELEMENTARY
-from splinework.formula.intervals import (
-    Interval,
-    add,
-    exactly,
-    multiply,
-    reciprocal,
-    squared,
-    stack,
-    total,
-    zeros,
-)
+from splinework.formula.intervals import Interval, add, exactly, multiply, reciprocal, squared, stack, total, zeros
 from splinework.knowledge.axioms.verify.edges import EdgeTable
 from splinework.knowledge.axioms.verify.jets import (
     ALGEBRA,
